@@ -1,0 +1,204 @@
+//! What keys cost. In each group `floor` is the least that a verifier must do: HMAC-SHA256 over the
+//! payload, from a state that was keyed before. Read the others as multiples of it, from one run.
+
+use std::hint::black_box;
+
+use apikee::{Expiry, KeyError, Keyring, NewKey, UnixTime, issue_buffer_len};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+const SECRET: &[u8] = b"2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f6bf54ea1";
+const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
+/// `{"id":…,"tid":"acme-corp","scp":["read","write"],"env":"production","exp":…,"meta":…}`
+const PAYLOAD_LEN: usize = 135;
+
+/// A key whose payload has exactly that length, filled up with meta or, if it is short, a tenant.
+fn key_of(keys: &Keyring, payload_len: usize) -> String {
+    let mut buf = vec![0; 16 * 1024];
+    for fill in 1..payload_len {
+        let filling = "p".repeat(fill);
+        let meta = format!(r#"{{"plan":"{filling}"}}"#);
+        let new = if payload_len < 120 {
+            NewKey::new(&filling).environment("e").expires(Expiry::Never)
+        } else {
+            NewKey::new("acme-corp").scopes(&["read", "write"]).meta(&meta)
+        };
+        // One id in 256 cannot be used.
+        let key = ["31GnZ1t7ZX2ye5UxqDDBe", "31GnZ1t7ZX2ye5UxqDDBf"]
+            .iter()
+            .find_map(|id| keys.issue_with_id(&new, id, NOW, &mut buf).ok().map(str::to_owned))
+            .unwrap();
+        if decoded_len(&key) == payload_len {
+            return key;
+        }
+    }
+    panic!("no key has a payload of {payload_len} bytes");
+}
+
+fn decoded_len(key: &str) -> usize {
+    let text = key.strip_prefix("apikee_").unwrap().split_once('.').unwrap().0;
+    payload(text).len()
+}
+
+/// The payload, decoded digit by digit.
+fn payload(text: &str) -> Vec<u8> {
+    let mut number: Vec<u8> = Vec::new();
+    for digit in text.bytes() {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'A'..=b'Z' => digit - b'A' + 10,
+            _ => digit - b'a' + 36,
+        };
+        let mut carry = u32::from(value);
+        for byte in number.iter_mut().rev() {
+            carry += u32::from(*byte) * 62;
+            *byte = carry as u8;
+            carry >>= 8;
+        }
+        if carry > 0 {
+            number.insert(0, carry as u8);
+        }
+    }
+    number
+}
+
+fn floor(payload: &[u8]) -> impl FnMut() -> [u8; 32] + '_ {
+    let keyed = Hmac::<Sha256>::new_from_slice(SECRET).unwrap();
+    move || {
+        let mut mac = keyed.clone();
+        mac.update(black_box(payload));
+        mac.finalize().into_bytes().into()
+    }
+}
+
+fn verify(c: &mut Criterion) {
+    let keys = Keyring::new(SECRET).unwrap();
+    let good = key_of(&keys, PAYLOAD_LEN);
+    let payload = payload(good.strip_prefix("apikee_").unwrap().split_once('.').unwrap().0);
+    let forged = {
+        let last = if good.ends_with('a') { 'b' } else { 'a' };
+        format!("{}{last}", &good[..good.len() - 1])
+    };
+    let later = UnixTime::from_secs(NOW.as_secs() + 365 * 86_400);
+    let wrong_prefix = format!("sk_live_{good}");
+    let junk = format!("apikee_{}", "7".repeat(64 * 1024));
+    let mut buf = [0; 1024];
+
+    assert!(keys.verify(&good, NOW, &mut buf).is_ok());
+    for (name, key, now, error) in [
+        ("expired", &good, later, KeyError::Expired),
+        ("forged", &forged, NOW, KeyError::InvalidSignature),
+        ("wrong_prefix", &wrong_prefix, NOW, KeyError::InvalidPrefix),
+    ] {
+        assert_eq!(keys.verify(key, now, &mut buf).unwrap_err(), error, "{name}");
+    }
+    assert!(matches!(keys.verify(&junk, NOW, &mut buf), Err(KeyError::Decode)));
+
+    let mut group = c.benchmark_group("verify");
+    let mut least = floor(&payload);
+    group.bench_function("floor", |b| b.iter(&mut least));
+    for (name, key, now) in [
+        ("good", &good, NOW),
+        ("expired", &good, later),
+        ("forged", &forged, NOW),
+        ("wrong_prefix", &wrong_prefix, NOW),
+        ("junk_64_kB", &junk, NOW),
+    ] {
+        group.bench_function(name, |b| {
+            b.iter(|| keys.verify(black_box(key), now, &mut buf).map(|key| key.secret_index()));
+        });
+    }
+    group.finish();
+}
+
+fn secrets(c: &mut Criterion) {
+    let signer = Keyring::new(SECRET).unwrap();
+    let good = key_of(&signer, PAYLOAD_LEN);
+    let payload = payload(good.strip_prefix("apikee_").unwrap().split_once('.').unwrap().0);
+    let mut buf = [0; 1024];
+
+    let mut group = c.benchmark_group("secrets");
+    let mut least = floor(&payload);
+    group.bench_function("floor", |b| b.iter(&mut least));
+    for count in [1, 2, 8] {
+        let mut keys = Keyring::new(SECRET).unwrap();
+        for other in 1..count {
+            keys.accept(format!("retired secret {other}").as_bytes()).unwrap();
+        }
+        group.bench_function(BenchmarkId::new("verify", count), |b| {
+            b.iter(|| keys.verify(black_box(&good), NOW, &mut buf).map(|key| key.secret_index()));
+        });
+    }
+    group.finish();
+}
+
+fn issue(c: &mut Criterion) {
+    let keys = Keyring::new(SECRET).unwrap();
+    let key = key_of(&keys, PAYLOAD_LEN);
+    let payload = payload(key.strip_prefix("apikee_").unwrap().split_once('.').unwrap().0);
+    let claims: &str = std::str::from_utf8(&payload).unwrap();
+    let id = claims[7..].split_once('"').unwrap().0;
+    let meta = claims[..claims.len() - 1].split_once(r#""meta":"#).unwrap().1;
+    let new = NewKey::new("acme-corp").scopes(&["read", "write"]).meta(meta);
+    let mut buf = [0; issue_buffer_len(PAYLOAD_LEN)];
+    assert_eq!(keys.issue_with_id(&new, id, NOW, &mut buf).unwrap(), key);
+
+    let mut group = c.benchmark_group("issue");
+    let mut least = floor(&payload);
+    group.bench_function("floor", |b| b.iter(&mut least));
+    group.bench_function("id_given", |b| {
+        b.iter(|| keys.issue_with_id(black_box(&new), black_box(id), NOW, &mut buf).map(str::len));
+    });
+    group.bench_function("id_drawn", |b| {
+        let mut rng = Steady(0);
+        b.iter(|| keys.issue(black_box(&new), NOW, &mut rng, &mut buf).map(str::len));
+    });
+    group.finish();
+}
+
+/// A generator that costs nothing, so that drawing an id is measured without the system call.
+struct Steady(u64);
+
+impl rand_core::TryRng for Steady {
+    type Error = core::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        self.try_next_u64().map(|word| (word >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        self.0 = self.0.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+        Ok(self.0)
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+        for chunk in out.chunks_mut(8) {
+            let word = self.try_next_u64()?.to_be_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+impl rand_core::TryCryptoRng for Steady {}
+
+fn lengths(c: &mut Criterion) {
+    let keys = Keyring::new(SECRET).unwrap();
+    let mut group = c.benchmark_group("payload");
+    let mut buf = [0; 4096];
+    for len in [64, 135, 256, 512, 1024, 2048] {
+        let key = key_of(&keys, len);
+        let payload = payload(key.strip_prefix("apikee_").unwrap().split_once('.').unwrap().0);
+        group.throughput(Throughput::Bytes(len as u64));
+        let mut least = floor(&payload);
+        group.bench_function(BenchmarkId::new("floor", len), |b| b.iter(&mut least));
+        group.bench_function(BenchmarkId::new("verify", len), |b| {
+            b.iter(|| keys.verify(black_box(&key), NOW, &mut buf).map(|key| key.secret_index()));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, verify, secrets, issue, lengths);
+criterion_main!(benches);

@@ -1,0 +1,63 @@
+//! The one cursor over a caller's buffer that everything is written through.
+
+/// The caller's buffer has too few bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct BufferTooSmall {
+    /// A length in bytes that is enough.
+    pub needed: usize,
+}
+
+impl core::fmt::Display for BufferTooSmall {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "the buffer is too small: {} bytes are needed", self.needed)
+    }
+}
+
+impl core::error::Error for BufferTooSmall {}
+
+/// Writes at the front of a buffer. What does not fit is counted, not written, so that the error
+/// at the end can say how much is needed.
+pub(crate) struct Writer<'b> {
+    buf: &'b mut [u8],
+    len: usize,
+}
+
+impl<'b> Writer<'b> {
+    pub(crate) fn new(buf: &'b mut [u8]) -> Self {
+        Self { buf, len: 0 }
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        let end = self.len.saturating_add(bytes.len());
+        if let Some(room) = self.buf.get_mut(self.len..end) {
+            room.copy_from_slice(bytes);
+        }
+        self.len = end;
+    }
+
+    pub(crate) fn byte(&mut self, byte: u8) {
+        if let Some(room) = self.buf.get_mut(self.len) {
+            *room = byte;
+        }
+        self.len = self.len.saturating_add(1);
+    }
+
+    pub(crate) fn format(&mut self, arguments: core::fmt::Arguments<'_>) {
+        // The writer takes everything, so there is no error to lose.
+        let _ = core::fmt::Write::write_fmt(self, arguments);
+    }
+
+    /// So much has been asked for, whether it fitted or not.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+}
+
+/// Never fails; see [`Writer::len`].
+impl core::fmt::Write for Writer<'_> {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.bytes(text.as_bytes());
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! Walking over JSON that [`object`](super::scan::object) has checked.
+
+use super::scan::Cursor;
+use crate::text::Text;
+
+/// The members of an object, or of the front of one: names and what stands as their values.
+///
+/// Each step takes time in the length of the value, and no more.
+#[derive(Debug, Clone)]
+pub(crate) struct Members<'t> {
+    rest: &'t [u8],
+}
+
+impl<'t> Members<'t> {
+    /// `text` starts at the first member's name, or at the opening brace.
+    pub(crate) fn new(text: &'t [u8]) -> Self {
+        Self { rest: text }
+    }
+}
+
+impl<'t> Iterator for Members<'t> {
+    type Item = (Text<'t>, &'t [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut cursor = Cursor { text: self.rest, at: 0 };
+        cursor.skip_to(b'"')?;
+        let name = cursor.string().ok()?;
+        cursor.skip_to(b':')?;
+        cursor.advance();
+        let value = cursor.pass_value()?;
+        self.rest = cursor.rest();
+        Some((name, value))
+    }
+}
+
+/// The elements of an array.
+#[derive(Debug, Clone)]
+pub(crate) struct Elements<'t> {
+    rest: &'t [u8],
+}
+
+impl<'t> Elements<'t> {
+    /// `text` starts at the opening bracket.
+    pub(crate) fn new(text: &'t [u8]) -> Self {
+        Self { rest: text }
+    }
+}
+
+impl<'t> Iterator for Elements<'t> {
+    type Item = &'t [u8];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut cursor = Cursor { text: self.rest, at: 0 };
+        // Passes the opening bracket or the comma before the element.
+        cursor.skip_space();
+        if !matches!(cursor.peek()?, b'[' | b',') {
+            return None;
+        }
+        cursor.advance();
+        cursor.skip_space();
+        if cursor.peek()? == b']' {
+            return None;
+        }
+        let value = cursor.pass_value()?;
+        self.rest = cursor.rest();
+        Some(value)
+    }
+}
+
+impl<'t> Cursor<'t> {
+    fn skip_to(&mut self, byte: u8) -> Option<()> {
+        while self.peek()? != byte {
+            self.advance();
+        }
+        Some(())
+    }
+
+    /// Passes a value and returns it. Relies on the text having been checked.
+    fn pass_value(&mut self) -> Option<&'t [u8]> {
+        self.skip_space();
+        let (text, start) = (self.text, self.at);
+        let mut depth = 0_usize;
+        loop {
+            match self.peek()? {
+                b'"' => {
+                    self.string().ok()?;
+                }
+                opening_or_closing => {
+                    match opening_or_closing {
+                        b'{' | b'[' => depth = depth.saturating_add(1),
+                        b'}' | b']' => depth = depth.saturating_sub(1),
+                        _ => {}
+                    }
+                    self.advance();
+                }
+            }
+            let ends = matches!(self.peek(), None | Some(b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'));
+            if depth == 0 && ends {
+                return text.get(start..self.at);
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Bytes to text: Horner's rule the other way, from base 2^392 to base 62^10.
+//!
+//! The number grows in the output buffer as base-62^10 digits, each in the ten bytes that its ten
+//! characters will take. A step takes 49 bytes more: it multiplies what stands by 2^392 and adds
+//! the bytes, both by tables of powers, in seven double-width sums that slide over the digits. Only
+//! the lowest sum is divided, by a reciprocal, and only nearly: a digit may stay one 62^10 too
+//! large until the end, which keeps the correction out of the chain that bounds the speed.
+
+use super::{high, low, mul_add};
+
+/// Bytes that one step takes: seven units of seven bytes.
+const STEP: usize = 49;
+const UNIT: usize = 7;
+const UNITS: usize = 7;
+/// 62^10, the largest power of 62 in a `u64` (2^59.54).
+const RADIX: u64 = 62_u64.pow(10);
+/// Characters of one digit in that radix.
+const GROUP: usize = 10;
+
+/// 2^(56 k) in radix 62^10, least significant digit first, for k from 0 to 7.
+const POWERS: [[u64; UNITS]; UNITS + 1] = powers();
+
+#[expect(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "runs at compile time"
+)]
+const fn powers() -> [[u64; UNITS]; UNITS + 1] {
+    let mut table = [[0; UNITS]; UNITS + 1];
+    table[0][0] = 1;
+    let mut k = 0;
+    while k < UNITS {
+        let mut carry = 0;
+        let mut at = 0;
+        while at < UNITS {
+            let wide = ((table[k][at] as u128) << (8 * UNIT)) + carry;
+            table[k + 1][at] = (wide % RADIX as u128) as u64;
+            carry = wide / RADIX as u128;
+            at += 1;
+        }
+        assert!(carry == 0, "seven digits hold 2^392");
+        k += 1;
+    }
+    table
+}
+
+/// [`divide`] takes dividends below 2^122. A sum collects each digit (below 2 · 62^10) times each
+/// digit of 2^392, each unit (below 2^56) times each of its powers, and a carry.
+#[expect(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "runs at compile time"
+)]
+const _: () = {
+    let mut most = u64::MAX as u128;
+    let mut at = 0;
+    while at < UNITS {
+        most += POWERS[UNITS][at] as u128 * 2 * RADIX as u128;
+        // A digit of a power is below the radix, and a unit below 2^56.
+        most += RADIX as u128 * (1 << 56);
+        at += 1;
+    }
+    assert!(most < 1 << 122);
+};
+
+/// Bytes of buffer that [`encode`] needs for so many bytes: about 10/7 of them, a multiple of 10.
+pub(crate) const fn encoded_capacity(bytes: usize) -> usize {
+    groups_of(bytes).saturating_mul(GROUP)
+}
+
+/// 62^10 > 2^59.5, so 59.5 bits fill no more than one group.
+const fn groups_of(bytes: usize) -> usize {
+    bytes.saturating_mul(16).div_ceil(119)
+}
+
+/// Writes `bytes` as one big-endian integer; the text, without leading zeros, ends up at the end
+/// of the first [`encoded_capacity`] bytes of `out`. `None` when `out` is shorter than that.
+pub(crate) fn encode<'b>(bytes: &[u8], out: &'b mut [u8]) -> Option<&'b mut [u8]> {
+    let out = out.get_mut(..encoded_capacity(bytes.len()))?;
+    let (groups, _) = out.as_chunks_mut::<GROUP>();
+    let (head, steps) = bytes.as_rchunks::<STEP>();
+    let mut used = 0;
+    if !head.is_empty() {
+        let mut step = [0; STEP];
+        for (place, byte) in step.iter_mut().rev().zip(head.iter().rev()) {
+            *place = *byte;
+        }
+        used = append(groups, used, &step);
+    }
+    for step in steps {
+        used = append(groups, used, step);
+    }
+    write_pairs(groups, used);
+    write_text(out);
+    let zeros = out.iter().take_while(|byte| **byte == b'0').count();
+    let zeros = zeros.min(out.len().saturating_sub(1));
+    out.get_mut(zeros..)
+}
+
+/// Replaces the number in the last `used` groups by itself times 2^392 plus `step`; returns how
+/// many groups it fills now.
+fn append(groups: &mut [[u8; GROUP]], used: usize, step: &[u8; STEP]) -> usize {
+    let Some((free, standing)) = groups.split_at_mut_checked(groups.len().saturating_sub(used)) else {
+        return used;
+    };
+    let mut window = [0; UNITS];
+    for (unit, power) in step.as_chunks::<UNIT>().0.iter().rev().zip(&POWERS) {
+        let [a, b, c, d, e, f, g] = *unit;
+        slide_over(&mut window, u64::from_be_bytes([0, a, b, c, d, e, f, g]), power);
+    }
+    let [.., shift] = &POWERS;
+    for group in standing.iter_mut().rev() {
+        slide_over(&mut window, load(group), shift);
+        let [lowest, w1, w2, w3, w4, w5, w6] = window;
+        let (quotient, rest) = divide(lowest);
+        store(group, rest);
+        window = [w1.wrapping_add(u128::from(quotient)), w2, w3, w4, w5, w6, 0];
+    }
+    let mut carry = 0;
+    let mut filled = used;
+    let mut highest = used;
+    for (sum, group) in window.into_iter().zip(free.iter_mut().rev()) {
+        let (quotient, rest) = divide(sum.wrapping_add(u128::from(carry)));
+        store(group, rest);
+        carry = quotient;
+        filled = filled.saturating_add(1);
+        if rest != 0 {
+            highest = filled;
+        }
+    }
+    highest
+}
+
+/// Adds `factor` times `power` to the sums. None of them can overflow: see the bound above.
+#[inline(always)]
+fn slide_over(window: &mut [u128; UNITS], factor: u64, power: &[u64; UNITS]) {
+    for (sum, digit) in window.iter_mut().zip(power) {
+        *sum = sum.wrapping_add(mul_add(factor, *digit, 0, 0));
+    }
+}
+
+/// Quotient and rest by 62^10 of a number below 2^122, the quotient at most one too small.
+///
+/// With n = 2^58 u + v and R = 2^122 / 62^10, the estimate ⌊u ⌊R⌋ / 2^64⌋ is less than
+/// v / 62^10 + u (R - ⌊R⌋) / 2^64 < 0.35 + 0.44 below n / 62^10, so at most one below its floor.
+#[inline(always)]
+fn divide(dividend: u128) -> (u64, u64) {
+    #[expect(clippy::as_conversions, reason = "runs at compile time; below 2^63")]
+    const RECIPROCAL: u64 = ((1 << 122) / RADIX as u128) as u64;
+    let quotient = high(mul_add(low(dividend >> 58), RECIPROCAL, 0, 0));
+    (quotient, low(dividend).wrapping_sub(quotient.wrapping_mul(RADIX)))
+}
+
+fn load(group: &[u8; GROUP]) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *group;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+fn store(group: &mut [u8; GROUP], digit: u64) {
+    let [a, b, c, d, e, f, g, h] = digit.to_le_bytes();
+    *group = [a, b, c, d, e, f, g, h, 0, 0];
+}
+
+/// Turns each group into the values of its five pairs of digits, little-endian `u16`s.
+///
+/// A fraction: x / 62^8 in fixed point has the first pair before the point, and each multiplication
+/// by 62^2 brings up the next. It is taken from 1/2^51 to 2/2^51 too large, which the last pair,
+/// 62^8 < 2^48 times as large, does not notice.
+#[expect(clippy::as_conversions, reason = "a pair is below 2^12, the reciprocal below 2^64")]
+#[expect(clippy::arithmetic_side_effects, reason = "12 bits before the point and 51 behind it")]
+fn write_pairs(groups: &mut [[u8; GROUP]], used: usize) {
+    const POINT: u32 = 51;
+    const BEHIND: u64 = (1 << POINT) - 1;
+    const RECIPROCAL: u64 = ((1 << (64 + POINT - 4)) / 62_u128.pow(8)) as u64;
+    let unused = groups.len().saturating_sub(used);
+    for group in groups.iter_mut().take(unused) {
+        store(group, 0);
+    }
+    let mut carry = 0;
+    for group in groups.iter_mut().rev() {
+        let digit = load(group) + carry;
+        carry = u64::from(digit >= RADIX);
+        let digit = digit - carry * RADIX;
+        let mut fraction = high(mul_add(digit << 4, RECIPROCAL, 0, 0)) + 2;
+        for pair in group.as_chunks_mut::<2>().0 {
+            *pair = ((fraction >> POINT) as u16).to_le_bytes();
+            fraction = (fraction & BEHIND) * 62_u64.pow(2);
+        }
+    }
+}
+
+/// Turns each pair value into its two characters.
+///
+/// Not inlined: as a function over memory its loop is vectorised.
+#[inline(never)]
+#[expect(clippy::as_conversions, reason = "a quotient by 62 of a number below 62^2")]
+#[expect(clippy::arithmetic_side_effects, reason = "each byte stays below 128 throughout")]
+fn write_text(out: &mut [u8]) {
+    for place in out.as_chunks_mut::<2>().0 {
+        let pair = u16::from_le_bytes(*place);
+        // 2^19 / 8457 is 61.994: exact for pairs below 62^2.
+        let first = ((u32::from(pair) * 8457) >> 19) as u16;
+        let digits = first | (pair - first * 62) << 8;
+        let past_nine = (digits + 0x0101 * (0x80 - 10)) >> 7 & 0x0101;
+        let past_upper = (digits + 0x0101 * (0x80 - 36)) >> 7 & 0x0101;
+        let text = digits + 0x0101 * u16::from(b'0') + past_nine * 7 + past_upper * 6;
+        *place = text.to_le_bytes();
+    }
+}

@@ -1,0 +1,147 @@
+//! Base62 as Apikee writes it: the whole byte string is one big-endian integer, most significant
+//! digit first, in the alphabet `0-9A-Za-z` (WIRE.md, "Keys").
+//!
+//! A number has one spelling: no leading `0`, except in the number zero itself. Conversion is
+//! quadratic in the length, so whoever calls bounds the length first. Both directions read and
+//! write the caller's buffer, and no table is indexed by key material: how long they take depends
+//! on the length alone.
+
+mod decode;
+mod encode;
+
+pub(crate) use decode::{DecodeError, decode, decode_tag, decoded_capacity};
+pub(crate) use encode::{encode, encoded_capacity};
+
+/// Digits of a tag at most: 62^43 > 2^256.
+pub(crate) const TAG_DIGITS: usize = 43;
+
+#[expect(clippy::as_conversions, reason = "to cut off the high half is the purpose")]
+const fn low(wide: u128) -> u64 {
+    wide as u64
+}
+
+#[expect(clippy::as_conversions, reason = "64 of 128 bits are left")]
+const fn high(wide: u128) -> u64 {
+    (wide >> 64) as u64
+}
+
+/// `a * b + c + d`, which always fits: (2^64 - 1)^2 + 2 (2^64 - 1) = 2^128 - 1.
+#[expect(clippy::as_conversions, reason = "widening; `From` is not const")]
+#[expect(clippy::arithmetic_side_effects, reason = "the sum above is the largest u128")]
+const fn mul_add(a: u64, b: u64, c: u64, d: u64) -> u128 {
+    a as u128 * b as u128 + c as u128 + d as u128
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes with no zero at the front, different for each length.
+    fn sample(len: usize) -> Vec<u8> {
+        let mut state = len as u64;
+        (0..len)
+            .map(|at| {
+                state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+                (state >> 33) as u8 | u8::from(at == 0)
+            })
+            .collect()
+    }
+
+    /// The definition, digit by digit.
+    fn by_the_book(bytes: &[u8]) -> String {
+        let mut number = bytes.to_vec();
+        let mut text = Vec::new();
+        while number.iter().any(|&byte| byte != 0) {
+            let mut rest = 0;
+            for byte in &mut number {
+                let value = rest << 8 | u32::from(*byte);
+                *byte = (value / 62) as u8;
+                rest = value % 62;
+            }
+            text.push(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"[rest as usize]);
+        }
+        text.reverse();
+        String::from_utf8(text).unwrap()
+    }
+
+    fn encoded(bytes: &[u8]) -> String {
+        let mut out = vec![0xAA; encoded_capacity(bytes.len())];
+        String::from_utf8(encode(bytes, &mut out).unwrap().to_vec()).unwrap()
+    }
+
+    fn decoded(text: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        let mut out = vec![0xAA; decoded_capacity(text.len())];
+        decode(text, &mut out).map(|bytes| bytes.to_vec())
+    }
+
+    #[test]
+    fn every_length_agrees_with_the_definition_both_ways() {
+        for len in 1..=300 {
+            for bytes in [sample(len), vec![0xFF; len], [vec![1], vec![0; len - 1]].concat()] {
+                let text = by_the_book(&bytes);
+                assert_eq!(encoded(&bytes), text, "{len} bytes");
+                assert_eq!(decoded(text.as_bytes()).unwrap(), bytes, "{len} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn powers_of_the_inner_bases_survive() {
+        // Carries ripple furthest just below, at and above a power of an inner radix.
+        for exponent in [8, 10, 16, 32, 60, 64, 70, 128, 130] {
+            let power = [b"1".to_vec(), vec![b'0'; exponent]].concat();
+            let below = vec![b'z'; exponent];
+            let above = [b"1".to_vec(), vec![b'0'; exponent - 1], b"1".to_vec()].concat();
+            for text in [power, below, above] {
+                let bytes = decoded(&text).unwrap();
+                assert_eq!(by_the_book(&bytes).as_bytes(), text);
+                assert_eq!(encoded(&bytes).as_bytes(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_62_digits_are_read() {
+        for byte in 0..=255 {
+            for at in 0..9 {
+                let mut text = *b"1zzzzzzzz";
+                text[at] = byte;
+                let good = byte.is_ascii_alphanumeric() && (at > 0 || byte != b'0');
+                assert_eq!(decoded(&text).is_ok(), good, "{byte:#x} at {at}");
+                assert_eq!(decode_tag(&text).is_ok(), good, "{byte:#x} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn zero_is_one_byte_and_has_one_spelling() {
+        assert_eq!(decoded(b"0"), Ok(vec![0]));
+        for text in [&b""[..], b"00", b"01", b"0z"] {
+            assert_eq!(decoded(text), Err(DecodeError::Spelling));
+            assert_eq!(decode_tag(text), Err(DecodeError::Spelling));
+        }
+        assert_eq!(encoded(&[0]), "0");
+        assert_eq!(encoded(&[0, 0, 61]), "z");
+    }
+
+    #[test]
+    fn a_short_buffer_is_refused_with_the_length_that_serves() {
+        let text = [b'1'; 182];
+        let needed = decoded_capacity(text.len());
+        for room in 0..needed {
+            assert_eq!(decode(&text, &mut vec![0; room]), Err(DecodeError::Room(needed)));
+        }
+        assert!(encode(&[1; 135], &mut vec![0; encoded_capacity(135) - 1]).is_none());
+    }
+
+    #[test]
+    fn a_tag_is_left_padded_and_its_256_bits_are_the_limit() {
+        assert_eq!(decode_tag(b"1"), Ok(core::array::from_fn(|at| u8::from(at == 31))));
+        let largest = by_the_book(&[0xFF; 32]);
+        assert_eq!(decode_tag(largest.as_bytes()), Ok([0xFF; 32]));
+        let mut past = largest.into_bytes();
+        *past.last_mut().unwrap() += 1;
+        assert_eq!(decode_tag(&past), Err(DecodeError::Spelling));
+        assert_eq!(decode_tag(&[b'1'; 44]), Err(DecodeError::Spelling));
+    }
+}

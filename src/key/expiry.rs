@@ -1,0 +1,102 @@
+//! When a new key shall expire.
+
+use core::{fmt, str::FromStr, time::Duration};
+
+use crate::time::UnixTime;
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// When a new key shall expire: after 90 days by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// So long after it is issued (whole seconds).
+    After(Duration),
+    /// At the end of that second.
+    At(UnixTime),
+    /// Not at all.
+    Never,
+}
+
+impl Default for Expiry {
+    fn default() -> Self {
+        Self::After(Duration::from_secs(90 * DAY))
+    }
+}
+
+impl Expiry {
+    /// The `exp` claim of a key that is issued `now`; `None` within for a key that never expires.
+    pub(crate) fn claim(self, now: UnixTime) -> Result<Option<i64>, TimeOutOfRange> {
+        match self {
+            Self::After(duration) => {
+                let at = now.as_secs().checked_add_unsigned(duration.as_secs());
+                at.map(Some).ok_or(TimeOutOfRange)
+            }
+            Self::At(time) => Ok(Some(time.as_secs())),
+            Self::Never => Ok(None),
+        }
+    }
+}
+
+/// The sum of now and a duration is no time that can be written down.
+pub(crate) struct TimeOutOfRange;
+
+/// The text is none of `90d`, `24h`, `60m`, `3600s` or `never`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct InvalidDuration;
+
+impl fmt::Display for InvalidDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a duration is a number and d, h, m or s, or the word never")
+    }
+}
+
+impl core::error::Error for InvalidDuration {}
+
+/// Reads a duration as the SDKs write it, `"90d"`, `"24h"`, `"60m"` or `"3600s"`, and `"never"`.
+///
+/// ```
+/// use apikee::Expiry;
+/// use core::time::Duration;
+///
+/// assert_eq!("24h".parse(), Ok(Expiry::After(Duration::from_secs(86_400))));
+/// assert_eq!("never".parse(), Ok(Expiry::Never));
+/// assert!("1w".parse::<Expiry>().is_err());
+/// ```
+impl FromStr for Expiry {
+    type Err = InvalidDuration;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDuration> {
+        if text == "never" {
+            return Ok(Self::Never);
+        }
+        let (number, seconds) = [('d', DAY), ('h', 60 * 60), ('m', 60), ('s', 1)]
+            .into_iter()
+            .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))
+            .ok_or(InvalidDuration)?;
+        // `parse` alone would read a sign as well.
+        if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(InvalidDuration);
+        }
+        let number: u64 = number.parse().map_err(|_| InvalidDuration)?;
+        number.checked_mul(seconds).map(Duration::from_secs).map(Self::After).ok_or(InvalidDuration)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_the_sdks_write_them() {
+        for (text, seconds) in [("90d", 90 * DAY), ("24h", DAY), ("60m", 3600), ("3600s", 3600), ("0s", 0)] {
+            assert_eq!(text.parse(), Ok(Expiry::After(Duration::from_secs(seconds))), "{text}");
+        }
+        for text in ["", "d", "90", "+1d", "-1d", "1.5h", " 1d", "1d ", "1D", "1w", "Never", "99999999999999999999d"] {
+            assert_eq!(text.parse::<Expiry>(), Err(InvalidDuration), "{text:?}");
+        }
+        let most = u64::MAX / DAY;
+        assert!(format!("{most}d").parse::<Expiry>().is_ok());
+        assert!(format!("{}d", most + 1).parse::<Expiry>().is_err());
+    }
+}

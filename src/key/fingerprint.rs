@@ -1,0 +1,167 @@
+//! Names for keys that give no key away: the fingerprint for storage and deny-lists, the prefix
+//! for logs.
+
+use core::{fmt, str::FromStr};
+
+use crate::crypto::sha256;
+
+/// The SHA-256 of a whole key string: what the SDKs call its hash, and print as 64 lower-case
+/// hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// The fingerprint of this key.
+    #[must_use]
+    pub fn of(key: &str) -> Self {
+        Self(sha256(key.as_bytes()))
+    }
+
+    /// From the 32 bytes of a hash.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes of the hash.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}
+
+/// A fingerprint is 64 hexadecimal digits, and this text is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct InvalidFingerprint;
+
+impl fmt::Display for InvalidFingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a fingerprint is 64 hexadecimal digits")
+    }
+}
+
+impl core::error::Error for InvalidFingerprint {}
+
+/// Reads 64 hexadecimal digits, of either case.
+impl FromStr for Fingerprint {
+    type Err = InvalidFingerprint;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFingerprint> {
+        let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+            return Err(InvalidFingerprint);
+        };
+        let mut bytes = [0; 32];
+        if pairs.len() != bytes.len() {
+            return Err(InvalidFingerprint);
+        }
+        for (byte, pair) in bytes.iter_mut().zip(pairs) {
+            for digit in pair {
+                let digit = char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                *byte = *byte << 4 | digit.ok_or(InvalidFingerprint)?;
+            }
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// Fingerprints of keys that are revoked: a sorted slice, searched by bisection.
+///
+/// ```
+/// use apikee::{DenyList, Fingerprint};
+///
+/// let mut revoked = [Fingerprint::of("apikee_one.two"), Fingerprint::of("apikee_three.four")];
+/// revoked.sort_unstable();
+/// let deny = DenyList::new(&revoked)?;
+/// assert!(deny.contains(&Fingerprint::of("apikee_three.four")));
+/// assert!(!deny.contains(&Fingerprint::of("apikee_five.six")));
+/// # Ok::<(), apikee::Unsorted>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct DenyList<'l>(&'l [Fingerprint]);
+
+impl<'l> DenyList<'l> {
+    /// Takes a sorted slice; duplicates do no harm.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsorted`] if it is not sorted, since the search would then miss revoked keys.
+    pub fn new(sorted: &'l [Fingerprint]) -> Result<Self, Unsorted> {
+        if sorted.is_sorted() { Ok(Self(sorted)) } else { Err(Unsorted) }
+    }
+
+    /// Whether that key is revoked.
+    #[must_use]
+    pub fn contains(&self, fingerprint: &Fingerprint) -> bool {
+        self.0.binary_search(fingerprint).is_ok()
+    }
+}
+
+/// The fingerprints of a deny-list are not in ascending order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Unsorted;
+
+impl fmt::Display for Unsorted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the fingerprints are not sorted")
+    }
+}
+
+impl core::error::Error for Unsorted {}
+
+/// The front of a key that is safe in logs: 12 characters, 5 of them behind `apikee_`, or less
+/// where a character that is not ASCII would be cut.
+#[must_use]
+pub fn log_prefix(key: &str) -> &str {
+    let mut len = key.len().min(12);
+    while !key.is_char_boundary(len) {
+        len = len.saturating_sub(1);
+    }
+    key.get(..len).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_print_and_parse_as_64_hexadecimal_digits() {
+        // FIPS 180-4, the one-block example.
+        let hex = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let fingerprint = Fingerprint::of("abc");
+        assert_eq!(fingerprint.to_string(), hex);
+        assert_eq!(hex.parse(), Ok(fingerprint));
+        assert_eq!(hex.to_uppercase().parse(), Ok(fingerprint));
+        for bad in ["", "ba78", &hex[1..], &format!("{hex}00"), &hex.replace('f', "g")] {
+            assert_eq!(bad.parse::<Fingerprint>(), Err(InvalidFingerprint));
+        }
+    }
+
+    #[test]
+    fn an_unsorted_deny_list_is_refused() {
+        let (a, b) = (Fingerprint([1; 32]), Fingerprint([2; 32]));
+        assert_eq!(DenyList::new(&[b, a]).err(), Some(Unsorted));
+        assert!(DenyList::new(&[a, a, b]).is_ok_and(|list| list.contains(&a) && list.contains(&b)));
+        assert!(DenyList::new(&[]).is_ok_and(|list| !list.contains(&a)));
+    }
+
+    #[test]
+    fn a_log_prefix_is_at_most_12_bytes_and_whole_characters() {
+        assert_eq!(log_prefix("apikee_123456789"), "apikee_12345");
+        assert_eq!(log_prefix("short"), "short");
+        assert_eq!(log_prefix("apikee_1234\u{e9}"), "apikee_1234");
+    }
+}

@@ -1,0 +1,63 @@
+//! Looking into a key without any secret: for people who debug, never for deciding anything.
+
+use super::{
+    base62::{self, DecodeError},
+    claims::Claims,
+    error::KeyError,
+    payload::Encoding,
+    verify::{Segments, verify_buffer_len},
+};
+
+/// What a key says of itself, **unverified**: anyone can write such a key.
+#[derive(Debug, Clone, Copy)]
+pub struct UntrustedKey<'b> {
+    /// Its claims, if they are well-formed.
+    pub claims: Option<Claims<'b>>,
+    /// How they are written. Only the Python SDK reads MessagePack, and only with `msgpack`.
+    pub encoding: Encoding,
+    /// Whether the signature starts with a zero byte: the published SDKs refuse such a key.
+    pub signature_starts_with_zero: bool,
+    /// Whether the key has leading zeros: the published SDKs accept such spellings, and their
+    /// deny-lists miss them. We refuse them.
+    pub non_canonical: bool,
+}
+
+impl<'b> UntrustedKey<'b> {
+    /// Decodes a key into `buf`, of [`verify_buffer_len`] bytes, without checking its signature or
+    /// its times. Leading zeros are passed over.
+    ///
+    /// # Errors
+    ///
+    /// As [`Keyring::verify`](super::Keyring::verify) for what is not even spelt like a key.
+    pub fn read<K>(key: &K, buf: &'b mut [u8]) -> Result<Self, KeyError>
+    where
+        K: AsRef<[u8]> + ?Sized,
+    {
+        let key = key.as_ref();
+        let (room, needed) = (buf.len(), verify_buffer_len(key.len()));
+        let segments = Segments::of(key, room)?;
+        let (payload, signature) = (canonical(segments.payload), canonical(segments.signature));
+        let non_canonical = (payload, signature) != (segments.payload, segments.signature);
+        let tag = base62::decode_tag(signature).map_err(|_| KeyError::Decode)?;
+        let payload = base62::decode(payload, buf).map_err(|error| match error {
+            DecodeError::Spelling => KeyError::Decode,
+            DecodeError::Room(_) => KeyError::BufferTooSmall { needed },
+        })?;
+        Ok(Self {
+            encoding: Encoding::of(payload),
+            claims: Claims::read(payload).ok(),
+            signature_starts_with_zero: tag.first() == Some(&0),
+            non_canonical,
+        })
+    }
+}
+
+/// The segment without leading zeros.
+fn canonical(mut segment: &[u8]) -> &[u8] {
+    while let [b'0', rest @ ..] = segment
+        && !rest.is_empty()
+    {
+        segment = rest;
+    }
+    segment
+}

@@ -1,0 +1,289 @@
+//! From claims to the text of a key.
+
+use core::fmt;
+
+use rand_core::TryCryptoRng;
+
+use super::{
+    PREFIX, SEPARATOR, base62,
+    claims::DEFAULT_ENVIRONMENT,
+    expiry::{Expiry, TimeOutOfRange},
+    id::{KeyId, RANDOM_LEN},
+    keyring::Keyring,
+    verify::MAX_PAYLOAD_LEN,
+};
+use crate::{
+    buf::Writer,
+    crypto::TAG_LEN,
+    json::{scan, write},
+    names::Malformed,
+    time::UnixTime,
+};
+
+/// Ids drawn for one key at most. One in 256 is of no use, so a working generator needs a second
+/// one at times, a third seldom, and a 17th never (2^-128).
+const MAX_DRAWS: usize = 16;
+
+/// Bytes of buffer that issuing a key with a payload of that length needs, about 17/7 of it: the
+/// text, and the payload behind it while it is encoded.
+#[must_use]
+pub const fn issue_buffer_len(payload_len: usize) -> usize {
+    text_capacity(payload_len).saturating_add(payload_len)
+}
+
+const fn text_capacity(payload_len: usize) -> usize {
+    const AROUND: usize = PREFIX.len().saturating_add(1).saturating_add(base62::encoded_capacity(TAG_LEN));
+    base62::encoded_capacity(payload_len).saturating_add(AROUND)
+}
+
+/// What a new key shall say.
+///
+/// Its claims are written in the order id, tid, scp, env, exp, nbf, meta, to the byte as the Node
+/// SDK writes them.
+#[derive(Debug, Clone, Copy)]
+pub struct NewKey<'a> {
+    tenant: &'a str,
+    scopes: &'a [&'a str],
+    environment: &'a str,
+    expires: Expiry,
+    not_before: Option<UnixTime>,
+    meta: &'a str,
+}
+
+impl<'a> NewKey<'a> {
+    /// A key for that tenant: without scopes, for `"production"`, good for 90 days.
+    #[must_use]
+    pub fn new(tenant: &'a str) -> Self {
+        Self {
+            tenant,
+            scopes: &[],
+            environment: DEFAULT_ENVIRONMENT,
+            expires: Expiry::default(),
+            not_before: None,
+            meta: "{}",
+        }
+    }
+
+    /// What the key is good for. Order and duplicates are kept.
+    #[must_use]
+    pub const fn scopes(self, scopes: &'a [&'a str]) -> Self {
+        Self { scopes, ..self }
+    }
+
+    /// The environment tag.
+    #[must_use]
+    pub const fn environment(self, environment: &'a str) -> Self {
+        Self { environment, ..self }
+    }
+
+    /// When the key expires.
+    #[must_use]
+    pub const fn expires(self, expires: Expiry) -> Self {
+        Self { expires, ..self }
+    }
+
+    /// The first second in which the key is good.
+    #[must_use]
+    pub const fn not_before(self, time: UnixTime) -> Self {
+        Self { not_before: Some(time), ..self }
+    }
+
+    /// Anything else, as the text of a JSON object; it is checked when the key is issued.
+    ///
+    /// White space is left out and strings are respelt as `JSON.stringify` does; numbers stay as
+    /// they are.
+    #[must_use]
+    pub const fn meta(self, json: &'a str) -> Self {
+        Self { meta: json, ..self }
+    }
+
+    fn write(&self, id: &str, now: UnixTime, out: &mut Writer<'_>) -> Result<(), IssueError> {
+        out.bytes(br#"{"id":"#);
+        write::string(out, id);
+        out.bytes(br#","tid":"#);
+        write::string(out, self.tenant);
+        out.bytes(br#","scp":["#);
+        for (at, scope) in self.scopes.iter().enumerate() {
+            if at > 0 {
+                out.byte(b',');
+            }
+            write::string(out, scope);
+        }
+        out.bytes(br#"],"env":"#);
+        write::string(out, self.environment);
+        if let Some(exp) = self.expires.claim(now)? {
+            out.bytes(br#","exp":"#);
+            write::integer(out, exp);
+        }
+        if let Some(nbf) = self.not_before {
+            out.bytes(br#","nbf":"#);
+            write::integer(out, nbf.as_secs());
+        }
+        if self.has_meta()? {
+            out.bytes(br#","meta":"#);
+            write::compact(out, self.meta.as_bytes());
+        }
+        out.byte(b'}');
+        Ok(())
+    }
+
+    /// Whether there is any meta, checked as the verifier will check it: inside another object.
+    fn has_meta(&self) -> Result<bool, Malformed> {
+        let mut any = false;
+        scan::object(self.meta.as_bytes(), 1, |_, _| {
+            any = true;
+            Ok(())
+        })?;
+        Ok(any)
+    }
+}
+
+impl Keyring {
+    /// Issues a key, signed with the first secret, into `buf`.
+    ///
+    /// `rng` gives the id its ten random bytes; with the feature `getrandom` that may be `SysRng`.
+    /// The text of a key is about 4/3 as long as its payload, and [`issue_buffer_len`] says how much
+    /// room it takes to write; 1024 bytes are enough for most. After the key, or after an error,
+    /// `buf` holds unspecified bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`IssueError`] says.
+    pub fn issue<'b, R>(
+        &self,
+        new: &NewKey<'_>,
+        now: UnixTime,
+        rng: &mut R,
+        buf: &'b mut [u8],
+    ) -> Result<&'b str, IssueError>
+    where
+        R: TryCryptoRng + ?Sized,
+    {
+        for _ in 0..MAX_DRAWS {
+            let mut random = [0; RANDOM_LEN];
+            rng.try_fill_bytes(&mut random).map_err(|_| IssueError::Rng)?;
+            match self.write_key(new, KeyId::new(now, random).as_str(), now, buf) {
+                Err(IssueError::UnusableId) => {}
+                written => return text(buf, written?),
+            }
+        }
+        Err(IssueError::Rng)
+    }
+
+    /// Issues a key of that id, signed with the first secret, into `buf`: as
+    /// [`issue`](Self::issue), but the caller sees to it that ids differ.
+    ///
+    /// # Errors
+    ///
+    /// As [`IssueError`] says; one id in 256 is [unusable](IssueError::UnusableId).
+    pub fn issue_with_id<'b>(
+        &self,
+        new: &NewKey<'_>,
+        id: &str,
+        now: UnixTime,
+        buf: &'b mut [u8],
+    ) -> Result<&'b str, IssueError> {
+        let len = self.write_key(new, id, now, buf)?;
+        text(buf, len)
+    }
+
+    /// Writes the key to the front of `buf` and returns its length.
+    fn write_key(&self, new: &NewKey<'_>, id: &str, now: UnixTime, buf: &mut [u8]) -> Result<usize, IssueError> {
+        let mut payload = Writer::new(buf);
+        new.write(id, now, &mut payload)?;
+        let payload_len = payload.len();
+        if payload_len > MAX_PAYLOAD_LEN {
+            return Err(IssueError::TooLong);
+        }
+        let needed = issue_buffer_len(payload_len);
+        let buf = buf.get_mut(..needed).ok_or(IssueError::BufferTooSmall { needed })?;
+
+        // The payload moves to the end, and the text is written before it.
+        let text_capacity = text_capacity(payload_len);
+        buf.copy_within(..payload_len, text_capacity);
+        let (text, payload) = buf.split_at_mut_checked(text_capacity).ok_or(IssueError::TooLong)?;
+        let tag = self.sign(payload).ok_or(IssueError::TooLong)?;
+        if tag.0.first() == Some(&0) {
+            return Err(IssueError::UnusableId);
+        }
+        let mut len = put(text, 0, PREFIX.as_bytes());
+        len = put_base62(text, len, payload).ok_or(IssueError::TooLong)?;
+        len = put(text, len, &[SEPARATOR]);
+        put_base62(text, len, &tag.0).ok_or(IssueError::TooLong)
+    }
+}
+
+fn text(buf: &[u8], len: usize) -> Result<&str, IssueError> {
+    // A key is ASCII.
+    buf.get(..len).and_then(|key| core::str::from_utf8(key).ok()).ok_or(IssueError::TooLong)
+}
+
+/// Writes `bytes` at `at`; returns where they end.
+fn put(text: &mut [u8], at: usize, bytes: &[u8]) -> usize {
+    let end = at.saturating_add(bytes.len());
+    if let Some(place) = text.get_mut(at..end) {
+        place.copy_from_slice(bytes);
+    }
+    end
+}
+
+/// Writes `bytes` as base62 at `at`; returns where it ends.
+fn put_base62(text: &mut [u8], at: usize, bytes: &[u8]) -> Option<usize> {
+    let room = text.get_mut(at..)?;
+    let digits = base62::encode(bytes, room)?.len();
+    let capacity = base62::encoded_capacity(bytes.len());
+    room.copy_within(capacity.checked_sub(digits)?..capacity, 0);
+    Some(at.saturating_add(digits))
+}
+
+/// Why a key cannot be issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum IssueError {
+    /// The buffer is too small.
+    BufferTooSmall {
+        /// A length in bytes that is enough for this key.
+        needed: usize,
+    },
+    /// The claims are longer than [`MAX_PAYLOAD_LEN`], so that no verifier of ours would read them.
+    TooLong,
+    /// The meta is no well-formed JSON object, has a name twice, or is nested too deep.
+    InvalidMeta,
+    /// The expiry is later than a time can be.
+    TimeOutOfRange,
+    /// With this id the signature would start with a zero byte, and the published SDKs would refuse
+    /// the key. Another id will do. [`Keyring::issue`] draws one by itself.
+    UnusableId,
+    /// The random number generator failed, or repeats itself.
+    Rng,
+}
+
+impl fmt::Display for IssueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BufferTooSmall { needed } => {
+                return write!(f, "the buffer is too small for the key: {needed} bytes are needed");
+            }
+            Self::TooLong => "the claims are too long for a key",
+            Self::InvalidMeta => "the meta is no well-formed JSON object",
+            Self::TimeOutOfRange => "the expiry is out of range",
+            Self::UnusableId => "the id leads to a signature that the published SDKs refuse",
+            Self::Rng => "the random number generator failed",
+        })
+    }
+}
+
+impl core::error::Error for IssueError {}
+
+impl From<Malformed> for IssueError {
+    fn from(_: Malformed) -> Self {
+        Self::InvalidMeta
+    }
+}
+
+impl From<TimeOutOfRange> for IssueError {
+    fn from(_: TimeOutOfRange) -> Self {
+        Self::TimeOutOfRange
+    }
+}

@@ -1,0 +1,356 @@
+//! The `meta` claim: any object the issuer put there, in the encoding of its key.
+
+use super::{
+    msgpack::{Cursor, Item},
+    payload::Encoding,
+};
+use crate::{
+    json::{
+        members::{Elements, Members},
+        scan,
+    },
+    text::Text,
+};
+
+/// An object in a key: `meta`, or one inside it.
+///
+/// It stays as the issuer wrote it; a look-up walks over it from the front. Names are unique, which
+/// was checked when the key was verified.
+#[derive(Clone, Copy)]
+pub struct Meta<'b> {
+    raw: &'b [u8],
+    encoding: Encoding,
+}
+
+/// A value in a key.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Value<'b> {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number.
+    Number(Number<'b>),
+    /// A string.
+    String(Text<'b>),
+    /// An array.
+    Array(Array<'b>),
+    /// An object.
+    Object(Meta<'b>),
+    /// Bytes, which only MessagePack has.
+    Bytes(&'b [u8]),
+    /// An extension type and its bytes, which only MessagePack has.
+    Extension(i8, &'b [u8]),
+}
+
+/// A number in a key, converted when it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Number<'b>(Repr<'b>);
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Repr<'b> {
+    /// As spelt in JSON.
+    Spelt(&'b [u8]),
+    Int(i64),
+    /// Above `i64::MAX`.
+    UInt(u64),
+    Float(f64),
+}
+
+/// An array in a key.
+#[derive(Clone, Copy)]
+pub struct Array<'b> {
+    raw: &'b [u8],
+    encoding: Encoding,
+}
+
+impl<'b> Meta<'b> {
+    pub(crate) const NONE: Self = Self { raw: b"{}", encoding: Encoding::Json };
+
+    /// `raw` has been checked to be one object.
+    pub(crate) const fn new(raw: &'b [u8], encoding: Encoding) -> Self {
+        Self { raw, encoding }
+    }
+
+    /// The object as the issuer wrote it, in [`encoding`](Self::encoding). An absent `meta` is `{}`.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'b [u8] {
+        self.raw
+    }
+
+    /// The object as the issuer wrote it, if that is JSON.
+    #[must_use]
+    pub fn as_json(&self) -> Option<&'b str> {
+        match self.encoding() {
+            Encoding::Json => core::str::from_utf8(self.raw).ok(),
+            Encoding::MessagePack => None,
+        }
+    }
+
+    /// How the object is written.
+    #[must_use]
+    pub const fn encoding(&self) -> Encoding {
+        self.encoding.if_read()
+    }
+
+    /// Whether it has no members.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// Its members, in the issuer's order.
+    #[must_use]
+    pub fn iter(&self) -> MetaIter<'b> {
+        MetaIter(match self.encoding() {
+            Encoding::Json => Walk::Json(Members::new(self.raw)),
+            Encoding::MessagePack => {
+                let mut cursor = Cursor::new(self.raw);
+                let remaining = match cursor.item() {
+                    Ok(Item::Map(len)) => len,
+                    _ => 0,
+                };
+                Walk::MessagePack { cursor, remaining }
+            }
+        })
+    }
+
+    /// The member of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Value<'b>> {
+        self.iter().find(|(own, _)| own == name).map(|(_, value)| value)
+    }
+
+    /// The member of that name, if it is a string.
+    #[must_use]
+    pub fn get_str(&self, name: &str) -> Option<Text<'b>> {
+        match self.get(name)? {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The member of that name, if it is an integer that fits.
+    #[must_use]
+    pub fn get_i64(&self, name: &str) -> Option<i64> {
+        match self.get(name)? {
+            Value::Number(number) => number.as_i64(),
+            _ => None,
+        }
+    }
+
+    /// The member of that name, if it is an integer that fits.
+    #[must_use]
+    pub fn get_u64(&self, name: &str) -> Option<u64> {
+        match self.get(name)? {
+            Value::Number(number) => number.as_u64(),
+            _ => None,
+        }
+    }
+
+    /// The member of that name, if it is a number.
+    #[must_use]
+    pub fn get_f64(&self, name: &str) -> Option<f64> {
+        match self.get(name)? {
+            Value::Number(number) => number.as_f64(),
+            _ => None,
+        }
+    }
+
+    /// The member of that name, if it is a boolean.
+    #[must_use]
+    pub fn get_bool(&self, name: &str) -> Option<bool> {
+        match self.get(name)? {
+            Value::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The member of that name, if it is an object.
+    #[must_use]
+    pub fn get_object(&self, name: &str) -> Option<Meta<'b>> {
+        match self.get(name)? {
+            Value::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The member of that name, if it is an array.
+    #[must_use]
+    pub fn get_array(&self, name: &str) -> Option<Array<'b>> {
+        match self.get(name)? {
+            Value::Array(array) => Some(array),
+            _ => None,
+        }
+    }
+}
+
+impl<'b> Array<'b> {
+    /// Its elements.
+    #[must_use]
+    pub fn iter(&self) -> ArrayIter<'b> {
+        ArrayIter(match self.encoding.if_read() {
+            Encoding::Json => Walk::Json(Elements::new(self.raw)),
+            Encoding::MessagePack => {
+                let mut cursor = Cursor::new(self.raw);
+                let remaining = match cursor.item() {
+                    Ok(Item::Array(len)) => len,
+                    _ => 0,
+                };
+                Walk::MessagePack { cursor, remaining }
+            }
+        })
+    }
+}
+
+/// The members of a [`Meta`].
+#[derive(Debug, Clone)]
+pub struct MetaIter<'b>(Walk<'b, Members<'b>>);
+
+/// The elements of an [`Array`].
+#[derive(Debug, Clone)]
+pub struct ArrayIter<'b>(Walk<'b, Elements<'b>>);
+
+#[derive(Debug, Clone)]
+enum Walk<'b, J> {
+    Json(J),
+    MessagePack { cursor: Cursor<'b>, remaining: u32 },
+}
+
+impl<'b> Iterator for MetaIter<'b> {
+    type Item = (Text<'b>, Value<'b>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Walk::Json(members) => members.next().map(|(name, value)| (name, Value::json(value))),
+            Walk::MessagePack { cursor, remaining } => {
+                *remaining = remaining.checked_sub(1)?;
+                let (name, value) = cursor.member()?;
+                Some((name, Value::message_pack(value)?))
+            }
+        }
+    }
+}
+
+impl<'b> Iterator for ArrayIter<'b> {
+    type Item = Value<'b>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Walk::Json(elements) => elements.next().map(Value::json),
+            Walk::MessagePack { cursor, remaining } => {
+                *remaining = remaining.checked_sub(1)?;
+                Value::message_pack(cursor.value()?)
+            }
+        }
+    }
+}
+
+impl<'b> Value<'b> {
+    fn json(raw: &'b [u8]) -> Self {
+        match raw {
+            [b'{', ..] => Self::Object(Meta { raw, encoding: Encoding::Json }),
+            [b'[', ..] => Self::Array(Array { raw, encoding: Encoding::Json }),
+            [b'"', inner @ .., b'"'] => Self::String(Text::json(inner, inner.contains(&b'\\'))),
+            b"true" => Self::Bool(true),
+            b"false" => Self::Bool(false),
+            b"null" => Self::Null,
+            number => Self::Number(Number(Repr::Spelt(number))),
+        }
+    }
+
+    fn message_pack(raw: &'b [u8]) -> Option<Self> {
+        let encoding = Encoding::MessagePack;
+        Some(match Cursor::new(raw).item().ok()? {
+            Item::Nil => Self::Null,
+            Item::Bool(value) => Self::Bool(value),
+            Item::Int(value) => Self::Number(Number(Repr::Int(value))),
+            Item::UInt(value) => Self::Number(Number(Repr::UInt(value))),
+            Item::Float(value) => Self::Number(Number(Repr::Float(value))),
+            Item::Str(text) => Self::String(Text::plain(text)),
+            Item::Bin(bytes) => Self::Bytes(bytes),
+            Item::Ext(kind, bytes) => Self::Extension(kind, bytes),
+            Item::Array(_) => Self::Array(Array { raw, encoding }),
+            Item::Map(_) => Self::Object(Meta { raw, encoding }),
+        })
+    }
+}
+
+impl Number<'_> {
+    /// The number, if it is an integer and fits. One spelt with a fraction or an exponent is none.
+    #[must_use]
+    pub fn as_i64(self) -> Option<i64> {
+        match self.0 {
+            Repr::Spelt(spelt) => scan::integer(spelt),
+            Repr::Int(value) => Some(value),
+            Repr::UInt(_) | Repr::Float(_) => None,
+        }
+    }
+
+    /// The number, if it is an integer and fits. One spelt with a fraction or an exponent is none.
+    #[must_use]
+    pub fn as_u64(self) -> Option<u64> {
+        match self.0 {
+            Repr::Spelt(spelt) => core::str::from_utf8(spelt).ok()?.parse().ok(),
+            Repr::Int(value) => u64::try_from(value).ok(),
+            Repr::UInt(value) => Some(value),
+            Repr::Float(_) => None,
+        }
+    }
+
+    /// The number, rounded to the nearest there is; infinite if it is out of range.
+    #[must_use]
+    #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "rounding is what the caller asks for")]
+    pub fn as_f64(self) -> Option<f64> {
+        match self.0 {
+            Repr::Spelt(spelt) => core::str::from_utf8(spelt).ok()?.parse().ok(),
+            Repr::Int(value) => Some(value as f64),
+            Repr::UInt(value) => Some(value as f64),
+            Repr::Float(value) => Some(value),
+        }
+    }
+}
+
+/// Member by member, in order.
+impl PartialEq for Meta<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl PartialEq for Array<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl core::fmt::Debug for Meta<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl core::fmt::Debug for Array<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<'b> IntoIterator for Meta<'b> {
+    type Item = (Text<'b>, Value<'b>);
+    type IntoIter = MetaIter<'b>;
+
+    fn into_iter(self) -> MetaIter<'b> {
+        self.iter()
+    }
+}
+
+impl<'b> IntoIterator for Array<'b> {
+    type Item = Value<'b>;
+    type IntoIter = ArrayIter<'b>;
+
+    fn into_iter(self) -> ArrayIter<'b> {
+        self.iter()
+    }
+}

@@ -1,0 +1,103 @@
+//! The scopes of a key.
+
+/// What ends each packed scope: a byte that UTF-8 does not have.
+pub(crate) const END: u8 = 0xFF;
+
+/// The scopes of a key, in the issuer's order, duplicates included.
+///
+/// Both payload formats are brought into one form in the caller's buffer: the strings, packed.
+#[derive(Clone, Copy, Default)]
+pub struct Scopes<'b> {
+    /// Each scope, and an `END` after it.
+    packed: &'b [u8],
+}
+
+impl<'b> Scopes<'b> {
+    pub(crate) const NONE: Self = Self { packed: &[] };
+
+    /// From strings of UTF-8 with an [`END`] after each.
+    pub(crate) const fn from_packed(packed: &'b [u8]) -> Self {
+        Self { packed }
+    }
+
+    /// Whether the key has exactly this scope. There are no wildcards.
+    #[must_use]
+    pub fn contains(&self, scope: &str) -> bool {
+        self.raw().any(|own| own == scope.as_bytes())
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.packed.is_empty()
+    }
+
+    /// The scopes one by one.
+    pub fn iter(&self) -> impl Iterator<Item = &'b str> + Clone + use<'b> {
+        // They were checked to be UTF-8 when they were packed.
+        self.raw().map(|scope| core::str::from_utf8(scope).unwrap_or_default())
+    }
+
+    fn raw(&self) -> impl Iterator<Item = &'b [u8]> + Clone + use<'b> {
+        self.packed.split_inclusive(|byte| *byte == END).filter_map(<[u8]>::split_last).map(|(_, scope)| scope)
+    }
+}
+
+impl core::fmt::Debug for Scopes<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The scopes that a route needs and a key lacks.
+#[derive(Clone, Copy)]
+pub struct MissingScopes<'a> {
+    required: &'a [&'a str],
+    scopes: Scopes<'a>,
+}
+
+impl<'a> MissingScopes<'a> {
+    /// `Ok` when `scopes` has all that are `required`.
+    pub(crate) fn check(scopes: Scopes<'a>, required: &'a [&'a str]) -> Result<(), Self> {
+        let missing = Self { required, scopes };
+        if missing.iter().next().is_none() { Ok(()) } else { Err(missing) }
+    }
+
+    /// The missing scopes, in the order of the requirement.
+    pub fn iter(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
+        let scopes = self.scopes;
+        self.required.iter().copied().filter(move |scope| !scopes.contains(scope))
+    }
+
+    /// The code that all Apikee SDKs use: `INSUFFICIENT_SCOPE`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "INSUFFICIENT_SCOPE"
+    }
+
+    /// The HTTP status to refuse the request with: 403.
+    #[must_use]
+    pub const fn http_status(&self) -> u16 {
+        403
+    }
+}
+
+impl core::fmt::Debug for MissingScopes<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Names the missing scopes.
+impl core::fmt::Display for MissingScopes<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("the key lacks the scopes ")?;
+        for (at, scope) in self.iter().enumerate() {
+            f.write_str(if at == 0 { "" } else { ", " })?;
+            write!(f, "{scope:?}")?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for MissingScopes<'_> {}

@@ -1,0 +1,118 @@
+//! `Serialize` for what keys hold and for what verification says.
+
+use serde::{
+    Serialize, Serializer,
+    ser::{SerializeStruct as _, SerializeTupleStruct as _},
+};
+
+use super::{Array, Claims, KeyError, Meta, MissingScopes, Number, Scopes, Value, fingerprint::Fingerprint};
+use crate::{text::Text, time::UnixTime};
+
+impl Serialize for Claims<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Claims", 7)?;
+        object.serialize_field("id", self.id())?;
+        object.serialize_field("tenant", self.tenant())?;
+        object.serialize_field("scopes", &self.scopes())?;
+        object.serialize_field("environment", self.environment())?;
+        object.serialize_field("expires_at", &self.expires_at())?;
+        object.serialize_field("not_before", &self.not_before())?;
+        object.serialize_field("meta", &self.meta())?;
+        object.end()
+    }
+}
+
+impl Serialize for Scopes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl Serialize for Meta<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl Serialize for Array<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match *self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(value),
+            Self::Number(number) => number.serialize(serializer),
+            Self::String(text) => text.serialize(serializer),
+            Self::Array(array) => array.serialize(serializer),
+            Self::Object(object) => object.serialize(serializer),
+            Self::Bytes(bytes) => serializer.serialize_bytes(bytes),
+            Self::Extension(kind, bytes) => {
+                let mut pair = serializer.serialize_tuple_struct("Extension", 2)?;
+                pair.serialize_field(&kind)?;
+                pair.serialize_field(bytes)?;
+                pair.end()
+            }
+        }
+    }
+}
+
+/// As an integer where it is one.
+impl Serialize for Number<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (self.as_i64(), self.as_u64(), self.as_f64()) {
+            (Some(value), ..) => serializer.serialize_i64(value),
+            (None, Some(value), _) => serializer.serialize_u64(value),
+            (None, None, Some(value)) => serializer.serialize_f64(value),
+            (None, None, None) => serializer.serialize_unit(),
+        }
+    }
+}
+
+/// As the string it means.
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.as_str() {
+            Some(plain) => serializer.serialize_str(plain),
+            None => serializer.collect_str(self),
+        }
+    }
+}
+
+/// As whole seconds since 1970.
+impl Serialize for UnixTime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(self.as_secs())
+    }
+}
+
+/// As its 64 hexadecimal digits.
+impl Serialize for Fingerprint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// As the body that the SDKs' middlewares answer with: `error`, the code, and `message`.
+impl Serialize for KeyError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        refusal(serializer, self.code(), &format_args!("{self}"))
+    }
+}
+
+/// As the body that the SDKs' middlewares answer with: `error`, the code, and `message`.
+impl Serialize for MissingScopes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        refusal(serializer, self.code(), &format_args!("{self}"))
+    }
+}
+
+fn refusal<S: Serializer>(serializer: S, code: &str, message: &core::fmt::Arguments<'_>) -> Result<S::Ok, S::Error> {
+    let mut object = serializer.serialize_struct("Refusal", 2)?;
+    object.serialize_field("error", code)?;
+    object.serialize_field("message", message)?;
+    object.end()
+}

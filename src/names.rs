@@ -1,0 +1,72 @@
+//! What the JSON and the MessagePack reader share: how deep a payload may nest, and the check that
+//! no object names a member twice.
+
+use crate::text::Text;
+
+/// The payload is not well-formed. Where and why is left out: whoever could use it may be a forger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+/// Objects and arrays inside one another that are read, the outermost included. Claims need three;
+/// WIRE.md asks for at least 16. It bounds the readers' stack.
+pub(crate) const MAX_DEPTH: usize = 32;
+
+/// Bytes that the check for duplicates may read again, as a multiple of the payload's length. It
+/// keeps the readers' time linear; objects of some 500 members stay below it.
+const REREAD: usize = 256;
+
+/// How many more bytes may be read again in one payload.
+pub(crate) struct Budget(usize);
+
+impl Budget {
+    pub(crate) fn of(len: usize) -> Self {
+        Self(len.saturating_mul(REREAD))
+    }
+}
+
+/// The names that an object has had so far, as a Bloom filter of one bit a name: only a name whose
+/// bit is taken needs a look at the earlier ones.
+#[derive(Clone, Copy)]
+pub(crate) struct Names(u32);
+
+impl Names {
+    pub(crate) const NONE: Self = Self(0);
+
+    /// Refuses `name` if the members before it, which fill `len` bytes, have it too.
+    pub(crate) fn add<'t>(
+        &mut self,
+        name: Text<'t>,
+        budget: &mut Budget,
+        len: usize,
+        among_them: impl FnOnce() -> bool,
+    ) -> Result<(), Malformed> {
+        // One string may be written with and without escapes: such a name meets all others.
+        let bits = name.as_bytes().map_or(u32::MAX, bit);
+        if self.0 & bits != 0 {
+            budget.0 = budget.0.checked_sub(len).ok_or(Malformed)?;
+            if among_them() {
+                return Err(Malformed);
+            }
+        }
+        self.0 |= bits;
+        Ok(())
+    }
+}
+
+/// One of 32 bits. The names of the claims have seven different ones.
+fn bit(name: &[u8]) -> u32 {
+    let ends = name.first().zip(name.last()).map_or(0, |(first, last)| first.wrapping_add(*last));
+    1_u32.rotate_left(u32::from(ends))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_need_no_second_look_for_duplicates() {
+        let claims = ["id", "tid", "scp", "env", "exp", "nbf", "meta"];
+        let bits: u32 = claims.iter().map(|name| bit(name.as_bytes())).fold(0, |all, bit| all | bit);
+        assert_eq!(bits.count_ones(), 7);
+    }
+}
