@@ -32,23 +32,23 @@ pub(crate) struct Names(u32);
 impl Names {
     pub(crate) const NONE: Self = Self(0);
 
-    /// Refuses `name` if the members before it, which fill `len` bytes, have it too.
-    pub(crate) fn add<'t>(
+    /// Refuses `name` if it is among the members before it; `look_back` says whether it is, and how
+    /// many bytes it read to find out.
+    #[inline]
+    pub(crate) fn add(
         &mut self,
-        name: Text<'t>,
+        name: Text<'_>,
         budget: &mut Budget,
-        len: usize,
-        among_them: impl FnOnce() -> bool,
+        look_back: impl FnOnce() -> (usize, bool),
     ) -> Result<(), Malformed> {
         // One string may be written with and without escapes: such a name meets all others.
         let bits = name.as_bytes().map_or(u32::MAX, bit);
-        if self.0 & bits != 0 {
-            budget.0 = budget.0.checked_sub(len).ok_or(Malformed)?;
-            if among_them() {
-                return Err(Malformed);
-            }
-        }
+        let met = self.0 & bits != 0;
         self.0 |= bits;
+        if met {
+            let (read, found) = look_back();
+            budget.0 = budget.0.checked_sub(read).filter(|_| !found).ok_or(Malformed)?;
+        }
         Ok(())
     }
 }

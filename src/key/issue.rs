@@ -130,10 +130,7 @@ impl<'a> NewKey<'a> {
     /// Whether there is any meta, checked as the verifier will check it: inside another object.
     fn has_meta(&self) -> Result<bool, Malformed> {
         let mut any = false;
-        scan::object(self.meta.as_bytes(), 1, |_, _| {
-            any = true;
-            Ok(())
-        })?;
+        scan::object(self.meta.as_bytes(), 1, |_, _| any = true)?;
         Ok(any)
     }
 }

@@ -98,8 +98,8 @@ fn check_spelling(digits: &[u8]) -> Result<(), DecodeError> {
 /// At most 64 digits, with zeros before them.
 fn padded(digits: &[u8]) -> [u8; BLOCK_DIGITS] {
     let mut block = [b'0'; BLOCK_DIGITS];
-    for (place, digit) in block.iter_mut().rev().zip(digits.iter().rev()) {
-        *place = *digit;
+    if let Some(place) = BLOCK_DIGITS.checked_sub(digits.len()).and_then(|at| block.get_mut(at..)) {
+        place.copy_from_slice(digits);
     }
     block
 }
@@ -151,15 +151,15 @@ fn block(digits: &[u8; BLOCK_DIGITS]) -> Result<[u64; BLOCK_LIMBS], DecodeError>
 #[inline(never)]
 #[expect(clippy::arithmetic_side_effects, reason = "62^2 < 2^16, 62^4 < 2^32, 62^8 < 2^64")]
 fn join_eights(block: &mut [u8; BLOCK_DIGITS]) -> bool {
-    let mut wrong = 0;
+    let mut excess = 0;
     for place in block.iter_mut() {
-        let digit = place.cast_signed();
-        let at_least = |bound: u8| u8::from(digit >= bound.cast_signed());
-        let (upper, lower) = (at_least(b'A'), at_least(b'a'));
-        // The six bounds rise, so an odd number of them is reached inside one of the three ranges.
-        let inside = at_least(b'0') ^ at_least(b'9' + 1) ^ upper ^ at_least(b'Z' + 1) ^ lower ^ at_least(b'z' + 1);
-        wrong |= inside ^ 1;
-        *place = place.wrapping_sub(b'0').wrapping_sub(upper * 7).wrapping_sub(lower * 6);
+        // Signed, a byte above 127 is below all bounds.
+        let upper = u8::from(place.cast_signed() >= b'A'.cast_signed());
+        let lower = u8::from(place.cast_signed() >= b'a'.cast_signed());
+        let value = place.wrapping_sub(b'0').wrapping_sub(upper * 7).wrapping_sub(lower * 6);
+        // What is no digit has too large a value for its range: past '9', 'Z' or 'z', or wrapped.
+        excess |= value.saturating_sub(9 + upper * 26 + lower * 26);
+        *place = value;
     }
     for place in block.as_chunks_mut::<2>().0 {
         let pair = u16::from_le_bytes(*place);
@@ -173,7 +173,7 @@ fn join_eights(block: &mut [u8; BLOCK_DIGITS]) -> bool {
         let pair = u64::from_le_bytes(*place);
         *place = ((pair & 0xFFFF_FFFF) * 62_u64.pow(4) + (pair >> 32)).to_le_bytes();
     }
-    wrong == 0
+    excess == 0
 }
 
 fn join_sixteen(upper: u64, lower: u64) -> [u64; 2] {
