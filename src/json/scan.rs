@@ -19,7 +19,7 @@ pub(crate) fn object<'t>(
     let mut around = [Level::ARRAY; MAX_DEPTH];
     let mut depth = outer;
     let mut level = Level::ARRAY;
-    let mut budget = Budget::of(text.len());
+    let mut budget = Budget::FULL;
     let members_depth = outer.saturating_add(1);
     // The name of the outermost object's member at hand, and where its value starts.
     let (mut name, mut start) = (Text::plain(&[]), 0);

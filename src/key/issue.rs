@@ -98,19 +98,19 @@ impl<'a> NewKey<'a> {
     }
 
     fn write(&self, id: &str, now: UnixTime, out: &mut Writer<'_>) -> Result<(), IssueError> {
-        out.bytes(br#"{"id":"#);
-        write::string(out, id);
-        out.bytes(br#","tid":"#);
-        write::string(out, self.tenant);
-        out.bytes(br#","scp":["#);
+        out.bytes(br#"{"id":""#);
+        write::escaped(out, id);
+        out.bytes(br#"","tid":""#);
+        write::escaped(out, self.tenant);
+        out.bytes(br#"","scp":["#);
         for (at, scope) in self.scopes.iter().enumerate() {
-            if at > 0 {
-                out.byte(b',');
-            }
-            write::string(out, scope);
+            out.bytes(if at == 0 { br#"""# } else { br#",""# });
+            write::escaped(out, scope);
+            out.byte(b'"');
         }
-        out.bytes(br#"],"env":"#);
-        write::string(out, self.environment);
+        out.bytes(br#"],"env":""#);
+        write::escaped(out, self.environment);
+        out.byte(b'"');
         if let Some(exp) = self.expires.claim(now)? {
             out.bytes(br#","exp":"#);
             write::integer(out, exp);

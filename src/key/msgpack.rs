@@ -187,7 +187,7 @@ impl Read for MessagePack {
         let mut found = Found::default();
         let mut cursor = Cursor::new(payload);
         let mut open = Open { levels: [Level::NONE; MAX_DEPTH], depth: 0 };
-        let mut budget = Budget::of(payload.len());
+        let mut budget = Budget::FULL;
         let place = |at: usize| u16::try_from(at).ok().filter(|at| *at != u16::MAX).ok_or(Malformed);
         // The name of the outermost map's member at hand, and where its value starts.
         let (mut name, mut start) = (Text::plain(&[]), 0);
