@@ -259,7 +259,6 @@ pub(crate) struct Run {
 /// Eight bytes at a time, by the usual tests for a byte of a word that is zero or less than n:
 /// they may err above the first byte that is found, never below it.
 #[inline]
-#[expect(clippy::arithmetic_side_effects, reason = "multiplications of constants; the rest wraps")]
 pub(crate) fn plain_run(bytes: &[u8]) -> Run {
     const ONES: u64 = u64::MAX / 0xFF;
     const HIGH: u64 = ONES << 7;
@@ -267,7 +266,7 @@ pub(crate) fn plain_run(bytes: &[u8]) -> Run {
     let mut high = 0;
     while let Some((word, after)) = rest.split_first_chunk() {
         let word = u64::from_le_bytes(*word);
-        let (quote, backslash) = (word ^ ONES * 0x22, word ^ ONES * 0x5C);
+        let (quote, backslash) = (word ^ (ONES * 0x22), word ^ (ONES * 0x5C));
         let control = word.wrapping_sub(ONES * 0x20);
         let stop =
             (control & !word | quote.wrapping_sub(ONES) & !quote | backslash.wrapping_sub(ONES) & !backslash) & HIGH;

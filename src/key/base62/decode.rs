@@ -56,7 +56,8 @@ pub(crate) fn decode<'b>(digits: &[u8], out: &'b mut [u8]) -> Result<&'b mut [u8
     let needed = decoded_capacity(digits.len());
     let out = out.get_mut(..needed).ok_or(DecodeError::Room(needed))?;
     let (limbs, _) = out.as_chunks_mut::<8>();
-    let first = limbs.len().saturating_sub(1) % BLOCK_LIMBS + 1;
+    // The first block may have fewer digits, and so fewer limbs.
+    let first = limbs_of((digits.len().saturating_sub(1) % BLOCK_DIGITS).saturating_add(1));
 
     let (head, batches) = digits.as_rchunks::<BATCH_DIGITS>();
     let mut batch = [0; BATCH_DIGITS];
@@ -84,8 +85,11 @@ pub(crate) fn decode_tag(digits: &[u8]) -> Result<[u8; 32], DecodeError> {
         return Err(DecodeError::Spelling);
     }
     let mut block = [0; BLOCK_DIGITS];
-    let [l0, l1, l2, l3, 0, 0] = (if join_eights(padded(digits, &mut block)) { value(&block) } else { [u64::MAX; 6] })
-    else {
+    let _ = padded(digits, &mut block);
+    if !join_eights(&mut block) {
+        return Err(DecodeError::Spelling);
+    }
+    let [l0, l1, l2, l3, 0, 0] = value(&block) else {
         return Err(DecodeError::Spelling);
     };
     let mut tag = [0; 32];
