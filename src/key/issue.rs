@@ -1,6 +1,6 @@
 //! From claims to the text of a key.
 
-use core::fmt;
+use core::{fmt, ops::Range};
 
 use rand_core::TryCryptoRng;
 
@@ -25,15 +25,11 @@ use crate::{
 const MAX_DRAWS: usize = 16;
 
 /// Bytes of buffer that issuing a key with a payload of that length needs, about 17/7 of it: the
-/// text, and the payload behind it while it is encoded.
+/// payload, and the text behind it.
 #[must_use]
 pub const fn issue_buffer_len(payload_len: usize) -> usize {
-    text_capacity(payload_len).saturating_add(payload_len)
-}
-
-const fn text_capacity(payload_len: usize) -> usize {
     const AROUND: usize = PREFIX.len().saturating_add(1).saturating_add(base62::encoded_capacity(TAG_LEN));
-    base62::encoded_capacity(payload_len).saturating_add(AROUND)
+    payload_len.saturating_add(base62::encoded_capacity(payload_len)).saturating_add(AROUND)
 }
 
 /// What a new key shall say.
@@ -140,7 +136,7 @@ impl Keyring {
     ///
     /// `rng` gives the id its ten random bytes; with the feature `getrandom` that may be `SysRng`.
     /// The text of a key is about 4/3 as long as its payload, and [`issue_buffer_len`] says how much
-    /// room it takes to write; 1024 bytes are enough for most. After the key, or after an error,
+    /// room it takes to write; 1024 bytes are enough for most. Around the key, or after an error,
     /// `buf` holds unspecified bytes.
     ///
     /// # Errors
@@ -180,12 +176,12 @@ impl Keyring {
         now: UnixTime,
         buf: &'b mut [u8],
     ) -> Result<&'b str, IssueError> {
-        let len = self.write_key(new, id, now, buf)?;
-        text(buf, len)
+        let at = self.write_key(new, id, now, buf)?;
+        text(buf, at)
     }
 
-    /// Writes the key to the front of `buf` and returns its length.
-    fn write_key(&self, new: &NewKey<'_>, id: &str, now: UnixTime, buf: &mut [u8]) -> Result<usize, IssueError> {
+    /// Writes the key and returns where in `buf` it stands: behind the payload that it encodes.
+    fn write_key(&self, new: &NewKey<'_>, id: &str, now: UnixTime, buf: &mut [u8]) -> Result<Range<usize>, IssueError> {
         let mut payload = Writer::new(buf);
         new.write(id, now, &mut payload)?;
         let payload_len = payload.len();
@@ -194,25 +190,27 @@ impl Keyring {
         }
         let needed = issue_buffer_len(payload_len);
         let buf = buf.get_mut(..needed).ok_or(IssueError::BufferTooSmall { needed })?;
+        let (payload, text) = buf.split_at_mut_checked(payload_len).ok_or(IssueError::TooLong)?;
 
-        // The payload moves to the end, and the text is written before it.
-        let text_capacity = text_capacity(payload_len);
-        buf.copy_within(..payload_len, text_capacity);
-        let (text, payload) = buf.split_at_mut_checked(text_capacity).ok_or(IssueError::TooLong)?;
         let tag = self.sign(payload).ok_or(IssueError::TooLong)?;
         if tag.0.first() == Some(&0) {
             return Err(IssueError::UnusableId);
         }
-        let mut len = put(text, 0, PREFIX.as_bytes());
-        len = put_base62(text, len, payload).ok_or(IssueError::TooLong)?;
-        len = put(text, len, &[SEPARATOR]);
-        put_base62(text, len, &tag.0).ok_or(IssueError::TooLong)
+        // The digits end where their room does, and the prefix goes right before them.
+        let digits_end = PREFIX.len().saturating_add(base62::encoded_capacity(payload_len));
+        let room = text.get_mut(PREFIX.len()..digits_end).unwrap_or_default();
+        let digits = base62::encode(payload, room).ok_or(IssueError::TooLong)?.len();
+        let start = digits_end.saturating_sub(digits).saturating_sub(PREFIX.len());
+        put(text, start, PREFIX.as_bytes());
+        let tag_at = put(text, digits_end, &[SEPARATOR]);
+        let end = put_base62(text, tag_at, &tag.0).ok_or(IssueError::TooLong)?;
+        Ok(payload_len.saturating_add(start)..payload_len.saturating_add(end))
     }
 }
 
-fn text(buf: &[u8], len: usize) -> Result<&str, IssueError> {
+fn text(buf: &[u8], at: Range<usize>) -> Result<&str, IssueError> {
     // A key is ASCII.
-    buf.get(..len).and_then(|key| core::str::from_utf8(key).ok()).ok_or(IssueError::TooLong)
+    buf.get(at).and_then(|key| core::str::from_utf8(key).ok()).ok_or(IssueError::TooLong)
 }
 
 /// Writes `bytes` at `at`; returns where they end.
