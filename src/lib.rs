@@ -1,4 +1,9 @@
-#![doc = include_str!("../README.md")]
+// The README's example draws an id and reads the clock.
+#![cfg_attr(all(feature = "std", feature = "getrandom"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "std", feature = "getrandom")),
+    doc = "Issue and verify Apikee API keys: a `no_std` kernel without allocation."
+)]
 //! # Map
 //!
 //! | module | knows |
