@@ -1,9 +1,9 @@
-//! The `apikee` command: issues and verifies keys.
+//! The `apikee` command: issues, verifies and inspects keys.
 //!
 //! ```text
 //! main ── issue                     exit code 0: every key is good, or what was asked for is done
-//!      └─ verify ─── deny_list                1: at least one key is not
-//!                                             2: wrong use, or something that failed on the way
+//!      ├─ verify ─── deny_list                1: at least one key is not
+//!      └─ inspect                             2: wrong use, or something that failed on the way
 //!
 //! secrets: where secrets come from      candidates: where keys come from
 //! times: on the way in and out          text, json: what is said of a key     refusal: why it is refused
@@ -17,6 +17,7 @@
 
 mod candidates;
 mod deny_list;
+mod inspect;
 mod issue;
 mod json;
 mod refusal;
@@ -33,7 +34,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-/// Issue and verify Apikee API keys.
+/// Issue, verify and inspect Apikee API keys.
 #[derive(Parser)]
 #[command(
     version,
@@ -48,6 +49,7 @@ struct Cli {
 enum Command {
     Issue(issue::Args),
     Verify(verify::Args),
+    Inspect(inspect::Args),
 }
 
 /// How it went with the keys; the worst of many counts.
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Issue(args) => issue::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
     };
     match ended {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
