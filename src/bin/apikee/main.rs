@@ -3,7 +3,8 @@
 //! ```text
 //! main ── issue                     exit code 0: every key is good, or what was asked for is done
 //!      ├─ verify ─── deny_list                1: at least one key is not
-//!      └─ inspect                             2: wrong use, or something that failed on the way
+//!      ├─ inspect                             2: wrong use, or something that failed on the way
+//!      └─ fingerprint
 //!
 //! secrets: where secrets come from      candidates: where keys come from
 //! times: on the way in and out          text, json: what is said of a key     refusal: why it is refused
@@ -17,6 +18,7 @@
 
 mod candidates;
 mod deny_list;
+mod fingerprint;
 mod inspect;
 mod issue;
 mod json;
@@ -50,6 +52,7 @@ enum Command {
     Issue(issue::Args),
     Verify(verify::Args),
     Inspect(inspect::Args),
+    Fingerprint(fingerprint::Args),
 }
 
 /// How it went with the keys; the worst of many counts.
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::Issue(args) => issue::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Fingerprint(args) => fingerprint::run(&args),
     };
     match ended {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
