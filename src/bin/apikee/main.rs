@@ -4,7 +4,8 @@
 //! main ── issue                     exit code 0: every key is good, or what was asked for is done
 //!      ├─ verify ─── deny_list                1: at least one key is not
 //!      ├─ inspect                             2: wrong use, or something that failed on the way
-//!      └─ fingerprint
+//!      ├─ fingerprint
+//!      └─ demo
 //!
 //! secrets: where secrets come from      candidates: where keys come from
 //! times: on the way in and out          text, json: what is said of a key     refusal: why it is refused
@@ -17,6 +18,7 @@
 #![warn(unreachable_pub)]
 
 mod candidates;
+mod demo;
 mod deny_list;
 mod fingerprint;
 mod inspect;
@@ -53,6 +55,8 @@ enum Command {
     Verify(verify::Args),
     Inspect(inspect::Args),
     Fingerprint(fingerprint::Args),
+    /// Issue and verify keys, and show every refusal; needs no secret and no network
+    Demo,
 }
 
 /// How it went with the keys; the worst of many counts.
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Fingerprint(args) => fingerprint::run(&args),
+        Command::Demo => demo::run(),
     };
     match ended {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
