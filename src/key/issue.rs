@@ -1,6 +1,6 @@
 //! From claims to the text of a key.
 
-use core::{fmt, ops::Range};
+use core::fmt;
 
 use rand_core::TryCryptoRng;
 
@@ -136,8 +136,8 @@ impl Keyring {
     ///
     /// `rng` gives the id its ten random bytes; with the feature `getrandom` that may be `SysRng`.
     /// The text of a key is about 4/3 as long as its payload, and [`issue_buffer_len`] says how much
-    /// room it takes to write; 1024 bytes are enough for most. Around the key, or after an error,
-    /// `buf` holds unspecified bytes.
+    /// room it takes to write; 1024 bytes are enough for most. The key stands at the front of `buf`;
+    /// behind it, and after an error, `buf` holds unspecified bytes.
     ///
     /// # Errors
     ///
@@ -176,12 +176,12 @@ impl Keyring {
         now: UnixTime,
         buf: &'b mut [u8],
     ) -> Result<&'b str, IssueError> {
-        let at = self.write_key(new, id, now, buf)?;
-        text(buf, at)
+        let len = self.write_key(new, id, now, buf)?;
+        text(buf, len)
     }
 
-    /// Writes the key and returns where in `buf` it stands: behind the payload that it encodes.
-    fn write_key(&self, new: &NewKey<'_>, id: &str, now: UnixTime, buf: &mut [u8]) -> Result<Range<usize>, IssueError> {
+    /// Writes the key to the front of `buf` and returns its length.
+    fn write_key(&self, new: &NewKey<'_>, id: &str, now: UnixTime, buf: &mut [u8]) -> Result<usize, IssueError> {
         let mut payload = Writer::new(buf);
         new.write(id, now, &mut payload)?;
         let payload_len = payload.len();
@@ -196,7 +196,7 @@ impl Keyring {
         if tag.0.first() == Some(&0) {
             return Err(IssueError::UnusableId);
         }
-        // The digits end where their room does, and the prefix goes right before them.
+        // First behind the payload. The digits end where their room does, and the prefix goes right before them.
         let digits_end = PREFIX.len().saturating_add(base62::encoded_capacity(payload_len));
         let room = text.get_mut(PREFIX.len()..digits_end).unwrap_or_default();
         let digits = base62::encode(payload, room).ok_or(IssueError::TooLong)?.len();
@@ -204,13 +204,15 @@ impl Keyring {
         put(text, start, PREFIX.as_bytes());
         let tag_at = put(text, digits_end, &[SEPARATOR]);
         let end = put_base62(text, tag_at, &tag.0).ok_or(IssueError::TooLong)?;
-        Ok(payload_len.saturating_add(start)..payload_len.saturating_add(end))
+        let len = end.saturating_sub(start);
+        buf.copy_within(payload_len.saturating_add(start)..payload_len.saturating_add(end), 0);
+        Ok(len)
     }
 }
 
-fn text(buf: &[u8], at: Range<usize>) -> Result<&str, IssueError> {
+fn text(buf: &[u8], len: usize) -> Result<&str, IssueError> {
     // A key is ASCII.
-    buf.get(at).and_then(|key| core::str::from_utf8(key).ok()).ok_or(IssueError::TooLong)
+    buf.get(..len).and_then(|key| core::str::from_utf8(key).ok()).ok_or(IssueError::TooLong)
 }
 
 /// Writes `bytes` at `at`; returns where they end.
