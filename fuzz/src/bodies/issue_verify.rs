@@ -1,0 +1,219 @@
+//! Whatever can be issued verifies, says what was asked for, and is good at the right times.
+//!
+//! | input | |
+//! |---|---|
+//! | 1 byte | how it expires: the lowest two bits; bit 2: not before a time; the others: scopes |
+//! | 3 times 8 bytes | now, expiry, not-before: big-endian |
+//! | 1 byte, and so many | tenant, environment and each scope, in UTF-8 as far as it is any |
+//! | the rest | meta |
+
+use std::{borrow::Cow, time::Duration};
+
+use apikee::{Expiry, IssueError, KeyError, Keyring, MAX_PAYLOAD_LEN, NewKey, UnixTime, issue_buffer_len};
+use serde_json::json;
+
+use super::{
+    claims::check_verified,
+    json,
+    model::{Claims, MAX_DEPTH, Tree},
+};
+use crate::support::{self, OTHER_SECRET, SECRET, Xorshift};
+
+pub fn body(input: &[u8]) {
+    let mut input = Input(input);
+    let flags = input.byte();
+    let (now, exp, nbf) = (input.integer(), input.integer(), input.integer());
+    let (tenant, environment) = (input.text(), input.text());
+    let scopes: Vec<_> = (0..flags >> 3 & 7).map(|_| input.text()).collect();
+    let meta = String::from_utf8_lossy(input.0);
+
+    let expires = match flags & 3 {
+        0 => Expiry::Never,
+        1 => Expiry::At(UnixTime::from_secs(exp)),
+        // Of a size that people use, and of any.
+        2 => Expiry::After(Duration::from_secs((exp as u64) >> 32)),
+        _ => Expiry::After(Duration::from_secs(exp as u64)),
+    };
+    check(&Asked {
+        tenant: &tenant,
+        scopes: scopes.iter().map(AsRef::as_ref).collect(),
+        environment: &environment,
+        now,
+        expires,
+        not_before: (flags & 4 != 0).then_some(nbf),
+        meta: &meta,
+    });
+}
+
+/// What a key is asked to say.
+pub struct Asked<'a> {
+    pub tenant: &'a str,
+    pub scopes: Vec<&'a str>,
+    pub environment: &'a str,
+    pub now: i64,
+    pub expires: Expiry,
+    pub not_before: Option<i64>,
+    pub meta: &'a str,
+}
+
+impl Asked<'_> {
+    fn new_key(&self) -> NewKey<'_> {
+        let new = NewKey::new(self.tenant)
+            .scopes(&self.scopes)
+            .environment(self.environment)
+            .expires(self.expires)
+            .meta(self.meta);
+        match self.not_before {
+            Some(at) => new.not_before(UnixTime::from_secs(at)),
+            None => new,
+        }
+    }
+
+    /// The claims, by the book.
+    fn claims(&self, id: &str) -> Result<Claims, IssueError> {
+        let expires_at = match self.expires {
+            Expiry::After(time) => {
+                Some(self.now.checked_add_unsigned(time.as_secs()).ok_or(IssueError::TimeOutOfRange)?)
+            }
+            Expiry::At(time) => Some(time.as_secs()),
+            Expiry::Never => None,
+        };
+        // Meta stands inside another object, so it may be nested one level less.
+        let tree = json::tree(self.meta.as_bytes()).filter(|tree| depth(tree) < MAX_DEPTH);
+        let Some(Tree::Object(meta)) = tree else {
+            return Err(IssueError::InvalidMeta);
+        };
+        Ok(Claims {
+            id: id.to_owned(),
+            tenant: self.tenant.to_owned(),
+            scopes: self.scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            environment: self.environment.to_owned(),
+            expires_at,
+            not_before: self.not_before,
+            meta,
+        })
+    }
+}
+
+fn depth(tree: &Tree) -> usize {
+    match tree {
+        Tree::Array(elements) => 1 + elements.iter().map(depth).max().unwrap_or(0),
+        Tree::Object(members) => 1 + members.iter().map(|(_, value)| depth(value)).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// The payload of a key of these claims, by the book.
+pub fn payload(claims: &Claims) -> String {
+    let mut text = format!(
+        r#"{{"id":{},"tid":{},"scp":{},"env":{}"#,
+        json!(claims.id),
+        json!(claims.tenant),
+        json!(claims.scopes),
+        json!(claims.environment)
+    );
+    for (name, time) in [("exp", claims.expires_at), ("nbf", claims.not_before)] {
+        if let Some(time) = time {
+            text += &format!(r#","{name}":{time}"#);
+        }
+    }
+    if !claims.meta.is_empty() {
+        text += &format!(r#","meta":{}"#, Tree::Object(claims.meta.clone()).to_compact_json());
+    }
+    text + "}"
+}
+
+pub fn check(asked: &Asked<'_>) {
+    let ring = Keyring::new(SECRET).unwrap();
+    let now = UnixTime::from_secs(asked.now);
+    let new = asked.new_key();
+    let mut buf = vec![0; issue_buffer_len(MAX_PAYLOAD_LEN)];
+    let key = match ring.issue(&new, now, &mut Xorshift(1), &mut buf) {
+        Ok(key) => key.to_owned(),
+        Err(error) => return check_refusal(asked, error),
+    };
+
+    let bytes = support::payload_of(&key);
+    let Some(Tree::Object(members)) = json::tree(&bytes) else {
+        panic!("a key was issued of which serde_json cannot read the payload");
+    };
+    let [(_, Tree::String(id)), ..] = &members[..] else {
+        panic!("the id does not come first");
+    };
+    let claims = asked.claims(id).expect("a key was issued that the book refuses");
+    assert_eq!(std::str::from_utf8(&bytes), Ok(payload(&claims).as_str()));
+    let tag = support::tag(SECRET, &bytes);
+    assert_ne!(tag[0], 0, "the published SDKs refuse this key");
+    assert_eq!(key, support::key(SECRET, &bytes));
+
+    check_room(&ring, &new, id, now, &key, issue_buffer_len(bytes.len()));
+    check_answers(&ring, &key, &claims);
+}
+
+fn check_refusal(asked: &Asked<'_>, error: IssueError) {
+    match asked.claims("123456789012345678901") {
+        Err(by_the_book) => assert_eq!(error, by_the_book),
+        Ok(claims) if error == IssueError::InvalidMeta => {
+            assert!(!Tree::Object(claims.meta).must_be_read(), "a well-formed meta is refused");
+        }
+        Ok(claims) => {
+            assert_eq!(error, IssueError::TooLong);
+            // The id may have one character more.
+            assert!(payload(&claims).len() >= MAX_PAYLOAD_LEN);
+        }
+    }
+}
+
+fn check_room(ring: &Keyring, new: &NewKey<'_>, id: &str, now: UnixTime, key: &str, needed: usize) {
+    let mut room = vec![0; needed];
+    assert_eq!(ring.issue_with_id(new, id, now, &mut room), Ok(key));
+    for short in [needed - 1, needed / 2, 0] {
+        let refused = ring.issue_with_id(new, id, now, &mut room[..short]);
+        assert_eq!(refused, Err(IssueError::BufferTooSmall { needed }));
+    }
+}
+
+fn check_answers(ring: &Keyring, key: &str, claims: &Claims) {
+    let mut buf = vec![0; apikee::verify_buffer_len(key.len())];
+    let first = claims.not_before.unwrap_or(i64::MIN);
+    let last = claims.expires_at.unwrap_or(i64::MAX);
+    let middle = ((i128::from(first) + i128::from(last)) / 2) as i64;
+    for now in [first, middle, last, first.saturating_sub(1), last.saturating_add(1), i64::MIN, i64::MAX, 0] {
+        let answer = ring.verify(key, UnixTime::from_secs(now), &mut buf);
+        assert_eq!(answer.as_ref().err().map(|error| error.code()), claims.code_at(now), "at {now}");
+        if first <= now && now <= last {
+            check_verified(&answer.unwrap(), key, 0, claims);
+        }
+    }
+
+    let stranger = Keyring::new(OTHER_SECRET).unwrap();
+    let refused = stranger.verify(key, UnixTime::from_secs(middle), &mut buf);
+    assert_eq!(refused.err(), Some(KeyError::InvalidSignature));
+}
+
+/// What is left of the input; when it ends there are zeros.
+struct Input<'i>(&'i [u8]);
+
+impl<'i> Input<'i> {
+    fn take(&mut self, len: usize) -> &'i [u8] {
+        let (taken, rest) = self.0.split_at(len.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.take(1).first().copied().unwrap_or(0)
+    }
+
+    fn integer(&mut self) -> i64 {
+        let mut bytes = [0; 8];
+        let taken = self.take(8);
+        bytes[..taken.len()].copy_from_slice(taken);
+        i64::from_be_bytes(bytes)
+    }
+
+    fn text(&mut self) -> Cow<'i, str> {
+        let len = self.byte();
+        String::from_utf8_lossy(self.take(len.into()))
+    }
+}

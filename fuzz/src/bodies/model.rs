@@ -1,0 +1,177 @@
+//! What a payload says, in a form that both encodings share, and which claims that makes.
+
+use serde_json::{Value, json};
+
+/// Objects and arrays inside one another that are read, the outermost included.
+pub const MAX_DEPTH: usize = 32;
+
+/// A value of a payload.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Tree {
+    Null,
+    Bool(bool),
+    Number(Number),
+    String(String),
+    Array(Vec<Tree>),
+    /// In order. Names are unique.
+    Object(Vec<(String, Tree)>),
+    Bytes(Vec<u8>),
+    Extension(i8, Vec<u8>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Number {
+    /// Of a number that is written as an integer and is no longer than any of ours.
+    pub integer: Option<i128>,
+    pub float: f64,
+    /// As it stands in JSON.
+    pub spelt: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claims {
+    pub id: String,
+    pub tenant: String,
+    pub scopes: Vec<String>,
+    pub environment: String,
+    pub expires_at: Option<i64>,
+    pub not_before: Option<i64>,
+    pub meta: Vec<(String, Tree)>,
+}
+
+impl Tree {
+    /// Whether the library must read an object of so many members, or may refuse it (see the budget
+    /// in `src/names.rs`): no name makes it read again more than what stands before it, and the
+    /// objects of one depth stand side by side.
+    pub fn must_be_read(&self) -> bool {
+        let mut most = [0; MAX_DEPTH + 1];
+        self.count_members(0, &mut most);
+        most.iter().sum::<usize>() <= 256
+    }
+
+    fn count_members(&self, depth: usize, most: &mut [usize]) {
+        match self {
+            Self::Object(members) => {
+                most[depth] = most[depth].max(members.len());
+                members.iter().for_each(|(_, value)| value.count_members(depth + 1, most));
+            }
+            Self::Array(elements) => elements.iter().for_each(|value| value.count_members(depth + 1, most)),
+            _ => {}
+        }
+    }
+
+    /// The claims that this payload makes, if it is a claims object.
+    pub fn claims(&self) -> Option<Claims> {
+        let Self::Object(members) = self else {
+            return None;
+        };
+        // Null is absent.
+        let member = |name: &str| members.iter().find(|(own, value)| own == name && *value != Self::Null);
+        let text = |name: &str, default: &str| match member(name) {
+            None => Some(default.to_owned()),
+            Some((_, Self::String(text))) => Some(text.clone()),
+            Some(_) => None,
+        };
+        let time = |name: &str| match member(name) {
+            None => Some(None),
+            Some((_, Self::Number(number))) => Some(Some(i64::try_from(number.integer?).ok()?)),
+            Some(_) => None,
+        };
+        Some(Claims {
+            id: text("id", "")?,
+            tenant: text("tid", "")?,
+            scopes: match member("scp") {
+                None => Vec::new(),
+                Some((_, Self::Array(scopes))) => scopes.iter().map(Self::string).collect::<Option<_>>()?,
+                Some(_) => return None,
+            },
+            environment: text("env", "production")?,
+            expires_at: time("exp")?,
+            not_before: time("nbf")?,
+            meta: match member("meta") {
+                None => Vec::new(),
+                Some((_, Self::Object(meta))) => meta.clone(),
+                Some(_) => return None,
+            },
+        })
+    }
+
+    fn string(&self) -> Option<String> {
+        match self {
+            Self::String(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    pub fn has_nan(&self) -> bool {
+        match self {
+            Self::Number(number) => number.float.is_nan(),
+            Self::Array(elements) => elements.iter().any(Self::has_nan),
+            Self::Object(members) => members.iter().any(|(_, value)| value.has_nan()),
+            _ => false,
+        }
+    }
+
+    /// As serialised by the feature `serde`.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => json!(value),
+            Self::Number(Number { integer, float, .. }) => {
+                let integer = integer.as_ref();
+                let signed = integer.and_then(|value| i64::try_from(*value).ok());
+                let unsigned = integer.and_then(|value| u64::try_from(*value).ok());
+                signed.map(|value| json!(value)).or(unsigned.map(|value| json!(value))).unwrap_or(json!(float))
+            }
+            Self::String(text) => json!(text),
+            Self::Array(elements) => elements.iter().map(Self::to_value).collect(),
+            Self::Object(members) => object_to_value(members),
+            Self::Bytes(bytes) => json!(bytes),
+            Self::Extension(kind, bytes) => json!([kind, bytes]),
+        }
+    }
+
+    /// As `JSON.stringify` would write it, but with numbers as they are spelt.
+    pub fn to_compact_json(&self) -> String {
+        match self {
+            Self::Number(Number { spelt: Some(spelt), .. }) => spelt.clone(),
+            Self::Array(elements) => {
+                let elements: Vec<_> = elements.iter().map(Self::to_compact_json).collect();
+                format!("[{}]", elements.join(","))
+            }
+            Self::Object(members) => {
+                let member = |(name, value): &(String, Self)| format!("{}:{}", json!(name), value.to_compact_json());
+                format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(","))
+            }
+            scalar => scalar.to_value().to_string(),
+        }
+    }
+}
+
+fn object_to_value(members: &[(String, Tree)]) -> Value {
+    members.iter().map(|(name, value)| (name.clone(), value.to_value())).collect()
+}
+
+impl Claims {
+    /// As serialised by the feature `serde`.
+    pub fn to_value(&self) -> Value {
+        json!({
+            "id": self.id,
+            "tenant": self.tenant,
+            "scopes": self.scopes,
+            "environment": self.environment,
+            "expires_at": self.expires_at,
+            "not_before": self.not_before,
+            "meta": object_to_value(&self.meta),
+        })
+    }
+
+    /// The code of the refusal at that time, if it is refused.
+    pub fn code_at(&self, now: i64) -> Option<&'static str> {
+        match (self.expires_at, self.not_before) {
+            (Some(exp), _) if now > exp => Some("EXPIRED"),
+            (_, Some(nbf)) if now < nbf => Some("NOT_YET_VALID"),
+            _ => None,
+        }
+    }
+}

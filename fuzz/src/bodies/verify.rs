@@ -1,0 +1,85 @@
+//! Any bytes as a key: they verify exactly when the book says so.
+
+use apikee::{Fingerprint, KeyError, UnixTime, UntrustedKey, VerifiedKey, verify_buffer_len};
+use sha2::{Digest, Sha256};
+
+use super::{
+    claims::{RING, check_signed, is_message_pack},
+    json,
+    model::Tree,
+    msgpack,
+};
+use crate::support::{self, NOW, OTHER_SECRET, SECRET};
+
+pub fn body(key: &[u8]) {
+    check_buffers(key);
+    // From somewhere above this on keys are too long, whatever they are.
+    if key.len() > 10_000 {
+        return;
+    }
+    let answer = by_the_book(key);
+    let mut buf = vec![0; verify_buffer_len(key.len())];
+    match (RING.verify(key, UnixTime::from_secs(NOW), &mut buf), answer) {
+        (ours, Err(code)) => assert_eq!(ours.map(|_| ()).map_err(KeyError::code), Err(code)),
+        (ours, Ok((payload, secret_index))) => {
+            if let Ok(verified) = ours {
+                check_names(&verified);
+            }
+            let key = std::str::from_utf8(key).expect("a key that is spelt right is ASCII");
+            check_signed(key, &payload, secret_index, tree(&payload).as_ref());
+        }
+    }
+}
+
+/// WIRE.md's checks 2 to 5: the payload and the index of the secret that signed it, or the code.
+pub fn by_the_book(key: &[u8]) -> Result<(Vec<u8>, usize), &'static str> {
+    let text = key.strip_prefix(b"apikee_").ok_or("INVALID_PREFIX")?;
+    let dot = text.iter().position(|byte| *byte == b'.').ok_or("INVALID_FORMAT")?;
+    let payload = canonical(&text[..dot]).ok_or("DECODE_ERROR")?;
+    let signature = canonical(&text[dot + 1..]).ok_or("DECODE_ERROR")?;
+    let mut tag = [0; 32];
+    let padding = tag.len().checked_sub(signature.len()).ok_or("DECODE_ERROR")?;
+    tag[padding..].copy_from_slice(&signature);
+    let secret_index = [SECRET, OTHER_SECRET].iter().position(|secret| support::tag(secret, &payload) == tag);
+    Ok((payload, secret_index.ok_or("INVALID_SIGNATURE")?))
+}
+
+/// What the digits mean, if that is how they are written.
+fn canonical(text: &[u8]) -> Option<Vec<u8>> {
+    let bytes = support::base62_decode(text)?;
+    (support::base62(&bytes).as_bytes() == text).then_some(bytes)
+}
+
+pub fn tree(payload: &[u8]) -> Option<Tree> {
+    if is_message_pack(payload) { msgpack::tree(payload) } else { json::tree(payload) }
+}
+
+/// A buffer of the length that is said to be enough is; a shorter one gives the same answer, or says
+/// that it is too short, and what would be enough.
+fn check_buffers(key: &[u8]) {
+    let enough = verify_buffer_len(key.len());
+    let answer = verify(key, enough);
+    assert!(!matches!(answer, Err(KeyError::BufferTooSmall { .. })));
+    for room in [0, 1, enough / 2, enough.saturating_sub(9), enough.saturating_sub(8), enough.saturating_sub(1)] {
+        match verify(key, room) {
+            Err(KeyError::BufferTooSmall { needed }) => assert!(needed > room && needed <= enough, "{room}"),
+            same => assert_eq!(same, answer, "{room} of {enough}"),
+        }
+    }
+}
+
+fn verify(key: &[u8], room: usize) -> Result<serde_json::Value, KeyError> {
+    let (mut buf, mut other) = (vec![0; room], vec![0; room]);
+    let untrusted = UntrustedKey::read(key, &mut other);
+    let verified = RING.verify(key, UnixTime::from_secs(NOW), &mut buf)?;
+    let claims = serde_json::to_value(verified.claims()).unwrap();
+    let untrusted = untrusted.expect("a key that verifies can be read").claims;
+    assert_eq!(serde_json::to_value(untrusted).unwrap(), claims);
+    Ok(claims)
+}
+
+fn check_names(verified: &VerifiedKey<'_>) {
+    let hash: [u8; 32] = Sha256::digest(verified.raw()).into();
+    assert_eq!(verified.fingerprint(), Fingerprint::from_bytes(hash));
+    assert_eq!(verified.fingerprint().to_string().parse(), Ok(verified.fingerprint()));
+}

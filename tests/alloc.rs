@@ -1,0 +1,315 @@
+//! A global allocator that counts: neither verifying nor issuing allocates, whatever the answer is.
+
+mod support;
+
+use std::{
+    fmt::{self, Write as _},
+    hint::black_box,
+    time::Duration,
+};
+
+use allocation_counter::measure;
+use apikee::{
+    DenyList, Expiry, Fingerprint, IssueError, KeyError, KeyId, Keyring, Meta, NewKey, UnixTime, UntrustedKey, Value,
+    VerifiedKey, log_prefix,
+};
+use rand_core::{TryCryptoRng, TryRng};
+use support::{NOW, OTHER_SECRET, SECRET, Xorshift, key};
+
+const NOW_TIME: UnixTime = UnixTime::from_secs(NOW);
+
+const JSON: &[u8] = br#"{"id":"31GnZ1t7ZX2ye5UxqDDBe","tid":"caf\u00e9 \"nine\"","scp":["read","wr\u0069te"],"env":"dev","exp":1760000009,"nbf":1750000000,"meta":{"plan":"pr\u006f","seats":5,"ratio":0.5,"on":true,"none":null,"tags":["a",1,[{}]],"deep":{"er":{"est":-1}}}}"#;
+
+#[track_caller]
+fn allocates_nothing(run: impl FnOnce()) {
+    let counted = measure(run);
+    assert_eq!((counted.count_total, counted.bytes_total), (0, 0), "it allocates");
+}
+
+#[test]
+fn the_counter_sees_an_allocation() {
+    let counted = measure(|| drop(black_box(vec![1_u8])));
+    assert_eq!((counted.count_total, counted.bytes_total), (1, 1));
+}
+
+#[test]
+fn a_keyring_is_made_without_allocation() {
+    allocates_nothing(|| {
+        let mut ring = Keyring::new(SECRET).unwrap();
+        ring.accept(OTHER_SECRET).unwrap().set_leeway(Duration::from_secs(5));
+        assert!(ring.accept(b"").is_err());
+        for _ in 2..apikee::MAX_SECRETS {
+            ring.accept(SECRET).unwrap();
+        }
+        assert!(ring.accept(SECRET).is_err());
+    });
+}
+
+#[test]
+fn a_good_json_key_is_verified_and_read_without_allocation() {
+    let ring = Keyring::new(SECRET).unwrap();
+    let key = key(SECRET, JSON);
+    allocates_nothing(|| {
+        let mut buf = [0; 1024];
+        let verified = ring.verify_header(Some(&key), NOW_TIME, &mut buf).unwrap();
+        assert_eq!(verified.claims().tenant(), "caf\u{e9} \"nine\"");
+        assert!(verified.claims().scopes().iter().eq(["read", "write"]));
+        read_all(&verified);
+
+        let meta = verified.claims().meta();
+        assert_eq!(meta.get_str("plan").unwrap(), "pro");
+        let mut copy = [0; 3];
+        assert_eq!(meta.get_str("plan").unwrap().read_into(&mut copy), Ok("pro"));
+        assert!(meta.get_str("plan").unwrap().read_into(&mut copy[..2]).is_err());
+        assert_eq!(meta.get_i64("seats"), Some(5));
+        assert_eq!(meta.get_u64("seats"), Some(5));
+        assert_eq!(meta.get_f64("ratio"), Some(0.5));
+        assert_eq!(meta.get_bool("on"), Some(true));
+        assert_eq!(meta.get("none"), Some(Value::Null));
+        assert_eq!(meta.get("nothing"), None);
+        assert_eq!(meta.get_array("tags").unwrap().iter().count(), 3);
+        assert_eq!(meta.get_object("deep").unwrap().get_object("er").unwrap().get_i64("est"), Some(-1));
+    });
+}
+
+#[cfg(feature = "msgpack")]
+#[test]
+fn good_message_pack_keys_are_verified_and_read_without_allocation() {
+    let file: serde_json::Value = serde_json::from_str(include_str!("vectors/keys.json")).unwrap();
+    let vectors = file["vectors"].as_array().unwrap();
+    let names = [
+        "msgpack-tenant-24",
+        "msgpack-scopes-16",
+        "msgpack-meta-3",
+        "msgpack-meta-5",
+        "msgpack-meta-7",
+        "msgpack-meta-8",
+        "msgpack-nbf-and-exp",
+        "msgpack-shape-map32",
+        "msgpack-shape-unknown-fields",
+    ];
+    for name in names {
+        let vector = vectors.iter().find(|vector| vector["name"] == name).unwrap();
+        let ring = Keyring::new(vector["secrets"][0].as_str().unwrap().as_bytes()).unwrap();
+        let (key, now) = (vector["key"].as_str().unwrap(), vector["now"].as_i64().unwrap());
+        allocates_nothing(|| {
+            let mut buf = [0; 4096];
+            read_all(&ring.verify(key, UnixTime::from_secs(now), &mut buf).unwrap());
+        });
+    }
+}
+
+/// All that a verified key can be asked.
+fn read_all(verified: &VerifiedKey<'_>) {
+    let mut shown = Sink(0);
+    write!(shown, "{verified:?} {}", verified.prefix()).unwrap();
+    assert!(shown.0 > 0 && log_prefix(verified.raw()) == verified.prefix());
+    let fingerprint = verified.fingerprint();
+    write!(shown, "{fingerprint}").unwrap();
+    let denied = [fingerprint];
+    assert!(DenyList::new(&denied).unwrap().contains(&Fingerprint::of(verified.raw())));
+
+    let claims = verified.claims();
+    black_box((claims.id(), claims.environment(), claims.expires_at(), claims.not_before()));
+    let scopes = claims.scopes();
+    assert!(scopes.iter().all(|scope| scopes.contains(scope) && verified.require(&[scope]).is_ok()));
+    let missing = verified.require(&["read", "no\nsuch", "other"]).unwrap_err();
+    assert!(missing.iter().any(|scope| scope == "other"));
+    write!(shown, "{missing} {missing:?} {} {}", missing.code(), missing.http_status()).unwrap();
+    walk(&claims.meta());
+}
+
+fn walk(object: &Meta<'_>) {
+    black_box((object.is_empty(), object.as_bytes(), object.as_json(), object.encoding()));
+    for (name, value) in object.iter() {
+        black_box((name.chars().count(), name.as_str(), name == "plan"));
+        walk_value(value);
+    }
+}
+
+fn walk_value(value: Value<'_>) {
+    match value {
+        Value::Object(object) => walk(&object),
+        Value::Array(array) => array.iter().for_each(walk_value),
+        Value::Number(number) => drop(black_box((number.as_i64(), number.as_u64(), number.as_f64()))),
+        other => drop(black_box(other)),
+    }
+}
+
+#[test]
+fn keys_are_refused_without_allocation() {
+    let ring = Keyring::new(SECRET).unwrap();
+    let good = key(SECRET, JSON);
+    let (front, signature) = good.split_once('.').unwrap();
+    let payload = front.strip_prefix("apikee_").unwrap();
+    let long = "z".repeat(20_000);
+    let needed = apikee::verify_buffer_len(good.len());
+    let cases = [
+        (KeyError::InvalidPrefix, String::new()),
+        (KeyError::InvalidPrefix, format!("sk_live_{payload}")),
+        (KeyError::InvalidFormat, front.to_owned()),
+        (KeyError::Decode, format!("apikee_.{signature}")),
+        (KeyError::Decode, format!("{front}.")),
+        (KeyError::Decode, format!("apikee_0{payload}.{signature}")),
+        (KeyError::Decode, format!("apikee_{payload}-.{signature}")),
+        (KeyError::Decode, format!("{front}.{}", "z".repeat(43))),
+        (KeyError::Decode, format!("apikee_{long}.{signature}")),
+        (KeyError::Decode, key(SECRET, b"no claims")),
+        (KeyError::Decode, key(SECRET, br#"{"tid":"\u0061","\u0074id":"b"}"#)),
+        (KeyError::Decode, key(SECRET, br#"{"scp":["\u0061",1]}"#)),
+        (KeyError::Decode, key(SECRET, b"\x81\xa3tid\xa2\xff\xff")),
+        (KeyError::Decode, key(SECRET, b"\x82\xa1a\x91\x91\xc0\xa1a\xc0")),
+        (KeyError::InvalidSignature, key(OTHER_SECRET, JSON)),
+        (KeyError::Expired, key(SECRET, br#"{"exp":1}"#)),
+        (KeyError::NotYetValid, key(SECRET, br#"{"nbf":1760000001}"#)),
+    ];
+    allocates_nothing(|| {
+        let mut buf = [0; 1024];
+        for (error, key) in &cases {
+            let refused = ring.verify(key, NOW_TIME, &mut buf).unwrap_err();
+            assert!(refused == *error, "{refused:?} instead of {error:?}");
+            shown(&refused);
+        }
+        let refused = ring.verify_header(None::<&str>, NOW_TIME, &mut buf).unwrap_err();
+        assert_eq!(refused, KeyError::Missing);
+        shown(&refused);
+        let refused = ring.verify(&good, NOW_TIME, &mut buf[..8]).unwrap_err();
+        assert_eq!(refused, KeyError::BufferTooSmall { needed });
+        shown(&refused);
+    });
+}
+
+fn shown(error: &KeyError) {
+    let mut sink = Sink(0);
+    write!(sink, "{error} {error:?} {} {}", error.code(), error.http_status()).unwrap();
+}
+
+#[test]
+fn untrusted_keys_are_read_without_allocation() {
+    let good = key(SECRET, JSON);
+    let zeros = good.replacen('_', "_00", 1);
+    let malformed = key(SECRET, b"\x81\xa3tid\xc1");
+    allocates_nothing(|| {
+        let mut buf = [0; 1024];
+        assert!(UntrustedKey::read(&good, &mut buf).unwrap().claims.is_some());
+        assert!(UntrustedKey::read(&zeros, &mut buf).unwrap().non_canonical);
+        assert!(UntrustedKey::read(&malformed, &mut buf).unwrap().claims.is_none());
+        assert_eq!(UntrustedKey::read("apikee_", &mut buf).err(), Some(KeyError::InvalidFormat));
+        assert!(matches!(UntrustedKey::read(&good, &mut []), Err(KeyError::BufferTooSmall { .. })));
+    });
+}
+
+#[test]
+fn keys_are_issued_without_allocation() {
+    let ring = Keyring::new(SECRET).unwrap();
+    let meta = " {\"plan\": \"pr\\u006f\", \"tags\": [1, 2.50, {\"a\\n\": null}]} ";
+    let new = NewKey::new("caf\u{e9} \"nine\"\u{1}")
+        .scopes(&["read", "wr\u{8}ite"])
+        .environment("dev")
+        .expires(Expiry::After(Duration::from_secs(60)))
+        .not_before(NOW_TIME)
+        .meta(meta);
+    let id = KeyId::new(NOW_TIME, random_of(&ring, &new, true));
+    allocates_nothing(|| {
+        let (mut buf, mut other) = ([0; 1024], [0; 1024]);
+        let key = ring.issue(&new, NOW_TIME, &mut Xorshift(1), &mut buf).unwrap();
+        assert_eq!(ring.verify(key, NOW_TIME, &mut other).unwrap().claims().meta().get_str("plan").unwrap(), "pro");
+        assert!(ring.issue_with_id(&new, id.as_str(), NOW_TIME, &mut buf).is_ok());
+        assert!("90d".parse::<Expiry>().is_ok() && "90".parse::<Expiry>().is_err());
+    });
+}
+
+#[test]
+fn issuing_fails_without_allocation() {
+    let ring = Keyring::new(SECRET).unwrap();
+    let long = "t".repeat(9_000);
+    let new = NewKey::new("acme");
+    let unlucky = random_of(&ring, &new, false);
+    let unusable = KeyId::new(NOW_TIME, unlucky);
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(31), "]".repeat(31));
+    let id = KeyId::new(NOW_TIME, random_of(&ring, &new, true));
+    let mut room = [0; 1024];
+    let key = ring.issue_with_id(&new, id.as_str(), NOW_TIME, &mut room).unwrap();
+    let needed = apikee::issue_buffer_len(support::payload_of(key).len());
+    allocates_nothing(|| {
+        let mut buf = [0; 1024];
+        let mut refused = |new: &NewKey<'_>, id: &str, room: usize| {
+            let error = ring.issue_with_id(new, id, NOW_TIME, &mut buf[..room]).unwrap_err();
+            write!(Sink(0), "{error} {error:?}").unwrap();
+            error
+        };
+        assert_eq!(refused(&new, id.as_str(), needed - 1), IssueError::BufferTooSmall { needed });
+        assert_eq!(refused(&NewKey::new(&long), "a", 1024), IssueError::TooLong);
+        for meta in ["", "[]", "{", "{} {}", r#"{"a":1,"\u0061":1}"#, r#"{"a":"\ud800"}"#, &deep] {
+            assert_eq!(refused(&new.meta(meta), "a", 1024), IssueError::InvalidMeta);
+        }
+        let never_ends = Expiry::After(Duration::from_secs(u64::MAX));
+        assert_eq!(refused(&new.expires(never_ends), "a", 1024), IssueError::TimeOutOfRange);
+        assert_eq!(refused(&new, unusable.as_str(), 1024), IssueError::UnusableId);
+
+        // Both when there is no randomness, and when it is always the same.
+        let mut failed =
+            |rng: &mut dyn TryCryptoRng<Error = Dry>| ring.issue(&new, NOW_TIME, rng, &mut buf).map(str::len);
+        assert_eq!(failed(&mut Stuck(None)), Err(IssueError::Rng));
+        assert_eq!(failed(&mut Stuck(Some(unlucky))), Err(IssueError::Rng));
+    });
+}
+
+/// Random bytes of an id that can be used, or of one that cannot.
+fn random_of(ring: &Keyring, new: &NewKey<'_>, usable: bool) -> [u8; 10] {
+    (0..100_000_u64)
+        .map(|number| {
+            let mut random = [0; 10];
+            random[2..].copy_from_slice(&number.to_be_bytes());
+            random
+        })
+        .find(|random| {
+            let id = KeyId::new(NOW_TIME, *random);
+            let key = ring.issue_with_id(new, id.as_str(), NOW_TIME, &mut [0; 1024]).map(str::len);
+            usable == (key != Err(IssueError::UnusableId))
+        })
+        .unwrap()
+}
+
+/// No randomness, or always the same.
+struct Stuck(Option<[u8; 10]>);
+
+#[derive(Debug)]
+struct Dry;
+
+impl fmt::Display for Dry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no randomness")
+    }
+}
+
+impl std::error::Error for Dry {}
+
+impl TryRng for Stuck {
+    type Error = Dry;
+
+    fn try_next_u32(&mut self) -> Result<u32, Dry> {
+        Err(Dry)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Dry> {
+        Err(Dry)
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Dry> {
+        out.copy_from_slice(&self.0.ok_or(Dry)?);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Stuck {}
+
+/// Takes text and keeps its length.
+struct Sink(usize);
+
+impl fmt::Write for Sink {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 += text.len();
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! The bodies of the fuzz targets, run over their seed corpora and over mutations of each seed that
+//! are the same every time.
+#![cfg(all(feature = "serde", feature = "msgpack"))]
+
+#[path = "../fuzz/src/bodies/mod.rs"]
+mod bodies;
+mod support;
+
+use std::{fs, path::Path};
+
+use support::Xorshift;
+
+/// Of each seed.
+const MUTATIONS: usize = 500;
+
+#[test]
+fn any_bytes_verify_exactly_when_the_book_says_so() {
+    replay("verify", bodies::verify::body);
+}
+
+#[test]
+fn digits_are_read_as_the_number_they_are() {
+    replay("base62", bodies::base62::body);
+}
+
+#[test]
+fn json_payloads_are_read_as_serde_json_reads_them() {
+    replay("json", bodies::json::body);
+}
+
+#[test]
+fn message_pack_payloads_are_read_as_rmp_reads_them() {
+    replay("msgpack", bodies::msgpack::body);
+}
+
+#[test]
+fn what_is_issued_verifies() {
+    replay("issue_verify", bodies::issue_verify::body);
+}
+
+fn replay(target: &str, body: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let mut seeds: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.file_name().unwrap().display().to_string(), fs::read(&path).unwrap()))
+        .collect();
+    seeds.sort();
+    assert!(seeds.len() >= 20, "the corpus was not found");
+
+    let mut rng = Xorshift(0x9E37_79B9_7F4A_7C15);
+    for (name, seed) in &seeds {
+        run(name, body, seed);
+        for _ in 0..MUTATIONS {
+            let (_, other) = &seeds[rng.below(seeds.len())];
+            run(name, body, &mutated(seed, other, &mut rng));
+        }
+    }
+}
+
+fn run(name: &str, body: fn(&[u8]), input: &[u8]) {
+    let _input = Shown { name, input };
+    body(input);
+}
+
+/// Shows the input when the body panics over it.
+struct Shown<'i> {
+    name: &'i str,
+    input: &'i [u8],
+}
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("from the seed {}: \"{}\"", self.name, self.input.escape_ascii());
+        }
+    }
+}
+
+/// One to three changes to the seed.
+fn mutated(seed: &[u8], other: &[u8], rng: &mut Xorshift) -> Vec<u8> {
+    /// What means something in one of the formats.
+    const TELLING: &[u8] = b"\"\\{}[]:,.-+0eEunt \x00\x1F\x7F\x80\xA0\xC0\xC1\xD9\xDC\xDE\xDF\xED\xFF";
+
+    let mut bytes = seed.to_vec();
+    for _ in 0..=rng.below(3) {
+        let at = rng.below(bytes.len());
+        match rng.below(7) {
+            0 => flip(&mut bytes, at, 1 << rng.below(8)),
+            1 => flip(&mut bytes, at, rng.word() as u8),
+            2 => bytes.truncate(at),
+            3 => bytes.insert(at, TELLING[rng.below(TELLING.len())]),
+            4 => drop(bytes.drain(at..(at + 1 + rng.below(4)).min(bytes.len()))),
+            // A splice, and a part said twice.
+            5 => bytes.splice(at.., other[rng.below(other.len())..].iter().copied()).for_each(drop),
+            _ => {
+                let part = bytes[at..(at + 1 + rng.below(24)).min(bytes.len())].to_vec();
+                bytes.splice(at..at, part).for_each(drop);
+            }
+        }
+    }
+    bytes
+}
+
+fn flip(bytes: &mut [u8], at: usize, bits: u8) {
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= bits;
+    }
+}

@@ -1,0 +1,120 @@
+//! Keys by the book (WIRE.md, "Keys"), in the plainest way there is: what the library is held
+//! against, and what signs whatever payload a test has.
+#![allow(dead_code, reason = "each test uses its part")]
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+pub const SECRET: &[u8] = b"2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f6bf54ea1";
+pub const OTHER_SECRET: &[u8] = b"d261e10ae9fc6c76e86bb80b0fac04676c4161b1dfb96298624a40c7d1e1948c";
+
+/// The time of the vectors.
+pub const NOW: i64 = 1_760_000_000;
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+pub fn tag(secret: &[u8], payload: &[u8]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
+    mac.update(payload);
+    mac.finalize().into_bytes().into()
+}
+
+/// The key of that payload. One whose first byte is zero has none: the number loses it.
+pub fn key(secret: &[u8], payload: &[u8]) -> String {
+    format!("apikee_{}.{}", base62(payload), base62(&tag(secret, payload)))
+}
+
+/// The bytes as one number, digit by digit; no bytes have no digits.
+pub fn base62(bytes: &[u8]) -> String {
+    // Most significant limb first.
+    let mut number: Vec<u32> = bytes
+        .rchunks(4)
+        .rev()
+        .map(|limb| limb.iter().fold(0, |all, byte| all << 8 | u32::from(*byte)))
+        .skip_while(|limb| *limb == 0)
+        .collect();
+    let mut digits = Vec::new();
+    let mut from = 0;
+    while from < number.len() {
+        let mut rest = 0;
+        for limb in &mut number[from..] {
+            let value = u64::from(rest) << 32 | u64::from(*limb);
+            (*limb, rest) = ((value / 62) as u32, (value % 62) as u32);
+        }
+        digits.push(ALPHABET[rest as usize]);
+        from += usize::from(number[from] == 0);
+    }
+    if digits.is_empty() && !bytes.is_empty() {
+        digits.push(b'0');
+    }
+    digits.reverse();
+    String::from_utf8(digits).unwrap()
+}
+
+/// The bytes of the number, without leading zeros, except the one of the number zero. `None` for
+/// no digits, and for what is no digit; leading zeros are passed over.
+pub fn base62_decode(text: &[u8]) -> Option<Vec<u8>> {
+    if text.is_empty() {
+        return None;
+    }
+    // Least significant limb first.
+    let mut number: Vec<u32> = Vec::new();
+    for digit in text {
+        let mut carry = ALPHABET.iter().position(|own| own == digit)? as u64;
+        for limb in &mut number {
+            carry += u64::from(*limb) * 62;
+            *limb = carry as u32;
+            carry >>= 32;
+        }
+        if carry > 0 {
+            number.push(carry as u32);
+        }
+    }
+    let bytes: Vec<u8> =
+        number.iter().rev().flat_map(|limb| limb.to_be_bytes()).skip_while(|byte| *byte == 0).collect();
+    Some(if bytes.is_empty() { vec![0] } else { bytes })
+}
+
+/// The payload of a well-formed key.
+pub fn payload_of(key: &str) -> Vec<u8> {
+    let (payload, _) = key.strip_prefix("apikee_").unwrap().split_once('.').unwrap();
+    base62_decode(payload.as_bytes()).unwrap()
+}
+
+/// A generator that always gives the same numbers (Marsaglia's xorshift64).
+#[derive(Clone)]
+pub struct Xorshift(pub u64);
+
+impl Xorshift {
+    pub fn word(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// A number below `bound`, or zero.
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.word() % (bound.max(1) as u64)) as usize
+    }
+}
+
+impl rand_core::TryRng for Xorshift {
+    type Error = core::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok((self.word() >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(self.word())
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+        out.iter_mut().for_each(|byte| *byte = self.word() as u8);
+        Ok(())
+    }
+}
+
+/// Not in truth, but for the ids of keys that open nothing.
+impl rand_core::TryCryptoRng for Xorshift {}
