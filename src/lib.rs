@@ -18,6 +18,7 @@
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
+#![warn(unreachable_pub)]
 // Tests may panic; that is how they fail.
 #![cfg_attr(
     not(test),

@@ -35,6 +35,7 @@ fn what_the_published_sdks_get_wrong_is_warned_of() {
         ("json-signature-leading-zero-2-860", "zero byte"),
         ("msgpack-tenant-30", "MessagePack"),
         ("bad-noncanonical-zeros-payload", "leading zeros"),
+        ("bad-noncanonical-zeros-both", "leading zeros"),
     ];
     for (name, word) in cases {
         let said = inspected(&key(name));
