@@ -1,13 +1,36 @@
+// The README's example draws an id and reads the clock.
+#![cfg_attr(all(feature = "std", feature = "getrandom"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "std", feature = "getrandom")),
+    doc = "Issue and verify Apikee API keys: a `no_std` kernel without allocation."
+)]
+//! # Map
+//!
+//! | module | knows |
+//! |---|---|
+//! | `key` | keys: claims, verification, issue, fingerprints; all of it is re-exported here |
+//! | `json`, `text`, `names` | bounded readers over borrowed bytes |
+//! | `buf` | the one cursor that everything is written through |
+//! | `crypto` | HMAC-SHA256 and SHA-256; nothing else names RustCrypto |
+//! | `time` | [`UnixTime`]; the clock only with `std` |
+//!
+//! Arrows point down this table only.
 #![cfg_attr(not(test), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
-#![warn(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::std_instead_of_core
+#![warn(unreachable_pub)]
+// Tests may panic; that is how they fail.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::std_instead_of_core
+    )
 )]
 
 #[cfg(feature = "std")]
@@ -16,12 +39,20 @@ extern crate std;
 mod buf;
 mod crypto;
 mod json;
-pub mod key;
+mod key;
 mod names;
 mod text;
 mod time;
 
 pub use buf::BufferTooSmall;
-pub use key::*;
+pub use key::{
+    Array, ArrayIter, Claims, DenyList, Encoding, Expiry, Fingerprint, InvalidDuration, InvalidFingerprint, IssueError,
+    KeyError, KeyId, Keyring, KeyringError, MAX_PAYLOAD_LEN, MAX_SECRETS, Meta, MetaIter, MissingScopes, NewKey,
+    Number, PREFIX, Scopes, Unsorted, UntrustedKey, Value, VerifiedKey, issue_buffer_len, log_prefix,
+    verify_buffer_len,
+};
 pub use text::{Chars, Text};
 pub use time::UnixTime;
+
+#[cfg(feature = "getrandom")]
+pub use getrandom::SysRng;

@@ -147,8 +147,16 @@ impl fmt::Display for Text<'_> {
 
 impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(plain) = self.as_str() {
+            return fmt::Debug::fmt(plain, f);
+        }
         f.write_char('"')?;
-        self.chars().flat_map(char::escape_debug).try_for_each(|c| f.write_char(c))?;
+        for c in self.chars() {
+            match c {
+                '\'' => f.write_char(c)?,
+                _ => write!(f, "{}", c.escape_debug())?,
+            }
+        }
         f.write_char('"')
     }
 }

@@ -24,12 +24,7 @@ impl UnixTime {
 
     /// So many milliseconds since (or, negative, before) 1970.
     #[must_use]
-    #[expect(
-        clippy::as_conversions,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a rest by 1000"
-    )]
+    #[expect(clippy::as_conversions, reason = "a rest by 1000")]
     pub const fn from_millis(millis: i64) -> Self {
         Self { secs: millis.div_euclid(1000), millis: millis.rem_euclid(1000) as u16 }
     }

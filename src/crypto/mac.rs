@@ -1,7 +1,7 @@
 //! HMAC-SHA256 (RFC 2104, FIPS 198-1).
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use hmac::{Hmac, KeyInit, Mac, digest::zeroize::ZeroizeOnDrop};
+use sha2::{Sha256, block_api::Sha256VarCore};
 use subtle::{Choice, ConstantTimeEq};
 
 pub(crate) const TAG_LEN: usize = 32;
@@ -9,6 +9,10 @@ pub(crate) const TAG_LEN: usize = 32;
 /// A key with the state after its two pads computed, so that a message costs two blocks less.
 /// Wiped on drop, as is each copy of the state that a message is run through.
 pub(crate) struct MacKey(Hmac<Sha256>);
+
+/// What a state is made of wipes itself, or this does not compile.
+const _: fn(Sha256VarCore) = wiped_on_drop;
+fn wiped_on_drop<T: ZeroizeOnDrop>(_: T) {}
 
 impl MacKey {
     pub(crate) fn new(secret: &[u8]) -> Option<Self> {

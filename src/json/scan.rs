@@ -13,10 +13,13 @@ use crate::{
 pub(crate) fn object<'t>(
     text: &'t [u8],
     outer: usize,
-    mut member: impl FnMut(Text<'t>, Range<usize>) -> Result<(), Malformed>,
+    mut member: impl FnMut(Text<'t>, Range<usize>),
 ) -> Result<(), Malformed> {
     let mut cursor = Cursor { text, at: 0 };
-    let mut open = Open { levels: [Level::ARRAY; MAX_DEPTH], depth: outer, budget: Budget::of(text.len()) };
+    let mut around = [Level::ARRAY; MAX_DEPTH];
+    let mut depth = outer;
+    let mut level = Level::ARRAY;
+    let mut budget = Budget::FULL;
     let members_depth = outer.saturating_add(1);
     // The name of the outermost object's member at hand, and where its value starts.
     let (mut name, mut start) = (Text::plain(&[]), 0);
@@ -26,91 +29,91 @@ pub(crate) fn object<'t>(
         return Err(Malformed);
     }
     loop {
-        let value = cursor.value_start(&mut open)?;
-        let mut next = match value {
-            Start::Scalar => Next::AfterValue,
-            Start::Object | Start::Array => Next::AfterOpening,
-        };
-        // Closes what closes here, up to where the next value stands.
+        // A value starts here.
+        let mut complete = true;
+        match cursor.peek().ok_or(Malformed)? {
+            opening @ (b'{' | b'[') => {
+                cursor.advance();
+                *around.get_mut(depth).ok_or(Malformed)? = level;
+                depth = depth.saturating_add(1);
+                level = if opening == b'{' { Level::object(cursor.at)? } else { Level::ARRAY };
+                complete = false;
+            }
+            b'"' => {
+                cursor.string()?;
+            }
+            b't' => cursor.literal(b"true")?,
+            b'f' => cursor.literal(b"false")?,
+            b'n' => cursor.literal(b"null")?,
+            _ => cursor.number()?,
+        }
+        // Closes what ends here, up to where the next value stands.
         loop {
-            if next == Next::AfterValue {
-                if open.depth == outer {
+            if complete {
+                if depth == members_depth {
+                    member(name, start..cursor.at);
+                } else if depth == outer {
                     cursor.skip_space();
                     return if cursor.at == text.len() { Ok(()) } else { Err(Malformed) };
                 }
-                if open.depth == members_depth {
-                    member(name, start..cursor.at)?;
-                }
             }
             cursor.skip_space();
-            let in_object = open.in_object()?;
-            match (cursor.peek().ok_or(Malformed)?, next) {
-                (b'}', _) if in_object => {}
-                (b']', _) if !in_object => {}
-                (b',', Next::AfterValue) => {
+            match cursor.peek().ok_or(Malformed)? {
+                b',' if complete => {
                     cursor.advance();
                     cursor.skip_space();
                     break;
                 }
-                (_, Next::AfterOpening) => break,
+                closing @ (b'}' | b']') if (closing == b'}') == level.is_object() => {
+                    cursor.advance();
+                    depth = depth.saturating_sub(1);
+                    level = *around.get(depth).ok_or(Malformed)?;
+                    complete = true;
+                }
+                _ if !complete => break,
                 _ => return Err(Malformed),
             }
-            cursor.advance();
-            open.depth = open.depth.saturating_sub(1);
-            next = Next::AfterValue;
         }
-        if open.in_object()? {
-            let this = cursor.member_name(&mut open)?;
-            if open.depth == members_depth {
+        if level.is_object() {
+            let before = cursor.at;
+            let this = cursor.string()?;
+            let members_at = level.members_at();
+            level.names.add(this, &mut budget, || {
+                let earlier = text.get(members_at..before).unwrap_or_default();
+                (earlier.len(), Members::new(earlier).any(|(other, _)| other == this))
+            })?;
+            cursor.skip_space();
+            cursor.expect(b':')?;
+            cursor.skip_space();
+            if depth == members_depth {
                 (name, start) = (this, cursor.at);
             }
         }
     }
 }
 
-enum Start {
-    Scalar,
-    Object,
-    Array,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
-    AfterOpening,
-    AfterValue,
-}
-
-/// The objects and arrays around the cursor.
-struct Open {
-    levels: [Level; MAX_DEPTH],
-    depth: usize,
-    budget: Budget,
-}
-
+/// An object or array around the cursor.
 #[derive(Clone, Copy)]
 struct Level {
-    /// Where the members of an object start; for an array the number that is no place.
+    /// Where the members of an object start; for an array 0, where no member can.
     members_at: u32,
     names: Names,
 }
 
 impl Level {
-    const ARRAY: Self = Self { members_at: u32::MAX, names: Names::NONE };
-}
+    const ARRAY: Self = Self { members_at: 0, names: Names::NONE };
 
-impl Open {
-    fn push(&mut self, level: Level) -> Result<(), Malformed> {
-        *self.levels.get_mut(self.depth).ok_or(Malformed)? = level;
-        self.depth = self.depth.saturating_add(1);
-        Ok(())
+    fn object(members_at: usize) -> Result<Self, Malformed> {
+        let members_at = u32::try_from(members_at).map_err(|_| Malformed)?;
+        Ok(Self { members_at, names: Names::NONE })
     }
 
-    fn innermost(&mut self) -> Result<&mut Level, Malformed> {
-        self.levels.get_mut(self.depth.saturating_sub(1)).ok_or(Malformed)
+    const fn is_object(&self) -> bool {
+        self.members_at != Self::ARRAY.members_at
     }
 
-    fn in_object(&mut self) -> Result<bool, Malformed> {
-        Ok(self.innermost()?.members_at != Level::ARRAY.members_at)
+    fn members_at(&self) -> usize {
+        usize::try_from(self.members_at).unwrap_or(usize::MAX)
     }
 }
 
@@ -148,60 +151,21 @@ impl<'t> Cursor<'t> {
         Ok(())
     }
 
-    /// Passes a scalar, or opens an object or array.
-    fn value_start(&mut self, open: &mut Open) -> Result<Start, Malformed> {
-        match self.peek().ok_or(Malformed)? {
-            b'{' => {
-                self.advance();
-                let members_at = u32::try_from(self.at).map_err(|_| Malformed)?;
-                open.push(Level { members_at, names: Names::NONE })?;
-                return Ok(Start::Object);
-            }
-            b'[' => {
-                self.advance();
-                open.push(Level::ARRAY)?;
-                return Ok(Start::Array);
-            }
-            b'"' => {
-                self.string()?;
-            }
-            b't' => self.literal(b"true")?,
-            b'f' => self.literal(b"false")?,
-            b'n' => self.literal(b"null")?,
-            _ => self.number()?,
-        }
-        Ok(Start::Scalar)
-    }
-
-    /// Passes a name, the colon and the space around it.
-    fn member_name(&mut self, open: &mut Open) -> Result<Text<'t>, Malformed> {
-        let before = self.at;
-        let name = self.string()?;
-        let Open { levels, depth, budget } = open;
-        let level = levels.get_mut(depth.saturating_sub(1)).ok_or(Malformed)?;
-        let first = usize::try_from(level.members_at).map_err(|_| Malformed)?;
-        let earlier = self.text.get(first..before).ok_or(Malformed)?;
-        level.names.add(name, budget, earlier.len(), || Members::new(earlier).any(|(other, _)| other == name))?;
-        self.skip_space();
-        self.expect(b':')?;
-        self.skip_space();
-        Ok(name)
-    }
-
     /// Passes a string and returns what stands between the quotes.
+    #[inline]
     pub(crate) fn string(&mut self) -> Result<Text<'t>, Malformed> {
         self.expect(b'"')?;
         let start = self.at;
-        let (mut escaped, mut ascii) = (false, true);
+        let mut ascii = true;
+        let mut escaped = false;
         loop {
             let run = plain_run(self.rest());
             ascii &= run.ascii;
             self.at = self.at.saturating_add(run.len);
-            match self.peek().ok_or(Malformed)? {
-                b'"' => break,
-                b'\\' => {
+            match self.peek() {
+                Some(b'"') => break,
+                Some(b'\\') => {
                     escaped = true;
-                    self.advance();
                     self.escape()?;
                 }
                 _ => return Err(Malformed),
@@ -215,8 +179,8 @@ impl<'t> Cursor<'t> {
         Ok(Text::json(raw, escaped))
     }
 
-    /// Passes an escape, its backslash passed already.
     fn escape(&mut self) -> Result<(), Malformed> {
+        self.expect(b'\\')?;
         let kind = self.peek().ok_or(Malformed)?;
         self.advance();
         match kind {
@@ -289,37 +253,39 @@ impl<'t> Cursor<'t> {
 pub(crate) struct Run {
     pub(crate) len: usize,
     /// No byte above 127 is in it; if this is false there may still be none.
-    ascii: bool,
+    pub(crate) ascii: bool,
 }
 
 /// Eight bytes at a time, by the usual tests for a byte of a word that is zero or less than n:
 /// they may err above the first byte that is found, never below it.
-#[expect(clippy::arithmetic_side_effects, reason = "multiplications of constants; the rest wraps")]
+#[inline]
 pub(crate) fn plain_run(bytes: &[u8]) -> Run {
     const ONES: u64 = u64::MAX / 0xFF;
     const HIGH: u64 = ONES << 7;
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let (words, _) = bytes.as_chunks::<8>();
-    let (mut len, mut high) = (0_usize, 0);
-    for word in words {
+    let mut rest = bytes;
+    let mut high = 0;
+    while let Some((word, after)) = rest.split_first_chunk() {
         let word = u64::from_le_bytes(*word);
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let stop = (control | zero(word ^ ONES * 0x22) | zero(word ^ ONES * 0x5C)) & HIGH;
+        let (quote, backslash) = (word ^ (ONES * 0x22), word ^ (ONES * 0x5C));
+        let control = word.wrapping_sub(ONES * 0x20);
+        let stop =
+            (control & !word | quote.wrapping_sub(ONES) & !quote | backslash.wrapping_sub(ONES) & !backslash) & HIGH;
         high |= word;
         if stop != 0 {
-            return Run { len: len.saturating_add(lowest_byte(stop)), ascii: high & HIGH == 0 };
+            let len = bytes.len().saturating_sub(rest.len()).saturating_add(lowest_byte(stop));
+            return Run { len, ascii: high & HIGH == 0 };
         }
-        len = len.saturating_add(8);
+        rest = after;
     }
     let mut ascii = high & HIGH == 0;
-    for byte in bytes.iter().skip(len) {
+    while let Some((byte, after)) = rest.split_first() {
         if matches!(byte, b'"' | b'\\' | 0..0x20) {
             break;
         }
         ascii &= byte.is_ascii();
-        len = len.saturating_add(1);
+        rest = after;
     }
-    Run { len, ascii }
+    Run { len: bytes.len().saturating_sub(rest.len()), ascii }
 }
 
 /// The place of the lowest byte that is not zero.

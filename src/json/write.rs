@@ -1,17 +1,11 @@
 //! Writing compact JSON, to the byte as `JSON.stringify` does.
 
 use super::scan::{Cursor, plain_run};
-use crate::{buf::Writer, text::Text};
+use crate::buf::Writer;
 
-/// Writes a string with its quotes. Only what must be escaped is: the quote, the backslash and the
-/// control characters below U+0020, the latter with a letter where JSON has one.
-pub(crate) fn string(out: &mut Writer<'_>, text: &str) {
-    out.byte(b'"');
-    escape_into(out, text);
-    out.byte(b'"');
-}
-
-fn escape_into(out: &mut Writer<'_>, text: &str) {
+/// Writes what stands between the quotes of a string. Only what must be escaped is: the quote, the
+/// backslash and the control characters below U+0020, the latter with a letter where JSON has one.
+pub(crate) fn escaped(out: &mut Writer<'_>, text: &str) {
     let mut rest = text.as_bytes();
     loop {
         let (plain, stopped) = rest.split_at_checked(plain_run(rest).len).unwrap_or((rest, &[]));
@@ -34,36 +28,81 @@ fn escape_into(out: &mut Writer<'_>, text: &str) {
 }
 
 /// Writes the JSON that stands in `text`, which has been checked, without white space and with its
-/// strings escaped as [`string`] does. Numbers stay as they are spelt.
+/// strings escaped as [`escaped`] does. Numbers stay as they are spelt.
 pub(crate) fn compact(out: &mut Writer<'_>, text: &[u8]) {
     let mut cursor = Cursor { text, at: 0 };
+    // What stands from here to the cursor is copied as it is.
+    let mut start = 0;
     while let Some(byte) = cursor.peek() {
+        let end = cursor.at;
         match byte {
-            b' ' | b'\t' | b'\n' | b'\r' => cursor.advance(),
+            b' ' | b'\t' | b'\n' | b'\r' => {
+                cursor.skip_space();
+                out.bytes(text.get(start..end).unwrap_or_default());
+            }
             b'"' => {
-                let Ok(value) = cursor.string() else {
+                let Ok(string) = cursor.string() else {
                     return;
                 };
-                respell(out, value);
+                if string.as_bytes().is_some() {
+                    continue;
+                }
+                out.bytes(text.get(start..end).unwrap_or_default());
+                out.byte(b'"');
+                string.chars().for_each(|c| escaped(out, c.encode_utf8(&mut [0; 4])));
+                out.byte(b'"');
             }
-            other => {
-                out.byte(other);
+            _ => {
                 cursor.advance();
+                continue;
             }
         }
+        start = cursor.at;
     }
-}
-
-fn respell(out: &mut Writer<'_>, value: Text<'_>) {
-    out.byte(b'"');
-    match value.as_str() {
-        Some(plain) => out.bytes(plain.as_bytes()),
-        None => value.chars().for_each(|c| escape_into(out, c.encode_utf8(&mut [0; 4]))),
-    }
-    out.byte(b'"');
+    out.bytes(text.get(start..).unwrap_or_default());
 }
 
 /// Writes an integer.
 pub(crate) fn integer(out: &mut Writer<'_>, value: i64) {
-    out.format(format_args!("{value}"));
+    let (mut digits, mut rest) = ([0; 20], value.unsigned_abs());
+    let mut len = 0_usize;
+    for place in digits.iter_mut().rev() {
+        *place = b'0'.wrapping_add(u8::try_from(rest % 10).unwrap_or_default());
+        rest /= 10;
+        len = len.saturating_add(1);
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        out.byte(b'-');
+    }
+    out.bytes(digits.get(digits.len().saturating_sub(len)..).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Writer<'_>)) -> String {
+        let mut buf = [0; 256];
+        let mut out = Writer::new(&mut buf);
+        write(&mut out);
+        let len = out.len();
+        String::from_utf8(buf[..len].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn integers_are_written_over_their_whole_range() {
+        for value in [0, 7, -7, 10, 1_760_000_000, i64::MAX, i64::MIN] {
+            assert_eq!(written(|out| integer(out, value)), value.to_string());
+        }
+    }
+
+    #[test]
+    fn compact_drops_space_outside_strings_and_respells_escapes() {
+        let text = "{ \"a b\" :\t[ 1 , 2.50 ,\n\"\\u00e9\\/\\u0007\\\"\" ] , \"\u{e9}\" : { } } ";
+        let expected = "{\"a b\":[1,2.50,\"\u{e9}/\\u0007\\\"\"],\"\u{e9}\":{}}";
+        assert_eq!(written(|out| compact(out, text.as_bytes())), expected);
+    }
 }

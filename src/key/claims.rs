@@ -3,24 +3,25 @@
 use core::ops::Range;
 
 use super::{
+    issued::Issued,
     json::Json,
     meta::Meta,
     msgpack::MessagePack,
-    payload::{Encoding, Read},
+    payload::{Encoding, Found, Read},
     scopes::Scopes,
 };
-use crate::{names::Malformed, text::Text, time::UnixTime};
+use crate::{names::Malformed, time::UnixTime};
 
 /// The environment of a key that names none.
 pub(crate) const DEFAULT_ENVIRONMENT: &str = "production";
 
 /// What the issuer says of a key (WIRE.md, "Claims"), borrowed from the buffer it was decoded into.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Claims<'b> {
-    id: &'b str,
-    tenant: &'b str,
+    id: &'b [u8],
+    tenant: &'b [u8],
     scopes: Scopes<'b>,
-    environment: &'b str,
+    environment: &'b [u8],
     expires_at: Option<UnixTime>,
     not_before: Option<UnixTime>,
     meta: Meta<'b>,
@@ -29,14 +30,14 @@ pub struct Claims<'b> {
 impl<'b> Claims<'b> {
     /// The key's id; ids sort by the time of issue. Empty if the issuer gave none.
     #[must_use]
-    pub const fn id(&self) -> &'b str {
-        self.id
+    pub fn id(&self) -> &'b str {
+        utf8(self.id)
     }
 
     /// Whose key it is. Empty if the issuer did not say.
     #[must_use]
-    pub const fn tenant(&self) -> &'b str {
-        self.tenant
+    pub fn tenant(&self) -> &'b str {
+        utf8(self.tenant)
     }
 
     /// What the key is good for.
@@ -47,8 +48,8 @@ impl<'b> Claims<'b> {
 
     /// The environment tag, `"production"` by default.
     #[must_use]
-    pub const fn environment(&self) -> &'b str {
-        self.environment
+    pub fn environment(&self) -> &'b str {
+        utf8(self.environment)
     }
 
     /// The last second in which the key is good; `None` if it never expires.
@@ -71,101 +72,81 @@ impl<'b> Claims<'b> {
 
     /// Reads a payload, changing it on the way: escapes are undone where they stand.
     pub(crate) fn read(payload: &'b mut [u8]) -> Result<Self, Malformed> {
+        if let Some(issued) = Issued::find(payload) {
+            return Ok(Self::from_issued(payload, issued));
+        }
         match Encoding::of(payload) {
             Encoding::Json => Self::read_as::<Json>(payload, Encoding::Json),
             Encoding::MessagePack => Self::read_as::<MessagePack>(payload, Encoding::MessagePack),
         }
     }
 
-    fn read_as<R: Read>(payload: &'b mut [u8], encoding: Encoding) -> Result<Self, Malformed> {
-        let mut found = Found::default();
-        R::scan(payload, |name, value| {
-            if let Some(place) = found.place_for(name) {
-                *place = value;
-            }
-            Ok(())
-        })?;
-        let Found { id, tid, scp, env, exp, nbf, meta } = found;
+    fn from_issued(payload: &'b [u8], issued: Issued) -> Self {
+        let part = |at: Range<usize>| payload.get(at).unwrap_or_default();
+        Self {
+            id: part(issued.id),
+            tenant: part(issued.tid),
+            scopes: Scopes::from_quoted(part(issued.scp)),
+            environment: part(issued.env),
+            expires_at: issued.exp.map(UnixTime::from_secs),
+            not_before: issued.nbf.map(UnixTime::from_secs),
+            meta: issued.meta.map_or(Meta::NONE, |at| Meta::new(part(at), Encoding::Json)),
+        }
+    }
 
-        let id = string::<R>(payload, id)?;
-        let tid = string::<R>(payload, tid)?;
-        let env = string::<R>(payload, env)?;
-        let scp = strings::<R>(payload, scp)?;
+    fn read_as<R: Read>(payload: &'b mut [u8], encoding: Encoding) -> Result<Self, Malformed> {
+        let Found { id, tid, scp, env, exp, nbf, meta } = R::scan(payload)?;
+        let mut string = |at: Range<usize>| match payload.get_mut(at.clone()).filter(|value| is_present::<R>(value)) {
+            None => Ok(None),
+            Some(value) => {
+                let inner = R::string(value)?;
+                Ok(Some(at.start.saturating_add(inner.start)..at.start.saturating_add(inner.end)))
+            }
+        };
+        let (id, tid, env) = (string(id)?, string(tid)?, string(env)?);
+        let scopes = payload.get_mut(scp.clone()).filter(|value| is_present::<R>(value));
+        let packed = scopes.map(R::pack_strings).transpose()?.map(|len| scp.start..scp.start.saturating_add(len));
         // From here on the payload stays as it is.
         let payload: &'b [u8] = payload;
-        let text = |at: Range<usize>| core::str::from_utf8(payload.get(at).unwrap_or_default()).map_err(|_| Malformed);
+        let value = |at: Range<usize>| payload.get(at).filter(|value| is_present::<R>(value));
+        let text = |at: Option<Range<usize>>| at.and_then(|at| payload.get(at));
+        let time = |at: Range<usize>| value(at).map(R::integer).transpose();
         Ok(Self {
-            id: text(id.unwrap_or_default())?,
-            tenant: text(tid.unwrap_or_default())?,
-            scopes: scp.and_then(|at| payload.get(at)).map_or(Scopes::NONE, Scopes::from_packed),
-            environment: env.map_or(Ok(DEFAULT_ENVIRONMENT), text)?,
-            expires_at: integer::<R>(payload, exp)?.map(UnixTime::from_secs),
-            not_before: integer::<R>(payload, nbf)?.map(UnixTime::from_secs),
-            meta: match present::<R>(payload, meta) {
+            id: text(id).unwrap_or_default(),
+            tenant: text(tid).unwrap_or_default(),
+            scopes: text(packed).map_or(Scopes::NONE, Scopes::from_packed),
+            environment: text(env).unwrap_or(DEFAULT_ENVIRONMENT.as_bytes()),
+            expires_at: time(exp)?.map(UnixTime::from_secs),
+            not_before: time(nbf)?.map(UnixTime::from_secs),
+            meta: match value(meta) {
                 None => Meta::NONE,
-                Some(value) if R::is_object(value) => Meta::new(value, encoding),
+                Some(object) if R::is_object(object) => Meta::new(object, encoding),
                 Some(_) => return Err(Malformed),
             },
         })
     }
 }
 
-/// Where the claims stand in a payload; no value is empty, so an empty range is an absent member.
-#[derive(Default)]
-struct Found {
-    id: Range<usize>,
-    tid: Range<usize>,
-    scp: Range<usize>,
-    env: Range<usize>,
-    exp: Range<usize>,
-    nbf: Range<usize>,
-    meta: Range<usize>,
+/// What was checked to be UTF-8 when the claims were read.
+fn utf8(text: &[u8]) -> &str {
+    core::str::from_utf8(text).unwrap_or_default()
 }
 
-impl Found {
-    fn place_for(&mut self, name: Text<'_>) -> Option<&mut Range<usize>> {
-        // The longest name that is known has four characters.
-        let mut plain = [0; 4];
-        let name = match name.as_bytes() {
-            Some(name) => name,
-            None => name.read_into(&mut plain).ok()?.as_bytes(),
-        };
-        match name {
-            b"id" => Some(&mut self.id),
-            b"tid" => Some(&mut self.tid),
-            b"scp" => Some(&mut self.scp),
-            b"env" => Some(&mut self.env),
-            b"exp" => Some(&mut self.exp),
-            b"nbf" => Some(&mut self.nbf),
-            b"meta" => Some(&mut self.meta),
-            _ => None,
-        }
+/// Whether a member is there, and not null.
+fn is_present<R: Read>(value: &[u8]) -> bool {
+    !value.is_empty() && !R::is_null(value)
+}
+
+impl core::fmt::Debug for Claims<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Claims")
+            .field("id", &self.id())
+            .field("tenant", &self.tenant())
+            .field("scopes", &self.scopes)
+            .field("environment", &self.environment())
+            .field("expires_at", &self.expires_at)
+            .field("not_before", &self.not_before)
+            .field("meta", &self.meta)
+            .finish()
     }
-}
-
-/// The value in that range, unless the member is absent or null.
-fn present<R: Read>(payload: &[u8], at: Range<usize>) -> Option<&[u8]> {
-    payload.get(at).filter(|value| !value.is_empty() && !R::is_null(value))
-}
-
-fn string<R: Read>(payload: &mut [u8], at: Range<usize>) -> Result<Option<Range<usize>>, Malformed> {
-    if present::<R>(payload, at.clone()).is_none() {
-        return Ok(None);
-    }
-    let start = at.start;
-    let inner = R::string(payload.get_mut(at).ok_or(Malformed)?)?;
-    Ok(Some(start.saturating_add(inner.start)..start.saturating_add(inner.end)))
-}
-
-fn strings<R: Read>(payload: &mut [u8], at: Range<usize>) -> Result<Option<Range<usize>>, Malformed> {
-    if present::<R>(payload, at.clone()).is_none() {
-        return Ok(None);
-    }
-    let start = at.start;
-    let len = R::strings(payload.get_mut(at).ok_or(Malformed)?)?;
-    Ok(Some(start..start.saturating_add(len)))
-}
-
-fn integer<R: Read>(payload: &[u8], at: Range<usize>) -> Result<Option<i64>, Malformed> {
-    present::<R>(payload, at).map(R::integer).transpose()
 }

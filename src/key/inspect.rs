@@ -1,11 +1,12 @@
 //! Looking into a key without any secret: for people who debug, never for deciding anything.
 
 use super::{
+    PREFIX, SEPARATOR,
     base62::{self, DecodeError},
     claims::Claims,
     error::KeyError,
     payload::Encoding,
-    verify::{Segments, verify_buffer_len},
+    verify::MAX_PAYLOAD_DIGITS,
 };
 
 /// What a key says of itself, **unverified**: anyone can write such a key.
@@ -23,7 +24,7 @@ pub struct UntrustedKey<'b> {
 }
 
 impl<'b> UntrustedKey<'b> {
-    /// Decodes a key into `buf`, of [`verify_buffer_len`] bytes, without checking its signature or
+    /// Decodes a key into `buf`, of [`verify_buffer_len`](super::verify_buffer_len) bytes, without checking its signature or
     /// its times. Leading zeros are passed over.
     ///
     /// # Errors
@@ -34,20 +35,24 @@ impl<'b> UntrustedKey<'b> {
         K: AsRef<[u8]> + ?Sized,
     {
         let key = key.as_ref();
-        let (room, needed) = (buf.len(), verify_buffer_len(key.len()));
-        let segments = Segments::of(key, room)?;
-        let (payload, signature) = (canonical(segments.payload), canonical(segments.signature));
-        let non_canonical = (payload, signature) != (segments.payload, segments.signature);
+        let text = key.strip_prefix(PREFIX.as_bytes()).ok_or(KeyError::InvalidPrefix)?;
+        let separator = text.iter().position(|byte| *byte == SEPARATOR).ok_or(KeyError::InvalidFormat)?;
+        let (payload, rest) = text.split_at_checked(separator).ok_or(KeyError::Decode)?;
+        let (payload, signature) = (canonical(payload), canonical(rest.get(1..).unwrap_or_default()));
+        let digits = payload.len().saturating_add(signature.len()).saturating_add(1);
+        if payload.len() > MAX_PAYLOAD_DIGITS {
+            return Err(KeyError::Decode);
+        }
         let tag = base62::decode_tag(signature).map_err(|_| KeyError::Decode)?;
         let payload = base62::decode(payload, buf).map_err(|error| match error {
             DecodeError::Spelling => KeyError::Decode,
-            DecodeError::Room(_) => KeyError::BufferTooSmall { needed },
+            DecodeError::Room(needed) => KeyError::BufferTooSmall { needed },
         })?;
         Ok(Self {
             encoding: Encoding::of(payload),
             claims: Claims::read(payload).ok(),
             signature_starts_with_zero: tag.first() == Some(&0),
-            non_canonical,
+            non_canonical: digits < text.len(),
         })
     }
 }

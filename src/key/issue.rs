@@ -25,15 +25,11 @@ use crate::{
 const MAX_DRAWS: usize = 16;
 
 /// Bytes of buffer that issuing a key with a payload of that length needs, about 17/7 of it: the
-/// text, and the payload behind it while it is encoded.
+/// payload, and the text behind it.
 #[must_use]
 pub const fn issue_buffer_len(payload_len: usize) -> usize {
-    text_capacity(payload_len).saturating_add(payload_len)
-}
-
-const fn text_capacity(payload_len: usize) -> usize {
     const AROUND: usize = PREFIX.len().saturating_add(1).saturating_add(base62::encoded_capacity(TAG_LEN));
-    base62::encoded_capacity(payload_len).saturating_add(AROUND)
+    payload_len.saturating_add(base62::encoded_capacity(payload_len)).saturating_add(AROUND)
 }
 
 /// What a new key shall say.
@@ -98,19 +94,19 @@ impl<'a> NewKey<'a> {
     }
 
     fn write(&self, id: &str, now: UnixTime, out: &mut Writer<'_>) -> Result<(), IssueError> {
-        out.bytes(br#"{"id":"#);
-        write::string(out, id);
-        out.bytes(br#","tid":"#);
-        write::string(out, self.tenant);
-        out.bytes(br#","scp":["#);
+        out.bytes(br#"{"id":""#);
+        write::escaped(out, id);
+        out.bytes(br#"","tid":""#);
+        write::escaped(out, self.tenant);
+        out.bytes(br#"","scp":["#);
         for (at, scope) in self.scopes.iter().enumerate() {
-            if at > 0 {
-                out.byte(b',');
-            }
-            write::string(out, scope);
+            out.bytes(if at == 0 { br#"""# } else { br#",""# });
+            write::escaped(out, scope);
+            out.byte(b'"');
         }
-        out.bytes(br#"],"env":"#);
-        write::string(out, self.environment);
+        out.bytes(br#"],"env":""#);
+        write::escaped(out, self.environment);
+        out.byte(b'"');
         if let Some(exp) = self.expires.claim(now)? {
             out.bytes(br#","exp":"#);
             write::integer(out, exp);
@@ -130,10 +126,7 @@ impl<'a> NewKey<'a> {
     /// Whether there is any meta, checked as the verifier will check it: inside another object.
     fn has_meta(&self) -> Result<bool, Malformed> {
         let mut any = false;
-        scan::object(self.meta.as_bytes(), 1, |_, _| {
-            any = true;
-            Ok(())
-        })?;
+        scan::object(self.meta.as_bytes(), 1, |_, _| any = true)?;
         Ok(any)
     }
 }
@@ -143,8 +136,8 @@ impl Keyring {
     ///
     /// `rng` gives the id its ten random bytes; with the feature `getrandom` that may be `SysRng`.
     /// The text of a key is about 4/3 as long as its payload, and [`issue_buffer_len`] says how much
-    /// room it takes to write; 1024 bytes are enough for most. After the key, or after an error,
-    /// `buf` holds unspecified bytes.
+    /// room it takes to write; 1024 bytes are enough for most. The key stands at the front of `buf`;
+    /// behind it, and after an error, `buf` holds unspecified bytes.
     ///
     /// # Errors
     ///
@@ -197,19 +190,23 @@ impl Keyring {
         }
         let needed = issue_buffer_len(payload_len);
         let buf = buf.get_mut(..needed).ok_or(IssueError::BufferTooSmall { needed })?;
+        let (payload, text) = buf.split_at_mut_checked(payload_len).ok_or(IssueError::TooLong)?;
 
-        // The payload moves to the end, and the text is written before it.
-        let text_capacity = text_capacity(payload_len);
-        buf.copy_within(..payload_len, text_capacity);
-        let (text, payload) = buf.split_at_mut_checked(text_capacity).ok_or(IssueError::TooLong)?;
         let tag = self.sign(payload).ok_or(IssueError::TooLong)?;
         if tag.0.first() == Some(&0) {
             return Err(IssueError::UnusableId);
         }
-        let mut len = put(text, 0, PREFIX.as_bytes());
-        len = put_base62(text, len, payload).ok_or(IssueError::TooLong)?;
-        len = put(text, len, &[SEPARATOR]);
-        put_base62(text, len, &tag.0).ok_or(IssueError::TooLong)
+        // First behind the payload. The digits end where their room does, and the prefix goes right before them.
+        let digits_end = PREFIX.len().saturating_add(base62::encoded_capacity(payload_len));
+        let room = text.get_mut(PREFIX.len()..digits_end).unwrap_or_default();
+        let digits = base62::encode(payload, room).ok_or(IssueError::TooLong)?.len();
+        let start = digits_end.saturating_sub(digits).saturating_sub(PREFIX.len());
+        put(text, start, PREFIX.as_bytes());
+        let tag_at = put(text, digits_end, &[SEPARATOR]);
+        let end = put_base62(text, tag_at, &tag.0).ok_or(IssueError::TooLong)?;
+        let len = end.saturating_sub(start);
+        buf.copy_within(payload_len.saturating_add(start)..payload_len.saturating_add(end), 0);
+        Ok(len)
     }
 }
 

@@ -2,21 +2,23 @@
 
 use core::ops::Range;
 
-use super::{payload::Read, scopes::END};
+use super::{
+    payload::{Found, Read},
+    scopes::END,
+};
 use crate::{
     json::scan::{self, Cursor},
     names::Malformed,
-    text::{Text, undo_escapes_in_place},
+    text::undo_escapes_in_place,
 };
 
 pub(crate) enum Json {}
 
 impl Read for Json {
-    fn scan<'p>(
-        payload: &'p [u8],
-        member: impl FnMut(Text<'p>, Range<usize>) -> Result<(), Malformed>,
-    ) -> Result<(), Malformed> {
-        scan::object(payload, 0, member)
+    fn scan(payload: &[u8]) -> Result<Found, Malformed> {
+        let mut found = Found::default();
+        scan::object(payload, 0, |name, value| found.note(name, value))?;
+        Ok(found)
     }
 
     fn is_null(value: &[u8]) -> bool {
@@ -36,7 +38,7 @@ impl Read for Json {
 
     /// A string is packed at or before the place of its opening quote, and its end takes no more
     /// than the place of its closing quote: what is still to be read is never overwritten.
-    fn strings(value: &mut [u8]) -> Result<usize, Malformed> {
+    fn pack_strings(value: &mut [u8]) -> Result<usize, Malformed> {
         let (mut read, mut packed) = (1_usize, 0_usize);
         if value.first() != Some(&b'[') {
             return Err(Malformed);

@@ -65,14 +65,14 @@ impl Keyring {
         self.secrets.first().map(|secret| secret.tag(payload))
     }
 
-    /// The index of the secret that `tag` was made with.
+    /// The index of the first secret that `tag` was made with.
     ///
     /// Every secret is tried even after a match, so the time does not tell which one it was.
     pub(crate) fn signer_of(&self, payload: &[u8], tag: &Tag) -> Option<usize> {
         let (mut found, mut index) = (Choice::from(0), 0_u8);
         for (at, secret) in (0_u8..).zip(&self.secrets) {
             let matches = secret.tag(payload).ct_eq(tag);
-            index.conditional_assign(&at, matches);
+            index.conditional_assign(&at, matches & !found);
             found |= matches;
         }
         bool::from(found).then(|| usize::from(index))

@@ -292,7 +292,10 @@ impl Number<'_> {
     #[must_use]
     pub fn as_u64(self) -> Option<u64> {
         match self.0 {
-            Repr::Spelt(spelt) => core::str::from_utf8(spelt).ok()?.parse().ok(),
+            Repr::Spelt(spelt) => match scan::integer(spelt) {
+                Some(value) => u64::try_from(value).ok(),
+                None => core::str::from_utf8(spelt).ok()?.parse().ok(),
+            },
             Repr::Int(value) => u64::try_from(value).ok(),
             Repr::UInt(value) => Some(value),
             Repr::Float(_) => None,

@@ -17,6 +17,7 @@ mod fingerprint;
 mod id;
 mod inspect;
 mod issue;
+mod issued;
 mod json;
 mod keyring;
 mod meta;

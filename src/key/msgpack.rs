@@ -5,7 +5,10 @@
 
 use core::ops::Range;
 
-use super::{payload::Read, scopes::END};
+use super::{
+    payload::{Found, Read},
+    scopes::END,
+};
 use crate::{
     names::{Budget, MAX_DEPTH, Malformed, Names},
     text::Text,
@@ -180,13 +183,11 @@ impl Open {
 }
 
 impl Read for MessagePack {
-    fn scan<'p>(
-        payload: &'p [u8],
-        mut member: impl FnMut(Text<'p>, Range<usize>) -> Result<(), Malformed>,
-    ) -> Result<(), Malformed> {
+    fn scan(payload: &[u8]) -> Result<Found, Malformed> {
+        let mut found = Found::default();
         let mut cursor = Cursor::new(payload);
         let mut open = Open { levels: [Level::NONE; MAX_DEPTH], depth: 0 };
-        let mut budget = Budget::of(payload.len());
+        let mut budget = Budget::FULL;
         let place = |at: usize| u16::try_from(at).ok().filter(|at| *at != u16::MAX).ok_or(Malformed);
         // The name of the outermost map's member at hand, and where its value starts.
         let (mut name, mut start) = (Text::plain(&[]), 0);
@@ -199,9 +200,9 @@ impl Read for MessagePack {
             while open.innermost()?.remaining == 0 {
                 open.depth = open.depth.saturating_sub(1);
                 match open.depth {
-                    0 if cursor.at == payload.len() => return Ok(()),
+                    0 if cursor.at == payload.len() => return Ok(found),
                     0 => return Err(Malformed),
-                    1 => member(name, start..cursor.at)?,
+                    1 => found.note(name, start..cursor.at),
                     _ => {}
                 }
             }
@@ -212,10 +213,10 @@ impl Read for MessagePack {
                 let before = cursor.at;
                 let this = cursor.name()?;
                 utf8(this.as_bytes().unwrap_or_default())?;
-                let earlier = payload.get(usize::from(level.members_at)..before).ok_or(Malformed)?;
-                level.names.add(this, &mut budget, earlier.len(), || {
+                level.names.add(this, &mut budget, || {
+                    let earlier = payload.get(usize::from(level.members_at)..before).unwrap_or_default();
                     let mut cursor = Cursor::new(earlier);
-                    core::iter::from_fn(|| cursor.member()).any(|(other, _)| other == this)
+                    (earlier.len(), core::iter::from_fn(|| cursor.member()).any(|(other, _)| other == this))
                 })?;
                 if depth == 1 {
                     (name, start) = (this, cursor.at);
@@ -229,7 +230,7 @@ impl Read for MessagePack {
                         utf8(text)?;
                     }
                     if depth == 1 {
-                        member(name, start..cursor.at)?;
+                        found.note(name, start..cursor.at);
                     }
                 }
             }
@@ -249,7 +250,7 @@ impl Read for MessagePack {
 
     /// A string is packed before its own marker, and its end takes no more than the marker's place:
     /// what is still to be read is never overwritten.
-    fn strings(value: &mut [u8]) -> Result<usize, Malformed> {
+    fn pack_strings(value: &mut [u8]) -> Result<usize, Malformed> {
         let mut cursor = Cursor::new(value);
         let Item::Array(count) = cursor.item()? else {
             return Err(Malformed);

@@ -30,22 +30,60 @@ impl Encoding {
     }
 }
 
+/// Where the claims stand in a payload; no value is empty, so an empty range is an absent member.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) id: Range<usize>,
+    pub(crate) tid: Range<usize>,
+    pub(crate) scp: Range<usize>,
+    pub(crate) env: Range<usize>,
+    pub(crate) exp: Range<usize>,
+    pub(crate) nbf: Range<usize>,
+    pub(crate) meta: Range<usize>,
+}
+
+impl Found {
+    /// Takes note of a member.
+    pub(crate) fn note(&mut self, name: Text<'_>, value: Range<usize>) {
+        if let Some(place) = self.place_for(name) {
+            *place = value;
+        }
+    }
+
+    fn place_for(&mut self, name: Text<'_>) -> Option<&mut Range<usize>> {
+        // The longest name that is known has four characters.
+        let mut plain = [0; 4];
+        let name = match name.as_bytes() {
+            Some(name) => name,
+            None => name.read_into(&mut plain).ok()?.as_bytes(),
+        };
+        match name {
+            b"id" => Some(&mut self.id),
+            b"tid" => Some(&mut self.tid),
+            b"scp" => Some(&mut self.scp),
+            b"env" => Some(&mut self.env),
+            b"exp" => Some(&mut self.exp),
+            b"nbf" => Some(&mut self.nbf),
+            b"meta" => Some(&mut self.meta),
+            _ => None,
+        }
+    }
+}
+
 /// Reads one encoding. The payload is scanned once, which checks all of it; the other functions
 /// read the values that the scan has found, and rely on that.
 pub(crate) trait Read {
-    /// Checks that `payload` is one object and reports each member's name and value.
-    fn scan<'p>(
-        payload: &'p [u8],
-        member: impl FnMut(Text<'p>, Range<usize>) -> Result<(), Malformed>,
-    ) -> Result<(), Malformed>;
+    /// Checks that `payload` is one object and finds the claims in it.
+    fn scan(payload: &[u8]) -> Result<Found, Malformed>;
 
     fn is_null(value: &[u8]) -> bool;
 
     /// Brings the string that `value` is into plain UTF-8 and returns where in `value` it stands.
     fn string(value: &mut [u8]) -> Result<Range<usize>, Malformed>;
 
-    /// Packs the strings of the array that `value` is at its front; returns the packed length.
-    fn strings(value: &mut [u8]) -> Result<usize, Malformed>;
+    /// Packs the strings of the array that `value` is at its front, each with an
+    /// [`END`](super::scopes::END) after it; returns the packed length.
+    fn pack_strings(value: &mut [u8]) -> Result<usize, Malformed>;
 
     fn integer(value: &[u8]) -> Result<i64, Malformed>;
 

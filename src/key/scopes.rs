@@ -4,20 +4,29 @@
 pub(crate) const END: u8 = 0xFF;
 
 /// The scopes of a key, in the issuer's order, duplicates included.
-///
-/// Both payload formats are brought into one form in the caller's buffer: the strings, packed.
-#[derive(Clone, Copy, Default)]
-pub struct Scopes<'b> {
-    /// Each scope, and an `END` after it.
-    packed: &'b [u8],
+#[derive(Clone, Copy)]
+pub struct Scopes<'b>(Form<'b>);
+
+/// How the scopes stand in the buffer. Their strings are UTF-8, which was checked.
+#[derive(Clone, Copy)]
+enum Form<'b> {
+    /// A JSON array of strings without escapes: every second piece between the quotes is a scope.
+    Quoted(&'b [u8]),
+    /// The strings one after the other, an [`END`] after each.
+    Packed(&'b [u8]),
 }
 
 impl<'b> Scopes<'b> {
-    pub(crate) const NONE: Self = Self { packed: &[] };
+    pub(crate) const NONE: Self = Self(Form::Packed(&[]));
 
-    /// From strings of UTF-8 with an [`END`] after each.
+    /// From a checked JSON array of strings that have no escapes.
+    pub(crate) const fn from_quoted(array: &'b [u8]) -> Self {
+        Self(Form::Quoted(array))
+    }
+
+    /// From strings with an [`END`] after each.
     pub(crate) const fn from_packed(packed: &'b [u8]) -> Self {
-        Self { packed }
+        Self(Form::Packed(packed))
     }
 
     /// Whether the key has exactly this scope. There are no wildcards.
@@ -29,17 +38,27 @@ impl<'b> Scopes<'b> {
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.packed.is_empty()
+        self.raw().next().is_none()
     }
 
     /// The scopes one by one.
     pub fn iter(&self) -> impl Iterator<Item = &'b str> + Clone + use<'b> {
-        // They were checked to be UTF-8 when they were packed.
         self.raw().map(|scope| core::str::from_utf8(scope).unwrap_or_default())
     }
 
     fn raw(&self) -> impl Iterator<Item = &'b [u8]> + Clone + use<'b> {
-        self.packed.split_inclusive(|byte| *byte == END).filter_map(<[u8]>::split_last).map(|(_, scope)| scope)
+        let (text, delimiter) = match self.0 {
+            Form::Quoted(array) => (array, b'"'),
+            Form::Packed(packed) => (packed, END),
+        };
+        // What stands before a closing quote or an end, after the opening quote that may precede it.
+        let mut pieces = text.split_inclusive(move |byte| *byte == delimiter);
+        core::iter::from_fn(move || {
+            if delimiter == b'"' {
+                pieces.next();
+            }
+            pieces.next()?.strip_suffix(&[delimiter])
+        })
     }
 }
 

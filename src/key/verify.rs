@@ -23,6 +23,9 @@ use crate::{crypto::Tag, time::UnixTime};
 /// forged key can cost in the order of the documentation's 0.1 ms.
 pub const MAX_PAYLOAD_LEN: usize = 8192;
 
+/// Digits of such a payload at most: 62^11008 > 2^(8 · 8192).
+pub(super) const MAX_PAYLOAD_DIGITS: usize = 11_008;
+
 /// Bytes of buffer that are enough to verify a key of that length: about 3/4 of it.
 #[must_use]
 pub const fn verify_buffer_len(key_len: usize) -> usize {
@@ -101,6 +104,9 @@ impl Keyring {
             DecodeError::Spelling => KeyError::Decode,
             DecodeError::Room(_) => too_small(key),
         })?;
+        if payload.len() > MAX_PAYLOAD_LEN {
+            return Err(KeyError::Decode);
+        }
         let secret_index = self.signer_of(payload, &tag).ok_or(KeyError::InvalidSignature)?;
         let claims = Claims::read(payload).map_err(|_| KeyError::Decode)?;
         self.check_times(&claims, now)?;
@@ -120,19 +126,19 @@ impl Keyring {
 }
 
 /// The two parts of a key's text.
-pub(super) struct Segments<'k> {
-    pub(super) payload: &'k [u8],
-    pub(super) signature: &'k [u8],
+struct Segments<'k> {
+    payload: &'k [u8],
+    signature: &'k [u8],
 }
 
 impl<'k> Segments<'k> {
     /// Splits a key of which `room` bytes of buffer can hold the payload. What it costs to find that
     /// they cannot does not depend on the key's length.
-    pub(super) fn of(key: &'k [u8], room: usize) -> Result<Self, KeyError> {
+    fn of(key: &'k [u8], room: usize) -> Result<Self, KeyError> {
         let text = key.strip_prefix(PREFIX.as_bytes()).ok_or(KeyError::InvalidPrefix)?;
         // So long a payload there is at least, if the key is well-formed.
         let shortest = text.len().saturating_sub(TAG_DIGITS).saturating_sub(1);
-        if base62::decoded_capacity(shortest) > MAX_PAYLOAD_LEN {
+        if shortest > MAX_PAYLOAD_DIGITS {
             return Err(KeyError::Decode);
         }
         if base62::decoded_capacity(shortest) > room {

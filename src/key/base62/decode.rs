@@ -17,6 +17,7 @@ pub(crate) enum DecodeError {
 }
 
 const BLOCK_DIGITS: usize = 64;
+const BATCH_DIGITS: usize = 256;
 /// 62^64 < 2^384.
 const BLOCK_LIMBS: usize = 6;
 
@@ -55,16 +56,22 @@ pub(crate) fn decode<'b>(digits: &[u8], out: &'b mut [u8]) -> Result<&'b mut [u8
     let needed = decoded_capacity(digits.len());
     let out = out.get_mut(..needed).ok_or(DecodeError::Room(needed))?;
     let (limbs, _) = out.as_chunks_mut::<8>();
+    // The first block may have fewer digits, and so fewer limbs.
+    let first = limbs_of((digits.len().saturating_sub(1) % BLOCK_DIGITS).saturating_add(1));
 
-    let (head, blocks) = digits.as_rchunks::<BLOCK_DIGITS>();
+    let (head, batches) = digits.as_rchunks::<BATCH_DIGITS>();
+    let mut batch = [0; BATCH_DIGITS];
     let mut used = 0;
-    if !head.is_empty() {
-        append(limbs, used, block(&padded(head))?);
-        used = limbs_of(head.len());
-    }
-    for digits in blocks {
-        append(limbs, used, block(digits)?);
-        used = used.saturating_add(BLOCK_LIMBS);
+    for digits in core::iter::once(head).chain(batches.iter().map(<[u8; BATCH_DIGITS]>::as_slice)) {
+        let blocks = padded(digits, &mut batch);
+        if !join_eights(blocks) {
+            return Err(DecodeError::Spelling);
+        }
+        for block in blocks.as_chunks().0 {
+            append(limbs, used, value(block));
+            // The first block may have fewer digits.
+            used = if used == 0 { first } else { used.saturating_add(BLOCK_LIMBS) };
+        }
     }
     let zeros = out.iter().take_while(|byte| **byte == 0).count();
     let zeros = zeros.min(out.len().saturating_sub(1));
@@ -77,7 +84,12 @@ pub(crate) fn decode_tag(digits: &[u8]) -> Result<[u8; 32], DecodeError> {
     if digits.len() > TAG_DIGITS {
         return Err(DecodeError::Spelling);
     }
-    let [l0, l1, l2, l3, 0, 0] = block(&padded(digits))? else {
+    let mut block = [0; BLOCK_DIGITS];
+    let _ = padded(digits, &mut block);
+    if !join_eights(&mut block) {
+        return Err(DecodeError::Spelling);
+    }
+    let [l0, l1, l2, l3, 0, 0] = value(&block) else {
         return Err(DecodeError::Spelling);
     };
     let mut tag = [0; 32];
@@ -95,13 +107,16 @@ fn check_spelling(digits: &[u8]) -> Result<(), DecodeError> {
     }
 }
 
-/// At most 64 digits, with zeros before them.
-fn padded(digits: &[u8]) -> [u8; BLOCK_DIGITS] {
-    let mut block = [b'0'; BLOCK_DIGITS];
-    for (place, digit) in block.iter_mut().rev().zip(digits.iter().rev()) {
-        *place = *digit;
+/// Copies `digits` into whole blocks at the front of `room`, with zeros before them.
+fn padded<'r>(digits: &[u8], room: &'r mut [u8]) -> &'r mut [u8] {
+    let len = digits.len().next_multiple_of(BLOCK_DIGITS);
+    let blocks = room.get_mut(..len).unwrap_or_default();
+    let (zeros, place) = blocks.split_at_mut_checked(len.saturating_sub(digits.len())).unwrap_or_default();
+    zeros.fill(b'0');
+    if place.len() == digits.len() {
+        place.copy_from_slice(digits);
     }
-    block
+    blocks
 }
 
 /// Replaces the number in the last `used` limbs by itself times 62^64 plus `block`, in six limbs
@@ -128,20 +143,16 @@ fn append(limbs: &mut [[u8; 8]], used: usize, block: [u64; BLOCK_LIMBS]) {
     }
 }
 
-/// The value of 64 digits, least significant limb first.
-fn block(digits: &[u8; BLOCK_DIGITS]) -> Result<[u64; BLOCK_LIMBS], DecodeError> {
-    let mut words = *digits;
-    if !join_eights(&mut words) {
-        return Err(DecodeError::Spelling);
-    }
+/// The value of a block after [`join_eights`], least significant limb first.
+fn value(block: &[u8; BLOCK_DIGITS]) -> [u64; BLOCK_LIMBS] {
     let mut eights = [0; 8];
-    for (eight, word) in eights.iter_mut().zip(words.as_chunks().0) {
+    for (eight, word) in eights.iter_mut().zip(block.as_chunks().0) {
         *eight = u64::from_le_bytes(*word);
     }
     let [a, b, c, d, e, f, g, h] = eights;
     let [u0, u1, u2, _] = mul_add_2x2(join_sixteen(a, b), POW16, join_sixteen(c, d));
     let [v0, v1, v2, _] = mul_add_2x2(join_sixteen(e, f), POW16, join_sixteen(g, h));
-    Ok(mul_add_3x3([u0, u1, u2], POW32, [v0, v1, v2]))
+    mul_add_3x3([u0, u1, u2], POW32, [v0, v1, v2])
 }
 
 /// Turns each eight characters into the value of those eight digits, a little-endian `u64`, and
@@ -150,30 +161,30 @@ fn block(digits: &[u8; BLOCK_DIGITS]) -> Result<[u64; BLOCK_LIMBS], DecodeError>
 /// Not inlined: as a function over memory its loops are vectorised (two to three times faster).
 #[inline(never)]
 #[expect(clippy::arithmetic_side_effects, reason = "62^2 < 2^16, 62^4 < 2^32, 62^8 < 2^64")]
-fn join_eights(block: &mut [u8; BLOCK_DIGITS]) -> bool {
-    let mut wrong = 0;
-    for place in block.iter_mut() {
-        let digit = place.cast_signed();
-        let at_least = |bound: u8| u8::from(digit >= bound.cast_signed());
-        let (upper, lower) = (at_least(b'A'), at_least(b'a'));
-        // The six bounds rise, so an odd number of them is reached inside one of the three ranges.
-        let inside = at_least(b'0') ^ at_least(b'9' + 1) ^ upper ^ at_least(b'Z' + 1) ^ lower ^ at_least(b'z' + 1);
-        wrong |= inside ^ 1;
-        *place = place.wrapping_sub(b'0').wrapping_sub(upper * 7).wrapping_sub(lower * 6);
+fn join_eights(blocks: &mut [u8]) -> bool {
+    let mut excess = 0;
+    for place in blocks.iter_mut() {
+        // Signed, a byte above 127 is below all bounds.
+        let upper = u8::from(place.cast_signed() >= b'A'.cast_signed());
+        let lower = u8::from(place.cast_signed() >= b'a'.cast_signed());
+        let value = place.wrapping_sub(b'0').wrapping_sub(upper * 7).wrapping_sub(lower * 6);
+        // What is no digit has too large a value for its range: past '9', 'Z' or 'z', or wrapped.
+        excess |= value.saturating_sub(9 + upper * 26 + lower * 26);
+        *place = value;
     }
-    for place in block.as_chunks_mut::<2>().0 {
+    for place in blocks.as_chunks_mut::<2>().0 {
         let pair = u16::from_le_bytes(*place);
         *place = ((pair & 0x3F) * 62 + (pair >> 8)).to_le_bytes();
     }
-    for place in block.as_chunks_mut::<4>().0 {
+    for place in blocks.as_chunks_mut::<4>().0 {
         let pair = u32::from_le_bytes(*place);
         *place = ((pair & 0x0FFF) * 62_u32.pow(2) + (pair >> 16)).to_le_bytes();
     }
-    for place in block.as_chunks_mut::<8>().0 {
+    for place in blocks.as_chunks_mut::<8>().0 {
         let pair = u64::from_le_bytes(*place);
         *place = ((pair & 0xFFFF_FFFF) * 62_u64.pow(4) + (pair >> 32)).to_le_bytes();
     }
-    wrong == 0
+    excess == 0
 }
 
 fn join_sixteen(upper: u64, lower: u64) -> [u64; 2] {

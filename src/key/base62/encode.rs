@@ -1,23 +1,23 @@
-//! Bytes to text: Horner's rule the other way, from base 2^392 to base 62^10.
+//! Bytes to text: Horner's rule the other way, from base 2^280 to base 62^10.
 //!
-//! The number grows in the output buffer as base-62^10 digits, each in the ten bytes that its ten
-//! characters will take. A step takes 49 bytes more: it multiplies what stands by 2^392 and adds
-//! the bytes, both by tables of powers, in seven double-width sums that slide over the digits. Only
-//! the lowest sum is divided, by a reciprocal, and only nearly: a digit may stay one 62^10 too
-//! large until the end, which keeps the correction out of the chain that bounds the speed.
+//! The number grows in the output buffer as base-62^10 digits, each in the place of its ten
+//! characters. A step takes 35 bytes more: it multiplies what stands by 2^280 and adds the bytes,
+//! both by tables of powers, in five double-width sums that slide over the digits. Only the lowest
+//! sum is divided, by a reciprocal, and only nearly: a digit may stay one 62^10 too large until the
+//! end, which keeps the correction out of the chain that bounds the speed.
 
 use super::{high, low, mul_add};
 
-/// Bytes that one step takes: seven units of seven bytes.
-const STEP: usize = 49;
+/// Bytes that one step takes: five units of seven bytes.
+const STEP: usize = 35;
 const UNIT: usize = 7;
-const UNITS: usize = 7;
+const UNITS: usize = 5;
 /// 62^10, the largest power of 62 in a `u64` (2^59.54).
 const RADIX: u64 = 62_u64.pow(10);
 /// Characters of one digit in that radix.
 const GROUP: usize = 10;
 
-/// 2^(56 k) in radix 62^10, least significant digit first, for k from 0 to 7.
+/// 2^(56 k) in radix 62^10, least significant digit first, for k from 0 to 5.
 const POWERS: [[u64; UNITS]; UNITS + 1] = powers();
 
 #[expect(
@@ -39,7 +39,7 @@ const fn powers() -> [[u64; UNITS]; UNITS + 1] {
             carry = wide / RADIX as u128;
             at += 1;
         }
-        assert!(carry == 0, "seven digits hold 2^392");
+        assert!(carry == 0, "five digits hold 2^280");
         k += 1;
     }
     table
@@ -47,12 +47,7 @@ const fn powers() -> [[u64; UNITS]; UNITS + 1] {
 
 /// [`divide`] takes dividends below 2^122. A sum collects each digit (below 2 · 62^10) times each
 /// digit of 2^392, each unit (below 2^56) times each of its powers, and a carry.
-#[expect(
-    clippy::as_conversions,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "runs at compile time"
-)]
+#[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "runs at compile time")]
 const _: () = {
     let mut most = u64::MAX as u128;
     let mut at = 0;
@@ -84,8 +79,8 @@ pub(crate) fn encode<'b>(bytes: &[u8], out: &'b mut [u8]) -> Option<&'b mut [u8]
     let mut used = 0;
     if !head.is_empty() {
         let mut step = [0; STEP];
-        for (place, byte) in step.iter_mut().rev().zip(head.iter().rev()) {
-            *place = *byte;
+        if let Some(place) = STEP.checked_sub(head.len()).and_then(|at| step.get_mut(at..)) {
+            place.copy_from_slice(head);
         }
         used = append(groups, used, &step);
     }
@@ -99,7 +94,7 @@ pub(crate) fn encode<'b>(bytes: &[u8], out: &'b mut [u8]) -> Option<&'b mut [u8]
     out.get_mut(zeros..)
 }
 
-/// Replaces the number in the last `used` groups by itself times 2^392 plus `step`; returns how
+/// Replaces the number in the last `used` groups by itself times 2^280 plus `step`; returns how
 /// many groups it fills now.
 fn append(groups: &mut [[u8; GROUP]], used: usize, step: &[u8; STEP]) -> usize {
     let Some((free, standing)) = groups.split_at_mut_checked(groups.len().saturating_sub(used)) else {
@@ -113,10 +108,10 @@ fn append(groups: &mut [[u8; GROUP]], used: usize, step: &[u8; STEP]) -> usize {
     let [.., shift] = &POWERS;
     for group in standing.iter_mut().rev() {
         slide_over(&mut window, load(group), shift);
-        let [lowest, w1, w2, w3, w4, w5, w6] = window;
+        let [lowest, w1, w2, w3, w4] = window;
         let (quotient, rest) = divide(lowest);
         store(group, rest);
-        window = [w1.wrapping_add(u128::from(quotient)), w2, w3, w4, w5, w6, 0];
+        window = [w1.wrapping_add(u128::from(quotient)), w2, w3, w4, 0];
     }
     let mut carry = 0;
     let mut filled = used;
@@ -153,14 +148,16 @@ fn divide(dividend: u128) -> (u64, u64) {
     (quotient, low(dividend).wrapping_sub(quotient.wrapping_mul(RADIX)))
 }
 
+// The first eight of the ten bytes, in one access each.
+
 fn load(group: &[u8; GROUP]) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *group;
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    group.first_chunk().map_or(0, |digit| u64::from_le_bytes(*digit))
 }
 
 fn store(group: &mut [u8; GROUP], digit: u64) {
-    let [a, b, c, d, e, f, g, h] = digit.to_le_bytes();
-    *group = [a, b, c, d, e, f, g, h, 0, 0];
+    if let Some(place) = group.first_chunk_mut() {
+        *place = digit.to_le_bytes();
+    }
 }
 
 /// Turns each group into the values of its five pairs of digits, little-endian `u16`s.
@@ -193,15 +190,16 @@ fn write_pairs(groups: &mut [[u8; GROUP]], used: usize) {
 
 /// Turns each pair value into its two characters.
 ///
-/// Not inlined: as a function over memory its loop is vectorised.
+/// Not inlined: as a function over memory its loops are vectorised.
 #[inline(never)]
 #[expect(clippy::as_conversions, reason = "a quotient by 62 of a number below 62^2")]
-#[expect(clippy::arithmetic_side_effects, reason = "each byte stays below 128 throughout")]
+#[expect(clippy::arithmetic_side_effects, reason = "a digit is below 62, a character below 128")]
 fn write_text(out: &mut [u8]) {
     for place in out.as_chunks_mut::<2>().0 {
         let pair = u16::from_le_bytes(*place);
         // 2^19 / 8457 is 61.994: exact for pairs below 62^2.
         let first = ((u32::from(pair) * 8457) >> 19) as u16;
+        // The first digit in the low byte, the rest of the division in the high one.
         let digits = first | (pair - first * 62) << 8;
         let past_nine = (digits + 0x0101 * (0x80 - 10)) >> 7 & 0x0101;
         let past_upper = (digits + 0x0101 * (0x80 - 36)) >> 7 & 0x0101;

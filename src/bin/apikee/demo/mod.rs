@@ -1,0 +1,97 @@
+//! `apikee demo`: what this crate does, shown with a fixed secret and a fixed clock.
+//!
+//! Each section of the show is a function that takes the [`Stage`]. Whatever comes out is held
+//! against what is told, and the exit code says whether all of it was the same.
+
+mod local;
+mod refusals;
+mod sdk;
+mod timing;
+
+use std::{
+    error::Error,
+    fmt::Display,
+    io::{self, BufWriter, StdoutLock, Write as _},
+    time::Duration,
+};
+
+use apikee::{IssueError, KeyError, KeyId, Keyring, KeyringError, NewKey, UnixTime, VerifiedKey};
+
+use crate::{Ended, Outcome};
+
+type Section = fn(&mut Stage) -> Result<(), Box<dyn Error>>;
+
+const SECTIONS: [Section; 5] = [local::issue_and_verify, refusals::show, local::rotate, sdk::show, timing::show];
+
+/// 2025-10-09T08:53:20Z, the time that the golden cases were made for.
+const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
+
+const SECRET: &[u8] = b"a demo secret that everyone knows";
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(crate) fn run() -> Ended {
+    let mut stage = Stage { out: BufWriter::new(io::stdout().lock()), wrong: 0 };
+    for section in SECTIONS {
+        section(&mut stage)?;
+        writeln!(stage.out)?;
+    }
+    let outcome = match stage.wrong {
+        0 => {
+            writeln!(stage.out, "All of it came out as told.")?;
+            Outcome::Good
+        }
+        wrong => {
+            writeln!(stage.out, "{wrong} did not come out as told.")?;
+            Outcome::Bad
+        }
+    };
+    stage.out.flush()?;
+    Ok(outcome)
+}
+
+/// Where the sections print.
+struct Stage {
+    out: BufWriter<StdoutLock<'static>>,
+    /// What did not come out as told.
+    wrong: usize,
+}
+
+impl Stage {
+    fn heading(&mut self, heading: &str) -> io::Result<()> {
+        writeln!(self.out, "{heading}\n")
+    }
+
+    /// A line on the line before.
+    fn remark(&mut self, remark: &str) -> io::Result<()> {
+        writeln!(self.out, "    {remark}")
+    }
+
+    /// A line on one verification: what was tried, what it was told to come to (`"ok"` or the code of
+    /// a refusal), and what came of it.
+    fn verified(&mut self, tried: &str, told: &str, came: &Result<VerifiedKey<'_>, KeyError>) -> io::Result<()> {
+        match came {
+            Ok(key) => self.outcome(tried, told, "ok", format_args!("signed with secret {}", key.secret_index())),
+            Err(error) => self.outcome(tried, told, error.code(), error),
+        }
+    }
+
+    fn outcome(&mut self, tried: &str, told: &str, came: &str, remark: impl Display) -> io::Result<()> {
+        write!(self.out, "  {tried:<40}{came:<20}{remark}")?;
+        if came != told {
+            self.wrong += 1;
+            write!(self.out, "  WRONG, this should be {told}")?;
+        }
+        writeln!(self.out)
+    }
+}
+
+fn keyring() -> Result<Keyring, KeyringError> {
+    Keyring::new(SECRET)
+}
+
+/// Issues a key at [`NOW`], with an id that is the same every time.
+fn issue(keys: &Keyring, new: &NewKey<'_>) -> Result<String, IssueError> {
+    let mut buf = [0; 1024];
+    keys.issue_with_id(new, KeyId::new(NOW, [7; 10]).as_str(), NOW, &mut buf).map(str::to_owned)
+}

@@ -1,0 +1,109 @@
+//! The `apikee` command: issues, verifies and inspects keys.
+//!
+//! ```text
+//! main ── issue                     exit code 0: every key is good, or what was asked for is done
+//!      ├─ verify ─── deny_list                1: at least one key is not
+//!      ├─ inspect                             2: wrong use, or something that failed on the way
+//!      ├─ fingerprint
+//!      └─ demo
+//!
+//! secrets: where secrets come from      candidates: where keys come from
+//! times: on the way in and out          text, json: what is said of a key     refusal: why it is refused
+//! ```
+//!
+//! - Secrets come from the environment or a file, never from an argument, and nothing prints them.
+//! - What a key holds is printed with control characters escaped: it may be a stranger's.
+//! - Results go to standard output, and what went wrong with the command itself to standard error.
+#![forbid(unsafe_code)]
+#![warn(unreachable_pub)]
+
+mod candidates;
+mod demo;
+mod deny_list;
+mod fingerprint;
+mod inspect;
+mod issue;
+mod json;
+mod refusal;
+mod secrets;
+mod text;
+mod times;
+mod verify;
+
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+/// Issue, verify and inspect Apikee API keys.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Exit code: 0 when every key is good, 1 when one is not, 2 for wrong use or a failure on the way."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Issue(issue::Args),
+    Verify(verify::Args),
+    Inspect(inspect::Args),
+    Fingerprint(fingerprint::Args),
+    /// Issue and verify keys, and show every refusal; needs no secret and no network
+    Demo,
+}
+
+/// How it went with the keys; the worst of many counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    Good,
+    Bad,
+}
+
+/// What a command comes to, unless it fails.
+type Ended = Result<Outcome, Box<dyn Error>>;
+
+fn main() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Command::Issue(args) => issue::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Fingerprint(args) => fingerprint::run(&args),
+        Command::Demo => demo::run(),
+    };
+    match ended {
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::Bad) => ExitCode::from(1),
+        Err(error) => {
+            complain(&*error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints an error and what caused it, on one line.
+fn complain(error: &(dyn Error + 'static)) {
+    let closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    if error.downcast_ref().is_some_and(closed) {
+        // Whoever reads, as `head` does, has enough.
+        return;
+    }
+    let mut line = format!("apikee: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    note(&line);
+}
+
+/// Prints a line to standard error, which may be closed; `eprintln` would panic then.
+fn note(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}

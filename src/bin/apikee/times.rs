@@ -1,0 +1,115 @@
+//! Times on the way in, `90d` or RFC 3339, and on the way out.
+
+use std::{
+    fmt,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use apikee::{Expiry, UnixTime};
+
+/// The last second that RFC 3339 can write: 9999-12-31T23:59:59Z.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// Reads when a key shall expire: a duration, `never`, or a time.
+pub(crate) fn expiry(text: &str) -> Result<Expiry, &'static str> {
+    if let Ok(expiry) = text.parse() {
+        return Ok(expiry);
+    }
+    match humantime::parse_rfc3339(text) {
+        Ok(time) => Ok(Expiry::At(time.into())),
+        Err(_) => Err("neither a duration (90d, 24h, 60m or 3600s), nor never, nor a time (2027-01-01T00:00:00Z)"),
+    }
+}
+
+/// Reads a time, or a duration from now.
+pub(crate) fn moment(text: &str) -> Result<UnixTime, &'static str> {
+    match expiry(text)? {
+        Expiry::At(time) => Ok(time),
+        Expiry::After(duration) => {
+            UnixTime::now().checked_add_secs(duration.as_secs()).ok_or("later than a time can be")
+        }
+        Expiry::Never => Err("never is not a time"),
+    }
+}
+
+/// Reads a duration.
+pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
+    match text.parse() {
+        Ok(Expiry::After(duration)) => Ok(duration),
+        _ => Err("not a duration (30s, 5m or 1h)"),
+    }
+}
+
+/// A time as text, and how far it is from now.
+pub(crate) struct Shown {
+    pub(crate) time: UnixTime,
+    pub(crate) now: UnixTime,
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (time, now) = (self.time.as_secs(), self.now.as_secs());
+        match u64::try_from(time) {
+            Ok(secs) if secs <= LAST_SECOND => {
+                let time = UNIX_EPOCH + Duration::from_secs(secs);
+                humantime::format_rfc3339_seconds(time).fmt(f)?;
+            }
+            _ => write!(f, "{time} seconds after 1970")?,
+        }
+        let (amount, unit) = largest_unit(time.abs_diff(now));
+        if time < now { write!(f, " ({amount} {unit} ago)") } else { write!(f, " (in {amount} {unit})") }
+    }
+}
+
+/// Whole units, rounded down, of the largest of which there are two.
+fn largest_unit(secs: u64) -> (u64, &'static str) {
+    [(24 * 60 * 60, "days"), (60 * 60, "hours"), (60, "minutes")]
+        .into_iter()
+        .map(|(unit, name)| (secs / unit, name))
+        .find(|(amount, _)| *amount >= 2)
+        .unwrap_or((secs, "seconds"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(time: i64, now: i64) -> String {
+        Shown { time: UnixTime::from_secs(time), now: UnixTime::from_secs(now) }.to_string()
+    }
+
+    #[test]
+    fn times_are_shown_with_their_distance() {
+        assert_eq!(shown(1_760_000_000, 1_760_000_000), "2025-10-09T08:53:20Z (in 0 seconds)");
+        assert_eq!(shown(90 * 86_400 - 1, 0), "1970-03-31T23:59:59Z (in 89 days)");
+        assert_eq!(shown(0, 7200), "1970-01-01T00:00:00Z (2 hours ago)");
+        assert_eq!(shown(119, 0), "1970-01-01T00:01:59Z (in 119 seconds)");
+    }
+
+    #[test]
+    fn times_that_rfc_3339_cannot_write_are_shown_as_numbers() {
+        assert_eq!(shown(253_402_300_799, 253_402_300_799), "9999-12-31T23:59:59Z (in 0 seconds)");
+        assert_eq!(shown(253_402_300_800, 253_402_300_800), "253402300800 seconds after 1970 (in 0 seconds)");
+        assert_eq!(shown(-1, 0), "-1 seconds after 1970 (1 seconds ago)");
+        assert!(shown(i64::MAX, i64::MIN).starts_with("9223372036854775807 seconds after 1970 (in "));
+        assert!(shown(i64::MIN, i64::MAX).ends_with(" days ago)"));
+    }
+
+    #[test]
+    fn an_expiry_is_a_duration_a_time_or_never() {
+        assert_eq!(expiry("never"), Ok(Expiry::Never));
+        assert_eq!(expiry("2h"), Ok(Expiry::After(Duration::from_secs(7200))));
+        assert_eq!(expiry("2027-01-01T00:00:00Z"), Ok(Expiry::At(UnixTime::from_secs(1_798_761_600))));
+        for text in ["", "tomorrow", "2027-01-01", "2027-01-01T00:00:00", "2027-01-01T00:00:00+02:00", "-1d"] {
+            assert!(expiry(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_key_can_last_for_ever() {
+        assert!(moment("never").is_err());
+        assert!(duration("never").is_err());
+        assert_eq!(moment("2027-01-01T00:00:00Z"), Ok(UnixTime::from_secs(1_798_761_600)));
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+    }
+}

@@ -1,0 +1,37 @@
+//! The demo, which is what a newcomer runs first.
+
+use crate::apikee;
+
+#[test]
+fn the_demo_needs_nothing_shows_every_code_and_comes_out_as_told() {
+    let done = apikee(["demo"]).done().code(0);
+    let codes = [
+        "MISSING_KEY",
+        "INVALID_PREFIX",
+        "INVALID_FORMAT",
+        "DECODE_ERROR",
+        "INVALID_SIGNATURE",
+        "EXPIRED",
+        "NOT_YET_VALID",
+        "INSUFFICIENT_SCOPE",
+        "REVOKED",
+    ];
+    for code in codes {
+        assert!(done.stdout.contains(code), "{code}: {}", done.stdout);
+    }
+    for name in ["json-tenant-1", "json-tenant-8", "msgpack-tenant-30", "json-signature-leading-zero-2-860"] {
+        assert!(done.stdout.contains(name), "{name}: {}", done.stdout);
+    }
+    assert!(done.stdout.contains("10,000 verifications"), "{}", done.stdout);
+    assert!(done.stdout.ends_with("All of it came out as told.\n"), "{}", done.stdout);
+    assert!(done.stderr.is_empty(), "{}", done.stderr);
+}
+
+#[test]
+fn the_demo_is_the_same_every_time_but_for_the_timings() {
+    let shown = || {
+        let shown = apikee(["demo"]).env("APIKEE_SECRET", "not the demo's").done().code(0).stdout;
+        shown.split_once("\nHow long it takes").unwrap().0.to_owned()
+    };
+    assert_eq!(shown(), shown());
+}

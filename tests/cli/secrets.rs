@@ -1,0 +1,126 @@
+//! Where secrets come from, and that they go nowhere.
+
+use crate::{SECRET, apikee, file, issued, with_secret};
+
+/// The index of the secret that has signed this key, with these variables set.
+fn signer(key: &str, variables: &[(&str, &str)]) -> Option<u64> {
+    let verify = variables.iter().fold(apikee(["verify", "--json"]), |run, (name, value)| run.env(name, value));
+    verify.stdin(key).done().json()["secret"].as_u64()
+}
+
+#[test]
+fn a_retired_secret_verifies_until_it_is_dropped() {
+    let key = issued([]);
+    assert_eq!(signer(&key, &[("APIKEE_SECRETS", SECRET)]), Some(0));
+    assert_eq!(signer(&key, &[("APIKEE_SECRETS", &format!("new, , newer,\t{SECRET} "))]), Some(2));
+    assert_eq!(signer(&key, &[("APIKEE_SECRETS", "new,newer")]), None);
+}
+
+#[test]
+fn the_newest_secret_signs() {
+    let issue = apikee(["issue", "--tenant", "t"]).env("APIKEE_SECRETS", "new,old").done().code(0);
+    assert_eq!(signer(&issue.stdout, &[("APIKEE_SECRET", "new")]), Some(0));
+    assert_eq!(signer(&issue.stdout, &[("APIKEE_SECRET", "old")]), None);
+}
+
+#[test]
+fn the_first_variable_that_is_not_blank_counts() {
+    let key = issued([]);
+    assert_eq!(signer(&key, &[("APIKEE_SECRET", SECRET)]), Some(0));
+    assert_eq!(signer(&key, &[("APIKEE_SECRET", "other"), ("APIKEE_LOCAL_SECRET", SECRET)]), Some(0));
+    assert_eq!(signer(&key, &[("APIKEE_SECRET", SECRET), ("APIKEE_LOCAL_SECRET", "other")]), None);
+    assert_eq!(signer(&key, &[("APIKEE_LOCAL_SECRET", "other"), ("APIKEE_SECRETS", SECRET)]), Some(0));
+    let blank = [("APIKEE_SECRETS", " , "), ("APIKEE_LOCAL_SECRET", " \t"), ("APIKEE_SECRET", SECRET)];
+    assert_eq!(signer(&key, &blank), Some(0));
+}
+
+#[test]
+fn variables_are_trimmed_and_a_comma_in_a_single_secret_belongs_to_it() {
+    assert_eq!(signer(&issued([]), &[("APIKEE_SECRET", &format!(" {SECRET}\n"))]), Some(0));
+    let issue = apikee(["issue", "--tenant", "t"]).env("APIKEE_SECRET", "one,two").done().code(0);
+    assert_eq!(signer(&issue.stdout, &[("APIKEE_LOCAL_SECRET", "one,two")]), Some(0));
+    assert_eq!(signer(&issue.stdout, &[("APIKEE_SECRETS", "one,two")]), None);
+}
+
+#[test]
+fn without_a_secret_the_error_names_the_variables() {
+    for blank in ["", " "] {
+        let done = apikee(["verify", "apikee_1.1"]).env("APIKEE_SECRET", blank).done().code(2);
+        assert!(done.stdout.is_empty());
+        for name in ["APIKEE_SECRETS", "APIKEE_LOCAL_SECRET", "APIKEE_SECRET, ", "--secret-file"] {
+            assert!(done.stderr.contains(name), "{name}: {}", done.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_keyring_holds_8_secrets() {
+    let key = issued([]);
+    let list = |others: usize| "x,".repeat(others) + SECRET;
+    assert_eq!(signer(&key, &[("APIKEE_SECRETS", &list(7))]), Some(7));
+    let done = apikee(["verify", &key]).env("APIKEE_SECRETS", &list(8)).done().code(2);
+    assert!(done.stderr.contains("8 secrets at most") && !done.stderr.contains(SECRET), "{}", done.stderr);
+}
+
+#[test]
+fn a_secret_file_has_a_secret_a_line_and_comes_first() {
+    let path = file("secrets", format!("new\r\n\r\n \n{SECRET}\n").as_bytes());
+    let path = path.to_str().unwrap();
+    let run = apikee(["verify", "--json", "--secret-file", path]).env("APIKEE_SECRETS", "other");
+    assert_eq!(run.stdin(issued([])).done().code(0).json()["secret"], 1);
+}
+
+#[test]
+fn secrets_in_a_file_are_bytes_as_they_are() {
+    let spaced = file("spaced-secret", b" \xFF spaced ,one \n");
+    let issue = apikee(["issue", "--tenant", "t", "--secret-file", spaced.to_str().unwrap()]).done().code(0);
+    let trimmed = file("trimmed-secret", b"\xFF spaced ,one\n");
+    for (path, code) in [(spaced, 0), (trimmed, 1)] {
+        apikee(["verify", "--secret-file", path.to_str().unwrap()]).stdin(&issue.stdout).done().code(code);
+    }
+}
+
+#[test]
+fn a_secret_file_that_gives_no_secret_is_an_error() {
+    let blank = file("blank-secrets", b"\n \r\n");
+    for path in [blank.to_str().unwrap(), "no-such-file"] {
+        // What the environment has is no substitute for a file that was asked for.
+        let done = with_secret(["verify", "--secret-file", path, "apikee_1.1"]).done().code(2);
+        assert!(done.stdout.is_empty());
+        assert!(done.stderr.contains("the secret file"), "{}", done.stderr);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_not_utf_8_is_refused_and_not_shown() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+    let mut run = apikee(["verify", "apikee_1.1"]);
+    run.command.env("APIKEE_SECRET", OsStr::from_bytes(b"hunter2\xFF"));
+    let done = run.done().code(2);
+    assert_eq!(done.stderr, "apikee: the value of APIKEE_SECRET is not UTF-8\n");
+}
+
+#[test]
+fn no_secret_is_ever_printed() {
+    let key = issued([]);
+    let runs = [
+        &["issue", "--tenant", "acme-corp"][..],
+        &["issue", "--tenant", "acme-corp", "--meta", "no json"],
+        &["verify", &key],
+        &["verify", "--json", &key],
+        &["verify", "--json", "apikee_1.1"],
+        &["verify", "--no-such-option"],
+        // A secret that was mistaken for a key.
+        &["verify", SECRET],
+        &["verify", "--json", SECRET],
+        &["inspect", SECRET],
+        &["fingerprint", SECRET],
+    ];
+    for arguments in runs {
+        let done = with_secret(arguments.iter().copied()).done();
+        for text in [done.stdout, done.stderr] {
+            assert!(!text.contains(SECRET) && !text.contains(&SECRET[..5]), "{arguments:?}: {text}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What the command says of keys, and its exit code.
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::{SECRET, apikee, file, issued, vector, with_secret};
+
+#[test]
+fn good_keys_are_shown_as_readable_claims() {
+    let key = issued(["--scope", "read", "--expires", "2100-01-01T00:00:00Z", "--meta", r#"{"plan":"pro"}"#]);
+    let done = with_secret(["verify", &key]).done().code(0);
+    assert!(done.stdout.starts_with(&format!("{}...: good\n", &key[..12])), "{}", done.stdout);
+    for line in [
+        r#"  tenant       "acme-corp""#,
+        r#"  scopes       "read""#,
+        r#"  environment  "production""#,
+        "  not before   good at once",
+        r#"  meta         {"plan":"pro"}"#,
+        "  secret       0 (the newest)",
+    ] {
+        assert!(done.stdout.lines().any(|own| own == line), "{line}: {}", done.stdout);
+    }
+    assert!(done.stdout.contains("  expires      2100-01-01T00:00:00Z (in "), "{}", done.stdout);
+}
+
+#[test]
+fn refusals_have_the_codes_of_the_sdks_and_do_not_repeat_the_key() {
+    let good = issued(["--scope", "read"]);
+    let cases = [
+        ("sk_live_4242424242424242".into(), "INVALID_PREFIX"),
+        (good.split_once('.').unwrap().0.into(), "INVALID_FORMAT"),
+        (good.replacen("apikee_", "apikee_0", 1), "DECODE_ERROR"),
+        (format!("{good} "), "DECODE_ERROR"),
+        (vector("json-tenant-1")["key"].as_str().unwrap().into(), "INVALID_SIGNATURE"),
+        (issued(["--expires", "2020-01-01T00:00:00Z"]), "EXPIRED"),
+        (issued(["--expires", "never", "--not-before", "2100-01-01T00:00:00Z"]), "NOT_YET_VALID"),
+    ];
+    for (key, code) in cases {
+        let run = |json: &[&str]| {
+            with_secret(["verify"].into_iter().chain(json.iter().copied())).stdin(&key).done().code(1).stdout
+        };
+        let (text, json) = (run(&[]), run(&["--json"]));
+        assert!(text.contains(&format!("refused, {code}: ")), "{text}");
+        let said: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((&said["ok"], &said["code"]), (&json!(false), &json!(code)));
+        assert!(said["message"].is_string());
+        let known = key.starts_with("apikee_").then(|| &key[..12]);
+        assert_eq!(said["prefix"].as_str(), known);
+        assert!(!text.contains(&key[..13]) && !json.contains(&key[..13]), "{text}{json}");
+    }
+}
+
+#[test]
+fn missing_scopes_are_named() {
+    let key = issued(["--scope", "read"]);
+    with_secret(["verify", "--scope", "read", &key]).done().code(0);
+    let said = with_secret(["verify", "--json", "--scope", "read", "--scope", "write", "--scope", "admin", &key]);
+    let said = said.done().code(1).json();
+    assert_eq!(said["code"], "INSUFFICIENT_SCOPE");
+    assert_eq!(said["message"], r#"the key lacks the scopes "write", "admin""#);
+}
+
+#[test]
+fn every_line_is_answered_and_one_bad_key_is_exit_code_1() {
+    let (good, other) = (issued([]), issued([]));
+    let bad = "apikee_1.1";
+    let done = with_secret(["verify", "--json"]).stdin(format!("{good}\r\n\n{bad}\n \t\n{other}")).done().code(1);
+    let said = done.json_lines();
+    let lines: Vec<_> = said.iter().map(|said| (said["line"].as_u64().unwrap(), said["ok"] == true)).collect();
+    assert_eq!(lines, [(1, true), (3, false), (5, true)]);
+    let text = with_secret(["verify"]).stdin(format!("{good}\n{bad}\n")).done().code(1).stdout;
+    assert!(text.contains("line 1, ") && text.contains("\nline 2, apikee_1.1...: refused, "), "{text}");
+    with_secret(["verify"]).stdin(format!("{good}\n{other}\n")).done().code(0);
+}
+
+#[test]
+fn keys_may_be_arguments_and_a_dash_is_standard_input() {
+    let (first, second) = (issued(["--env", "first"]), issued(["--env", "second"]));
+    let done = with_secret(["verify", "--json", &first, "-"]).stdin(&second).done().code(0);
+    let environments: Vec<_> = done.json_lines().iter().map(|said| said["environment"].clone()).collect();
+    assert_eq!(environments, ["first", "second"]);
+}
+
+#[test]
+fn no_key_at_all_is_not_good() {
+    for stdin in ["", "\n\n"] {
+        let said = with_secret(["verify", "--json"]).stdin(stdin).done().code(1).json();
+        assert_eq!(said["code"], "MISSING_KEY");
+    }
+}
+
+#[test]
+fn an_over_long_line_is_refused_and_the_next_is_read() {
+    let good = issued([]);
+    for long in ["z".repeat(1_000_000), " ".repeat(100_000), format!("{good}{}", "z".repeat(16_384))] {
+        let stdin = format!("apikee_{long}\n{long}\n{good}\n");
+        let said = with_secret(["verify", "--json"]).stdin(stdin).done().code(1).json_lines();
+        let codes: Vec<_> = said.iter().map(|said| said["code"].as_str().unwrap_or("ok")).collect();
+        let second = if long.starts_with("apikee_") { "DECODE_ERROR" } else { "INVALID_PREFIX" };
+        assert_eq!(codes, ["DECODE_ERROR", second, "ok"]);
+    }
+}
+
+#[test]
+fn bytes_that_are_not_utf_8_are_refused() {
+    let done = with_secret(["verify"]).stdin(b"apikee_\x1b[31m\xff.\xff\n\xff\n").done().code(1);
+    assert_eq!(done.stdout.lines().count(), 2);
+    assert!(done.stdout.starts_with(r"line 1, apikee_\u{1b}[31m"), "{:?}", done.stdout);
+}
+
+#[test]
+fn what_a_key_says_cannot_drive_the_terminal() {
+    let hostile = "\u{1b}[2J\u{9b}31m\u{7}\u{202e}\r\n";
+    let meta = json!({ hostile: [hostile] }).to_string();
+    let issue = ["issue", "--tenant", hostile, "--scope", hostile, "--env", hostile, "--meta", &meta];
+    let key = with_secret(issue).done().code(0).stdout;
+    let runs = [
+        &["verify"][..],
+        &["verify", "--json"],
+        &["verify", "--scope", "\u{1b}[2J"],
+        &["inspect"],
+        &["inspect", "--json"],
+    ];
+    for arguments in runs {
+        let shown = with_secret(arguments.iter().copied()).stdin(&key).done().stdout;
+        let unprintable = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        assert!(!shown.contains(unprintable), "{arguments:?}: {shown:?}");
+        assert!(shown.contains("1b"), "{arguments:?}: {shown:?}");
+    }
+    let said = with_secret(["verify", "--json"]).stdin(&key).done().code(0).json();
+    for said in [&said["tenant"], &said["scopes"][0], &said["environment"], &said["meta"][hostile][0]] {
+        assert_eq!(said, hostile);
+    }
+}
+
+#[test]
+fn leeway_lets_a_key_be_good_for_longer() {
+    let key = issued(["--expires", "2020-01-01T00:00:00Z"]);
+    with_secret(["verify", &key]).done().code(1);
+    with_secret(["verify", "--leeway", "36500d", &key]).done().code(0);
+}
+
+#[test]
+fn a_key_on_the_deny_list_is_revoked() {
+    let (revoked, good) = (issued([]), issued([]));
+    let fingerprint = |key: &str| apikee(["fingerprint", key]).done().code(0).stdout;
+    let mut lines: Vec<_> = (1..20).map(|at| fingerprint(&format!("apikee_{at}1.1"))).collect();
+    lines.extend([fingerprint(&revoked).to_uppercase(), "\r\n".into()]);
+    let path = file("deny-list", lines.concat().as_bytes());
+    let said = with_secret(["verify", "--json", "--deny-list", path.to_str().unwrap(), &revoked, &good]);
+    let said = said.done().code(1).json_lines();
+    assert_eq!((&said[0]["code"], &said[1]["ok"]), (&json!("REVOKED"), &json!(true)));
+}
+
+#[test]
+fn a_broken_deny_list_verifies_nothing() {
+    let path = file("broken-deny-list", format!("\n{}\nabc\n", "0".repeat(64)).as_bytes());
+    let done = with_secret(["verify", "--deny-list", path.to_str().unwrap(), &issued([])]).done().code(2);
+    assert!(done.stdout.is_empty());
+    assert!(done.stderr.contains("line 3 of the deny-list"), "{}", done.stderr);
+}
+
+#[test]
+fn a_fingerprint_is_the_sha_256_of_the_key() {
+    let (key, other) = (issued([]), issued([]));
+    let hex = |key: &str| Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    assert_eq!(apikee(["fingerprint", &key]).done().code(0).stdout, format!("{}\n", hex(&key)));
+    let both = apikee(["fingerprint"]).stdin(format!("{key}\r\n\n{other}\n")).done().code(0).stdout;
+    assert_eq!(both, format!("{}\n{}\n", hex(&key), hex(&other)));
+    let verified = apikee(["verify", "--json", &key]).env("APIKEE_SECRET", SECRET).done().code(0).json();
+    assert_eq!(verified["fingerprint"], hex(&key));
+}
+
+#[test]
+fn what_is_not_spelt_like_a_key_has_no_fingerprint() {
+    let key = issued([]);
+    let stdin = format!("abc\n{}\n{key} \n{key}\n", key.replacen("apikee_", "apikee_0", 1));
+    let done = apikee(["fingerprint"]).stdin(stdin).done().code(1);
+    assert_eq!((done.stdout.lines().count(), done.stderr.lines().count()), (1, 3), "{}", done.stderr);
+}
