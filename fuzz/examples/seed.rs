@@ -97,14 +97,14 @@ fn asked(vector: &Value) -> Vec<u8> {
 /// Numbers where carries ripple, with each kind of tag and with leading zeros.
 fn base62_seeds() -> Vec<(String, Vec<u8>)> {
     let mut seeds = Vec::new();
-    for bits in [8, 56, 64, 256, 384, 392, 448, 768, 1176] {
+    for bits in [8, 56, 64, 256, 384, 392, 448, 768, 1176, 1536, 1568, 3136] {
         let power = [vec![1], vec![0; bits / 8]].concat();
         let below = vec![0xFF; bits / 8];
         for (name, number) in [("power", power), ("below", below)] {
             seeds.push((format!("two-{bits}-{name}"), [&[0, 0, 0][..], &number].concat()));
         }
     }
-    for digits in [8, 10, 16, 32, 43, 60, 64, 65, 128, 192] {
+    for digits in [8, 10, 16, 32, 43, 60, 64, 65, 128, 192, 255, 256, 257, 320, 512, 513] {
         let power = "1".to_owned() + &"0".repeat(digits);
         let below = "z".repeat(digits);
         for (name, text) in [("power", power), ("below", below)] {
