@@ -8,6 +8,7 @@
 //!
 //! | module | knows |
 //! |---|---|
+//! | `breaker` | when to stop asking a platform that does not answer: [`Breaker`] |
 //! | `key` | keys: claims, verification, issue, fingerprints; all of it is re-exported here |
 //! | `json`, `text`, `names` | bounded readers over borrowed bytes |
 //! | `buf` | the one cursor that everything is written through |
@@ -35,6 +36,7 @@
 #[cfg(feature = "std")]
 extern crate std;
 
+mod breaker;
 mod buf;
 mod crypto;
 mod json;
@@ -43,6 +45,7 @@ mod names;
 mod text;
 mod time;
 
+pub use breaker::{Breaker, BreakerConfig, BreakerConfigError, BreakerOpen, BreakerState, Health, Permit};
 pub use buf::BufferTooSmall;
 pub use key::{
     Array, ArrayIter, Claims, DenyList, Encoding, Expiry, Fingerprint, InvalidDuration, InvalidFingerprint, IssueError,
