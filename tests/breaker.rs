@@ -418,7 +418,7 @@ proptest! {
     })]
 
     #[test]
-    fn it_does_what_the_model_does(settings in settings(), steps in vec(step(), 0..250)) {
+    fn it_does_what_the_model_does(settings in settings(), steps in vec(step(), 0..150)) {
         let (mut breaker, mut model) = (Breaker::new(settings.config()), Model::new(settings));
         let longest = ms(settings.longest.max(settings.probe));
         let mut permits: Vec<(Permit, usize)> = Vec::new();
