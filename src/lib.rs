@@ -8,6 +8,8 @@
 //!
 //! | module | knows |
 //! |---|---|
+//! | `policy` | what an answer or an outage means for a request: [`Policy`], [`Grant`], [`Denial`] |
+//! | `breaker` | when to stop asking a platform that does not answer: [`Breaker`] |
 //! | `key` | keys: claims, verification, issue, fingerprints; all of it is re-exported here |
 //! | `json`, `text`, `names` | bounded readers over borrowed bytes |
 //! | `buf` | the one cursor that everything is written through |
@@ -36,14 +38,17 @@
 #[cfg(feature = "std")]
 extern crate std;
 
+mod breaker;
 mod buf;
 mod crypto;
 mod json;
 mod key;
 mod names;
+mod policy;
 mod text;
 mod time;
 
+pub use breaker::{Breaker, BreakerConfig, BreakerConfigError, BreakerOpen, BreakerState, Health, Permit};
 pub use buf::BufferTooSmall;
 pub use key::{
     Array, ArrayIter, Claims, DenyList, Encoding, Expiry, Fingerprint, InvalidDuration, InvalidFingerprint, IssueError,
@@ -51,6 +56,7 @@ pub use key::{
     Number, PREFIX, Scopes, Unsorted, UntrustedKey, Value, VerifiedKey, issue_buffer_len, log_prefix,
     verify_buffer_len,
 };
+pub use policy::{Basis, Denial, FailOpen, Fault, Grant, OnFault, OnRejection, Outage, Outcome, Policy, Rejection};
 pub use text::{Chars, Text};
 pub use time::UnixTime;
 

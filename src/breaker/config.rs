@@ -1,0 +1,142 @@
+//! When a breaker opens, and for how long.
+
+use core::{fmt, time::Duration};
+
+/// Results that a breaker remembers: as many as a word has bits.
+const MAX_WINDOW: u32 = 64;
+
+/// The longest wait that can be set. Nobody wants a day, and milliseconds of it fit 32 bits.
+const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// When a [`Breaker`](crate::Breaker) opens, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakerConfig {
+    consecutive: u32,
+    failures: u32,
+    window: u32,
+    /// In milliseconds.
+    pub(super) first_cool_down: u32,
+    /// In milliseconds.
+    pub(super) longest_cool_down: u32,
+    pub(super) probe_timeout: Duration,
+}
+
+impl BreakerConfig {
+    /// Opens at 5 failures in a row, or at 16 among the last 32 calls; for 1 s, doubled by each failed
+    /// probe up to 30 s. A probe is given up after 10 s, about three times the call's default limit.
+    ///
+    /// The longest cool-down is also how long a platform that is back may not be asked: with
+    /// [`FailOpen::Open`](crate::FailOpen::Open), a key that it revoked is let through that long.
+    pub const DEFAULT: Self = Self {
+        consecutive: 5,
+        failures: 16,
+        window: 32,
+        first_cool_down: 1_000,
+        longest_cool_down: 30_000,
+        probe_timeout: Duration::from_secs(10),
+    };
+
+    /// Opens at so many failures in a row: 1 to 64.
+    ///
+    /// # Errors
+    ///
+    /// [`BreakerConfigError::Failures`].
+    pub const fn consecutive_failures(mut self, failures: u32) -> Result<Self, BreakerConfigError> {
+        if failures == 0 || failures > MAX_WINDOW {
+            return Err(BreakerConfigError::Failures);
+        }
+        self.consecutive = failures;
+        Ok(self)
+    }
+
+    /// Opens at so many failures among the last `window` calls: 1 to 64, and `failures` at most
+    /// `window`. Calls that were not yet made since it closed count as good.
+    ///
+    /// 64 of 64 leaves it to the failures in a row.
+    ///
+    /// # Errors
+    ///
+    /// [`BreakerConfigError::Failures`] or [`BreakerConfigError::Window`].
+    pub const fn failure_rate(mut self, failures: u32, window: u32) -> Result<Self, BreakerConfigError> {
+        if window == 0 || window > MAX_WINDOW {
+            return Err(BreakerConfigError::Window);
+        }
+        if failures == 0 || failures > window {
+            return Err(BreakerConfigError::Failures);
+        }
+        self.failures = failures;
+        self.window = window;
+        Ok(self)
+    }
+
+    /// Stays open for `first`, and after each failed probe for twice as long as before, up to
+    /// `longest`. Randomness takes away up to half of each. Whole milliseconds count.
+    ///
+    /// # Errors
+    ///
+    /// [`BreakerConfigError::CoolDown`] if `first` is below a millisecond or above `longest`, or
+    /// `longest` above a day.
+    pub fn cool_down(mut self, first: Duration, longest: Duration) -> Result<Self, BreakerConfigError> {
+        if first > longest || longest > MAX_WAIT {
+            return Err(BreakerConfigError::CoolDown);
+        }
+        let millis = |wait: Duration| u32::try_from(wait.as_millis()).ok().filter(|millis| *millis > 0);
+        self.first_cool_down = millis(first).ok_or(BreakerConfigError::CoolDown)?;
+        self.longest_cool_down = millis(longest).ok_or(BreakerConfigError::CoolDown)?;
+        Ok(self)
+    }
+
+    /// Gives up a probe of which nothing was heard for so long. It should exceed the time limit of a
+    /// call.
+    ///
+    /// # Errors
+    ///
+    /// [`BreakerConfigError::ProbeTimeout`] if it is zero or above a day.
+    pub fn probe_timeout(mut self, timeout: Duration) -> Result<Self, BreakerConfigError> {
+        if timeout.is_zero() || timeout > MAX_WAIT {
+            return Err(BreakerConfigError::ProbeTimeout);
+        }
+        self.probe_timeout = timeout;
+        Ok(self)
+    }
+
+    /// Whether these results open a closed breaker: a bit for each, 1 for a failure, the latest lowest.
+    pub(super) const fn trips(&self, failures: u64) -> bool {
+        let window = u64::MAX.wrapping_shr(MAX_WINDOW.saturating_sub(self.window));
+        failures.trailing_ones() >= self.consecutive || (failures & window).count_ones() >= self.failures
+    }
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// Why a breaker cannot be set so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum BreakerConfigError {
+    /// The number of failures is zero, or more than the calls that count.
+    Failures,
+    /// The window is zero, or more than 64 calls.
+    Window,
+    /// A cool-down is below a millisecond or above a day, or the first exceeds the longest.
+    CoolDown,
+    /// The probe's time limit is zero or above a day.
+    ProbeTimeout,
+}
+
+impl fmt::Display for BreakerConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Failures => "the number of failures is zero or exceeds the calls that count",
+            Self::Window => "the window is not 1 to 64 calls",
+            Self::CoolDown => "the cool-downs are not from a millisecond to a day, the first at most the longest",
+            Self::ProbeTimeout => "the probe's time limit is zero or above a day",
+        })
+    }
+}
+
+impl core::error::Error for BreakerConfigError {}

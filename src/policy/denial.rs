@@ -1,0 +1,116 @@
+//! Why a request is denied.
+
+use core::{error::Error, fmt, time::Duration};
+
+use super::{Fault, Outage, Rejection};
+use crate::key::{KeyError, MissingScopes};
+
+/// Why a request is denied.
+///
+/// Its message is fit for whoever sent the request: what is wrong between this service and the
+/// platform is only in [`source`](Error::source).
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Denial<'a> {
+    /// The key is refused, without asking the platform.
+    Key(KeyError),
+    /// The key lacks scopes that the route needs. The platform was not asked.
+    MissingScopes(MissingScopes<'a>),
+    /// The platform says no.
+    Rejected(Rejection),
+    /// The platform cannot be asked, and [`FailOpen::Closed`](super::FailOpen::Closed) is set.
+    Outage(Outage),
+    /// There is no answer that can be trusted.
+    Fault(Fault),
+}
+
+impl Denial<'_> {
+    /// The code for the body of the answer, the same in all Apikee SDKs: that of the [`KeyError`],
+    /// `INSUFFICIENT_SCOPE`, `SERVER_REJECTED`, `SERVER_UNAVAILABLE` or, ours, `SERVER_FAULT`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Key(error) => error.code(),
+            Self::MissingScopes(missing) => missing.code(),
+            Self::Rejected(_) => "SERVER_REJECTED",
+            Self::Outage(_) => "SERVER_UNAVAILABLE",
+            Self::Fault(_) => "SERVER_FAULT",
+        }
+    }
+
+    /// The HTTP status to refuse the request with.
+    ///
+    /// 401 for a bad key and for every rejection, the platform's 403 and 429 included: so the SDKs'
+    /// middlewares do (WIRE.md, "The platform's API"). 403 for missing scopes, 503 for an outage, 502
+    /// for a fault: the platform stands behind this service, as behind a gateway.
+    #[must_use]
+    pub const fn http_status(&self) -> u16 {
+        match self {
+            Self::Key(error) => error.http_status(),
+            Self::MissingScopes(missing) => missing.http_status(),
+            Self::Rejected(_) => 401,
+            Self::Outage(_) => 503,
+            Self::Fault(_) => 502,
+        }
+    }
+
+    /// Whole seconds, rounded up, for the header `Retry-After` of the answer.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u32> {
+        match *self {
+            Self::Rejected(Rejection::RateLimited { retry_after }) => retry_after,
+            Self::Outage(Outage::BreakerOpen { retry_after }) => Some(ceil_secs(retry_after)),
+            _ => None,
+        }
+    }
+}
+
+fn ceil_secs(time: Duration) -> u32 {
+    let secs = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
+    u32::try_from(secs).unwrap_or(u32::MAX)
+}
+
+impl From<KeyError> for Denial<'_> {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
+    }
+}
+
+impl<'a> From<MissingScopes<'a>> for Denial<'a> {
+    fn from(missing: MissingScopes<'a>) -> Self {
+        Self::MissingScopes(missing)
+    }
+}
+
+impl fmt::Display for Denial<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Key(_) => "the key is refused",
+            // A source lives forever, and this borrows: its sentence is here instead.
+            Self::MissingScopes(missing) => return missing.fmt(f),
+            Self::Rejected(_) => "the platform rejects the request",
+            Self::Outage(_) => "the platform is unavailable",
+            Self::Fault(_) => "the platform gave no answer that can be trusted",
+        })
+    }
+}
+
+impl Error for Denial<'_> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Key(error) => Some(error),
+            Self::MissingScopes(_) => None,
+            Self::Rejected(rejection) => Some(rejection),
+            Self::Outage(outage) => Some(outage),
+            Self::Fault(fault) => Some(fault),
+        }
+    }
+}
+
+/// The code alone.
+#[cfg(feature = "defmt")]
+impl defmt::Format for Denial<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=str}", self.code());
+    }
+}

@@ -1,0 +1,108 @@
+//! The proof that a request may go on.
+
+use core::fmt;
+
+use super::{Fault, Outage};
+use crate::key::{MissingScopes, VerifiedKey};
+
+/// The proof that a request may go on: its key is verified, has the scopes that the route needs, and
+/// there is a [`Basis`] to let it through.
+///
+/// A grant cannot be made up, not even from a verified key, whose scopes nobody has checked yet:
+///
+/// ```compile_fail
+/// use apikee::{Basis, Grant, VerifiedKey};
+///
+/// fn forge(key: VerifiedKey<'_>) -> Grant<'_> {
+///     Grant { key, basis: Basis::Local }
+/// }
+/// ```
+///
+/// Nor does it come from a key that is not verified:
+///
+/// ```compile_fail
+/// use apikee::{Grant, MissingScopes, UntrustedKey};
+///
+/// fn grant<'b>(key: UntrustedKey<'b>) -> Result<Grant<'b>, MissingScopes<'b>> {
+///     Grant::local(key, &["read"])
+/// }
+/// ```
+///
+/// It takes a verified one, and the scopes:
+///
+/// ```
+/// use apikee::{Grant, MissingScopes, VerifiedKey};
+///
+/// fn grant<'b>(key: VerifiedKey<'b>) -> Result<Grant<'b>, MissingScopes<'b>> {
+///     Grant::local(key, &["read"])
+/// }
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct Grant<'b> {
+    key: VerifiedKey<'b>,
+    basis: Basis,
+}
+
+impl<'b> Grant<'b> {
+    /// Grants a request in local mode, where the platform is not asked: its key must have the scopes.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingScopes`] names those that it lacks.
+    pub fn local<'a>(key: VerifiedKey<'b>, scopes: &'a [&'a str]) -> Result<Self, MissingScopes<'a>>
+    where
+        'b: 'a,
+    {
+        MissingScopes::check(key.claims().scopes(), scopes)?;
+        Ok(Self::new(key, Basis::Local))
+    }
+
+    /// Only for a key whose scopes are checked.
+    pub(super) const fn new(key: VerifiedKey<'b>, basis: Basis) -> Self {
+        Self { key, basis }
+    }
+
+    /// The key, and with it the claims.
+    #[must_use]
+    pub const fn key(&self) -> &VerifiedKey<'b> {
+        &self.key
+    }
+
+    /// What the request is let through on.
+    #[must_use]
+    pub const fn basis(&self) -> Basis {
+        self.basis
+    }
+}
+
+/// What a request is let through on, besides its verified key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Basis {
+    /// Nothing: in local mode the platform is not asked.
+    Local,
+    /// The platform confirms it.
+    Confirmed,
+    /// The platform could not be asked ([`FailOpen::Open`](super::FailOpen::Open)).
+    FailedOpen(Outage),
+    /// The platform answered `success: false`, which is overruled
+    /// ([`OnRejection::AdmitUnsuccessful`](super::OnRejection::AdmitUnsuccessful)).
+    DespiteRejection,
+    /// No answer could be trusted ([`OnFault::Admit`](super::OnFault::Admit)).
+    DespiteFault(Fault),
+}
+
+/// For logs.
+impl fmt::Display for Basis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local => f.write_str("verified locally"),
+            Self::Confirmed => f.write_str("confirmed by the platform"),
+            Self::FailedOpen(outage) => write!(f, "let through in an outage: {outage}"),
+            Self::DespiteRejection => f.write_str("let through though the platform does not validate the key"),
+            Self::DespiteFault(fault) => write!(f, "let through despite a fault: {fault}"),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What the outcome of a call to the platform means for the request at hand.
+//!
+//! | outcome | when |
+//! |---|---|
+//! | [`Confirmed`](Outcome::Confirmed) | the answer says `success: true` |
+//! | [`Outage`] | DNS, connect, reset, timeout, 5xx, breaker open, too many calls under way |
+//! | [`Rejection`] | the answer says `success: false`; HTTP 403, 429 |
+//! | [`Fault`] | other statuses, redirects; an answer that is unreadable, unsealed, oversized or forged; an untrusted certificate; a refused project key |
+//!
+//! The truth table, which the test reads from here. `-` is a grant; a number is the HTTP status of the
+//! denial: 503 `SERVER_UNAVAILABLE`, 401 `SERVER_REJECTED`, 502 `SERVER_FAULT`. The first row is the
+//! default.
+//!
+//! | `FailOpen` | `OnRejection` | `OnFault` | confirmed | outage | `success: false` | 403, 429 | fault |
+//! |---|---|---|---|---|---|---|---|
+//! | `Open` | `Deny` | `Deny` | - | - | 401 | 401 | 502 |
+//! | `Open` | `Deny` | `Admit` | - | - | 401 | 401 | - |
+//! | `Open` | `AdmitUnsuccessful` | `Deny` | - | - | - | 401 | 502 |
+//! | `Open` | `AdmitUnsuccessful` | `Admit` | - | - | - | 401 | - |
+//! | `Closed` | `Deny` | `Deny` | - | 503 | 401 | 401 | 502 |
+//! | `Closed` | `Deny` | `Admit` | - | 503 | 401 | 401 | - |
+//! | `Closed` | `AdmitUnsuccessful` | `Deny` | - | 503 | - | 401 | 502 |
+//! | `Closed` | `AdmitUnsuccessful` | `Admit` | - | 503 | - | 401 | - |
+//!
+//! # Invariants
+//!
+//! - There is no [`Grant`] without a [`VerifiedKey`] that has the scopes that the route needs,
+//!   whatever the settings and the outcome are.
+//! - Every grant says its [`Basis`], every denial its cause.
+//! - No setting admits the platform's 403 and 429: they are no failures, and nothing documents that
+//!   they may pass.
+//!
+//! # Example
+//!
+//! ```
+//! use apikee::{Basis, Denial, Grant, Outage, Outcome, Policy, VerifiedKey};
+//!
+//! fn authorize<'b>(key: VerifiedKey<'b>, outcome: Outcome) -> Result<Grant<'b>, Denial<'b>> {
+//!     let grant = Policy::DEFAULT.authorize(key, &["read"], outcome)?;
+//!     if let Basis::FailedOpen(outage) = grant.basis() {
+//!         eprintln!("let through: {outage}");
+//!     }
+//!     Ok(grant)
+//! }
+//!
+//! assert!(Policy::DEFAULT.decide(Outcome::Outage(Outage::Timeout)).is_ok());
+//! assert!(Policy::DEFAULT.decide(Outcome::from_success(false)).is_err());
+//! ```
+
+mod denial;
+mod grant;
+mod outcome;
+#[cfg(feature = "serde")]
+mod serialize;
+
+pub use denial::Denial;
+pub use grant::{Basis, Grant};
+pub use outcome::{Fault, Outage, Outcome, Rejection};
+
+use crate::key::{MissingScopes, VerifiedKey};
+
+/// Which requests are let through though the platform has not confirmed them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Policy {
+    outages: FailOpen,
+    rejections: OnRejection,
+    faults: OnFault,
+}
+
+/// What an [`Outage`] means: the SDKs' `fail_open`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FailOpen {
+    /// The request is let through, since its key was verified locally. The documented default: an
+    /// outage of the platform is none of every service that uses it.
+    #[default]
+    Open,
+    /// The request is denied.
+    Closed,
+}
+
+/// What a [`Rejection`] means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnRejection {
+    /// The request is denied.
+    #[default]
+    Deny,
+    /// An answer of `success: false` lets the request through, as one page of the documentation has
+    /// it: for watching what the platform would refuse. A 403 and a 429 are still denied.
+    AdmitUnsuccessful,
+}
+
+/// What a [`Fault`] means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFault {
+    /// The request is denied.
+    #[default]
+    Deny,
+    /// The request is let through. A project key that was refused, or a proxy that answers in the
+    /// platform's place, then shows in [`Basis::DespiteFault`] only.
+    Admit,
+}
+
+impl Policy {
+    /// Outages fail open; rejections and faults are denied.
+    pub const DEFAULT: Self = Self { outages: FailOpen::Open, rejections: OnRejection::Deny, faults: OnFault::Deny };
+
+    /// Sets what an outage means.
+    #[must_use]
+    pub const fn fail_open(mut self, outages: FailOpen) -> Self {
+        self.outages = outages;
+        self
+    }
+
+    /// Sets what a rejection means.
+    #[must_use]
+    pub const fn on_rejection(mut self, rejections: OnRejection) -> Self {
+        self.rejections = rejections;
+        self
+    }
+
+    /// Sets what a fault means.
+    #[must_use]
+    pub const fn on_fault(mut self, faults: OnFault) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// Whether a request with a good key is let through on that outcome.
+    ///
+    /// | outcome | let through |
+    /// |---|---|
+    /// | [`Outcome::Confirmed`] | always |
+    /// | [`Outage`] | with [`FailOpen::Open`], the default |
+    /// | [`Rejection::Unsuccessful`] | with [`OnRejection::AdmitUnsuccessful`] |
+    /// | any other [`Rejection`] | never |
+    /// | [`Fault`] | with [`OnFault::Admit`] |
+    ///
+    /// # Errors
+    ///
+    /// The outcome as a [`Denial`].
+    pub const fn decide(self, outcome: Outcome) -> Result<Basis, Denial<'static>> {
+        match (outcome, self.outages, self.rejections, self.faults) {
+            (Outcome::Confirmed, ..) => Ok(Basis::Confirmed),
+            (Outcome::Outage(outage), FailOpen::Open, ..) => Ok(Basis::FailedOpen(outage)),
+            (Outcome::Outage(outage), FailOpen::Closed, ..) => Err(Denial::Outage(outage)),
+            (Outcome::Rejected(Rejection::Unsuccessful), _, OnRejection::AdmitUnsuccessful, _) => {
+                Ok(Basis::DespiteRejection)
+            }
+            (Outcome::Rejected(rejection), ..) => Err(Denial::Rejected(rejection)),
+            (Outcome::Fault(fault), .., OnFault::Admit) => Ok(Basis::DespiteFault(fault)),
+            (Outcome::Fault(fault), .., OnFault::Deny) => Err(Denial::Fault(fault)),
+        }
+    }
+
+    /// Grants or denies a request: its key must have the scopes, and the outcome must do.
+    ///
+    /// To spare the call for a key without the scopes, ask [`VerifiedKey::require`] before.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::MissingScopes`] first, then as [`decide`](Self::decide) says.
+    pub fn authorize<'a, 'b: 'a>(
+        self,
+        key: VerifiedKey<'b>,
+        scopes: &'a [&'a str],
+        outcome: Outcome,
+    ) -> Result<Grant<'b>, Denial<'a>> {
+        MissingScopes::check(key.claims().scopes(), scopes)?;
+        Ok(Grant::new(key, self.decide(outcome)?))
+    }
+}

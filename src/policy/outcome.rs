@@ -1,0 +1,182 @@
+//! What a call to the platform came to.
+
+use core::{fmt, time::Duration};
+
+use crate::breaker::{BreakerOpen, Health};
+
+/// What a call to the platform came to: what the transport, the status and the answer said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Outcome {
+    /// An authentic answer says `"success":true`.
+    Confirmed,
+    /// The platform says no.
+    Rejected(Rejection),
+    /// The platform says nothing.
+    Outage(Outage),
+    /// Something is said that is no answer of the platform's to this request.
+    Fault(Fault),
+}
+
+impl Outcome {
+    /// What an HTTP status says by itself; `None` if the answer decides.
+    ///
+    /// `retry_after` is the answer's header of that name in seconds, `None` if it has none or a date.
+    ///
+    /// | status | outcome |
+    /// |---|---|
+    /// | 200 to 299 | `None`; without a readable answer, [`Fault::Unreadable`] |
+    /// | 300 to 399 | [`Fault::Redirect`] |
+    /// | 401 | [`Fault::ProjectKeyRefused`] |
+    /// | 403 | [`Rejection::Forbidden`] |
+    /// | 429 | [`Rejection::RateLimited`] |
+    /// | 500 to 599 | [`Outage::Status`] |
+    /// | any other | [`Fault::Status`] |
+    ///
+    /// 408 is a fault like the other statuses of that hundred: it finds fault with our request, and
+    /// only network errors, timeouts of our own and 5xx are documented to fail open (WIRE.md, "The
+    /// platform's API").
+    #[must_use]
+    pub const fn from_status(status: u16, retry_after: Option<u32>) -> Option<Self> {
+        Some(match status {
+            200..=299 => return None,
+            300..=399 => Self::Fault(Fault::Redirect),
+            401 => Self::Fault(Fault::ProjectKeyRefused),
+            403 => Self::Rejected(Rejection::Forbidden),
+            429 => Self::Rejected(Rejection::RateLimited { retry_after }),
+            500..=599 => Self::Outage(Outage::Status(status)),
+            _ => Self::Fault(Fault::Status(status)),
+        })
+    }
+
+    /// What the member `success` of an authentic answer says.
+    #[must_use]
+    pub const fn from_success(success: bool) -> Self {
+        if success { Self::Confirmed } else { Self::Rejected(Rejection::Unsuccessful) }
+    }
+
+    /// What this says of the platform, for [`Breaker::record`](crate::Breaker::record). `None` if no
+    /// call was made: then the permit, if any, is to be [released](crate::Breaker::release).
+    #[must_use]
+    pub const fn health(self) -> Option<Health> {
+        match self {
+            Self::Outage(Outage::BreakerOpen { .. } | Outage::TooManyInFlight) => None,
+            Self::Outage(_) => Some(Health::Down),
+            Self::Confirmed | Self::Rejected(_) | Self::Fault(_) => Some(Health::Up),
+        }
+    }
+}
+
+/// How the platform cannot be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Outage {
+    /// Its name cannot be resolved.
+    Dns,
+    /// No connection comes about.
+    Connect,
+    /// The connection broke before the whole answer was there.
+    Reset,
+    /// The time for the call is up.
+    Timeout,
+    /// It answers with a status from 500 to 599.
+    Status(u16),
+    /// It failed so often that it is not asked for a while.
+    BreakerOpen {
+        /// How long at least.
+        retry_after: Duration,
+    },
+    /// As many calls as may be are under way. Load alone brings this about.
+    TooManyInFlight,
+}
+
+impl From<BreakerOpen> for Outage {
+    fn from(open: BreakerOpen) -> Self {
+        Self::BreakerOpen { retry_after: open.retry_after() }
+    }
+}
+
+impl fmt::Display for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dns => "the platform's name cannot be resolved",
+            Self::Connect => "no connection to the platform comes about",
+            Self::Reset => "the connection to the platform broke",
+            Self::Timeout => "the platform did not answer in time",
+            Self::Status(status) => return write!(f, "the platform answered with status {status}"),
+            Self::BreakerOpen { .. } => "the circuit breaker is open",
+            Self::TooManyInFlight => "too many calls to the platform are under way",
+        })
+    }
+}
+
+impl core::error::Error for Outage {}
+
+/// How the platform says no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Rejection {
+    /// An authentic answer says `"success":false`.
+    Unsuccessful,
+    /// Status 403: an address outside the client's list, for example.
+    Forbidden,
+    /// Status 429: the client's rate limit is spent.
+    RateLimited {
+        /// Seconds to wait, if it says so.
+        retry_after: Option<u32>,
+    },
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unsuccessful => "the platform does not validate the key",
+            Self::Forbidden => "the platform forbids the request",
+            Self::RateLimited { .. } => "the rate limit is spent",
+        })
+    }
+}
+
+impl core::error::Error for Rejection {}
+
+/// How what came back is no answer of the platform's to this request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Fault {
+    /// A status that a call to the platform should not get.
+    Status(u16),
+    /// A redirect, which is never followed: it would take the project key to another host.
+    Redirect,
+    /// Status 401: the platform does not know the project key.
+    ProjectKeyRefused,
+    /// The answer is not well-formed, or there is none.
+    Unreadable,
+    /// The answer is not sealed.
+    Unsealed,
+    /// The answer is longer than is read.
+    Oversized,
+    /// The answer is not authentic, or not to this request.
+    Forged,
+    /// The certificate of whoever answers is not trusted.
+    UntrustedCertificate,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Status(status) => return write!(f, "the platform answered with the unexpected status {status}"),
+            Self::Redirect => "the platform answered with a redirect",
+            Self::ProjectKeyRefused => "the platform refused the project key",
+            Self::Unreadable => "the platform's answer is not well-formed",
+            Self::Unsealed => "the platform's answer is not sealed",
+            Self::Oversized => "the platform's answer is too long",
+            Self::Forged => "the platform's answer is not authentic",
+            Self::UntrustedCertificate => "the platform's certificate is not trusted",
+        })
+    }
+}
+
+impl core::error::Error for Fault {}
