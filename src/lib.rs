@@ -8,6 +8,7 @@
 //!
 //! | module | knows |
 //! |---|---|
+//! | `protocol` | the platform's requests, with the feature `envelope` |
 //! | `key` | keys: claims, verification, issue, fingerprints; all of it is re-exported here |
 //! | `json`, `text`, `names` | bounded readers over borrowed bytes |
 //! | `buf` | the one cursor that everything is written through |
@@ -40,6 +41,8 @@ mod crypto;
 mod json;
 mod key;
 mod names;
+#[cfg(feature = "envelope")]
+mod protocol;
 mod text;
 mod time;
 
@@ -49,6 +52,12 @@ pub use key::{
     KeyError, KeyId, Keyring, KeyringError, MAX_PAYLOAD_LEN, MAX_SECRETS, Meta, MetaIter, MissingScopes, NewKey,
     Number, PREFIX, Scopes, Unsorted, UntrustedKey, Value, VerifiedKey, issue_buffer_len, log_prefix,
     verify_buffer_len,
+};
+#[cfg(feature = "envelope")]
+pub use protocol::{
+    BodyForm, ClientId, ClientKey, ClientType, CreateClient, InvalidClientId, InvalidJsonObject, InvalidMethod,
+    InvalidUserAgent, JsonObject, MAX_PROJECT_KEY_LEN, MethodPath, ProjectKey, ProjectKeyError, RegisterEndpoint,
+    Request, Timestamp, TimestampOutOfRange, UserAgent, ValidateRequest,
 };
 pub use text::{Chars, Text};
 pub use time::UnixTime;
