@@ -8,7 +8,8 @@
 //!
 //! | module | knows |
 //! |---|---|
-//! | `protocol` | the platform's requests, with the feature `envelope` |
+//! | `protocol` | the platform's requests and answers, with the feature `envelope` |
+//! | `opened` | the proof that a body came out of an envelope |
 //! | `key` | keys: claims, verification, issue, fingerprints; all of it is re-exported here |
 //! | `json`, `text`, `names` | bounded readers over borrowed bytes |
 //! | `buf` | the one cursor that everything is written through |
@@ -42,6 +43,8 @@ mod json;
 mod key;
 mod names;
 #[cfg(feature = "envelope")]
+mod opened;
+#[cfg(feature = "envelope")]
 mod protocol;
 mod text;
 mod time;
@@ -54,10 +57,13 @@ pub use key::{
     verify_buffer_len,
 };
 #[cfg(feature = "envelope")]
+pub use opened::Opened;
+#[cfg(feature = "envelope")]
 pub use protocol::{
-    BodyForm, ClientId, ClientKey, ClientType, CreateClient, InvalidClientId, InvalidJsonObject, InvalidMethod,
-    InvalidUserAgent, JsonObject, MAX_PROJECT_KEY_LEN, MethodPath, ProjectKey, ProjectKeyError, RegisterEndpoint,
-    Request, Timestamp, TimestampOutOfRange, UserAgent, ValidateRequest,
+    Answer, AnswerError, BodyForm, ClientId, ClientKey, ClientRecord, ClientRecordError, ClientType, CreateClient,
+    InvalidClientId, InvalidJsonObject, InvalidMethod, InvalidUserAgent, JsonObject, MAX_PROJECT_KEY_LEN, MethodPath,
+    ProjectKey, ProjectKeyError, Provenance, RegisterEndpoint, Request, Timestamp, TimestampOutOfRange, UserAgent,
+    ValidateRequest,
 };
 pub use text::{Chars, Text};
 pub use time::UnixTime;

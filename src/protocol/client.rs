@@ -10,8 +10,8 @@ use crate::{
     json::write,
 };
 
-/// Creates a client with its keys, or brings the one of that name up to date.
-///
+/// Creates a client with its keys, or brings the one of that name up to date. The answer is a
+/// [`ClientRecord`](crate::ClientRecord).
 ///
 /// ```
 /// use apikee::{ClientKey, CreateClient, Request as _};
