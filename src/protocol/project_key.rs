@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use zeroize::Zeroize as _;
+use crate::crypto::Zeroize as _;
 
 /// Bytes that a [`ProjectKey`] holds at most.
 pub const MAX_PROJECT_KEY_LEN: usize = 256;
