@@ -2,8 +2,8 @@
 #![cfg(feature = "envelope")]
 
 use apikee::{
-    BufferTooSmall, ClientId, ClientKey, ClientType, CreateClient, JsonObject, MethodPath, RegisterEndpoint, Request,
-    Timestamp, UnixTime, ValidateRequest,
+    Answer, BufferTooSmall, ClientId, ClientKey, ClientRecord, ClientType, CreateClient, JsonObject, MethodPath,
+    ProjectKey, RegisterEndpoint, Request, Timestamp, UnixTime, UserAgent, ValidateRequest,
 };
 use proptest::{collection::vec, prelude::*, string::string_regex, test_runner::RngSeed};
 use serde_json::{Map, Value, json};
@@ -126,6 +126,7 @@ proptest! {
         }
 
         let (target, body) = written(&request);
+        prop_assert!(target.len() <= 82 + 3 * (env.len() + method.len() + path.len()));
         let method_path = format!("{}:::{}", method.to_ascii_uppercase(), path_only(&path));
         let pairs = vec![("project_env", env), ("method_path", method_path)];
         prop_assert_eq!(parsed(&target), (&*format!("/client/{CLIENT}"), pairs));
@@ -223,6 +224,29 @@ fn line_breaks_in_header_values_split_nothing() {
 fn header_fields_of_one_name_are_sent_as_one() {
     let body = body_with_headers(&[("X-A", "1"), ("b", "2"), ("x-a", "3"), ("B", ""), ("c", "\"")]);
     assert!(body.ends_with(r#""headers":{"X-A":"1, 3","b":"2, ","c":"\""}}"#), "{body}");
+}
+
+#[test]
+fn requests_and_answers_allocate_nothing() {
+    let key = ProjectKey::new("sk_test_example").unwrap();
+    let mut answer = *br#"{"success":true,"message":"caf\u00e9","durationMs":1.5}"#;
+    let mut record = *br#"{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08"}"#;
+    let count = allocation_counter::measure(|| {
+        let now = Timestamp::new(UnixTime::from_secs(0)).unwrap();
+        let method_path = MethodPath::new("get", "/caf\u{e9}?a").unwrap();
+        let validate = ValidateRequest::new(ClientId::new(CLIENT).unwrap(), "env", method_path, now)
+            .headers(&[("a", "\n"), ("A", "b")])
+            .payload(JsonObject::new("{\"a\":[1]}").unwrap());
+        let (mut target, mut body) = ([0; 256], [0; 512]);
+        validate.write_target(&mut target).unwrap();
+        validate.write_body(&mut body).unwrap();
+        validate.header_fields(&key, UserAgent::default());
+        CreateClient::new("env", "acme").write_body(&mut body).unwrap();
+        RegisterEndpoint::new("env", method_path).write_body(&mut body).unwrap();
+        assert!(Answer::read_unsealed(&mut answer).unwrap().success());
+        ClientRecord::read_unsealed(&mut record).unwrap();
+    });
+    assert_eq!(count.count_total, 0);
 }
 
 #[test]
