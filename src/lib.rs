@@ -10,6 +10,8 @@
 //! |---|---|
 //! | `policy` | what an answer or an outage means for a request: [`Policy`], [`Grant`], [`Denial`] |
 //! | `breaker` | when to stop asking a platform that does not answer: [`Breaker`] |
+//! | `protocol` | the platform's requests and answers, with the feature `envelope` |
+//! | `opened` | the proof that a body came out of an envelope |
 //! | `key` | keys: claims, verification, issue, fingerprints; all of it is re-exported here |
 //! | `json`, `text`, `names` | bounded readers over borrowed bytes |
 //! | `buf` | the one cursor that everything is written through |
@@ -44,7 +46,11 @@ mod crypto;
 mod json;
 mod key;
 mod names;
+#[cfg(feature = "envelope")]
+mod opened;
 mod policy;
+#[cfg(feature = "envelope")]
+mod protocol;
 mod text;
 mod time;
 
@@ -56,7 +62,16 @@ pub use key::{
     Number, PREFIX, Scopes, Unsorted, UntrustedKey, Value, VerifiedKey, issue_buffer_len, log_prefix,
     verify_buffer_len,
 };
+#[cfg(feature = "envelope")]
+pub use opened::Opened;
 pub use policy::{Basis, Denial, FailOpen, Fault, Grant, OnFault, OnRejection, Outage, Outcome, Policy, Rejection};
+#[cfg(feature = "envelope")]
+pub use protocol::{
+    Answer, AnswerError, BodyForm, ClientId, ClientKey, ClientRecord, ClientRecordError, ClientType, CreateClient,
+    InvalidClientId, InvalidJsonObject, InvalidMethod, InvalidUserAgent, JsonObject, MAX_PROJECT_KEY_LEN, MethodPath,
+    ProjectKey, ProjectKeyError, Provenance, RegisterEndpoint, Request, Timestamp, TimestampOutOfRange, UserAgent,
+    ValidateRequest,
+};
 pub use text::{Chars, Text};
 pub use time::UnixTime;
 

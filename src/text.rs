@@ -136,6 +136,19 @@ pub(crate) fn undo_escapes_in_place(raw: &mut [u8]) -> usize {
     written
 }
 
+/// Undoes the escapes of a checked JSON value where it stands, and returns where in `value` the string
+/// now is; `None` if the value is no string.
+pub(crate) fn unquote_in_place(value: &mut [u8]) -> Option<core::ops::Range<usize>> {
+    let [b'"', inner @ .., b'"'] = value else {
+        return None;
+    };
+    let mut len = inner.len();
+    if inner.contains(&b'\\') {
+        len = undo_escapes_in_place(inner);
+    }
+    Some(1..len.saturating_add(1))
+}
+
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.as_str() {

@@ -7,7 +7,7 @@ use core::fmt;
 
 /// A point in time, counted from 1970-01-01T00:00:00Z without leap seconds.
 ///
-/// Keys are good to the second; the milliseconds only go into the ids of new keys.
+/// Keys are good to the second; the milliseconds only go into the ids of new keys and into timestamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct UnixTime {

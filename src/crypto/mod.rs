@@ -4,4 +4,6 @@ mod digest;
 mod mac;
 
 pub(crate) use digest::sha256;
+#[cfg(feature = "envelope")]
+pub(crate) use hmac::digest::zeroize::Zeroize;
 pub(crate) use mac::{MacKey, TAG_LEN, Tag};

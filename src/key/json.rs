@@ -9,7 +9,7 @@ use super::{
 use crate::{
     json::scan::{self, Cursor},
     names::Malformed,
-    text::undo_escapes_in_place,
+    text::{undo_escapes_in_place, unquote_in_place},
 };
 
 pub(crate) enum Json {}
@@ -26,14 +26,7 @@ impl Read for Json {
     }
 
     fn string(value: &mut [u8]) -> Result<Range<usize>, Malformed> {
-        let [b'"', inner @ .., b'"'] = value else {
-            return Err(Malformed);
-        };
-        let mut len = inner.len();
-        if inner.contains(&b'\\') {
-            len = undo_escapes_in_place(inner);
-        }
-        Ok(1..len.saturating_add(1))
+        unquote_in_place(value).ok_or(Malformed)
     }
 
     /// A string is packed at or before the place of its opening quote, and its end takes no more

@@ -1,0 +1,302 @@
+//! The platform's verdict on a request.
+
+use core::fmt;
+
+use super::members;
+use crate::{names::Malformed, opened::Opened};
+
+/// The answer to a [`ValidateRequest`](crate::ValidateRequest), borrowed from the buffer that it was
+/// read in.
+///
+/// A JSON object with a boolean `success`. The other members may be absent or null, but are of their
+/// type; members that are not known are ignored.
+///
+/// There are two ways to read one, and bytes that came in the clear do not fit the first:
+///
+/// ```
+/// # use apikee::Answer;
+/// let mut body = *br#"{"success":true,"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08"}"#;
+/// let answer = Answer::read_unsealed(&mut body)?;
+/// assert!(answer.success());
+/// # Ok::<_, apikee::AnswerError>(())
+/// ```
+///
+/// ```compile_fail,E0308
+/// # use apikee::Answer;
+/// let mut body = *br#"{"success":true,"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08"}"#;
+/// let answer = Answer::read_opened(&mut body)?;
+/// assert!(answer.success());
+/// # Ok::<_, apikee::AnswerError>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'b> {
+    success: bool,
+    client_id: Option<&'b str>,
+    project_env: Option<&'b str>,
+    method_path: Option<&'b str>,
+    duration_ms: Option<u64>,
+    code: Option<&'b str>,
+    message: Option<&'b str>,
+    provenance: Provenance,
+}
+
+impl<'b> Answer<'b> {
+    /// Reads what came out of an envelope: the platform's own words, on this very request.
+    ///
+    /// The buffer is changed on the way: escapes are undone where they stand.
+    ///
+    /// # Errors
+    ///
+    /// As [`AnswerError`] says; each is a fault, no verdict.
+    pub fn read_opened(body: Opened<'b>) -> Result<Self, AnswerError> {
+        Self::read(body.into_bytes(), Provenance::Opened)
+    }
+
+    /// Reads what came without an envelope, as some deployments answer.
+    ///
+    /// **Nothing but the connection says who wrote it**, or for which request: whoever sits where TLS
+    /// ends can answer `"success":true` to all. Only for where the user has asked for this.
+    ///
+    /// The buffer is changed on the way: escapes are undone where they stand.
+    ///
+    /// # Errors
+    ///
+    /// As [`AnswerError`] says; each is a fault, no verdict.
+    pub fn read_unsealed(body: &'b mut [u8]) -> Result<Self, AnswerError> {
+        Self::read(body, Provenance::Unsealed)
+    }
+
+    fn read(body: &'b mut [u8], provenance: Provenance) -> Result<Self, AnswerError> {
+        let [success, client_id, project_env, method_path, duration_ms, code, message] = members::find(
+            body,
+            ["success", "clientId", "project_env", "method_path", "durationMs", "code", "message"],
+        )?;
+        let success = match body.get(success) {
+            Some(b"true") => true,
+            Some(b"false") => false,
+            _ => return Err(AnswerError::NoVerdict),
+        };
+        let duration_ms = match body.get(duration_ms.clone()) {
+            Some(number @ [b'-' | b'0'..=b'9', ..]) => whole(number),
+            _ if members::is_present(body, &duration_ms) => return Err(AnswerError::WrongType),
+            _ => None,
+        };
+        let mut string = |at| members::string(body, at).map_err(|Malformed| AnswerError::WrongType);
+        let (client_id, project_env, method_path) = (string(client_id)?, string(project_env)?, string(method_path)?);
+        let (code, message) = (string(code)?, string(message)?);
+        // From here on the body stays as it is.
+        let body: &'b [u8] = body;
+        Ok(Self {
+            success,
+            client_id: members::text(body, client_id),
+            project_env: members::text(body, project_env),
+            method_path: members::text(body, method_path),
+            duration_ms,
+            code: members::text(body, code),
+            message: members::text(body, message),
+            provenance,
+        })
+    }
+
+    /// Whether the platform lets the request through.
+    #[must_use]
+    pub const fn success(&self) -> bool {
+        self.success
+    }
+
+    /// The client that was asked about.
+    #[must_use]
+    pub const fn client_id(&self) -> Option<&'b str> {
+        self.client_id
+    }
+
+    /// The project and environment that were asked about.
+    #[must_use]
+    pub const fn project_env(&self) -> Option<&'b str> {
+        self.project_env
+    }
+
+    /// The method and path that were asked about.
+    #[must_use]
+    pub const fn method_path(&self) -> Option<&'b str> {
+        self.method_path
+    }
+
+    /// How long the platform took, in whole milliseconds, rounded down. It decides nothing, so a
+    /// number that is below zero, past 64 bits or written with an exponent is `None`.
+    #[must_use]
+    pub const fn duration_ms(&self) -> Option<u64> {
+        self.duration_ms
+    }
+
+    /// Why the request is refused, as a code.
+    #[must_use]
+    pub const fn code(&self) -> Option<&'b str> {
+        self.code
+    }
+
+    /// Why the request is refused, in words. They may hold line breaks: escape them in logs.
+    #[must_use]
+    pub const fn message(&self) -> Option<&'b str> {
+        self.message
+    }
+
+    /// How the answer came.
+    #[must_use]
+    pub const fn provenance(&self) -> Provenance {
+        self.provenance
+    }
+}
+
+/// The whole part of a checked number.
+fn whole(number: &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for byte in number.iter().take_while(|byte| **byte != b'.') {
+        value = value.checked_mul(10)?.checked_add(char::from(*byte).to_digit(10)?.into())?;
+    }
+    (!number.contains(&b'e') && !number.contains(&b'E')).then_some(value)
+}
+
+/// How an answer came, and so who may have written it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Provenance {
+    /// Out of an envelope: by the platform, for this request.
+    Opened,
+    /// In the clear: by whoever holds the other end of the connection.
+    Unsealed,
+}
+
+/// Why a body is no verdict. Whatever the reason, the platform has not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// It is not one well-formed JSON object.
+    Malformed,
+    /// It has no `success` that is true or false.
+    NoVerdict,
+    /// A member other than `success` is known, but not of its type.
+    WrongType,
+}
+
+impl fmt::Display for AnswerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "the answer is no well-formed JSON object",
+            Self::NoVerdict => "the answer has no boolean 'success'",
+            Self::WrongType => "a member of the answer is of the wrong type",
+        })
+    }
+}
+
+impl core::error::Error for AnswerError {}
+
+impl From<Malformed> for AnswerError {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(body: &[u8]) -> Option<AnswerError> {
+        let opened = Answer::read_opened(Opened::new(&mut body.to_vec())).err();
+        assert_eq!(opened, Answer::read_unsealed(&mut body.to_vec()).err());
+        opened
+    }
+
+    #[test]
+    fn members_are_read_with_their_escapes_undone() {
+        let mut body = br#" { "x":[{}], "success" : false, "clientId":"a\u00e9\"", "project_env":"",
+            "method_path":"GET:::\/users", "durationMs":12.9, "code":"RATE_LIMITED", "mess\u0061ge":"a\nb" } "#
+            .to_vec();
+        let answer = Answer::read_opened(Opened::new(&mut body)).unwrap();
+        assert!(!answer.success());
+        assert_eq!(answer.client_id(), Some("a\u{e9}\""));
+        assert_eq!(answer.project_env(), Some(""));
+        assert_eq!(answer.method_path(), Some("GET:::/users"));
+        assert_eq!(answer.duration_ms(), Some(12));
+        assert_eq!(answer.code(), Some("RATE_LIMITED"));
+        assert_eq!(answer.message(), Some("a\nb"));
+        assert_eq!(answer.provenance(), Provenance::Opened);
+    }
+
+    #[test]
+    fn success_alone_is_a_verdict() {
+        for members in ["", r#","clientId":null,"durationMs":null,"code":null,"later":{"success":false}"#] {
+            let mut body = format!("{{\"success\":true{members}}}").into_bytes();
+            let answer = Answer::read_unsealed(&mut body).unwrap();
+            assert!(answer.success());
+            assert_eq!((answer.client_id(), answer.duration_ms(), answer.code()), (None, None, None));
+            assert_eq!(answer.provenance(), Provenance::Unsealed);
+        }
+    }
+
+    /// The cases of the golden answers, and a few more.
+    #[test]
+    fn what_is_no_verdict_is_a_fault() {
+        use AnswerError::{Malformed, NoVerdict, WrongType};
+        let cases: &[(&[u8], AnswerError)] = &[
+            (br#"{"clientId":"a"}"#, NoVerdict),
+            (b"{}", NoVerdict),
+            (br#"{"success":"true"}"#, NoVerdict),
+            (br#"{"success":1}"#, NoVerdict),
+            (br#"{"success":null}"#, NoVerdict),
+            (br#"{"success":[true]}"#, NoVerdict),
+            (br#"{"data":{"success":true}}"#, NoVerdict),
+            (br#"{"Success":true}"#, NoVerdict),
+            (br#"{"success ":true}"#, NoVerdict),
+            (br#"{"success":false,"success":true}"#, Malformed),
+            (br#"{"success":true,"succ\u0065ss":true}"#, Malformed),
+            (br#"{"success":true,"x":{"a":1,"a":1}}"#, Malformed),
+            (b"{\"success\":true,\"message\":\"\xff\"}", Malformed),
+            (b"{\"success\":true,\"\xff\":1}", Malformed),
+            (br#"{"success":true"#, Malformed),
+            (br#"{"success":true,"#, Malformed),
+            (br#"{"success":true}}"#, Malformed),
+            (br#"{"success":true}{"success":true}"#, Malformed),
+            (br#"{"success":truex}"#, Malformed),
+            (br#"[{"success":true}]"#, Malformed),
+            (b"true", Malformed),
+            (b"null", Malformed),
+            (b"OK", Malformed),
+            (b"<html></html>", Malformed),
+            (b"\xef\xbb\xbf{\"success\":true}", Malformed),
+            (b"", Malformed),
+            (b" ", Malformed),
+            (b"\0", Malformed),
+            (br#"{"success":true,"clientId":1}"#, WrongType),
+            (br#"{"success":true,"project_env":{}}"#, WrongType),
+            (br#"{"success":true,"method_path":["GET:::/"]}"#, WrongType),
+            (br#"{"success":true,"durationMs":"1"}"#, WrongType),
+            (br#"{"success":true,"durationMs":true}"#, WrongType),
+            (br#"{"success":true,"code":403}"#, WrongType),
+            (br#"{"success":true,"message":false}"#, WrongType),
+        ];
+        for (body, error) in cases {
+            assert_eq!(refusal(body), Some(*error), "{}", body.escape_ascii());
+        }
+        let deep = format!("{{\"success\":true,\"x\":{}1{}}}", "[".repeat(32), "]".repeat(32));
+        assert_eq!(refusal(deep.as_bytes()), Some(Malformed));
+    }
+
+    #[test]
+    fn durations_are_rounded_down_or_left_out() {
+        for (number, expected) in [
+            ("0", Some(0)),
+            ("1.999", Some(1)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("-1", None),
+            ("-0.5", None),
+            ("1e3", None),
+            ("1.5E-5", None),
+        ] {
+            let mut body = format!("{{\"durationMs\":{number},\"success\":true}}").into_bytes();
+            assert_eq!(Answer::read_unsealed(&mut body).unwrap().duration_ms(), expected, "{number}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Ids of clients.
+
+use core::fmt;
+
+/// The id that the platform gave a client: a UUID.
+///
+/// Read in the 36-character form of RFC 9562, digits of either case, and written in lower case, so
+/// that one client has one spelling. It cannot split the path that it stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ClientId(u128);
+
+impl ClientId {
+    /// Reads an id.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidClientId`].
+    pub fn new(text: &str) -> Result<Self, InvalidClientId> {
+        let text: &[u8; 36] = text.as_bytes().try_into().map_err(|_| InvalidClientId)?;
+        let mut id = 0;
+        for (at, byte) in text.iter().enumerate() {
+            match (at, byte) {
+                (8 | 13 | 18 | 23, b'-') => {}
+                (8 | 13 | 18 | 23, _) => return Err(InvalidClientId),
+                _ => id = id << 4 | u128::from(char::from(*byte).to_digit(16).ok_or(InvalidClientId)?),
+            }
+        }
+        Ok(Self(id))
+    }
+}
+
+/// The 36 characters.
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (id, rest) = (self.0, self.0 & 0xFFFF_FFFF_FFFF);
+        let [first, second, third] = [id >> 80, id >> 64, id >> 48].map(|group| group & 0xFFFF);
+        write!(f, "{:08x}-{first:04x}-{second:04x}-{third:04x}-{rest:012x}", id >> 96)
+    }
+}
+
+impl core::str::FromStr for ClientId {
+    type Err = InvalidClientId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidClientId> {
+        Self::new(text)
+    }
+}
+
+/// The text is no UUID of 36 characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct InvalidClientId;
+
+impl fmt::Display for InvalidClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client id is not a UUID of 36 characters")
+    }
+}
+
+impl core::error::Error for InvalidClientId {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_written_as_it_was_read_in_lower_case() {
+        for id in ["497f6eca-6276-4993-bfeb-53cbbbba6f08", "00000000-0000-0000-0000-000000000000"] {
+            assert_eq!(ClientId::new(id).unwrap().to_string(), id);
+            assert_eq!(ClientId::new(&id.to_uppercase()), ClientId::new(id));
+        }
+    }
+
+    #[test]
+    fn what_could_split_a_path_is_no_id() {
+        for id in [
+            "",
+            "497f6eca62764993bfeb53cbbbba6f08",
+            "{497f6eca-6276-4993-bfeb-53cbbbba6f08}",
+            "497f6eca-6276-4993-bfeb-53cbbbba6f0",
+            "497f6eca-6276-4993-bfeb-53cbbbba6f080",
+            "497f6eca-6276-4993-bfeb-53cbbbba6f0/",
+            "497f6eca-6276-4993-bfeb-53cbbbba6f0g",
+            "497f6eca-6276-4993-bfeb053cbbbba6f08",
+            "497f6eca-6276-4993-bfeb/53cbbbba6f08",
+            "497f6eca-6276-4993-bfeb-53cbbbba6f\u{e9}",
+            "-97f6eca-6276-4993-bfeb-53cbbbba6f08",
+            "+97f6eca-6276-4993-bfeb-53cbbbba6f08",
+            "../../../../../../../../../../../../",
+        ] {
+            assert_eq!(ClientId::new(id), Err(InvalidClientId), "{id:?}");
+        }
+    }
+}

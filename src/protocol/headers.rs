@@ -1,0 +1,77 @@
+//! The header fields of every call.
+
+use core::fmt;
+
+use super::{project_key::ProjectKey, request::BodyForm};
+
+/// What a client calls itself: visible ASCII and single spaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserAgent<'a>(&'a str);
+
+impl UserAgent<'static> {
+    /// `apikee-rust/` and this crate's version.
+    pub const DEFAULT: Self = Self(concat!("apikee-rust/", env!("CARGO_PKG_VERSION")));
+}
+
+impl<'a> UserAgent<'a> {
+    /// Takes another name.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidUserAgent`].
+    pub fn new(text: &'a str) -> Result<Self, InvalidUserAgent> {
+        let mut words = text.split(' ');
+        if words.all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic())) {
+            Ok(Self(text))
+        } else {
+            Err(InvalidUserAgent)
+        }
+    }
+}
+
+impl Default for UserAgent<'_> {
+    fn default() -> Self {
+        UserAgent::DEFAULT
+    }
+}
+
+/// The text is empty, or has something other than visible ASCII and single spaces between it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct InvalidUserAgent;
+
+impl fmt::Display for InvalidUserAgent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the user agent has characters that a header cannot hold")
+    }
+}
+
+impl core::error::Error for InvalidUserAgent {}
+
+/// Names and values. None has a line break or another control character.
+pub(crate) fn fields<'h>(
+    form: BodyForm,
+    key: &'h ProjectKey,
+    user_agent: UserAgent<'h>,
+) -> [(&'static str, &'h str); 4] {
+    [
+        ("Content-Type", "application/json"),
+        ("x-api-key", key.header_value()),
+        ("User-Agent", user_agent.0),
+        ("X-Apikee-Encrypted", form.header_value()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_agents_that_could_split_a_header_are_refused() {
+        for text in ["", " ", " a", "a ", "a  b", "a\r\nb", "a\tb", "a\0", "caf\u{e9}"] {
+            assert_eq!(UserAgent::new(text), Err(InvalidUserAgent), "{text:?}");
+        }
+        assert!(UserAgent::new("acme/1.0 (linux; arm)").is_ok());
+        assert_eq!(UserAgent::new(UserAgent::DEFAULT.0), Ok(UserAgent::default()));
+    }
+}

@@ -1,0 +1,148 @@
+//! The route that a request is about.
+
+use core::fmt;
+
+use super::percent;
+use crate::{buf::Writer, json::write};
+
+/// The method and the path of a request or a route: `GET:::/users`.
+///
+/// The method is written in upper case and the path with a `/` at its front. The path is taken as
+/// the router sees it, percent-decoded; encoding happens when a target is written. `Display` gives
+/// the text before that, which is also what request signatures are over.
+///
+/// ```
+/// # use apikee::MethodPath;
+/// assert_eq!(MethodPath::new("get", "users?page=2#top")?.to_string(), "GET:::/users");
+/// assert_eq!(MethodPath::with_query("get", "users?page=2#top")?.to_string(), "GET:::/users?page=2");
+/// # Ok::<_, apikee::InvalidMethod>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct MethodPath<'a> {
+    method: &'a str,
+    path: &'a str,
+}
+
+/// What stands between method and path; neither a token nor the front of a path has a colon.
+const SEPARATOR: &str = ":::";
+
+impl<'a> MethodPath<'a> {
+    /// Leaves out of `path` what follows the first `?` or `#`: a query may hold secrets, and makes
+    /// every request a route of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidMethod`].
+    pub fn new(method: &'a str, path: &'a str) -> Result<Self, InvalidMethod> {
+        Self::up_to(method, path, &['?', '#'])
+    }
+
+    /// Keeps the query, and leaves out what follows the first `#`. Also for the patterns of routers
+    /// that give `?` a meaning.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidMethod`].
+    pub fn with_query(method: &'a str, path: &'a str) -> Result<Self, InvalidMethod> {
+        Self::up_to(method, path, &['#'])
+    }
+
+    fn up_to(method: &'a str, path: &'a str, ends: &[char]) -> Result<Self, InvalidMethod> {
+        if method.is_empty() || !method.bytes().all(is_token_byte) {
+            return Err(InvalidMethod);
+        }
+        let path = path.split(ends).next().unwrap_or_default();
+        Ok(Self { method, path: path.strip_prefix('/').unwrap_or(path) })
+    }
+
+    /// Writes it as a value of a query.
+    pub(crate) fn write_query_value(&self, out: &mut Writer<'_>) {
+        for byte in self.method.bytes() {
+            percent::query_byte(out, byte.to_ascii_uppercase());
+        }
+        percent::query_value(out, SEPARATOR);
+        percent::query_byte(out, b'/');
+        percent::query_value(out, self.path);
+    }
+
+    /// Writes the method as the inside of a JSON string; a token has nothing to escape.
+    pub(crate) fn write_json_method(&self, out: &mut Writer<'_>) {
+        for byte in self.method.bytes() {
+            out.byte(byte.to_ascii_uppercase());
+        }
+    }
+
+    /// Writes the path as the inside of a JSON string.
+    pub(crate) fn write_json_path(&self, out: &mut Writer<'_>) {
+        out.byte(b'/');
+        write::escaped(out, self.path);
+    }
+}
+
+/// RFC 9110, section 5.6.2: `tchar`.
+const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        )
+}
+
+/// `GET:::/users`, not encoded.
+impl fmt::Display for MethodPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.method.bytes() {
+            fmt::Write::write_char(f, char::from(byte.to_ascii_uppercase()))?;
+        }
+        write!(f, "{SEPARATOR}/{}", self.path)
+    }
+}
+
+/// The method is no token as HTTP methods are (RFC 9110, "Tokens").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct InvalidMethod;
+
+impl fmt::Display for InvalidMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the method is not an HTTP token")
+    }
+}
+
+impl core::error::Error for InvalidMethod {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_one_slash_put_before_it_if_it_has_none() {
+        for (path, expected) in
+            [("", "GET:::/"), ("/", "GET:::/"), ("a", "GET:::/a"), ("*", "GET:::/*"), ("//a", "GET::://a")]
+        {
+            assert_eq!(MethodPath::new("GET", path).unwrap().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn queries_and_fragments_stay_out_unless_asked_for() {
+        for (path, without, with) in [
+            ("/a?b=c", "GET:::/a", "GET:::/a?b=c"),
+            ("/a#b?c", "GET:::/a", "GET:::/a"),
+            ("/a?b#c", "GET:::/a", "GET:::/a?b"),
+            ("?a", "GET:::/", "GET:::/?a"),
+            ("#a", "GET:::/", "GET:::/"),
+        ] {
+            assert_eq!(MethodPath::new("GET", path).unwrap().to_string(), without);
+            assert_eq!(MethodPath::with_query("GET", path).unwrap().to_string(), with);
+        }
+    }
+
+    #[test]
+    fn methods_that_are_no_tokens_are_refused() {
+        for method in ["", " ", "GET ", "GET:", "GE\r\nT", "G\u{c9}T", "GET/", "\0", "\u{7f}", "a\"b", "(GET)"] {
+            assert_eq!(MethodPath::new(method, "/").unwrap_err(), InvalidMethod, "{method:?}");
+        }
+        assert!(MethodPath::new("!#$%&'*+-.^_`|~09azAZ", "/").is_ok());
+    }
+}

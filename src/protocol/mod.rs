@@ -1,0 +1,41 @@
+//! What is said to the platform and what it says back (WIRE.md, "The platform's API"), without a
+//! socket: requests write themselves into the caller's buffers, answers are read where they stand.
+//!
+//! | request | target, behind the base URL | body | answer |
+//! |---|---|---|---|
+//! | [`ValidateRequest`] | `/client/{uuid}?project_env=...&method_path=...` | sealed | [`Answer`] |
+//! | [`CreateClient`] | `/client?project_env=...` | sealed | [`ClientRecord`] |
+//! | [`RegisterEndpoint`] | `/endpoint?project_env=...` | plain | none is read |
+//!
+//! Whatever the parts of a request say, it stays one request with those parts. What could break out
+//! is refused when the part is made ([`ClientId`], the method of a [`MethodPath`], [`ProjectKey`],
+//! [`UserAgent`], [`JsonObject`], [`Timestamp`]); everything else is percent-encoded or escaped. So
+//! writing can only fail for want of room.
+
+mod answer;
+mod client;
+mod client_id;
+mod endpoint;
+mod headers;
+mod json_object;
+mod members;
+mod method_path;
+mod percent;
+mod project_key;
+mod record;
+mod request;
+mod timestamp;
+mod validate;
+
+pub use answer::{Answer, AnswerError, Provenance};
+pub use client::{ClientKey, ClientType, CreateClient};
+pub use client_id::{ClientId, InvalidClientId};
+pub use endpoint::RegisterEndpoint;
+pub use headers::{InvalidUserAgent, UserAgent};
+pub use json_object::{InvalidJsonObject, JsonObject};
+pub use method_path::{InvalidMethod, MethodPath};
+pub use project_key::{MAX_PROJECT_KEY_LEN, ProjectKey, ProjectKeyError};
+pub use record::{ClientRecord, ClientRecordError};
+pub use request::{BodyForm, Request};
+pub use timestamp::{Timestamp, TimestampOutOfRange};
+pub use validate::ValidateRequest;

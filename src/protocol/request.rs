@@ -1,0 +1,83 @@
+//! What the requests have in common.
+
+use super::{
+    headers::{self, UserAgent},
+    percent,
+    project_key::ProjectKey,
+};
+use crate::buf::{BufferTooSmall, Writer};
+
+/// A call of the platform: a POST of a body to a target behind the base URL.
+///
+/// Implemented by this crate's requests only. A target has at most 82 bytes and three for each byte
+/// of its parts; in a body each takes at most six. An empty buffer finds out the exact length. Buffers
+/// hold unspecified bytes behind what is returned, and after an error.
+pub trait Request: sealed::Sealed {
+    /// How the body travels.
+    const FORM: BodyForm;
+
+    /// Writes the target, path and query, to the front of `buf`: what follows the base URL's own
+    /// path. It is visible ASCII, without `#`.
+    ///
+    /// # Errors
+    ///
+    /// [`BufferTooSmall`] with the exact length.
+    fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall>;
+
+    /// Writes the body, compact JSON, to the front of `buf`. Where [`FORM`](Self::FORM) is
+    /// [`Sealed`](BodyForm::Sealed) it is the plaintext of an envelope, and holds the caller's raw
+    /// key if the headers do.
+    ///
+    /// # Errors
+    ///
+    /// [`BufferTooSmall`] with the exact length.
+    fn write_body<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall>;
+
+    /// The names and values of the call's header fields, without those of HTTP itself and without
+    /// `x-apikee-signature`. The values are those of [`ProjectKey`] and [`UserAgent`]: one of them is
+    /// a secret.
+    fn header_fields<'h>(&self, key: &'h ProjectKey, user_agent: UserAgent<'h>) -> [(&'static str, &'h str); 4] {
+        headers::fields(Self::FORM, key, user_agent)
+    }
+}
+
+/// How a body travels; the header `X-Apikee-Encrypted` says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum BodyForm {
+    /// In an envelope.
+    Sealed,
+    /// As it is.
+    Plain,
+}
+
+impl BodyForm {
+    /// The value of `X-Apikee-Encrypted`.
+    #[must_use]
+    pub const fn header_value(self) -> &'static str {
+        match self {
+            Self::Sealed => "1",
+            Self::Plain => "0",
+        }
+    }
+}
+
+pub(crate) mod sealed {
+    /// Keeps [`Request`](super::Request) to this crate.
+    pub trait Sealed {}
+}
+
+/// What `write` writes to the front of `buf`, which is UTF-8.
+pub(crate) fn written(buf: &mut [u8], write: impl FnOnce(&mut Writer<'_>)) -> Result<&str, BufferTooSmall> {
+    let mut out = Writer::new(buf);
+    write(&mut out);
+    let needed = out.len();
+    let text = buf.get(..needed).ok_or(BufferTooSmall { needed })?;
+    Ok(core::str::from_utf8(text).unwrap_or_default())
+}
+
+/// The part of the query that all targets have.
+pub(crate) fn write_project_env(out: &mut Writer<'_>, project_env: &str) {
+    out.bytes(b"?project_env=");
+    percent::query_value(out, project_env);
+}
