@@ -11,11 +11,12 @@
 //! | `policy` | what an answer or an outage means for a request: [`Policy`], [`Grant`], [`Denial`] |
 //! | `breaker` | when to stop asking a platform that does not answer: [`Breaker`] |
 //! | `protocol` | the platform's requests and answers, with the feature `envelope` |
+//! | `envelope` | sealing and opening what goes over the wire, likewise |
 //! | `opened` | the proof that a body came out of an envelope |
 //! | `key` | keys: claims, verification, issue, fingerprints; all of it is re-exported here |
 //! | `json`, `text`, `names` | bounded readers over borrowed bytes |
 //! | `buf` | the one cursor that everything is written through |
-//! | `crypto` | HMAC-SHA256 and SHA-256; nothing else names RustCrypto |
+//! | `crypto` | HMAC, SHA-256, HKDF, X25519, AES-GCM; nothing else names RustCrypto |
 //! | `time` | [`UnixTime`]; the clock only with `std` |
 //!
 //! Arrows point down this table only.
@@ -43,6 +44,8 @@ extern crate std;
 mod breaker;
 mod buf;
 mod crypto;
+#[cfg(feature = "envelope")]
+mod envelope;
 mod json;
 mod key;
 mod names;
@@ -56,6 +59,11 @@ mod time;
 
 pub use breaker::{Breaker, BreakerConfig, BreakerConfigError, BreakerOpen, BreakerState, Health, Permit};
 pub use buf::BufferTooSmall;
+#[cfg(feature = "envelope")]
+pub use envelope::{
+    EstablishError, OpenError, Pending, Recipient, Reply, SealError, ServerKey, ServerKeyError, Session, SessionPool,
+    sealed_len,
+};
 pub use key::{
     Array, ArrayIter, Claims, DenyList, Encoding, Expiry, Fingerprint, InvalidDuration, InvalidFingerprint, IssueError,
     KeyError, KeyId, Keyring, KeyringError, MAX_PAYLOAD_LEN, MAX_SECRETS, Meta, MetaIter, MissingScopes, NewKey,

@@ -9,7 +9,6 @@ pub struct Opened<'b>(&'b mut [u8]);
 
 impl<'b> Opened<'b> {
     /// Only for what authenticates the plaintext.
-    #[cfg_attr(not(test), expect(dead_code, reason = "called where envelopes are opened"))]
     pub(crate) const fn new(plaintext: &'b mut [u8]) -> Self {
         Self(plaintext)
     }

@@ -1,9 +1,21 @@
-//! The only place that names RustCrypto.
+//! The only place that names RustCrypto and dalek.
 
+#[cfg(feature = "envelope")]
+mod aead;
 mod digest;
+#[cfg(feature = "envelope")]
+mod kdf;
+#[cfg(feature = "envelope")]
+mod kex;
 mod mac;
 
+#[cfg(feature = "envelope")]
+pub(crate) use aead::{NONCE_LEN, SEAL_LEN, open, seal};
 pub(crate) use digest::sha256;
 #[cfg(feature = "envelope")]
-pub(crate) use hmac::digest::zeroize::Zeroize;
+pub(crate) use hmac::digest::zeroize::{Zeroize, Zeroizing};
+#[cfg(feature = "envelope")]
+pub(crate) use kdf::Kdf;
+#[cfg(feature = "envelope")]
+pub(crate) use kex::{OwnKey, POINT_LEN, PeerKey};
 pub(crate) use mac::{MacKey, TAG_LEN, Tag};

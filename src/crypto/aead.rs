@@ -1,0 +1,28 @@
+//! AES-256-GCM (NIST SP 800-38D) with 12-byte nonces, 16-byte tags and no associated data.
+
+use aes_gcm::{Aes256Gcm, KeyInit, aead::AeadInOut};
+
+pub(crate) const NONCE_LEN: usize = 12;
+/// Bytes that a sealed message is longer than its plaintext: the tag.
+pub(crate) const SEAL_LEN: usize = 16;
+
+/// A message was not made with this key, or is not what was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unauthentic;
+
+/// Encrypts `message` where it stands and returns the tag; `None` past 2^36 - 32 bytes.
+pub(crate) fn seal(key: &[u8; 32], nonce: &[u8; NONCE_LEN], message: &mut [u8]) -> Option<[u8; SEAL_LEN]> {
+    let tag = Aes256Gcm::new(key.into()).encrypt_inout_detached(nonce.into(), &[], message.into()).ok()?;
+    Some(tag.into())
+}
+
+/// Decrypts `message` where it stands, if its tag is right. If not, it stays as it is.
+pub(crate) fn open(
+    key: &[u8; 32],
+    nonce: &[u8; NONCE_LEN],
+    message: &mut [u8],
+    tag: &[u8; SEAL_LEN],
+) -> Result<(), Unauthentic> {
+    let cipher = Aes256Gcm::new(key.into());
+    cipher.decrypt_inout_detached(nonce.into(), &[], message.into(), tag.into()).map_err(|_| Unauthentic)
+}

@@ -1,0 +1,35 @@
+//! Envelopes: what goes over the wire in server mode (WIRE.md, "Envelopes").
+//!
+//! ```text
+//! {"v":"1","epk":b64u(32),"iv":b64u(12),"ct":b64u(ciphertext || 16-byte tag)}
+//!
+//! key = HKDF-SHA256(X25519(ephemeral secret, server's public key), no salt, "apikee-v1")
+//! ct  = AES-256-GCM(key, iv, plaintext)
+//!
+//!   client   ServerKey ── Session::establish ── seal ──> Pending ── open ──> Opened
+//!                                                 │                  ^
+//!                                              request            answer
+//!                                                 v                  │
+//!   server   Recipient ───────────────────────── open ──> Reply ── seal
+//! ```
+//!
+//! One type a stage, moved by value: a session seals one request, a pending opens one answer, a reply
+//! answers one request. A session may be established ahead of time, but its nonce is drawn when it
+//! seals, so that a fork or a snapshot in between cannot repeat a key with a nonce.
+
+mod error;
+mod pool;
+mod recipient;
+mod server_key;
+mod session;
+mod wire;
+
+pub use error::{EstablishError, OpenError, SealError, ServerKeyError};
+pub use pool::SessionPool;
+pub use recipient::{Recipient, Reply};
+pub use server_key::ServerKey;
+pub use session::{Pending, Session};
+pub use wire::sealed_len;
+
+/// What keys are derived for.
+const INFO: &[u8] = b"apikee-v1";

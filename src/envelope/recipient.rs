@@ -1,0 +1,82 @@
+//! The server's side, for emulators, for tests and for whoever runs a compatible platform.
+
+use core::fmt;
+
+use rand_core::TryCryptoRng;
+
+use super::{
+    INFO, OpenError, SealError,
+    session::draw_nonce,
+    wire::{self, Parts},
+};
+use crate::crypto::{Kdf, OwnKey, POINT_LEN, Zeroizing};
+
+/// Opens requests with the server's secret key. Wiped on drop.
+pub struct Recipient {
+    own: OwnKey,
+    kdf: Kdf,
+}
+
+/// Seals the answer to one request. Wiped on drop.
+pub struct Reply {
+    key: Zeroizing<[u8; 32]>,
+    server: [u8; POINT_LEN],
+}
+
+impl Recipient {
+    /// Takes the server's X25519 secret key. `None` if the key derivation cannot be set up, which
+    /// no input brings about.
+    #[must_use]
+    pub fn new(secret: [u8; 32]) -> Option<Self> {
+        Some(Self { own: OwnKey::new(secret), kdf: Kdf::new()? })
+    }
+
+    /// The public key that clients are configured with.
+    #[must_use]
+    pub const fn public_key(&self) -> &[u8; POINT_LEN] {
+        self.own.public()
+    }
+
+    /// Opens a request where it stands. Returns its plaintext and what seals the answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`OpenError`] says. `request` then holds parts of the envelope, never of a plaintext.
+    pub fn open<'b>(&self, request: &'b mut [u8]) -> Result<(&'b mut [u8], Reply), OpenError> {
+        let parts = Parts::read(request)?;
+        let shared = self.own.agree(&parts.epk).ok_or(OpenError::WrongKey)?;
+        let key = self.kdf.derive(&shared, INFO).ok_or(OpenError::WrongKey)?;
+        let plaintext = parts.open(&key)?;
+        Ok((plaintext, Reply { key, server: *self.own.public() }))
+    }
+}
+
+impl Reply {
+    /// Seals the answer into `buf`, of [`sealed_len`](super::sealed_len) bytes, and draws its nonce
+    /// (12 bytes of `rng`).
+    ///
+    /// # Errors
+    ///
+    /// As [`SealError`] says; `buf` then holds unspecified bytes.
+    pub fn seal<'b, R>(self, plaintext: &[u8], rng: &mut R, buf: &'b mut [u8]) -> Result<&'b str, SealError>
+    where
+        R: TryCryptoRng + ?Sized,
+    {
+        let iv = draw_nonce(rng)?;
+        wire::seal(&self.key, &self.server, &iv, plaintext, buf)
+    }
+}
+
+/// The public key, and nothing of the secret one.
+impl fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recipient").field("public_key", self.public_key()).finish_non_exhaustive()
+    }
+}
+
+/// Nothing of the key.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,94 @@
+//! The platform's public key.
+
+use core::{fmt, str::FromStr};
+
+use base64ct::{Base64, Base64Unpadded, Base64Url, Base64UrlUnpadded, Encoding as _};
+
+use super::ServerKeyError;
+use crate::crypto::{Kdf, POINT_LEN, PeerKey};
+
+/// The platform's X25519 public key, ready for [`Session`](super::Session)s.
+///
+/// With the feature `tables` it holds a table of 30 kB, which takes about a millisecond to make:
+/// make one for each process, not one for each request.
+pub struct ServerKey {
+    pub(super) peer: PeerKey,
+    pub(super) kdf: Kdf,
+}
+
+impl ServerKey {
+    /// Takes the 32 bytes of the key (RFC 7748, little-endian u-coordinate).
+    ///
+    /// # Errors
+    ///
+    /// [`ServerKeyError::LowOrder`].
+    pub fn from_bytes(bytes: [u8; POINT_LEN]) -> Result<Self, ServerKeyError> {
+        let peer = PeerKey::new(bytes).ok_or(ServerKeyError::LowOrder)?;
+        let kdf = Kdf::new().ok_or(ServerKeyError::Malformed)?;
+        Ok(Self { peer, kdf })
+    }
+
+    /// The 32 bytes of the key.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; POINT_LEN] {
+        self.peer.as_bytes()
+    }
+}
+
+/// Reads 64 hexadecimal digits, or base64 of either alphabet, padded or not.
+impl FromStr for ServerKey {
+    type Err = ServerKeyError;
+
+    fn from_str(text: &str) -> Result<Self, ServerKeyError> {
+        Self::from_bytes(hex(text).or_else(|| base64(text)).ok_or(ServerKeyError::Malformed)?)
+    }
+}
+
+fn hex(text: &str) -> Option<[u8; POINT_LEN]> {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    let mut bytes = [0; POINT_LEN];
+    if pairs.len() != bytes.len() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        for digit in pair {
+            *byte = *byte << 4 | u8::try_from(char::from(*digit).to_digit(16)?).ok()?;
+        }
+    }
+    Some(bytes)
+}
+
+fn base64(text: &str) -> Option<[u8; POINT_LEN]> {
+    [Base64::decode, Base64Unpadded::decode, Base64Url::decode, Base64UrlUnpadded::decode].into_iter().find_map(
+        |decode| {
+            let mut bytes = [0; POINT_LEN];
+            let len = decode(text, &mut bytes).ok()?.len();
+            (len == POINT_LEN).then_some(bytes)
+        },
+    )
+}
+
+/// As base64url without padding, as it stands in envelopes.
+impl fmt::Display for ServerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; 43];
+        f.write_str(Base64UrlUnpadded::encode(self.as_bytes(), &mut text).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for ServerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerKey({self})")
+    }
+}
+
+/// In constant time.
+impl PartialEq for ServerKey {
+    fn eq(&self, other: &Self) -> bool {
+        subtle::ConstantTimeEq::ct_eq(self.as_bytes().as_slice(), other.as_bytes().as_slice()).into()
+    }
+}
+
+impl Eq for ServerKey {}
