@@ -19,7 +19,7 @@ const SECRET: [u8; 32] = [0x42; 32];
 const PLAINTEXT: [u8; 450] = [b'x'; 450];
 
 fn establish(c: &mut Criterion) {
-    let recipient = Recipient::new(SECRET).unwrap();
+    let recipient = Recipient::new(SECRET);
     let server = ServerKey::from_bytes(*recipient.public_key()).unwrap();
     let peer = PublicKey::from(*recipient.public_key());
 
@@ -37,7 +37,7 @@ fn establish(c: &mut Criterion) {
 }
 
 fn aes(c: &mut Criterion) {
-    let recipient = Recipient::new(SECRET).unwrap();
+    let recipient = Recipient::new(SECRET);
     let server = ServerKey::from_bytes(*recipient.public_key()).unwrap();
     let mut buf = [0; sealed_len(PLAINTEXT.len())];
 
@@ -116,7 +116,7 @@ impl TryCryptoRng for Same {}
 
 fn round_trip(c: &mut Criterion) {
     type Kem = X25519HkdfSha256;
-    let recipient = Recipient::new(SECRET).unwrap();
+    let recipient = Recipient::new(SECRET);
     let server = ServerKey::from_bytes(*recipient.public_key()).unwrap();
     let mut request = [0; sealed_len(PLAINTEXT.len())];
 
