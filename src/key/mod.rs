@@ -26,6 +26,7 @@ mod payload;
 mod scopes;
 #[cfg(feature = "serde")]
 mod serialize;
+mod value;
 mod verify;
 
 pub use claims::Claims;
@@ -36,9 +37,10 @@ pub use id::KeyId;
 pub use inspect::UntrustedKey;
 pub use issue::{IssueError, NewKey, issue_buffer_len};
 pub use keyring::{Keyring, KeyringError, MAX_SECRETS};
-pub use meta::{Array, ArrayIter, Meta, MetaIter, Number, Value};
+pub use meta::{Meta, MetaIter};
 pub use payload::Encoding;
 pub use scopes::{MissingScopes, Scopes};
+pub use value::{Array, ArrayIter, Number, Value};
 pub use verify::{MAX_PAYLOAD_LEN, VerifiedKey, verify_buffer_len};
 
 /// What every key starts with.
