@@ -6,5 +6,6 @@
 //! [`MAX_DEPTH`](crate::names::MAX_DEPTH) levels, bytes after the end.
 
 pub(crate) mod members;
+pub(crate) mod run;
 pub(crate) mod scan;
 pub(crate) mod write;

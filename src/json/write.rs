@@ -1,6 +1,6 @@
 //! Writing compact JSON, to the byte as `JSON.stringify` does.
 
-use super::scan::{Cursor, plain_run};
+use super::{run::plain_run, scan::Cursor};
 use crate::buf::Writer;
 
 /// Writes what stands between the quotes of a string. Only what must be escaped is: the quote, the

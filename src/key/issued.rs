@@ -6,7 +6,7 @@
 
 use core::ops::Range;
 
-use crate::json::scan::{self, plain_run};
+use crate::json::{run::plain_run, scan};
 
 /// Where the claims stand, the strings without their quotes.
 pub(crate) struct Issued {
