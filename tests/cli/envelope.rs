@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{Run, apikee, file};
 
@@ -196,5 +196,136 @@ fn help_says_what_pinning_is_for() {
     for words in ["For debugging only", "never be used twice", "answer to the request can never be opened"] {
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(help.contains(words), "{words}: {help}");
+    }
+}
+
+fn inspected(envelope: &str, code: i32) -> Value {
+    apikee(["inspect", "--json"]).stdin(envelope).done().code(code).json()
+}
+
+/// The warnings, on one line.
+fn warnings(said: &Value) -> String {
+    said["warnings"].as_array().unwrap().iter().map(|warning| warning.as_str().unwrap()).collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn parts_are_shown_as_not_verified() {
+    for vector in vectors("request") {
+        let envelope = text(&vector, "envelope");
+        let golden: Value = serde_json::from_str(envelope).unwrap();
+        let len = text(&vector, "plaintext").len();
+        let expected = json!({
+            "verified": false,
+            "line": 1,
+            "kind": "envelope",
+            "version": "1",
+            "epk": golden["epk"],
+            "iv": golden["iv"],
+            "ciphertext_len": len + 16,
+            "plaintext_len": len,
+            "warnings": [],
+        });
+        assert_eq!(inspected(&format!(" \t{envelope}\n"), 0), expected);
+        let shown = apikee(["inspect", envelope]).done().code(0).stdout;
+        assert!(shown.starts_with("NOT VERIFIED") && shown.contains("\nenvelope: not verified\n"), "{shown}");
+        assert!(shown.contains(&format!("  plaintext    {len} bytes\n")), "{shown}");
+        assert!(shown.contains(golden["epk"].as_str().unwrap()) && !shown.contains("warning"), "{shown}");
+        assert!(!shown.contains("timestamp"), "{shown}");
+    }
+}
+
+#[test]
+fn what_nobody_would_open_is_warned_of_and_exit_code_1() {
+    let cases = [
+        ("ct-shorter-than-tag", "ct is shorter than its tag"),
+        ("malformed-v2", "the version is none that is known"),
+        ("malformed-v-number", "v is no string"),
+        ("malformed-v-missing", "v is missing"),
+        ("malformed-iv-11-bytes", "iv is 11 bytes long, and should be 12"),
+        ("malformed-iv-13-bytes", "iv is 13 bytes long"),
+        ("malformed-epk-31-bytes", "epk is 31 bytes long, and should be 32"),
+        ("malformed-epk-33-bytes", "epk is 33 bytes long"),
+        ("malformed-ct-not-base64", "ct is no base64url"),
+        ("malformed-ct-standard-alphabet", "ct has padding or another alphabet"),
+        ("malformed-plaintext-answer", "the body is not sealed"),
+    ];
+    let vectors = vectors("response");
+    for (name, warning) in cases {
+        let vector = vectors.iter().find(|vector| vector["name"] == name).unwrap();
+        let said = inspected(text(vector, "envelope"), 1);
+        assert!(warnings(&said).contains(warning), "{name}: {said}");
+        let shown = apikee(["inspect", text(vector, "envelope")]).done().code(1).stdout;
+        assert!(shown.contains("  warning      ") && shown.contains(warning), "{name}: {shown}");
+    }
+    for twice in [r#"{"v":"1","\u0076":"1"}"#, r#"{"x":1,"x":1}"#] {
+        assert!(warnings(&inspected(twice, 1)).contains("a name is there twice"), "{twice}");
+    }
+}
+
+#[test]
+fn what_the_client_opens_is_not_warned_of() {
+    for vector in vectors("response").iter().filter(|vector| vector["ok"] == true) {
+        // An envelope stands on one line.
+        let said = inspected(&text(vector, "envelope").replace('\n', " "), 0);
+        assert_eq!(warnings(&said), "", "{}", vector["name"]);
+    }
+}
+
+#[test]
+fn what_is_no_object_is_refused_and_the_next_line_is_read() {
+    let envelope = text(&vectors("request")[0], "envelope").to_owned();
+    let stdin = format!("{{\"v\":\n{envelope}x\n{envelope}\n");
+    let said = apikee(["inspect", "--json"]).stdin(&stdin).done().code(1).json_lines();
+    for refused in &said[..2] {
+        assert_eq!(refused["message"], "the envelope is no well-formed JSON object");
+        assert_eq!((&refused["verified"], &refused["kind"]), (&json!(false), &json!("envelope")));
+    }
+    assert_eq!((&said[2]["line"], &said[2]["version"]), (&json!(3), &json!("1")));
+    let shown = apikee(["inspect"]).stdin(&stdin).done().code(1).stdout;
+    assert!(shown.contains("line 1, envelope: refused: the envelope is no"), "{shown}");
+}
+
+#[test]
+fn an_epk_of_low_order_is_warned_of() {
+    let vectors = vectors("response");
+    let low_order = vectors.iter().filter(|vector| text(vector, "name").starts_with("low-order-epk"));
+    for vector in low_order {
+        let said = inspected(text(vector, "envelope"), 0);
+        assert!(warnings(&said).contains("epk is of low order"), "{said}");
+    }
+}
+
+#[test]
+fn an_answer_is_told_from_a_request_where_the_server_key_is_known() {
+    let vectors = vectors("response");
+    let inspect = |name: &str, key: Option<&str>| {
+        let vector = vectors.iter().find(|vector| vector["name"] == name).unwrap();
+        let run = apikee(["inspect", "--json"]);
+        let run = run.env("APIKEE_SERVER_PUBLIC_KEY", key.unwrap_or(text(vector, "server_public")));
+        warnings(&run.stdin(text(vector, "envelope")).done().code(0).json())
+    };
+    assert!(inspect("response-1", None).contains("an answer, not a request"));
+    assert_eq!(inspect("reflected-request", None), "");
+    assert_eq!(inspect("response-1", Some(" ")), "");
+    let unusable = inspect("response-1", Some("5ec7e7"));
+    assert!(unusable.contains("cannot be used") && !unusable.contains("5ec7e7"), "{unusable}");
+}
+
+#[test]
+fn long_envelopes_are_read_whole() {
+    let vector = &vectors("request")[0];
+    let sealed = sealing(vector).stdin("z".repeat(100_000)).done().code(0).stdout;
+    assert_eq!(inspected(&sealed, 0)["plaintext_len"], 100_000);
+    let long = format!("{{{}\n{sealed}", " ".repeat(2_000_000));
+    let said = apikee(["inspect", "--json"]).stdin(long).done().code(1).json_lines();
+    assert_eq!((said.len(), &said[1]["plaintext_len"]), (2, &json!(100_000)));
+}
+
+#[test]
+fn what_an_envelope_says_cannot_drive_the_terminal() {
+    let hostile = json!({"v": "\u{1b}[2J\u{202e}", "epk": "\u{1b}", "iv": "\u{1b}", "ct": "\u{1b}"}).to_string();
+    for arguments in [&["inspect"][..], &["inspect", "--json"]] {
+        let shown = apikee(arguments.iter().copied()).stdin(&hostile).done().code(1).stdout;
+        assert!(!shown.contains(|c: char| c != '\n' && (c.is_control() || c == '\u{202e}')), "{shown:?}");
     }
 }

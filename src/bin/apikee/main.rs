@@ -10,6 +10,7 @@
 //!
 //! secrets: where secrets come from      candidates: where keys come from
 //! exchange: the keys of an envelope     pinned: a generator whose bytes are known
+//! envelope: what an envelope says
 //! times: on the way in and out          text, json: what is said of a key     refusal: why it is refused
 //! ```
 //!
@@ -22,6 +23,7 @@
 mod candidates;
 mod demo;
 mod deny_list;
+mod envelope;
 mod exchange;
 mod fingerprint;
 mod inspect;
