@@ -22,6 +22,9 @@ fn the_demo_needs_nothing_shows_every_code_and_comes_out_as_told() {
     for name in ["json-tenant-1", "json-tenant-8", "msgpack-tenant-30", "json-signature-leading-zero-2-860"] {
         assert!(done.stdout.contains(name), "{name}: {}", done.stdout);
     }
+    for tried in ["the request, at the server", "the request, reflected", "WrongKey", "Forged"] {
+        assert!(done.stdout.contains(tried), "{tried}: {}", done.stdout);
+    }
     assert!(done.stdout.contains("10,000 verifications"), "{}", done.stdout);
     assert!(done.stdout.ends_with("All of it came out as told.\n"), "{}", done.stdout);
     assert!(done.stderr.is_empty(), "{}", done.stderr);

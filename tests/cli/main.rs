@@ -2,6 +2,7 @@
 #![cfg(feature = "cli")]
 
 mod demo;
+mod envelope;
 mod inspect;
 mod issue;
 mod secrets;

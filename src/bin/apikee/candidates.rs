@@ -1,7 +1,8 @@
 //! Where keys come from: the arguments, or standard input, one a line.
 //!
 //! A line is read up to [`MAX_LINE`] bytes, and the rest of it is skipped. No key is so long, so
-//! what is left of such a line is refused for its length like any other.
+//! what is left of such a line is refused for its length like any other. An envelope may be longer: a
+//! line that starts like one is read up to [`MAX_ENVELOPE`] bytes.
 
 use std::{
     ffi::OsString,
@@ -10,10 +11,13 @@ use std::{
 
 use apikee::{MAX_PAYLOAD_LEN, PREFIX, log_prefix, verify_buffer_len};
 
-use crate::Ended;
+use crate::{Ended, envelope};
 
 /// Bytes of a line that are read.
 const MAX_LINE: usize = 16 * 1024;
+
+/// Bytes of a line that are read if it starts like an envelope.
+const MAX_ENVELOPE: usize = 1024 * 1024;
 
 // A line that was cut is refused, even with the longest signature and without its CR.
 const _: () = assert!(verify_buffer_len(MAX_LINE - 45) > MAX_PAYLOAD_LEN);
@@ -84,7 +88,11 @@ where
         if len == 0 {
             break;
         }
-        let cut = line.pop_if(|byte| *byte == b'\n').is_none() && len == MAX_LINE;
+        if len == MAX_LINE && !line.ends_with(b"\n") && envelope::is_meant(&line) {
+            input.by_ref().take((MAX_ENVELOPE - MAX_LINE) as u64).read_until(b'\n', &mut line)?;
+        }
+        let full = [MAX_LINE, MAX_ENVELOPE].contains(&line.len());
+        let cut = line.pop_if(|byte| *byte == b'\n').is_none() && full;
         if cut {
             input.skip_until(b'\n')?;
         }

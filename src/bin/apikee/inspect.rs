@@ -1,22 +1,30 @@
-//! `apikee inspect`: what a key says of itself, without a secret, and so without any proof.
+//! `apikee inspect`: what keys and envelopes say of themselves, without a secret, and so without any
+//! proof.
 
-use std::io::{self, BufWriter, Write};
+use std::{
+    fmt::Display,
+    io::{self, BufWriter, Write},
+};
 
-use apikee::{Encoding, KeyError, UnixTime, UntrustedKey};
+use apikee::{Encoding, KeyError, OpenError, UnixTime, UntrustedKey};
 
 use crate::{
     Ended, Outcome,
     candidates::{BUFFER_LEN, Candidate, KeyArgs},
+    envelope::{self, UntrustedEnvelope},
     json, text,
 };
 
-/// Decode keys without a secret; nothing is verified
+/// Decode keys and envelopes without a secret; nothing is verified
+///
+/// What starts with a brace is an envelope. It stands on one line, like a key. Its epk is compared with
+/// APIKEE_SERVER_PUBLIC_KEY, if that is set.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     keys: KeyArgs,
 
-    /// Print JSON, one object a line for each key
+    /// Print JSON, one object a line for each key or envelope
     #[arg(long)]
     json: bool,
 }
@@ -25,9 +33,25 @@ pub(crate) fn run(args: &Args) -> Ended {
     let mut buf = vec![0; BUFFER_LEN];
     let mut out = BufWriter::new(io::stdout().lock());
     if !args.json {
-        writeln!(out, "NOT VERIFIED: anyone can write a key that says this")?;
+        writeln!(out, "NOT VERIFIED: anyone can write a key or an envelope that says this")?;
     }
     args.keys.each(|candidate| {
+        if let Some(text) = candidate.text.filter(|text| envelope::is_meant(text)) {
+            let read = UntrustedEnvelope::read(text);
+            match (&read, args.json) {
+                (Some(envelope), true) => envelope_as_json(&mut out, candidate, envelope)?,
+                (Some(envelope), false) => envelope_as_text(&mut out, candidate, envelope)?,
+                (None, true) => json::line(&mut out, |members| {
+                    envelope_place(members, candidate)?;
+                    members.member("message", &OpenError::Malformed.to_string())
+                })?,
+                (None, false) => {
+                    envelope_headline(&mut out, candidate, format_args!("refused: {}", OpenError::Malformed))?;
+                }
+            }
+            out.flush()?;
+            return Ok(if read.is_some_and(|envelope| !envelope.unusable) { Outcome::Good } else { Outcome::Bad });
+        }
         let read = candidate.text.ok_or(KeyError::Missing).and_then(|key| UntrustedKey::read(key, &mut buf));
         match (&read, args.json) {
             (Ok(key), true) => as_json(&mut out, candidate, key)?,
@@ -67,6 +91,50 @@ fn as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, key: &UntrustedKey<
         members.member("encoding", encoding(key))?;
         members.member("warnings", &warnings(key))
     })
+}
+
+fn envelope_headline<W: Write>(out: &mut W, candidate: &Candidate<'_>, verdict: impl Display) -> io::Result<()> {
+    match candidate.line {
+        Some(line) => writeln!(out, "line {line}, envelope: {verdict}"),
+        None => writeln!(out, "envelope: {verdict}"),
+    }
+}
+
+fn envelope_as_text<W: Write>(out: &mut W, candidate: &Candidate<'_>, envelope: &UntrustedEnvelope) -> io::Result<()> {
+    let len = |len: Option<usize>| len.map_or("unknown".into(), |len| format!("{len} bytes"));
+    let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "unreadable".into());
+    envelope_headline(out, candidate, "not verified")?;
+    match &envelope.version {
+        Some(version) => text::field(out, "version", format_args!("{version:?}"))?,
+        None => text::field(out, "version", "unreadable")?,
+    }
+    text::field(out, "epk", part(&envelope.epk))?;
+    text::field(out, "iv", part(&envelope.iv))?;
+    text::field(out, "ciphertext", format_args!("{}, with its tag", len(envelope.ciphertext_len)))?;
+    text::field(out, "plaintext", len(envelope.plaintext_len))?;
+    for warning in &envelope.warnings {
+        text::field(out, "warning", warning)?;
+    }
+    Ok(())
+}
+
+fn envelope_as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, envelope: &UntrustedEnvelope) -> io::Result<()> {
+    json::line(out, |members| {
+        envelope_place(members, candidate)?;
+        members.member("version", &envelope.version)?;
+        members.member("epk", &envelope.epk)?;
+        members.member("iv", &envelope.iv)?;
+        members.member("ciphertext_len", &envelope.ciphertext_len)?;
+        members.member("plaintext_len", &envelope.plaintext_len)?;
+        members.member("warnings", &envelope.warnings)
+    })
+}
+
+/// What every line on an envelope starts with.
+fn envelope_place<W: Write>(members: &mut json::Members<'_, W>, candidate: &Candidate<'_>) -> io::Result<()> {
+    members.member("verified", &false)?;
+    members.place(candidate)?;
+    members.member("kind", "envelope")
 }
 
 fn encoding(key: &UntrustedKey<'_>) -> &'static str {

@@ -1,13 +1,16 @@
-//! The `apikee` command: issues, verifies and inspects keys.
+//! The `apikee` command: issues, verifies and inspects keys, seals and opens envelopes.
 //!
 //! ```text
 //! main ── issue                     exit code 0: every key is good, or what was asked for is done
 //!      ├─ verify ─── deny_list                1: at least one key is not
 //!      ├─ inspect                             2: wrong use, or something that failed on the way
 //!      ├─ fingerprint
+//!      ├─ seal, open
 //!      └─ demo
 //!
 //! secrets: where secrets come from      candidates: where keys come from
+//! exchange: the keys of an envelope     pinned: a generator whose bytes are known
+//! envelope: what an envelope says
 //! times: on the way in and out          text, json: what is said of a key     refusal: why it is refused
 //! ```
 //!
@@ -20,11 +23,16 @@
 mod candidates;
 mod demo;
 mod deny_list;
+mod envelope;
+mod exchange;
 mod fingerprint;
 mod inspect;
 mod issue;
 mod json;
+mod open;
+mod pinned;
 mod refusal;
+mod seal;
 mod secrets;
 mod text;
 mod times;
@@ -38,11 +46,11 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-/// Issue, verify and inspect Apikee API keys.
+/// Issue, verify and inspect Apikee API keys, seal and open envelopes.
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Exit code: 0 when every key is good, 1 when one is not, 2 for wrong use or a failure on the way."
+    after_help = "Exit code: 0 when every key or envelope is good, 1 when one is not, 2 for wrong use or a failure on the way."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -55,6 +63,8 @@ enum Command {
     Verify(verify::Args),
     Inspect(inspect::Args),
     Fingerprint(fingerprint::Args),
+    Seal(seal::Args),
+    Open(open::Args),
     /// Issue and verify keys, and show every refusal; needs no secret and no network
     Demo,
 }
@@ -75,6 +85,8 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Fingerprint(args) => fingerprint::run(&args),
+        Command::Seal(args) => seal::run(&args),
+        Command::Open(args) => open::run(&args),
         Command::Demo => demo::run(),
     };
     match ended {

@@ -64,7 +64,8 @@ fn from_environment() -> Result<Keyring, SecretsError> {
     Err(SecretsError::Unset)
 }
 
-fn variable(name: &'static str) -> Result<Option<String>, SecretsError> {
+/// What a variable is set to.
+pub(crate) fn variable(name: &'static str) -> Result<Option<String>, SecretsError> {
     env::var_os(name).map(|value| value.into_string().map_err(|_| SecretsError::NotUtf8(name))).transpose()
 }
 

@@ -6,6 +6,7 @@
 mod local;
 mod refusals;
 mod sdk;
+mod sealed;
 mod timing;
 
 use std::{
@@ -21,7 +22,8 @@ use crate::{Ended, Outcome};
 
 type Section = fn(&mut Stage) -> Result<(), Box<dyn Error>>;
 
-const SECTIONS: [Section; 5] = [local::issue_and_verify, refusals::show, local::rotate, sdk::show, timing::show];
+const SECTIONS: [Section; 6] =
+    [local::issue_and_verify, refusals::show, local::rotate, sdk::show, sealed::show, timing::show];
 
 /// 2025-10-09T08:53:20Z, the time that the golden cases were made for.
 const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
@@ -94,4 +96,15 @@ fn keyring() -> Result<Keyring, KeyringError> {
 fn issue(keys: &Keyring, new: &NewKey<'_>) -> Result<String, IssueError> {
     let mut buf = [0; 1024];
     keys.issue_with_id(new, KeyId::new(NOW, [7; 10]).as_str(), NOW, &mut buf).map(str::to_owned)
+}
+
+/// The text with another character there.
+fn changed(text: &str, there: usize) -> String {
+    text.char_indices()
+        .map(|(at, digit)| match digit {
+            'A' if at == there => 'B',
+            _ if at == there => 'A',
+            _ => digit,
+        })
+        .collect()
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use apikee::{DenyList, Expiry, Fingerprint, KeyError, Keyring, NewKey, UnixTime, VerifiedKey};
 
-use super::{DAY, NOW, Stage, issue, keyring};
+use super::{DAY, NOW, Stage, changed, issue, keyring};
 use crate::refusal::Refusal;
 
 pub(super) fn show(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
@@ -15,6 +15,8 @@ pub(super) fn show(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
     let not_yet = issue(&keys, &NewKey::new("acme-corp").not_before(later))?;
     let unsigned = key.split_once('.').map_or("", |(payload, _)| payload);
     let respelt = key.replacen("apikee_", "apikee_0", 1);
+    // In the middle of its payload.
+    let tampered = changed(&key, unsigned.len() / 2);
     let forged = issue(&Keyring::new(b"a forger's guess")?, &NewKey::new("acme-corp"))?;
 
     let mut buf = [0; 1024];
@@ -23,7 +25,7 @@ pub(super) fn show(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
         ("another service's key", Some("sk_live_4242"), NOW, KeyError::InvalidPrefix),
         ("a key without its signature", Some(unsigned), NOW, KeyError::InvalidFormat),
         ("a key respelt with a leading zero", Some(&respelt), NOW, KeyError::Decode),
-        ("a key with a digit changed", Some(&tampered(&key)), NOW, KeyError::InvalidSignature),
+        ("a key with a digit changed", Some(&tampered), NOW, KeyError::InvalidSignature),
         ("a key signed with another secret", Some(&forged), NOW, KeyError::InvalidSignature),
         ("a key past its expiry", Some(&key), later, KeyError::Expired),
         ("a key before its time", Some(&not_yet), NOW, KeyError::NotYetValid),
@@ -52,16 +54,4 @@ fn revocation(stage: &mut Stage, key: &VerifiedKey<'_>) -> Result<(), Box<dyn Er
     let came = if DenyList::new(&revoked)?.contains(&key.fingerprint()) { code } else { "ok" };
     stage.outcome("a key on the deny-list", code, came, message)?;
     Ok(())
-}
-
-/// The key with another digit in the middle of its payload.
-fn tampered(key: &str) -> String {
-    let middle = key.find('.').unwrap_or_default() / 2;
-    key.char_indices()
-        .map(|(at, digit)| match digit {
-            'A' if at == middle => 'B',
-            _ if at == middle => 'A',
-            _ => digit,
-        })
-        .collect()
 }

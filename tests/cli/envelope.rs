@@ -1,0 +1,331 @@
+//! Envelopes: sealed, opened by either side, and looked into.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::{Run, apikee, file};
+
+/// The golden cases of this kind.
+fn vectors(kind: &str) -> Vec<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/envelopes.json");
+    let mut file: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let Value::Array(mut vectors) = file["vectors"].take() else { panic!("no vectors") };
+    vectors.retain(|vector| vector["kind"] == kind);
+    assert!(!vectors.is_empty());
+    vectors
+}
+
+fn text<'v>(vector: &'v Value, member: &str) -> &'v str {
+    vector[member].as_str().unwrap()
+}
+
+/// `seal` with all that a golden request pins, but for what the test adds.
+fn sealing(vector: &Value) -> Run {
+    apikee(["seal", "--iv", text(vector, "iv")])
+        .env("APIKEE_SERVER_PUBLIC_KEY", text(vector, "server_public"))
+        .env("APIKEE_EPHEMERAL_SECRET", text(vector, "ephemeral_private"))
+}
+
+/// `open` as the client of a golden answer.
+fn opening(vector: &Value) -> Run {
+    apikee(["open"])
+        .env("APIKEE_SERVER_PUBLIC_KEY", text(vector, "server_public"))
+        .env("APIKEE_EPHEMERAL_SECRET", text(vector, "ephemeral_private"))
+}
+
+#[test]
+fn pinned_requests_are_sealed_as_the_sdk_seals_them() {
+    for vector in vectors("request") {
+        let sealed = sealing(&vector).stdin(text(&vector, "plaintext")).done().code(0);
+        assert_eq!(sealed.stdout, format!("{}\n", text(&vector, "envelope")), "{}", vector["name"]);
+        assert_eq!(sealed.stderr, "");
+    }
+}
+
+#[test]
+fn arguments_say_the_same_as_variables_and_come_first() {
+    let vector = &vectors("request")[0];
+    let secret = file("ephemeral", format!("{}\n", text(vector, "ephemeral_private")).as_bytes());
+    let arguments = [
+        "seal",
+        "--server-key",
+        text(vector, "server_public"),
+        "--ephemeral-secret-file",
+        secret.to_str().unwrap(),
+        "--iv",
+        text(vector, "iv"),
+        "--text",
+        text(vector, "plaintext"),
+    ];
+    let run = apikee(arguments)
+        .env("APIKEE_SERVER_PUBLIC_KEY", "not a key")
+        .env("APIKEE_EPHEMERAL_SECRET", "not a secret")
+        .stdin("not this");
+    assert_eq!(run.done().code(0).stdout.trim_end(), text(vector, "envelope"));
+}
+
+#[test]
+fn what_is_not_pinned_is_drawn() {
+    let vector = &vectors("request")[0];
+    let seal = || {
+        let run = apikee(["seal"]).env("APIKEE_SERVER_PUBLIC_KEY", text(vector, "server_public"));
+        run.stdin("{}").done().code(0).stdout
+    };
+    let (one, other) = (seal(), seal());
+    let part = |envelope: &str, name: &str| serde_json::from_str::<Value>(envelope).unwrap()[name].clone();
+    assert_ne!(part(&one, "epk"), part(&other, "epk"));
+    assert_ne!(part(&one, "iv"), part(&other, "iv"));
+    let open = apikee(["open"]).env("APIKEE_SERVER_SECRET", text(vector, "server_private"));
+    assert_eq!(open.stdin(one).done().code(0).stdout, "{}");
+}
+
+#[test]
+fn the_server_opens_requests_to_exactly_their_plaintext() {
+    for vector in vectors("request") {
+        let secret = file(&format!("server-{}", text(&vector, "name")), text(&vector, "server_private").as_bytes());
+        // Either way of naming the secret; a file that is named leaves the other side's variable alone.
+        let runs = [
+            apikee(["open"]).env("APIKEE_SERVER_SECRET", text(&vector, "server_private")),
+            apikee(["open", "--server-secret-file", secret.to_str().unwrap()])
+                .env("APIKEE_EPHEMERAL_SECRET", text(&vector, "ephemeral_private")),
+        ];
+        for run in runs {
+            let opened = run.stdin(text(&vector, "envelope")).done().code(0);
+            assert_eq!((opened.stdout.as_str(), opened.stderr.as_str()), (text(&vector, "plaintext"), ""));
+        }
+    }
+}
+
+#[test]
+fn the_client_opens_the_answers_that_it_should_and_no_others() {
+    for vector in vectors("response") {
+        let name = text(&vector, "name");
+        let done = opening(&vector).stdin(text(&vector, "envelope")).done();
+        if vector["ok"] == true {
+            assert_eq!((done.code, done.stdout.as_str()), (0, text(&vector, "plaintext")), "{name}");
+            assert_eq!(done.stderr, "", "{name}");
+        } else {
+            assert_eq!((done.code, done.stdout.as_str()), (1, ""), "{name}");
+            assert!(done.stderr.starts_with("apikee: ") && done.stderr.lines().count() == 1, "{}", done.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_refusal_says_why() {
+    let vectors = vectors("response");
+    for (name, why) in [
+        ("reflected-request", "the envelope names a key that cannot be trusted"),
+        ("tampered-iv", "the envelope is not authentic"),
+        ("malformed-v2", "the envelope's version is not known"),
+        ("malformed-plaintext-answer", "the body is not sealed"),
+        ("malformed-html", "the envelope is no well-formed JSON object"),
+    ] {
+        let vector = vectors.iter().find(|vector| vector["name"] == name).unwrap();
+        let done = opening(vector).stdin(text(vector, "envelope")).done().code(1);
+        assert_eq!(done.stderr, format!("apikee: {why}\n"), "{name}");
+    }
+}
+
+#[test]
+fn blank_variables_are_unset() {
+    let vector = &vectors("request")[0];
+    let envelope = text(vector, "envelope");
+    for blank in ["", " \t\n"] {
+        // A secret is drawn: the same nonce, another key.
+        let sealed = sealing(vector).env("APIKEE_EPHEMERAL_SECRET", blank).stdin("{}").done().code(0).json();
+        let golden: Value = serde_json::from_str(envelope).unwrap();
+        assert_eq!(sealed["iv"], golden["iv"]);
+        assert_ne!(sealed["epk"], golden["epk"]);
+
+        let done = sealing(vector).env("APIKEE_SERVER_PUBLIC_KEY", blank).done().code(2);
+        assert!(done.stderr.contains("APIKEE_SERVER_PUBLIC_KEY") && done.stderr.contains("--server-key"));
+
+        let open = || apikee(["open"]).env("APIKEE_EPHEMERAL_SECRET", blank).stdin(envelope);
+        let opened = open().env("APIKEE_SERVER_SECRET", text(vector, "server_private")).done().code(0);
+        assert_eq!(opened.stdout, text(vector, "plaintext"));
+        let done = open().env("APIKEE_SERVER_SECRET", blank).done().code(2);
+        for name in
+            ["APIKEE_EPHEMERAL_SECRET", "APIKEE_SERVER_SECRET", "--ephemeral-secret-file", "--server-secret-file"]
+        {
+            assert!(done.stderr.contains(name), "{name}: {}", done.stderr);
+        }
+    }
+}
+
+#[test]
+fn wrong_configuration_is_exit_code_2_and_repeats_no_secret() {
+    let vector = &vectors("request")[0];
+    let (secret, server) = (text(vector, "ephemeral_private"), text(vector, "server_private"));
+    let short = &secret[..62];
+    let wrong = file("wrong-secret", format!("{secret}{secret}").as_bytes());
+    let wrong = wrong.to_str().unwrap();
+    let low_order = "0".repeat(64);
+    let runs = [
+        sealing(vector).env("APIKEE_EPHEMERAL_SECRET", short),
+        sealing(vector).env("APIKEE_EPHEMERAL_SECRET", &format!("{short}zz")),
+        sealing(vector).env("APIKEE_EPHEMERAL_SECRET", &format!("+{}", &secret[1..])),
+        sealing(vector).env("APIKEE_SERVER_PUBLIC_KEY", short),
+        sealing(vector).env("APIKEE_SERVER_PUBLIC_KEY", &low_order),
+        apikee(["seal", "--server-key", text(vector, "server_public"), "--iv", short]),
+        apikee(["seal", "--server-key", text(vector, "server_public"), "--iv", "zz"]),
+        apikee(["seal", "--server-key", short]),
+        apikee(["seal", "--server-key", text(vector, "server_public"), "--ephemeral-secret-file", wrong]),
+        apikee(["seal", "--server-key", text(vector, "server_public"), "--ephemeral-secret-file", "no-such-file"]),
+        apikee(["open"]).env("APIKEE_SERVER_SECRET", short),
+        apikee(["open"]).env("APIKEE_EPHEMERAL_SECRET", secret),
+        opening(vector).env("APIKEE_SERVER_SECRET", server),
+        apikee(["open", "--server-secret-file", wrong]),
+        apikee(["open", "--server-secret-file", wrong, "--ephemeral-secret-file", wrong]),
+        apikee(["open", "--server-secret", server]),
+    ];
+    for run in runs {
+        let done = run.stdin(text(vector, "envelope")).done();
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{}", done.stderr);
+        assert!(!done.stderr.is_empty());
+        for secret in [secret, server] {
+            assert!(!done.stderr.contains(&secret[..12]), "{}", done.stderr);
+        }
+    }
+}
+
+#[test]
+fn help_says_what_pinning_is_for() {
+    let help = apikee(["seal", "--help"]).done().code(0).stdout;
+    for words in ["For debugging only", "never be used twice", "answer to the request can never be opened"] {
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(words), "{words}: {help}");
+    }
+}
+
+fn inspected(envelope: &str, code: i32) -> Value {
+    apikee(["inspect", "--json"]).stdin(envelope).done().code(code).json()
+}
+
+/// The warnings, on one line.
+fn warnings(said: &Value) -> String {
+    said["warnings"].as_array().unwrap().iter().map(|warning| warning.as_str().unwrap()).collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn parts_are_shown_as_not_verified() {
+    for vector in vectors("request") {
+        let envelope = text(&vector, "envelope");
+        let golden: Value = serde_json::from_str(envelope).unwrap();
+        let len = text(&vector, "plaintext").len();
+        let expected = json!({
+            "verified": false,
+            "line": 1,
+            "kind": "envelope",
+            "version": "1",
+            "epk": golden["epk"],
+            "iv": golden["iv"],
+            "ciphertext_len": len + 16,
+            "plaintext_len": len,
+            "warnings": [],
+        });
+        assert_eq!(inspected(&format!(" \t{envelope}\n"), 0), expected);
+        let shown = apikee(["inspect", envelope]).done().code(0).stdout;
+        assert!(shown.starts_with("NOT VERIFIED") && shown.contains("\nenvelope: not verified\n"), "{shown}");
+        assert!(shown.contains(&format!("  plaintext    {len} bytes\n")), "{shown}");
+        assert!(shown.contains(golden["epk"].as_str().unwrap()) && !shown.contains("warning"), "{shown}");
+        assert!(!shown.contains("timestamp"), "{shown}");
+    }
+}
+
+#[test]
+fn what_nobody_would_open_is_warned_of_and_exit_code_1() {
+    let cases = [
+        ("ct-shorter-than-tag", "ct is shorter than its tag"),
+        ("malformed-v2", "the version is none that is known"),
+        ("malformed-v-number", "v is no string"),
+        ("malformed-v-missing", "v is missing"),
+        ("malformed-iv-11-bytes", "iv is 11 bytes long, and should be 12"),
+        ("malformed-iv-13-bytes", "iv is 13 bytes long"),
+        ("malformed-epk-31-bytes", "epk is 31 bytes long, and should be 32"),
+        ("malformed-epk-33-bytes", "epk is 33 bytes long"),
+        ("malformed-ct-not-base64", "ct is no base64url"),
+        ("malformed-ct-standard-alphabet", "ct has padding or another alphabet"),
+        ("malformed-plaintext-answer", "the body is not sealed"),
+    ];
+    let vectors = vectors("response");
+    for (name, warning) in cases {
+        let vector = vectors.iter().find(|vector| vector["name"] == name).unwrap();
+        let said = inspected(text(vector, "envelope"), 1);
+        assert!(warnings(&said).contains(warning), "{name}: {said}");
+        let shown = apikee(["inspect", text(vector, "envelope")]).done().code(1).stdout;
+        assert!(shown.contains("  warning      ") && shown.contains(warning), "{name}: {shown}");
+    }
+    for twice in [r#"{"v":"1","\u0076":"1"}"#, r#"{"x":1,"x":1}"#] {
+        assert!(warnings(&inspected(twice, 1)).contains("a name is there twice"), "{twice}");
+    }
+}
+
+#[test]
+fn what_the_client_opens_is_not_warned_of() {
+    for vector in vectors("response").iter().filter(|vector| vector["ok"] == true) {
+        // An envelope stands on one line.
+        let said = inspected(&text(vector, "envelope").replace('\n', " "), 0);
+        assert_eq!(warnings(&said), "", "{}", vector["name"]);
+    }
+}
+
+#[test]
+fn what_is_no_object_is_refused_and_the_next_line_is_read() {
+    let envelope = text(&vectors("request")[0], "envelope").to_owned();
+    let stdin = format!("{{\"v\":\n{envelope}x\n{envelope}\n");
+    let said = apikee(["inspect", "--json"]).stdin(&stdin).done().code(1).json_lines();
+    for refused in &said[..2] {
+        assert_eq!(refused["message"], "the envelope is no well-formed JSON object");
+        assert_eq!((&refused["verified"], &refused["kind"]), (&json!(false), &json!("envelope")));
+    }
+    assert_eq!((&said[2]["line"], &said[2]["version"]), (&json!(3), &json!("1")));
+    let shown = apikee(["inspect"]).stdin(&stdin).done().code(1).stdout;
+    assert!(shown.contains("line 1, envelope: refused: the envelope is no"), "{shown}");
+}
+
+#[test]
+fn an_epk_of_low_order_is_warned_of() {
+    let vectors = vectors("response");
+    let low_order = vectors.iter().filter(|vector| text(vector, "name").starts_with("low-order-epk"));
+    for vector in low_order {
+        let said = inspected(text(vector, "envelope"), 0);
+        assert!(warnings(&said).contains("epk is of low order"), "{said}");
+    }
+}
+
+#[test]
+fn an_answer_is_told_from_a_request_where_the_server_key_is_known() {
+    let vectors = vectors("response");
+    let inspect = |name: &str, key: Option<&str>| {
+        let vector = vectors.iter().find(|vector| vector["name"] == name).unwrap();
+        let run = apikee(["inspect", "--json"]);
+        let run = run.env("APIKEE_SERVER_PUBLIC_KEY", key.unwrap_or(text(vector, "server_public")));
+        warnings(&run.stdin(text(vector, "envelope")).done().code(0).json())
+    };
+    assert!(inspect("response-1", None).contains("an answer, not a request"));
+    assert_eq!(inspect("reflected-request", None), "");
+    assert_eq!(inspect("response-1", Some(" ")), "");
+    let unusable = inspect("response-1", Some("5ec7e7"));
+    assert!(unusable.contains("cannot be used") && !unusable.contains("5ec7e7"), "{unusable}");
+}
+
+#[test]
+fn long_envelopes_are_read_whole() {
+    let vector = &vectors("request")[0];
+    let sealed = sealing(vector).stdin("z".repeat(100_000)).done().code(0).stdout;
+    assert_eq!(inspected(&sealed, 0)["plaintext_len"], 100_000);
+    let long = format!("{{{}\n{sealed}", " ".repeat(2_000_000));
+    let said = apikee(["inspect", "--json"]).stdin(long).done().code(1).json_lines();
+    assert_eq!((said.len(), &said[1]["plaintext_len"]), (2, &json!(100_000)));
+}
+
+#[test]
+fn what_an_envelope_says_cannot_drive_the_terminal() {
+    let hostile = json!({"v": "\u{1b}[2J\u{202e}", "epk": "\u{1b}", "iv": "\u{1b}", "ct": "\u{1b}"}).to_string();
+    for arguments in [&["inspect"][..], &["inspect", "--json"]] {
+        let shown = apikee(arguments.iter().copied()).stdin(&hostile).done().code(1).stdout;
+        assert!(!shown.contains(|c: char| c != '\n' && (c.is_control() || c == '\u{202e}')), "{shown:?}");
+    }
+}
