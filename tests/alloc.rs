@@ -1,4 +1,5 @@
-//! A global allocator that counts: neither verifying nor issuing allocates, whatever the answer is.
+//! A global allocator that counts: neither keys, envelopes, policy nor breaker allocate, whatever the
+//! answer is. Only establishing a session by a table does.
 
 mod support;
 
@@ -10,9 +11,12 @@ use std::{
 
 use allocation_counter::measure;
 use apikee::{
-    DenyList, Expiry, Fingerprint, IssueError, KeyError, KeyId, Keyring, Meta, NewKey, UnixTime, UntrustedKey, Value,
+    Breaker, BreakerConfig, DenyList, Expiry, FailOpen, Fault, Fingerprint, Grant, Health, IssueError, KeyError, KeyId,
+    Keyring, Meta, NewKey, OnFault, OnRejection, Outage, Outcome, Policy, Rejection, UnixTime, UntrustedKey, Value,
     VerifiedKey, log_prefix,
 };
+#[cfg(feature = "envelope")]
+use apikee::{OpenError, Recipient, SealError, ServerKey, Session, SessionPool, sealed_len};
 use rand_core::{TryCryptoRng, TryRng};
 use support::{NOW, OTHER_SECRET, SECRET, Xorshift, key};
 
@@ -252,6 +256,127 @@ fn issuing_fails_without_allocation() {
             |rng: &mut dyn TryCryptoRng<Error = Dry>| ring.issue(&new, NOW_TIME, rng, &mut buf).map(str::len);
         assert_eq!(failed(&mut Stuck(None)), Err(IssueError::Rng));
         assert_eq!(failed(&mut Stuck(Some(unlucky))), Err(IssueError::Rng));
+    });
+}
+
+#[test]
+fn a_policy_decides_without_allocation() {
+    let ring = Keyring::new(SECRET).unwrap();
+    let key = key(SECRET, JSON);
+    let outcomes = [
+        Outcome::Confirmed,
+        Outcome::Outage(Outage::Timeout),
+        Outcome::Outage(Outage::BreakerOpen { retry_after: Duration::from_millis(1_001) }),
+        Outcome::Rejected(Rejection::Unsuccessful),
+        Outcome::Rejected(Rejection::RateLimited { retry_after: Some(7) }),
+        Outcome::Fault(Fault::Forged),
+    ];
+    let other = Policy::default()
+        .fail_open(FailOpen::Closed)
+        .on_rejection(OnRejection::AdmitUnsuccessful)
+        .on_fault(OnFault::Admit);
+    allocates_nothing(|| {
+        let mut buf = [0; 1024];
+        for policy in [Policy::default(), other] {
+            for outcome in outcomes {
+                match policy.decide(outcome) {
+                    Ok(basis) => write!(Sink(0), "{basis:?}").unwrap(),
+                    Err(denial) => {
+                        let (code, status, after) = (denial.code(), denial.http_status(), denial.retry_after());
+                        write!(Sink(0), "{denial} {denial:?} {code} {status} {after:?}").unwrap();
+                    }
+                }
+                let verified = ring.verify(&key, NOW_TIME, &mut buf).unwrap();
+                let _ = black_box(policy.authorize(verified, &["read"], outcome));
+            }
+        }
+        let verified = ring.verify(&key, NOW_TIME, &mut buf).unwrap();
+        assert!(Grant::local(verified, &["none"]).is_err());
+    });
+}
+
+#[test]
+fn a_breaker_opens_and_closes_without_allocation() {
+    allocates_nothing(|| {
+        let mut breaker = Breaker::new(BreakerConfig::DEFAULT);
+        let mut refused = 0;
+        for second in 0..200 {
+            let now = Duration::from_secs(second);
+            let health = if second < 100 { Health::Down } else { Health::Up };
+            match breaker.acquire(now) {
+                Ok(permit) if second % 7 == 0 => breaker.release(permit),
+                Ok(permit) => breaker.record(permit, health, now, u32::MAX),
+                Err(open) => {
+                    refused += 1;
+                    write!(Sink(0), "{open} {:?}", breaker.state(now)).unwrap();
+                }
+            }
+        }
+        assert!(refused > 0);
+    });
+}
+
+/// With a table, the list of the two converted points and what the conversion needs for it.
+#[cfg(feature = "envelope")]
+#[test]
+fn a_session_is_established_with_few_allocations_or_none() {
+    let recipient = Recipient::new([0x42; 32]);
+    let server = ServerKey::from_bytes(*recipient.public_key()).unwrap();
+    let counted = measure(|| {
+        assert!(Session::establish(&server, &mut Xorshift(1)).is_ok());
+        assert!(Session::establish(&server, &mut Stuck(None)).is_err());
+    });
+    let most = if cfg!(feature = "tables") { 3 } else { 0 };
+    assert!(counted.count_total <= most, "{counted:?}");
+    assert_eq!(counted.count_current, 0);
+}
+
+#[cfg(feature = "envelope")]
+#[test]
+fn envelopes_are_sealed_and_opened_without_allocation() {
+    let mut recipient = Recipient::new([0x42; 32]);
+    allocates_nothing(|| recipient = Recipient::new([0x42; 32]));
+    let recipient = recipient.unwrap();
+    let server = ServerKey::from_bytes(*recipient.public_key()).unwrap();
+    let [first, second, third, dry] =
+        [1, 2, 3, 4].map(|seed| Session::establish(&server, &mut Xorshift(seed)).unwrap());
+    allocates_nothing(|| {
+        let mut rng = Xorshift(9);
+        let (mut asked, mut told) = ([0; 512], [0; 512]);
+        let (text, pending) = first.seal(JSON, &mut rng, &mut asked).unwrap();
+        let len = text.len();
+        let (opened, reply) = recipient.open(&mut asked[..len]).unwrap();
+        assert_eq!(opened, JSON);
+        let len = reply.seal(JSON, &mut rng, &mut told).unwrap().len();
+        let mut forged = told;
+        assert_eq!(pending.open(&mut told[..len]).unwrap().as_bytes(), JSON);
+
+        // What is refused.
+        let (text, pending) = second.seal(b"{}", &mut rng, &mut asked).unwrap();
+        let request = text.len();
+        let error = pending.open(&mut forged[..len]).unwrap_err();
+        assert_eq!(error, OpenError::Forged);
+        write!(Sink(0), "{error} {error:?}").unwrap();
+        asked[0] = 0;
+        assert_eq!(recipient.open(&mut asked[..request]).unwrap_err(), OpenError::Malformed);
+        let error = third.seal(JSON, &mut rng, &mut asked[..9]).unwrap_err();
+        assert_eq!(error, SealError::BufferTooSmall { needed: sealed_len(JSON.len()) });
+        write!(Sink(0), "{error} {error:?}").unwrap();
+        assert_eq!(dry.seal(JSON, &mut Stuck(None), &mut asked).unwrap_err(), SealError::Rng);
+    });
+}
+
+#[cfg(feature = "envelope")]
+#[test]
+fn a_pool_takes_and_gives_sessions_without_allocation() {
+    let server = ServerKey::from_bytes(*Recipient::new([0x42; 32]).public_key()).unwrap();
+    let sessions = [1, 2, 3, 4].map(|seed| Session::establish(&server, &mut Xorshift(seed)).unwrap());
+    allocates_nothing(|| {
+        let mut pool = SessionPool::<3>::new(Duration::from_secs(60));
+        let kept = sessions.map(|session| pool.put(session, Duration::ZERO).is_ok());
+        assert_eq!(kept, [true, true, true, false]);
+        assert!(pool.take(Duration::from_secs(60)).is_some());
+        assert!(pool.take(Duration::from_secs(61)).is_none());
     });
 }
 

@@ -8,6 +8,8 @@ mod kdf;
 #[cfg(feature = "envelope")]
 mod kex;
 mod mac;
+#[cfg(test)]
+mod tests;
 
 #[cfg(feature = "envelope")]
 pub(crate) use aead::{NONCE_LEN, SEAL_LEN, open, seal};

@@ -7,6 +7,8 @@
 mod ladder;
 #[cfg(feature = "tables")]
 mod table;
+#[cfg(test)]
+mod tests;
 
 #[cfg(not(feature = "tables"))]
 use ladder::Multiplier;

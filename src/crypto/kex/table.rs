@@ -4,6 +4,9 @@
 //! twist, either of the two points with it gives the same result, since multiplication commutes with
 //! negation. Only points of the subgroup of prime order are taken; other keys take the ladder.
 
+#[cfg(test)]
+mod tests;
+
 use std::boxed::Box;
 
 use curve25519_dalek::{

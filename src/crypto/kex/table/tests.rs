@@ -1,0 +1,28 @@
+//! Which keys have a table. Without this, comparisons with the ladder could be of it with itself.
+
+use super::{Multiplier, POINT_LEN, ladder};
+use crate::crypto::kex::tests::non_canonical;
+
+fn has_table(peer: [u8; POINT_LEN]) -> bool {
+    Multiplier::new(peer).by_table(&[0x5a; 32]).is_some()
+}
+
+fn small(u: u8) -> [u8; POINT_LEN] {
+    let mut bytes = [0; POINT_LEN];
+    bytes[0] = u;
+    bytes
+}
+
+#[test]
+fn keys_of_prime_order_have_a_table() {
+    assert!(has_table(small(9)) && has_table(non_canonical(9)));
+    for seed in 0..8 {
+        assert!(has_table(ladder::public(&[seed; 32])));
+    }
+}
+
+/// No point of the curve has the u-coordinate 2: 2^3 + 486662 * 2^2 + 2 is no square.
+#[test]
+fn keys_of_the_twist_have_none() {
+    assert!(!has_table(small(2)) && !has_table(non_canonical(2)));
+}
