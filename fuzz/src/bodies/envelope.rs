@@ -1,7 +1,7 @@
 //! What `open_client` and `open_recipient` share: one session with a server, and the text of
 //! envelopes by the book (WIRE.md, "Envelopes").
 
-use std::sync::LazyLock;
+use std::{collections::HashSet, sync::LazyLock};
 
 use apikee::{OpenError, Pending, Recipient, ServerKey, Session, sealed_len};
 use rand_core::{TryCryptoRng, TryRng};
@@ -127,9 +127,9 @@ pub fn check(
 
 /// Nothing of the plaintext is there that was not sent.
 pub fn check_nothing_shown(buf: &[u8], received: &[u8], plaintext: &[u8]) {
-    for window in plaintext.windows(8) {
-        let holds = |bytes: &[u8]| bytes.windows(8).any(|own| own == window);
-        assert!(!holds(buf) || holds(received), "a part of the plaintext was left behind");
+    let secret: HashSet<&[u8]> = plaintext.windows(8).collect();
+    for window in buf.windows(8).filter(|window| secret.contains(window)) {
+        assert!(received.windows(8).any(|own| own == window), "a part of the plaintext was left behind");
     }
 }
 
