@@ -1,10 +1,13 @@
-//! Writes the seed corpora from the golden keys: `cargo run --example seed`, in `fuzz`.
+//! Writes the seed corpora from the golden keys, envelopes and requests: `cargo run --example seed`, in `fuzz`.
 //!
 //! `corpus` then holds nothing else: what a fuzzer found there before is gone.
 
 use std::{collections::HashMap, fs, path::Path};
 
-use apikee_fuzz::support::{self, OTHER_SECRET, SECRET};
+use apikee_fuzz::{
+    bodies::envelope,
+    support::{self, OTHER_SECRET, SECRET, Xorshift},
+};
 use serde_json::Value;
 
 /// Vectors of one kind that make seeds; the others of it are much the same.
@@ -22,8 +25,11 @@ fn main() {
         fs::write(folder.join(name), seed).unwrap();
     };
 
-    let file = fs::read_to_string(root.join("../tests/vectors/keys.json")).unwrap();
-    let file: Value = serde_json::from_str(&file).unwrap();
+    let vectors = |name: &str| -> Value {
+        let file = fs::read_to_string(root.join("../tests/vectors").join(name)).unwrap();
+        serde_json::from_str(&file).unwrap()
+    };
+    let file = vectors("keys.json");
     let mut of_kind: HashMap<&str, usize> = HashMap::new();
     for vector in file["vectors"].as_array().unwrap() {
         let name = vector["name"].as_str().unwrap();
@@ -55,6 +61,132 @@ fn main() {
     for (name, seed) in base62_seeds() {
         write("base62", &name, &seed);
     }
+
+    let file = vectors("envelopes.json");
+    let responses = || file["vectors"].as_array().unwrap().iter().filter(|vector| vector["kind"] == "response");
+    let plaintext = envelope::plaintext(envelope::PLAINTEXT_LEN);
+    for (target, genuine) in
+        [("open_client", envelope::answer(&plaintext)), ("open_recipient", envelope::request(&plaintext).0)]
+    {
+        for vector in responses() {
+            let seed = [&[0][..], with_our_parts(vector, &genuine).as_bytes()].concat();
+            write(target, vector["name"].as_str().unwrap(), &seed);
+        }
+        for (name, seed) in EDITS {
+            write(target, name, seed);
+        }
+    }
+    for vector in responses() {
+        if let Some(plaintext) = vector["plaintext"].as_str() {
+            write("answer", vector["name"].as_str().unwrap(), plaintext.as_bytes());
+        }
+    }
+    for (name, answer) in ANSWERS {
+        write("answer", name, answer.as_bytes());
+    }
+    for (at, exchange) in vectors("http.json")["exchanges"].as_array().unwrap().iter().enumerate() {
+        for (kind, name) in ["validate", "create", "register"].iter().enumerate() {
+            write("request", &format!("{name}-{at}"), &members(kind as u8, exchange));
+        }
+    }
+    for (name, seed) in breaker_seeds() {
+        write("breaker", &name, &seed);
+    }
+}
+
+/// Edits of a genuine envelope: mode, length of the plaintext, and then a place, what is done and
+/// with which byte.
+const EDITS: [(&str, &[u8]); 10] = [
+    ("edit-none", &[1, 40]),
+    ("edit-none-empty", &[1, 0]),
+    ("edit-none-a-chunk", &[1, 32]),
+    ("edit-none-past-a-chunk", &[1, 33]),
+    ("edit-none-longest", &[1, 255]),
+    ("edit-space-in-front", &[1, 40, 0, 0, 0, b' ']),
+    ("edit-highest-bit", &[1, 40, 0, 57, 1, b'w']),
+    ("edit-nonce", &[1, 40, 0, 70, 1, b'_']),
+    ("edit-truncated", &[1, 40, 0, 150, 2, 0]),
+    ("edit-without-some", &[1, 40, 0, 120, 3, 4]),
+];
+
+const ANSWERS: [(&str, &str); 16] = [
+    (
+        "all",
+        r#"{"success":false,"clientId":"a\u00e9\"","project_env":"","method_path":"GET:::\/users","durationMs":12.9,"code":"RATE_LIMITED","message":"a\nb"}"#,
+    ),
+    ("nulls", r#"{"success":true,"clientId":null,"project_env":null,"durationMs":null,"code":null}"#),
+    ("success-string", r#"{"success":"true"}"#),
+    ("success-null", r#"{"success":null}"#),
+    ("success-twice", r#"{"success":false,"success":true}"#),
+    ("success-twice-escaped", r#"{"success":true,"succ\u0065ss":true}"#),
+    ("success-nested", r#"{"data":{"success":true}}"#),
+    ("inner-twice", r#"{"success":true,"x":{"a":1,"a":1}}"#),
+    ("surrogates", r#"{"success":true,"message":"\ud83d\ude00 \ud83d"}"#),
+    ("duration-largest", r#"{"success":true,"durationMs":18446744073709551615}"#),
+    ("duration-exponent", r#"{"success":true,"durationMs":1.5E-5}"#),
+    ("duration-negative", r#"{"success":true,"durationMs":-0.5}"#),
+    ("code-number", r#"{"success":true,"code":403}"#),
+    ("record", r#"{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08","name":"acme-corp","keys":[{"id":"x"}]}"#),
+    ("record-answer", r#"{"success":true,"id":"497F6ECA-6276-4993-bfeb-53cbbbba6f08"}"#),
+    ("record-no-uuid", r#"{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f0/"}"#),
+];
+
+/// The vector's envelope, of its shape, but with the parts of ours where they are not what is wrong.
+fn with_our_parts(vector: &Value, genuine: &str) -> String {
+    let (name, text) = (vector["name"].as_str().unwrap(), vector["envelope"].as_str().unwrap());
+    let genuine: Value = serde_json::from_str(genuine).unwrap();
+    let Ok(Value::Object(theirs)) = serde_json::from_str(text) else {
+        return text.to_owned();
+    };
+    let mut text = text.to_owned();
+    for part in ["epk", "iv", "ct"] {
+        let ours = genuine[part].as_str().unwrap();
+        let is_wrong = name.contains(&format!("-{part}")) || name.starts_with(part);
+        if let (Some(Value::String(theirs)), false) = (theirs.get(part), is_wrong) {
+            text = text.replace(theirs, ours);
+        }
+    }
+    text
+}
+
+/// What `request` reads.
+fn members(kind: u8, exchange: &Value) -> Vec<u8> {
+    let (target, body) = (exchange["target"].as_str().unwrap(), &exchange["body"]);
+    let route = target.split_once("method_path=").map_or("get%3A%3A%3Ausers", |(_, route)| route);
+    let (method, path) = route.split_once("%3A%3A%3A").unwrap();
+    let object = [&body["payload"], &body["metadata"]].into_iter().find(|object| !object.is_null());
+    let flags = 0b11_1010 | u8::from(object.is_some()) | u8::from(body["keys"][0]["expiresAt"].is_string()) << 2;
+    let mut seed = vec![kind, flags];
+    seed.extend(1_795_486_905_017_i64.to_be_bytes());
+    let object = object.map(Value::to_string).unwrap_or_default();
+    let name = body["name"].as_str().unwrap_or_default();
+    let texts = ["my-app-production", method, path, name, &object, "apikee-python/0.1.2", "sk_test_example"];
+    let headers = body["headers"].as_object().into_iter().flatten();
+    let headers = headers.flat_map(|(name, value)| [name.as_str(), value.as_str().unwrap()]);
+    let more = ["acme-corp-key", "203.0.113.0/24", "X-Api-Key", "a\"\\\u{1f}\u{e9}"];
+    for text in texts.into_iter().chain(headers).chain(more) {
+        seed.push(text.len() as u8);
+        seed.extend(text.as_bytes());
+    }
+    seed
+}
+
+/// Calls of which most fail, with some waiting, under several settings.
+fn breaker_seeds() -> Vec<(String, Vec<u8>)> {
+    let mut rng = Xorshift(0x9E37_79B9_7F4A_7C15);
+    let mut seeds = Vec::new();
+    for at in 0..24_u8 {
+        let mut seed = vec![at % 5, 7 + at, 3 + at % 4, 20, at, 30];
+        for _ in 0..60 {
+            let step = [0, 0, 1, 2, 2, 2, 2, 5, 5, 5, 5, 7][rng.below(12)];
+            seed.extend([step, rng.word() as u8 | u8::from(rng.below(3) > 0)]);
+            if step == 5 {
+                seed.push(rng.word() as u8);
+            }
+        }
+        seeds.push((format!("calls-{at:02}"), seed));
+    }
+    seeds
 }
 
 /// The payload, if one of the vector's secrets has signed it.

@@ -4,10 +4,22 @@
 //! The crate that this module is part of has `tests/support` as its module `support`.
 #![allow(dead_code, reason = "each crate uses its part")]
 
+#[cfg(feature = "envelope")]
+pub mod answer;
 pub mod base62;
+pub mod breaker;
 mod claims;
+#[cfg(feature = "envelope")]
+pub mod envelope;
 pub mod issue_verify;
 pub mod json;
 mod model;
 pub mod msgpack;
+#[cfg(feature = "envelope")]
+pub mod open_client;
+#[cfg(feature = "envelope")]
+pub mod open_recipient;
+#[cfg(feature = "envelope")]
+pub mod request;
+pub mod splitter;
 pub mod verify;

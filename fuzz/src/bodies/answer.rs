@@ -1,0 +1,110 @@
+//! The platform's answers: `serde_json` is the second implementation.
+
+use apikee::{Answer, AnswerError, ClientRecord, ClientRecordError, Provenance};
+
+use super::{
+    json,
+    model::{Number, Tree},
+};
+
+type Members = [(String, Tree)];
+
+/// An answer and a record of a client are read as `serde_json` reads them.
+pub fn body(input: &[u8]) {
+    let tree = json::tree(input);
+    let members = match &tree {
+        Some(Tree::Object(members)) => Some(&members[..]),
+        _ => None,
+    };
+    // The budget for names may refuse objects with very many members.
+    let may_refuse = tree.as_ref().is_some_and(|tree| !tree.must_be_read());
+    check_answer(input, members, may_refuse);
+    check_record(input, members, may_refuse);
+}
+
+fn member<'t>(members: &'t Members, name: &str) -> Option<&'t Tree> {
+    members.iter().find(|(own, _)| own == name).map(|(_, value)| value)
+}
+
+/// `None` is absent, or null.
+fn string(members: &Members, name: &str) -> Result<Option<String>, AnswerError> {
+    match member(members, name) {
+        None | Some(Tree::Null) => Ok(None),
+        Some(Tree::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(AnswerError::WrongType),
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Fields {
+    success: bool,
+    duration_ms: Option<u64>,
+    /// `clientId`, `project_env`, `method_path`, `code` and `message`.
+    texts: [Option<String>; 5],
+}
+
+fn expected(members: Option<&Members>) -> Result<Fields, AnswerError> {
+    let members = members.ok_or(AnswerError::Malformed)?;
+    let Some(Tree::Bool(success)) = member(members, "success") else {
+        return Err(AnswerError::NoVerdict);
+    };
+    let duration_ms = match member(members, "durationMs") {
+        None | Some(Tree::Null) => None,
+        Some(Tree::Number(number)) => whole(number),
+        Some(_) => return Err(AnswerError::WrongType),
+    };
+    let text = |name| string(members, name);
+    let texts = [text("clientId")?, text("project_env")?, text("method_path")?, text("code")?, text("message")?];
+    Ok(Fields { success: *success, duration_ms, texts })
+}
+
+fn whole(number: &Number) -> Option<u64> {
+    let spelt = number.spelt.as_deref()?;
+    if spelt.contains(['e', 'E']) {
+        return None;
+    }
+    spelt.split('.').next()?.parse().ok()
+}
+
+fn check_answer(input: &[u8], members: Option<&Members>, may_refuse: bool) {
+    let mut buf = input.to_vec();
+    let ours = Answer::read_unsealed(&mut buf).map(|answer| {
+        assert_eq!(answer.provenance(), Provenance::Unsealed);
+        let texts = [answer.client_id(), answer.project_env(), answer.method_path(), answer.code(), answer.message()];
+        Fields {
+            success: answer.success(),
+            duration_ms: answer.duration_ms(),
+            texts: texts.map(|text| text.map(str::to_owned)),
+        }
+    });
+    if !(may_refuse && ours == Err(AnswerError::Malformed)) {
+        assert_eq!(ours, expected(members));
+    }
+}
+
+fn expected_id(members: Option<&Members>) -> Result<String, ClientRecordError> {
+    let members = members.ok_or(ClientRecordError::Malformed)?;
+    match member(members, "success") {
+        None | Some(Tree::Bool(true)) => {}
+        Some(Tree::Bool(false)) => return Err(ClientRecordError::Refused),
+        Some(_) => return Err(ClientRecordError::Malformed),
+    }
+    match member(members, "id") {
+        Some(Tree::String(id)) if is_uuid(id) => Ok(id.to_ascii_lowercase()),
+        _ => Err(ClientRecordError::NoId),
+    }
+}
+
+/// RFC 9562, section 4.
+fn is_uuid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+fn check_record(input: &[u8], members: Option<&Members>, may_refuse: bool) {
+    let ours = ClientRecord::read_unsealed(&mut input.to_vec()).map(|record| record.id().to_string());
+    if !(may_refuse && ours == Err(ClientRecordError::Malformed)) {
+        assert_eq!(ours, expected_id(members));
+    }
+}

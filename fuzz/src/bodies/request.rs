@@ -1,0 +1,221 @@
+//! Requests, taken apart again by the book.
+
+use apikee::{
+    BodyForm, BufferTooSmall, ClientId, ClientKey, CreateClient, JsonObject, MAX_PROJECT_KEY_LEN, MethodPath,
+    ProjectKey, RegisterEndpoint, Request, Timestamp, UnixTime, UserAgent, ValidateRequest,
+};
+
+use super::{
+    json,
+    model::{MAX_DEPTH, Tree},
+    splitter::Splitter,
+};
+
+const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
+
+/// Whatever the members are, a request is one request with exactly these.
+pub fn body(input: &[u8]) {
+    let mut input = Splitter(input);
+    let (kind, flags, time) = (input.byte(), input.byte(), input.number());
+    let [env, method, path, name, object, agent, key] = [(); 7].map(|()| input.text());
+    let mut pairs = Vec::new();
+    while !input.is_empty() && pairs.len() < 16 {
+        pairs.push((input.text(), input.text()));
+    }
+    let has = |flag: u8| flags & flag != 0;
+
+    let agent = agent_of(&agent);
+    let key_value = if project_key_is_valid(&key) { &*key } else { "sk_test_example" };
+    assert_eq!(ProjectKey::new(&key).is_ok(), project_key_is_valid(&key));
+    let fields = Fields { key: ProjectKey::new(key_value).unwrap(), key_value, agent };
+
+    let time = Timestamp::new(UnixTime::from_millis(time)).unwrap_or(Timestamp::new(UnixTime::from_secs(0)).unwrap());
+    let object = if has(1) { object_of(&object) } else { None };
+    let method = if is_token(&method) { &*method } else { "GET" };
+    let ends: &[char] = if has(2) { &['#'] } else { &['?', '#'] };
+    let route = if has(2) { MethodPath::with_query(method, &path) } else { MethodPath::new(method, &path) }.unwrap();
+    let path = path.split(ends).next().unwrap();
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    let method = method.to_ascii_uppercase();
+    assert_eq!(route.to_string(), format!("{method}:::{path}"));
+
+    match kind % 3 {
+        0 => {
+            let headers: Vec<_> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
+            let client = ClientId::new(CLIENT).unwrap();
+            let mut request = ValidateRequest::new(client, &env, route, time).key_name(&name).headers(&headers);
+            let mut members = vec![
+                ("name", text(&name)),
+                ("timestamp", text(time.as_str())),
+                ("headers", Tree::Object(merged(&headers))),
+            ];
+            if let Some((object, tree)) = object {
+                request = request.payload(object);
+                members.push(("payload", tree));
+            }
+            let query = [("project_env", env.clone()), ("method_path", format!("{method}:::{path}"))];
+            fields.check(&request, &format!("/client/{CLIENT}"), &query, members);
+        }
+        1 => {
+            let (with_time, networks) = (has(4), has(8));
+            let (names, values): (Vec<&str>, Vec<&str>) = pairs.iter().map(|(a, b)| (&**a, &**b)).unzip();
+            let keys = names.iter().map(|name| ClientKey::new(name));
+            let keys: Vec<_> = keys.map(|key| if with_time { key.expires_at(time) } else { key }).collect();
+            let mut request = CreateClient::new(&env, &name).keys(&keys);
+            let key = |name: &&str| {
+                let mut members = vec![("name".to_owned(), text(name))];
+                if with_time {
+                    members.push(("expiresAt".to_owned(), text(time.as_str())));
+                }
+                Tree::Object(members)
+            };
+            let mut members = vec![
+                ("name", text(&name)),
+                ("type", text("service")),
+                ("keys", Tree::Array(names.iter().map(key).collect())),
+            ];
+            if has(16) {
+                request = request.template_id(&path);
+                members.push(("templateId", text(&path)));
+            }
+            if let Some((object, tree)) = object {
+                request = request.metadata(object);
+                members.push(("metadata", tree));
+            }
+            if networks {
+                request = request.ip_whitelist(&values);
+                members.push(("ipWhitelist", Tree::Array(values.iter().map(|value| text(value)).collect())));
+            }
+            fields.check(&request, "/client", &[("project_env", env.clone())], members);
+        }
+        _ => {
+            let mut request = RegisterEndpoint::new(&env, route);
+            let mut shown = format!("{method} {path}");
+            if has(32) {
+                request = request.name(&name);
+                shown = name.clone();
+            }
+            let members = vec![("method", text(&method)), ("path", text(&path)), ("name", text(&shown))];
+            fields.check(&request, "/endpoint", &[("project_env", env.clone())], members);
+        }
+    }
+}
+
+fn text(text: &str) -> Tree {
+    Tree::String(text.to_owned())
+}
+
+/// Fields of one name are one, under its first spelling.
+fn merged(headers: &[(&str, &str)]) -> Vec<(String, Tree)> {
+    let mut all: Vec<(String, Vec<&str>)> = Vec::new();
+    for (name, value) in headers {
+        match all.iter_mut().find(|(own, _)| own.eq_ignore_ascii_case(name)) {
+            Some((_, values)) => values.push(value),
+            None => all.push(((*name).to_owned(), vec![value])),
+        }
+    }
+    all.into_iter().map(|(name, values)| (name, text(&values.join(", ")))).collect()
+}
+
+/// The object if it is one, and what it says.
+fn object_of(text: &str) -> Option<(JsonObject<'_>, Tree)> {
+    let tree = json::tree(text.as_bytes()).filter(|tree| matches!(tree, Tree::Object(_)) && depth(tree) < MAX_DEPTH);
+    match (JsonObject::new(text), tree) {
+        (Ok(object), Some(tree)) => Some((object, tree)),
+        (Err(_), Some(tree)) if !tree.must_be_read() => None,
+        (ours, theirs) => {
+            assert!(ours.is_err() && theirs.is_none(), "{ours:?} instead of {theirs:?}");
+            None
+        }
+    }
+}
+
+fn depth(tree: &Tree) -> usize {
+    match tree {
+        Tree::Array(elements) => 1 + elements.iter().map(depth).max().unwrap_or(0),
+        Tree::Object(members) => 1 + members.iter().map(|(_, value)| depth(value)).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+fn project_key_is_valid(text: &str) -> bool {
+    (1..=MAX_PROJECT_KEY_LEN).contains(&text.len()) && text.bytes().all(|byte| (0x21..0x7F).contains(&byte))
+}
+
+fn agent_of(text: &str) -> Option<(UserAgent<'_>, &str)> {
+    let is_valid = text.bytes().all(|byte| (0x20..0x7F).contains(&byte))
+        && !(text.is_empty() || text.starts_with(' ') || text.ends_with(' ') || text.contains("  "));
+    let agent = UserAgent::new(text);
+    assert_eq!(agent.is_ok(), is_valid);
+    agent.ok().map(|agent| (agent, text))
+}
+
+/// What stands in the header fields.
+struct Fields<'i> {
+    key: ProjectKey,
+    key_value: &'i str,
+    agent: Option<(UserAgent<'i>, &'i str)>,
+}
+
+impl Fields<'_> {
+    fn check<R: Request>(&self, request: &R, path: &str, query: &[(&str, String)], members: Vec<(&str, Tree)>) {
+        let target = written(&|buf| request.write_target(buf));
+        assert!(target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'), "{target}");
+        let (own_path, own_query) = target.split_once('?').unwrap();
+        let own_query: Vec<_> = own_query
+            .split('&')
+            .map(|pair| pair.split_once('=').unwrap())
+            .map(|(name, value)| (name, decoded(value)))
+            .collect();
+        assert_eq!((own_path, &own_query[..]), (path, query));
+
+        let expected = Tree::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
+        let body = written(&|buf| request.write_body(buf));
+        assert_eq!(json::tree(body.as_bytes()).as_ref(), Some(&expected));
+        assert_eq!(body, expected.to_compact_json());
+
+        let agent = self.agent.map_or(UserAgent::DEFAULT, |(agent, _)| agent);
+        let fields = request.header_fields(&self.key, agent);
+        assert!(fields.iter().all(|(name, value)| is_token(name) && !value.contains(|c: char| c.is_control())));
+        let value = |name: &str| fields.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).unwrap().1;
+        assert_eq!(value("x-api-key"), self.key_value);
+        assert_eq!(value("content-type"), "application/json");
+        assert_eq!(value("x-apikee-encrypted"), if R::FORM == BodyForm::Sealed { "1" } else { "0" });
+        assert!(self.agent.is_none_or(|(_, text)| value("user-agent") == text));
+    }
+}
+
+/// What is written, in buffers of the exact length, one less, none and more.
+fn written(write: &dyn for<'b> Fn(&'b mut [u8]) -> Result<&'b str, BufferTooSmall>) -> String {
+    let BufferTooSmall { needed } = write(&mut []).unwrap_err();
+    assert_eq!(write(&mut vec![0; needed - 1]), Err(BufferTooSmall { needed }));
+    let (mut exact, mut roomy) = (vec![0; needed], vec![0xFF; needed + 9]);
+    let text = write(&mut exact).unwrap();
+    assert_eq!((text.len(), write(&mut roomy)), (needed, Ok(text)));
+    text.to_owned()
+}
+
+/// `application/x-www-form-urlencoded`, by the book.
+fn decoded(value: &str) -> String {
+    let mut bytes = value.bytes();
+    let mut text = Vec::new();
+    while let Some(byte) = bytes.next() {
+        text.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || char::from(bytes.next().unwrap()).to_digit(16).unwrap() as u8;
+                digit() << 4 | digit()
+            }
+            plain => {
+                assert!(plain.is_ascii_alphanumeric() || b"-._~".contains(&plain));
+                plain
+            }
+        });
+    }
+    String::from_utf8(text).unwrap()
+}
