@@ -336,7 +336,6 @@ fn a_session_is_established_with_few_allocations_or_none() {
 fn envelopes_are_sealed_and_opened_without_allocation() {
     let mut recipient = Recipient::new([0x42; 32]);
     allocates_nothing(|| recipient = Recipient::new([0x42; 32]));
-    let recipient = recipient.unwrap();
     let server = ServerKey::from_bytes(*recipient.public_key()).unwrap();
     let [first, second, third, dry] =
         [1, 2, 3, 4].map(|seed| Session::establish(&server, &mut Xorshift(seed)).unwrap());

@@ -38,7 +38,7 @@ impl TryRng for Counting {
 /// Not in truth, but for sessions that protect nothing.
 impl TryCryptoRng for Counting {}
 
-pub static RECIPIENT: LazyLock<Recipient> = LazyLock::new(|| Recipient::new([0x42; 32]).unwrap());
+pub static RECIPIENT: LazyLock<Recipient> = LazyLock::new(|| Recipient::new([0x42; 32]));
 
 static SERVER: LazyLock<ServerKey> = LazyLock::new(|| ServerKey::from_bytes(*RECIPIENT.public_key()).unwrap());
 
