@@ -158,15 +158,11 @@ proptest! {
     }
 
     #[test]
-    fn an_answer_with_a_changed_bit_never_gives_another_body(seed in 1..u64::MAX, body in vec(any::<u8>(), 0..=512), bit in any::<Index>()) {
+    fn an_answer_with_a_changed_bit_is_refused(seed in 1..u64::MAX, body in vec(any::<u8>(), 0..=512), bit in any::<Index>()) {
         let mut text = answer(seed, &body);
         let bit = bit.index(8 * text.len());
         text[bit / 8] ^= 1 << (bit % 8);
-        let envelope = text.clone();
-        if let Ok(opened) = pending(seed).open(&mut text) {
-            prop_assert_eq!(opened.as_bytes(), &body);
-            prop_assert!(differs_in_unused_bits(&answer(seed, &body), &envelope));
-        }
+        prop_assert!(pending(seed).open(&mut text).is_err());
     }
 
     #[test]
@@ -193,9 +189,6 @@ fn differs_in_unused_bits(good: &[u8], changed: &[u8]) -> bool {
         && theirs.as_str().is_some_and(|ct| lenient.decode(ct).ok() == lenient.decode(ours.as_str().unwrap()).ok())
 }
 
-/// A finding: they are read as if they were zero, since base64ct checks them in `decode` and not in
-/// `decode_in_place`. The plaintext is the same, but it has more than one envelope.
-#[ignore = "unused bits at the end of a ciphertext are not looked at"]
 #[test]
 fn a_ciphertext_with_unused_bits_is_refused() {
     for (len, unused) in [(2, 0), (3, 4), (4, 2)] {
@@ -223,9 +216,7 @@ fn an_answer_with_any_changed_bit_is_refused_and_hides_the_body() {
     for bit in 0..8 * good.len() {
         let mut text = good.clone();
         text[bit / 8] ^= 1 << (bit % 8);
-        let unused = differs_in_unused_bits(&good, &text);
-        let opened = open_answer(7, text);
-        assert!(opened.is_err() || unused && opened.as_deref() == Ok(SECRET_BODY), "bit {bit}");
+        assert!(open_answer(7, text).is_err(), "bit {bit}");
     }
 }
 
@@ -238,9 +229,6 @@ fn a_request_with_any_changed_bit_is_refused_but_for_the_one_that_x25519_ignores
     for bit in 0..8 * good.len() {
         let mut text = good.clone();
         text[bit / 8] ^= 1 << (bit % 8);
-        if differs_in_unused_bits(&good, &text) {
-            continue;
-        }
         let ignored = serde_json::from_slice::<Value>(&text).ok().is_some_and(|changed| {
             let Ok(mut epk) = URL_SAFE_NO_PAD.decode(changed["epk"].as_str().unwrap_or_default()) else {
                 return false;

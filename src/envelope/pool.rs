@@ -6,7 +6,7 @@ use heapless::Deque;
 
 use super::Session;
 
-/// Up to `N` sessions that were established ahead of time, so that a request pays for AES only.
+/// Up to `N` sessions, at least one, that were established ahead of time, so that a request pays for AES only.
 ///
 /// Each is taken once. Those older than a set age are thrown away, which bounds how long a key lies
 /// in memory before it is used. Times are those of any clock that does not go back, counted from any

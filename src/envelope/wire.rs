@@ -37,7 +37,7 @@ const CT_AT: usize = FRONT
     .saturating_add(IV_LEN)
     .saturating_add(BEFORE_CT.len());
 
-/// The length in bytes of an envelope around a plaintext of so many: 4/3 of it, and 114.
+/// The length in bytes of an envelope around a plaintext of n: 93 + ⌈4 (n + 16) / 3⌉.
 #[must_use]
 pub const fn sealed_len(plaintext_len: usize) -> usize {
     CT_AT.saturating_add(base64_len(plaintext_len.saturating_add(SEAL_LEN))).saturating_add(BACK.len())
@@ -119,6 +119,10 @@ impl<'e> Parts<'e> {
         let ct = envelope.get_mut(ct).ok_or(OpenError::Encoding)?;
         let inner = unquote_in_place(ct).ok_or(OpenError::Encoding)?;
         let ct = ct.get_mut(inner).ok_or(OpenError::Encoding)?;
+        // One spelling for each ciphertext: `decode_in_place` does not look at the unused bits of the
+        // last digit, `decode` does.
+        let (_, last) = ct.as_chunks::<4>();
+        Base64UrlUnpadded::decode(last, &mut [0; 3]).map_err(|_| OpenError::Encoding)?;
         let len = Base64UrlUnpadded::decode_in_place(ct).map_err(|_| OpenError::Encoding)?.len();
         let sealed = ct.get_mut(..len).ok_or(OpenError::Encoding)?;
         let (message, tag) = sealed.split_last_chunk_mut().ok_or(OpenError::Encoding)?;
