@@ -7,6 +7,7 @@ mod kdf;
 mod mac;
 
 /// The bytes of hexadecimal text.
+#[cfg(feature = "envelope")]
 pub(super) fn hex(text: &str) -> Vec<u8> {
     assert_eq!(text.len() % 2, 0);
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
