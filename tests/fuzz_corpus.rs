@@ -15,7 +15,7 @@ const MUTATIONS: usize = 500;
 
 /// Of each seed of an envelope: X25519 takes its time without optimisation.
 #[cfg(feature = "envelope")]
-const ENVELOPE_MUTATIONS: usize = 40;
+const ENVELOPE_MUTATIONS: usize = 20;
 
 #[test]
 fn any_bytes_verify_exactly_when_the_book_says_so() {
