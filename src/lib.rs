@@ -15,6 +15,7 @@
 //! | `opened` | the proof that a body came out of an envelope |
 //! | `key` | keys: claims, verification, issue, fingerprints; all of it is re-exported here |
 //! | `json`, `text`, `names` | bounded readers over borrowed bytes |
+//! | `hex` | hexadecimal text of a known length |
 //! | `buf` | the one cursor that everything is written through |
 //! | `crypto` | HMAC, SHA-256, HKDF, X25519, AES-GCM; nothing else names RustCrypto |
 //! | `time` | [`UnixTime`]; the clock only with `std` |
@@ -46,6 +47,7 @@ mod buf;
 mod crypto;
 #[cfg(feature = "envelope")]
 mod envelope;
+mod hex;
 mod json;
 mod key;
 mod names;

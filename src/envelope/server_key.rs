@@ -5,7 +5,10 @@ use core::{fmt, str::FromStr};
 use base64ct::{Base64, Base64Unpadded, Base64Url, Base64UrlUnpadded, Encoding as _};
 
 use super::ServerKeyError;
-use crate::crypto::{Kdf, POINT_LEN, PeerKey};
+use crate::{
+    crypto::{Kdf, POINT_LEN, PeerKey},
+    hex,
+};
 
 /// The platform's X25519 public key, ready for [`Session`](super::Session)s.
 ///
@@ -40,24 +43,8 @@ impl FromStr for ServerKey {
     type Err = ServerKeyError;
 
     fn from_str(text: &str) -> Result<Self, ServerKeyError> {
-        Self::from_bytes(hex(text).or_else(|| base64(text)).ok_or(ServerKeyError::Malformed)?)
+        Self::from_bytes(hex::read(text).or_else(|| base64(text)).ok_or(ServerKeyError::Malformed)?)
     }
-}
-
-fn hex(text: &str) -> Option<[u8; POINT_LEN]> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
-        return None;
-    };
-    let mut bytes = [0; POINT_LEN];
-    if pairs.len() != bytes.len() {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(pairs) {
-        for digit in pair {
-            *byte = *byte << 4 | u8::try_from(char::from(*digit).to_digit(16)?).ok()?;
-        }
-    }
-    Some(bytes)
 }
 
 fn base64(text: &str) -> Option<[u8; POINT_LEN]> {

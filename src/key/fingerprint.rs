@@ -3,7 +3,7 @@
 
 use core::{fmt, str::FromStr};
 
-use crate::crypto::sha256;
+use crate::{crypto::sha256, hex};
 
 /// The SHA-256 of a whole key string: what the SDKs call its hash, and print as 64 lower-case
 /// hexadecimal digits.
@@ -60,20 +60,7 @@ impl FromStr for Fingerprint {
     type Err = InvalidFingerprint;
 
     fn from_str(text: &str) -> Result<Self, InvalidFingerprint> {
-        let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
-            return Err(InvalidFingerprint);
-        };
-        let mut bytes = [0; 32];
-        if pairs.len() != bytes.len() {
-            return Err(InvalidFingerprint);
-        }
-        for (byte, pair) in bytes.iter_mut().zip(pairs) {
-            for digit in pair {
-                let digit = char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-                *byte = *byte << 4 | digit.ok_or(InvalidFingerprint)?;
-            }
-        }
-        Ok(Self(bytes))
+        hex::read(text).map(Self).ok_or(InvalidFingerprint)
     }
 }
 
