@@ -8,6 +8,7 @@
 //!
 //! | module | knows |
 //! |---|---|
+//! | `client` | the blocking client and its transports, with the feature `client` |
 //! | `policy` | what an answer or an outage means for a request: [`Policy`], [`Grant`], [`Denial`] |
 //! | `breaker` | when to stop asking a platform that does not answer: [`Breaker`] |
 //! | `protocol` | the platform's requests and answers, with the feature `envelope` |
@@ -44,6 +45,8 @@ extern crate std;
 
 mod breaker;
 mod buf;
+#[cfg(feature = "client")]
+mod client;
 mod crypto;
 #[cfg(feature = "envelope")]
 mod envelope;
@@ -61,6 +64,8 @@ mod time;
 
 pub use breaker::{Breaker, BreakerConfig, BreakerConfigError, BreakerOpen, BreakerState, Health, Permit};
 pub use buf::BufferTooSmall;
+#[cfg(feature = "client")]
+pub use client::{Call, Received, Transport, TransportError};
 #[cfg(feature = "envelope")]
 pub use envelope::{
     EstablishError, OpenError, Pending, Recipient, Reply, SealError, ServerKey, ServerKeyError, Session, SessionPool,
