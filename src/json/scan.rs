@@ -2,6 +2,8 @@
 
 use core::ops::Range;
 
+use heapless::Vec;
+
 use super::{members::Members, run::plain_run};
 use crate::{
     names::{Budget, MAX_DEPTH, Malformed, Names},
@@ -16,7 +18,7 @@ pub(crate) fn object<'t>(
     mut member: impl FnMut(Text<'t>, Range<usize>),
 ) -> Result<(), Malformed> {
     let mut cursor = Cursor { text, at: 0 };
-    let mut around = [Level::ARRAY; MAX_DEPTH];
+    let mut around = Vec::<Level, MAX_DEPTH>::new();
     let mut depth = outer;
     let mut level = Level::ARRAY;
     let mut budget = Budget::FULL;
@@ -34,7 +36,10 @@ pub(crate) fn object<'t>(
         match cursor.peek().ok_or(Malformed)? {
             opening @ (b'{' | b'[') => {
                 cursor.advance();
-                *around.get_mut(depth).ok_or(Malformed)? = level;
+                if depth >= MAX_DEPTH {
+                    return Err(Malformed);
+                }
+                around.push(level).map_err(|_| Malformed)?;
                 depth = depth.saturating_add(1);
                 level = if opening == b'{' { Level::object(cursor.at)? } else { Level::ARRAY };
                 complete = false;
@@ -67,7 +72,7 @@ pub(crate) fn object<'t>(
                 closing @ (b'}' | b']') if (closing == b'}') == level.is_object() => {
                     cursor.advance();
                     depth = depth.saturating_sub(1);
-                    level = *around.get(depth).ok_or(Malformed)?;
+                    level = around.pop().ok_or(Malformed)?;
                     complete = true;
                 }
                 _ if !complete => break,

@@ -125,22 +125,49 @@ fn append(limbs: &mut [[u8; 8]], used: usize, block: [u64; BLOCK_LIMBS]) {
     let Some((free, used)) = limbs.split_at_mut_checked(limbs.len().saturating_sub(used)) else {
         return;
     };
-    let [m0, m1, m2, m3, m4] = ODD_POW64;
-    // `ready` is the limb for the place at hand, `window` what goes into the five above it.
-    let [mut ready, mut w0, mut w1, mut w2, mut w3, mut w4] = block;
+    let mut sum = block;
     for place in used.iter_mut().rev() {
-        let limb = u64::from_be_bytes(*place);
-        *place = ready.to_be_bytes();
-        let t0 = mul_add(limb, m0, w0, 0);
-        let t1 = mul_add(limb, m1, w1, high(t0));
-        let t2 = mul_add(limb, m2, w2, high(t1));
-        let t3 = mul_add(limb, m3, w3, high(t2));
-        let t4 = mul_add(limb, m4, w4, high(t3));
-        [ready, w0, w1, w2, w3, w4] = [low(t0), low(t1), low(t2), low(t3), low(t4), high(t4)];
+        slide(place, &mut sum);
     }
-    for (place, limb) in free.iter_mut().rev().zip([ready, w0, w1, w2, w3, w4]) {
+    for (place, limb) in free.iter_mut().rev().zip(sum) {
         *place = limb.to_be_bytes();
     }
+}
+
+/// Puts the lowest limb of `sum` in that place, and adds what stood there, times 31^64, to the others.
+///
+/// The products of the even limbs stand side by side, and so do those of the odd ones: that is two
+/// chains of carries, where adding each product by itself takes two carries for each.
+#[inline(always)]
+fn slide(place: &mut [u8; 8], sum: &mut [u64; BLOCK_LIMBS]) {
+    let limb = u64::from_be_bytes(*place);
+    let [ready, w0, w1, w2, w3, w4] = *sum;
+    *place = ready.to_be_bytes();
+    let [m0, m1, m2, m3, m4] = ODD_POW64;
+    let [p0, p2, p4] = [m0, m2, m4].map(|m| mul_add(limb, m, 0, 0));
+    let (e0, carry) = add(low(p0), w0, false);
+    let (e1, carry) = add(high(p0), w1, carry);
+    let (e2, carry) = add(low(p2), w2, carry);
+    let (e3, carry) = add(high(p2), w3, carry);
+    let (e4, carry) = add(low(p4), w4, carry);
+    let (e5, _) = add(high(p4), 0, carry);
+    let [p1, p3] = [m1, m3].map(|m| mul_add(limb, m, 0, 0));
+    let n0 = e0;
+    let (n1, carry) = add(low(p1), e1, false);
+    let (n2, carry) = add(high(p1), e2, carry);
+    let (n3, carry) = add(low(p3), e3, carry);
+    let (n4, carry) = add(high(p3), e4, carry);
+    let (n5, _) = add(e5, 0, carry);
+    *sum = [n0, n1, n2, n3, n4, n5];
+}
+
+/// `a + b` and a carry, and the carry of that.
+#[inline(always)]
+#[expect(clippy::as_conversions, reason = "0 or 1; `From` is not const")]
+const fn add(a: u64, b: u64, carry: bool) -> (u64, bool) {
+    let (sum, over) = a.overflowing_add(b);
+    let (sum, again) = sum.overflowing_add(carry as u64);
+    (sum, over | again)
 }
 
 /// The value of a block after [`join_eights`], least significant limb first.

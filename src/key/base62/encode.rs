@@ -3,8 +3,8 @@
 //! The number grows in the output buffer as base-62^10 digits, each in the place of its ten
 //! characters. A step takes 35 bytes more: it multiplies what stands by 2^280 and adds the bytes,
 //! both by tables of powers, in five double-width sums that slide over the digits. Only the lowest
-//! sum is divided, by a reciprocal, and only nearly: a digit may stay one 62^10 too large until the
-//! end, which keeps the correction out of the chain that bounds the speed.
+//! sum is divided, by a reciprocal, and only nearly: a digit may stay 62^10 or a little more too large
+//! until the end, which keeps the correction out of the chain that bounds the speed.
 
 use super::{high, low, mul_add};
 
@@ -101,9 +101,8 @@ fn append(groups: &mut [[u8; GROUP]], used: usize, step: &[u8; STEP]) -> usize {
         return used;
     };
     let mut window = [0; UNITS];
-    for (unit, power) in step.as_chunks::<UNIT>().0.iter().rev().zip(&POWERS) {
-        let [a, b, c, d, e, f, g] = *unit;
-        slide_over(&mut window, u64::from_be_bytes([0, a, b, c, d, e, f, g]), power);
+    for (unit, power) in units(step).into_iter().rev().zip(&POWERS) {
+        slide_over(&mut window, unit, power);
     }
     let [.., shift] = &POWERS;
     for group in standing.iter_mut().rev() {
@@ -113,19 +112,29 @@ fn append(groups: &mut [[u8; GROUP]], used: usize, step: &[u8; STEP]) -> usize {
         store(group, rest);
         window = [w1.wrapping_add(u128::from(quotient)), w2, w3, w4, 0];
     }
-    let mut carry = 0;
-    let mut filled = used;
-    let mut highest = used;
-    for (sum, group) in window.into_iter().zip(free.iter_mut().rev()) {
-        let (quotient, rest) = divide(sum.wrapping_add(u128::from(carry)));
-        store(group, rest);
-        carry = quotient;
-        filled = filled.saturating_add(1);
-        if rest != 0 {
-            highest = filled;
-        }
+    // What is left may carry far. Two rounds without a chain from sum to sum, the quotients of the first
+    // below 2^63 and those of the second below 16, leave digits that are at most 16 too large.
+    let digits = pass_on(pass_on(window.map(divide)).map(|sum| divide(sum.into())));
+    for (digit, group) in digits.iter().zip(free.iter_mut().rev()) {
+        store(group, *digit);
     }
-    highest
+    let zeros = digits.iter().rev().take_while(|digit| **digit == 0).count();
+    used.saturating_add(UNITS.saturating_sub(zeros))
+}
+
+/// The units of a step, most significant first. Each is read with a byte more, in one access.
+#[inline(always)]
+fn units(step: &[u8; STEP]) -> [u64; UNITS] {
+    const MASK: u64 = (1 << (8 * UNIT)) - 1;
+    let eight =
+        |start: usize| step.get(start..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    [eight(0) >> 8, eight(6) & MASK, eight(13) & MASK, eight(20) & MASK, eight(27) & MASK]
+}
+
+/// Adds each quotient to the rest above it. The topmost is zero: five digits hold 2^280.
+#[inline(always)]
+fn pass_on([(q0, r0), (q1, r1), (q2, r2), (q3, r3), (_, r4)]: [(u64, u64); UNITS]) -> [u64; UNITS] {
+    [r0, r1.wrapping_add(q0), r2.wrapping_add(q1), r3.wrapping_add(q2), r4.wrapping_add(q3)]
 }
 
 /// Adds `factor` times `power` to the sums. None of them can overflow: see the bound above.
@@ -162,15 +171,13 @@ fn store(group: &mut [u8; GROUP], digit: u64) {
 
 /// Turns each group into the values of its five pairs of digits, little-endian `u16`s.
 ///
-/// A fraction: x / 62^8 in fixed point has the first pair before the point, and each multiplication
-/// by 62^2 brings up the next. It is taken from 1/2^51 to 2/2^51 too large, which the last pair,
-/// 62^8 < 2^48 times as large, does not notice.
+/// A digit as a fraction of 62^10, with 64 bits behind the point: each multiplication by 62^2 brings
+/// the next pair before it. With x = digit · 2^64 / 62^10 the estimate is between x and x + 4, and what
+/// is less than 2^64 / 62^10 = 21.9 too large does not reach the last pair.
 #[expect(clippy::as_conversions, reason = "a pair is below 2^12, the reciprocal below 2^64")]
-#[expect(clippy::arithmetic_side_effects, reason = "12 bits before the point and 51 behind it")]
+#[expect(clippy::arithmetic_side_effects, reason = "a digit is below 2^60, and twice the estimate below 2^64 - 17")]
 fn write_pairs(groups: &mut [[u8; GROUP]], used: usize) {
-    const POINT: u32 = 51;
-    const BEHIND: u64 = (1 << POINT) - 1;
-    const RECIPROCAL: u64 = ((1 << (64 + POINT - 4)) / 62_u128.pow(8)) as u64;
+    const RECIPROCAL: u64 = ((1 << 123) / RADIX as u128) as u64;
     let unused = groups.len().saturating_sub(used);
     for group in groups.iter_mut().take(unused) {
         store(group, 0);
@@ -180,10 +187,16 @@ fn write_pairs(groups: &mut [[u8; GROUP]], used: usize) {
         let digit = load(group) + carry;
         carry = u64::from(digit >= RADIX);
         let digit = digit - carry * RADIX;
-        let mut fraction = high(mul_add(digit << 4, RECIPROCAL, 0, 0)) + 2;
-        for pair in group.as_chunks_mut::<2>().0 {
-            *pair = ((fraction >> POINT) as u16).to_le_bytes();
-            fraction = (fraction & BEHIND) * 62_u64.pow(2);
+        let mut fraction = high(mul_add(digit << 4, RECIPROCAL, 0, 0)) * 2 + 4;
+        let mut next = || {
+            let wide = mul_add(fraction, 62_u64.pow(2), 0, 0);
+            fraction = low(wide);
+            high(wide)
+        };
+        let four = next() | next() << 16 | next() << 32 | next() << 48;
+        store(group, four);
+        if let Some(place) = group.last_chunk_mut() {
+            *place = (next() as u16).to_le_bytes();
         }
     }
 }
