@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use apikee::{Expiry, KeyError, Keyring, NewKey, UnixTime, issue_buffer_len};
+use apikee::{Expiry, JsonObject, KeyError, Keyring, NewKey, UnixTime, issue_buffer_len};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -22,7 +22,7 @@ fn key_of(keys: &Keyring, payload_len: usize) -> String {
         let new = if payload_len < 120 {
             NewKey::new(&filling).environment("e").expires(Expiry::Never)
         } else {
-            NewKey::new("acme-corp").scopes(&["read", "write"]).meta(&meta)
+            NewKey::new("acme-corp").scopes(&["read", "write"]).meta(JsonObject::new(&meta).unwrap())
         };
         // One id in 256 cannot be used.
         let key = ["31GnZ1t7ZX2ye5UxqDDBe", "31GnZ1t7ZX2ye5UxqDDBf"]
@@ -140,7 +140,7 @@ fn issue(c: &mut Criterion) {
     let claims: &str = std::str::from_utf8(&payload).unwrap();
     let id = claims[7..].split_once('"').unwrap().0;
     let meta = claims[..claims.len() - 1].split_once(r#""meta":"#).unwrap().1;
-    let new = NewKey::new("acme-corp").scopes(&["read", "write"]).meta(meta);
+    let new = NewKey::new("acme-corp").scopes(&["read", "write"]).meta(JsonObject::new(meta).unwrap());
     let mut buf = [0; issue_buffer_len(PAYLOAD_LEN)];
     assert_eq!(keys.issue_with_id(&new, id, NOW, &mut buf).unwrap(), key);
 

@@ -71,6 +71,7 @@ pub use envelope::{
     EstablishError, OpenError, Pending, Recipient, Reply, SealError, ServerKey, ServerKeyError, Session, SessionPool,
     sealed_len,
 };
+pub use json::{InvalidJsonObject, JsonObject};
 pub use key::{
     Array, ArrayIter, Claims, DenyList, Encoding, Expiry, Fingerprint, InvalidDuration, InvalidFingerprint, IssueError,
     KeyError, KeyId, Keyring, KeyringError, MAX_PAYLOAD_LEN, MAX_SECRETS, Meta, MetaIter, MissingScopes, NewKey,
@@ -83,9 +84,8 @@ pub use policy::{Basis, Denial, FailOpen, Fault, Grant, OnFault, OnRejection, Ou
 #[cfg(feature = "envelope")]
 pub use protocol::{
     Answer, AnswerError, BodyForm, ClientId, ClientKey, ClientRecord, ClientRecordError, ClientType, CreateClient,
-    InvalidClientId, InvalidJsonObject, InvalidMethod, InvalidUserAgent, JsonObject, MAX_PROJECT_KEY_LEN, MethodPath,
-    ProjectKey, ProjectKeyError, Provenance, RegisterEndpoint, Request, Timestamp, TimestampOutOfRange, UserAgent,
-    ValidateRequest,
+    InvalidClientId, InvalidMethod, InvalidUserAgent, MAX_PROJECT_KEY_LEN, MethodPath, ProjectKey, ProjectKeyError,
+    Provenance, RegisterEndpoint, Request, Timestamp, TimestampOutOfRange, UserAgent, ValidateRequest,
 };
 pub use text::{Chars, Text};
 pub use time::UnixTime;

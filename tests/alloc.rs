@@ -11,9 +11,9 @@ use std::{
 
 use allocation_counter::measure;
 use apikee::{
-    Breaker, BreakerConfig, DenyList, Expiry, FailOpen, Fault, Fingerprint, Grant, Health, IssueError, KeyError, KeyId,
-    Keyring, Meta, NewKey, OnFault, OnRejection, Outage, Outcome, Policy, Rejection, UnixTime, UntrustedKey, Value,
-    VerifiedKey, log_prefix,
+    Breaker, BreakerConfig, DenyList, Expiry, FailOpen, Fault, Fingerprint, Grant, Health, InvalidJsonObject,
+    IssueError, JsonObject, KeyError, KeyId, Keyring, Meta, NewKey, OnFault, OnRejection, Outage, Outcome, Policy,
+    Rejection, UnixTime, UntrustedKey, Value, VerifiedKey, log_prefix,
 };
 #[cfg(feature = "envelope")]
 use apikee::{OpenError, Recipient, SealError, ServerKey, Session, SessionPool, sealed_len};
@@ -212,7 +212,7 @@ fn keys_are_issued_without_allocation() {
         .environment("dev")
         .expires(Expiry::After(Duration::from_secs(60)))
         .not_before(NOW_TIME)
-        .meta(meta);
+        .meta(JsonObject::new(meta).unwrap());
     let id = KeyId::new(NOW_TIME, random_of(&ring, &new, true));
     allocates_nothing(|| {
         let (mut buf, mut other) = ([0; 1024], [0; 1024]);
@@ -245,7 +245,7 @@ fn issuing_fails_without_allocation() {
         assert_eq!(refused(&new, id.as_str(), needed - 1), IssueError::BufferTooSmall { needed });
         assert_eq!(refused(&NewKey::new(&long), "a", 1024), IssueError::TooLong);
         for meta in ["", "[]", "{", "{} {}", r#"{"a":1,"\u0061":1}"#, r#"{"a":"\ud800"}"#, &deep] {
-            assert_eq!(refused(&new.meta(meta), "a", 1024), IssueError::InvalidMeta);
+            assert_eq!(JsonObject::new(meta).unwrap_err(), InvalidJsonObject);
         }
         let never_ends = Expiry::After(Duration::from_secs(u64::MAX));
         assert_eq!(refused(&new.expires(never_ends), "a", 1024), IssueError::TimeOutOfRange);

@@ -3,8 +3,8 @@
 mod support;
 
 use apikee::{
-    Expiry, IssueError, KeyError, Keyring, KeyringError, MAX_PAYLOAD_LEN, MAX_SECRETS, NewKey, Text, UnixTime,
-    issue_buffer_len, verify_buffer_len,
+    Expiry, IssueError, JsonObject, KeyError, Keyring, KeyringError, MAX_PAYLOAD_LEN, MAX_SECRETS, NewKey, Text,
+    UnixTime, issue_buffer_len, verify_buffer_len,
 };
 use support::{NOW, SECRET, Xorshift, key, payload_of};
 
@@ -60,9 +60,9 @@ fn what_is_issued_verifies_however_its_meta_is_spaced() {
     let members: Vec<_> = (0..800).map(|n| format!("\"{n}\":1")).collect();
     for space in [0, 20_000] {
         let meta = format!("{{{}}}{}", members.join(","), " ".repeat(space));
-        match issue(&NewKey::new("acme").meta(&meta)) {
-            Ok(key) => assert_eq!(verify(&key), Ok(()), "{space} bytes of white space"),
-            Err(error) => assert_eq!(error, IssueError::InvalidMeta),
+        if let Ok(meta) = JsonObject::new(&meta) {
+            let key = issue(&NewKey::new("acme").meta(meta)).unwrap();
+            assert_eq!(verify(&key), Ok(()), "{space} bytes of white space");
         }
     }
 }

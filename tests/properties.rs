@@ -6,8 +6,8 @@ mod support;
 use std::time::Duration;
 
 use apikee::{
-    BufferTooSmall, DenyList, Expiry, Fingerprint, IssueError, KeyError, KeyId, Keyring, MAX_PAYLOAD_LEN, NewKey,
-    UnixTime, UntrustedKey, issue_buffer_len, verify_buffer_len,
+    BufferTooSmall, DenyList, Expiry, Fingerprint, IssueError, JsonObject, KeyError, KeyId, Keyring, MAX_PAYLOAD_LEN,
+    NewKey, UnixTime, UntrustedKey, issue_buffer_len, verify_buffer_len,
 };
 use proptest::{
     collection::vec,
@@ -99,7 +99,7 @@ impl Asked {
             .scopes(&scopes)
             .environment(&self.environment)
             .expires(self.exp.map_or(Expiry::Never, |at| Expiry::At(UnixTime::from_secs(at))))
-            .meta(meta);
+            .meta(JsonObject::new(meta).unwrap());
         let new = match self.nbf {
             Some(at) => new.not_before(UnixTime::from_secs(at)),
             None => new,

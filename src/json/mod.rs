@@ -6,6 +6,9 @@
 //! [`MAX_DEPTH`](crate::names::MAX_DEPTH) levels, bytes after the end.
 
 pub(crate) mod members;
+mod object;
 pub(crate) mod run;
 pub(crate) mod scan;
 pub(crate) mod write;
+
+pub use object::{InvalidJsonObject, JsonObject};

@@ -15,8 +15,7 @@ use super::{
 use crate::{
     buf::Writer,
     crypto::TAG_LEN,
-    json::{scan, write},
-    names::Malformed,
+    json::{JsonObject, write},
     time::UnixTime,
 };
 
@@ -43,7 +42,7 @@ pub struct NewKey<'a> {
     environment: &'a str,
     expires: Expiry,
     not_before: Option<UnixTime>,
-    meta: &'a str,
+    meta: JsonObject<'a>,
 }
 
 impl<'a> NewKey<'a> {
@@ -56,7 +55,7 @@ impl<'a> NewKey<'a> {
             environment: DEFAULT_ENVIRONMENT,
             expires: Expiry::default(),
             not_before: None,
-            meta: "{}",
+            meta: JsonObject::EMPTY,
         }
     }
 
@@ -84,13 +83,10 @@ impl<'a> NewKey<'a> {
         Self { not_before: Some(time), ..self }
     }
 
-    /// Anything else, as the text of a JSON object; it is checked when the key is issued.
-    ///
-    /// White space is left out and strings are respelt as `JSON.stringify` does; numbers stay as
-    /// they are.
+    /// Anything else.
     #[must_use]
-    pub const fn meta(self, json: &'a str) -> Self {
-        Self { meta: json, ..self }
+    pub const fn meta(self, meta: JsonObject<'a>) -> Self {
+        Self { meta, ..self }
     }
 
     fn write(&self, id: &str, now: UnixTime, out: &mut Writer<'_>) -> Result<(), IssueError> {
@@ -115,19 +111,12 @@ impl<'a> NewKey<'a> {
             out.bytes(br#","nbf":"#);
             write::integer(out, nbf.as_secs());
         }
-        if self.has_meta()? {
+        if !self.meta.is_empty() {
             out.bytes(br#","meta":"#);
-            write::compact(out, self.meta.as_bytes());
+            self.meta.write(out);
         }
         out.byte(b'}');
         Ok(())
-    }
-
-    /// Whether there is any meta, checked as the verifier will check it: inside another object.
-    fn has_meta(&self) -> Result<bool, Malformed> {
-        let mut any = false;
-        scan::object(self.meta.as_bytes(), 1, |_, _| any = true)?;
-        Ok(any)
     }
 }
 
@@ -245,8 +234,6 @@ pub enum IssueError {
     },
     /// The claims are longer than [`MAX_PAYLOAD_LEN`], so that no verifier of ours would read them.
     TooLong,
-    /// The meta is no well-formed JSON object, has a name twice, or is nested too deep.
-    InvalidMeta,
     /// The expiry is later than a time can be.
     TimeOutOfRange,
     /// With this id the signature would start with a zero byte, and the published SDKs would refuse
@@ -263,7 +250,6 @@ impl fmt::Display for IssueError {
                 return write!(f, "the buffer is too small for the key: {needed} bytes are needed");
             }
             Self::TooLong => "the claims are too long for a key",
-            Self::InvalidMeta => "the meta is no well-formed JSON object",
             Self::TimeOutOfRange => "the expiry is out of range",
             Self::UnusableId => "the id leads to a signature that the published SDKs refuse",
             Self::Rng => "the random number generator failed",
@@ -272,12 +258,6 @@ impl fmt::Display for IssueError {
 }
 
 impl core::error::Error for IssueError {}
-
-impl From<Malformed> for IssueError {
-    fn from(_: Malformed) -> Self {
-        Self::InvalidMeta
-    }
-}
 
 impl From<TimeOutOfRange> for IssueError {
     fn from(_: TimeOutOfRange) -> Self {

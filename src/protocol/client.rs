@@ -1,13 +1,12 @@
 //! Creating clients.
 
 use super::{
-    json_object::JsonObject,
     request::{BodyForm, Request, sealed::Sealed, write_project_env, written},
     timestamp::Timestamp,
 };
 use crate::{
     buf::{BufferTooSmall, Writer},
-    json::write,
+    json::{JsonObject, write},
 };
 
 /// Creates a client with its keys, or brings the one of that name up to date. The answer is a

@@ -9,7 +9,7 @@
 //!
 //! Whatever the parts of a request say, it stays one request with those parts. What could break out
 //! is refused when the part is made ([`ClientId`], the method of a [`MethodPath`], [`ProjectKey`],
-//! [`UserAgent`], [`JsonObject`], [`Timestamp`]); everything else is percent-encoded or escaped. So
+//! [`UserAgent`], [`JsonObject`](crate::JsonObject), [`Timestamp`]); everything else is percent-encoded or escaped. So
 //! writing can only fail for want of room.
 
 mod answer;
@@ -17,7 +17,6 @@ mod client;
 mod client_id;
 mod endpoint;
 mod headers;
-mod json_object;
 mod members;
 mod method_path;
 mod percent;
@@ -32,7 +31,6 @@ pub use client::{ClientKey, ClientType, CreateClient};
 pub use client_id::{ClientId, InvalidClientId};
 pub use endpoint::RegisterEndpoint;
 pub use headers::{InvalidUserAgent, UserAgent};
-pub use json_object::{InvalidJsonObject, JsonObject};
 pub use method_path::{InvalidMethod, MethodPath};
 pub use project_key::{MAX_PROJECT_KEY_LEN, ProjectKey, ProjectKeyError};
 pub use record::{ClientRecord, ClientRecordError};

@@ -4,14 +4,13 @@ use core::fmt;
 
 use super::{
     client_id::ClientId,
-    json_object::JsonObject,
     method_path::MethodPath,
     request::{BodyForm, Request, sealed::Sealed, write_project_env, written},
     timestamp::Timestamp,
 };
 use crate::{
     buf::{BufferTooSmall, Writer},
-    json::write,
+    json::{JsonObject, write},
 };
 
 /// Asks whether a client may make a request of that method and path, now.

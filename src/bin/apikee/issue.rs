@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use apikee::{Expiry, IssueError, NewKey, UnixTime};
+use apikee::{Expiry, IssueError, JsonObject, NewKey, UnixTime};
 use clap::builder::NonEmptyStringValueParser;
 use getrandom::SysRng;
 
@@ -43,8 +43,8 @@ pub(crate) fn run(args: &Args) -> Ended {
     let keys = args.secrets.keyring()?;
     let now = UnixTime::now();
     let scopes: Vec<&str> = args.scopes.iter().map(String::as_str).collect();
-    let mut new =
-        NewKey::new(&args.tenant).scopes(&scopes).environment(&args.env).expires(args.expires).meta(&args.meta);
+    let meta = JsonObject::new(&args.meta).map_err(|error| format!("--meta: {error}"))?;
+    let mut new = NewKey::new(&args.tenant).scopes(&scopes).environment(&args.env).expires(args.expires).meta(meta);
     if let Some(time) = args.not_before {
         new = new.not_before(time);
     }

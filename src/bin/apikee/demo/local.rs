@@ -2,7 +2,7 @@
 
 use std::{error::Error, io::Write as _};
 
-use apikee::{Keyring, NewKey};
+use apikee::{JsonObject, Keyring, NewKey};
 
 use super::{NOW, SECRET, Stage, issue, keyring};
 use crate::text;
@@ -10,7 +10,10 @@ use crate::text;
 pub(super) fn issue_and_verify(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
     stage.heading("A key is issued, and verified with nothing but the secret")?;
     let keys = keyring()?;
-    let key = issue(&keys, &NewKey::new("acme-corp").scopes(&["read", "write"]).meta(r#"{"plan": "pro"}"#))?;
+    let key = issue(
+        &keys,
+        &NewKey::new("acme-corp").scopes(&["read", "write"]).meta(JsonObject::new(r#"{"plan": "pro"}"#)?),
+    )?;
     writeln!(stage.out, "  {key}\n")?;
     let mut buf = [0; 1024];
     let verified = keys.verify(&key, NOW, &mut buf);

@@ -2,7 +2,7 @@
 
 use std::{error::Error, hint::black_box, time::Instant};
 
-use apikee::{Keyring, MAX_PAYLOAD_LEN, NewKey};
+use apikee::{JsonObject, Keyring, MAX_PAYLOAD_LEN, NewKey};
 
 use super::{NOW, Stage, issue, keyring};
 
@@ -12,7 +12,8 @@ pub(super) fn show(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
     let build = if cfg!(debug_assertions) { " (in a debug build: a release is faster by far)" } else { "" };
     stage.heading(&format!("How long it takes{build}"))?;
     let keys = keyring()?;
-    let key = issue(&keys, &NewKey::new("acme-corp").scopes(&["read", "write"]).meta(r#"{"plan":"pro"}"#))?;
+    let key =
+        issue(&keys, &NewKey::new("acme-corp").scopes(&["read", "write"]).meta(JsonObject::new(r#"{"plan":"pro"}"#)?))?;
     time(stage, "10,000 verifications", "ok", &keys, &key)?;
     time(stage, "10,000 headers of 1 MB", "DECODE_ERROR", &keys, &format!("apikee_{}", "z".repeat(1_000_000)))?;
     // WIRE.md, "Keys".
