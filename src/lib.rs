@@ -65,7 +65,10 @@ mod time;
 pub use breaker::{Breaker, BreakerConfig, BreakerConfigError, BreakerOpen, BreakerState, Health, Permit};
 pub use buf::BufferTooSmall;
 #[cfg(feature = "client")]
-pub use client::{Call, Received, Transport, TransportError};
+pub use client::{
+    Apikee, ApikeeBuilder, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, Issued, Observer,
+    Received, Setting, Transport, TransportError, Upsert,
+};
 #[cfg(feature = "envelope")]
 pub use envelope::{
     EstablishError, OpenError, Pending, Recipient, Reply, SealError, ServerKey, ServerKeyError, Session, SessionPool,

@@ -42,6 +42,12 @@ impl<'a> JsonObject<'a> {
         Ok(Self { text, empty, compact })
     }
 
+    /// The text, as it was given.
+    #[must_use]
+    pub const fn as_str(&self) -> &'a str {
+        self.text
+    }
+
     /// Whether it has no members.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

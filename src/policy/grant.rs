@@ -58,6 +58,16 @@ impl<'b> Grant<'b> {
         Ok(Self::new(key, Basis::Local))
     }
 
+    /// Grants a request that the platform is told of but not waited for: as [`local`](Self::local).
+    #[cfg(feature = "client")]
+    pub(crate) fn observed<'a>(key: VerifiedKey<'b>, scopes: &'a [&'a str]) -> Result<Self, MissingScopes<'a>>
+    where
+        'b: 'a,
+    {
+        MissingScopes::check(key.claims().scopes(), scopes)?;
+        Ok(Self::new(key, Basis::Observed))
+    }
+
     /// Only for a key whose scopes are checked.
     pub(super) const fn new(key: VerifiedKey<'b>, basis: Basis) -> Self {
         Self { key, basis }
@@ -83,6 +93,8 @@ impl<'b> Grant<'b> {
 pub enum Basis {
     /// Nothing: in local mode the platform is not asked.
     Local,
+    /// Nothing yet: the platform is told, and not waited for.
+    Observed,
     /// The platform confirms it.
     Confirmed,
     /// The platform could not be asked ([`FailOpen::Open`](super::FailOpen::Open)).
@@ -99,6 +111,7 @@ impl fmt::Display for Basis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local => f.write_str("verified locally"),
+            Self::Observed => f.write_str("verified locally, the platform is told"),
             Self::Confirmed => f.write_str("confirmed by the platform"),
             Self::FailedOpen(outage) => write!(f, "let through in an outage: {outage}"),
             Self::DespiteRejection => f.write_str("let through though the platform does not validate the key"),

@@ -60,7 +60,8 @@ impl Outcome {
     #[must_use]
     pub const fn health(self) -> Option<Health> {
         match self {
-            Self::Outage(Outage::BreakerOpen { .. } | Outage::TooManyInFlight) => None,
+            Self::Outage(Outage::BreakerOpen { .. } | Outage::TooManyInFlight)
+            | Self::Fault(Fault::UnknownClient | Fault::NotSent) => None,
             Self::Outage(_) => Some(Health::Down),
             Self::Confirmed | Self::Rejected(_) | Self::Fault(_) => Some(Health::Up),
         }
@@ -141,7 +142,8 @@ impl fmt::Display for Rejection {
 
 impl core::error::Error for Rejection {}
 
-/// How what came back is no answer of the platform's to this request.
+/// How there is no answer of the platform's to this request, without an outage: what came back is none,
+/// or nothing could be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -162,6 +164,10 @@ pub enum Fault {
     Forged,
     /// The certificate of whoever answers is not trusted.
     UntrustedCertificate,
+    /// Nothing was asked, since it is not known which client this is, and it may not be created.
+    UnknownClient,
+    /// Nothing was asked, since this machine's randomness or clock fails.
+    NotSent,
 }
 
 impl fmt::Display for Fault {
@@ -175,6 +181,8 @@ impl fmt::Display for Fault {
             Self::Oversized => "the platform's answer is too long",
             Self::Forged => "the platform's answer is not authentic",
             Self::UntrustedCertificate => "the platform's certificate is not trusted",
+            Self::UnknownClient => "the platform's id for the key's tenant is not known",
+            Self::NotSent => "the randomness or the clock of this machine fails",
         })
     }
 }

@@ -27,6 +27,12 @@ impl<'a> UserAgent<'a> {
             Err(InvalidUserAgent)
         }
     }
+
+    /// The name.
+    #[must_use]
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
 }
 
 impl Default for UserAgent<'_> {

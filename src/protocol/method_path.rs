@@ -55,6 +55,18 @@ impl<'a> MethodPath<'a> {
         Ok(Self { method, path: path.strip_prefix('/').unwrap_or(path) })
     }
 
+    /// The method, and the path without the leading slash.
+    #[cfg(feature = "client")]
+    pub(crate) const fn parts(&self) -> (&'a str, &'a str) {
+        (self.method, self.path)
+    }
+
+    /// Bytes of it, about.
+    #[cfg(feature = "client")]
+    pub(crate) const fn len(&self) -> usize {
+        self.method.len().saturating_add(self.path.len())
+    }
+
     /// Writes it as a value of a query.
     pub(crate) fn write_query_value(&self, out: &mut Writer<'_>) {
         for byte in self.method.bytes() {

@@ -80,6 +80,12 @@ impl<'a> ValidateRequest<'a> {
         Self { payload: Some(payload), ..self }
     }
 
+    /// What `x-apikee-signature` vouches for.
+    #[cfg(feature = "client")]
+    pub(crate) const fn signed(&self) -> (ClientId, MethodPath<'a>, Timestamp) {
+        (self.client, self.method_path, self.timestamp)
+    }
+
     fn write_headers(&self, out: &mut Writer<'_>) {
         for (at, (name, _)) in self.headers.iter().enumerate() {
             let same = |field: &&(&str, &str)| field.0.eq_ignore_ascii_case(name);

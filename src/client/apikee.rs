@@ -1,0 +1,219 @@
+//! The client itself.
+
+use core::{fmt, panic::AssertUnwindSafe, time::Duration};
+use std::{io, panic::catch_unwind, sync::Arc, thread};
+
+use super::{
+    background::{Background, Task},
+    builder::ApikeeBuilder,
+    config::ConfigError,
+    event::{Event, Events},
+    platform::Deadline,
+    request::AuthorizeRequest,
+    server::{Enforcement, Server},
+};
+use crate::{
+    breaker::BreakerState,
+    key::{KeyError, Keyring, MissingScopes, VerifiedKey},
+    policy::{Denial, Grant, Policy},
+    time::UnixTime,
+};
+
+/// Issues and verifies keys, and in server mode asks the platform about each request: one for each
+/// process, shared by reference.
+///
+/// It is in local mode until a project key, a project-env and the platform's public key are configured.
+///
+/// ```
+/// use apikee::{Apikee, AuthorizeRequest, Basis, MethodPath, NewKey};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let apikee = Apikee::builder().secret(b"the current secret: 32 random bytes").build()?;
+///
+/// let mut buf = [0; 1024];
+/// let issued = apikee.issue(&NewKey::new("acme-corp").scopes(&["read"]), &mut buf)?;
+///
+/// let request = AuthorizeRequest::new(Some(issued.key()), MethodPath::new("GET", "/users")?).scopes(&["read"]);
+/// let mut buf = [0; 1024];
+/// match apikee.authorize(&request, &mut buf) {
+///     Ok(grant) => assert_eq!(grant.basis(), Basis::Local),
+///     Err(denial) => panic!("{} {}", denial.http_status(), denial.code()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Threads
+///
+/// In server mode it owns one thread, unless
+/// [`background_thread(false)`](ApikeeBuilder::background_thread) is set. [`close`](Self::close) waits
+/// for it; dropping the client ends it without waiting, after the call that it is making.
+pub struct Apikee {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) keys: Keyring,
+    pub(super) policy: Policy,
+    pub(super) server: Option<Server>,
+    pub(super) events: Events,
+}
+
+impl Apikee {
+    /// Starts with the defaults: local mode, and no secret, which there must be one of.
+    pub fn builder() -> ApikeeBuilder {
+        ApikeeBuilder::new()
+    }
+
+    /// Configures a client from the environment (WIRE.md, "Configuration names"); see
+    /// [`ApikeeBuilder::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ConfigError`] says, naming the variable.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        ApikeeBuilder::from_env()?.build()
+    }
+
+    pub(super) fn start(inner: Inner) -> io::Result<Self> {
+        let inner = Arc::new(inner);
+        if let Some(background) = inner.background() {
+            background.starts();
+            let shared = Arc::clone(&inner);
+            thread::Builder::new().name("apikee".into()).spawn(move || shared.work())?;
+        }
+        Ok(Self { inner })
+    }
+
+    /// Whether the platform is asked.
+    #[must_use]
+    pub fn is_server_mode(&self) -> bool {
+        self.inner.server.is_some()
+    }
+
+    /// Verifies a key locally, now, whichever the mode; see [`Keyring::verify`].
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyError`] says.
+    pub fn verify<'b, K>(&self, key: &'b K, buf: &'b mut [u8]) -> Result<VerifiedKey<'b>, KeyError>
+    where
+        K: AsRef<[u8]> + ?Sized,
+    {
+        self.inner.keys.verify(key, UnixTime::now(), buf)
+    }
+
+    /// Decides on a request: its key must be good and have the scopes, and then, in server mode, the
+    /// platform is asked. All of it together takes no longer than
+    /// [`timeout`](ApikeeBuilder::timeout).
+    ///
+    /// `buf` takes the key's payload, as for [`Keyring::verify`]: 1024 bytes are enough for most.
+    ///
+    /// # Errors
+    ///
+    /// As [`Denial`] says. What an outage, a rejection and a fault come to, the
+    /// [`Policy`](ApikeeBuilder::policy) says.
+    pub fn authorize<'b>(&self, request: &AuthorizeRequest<'b>, buf: &'b mut [u8]) -> Result<Grant<'b>, Denial<'b>> {
+        let limit = self.inner.server.as_ref().map_or(Duration::ZERO, |server| server.timeout);
+        let deadline = Deadline::after(limit);
+        let decision = self.decide(request, deadline, buf);
+        let elapsed = deadline.elapsed();
+        self.inner.events.emit(&match decision {
+            Ok(grant) => Event::Granted { basis: grant.basis(), elapsed },
+            Err(denial) => Event::Denied { denial, elapsed },
+        });
+        decision
+    }
+
+    fn decide<'b>(
+        &self,
+        request: &AuthorizeRequest<'b>,
+        deadline: Deadline,
+        buf: &'b mut [u8],
+    ) -> Result<Grant<'b>, Denial<'b>> {
+        let Inner { keys, policy, server, .. } = &*self.inner;
+        let now = UnixTime::now();
+        let key = keys.verify_header(request.key, now, buf)?;
+        let Some(server) = server else {
+            return Ok(Grant::local(key, request.scopes)?);
+        };
+        match server.enforcement {
+            Enforcement::Enforce => {
+                // Before the platform is asked, and again by the policy, which takes nobody's word for it.
+                MissingScopes::check(key.claims().scopes(), request.scopes)?;
+                policy.authorize(key, request.scopes, server.ask(&key, request, now, deadline))
+            }
+            Enforcement::Observe => {
+                let grant = Grant::observed(key, request.scopes)?;
+                server.tell_soon(&key, request, now);
+                Ok(grant)
+            }
+        }
+    }
+
+    /// Establishes sessions ahead of time, as many as are kept, so that the next requests pay for AES
+    /// only. The thread does so by itself; without one this is for a quiet moment. Returns how many
+    /// were added.
+    pub fn prepare(&self) -> usize {
+        self.inner.server.as_ref().map_or(0, Server::prepare)
+    }
+
+    /// Whether calls of the platform are made at the moment; `None` in local mode.
+    #[must_use]
+    pub fn breaker_state(&self) -> Option<BreakerState> {
+        self.inner.server.as_ref().map(|server| server.platform.gate.breaker_state())
+    }
+
+    /// Ends the thread, after it has worked off what is queued, within that time. Returns how many
+    /// entries of the queue are left undone.
+    ///
+    /// Requests are decided on as before. In [`Enforcement::Observe`] the platform does not hear of
+    /// them any more, which counts as dropped.
+    pub fn close(&self, within: Duration) -> usize {
+        self.inner.background().map_or(0, |background| background.close(within))
+    }
+}
+
+impl Inner {
+    fn background(&self) -> Option<&Background<super::server::Job>> {
+        self.server.as_ref().and_then(|server| server.background.as_ref())
+    }
+
+    /// The thread.
+    fn work(&self) {
+        let (Some(server), Some(background)) = (&self.server, self.background()) else {
+            return;
+        };
+        let _ends = Ends(background);
+        while let Some(task) = background.next() {
+            // A transport of the caller's may panic: the next job has nothing to do with it.
+            let _ = catch_unwind(AssertUnwindSafe(|| match task {
+                Task::Job(job) => server.work(&self.keys, self.policy, &job, background.time_left(server.timeout)),
+                Task::Refill => {
+                    server.prepare();
+                }
+            }));
+        }
+    }
+}
+
+/// Says that the thread has ended, even if it panics.
+struct Ends<'a>(&'a Background<super::server::Job>);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.ends();
+    }
+}
+
+impl Drop for Apikee {
+    fn drop(&mut self) {
+        self.close(Duration::ZERO);
+    }
+}
+
+impl fmt::Debug for Apikee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Apikee").field("server_mode", &self.is_server_mode()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,384 @@
+//! Configuring a client.
+
+use core::{error::Error, fmt, time::Duration};
+use std::{boxed::Box, vec::Vec};
+
+use super::{
+    apikee::{Apikee, Inner},
+    background::Background,
+    clients::Clients,
+    config::{ConfigError, Setting},
+    env,
+    event::{Events, Observer},
+    features,
+    gate::Gate,
+    platform::{Answers, Platform},
+    routes::Routes,
+    server::{Enforcement, Resolver, Server},
+    sessions::Sessions,
+    sign::Sign,
+    transport::Transport,
+};
+use crate::{
+    breaker::BreakerConfig,
+    envelope::ServerKey,
+    key::{Claims, Keyring},
+    policy::Policy,
+    protocol::{ClientId, ProjectKey, UserAgent},
+};
+
+/// The documented limit for all calls of one request together.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
+const DEFAULT_IN_FLIGHT: usize = 32;
+const DEFAULT_QUEUE_LEN: usize = 1024;
+
+/// Configures an [`Apikee`]. The first thing that is wrong is the error of [`build`](Self::build).
+#[must_use]
+pub struct ApikeeBuilder {
+    error: Option<ConfigError>,
+    keys: Option<Keyring>,
+    leeway: Duration,
+    policy: Policy,
+    events: Events,
+    project_key: Option<ProjectKey>,
+    project_env: Option<Box<str>>,
+    server_key: Option<ServerKey>,
+    signer: Option<Box<dyn Sign>>,
+    transport: Option<Box<dyn Transport>>,
+    user_agent: Option<Box<str>>,
+    answers: Answers,
+    timeout: Duration,
+    max_in_flight: usize,
+    breaker: BreakerConfig,
+    enforcement: Enforcement,
+    resolver: Option<Box<Resolver>>,
+    auto_create: bool,
+    auto_register: bool,
+    background_thread: bool,
+    queue_len: usize,
+}
+
+impl ApikeeBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            error: None,
+            keys: None,
+            leeway: Duration::ZERO,
+            policy: Policy::DEFAULT,
+            events: Events::default(),
+            project_key: None,
+            project_env: None,
+            server_key: None,
+            signer: None,
+            transport: None,
+            user_agent: None,
+            answers: Answers::Sealed,
+            timeout: DEFAULT_TIMEOUT,
+            max_in_flight: DEFAULT_IN_FLIGHT,
+            breaker: BreakerConfig::DEFAULT,
+            enforcement: Enforcement::Enforce,
+            resolver: None,
+            auto_create: true,
+            auto_register: true,
+            background_thread: true,
+            queue_len: DEFAULT_QUEUE_LEN,
+        }
+    }
+
+    /// Takes what the environment says (WIRE.md, "Configuration names"); blank is unset.
+    ///
+    /// | variable | option |
+    /// |---|---|
+    /// | `APIKEE_SECRETS` (several, with commas between them, newest first), else `APIKEE_LOCAL_SECRET`, else `APIKEE_SECRET` | [`secret`](Self::secret) |
+    /// | `APIKEE_SERVER_KEY` | [`project_key`](Self::project_key) |
+    /// | `APIKEE_PROJECT_ENV` | [`project_env`](Self::project_env) |
+    /// | `APIKEE_SERVER_PUBLIC_KEY` | [`server_public_key`](Self::server_public_key) |
+    /// | `APIKEE_PRIVATE_KEY` | `private_key`, with the feature `request-signing`, without which it is an error to set it |
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::NotUtf8`] and [`ConfigError::Unusable`].
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let mut this = Self::new();
+        this.keys = env::keyring()?;
+        if let Some(key) = env::variable(env::PROJECT_KEY)? {
+            this = this.project_key(&key);
+        }
+        if let Some(slug) = env::variable(env::PROJECT_ENV)? {
+            this = this.project_env(&slug);
+        }
+        if let Some(key) = env::variable(env::SERVER_PUBLIC_KEY)? {
+            this = this.server_public_key(&key);
+        }
+        if let Some(pem) = env::variable(env::PRIVATE_KEY)? {
+            this = features::private_key(this, &pem);
+        }
+        this.error.take().map_or(Ok(this), Err)
+    }
+
+    /// A signing secret, at least one byte, better 32 random ones. The first signs new keys; keys of
+    /// all of them are good, up to [`MAX_SECRETS`](crate::MAX_SECRETS).
+    pub fn secret(mut self, secret: &[u8]) -> Self {
+        let added = match &mut self.keys {
+            Some(keys) => keys.accept(secret).map(|_| ()),
+            None => Keyring::new(secret).map(|keys| self.keys = Some(keys)),
+        };
+        self.check(Setting::Secret, added);
+        self
+    }
+
+    /// Secrets that are in a keyring already, in place of all others.
+    pub fn keyring(mut self, keys: Keyring) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// By how much the clocks of issuers and of this machine may differ; 0 by default.
+    pub const fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// What outages, rejections and faults come to; [`Policy::DEFAULT`] by default: outages fail open.
+    pub const fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Who is told what happens; see [`Event`](super::Event).
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.events = Events::to(observer);
+        self
+    }
+
+    /// The project key, `sk_live_...` or `sk_test_...`. One of the three settings of server mode.
+    pub fn project_key(mut self, key: &str) -> Self {
+        self.project_key = self.check(Setting::ProjectKey, ProjectKey::new(key));
+        self
+    }
+
+    /// The slug of project and environment, as `my-app-production`. One of the three settings of server
+    /// mode.
+    pub fn project_env(mut self, slug: &str) -> Self {
+        self.project_env = Some(slug.into());
+        self
+    }
+
+    /// The platform's X25519 public key: base64 of either alphabet, padded or not, or 64 hexadecimal
+    /// digits. One of the three settings of server mode.
+    pub fn server_public_key(mut self, key: &str) -> Self {
+        self.server_key = self.check(Setting::ServerPublicKey, key.parse());
+        self
+    }
+
+    /// The same, from what is a key already.
+    pub fn server_key(mut self, key: ServerKey) -> Self {
+        self.server_key = Some(key);
+        self
+    }
+
+    /// How the platform is reached. With the feature `ureq` the default is a `UreqTransport`, to the
+    /// published base URL; without, there must be one in server mode.
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.transport = Some(Box::new(transport));
+        self
+    }
+
+    /// What the client calls itself in calls: visible ASCII and single spaces; `apikee-rust/` and the
+    /// version by default.
+    pub fn user_agent(mut self, user_agent: &str) -> Self {
+        let checked = UserAgent::new(user_agent).map(|_| user_agent.into());
+        self.user_agent = self.check(Setting::UserAgent, checked);
+        self
+    }
+
+    /// Takes answers that come in the clear, as some deployments give them. **Nothing but the connection
+    /// says who wrote such an answer**, or for which request.
+    pub const fn accept_unsealed_answers(mut self) -> Self {
+        self.answers = Answers::SealedOrNot;
+        self
+    }
+
+    /// How long all calls for one request may take together, from the look-up of a name to the last
+    /// byte of an answer; 3 s by default, more than zero.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How many calls may be under way at once, 32 by default, at least one. A request that would make
+    /// one more takes that for an outage. Each takes some 70 kB of memory, which is kept for the next.
+    pub const fn max_in_flight(mut self, calls: usize) -> Self {
+        self.max_in_flight = calls;
+        self
+    }
+
+    /// When the platform is not asked for a while, and for how long.
+    pub const fn breaker(mut self, config: BreakerConfig) -> Self {
+        self.breaker = config;
+        self
+    }
+
+    /// Whether requests wait for the platform's answer.
+    pub const fn enforcement(mut self, enforcement: Enforcement) -> Self {
+        self.enforcement = enforcement;
+        self
+    }
+
+    /// Who knows the platform's id of a key's client, where neither `meta.clientId` nor the tenant is
+    /// one. It is asked for each request, before the platform is. `None`, and a panic, is not to know.
+    pub fn client_resolver(
+        mut self,
+        resolver: impl Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync + 'static,
+    ) -> Self {
+        self.resolver = Some(Box::new(resolver));
+        self
+    }
+
+    /// Whether a tenant that nobody knows the id of is made a client of the platform's on first use;
+    /// yes by default. If not, that is [`Fault::UnknownClient`](crate::Fault::UnknownClient).
+    pub const fn auto_create(mut self, auto_create: bool) -> Self {
+        self.auto_create = auto_create;
+        self
+    }
+
+    /// Whether the platform is told of each route, after its first request that is confirmed; yes by
+    /// default. It is told once, best effort, of 1024 routes at most.
+    pub const fn auto_register(mut self, auto_register: bool) -> Self {
+        self.auto_register = auto_register;
+        self
+    }
+
+    /// Whether the client owns a thread, in server mode; yes by default. Without one, sessions are
+    /// established when they are needed or by [`Apikee::prepare`], a route is registered on its first
+    /// request's time, and [`Enforcement::Observe`] cannot be.
+    pub const fn background_thread(mut self, background_thread: bool) -> Self {
+        self.background_thread = background_thread;
+        self
+    }
+
+    /// How many entries wait for the thread at most, 1024 by default, at least one. One more drops the
+    /// oldest; see [`Event::Dropped`](super::Event::Dropped).
+    pub const fn queue_len(mut self, entries: usize) -> Self {
+        self.queue_len = entries;
+        self
+    }
+
+    pub(super) fn signer(mut self, signer: Result<Box<dyn Sign>, Box<dyn Error + Send + Sync>>) -> Self {
+        match signer {
+            Ok(signer) => self.signer = Some(signer),
+            Err(error) => self.fail(ConfigError::Unusable(Setting::PrivateKey, error)),
+        }
+        self
+    }
+
+    /// Builds the client, and in server mode starts its thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConfigError`] says: the first setting that was unusable, or what is missing.
+    pub fn build(mut self) -> Result<Apikee, ConfigError> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        let mut keys = self.keys.take().ok_or_else(|| ConfigError::Missing([Setting::Secret].into()))?;
+        keys.set_leeway(self.leeway);
+        let (policy, events) = (self.policy, self.events.clone());
+        let server = self.server()?;
+        Apikee::start(Inner { keys, policy, server, events }).map_err(ConfigError::Thread)
+    }
+
+    /// `None` in local mode.
+    fn server(self) -> Result<Option<Server>, ConfigError> {
+        let parts = [
+            (Setting::ProjectKey, self.project_key.is_some()),
+            (Setting::ProjectEnv, self.project_env.is_some()),
+            (Setting::ServerPublicKey, self.server_key.is_some()),
+        ];
+        // What only server mode has a use for asks for it, too.
+        if self.signer.is_none() && parts.iter().all(|(_, there)| !there) {
+            return Ok(None);
+        }
+        let missing: Vec<_> = parts.into_iter().filter(|(_, there)| !there).map(|(setting, _)| setting).collect();
+        let (Some(project_key), Some(project_env), Some(server)) =
+            (self.project_key, self.project_env, self.server_key)
+        else {
+            return Err(ConfigError::Missing(missing));
+        };
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => features::default_transport()?,
+        };
+        for (setting, usable) in [
+            (Setting::Timeout, !self.timeout.is_zero()),
+            (Setting::MaxInFlight, self.max_in_flight > 0),
+            (Setting::QueueLen, self.queue_len > 0),
+            (Setting::BackgroundThread, self.background_thread || self.enforcement == Enforcement::Enforce),
+            (Setting::ProjectEnv, !project_env.is_empty()),
+        ] {
+            if !usable {
+                return Err(ConfigError::Unusable(setting, OutOfRange(setting).into()));
+            }
+        }
+        let platform = Platform {
+            project_key,
+            project_env,
+            server,
+            user_agent: self.user_agent.unwrap_or_else(|| UserAgent::DEFAULT.as_str().into()),
+            transport,
+            signer: self.signer,
+            answers: self.answers,
+            sessions: Sessions::new(),
+            gate: Gate::new(self.breaker, self.max_in_flight),
+            events: self.events,
+        };
+        Ok(Some(Server {
+            platform,
+            timeout: self.timeout,
+            enforcement: self.enforcement,
+            resolver: self.resolver,
+            auto_create: self.auto_create,
+            auto_register: self.auto_register,
+            clients: Clients::default(),
+            routes: Routes::default(),
+            background: self.background_thread.then(|| Background::new(self.queue_len)),
+        }))
+    }
+
+    /// Keeps the first thing that is wrong.
+    fn check<T, E: Error + Send + Sync + 'static>(&mut self, setting: Setting, result: Result<T, E>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fail(ConfigError::Unusable(setting, error.into()));
+                None
+            }
+        }
+    }
+
+    fn fail(&mut self, error: ConfigError) {
+        self.error.get_or_insert(error);
+    }
+}
+
+/// Nothing of the settings, which are secrets in part.
+impl fmt::Debug for ApikeeBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApikeeBuilder").finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct OutOfRange(Setting);
+
+impl fmt::Display for OutOfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Setting::BackgroundThread => "requests are observed by the thread, so there must be one",
+            Setting::ProjectEnv => "it is empty",
+            _ => "it must be more than zero",
+        })
+    }
+}
+
+impl Error for OutOfRange {}

@@ -1,0 +1,107 @@
+//! What happens, for logs and metrics.
+
+use core::{panic::AssertUnwindSafe, time::Duration};
+use std::{panic::catch_unwind, sync::Arc};
+
+use crate::{
+    policy::{Basis, Denial, Outage},
+    protocol::{ClientId, MethodPath},
+};
+
+/// Something that happened in a client. No secret, no key and no header value is in any of them.
+///
+/// Paths and scopes are those of the service's own routes, or of requests with a good key; escape
+/// them in logs, as `Debug` does.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Event<'e> {
+    /// A request is let through.
+    Granted {
+        /// On what.
+        basis: Basis,
+        /// How long that took.
+        elapsed: Duration,
+    },
+    /// A request is denied.
+    Denied {
+        /// Why.
+        denial: Denial<'e>,
+        /// How long that took.
+        elapsed: Duration,
+    },
+    /// What the platform makes of a request that went on without waiting for it, in
+    /// [`Enforcement::Observe`](super::Enforcement::Observe).
+    Observed {
+        /// What would have become of it.
+        verdict: Result<Basis, Denial<'e>>,
+    },
+    /// A call of the platform, of any kind, was to no avail.
+    Outage {
+        /// How.
+        outage: Outage,
+    },
+    /// The platform failed so often that it is not asked for a while.
+    BreakerOpened,
+    /// The platform answers again.
+    BreakerClosed,
+    /// The platform has been told of a route.
+    EndpointRegistered {
+        /// The route.
+        method_path: MethodPath<'e>,
+    },
+    /// The platform has been told of a client, which is new to it or to us.
+    ClientUpserted {
+        /// Its id.
+        client: ClientId,
+    },
+    /// The queue was full, and its oldest entry was dropped: the platform will not hear of it.
+    Dropped {
+        /// How many so far.
+        total: u64,
+    },
+}
+
+/// Is told what happens. It is called where it happens, so it should be quick.
+///
+/// What panics in it is caught: a log that fails takes no request down.
+///
+/// A closure is one, too:
+///
+/// ```
+/// use apikee::{Event, Observer};
+///
+/// let observer = |event: &Event<'_>| {
+///     if let Event::BreakerOpened = event {
+///         eprintln!("the platform is down");
+///     }
+/// };
+/// fn takes(observer: impl Observer) {}
+/// takes(observer);
+/// ```
+pub trait Observer: Send + Sync {
+    /// Takes note of an event.
+    fn on_event(&self, event: &Event<'_>);
+}
+
+impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
+    fn on_event(&self, event: &Event<'_>) {
+        self(event);
+    }
+}
+
+/// Where a client's events go.
+#[derive(Clone, Default)]
+pub(super) struct Events(Option<Arc<dyn Observer>>);
+
+impl Events {
+    pub(super) fn to(observer: impl Observer + 'static) -> Self {
+        Self(Some(Arc::new(observer)))
+    }
+
+    pub(super) fn emit(&self, event: &Event<'_>) {
+        if let Some(observer) = &self.0 {
+            // Nothing of ours is behind the observer, so nothing can be left half done.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(event)));
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What there is with some features, and not without.
+
+use std::boxed::Box;
+
+use super::{
+    builder::ApikeeBuilder,
+    config::{ConfigError, Setting},
+    transport::Transport,
+};
+
+/// What reaches the platform if nothing else is configured.
+pub(super) fn default_transport() -> Result<Box<dyn Transport>, ConfigError> {
+    Err(ConfigError::Missing([Setting::Transport].into()))
+}
+
+/// Signs requests with the key in that PEM.
+pub(super) fn private_key(builder: ApikeeBuilder, _pem: &str) -> ApikeeBuilder {
+    builder.signer(Err("it takes the feature request-signing to sign requests".into()))
+}

@@ -1,0 +1,122 @@
+//! Breaker and bulkhead: which calls are made at all, and how many at once.
+
+use core::time::Duration;
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+    vec::Vec,
+};
+
+use super::{
+    event::{Event, Events},
+    scratch::Scratch,
+};
+use crate::{
+    breaker::{Breaker, BreakerConfig, BreakerState, Health, Permit},
+    policy::Outage,
+};
+
+/// Lets calls through to the platform.
+pub(super) struct Gate {
+    state: Mutex<State>,
+    max_in_flight: usize,
+    start: Instant,
+}
+
+struct State {
+    breaker: Breaker,
+    in_flight: usize,
+    /// The buffers of calls that have ended, as many as were ever under way at once.
+    scratches: Vec<Scratch>,
+}
+
+impl Gate {
+    pub(super) fn new(config: BreakerConfig, max_in_flight: usize) -> Self {
+        let state = State { breaker: Breaker::new(config), in_flight: 0, scratches: Vec::new() };
+        Self { state: Mutex::new(state), max_in_flight, start: Instant::now() }
+    }
+
+    /// The time by the clock that breaker and sessions go by.
+    pub(super) fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    pub(super) fn breaker_state(&self) -> BreakerState {
+        self.lock().breaker.state(self.now())
+    }
+
+    /// Lets one call through, or says why not.
+    pub(super) fn enter<'g>(&'g self, events: &'g Events) -> Result<Slot<'g>, Outage> {
+        let mut state = self.lock();
+        if state.in_flight >= self.max_in_flight {
+            return Err(Outage::TooManyInFlight);
+        }
+        let permit = state.breaker.acquire(self.now())?;
+        state.in_flight = state.in_flight.saturating_add(1);
+        let scratch = state.scratches.pop();
+        drop(state);
+        Ok(Slot { gate: self, events, permit: Some(permit), health: None, scratch: Some(scratch.unwrap_or_default()) })
+    }
+
+    /// A panic elsewhere leaves no state of ours half changed.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call under way, with the buffers for it. It counts until it is dropped, however that comes.
+pub(super) struct Slot<'g> {
+    gate: &'g Gate,
+    events: &'g Events,
+    permit: Option<Permit>,
+    health: Option<Health>,
+    scratch: Option<Scratch>,
+}
+
+impl Slot<'_> {
+    pub(super) fn scratch(&mut self) -> &mut Scratch {
+        self.scratch.get_or_insert_default()
+    }
+
+    /// Ends the call: `None` if none was made.
+    pub(super) fn settle(mut self, health: Option<Health>) {
+        self.health = health;
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        let random = match self.health {
+            Some(Health::Down) => random(),
+            _ => 0,
+        };
+        let mut state = self.gate.lock();
+        let now = self.gate.now();
+        let before = state.breaker.state(now);
+        match (self.permit.take(), self.health) {
+            (Some(permit), Some(health)) => state.breaker.record(permit, health, now, random),
+            (Some(permit), None) => state.breaker.release(permit),
+            (None, _) => {}
+        }
+        let after = state.breaker.state(now);
+        state.in_flight = state.in_flight.saturating_sub(1);
+        state.scratches.extend(self.scratch.take());
+        drop(state);
+        match (before, after) {
+            (BreakerState::Closed | BreakerState::HalfOpen, BreakerState::Open) => {
+                self.events.emit(&Event::BreakerOpened);
+            }
+            (BreakerState::HalfOpen, BreakerState::Closed) => self.events.emit(&Event::BreakerClosed),
+            _ => {}
+        }
+    }
+}
+
+/// For the jitter of a cool-down, which is none without randomness.
+fn random() -> u32 {
+    let mut bytes = [0; 4];
+    match rand_core::TryRng::try_fill_bytes(&mut getrandom::SysRng, &mut bytes) {
+        Ok(()) => u32::from_ne_bytes(bytes),
+        Err(_) => 0,
+    }
+}

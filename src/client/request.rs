@@ -1,0 +1,78 @@
+//! What is asked of [`Apikee::authorize`](super::Apikee::authorize).
+
+use core::fmt;
+
+use crate::{json::JsonObject, protocol::MethodPath};
+
+/// A request that a service has received, and wants to know whether to serve.
+///
+/// ```
+/// use apikee::{AuthorizeRequest, MethodPath};
+///
+/// # let header: Option<&[u8]> = None;
+/// let headers = [("user-agent", "curl/8.5.0")];
+/// let request = AuthorizeRequest::new(header, MethodPath::new("GET", "/users/{id}")?)
+///     .scopes(&["read"])
+///     .headers(&headers);
+/// # Ok::<_, apikee::InvalidMethod>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct AuthorizeRequest<'a> {
+    pub(super) key: Option<&'a [u8]>,
+    pub(super) method_path: MethodPath<'a>,
+    pub(super) scopes: &'a [&'a str],
+    pub(super) key_name: &'a str,
+    pub(super) headers: &'a [(&'a str, &'a str)],
+    pub(super) payload: Option<JsonObject<'a>>,
+}
+
+impl<'a> AuthorizeRequest<'a> {
+    /// Takes the key header as it came, `None` if there is none, and the route.
+    ///
+    /// The path should be the template of the route (`/users/{id}`) where there is one: the platform
+    /// counts, and registers, one route for each.
+    #[must_use]
+    pub fn new<K>(key: Option<&'a K>, method_path: MethodPath<'a>) -> Self
+    where
+        K: AsRef<[u8]> + ?Sized,
+    {
+        Self { key: key.map(AsRef::as_ref), method_path, scopes: &[], key_name: "default", headers: &[], payload: None }
+    }
+
+    /// The scopes that the route needs, all of them.
+    #[must_use]
+    pub const fn scopes(self, scopes: &'a [&'a str]) -> Self {
+        Self { scopes, ..self }
+    }
+
+    /// The name of the key among its client's, in place of `default`.
+    #[must_use]
+    pub const fn key_name(self, key_name: &'a str) -> Self {
+        Self { key_name, ..self }
+    }
+
+    /// The header fields that the platform shall see, in server mode: those that the caller chose, not
+    /// all. They travel in an envelope. The key is added by itself, as `x-api-key`.
+    #[must_use]
+    pub const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
+        Self { headers, ..self }
+    }
+
+    /// What else the platform shall see of the request, in server mode.
+    #[must_use]
+    pub const fn payload(self, payload: JsonObject<'a>) -> Self {
+        Self { payload: Some(payload), ..self }
+    }
+}
+
+/// Neither the key nor the headers, which may hold secrets.
+impl fmt::Debug for AuthorizeRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizeRequest")
+            .field("method_path", &self.method_path)
+            .field("scopes", &self.scopes)
+            .field("key_name", &self.key_name)
+            .field("headers", &self.headers.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,76 @@
+//! The buffers of one call, kept for the next.
+
+use std::{vec, vec::Vec};
+
+use crate::{buf::BufferTooSmall, crypto::Zeroize as _};
+
+/// The longest answer that is read, in bytes.
+pub(super) const MAX_ANSWER_LEN: usize = 64 * 1024;
+
+/// A target and a body of usual length fit.
+const USUAL_LEN: usize = 1024;
+
+pub(super) struct Scratch {
+    pub(super) target: Vec<u8>,
+    /// A body in the clear, which may hold a raw key: wiped after use.
+    pub(super) body: Plaintext,
+    pub(super) envelope: Vec<u8>,
+    pub(super) answer: Vec<u8>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            target: vec![0; USUAL_LEN],
+            body: Plaintext(vec![0; USUAL_LEN]),
+            envelope: vec![0; USUAL_LEN],
+            answer: vec![0; MAX_ANSWER_LEN],
+        }
+    }
+}
+
+/// Bytes that are wiped before they are given back or moved.
+pub(super) struct Plaintext(Vec<u8>);
+
+impl Plaintext {
+    pub(super) fn copy_of(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What `write` writes, after making room for it.
+    pub(super) fn write(&mut self, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooSmall>) -> &mut [u8] {
+        let len = match write(&mut self.0) {
+            Ok(len) => len,
+            Err(BufferTooSmall { needed }) => {
+                self.0.zeroize();
+                self.0 = vec![0; needed];
+                // It has said itself that this is enough.
+                write(&mut self.0).unwrap_or(0)
+            }
+        };
+        self.0.get_mut(..len).unwrap_or_default()
+    }
+}
+
+impl Drop for Plaintext {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// What `write` writes into `buf`, after making room for it.
+pub(super) fn write(buf: &mut Vec<u8>, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooSmall>) -> &str {
+    let len = match write(buf) {
+        Ok(len) => len,
+        Err(BufferTooSmall { needed }) => {
+            buf.resize(needed, 0);
+            write(buf).unwrap_or(0)
+        }
+    };
+    let text = buf.get(..len).unwrap_or_default();
+    core::str::from_utf8(text).unwrap_or_default()
+}

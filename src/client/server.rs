@@ -1,0 +1,262 @@
+//! Server mode: who is asked about, what is asked, and what goes on beside the requests.
+
+use core::{panic::AssertUnwindSafe, time::Duration};
+use std::{
+    boxed::Box,
+    panic::catch_unwind,
+    string::{String, ToString as _},
+    vec::Vec,
+};
+
+use super::{
+    background::Background,
+    clients::Clients,
+    event::Event,
+    platform::{Deadline, Platform},
+    request::AuthorizeRequest,
+    routes::Routes,
+    scratch::Plaintext,
+};
+use crate::{
+    json::JsonObject,
+    key::{Claims, Keyring, VerifiedKey},
+    policy::{Fault, Outcome, Policy},
+    protocol::{ClientId, ClientKey, CreateClient, MethodPath, RegisterEndpoint, Timestamp, ValidateRequest},
+    time::UnixTime,
+};
+
+/// Whether requests wait for the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Enforcement {
+    /// Each request waits for the platform's answer, and is let through or denied by it.
+    #[default]
+    Enforce,
+    /// No request waits: a key that is good locally is let through, and the platform is told
+    /// afterwards. What it says comes as [`Event::Observed`].
+    Observe,
+}
+
+/// Tells the platform's id of the client that a key was issued to.
+pub(super) type Resolver = dyn Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync;
+
+/// Everything that is there in server mode only.
+pub(super) struct Server {
+    pub(super) platform: Platform,
+    pub(super) timeout: Duration,
+    pub(super) enforcement: Enforcement,
+    pub(super) resolver: Option<Box<Resolver>>,
+    pub(super) auto_create: bool,
+    pub(super) auto_register: bool,
+    pub(super) clients: Clients,
+    pub(super) routes: Routes,
+    /// `None` without a thread.
+    pub(super) background: Option<Background<Job>>,
+}
+
+/// What is left to the thread.
+pub(super) enum Job {
+    Register(Route),
+    Tell(Box<Told>),
+}
+
+/// A copy of a [`MethodPath`].
+pub(super) struct Route {
+    method: String,
+    path: String,
+}
+
+/// A copy of an [`AuthorizeRequest`] with a good key.
+pub(super) struct Told {
+    key: Plaintext,
+    at: UnixTime,
+    route: Route,
+    key_name: String,
+    headers: Vec<(String, String)>,
+    payload: Option<String>,
+}
+
+impl Server {
+    /// Asks the platform about a request with a good key, and waits for the answer.
+    pub(super) fn ask(
+        &self,
+        key: &VerifiedKey<'_>,
+        request: &AuthorizeRequest<'_>,
+        at: UnixTime,
+        deadline: Deadline,
+    ) -> Outcome {
+        let client = match self.client_of(key.claims(), request.key_name, deadline) {
+            Ok(client) => client,
+            Err(outcome) => return outcome,
+        };
+        let Ok(timestamp) = Timestamp::new(at) else {
+            return Outcome::Fault(Fault::NotSent);
+        };
+        let mut headers = Vec::with_capacity(request.headers.len().saturating_add(1));
+        headers.extend(request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(KEY_HEADER)));
+        headers.push((KEY_HEADER, key.raw()));
+        let mut question = ValidateRequest::new(client, &self.platform.project_env, request.method_path, timestamp)
+            .key_name(request.key_name)
+            .headers(&headers);
+        if let Some(payload) = request.payload {
+            question = question.payload(payload);
+        }
+        let outcome = self.platform.validate(&question, deadline);
+        // Only then: who has no good key, or is refused, does not get to name routes.
+        if outcome == Outcome::Confirmed && self.auto_register && self.routes.is_new(&request.method_path) {
+            self.register_soon(&request.method_path, deadline);
+        }
+        self.refill_soon();
+        outcome
+    }
+
+    /// The client that a key belongs to.
+    fn client_of(&self, claims: &Claims<'_>, key_name: &str, deadline: Deadline) -> Result<ClientId, Outcome> {
+        if let Some(client) = named_in_meta(claims) {
+            return Ok(client);
+        }
+        let tenant = claims.tenant();
+        if let Ok(client) = ClientId::new(tenant) {
+            return Ok(client);
+        }
+        if let Some(resolver) = &self.resolver {
+            // A resolver that panics has not found out.
+            if let Ok(Some(client)) = catch_unwind(AssertUnwindSafe(|| resolver(claims))) {
+                return Ok(client);
+            }
+        }
+        if let Some(client) = self.clients.get(tenant) {
+            return Ok(client);
+        }
+        if !self.auto_create || tenant.is_empty() {
+            return Err(Outcome::Fault(Fault::UnknownClient));
+        }
+        self.upsert(tenant, key_name, claims.expires_at(), deadline)
+    }
+
+    /// Brings the platform's record of a tenant up to date, and remembers its id.
+    pub(super) fn upsert(
+        &self,
+        tenant: &str,
+        key_name: &str,
+        expires: Option<UnixTime>,
+        deadline: Deadline,
+    ) -> Result<ClientId, Outcome> {
+        let mut key = ClientKey::new(key_name);
+        // A time that cannot be written is as good as none.
+        if let Some(expires) = expires.and_then(|time| Timestamp::new(time).ok()) {
+            key = key.expires_at(expires);
+        }
+        let keys = [key];
+        let request = CreateClient::new(&self.platform.project_env, tenant).keys(&keys);
+        let client = self.platform.upsert(&request, deadline)?;
+        self.clients.remember(tenant, client);
+        Ok(client)
+    }
+
+    fn register_soon(&self, method_path: &MethodPath<'_>, deadline: Deadline) {
+        if self.background.is_some() {
+            self.queue(Job::Register(Route::of(method_path)));
+        } else {
+            self.register(method_path, deadline);
+        }
+    }
+
+    /// Best effort: whatever comes of it, no request hears of it.
+    fn register(&self, method_path: &MethodPath<'_>, deadline: Deadline) {
+        let request = RegisterEndpoint::new(&self.platform.project_env, *method_path);
+        match self.platform.register(&request, deadline) {
+            Ok(()) => self.platform.events.emit(&Event::EndpointRegistered { method_path: *method_path }),
+            // Another time, perhaps.
+            Err(Outcome::Outage(_)) => self.routes.forget(method_path),
+            Err(_) => {}
+        }
+    }
+
+    /// Leaves it to the thread to tell of a request with a good key.
+    pub(super) fn tell_soon(&self, key: &VerifiedKey<'_>, request: &AuthorizeRequest<'_>, at: UnixTime) {
+        self.queue(Job::Tell(Box::new(Told {
+            key: Plaintext::copy_of(key.raw().as_bytes()),
+            at,
+            route: Route::of(&request.method_path),
+            key_name: request.key_name.into(),
+            headers: request.headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            payload: request.payload.map(|payload| payload.as_str().into()),
+        })));
+    }
+
+    fn tell(&self, keys: &Keyring, policy: Policy, told: &Told, deadline: Deadline) {
+        let mut buf = std::vec![0; crate::key::verify_buffer_len(told.key.as_bytes().len())];
+        let (Ok(key), Some(method_path)) =
+            (keys.verify(told.key.as_bytes(), told.at, &mut buf), told.route.method_path())
+        else {
+            return;
+        };
+        let headers: Vec<_> = told.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut request =
+            AuthorizeRequest::new(Some(told.key.as_bytes()), method_path).key_name(&told.key_name).headers(&headers);
+        if let Some(payload) = told.payload.as_deref().and_then(|text| JsonObject::new(text).ok()) {
+            request = request.payload(payload);
+        }
+        let outcome = self.ask(&key, &request, told.at, deadline);
+        self.platform.events.emit(&Event::Observed { verdict: policy.decide(outcome) });
+    }
+
+    /// On the thread.
+    pub(super) fn work(&self, keys: &Keyring, policy: Policy, job: &Job, limit: Duration) {
+        let deadline = Deadline::after(limit);
+        match job {
+            Job::Register(route) => {
+                if let Some(method_path) = route.method_path() {
+                    self.register(&method_path, deadline);
+                }
+            }
+            Job::Tell(told) => self.tell(keys, policy, told, deadline),
+        }
+    }
+
+    fn queue(&self, job: Job) {
+        if let Some(total) = self.background.as_ref().and_then(|background| background.push(job)) {
+            self.platform.events.emit(&Event::Dropped { total });
+        }
+    }
+
+    fn refill_soon(&self) {
+        if let Some(background) = &self.background
+            && self.platform.sessions.run_low()
+        {
+            background.refill();
+        }
+    }
+
+    /// Establishes sessions until there is no room for more; tells how many.
+    pub(super) fn prepare(&self) -> usize {
+        let mut added = 0_usize;
+        while added < super::sessions::POOLED
+            && self.platform.sessions.add(&self.platform.server, self.platform.gate.now())
+        {
+            added = added.saturating_add(1);
+        }
+        added
+    }
+}
+
+/// What the raw key is called in a question.
+const KEY_HEADER: &str = "x-api-key";
+
+fn named_in_meta(claims: &Claims<'_>) -> Option<ClientId> {
+    let mut buf = [0; 64];
+    let text = claims.meta().get_str("clientId")?.read_into(&mut buf).ok()?;
+    ClientId::new(text).ok()
+}
+
+impl Route {
+    fn of(method_path: &MethodPath<'_>) -> Self {
+        let (method, path) = method_path.parts();
+        Self { method: method.into(), path: path.into() }
+    }
+
+    fn method_path(&self) -> Option<MethodPath<'_>> {
+        // It was cut when it was taken.
+        MethodPath::with_query(&self.method, &self.path).ok()
+    }
+}
