@@ -8,6 +8,7 @@
 //!
 //! | module | knows |
 //! |---|---|
+//! | `emulator` | the platform on loopback, with the feature `emulator`: [`Emulator`] |
 //! | `client` | the blocking client and its transports, with the feature `client` |
 //! | `policy` | what an answer or an outage means for a request: [`Policy`], [`Grant`], [`Denial`] |
 //! | `breaker` | when to stop asking a platform that does not answer: [`Breaker`] |
@@ -48,6 +49,8 @@ mod buf;
 #[cfg(feature = "client")]
 mod client;
 mod crypto;
+#[cfg(feature = "emulator")]
+mod emulator;
 #[cfg(feature = "envelope")]
 mod envelope;
 mod hex;
@@ -66,6 +69,13 @@ pub use breaker::{Breaker, BreakerConfig, BreakerConfigError, BreakerOpen, Break
 pub use buf::BufferTooSmall;
 #[cfg(feature = "client")]
 pub use client::{Call, Received, Transport, TransportError};
+#[cfg(all(feature = "emulator", feature = "request-signing"))]
+pub use emulator::InvalidSigningKey;
+#[cfg(feature = "emulator")]
+pub use emulator::{
+    Answers, EmulatedClient, Emulator, EmulatorBuilder, EmulatorError, InvalidNetwork, LoggedRequest, Misbehaviour,
+    Occasion, RegisteredEndpoint, RequestKind,
+};
 #[cfg(feature = "envelope")]
 pub use envelope::{
     EstablishError, OpenError, Pending, Recipient, Reply, SealError, ServerKey, ServerKeyError, Session, SessionPool,
