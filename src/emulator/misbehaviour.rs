@@ -12,7 +12,7 @@ use super::{RequestKind, random::SplitMix};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misbehaviour {
-    /// An HTTP status in place of the answer, with a short JSON body.
+    /// An HTTP status in place of the answer, of those that come with a body, and a short JSON body.
     Status(u16),
     /// Status 503 with a header `Retry-After` of so many seconds.
     Unavailable {
