@@ -189,7 +189,7 @@ pub enum EmulatorError {
     Listen(io::Error),
     /// Its thread cannot be started.
     Thread(io::Error),
-    /// The operating system has no randomness for its key.
+    /// The operating system has no randomness for a key or an id.
     Rng,
 }
 

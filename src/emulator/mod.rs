@@ -144,6 +144,18 @@ impl Emulator {
         self.platform.state().clients.insert(id, client);
     }
 
+    /// Makes a client known under an id that is drawn, and returns that.
+    ///
+    /// # Errors
+    ///
+    /// [`EmulatorError::Rng`].
+    pub fn create_client(&self, client: EmulatedClient) -> Result<ClientId, EmulatorError> {
+        let mut state = self.platform.state();
+        let id = state.ids.draw().ok_or(EmulatorError::Rng)?;
+        state.clients.insert(id, client);
+        Ok(id)
+    }
+
     /// Forgets a client; whether there was one.
     pub fn remove_client(&self, id: ClientId) -> bool {
         self.platform.state().clients.remove(&id).is_some()

@@ -15,7 +15,7 @@ const MAX_ENDPOINTS: usize = 10_000;
 
 pub(super) struct State {
     pub(super) clock: Clock,
-    ids: Ids,
+    pub(super) ids: Ids,
     pub(super) clients: BTreeMap<ClientId, EmulatedClient>,
     pub(super) endpoints: Vec<RegisteredEndpoint>,
     pub(super) arranged: Arranged,

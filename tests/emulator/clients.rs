@@ -59,6 +59,14 @@ fn a_client_of_the_same_name_keeps_its_id_and_its_limits() {
 }
 
 #[test]
+fn a_client_can_be_added_under_an_id_that_is_drawn() {
+    let emulator = builder().start().unwrap();
+    let id = emulator.create_client(EmulatedClient::new("acme-corp")).unwrap();
+    assert_eq!(emulator.client_named("acme-corp"), Some(id));
+    ask(&emulator, id, &[]).accepted();
+}
+
+#[test]
 fn ids_are_random_uuids_and_the_same_for_the_same_seed() {
     let ids = |emulator: Emulator| ["a", "b"].map(|name| create(&emulator, &CreateClient::new(ENV, name))["id"].take());
     let seeded = ids(builder().seed(1).start().unwrap());
