@@ -3,8 +3,9 @@
 //! ```text
 //! server   accepts connections, a thread each     config   how it is set up
 //!   ├─ http       reads requests                  client, limits, clock   what is known of clients
-//!   ├─ handle     answers them from `State`       log      what was asked
+//!   ├─ handle     answers them from `state`       log      what was asked
 //!   └─ deliver    writes answers, well or not     misbehaviour   what goes wrong on demand
+//!                                                 signature, random   what they are called
 //! ```
 //!
 //! It speaks HTTP itself. A server library keeps the sockets of its connections to itself, and without
@@ -63,6 +64,9 @@ use crate::{ClientId, UnixTime};
 /// Without a status it is a sealed `{"success":false,"code":...}` with status 200; all others are
 /// plain `{"error":...}`. The address is the first of `x-forwarded-for`, or `x-real-ip`, among the
 /// headers in the envelope, or else the caller's own.
+///
+/// Bodies are read up to 64 KiB (413 beyond), and heads up to 16 KiB (431). Bodies need a
+/// `Content-Length` (411 for chunks).
 ///
 /// ```
 /// use apikee::{ClientId, EmulatedClient, Emulator, Misbehaviour, Occasion, ServerKey};

@@ -103,6 +103,16 @@ fn builder() -> thread::Builder {
 /// The connections that are open, for whoever has to close them.
 type Open = Mutex<BTreeMap<u64, TcpStream>>;
 
+/// Takes a connection out when its thread ends, even in a panic of the observer: a second handle would
+/// keep it open.
+struct Registered<'o>(&'o Open, u64);
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        locked(self.0).remove(&self.1);
+    }
+}
+
 fn locked(open: &Open) -> MutexGuard<'_, BTreeMap<u64, TcpStream>> {
     open.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -130,15 +140,14 @@ fn accept(listener: &TcpListener, max_connections: usize, platform: &Platform, s
                 continue;
             }
             locked(&open).insert(number, handle);
-            let open = &open;
+            let registered = Registered(&open, number);
             let serve = move || {
+                let _registered = registered;
                 // A connection that breaks is the caller's to notice.
                 let _ = converse(&stream, number, peer, platform, stop);
-                locked(open).remove(&number);
             };
-            if builder().spawn_scoped(scope, serve).is_err() {
-                locked(open).remove(&number);
-            }
+            // Without a thread the connection is closed.
+            let _ = builder().spawn_scoped(scope, serve);
         }
         for stream in locked(&open).values() {
             let _ = stream.shutdown(Shutdown::Both);

@@ -80,12 +80,11 @@ fn pipelined_requests_are_answered_in_their_order() {
 #[test]
 fn who_waits_to_be_asked_for_the_body_is_asked() {
     let emulator = started();
-    let call = Call::of(&emulator, &validation()).header("Expect", Some("100-continue"));
     let mut wire = Wire::to(&emulator);
-    wire.post(&call.target, &call.headers, &[]).unwrap();
-    // A body of no length is there at once, and is no envelope.
-    assert!(wire.read_exact(25).starts_with(b"HTTP/1.1 100 Continue\r\n\r\n"));
-    assert_eq!(wire.read().unwrap().status, 400);
+    wire.write("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    assert_eq!(wire.read_exact(25), b"HTTP/1.1 100 Continue\r\n\r\n");
+    wire.write("{}");
+    assert_eq!(wire.read().unwrap().status, 404);
 }
 
 #[test]
@@ -120,6 +119,15 @@ fn the_drop_waits_for_nobody() {
         // What was unread may have reset it.
         assert!(wire.read_to_end().unwrap_or_default().len() <= 1);
     }
+}
+
+#[test]
+fn an_observer_that_panics_ends_its_connection_and_no_other() {
+    let emulator = builder().on_request(|entry| assert_ne!(entry.refusal, Some("UNKNOWN_PATH"))).start().unwrap();
+    let mut wire = Wire::to(&emulator);
+    wire.write("POST / HTTP/1.1\r\n\r\n");
+    wire.assert_ended();
+    Call::of(&emulator, &validation()).to(&emulator).refused("UNKNOWN_CLIENT");
 }
 
 #[test]
