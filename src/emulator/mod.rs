@@ -5,7 +5,7 @@
 //!   ├─ http       reads requests                  client, limits, clock   what is known of clients
 //!   ├─ handle     answers them from `state`       log      what was asked
 //!   └─ deliver    writes answers, well or not     misbehaviour   what goes wrong on demand
-//!                                                 signature, random   what they are called
+//!                                                 signature, random   as they say
 //! ```
 //!
 //! It speaks HTTP itself. A server library keeps the sockets of its connections to itself, and without
