@@ -8,6 +8,7 @@
 //!
 //! | module | knows |
 //! |---|---|
+//! | `emulator` | the platform on loopback, with the feature `emulator`: [`Emulator`] |
 //! | `client` | the blocking client and its transports, with the feature `client` |
 //! | `policy` | what an answer or an outage means for a request: [`Policy`], [`Grant`], [`Denial`] |
 //! | `breaker` | when to stop asking a platform that does not answer: [`Breaker`] |
@@ -48,6 +49,8 @@ mod buf;
 #[cfg(feature = "client")]
 mod client;
 mod crypto;
+#[cfg(feature = "emulator")]
+mod emulator;
 #[cfg(feature = "envelope")]
 mod envelope;
 mod hex;
@@ -68,6 +71,13 @@ pub use buf::BufferTooSmall;
 pub use client::{
     Apikee, ApikeeBuilder, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, Issued, Observer,
     Received, Setting, Transport, TransportError, Upsert,
+};
+#[cfg(all(feature = "emulator", feature = "request-signing"))]
+pub use emulator::InvalidSigningKey;
+#[cfg(feature = "emulator")]
+pub use emulator::{
+    Answers, EmulatedClient, Emulator, EmulatorBuilder, EmulatorError, InvalidNetwork, LoggedRequest, Misbehaviour,
+    Occasion, RegisteredEndpoint, RequestKind,
 };
 #[cfg(feature = "envelope")]
 pub use envelope::{

@@ -5,6 +5,7 @@ mod demo;
 mod envelope;
 mod inspect;
 mod issue;
+mod platform;
 mod secrets;
 mod verify;
 

@@ -100,7 +100,7 @@ pub(crate) fn input() -> Result<Vec<u8>, Box<dyn Error>> {
 }
 
 /// What a variable is set to, unless that is blank.
-fn set(name: &'static str) -> Result<Option<String>, Box<dyn Error>> {
+pub(crate) fn set(name: &'static str) -> Result<Option<String>, Box<dyn Error>> {
     Ok(secrets::variable(name)?.filter(|value| !value.trim().is_empty()))
 }
 

@@ -1,4 +1,5 @@
-//! The `apikee` command: issues, verifies and inspects keys, seals and opens envelopes.
+//! The `apikee` command: issues, verifies and inspects keys, seals and opens envelopes,
+//! and runs the platform on loopback.
 //!
 //! ```text
 //! main ── issue                     exit code 0: every key is good, or what was asked for is done
@@ -6,6 +7,7 @@
 //!      ├─ inspect                             2: wrong use, or something that failed on the way
 //!      ├─ fingerprint
 //!      ├─ seal, open
+//!      ├─ platform                             runs until standard input ends
 //!      └─ demo
 //!
 //! secrets: where secrets come from      candidates: where keys come from
@@ -31,6 +33,7 @@ mod issue;
 mod json;
 mod open;
 mod pinned;
+mod platform;
 mod refusal;
 mod seal;
 mod secrets;
@@ -65,6 +68,7 @@ enum Command {
     Fingerprint(fingerprint::Args),
     Seal(seal::Args),
     Open(open::Args),
+    Platform(platform::Args),
     /// Issue and verify keys, and show every refusal; needs no secret and no network
     Demo,
 }
@@ -87,6 +91,7 @@ fn main() -> ExitCode {
         Command::Fingerprint(args) => fingerprint::run(&args),
         Command::Seal(args) => seal::run(&args),
         Command::Open(args) => open::run(&args),
+        Command::Platform(args) => platform::run(&args),
         Command::Demo => demo::run(),
     };
     match ended {

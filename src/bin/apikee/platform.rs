@@ -1,0 +1,207 @@
+//! `apikee platform`: the platform on loopback, until standard input ends.
+
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    path::PathBuf,
+    time::Duration,
+};
+
+use apikee::{
+    Answers, ClientId, EmulatedClient, Emulator, EmulatorBuilder, LoggedRequest, Misbehaviour, Occasion, ProjectKey,
+};
+
+use crate::{
+    Ended, Outcome,
+    exchange::{self, SERVER},
+    json, text,
+};
+
+const PROJECT_KEY: &str = "APIKEE_SERVER_KEY";
+const PROJECT_ENV: &str = "APIKEE_PROJECT_ENV";
+
+/// Run the platform on loopback, for tests, demos and offline work, until standard input ends
+///
+/// It expects the project key in APIKEE_SERVER_KEY and the project env in APIKEE_PROJECT_ENV, or
+/// those of the demo, which it prints. Its own secret is drawn, unless APIKEE_SERVER_SECRET or a file
+/// says another.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The port on 127.0.0.1; 0 is any that is free
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+
+    /// Print one line of JSON, with all that a client is configured with, and nothing more
+    #[arg(long)]
+    json: bool,
+
+    /// Answer without envelopes, as the published Python SDK reads it
+    #[arg(long)]
+    plain_answers: bool,
+
+    /// Read the server's secret, 64 hexadecimal digits, from this file
+    #[arg(long, value_name = "PATH")]
+    server_secret_file: Option<PathBuf>,
+
+    /// A client that is known from the start, under this id or one that is drawn; may be repeated
+    #[arg(long = "client", value_name = "NAME[=UUID]")]
+    clients: Vec<String>,
+
+    /// Requests that each --client has in an hour
+    #[arg(long, value_name = "N", requires = "clients")]
+    hourly: Option<u32>,
+
+    /// Requests that each --client has in a day
+    #[arg(long, value_name = "N", requires = "clients")]
+    daily: Option<u32>,
+
+    /// A network that each --client may call from; may be repeated
+    #[arg(long = "ip", value_name = "CIDR", requires = "clients")]
+    networks: Vec<String>,
+
+    /// What goes wrong with every answer: status:503, unavailable:SECONDS, delay:500ms, drip:10ms,
+    /// reset, hang-up, close-idle, truncate, garbage, forged, impostor, replayed, reflected, unsealed,
+    /// oversized:BYTES, redirect:URL or refuse
+    #[arg(long, value_name = "KIND", value_parser = fault)]
+    fault: Option<Misbehaviour>,
+
+    /// Of 100 requests, how many the fault is for, at random
+    #[arg(long, value_name = "N", requires = "fault", value_parser = clap::value_parser!(u8).range(0..=100))]
+    fault_percent: Option<u8>,
+}
+
+pub(crate) fn run(args: &Args) -> Ended {
+    let own_key = exchange::set(PROJECT_KEY)?;
+    let emulator = args.builder(own_key.as_deref())?.start()?;
+    let mut clients = Vec::new();
+    for client in &args.clients {
+        let (name, id) = client.split_once('=').map_or((client.as_str(), None), |(name, id)| (name, Some(id)));
+        clients.push((name, args.add(&emulator, name, id)?));
+    }
+    if let Some(fault) = &args.fault {
+        let when = args.fault_percent.map_or(Occasion::Always, |percent| Occasion::Randomly { percent, seed: 0 });
+        emulator.misbehave(fault.clone(), when);
+    }
+    // Whoever set a key of one's own knows it.
+    let shown_key = own_key.is_none().then_some(Emulator::PROJECT_KEY);
+    args.present(&emulator, shown_key, &clients)?;
+    io::copy(&mut io::stdin().lock(), &mut io::sink())?;
+    Ok(Outcome::Good)
+}
+
+impl Args {
+    fn builder(&self, project_key: Option<&str>) -> Result<EmulatorBuilder, Box<dyn Error>> {
+        let mut builder = Emulator::builder().port(self.port);
+        if let Some(key) = project_key {
+            builder = builder.project_key(ProjectKey::new(key.trim())?);
+        }
+        if let Some(project_env) = exchange::set(PROJECT_ENV)? {
+            builder = builder.project_env(project_env.trim());
+        }
+        let secret = match &self.server_secret_file {
+            Some(path) => Some(SERVER.in_file(path)?),
+            None => SERVER.in_environment()?,
+        };
+        if let Some(secret) = secret {
+            builder = builder.secret(secret);
+        }
+        if self.plain_answers {
+            builder = builder.answers(Answers::Plain);
+        }
+        Ok(if self.json { builder } else { builder.on_request(tell) })
+    }
+
+    fn add(&self, emulator: &Emulator, name: &str, id: Option<&str>) -> Result<ClientId, Box<dyn Error>> {
+        let mut client = EmulatedClient::new(name);
+        for network in &self.networks {
+            client = client.network(network)?;
+        }
+        client = self.hourly.into_iter().fold(client, EmulatedClient::hourly);
+        client = self.daily.into_iter().fold(client, EmulatedClient::daily);
+        let Some(id) = id else {
+            return Ok(emulator.create_client(client)?);
+        };
+        let id = ClientId::new(id)?;
+        emulator.add_client(id, client);
+        Ok(id)
+    }
+
+    /// Says all that a client is configured with.
+    fn present(&self, emulator: &Emulator, key: Option<&str>, clients: &[(&str, ClientId)]) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        if self.json {
+            let clients: Vec<_> =
+                clients.iter().map(|(name, id)| serde_json::json!({ "name": name, "id": id.to_string() })).collect();
+            json::line(&mut out, |members| {
+                members.member("url", emulator.url())?;
+                members.member("public_key", emulator.public_key())?;
+                members.member("project_key", &key)?;
+                members.member("project_env", emulator.project_env())?;
+                members.member("clients", &clients)
+            })?;
+        } else {
+            writeln!(out, "The platform, until standard input ends:")?;
+            text::field(&mut out, "url", emulator.url())?;
+            text::field(&mut out, "public key", emulator.public_key())?;
+            text::field(&mut out, "project key", key.unwrap_or(PROJECT_KEY))?;
+            text::field(&mut out, "project env", emulator.project_env().escape_debug())?;
+            for (name, id) in clients {
+                text::field(&mut out, "client", format_args!("{id} {}", name.escape_debug()))?;
+            }
+        }
+        out.flush()
+    }
+}
+
+/// Prints a line for a request; whoever reads may have gone.
+fn tell(request: &LoggedRequest) {
+    let mut line = format!("{:?}", request.kind).to_lowercase();
+    for part in [request.client.map(|id| id.to_string()), request.method_path.clone()].into_iter().flatten() {
+        line.push_str(&format!(" {}", part.escape_debug()));
+    }
+    match request.status {
+        Some(status) => line.push_str(&format!(": {status}")),
+        None => line.push_str(": no answer"),
+    }
+    for part in [request.refusal.map(str::to_owned), request.misbehaviour.as_ref().map(|m| format!("{m:?}"))] {
+        line.extend(part.map(|part| format!(", {part}")));
+    }
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+fn fault(text: &str) -> Result<Misbehaviour, &'static str> {
+    use Misbehaviour as M;
+    const NO_KIND: &str = "no kind of fault";
+    let (kind, value) = text.split_once(':').map_or((text, None), |(kind, value)| (kind, Some(value)));
+    let duration = |value| humantime::parse_duration(value).map_err(|_| "not a duration (500ms)");
+    Ok(match (kind, value) {
+        ("status", Some(value)) => {
+            let status = value.parse().ok().filter(|status| (200..=599).contains(status));
+            M::Status(status.ok_or("not a status (200 to 599)")?)
+        }
+        ("unavailable", Some(value)) => {
+            M::Unavailable { retry_after: value.parse().map_err(|_| "not a number of seconds")? }
+        }
+        ("delay", Some(value)) => M::Delay(duration(value)?),
+        ("drip", Some(value)) => M::Drip { every: duration(value)? },
+        ("drip", None) => M::Drip { every: Duration::from_millis(10) },
+        ("oversized", Some(value)) => M::Oversized(value.parse().map_err(|_| "not a number of bytes")?),
+        ("redirect", Some(value)) => M::Redirect(value.to_owned()),
+        (kind, None) => match kind {
+            "reset" => M::Reset,
+            "hang-up" => M::HangUp,
+            "close-idle" => M::CloseIdle,
+            "truncate" => M::Truncate,
+            "garbage" => M::Garbage,
+            "forged" => M::Forged,
+            "impostor" => M::Impostor,
+            "replayed" => M::Replayed,
+            "reflected" => M::Reflected,
+            "unsealed" => M::Unsealed,
+            "refuse" => M::Refuse,
+            _ => return Err(NO_KIND),
+        },
+        _ => return Err(NO_KIND),
+    })
+}

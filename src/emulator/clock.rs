@@ -1,0 +1,177 @@
+//! The emulator's clock, and times as the platform is told them.
+
+use core::time::Duration;
+
+use crate::UnixTime;
+
+/// Follows the system's clock, or stands still.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Clock {
+    System { ahead: Duration },
+    Stopped(UnixTime),
+}
+
+impl Clock {
+    pub(super) fn now(self) -> UnixTime {
+        match self {
+            Self::System { ahead } => later(UnixTime::now(), ahead),
+            Self::Stopped(time) => time,
+        }
+    }
+
+    pub(super) fn advance(&mut self, by: Duration) {
+        match self {
+            Self::System { ahead } => *ahead = ahead.saturating_add(by),
+            Self::Stopped(time) => *time = later(*time, by),
+        }
+    }
+}
+
+fn later(time: UnixTime, by: Duration) -> UnixTime {
+    UnixTime::from_millis(millis(time).saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+}
+
+fn millis(time: UnixTime) -> i64 {
+    time.as_secs().saturating_mul(1000).saturating_add(time.subsec_millis().into())
+}
+
+/// Whether two times lie no further apart than that.
+pub(super) fn within(one: UnixTime, other: UnixTime, tolerance: Duration) -> bool {
+    u128::from(millis(one).abs_diff(millis(other))) <= tolerance.as_millis()
+}
+
+/// Reads an RFC 3339 time, rounded down to the millisecond: this crate's end in `Z`, the Python SDK's
+/// have microseconds and end in `+00:00`.
+pub(super) fn read_rfc3339(text: &str) -> Option<UnixTime> {
+    let (date, time) = text.split_once(['T', 't'])?;
+    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+    let zone_at = time.find(['Z', 'z', '+', '-'])?;
+    let (time, zone) = time.split_at_checked(zone_at)?;
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
+    if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let offset = offset(zone)?;
+    // A leap second is taken for the second after it.
+    if day == 0 || day > days_in(year, month)? || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let places = fraction.bytes().chain([b'0'; 3]).take(3);
+    let milli = places.fold(0_i64, |milli, digit| milli.wrapping_mul(10).wrapping_add((digit & 0xF).into()));
+    Some(UnixTime::from_millis(at(days(year, month, day), hour, minute, second, offset, milli)))
+}
+
+/// `Z`, or hours and minutes: in minutes.
+fn offset(zone: &str) -> Option<i64> {
+    let sign = match zone.as_bytes().first()? {
+        b'Z' | b'z' => return (zone.len() == 1).then_some(0),
+        b'-' => -1,
+        _ => 1,
+    };
+    let [hours, minutes] = numbers(zone.get(1..)?, ':', [2, 2])?;
+    (hours < 24 && minutes < 60).then(|| hours.wrapping_mul(60).wrapping_add(minutes).wrapping_mul(sign))
+}
+
+/// Numbers of so many digits each, none of more than four.
+fn numbers<const N: usize>(text: &str, separator: char, lengths: [usize; N]) -> Option<[i64; N]> {
+    let mut parts = text.split(separator);
+    let mut numbers = [0; N];
+    for (number, len) in numbers.iter_mut().zip(lengths) {
+        let part = parts.next().filter(|part| part.len() == len && part.bytes().all(|byte| byte.is_ascii_digit()))?;
+        *number = part.parse().ok()?;
+    }
+    parts.next().is_none().then_some(numbers)
+}
+
+fn days_in(year: i64, month: i64) -> Option<i64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        2 => Some(if leap { 29 } else { 28 }),
+        4 | 6 | 9 | 11 => Some(30),
+        1..=12 => Some(31),
+        _ => None,
+    }
+}
+
+/// Days from 1970-01-01 to a day of the years 0 to 9999, counted in years that start in March.
+#[expect(clippy::arithmetic_side_effects, reason = "all of it is below ten thousand years")]
+const fn days(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (153 * month + 2) / 5 + day
+        - 1
+        - 719_468
+}
+
+#[expect(clippy::arithmetic_side_effects, reason = "all of it is below ten thousand years")]
+const fn at(days: i64, hour: i64, minute: i64, second: i64, offset: i64, milli: i64) -> i64 {
+    (((days * 24 + hour) * 60 + minute - offset) * 60 + second) * 1000 + milli
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Timestamp;
+
+    fn read(text: &str) -> Option<i64> {
+        read_rfc3339(text).map(millis)
+    }
+
+    #[test]
+    fn both_spellings_of_a_time_are_read() {
+        for text in [
+            "2026-11-24T02:21:45.017486+00:00",
+            "2026-11-24T02:21:45.017Z",
+            "2026-11-24T03:51:45.017+01:30",
+            "2026-11-23t21:21:45.0179-05:00",
+        ] {
+            assert_eq!(read(text), Some(1_795_486_905_017), "{text}");
+        }
+        assert_eq!(read("1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(read("1970-01-01T00:00:00.5Z"), Some(500));
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for millis in (-62_167_219_200_000..253_402_300_800_000_i64).step_by(86_399_999 * 37) {
+            let written = Timestamp::new(UnixTime::from_millis(millis)).unwrap();
+            assert_eq!(read(written.as_str()), Some(millis), "{written}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_not_read() {
+        for text in [
+            "",
+            "T",
+            "2026-11-24",
+            "2026-11-24T02:21:45",
+            "2026-11-24 02:21:45Z",
+            "2026-11-24T02:21:45.Z",
+            "2026-11-24T02:21:45Zé",
+            "2026-11-24T02:21:45+0000",
+            "2026-11-24T02:21:45+00:00Z",
+            "2026-11-24T24:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-00-01T00:00:00Z",
+            "2026-01-00T00:00:00Z",
+            "+026-01-01T00:00:00Z",
+            "99999-01-01T00:00:00Z",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_moves_when_told_and_stops_at_the_end() {
+        let mut clock = Clock::Stopped(UnixTime::from_millis(999));
+        clock.advance(Duration::from_millis(2));
+        assert_eq!(clock.now(), UnixTime::from_millis(1_001));
+        clock.advance(Duration::MAX);
+        assert_eq!(clock.now(), UnixTime::from_millis(i64::MAX));
+        let mut clock = Clock::System { ahead: Duration::ZERO };
+        clock.advance(Duration::from_secs(3600));
+        assert!(clock.now().as_secs() >= UnixTime::now().as_secs() + 3500);
+    }
+}

@@ -1,0 +1,245 @@
+//! The platform on loopback, for tests, demos and offline work: see [`Emulator`].
+//!
+//! ```text
+//! server   accepts connections, a thread each     config   how it is set up
+//!   ├─ http       reads requests                  client, limits, clock   what is known of clients
+//!   ├─ handle     answers them from `state`       log      what was asked
+//!   └─ deliver    writes answers, well or not     misbehaviour   what goes wrong on demand
+//!                                                 signature, random   as they say
+//! ```
+//!
+//! It speaks HTTP itself. A server library keeps the sockets of its connections to itself, and without
+//! them there is no resetting or cutting them, and no way to end the threads that wait on idle ones.
+
+mod client;
+mod clock;
+mod config;
+mod deliver;
+mod handle;
+mod http;
+mod limits;
+mod log;
+mod misbehaviour;
+mod random;
+mod server;
+#[cfg(feature = "request-signing")]
+mod signature;
+mod state;
+
+use core::{fmt, time::Duration};
+use std::{format, net::TcpListener, string::String, sync::Arc, vec::Vec};
+
+#[cfg(feature = "request-signing")]
+pub use self::signature::InvalidSigningKey;
+pub use self::{
+    client::{EmulatedClient, InvalidNetwork},
+    config::{Answers, EmulatorBuilder, EmulatorError},
+    log::{LoggedRequest, RequestKind},
+    misbehaviour::{Misbehaviour, Occasion},
+    state::RegisteredEndpoint,
+};
+use self::{clock::Clock, handle::Platform, server::Server};
+use crate::{ClientId, UnixTime};
+
+/// The platform on loopback.
+///
+/// It listens on 127.0.0.1 until it is dropped. Its threads have ended and its port is free when the
+/// drop returns, whatever its connections were doing. All methods may be called from any thread.
+///
+/// | call | refused with | unless |
+/// |---|---|---|
+/// | all | 404, 405, 415 | it is a POST of `application/json` to a known path |
+/// | | 401 `INVALID_PROJECT_KEY` | `x-api-key` is the project key |
+/// | | 404 `UNKNOWN_PROJECT_ENV` | `project_env` is the configured one |
+/// | | 400 | body and query are what they should be; a sealed body opens |
+/// | validate | 403 `INVALID_SIGNATURE` | it is signed, where a signing key is configured |
+/// | | `STALE_REQUEST` | its timestamp is within the tolerance |
+/// | | `UNKNOWN_CLIENT` | the client has been added or created |
+/// | | `UNKNOWN_KEY` | the raw key that the headers show, if any, is the client's |
+/// | | `EXPIRED_KEY` | the client's key of that name is still good |
+/// | | 403 `IP_NOT_ALLOWED` | the address is in the client's networks |
+/// | | 429 `RATE_LIMITED`, `Retry-After` | the hour's and the day's limits are not spent |
+/// | client, endpoint | 422 `TOO_MANY` | there is room: for 1,000 clients, for 10,000 endpoints |
+///
+/// Without a status it is a sealed `{"success":false,"code":...}` with status 200; all others are
+/// plain `{"error":...}`. The address is the first of `x-forwarded-for`, or `x-real-ip`, among the
+/// headers in the envelope, or else the caller's own.
+///
+/// Bodies are read up to 64 KiB (413 beyond), and heads up to 16 KiB (431). Bodies need a
+/// `Content-Length` (411 for chunks).
+///
+/// ```
+/// use apikee::{ClientId, EmulatedClient, Emulator, Misbehaviour, Occasion, ServerKey};
+///
+/// let emulator = Emulator::start()?;
+/// let server_key: ServerKey = emulator.public_key().parse()?;
+/// emulator.add_client(ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08")?, EmulatedClient::new("acme-corp"));
+/// emulator.misbehave(Misbehaviour::Status(503), Occasion::Next(1));
+/// println!("POST {}/client/497f6eca-6276-4993-bfeb-53cbbbba6f08", emulator.url());
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+pub struct Emulator {
+    url: String,
+    public_key: String,
+    platform: Arc<Platform>,
+    server: Server,
+}
+
+impl Emulator {
+    /// The project key unless another is set: no secret.
+    pub const PROJECT_KEY: &str = "sk_test_emulator";
+
+    /// The project env unless another is set.
+    pub const PROJECT_ENV: &str = "my-app-development";
+
+    /// Starts one on a free port with a fresh key.
+    ///
+    /// # Errors
+    ///
+    /// As [`EmulatorError`] says.
+    pub fn start() -> Result<Self, EmulatorError> {
+        Self::builder().start()
+    }
+
+    /// Sets one up.
+    #[must_use]
+    pub fn builder() -> EmulatorBuilder {
+        EmulatorBuilder::default()
+    }
+
+    fn serve(builder: EmulatorBuilder, listener: TcpListener, secret: [u8; 32]) -> Result<Self, EmulatorError> {
+        let address = listener.local_addr().map_err(EmulatorError::Listen)?;
+        let max_connections = builder.max_connections;
+        let platform = Arc::new(Platform::new(builder, secret));
+        Ok(Self {
+            url: format!("http://{address}/api/v1"),
+            public_key: platform.public_key(),
+            server: Server::start(listener, address, max_connections, Arc::clone(&platform))?,
+            platform,
+        })
+    }
+
+    /// The base URL: `http://127.0.0.1:PORT/api/v1`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.server.port()
+    }
+
+    /// The server's public key in base64url, as a [`ServerKey`](crate::ServerKey) is read from.
+    #[must_use]
+    pub fn public_key(&self) -> &str {
+        &self.public_key
+    }
+
+    /// The project env that calls must name.
+    #[must_use]
+    pub fn project_env(&self) -> &str {
+        self.platform.project_env()
+    }
+
+    /// Makes a client known, in place of any with that id.
+    pub fn add_client(&self, id: ClientId, client: EmulatedClient) {
+        self.platform.state().clients.insert(id, client);
+    }
+
+    /// Makes a client known under an id that is drawn, and returns that.
+    ///
+    /// # Errors
+    ///
+    /// [`EmulatorError::Rng`].
+    pub fn create_client(&self, client: EmulatedClient) -> Result<ClientId, EmulatorError> {
+        let mut state = self.platform.state();
+        let id = state.ids.draw().ok_or(EmulatorError::Rng)?;
+        state.clients.insert(id, client);
+        Ok(id)
+    }
+
+    /// Forgets a client; whether there was one.
+    pub fn remove_client(&self, id: ClientId) -> bool {
+        self.platform.state().clients.remove(&id).is_some()
+    }
+
+    /// The id of the client of that name.
+    #[must_use]
+    pub fn client_named(&self, name: &str) -> Option<ClientId> {
+        self.platform.state().client_named(name)
+    }
+
+    /// The endpoints that have been registered, in the order of their first registration.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<RegisteredEndpoint> {
+        self.platform.state().endpoints.clone()
+    }
+
+    /// What the emulator's clock says.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        self.platform.state().clock.now()
+    }
+
+    /// Sets the emulator's clock, which stands still from then on.
+    pub fn set_time(&self, time: UnixTime) {
+        self.platform.state().clock = Clock::Stopped(time);
+    }
+
+    /// Puts the emulator's clock forward, whether it stands still or not. Milliseconds count.
+    pub fn advance(&self, by: Duration) {
+        self.platform.state().clock.advance(by);
+    }
+
+    /// Arranges for something to go wrong. Arrangements add up; at each request the oldest that is
+    /// for it counts.
+    pub fn misbehave(&self, misbehaviour: Misbehaviour, when: Occasion) {
+        self.platform.state().arranged.add(None, misbehaviour, when);
+    }
+
+    /// As [`misbehave`](Self::misbehave), at requests of one kind only.
+    pub fn misbehave_at(&self, kind: RequestKind, misbehaviour: Misbehaviour, when: Occasion) {
+        self.platform.state().arranged.add(Some(kind), misbehaviour, when);
+    }
+
+    /// Forgets all arrangements. What is under way goes on.
+    pub fn behave(&self) {
+        self.platform.state().arranged.clear();
+    }
+
+    /// The last requests, the oldest first. A request is in the log before its answer is sent.
+    #[must_use]
+    pub fn log(&self) -> Vec<LoggedRequest> {
+        self.platform.state().log.entries()
+    }
+
+    /// Empties the log.
+    pub fn clear_log(&self) {
+        self.platform.state().log.clear();
+    }
+
+    /// Connections that have been accepted so far.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.platform.state().connections
+    }
+
+    /// Requests that have come so far, even if the log has lost them.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.platform.state().requests
+    }
+}
+
+/// Nothing of the keys.
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator")
+            .field("url", &self.url)
+            .field("public_key", &self.public_key)
+            .field("project_env", &self.project_env())
+            .finish_non_exhaustive()
+    }
+}

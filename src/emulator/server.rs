@@ -1,0 +1,182 @@
+//! Connections: each has a thread of its own, so that a slow answer keeps nobody else waiting, and all
+//! of them end with the server.
+
+use core::{net::SocketAddr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::{self, BufReader, Read as _},
+    net::{Shutdown, TcpListener, TcpStream},
+    string::ToString as _,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+};
+
+use super::{
+    EmulatorError,
+    handle::Platform,
+    http::{NoRequest, Request},
+};
+
+/// How long a connection may be silent, and an answer go unread.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often what is in the way is tried again.
+const AGAIN: Duration = Duration::from_millis(10);
+
+/// Bytes of a request that nobody wants that are read before the connection is closed.
+const MAX_UNWANTED: u64 = 1024 * 1024;
+
+/// Listens until it is dropped.
+pub(super) struct Server {
+    address: SocketAddr,
+    /// Holds the port until all threads have ended, so that nobody else is woken.
+    _listener: Arc<TcpListener>,
+    stop: Arc<Stop>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Tells all threads to stop, even those that wait for a time to pass.
+#[derive(Default)]
+pub(super) struct Stop {
+    stopped: Mutex<bool>,
+    told: Condvar,
+}
+
+impl Stop {
+    fn tell(&self) {
+        *self.stopped() = true;
+        self.told.notify_all();
+    }
+
+    fn is_told(&self) -> bool {
+        *self.stopped()
+    }
+
+    /// Waits that long, or until it is told. Returns whether it is.
+    pub(super) fn wait(&self, time: Duration) -> bool {
+        let waited = self.told.wait_timeout_while(self.stopped(), time, |stopped| !*stopped);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn stopped(&self) -> MutexGuard<'_, bool> {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Server {
+    pub(super) fn start(
+        listener: TcpListener,
+        address: SocketAddr,
+        max_connections: usize,
+        platform: Arc<Platform>,
+    ) -> Result<Self, EmulatorError> {
+        let stop = Arc::new(Stop::default());
+        let listener = Arc::new(listener);
+        let (told, listening) = (Arc::clone(&stop), Arc::clone(&listener));
+        let listen = move || accept(&listening, max_connections, &platform, &told);
+        let thread = builder().spawn(listen).map_err(EmulatorError::Thread)?;
+        Ok(Self { address, _listener: listener, stop, thread: Some(thread) })
+    }
+
+    pub(super) const fn port(&self) -> u16 {
+        self.address.port()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.tell();
+        let Some(thread) = self.thread.take() else { return };
+        // The thread waits for a connection, so it gets one.
+        while !thread.is_finished() && TcpStream::connect_timeout(&self.address, AGAIN).is_err() {
+            thread::sleep(AGAIN);
+        }
+        // It has panicked, or it has not: either way it is gone.
+        let _ = thread.join();
+    }
+}
+
+fn builder() -> thread::Builder {
+    thread::Builder::new().name("apikee-emulator".to_string())
+}
+
+/// The connections that are open, for whoever has to close them.
+type Open = Mutex<BTreeMap<u64, TcpStream>>;
+
+/// Takes a connection out when its thread ends, even in a panic of the observer: a second handle would
+/// keep it open.
+struct Registered<'o>(&'o Open, u64);
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        locked(self.0).remove(&self.1);
+    }
+}
+
+fn locked(open: &Open) -> MutexGuard<'_, BTreeMap<u64, TcpStream>> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn accept(listener: &TcpListener, max_connections: usize, platform: &Platform, stop: &Stop) {
+    let open = Open::default();
+    thread::scope(|scope| {
+        loop {
+            let accepted = listener.accept();
+            if stop.is_told() {
+                break;
+            }
+            let Ok((stream, peer)) = accepted else {
+                // There are too many open files, perhaps.
+                stop.wait(AGAIN);
+                continue;
+            };
+            let number = {
+                let mut state = platform.state();
+                state.connections = state.connections.saturating_add(1);
+                state.connections
+            };
+            let Ok(handle) = stream.try_clone() else { continue };
+            if locked(&open).len() >= max_connections {
+                continue;
+            }
+            locked(&open).insert(number, handle);
+            let registered = Registered(&open, number);
+            let serve = move || {
+                let _registered = registered;
+                // A connection that breaks is the caller's to notice.
+                let _ = converse(&stream, number, peer, platform, stop);
+            };
+            // Without a thread the connection is closed.
+            let _ = builder().spawn_scoped(scope, serve);
+        }
+        for stream in locked(&open).values() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    });
+}
+
+/// Answers requests until the connection ends.
+fn converse(stream: &TcpStream, number: u64, peer: SocketAddr, platform: &Platform, stop: &Stop) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut reader = BufReader::new(stream);
+    loop {
+        let request = match Request::read(&mut reader, &mut &*stream) {
+            Ok(request) => request,
+            Err(NoRequest::Ended) => return Ok(()),
+            Err(NoRequest::Bad(status)) => {
+                platform.refuse(status, number).send(stream, stop)?;
+                // What is unread when a connection is closed resets it, and takes the answer along.
+                stream.shutdown(Shutdown::Write)?;
+                stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+                io::copy(&mut reader.take(MAX_UNWANTED), &mut io::sink())?;
+                return Ok(());
+            }
+        };
+        let message = platform.answer(&request, number, peer.ip());
+        if !message.send(stream, stop)? || request.last {
+            return Ok(());
+        }
+    }
+}

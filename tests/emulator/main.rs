@@ -1,0 +1,47 @@
+//! The platform on loopback, asked through bare sockets, so that what goes over the wire is seen.
+#![cfg(feature = "emulator")]
+
+mod calls;
+mod checks;
+mod clients;
+mod lifecycle;
+mod log;
+mod misbehaviour;
+mod recorded;
+mod wire;
+
+use apikee::{ClientId, EmulatedClient, Emulator, EmulatorBuilder, MethodPath, Timestamp, UnixTime, ValidateRequest};
+
+/// 2026-11-24T02:21:45.017Z
+const NOW: UnixTime = UnixTime::from_millis(1_795_486_905_017);
+
+fn id() -> ClientId {
+    ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08").unwrap()
+}
+
+/// An emulator whose clock stands still at [`NOW`].
+fn builder() -> EmulatorBuilder {
+    Emulator::builder().time(NOW)
+}
+
+/// One that knows this client under [`id`].
+fn knowing(client: EmulatedClient) -> Emulator {
+    let emulator = builder().start().unwrap();
+    emulator.add_client(id(), client);
+    emulator
+}
+
+/// One that knows a client that may do anything.
+fn started() -> Emulator {
+    knowing(EmulatedClient::new("acme-corp"))
+}
+
+/// Whether the client may `GET /users`, sent at [`NOW`].
+fn validation<'a>() -> ValidateRequest<'a> {
+    validation_at(NOW)
+}
+
+fn validation_at<'a>(time: UnixTime) -> ValidateRequest<'a> {
+    let route = MethodPath::new("GET", "/users").unwrap();
+    ValidateRequest::new(id(), Emulator::PROJECT_ENV, route, Timestamp::new(time).unwrap())
+}
