@@ -2,7 +2,10 @@
 
 use core::fmt;
 
-use crate::{json::JsonObject, protocol::MethodPath};
+use crate::{
+    json::JsonObject,
+    protocol::{ClientId, MethodPath},
+};
 
 /// A request that a service has received, and wants to know whether to serve.
 ///
@@ -21,6 +24,7 @@ pub struct AuthorizeRequest<'a> {
     pub(super) key: Option<&'a [u8]>,
     pub(super) method_path: MethodPath<'a>,
     pub(super) scopes: &'a [&'a str],
+    pub(super) client: Option<ClientId>,
     pub(super) key_name: &'a str,
     pub(super) headers: &'a [(&'a str, &'a str)],
     pub(super) payload: Option<JsonObject<'a>>,
@@ -36,13 +40,27 @@ impl<'a> AuthorizeRequest<'a> {
     where
         K: AsRef<[u8]> + ?Sized,
     {
-        Self { key: key.map(AsRef::as_ref), method_path, scopes: &[], key_name: "default", headers: &[], payload: None }
+        Self {
+            key: key.map(AsRef::as_ref),
+            method_path,
+            scopes: &[],
+            client: None,
+            key_name: "default",
+            headers: &[],
+            payload: None,
+        }
     }
 
     /// The scopes that the route needs, all of them.
     #[must_use]
     pub const fn scopes(self, scopes: &'a [&'a str]) -> Self {
         Self { scopes, ..self }
+    }
+
+    /// Whose key it is, where that is known; otherwise it is found out.
+    #[must_use]
+    pub const fn client(self, client: ClientId) -> Self {
+        Self { client: Some(client), ..self }
     }
 
     /// The name of the key among its client's, in place of `default`.
@@ -71,6 +89,7 @@ impl fmt::Debug for AuthorizeRequest<'_> {
         f.debug_struct("AuthorizeRequest")
             .field("method_path", &self.method_path)
             .field("scopes", &self.scopes)
+            .field("client", &self.client)
             .field("key_name", &self.key_name)
             .field("headers", &self.headers.len())
             .finish_non_exhaustive()

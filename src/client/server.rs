@@ -70,6 +70,7 @@ pub(super) struct Told {
     key: Plaintext,
     at: UnixTime,
     route: Route,
+    client: Option<ClientId>,
     key_name: String,
     headers: Vec<(String, String)>,
     payload: Option<String>,
@@ -84,7 +85,7 @@ impl Server {
         at: UnixTime,
         deadline: Deadline,
     ) -> Outcome {
-        let client = match self.client_of(key.claims(), request.key_name, deadline) {
+        let client = match request.client.map_or_else(|| self.client_of(key.claims(), request.key_name, deadline), Ok) {
             Ok(client) => client,
             Err(outcome) => return outcome,
         };
@@ -178,6 +179,7 @@ impl Server {
             key: Plaintext::copy_of(key.raw().as_bytes()),
             at,
             route: Route::of(&request.method_path),
+            client: request.client,
             key_name: request.key_name.into(),
             headers: request.headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
             payload: request.payload.map(|payload| payload.as_str().into()),
@@ -194,6 +196,7 @@ impl Server {
         let headers: Vec<_> = told.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut request =
             AuthorizeRequest::new(Some(told.key.as_bytes()), method_path).key_name(&told.key_name).headers(&headers);
+        request.client = told.client;
         if let Some(payload) = told.payload.as_deref().and_then(|text| JsonObject::new(text).ok()) {
             request = request.payload(payload);
         }

@@ -17,14 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use apikee::{Keyring, KeyringError};
-
-/// A list of secrets; ours, the SDKs read one.
-const LIST: &str = "APIKEE_SECRETS";
-
-/// One secret; the documentation uses both names.
-const SINGLE: &str = "APIKEE_LOCAL_SECRET";
-const OTHER_SINGLE: &str = "APIKEE_SECRET";
+use apikee::{ConfigError, Keyring, KeyringError};
 
 #[derive(clap::Args)]
 pub(crate) struct SecretArgs {
@@ -39,7 +32,7 @@ impl SecretArgs {
     pub(crate) fn keyring(&self) -> Result<Keyring, SecretsError> {
         match &self.secret_file {
             Some(path) => from_file(path),
-            None => from_environment(),
+            None => Keyring::from_env().map_err(SecretsError::Environment),
         }
     }
 }
@@ -48,20 +41,6 @@ fn from_file(path: &Path) -> Result<Keyring, SecretsError> {
     let text = fs::read(path).map_err(|error| SecretsError::Unreadable(path.into(), error))?;
     let lines = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     ring(lines.filter(|line| !line.trim_ascii().is_empty()))?.ok_or_else(|| SecretsError::EmptyFile(path.into()))
-}
-
-fn from_environment() -> Result<Keyring, SecretsError> {
-    for name in [LIST, SINGLE, OTHER_SINGLE] {
-        let Some(value) = variable(name)? else {
-            continue;
-        };
-        // The SDKs trim what the environment says, and blank means unset.
-        let secrets = value.split(|c| name == LIST && c == ',').map(str::trim);
-        if let Some(ring) = ring(secrets.filter(|secret| !secret.is_empty()).map(str::as_bytes))? {
-            return Ok(ring);
-        }
-    }
-    Err(SecretsError::Unset)
 }
 
 /// What a variable is set to.
@@ -85,7 +64,7 @@ fn ring<'s>(secrets: impl IntoIterator<Item = &'s [u8]>) -> Result<Option<Keyrin
 /// Why there is no keyring. It never holds a secret.
 #[derive(Debug)]
 pub(crate) enum SecretsError {
-    Unset,
+    Environment(ConfigError),
     NotUtf8(&'static str),
     Unreadable(PathBuf, io::Error),
     EmptyFile(PathBuf),
@@ -95,9 +74,10 @@ pub(crate) enum SecretsError {
 impl fmt::Display for SecretsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unset => {
-                write!(f, "there is no secret: set {LIST}, {SINGLE} or {OTHER_SINGLE}, or use --secret-file")
-            }
+            Self::Environment(ConfigError::Missing(_)) => f.write_str(
+                "there is no secret: set APIKEE_SECRETS, APIKEE_LOCAL_SECRET or APIKEE_SECRET, or use --secret-file",
+            ),
+            Self::Environment(error) => error.fmt(f),
             Self::NotUtf8(name) => write!(f, "the value of {name} is not UTF-8"),
             Self::Unreadable(path, _) => write!(f, "the secret file {path:?} cannot be read"),
             Self::EmptyFile(path) => write!(f, "the secret file {path:?} has no secret in it"),
@@ -111,7 +91,8 @@ impl Error for SecretsError {
         match self {
             Self::Unreadable(_, error) => Some(error),
             Self::Unusable(error) => Some(error),
-            Self::Unset | Self::NotUtf8(_) | Self::EmptyFile(_) => None,
+            Self::Environment(error) => error.source(),
+            Self::NotUtf8(_) | Self::EmptyFile(_) => None,
         }
     }
 }

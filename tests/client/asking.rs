@@ -1,0 +1,265 @@
+//! What the platform is asked, and what its answers come to.
+
+use std::time::Duration;
+
+use apikee::{
+    AuthorizeRequest, Basis, ClientId, FailOpen, Fault, JsonObject, MethodPath, OnFault, OnRejection, Outage, Policy,
+    TransportError,
+};
+use serde_json::json;
+
+use crate::{
+    ask, ask_for,
+    platform::{CLIENT, PROJECT_KEY, Platform, Told, key, willing},
+};
+
+#[test]
+fn a_request_is_confirmed_by_a_platform_that_sees_it_as_it_was() {
+    let platform = Platform::willing();
+    let apikee = platform.builder().build().unwrap();
+    let key = key(CLIENT, "{}");
+    let headers = [("user-agent", "curl/8.5.0"), ("X-Api-Key", "not what was verified")];
+    let request = AuthorizeRequest::new(Some(&key), MethodPath::new("get", "/users?token=1").unwrap())
+        .key_name("web")
+        .headers(&headers)
+        .payload(JsonObject::new(r#"{"userId": 1}"#).unwrap());
+    let mut buf = [0; 1024];
+    let grant = apikee.authorize(&request, &mut buf).unwrap();
+    assert_eq!(grant.basis(), Basis::Confirmed);
+    assert_eq!(grant.key().claims().tenant(), CLIENT);
+
+    let [seen] = &platform.seen()[..] else {
+        panic!("one call");
+    };
+    assert_eq!(seen.target, format!("/client/{CLIENT}?project_env=my-app-production&method_path=GET%3A%3A%3A%2Fusers"));
+    assert_eq!(seen.header("x-api-key"), Some(PROJECT_KEY));
+    assert_eq!(seen.header("content-type"), Some("application/json"));
+    assert!(seen.header("user-agent").unwrap().starts_with("apikee-rust/"));
+    assert_eq!(seen.header("x-apikee-signature"), None);
+    assert_eq!(seen.body["name"], "web");
+    assert_eq!(seen.body["headers"], json!({ "user-agent": "curl/8.5.0", "x-api-key": key }));
+    assert_eq!(seen.body["payload"], json!({ "userId": 1 }));
+}
+
+#[test]
+fn the_platform_is_not_asked_about_a_key_that_is_no_good() {
+    let platform = Platform::willing();
+    let apikee = platform.builder().policy(Policy::DEFAULT.on_fault(OnFault::Admit)).build().unwrap();
+    let good = key(CLIENT, "{}");
+    assert_eq!(ask_for(&apikee, None, &[]), Err("MISSING_KEY: no key was given".into()));
+    assert!(ask(&apikee, &good[..good.len() - 1]).unwrap_err().starts_with("INVALID_SIGNATURE"));
+    assert_eq!(ask_for(&apikee, Some(&good), &["read", "admin"]), Err("INSUFFICIENT_SCOPE".into()));
+    assert!(platform.seen().is_empty());
+}
+
+#[test]
+fn each_answer_comes_to_what_the_policy_says_of_it() {
+    type Case = (fn() -> Told, Result<Basis, &'static str>, Result<Basis, &'static str>);
+    let strict = Policy::DEFAULT.fail_open(FailOpen::Closed);
+    let lax = Policy::DEFAULT.on_rejection(OnRejection::AdmitUnsuccessful).on_fault(OnFault::Admit);
+    let cases: [Case; 12] = [
+        (Told::yes, Ok(Basis::Confirmed), Ok(Basis::Confirmed)),
+        (Told::no, Err("SERVER_REJECTED: the platform does not validate the key"), Ok(Basis::DespiteRejection)),
+        (
+            || Told::status(403),
+            Err("SERVER_REJECTED: the platform forbids the request"),
+            Err("SERVER_REJECTED: the platform forbids the request"),
+        ),
+        (
+            || Told::status(429),
+            Err("SERVER_REJECTED: the rate limit is spent"),
+            Err("SERVER_REJECTED: the rate limit is spent"),
+        ),
+        (
+            || Told::status(500),
+            Err("SERVER_UNAVAILABLE: the platform answered with status 500"),
+            Ok(Basis::FailedOpen(Outage::Status(500))),
+        ),
+        (
+            || Told::Error(TransportError::Outage(Outage::Dns)),
+            Err("SERVER_UNAVAILABLE: the platform's name cannot be resolved"),
+            Ok(Basis::FailedOpen(Outage::Dns)),
+        ),
+        (
+            || Told::status(401),
+            Err("SERVER_FAULT: the platform refused the project key"),
+            Ok(Basis::DespiteFault(Fault::ProjectKeyRefused)),
+        ),
+        (
+            || Told::status(302),
+            Err("SERVER_FAULT: the platform answered with a redirect"),
+            Ok(Basis::DespiteFault(Fault::Redirect)),
+        ),
+        (
+            || Told::Plain(200, br#"{"success":true}"#.to_vec()),
+            Err("SERVER_FAULT: the platform's answer is not sealed"),
+            Ok(Basis::DespiteFault(Fault::Unsealed)),
+        ),
+        (
+            || Told::Plain(200, b"<html>".to_vec()),
+            Err("SERVER_FAULT: the platform's answer is not well-formed"),
+            Ok(Basis::DespiteFault(Fault::Unreadable)),
+        ),
+        (
+            || Told::Plain(200, vec![b' '; 70_000]),
+            Err("SERVER_FAULT: the platform's answer is too long"),
+            Ok(Basis::DespiteFault(Fault::Oversized)),
+        ),
+        (
+            || Told::Sealed(json!({ "success": "true" })),
+            Err("SERVER_FAULT: the platform's answer is not well-formed"),
+            Ok(Basis::DespiteFault(Fault::Unreadable)),
+        ),
+    ];
+    let key = key(CLIENT, "{}");
+    for (answer, strictly, laxly) in cases {
+        let platform = Platform::new(move |_| answer());
+        for (policy, expected) in [(strict, strictly), (lax, laxly)] {
+            let apikee = platform.builder().policy(policy).build().unwrap();
+            assert_eq!(ask(&apikee, &key), expected.map_err(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn an_answer_in_the_clear_is_taken_where_that_is_asked_for() {
+    let answer = |json: &'static str| Platform::new(move |_| Told::Plain(200, json.as_bytes().to_vec()));
+    let key = key(CLIENT, "{}");
+    for (json, expected) in [
+        (r#"{"success":true}"#, Ok(Basis::Confirmed)),
+        (r#"{"success":true,"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08"}"#, Ok(Basis::Confirmed)),
+        (r#"{"success":false}"#, Err("SERVER_REJECTED: the platform does not validate the key".to_owned())),
+        (
+            r#"{"success":true,"clientId":"00000000-0000-4000-8000-000000000000"}"#,
+            Err("SERVER_FAULT: the platform's answer is not authentic".to_owned()),
+        ),
+        ("OK", Err("SERVER_FAULT: the platform's answer is not well-formed".to_owned())),
+    ] {
+        let apikee = answer(json).builder().accept_unsealed_answers().build().unwrap();
+        assert_eq!(ask(&apikee, &key), expected, "{json}");
+    }
+}
+
+#[test]
+fn who_the_client_is_comes_from_meta_then_the_tenant_then_the_resolver_then_the_platform() {
+    const OTHER: &str = "11111111-2222-4333-8444-555555555555";
+    let platform = Platform::willing();
+    let apikee = platform
+        .builder()
+        .client_resolver(|claims| match claims.tenant() {
+            "resolved" => ClientId::new(OTHER).ok(),
+            "trap" => panic!("a resolver that panics"),
+            _ => None,
+        })
+        .build()
+        .unwrap();
+    let asked_about = |tenant: &str, meta: &str| {
+        let before = platform.seen().len();
+        assert_eq!(ask(&apikee, &key(tenant, meta)), Ok(Basis::Confirmed));
+        let seen = platform.seen().split_off(before);
+        let upserts = seen.iter().filter(|call| !call.is_validation()).count();
+        let client = seen.last().unwrap().target["/client/".len()..][..36].to_owned();
+        (client, upserts)
+    };
+    let named = format!(r#"{{"clientId":"{OTHER}"}}"#);
+    assert_eq!(asked_about(CLIENT, &named), (OTHER.into(), 0));
+    assert_eq!(asked_about(CLIENT, r#"{"clientId":"no uuid"}"#), (CLIENT.into(), 0));
+    assert_eq!(asked_about("resolved", "{}"), (OTHER.into(), 0));
+    assert_eq!(asked_about("acme-corp", "{}"), (CLIENT.into(), 1));
+    assert_eq!(asked_about("acme-corp", "{}"), (CLIENT.into(), 0), "it is remembered");
+    assert_eq!(asked_about("trap", "{}"), (CLIENT.into(), 1), "a panic is not to know");
+    assert_eq!(asked_about("resolved", "{}"), (OTHER.into(), 0), "and spoils nothing");
+
+    let upsert = platform.seen().into_iter().find(|call| call.body["name"] == "acme-corp").unwrap();
+    assert_eq!(upsert.target, "/client?project_env=my-app-production");
+    assert_eq!(upsert.body["keys"][0]["name"], "default");
+    assert!(upsert.body["keys"][0]["expiresAt"].as_str().unwrap().ends_with('Z'));
+}
+
+#[test]
+fn a_tenant_that_nobody_knows_is_a_fault_where_clients_are_not_created() {
+    let platform = Platform::willing();
+    let apikee = platform.builder().auto_create(false).build().unwrap();
+    let unknown = Err("SERVER_FAULT: the platform's id for the key's tenant is not known".to_owned());
+    assert_eq!(ask(&apikee, &key("acme-corp", "{}")), unknown);
+    let apikee = platform.builder().build().unwrap();
+    assert_eq!(ask(&apikee, &key("", "{}")), unknown, "no client is created for no tenant");
+    assert!(platform.seen().is_empty());
+}
+
+#[test]
+fn what_stops_an_upsert_is_what_becomes_of_the_request() {
+    let key = key("acme-corp", "{}");
+    for (told, expected) in [
+        ((|| Told::status(503)) as fn() -> Told, Ok(Basis::FailedOpen(Outage::Status(503)))),
+        (|| Told::status(403), Err("SERVER_REJECTED: the platform forbids the request".to_owned())),
+        (Told::no, Err("SERVER_REJECTED: the platform does not validate the key".to_owned())),
+        (
+            || Told::Sealed(json!({ "name": "acme-corp" })),
+            Err("SERVER_FAULT: the platform's answer is not well-formed".to_owned()),
+        ),
+    ] {
+        let platform = Platform::new(move |seen| if seen.is_validation() { willing(seen) } else { told() });
+        let apikee = platform.builder().build().unwrap();
+        assert_eq!(ask(&apikee, &key), expected);
+        assert_eq!(platform.seen().len(), 1, "the question itself is not asked");
+    }
+}
+
+#[test]
+fn the_time_for_a_request_is_for_all_of_its_calls_together() {
+    let limit = Duration::from_secs(5);
+    let platform = Platform::willing();
+    let transport = platform.transport();
+    let left = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let noted = std::sync::Arc::clone(&left);
+    let apikee = platform
+        .builder()
+        .timeout(limit)
+        .transport(move |call: &apikee::Call<'_>, answer: &mut [u8]| {
+            noted.lock().unwrap().push(call.timeout);
+            apikee::Transport::post(&transport, call, answer)
+        })
+        .build()
+        .unwrap();
+    assert_eq!(ask(&apikee, &key("acme-corp", "{}")), Ok(Basis::Confirmed));
+    let left = left.lock().unwrap();
+    assert!(limit > left[0] && left[0] > left[1], "{left:?}");
+}
+
+#[test]
+fn a_request_whose_time_is_up_makes_no_call() {
+    let platform = Platform::willing();
+    let apikee = platform.builder().timeout(Duration::from_nanos(1)).build().unwrap();
+    assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::FailedOpen(Outage::Timeout)));
+    assert!(platform.seen().is_empty());
+}
+
+#[test]
+fn prepared_sessions_serve_as_well_and_each_once() {
+    let platform = Platform::willing();
+    let apikee = platform.builder().build().unwrap();
+    assert_eq!(apikee.prepare(), 32);
+    assert_eq!(apikee.prepare(), 0);
+    let key = key(CLIENT, "{}");
+    for _ in 0..40 {
+        assert_eq!(ask(&apikee, &key), Ok(Basis::Confirmed));
+    }
+    assert_eq!(apikee.prepare(), 32);
+}
+
+#[test]
+fn requests_of_any_length_are_sent_whole() {
+    let platform = Platform::willing();
+    let apikee = platform.builder().build().unwrap();
+    let key = key(CLIENT, "{}");
+    for len in [10, 1_000, 100_000, 10] {
+        let (path, value) = (format!("/{}", "p".repeat(len)), "v".repeat(len));
+        let headers = [("user-agent", value.as_str())];
+        let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", &path).unwrap()).headers(&headers);
+        assert_eq!(apikee.authorize(&request, &mut [0; 1024]).unwrap().basis(), Basis::Confirmed);
+        let seen = platform.seen().pop().unwrap();
+        assert!(seen.target.ends_with(&path[1..]));
+        assert_eq!(seen.body["headers"]["user-agent"], value);
+    }
+}

@@ -1,0 +1,30 @@
+//! The client against a platform in the same process, and against none.
+#![cfg(feature = "client")]
+
+mod asking;
+mod background;
+mod configuration;
+mod gate;
+mod issuing;
+mod platform;
+
+use apikee::{Apikee, AuthorizeRequest, Basis, Denial, MethodPath};
+
+/// What becomes of a request with that key to `GET /users`, which needs the scope `read`.
+fn ask(apikee: &Apikee, key: &str) -> Result<Basis, String> {
+    ask_for(apikee, Some(key), &["read"])
+}
+
+fn ask_for(apikee: &Apikee, key: Option<&str>, scopes: &[&str]) -> Result<Basis, String> {
+    let request = AuthorizeRequest::new(key, MethodPath::new("GET", "/users?page=2").unwrap()).scopes(scopes);
+    let mut buf = [0; 2048];
+    apikee.authorize(&request, &mut buf).map(|grant| grant.basis()).map_err(told)
+}
+
+/// The code of a denial, and what is behind it.
+fn told(denial: Denial<'_>) -> String {
+    match std::error::Error::source(&denial) {
+        Some(cause) => format!("{}: {cause}", denial.code()),
+        None => denial.code().to_owned(),
+    }
+}

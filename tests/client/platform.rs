@@ -1,0 +1,147 @@
+//! A platform in this process: a transport that opens what it is given, notes it, and answers as told.
+
+use std::sync::{Arc, Mutex};
+
+use apikee::{
+    Apikee, ApikeeBuilder, Call, Received, Recipient, ServerKey, SysRng, Transport, TransportError, sealed_len,
+};
+use serde_json::{Value, json};
+
+pub const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
+pub const SECRET: &[u8] = b"a secret of the client's tests";
+pub const PROJECT_KEY: &str = "sk_test_example";
+
+/// A call as the platform sees it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub target: String,
+    pub headers: Vec<(String, String)>,
+    /// The body, out of its envelope if it was in one.
+    pub body: Value,
+    pub sealed: bool,
+}
+
+impl Seen {
+    pub fn is_validation(&self) -> bool {
+        self.target.starts_with("/client/")
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What is answered.
+pub enum Told {
+    /// That JSON, in the envelope of the request.
+    Sealed(Value),
+    /// Those bytes as they are, with that status.
+    Plain(u16, Vec<u8>),
+    Error(TransportError),
+}
+
+impl Told {
+    pub fn yes() -> Self {
+        Self::Sealed(json!({ "success": true }))
+    }
+
+    pub fn no() -> Self {
+        Self::Sealed(json!({ "success": false }))
+    }
+
+    pub fn status(status: u16) -> Self {
+        Self::Plain(status, b"{}".to_vec())
+    }
+}
+
+type Script = dyn Fn(&Seen) -> Told + Send + Sync;
+
+pub struct Platform {
+    recipient: Recipient,
+    seen: Mutex<Vec<Seen>>,
+    script: Box<Script>,
+}
+
+impl Platform {
+    pub fn new(script: impl Fn(&Seen) -> Told + Send + Sync + 'static) -> Arc<Self> {
+        let recipient = Recipient::new([7; 32]);
+        Arc::new(Self { recipient, seen: Mutex::default(), script: Box::new(script) })
+    }
+
+    /// Knows every client as the same, confirms every request, and takes every route.
+    pub fn willing() -> Arc<Self> {
+        Self::new(willing)
+    }
+
+    pub fn transport(self: &Arc<Self>) -> impl Transport + 'static {
+        let this = Arc::clone(self);
+        move |call: &Call<'_>, answer: &mut [u8]| this.answer(call, answer)
+    }
+
+    /// A client of this platform, with no thread and no routes to register unless it is asked for.
+    pub fn builder(self: &Arc<Self>) -> ApikeeBuilder {
+        Apikee::builder()
+            .secret(SECRET)
+            .project_key(PROJECT_KEY)
+            .project_env("my-app-production")
+            .server_key(self.server_key())
+            .transport(self.transport())
+            .background_thread(false)
+            .auto_register(false)
+    }
+
+    pub fn server_key(&self) -> ServerKey {
+        ServerKey::from_bytes(*self.recipient.public_key()).unwrap()
+    }
+
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    fn answer(&self, call: &Call<'_>, answer: &mut [u8]) -> Result<Received, TransportError> {
+        let mut body = call.body.to_vec();
+        let sealed = call.headers.contains(&("X-Apikee-Encrypted", "1"));
+        let (plaintext, reply) = if sealed {
+            let (plaintext, reply) = self.recipient.open(&mut body).expect("an envelope that opens");
+            (&*plaintext, Some(reply))
+        } else {
+            (&*body, None)
+        };
+        let seen = Seen {
+            target: call.target.to_owned(),
+            headers: call.headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            body: serde_json::from_slice(plaintext).unwrap(),
+            sealed,
+        };
+        self.seen.lock().unwrap().push(seen.clone());
+        let (status, bytes) = match (self.script)(&seen) {
+            Told::Sealed(value) => {
+                let text = value.to_string();
+                let mut envelope = vec![0; sealed_len(text.len())];
+                let reply = reply.expect("only a sealed request has a sealed answer");
+                (200, reply.seal(text.as_bytes(), &mut SysRng, &mut envelope).unwrap().as_bytes().to_vec())
+            }
+            Told::Plain(status, bytes) => (status, bytes),
+            Told::Error(error) => return Err(error),
+        };
+        answer.get_mut(..bytes.len()).ok_or(TransportError::OVERSIZED)?.copy_from_slice(&bytes);
+        Ok(Received { status, len: bytes.len(), retry_after: None })
+    }
+}
+
+pub fn willing(seen: &Seen) -> Told {
+    if seen.is_validation() {
+        Told::yes()
+    } else if seen.sealed {
+        Told::Sealed(json!({ "id": CLIENT, "name": seen.body["name"] }))
+    } else {
+        Told::status(201)
+    }
+}
+
+/// A key of [`SECRET`] for that tenant.
+pub fn key(tenant: &str, meta: &str) -> String {
+    let keys = apikee::Keyring::new(SECRET).unwrap();
+    let new = apikee::NewKey::new(tenant).scopes(&["read"]).meta(apikee::JsonObject::new(meta).unwrap());
+    keys.issue(&new, apikee::UnixTime::now(), &mut SysRng, &mut [0; 2048]).unwrap().to_owned()
+}
