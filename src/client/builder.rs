@@ -272,6 +272,18 @@ impl ApikeeBuilder {
         self
     }
 
+    #[cfg(feature = "ureq")]
+    pub(super) fn checked_transport<T, E>(mut self, transport: Result<T, E>) -> Self
+    where
+        T: Transport + 'static,
+        E: Error + Send + Sync + 'static,
+    {
+        match self.check(Setting::Transport, transport) {
+            Some(transport) => self.transport(transport),
+            None => self,
+        }
+    }
+
     /// Builds the client, and in server mode starts its thread.
     ///
     /// # Errors

@@ -17,7 +17,7 @@
 //! | `platform` | one call: through the gate, sealed, over the transport, opened, read |
 //! | `gate`, `sessions`, `clients`, `routes`, `scratch` | what is shared between calls, each behind its own lock |
 //! | `event` | who is told what happens |
-//! | `transport`, `sign` | what else there may be of |
+//! | `transport`, `sign` | what there may be others of; `ureq` is one of the first kind |
 //!
 //! # Invariants
 //!
@@ -43,6 +43,8 @@ mod server;
 mod sessions;
 mod sign;
 mod transport;
+#[cfg(feature = "ureq")]
+mod ureq;
 
 pub use apikee::Apikee;
 pub use builder::ApikeeBuilder;
@@ -52,3 +54,5 @@ pub use issue::{ClientIssueError, Issued, Upsert};
 pub use request::AuthorizeRequest;
 pub use server::Enforcement;
 pub use transport::{Call, Received, Transport, TransportError};
+#[cfg(feature = "ureq")]
+pub use ureq::{UreqTransport, UreqTransportBuilder, UreqTransportError};

@@ -6,7 +6,7 @@ use core::fmt;
 ///
 /// Read in the 36-character form of RFC 9562, digits of either case, and written in lower case, so
 /// that one client has one spelling. It cannot split the path that it stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ClientId(u128);
 
@@ -36,6 +36,12 @@ impl fmt::Display for ClientId {
         let (id, rest) = (self.0, self.0 & 0xFFFF_FFFF_FFFF);
         let [first, second, third] = [id >> 80, id >> 64, id >> 48].map(|group| group & 0xFFFF);
         write!(f, "{:08x}-{first:04x}-{second:04x}-{third:04x}-{rest:012x}", id >> 96)
+    }
+}
+
+impl fmt::Debug for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientId({self})")
     }
 }
 

@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
+mod authorize;
 mod candidates;
 mod demo;
 mod deny_list;
@@ -64,6 +65,7 @@ struct Cli {
 enum Command {
     Issue(issue::Args),
     Verify(verify::Args),
+    Authorize(authorize::Args),
     Inspect(inspect::Args),
     Fingerprint(fingerprint::Args),
     Seal(seal::Args),
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Issue(args) => issue::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Authorize(args) => authorize::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Fingerprint(args) => fingerprint::run(&args),
         Command::Seal(args) => seal::run(&args),

@@ -40,6 +40,11 @@ pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
+/// Reads a duration that may be short of a second.
+pub(crate) fn timeout(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text).map_err(|_| "not a duration (3s or 500ms)")
+}
+
 /// A time as text, and how far it is from now.
 pub(crate) struct Shown {
     pub(crate) time: UnixTime,

@@ -7,6 +7,7 @@ mod local;
 mod refusals;
 mod sdk;
 mod sealed;
+mod server;
 mod timing;
 
 use std::{
@@ -22,8 +23,8 @@ use crate::{Ended, Outcome};
 
 type Section = fn(&mut Stage) -> Result<(), Box<dyn Error>>;
 
-const SECTIONS: [Section; 6] =
-    [local::issue_and_verify, refusals::show, local::rotate, sdk::show, sealed::show, timing::show];
+const SECTIONS: [Section; 7] =
+    [local::issue_and_verify, refusals::show, local::rotate, sdk::show, sealed::show, server::show, timing::show];
 
 /// 2025-10-09T08:53:20Z, the time that the golden cases were made for.
 const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);

@@ -1,0 +1,106 @@
+//! What one authorization costs in this process: verification, envelope and policy, without the socket.
+//!
+//! The transport answers from a platform in the same process. What that takes is timed by itself and
+//! taken off.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use apikee::{
+    Apikee, AuthorizeRequest, Basis, Call, JsonObject, Keyring, MethodPath, NewKey, Received, Recipient, ServerKey,
+    SysRng, TransportError, UnixTime, sealed_len,
+};
+use criterion::{Criterion, criterion_group, criterion_main};
+
+const SECRET: &[u8] = b"2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f6bf54ea1";
+const CLIENT: &str = r#"{"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08"}"#;
+const HEADERS: [(&str, &str); 3] = [
+    ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+    ("x-forwarded-for", "203.0.113.42"),
+    ("x-real-ip", "203.0.113.42"),
+];
+
+/// A client, and the nanoseconds that its transport has taken.
+fn client() -> (Apikee, Arc<AtomicU64>) {
+    let recipient = Recipient::new([7; 32]);
+    let server = ServerKey::from_bytes(*recipient.public_key()).unwrap();
+    let spent = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&spent);
+    let transport = move |call: &Call<'_>, answer: &mut [u8]| -> Result<Received, TransportError> {
+        let start = Instant::now();
+        let mut body = call.body.to_vec();
+        let (_, reply) = recipient.open(&mut body).unwrap();
+        let plaintext = br#"{"success":true,"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08","durationMs":3}"#;
+        let len = sealed_len(plaintext.len());
+        reply.seal(plaintext, &mut SysRng, &mut answer[..len]).unwrap();
+        counter.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        Ok(Received { status: 200, len, retry_after: None })
+    };
+    let apikee = Apikee::builder()
+        .secret(SECRET)
+        .project_key("sk_test_example")
+        .project_env("my-app-production")
+        .server_key(server)
+        .transport(transport)
+        .background_thread(false)
+        .auto_register(false)
+        .build()
+        .unwrap();
+    (apikee, spent)
+}
+
+fn authorize(c: &mut Criterion) {
+    let keys = Keyring::new(SECRET).unwrap();
+    let new = NewKey::new("acme-corp").scopes(&["read", "write"]).meta(JsonObject::new(CLIENT).unwrap());
+    let mut buf = [0; 1024];
+    let key = keys.issue(&new, UnixTime::now(), &mut SysRng, &mut buf).unwrap();
+    let request = AuthorizeRequest::new(Some(key), MethodPath::new("GET", "/users/{id}").unwrap())
+        .scopes(&["read"])
+        .headers(&HEADERS);
+
+    let mut group = c.benchmark_group("authorize");
+    let (apikee, spent) = client();
+    let ask = |apikee: &Apikee| {
+        let mut buf = [0; 1024];
+        assert_eq!(apikee.authorize(&request, &mut buf).unwrap().basis(), Basis::Confirmed);
+    };
+    group.bench_function("fresh_session", |b| {
+        b.iter_custom(|rounds| {
+            let before = spent.load(Ordering::Relaxed);
+            let start = Instant::now();
+            for _ in 0..rounds {
+                ask(&apikee);
+            }
+            start.elapsed().saturating_sub(Duration::from_nanos(spent.load(Ordering::Relaxed) - before))
+        });
+    });
+    group.bench_function("prepared_session", |b| {
+        b.iter_custom(|rounds| {
+            let mut total = Duration::ZERO;
+            let mut left = rounds;
+            while left > 0 {
+                apikee.prepare();
+                let batch = left.min(32);
+                left -= batch;
+                let before = spent.load(Ordering::Relaxed);
+                let start = Instant::now();
+                for _ in 0..batch {
+                    ask(&apikee);
+                }
+                total += start.elapsed().saturating_sub(Duration::from_nanos(spent.load(Ordering::Relaxed) - before));
+            }
+            total
+        });
+    });
+    let local = Apikee::builder().secret(SECRET).build().unwrap();
+    group.bench_function("local_mode", |b| b.iter(|| local.authorize(&request, &mut [0; 1024]).is_ok()));
+    group.finish();
+}
+
+criterion_group!(benches, authorize);
+criterion_main!(benches);

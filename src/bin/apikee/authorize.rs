@@ -1,0 +1,179 @@
+//! `apikee authorize`: one request against a platform.
+
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    time::{Duration, Instant},
+};
+
+use apikee::{
+    ApikeeBuilder, AuthorizeRequest, Basis, ClientId, ConfigError, Denial, FailOpen, Grant, MethodPath, Policy, Setting,
+};
+
+use crate::{
+    Ended, Outcome,
+    candidates::{BUFFER_LEN, KeyArgs},
+    json,
+    secrets::SecretArgs,
+    text, times,
+};
+
+/// Ask a platform about one request with a key
+///
+/// The key is verified first, and must have the scopes; the platform is asked about good keys only. It
+/// is configured by APIKEE_SERVER_KEY, APIKEE_PROJECT_ENV and APIKEE_SERVER_PUBLIC_KEY, and
+/// APIKEE_PRIVATE_KEY if requests are to be signed.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    keys: KeyArgs,
+
+    /// The platform's base URL, in place of the published one
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+
+    /// The platform's id of the key's client; without it, it is in the key, or the platform is asked
+    #[arg(long, value_name = "UUID")]
+    client: Option<ClientId>,
+
+    /// The method of the request
+    #[arg(long, default_value = "GET")]
+    method: String,
+
+    /// The path of the request, or its route
+    #[arg(long, default_value = "/")]
+    path: String,
+
+    /// A scope that the key must have; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+
+    /// A header field of the request that the platform shall see; may be repeated
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
+    headers: Vec<(String, String)>,
+
+    /// Deny the request in an outage, too
+    #[arg(long)]
+    fail_closed: bool,
+
+    /// Take answers without envelopes as well; nothing but the connection says who wrote them
+    #[arg(long)]
+    plain_answers: bool,
+
+    /// How long all calls together may take: 3s, 500ms
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = times::timeout)]
+    timeout: Duration,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    secrets: SecretArgs,
+}
+
+pub(crate) fn run(args: &Args) -> Ended {
+    let method_path = MethodPath::new(&args.method, &args.path)?;
+    let mut builder = ApikeeBuilder::from_env()?
+        .keyring(args.secrets.keyring()?)
+        .timeout(args.timeout)
+        .background_thread(false)
+        .auto_register(false);
+    if args.fail_closed {
+        builder = builder.policy(Policy::DEFAULT.fail_open(FailOpen::Closed));
+    }
+    if args.plain_answers {
+        builder = builder.accept_unsealed_answers();
+    }
+    if let Some(url) = &args.url {
+        builder = builder.base_url(url);
+    }
+    let apikee = builder.build()?;
+    if !apikee.is_server_mode() {
+        let settings = [Setting::ProjectKey, Setting::ProjectEnv, Setting::ServerPublicKey];
+        return Err(ConfigError::Missing(settings.into()).into());
+    }
+
+    let scopes: Vec<&str> = args.scopes.iter().map(String::as_str).collect();
+    let headers: Vec<_> = args.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut buf = vec![0; BUFFER_LEN];
+    args.keys.each(|candidate| {
+        let mut request = AuthorizeRequest::new(candidate.text, method_path).scopes(&scopes).headers(&headers);
+        if let Some(client) = args.client {
+            request = request.client(client);
+        }
+        let start = Instant::now();
+        let decision = apikee.authorize(&request, &mut buf);
+        let elapsed = start.elapsed();
+        if args.json { as_json(&decision, elapsed) } else { as_text(&decision, elapsed) }?;
+        Ok(if decision.is_ok() { Outcome::Good } else { Outcome::Bad })
+    })
+}
+
+fn as_json(decision: &Result<Grant<'_>, Denial<'_>>, elapsed: Duration) -> io::Result<()> {
+    json::line(io::stdout().lock(), |members| {
+        members.member("ok", &decision.is_ok())?;
+        match decision {
+            Ok(grant) => {
+                members.member("basis", name(grant.basis()))?;
+                members.member("message", &grant.basis().to_string())?;
+            }
+            Err(denial) => {
+                members.member("code", denial.code())?;
+                members.member("message", &denial.to_string())?;
+                members.member("cause", &cause(denial))?;
+                members.member("http_status", &denial.http_status())?;
+                members.member("retry_after", &denial.retry_after())?;
+            }
+        }
+        members.member("elapsed_ms", &millis(elapsed))
+    })
+}
+
+fn as_text(decision: &Result<Grant<'_>, Denial<'_>>, elapsed: Duration) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match decision {
+        Ok(grant) => {
+            writeln!(out, "granted: {}", grant.basis())?;
+            text::field(&mut out, "tenant", grant.key().claims().tenant().escape_debug())?;
+        }
+        Err(denial) => {
+            writeln!(out, "denied: {}", denial.code())?;
+            text::field(&mut out, "message", denial.to_string().escape_debug())?;
+            if let Some(cause) = cause(denial) {
+                text::field(&mut out, "cause", cause)?;
+            }
+        }
+    }
+    text::field(&mut out, "elapsed", format_args!("{} ms", millis(elapsed)))
+}
+
+/// The basis in one word.
+pub(crate) const fn name(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Local => "local",
+        Basis::Observed => "observed",
+        Basis::Confirmed => "confirmed",
+        Basis::FailedOpen(_) => "failed_open",
+        Basis::DespiteRejection => "despite_rejection",
+        Basis::DespiteFault(_) => "despite_fault",
+        _ => "other",
+    }
+}
+
+pub(crate) fn cause(denial: &Denial<'_>) -> Option<String> {
+    denial.source().map(ToString::to_string)
+}
+
+/// Milliseconds, to a tenth.
+fn millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10_000.0).round() / 10.0
+}
+
+fn header(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("not NAME=VALUE")?;
+    if name.is_empty() {
+        return Err("the name is empty");
+    }
+    Ok((name.into(), value.into()))
+}
