@@ -1,6 +1,7 @@
 //! The `apikee` command, run as a user runs it, with nothing in its environment but what a test says.
 #![cfg(feature = "cli")]
 
+mod authorize;
 mod demo;
 mod envelope;
 mod inspect;

@@ -18,7 +18,7 @@ struct Platform {
 
 impl Platform {
     fn start(mut run: Run) -> Self {
-        run.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        run.command.arg("--until-eof").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = run.command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         Self { child, stdout }
@@ -140,7 +140,7 @@ fn every_kind_of_fault_has_a_name() {
         "redirect:http://localhost/",
         "refuse",
     ] {
-        apikee(["platform", "--json", "--fault", fault, "--fault-percent", "30"]).done().code(0);
+        apikee(["platform", "--json", "--until-eof", "--fault", fault, "--fault-percent", "30"]).done().code(0);
     }
 }
 
@@ -165,4 +165,17 @@ fn what_cannot_be_run_is_wrong_use() {
     }
     let done = apikee(["platform"]).env("APIKEE_SERVER_KEY", "sk_live t0p").done().code(2);
     assert!(!done.stderr.contains("t0p"), "{}", done.stderr);
+}
+
+#[test]
+fn it_outlives_its_standard_input_unless_told() {
+    let mut run = apikee(["platform", "--json"]);
+    run.command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = run.command.spawn().unwrap();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut platform = Platform { child, stdout };
+    let line = platform.json();
+    let text = |member: &str| line[member].as_str().unwrap();
+    assert!(register(text("url"), text("project_key"), text("project_env")).starts_with("HTTP/1.1 200 "));
+    assert!(platform.child.try_wait().unwrap().is_none());
 }

@@ -7,7 +7,7 @@
 //!      ├─ inspect                             2: wrong use, or something that failed on the way
 //!      ├─ fingerprint
 //!      ├─ seal, open
-//!      ├─ platform                             runs until standard input ends
+//!      ├─ platform                             runs until it is killed
 //!      └─ demo
 //!
 //! secrets: where secrets come from      candidates: where keys come from

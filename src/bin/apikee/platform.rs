@@ -1,9 +1,10 @@
-//! `apikee platform`: the platform on loopback, until standard input ends.
+//! `apikee platform`: the platform on loopback, until it is killed.
 
 use std::{
     error::Error,
     io::{self, Write as _},
     path::PathBuf,
+    thread,
     time::Duration,
 };
 
@@ -20,7 +21,7 @@ use crate::{
 const PROJECT_KEY: &str = "APIKEE_SERVER_KEY";
 const PROJECT_ENV: &str = "APIKEE_PROJECT_ENV";
 
-/// Run the platform on loopback, for tests, demos and offline work, until standard input ends
+/// Run the platform on loopback, for tests, demos and offline work, until it is killed
 ///
 /// It expects the project key in APIKEE_SERVER_KEY and the project env in APIKEE_PROJECT_ENV, or
 /// those of the demo, which it prints. Its own secret is drawn, unless APIKEE_SERVER_SECRET or a file
@@ -34,6 +35,10 @@ pub(crate) struct Args {
     /// Print one line of JSON, with all that a client is configured with, and nothing more
     #[arg(long)]
     json: bool,
+
+    /// End when standard input ends, as it does when whoever started this does
+    #[arg(long)]
+    until_eof: bool,
 
     /// Answer without envelopes, as the published Python SDK reads it
     #[arg(long)]
@@ -85,8 +90,13 @@ pub(crate) fn run(args: &Args) -> Ended {
     // Whoever set a key of one's own knows it.
     let shown_key = own_key.is_none().then_some(Emulator::PROJECT_KEY);
     args.present(&emulator, shown_key, &clients)?;
-    io::copy(&mut io::stdin().lock(), &mut io::sink())?;
-    Ok(Outcome::Good)
+    if args.until_eof {
+        io::copy(&mut io::stdin().lock(), &mut io::sink())?;
+        return Ok(Outcome::Good);
+    }
+    loop {
+        thread::park();
+    }
 }
 
 impl Args {
@@ -140,7 +150,7 @@ impl Args {
                 members.member("clients", &clients)
             })?;
         } else {
-            writeln!(out, "The platform, until standard input ends:")?;
+            writeln!(out, "The platform:")?;
             text::field(&mut out, "url", emulator.url())?;
             text::field(&mut out, "public key", emulator.public_key())?;
             text::field(&mut out, "project key", key.unwrap_or(PROJECT_KEY))?;

@@ -1,0 +1,111 @@
+//! One request against a platform, and against none.
+
+use std::net::TcpListener;
+
+use apikee::{ClientId, EmulatedClient, Emulator, Misbehaviour, Occasion};
+
+use crate::{Run, SECRET, apikee, issued};
+
+const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
+
+fn platform() -> Emulator {
+    let platform = Emulator::start().unwrap();
+    platform.add_client(ClientId::new(CLIENT).unwrap(), EmulatedClient::new("acme-corp"));
+    platform
+}
+
+/// `apikee authorize` with those arguments, configured for that platform.
+fn authorize(platform: &Emulator, arguments: &[&str]) -> Run {
+    let front = ["authorize", "--url", platform.url(), "--client", CLIENT, "--method", "GET", "--path", "/users"];
+    configured(platform, front.into_iter().chain(arguments.iter().copied()))
+}
+
+fn configured<'a>(platform: &Emulator, arguments: impl IntoIterator<Item = &'a str>) -> Run {
+    apikee(arguments)
+        .env("APIKEE_SECRET", SECRET)
+        .env("APIKEE_SERVER_KEY", Emulator::PROJECT_KEY)
+        .env("APIKEE_PROJECT_ENV", platform.project_env())
+        .env("APIKEE_SERVER_PUBLIC_KEY", platform.public_key())
+}
+
+#[test]
+fn a_good_request_is_granted_and_the_platform_sees_it() {
+    let platform = platform();
+    let key = issued(["--scope", "read"]);
+    let done = authorize(&platform, &["--scope", "read", "--header", "user-agent=curl/8.5.0", &key]).done().code(0);
+    assert!(done.stdout.starts_with("granted: confirmed by the platform\n"), "{}", done.stdout);
+    assert!(done.stdout.contains("acme-corp") && done.stdout.contains(" ms\n"), "{}", done.stdout);
+    let said = authorize(&platform, &["--json"]).stdin(&key).done().code(0).json();
+    assert_eq!((&said["ok"], &said["basis"]), (&true.into(), &"confirmed".into()));
+    assert!(said["elapsed_ms"].as_f64().unwrap() > 0.0);
+
+    let seen = platform.log();
+    assert_eq!(seen.len(), 2);
+    assert!(seen[0].body.as_ref().unwrap().contains(r#""user-agent":"curl/8.5.0""#));
+    assert_eq!(seen[0].method_path.as_deref(), Some("GET:::/users"));
+}
+
+#[test]
+fn denials_tell_code_and_cause_and_are_exit_code_1() {
+    let platform = platform();
+    let key = issued(["--scope", "read"]);
+    let json =
+        |arguments: &[&str]| authorize(&platform, &[arguments, &["--json"]].concat()).stdin(&key).done().code(1).json();
+    assert_eq!(json(&["--scope", "write"])["code"], "INSUFFICIENT_SCOPE");
+    let other = issued([]).replace("apikee_", "apikee_1");
+    assert_eq!(authorize(&platform, &["--json", &other]).done().code(1).json()["code"], "INVALID_SIGNATURE");
+
+    platform.misbehave(Misbehaviour::Status(503), Occasion::Always);
+    let said = json(&["--fail-closed"]);
+    assert_eq!((&said["code"], &said["http_status"]), (&"SERVER_UNAVAILABLE".into(), &503.into()));
+    assert_eq!(said["cause"], "the platform answered with status 503");
+    let open = authorize(&platform, &["--json", &key]).done().code(0).json();
+    assert_eq!(open["basis"], "failed_open");
+    platform.behave();
+
+    platform.misbehave(Misbehaviour::Unsealed, Occasion::Always);
+    assert_eq!(json(&[])["code"], "SERVER_FAULT");
+    assert_eq!(authorize(&platform, &["--plain-answers", "--json", &key]).done().code(0).json()["basis"], "confirmed");
+    platform.behave();
+
+    platform.misbehave(Misbehaviour::Status(429), Occasion::Always);
+    let text = authorize(&platform, &[&key]).done().code(1).stdout;
+    assert!(text.starts_with("denied: SERVER_REJECTED\n") && text.contains("the rate limit is spent"), "{text}");
+}
+
+#[test]
+fn the_time_limit_is_that_of_the_argument() {
+    // Takes connections, and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let platform = platform();
+    let url = format!("http://{}/api/v1", silent.local_addr().unwrap());
+    let key = issued([]);
+    let run =
+        configured(&platform, ["authorize", "--url", &url, "--timeout", "200ms", "--fail-closed", "--json", &key]);
+    let said = run.done().code(1).json();
+    assert_eq!(said["cause"], "the platform did not answer in time");
+    assert!((200.0..1000.0).contains(&said["elapsed_ms"].as_f64().unwrap()), "{said}");
+}
+
+#[test]
+fn what_is_configured_by_half_is_wrong_use() {
+    let platform = platform();
+    let key = issued([]);
+    for (name, value, message) in [
+        ("APIKEE_SERVER_KEY", "", "missing: project_key (APIKEE_SERVER_KEY)"),
+        ("APIKEE_PROJECT_ENV", " ", "missing: project_env (APIKEE_PROJECT_ENV)"),
+        ("APIKEE_SERVER_PUBLIC_KEY", "", "missing: server_public_key (APIKEE_SERVER_PUBLIC_KEY)"),
+        ("APIKEE_SERVER_PUBLIC_KEY", "AAAA", "server_public_key (APIKEE_SERVER_PUBLIC_KEY) cannot be used"),
+        ("APIKEE_SECRET", "", "there is no secret"),
+        ("APIKEE_PRIVATE_KEY", "no PEM", "private_key (APIKEE_PRIVATE_KEY) cannot be used"),
+    ] {
+        let done = authorize(&platform, &[&key]).env(name, value).done().code(2);
+        assert!(done.stderr.contains(message) && done.stdout.is_empty(), "{name}: {}", done.stderr);
+    }
+    let local = apikee(["authorize", "--url", platform.url(), &key]).env("APIKEE_SECRET", SECRET).done().code(2);
+    assert!(local.stderr.contains("missing: project_key"), "never silently local: {}", local.stderr);
+    for arguments in [&["--client", "x"][..], &["--timeout", "soon"], &["--header", "x"]] {
+        authorize(&platform, arguments).stdin(&key).done().code(2);
+    }
+    assert!(platform.log().is_empty());
+}
