@@ -67,11 +67,15 @@ mod time;
 
 pub use breaker::{Breaker, BreakerConfig, BreakerConfigError, BreakerOpen, BreakerState, Health, Permit};
 pub use buf::BufferTooSmall;
+#[cfg(feature = "log")]
+pub use client::LogObserver;
 #[cfg(feature = "client")]
 pub use client::{
     Apikee, ApikeeBuilder, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, Issued, Observer,
     Received, Setting, Transport, TransportError, Upsert,
 };
+#[cfg(feature = "request-signing")]
+pub use client::{RequestSigner, SignerError};
 #[cfg(feature = "ureq")]
 pub use client::{UreqTransport, UreqTransportBuilder, UreqTransportError};
 #[cfg(all(feature = "emulator", feature = "request-signing"))]

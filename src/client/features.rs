@@ -23,7 +23,15 @@ pub(super) fn default_transport() -> Result<Box<dyn Transport>, ConfigError> {
     Err(ConfigError::Missing([Setting::Transport].into()))
 }
 
-/// Signs requests with the key in that PEM.
+/// Signs requests with the key in that PEM. In a variable its line breaks may be spelt `\n`, as many
+/// tools that set variables from a file have it.
+#[cfg(feature = "request-signing")]
+pub(super) fn private_key(builder: ApikeeBuilder, pem: &str) -> ApikeeBuilder {
+    builder.private_key(&pem.replace("\\n", "\n"))
+}
+
+/// There is nothing that signs.
+#[cfg(not(feature = "request-signing"))]
 pub(super) fn private_key(builder: ApikeeBuilder, _pem: &str) -> ApikeeBuilder {
     builder.signer(Err("it takes the feature request-signing to sign requests".into()))
 }

@@ -17,7 +17,8 @@
 //! | `platform` | one call: through the gate, sealed, over the transport, opened, read |
 //! | `gate`, `sessions`, `clients`, `routes`, `scratch` | what is shared between calls, each behind its own lock |
 //! | `event` | who is told what happens |
-//! | `transport`, `sign` | what there may be others of; `ureq` is one of the first kind |
+//! | `transport`, `sign` | what there may be others of; `ureq` is one of the first, `signing` of the second |
+//! | `log` | events to the `log` crate |
 //!
 //! # Invariants
 //!
@@ -35,6 +36,8 @@ mod event;
 mod features;
 mod gate;
 mod issue;
+#[cfg(feature = "log")]
+mod log;
 mod platform;
 mod request;
 mod routes;
@@ -42,6 +45,8 @@ mod scratch;
 mod server;
 mod sessions;
 mod sign;
+#[cfg(feature = "request-signing")]
+mod signing;
 mod transport;
 #[cfg(feature = "ureq")]
 mod ureq;
@@ -51,8 +56,12 @@ pub use builder::ApikeeBuilder;
 pub use config::{ConfigError, Setting};
 pub use event::{Event, Observer};
 pub use issue::{ClientIssueError, Issued, Upsert};
+#[cfg(feature = "log")]
+pub use log::LogObserver;
 pub use request::AuthorizeRequest;
 pub use server::Enforcement;
+#[cfg(feature = "request-signing")]
+pub use signing::{RequestSigner, SignerError};
 pub use transport::{Call, Received, Transport, TransportError};
 #[cfg(feature = "ureq")]
 pub use ureq::{UreqTransport, UreqTransportBuilder, UreqTransportError};

@@ -6,6 +6,8 @@ mod background;
 mod configuration;
 mod gate;
 mod issuing;
+#[cfg(feature = "log")]
+mod logging;
 mod platform;
 
 use apikee::{Apikee, AuthorizeRequest, Basis, Denial, MethodPath};

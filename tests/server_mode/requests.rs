@@ -83,3 +83,20 @@ fn a_platform_that_closes_idle_connections_costs_no_failed_request() {
         assert_eq!(ask(&apikee, &key()), Ok(Basis::Confirmed));
     }
 }
+
+#[cfg(feature = "request-signing")]
+#[test]
+fn a_project_with_a_public_key_takes_signed_requests_only() {
+    use apikee::Emulator;
+    let platform = Emulator::builder()
+        .request_signing_key(include_str!("../data/signing-test-key.public.pem"))
+        .unwrap()
+        .start()
+        .unwrap();
+    platform.add_client(CLIENT.parse().unwrap(), EmulatedClient::new("acme-corp"));
+    let signing = builder(&platform).private_key(include_str!("../data/signing-test-key.pkcs8.pem")).build().unwrap();
+    assert_eq!(ask(&signing, &key()), Ok(Basis::Confirmed));
+    let unsigned = builder(&platform).build().unwrap();
+    assert_eq!(ask(&unsigned, &key()), Err("SERVER_REJECTED"));
+    assert_eq!(signing.close(LONG), 0);
+}

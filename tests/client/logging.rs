@@ -1,0 +1,55 @@
+//! Events in the `log` crate.
+
+use std::sync::Mutex;
+
+use apikee::LogObserver;
+use log::{LevelFilter, Log, Metadata, Record};
+
+use crate::{
+    ask,
+    platform::{CLIENT, Platform, Told, key},
+};
+
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Recorder;
+
+impl Log for Recorder {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if record.target() == "apikee" {
+            LINES.lock().unwrap().push(format!("{} {}", record.level(), record.args()));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn what_happens_is_logged_on_one_line_each_and_without_the_key() {
+    log::set_logger(&Recorder).unwrap();
+    log::set_max_level(LevelFilter::Trace);
+    let platform = Platform::new(|seen| if seen.is_validation() { Told::status(503) } else { Told::no() });
+    let apikee = platform.builder().observer(LogObserver).build().unwrap();
+    let (good, evil) = (key(CLIENT, "{}"), key("a\nb", "{}"));
+    assert!(ask(&apikee, &good).is_ok());
+    assert!(ask(&apikee, &evil).is_err());
+    assert!(ask(&apikee, &good[1..]).is_err());
+    let lines = LINES.lock().unwrap();
+    let is = |at: usize, start: &str, end: &str| lines[at].starts_with(start) && lines[at].ends_with(end);
+    assert!(is(0, "WARN the platform answered with status 503", ""), "{lines:?}");
+    assert!(
+        is(1, "DEBUG granted in ", ": let through in an outage: the platform answered with status 503"),
+        "{lines:?}"
+    );
+    let rejected = "SERVER_REJECTED: \"the platform rejects the request: the platform does not validate the key\"";
+    assert!(is(2, "INFO denied in ", rejected), "{lines:?}");
+    assert!(
+        is(3, "INFO denied in ", "INVALID_PREFIX: \"the key is refused: the key does not start with 'apikee_'\""),
+        "{lines:?}"
+    );
+    assert!(lines.iter().all(|line| !line.contains(&good[12..]) && !line.contains('\n')));
+}
