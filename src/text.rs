@@ -143,10 +143,16 @@ pub(crate) fn unquote_in_place(value: &mut [u8]) -> Option<core::ops::Range<usiz
         return None;
     };
     let mut len = inner.len();
-    if inner.contains(&b'\\') {
+    if has_backslash(inner) {
         len = undo_escapes_in_place(inner);
     }
     Some(1..len.saturating_add(1))
+}
+
+/// Not inlined and without an early end: as a function over memory its loop is vectorised.
+#[inline(never)]
+fn has_backslash(text: &[u8]) -> bool {
+    text.iter().fold(0, |found, byte| found | u8::from(*byte == b'\\')) != 0
 }
 
 impl fmt::Display for Text<'_> {

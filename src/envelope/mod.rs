@@ -17,6 +17,7 @@
 //! answers one request. A session may be established ahead of time, but its nonce is drawn when it
 //! seals, so that a fork or a snapshot in between cannot repeat a key with a nonce.
 
+mod base64url;
 mod error;
 mod pool;
 mod recipient;

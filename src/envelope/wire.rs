@@ -2,9 +2,7 @@
 
 use core::ops::Range;
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
-
-use super::{OpenError, SealError};
+use super::{OpenError, SealError, base64url};
 use crate::{
     crypto::{self, NONCE_LEN, POINT_LEN, SEAL_LEN},
     json::scan,
@@ -17,17 +15,8 @@ const BEFORE_IV: &[u8] = br#"","iv":""#;
 const BEFORE_CT: &[u8] = br#"","ct":""#;
 const BACK: &[u8] = br#""}"#;
 /// Characters of a public key and of a nonce.
-const EPK_LEN: usize = base64_len(POINT_LEN);
-const IV_LEN: usize = base64_len(NONCE_LEN);
-
-/// Bytes and characters that are encoded at a time.
-const CHUNK: usize = 48;
-const CHUNK_LEN: usize = 64;
-
-/// Characters of base64 without padding.
-const fn base64_len(bytes: usize) -> usize {
-    bytes.saturating_mul(4).div_ceil(3)
-}
+const EPK_LEN: usize = base64url::encoded_len(POINT_LEN);
+const IV_LEN: usize = base64url::encoded_len(NONCE_LEN);
 
 /// Where the ciphertext starts.
 const CT_AT: usize = FRONT
@@ -40,7 +29,7 @@ const CT_AT: usize = FRONT
 /// The length in bytes of an envelope around a plaintext of n: 93 + ⌈4 (n + 16) / 3⌉.
 #[must_use]
 pub const fn sealed_len(plaintext_len: usize) -> usize {
-    CT_AT.saturating_add(base64_len(plaintext_len.saturating_add(SEAL_LEN))).saturating_add(BACK.len())
+    CT_AT.saturating_add(base64url::encoded_len(plaintext_len.saturating_add(SEAL_LEN))).saturating_add(BACK.len())
 }
 
 /// Seals `plaintext` into `buf`.
@@ -60,41 +49,20 @@ pub(super) fn seal<'b>(
     message.copy_from_slice(plaintext);
     let tag = crypto::seal(key, iv, message).ok_or(SealError::BufferTooSmall { needed })?;
     after.get_mut(..SEAL_LEN).ok_or(SealError::BufferTooSmall { needed })?.copy_from_slice(&tag);
-    encode_in_place(rest, plaintext.len().saturating_add(SEAL_LEN));
+    let ct_len = plaintext.len().saturating_add(SEAL_LEN);
+    base64url::encode_in_place(rest, ct_len).ok_or(SealError::BufferTooSmall { needed })?;
 
-    let mut epk_text = [0; EPK_LEN];
-    let mut iv_text = [0; IV_LEN];
-    let epk_text = Base64UrlUnpadded::encode(epk, &mut epk_text).unwrap_or_default();
-    let iv_text = Base64UrlUnpadded::encode(iv, &mut iv_text).unwrap_or_default();
+    let (epk, iv) = (base64url::encode(epk), base64url::encode(iv));
+    let epk = epk.get(..EPK_LEN).unwrap_or_default();
+    let iv = iv.get(..IV_LEN).unwrap_or_default();
     let mut out = crate::buf::Writer::new(front);
-    for part in [FRONT, epk_text.as_bytes(), BEFORE_IV, iv_text.as_bytes(), BEFORE_CT] {
+    for part in [FRONT, epk, BEFORE_IV, iv, BEFORE_CT] {
         out.bytes(part);
     }
     if let Some(back) = rest.last_chunk_mut() {
         *back = *BACK.first_chunk().unwrap_or(b"\"}");
     }
     core::str::from_utf8(envelope).map_err(|_| SealError::BufferTooSmall { needed })
-}
-
-/// Replaces the first `len` bytes by their base64, from the last chunk to the first: no chunk's text
-/// reaches back into bytes that are still to be read.
-fn encode_in_place(place: &mut [u8], len: usize) {
-    for chunk in (0..len.div_ceil(CHUNK)).rev() {
-        let start = chunk.saturating_mul(CHUNK);
-        let mut bytes = [0; CHUNK];
-        let Some(source) = place.get(start..len.min(start.saturating_add(CHUNK))) else {
-            return;
-        };
-        let Some(bytes) = bytes.get_mut(..source.len()) else {
-            return;
-        };
-        bytes.copy_from_slice(source);
-        let text_at = chunk.saturating_mul(CHUNK_LEN);
-        let text_end = text_at.saturating_add(base64_len(bytes.len()));
-        if let Some(text) = place.get_mut(text_at..text_end) {
-            let _ = Base64UrlUnpadded::encode(bytes, text);
-        }
-    }
 }
 
 /// An envelope taken apart. The ciphertext stands in the buffer, decoded.
@@ -109,22 +77,18 @@ impl<'e> Parts<'e> {
     pub(super) fn read(envelope: &'e mut [u8]) -> Result<Self, OpenError> {
         let Found { v, epk, iv, ct } = Found::scan(envelope)?;
         let ct = ct.ok_or(OpenError::Unsealed)?;
-        let version: [u8; VERSION.len()] = member(envelope, v, copy).ok_or(OpenError::Version)?;
+        let version: [u8; VERSION.len()] =
+            member(envelope, v, |text| text.try_into().ok()).ok_or(OpenError::Version)?;
         if version != VERSION.as_bytes() {
             return Err(OpenError::Version);
         }
-        let epk = member(envelope, epk, decode).ok_or(OpenError::Encoding)?;
-        let iv = member(envelope, iv, decode).ok_or(OpenError::Encoding)?;
+        let epk = member(envelope, epk, base64url::decode).ok_or(OpenError::Encoding)?;
+        let iv = member(envelope, iv, base64url::decode).ok_or(OpenError::Encoding)?;
 
         let ct = envelope.get_mut(ct).ok_or(OpenError::Encoding)?;
         let inner = unquote_in_place(ct).ok_or(OpenError::Encoding)?;
         let ct = ct.get_mut(inner).ok_or(OpenError::Encoding)?;
-        // One spelling for each ciphertext: `decode_in_place` does not look at the unused bits of the
-        // last digit, `decode` does.
-        let (_, last) = ct.as_chunks::<4>();
-        Base64UrlUnpadded::decode(last, &mut [0; 3]).map_err(|_| OpenError::Encoding)?;
-        let len = Base64UrlUnpadded::decode_in_place(ct).map_err(|_| OpenError::Encoding)?.len();
-        let sealed = ct.get_mut(..len).ok_or(OpenError::Encoding)?;
+        let sealed = base64url::decode_in_place(ct).ok_or(OpenError::Encoding)?;
         let (message, tag) = sealed.split_last_chunk_mut().ok_or(OpenError::Encoding)?;
         Ok(Self { epk, iv, tag: *tag, message })
     }
@@ -169,20 +133,9 @@ impl Found {
 fn member<const N: usize>(
     envelope: &mut [u8],
     at: Option<Range<usize>>,
-    read: impl FnOnce(&[u8], &mut [u8; N]) -> Option<()>,
+    read: impl FnOnce(&[u8]) -> Option<[u8; N]>,
 ) -> Option<[u8; N]> {
     let value = envelope.get_mut(at?)?;
     let inner = unquote_in_place(value)?;
-    let mut bytes = [0; N];
-    read(value.get(inner)?, &mut bytes)?;
-    Some(bytes)
-}
-
-fn copy<const N: usize>(text: &[u8], out: &mut [u8; N]) -> Option<()> {
-    *out = text.try_into().ok()?;
-    Some(())
-}
-
-fn decode<const N: usize>(text: &[u8], out: &mut [u8; N]) -> Option<()> {
-    (Base64UrlUnpadded::decode(text, out).ok()?.len() == N).then_some(())
+    read(value.get(inner)?)
 }

@@ -7,6 +7,9 @@ pub(crate) struct Run {
     pub(crate) ascii: bool,
 }
 
+/// Bytes of a run after which it counts as long, and which are then passed at once.
+const BLOCK: usize = 64;
+
 /// Eight bytes at a time, by the usual tests for a byte of a word that is zero or less than n:
 /// they may err above the first byte that is found, never below it.
 #[inline]
@@ -27,6 +30,9 @@ pub(crate) fn plain_run(bytes: &[u8]) -> Run {
             return Run { len, ascii: high & HIGH == 0 };
         }
         rest = after;
+        if bytes.len().saturating_sub(rest.len()) == BLOCK {
+            rest = past_plain_blocks(rest);
+        }
     }
     let mut ascii = high & HIGH == 0;
     while let Some((byte, after)) = rest.split_first() {
@@ -39,8 +45,63 @@ pub(crate) fn plain_run(bytes: &[u8]) -> Run {
     Run { len: bytes.len().saturating_sub(rest.len()), ascii }
 }
 
+/// What follows the blocks of plain ASCII at the front.
+///
+/// Not inlined: as a function over memory its inner loop is vectorised.
+#[inline(never)]
+fn past_plain_blocks(bytes: &[u8]) -> &[u8] {
+    let mut rest = bytes;
+    while let Some((block, after)) = rest.split_first_chunk::<BLOCK>() {
+        let mut special = 0;
+        for byte in block {
+            // Signed, a byte above 127 is below a space, too.
+            special |= u8::from(byte.cast_signed() < 0x20) | u8::from(*byte == b'"') | u8::from(*byte == b'\\');
+        }
+        if special != 0 {
+            break;
+        }
+        rest = after;
+    }
+    rest
+}
+
 /// The place of the lowest byte that is not zero.
 #[expect(clippy::as_conversions, reason = "0 to 8")]
 const fn lowest_byte(word: u64) -> usize {
     (word.trailing_zeros() / 8) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_ends_at_the_first_special_byte_wherever_it_stands() {
+        for len in 0..=4 * BLOCK {
+            let run = plain_run(&vec![b'x'; len][..]);
+            assert_eq!((run.len, run.ascii), (len, true));
+            for at in 0..len {
+                for special in [0, b'\n', 0x1F, b'"', b'\\'] {
+                    let mut bytes = vec![b'x'; len];
+                    bytes[at] = special;
+                    bytes[len - 1] = special;
+                    let run = plain_run(&bytes);
+                    assert_eq!((run.len, run.ascii), (at, true));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_byte_above_127_is_plain_and_no_ascii_wherever_it_stands() {
+        for at in 0..4 * BLOCK {
+            for byte in [0x80, 0xA2, 0xDC, 0xFF] {
+                let mut bytes = vec![b' '; 4 * BLOCK + 1];
+                bytes[at] = byte;
+                bytes[4 * BLOCK] = b'"';
+                let run = plain_run(&bytes);
+                assert_eq!((run.len, run.ascii), (4 * BLOCK, false));
+            }
+        }
+    }
 }

@@ -1,0 +1,340 @@
+//! Base64url without padding (RFC 4648, section 5), in the one spelling that each string of bytes has.
+//!
+//! Nothing in an envelope's text is secret: it travels in the clear. So time may depend on it, as it
+//! does on where the first character stands that is no digit. Both ways go over whole groups in memory,
+//! pass by pass, in loops that compile to vector instructions where there are any.
+
+/// Bytes and digits of a group: a `u64` holds either.
+const BYTES: usize = 6;
+const DIGITS: usize = 8;
+/// Groups that fill vectors: no pass is left with a part of one.
+const BLOCK: usize = 8;
+/// Groups that are coded at a time.
+const CHUNK: usize = 64;
+const CHUNK_BYTES: usize = BYTES.saturating_mul(CHUNK);
+const CHUNK_DIGITS: usize = DIGITS.saturating_mul(CHUNK);
+
+type Group = [u8; DIGITS];
+
+/// Digits of so many bytes.
+pub(super) const fn encoded_len(bytes: usize) -> usize {
+    bytes.saturating_mul(4).div_ceil(3)
+}
+
+/// Bytes that so many digits stand for; `None` if they stand for none.
+fn decoded_len(digits: usize) -> Option<usize> {
+    // One digit over has too few bits for a byte.
+    let over = match digits % 4 {
+        0 => 0,
+        1 => return None,
+        over => over.saturating_sub(1),
+    };
+    Some((digits / 4).saturating_mul(3).saturating_add(over))
+}
+
+/// The digits of at most 48 bytes, and those of zeros after them.
+pub(super) fn encode(bytes: &[u8]) -> [u8; DIGITS * BLOCK] {
+    let mut digits = [0; DIGITS * BLOCK];
+    let (groups, _) = digits.as_chunks_mut();
+    spread(bytes, groups);
+    write_digits(groups);
+    digits
+}
+
+/// The `N` bytes, at most 48, that `digits` stand for; `None` as in [`decode_in_place`].
+pub(super) fn decode<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+    if digits.len() != encoded_len(N) {
+        return None;
+    }
+    let mut groups = [[b'A'; DIGITS]; BLOCK];
+    groups.as_flattened_mut().get_mut(..digits.len())?.copy_from_slice(digits);
+    let mut places = [[0; BYTES]; BLOCK];
+    if !read_digits(&mut groups) {
+        return None;
+    }
+    for (place, group) in places.iter_mut().zip(&groups) {
+        *place = bytes_of(group);
+    }
+    let (bytes, unused) = places.as_flattened().split_first_chunk()?;
+    unused.iter().all(|byte| *byte == 0).then_some(*bytes)
+}
+
+/// Replaces the first `len` bytes of `place` by their digits; `None` if those do not fit.
+pub(super) fn encode_in_place(place: &mut [u8], len: usize) -> Option<()> {
+    let place = place.get_mut(..encoded_len(len))?;
+    let mut groups = [[0; DIGITS]; CHUNK];
+    // From the last chunk to the first: no chunk's digits reach back into bytes that are still to be read.
+    for chunk in (0..len.div_ceil(CHUNK_BYTES)).rev() {
+        let start = chunk.saturating_mul(CHUNK_BYTES);
+        let bytes = place.get(start..len.min(start.saturating_add(CHUNK_BYTES)))?;
+        let digits = encoded_len(bytes.len());
+        let groups = groups.get_mut(..blocks_of(digits))?;
+        spread(bytes, groups);
+        write_digits(groups);
+        let start = chunk.saturating_mul(CHUNK_DIGITS);
+        let place = place.get_mut(start..start.saturating_add(digits))?;
+        place.copy_from_slice(groups.as_flattened().get(..digits)?);
+    }
+    Some(())
+}
+
+/// Replaces the digits in `text` by the bytes that they stand for, and returns those.
+///
+/// `None` if a character is no digit, if so many digits stand for no number of bytes, or if a bit of
+/// the last digit is set that is in no byte; `text` then holds a part of the bytes.
+pub(super) fn decode_in_place(text: &mut [u8]) -> Option<&mut [u8]> {
+    let len = decoded_len(text.len())?;
+    let mut groups = [[0; DIGITS]; CHUNK];
+    for chunk in 0..text.len().div_ceil(CHUNK_DIGITS) {
+        let start = chunk.saturating_mul(CHUNK_DIGITS);
+        let digits = text.get(start..text.len().min(start.saturating_add(CHUNK_DIGITS)))?;
+        let groups = groups.get_mut(..blocks_of(digits.len()))?;
+        let (front, back) = groups.as_flattened_mut().split_at_mut_checked(digits.len())?;
+        front.copy_from_slice(digits);
+        back.fill(b'A');
+        if !read_digits(groups) {
+            return None;
+        }
+        let start = chunk.saturating_mul(CHUNK_BYTES);
+        let place = text.get_mut(start..len.min(start.saturating_add(CHUNK_BYTES)))?;
+        let (places, rest) = place.as_chunks_mut();
+        for (place, group) in places.iter_mut().zip(groups.iter()) {
+            *place = bytes_of(group);
+        }
+        // Past the last digit stand zeros.
+        let last = groups.get(places.len()).map_or([0; BYTES], bytes_of);
+        let (bytes, unused) = last.split_at_checked(rest.len())?;
+        rest.copy_from_slice(bytes);
+        if unused.iter().any(|byte| *byte != 0) {
+            return None;
+        }
+    }
+    text.get_mut(..len)
+}
+
+/// Groups of the blocks that so many digits take.
+fn blocks_of(digits: usize) -> usize {
+    digits.div_ceil(DIGITS).next_multiple_of(BLOCK)
+}
+
+/// Puts six bytes into each group: three at the top of each half, read as big-endian.
+fn spread(bytes: &[u8], groups: &mut [Group]) {
+    let (sixes, rest) = bytes.as_chunks();
+    for (group, six) in groups.iter_mut().zip(sixes) {
+        *group = halves(six);
+    }
+    if let Some(group) = groups.get_mut(sixes.len()) {
+        let mut six = [0; BYTES];
+        for (place, byte) in six.iter_mut().zip(rest) {
+            *place = *byte;
+        }
+        *group = halves(&six);
+    }
+}
+
+/// Two reads that overlap, for there are no three bytes to read at once.
+#[inline(always)]
+fn halves(six: &[u8; BYTES]) -> Group {
+    let first = six.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+    let second = six.last_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes)) << 8;
+    (u64::from(first) | u64::from(second) << 32).to_le_bytes()
+}
+
+/// Turns each group from [`spread`] into its digits.
+///
+/// Not inlined: as a function over memory its loops are vectorised.
+#[inline(never)]
+#[expect(clippy::arithmetic_side_effects, reason = "a factor of 0 or 1")]
+fn write_digits(groups: &mut [Group]) {
+    // Six bits a byte, the first six in the lowest.
+    for half in groups.as_flattened_mut().as_chunks_mut::<4>().0 {
+        let bits = u32::from_le_bytes(*half);
+        let values = bits >> 26 | bits >> 12 & 0x3F00 | bits << 2 & 0x3F_0000 | bits << 16 & 0x3F00_0000;
+        *half = values.to_le_bytes();
+    }
+    for place in groups.as_flattened_mut() {
+        // Signed, as vectors compare.
+        let from = |value: i8| u8::from(place.cast_signed() >= value);
+        // Each step adds what its characters are further on than those before it.
+        let steps = [
+            from(26) * b'a'.wrapping_sub(b'Z' + 1),
+            from(52) * b'0'.wrapping_sub(b'z' + 1),
+            from(62) * b'-'.wrapping_sub(b'9' + 1),
+            from(63) * b'_'.wrapping_sub(b'-' + 1),
+        ];
+        *place = steps.into_iter().fold(place.wrapping_add(b'A'), u8::wrapping_add);
+    }
+}
+
+/// Turns each group of digits into the number of 48 bits that they stand for, at the top of a
+/// little-endian `u64`, and says whether all were digits.
+///
+/// Not inlined, like [`write_digits`].
+#[inline(never)]
+fn read_digits(groups: &mut [Group]) -> bool {
+    let mut least = u8::MAX;
+    for place in groups.as_flattened_mut() {
+        // What a character is moved by: never 0 for a digit, and 0 for what is none.
+        let shift = move_by(*place, b'A', 26, 0)
+            | move_by(*place, b'a', 26, 26)
+            | move_by(*place, b'0', 10, 52)
+            | move_by(*place, b'-', 1, 62)
+            | move_by(*place, b'_', 1, 63);
+        least = least.min(shift);
+        *place = place.wrapping_add(shift);
+    }
+    for place in groups {
+        let ones = u64::from_le_bytes(*place);
+        let pairs = ones << 6 & 0x0FC0_0FC0_0FC0_0FC0 | ones >> 8 & 0x003F_003F_003F_003F;
+        let fours = pairs << 12 & 0x00FF_F000_00FF_F000 | pairs >> 16 & 0x0000_0FFF_0000_0FFF;
+        let eight = fours << 40 | fours >> 16 & 0x00FF_FFFF_0000;
+        *place = eight.to_le_bytes();
+    }
+    least != 0
+}
+
+/// If `c` is one of the `count` characters from `first` on, what leads from there to the values from
+/// `value` on; else 0.
+#[inline(always)]
+#[expect(clippy::arithmetic_side_effects, reason = "a factor of 0 or 1")]
+fn move_by(c: u8, first: u8, count: u8, value: u8) -> u8 {
+    // Less than `count`, but compared signed, as vectors do it.
+    const SIGN: u8 = 0x80;
+    let within = c.wrapping_sub(first).wrapping_add(SIGN).cast_signed() < count.wrapping_add(SIGN).cast_signed();
+    u8::from(within) * value.wrapping_sub(first)
+}
+
+/// The bytes of a group from [`read_digits`].
+fn bytes_of(group: &Group) -> [u8; BYTES] {
+    let [bytes @ .., _, _] = u64::from_le_bytes(*group).to_be_bytes();
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
+
+    use super::*;
+
+    /// Past a chunk and into a third.
+    const LENGTHS: core::ops::RangeInclusive<usize> = 0..=2 * CHUNK_DIGITS + 8;
+    const _: () = assert!(*LENGTHS.end() >= 600);
+
+    /// No two bytes near one another are the same.
+    fn bytes(len: usize) -> Vec<u8> {
+        (0..len).map(|at| (at * 167 + at / 256) as u8).collect()
+    }
+
+    #[track_caller]
+    fn assert_encoded(bytes: &[u8]) {
+        let mut place = vec![0xFF; encoded_len(bytes.len())];
+        place[..bytes.len()].copy_from_slice(bytes);
+        encode_in_place(&mut place, bytes.len()).unwrap();
+        let text = URL_SAFE_NO_PAD.encode(bytes);
+        assert_eq!(place, text.as_bytes());
+        if bytes.len() <= BYTES * BLOCK {
+            assert_eq!(encode(bytes)[..text.len()], *text.as_bytes());
+        }
+    }
+
+    /// As the `base64` crate reads it, which is canonical too.
+    #[track_caller]
+    fn assert_decoded(text: &[u8]) {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+        assert_eq!(decode_in_place(&mut text.to_vec()).as_deref(), bytes.as_deref(), "{}", text.escape_ascii());
+        // 1 to 4 bytes, and those of a nonce and of a key.
+        let fixed = match text.len() {
+            2 => decode::<1>(text).map(Vec::from),
+            3 => decode::<2>(text).map(Vec::from),
+            4 => decode::<3>(text).map(Vec::from),
+            6 => decode::<4>(text).map(Vec::from),
+            16 => decode::<12>(text).map(Vec::from),
+            43 => decode::<32>(text).map(Vec::from),
+            _ => return,
+        };
+        assert_eq!(fixed, bytes, "{}", text.escape_ascii());
+    }
+
+    #[test]
+    fn bytes_of_each_length_are_encoded_as_base64_does_it() {
+        LENGTHS.for_each(|len| assert_encoded(&bytes(len)));
+    }
+
+    #[test]
+    fn digits_of_each_length_are_decoded_as_base64_does_it() {
+        for len in LENGTHS {
+            let text = URL_SAFE_NO_PAD.encode(bytes(len));
+            assert_decoded(text.as_bytes());
+            assert_decoded(&vec![b'A'; len]);
+            assert_decoded(&vec![b'_'; len]);
+        }
+    }
+
+    #[test]
+    fn each_byte_in_each_place_is_accepted_only_where_base64_accepts_it() {
+        let digits = URL_SAFE_NO_PAD.encode(bytes(66));
+        for len in (0..=20).chain([43, 63, 64, 65, 66, 67, 88]) {
+            for at in 0..len {
+                let mut text = digits.as_bytes()[..len].to_vec();
+                for byte in 0..=u8::MAX {
+                    text[at] = byte;
+                    assert_decoded(&text);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_byte_that_is_no_digit_is_found_in_each_chunk() {
+        let digits = URL_SAFE_NO_PAD.encode(bytes(900));
+        for at in 0..digits.len() {
+            for byte in *b"+/= \n\\\"\x00\x80\xFF,.:@[`{^" {
+                let mut text = digits.as_bytes().to_vec();
+                text[at] = byte;
+                assert_eq!(decode_in_place(&mut text), None);
+            }
+        }
+    }
+
+    #[test]
+    fn padding_is_refused() {
+        for text in ["AA==", "AAA=", "AAAA====", "====", "=", "AAAAAA==", "AA=", "AA=A"] {
+            assert_eq!(decode_in_place(&mut text.as_bytes().to_vec()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_encoded() {
+        assert_eq!(encode_in_place(&mut [0; 42], 32), None);
+        assert_eq!(encode_in_place(&mut [0; 43], 32), Some(()));
+        assert_eq!(encode_in_place(&mut [0; 43], usize::MAX), None);
+    }
+
+    #[test]
+    fn a_fixed_length_takes_no_other() {
+        assert_eq!(decode::<32>(&[b'A'; 42]), None);
+        assert_eq!(decode::<32>(&[b'A'; 44]), None);
+        assert_eq!(decode::<64>(&[b'A'; 86]), None);
+        assert_eq!(decode::<48>(&[b'A'; 64]), Some([0; 48]));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2048, rng_seed: RngSeed::Fixed(4648), ..ProptestConfig::default() })]
+
+        #[test]
+        fn bytes_are_encoded_as_base64_does_it(bytes in vec(any::<u8>(), 0..=1600)) {
+            assert_encoded(&bytes);
+        }
+
+        #[test]
+        fn digits_are_decoded_as_base64_does_it(text in "[A-Za-z0-9_-]{0,1600}") {
+            assert_decoded(text.as_bytes());
+        }
+
+        #[test]
+        fn text_is_decoded_as_base64_does_it(text in "[ -~]{0,8}|[A-Za-z0-9_+/=-]{0,64}") {
+            assert_decoded(text.as_bytes());
+        }
+    }
+}
