@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    fs::File,
     io::{self, Write as _},
     path::PathBuf,
     thread,
@@ -10,12 +11,14 @@ use std::{
 
 use apikee::{
     Answers, ClientId, EmulatedClient, Emulator, EmulatorBuilder, LoggedRequest, Misbehaviour, Occasion, ProjectKey,
+    log_prefix,
 };
+use serde_json::Value;
 
 use crate::{
     Ended, Outcome,
     exchange::{self, SERVER},
-    json, text,
+    json, note, text,
 };
 
 const PROJECT_KEY: &str = "APIKEE_SERVER_KEY";
@@ -47,6 +50,10 @@ pub(crate) struct Args {
     /// Read the server's secret, 64 hexadecimal digits, from this file
     #[arg(long, value_name = "PATH")]
     server_secret_file: Option<PathBuf>,
+
+    /// Append each request to this file, as one line of JSON, without keys
+    #[arg(long, value_name = "PATH")]
+    log: Option<PathBuf>,
 
     /// A client that is known from the start, under this id or one that is drawn; may be repeated
     #[arg(long = "client", value_name = "NAME[=UUID]")]
@@ -118,7 +125,16 @@ impl Args {
         if self.plain_answers {
             builder = builder.answers(Answers::Plain);
         }
-        Ok(if self.json { builder } else { builder.on_request(tell) })
+        let log = self.log.as_deref().map(|path| File::options().create(true).append(true).open(path)).transpose()?;
+        let spoken = !self.json;
+        Ok(builder.on_request(move |request| {
+            if spoken {
+                tell(request);
+            }
+            if let Some(log) = &log {
+                write(log, request);
+            }
+        }))
     }
 
     fn add(&self, emulator: &Emulator, name: &str, id: Option<&str>) -> Result<ClientId, Box<dyn Error>> {
@@ -178,6 +194,36 @@ fn tell(request: &LoggedRequest) {
     }
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// A body, with no more than the prefix of the raw key among its headers.
+fn without_key(body: &str) -> Option<Value> {
+    let mut body: Value = serde_json::from_str(body).ok()?;
+    if let Some(headers) = body.get_mut("headers").and_then(Value::as_object_mut) {
+        for (name, value) in headers {
+            if name.eq_ignore_ascii_case("x-api-key") {
+                *value = value.as_str().map(log_prefix).unwrap_or_default().into();
+            }
+        }
+    }
+    Some(body)
+}
+
+/// Writes a line of JSON for a request, in one piece.
+fn write(mut log: &File, request: &LoggedRequest) {
+    let mut line = Vec::new();
+    let written = json::line(&mut line, |members| {
+        members.member("kind", &format!("{:?}", request.kind).to_lowercase())?;
+        members.member("client", &request.client.map(|id| id.to_string()))?;
+        members.member("method_path", &request.method_path)?;
+        members.member("headers", &request.headers)?;
+        members.member("body", &request.body.as_deref().map(without_key))?;
+        members.member("status", &request.status)?;
+        members.member("refusal", &request.refusal)
+    });
+    if let Err(error) = written.and_then(|()| log.write_all(&line)) {
+        note(&format!("apikee: the log cannot be written: {error}"));
+    }
 }
 
 fn fault(text: &str) -> Result<Misbehaviour, &'static str> {
