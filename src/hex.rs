@@ -16,3 +16,12 @@ pub(crate) fn read<const N: usize>(text: &str) -> Option<[u8; N]> {
     }
     Some(bytes)
 }
+
+/// The two digits of a byte, in lower case.
+#[cfg(feature = "envelope")]
+pub(crate) fn digits(byte: u8) -> [u8; 2] {
+    [byte >> 4, byte & 0xF].map(|digit| match digit {
+        0..=9 => b'0'.wrapping_add(digit),
+        _ => b'a'.wrapping_sub(10).wrapping_add(digit),
+    })
+}

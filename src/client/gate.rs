@@ -51,11 +51,13 @@ impl Gate {
         if state.in_flight >= self.max_in_flight {
             return Err(Outage::TooManyInFlight);
         }
-        let permit = state.breaker.acquire(self.now())?;
+        let now = self.now();
+        let permit = state.breaker.acquire(now)?;
         state.in_flight = state.in_flight.saturating_add(1);
         let scratch = state.scratches.pop();
         drop(state);
-        Ok(Slot { gate: self, events, permit: Some(permit), health: None, scratch: Some(scratch.unwrap_or_default()) })
+        let scratch = Some(scratch.unwrap_or_default());
+        Ok(Slot { gate: self, events, entered: now, permit: Some(permit), health: None, scratch })
     }
 
     /// A panic elsewhere leaves no state of ours half changed.
@@ -68,12 +70,18 @@ impl Gate {
 pub(super) struct Slot<'g> {
     gate: &'g Gate,
     events: &'g Events,
+    entered: Duration,
     permit: Option<Permit>,
     health: Option<Health>,
     scratch: Option<Scratch>,
 }
 
 impl Slot<'_> {
+    /// When it was let through, by the gate's clock.
+    pub(super) const fn entered(&self) -> Duration {
+        self.entered
+    }
+
     pub(super) fn scratch(&mut self) -> &mut Scratch {
         self.scratch.get_or_insert_default()
     }

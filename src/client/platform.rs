@@ -7,7 +7,7 @@ use getrandom::SysRng;
 
 use super::{
     event::{Event, Events},
-    gate::Gate,
+    gate::{Gate, Slot},
     scratch::{self, Scratch},
     sessions::Sessions,
     sign::{NotSigned, Sign},
@@ -142,7 +142,7 @@ impl Platform {
     ) -> Result<T, Outcome> {
         let result = self.gate.enter(&self.events).map_err(Outcome::Outage).and_then(|mut slot| {
             let mut called = false;
-            let result = self.call(slot.scratch(), request, sign, deadline, &mut called, read);
+            let result = self.call(&mut slot, request, sign, deadline, &mut called, read);
             let outcome = result.as_ref().err().copied().unwrap_or(Outcome::Confirmed);
             slot.settle(outcome.health().filter(|_| called));
             result
@@ -155,20 +155,21 @@ impl Platform {
 
     fn call<R: Request, T>(
         &self,
-        scratch: &mut Scratch,
+        slot: &mut Slot<'_>,
         request: &R,
         sign: impl FnOnce() -> Result<Option<String>, NotSigned>,
         deadline: Deadline,
         called: &mut bool,
         read: impl FnOnce(Body<'_>) -> Result<T, Outcome>,
     ) -> Result<T, Outcome> {
-        let Scratch { target, body, envelope, answer } = scratch;
+        let now = slot.entered();
+        let Scratch { target, body, envelope, answer } = slot.scratch();
         let target = scratch::write(target, |buf| request.write_target(buf).map(str::len));
         let body = body.write(|buf| request.write_body(buf).map(|text| text.len()));
         let (sent, pending) = match R::FORM {
             BodyForm::Plain => (&*body, None),
             BodyForm::Sealed => {
-                let session = self.session()?;
+                let session = self.session(now)?;
                 let room = sealed_len(body.len());
                 if envelope.len() < room {
                     envelope.resize(room, 0);
@@ -212,8 +213,8 @@ impl Platform {
     }
 
     /// One that was prepared, or a new one.
-    fn session(&self) -> Result<Session, Outcome> {
-        match self.sessions.take(self.gate.now()) {
+    fn session(&self, now: Duration) -> Result<Session, Outcome> {
+        match self.sessions.take(now) {
             Some(session) => Ok(session),
             None => Session::establish(&self.server, &mut SysRng).map_err(|_| Outcome::Fault(Fault::NotSent)),
         }

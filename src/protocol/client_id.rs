@@ -2,6 +2,12 @@
 
 use core::fmt;
 
+use crate::hex;
+
+const LEN: usize = 36;
+/// Where they stand.
+const DASHES: [usize; 4] = [8, 13, 18, 23];
+
 /// The id that the platform gave a client: a UUID.
 ///
 /// Read in the 36-character form of RFC 9562, digits of either case, and written in lower case, so
@@ -17,25 +23,34 @@ impl ClientId {
     ///
     /// [`InvalidClientId`].
     pub fn new(text: &str) -> Result<Self, InvalidClientId> {
-        let text: &[u8; 36] = text.as_bytes().try_into().map_err(|_| InvalidClientId)?;
+        let text: &[u8; LEN] = text.as_bytes().try_into().map_err(|_| InvalidClientId)?;
         let mut id = 0;
         for (at, byte) in text.iter().enumerate() {
-            match (at, byte) {
-                (8 | 13 | 18 | 23, b'-') => {}
-                (8 | 13 | 18 | 23, _) => return Err(InvalidClientId),
-                _ => id = id << 4 | u128::from(char::from(*byte).to_digit(16).ok_or(InvalidClientId)?),
+            match (DASHES.contains(&at), byte) {
+                (true, b'-') => {}
+                (true, _) => return Err(InvalidClientId),
+                (false, byte) => id = id << 4 | u128::from(char::from(*byte).to_digit(16).ok_or(InvalidClientId)?),
             }
         }
         Ok(Self(id))
+    }
+
+    /// The 36 characters.
+    pub(crate) fn text(self) -> [u8; LEN] {
+        let mut text = [b'-'; LEN];
+        let places = text.iter_mut().enumerate().filter(|(at, _)| !DASHES.contains(at));
+        let digits = self.0.to_be_bytes().into_iter().flat_map(hex::digits);
+        for ((_, place), digit) in places.zip(digits) {
+            *place = digit;
+        }
+        text
     }
 }
 
 /// The 36 characters.
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (id, rest) = (self.0, self.0 & 0xFFFF_FFFF_FFFF);
-        let [first, second, third] = [id >> 80, id >> 64, id >> 48].map(|group| group & 0xFFFF);
-        write!(f, "{:08x}-{first:04x}-{second:04x}-{third:04x}-{rest:012x}", id >> 96)
+        f.write_str(core::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 

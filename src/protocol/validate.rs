@@ -112,7 +112,8 @@ impl Request for ValidateRequest<'_> {
 
     fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
         written(buf, |out| {
-            out.format(format_args!("/client/{}", self.client));
+            out.bytes(b"/client/");
+            out.bytes(&self.client.text());
             write_project_env(out, self.project_env);
             out.bytes(b"&method_path=");
             self.method_path.write_query_value(out);
