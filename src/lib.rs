@@ -72,6 +72,8 @@ pub use client::{
     Apikee, ApikeeBuilder, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, Issued, Observer,
     Received, Setting, Transport, TransportError, Upsert,
 };
+#[cfg(feature = "ureq")]
+pub use client::{UreqTransport, UreqTransportBuilder, UreqTransportError};
 #[cfg(all(feature = "emulator", feature = "request-signing"))]
 pub use emulator::InvalidSigningKey;
 #[cfg(feature = "emulator")]

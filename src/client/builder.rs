@@ -346,7 +346,11 @@ impl ApikeeBuilder {
     }
 
     /// Keeps the first thing that is wrong.
-    fn check<T, E: Error + Send + Sync + 'static>(&mut self, setting: Setting, result: Result<T, E>) -> Option<T> {
+    pub(super) fn check<T, E: Error + Send + Sync + 'static>(
+        &mut self,
+        setting: Setting,
+        result: Result<T, E>,
+    ) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(error) => {

@@ -9,6 +9,16 @@ use super::{
 };
 
 /// What reaches the platform if nothing else is configured.
+#[cfg(feature = "ureq")]
+pub(super) fn default_transport() -> Result<Box<dyn Transport>, ConfigError> {
+    match super::ureq::UreqTransport::builder().build() {
+        Ok(transport) => Ok(Box::new(transport)),
+        Err(error) => Err(ConfigError::Unusable(Setting::Transport, error.into())),
+    }
+}
+
+/// What reaches the platform if nothing else is configured.
+#[cfg(not(feature = "ureq"))]
 pub(super) fn default_transport() -> Result<Box<dyn Transport>, ConfigError> {
     Err(ConfigError::Missing([Setting::Transport].into()))
 }

@@ -18,6 +18,7 @@
 //! | `gate`, `sessions`, `clients`, `routes`, `scratch` | what is shared between calls, each behind its own lock |
 //! | `event` | who is told what happens |
 //! | `transport`, `sign` | what else there may be of |
+//! | `ureq` | the transport over ureq, with the feature of that name |
 //!
 //! # Invariants
 //!
@@ -43,7 +44,11 @@ mod server;
 mod sessions;
 mod sign;
 mod transport;
+#[cfg(feature = "ureq")]
+mod ureq;
 
+#[cfg(feature = "ureq")]
+pub use self::ureq::{UreqTransport, UreqTransportBuilder, UreqTransportError};
 pub use apikee::Apikee;
 pub use builder::ApikeeBuilder;
 pub use config::{ConfigError, Setting};

@@ -1,0 +1,182 @@
+//! Configuring a transport.
+
+use core::{fmt, time::Duration};
+use std::{string::String, vec::Vec};
+
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+use ureq::{
+    Agent,
+    config::Config,
+    tls::{Certificate, RootCerts, TlsConfig},
+};
+
+use super::{
+    UreqTransport,
+    base_url::BaseUrl,
+    connection::Connect,
+    error::UreqTransportError,
+    proxy::{self, ProxySetting},
+    resolver::Names,
+};
+
+/// The published base URL.
+const BASE_URL: &str = "https://apikee.dev/api/v1";
+/// Below the time that a request has by default.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// As many as calls may be under way by default.
+const MAX_IDLE_CONNECTIONS: usize = 32;
+const MAX_IDLE_AGE: Duration = Duration::from_secs(15);
+/// All of status line and header fields.
+const MAX_HEADERS_LEN: usize = 8 * 1024;
+/// Has room for more than the longest header, so that one which is too long is seen to be.
+const INPUT_LEN: usize = 2 * MAX_HEADERS_LEN;
+const OUTPUT_LEN: usize = 8 * 1024;
+
+/// Configures a [`UreqTransport`].
+#[must_use]
+pub struct UreqTransportBuilder {
+    base_url: String,
+    ca_pem: Option<Vec<u8>>,
+    proxy: ProxySetting,
+    connect_timeout: Duration,
+    plain_http: bool,
+    max_idle_connections: usize,
+    max_idle_age: Duration,
+    names: Names,
+}
+
+impl UreqTransportBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            base_url: BASE_URL.into(),
+            ca_pem: None,
+            proxy: ProxySetting::None,
+            connect_timeout: CONNECT_TIMEOUT,
+            plain_http: false,
+            max_idle_connections: MAX_IDLE_CONNECTIONS,
+            max_idle_age: MAX_IDLE_AGE,
+            names: Names::new(),
+        }
+    }
+
+    /// What stands before `/client/...`; `https://apikee.dev/api/v1` by default. One slash at its end
+    /// counts for nothing. It has neither user nor query nor fragment.
+    pub fn base_url(mut self, url: &str) -> Self {
+        self.base_url = url.into();
+        self
+    }
+
+    /// The certificates of the authorities to trust, PEM, one or more. They **replace** Mozilla's, which
+    /// are trusted by default; those of the operating system never are.
+    pub fn ca_pem(mut self, pem: &[u8]) -> Self {
+        self.ca_pem = Some(pem.into());
+        self
+    }
+
+    /// A proxy that connections are tunnelled through with `CONNECT`: `http://user:password@host:port`,
+    /// or `https`; user, password and port may be left out. By default there is none, whatever the
+    /// environment says.
+    pub fn proxy(mut self, url: &str) -> Self {
+        self.proxy = ProxySetting::Url(url.into());
+        self
+    }
+
+    /// Takes the proxy that the environment names when the transport is built, if it does: `https_proxy`,
+    /// `HTTPS_PROXY`, `all_proxy` or `ALL_PROXY`, the first that is not empty; for plain http
+    /// `http_proxy` in place of the first two. `HTTP_PROXY` is not asked: under CGI it is what a
+    /// request's header `Proxy` says. `no_proxy` and `NO_PROXY` list hosts that are reached without.
+    pub fn proxy_from_env(mut self) -> Self {
+        self.proxy = ProxySetting::Environment;
+        self
+    }
+
+    /// How long it may take to connect, TLS and proxy included; 2 s by default. The time of the call is
+    /// the limit if it is less.
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Permits a base URL of plain http that is not on this machine: `localhost`, `127.0.0.0/8` or
+    /// `[::1]`. **The project key then goes over the network in the clear.**
+    pub const fn allow_plain_http(mut self) -> Self {
+        self.plain_http = true;
+        self
+    }
+
+    /// How many connections are kept for later calls at most; 32 by default, as calls may be under way
+    /// by default. Each takes some 50 kB.
+    pub const fn max_idle_connections(mut self, connections: usize) -> Self {
+        self.max_idle_connections = connections;
+        self
+    }
+
+    /// How long a connection is kept for a later call, 15 s by default. It should be less than the time
+    /// after which the server closes it.
+    pub const fn max_idle_age(mut self, age: Duration) -> Self {
+        self.max_idle_age = age;
+        self
+    }
+
+    #[cfg(test)]
+    pub(super) fn names(mut self, names: Names) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// Builds the transport. It connects when there is a call.
+    ///
+    /// # Errors
+    ///
+    /// [`UreqTransportError`] says which option cannot be used.
+    pub fn build(self) -> Result<UreqTransport, UreqTransportError> {
+        let base_url = BaseUrl::new(&self.base_url, self.plain_http)?;
+        if self.connect_timeout.is_zero() {
+            return Err(UreqTransportError::ConnectTimeout);
+        }
+        let roots = self.ca_pem.as_deref().map_or(Ok(RootCerts::WebPki), roots)?;
+        let proxy = proxy::find(&self.proxy, base_url.is_https())?;
+        let proxied = proxy.is_some();
+        // The call says what is sent: nothing is added to it, no `Accept-Encoding` above all.
+        let config = Config::builder()
+            .https_only(base_url.is_https())
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .proxy(proxy)
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
+            .user_agent("")
+            .accept("")
+            .accept_encoding("")
+            .max_response_header_size(MAX_HEADERS_LEN)
+            .input_buffer_size(INPUT_LEN)
+            .output_buffer_size(OUTPUT_LEN)
+            .max_idle_connections(self.max_idle_connections)
+            .max_idle_connections_per_host(self.max_idle_connections)
+            .max_idle_age(self.max_idle_age)
+            .build();
+        let agent = Agent::with_parts(config, Connect::new(proxied), self.names.clone());
+        Ok(UreqTransport { agent, base_url, proxied, connect_timeout: self.connect_timeout, names: self.names })
+    }
+}
+
+/// ureq leaves out what it cannot read, which would be to trust nobody.
+fn roots(pem: &[u8]) -> Result<RootCerts, UreqTransportError> {
+    let mut certificates = Vec::new();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|_| UreqTransportError::CaPem)?;
+        RootCertStore::empty().add(certificate.clone()).map_err(|_| UreqTransportError::CaPem)?;
+        certificates.push(Certificate::from_der(&certificate).to_owned());
+    }
+    if certificates.is_empty() { Err(UreqTransportError::CaPem) } else { Ok(RootCerts::from(certificates)) }
+}
+
+/// Nothing of the settings: the URL of a proxy may hold a password.
+impl fmt::Debug for UreqTransportBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UreqTransportBuilder").finish_non_exhaustive()
+    }
+}
