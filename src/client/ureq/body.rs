@@ -34,7 +34,8 @@ pub(super) fn drain(body: &mut Body) {
     if body.content_length().is_some_and(|len| len > MAX_DRAINED) {
         return;
     }
-    let mut reader = body.as_reader().take(MAX_DRAINED);
+    // The end is only seen by reading on.
+    let mut reader = body.as_reader().take(MAX_DRAINED.saturating_add(1));
     let mut sink = [0; 1024];
     while matches!(reader.read(&mut sink), Ok(1..)) {}
 }
