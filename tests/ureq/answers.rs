@@ -51,14 +51,38 @@ fn target_follows_the_base_url_exactly() {
 fn what_http_does_not_know_is_not_sent() {
     let server = Server::answering(OK);
     let transport = UreqTransport::new(&format!("http://127.0.0.1:{}", server.port())).unwrap();
-    let headers: &[&[(&str, &str)]] = &[&[("a b", "c")], &[("a", "b\r\nc: d")], &[("", "a")]];
+    let headers: &[&[(&str, &str)]] = &[
+        &[("a b", "c")],
+        &[("a", "b\r\nc: d")],
+        &[("", "a")],
+        &[("Host", "a")],
+        &[("content-length", "0")],
+        &[("Transfer-Encoding", "chunked")],
+    ];
     let calls = headers.iter().map(|headers| Call { headers, ..call(AMPLE) });
-    let targets = ["@127.0.0.2/", "", "/a#b", "/a b"].map(|target| Call { target, ..call(AMPLE) });
+    let long = format!("/{}", "a".repeat(7 * 1024));
+    let targets = ["@127.0.0.2/", "", "/a#b", "/a b", &long].map(|target| Call { target, ..call(AMPLE) });
     for call in calls.chain(targets) {
         let error = transport.post(&call, &mut [0; 8]).unwrap_err();
         assert_eq!(error, TransportError::Fault(Fault::NotSent), "{call:?}");
     }
     assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn long_head_goes_out_whole() {
+    let server = Server::answering(OK);
+    let transport = UreqTransport::new(&server.url()).unwrap();
+    for (target, value) in [(10, 20_000), (7_000, 10), (7_000, 20_000)] {
+        let (target, value) = (format!("/{}", "t".repeat(target)), "v".repeat(value));
+        let call = Call { target: &target, headers: &[("x-one", &value), ("x-two", "2")], ..call(AMPLE) };
+        transport.post(&call, &mut [0; 8]).unwrap();
+        let request = server.requests().pop().unwrap();
+        assert_eq!(request.line, format!("POST /api/v1{target} HTTP/1.1"));
+        assert_eq!((request.header("x-one"), request.header("x-two")), (vec![value.as_str()], vec!["2"]));
+        assert_eq!((request.header("host").len(), request.body), (1, b"the body".to_vec()));
+    }
+    assert_eq!(server.connections(), 1);
 }
 
 #[test]

@@ -13,13 +13,13 @@ use crate::{
 
 /// Runs the test of that name again in a process that has these variables, and no others of proxies.
 /// `true` if this is that process.
-fn runs_with(name: &str, variables: &[(&str, String)]) -> bool {
+pub(crate) fn runs_with(name: &str, variables: &[(&str, String)]) -> bool {
     const RERUN: &str = "APIKEE_TEST_RERUN";
     if env::var_os(RERUN).is_some() {
         return true;
     }
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", &format!("environment::{name}"), "--nocapture"]).env(RERUN, "1");
+    command.args(["--exact", name, "--nocapture"]).env(RERUN, "1");
     for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
         command.env_remove(variable).env_remove(variable.to_ascii_lowercase());
     }
@@ -42,7 +42,7 @@ fn everything(value: &str) -> Vec<(&'static str, String)> {
 #[test]
 fn proxies_of_the_environment_are_ignored() {
     let proxy = proxy();
-    if runs_with("proxies_of_the_environment_are_ignored", &everything(&url_of(&proxy))) {
+    if runs_with("environment::proxies_of_the_environment_are_ignored", &everything(&url_of(&proxy))) {
         let server = Server::answering(OK);
         post(&UreqTransport::new(&server.url()).unwrap(), AMPLE).unwrap();
         assert_eq!(server.connections(), 1);
@@ -56,7 +56,7 @@ fn proxies_of_the_environment_are_ignored_under_cgi() {
     let proxy = proxy();
     let mut variables = everything(&url_of(&proxy));
     variables.push(("REQUEST_METHOD", "GET".into()));
-    if runs_with("proxies_of_the_environment_are_ignored_under_cgi", &variables) {
+    if runs_with("environment::proxies_of_the_environment_are_ignored_under_cgi", &variables) {
         let server = Server::answering(OK);
         post(&UreqTransport::new(&server.url()).unwrap(), AMPLE).unwrap();
         assert_eq!(server.connections(), 1);
@@ -73,7 +73,7 @@ fn from_env(server: &Server) -> UreqTransport {
 fn proxy_of_the_environment_is_used_if_asked_for() {
     let proxy = proxy();
     let variables = [("http_proxy", url_of(&proxy)), ("ALL_PROXY", "http://127.0.0.1:1".into())];
-    if runs_with("proxy_of_the_environment_is_used_if_asked_for", &variables) {
+    if runs_with("environment::proxy_of_the_environment_is_used_if_asked_for", &variables) {
         post(&from_env(&Server::answering(OK)), AMPLE).unwrap();
         return;
     }
@@ -84,7 +84,7 @@ fn proxy_of_the_environment_is_used_if_asked_for() {
 fn request_header_does_not_become_a_proxy() {
     let proxy = proxy();
     let variables = [("HTTP_PROXY", url_of(&proxy)), ("REQUEST_METHOD", "GET".into())];
-    if runs_with("request_header_does_not_become_a_proxy", &variables) {
+    if runs_with("environment::request_header_does_not_become_a_proxy", &variables) {
         post(&from_env(&Server::answering(OK)), AMPLE).unwrap();
         return;
     }
@@ -95,7 +95,7 @@ fn request_header_does_not_become_a_proxy() {
 fn hosts_that_need_no_proxy_are_reached_without() {
     let proxy = proxy();
     let variables = [("ALL_PROXY", url_of(&proxy)), ("NO_PROXY", "other.example, 127.0.0.1".into())];
-    if runs_with("hosts_that_need_no_proxy_are_reached_without", &variables) {
+    if runs_with("environment::hosts_that_need_no_proxy_are_reached_without", &variables) {
         let server = Server::answering(OK);
         let transport = from_env(&server);
         for _ in 0..2 {
@@ -109,7 +109,7 @@ fn hosts_that_need_no_proxy_are_reached_without() {
 
 #[test]
 fn variable_that_is_no_proxy_is_refused() {
-    if runs_with("variable_that_is_no_proxy_is_refused", &everything("socks5://127.0.0.1:1080")) {
+    if runs_with("environment::variable_that_is_no_proxy_is_refused", &everything("socks5://127.0.0.1:1080")) {
         let error = UreqTransport::builder().proxy_from_env().build().map(|_| ());
         assert_eq!(error, Err(UreqTransportError::ProxyFromEnv));
         UreqTransport::builder().build().unwrap();

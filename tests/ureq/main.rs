@@ -6,6 +6,7 @@ mod configuration;
 mod connections;
 mod deadlines;
 mod environment;
+mod logs;
 mod proxy;
 mod server;
 mod tls;

@@ -8,6 +8,9 @@ use ureq::http::Uri;
 
 use super::{error::UreqTransportError, resolver::bare};
 
+/// Leaves room in ureq's output for what else is in the head of a request.
+const MAX_URL_LEN: usize = 7 * 1024;
+
 /// Scheme, authority and path, without a slash at the end.
 pub(super) struct BaseUrl {
     text: String,
@@ -50,10 +53,9 @@ impl BaseUrl {
 
     /// The URL of a call, if its target is one.
     pub(super) fn join(&self, target: &str) -> Option<Uri> {
-        if !target.starts_with('/') || target.contains('#') {
-            return None;
-        }
-        [self.as_str(), target].concat().parse().ok()
+        let url = [self.as_str(), target].concat();
+        let good = target.starts_with('/') && !target.contains('#') && url.len() <= MAX_URL_LEN;
+        if good { url.parse().ok() } else { None }
     }
 }
 

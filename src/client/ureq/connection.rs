@@ -20,7 +20,7 @@ use ureq::{
     },
 };
 
-use super::tcp::Tcp;
+use super::{fields, tcp::Tcp};
 
 /// A connection that was open before the request ended without a byte of the answer.
 #[derive(Debug)]
@@ -166,7 +166,7 @@ impl Transport for Watched {
         if self.state == State::Answered {
             self.state = State::Reused;
         }
-        self.inner.transmit_output(amount, timeout).map_err(|error| {
+        fields::transmit(&mut *self.inner, amount, timeout).map_err(|error| {
             // The peer may have answered before it closed.
             if self.state == State::Reused && matches!(self.inner.await_input(timeout), Ok(true)) {
                 self.state = State::Answered;

@@ -14,6 +14,7 @@
 //! | `resolver` | looking up names once at a time |
 //! | `connection` | which connections may be tried again |
 //! | `tcp` | sockets that heed the deadline |
+//! | `fields` | header fields, which are kept out of logs |
 //! | `failure` | what an error is for the client |
 
 mod base_url;
@@ -23,6 +24,7 @@ mod connection;
 mod deadline;
 mod error;
 mod failure;
+mod fields;
 mod proxy;
 mod resolver;
 mod tcp;
@@ -34,7 +36,7 @@ use std::time::Instant;
 
 use ureq::{
     Agent, Body,
-    http::{HeaderName, HeaderValue, Method, Request, Response, header::RETRY_AFTER},
+    http::{Method, Request, Response, header::RETRY_AFTER},
 };
 
 use self::{base_url::BaseUrl, resolver::Names};
@@ -65,7 +67,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// | what happens | error |
 /// |---|---|
 /// | the name is not known, or cannot be looked up | [`Outage::Dns`] |
-/// | no connection within the connect timeout; it is refused or reset, before TLS is done or by an alert; the proxy does not give one | [`Outage::Connect`] |
+/// | no connection within the connect timeout; it is refused, breaks before TLS is done or is ended by an alert; the proxy does not give one | [`Outage::Connect`] |
 /// | the connection breaks, or the answer ends too early | [`Outage::Reset`] |
 /// | the call's timeout is over | [`Outage::Timeout`] |
 /// | the certificate is of no trusted authority, for another name, expired or not good otherwise | [`Fault::UntrustedCertificate`] |
@@ -74,6 +76,9 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// | the call has a target or a header field that HTTP does not know | [`Fault::NotSent`] |
 ///
 /// Any status is an answer, not an error. The body of one that is not from 200 to 299 is passed over.
+///
+/// Cargo builds ureq once for all crates of a program. If another of them turns on its feature `cookies`,
+/// cookies of the platform's are kept and sent, which this transport cannot prevent.
 ///
 /// ```
 /// use apikee::{UreqTransport, UreqTransportError};
@@ -137,7 +142,8 @@ impl UreqTransport {
         if let Some(age) = max_idle_age {
             config = config.max_idle_age(age);
         }
-        self.agent.run(config.build())
+        let request = config.build();
+        fields::with(fields::write(call.headers)?, || self.agent.run(request))
     }
 
     fn request<'c>(&self, call: &Call<'c>) -> Result<Request<&'c [u8]>, ureq::Error> {
@@ -145,12 +151,6 @@ impl UreqTransport {
         let mut request = Request::new(call.body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
-        for (name, value) in call.headers {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| ureq::Error::Http(error.into()))?;
-            let mut value = HeaderValue::from_str(value).map_err(|error| ureq::Error::Http(error.into()))?;
-            value.set_sensitive(true);
-            request.headers_mut().append(name, value);
-        }
         Ok(request)
     }
 }
