@@ -20,7 +20,7 @@ pub(super) fn is_stale(error: &Error) -> bool {
 /// The table stands in the documentation of [`UreqTransport`](super::UreqTransport).
 pub(super) fn transport_error(error: Error) -> TransportError {
     match error {
-        Error::HostNotFound | Error::Timeout(Timeout::Resolve) => TransportError::Outage(Outage::Dns),
+        Error::HostNotFound => TransportError::Outage(Outage::Dns),
         Error::Timeout(Timeout::Connect) | Error::ConnectionFailed | Error::ConnectProxyFailed(_) => {
             TransportError::Outage(Outage::Connect)
         }

@@ -42,7 +42,11 @@ fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
     let mut addrs = details.addrs.iter().peekable();
     while let Some(addr) = addrs.next() {
         let left = limit.left()?;
-        let share = if addrs.peek().is_some() { left.div_f32(2.0).max(Duration::from_millis(1)) } else { left };
+        let share = if addrs.peek().is_some() {
+            left.checked_div(2).unwrap_or(left).max(Duration::from_millis(1))
+        } else {
+            left
+        };
         match TcpStream::connect_timeout(addr, share) {
             Ok(stream) => return Ok(stream),
             Err(error) => failure = limit.check(error),
