@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use apikee::{Outage, TransportError, UreqTransport};
+use apikee::{Call, Outage, Received, Transport as _, TransportError, UreqTransport};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::{
-    AMPLE, post,
-    server::{OK, Server},
+    AMPLE, call, post,
+    server::{Connection, OK, Server},
 };
 
 #[test]
@@ -210,6 +210,42 @@ fn nothing_is_sent_twice_after_a_byte_of_an_answer() {
         assert_eq!(post(&transport, AMPLE), Err(TransportError::Outage(Outage::Reset)), "{part}");
         assert_eq!((server.connections(), server.requests().len()), (1, 2), "{part}");
     }
+}
+
+/// Makes two calls, of which the second has more of a body than sockets hold. The server reads no more
+/// than its first bytes, says `early`, and is gone.
+fn gone_while_sending(early: &'static [u8]) -> (Server, Result<Received, TransportError>) {
+    let server = Server::on_streams(move |server, stream, number| {
+        let mut connection = Connection::new(stream, server.clone());
+        if number == 0 {
+            connection.request();
+            connection.write(OK);
+            connection.read_some();
+            connection.write(early);
+            return;
+        }
+        connection.request();
+        connection.write(OK);
+    });
+    let transport = UreqTransport::new(&server.url()).unwrap();
+    post(&transport, AMPLE).unwrap();
+    let body = vec![b'x'; 32 << 20];
+    let result = transport.post(&Call { body: &body, ..call(AMPLE) }, &mut [0; 8]);
+    (server, result)
+}
+
+#[test]
+fn kept_connection_that_ends_while_a_request_goes_out_is_tried_again() {
+    let (server, result) = gone_while_sending(b"");
+    assert_eq!(result.unwrap().status, 200);
+    assert_eq!((server.connections(), server.requests().len()), (2, 2));
+}
+
+#[test]
+fn answer_that_begins_while_a_request_goes_out_forbids_another_try() {
+    let (server, result) = gone_while_sending(b"HTTP/1.1 413 Too");
+    assert_eq!(result, Err(TransportError::Outage(Outage::Reset)));
+    assert_eq!((server.connections(), server.requests().len()), (1, 1));
 }
 
 #[test]

@@ -128,6 +128,12 @@ impl<S: Read + Write> Connection<S> {
         stream.write_all(bytes).and_then(|()| stream.flush()).is_ok()
     }
 
+    /// Waits for the next bytes.
+    pub(crate) fn read_some(&mut self) {
+        let len = self.stream.fill_buf().unwrap().len();
+        self.stream.consume(len);
+    }
+
     /// Waits for the peer to close the connection.
     pub(crate) fn wait_for_end(&mut self) {
         while matches!(self.stream.read(&mut [0; 1024]), Ok(1..)) {}
