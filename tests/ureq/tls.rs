@@ -5,7 +5,7 @@ use std::{net::TcpStream, sync::Arc, time::Duration};
 use apikee::{Fault, Outage, TransportError, UreqTransport, UreqTransportError};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::{
-    ServerConfig, ServerConnection, StreamOwned,
+    HandshakeKind, ServerConfig, ServerConnection, StreamOwned,
     crypto::ring,
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
@@ -80,6 +80,24 @@ fn own_authority_is_trusted_and_connections_are_kept() {
     }
     assert_eq!((server.connections(), server.requests().len()), (1, 20));
     assert_eq!(server.requests()[0].header("host"), [format!("localhost:{}", server.port())]);
+}
+
+#[test]
+fn sessions_are_resumed_on_new_connections() {
+    let ca = Authority::new();
+    let (sender, kinds) = std::sync::mpsc::channel();
+    let server = serve(ca.config("localhost"), move |connection| {
+        connection.request();
+        sender.send(connection.stream().conn.handshake_kind().unwrap()).unwrap();
+        connection.write(OK);
+    });
+    let url = format!("https://localhost:{}", server.port());
+    let builder = UreqTransport::builder().base_url(&url).ca_pem(ca.pem().as_bytes());
+    let transport = builder.max_idle_connections(0).build().unwrap();
+    for expected in [HandshakeKind::Full, HandshakeKind::Resumed, HandshakeKind::Resumed] {
+        post(&transport, AMPLE).unwrap();
+        assert_eq!(kinds.recv().unwrap(), expected);
+    }
 }
 
 #[test]
