@@ -272,18 +272,6 @@ impl ApikeeBuilder {
         self
     }
 
-    #[cfg(feature = "ureq")]
-    pub(super) fn checked_transport<T, E>(mut self, transport: Result<T, E>) -> Self
-    where
-        T: Transport + 'static,
-        E: Error + Send + Sync + 'static,
-    {
-        match self.check(Setting::Transport, transport) {
-            Some(transport) => self.transport(transport),
-            None => self,
-        }
-    }
-
     /// Builds the client, and in server mode starts its thread.
     ///
     /// # Errors
@@ -358,7 +346,11 @@ impl ApikeeBuilder {
     }
 
     /// Keeps the first thing that is wrong.
-    fn check<T, E: Error + Send + Sync + 'static>(&mut self, setting: Setting, result: Result<T, E>) -> Option<T> {
+    pub(super) fn check<T, E: Error + Send + Sync + 'static>(
+        &mut self,
+        setting: Setting,
+        result: Result<T, E>,
+    ) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(error) => {

@@ -1,128 +1,205 @@
-//! One deadline for all of a call.
+//! No call takes longer than it may. The servers hang until the client has hung up.
 
 use std::{
-    io::Write as _,
-    net::{TcpListener, TcpStream},
-    thread,
+    net::{Ipv4Addr, SocketAddr},
     time::{Duration, Instant},
 };
 
-use apikee::{Outage, UreqTransport};
+use apikee::{Call, Outage, Transport as _, TransportError, UreqTransport};
+use socket2::{Domain, Socket, Type};
 
 use crate::{
-    LONG, outage, post,
-    server::{Requests, Server},
+    AMPLE, call, post,
+    server::{OK, Server},
 };
 
-const LIMIT: Duration = Duration::from_millis(500);
+const DEADLINE: Duration = Duration::from_secs(1);
 
-/// What comes of a call that may take [`LIMIT`], and takes no more than a fifth longer.
-fn within_the_limit(transport: &UreqTransport) -> Result<(u16, Vec<u8>), apikee::TransportError> {
-    let start = Instant::now();
-    let came = post(transport, LIMIT);
-    let elapsed = start.elapsed();
-    assert!(elapsed <= LIMIT.mul_f32(1.2), "{elapsed:?}");
-    came
+/// Runs the call, and says what came of it, if that took as long as it may and not a fifth more.
+fn timed<T>(deadline: Duration, call: impl FnOnce() -> T) -> T {
+    let started = Instant::now();
+    let result = call();
+    let took = started.elapsed();
+    assert!(took >= deadline && took < deadline.mul_f64(1.2), "took {took:?} of {deadline:?}");
+    result
 }
 
-#[test]
-fn a_server_that_says_nothing_is_a_timeout() {
-    let server = Server::start(|stream| {
-        let mut requests = Requests::of(&stream);
-        while requests.next().is_some() {}
-    });
-    let transport = UreqTransport::new(&server.url()).unwrap();
-    assert_eq!(within_the_limit(&transport), outage(Outage::Timeout));
-}
-
-#[test]
-fn a_server_that_drips_is_a_timeout_in_the_header_and_in_the_body() {
-    for (at_once, dripping) in [
-        (&b""[..], "HTTP/1.1 200 OK\r\nX-Long: ".to_owned() + &"x".repeat(1000)),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", "x".repeat(1000)),
-    ] {
-        let server = Server::start(move |stream| {
-            let _ = Requests::of(&stream).next();
-            let _ = (&stream).write_all(at_once);
-            for byte in dripping.bytes() {
-                thread::sleep(Duration::from_millis(20));
-                if (&stream).write_all(&[byte]).is_err() {
-                    return;
-                }
-            }
-        });
-        let transport = UreqTransport::new(&server.url()).unwrap();
-        assert_eq!(within_the_limit(&transport), outage(Outage::Timeout));
-    }
-}
-
-/// A listener whose queue is full answers no further connection: its packets go into a black hole.
-struct BlackHole {
-    listener: TcpListener,
-    _waiting: Vec<TcpStream>,
+/// A listener whose queue is full: what connects to it waits.
+pub(crate) struct BlackHole {
+    _listener: Socket,
+    _queue: Vec<Socket>,
+    addr: SocketAddr,
 }
 
 impl BlackHole {
-    fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        // The queue holds 128 by default; the first that does not get in shows that it is full.
-        let waiting = (0..5000).map_while(|_| TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok());
-        let waiting: Vec<_> = waiting.collect();
-        assert!(waiting.len() < 5000);
-        Self { listener, _waiting: waiting }
+    pub(crate) fn new() -> Self {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let local = listener.local_addr().unwrap();
+        let mut queue = Vec::new();
+        loop {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            let connected = socket.connect_timeout(&local, Duration::from_millis(100));
+            queue.push(socket);
+            if connected.is_err() {
+                break;
+            }
+        }
+        Self { _listener: listener, _queue: queue, addr: local.as_socket().unwrap() }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.addr)
     }
 }
 
 #[test]
-fn a_black_hole_costs_the_connect_timeout_or_the_deadline_whichever_is_first() {
+fn connection_that_does_not_come_about_is_given_up_at_the_deadline() {
     let hole = BlackHole::new();
-    let url = format!("http://{}", hole.listener.local_addr().unwrap());
-    let transport = UreqTransport::new(&url).unwrap();
-    assert!(matches!(
-        within_the_limit(&transport),
-        Err(apikee::TransportError::Outage(Outage::Connect | Outage::Timeout))
-    ));
-    let transport = UreqTransport::builder().base_url(&url).connect_timeout(LIMIT).build().unwrap();
-    let start = Instant::now();
-    assert_eq!(post(&transport, LONG), outage(Outage::Connect));
-    assert!(start.elapsed() <= LIMIT.mul_f32(1.2), "{:?}", start.elapsed());
+    let transport = UreqTransport::new(&hole.url()).unwrap();
+    let error = timed(DEADLINE, || post(&transport, DEADLINE));
+    assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
 }
 
 #[test]
-fn a_retry_gets_only_what_is_left_of_the_time() {
-    // The first connection is closed on its second request; all others are silent.
-    let first = std::sync::atomic::AtomicBool::new(true);
-    let server = Server::start(move |stream| {
-        let mut requests = Requests::of(&stream);
-        let _ = requests.next();
-        if first.swap(false, std::sync::atomic::Ordering::SeqCst) {
-            let _ = (&stream).write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
-            let _ = requests.next();
-            thread::sleep(LIMIT / 2);
-        } else {
-            while requests.next().is_some() {}
+fn connect_timeout_is_below_the_deadline() {
+    let hole = BlackHole::new();
+    let transport = UreqTransport::builder().base_url(&hole.url()).connect_timeout(DEADLINE).build().unwrap();
+    let error = timed(DEADLINE, || post(&transport, AMPLE));
+    assert_eq!(error, Err(TransportError::Outage(Outage::Connect)));
+}
+
+#[test]
+fn connect_timeout_counts_only_to_the_connection() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let receiver = std::sync::Mutex::new(receiver);
+    let server = Server::run(move |connection, _| {
+        connection.request();
+        receiver.lock().unwrap().recv().unwrap();
+        connection.write(OK);
+    });
+    let timeout = Duration::from_millis(100);
+    let transport = UreqTransport::builder().base_url(&server.url()).connect_timeout(timeout).build().unwrap();
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| post(&transport, AMPLE));
+        while server.requests().is_empty() {
+            std::thread::yield_now();
+        }
+        // This is not to wait for anything but the time itself.
+        std::thread::sleep(timeout * 2);
+        sender.send(()).unwrap();
+        assert_eq!(call.join().unwrap().unwrap().1, b"ok");
+    });
+}
+
+#[test]
+fn server_that_never_answers_is_given_up_at_the_deadline() {
+    let server = Server::run(|connection, _| {
+        connection.request();
+        connection.wait_for_end();
+    });
+    let transport = UreqTransport::new(&server.url()).unwrap();
+    let error = timed(DEADLINE, || post(&transport, DEADLINE));
+    assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn dripping_answer_is_cut_at_the_deadline() {
+    for head in ["", "HTTP/1.1 200 OK\r\nX: ", "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n"] {
+        let server = Server::run(move |connection, _| {
+            connection.request();
+            connection.write(head.as_bytes());
+            let drip: &[u8] = if head.is_empty() { b"\r\n" } else { b"x" };
+            while connection.write(drip) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let transport = UreqTransport::new(&server.url()).unwrap();
+        let error = timed(DEADLINE, || post(&transport, DEADLINE));
+        assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)), "{head}");
+    }
+}
+
+#[test]
+fn dripping_body_of_an_error_is_cut_and_the_status_told() {
+    let server = Server::run(|connection, _| {
+        connection.request();
+        connection.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 60000\r\nRetry-After: 7\r\n\r\n");
+        while connection.write(b"x") {
+            std::thread::sleep(Duration::from_millis(20));
         }
     });
     let transport = UreqTransport::new(&server.url()).unwrap();
-    assert_eq!(within_the_limit(&transport), Ok((200, b"{}".to_vec())));
-    assert_eq!(within_the_limit(&transport), outage(Outage::Timeout));
-    assert_eq!(server.connections(), 2);
+    let (received, _) = timed(DEADLINE, || post(&transport, DEADLINE)).unwrap();
+    assert_eq!((received.status, received.retry_after), (503, Some(7)));
 }
 
-#[cfg(target_os = "linux")]
+/// More than sockets hold.
+const BIG: usize = 32 << 20;
+
 #[test]
-fn two_hundred_calls_into_a_black_hole_leave_no_threads_and_no_sockets() {
-    let count = |what: &str| std::fs::read_dir(format!("/proc/self/{what}")).unwrap().count();
-    let hole = BlackHole::new();
-    let url = format!("http://{}", hole.listener.local_addr().unwrap());
-    let transport = UreqTransport::new(&url).unwrap();
-    let _ = post(&transport, Duration::from_millis(1));
-    let (threads, sockets) = (count("task"), count("fd"));
-    for _ in 0..200 {
-        assert!(post(&transport, Duration::from_millis(1)).is_err());
-    }
-    // Other tests run beside this one, and have some of their own.
-    assert!(count("task") < threads + 50, "{threads} threads, then {}", count("task"));
-    assert!(count("fd") < sockets + 100, "{sockets} files, then {}", count("fd"));
+fn server_that_does_not_read_is_given_up_at_the_deadline() {
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    let receiver = std::sync::Mutex::new(receiver);
+    let server = Server::run(move |_, _| receiver.lock().unwrap().recv().unwrap());
+    let transport = UreqTransport::new(&server.url()).unwrap();
+    let body = vec![b'x'; BIG];
+    let call = Call { body: &body, ..call(DEADLINE) };
+    let error = timed(DEADLINE, || transport.post(&call, &mut [0; 100]));
+    assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
+    sender.send(()).unwrap();
+}
+
+#[test]
+fn server_that_reads_a_little_now_and_then_is_given_up_at_the_deadline() {
+    use std::io::Read as _;
+    let server = Server::on_streams(|_, mut stream, _| {
+        let mut piece = vec![0; 4096];
+        while matches!(stream.read(&mut piece), Ok(1..)) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let transport = UreqTransport::new(&server.url()).unwrap();
+    let body = vec![b'x'; BIG];
+    let call = Call { body: &body, ..call(DEADLINE) };
+    let error = timed(DEADLINE, || transport.post(&call, &mut [0; 100]));
+    assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
+}
+
+#[test]
+fn other_try_is_within_the_same_deadline() {
+    let server = Server::run(|connection, number| {
+        connection.request();
+        if number == 0 {
+            connection.write(OK);
+            connection.request();
+            // Half of the time, and then the connection ends.
+            return std::thread::sleep(DEADLINE / 2);
+        }
+        connection.wait_for_end();
+    });
+    let transport = UreqTransport::new(&server.url()).unwrap();
+    post(&transport, AMPLE).unwrap();
+    let error = timed(DEADLINE, || post(&transport, DEADLINE));
+    assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
+    assert_eq!((server.connections(), server.requests().len()), (2, 3));
+}
+
+#[test]
+fn no_time_is_no_call_and_no_end_of_time_is_no_panic() {
+    let server = Server::answering(OK);
+    let transport = UreqTransport::new(&server.url()).unwrap();
+    assert_eq!(post(&transport, Duration::ZERO), Err(TransportError::Outage(Outage::Timeout)));
+    assert_eq!(server.connections(), 0);
+    let transport = UreqTransport::builder()
+        .base_url(&server.url())
+        .connect_timeout(Duration::MAX)
+        .max_idle_age(Duration::MAX)
+        .build()
+        .unwrap();
+    post(&transport, Duration::MAX).unwrap();
+    post(&transport, Duration::MAX).unwrap();
+    assert_eq!(server.connections(), 1);
 }

@@ -1,101 +1,151 @@
-//! Servers by hand, on loopback: each connection is given to a function.
+//! A server on loopback: each connection runs a script.
 
 use std::{
     io::{BufRead as _, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
     },
     thread,
+    time::Duration,
 };
 
-pub struct Server {
-    pub address: SocketAddr,
+pub(crate) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) line: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    /// All values of that header field.
+    pub(crate) fn header(&self, name: &str) -> Vec<&str> {
+        self.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str()).collect()
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Server {
+    addr: SocketAddr,
     connections: Arc<AtomicUsize>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
-    /// Serves each connection on a thread of its own, for as long as the process lives.
-    pub fn start(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let connections = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&connections);
-        let serve = Arc::new(serve);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                count.fetch_add(1, Ordering::SeqCst);
-                let serve = Arc::clone(&serve);
-                thread::spawn(move || serve(stream));
-            }
-        });
-        Self { address, connections }
+    /// Runs `script` for each connection on a thread of its own, with the connection's number from 0.
+    pub(crate) fn run<F>(script: F) -> Self
+    where
+        F: Fn(&mut Connection<TcpStream>, usize) + Send + Sync + 'static,
+    {
+        Self::on_streams(move |server, stream, number| {
+            script(&mut Connection::new(stream, server.clone()), number);
+        })
     }
 
-    /// Answers every request of every connection with those bytes.
-    pub fn answering(answer: impl Into<Vec<u8>>) -> Self {
+    /// Answers each request of each connection with the same bytes.
+    pub(crate) fn answering(answer: impl Into<Vec<u8>>) -> Self {
         let answer = answer.into();
-        Self::start(move |stream| {
-            let mut requests = Requests::of(&stream);
-            while requests.next().is_some() {
-                if (&stream).write_all(&answer).is_err() {
-                    return;
-                }
+        Self::run(move |connection, _| {
+            while connection.request().is_some() {
+                connection.write(&answer);
             }
         })
     }
 
-    pub fn url(&self) -> String {
-        format!("http://{}/api/v1", self.address)
-    }
-
-    pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::SeqCst)
-    }
-}
-
-/// The requests of a connection, one after another.
-pub struct Requests<R>(BufReader<R>);
-
-impl<R: Read> Requests<R> {
-    pub fn of(stream: R) -> Self {
-        Self(BufReader::new(stream))
-    }
-}
-
-pub struct Request {
-    /// The lines of the head, the request line first.
-    pub head: Vec<String>,
-    pub body: Vec<u8>,
-}
-
-impl<R: Read> Iterator for Requests<R> {
-    type Item = Request;
-
-    fn next(&mut self) -> Option<Request> {
-        let mut head = Vec::new();
-        loop {
-            let mut line = String::new();
-            if self.0.read_line(&mut line).ok()? == 0 {
-                return None;
+    /// The same, below HTTP.
+    pub(crate) fn on_streams<F>(script: F) -> Self
+    where
+        F: Fn(&Server, TcpStream, usize) + Send + Sync + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server =
+            Self { addr: listener.local_addr().unwrap(), connections: Arc::default(), requests: Arc::default() };
+        let (shared, script) = (server.clone(), Arc::new(script));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let stream = stream.unwrap();
+                // Nothing takes so long; a test that hangs shall fail.
+                stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+                stream.set_nodelay(true).unwrap();
+                let number = shared.connections.fetch_add(1, SeqCst);
+                let (shared, script) = (shared.clone(), Arc::clone(&script));
+                thread::spawn(move || script(&shared, stream, number));
             }
-            let line = line.trim_end().to_owned();
-            if line.is_empty() {
-                break;
-            }
-            head.push(line);
+        });
+        server
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.addr.port()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/api/v1", self.addr)
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(SeqCst)
+    }
+
+    /// All requests that have come whole.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+/// One connection from the server's side.
+pub(crate) struct Connection<S: Read + Write> {
+    stream: BufReader<S>,
+    server: Server,
+}
+
+impl<S: Read + Write> Connection<S> {
+    pub(crate) fn new(stream: S, server: Server) -> Self {
+        Self { stream: BufReader::new(stream), server }
+    }
+
+    /// The next request, unless the connection ends.
+    pub(crate) fn request(&mut self) -> Option<Request> {
+        let line = self.line()?;
+        let mut headers = Vec::new();
+        while let Some((name, value)) = self.line()?.split_once(": ") {
+            headers.push((name.to_owned(), value.to_owned()));
         }
-        let length =
-            head.iter().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
-        let mut body = vec![0; length.unwrap_or(0)];
-        self.0.read_exact(&mut body).ok()?;
-        Some(Request { head, body })
+        let mut request = Request { line, headers, body: Vec::new() };
+        let len = request.header("content-length").first().map_or(0, |len| len.parse().unwrap());
+        request.body = vec![0; len];
+        self.stream.read_exact(&mut request.body).ok()?;
+        self.server.requests.lock().unwrap().push(request.clone());
+        Some(request)
     }
-}
 
-pub fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
-    let mut bytes = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n", body.len()).into_bytes();
-    bytes.extend_from_slice(body);
-    bytes
+    /// Whether the peer has taken it: it may well hang up first.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> bool {
+        let stream = self.stream.get_mut();
+        stream.write_all(bytes).and_then(|()| stream.flush()).is_ok()
+    }
+
+    /// Waits for the next bytes.
+    pub(crate) fn read_some(&mut self) {
+        let len = self.stream.fill_buf().unwrap().len();
+        self.stream.consume(len);
+    }
+
+    /// Waits for the peer to close the connection.
+    pub(crate) fn wait_for_end(&mut self) {
+        while matches!(self.stream.read(&mut [0; 1024]), Ok(1..)) {}
+    }
+
+    pub(crate) fn stream(&self) -> &S {
+        self.stream.get_ref()
+    }
+
+    fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).ok()?;
+        line.strip_suffix("\r\n").map(str::to_owned)
+    }
 }

@@ -1,276 +1,182 @@
-//! Configuring how the platform is reached.
+//! Configuring a transport.
 
-use core::{error::Error, fmt, net::IpAddr, time::Duration};
-use std::{
-    env,
-    string::{String, ToString as _},
-    sync::Arc,
-    vec::Vec,
+use core::{fmt, time::Duration};
+use std::{string::String, vec::Vec};
+
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
 };
-
 use ureq::{
-    Agent, Proxy,
-    config::{AutoHeaderValue, Config},
-    http::{Uri, uri::Scheme},
-    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
-    unversioned::transport::{Connector as _, DefaultConnector},
+    Agent,
+    config::Config,
+    tls::{Certificate, RootCerts, TlsConfig},
 };
 
-use super::{UreqTransport, names::Names, watched::Watch};
+use super::{
+    UreqTransport,
+    base_url::BaseUrl,
+    connection::Connect,
+    error::UreqTransportError,
+    proxy::{self, ProxySetting},
+    resolver::Names,
+};
 
-/// The longest header of an answer that is read, in bytes.
-const MAX_HEADER_LEN: usize = 8 * 1024;
-/// Bytes of buffer of a connection, each way.
-const BUFFER_LEN: usize = 16 * 1024;
+/// The published base URL.
+const BASE_URL: &str = "https://apikee.dev/api/v1";
+/// Below the time that a request has by default.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// As many as calls may be under way by default.
+const MAX_IDLE_CONNECTIONS: usize = 32;
+const MAX_IDLE_AGE: Duration = Duration::from_secs(15);
+/// All of status line and header fields.
+const MAX_HEADERS_LEN: usize = 8 * 1024;
+/// Has room for more than the longest header, so that one which is too long is seen to be.
+const INPUT_LEN: usize = 2 * MAX_HEADERS_LEN;
+const OUTPUT_LEN: usize = 8 * 1024;
 
-/// Configures a [`UreqTransport`]. The first thing that is wrong is the error of [`build`](Self::build).
+/// Configures a [`UreqTransport`].
 #[must_use]
 pub struct UreqTransportBuilder {
-    error: Option<UreqTransportError>,
     base_url: String,
-    roots: Option<Vec<Certificate<'static>>>,
-    proxy: Option<Proxy>,
-    plain_http: bool,
+    ca_pem: Option<Vec<u8>>,
+    proxy: ProxySetting,
     connect_timeout: Duration,
+    plain_http: bool,
     max_idle_connections: usize,
     max_idle_age: Duration,
+    names: Names,
 }
 
 impl UreqTransportBuilder {
     pub(super) fn new() -> Self {
         Self {
-            error: None,
-            base_url: UreqTransport::DEFAULT_BASE_URL.to_string(),
-            roots: None,
-            proxy: None,
+            base_url: BASE_URL.into(),
+            ca_pem: None,
+            proxy: ProxySetting::None,
+            connect_timeout: CONNECT_TIMEOUT,
             plain_http: false,
-            connect_timeout: Duration::from_secs(1),
-            max_idle_connections: 32,
-            max_idle_age: Duration::from_secs(15),
+            max_idle_connections: MAX_IDLE_CONNECTIONS,
+            max_idle_age: MAX_IDLE_AGE,
+            names: Names::new(),
         }
     }
 
-    /// Where the platform is; [`UreqTransport::DEFAULT_BASE_URL`] by default. It may have a path, with or
-    /// without a slash at its end, but neither user nor query nor fragment.
-    pub fn base_url(mut self, base_url: &str) -> Self {
-        self.base_url = base_url.to_string();
+    /// What stands before `/client/...`; `https://apikee.dev/api/v1` by default. One slash at its end
+    /// counts for nothing. It has neither user nor query nor fragment.
+    pub fn base_url(mut self, url: &str) -> Self {
+        self.base_url = url.into();
         self
     }
 
-    /// Trusts the certificates of these authorities, in PEM, and no others; by default it trusts those
-    /// of Mozilla's list (`webpki-roots`).
-    pub fn root_certificates(mut self, pem: &[u8]) -> Self {
-        let certificates: Result<Vec<_>, _> = parse_pem(pem)
-            .filter_map(|item| match item {
-                Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
-                Ok(_) => None,
-                Err(error) => Some(Err(error)),
-            })
-            .collect();
-        match certificates {
-            Ok(certificates) if !certificates.is_empty() => self.roots = Some(certificates),
-            _ => self.fail(UreqTransportError::RootCertificates),
-        }
+    /// The certificates of the authorities to trust, PEM, one or more. They **replace** Mozilla's, which
+    /// are trusted by default; those of the operating system never are.
+    pub fn ca_pem(mut self, pem: &[u8]) -> Self {
+        self.ca_pem = Some(pem.into());
         self
     }
 
-    /// Goes through an HTTP proxy: `http://user:password@host:port`. None by default, whatever the
+    /// A proxy that connections are tunnelled through with `CONNECT`: `http://user:password@host:port`,
+    /// or `https`; user, password and port may be left out. By default there is none, whatever the
     /// environment says.
     pub fn proxy(mut self, url: &str) -> Self {
-        match Proxy::new(url) {
-            Ok(proxy) => self.proxy = Some(proxy),
-            Err(_) => self.fail(UreqTransportError::Proxy),
-        }
+        self.proxy = ProxySetting::Url(url.into());
         self
     }
 
-    /// Goes through the proxy that `ALL_PROXY`, `HTTPS_PROXY` or `HTTP_PROXY` names, if any. Not in a CGI
-    /// program, where a request's header `Proxy` sets the last of these: where `REQUEST_METHOD` is set,
-    /// none is taken.
+    /// Takes the proxy that the environment names when the transport is built, if it does: `https_proxy`,
+    /// `HTTPS_PROXY`, `all_proxy` or `ALL_PROXY`, the first that is not empty; for plain http
+    /// `http_proxy` in place of the first two. `HTTP_PROXY` is not asked: under CGI it is what a
+    /// request's header `Proxy` says. `no_proxy` and `NO_PROXY` list hosts that are reached without.
     pub fn proxy_from_env(mut self) -> Self {
-        if env::var_os("REQUEST_METHOD").is_none() {
-            self.proxy = Proxy::try_from_env();
-        }
+        self.proxy = ProxySetting::Environment;
         self
     }
 
-    /// Lets the base URL be `http` although it is not on this machine. **Whoever is on the way then sees
-    /// the project key.**
-    pub const fn allow_plain_http(mut self) -> Self {
-        self.plain_http = true;
-        self
-    }
-
-    /// How long a connection may take to come about, within the time of its call; 1 s by default.
+    /// How long it may take to connect, TLS and proxy included; 2 s by default. The time of the call is
+    /// the limit if it is less.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How many connections are kept; 32 by default.
+    /// Permits a base URL of plain http that is not on this machine: `localhost`, `127.0.0.0/8` or
+    /// `[::1]`. **The project key then goes over the network in the clear.**
+    pub const fn allow_plain_http(mut self) -> Self {
+        self.plain_http = true;
+        self
+    }
+
+    /// How many connections are kept for later calls at most; 32 by default, as calls may be under way
+    /// by default. Each takes some 50 kB.
     pub const fn max_idle_connections(mut self, connections: usize) -> Self {
         self.max_idle_connections = connections;
         self
     }
 
-    /// How long a connection that is not used is kept; 15 s by default.
+    /// How long a connection is kept for a later call, 15 s by default. It should be less than the time
+    /// after which the server closes it.
     pub const fn max_idle_age(mut self, age: Duration) -> Self {
         self.max_idle_age = age;
         self
     }
 
-    /// Builds the transport. It connects with the first call.
+    #[cfg(test)]
+    pub(super) fn names(mut self, names: Names) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// Builds the transport. It connects when there is a call.
     ///
     /// # Errors
     ///
-    /// As [`UreqTransportError`] says.
+    /// [`UreqTransportError`] says which option cannot be used.
     pub fn build(self) -> Result<UreqTransport, UreqTransportError> {
-        if let Some(error) = self.error {
-            return Err(error);
+        let base_url = BaseUrl::new(&self.base_url, self.plain_http)?;
+        if self.connect_timeout.is_zero() {
+            return Err(UreqTransportError::ConnectTimeout);
         }
-        let plain = is_plain(&self.base_url, self.plain_http)?;
-        let mut tls = TlsConfig::builder();
-        if let Some(roots) = self.roots {
-            tls = tls.root_certs(RootCerts::Specific(Arc::new(roots)));
-        }
+        let roots = self.ca_pem.as_deref().map_or(Ok(RootCerts::WebPki), roots)?;
+        let proxy = proxy::find(&self.proxy, base_url.is_https())?;
+        let proxied = proxy.is_some();
+        // The call says what is sent: nothing is added to it, no `Accept-Encoding` above all.
         let config = Config::builder()
-            .https_only(!plain)
-            .tls_config(tls.build())
-            // Our header fields would follow to another host.
+            .https_only(base_url.is_https())
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            .proxy(self.proxy)
-            .accept("application/json")
-            .accept_encoding(AutoHeaderValue::None)
-            .user_agent(AutoHeaderValue::None)
-            .max_response_header_size(MAX_HEADER_LEN)
-            .input_buffer_size(BUFFER_LEN)
-            .output_buffer_size(BUFFER_LEN)
+            .proxy(proxy)
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
+            .user_agent("")
+            .accept("")
+            .accept_encoding("")
+            .max_response_header_size(MAX_HEADERS_LEN)
+            .input_buffer_size(INPUT_LEN)
+            .output_buffer_size(OUTPUT_LEN)
             .max_idle_connections(self.max_idle_connections)
             .max_idle_connections_per_host(self.max_idle_connections)
             .max_idle_age(self.max_idle_age)
             .build();
-        Ok(UreqTransport {
-            agent: Agent::with_parts(config, DefaultConnector::new().chain(Watch), Names::system()),
-            base_url: self.base_url.trim_end_matches('/').to_string(),
-            connect_timeout: self.connect_timeout,
-        })
-    }
-
-    /// Keeps the first thing that is wrong.
-    fn fail(&mut self, error: UreqTransportError) {
-        self.error.get_or_insert(error);
+        let agent = Agent::with_parts(config, Connect::new(proxied), self.names.clone());
+        Ok(UreqTransport { agent, base_url, proxied, connect_timeout: self.connect_timeout, names: self.names })
     }
 }
 
-/// Checks a base URL, and tells whether it is plain `http`.
-fn is_plain(base_url: &str, anywhere: bool) -> Result<bool, UreqTransportError> {
-    let uri: Uri = base_url.parse().map_err(|_| UreqTransportError::BaseUrl)?;
-    let (Some(scheme), Some(authority), Some(host)) = (uri.scheme(), uri.authority(), uri.host()) else {
-        return Err(UreqTransportError::BaseUrl);
-    };
-    if host.is_empty() || authority.as_str().contains('@') || base_url.contains(['?', '#']) {
-        return Err(UreqTransportError::BaseUrl);
+/// ureq leaves out what it cannot read, which would be to trust nobody.
+fn roots(pem: &[u8]) -> Result<RootCerts, UreqTransportError> {
+    let mut certificates = Vec::new();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|_| UreqTransportError::CaPem)?;
+        RootCertStore::empty().add(certificate.clone()).map_err(|_| UreqTransportError::CaPem)?;
+        certificates.push(Certificate::from_der(&certificate).to_owned());
     }
-    if *scheme == Scheme::HTTPS {
-        Ok(false)
-    } else if *scheme != Scheme::HTTP {
-        Err(UreqTransportError::BaseUrl)
-    } else if anywhere || is_loopback(host) {
-        Ok(true)
-    } else {
-        Err(UreqTransportError::PlainHttp)
-    }
+    if certificates.is_empty() { Err(UreqTransportError::CaPem) } else { Ok(RootCerts::from(certificates)) }
 }
 
-fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-}
-
-/// Why there is no transport.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum UreqTransportError {
-    /// The base URL is no `https` or `http` URL with a host, or has a user, a query or a fragment.
-    BaseUrl,
-    /// The base URL is `http`, and not on this machine.
-    PlainHttp,
-    /// There is no certificate in the PEM, or something that is none.
-    RootCertificates,
-    /// The proxy's URL cannot be used.
-    Proxy,
-}
-
-impl fmt::Display for UreqTransportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::BaseUrl => "the base URL is no https URL with a host and nothing behind its path",
-            Self::PlainHttp => "the base URL is plain http, and not on this machine",
-            Self::RootCertificates => "the root certificates are not PEM",
-            Self::Proxy => "the proxy's URL cannot be used",
-        })
-    }
-}
-
-impl Error for UreqTransportError {}
-
-/// Nothing of a proxy's password.
+/// Nothing of the settings: the URL of a proxy may hold a password.
 impl fmt::Debug for UreqTransportBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UreqTransportBuilder").field("base_url", &self.base_url).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_http_is_for_this_machine_or_where_it_is_allowed() {
-        for url in ["http://localhost:1/api/v1", "http://127.0.0.1:1", "http://127.9.9.9/", "http://[::1]:80/x/"] {
-            assert_eq!(is_plain(url, false), Ok(true), "{url}");
-        }
-        for url in ["http://apikee.dev/api", "http://10.0.0.1", "http://localhost.evil.test", "http://127.0.0.1.test"] {
-            assert_eq!(is_plain(url, false), Err(UreqTransportError::PlainHttp), "{url}");
-            assert_eq!(is_plain(url, true), Ok(true), "{url}");
-        }
-        assert_eq!(is_plain("https://apikee.dev/api/v1", false), Ok(false));
-    }
-
-    #[test]
-    fn what_is_no_base_url_is_refused() {
-        for url in [
-            "",
-            "/api/v1",
-            "apikee.dev",
-            "https://",
-            "https:///api",
-            "ftp://apikee.dev",
-            "https://user@apikee.dev",
-            "https://user:pass@apikee.dev/",
-            "https://apikee.dev/?x=1",
-            "https://apikee.dev/#x",
-            "https://apikee.dev/a b",
-            "https://apikee.dev/\r\nx: y",
-        ] {
-            assert_eq!(is_plain(url, true), Err(UreqTransportError::BaseUrl), "{url:?}");
-        }
-    }
-
-    #[test]
-    fn certificates_and_proxies_are_checked_when_they_are_configured() {
-        let refusal = |builder: UreqTransportBuilder| builder.build().unwrap_err();
-        assert_eq!(refusal(UreqTransport::builder().root_certificates(b"")), UreqTransportError::RootCertificates);
-        let no_base64 = b"-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n";
-        assert_eq!(
-            refusal(UreqTransport::builder().root_certificates(no_base64)),
-            UreqTransportError::RootCertificates
-        );
-        assert_eq!(refusal(UreqTransport::builder().proxy("nonsense://x")), UreqTransportError::Proxy);
-        let with_password = || UreqTransport::builder().proxy("http://user:hunter2@127.0.0.1:1");
-        let shown = std::format!("{:?} {:?}", with_password(), with_password().build().unwrap());
-        assert!(!shown.contains("hunter2"), "{shown}");
+        f.debug_struct("UreqTransportBuilder").finish_non_exhaustive()
     }
 }

@@ -1,50 +1,59 @@
-//! What an error of `ureq`'s means; the table is in the module above.
+//! What an error of ureq's is for the client.
 
+use core::error::Error as StdError;
 use std::io;
 
+use rustls::Error as TlsError;
 use ureq::{Error, Timeout};
 
+use super::connection::{NotConnected, Stale};
 use crate::{
-    client::TransportError,
+    client::transport::TransportError,
     policy::{Fault, Outage},
 };
 
-pub(super) fn of(error: &Error) -> TransportError {
+/// Whether the request may be sent once more.
+pub(super) fn is_stale(error: &Error) -> bool {
+    matches!(error, Error::Other(error) if error.is::<Stale>())
+}
+
+/// The table stands in the documentation of [`UreqTransport`](super::UreqTransport).
+pub(super) fn transport_error(error: Error) -> TransportError {
     match error {
-        Error::Io(error) => of_io(error),
-        Error::Timeout(Timeout::Resolve) | Error::HostNotFound => TransportError::Outage(Outage::Dns),
-        Error::Timeout(Timeout::Connect) | Error::ConnectionFailed => TransportError::Outage(Outage::Connect),
+        Error::HostNotFound => TransportError::Outage(Outage::Dns),
+        Error::Timeout(Timeout::Connect) | Error::ConnectionFailed | Error::ConnectProxyFailed(_) => {
+            TransportError::Outage(Outage::Connect)
+        }
         Error::Timeout(_) => TransportError::Outage(Outage::Timeout),
-        Error::Rustls(error) => of_tls(error),
+        Error::Io(error) => io_error(&error),
+        Error::Rustls(error) => tls_error(&error),
+        Error::Other(error) if error.is::<NotConnected>() => TransportError::Outage(Outage::Connect),
+        // `Stale` and `Broken`.
+        Error::Other(_) => TransportError::Outage(Outage::Reset),
+        Error::BodyExceedsLimit(_) => TransportError::OVERSIZED,
+        Error::Http(_) | Error::BadUri(_) | Error::RequireHttpsOnly(_) | Error::Tls(_) | Error::TlsRequired => {
+            TransportError::Fault(Fault::NotSent)
+        }
+        // `Protocol`, `LargeResponseHeader` and the like.
         _ => TransportError::Fault(Fault::Unreadable),
     }
 }
 
-/// Also for what `ureq` and `rustls` wrap.
-pub(super) fn of_io(error: &io::Error) -> TransportError {
-    if let Some(inner) = error.get_ref() {
-        if let Some(error) = inner.downcast_ref::<Error>() {
-            return of(error);
-        }
-        if let Some(error) = inner.downcast_ref::<rustls::Error>() {
-            return of_tls(error);
-        }
+fn io_error(error: &io::Error) -> TransportError {
+    let inner: Option<&(dyn StdError + 'static)> = error.get_ref().map(|inner| -> &(dyn StdError + 'static) { inner });
+    match inner.and_then(|inner| inner.downcast_ref()) {
+        Some(error) => tls_error(error),
+        None => TransportError::Outage(Outage::Reset),
     }
-    TransportError::Outage(match error.kind() {
-        io::ErrorKind::ConnectionRefused
-        | io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::NetworkDown
-        | io::ErrorKind::AddrNotAvailable
-        | io::ErrorKind::PermissionDenied => Outage::Connect,
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Outage::Timeout,
-        _ => Outage::Reset,
-    })
 }
 
-fn of_tls(error: &rustls::Error) -> TransportError {
-    TransportError::Fault(match error {
-        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Fault::UntrustedCertificate,
-        _ => Fault::Unreadable,
-    })
+fn tls_error(error: &TlsError) -> TransportError {
+    match error {
+        TlsError::InvalidCertificate(_) | TlsError::NoCertificatesPresented => {
+            TransportError::Fault(Fault::UntrustedCertificate)
+        }
+        // It is the peer that does not want the connection.
+        TlsError::AlertReceived(_) => TransportError::Outage(Outage::Connect),
+        _ => TransportError::Fault(Fault::Unreadable),
+    }
 }

@@ -1,0 +1,40 @@
+//! Why there is no transport.
+
+use core::{error::Error, fmt};
+
+/// Which option of a [`UreqTransportBuilder`](super::UreqTransportBuilder) cannot be used. It holds
+/// nothing of what was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UreqTransportError {
+    /// `base_url`: it is no URL of `http` or `https` with a host, or it has a user, a query or a
+    /// fragment.
+    BaseUrl,
+    /// `base_url`: it is of `http` and not on this machine, which takes `allow_plain_http`.
+    PlainHttp,
+    /// `ca_pem`: it is not PEM with certificates and nothing else amiss.
+    CaPem,
+    /// `proxy`: it is no URL of an `http` or `https` proxy.
+    Proxy,
+    /// `proxy_from_env`: the variable is not the URL of an `http` or `https` proxy.
+    ProxyFromEnv,
+    /// `connect_timeout`: it is zero.
+    ConnectTimeout,
+}
+
+impl fmt::Display for UreqTransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BaseUrl => {
+                "base_url is not a URL of http or https that has a host, and neither user, query nor fragment"
+            }
+            Self::PlainHttp => "base_url is plain http to another machine, which only allow_plain_http permits",
+            Self::CaPem => "ca_pem is not PEM with certificates",
+            Self::Proxy => "proxy is not the URL of an http or https proxy",
+            Self::ProxyFromEnv => "proxy_from_env finds a variable that is not the URL of an http or https proxy",
+            Self::ConnectTimeout => "connect_timeout must be more than zero",
+        })
+    }
+}
+
+impl Error for UreqTransportError {}

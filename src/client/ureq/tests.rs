@@ -1,0 +1,285 @@
+use std::{
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+        mpsc::{self, Sender},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use socket2::{Domain, Socket, Type};
+
+use super::{
+    UreqTransport,
+    resolver::{Names, SLOW, TTL},
+};
+use crate::{
+    client::transport::{Call, Received, Transport as _, TransportError},
+    policy::Outage,
+};
+
+const AMPLE: Duration = Duration::from_secs(20);
+
+type Found = io::Result<Vec<SocketAddr>>;
+
+/// A server that says yes to all requests of all connections.
+fn server() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let addr = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(|| {
+                let mut stream = BufReader::new(stream.unwrap());
+                loop {
+                    let mut line = String::new();
+                    while line != "\r\n" {
+                        line.clear();
+                        if stream.read_line(&mut line).unwrap_or(0) == 0 {
+                            return;
+                        }
+                    }
+                    stream.read_exact(&mut [0; 4]).unwrap();
+                    stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+                }
+            });
+        }
+    });
+    addr
+}
+
+/// A port that refuses, and nobody else gets meanwhile: bound, but not listening.
+fn refusing() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    let addr = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, addr)
+}
+
+/// A transport that finds its host, a name, by that look-up, which gets its number from 0.
+fn transport(
+    ttl: Duration,
+    look_up: impl Fn(usize) -> Found + Send + Sync + 'static,
+) -> (UreqTransport, Arc<AtomicUsize>) {
+    let look_ups = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&look_ups);
+    let names = Names::with(ttl, move |host, port| {
+        assert_eq!((host, port), ("platform.example", 8080));
+        look_up(count.fetch_add(1, SeqCst))
+    });
+    let builder = UreqTransport::builder().base_url("http://platform.example:8080").allow_plain_http();
+    // Nothing is kept, so that each call asks for addresses.
+    (builder.max_idle_connections(0).names(names).build().unwrap(), look_ups)
+}
+
+/// What a look-up waits for that hangs until it is told to go on, or the test is over.
+fn hang() -> (Sender<()>, impl Fn() + Send + Sync + 'static) {
+    let (sender, receiver) = mpsc::channel::<()>();
+    let receiver = Mutex::new(receiver);
+    (sender, move || {
+        let _ = receiver.lock().unwrap().recv();
+    })
+}
+
+fn post(transport: &UreqTransport, timeout: Duration) -> Result<Received, TransportError> {
+    transport.post(&Call { target: "/", headers: &[], body: b"body", timeout }, &mut [0; 8])
+}
+
+const OK: Result<Received, TransportError> = Ok(Received { status: 200, len: 0, retry_after: None });
+
+const fn outage<T>(outage: Outage) -> Result<T, TransportError> {
+    Err(TransportError::Outage(outage))
+}
+
+#[test]
+fn name_is_looked_up_once_as_long_as_that_is_good() {
+    let addr = server();
+    let (transport, look_ups) = transport(TTL, move |_| Ok(vec![addr]));
+    for _ in 0..5 {
+        assert_eq!(post(&transport, AMPLE), OK);
+    }
+    assert_eq!(look_ups.load(SeqCst), 1);
+}
+
+#[test]
+fn name_is_looked_up_again_after_that() {
+    let (first, second) = (server(), server());
+    let (transport, look_ups) = transport(Duration::ZERO, move |n| Ok(vec![if n == 0 { first } else { second }]));
+    while look_ups.load(SeqCst) < 5 {
+        assert_eq!(post(&transport, AMPLE), OK);
+    }
+}
+
+#[test]
+fn literal_address_is_not_looked_up() {
+    let addr = server();
+    let names = Names::with(TTL, |_, _| unreachable!());
+    let transport = UreqTransport::builder().base_url(&format!("http://{addr}")).names(names).build().unwrap();
+    assert_eq!(post(&transport, AMPLE), OK);
+}
+
+#[test]
+fn name_that_is_not_found_is_an_outage() {
+    let failures: [fn(usize) -> Found; 3] = [
+        |_| Err(io::ErrorKind::NotFound.into()),
+        |_| Ok(Vec::new()),
+        // Not that it did; but a call that waited for ever would be worse than this.
+        |_| panic!("the look-up panics"),
+    ];
+    for failure in failures {
+        let (transport, look_ups) = transport(TTL, failure);
+        for _ in 0..2 {
+            assert_eq!(post(&transport, AMPLE), outage(Outage::Dns));
+        }
+        assert_eq!(look_ups.load(SeqCst), 2);
+    }
+}
+
+#[test]
+fn address_after_one_that_refuses_is_tried() {
+    let (_held, refusing) = refusing();
+    let good = server();
+    let (transport, _) = transport(TTL, move |_| Ok(vec![refusing, good]));
+    assert_eq!(post(&transport, AMPLE), OK);
+}
+
+#[test]
+fn hanging_look_up_is_given_up_at_the_deadline() {
+    let (_sender, hang) = hang();
+    let (transport, _) = transport(TTL, move |_| {
+        hang();
+        Ok(Vec::new())
+    });
+    let (started, deadline) = (Instant::now(), Duration::from_secs(1));
+    assert_eq!(post(&transport, deadline), outage(Outage::Timeout));
+    let took = started.elapsed();
+    assert!(took >= deadline && took < deadline.mul_f64(1.2), "{took:?}");
+}
+
+#[test]
+fn connect_timeout_does_not_count_to_the_look_up() {
+    let addr = server();
+    let (sender, hang) = hang();
+    let names = Names::with(TTL, move |_, _| {
+        hang();
+        Ok(vec![addr])
+    });
+    let builder = UreqTransport::builder().base_url("http://platform.example").allow_plain_http().names(names);
+    let timeout = Duration::from_millis(100);
+    let transport = builder.connect_timeout(timeout).build().unwrap();
+    thread::scope(|scope| {
+        let call = scope.spawn(|| post(&transport, AMPLE));
+        // This is not to wait for anything but the time itself.
+        thread::sleep(timeout * 2);
+        sender.send(()).unwrap();
+        assert_eq!(call.join().unwrap(), OK);
+    });
+}
+
+#[test]
+fn all_that_wait_share_one_look_up() {
+    let addr = server();
+    let (sender, hang) = hang();
+    let (transport, look_ups) = transport(TTL, move |_| {
+        hang();
+        Ok(vec![addr])
+    });
+    thread::scope(|scope| {
+        let calls: Vec<_> = (0..16).map(|_| scope.spawn(|| post(&transport, AMPLE))).collect();
+        sender.send(()).unwrap();
+        for call in calls {
+            assert_eq!(call.join().unwrap(), OK);
+        }
+    });
+    assert_eq!(look_ups.load(SeqCst), 1);
+}
+
+#[test]
+fn last_good_addresses_serve_when_a_look_up_fails() {
+    let addr = server();
+    let failures: [fn() -> Found; 3] =
+        [|| Err(io::ErrorKind::NotFound.into()), || Ok(Vec::new()), || panic!("the look-up panics")];
+    for failure in failures {
+        let (transport, look_ups) = transport(Duration::ZERO, move |n| if n == 0 { Ok(vec![addr]) } else { failure() });
+        while look_ups.load(SeqCst) < 4 {
+            assert_eq!(post(&transport, AMPLE), OK);
+        }
+    }
+}
+
+#[test]
+fn last_good_addresses_serve_when_a_look_up_hangs() {
+    let addr = server();
+    let (_sender, hang) = hang();
+    let (transport, look_ups) = transport(Duration::ZERO, move |n| {
+        if n > 0 {
+            hang();
+        }
+        Ok(vec![addr])
+    });
+    let started = Instant::now();
+    for _ in 0..100 {
+        assert_eq!(post(&transport, AMPLE), OK);
+    }
+    // Only the first is made to wait, and not as long as it could.
+    assert!(started.elapsed() < SLOW * 20, "{:?}", started.elapsed());
+    assert_eq!(look_ups.load(SeqCst), 2);
+}
+
+#[test]
+fn look_up_that_was_slow_serves_the_next_call() {
+    let (old, new) = (server(), server());
+    let (sender, hang) = hang();
+    let (transport, look_ups) = transport(Duration::ZERO, move |n| {
+        if n == 1 {
+            hang();
+        }
+        Ok(vec![if n == 0 { old } else { new }])
+    });
+    while look_ups.load(SeqCst) < 2 {
+        assert_eq!(post(&transport, AMPLE), OK);
+    }
+    sender.send(()).unwrap();
+    while look_ups.load(SeqCst) < 3 {
+        assert_eq!(post(&transport, AMPLE), OK);
+    }
+}
+
+#[test]
+fn addresses_that_do_not_answer_are_looked_up_again() {
+    let (_held, refusing) = refusing();
+    let moved = server();
+    let (transport, look_ups) = transport(TTL, move |n| Ok(vec![if n == 0 { refusing } else { moved }]));
+    assert_eq!(post(&transport, AMPLE), outage(Outage::Connect));
+    assert_eq!(post(&transport, AMPLE), OK);
+    assert_eq!(look_ups.load(SeqCst), 2);
+}
+
+/// In a process of its own, which has no threads of other tests.
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_do_not_pile_up_under_a_hanging_look_up() {
+    const ALONE: &str = "APIKEE_TEST_ALONE";
+    if std::env::var_os(ALONE).is_none() {
+        let name = "client::ureq::tests::threads_do_not_pile_up_under_a_hanging_look_up";
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = command.args(["--exact", name]).env(ALONE, "1").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+        return;
+    }
+    let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
+    let (_sender, hang) = hang();
+    let (transport, look_ups) = transport(TTL, move |_| {
+        hang();
+        Ok(Vec::new())
+    });
+    let before = threads();
+    for _ in 0..200 {
+        assert_eq!(post(&transport, Duration::from_millis(2)), outage(Outage::Timeout));
+        assert!(threads() <= before + 1);
+    }
+    assert_eq!((look_ups.load(SeqCst), threads()), (1, before + 1));
+}

@@ -1,0 +1,140 @@
+//! What may be configured, and what is said of the rest.
+
+use std::time::Duration;
+
+use apikee::{Apikee, ConfigError, Setting, UreqTransport, UreqTransportError};
+
+#[test]
+fn base_urls_of_https_are_good_and_so_are_those_of_http_to_this_machine() {
+    for url in [
+        "https://apikee.dev/api/v1",
+        "https://apikee.dev",
+        "https://apikee.dev/",
+        "https://apikee.dev:8443/a/b/",
+        "HTTPS://APIKEE.DEV",
+        "https://192.0.2.1",
+        "https://[2001:db8::1]:443/x",
+        "http://localhost:3000",
+        "http://LocalHost",
+        "http://127.0.0.1:1/api",
+        "http://127.8.9.10",
+        "http://[::1]:80/",
+    ] {
+        UreqTransport::new(url).unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+}
+
+#[test]
+fn base_urls_that_are_none_are_refused() {
+    for url in [
+        "",
+        "/",
+        "apikee.dev",
+        "apikee.dev/api/v1",
+        "apikee.dev:443",
+        "//apikee.dev",
+        "https://",
+        "https:///api",
+        "https://:443",
+        "https://user@apikee.dev",
+        "https://user:password@apikee.dev",
+        "https://apikee.dev?a=b",
+        "https://apikee.dev/api?",
+        "https://apikee.dev/#f",
+        "https://apikee.dev:",
+        "https://apikee.dev:port",
+        "https://apikee.dev:99999",
+        "https://a b",
+        "https://apikee..dev",
+        "https://[::1",
+        "ftp://apikee.dev",
+        "socks5://127.0.0.1",
+        "file:///etc/passwd",
+        " https://apikee.dev",
+        "https://apikee.dev\n",
+        "https://пример.example",
+    ] {
+        assert_eq!(UreqTransport::new(url).map(|_| ()), Err(UreqTransportError::BaseUrl), "{url:?}");
+    }
+}
+
+#[test]
+fn plain_http_to_other_machines_takes_permission() {
+    for url in [
+        "http://apikee.dev",
+        "http://192.0.2.1",
+        "http://[2001:db8::1]",
+        "http://localhost.apikee.dev",
+        "http://127.0.0.1.apikee.dev",
+        "http://0.0.0.0",
+    ] {
+        assert_eq!(UreqTransport::new(url).map(|_| ()), Err(UreqTransportError::PlainHttp), "{url}");
+        UreqTransport::builder().base_url(url).allow_plain_http().build().unwrap();
+    }
+}
+
+#[test]
+fn proxies_that_are_none_are_refused() {
+    for url in ["", "http://", "socks5://127.0.0.1:1080", "ftp://proxy", "http://a b", "://"] {
+        let error = UreqTransport::builder().proxy(url).build().map(|_| ());
+        assert_eq!(error, Err(UreqTransportError::Proxy), "{url:?}");
+    }
+    for url in ["http://proxy", "http://user:password@proxy:3128", "https://proxy:3129", "proxy:3128"] {
+        UreqTransport::builder().proxy(url).build().unwrap();
+    }
+}
+
+#[test]
+fn no_time_to_connect_is_refused() {
+    let error = UreqTransport::builder().connect_timeout(Duration::ZERO).build().map(|_| ());
+    assert_eq!(error, Err(UreqTransportError::ConnectTimeout));
+}
+
+#[test]
+fn nothing_is_told_of_secrets_and_of_what_is_wrong() {
+    let builder = UreqTransport::builder().proxy("http://user:hunter2@proxy.example:3128");
+    let mut shown = format!("{builder:?}");
+    shown.push_str(&format!("{:?}", builder.build().unwrap()));
+    assert!(!shown.contains("hunter2") && !shown.contains("user:") && shown.contains("https://apikee.dev"), "{shown}");
+    for error in [
+        UreqTransport::new("https://user:hunter2@apikee.dev").unwrap_err(),
+        UreqTransport::new("http://hunter2.example").unwrap_err(),
+        UreqTransport::builder().proxy("ftp://user:hunter2@proxy").build().unwrap_err(),
+        UreqTransport::builder().ca_pem(b"hunter2").build().unwrap_err(),
+    ] {
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+        let option = ["base_url", "proxy", "ca_pem"].into_iter().find(|option| shown.starts_with(option));
+        assert!(option.is_some(), "{shown}");
+    }
+}
+
+/// Server mode, but for how the platform is reached.
+fn server_mode() -> apikee::ApikeeBuilder {
+    Apikee::builder()
+        .secret(b"secret")
+        .project_key("sk_test_0123456789abcdef0123456789abcdef")
+        .project_env("app-test")
+        .server_public_key(&"09".repeat(32))
+        .background_thread(false)
+}
+
+#[test]
+fn client_reaches_the_published_platform_by_default() {
+    server_mode().build().unwrap();
+}
+
+#[test]
+fn client_takes_a_base_url() {
+    server_mode().base_url("https://apikee.example/api/v1").build().unwrap();
+    for (url, expected) in
+        [("apikee.example", UreqTransportError::BaseUrl), ("http://apikee.example", UreqTransportError::PlainHttp)]
+    {
+        match server_mode().base_url(url).build() {
+            Err(ConfigError::Unusable(Setting::Transport, error)) => {
+                assert_eq!(error.downcast_ref(), Some(&expected));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
