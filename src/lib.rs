@@ -8,7 +8,7 @@
 //!
 //! | module | knows |
 //! |---|---|
-//! | `emulator` | the platform on loopback, with the feature `emulator`: [`Emulator`] |
+//! | `emulator` | the platform on loopback, with the feature `emulator` |
 //! | `client` | the blocking client and its transports, with the feature `client` |
 //! | `policy` | what an answer or an outage means for a request: [`Policy`], [`Grant`], [`Denial`] |
 //! | `breaker` | when to stop asking a platform that does not answer: [`Breaker`] |
