@@ -10,20 +10,30 @@ pub(crate) struct Run {
 /// Bytes of a run after which it counts as long, and which are then passed at once.
 const BLOCK: usize = 64;
 
-/// Eight bytes at a time, by the usual tests for a byte of a word that is zero or less than n:
-/// they may err above the first byte that is found, never below it.
+const ONES: u64 = u64::MAX / 0xFF;
+const HIGH: u64 = ONES << 7;
+
+/// The high bits of those of eight bytes that end a run, by the usual tests for a byte of a word that is
+/// zero or less than n: they may err above the lowest that is found, never below it.
+#[inline(always)]
+pub(super) const fn stops(word: u64) -> u64 {
+    let (quote, backslash) = (word ^ (ONES * 0x22), word ^ (ONES * 0x5C));
+    let control = word.wrapping_sub(ONES * 0x20);
+    (control & !word | quote.wrapping_sub(ONES) & !quote | backslash.wrapping_sub(ONES) & !backslash) & HIGH
+}
+
+pub(super) const fn stops_at(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..0x20)
+}
+
+/// Eight bytes at a time.
 #[inline]
 pub(crate) fn plain_run(bytes: &[u8]) -> Run {
-    const ONES: u64 = u64::MAX / 0xFF;
-    const HIGH: u64 = ONES << 7;
     let mut rest = bytes;
     let mut high = 0;
     while let Some((word, after)) = rest.split_first_chunk() {
         let word = u64::from_le_bytes(*word);
-        let (quote, backslash) = (word ^ (ONES * 0x22), word ^ (ONES * 0x5C));
-        let control = word.wrapping_sub(ONES * 0x20);
-        let stop =
-            (control & !word | quote.wrapping_sub(ONES) & !quote | backslash.wrapping_sub(ONES) & !backslash) & HIGH;
+        let stop = stops(word);
         high |= word;
         if stop != 0 {
             let len = bytes.len().saturating_sub(rest.len()).saturating_add(lowest_byte(stop));
@@ -36,7 +46,7 @@ pub(crate) fn plain_run(bytes: &[u8]) -> Run {
     }
     let mut ascii = high & HIGH == 0;
     while let Some((byte, after)) = rest.split_first() {
-        if matches!(byte, b'"' | b'\\' | 0..0x20) {
+        if stops_at(*byte) {
             break;
         }
         ascii &= byte.is_ascii();
