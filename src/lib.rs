@@ -19,7 +19,7 @@
 //! | `json`, `text`, `names` | bounded readers over borrowed bytes |
 //! | `hex` | hexadecimal text of a known length |
 //! | `buf` | the one cursor that everything is written through |
-//! | `crypto` | HMAC, SHA-256, HKDF, X25519, AES-GCM; nothing else names RustCrypto |
+//! | `crypto` | HMAC, SHA-256, HKDF, X25519, AES-GCM; nothing else names what implements them |
 //! | `time` | [`UnixTime`]; the clock only with `std` |
 //!
 //! Arrows point down this table only.

@@ -101,6 +101,13 @@ impl BreakerConfig {
     }
 
     /// Whether these results open a closed breaker: a bit for each, 1 for a failure, the latest lowest.
+    /// A probe is not given up before its call is.
+    #[cfg(feature = "client")]
+    pub(crate) fn outlasting(mut self, call: Duration) -> Self {
+        self.probe_timeout = self.probe_timeout.max(call);
+        self
+    }
+
     pub(super) const fn trips(&self, failures: u64) -> bool {
         let window = u64::MAX.wrapping_shr(MAX_WINDOW.saturating_sub(self.window));
         failures.trailing_ones() >= self.consecutive || (failures & window).count_ones() >= self.failures

@@ -104,8 +104,8 @@ impl Apikee {
     }
 
     /// Decides on a request: its key must be good and have the scopes, and then, in server mode, the
-    /// platform is asked. All of it together takes no longer than
-    /// [`timeout`](ApikeeBuilder::timeout).
+    /// platform is asked. The calls that takes are over within
+    /// [`timeout`](ApikeeBuilder::timeout), all of them together.
     ///
     /// `buf` takes the key's payload, as for [`Keyring::verify`]: 1024 bytes are enough for most.
     ///

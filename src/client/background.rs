@@ -13,6 +13,9 @@ use std::{
     time::Instant,
 };
 
+/// More than anybody waits, and little enough to be added to any time.
+const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The queue to the thread, and word from it.
 pub(super) struct Background<J> {
     state: Mutex<State<J>>,
@@ -44,25 +47,22 @@ impl<J> Background<J> {
         Self { state: Mutex::new(state), wake: Condvar::new(), ended: Condvar::new(), max_jobs }
     }
 
-    /// Queues a job; tells how many have been dropped if one is for it. `None` goes through.
-    pub(super) fn push(&self, job: J) -> Option<u64> {
+    /// Queues a job. Returns one that is dropped for it, if any, and how many were so far.
+    pub(super) fn push(&self, job: J) -> Option<(J, u64)> {
         let mut state = self.lock();
         // When it is over, the newest is dropped: nobody will take the oldest.
-        let over = state.stop.is_some();
-        let full = state.jobs.len() >= self.max_jobs;
-        if !over {
-            if full {
-                state.jobs.pop_front();
-            }
+        let dropped = if state.stop.is_some() {
+            Some(job)
+        } else {
+            let oldest = if state.jobs.len() >= self.max_jobs { state.jobs.pop_front() } else { None };
             state.jobs.push_back(job);
-        }
-        if over || full {
-            state.dropped = state.dropped.saturating_add(1);
-        }
-        let dropped = (over || full).then_some(state.dropped);
+            oldest
+        };
+        state.dropped = state.dropped.saturating_add(u64::from(dropped.is_some()));
+        let total = state.dropped;
         drop(state);
         self.wake.notify_one();
-        dropped
+        dropped.map(|job| (job, total))
     }
 
     /// Asks for new sessions.
@@ -118,7 +118,7 @@ impl<J> Background<J> {
     /// are left undone.
     pub(super) fn close(&self, within: Duration) -> usize {
         let now = Instant::now();
-        let stop = now.checked_add(within).unwrap_or(now);
+        let stop = now.checked_add(within.min(MAX_WAIT)).unwrap_or(now);
         let mut state = self.lock();
         state.stop = Some(state.stop.map_or(stop, |earlier| earlier.min(stop)));
         self.wake.notify_all();
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_full_queue_drops_its_oldest_and_counts() {
         let background = Background::new(2);
-        assert_eq!([1, 2, 3, 4].map(|job| background.push(job)), [None, None, Some(1), Some(2)]);
+        assert_eq!([1, 2, 3, 4].map(|job| background.push(job)), [None, None, Some((1, 1)), Some((2, 2))]);
         let next = || match background.next() {
             Some(Task::Job(job)) => Some(job),
             _ => None,
@@ -159,7 +159,7 @@ mod tests {
         background.push(());
         assert_eq!(background.close(Duration::ZERO), 1);
         assert!(background.next().is_none());
-        assert_eq!(background.push(()), Some(1), "what comes later is dropped");
+        assert_eq!(background.push(()), Some(((), 1)), "what comes later is dropped");
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
                 background.ends();
                 done
             });
-            let undone = background.close(Duration::from_secs(10));
+            let undone = background.close(Duration::MAX);
             assert_eq!(thread.join().unwrap(), 4);
             undone
         });

@@ -33,6 +33,10 @@ const DEFAULT_IN_FLIGHT: usize = 32;
 const DEFAULT_QUEUE_LEN: usize = 1024;
 
 /// Configures an [`Apikee`]. The first thing that is wrong is the error of [`build`](Self::build).
+///
+/// It is for server mode as soon as anything is set that only server mode has a use for: one of its three
+/// settings, a transport, a private key, a resolver, the enforcement, or that answers may be unsealed.
+/// The three must all be there then.
 #[must_use]
 pub struct ApikeeBuilder {
     error: Option<ConfigError>,
@@ -56,6 +60,8 @@ pub struct ApikeeBuilder {
     auto_register: bool,
     background_thread: bool,
     queue_len: usize,
+    /// Something is set that only server mode has a use for.
+    asks_for_server: bool,
 }
 
 impl ApikeeBuilder {
@@ -82,6 +88,7 @@ impl ApikeeBuilder {
             auto_register: true,
             background_thread: true,
             queue_len: DEFAULT_QUEUE_LEN,
+            asks_for_server: false,
         }
     }
 
@@ -181,6 +188,7 @@ impl ApikeeBuilder {
     /// published base URL; without, there must be one in server mode.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.transport = Some(Box::new(transport));
+        self.asks_for_server = true;
         self
     }
 
@@ -196,18 +204,22 @@ impl ApikeeBuilder {
     /// says who wrote such an answer**, or for which request.
     pub const fn accept_unsealed_answers(mut self) -> Self {
         self.answers = Answers::SealedOrNot;
+        self.asks_for_server = true;
         self
     }
 
     /// How long all calls for one request may take together, from the look-up of a name to the last
-    /// byte of an answer; 3 s by default, more than zero.
+    /// byte of an answer; 3 s by default, more than zero. A transport, a resolver or an observer of your
+    /// own has to keep to it by itself.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
     /// How many calls may be under way at once, 32 by default, at least one. A request that would make
-    /// one more takes that for an outage. Each takes some 70 kB of memory, which is kept for the next.
+    /// one more does not wait: it takes that for an [outage](crate::Outage::TooManyInFlight), and so **load
+    /// alone lets requests through** where outages do. Each takes some 70 kB of memory, 260 kB at most, which
+    /// is kept for the next.
     pub const fn max_in_flight(mut self, calls: usize) -> Self {
         self.max_in_flight = calls;
         self
@@ -222,6 +234,7 @@ impl ApikeeBuilder {
     /// Whether requests wait for the platform's answer.
     pub const fn enforcement(mut self, enforcement: Enforcement) -> Self {
         self.enforcement = enforcement;
+        self.asks_for_server = true;
         self
     }
 
@@ -232,6 +245,7 @@ impl ApikeeBuilder {
         resolver: impl Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync + 'static,
     ) -> Self {
         self.resolver = Some(Box::new(resolver));
+        self.asks_for_server = true;
         self
     }
 
@@ -266,7 +280,10 @@ impl ApikeeBuilder {
 
     pub(super) fn signer(mut self, signer: Result<Box<dyn Sign>, Box<dyn Error + Send + Sync>>) -> Self {
         match signer {
-            Ok(signer) => self.signer = Some(signer),
+            Ok(signer) => {
+                self.signer = Some(signer);
+                self.asks_for_server = true;
+            }
             Err(error) => self.fail(ConfigError::Unusable(Setting::PrivateKey, error)),
         }
         self
@@ -295,8 +312,7 @@ impl ApikeeBuilder {
             (Setting::ProjectEnv, self.project_env.is_some()),
             (Setting::ServerPublicKey, self.server_key.is_some()),
         ];
-        // What only server mode has a use for asks for it, too.
-        if self.signer.is_none() && parts.iter().all(|(_, there)| !there) {
+        if !self.asks_for_server && parts.iter().all(|(_, there)| !there) {
             return Ok(None);
         }
         let missing: Vec<_> = parts.into_iter().filter(|(_, there)| !there).map(|(setting, _)| setting).collect();
@@ -329,7 +345,7 @@ impl ApikeeBuilder {
             signer: self.signer,
             answers: self.answers,
             sessions: Sessions::new(),
-            gate: Gate::new(self.breaker, self.max_in_flight),
+            gate: Gate::new(self.breaker.outlasting(self.timeout), self.max_in_flight),
             events: self.events,
         };
         Ok(Some(Server {

@@ -35,7 +35,7 @@ pub enum Event<'e> {
         /// What would have become of it.
         verdict: Result<Basis, Denial<'e>>,
     },
-    /// A call of the platform, of any kind, was to no avail.
+    /// A call of the platform was made, of any kind, and came to nothing.
     Outage {
         /// How.
         outage: Outage,
@@ -54,7 +54,8 @@ pub enum Event<'e> {
         /// Its id.
         client: ClientId,
     },
-    /// The queue was full, and its oldest entry was dropped: the platform will not hear of it.
+    /// The platform will not hear of something: the queue was full and its oldest entry was dropped, or
+    /// the client is closed and takes no more.
     Dropped {
         /// How many so far.
         total: u64,

@@ -57,7 +57,7 @@ impl Gate {
         let scratch = state.scratches.pop();
         drop(state);
         let scratch = Some(scratch.unwrap_or_default());
-        Ok(Slot { gate: self, events, entered: now, permit: Some(permit), health: None, scratch })
+        Ok(Slot { gate: self, events, entered: now, called: false, permit: Some(permit), health: None, scratch })
     }
 
     /// A panic elsewhere leaves no state of ours half changed.
@@ -71,6 +71,7 @@ pub(super) struct Slot<'g> {
     gate: &'g Gate,
     events: &'g Events,
     entered: Duration,
+    called: bool,
     permit: Option<Permit>,
     health: Option<Health>,
     scratch: Option<Scratch>,
@@ -86,9 +87,18 @@ impl Slot<'_> {
         self.scratch.get_or_insert_default()
     }
 
-    /// Ends the call: `None` if none was made.
+    /// From here on a call is made.
+    pub(super) const fn calls(&mut self) {
+        self.called = true;
+    }
+
+    pub(super) const fn called(&self) -> bool {
+        self.called
+    }
+
+    /// Ends the call, and says what it shows of the platform, if anything.
     pub(super) fn settle(mut self, health: Option<Health>) {
-        self.health = health;
+        self.health = health.filter(|_| self.called);
     }
 }
 
@@ -108,7 +118,7 @@ impl Drop for Slot<'_> {
         }
         let after = state.breaker.state(now);
         state.in_flight = state.in_flight.saturating_sub(1);
-        state.scratches.extend(self.scratch.take());
+        state.scratches.extend(self.scratch.take().filter(Scratch::is_usual));
         drop(state);
         match (before, after) {
             (BreakerState::Closed | BreakerState::HalfOpen, BreakerState::Open) => {

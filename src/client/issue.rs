@@ -11,6 +11,7 @@ use crate::{
     key::{IssueError, NewKey},
     policy::{Fault, Outage, Outcome, Rejection},
     protocol::ClientId,
+    text::Text,
     time::UnixTime,
 };
 
@@ -26,10 +27,13 @@ pub struct Issued<'b> {
 pub enum Upsert {
     /// In local mode there is no platform.
     Local,
-    /// The platform knows the client. Its id is in the key's `meta.clientId`, unless the caller had put
-    /// another there.
+    /// Nothing was to be told: the caller has put a `clientId` into the key's `meta`, or the tenant is the
+    /// platform's id itself, or clients are not to be created
+    /// ([`auto_create`](super::ApikeeBuilder::auto_create)).
+    Skipped,
+    /// The platform knows the client. Its id is in the key's `meta.clientId`.
     Done(ClientId),
-    /// The platform could not be told. The key is good all the same; the client is created on its
+    /// The platform could not be told. The key is good all the same, and its client is created on its
     /// first use.
     Postponed(Outage),
 }
@@ -59,7 +63,7 @@ impl Apikee {
     /// Issues a key now, into `buf`; see [`Keyring::issue`](crate::Keyring::issue) on its length.
     ///
     /// In server mode its tenant is first made a client of the platform's, or brought up to date, and
-    /// the client's id goes into the key as `meta.clientId`: 52 bytes more of payload. An outage of the
+    /// the client's id goes into the key as `meta.clientId`: some 60 bytes more of payload. An outage of the
     /// platform does not keep a key from being issued; [`Issued::upsert`] tells.
     ///
     /// # Errors
@@ -68,15 +72,13 @@ impl Apikee {
     pub fn issue<'b>(&self, new: &NewKey<'_>, buf: &'b mut [u8]) -> Result<Issued<'b>, ClientIssueError> {
         let now = UnixTime::now();
         let upsert = match &self.inner.server {
-            Some(server) => upsert(server, new, now)?,
+            Some(server) => upsert(server, new)?,
             None => Upsert::Local,
         };
         let merged;
         let mut new = *new;
-        if let Upsert::Done(client) = upsert
-            && let Some(text) = with_client(new.get_meta().as_str(), client)
-        {
-            merged = text;
+        if let Upsert::Done(client) = upsert {
+            merged = with_client(new.get_meta().as_str(), client);
             // It only fails for an object that took all of the checks' budget before.
             let meta = JsonObject::new(&merged).map_err(|_| ClientIssueError::Key(IssueError::TooLong))?;
             new = new.meta(meta);
@@ -86,9 +88,14 @@ impl Apikee {
     }
 }
 
-fn upsert(server: &Server, new: &NewKey<'_>, now: UnixTime) -> Result<Upsert, ClientIssueError> {
-    let expires = new.expires_at(now).map_err(ClientIssueError::Key)?;
-    match server.upsert(new.get_tenant(), "default", expires, Deadline::after(server.timeout)) {
+/// By the same order as the client of a key is found out when it is used.
+fn upsert(server: &Server, new: &NewKey<'_>) -> Result<Upsert, ClientIssueError> {
+    let tenant = new.get_tenant();
+    let known = members(new.get_meta().as_str()).named || ClientId::new(tenant).is_ok();
+    if known || !server.auto_create || tenant.is_empty() {
+        return Ok(Upsert::Skipped);
+    }
+    match server.upsert(tenant, "default", Deadline::after(server.timeout)) {
         Ok(client) => Ok(Upsert::Done(client)),
         Err(Outcome::Outage(outage)) => Ok(Upsert::Postponed(outage)),
         Err(Outcome::Rejected(rejection)) => Err(ClientIssueError::Rejected(rejection)),
@@ -98,17 +105,31 @@ fn upsert(server: &Server, new: &NewKey<'_>, now: UnixTime) -> Result<Upsert, Cl
     }
 }
 
-/// The checked object with the member `clientId` in front; `None` if it has one.
-fn with_client(meta: &str, client: ClientId) -> Option<String> {
-    let (mut named, mut empty) = (false, true);
-    let note = |name: crate::text::Text<'_>, _| {
-        empty = false;
-        named |= name == "clientId";
+/// What there is in a checked object.
+#[derive(Default)]
+struct Members {
+    /// Something.
+    any: bool,
+    /// A `clientId`.
+    named: bool,
+}
+
+fn members(meta: &str) -> Members {
+    let mut members = Members::default();
+    let note = |name: Text<'_>, _| {
+        members.any = true;
+        members.named |= name == "clientId";
     };
-    scan::object(meta.as_bytes(), 1, note).ok()?;
-    let members = meta.trim_start().strip_prefix('{')?;
-    let comma = if empty { "" } else { "," };
-    (!named).then(|| format!(r#"{{"clientId":"{client}"{comma}{members}"#))
+    // It has been checked, so it passes.
+    let _ = scan::object(meta.as_bytes(), 1, note);
+    members
+}
+
+/// The checked object, which has no `clientId`, with one in front.
+fn with_client(meta: &str, client: ClientId) -> String {
+    let comma = if members(meta).any { "," } else { "" };
+    let rest = meta.trim_start().strip_prefix('{').unwrap_or_default();
+    format!(r#"{{"clientId":"{client}"{comma}{rest}"#)
 }
 
 /// Why a client issues no key.
@@ -148,22 +169,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_id_goes_in_front_unless_there_is_one() {
+    fn the_id_goes_in_front() {
         let client = ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08").unwrap();
         for (meta, expected) in [
-            ("{}", Some(r#"{"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08"}"#)),
-            (" {\n} ", Some("{\"clientId\":\"497f6eca-6276-4993-bfeb-53cbbbba6f08\"\n} ")),
-            (r#"{"a":1}"#, Some(r#"{"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08","a":1}"#)),
-            (
-                r#"{"a":{"clientId":1}}"#,
-                Some(r#"{"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08","a":{"clientId":1}}"#),
-            ),
-            (r#"{"clientId":"x"}"#, None),
-            (r#"{"client\u0049d":"x"}"#, None),
+            ("{}", r#"{"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08"}"#),
+            (" {\n} ", "{\"clientId\":\"497f6eca-6276-4993-bfeb-53cbbbba6f08\"\n} "),
+            (r#"{"a":1}"#, r#"{"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08","a":1}"#),
+            (r#"{"a":{"clientId":1}}"#, r#"{"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08","a":{"clientId":1}}"#),
         ] {
+            assert!(!members(meta).named);
             let merged = with_client(meta, client);
-            assert_eq!(merged.as_deref(), expected);
-            assert!(merged.is_none_or(|text| JsonObject::new(&text).is_ok()));
+            assert_eq!(merged, expected);
+            assert!(JsonObject::new(&merged).is_ok());
         }
+        assert!(members(r#"{"clientId":"x"}"#).named && members(r#"{"client\u0049d":"x"}"#).named);
     }
 }

@@ -32,7 +32,7 @@ impl Observer for LogObserver {
                 log::debug!(target: TARGET, "registered {:?}", std::string::ToString::to_string(method_path));
             }
             Event::ClientUpserted { client } => log::debug!(target: TARGET, "upserted client {client}"),
-            Event::Dropped { total } => log::warn!(target: TARGET, "the queue is full: {total} entries dropped so far"),
+            Event::Dropped { total } => log::warn!(target: TARGET, "{total} entries of the queue dropped so far"),
         }
     }
 }

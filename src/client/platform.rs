@@ -16,7 +16,7 @@ use super::{
 use crate::{
     envelope::{OpenError, SealError, ServerKey, Session, sealed_len},
     opened::Opened,
-    policy::{Fault, Outage, Outcome},
+    policy::{Fault, Outage, Outcome, Rejection},
     protocol::{
         Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, ProjectKey, RegisterEndpoint,
         Request, UserAgent, ValidateRequest,
@@ -40,7 +40,7 @@ impl Deadline {
     }
 
     /// What is left, unless the time is up.
-    fn left(&self) -> Result<Duration, Outcome> {
+    pub(super) fn left(&self) -> Result<Duration, Outcome> {
         match self.limit.checked_sub(self.elapsed()) {
             None | Some(Duration::ZERO) => Err(Outcome::Outage(Outage::Timeout)),
             Some(left) => Ok(left),
@@ -60,6 +60,10 @@ enum Body<'b> {
     Opened(Opened<'b>),
     Unsealed(&'b mut [u8]),
 }
+
+/// The longest body that is sent, in bytes before it is sealed. A stranger's header fields and payload may be
+/// in it; a longer one, which a server may refuse before it has read it, is not tried.
+pub(super) const MAX_BODY_LEN: usize = 64 * 1024;
 
 /// Only validation requests are signed.
 fn unsigned() -> Result<Option<String>, NotSigned> {
@@ -96,14 +100,13 @@ impl Platform {
                 Body::Unsealed(body) => Answer::read_unsealed(body),
             };
             let answer = answer.map_err(|_| Outcome::Fault(Fault::Unreadable))?;
-            // In the clear, nothing else ties an answer to its request.
-            match answer.client_id().map(ClientId::new) {
-                Some(Ok(client)) if client != request.signed().0 => Err(Outcome::Fault(Fault::Forged)),
-                _ => match Outcome::from_success(answer.success()) {
-                    Outcome::Confirmed => Ok(()),
-                    refused => Err(refused),
-                },
+            if !answer.success() {
+                return Err(Outcome::from_success(false));
             }
+            // In the clear, nothing else ties an answer to its request.
+            let ours = answer.client_id().is_none_or(|id| ClientId::new(id) == Ok(request.signed().0))
+                && answer.project_env().is_none_or(|slug| *slug == *self.project_env);
+            if ours { Ok(()) } else { Err(Outcome::Fault(Fault::Forged)) }
         });
         match verdict {
             Ok(()) => Outcome::Confirmed,
@@ -119,7 +122,8 @@ impl Platform {
                 Body::Unsealed(body) => ClientRecord::read_unsealed(body),
             };
             record.map(|record| record.id()).map_err(|error| match error {
-                ClientRecordError::Refused => Outcome::from_success(false),
+                // Of the client, not of a key: nothing that may be overruled has been validated.
+                ClientRecordError::Refused => Outcome::Rejected(Rejection::Forbidden),
                 _ => Outcome::Fault(Fault::Unreadable),
             })
         })?;
@@ -140,17 +144,16 @@ impl Platform {
         deadline: Deadline,
         read: impl FnOnce(Body<'_>) -> Result<T, Outcome>,
     ) -> Result<T, Outcome> {
-        let result = self.gate.enter(&self.events).map_err(Outcome::Outage).and_then(|mut slot| {
-            let mut called = false;
-            let result = self.call(&mut slot, request, sign, deadline, &mut called, read);
+        self.gate.enter(&self.events).map_err(Outcome::Outage).and_then(|mut slot| {
+            let result = self.call(&mut slot, request, sign, deadline, read);
             let outcome = result.as_ref().err().copied().unwrap_or(Outcome::Confirmed);
-            slot.settle(outcome.health().filter(|_| called));
+            if let (Outcome::Outage(outage), true) = (outcome, slot.called()) {
+                self.events.emit(&Event::Outage { outage });
+            }
+            // A registry that fails says nothing of the validations that the breaker is for.
+            slot.settle(outcome.health().filter(|_| R::FORM == BodyForm::Sealed));
             result
-        });
-        if let Err(Outcome::Outage(outage)) = result {
-            self.events.emit(&Event::Outage { outage });
-        }
-        result
+        })
     }
 
     fn call<R: Request, T>(
@@ -159,17 +162,25 @@ impl Platform {
         request: &R,
         sign: impl FnOnce() -> Result<Option<String>, NotSigned>,
         deadline: Deadline,
-        called: &mut bool,
         read: impl FnOnce(Body<'_>) -> Result<T, Outcome>,
     ) -> Result<T, Outcome> {
-        let now = slot.entered();
+        let session = match R::FORM {
+            BodyForm::Plain => None,
+            BodyForm::Sealed => Some(self.session(slot.entered())?),
+        };
+        let signature = sign().map_err(|NotSigned| Outcome::Fault(Fault::NotSent))?;
+        let timeout = deadline.left()?;
+        slot.calls();
         let Scratch { target, body, envelope, answer } = slot.scratch();
         let target = scratch::write(target, |buf| request.write_target(buf).map(str::len));
         let body = body.write(|buf| request.write_body(buf).map(|text| text.len()));
-        let (sent, pending) = match R::FORM {
-            BodyForm::Plain => (&*body, None),
-            BodyForm::Sealed => {
-                let session = self.session(now)?;
+        if body.len() > MAX_BODY_LEN {
+            crate::crypto::Zeroize::zeroize(body);
+            return Err(Outcome::Fault(Fault::NotSent));
+        }
+        let (sent, pending) = match session {
+            None => (&*body, None),
+            Some(session) => {
                 let room = sealed_len(body.len());
                 if envelope.len() < room {
                     envelope.resize(room, 0);
@@ -183,14 +194,12 @@ impl Platform {
             }
         };
 
-        let signature = sign().map_err(|NotSigned| Outcome::Fault(Fault::NotSent))?;
         let user_agent = UserAgent::new(&self.user_agent).unwrap_or_default();
         let fields = request.header_fields(&self.project_key, user_agent);
         let [first, second, third, fourth] = fields;
         let signed = [first, second, third, fourth, ("x-apikee-signature", signature.as_deref().unwrap_or_default())];
         let headers = if signature.is_some() { &signed[..] } else { &fields[..] };
-        let call = Call { target, headers, body: sent, timeout: deadline.left()? };
-        *called = true;
+        let call = Call { target, headers, body: sent, timeout };
         let received = self.transport.post(&call, answer)?;
 
         if let Some(outcome) = Outcome::from_status(received.status, received.retry_after) {

@@ -18,6 +18,13 @@ pub(super) struct Scratch {
     pub(super) answer: Vec<u8>,
 }
 
+impl Scratch {
+    /// Whether it is worth keeping: one very long request shall not hold its memory for good.
+    pub(super) fn is_usual(&self) -> bool {
+        [self.target.len(), self.body.0.len(), self.envelope.len()].into_iter().all(|len| len <= MAX_ANSWER_LEN)
+    }
+}
+
 impl Default for Scratch {
     fn default() -> Self {
         Self {

@@ -3,6 +3,7 @@
 use core::{panic::AssertUnwindSafe, time::Duration};
 use std::{
     boxed::Box,
+    format,
     panic::catch_unwind,
     string::{String, ToString as _},
     vec::Vec,
@@ -12,7 +13,7 @@ use super::{
     background::Background,
     clients::Clients,
     event::Event,
-    platform::{Deadline, Platform},
+    platform::{Deadline, MAX_BODY_LEN, Platform},
     request::AuthorizeRequest,
     routes::Routes,
     scratch::Plaintext,
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     json::JsonObject,
     key::{Claims, Keyring, VerifiedKey},
-    policy::{Fault, Outcome, Policy},
+    policy::{Denial, Fault, Outcome, Policy},
     protocol::{ClientId, ClientKey, CreateClient, MethodPath, RegisterEndpoint, Timestamp, ValidateRequest},
     time::UnixTime,
 };
@@ -93,7 +94,7 @@ impl Server {
             return Outcome::Fault(Fault::NotSent);
         };
         let mut headers = Vec::with_capacity(request.headers.len().saturating_add(1));
-        headers.extend(request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(KEY_HEADER)));
+        headers.extend(request.headers.iter().filter(not_the_key));
         headers.push((KEY_HEADER, key.raw()));
         let mut question = ValidateRequest::new(client, &self.platform.project_env, request.method_path, timestamp)
             .key_name(request.key_name)
@@ -103,7 +104,7 @@ impl Server {
         }
         let outcome = self.platform.validate(&question, deadline);
         // Only then: who has no good key, or is refused, does not get to name routes.
-        if outcome == Outcome::Confirmed && self.auto_register && self.routes.is_new(&request.method_path) {
+        if outcome == Outcome::Confirmed && self.auto_register && self.routes.is_due(&request.method_path) {
             self.register_soon(&request.method_path, deadline);
         }
         self.refill_soon();
@@ -124,33 +125,27 @@ impl Server {
             if let Ok(Some(client)) = catch_unwind(AssertUnwindSafe(|| resolver(claims))) {
                 return Ok(client);
             }
+            // The time that it took is no outage of the platform's.
+            deadline.left().map_err(|_| Outcome::Fault(Fault::UnknownClient))?;
         }
-        if let Some(client) = self.clients.get(tenant) {
+        if let Some(client) = self.clients.get(tenant, key_name) {
             return Ok(client);
         }
         if !self.auto_create || tenant.is_empty() {
             return Err(Outcome::Fault(Fault::UnknownClient));
         }
-        self.upsert(tenant, key_name, claims.expires_at(), deadline)
+        self.upsert(tenant, key_name, deadline)
     }
 
     /// Brings the platform's record of a tenant up to date, and remembers its id.
-    pub(super) fn upsert(
-        &self,
-        tenant: &str,
-        key_name: &str,
-        expires: Option<UnixTime>,
-        deadline: Deadline,
-    ) -> Result<ClientId, Outcome> {
-        let mut key = ClientKey::new(key_name);
-        // A time that cannot be written is as good as none.
-        if let Some(expires) = expires.and_then(|time| Timestamp::new(time).ok()) {
-            key = key.expires_at(expires);
-        }
-        let keys = [key];
+    ///
+    /// The key is named without an expiry: all keys of that name share it there, and each has its own
+    /// in its claims.
+    pub(super) fn upsert(&self, tenant: &str, key_name: &str, deadline: Deadline) -> Result<ClientId, Outcome> {
+        let keys = [ClientKey::new(key_name)];
         let request = CreateClient::new(&self.platform.project_env, tenant).keys(&keys);
         let client = self.platform.upsert(&request, deadline)?;
-        self.clients.remember(tenant, client);
+        self.clients.remember(tenant, key_name, client);
         Ok(client)
     }
 
@@ -168,20 +163,32 @@ impl Server {
         match self.platform.register(&request, deadline) {
             Ok(()) => self.platform.events.emit(&Event::EndpointRegistered { method_path: *method_path }),
             // Another time, perhaps.
-            Err(Outcome::Outage(_)) => self.routes.forget(method_path),
+            Err(Outcome::Outage(_)) => self.routes.failed(method_path),
             Err(_) => {}
         }
     }
 
     /// Leaves it to the thread to tell of a request with a good key.
     pub(super) fn tell_soon(&self, key: &VerifiedKey<'_>, request: &AuthorizeRequest<'_>, at: UnixTime) {
+        // What is too long to send is not worth the memory either.
+        let lens = request.headers.iter().map(|(name, value)| name.len().saturating_add(value.len()));
+        let payload = request.payload.map_or(0, |payload| payload.as_str().len());
+        if lens.fold(payload, usize::saturating_add) > MAX_BODY_LEN {
+            self.platform.events.emit(&Event::Observed { verdict: Err(Denial::Fault(Fault::NotSent)) });
+            return;
+        }
         self.queue(Job::Tell(Box::new(Told {
             key: Plaintext::copy_of(key.raw().as_bytes()),
             at,
             route: Route::of(&request.method_path),
             client: request.client,
             key_name: request.key_name.into(),
-            headers: request.headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            headers: request
+                .headers
+                .iter()
+                .filter(not_the_key)
+                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .collect(),
             payload: request.payload.map(|payload| payload.as_str().into()),
         })));
     }
@@ -218,14 +225,19 @@ impl Server {
     }
 
     fn queue(&self, job: Job) {
-        if let Some(total) = self.background.as_ref().and_then(|background| background.push(job)) {
+        if let Some((dropped, total)) = self.background.as_ref().and_then(|background| background.push(job)) {
+            if let Job::Register(route) = dropped
+                && let Some(method_path) = route.method_path()
+            {
+                self.routes.failed(&method_path);
+            }
             self.platform.events.emit(&Event::Dropped { total });
         }
     }
 
     fn refill_soon(&self) {
         if let Some(background) = &self.background
-            && self.platform.sessions.run_low()
+            && self.platform.sessions.run_low(self.platform.gate.now())
         {
             background.refill();
         }
@@ -246,6 +258,11 @@ impl Server {
 /// What the raw key is called in a question.
 const KEY_HEADER: &str = "x-api-key";
 
+/// It is added by itself, and a copy would not be wiped.
+fn not_the_key((name, _): &&(&str, &str)) -> bool {
+    !name.eq_ignore_ascii_case(KEY_HEADER)
+}
+
 fn named_in_meta(claims: &Claims<'_>) -> Option<ClientId> {
     let mut buf = [0; 64];
     let text = claims.meta().get_str("clientId")?.read_into(&mut buf).ok()?;
@@ -255,7 +272,7 @@ fn named_in_meta(claims: &Claims<'_>) -> Option<ClientId> {
 impl Route {
     fn of(method_path: &MethodPath<'_>) -> Self {
         let (method, path) = method_path.parts();
-        Self { method: method.into(), path: path.into() }
+        Self { method: method.into(), path: format!("/{path}") }
     }
 
     fn method_path(&self) -> Option<MethodPath<'_>> {

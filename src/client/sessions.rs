@@ -10,7 +10,7 @@ use crate::envelope::{ServerKey, Session, SessionPool};
 /// As many as calls may be under way by default.
 pub(super) const POOLED: usize = 32;
 
-/// Older ones are thrown away: it bounds how long an unused key lies in memory.
+/// Older ones are thrown away when the next is taken or added.
 const MAX_AGE: Duration = Duration::from_secs(300);
 
 pub(super) struct Sessions(Mutex<SessionPool<POOLED>>);
@@ -25,13 +25,19 @@ impl Sessions {
     }
 
     /// Whether so few are left that it is time to refill.
-    pub(super) fn run_low(&self) -> bool {
-        self.lock().len() <= POOLED / 2
+    pub(super) fn run_low(&self, now: Duration) -> bool {
+        let mut pool = self.lock();
+        pool.drop_old(now);
+        pool.len() <= POOLED / 2
     }
 
     /// Establishes one more; `false` if there is no room for it, or no randomness. Nobody waits for it.
     pub(super) fn add(&self, server: &ServerKey, now: Duration) -> bool {
-        if self.lock().is_full() {
+        let mut pool = self.lock();
+        pool.drop_old(now);
+        let full = pool.is_full();
+        drop(pool);
+        if full {
             return false;
         }
         match Session::establish(server, &mut SysRng) {

@@ -22,7 +22,10 @@ use super::{
     builder::ApikeeBuilder,
     sign::{NotSigned, Sign},
 };
-use crate::protocol::{ClientId, MethodPath, Timestamp};
+use crate::{
+    crypto::Zeroize as _,
+    protocol::{ClientId, MethodPath, Timestamp},
+};
 
 /// Signs validation requests, for projects that have a public key configured.
 ///
@@ -39,13 +42,14 @@ impl RequestSigner {
     ///
     /// As [`SignerError`] says.
     pub fn from_pem(pem: &str) -> Result<Self, SignerError> {
-        let der = PrivateKeyDer::from_pem_slice(pem.as_bytes())
+        let mut der = PrivateKeyDer::from_pem_slice(pem.as_bytes())
             .map_err(|_| if pem.contains("ENCRYPTED") { SignerError::Encrypted } else { SignerError::NotPem })?;
         let key = match &der {
             PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()),
             PrivateKeyDer::Pkcs8(der) => RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()),
             _ => return Err(SignerError::NotRsa),
         };
+        der.zeroize();
         let key = key.map_err(|rejected| match rejected.to_string().as_str() {
             "WrongAlgorithm" => SignerError::NotRsa,
             "TooSmall" | "TooLarge" => SignerError::Size,

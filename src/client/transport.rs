@@ -4,7 +4,7 @@ use core::{error::Error, fmt, time::Duration};
 
 use crate::policy::{Fault, Outage, Outcome};
 
-/// A call of the platform: one HTTP POST, to be made at most once.
+/// A call of the platform: one HTTP POST.
 #[derive(Clone, Copy)]
 pub struct Call<'c> {
     /// Path and query, to be put behind the base URL: visible ASCII that starts with `/`.
@@ -50,7 +50,8 @@ pub struct Received {
 pub trait Transport: Send + Sync {
     /// Makes the call and reads the body of its answer into `answer`, all within the call's timeout.
     ///
-    /// It never follows a redirect, and sends nothing twice, unless no byte of it can have been acted on.
+    /// It never follows a redirect. It may try once more where a kept connection breaks before a byte of
+    /// the answer has come, and not otherwise: a call that is made twice may count twice.
     ///
     /// # Errors
     ///

@@ -57,7 +57,8 @@ impl<const N: usize> SessionPool<N> {
         self.sessions.is_full()
     }
 
-    fn drop_old(&mut self, now: Duration) {
+    /// Throws away the sessions that are too old to be used.
+    pub fn drop_old(&mut self, now: Duration) {
         let max_age = self.max_age;
         while self.sessions.front().is_some_and(|(since, _)| now.saturating_sub(*since) > max_age) {
             self.sessions.pop_front();

@@ -99,12 +99,6 @@ impl<'a> NewKey<'a> {
         self.meta
     }
 
-    /// When the key expires if it is issued now.
-    #[cfg(feature = "client")]
-    pub(crate) fn expires_at(&self, now: UnixTime) -> Result<Option<UnixTime>, IssueError> {
-        Ok(self.expires.claim(now)?.map(UnixTime::from_secs))
-    }
-
     fn write(&self, id: &str, now: UnixTime, out: &mut Writer<'_>) -> Result<(), IssueError> {
         out.bytes(br#"{"id":""#);
         write::escaped(out, id);

@@ -166,7 +166,8 @@ pub enum Fault {
     UntrustedCertificate,
     /// Nothing was asked, since it is not known which client this is, and it may not be created.
     UnknownClient,
-    /// Nothing was asked, since this machine's randomness or clock fails.
+    /// Nothing was asked: what would have to be is too long to send, or no HTTP, or this machine's
+    /// randomness or clock fails.
     NotSent,
 }
 
@@ -182,7 +183,7 @@ impl fmt::Display for Fault {
             Self::Forged => "the platform's answer is not authentic",
             Self::UntrustedCertificate => "the platform's certificate is not trusted",
             Self::UnknownClient => "the platform's id for the key's tenant is not known",
-            Self::NotSent => "the randomness or the clock of this machine fails",
+            Self::NotSent => "the request cannot be put to the platform",
         })
     }
 }

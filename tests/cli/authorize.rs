@@ -80,8 +80,10 @@ fn the_time_limit_is_that_of_the_argument() {
     let platform = platform();
     let url = format!("http://{}/api/v1", silent.local_addr().unwrap());
     let key = issued([]);
-    let run =
-        configured(&platform, ["authorize", "--url", &url, "--timeout", "200ms", "--fail-closed", "--json", &key]);
+    let run = configured(
+        &platform,
+        ["authorize", "--url", &url, "--client", CLIENT, "--timeout", "200ms", "--fail-closed", "--json", &key],
+    );
     let said = run.done().code(1).json();
     assert_eq!(said["cause"], "the platform did not answer in time");
     assert!((200.0..1000.0).contains(&said["elapsed_ms"].as_f64().unwrap()), "{said}");

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::{
     ask, ask_for,
     platform::{CLIENT, PROJECT_KEY, Platform, Told, key, willing},
+    told,
 };
 
 #[test]
@@ -133,6 +134,15 @@ fn an_answer_in_the_clear_is_taken_where_that_is_asked_for() {
             r#"{"success":true,"clientId":"00000000-0000-4000-8000-000000000000"}"#,
             Err("SERVER_FAULT: the platform's answer is not authentic".to_owned()),
         ),
+        (r#"{"success":true,"clientId":"x"}"#, Err("SERVER_FAULT: the platform's answer is not authentic".to_owned())),
+        (
+            r#"{"success":true,"project_env":"another"}"#,
+            Err("SERVER_FAULT: the platform's answer is not authentic".to_owned()),
+        ),
+        (
+            r#"{"success":false,"clientId":"00000000-0000-4000-8000-000000000000"}"#,
+            Err("SERVER_REJECTED: the platform does not validate the key".to_owned()),
+        ),
         ("OK", Err("SERVER_FAULT: the platform's answer is not well-formed".to_owned())),
     ] {
         let apikee = answer(json).builder().accept_unsealed_answers().build().unwrap();
@@ -173,7 +183,7 @@ fn who_the_client_is_comes_from_meta_then_the_tenant_then_the_resolver_then_the_
     let upsert = platform.seen().into_iter().find(|call| call.body["name"] == "acme-corp").unwrap();
     assert_eq!(upsert.target, "/client?project_env=my-app-production");
     assert_eq!(upsert.body["keys"][0]["name"], "default");
-    assert!(upsert.body["keys"][0]["expiresAt"].as_str().unwrap().ends_with('Z'));
+    assert!(upsert.body["keys"][0]["expiresAt"].is_null(), "each key has its own");
 }
 
 #[test]
@@ -193,14 +203,15 @@ fn what_stops_an_upsert_is_what_becomes_of_the_request() {
     for (told, expected) in [
         ((|| Told::status(503)) as fn() -> Told, Ok(Basis::FailedOpen(Outage::Status(503)))),
         (|| Told::status(403), Err("SERVER_REJECTED: the platform forbids the request".to_owned())),
-        (Told::no, Err("SERVER_REJECTED: the platform does not validate the key".to_owned())),
+        (Told::no, Err("SERVER_REJECTED: the platform forbids the request".to_owned())),
         (
             || Told::Sealed(json!({ "name": "acme-corp" })),
             Err("SERVER_FAULT: the platform's answer is not well-formed".to_owned()),
         ),
     ] {
         let platform = Platform::new(move |seen| if seen.is_validation() { willing(seen) } else { told() });
-        let apikee = platform.builder().build().unwrap();
+        let lax = Policy::DEFAULT.on_rejection(OnRejection::AdmitUnsuccessful);
+        let apikee = platform.builder().policy(lax).build().unwrap();
         assert_eq!(ask(&apikee, &key), expected);
         assert_eq!(platform.seen().len(), 1, "the question itself is not asked");
     }
@@ -253,7 +264,7 @@ fn requests_of_any_length_are_sent_whole() {
     let platform = Platform::willing();
     let apikee = platform.builder().build().unwrap();
     let key = key(CLIENT, "{}");
-    for len in [10, 1_000, 100_000, 10] {
+    for len in [10, 1_000, 60_000, 10] {
         let (path, value) = (format!("/{}", "p".repeat(len)), "v".repeat(len));
         let headers = [("user-agent", value.as_str())];
         let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", &path).unwrap()).headers(&headers);
@@ -262,4 +273,34 @@ fn requests_of_any_length_are_sent_whole() {
         assert!(seen.target.ends_with(&path[1..]));
         assert_eq!(seen.body["headers"]["user-agent"], value);
     }
+}
+
+#[test]
+fn a_request_that_is_too_long_to_send_is_denied_and_not_sent() {
+    let platform = Platform::willing();
+    let apikee = platform.builder().build().unwrap();
+    let (key, value) = (key(CLIENT, "{}"), "v".repeat(65_000));
+    let headers = [("user-agent", value.as_str()), ("x-real-ip", &value[..1000])];
+    let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/").unwrap()).headers(&headers);
+    let denial = apikee.authorize(&request, &mut [0; 1024]).map(|_| ()).map_err(told);
+    assert_eq!(denial, Err("SERVER_FAULT: the request cannot be put to the platform".into()));
+    assert!(platform.seen().is_empty());
+}
+
+#[test]
+fn what_the_resolver_takes_is_no_outage_of_the_platforms() {
+    let platform = Platform::willing();
+    let limit = Duration::from_millis(20);
+    let apikee = platform
+        .builder()
+        .timeout(limit)
+        .client_resolver(move |_| {
+            std::thread::sleep(limit);
+            None
+        })
+        .build()
+        .unwrap();
+    let unknown = "SERVER_FAULT: the platform's id for the key's tenant is not known";
+    assert_eq!(ask(&apikee, &key("acme-corp", "{}")), Err(unknown.into()));
+    assert!(platform.seen().is_empty());
 }

@@ -35,6 +35,10 @@ fn a_secret_there_must_be_and_server_mode_is_whole_or_not_at_all() {
         (local().project_env("app"), [with_key, with_public].join("; ")),
         (local().server_public_key(&key), [with_key, with_env].join("; ")),
         (local().project_key("sk_test").project_env("app"), with_public.to_owned()),
+        (local().transport(Platform::willing().transport()), [with_key, with_env, with_public].join("; ")),
+        (local().enforcement(Enforcement::Observe), [with_key, with_env, with_public].join("; ")),
+        (local().accept_unsealed_answers(), [with_key, with_env, with_public].join("; ")),
+        (local().client_resolver(|_| None), [with_key, with_env, with_public].join("; ")),
     ] {
         assert_eq!(refusal(builder), format!("missing: {missing}"));
     }
@@ -100,8 +104,12 @@ fn with_environment(variables: &[(&str, &str)]) -> String {
 #[test]
 #[ignore = "run by the tests below"]
 fn tells_its_mode_by_the_environment() {
+    let transport = |builder: ApikeeBuilder| match std::env::var_os("APIKEE_SERVER_KEY") {
+        Some(key) if key != " " => builder.transport(Platform::willing().transport()),
+        _ => builder,
+    };
     let told = ApikeeBuilder::from_env()
-        .map(|builder| builder.transport(Platform::willing().transport()))
+        .map(transport)
         .and_then(ApikeeBuilder::build)
         .map(|apikee| if apikee.is_server_mode() { "server" } else { "local" }.to_owned());
     println!("<<{}>>", told.unwrap_or_else(|error| message(&error)));

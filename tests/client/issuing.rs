@@ -33,8 +33,20 @@ fn in_server_mode_the_client_is_upserted_and_its_id_goes_into_the_key() {
         assert_eq!(key.claims().meta().get_str("plan").is_some(), meta != "{}");
         let seen = platform.seen().pop().unwrap();
         assert_eq!(seen.body["name"], "acme-corp");
-        assert_eq!(seen.body["keys"][0]["expiresAt"], "2100-01-01T00:00:00.000Z");
+        assert!(seen.body["keys"][0]["expiresAt"].is_null(), "each key has its own");
     }
+}
+
+#[test]
+fn whose_client_is_known_is_not_upserted() {
+    let platform = Platform::willing();
+    let apikee = platform.builder().build().unwrap();
+    let issued = apikee.issue(&NewKey::new(CLIENT), &mut [0; 1024]).map(|issued| issued.upsert());
+    assert_eq!(issued, Ok(Upsert::Skipped), "the tenant is the id");
+    let apikee = platform.builder().auto_create(false).build().unwrap();
+    let issued = apikee.issue(&NewKey::new("acme-corp"), &mut [0; 1024]).map(|issued| issued.upsert());
+    assert_eq!(issued, Ok(Upsert::Skipped));
+    assert!(platform.seen().is_empty());
 }
 
 #[test]
@@ -43,6 +55,7 @@ fn a_client_id_of_the_callers_stays() {
     let meta = JsonObject::new(r#"{"clientId":"mine"}"#).unwrap();
     let mut buf = [0; 1024];
     let issued = apikee.issue(&NewKey::new("acme-corp").meta(meta), &mut buf).unwrap();
+    assert_eq!(issued.upsert(), Upsert::Skipped);
     let mut buf = [0; 1024];
     let key = apikee.verify(issued.key(), &mut buf).unwrap();
     assert_eq!(key.claims().meta().get_str("clientId").unwrap(), "mine");
@@ -62,7 +75,7 @@ fn an_outage_does_not_stop_issuing_and_is_told() {
 fn a_refusal_stops_issuing() {
     for (told, expected) in [
         ((|| Told::status(403)) as fn() -> Told, ClientIssueError::Rejected(Rejection::Forbidden)),
-        (Told::no, ClientIssueError::Rejected(Rejection::Unsuccessful)),
+        (Told::no, ClientIssueError::Rejected(Rejection::Forbidden)),
         (|| Told::status(401), ClientIssueError::Fault(Fault::ProjectKeyRefused)),
     ] {
         let apikee = Platform::new(move |_| told()).builder().build().unwrap();

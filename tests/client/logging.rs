@@ -45,7 +45,7 @@ fn what_happens_is_logged_on_one_line_each_and_without_the_key() {
         is(1, "DEBUG granted in ", ": let through in an outage: the platform answered with status 503"),
         "{lines:?}"
     );
-    let rejected = "SERVER_REJECTED: \"the platform rejects the request: the platform does not validate the key\"";
+    let rejected = "SERVER_REJECTED: \"the platform rejects the request: the platform forbids the request\"";
     assert!(is(2, "INFO denied in ", rejected), "{lines:?}");
     assert!(
         is(3, "INFO denied in ", "INVALID_PREFIX: \"the key is refused: the key does not start with 'apikee_'\""),

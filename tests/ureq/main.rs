@@ -1,5 +1,5 @@
-#![cfg(feature = "ureq")]
 //! The transport over ureq, against servers written by hand on bare sockets.
+#![cfg(feature = "ureq")]
 
 mod answers;
 mod configuration;

@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 
-    /// The platform's id of the key's client; without it, it is in the key, or the platform is asked
+    /// The platform's id of the key's client; without it, it must be in the key
     #[arg(long, value_name = "UUID")]
     client: Option<ClientId>,
 
@@ -78,6 +78,7 @@ pub(crate) fn run(args: &Args) -> Ended {
         .keyring(args.secrets.keyring()?)
         .timeout(args.timeout)
         .background_thread(false)
+        .auto_create(false)
         .auto_register(false);
     if args.fail_closed {
         builder = builder.policy(Policy::DEFAULT.fail_open(FailOpen::Closed));

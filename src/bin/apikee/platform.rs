@@ -10,8 +10,8 @@ use std::{
 };
 
 use apikee::{
-    Answers, ClientId, EmulatedClient, Emulator, EmulatorBuilder, LoggedRequest, Misbehaviour, Occasion, ProjectKey,
-    log_prefix,
+    Answers, ClientId, EmulatedClient, Emulator, EmulatorBuilder, LoggedRequest, Misbehaviour, Occasion, PREFIX,
+    ProjectKey, log_prefix,
 };
 use serde_json::Value;
 
@@ -196,17 +196,25 @@ fn tell(request: &LoggedRequest) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
-/// A body, with no more than the prefix of the raw key among its headers.
-fn without_key(body: &str) -> Option<Value> {
-    let mut body: Value = serde_json::from_str(body).ok()?;
-    if let Some(headers) = body.get_mut("headers").and_then(Value::as_object_mut) {
-        for (name, value) in headers {
-            if name.eq_ignore_ascii_case("x-api-key") {
-                *value = value.as_str().map(log_prefix).unwrap_or_default().into();
+/// A body in which no key has more than its prefix, wherever it stands.
+fn without_keys(body: &str) -> Option<Value> {
+    let mut body = serde_json::from_str(body).ok()?;
+    cut_keys(&mut body);
+    Some(body)
+}
+
+fn cut_keys(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some(at) = text.find(PREFIX) {
+                let cut = log_prefix(&text[at..]).len();
+                text.truncate(at + cut);
             }
         }
+        Value::Array(elements) => elements.iter_mut().for_each(cut_keys),
+        Value::Object(members) => members.values_mut().for_each(cut_keys),
+        _ => {}
     }
-    Some(body)
 }
 
 /// Writes a line of JSON for a request, in one piece.
@@ -217,7 +225,7 @@ fn write(mut log: &File, request: &LoggedRequest) {
         members.member("client", &request.client.map(|id| id.to_string()))?;
         members.member("method_path", &request.method_path)?;
         members.member("headers", &request.headers)?;
-        members.member("body", &request.body.as_deref().map(without_key))?;
+        members.member("body", &request.body.as_deref().map(without_keys))?;
         members.member("status", &request.status)?;
         members.member("refusal", &request.refusal)
     });
