@@ -1,11 +1,10 @@
-//! Server mode against the platform on loopback: `cargo run --features ureq,emulator --example server_mode`
-
-use std::error::Error;
+//! Server mode against a platform on loopback: `cargo run --features ureq,emulator --example server_mode`
+use std::time::Duration;
 
 use apikee::{Apikee, AuthorizeRequest, Emulator, Event, MethodPath, NewKey};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let platform = Emulator::start()?; // in earnest: https://apikee.dev, the default
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let platform = Emulator::start()?; // in earnest there is no need for this, nor for `base_url`
     let apikee = Apikee::builder()
         .secret(b"32 random bytes, as 64 hex digits or not")
         .project_key(Emulator::PROJECT_KEY)
@@ -17,15 +16,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut buf = [0; 1024];
     let issued = apikee.issue(&NewKey::new("acme-corp").scopes(&["read"]), &mut buf)?;
-
-    for scope in ["read", "write"] {
-        let scopes = [scope];
-        let request = AuthorizeRequest::new(Some(issued.key()), MethodPath::new("GET", "/users/{id}")?).scopes(&scopes);
-        match apikee.authorize(&request, &mut [0; 1024]) {
-            Ok(grant) => println!("{scope}: let through, {}", grant.basis()),
-            Err(denial) => println!("{scope}: {} {}, {denial}", denial.http_status(), denial.code()),
+    let route = MethodPath::new("GET", "/users/{id}")?;
+    for scopes in [["read"], ["write"]] {
+        match apikee.authorize(&AuthorizeRequest::new(Some(issued.key()), route).scopes(&scopes), &mut [0; 1024]) {
+            Ok(grant) => println!("{scopes:?}: let through, {}", grant.basis()),
+            Err(denial) => println!("{scopes:?}: {} {}, {denial}", denial.http_status(), denial.code()),
         }
     }
-    apikee.close(std::time::Duration::from_secs(3));
+    apikee.close(Duration::from_secs(3));
     Ok(())
 }

@@ -74,6 +74,12 @@ fn the_first_thing_that_is_wrong_is_told_and_nothing_of_it() {
 }
 
 #[test]
+fn a_client_is_shared_between_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<Apikee>();
+}
+
+#[test]
 fn all_secrets_verify_and_the_first_signs() {
     let apikee = Apikee::builder().secret(b"new").secret(b"old").build().unwrap();
     let issued = |secret: &[u8]| {
