@@ -117,10 +117,9 @@ impl Apikee {
         let limit = self.inner.server.as_ref().map_or(Duration::ZERO, |server| server.timeout);
         let deadline = Deadline::after(limit);
         let decision = self.decide(request, deadline, buf);
-        let elapsed = deadline.elapsed();
-        self.inner.events.emit(&match decision {
-            Ok(grant) => Event::Granted { basis: grant.basis(), elapsed },
-            Err(denial) => Event::Denied { denial, elapsed },
+        self.inner.events.emit_with(|| match decision {
+            Ok(grant) => Event::Granted { basis: grant.basis(), elapsed: deadline.elapsed() },
+            Err(denial) => Event::Denied { denial, elapsed: deadline.elapsed() },
         });
         decision
     }

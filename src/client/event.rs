@@ -99,6 +99,13 @@ impl Events {
         Self(Some(Arc::new(observer)))
     }
 
+    /// Makes the event only if somebody is told.
+    pub(super) fn emit_with<'e>(&self, event: impl FnOnce() -> Event<'e>) {
+        if self.0.is_some() {
+            self.emit(&event());
+        }
+    }
+
     pub(super) fn emit(&self, event: &Event<'_>) {
         if let Some(observer) = &self.0 {
             // Nothing of ours is behind the observer, so nothing can be left half done.

@@ -75,6 +75,7 @@ pub(super) struct Platform {
     pub(super) project_key: ProjectKey,
     pub(super) project_env: Box<str>,
     pub(super) server: ServerKey,
+    /// Checked.
     pub(super) user_agent: Box<str>,
     pub(super) transport: Box<dyn Transport>,
     pub(super) signer: Option<Box<dyn Sign>>,
@@ -194,7 +195,7 @@ impl Platform {
             }
         };
 
-        let user_agent = UserAgent::new(&self.user_agent).unwrap_or_default();
+        let user_agent = UserAgent::checked(&self.user_agent);
         let fields = request.header_fields(&self.project_key, user_agent);
         let [first, second, third, fourth] = fields;
         let signed = [first, second, third, fourth, ("x-apikee-signature", signature.as_deref().unwrap_or_default())];

@@ -28,6 +28,12 @@ impl<'a> UserAgent<'a> {
         }
     }
 
+    /// For a name that was checked before.
+    #[cfg(feature = "client")]
+    pub(crate) const fn checked(text: &'a str) -> Self {
+        Self(text)
+    }
+
     /// The name.
     #[must_use]
     pub const fn as_str(self) -> &'a str {
