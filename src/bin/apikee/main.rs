@@ -4,6 +4,7 @@
 //! ```text
 //! main ── issue                     exit code 0: every key is good, or what was asked for is done
 //!      ├─ verify ─── deny_list                1: at least one key is not
+//!      ├─ authorize                               (or a request is denied)
 //!      ├─ inspect                             2: wrong use, or something that failed on the way
 //!      ├─ fingerprint
 //!      ├─ seal, open
