@@ -100,7 +100,7 @@ impl ApikeeBuilder {
     /// | `APIKEE_SERVER_KEY` | [`project_key`](Self::project_key) |
     /// | `APIKEE_PROJECT_ENV` | [`project_env`](Self::project_env) |
     /// | `APIKEE_SERVER_PUBLIC_KEY` | [`server_public_key`](Self::server_public_key) |
-    /// | `APIKEE_PRIVATE_KEY` | `private_key`, with the feature `request-signing`, without which it is an error to set it |
+    /// | `APIKEE_PRIVATE_KEY` | `private_key`, with the feature `request-signing`, without which it is an error to set it; line breaks may be spelt `\n` |
     ///
     /// # Errors
     ///

@@ -27,7 +27,7 @@ pub(super) fn default_transport() -> Result<Box<dyn Transport>, ConfigError> {
 /// tools that set variables from a file have it.
 #[cfg(feature = "request-signing")]
 pub(super) fn private_key(builder: ApikeeBuilder, pem: &str) -> ApikeeBuilder {
-    builder.private_key(&pem.replace("\\n", "\n"))
+    builder.private_key(&pem.replace("\\r", "").replace("\\n", "\n"))
 }
 
 /// There is nothing that signs.

@@ -55,7 +55,10 @@ impl RequestSigner {
             "TooSmall" | "TooLarge" => SignerError::Size,
             _ => SignerError::Malformed,
         })?;
-        Ok(Self { key })
+        let this = Self { key };
+        // Some of a key's parts are only held against each other when it signs.
+        this.signature(b"").ok_or(SignerError::Malformed)?;
+        Ok(this)
     }
 
     fn signature(&self, message: &[u8]) -> Option<String> {

@@ -149,14 +149,14 @@ fn the_environment_configures_and_blank_is_unset() {
 fn a_private_key_may_come_from_the_environment_with_its_line_breaks_spelt() {
     let key = Platform::willing().server_key().to_string();
     let pem = include_str!("../data/signing-test-key.pkcs8.pem");
-    let spelt = pem.replace('\n', "\\n");
+    let [spelt, windows] = ["\\n", "\\r\\n"].map(|line_break| pem.replace('\n', line_break));
     let server = [
         ("APIKEE_SECRET", "s"),
         ("APIKEE_SERVER_KEY", "sk_test"),
         ("APIKEE_PROJECT_ENV", "app"),
         ("APIKEE_SERVER_PUBLIC_KEY", key.as_str()),
     ];
-    for pem in [pem, &spelt] {
+    for pem in [pem, &spelt, &windows] {
         assert_eq!(with_environment(&[&server[..], &[("APIKEE_PRIVATE_KEY", pem)]].concat()), "server");
     }
     let refused = with_environment(&[&server[..], &[("APIKEE_PRIVATE_KEY", "no PEM")]].concat());

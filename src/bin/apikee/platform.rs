@@ -196,8 +196,21 @@ fn tell(request: &LoggedRequest) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
-/// A body in which no key has more than its prefix, wherever it stands.
-fn without_keys(body: &str) -> Option<Value> {
+/// A text in which no key has more than its prefix, wherever it stands.
+fn without_keys(text: &str) -> String {
+    let mut parts = text.split(PREFIX);
+    let mut cut = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        // What looks like the rest of a key is, with its prefix, the first of these.
+        let end = part.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(part.len());
+        let (key, after) = part.split_at(end);
+        cut.push_str(log_prefix(&format!("{PREFIX}{key}")));
+        cut.push_str(after);
+    }
+    cut
+}
+
+fn body_without_keys(body: &str) -> Option<Value> {
     let mut body = serde_json::from_str(body).ok()?;
     cut_keys(&mut body);
     Some(body)
@@ -205,12 +218,7 @@ fn without_keys(body: &str) -> Option<Value> {
 
 fn cut_keys(value: &mut Value) {
     match value {
-        Value::String(text) => {
-            if let Some(at) = text.find(PREFIX) {
-                let cut = log_prefix(&text[at..]).len();
-                text.truncate(at + cut);
-            }
-        }
+        Value::String(text) => *text = without_keys(text),
         Value::Array(elements) => elements.iter_mut().for_each(cut_keys),
         Value::Object(members) => members.values_mut().for_each(cut_keys),
         _ => {}
@@ -223,9 +231,10 @@ fn write(mut log: &File, request: &LoggedRequest) {
     let written = json::line(&mut line, |members| {
         members.member("kind", &format!("{:?}", request.kind).to_lowercase())?;
         members.member("client", &request.client.map(|id| id.to_string()))?;
-        members.member("method_path", &request.method_path)?;
-        members.member("headers", &request.headers)?;
-        members.member("body", &request.body.as_deref().map(without_keys))?;
+        members.member("method_path", &request.method_path.as_deref().map(without_keys))?;
+        let headers = request.headers.iter().map(|(name, value)| (name, without_keys(value)));
+        members.member("headers", &headers.collect::<Vec<_>>())?;
+        members.member("body", &request.body.as_deref().and_then(body_without_keys))?;
         members.member("status", &request.status)?;
         members.member("refusal", &request.refusal)
     });
@@ -268,4 +277,24 @@ fn fault(text: &str) -> Result<Misbehaviour, &'static str> {
         },
         _ => return Err(NO_KIND),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_cut_wherever_they_stand() {
+        let key = "apikee_1234567890abcdef.ABCDEF";
+        for (text, expected) in [
+            (format!("Bearer {key}"), "Bearer apikee_12345"),
+            (format!("GET:::/users?k={key}&l={key}"), "GET:::/users?k=apikee_12345&l=apikee_12345"),
+            ("apikee_".to_owned(), "apikee_"),
+            ("nothing".to_owned(), "nothing"),
+        ] {
+            assert_eq!(without_keys(&text), expected);
+        }
+        let body = body_without_keys(&format!(r#"{{"headers":{{"a":"{key}"}},"payload":{{"b":["{key}"]}}}}"#));
+        assert!(!body.unwrap().to_string().contains("67890"));
+    }
 }
