@@ -50,15 +50,7 @@ impl Plaintext {
 
     /// What `write` writes, after making room for it.
     pub(super) fn write(&mut self, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooSmall>) -> &mut [u8] {
-        let len = match write(&mut self.0) {
-            Ok(len) => len,
-            Err(BufferTooSmall { needed }) => {
-                self.0.zeroize();
-                self.0 = vec![0; needed];
-                // It has said itself that this is enough.
-                write(&mut self.0).unwrap_or(0)
-            }
-        };
+        let len = fill(&mut self.0, write);
         self.0.get_mut(..len).unwrap_or_default()
     }
 }
@@ -71,13 +63,18 @@ impl Drop for Plaintext {
 
 /// What `write` writes into `buf`, after making room for it.
 pub(super) fn write(buf: &mut Vec<u8>, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooSmall>) -> &str {
-    let len = match write(buf) {
-        Ok(len) => len,
-        Err(BufferTooSmall { needed }) => {
-            buf.resize(needed, 0);
-            write(buf).unwrap_or(0)
-        }
-    };
+    let len = fill(buf, write);
     let text = buf.get(..len).unwrap_or_default();
     core::str::from_utf8(text).unwrap_or_default()
+}
+
+/// Has `write` write into `buf`, after making room for it; returns how much. What there was is wiped before it
+/// is given back, for it may have been a plaintext.
+fn fill(buf: &mut Vec<u8>, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooSmall>) -> usize {
+    write(buf).unwrap_or_else(|BufferTooSmall { needed }| {
+        buf.zeroize();
+        *buf = vec![0; needed];
+        // It has said itself that this is enough.
+        write(buf).unwrap_or(0)
+    })
 }
