@@ -9,6 +9,7 @@
 //! | module | knows |
 //! |---|---|
 //! | `emulator` | the platform on loopback, with the feature `emulator` |
+//! | [`web`] | the guard in front of a service's routes, with the feature `web` |
 //! | `client` | the blocking client and its transports, with the feature `client` |
 //! | `policy` | what an answer or an outage means for a request: [`Policy`], [`Grant`], [`Denial`] |
 //! | `breaker` | when to stop asking a platform that does not answer: [`Breaker`] |
@@ -17,6 +18,7 @@
 //! | `opened` | the proof that a body came out of an envelope |
 //! | `key` | keys: claims, verification, issue, fingerprints; all of it is re-exported here |
 //! | `json`, `text`, `names` | bounded readers over borrowed bytes |
+//! | `network` | networks as text |
 //! | `hex` | hexadecimal text of a known length |
 //! | `buf` | the one cursor that everything is written through |
 //! | `crypto` | HMAC, SHA-256, HKDF, X25519, AES-GCM; nothing else names what implements them |
@@ -57,6 +59,8 @@ mod hex;
 mod json;
 mod key;
 mod names;
+#[cfg(any(feature = "emulator", feature = "web"))]
+mod network;
 #[cfg(feature = "envelope")]
 mod opened;
 mod policy;
@@ -64,6 +68,8 @@ mod policy;
 mod protocol;
 mod text;
 mod time;
+#[cfg(feature = "web")]
+pub mod web;
 
 pub use breaker::{Breaker, BreakerConfig, BreakerConfigError, BreakerOpen, BreakerState, Health, Permit};
 pub use buf::BufferTooSmall;
@@ -82,8 +88,8 @@ pub use client::{UreqTransport, UreqTransportBuilder, UreqTransportError};
 pub use emulator::InvalidSigningKey;
 #[cfg(feature = "emulator")]
 pub use emulator::{
-    Answers, EmulatedClient, Emulator, EmulatorBuilder, EmulatorError, InvalidNetwork, LoggedRequest, Misbehaviour,
-    Occasion, RegisteredEndpoint, RequestKind,
+    Answers, EmulatedClient, Emulator, EmulatorBuilder, EmulatorError, LoggedRequest, Misbehaviour, Occasion,
+    RegisteredEndpoint, RequestKind,
 };
 #[cfg(feature = "envelope")]
 pub use envelope::{
@@ -97,6 +103,8 @@ pub use key::{
     Number, PREFIX, Scopes, Unsorted, UntrustedKey, Value, VerifiedKey, issue_buffer_len, log_prefix,
     verify_buffer_len,
 };
+#[cfg(any(feature = "emulator", feature = "web"))]
+pub use network::InvalidNetwork;
 #[cfg(feature = "envelope")]
 pub use opened::Opened;
 pub use policy::{Basis, Denial, FailOpen, Fault, Grant, OnFault, OnRejection, Outage, Outcome, Policy, Rejection};

@@ -257,6 +257,7 @@ fn denials_have_the_sdks_codes_and_statuses() {
     let denials = [
         (Denial::from(KeyError::Missing), "MISSING_KEY", 401),
         (Denial::from(KeyError::Expired), "EXPIRED", 401),
+        (Denial::Revoked, "REVOKED", 401),
         (Denial::Rejected(Rejection::Unsuccessful), "SERVER_REJECTED", 401),
         (Denial::Rejected(Rejection::Forbidden), "SERVER_REJECTED", 401),
         (Denial::Rejected(Rejection::RateLimited { retry_after: Some(1) }), "SERVER_REJECTED", 401),

@@ -9,7 +9,8 @@ use super::{
     config::ConfigError,
     event::{Event, Events},
     platform::Deadline,
-    request::AuthorizeRequest,
+    request::{About, AuthorizeRequest},
+    revoked::Revoked,
     server::{Enforcement, Server},
 };
 use crate::{
@@ -54,6 +55,7 @@ pub struct Apikee {
 
 pub(super) struct Inner {
     pub(super) keys: Keyring,
+    pub(super) revoked: Option<Revoked>,
     pub(super) policy: Policy,
     pub(super) server: Option<Server>,
     pub(super) events: Events,
@@ -103,7 +105,7 @@ impl Apikee {
         self.inner.keys.verify(key, UnixTime::now(), buf)
     }
 
-    /// Decides on a request: its key must be good and have the scopes, and then, in server mode, the
+    /// Decides on a request: its key must be good, not [revoked](ApikeeBuilder::revoked), and have the scopes, and then, in server mode, the
     /// platform is asked. The calls that takes are over within
     /// [`timeout`](ApikeeBuilder::timeout), all of them together.
     ///
@@ -114,9 +116,20 @@ impl Apikee {
     /// As [`Denial`] says. What an outage, a rejection and a fault come to, the
     /// [`Policy`](ApikeeBuilder::policy) says.
     pub fn authorize<'b>(&self, request: &AuthorizeRequest<'b>, buf: &'b mut [u8]) -> Result<Grant<'b>, Denial<'b>> {
+        self.authorize_about(Ok(request.key), request.scopes, &request.about, buf)
+    }
+
+    /// As [`authorize`](Self::authorize), also for a header that is refused before it is read.
+    pub(crate) fn authorize_about<'b>(
+        &self,
+        header: Result<Option<&'b [u8]>, KeyError>,
+        scopes: &'b [&'b str],
+        about: &About<'_>,
+        buf: &'b mut [u8],
+    ) -> Result<Grant<'b>, Denial<'b>> {
         let limit = self.inner.server.as_ref().map_or(Duration::ZERO, |server| server.timeout);
         let deadline = Deadline::after(limit);
-        let decision = self.decide(request, deadline, buf);
+        let decision = self.decide(header, scopes, about, deadline, buf);
         self.inner.events.emit_with(|| match decision {
             Ok(grant) => Event::Granted { basis: grant.basis(), elapsed: deadline.elapsed() },
             Err(denial) => Event::Denied { denial, elapsed: deadline.elapsed() },
@@ -126,25 +139,30 @@ impl Apikee {
 
     fn decide<'b>(
         &self,
-        request: &AuthorizeRequest<'b>,
+        header: Result<Option<&'b [u8]>, KeyError>,
+        scopes: &'b [&'b str],
+        about: &About<'_>,
         deadline: Deadline,
         buf: &'b mut [u8],
     ) -> Result<Grant<'b>, Denial<'b>> {
-        let Inner { keys, policy, server, .. } = &*self.inner;
+        let Inner { keys, revoked, policy, server, .. } = &*self.inner;
         let now = UnixTime::now();
-        let key = keys.verify_header(request.key, now, buf)?;
+        let key = keys.verify_header(header?, now, buf)?;
+        if revoked.as_ref().is_some_and(|revoked| revoked.has(&key)) {
+            return Err(Denial::Revoked);
+        }
         let Some(server) = server else {
-            return Ok(Grant::local(key, request.scopes)?);
+            return Ok(Grant::local(key, scopes)?);
         };
         match server.enforcement {
             Enforcement::Enforce => {
                 // Before the platform is asked, and again by the policy, which takes nobody's word for it.
-                MissingScopes::check(key.claims().scopes(), request.scopes)?;
-                policy.authorize(key, request.scopes, server.ask(&key, request, now, deadline))
+                MissingScopes::check(key.claims().scopes(), scopes)?;
+                policy.authorize(key, scopes, server.ask(&key, about, now, deadline))
             }
             Enforcement::Observe => {
-                let grant = Grant::observed(key, request.scopes)?;
-                server.tell_soon(&key, request, now);
+                let grant = Grant::observed(key, scopes)?;
+                server.tell_soon(&key, about, now);
                 Ok(grant)
             }
         }

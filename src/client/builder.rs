@@ -13,6 +13,7 @@ use super::{
     features,
     gate::Gate,
     platform::{Answers, Platform},
+    revoked::Revoked,
     routes::Routes,
     server::{Enforcement, Resolver, Server},
     sessions::Sessions,
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     breaker::BreakerConfig,
     envelope::ServerKey,
-    key::{Claims, Keyring},
+    key::{Claims, Keyring, VerifiedKey},
     policy::Policy,
     protocol::{ClientId, ProjectKey, UserAgent},
 };
@@ -41,6 +42,7 @@ const DEFAULT_QUEUE_LEN: usize = 1024;
 pub struct ApikeeBuilder {
     error: Option<ConfigError>,
     keys: Option<Keyring>,
+    revoked: Option<Revoked>,
     leeway: Duration,
     policy: Policy,
     events: Events,
@@ -69,6 +71,7 @@ impl ApikeeBuilder {
         Self {
             error: None,
             keys: None,
+            revoked: None,
             leeway: Duration::ZERO,
             policy: Policy::DEFAULT,
             events: Events::default(),
@@ -143,6 +146,31 @@ impl ApikeeBuilder {
     /// By how much the clocks of issuers and of this machine may differ; 0 by default.
     pub const fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
+        self
+    }
+
+    /// Tells which good keys are refused all the same, before their scopes are looked at and before the
+    /// platform is asked: [`Denial::Revoked`](crate::Denial::Revoked). It runs with each request, so it should
+    /// be quick; a key for which it panics is refused.
+    ///
+    /// ```
+    /// use apikee::{Apikee, DenyList, Fingerprint};
+    /// use std::sync::{Arc, RwLock};
+    ///
+    /// // Sorted; replaced as a whole when there is a new one.
+    /// let revoked = Arc::new(RwLock::new(vec![Fingerprint::of("apikee_leaked.key")]));
+    /// let shared = Arc::clone(&revoked);
+    /// let apikee = Apikee::builder()
+    ///     .secret(b"the current secret: 32 random bytes")
+    ///     .revoked(move |key| {
+    ///         let list = shared.read().expect("nobody panics while writing");
+    ///         DenyList::new(&list).expect("sorted").contains(&key.fingerprint())
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), apikee::ConfigError>(())
+    /// ```
+    pub fn revoked(mut self, revoked: impl Fn(&VerifiedKey<'_>) -> bool + Send + Sync + 'static) -> Self {
+        self.revoked = Some(Revoked::new(revoked));
         self
     }
 
@@ -300,9 +328,9 @@ impl ApikeeBuilder {
         }
         let mut keys = self.keys.take().ok_or_else(|| ConfigError::Missing([Setting::Secret].into()))?;
         keys.set_leeway(self.leeway);
-        let (policy, events) = (self.policy, self.events.clone());
+        let (policy, events, revoked) = (self.policy, self.events.clone(), self.revoked.take());
         let server = self.server()?;
-        Apikee::start(Inner { keys, policy, server, events }).map_err(ConfigError::Thread)
+        Apikee::start(Inner { keys, revoked, policy, server, events }).map_err(ConfigError::Thread)
     }
 
     /// `None` in local mode.

@@ -11,6 +11,7 @@
 //! | module | knows |
 //! |---|---|
 //! | `apikee`, `issue`, `request` | what a service calls |
+//! | `revoked` | which good keys are refused |
 //! | `builder`, `config`, `env`, `features` | how a client is configured |
 //! | `server` | who is asked about, and what goes on beside the requests |
 //! | `background` | the queue to the thread |
@@ -23,7 +24,7 @@
 //! # Invariants
 //!
 //! - The platform is asked about keys that are good locally and have the scopes, and about no others.
-//! - No lock is held while anything of the caller's runs: transport, observer, resolver.
+//! - No lock is held while anything of the caller's runs: transport, observer, resolver, revocation.
 //! - Everything that grows has a bound: buffers, queue, clients, routes, calls under way.
 
 mod apikee;
@@ -40,6 +41,7 @@ mod issue;
 mod log;
 mod platform;
 mod request;
+mod revoked;
 mod routes;
 mod scratch;
 mod server;
@@ -58,6 +60,8 @@ pub use event::{Event, Observer};
 pub use issue::{ClientIssueError, Issued, Upsert};
 #[cfg(feature = "log")]
 pub use log::LogObserver;
+#[cfg(feature = "web")]
+pub(crate) use request::About;
 pub use request::AuthorizeRequest;
 pub use server::Enforcement;
 #[cfg(feature = "request-signing")]

@@ -22,12 +22,28 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct AuthorizeRequest<'a> {
     pub(super) key: Option<&'a [u8]>,
-    pub(super) method_path: MethodPath<'a>,
     pub(super) scopes: &'a [&'a str],
+    pub(super) about: About<'a>,
+}
+
+/// What the platform is told of a request. No grant and no denial borrows from it.
+#[derive(Clone, Copy)]
+pub(crate) struct About<'a> {
+    pub(super) method_path: MethodPath<'a>,
     pub(super) client: Option<ClientId>,
     pub(super) key_name: &'a str,
     pub(super) headers: &'a [(&'a str, &'a str)],
     pub(super) payload: Option<JsonObject<'a>>,
+}
+
+impl<'a> About<'a> {
+    pub(crate) const fn new(method_path: MethodPath<'a>) -> Self {
+        Self { method_path, client: None, key_name: "default", headers: &[], payload: None }
+    }
+
+    pub(crate) const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
+        Self { headers, ..self }
+    }
 }
 
 impl<'a> AuthorizeRequest<'a> {
@@ -40,15 +56,7 @@ impl<'a> AuthorizeRequest<'a> {
     where
         K: AsRef<[u8]> + ?Sized,
     {
-        Self {
-            key: key.map(AsRef::as_ref),
-            method_path,
-            scopes: &[],
-            client: None,
-            key_name: "default",
-            headers: &[],
-            payload: None,
-        }
+        Self { key: key.map(AsRef::as_ref), scopes: &[], about: About::new(method_path) }
     }
 
     /// The scopes that the route needs, all of them.
@@ -60,26 +68,26 @@ impl<'a> AuthorizeRequest<'a> {
     /// Whose key it is, where that is known; otherwise it is found out.
     #[must_use]
     pub const fn client(self, client: ClientId) -> Self {
-        Self { client: Some(client), ..self }
+        Self { about: About { client: Some(client), ..self.about }, ..self }
     }
 
     /// The name of the key among its client's, in place of `default`.
     #[must_use]
     pub const fn key_name(self, key_name: &'a str) -> Self {
-        Self { key_name, ..self }
+        Self { about: About { key_name, ..self.about }, ..self }
     }
 
     /// The header fields that the platform shall see, in server mode: those that the caller chose, not
     /// all. They travel in an envelope. The key is added by itself, as `x-api-key`.
     #[must_use]
     pub const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
-        Self { headers, ..self }
+        Self { about: self.about.headers(headers), ..self }
     }
 
     /// What else the platform shall see of the request, in server mode.
     #[must_use]
     pub const fn payload(self, payload: JsonObject<'a>) -> Self {
-        Self { payload: Some(payload), ..self }
+        Self { about: About { payload: Some(payload), ..self.about }, ..self }
     }
 }
 
@@ -87,11 +95,11 @@ impl<'a> AuthorizeRequest<'a> {
 impl fmt::Debug for AuthorizeRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthorizeRequest")
-            .field("method_path", &self.method_path)
+            .field("method_path", &self.about.method_path)
             .field("scopes", &self.scopes)
-            .field("client", &self.client)
-            .field("key_name", &self.key_name)
-            .field("headers", &self.headers.len())
+            .field("client", &self.about.client)
+            .field("key_name", &self.about.key_name)
+            .field("headers", &self.about.headers.len())
             .finish_non_exhaustive()
     }
 }

@@ -14,7 +14,7 @@ use super::{
     clients::Clients,
     event::Event,
     platform::{Deadline, MAX_BODY_LEN, Platform},
-    request::AuthorizeRequest,
+    request::About,
     routes::Routes,
     scratch::Plaintext,
 };
@@ -66,7 +66,7 @@ pub(super) struct Route {
     path: String,
 }
 
-/// A copy of an [`AuthorizeRequest`] with a good key.
+/// A copy of what there is to tell of a request with a good key.
 pub(super) struct Told {
     key: Plaintext,
     at: UnixTime,
@@ -79,33 +79,27 @@ pub(super) struct Told {
 
 impl Server {
     /// Asks the platform about a request with a good key, and waits for the answer.
-    pub(super) fn ask(
-        &self,
-        key: &VerifiedKey<'_>,
-        request: &AuthorizeRequest<'_>,
-        at: UnixTime,
-        deadline: Deadline,
-    ) -> Outcome {
-        let client = match request.client.map_or_else(|| self.client_of(key.claims(), request.key_name, deadline), Ok) {
+    pub(super) fn ask(&self, key: &VerifiedKey<'_>, about: &About<'_>, at: UnixTime, deadline: Deadline) -> Outcome {
+        let client = match about.client.map_or_else(|| self.client_of(key.claims(), about.key_name, deadline), Ok) {
             Ok(client) => client,
             Err(outcome) => return outcome,
         };
         let Ok(timestamp) = Timestamp::new(at) else {
             return Outcome::Fault(Fault::NotSent);
         };
-        let mut headers = Vec::with_capacity(request.headers.len().saturating_add(1));
-        headers.extend(request.headers.iter().filter(not_the_key));
+        let mut headers = Vec::with_capacity(about.headers.len().saturating_add(1));
+        headers.extend(about.headers.iter().filter(not_the_key));
         headers.push((KEY_HEADER, key.raw()));
-        let mut question = ValidateRequest::new(client, &self.platform.project_env, request.method_path, timestamp)
-            .key_name(request.key_name)
+        let mut question = ValidateRequest::new(client, &self.platform.project_env, about.method_path, timestamp)
+            .key_name(about.key_name)
             .headers(&headers);
-        if let Some(payload) = request.payload {
+        if let Some(payload) = about.payload {
             question = question.payload(payload);
         }
         let outcome = self.platform.validate(&question, deadline);
         // Only then: who has no good key, or is refused, does not get to name routes.
-        if outcome == Outcome::Confirmed && self.auto_register && self.routes.is_due(&request.method_path) {
-            self.register_soon(&request.method_path, deadline);
+        if outcome == Outcome::Confirmed && self.auto_register && self.routes.is_due(&about.method_path) {
+            self.register_soon(&about.method_path, deadline);
         }
         self.refill_soon();
         outcome
@@ -169,10 +163,10 @@ impl Server {
     }
 
     /// Leaves it to the thread to tell of a request with a good key.
-    pub(super) fn tell_soon(&self, key: &VerifiedKey<'_>, request: &AuthorizeRequest<'_>, at: UnixTime) {
+    pub(super) fn tell_soon(&self, key: &VerifiedKey<'_>, about: &About<'_>, at: UnixTime) {
         // What is too long to send is not worth the memory either.
-        let lens = request.headers.iter().map(|(name, value)| name.len().saturating_add(value.len()));
-        let payload = request.payload.map_or(0, |payload| payload.as_str().len());
+        let lens = about.headers.iter().map(|(name, value)| name.len().saturating_add(value.len()));
+        let payload = about.payload.map_or(0, |payload| payload.as_str().len());
         if lens.fold(payload, usize::saturating_add) > MAX_BODY_LEN {
             self.platform.events.emit(&Event::Observed { verdict: Err(Denial::Fault(Fault::NotSent)) });
             return;
@@ -180,16 +174,16 @@ impl Server {
         self.queue(Job::Tell(Box::new(Told {
             key: Plaintext::copy_of(key.raw().as_bytes()),
             at,
-            route: Route::of(&request.method_path),
-            client: request.client,
-            key_name: request.key_name.into(),
-            headers: request
+            route: Route::of(&about.method_path),
+            client: about.client,
+            key_name: about.key_name.into(),
+            headers: about
                 .headers
                 .iter()
                 .filter(not_the_key)
                 .map(|(name, value)| (name.to_string(), value.to_string()))
                 .collect(),
-            payload: request.payload.map(|payload| payload.as_str().into()),
+            payload: about.payload.map(|payload| payload.as_str().into()),
         })));
     }
 
@@ -201,13 +195,14 @@ impl Server {
             return;
         };
         let headers: Vec<_> = told.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let mut request =
-            AuthorizeRequest::new(Some(told.key.as_bytes()), method_path).key_name(&told.key_name).headers(&headers);
-        request.client = told.client;
-        if let Some(payload) = told.payload.as_deref().and_then(|text| JsonObject::new(text).ok()) {
-            request = request.payload(payload);
-        }
-        let outcome = self.ask(&key, &request, told.at, deadline);
+        let about = About {
+            method_path,
+            client: told.client,
+            key_name: &told.key_name,
+            headers: &headers,
+            payload: told.payload.as_deref().and_then(|text| JsonObject::new(text).ok()),
+        };
+        let outcome = self.ask(&key, &about, told.at, deadline);
         self.platform.events.emit(&Event::Observed { verdict: policy.decide(outcome) });
     }
 

@@ -1,13 +1,16 @@
 //! What the platform knows of a client.
 
-use core::{fmt, net::IpAddr};
+use core::net::IpAddr;
 use std::{borrow::ToOwned as _, string::String, vec::Vec};
 
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use super::{clock, limits::Limits};
-use crate::{ClientId, ClientType, Fingerprint, Timestamp, UnixTime};
+use crate::{
+    ClientId, ClientType, Fingerprint, Timestamp, UnixTime,
+    network::{self, InvalidNetwork},
+};
 
 /// A client to be known to an [`Emulator`](super::Emulator).
 ///
@@ -78,7 +81,7 @@ impl EmulatedClient {
     ///
     /// [`InvalidNetwork`].
     pub fn network(mut self, network: &str) -> Result<Self, InvalidNetwork> {
-        self.networks.push(read_network(network)?);
+        self.networks.push(network::read(network)?);
         Ok(self)
     }
 
@@ -182,19 +185,3 @@ fn read_type(text: &str) -> Option<ClientType> {
     use ClientType::{Company, Device, Internal, Person, Service};
     [Person, Company, Service, Device, Internal].into_iter().find(|client_type| client_type.as_str() == text)
 }
-
-fn read_network(text: &str) -> Result<IpNet, InvalidNetwork> {
-    text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| InvalidNetwork)
-}
-
-/// The text is neither an IP address nor a network in CIDR notation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidNetwork;
-
-impl fmt::Display for InvalidNetwork {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the network is neither an address nor CIDR")
-    }
-}
-
-impl core::error::Error for InvalidNetwork {}

@@ -32,7 +32,7 @@ use std::{format, net::TcpListener, string::String, sync::Arc, vec::Vec};
 #[cfg(feature = "request-signing")]
 pub use self::signature::InvalidSigningKey;
 pub use self::{
-    client::{EmulatedClient, InvalidNetwork},
+    client::EmulatedClient,
     config::{Answers, EmulatorBuilder, EmulatorError},
     log::{LoggedRequest, RequestKind},
     misbehaviour::{Misbehaviour, Occasion},

@@ -14,6 +14,8 @@ use crate::key::{KeyError, MissingScopes};
 pub enum Denial<'a> {
     /// The key is refused, without asking the platform.
     Key(KeyError),
+    /// The key is good, and revoked. The platform was not asked.
+    Revoked,
     /// The key lacks scopes that the route needs. The platform was not asked.
     MissingScopes(MissingScopes<'a>),
     /// The platform says no.
@@ -26,11 +28,12 @@ pub enum Denial<'a> {
 
 impl Denial<'_> {
     /// The code for the body of the answer, the same in all Apikee SDKs: that of the [`KeyError`],
-    /// `INSUFFICIENT_SCOPE`, `SERVER_REJECTED`, `SERVER_UNAVAILABLE` or, ours, `SERVER_FAULT`.
+    /// `INSUFFICIENT_SCOPE`, `SERVER_REJECTED`, `SERVER_UNAVAILABLE` or, ours, `REVOKED` and `SERVER_FAULT`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Key(error) => error.code(),
+            Self::Revoked => "REVOKED",
             Self::MissingScopes(missing) => missing.code(),
             Self::Rejected(_) => "SERVER_REJECTED",
             Self::Outage(_) => "SERVER_UNAVAILABLE",
@@ -40,7 +43,7 @@ impl Denial<'_> {
 
     /// The HTTP status to refuse the request with.
     ///
-    /// 401 for a bad key and for every rejection, the platform's 403 and 429 included: so the SDKs'
+    /// 401 for a bad or revoked key and for every rejection, the platform's 403 and 429 included: so the SDKs'
     /// middlewares do (WIRE.md, "The platform's API"). 403 for missing scopes, 503 for an outage, 502
     /// for a fault: the platform stands behind this service, as behind a gateway.
     #[must_use]
@@ -48,7 +51,7 @@ impl Denial<'_> {
         match self {
             Self::Key(error) => error.http_status(),
             Self::MissingScopes(missing) => missing.http_status(),
-            Self::Rejected(_) => 401,
+            Self::Revoked | Self::Rejected(_) => 401,
             Self::Outage(_) => 503,
             Self::Fault(_) => 502,
         }
@@ -86,6 +89,7 @@ impl fmt::Display for Denial<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Key(_) => "the key is refused",
+            Self::Revoked => "the key is revoked",
             // A source lives forever, and this borrows: its sentence is here instead.
             Self::MissingScopes(missing) => return missing.fmt(f),
             Self::Rejected(_) => "the platform rejects the request",
@@ -99,7 +103,7 @@ impl Error for Denial<'_> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Key(error) => Some(error),
-            Self::MissingScopes(_) => None,
+            Self::Revoked | Self::MissingScopes(_) => None,
             Self::Rejected(rejection) => Some(rejection),
             Self::Outage(outage) => Some(outage),
             Self::Fault(fault) => Some(fault),

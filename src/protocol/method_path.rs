@@ -48,7 +48,7 @@ impl<'a> MethodPath<'a> {
     }
 
     fn up_to(method: &'a str, path: &'a str, ends: &[char]) -> Result<Self, InvalidMethod> {
-        if method.is_empty() || !method.bytes().all(is_token_byte) {
+        if !is_token(method) {
             return Err(InvalidMethod);
         }
         let path = path.split(ends).next().unwrap_or_default();
@@ -91,7 +91,12 @@ impl<'a> MethodPath<'a> {
     }
 }
 
-/// RFC 9110, section 5.6.2: `tchar`.
+/// RFC 9110, section 5.6.2: methods and the names of header fields are tokens.
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+/// `tchar` there.
 const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(

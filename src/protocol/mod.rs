@@ -31,6 +31,8 @@ pub use client::{ClientKey, ClientType, CreateClient};
 pub use client_id::{ClientId, InvalidClientId};
 pub use endpoint::RegisterEndpoint;
 pub use headers::{InvalidUserAgent, UserAgent};
+#[cfg(feature = "web")]
+pub(crate) use method_path::is_token;
 pub use method_path::{InvalidMethod, MethodPath};
 pub use project_key::{MAX_PROJECT_KEY_LEN, ProjectKey, ProjectKeyError};
 pub use record::{ClientRecord, ClientRecordError};

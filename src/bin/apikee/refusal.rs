@@ -1,6 +1,6 @@
 //! Why a key is refused, whichever check it was.
 
-use apikee::{KeyError, MissingScopes};
+use apikee::{Denial, KeyError, MissingScopes};
 
 /// A code, the SDKs' own where they have one, and a sentence. Nothing of the key is in it.
 pub(crate) struct Refusal {
@@ -11,7 +11,7 @@ pub(crate) struct Refusal {
 impl Refusal {
     /// For a key on the deny-list. The SDKs have no code for it.
     pub(crate) fn revoked() -> Self {
-        Self { code: "REVOKED", message: "the key is revoked".into() }
+        Self { code: Denial::Revoked.code(), message: Denial::Revoked.to_string() }
     }
 }
 

@@ -1,0 +1,52 @@
+//! Where the key is.
+
+use super::view::HeaderLookup;
+use crate::key::{KeyError, PREFIX};
+
+/// The key of a request, `None` if there is none.
+///
+/// # Errors
+///
+/// [`KeyError::Decode`] if there are two, even if they are equal: whatever stands before this service may have
+/// looked at the other one. The SDKs, to whom their frameworks give both values as one, answer with that code.
+pub(super) fn find<'r>(
+    headers: &'r dyn HeaderLookup<'r>,
+    header: &str,
+    bearer: bool,
+) -> Result<Option<&'r [u8]>, KeyError> {
+    let key = only(headers, header)?;
+    if !bearer {
+        return Ok(key);
+    }
+    match (key, only(headers, "authorization")?.and_then(token)) {
+        (Some(_), Some(token)) if token.starts_with(PREFIX.as_bytes()) => Err(KeyError::Decode),
+        (None, token) => Ok(token),
+        // Somebody else's token, beside a key in its own header.
+        (key, _) => Ok(key),
+    }
+}
+
+/// The one value of a header field, `None` if it is missing or empty.
+fn only<'r>(headers: &'r dyn HeaderLookup<'r>, name: &str) -> Result<Option<&'r [u8]>, KeyError> {
+    let value = headers.get(name, 0);
+    if value.is_some() && headers.get(name, 1).is_some() {
+        return Err(KeyError::Decode);
+    }
+    Ok(value.map(trim).filter(|value| !value.is_empty()))
+}
+
+/// The token of credentials for the scheme `Bearer` (RFC 6750, section 2.1), in whatever case (RFC 9110, section
+/// 11.1). `None` for another scheme, and for no token.
+fn token(credentials: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = credentials.split_at_checked("Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| trim(token)).filter(|token| !token.is_empty())
+}
+
+/// Without the white space that may stand around a value (RFC 9110, section 5.5).
+fn trim(value: &[u8]) -> &[u8] {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let start = value.iter().take_while(|byte| blank(byte)).count();
+    let value = value.get(start..).unwrap_or_default();
+    let blanks = value.iter().rev().take_while(|byte| blank(byte)).count();
+    value.get(..value.len().saturating_sub(blanks)).unwrap_or_default()
+}

@@ -1,0 +1,243 @@
+//! What is guarded, and how.
+
+use core::{error::Error, fmt, net::IpAddr};
+use std::{boxed::Box, sync::Arc, vec, vec::Vec};
+
+use ipnet::IpNet;
+
+use super::{address, credential, disclosed, refusal::Refusal, view::RequestView};
+use crate::{
+    client::{About, Apikee},
+    network::{self, InvalidNetwork},
+    policy::{Denial, Fault, Grant},
+    protocol::{MethodPath, is_token},
+};
+
+/// The SDKs' header for keys.
+const DEFAULT_HEADER: &str = "x-api-key";
+
+/// What the SDKs' middlewares let through.
+const DEFAULT_EXCLUDED: [&str; 3] = ["/health", "/ready", "/metrics"];
+
+/// Lets requests with good keys through to a service, and no others.
+///
+/// It has the SDKs' defaults: the key stands in `x-api-key`, and `/health`, `/ready` and `/metrics` need none.
+///
+/// ```
+/// use apikee::{Apikee, web::Guard};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let apikee = Apikee::builder().secret(b"the current secret: 32 random bytes").build()?;
+/// let guard = Guard::new(apikee)
+///     .header("x-acme-key")?
+///     .bearer()
+///     .excluded_paths(["/health", "/openapi.json"])
+///     .trusted_proxy("10.0.0.0/8")?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A browser asks with `OPTIONS` and without a key before it sends one to another origin: answer that before
+/// the guard sees it, if browsers are to use your API.
+#[must_use]
+pub struct Guard {
+    pub(super) apikee: Arc<Apikee>,
+    pub(super) header: Box<str>,
+    pub(super) bearer: bool,
+    pub(super) excluded: Vec<Box<str>>,
+    proxies: Vec<IpNet>,
+    disclosed: Vec<Box<str>>,
+}
+
+impl Guard {
+    /// Guards with that client, which is in local or in server mode and may be shared with others.
+    pub fn new(apikee: impl Into<Arc<Apikee>>) -> Self {
+        Self {
+            apikee: apikee.into(),
+            header: DEFAULT_HEADER.into(),
+            bearer: false,
+            excluded: DEFAULT_EXCLUDED.map(Box::from).into(),
+            proxies: vec![],
+            disclosed: disclosed::DEFAULT.map(Box::from).into(),
+        }
+    }
+
+    /// The header that the key stands in, in place of `x-api-key`; in whatever case.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidHeaderName`].
+    pub fn header(mut self, name: &str) -> Result<Self, InvalidHeaderName> {
+        self.header = header_name(name)?;
+        Ok(self)
+    }
+
+    /// Also accepts the key as `Authorization: Bearer apikee_...` (RFC 6750). A request with a key in both places
+    /// is refused; a token that is no key of ours is not minded beside one.
+    pub fn bearer(mut self) -> Self {
+        self.bearer = true;
+        self
+    }
+
+    /// The paths that need no key, in place of `/health`, `/ready` and `/metrics`. A path is excluded if it is one
+    /// of them byte for byte, whatever the query and the method: `/health/` and `/%68ealth` are not `/health`.
+    pub fn excluded_paths<P: AsRef<str>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
+        self.excluded = paths.into_iter().map(|path| path.as_ref().into()).collect();
+        self
+    }
+
+    /// A proxy, or a network of them, whose word on the client's address is taken: `192.0.2.1`, or `10.0.0.0/8`.
+    /// None is by default.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidNetwork`].
+    pub fn trusted_proxy(mut self, network: &str) -> Result<Self, InvalidNetwork> {
+        self.proxies.push(network::read(network)?);
+        Ok(self)
+    }
+
+    /// One more header field that the platform is told of, in server mode. It sees the key, `user-agent`, and the
+    /// client's address as `x-forwarded-for` and `x-real-ip`, whatever the request says there.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidHeaderName`].
+    pub fn disclose_header(mut self, name: &str) -> Result<Self, InvalidHeaderName> {
+        self.disclosed.push(header_name(name)?);
+        Ok(self)
+    }
+
+    /// The client behind the guard.
+    #[must_use]
+    pub fn apikee(&self) -> &Apikee {
+        &self.apikee
+    }
+
+    /// Whether a path needs no key.
+    #[must_use]
+    pub fn is_excluded(&self, request: &RequestView<'_>) -> bool {
+        let path = request.path();
+        self.excluded.iter().any(|excluded| **excluded == *path)
+    }
+
+    /// The client's address: that of the peer, or, behind trusted proxies, the one that they name in
+    /// `X-Forwarded-For`. `None` if the peer's is not known.
+    #[must_use]
+    pub fn client_address<'r>(&self, request: impl Into<RequestView<'r>>) -> Option<IpAddr> {
+        address::client(&request.into(), &self.proxies)
+    }
+
+    /// Checks a request of whichever route: for all of a service at one place. `None` if its path is
+    /// [excluded](Self::excluded_paths).
+    ///
+    /// `buf` takes the key's payload: 1024 bytes are enough for most
+    /// ([`verify_buffer_len`](crate::verify_buffer_len)). With less than it needs, a key is refused.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`] to respond with.
+    pub fn check<'b>(
+        &'b self,
+        request: impl Into<RequestView<'b>>,
+        buf: &'b mut [u8],
+    ) -> Result<Option<Grant<'b>>, Refusal<'b>> {
+        let request = request.into();
+        if self.is_excluded(&request) {
+            return Ok(None);
+        }
+        self.any_route().check(request, buf).map(Some)
+    }
+
+    /// The guard of one route, whose template is given: `/users/{id}`. The platform counts, and registers, by it.
+    pub const fn route<'g>(&'g self, template: &'g str) -> RouteGuard<'g> {
+        RouteGuard { template: Some(template), ..self.any_route() }
+    }
+
+    /// The guard of a route that needs those scopes, all of them.
+    pub const fn require<'g>(&'g self, scopes: &'g [&'g str]) -> RouteGuard<'g> {
+        self.any_route().require(scopes)
+    }
+
+    const fn any_route(&self) -> RouteGuard<'_> {
+        RouteGuard { guard: self, template: None, scopes: &[] }
+    }
+}
+
+/// Nothing of the client, which holds secrets.
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("header", &self.header)
+            .field("bearer", &self.bearer)
+            .field("excluded", &self.excluded)
+            .field("proxies", &self.proxies)
+            .field("disclosed", &self.disclosed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The guard of one route: [`Guard`] with what the route needs. Made where it is used; nothing is allocated.
+///
+/// A route that has one needs a key, also under an [excluded](Guard::excluded_paths) path.
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct RouteGuard<'g> {
+    guard: &'g Guard,
+    template: Option<&'g str>,
+    scopes: &'g [&'g str],
+}
+
+impl<'g> RouteGuard<'g> {
+    /// The scopes that the route needs, all of them.
+    pub const fn require(self, scopes: &'g [&'g str]) -> Self {
+        Self { scopes, ..self }
+    }
+
+    /// Checks a request; see [`Guard::check`] for `buf`.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`] to respond with.
+    pub fn check<'b>(self, request: impl Into<RequestView<'b>>, buf: &'b mut [u8]) -> Result<Grant<'b>, Refusal<'b>>
+    where
+        'g: 'b,
+    {
+        let Guard { apikee, header, bearer, proxies, disclosed, .. } = self.guard;
+        let request = request.into();
+        let refuse = |denial| Refusal::new(denial, header, *bearer);
+
+        let method_path = match self.template.or(request.route) {
+            // In a template a `?` may mean something.
+            Some(template) => MethodPath::with_query(request.method, template),
+            None => MethodPath::new(request.method, request.path()),
+        };
+        let method_path = method_path.map_err(|_| refuse(Denial::Fault(Fault::NotSent)))?;
+        let seen = match apikee.is_server_mode() {
+            true => disclosed::headers(&request, disclosed, proxies),
+            false => vec![],
+        };
+        let seen: Vec<(&str, &str)> = seen.iter().map(|(name, value)| (*name, &**value)).collect();
+        let about = About::new(method_path).headers(&seen);
+
+        let key = credential::find(request.headers, header, *bearer);
+        apikee.authorize_about(key, self.scopes, &about, buf).map_err(refuse)
+    }
+}
+
+/// In lower case, as look-ups of some servers want it.
+fn header_name(name: &str) -> Result<Box<str>, InvalidHeaderName> {
+    if is_token(name) { Ok(name.to_ascii_lowercase().into()) } else { Err(InvalidHeaderName) }
+}
+
+/// The name is no token, as the names of header fields are (RFC 9110, section 5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidHeaderName;
+
+impl fmt::Display for InvalidHeaderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name is not one that a header field can have")
+    }
+}
+
+impl Error for InvalidHeaderName {}

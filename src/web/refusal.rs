@@ -1,0 +1,174 @@
+//! The response to who is refused.
+
+use core::{error::Error, fmt};
+use std::{
+    borrow::Cow,
+    format,
+    string::{String, ToString as _},
+};
+
+use crate::{
+    buf::{BufferTooSmall, Writer},
+    json::write,
+    key::KeyError,
+    policy::Denial,
+};
+
+/// Why a request is refused, and the response to it, as the SDKs' middlewares have it (WIRE.md, "Claims").
+///
+/// | code | status | besides |
+/// |---|---|---|
+/// | `MISSING_KEY`, `INVALID_PREFIX`, `INVALID_FORMAT`, `DECODE_ERROR`, `INVALID_SIGNATURE`, `EXPIRED`, `NOT_YET_VALID`, `REVOKED` | 401 | `WWW-Authenticate` |
+/// | `INSUFFICIENT_SCOPE` | 403 | |
+/// | `SERVER_REJECTED` | 401 | `WWW-Authenticate`, and `Retry-After` if the rate limit is spent and the platform says until when |
+/// | `SERVER_UNAVAILABLE` | 503 | `Retry-After` while the circuit breaker is open |
+/// | `SERVER_FAULT` | 502 | |
+///
+/// The body is `{"error":CODE,"message":..}`, where the message says no more than the code, but for the scopes that
+/// are missing and the header that the key belongs in.
+#[derive(Clone, Copy)]
+pub struct Refusal<'a> {
+    denial: Denial<'a>,
+    header: &'a str,
+    bearer: bool,
+}
+
+impl<'a> Refusal<'a> {
+    pub(super) const fn new(denial: Denial<'a>, header: &'a str, bearer: bool) -> Self {
+        Self { denial, header, bearer }
+    }
+
+    /// Why, for the service's own eyes.
+    #[must_use]
+    pub const fn denial(&self) -> &Denial<'a> {
+        &self.denial
+    }
+
+    /// The HTTP status; see [`Denial::http_status`].
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.denial.http_status()
+    }
+
+    /// The code, the same in all Apikee SDKs; see [`Denial::code`].
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.denial.code()
+    }
+
+    /// The value of `Retry-After`, in seconds, if the response should have it.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u32> {
+        self.denial.retry_after()
+    }
+
+    /// The value of `WWW-Authenticate`, if the response should have it: with 401 it must (RFC 9110, section
+    /// 11.6.1), and where `Bearer` is accepted also with 403 (RFC 6750, section 3).
+    ///
+    /// Where it is not, the scheme is `ApiKey`, which is not registered: it says which header to use.
+    #[must_use]
+    pub fn www_authenticate(&self) -> Option<Cow<'static, str>> {
+        Some(match (self.status(), self.bearer) {
+            (401, true) if self.is_without_key() => Cow::Borrowed(r#"Bearer realm="apikee""#),
+            (401, true) => Cow::Borrowed(r#"Bearer realm="apikee", error="invalid_token""#),
+            (403, true) => Cow::Borrowed(r#"Bearer realm="apikee", error="insufficient_scope""#),
+            // A header's name is a token, with nothing to escape.
+            (401, false) => Cow::Owned(format!(r#"ApiKey realm="apikee", header="{}""#, self.header)),
+            _ => return None,
+        })
+    }
+
+    /// All header fields of the response, `Content-Type` among them; `Content-Length` is the server's.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
+        [
+            ("Content-Type", Some(Cow::Borrowed("application/json"))),
+            ("WWW-Authenticate", self.www_authenticate()),
+            ("Retry-After", self.retry_after().map(|seconds| Cow::Owned(seconds.to_string()))),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+    }
+
+    /// Writes the response's body into `buf`: JSON of some 80 bytes, or more with many missing scopes.
+    ///
+    /// # Errors
+    ///
+    /// [`BufferTooSmall`] says how many bytes are needed; `buf` holds the front of the text then.
+    pub fn write_body<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
+        let mut out = Writer::new(buf);
+        out.bytes(br#"{"error":""#);
+        out.bytes(self.code().as_bytes());
+        out.bytes(br#"","message":""#);
+        self.write_message(&mut out);
+        out.bytes(br#""}"#);
+        let needed = out.len();
+        buf.get(..needed).and_then(|text| core::str::from_utf8(text).ok()).ok_or(BufferTooSmall { needed })
+    }
+
+    /// The response's body; see [`write_body`](Self::write_body).
+    #[must_use]
+    pub fn body(&self) -> String {
+        let mut buf = [0; 256];
+        match self.write_body(&mut buf) {
+            Ok(body) => body.into(),
+            Err(BufferTooSmall { needed }) => {
+                let mut buf = std::vec![0; needed];
+                self.write_body(&mut buf).unwrap_or_default().into()
+            }
+        }
+    }
+
+    /// The SDKs' sentence, as the inside of a JSON string.
+    fn write_message(&self, out: &mut Writer<'_>) {
+        let sentence: &[u8] = match self.denial {
+            Denial::Key(KeyError::Missing) => {
+                out.byte(b'\'');
+                out.bytes(self.header.as_bytes());
+                b"' header is required"
+            }
+            Denial::Key(KeyError::InvalidPrefix) => b"Key does not start with 'apikee_'",
+            Denial::Key(KeyError::InvalidFormat) => b"Key missing signature separator",
+            // Theirs say whether it was the payload or the signature.
+            Denial::Key(KeyError::Decode | KeyError::BufferTooSmall { .. }) => b"Key cannot be decoded",
+            Denial::Key(KeyError::InvalidSignature) => b"Key signature is invalid",
+            Denial::Key(KeyError::Expired) => b"Key has expired",
+            Denial::Key(KeyError::NotYetValid) => b"Key is not yet valid",
+            Denial::Revoked => b"Key is revoked",
+            Denial::MissingScopes(missing) => {
+                out.bytes(b"Key missing required scopes: ");
+                for (at, scope) in missing.iter().enumerate() {
+                    out.bytes(if at == 0 { b"" } else { b", " });
+                    write::escaped(out, scope);
+                }
+                b""
+            }
+            Denial::Rejected(_) => b"Server validation failed",
+            Denial::Outage(_) => b"Server validation is unavailable",
+            Denial::Fault(_) => b"Server validation gave no trustworthy answer",
+        };
+        out.bytes(sentence);
+    }
+
+    const fn is_without_key(&self) -> bool {
+        matches!(self.denial, Denial::Key(KeyError::Missing))
+    }
+}
+
+impl fmt::Debug for Refusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Refusal").field(&self.denial).finish()
+    }
+}
+
+/// As the [`Denial`] says.
+impl fmt::Display for Refusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.denial.fmt(f)
+    }
+}
+
+impl Error for Refusal<'_> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.denial.source()
+    }
+}
