@@ -25,11 +25,11 @@ pub(super) const DEFAULT: [&str; 1] = ["user-agent"];
 const ADDRESS: [&str; 2] = ["x-forwarded-for", "x-real-ip"];
 
 /// The header fields that the platform sees.
-pub(super) fn headers<'r>(
+pub(super) fn headers<'r: 'a, 'a>(
     request: &RequestView<'r>,
-    allowed: &'r [Box<str>],
+    allowed: &'a [Box<str>],
     proxies: &[IpNet],
-) -> Vec<(&'r str, Cow<'r, str>)> {
+) -> Vec<(&'a str, Cow<'a, str>)> {
     let mut headers = Vec::with_capacity(allowed.len().saturating_add(ADDRESS.len()));
     for name in allowed.iter().filter(|name| !ADDRESS.contains(&&***name)) {
         let values = (0..MAX_FIELDS).map_while(|nth| request.headers.get(name, nth));

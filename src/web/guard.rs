@@ -137,9 +137,9 @@ impl Guard {
     /// # Errors
     ///
     /// The [`Refusal`] to respond with.
-    pub fn check<'b>(
+    pub fn check<'r: 'b, 'b>(
         &'b self,
-        request: impl Into<RequestView<'b>>,
+        request: impl Into<RequestView<'r>>,
         buf: &'b mut [u8],
     ) -> Result<Option<Grant<'b>>, Refusal<'b>> {
         let request = request.into();
@@ -199,7 +199,11 @@ impl<'g> RouteGuard<'g> {
     /// # Errors
     ///
     /// The [`Refusal`] to respond with.
-    pub fn check<'b>(self, request: impl Into<RequestView<'b>>, buf: &'b mut [u8]) -> Result<Grant<'b>, Refusal<'b>>
+    pub fn check<'r: 'b, 'b>(
+        self,
+        request: impl Into<RequestView<'r>>,
+        buf: &'b mut [u8],
+    ) -> Result<Grant<'b>, Refusal<'b>>
     where
         'g: 'b,
     {

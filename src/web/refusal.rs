@@ -79,7 +79,7 @@ impl<'a> Refusal<'a> {
     }
 
     /// All header fields of the response, `Content-Type` among them; `Content-Length` is the server's.
-    pub fn headers(&self) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> + use<> {
         [
             ("Content-Type", Some(Cow::Borrowed("application/json"))),
             ("WWW-Authenticate", self.www_authenticate()),

@@ -12,7 +12,7 @@ pub trait HeaderLookup<'r> {
     fn get(&'r self, name: &str, nth: usize) -> Option<&'r [u8]>;
 }
 
-impl<'r, F: Fn(&str, usize) -> Option<&'r [u8]>> HeaderLookup<'r> for F {
+impl<'r, 'h: 'r, F: Fn(&str, usize) -> Option<&'h [u8]>> HeaderLookup<'r> for F {
     fn get(&'r self, name: &str, nth: usize) -> Option<&'r [u8]> {
         self(name, nth)
     }

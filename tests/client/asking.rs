@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use apikee::{
-    AuthorizeRequest, Basis, ClientId, FailOpen, Fault, JsonObject, MethodPath, OnFault, OnRejection, Outage, Policy,
-    TransportError,
+    AuthorizeRequest, Basis, ClientId, FailOpen, Fault, Fingerprint, JsonObject, MethodPath, OnFault, OnRejection,
+    Outage, Policy, TransportError,
 };
 use serde_json::json;
 
@@ -50,6 +50,28 @@ fn the_platform_is_not_asked_about_a_key_that_is_no_good() {
     assert_eq!(ask_for(&apikee, None, &[]), Err("MISSING_KEY: no key was given".into()));
     assert!(ask(&apikee, &good[..good.len() - 1]).unwrap_err().starts_with("INVALID_SIGNATURE"));
     assert_eq!(ask_for(&apikee, Some(&good), &["read", "admin"]), Err("INSUFFICIENT_SCOPE".into()));
+    assert!(platform.seen().is_empty());
+}
+
+#[test]
+fn a_revoked_key_is_refused_before_its_scopes_are_looked_at_and_the_platform_is_asked() {
+    let platform = Platform::willing();
+    let (good, revoked) = (key(CLIENT, "{}"), key(CLIENT, "{}"));
+    let fingerprint = Fingerprint::of(&revoked);
+    let lax = Policy::DEFAULT.on_rejection(OnRejection::AdmitUnsuccessful).on_fault(OnFault::Admit);
+    let builder = platform.builder().policy(lax).revoked(move |key| key.fingerprint() == fingerprint);
+    let apikee = builder.build().unwrap();
+    assert_eq!(ask_for(&apikee, Some(&revoked), &["admin"]), Err("REVOKED".into()));
+    assert!(platform.seen().is_empty());
+    assert_eq!(ask(&apikee, &good), Ok(Basis::Confirmed));
+    assert!(ask(&apikee, &revoked[..revoked.len() - 1]).unwrap_err().starts_with("INVALID_SIGNATURE"));
+}
+
+#[test]
+fn whoever_cannot_tell_whether_a_key_is_revoked_lets_nobody_in() {
+    let platform = Platform::willing();
+    let apikee = platform.builder().revoked(|_| panic!("the list is gone")).build().unwrap();
+    assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Err("REVOKED".into()));
     assert!(platform.seen().is_empty());
 }
 

@@ -8,6 +8,7 @@ mod gate;
 mod issuing;
 #[cfg(feature = "log")]
 mod logging;
+#[path = "../support/platform.rs"]
 mod platform;
 
 use apikee::{Apikee, AuthorizeRequest, Basis, Denial, MethodPath};

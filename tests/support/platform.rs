@@ -1,4 +1,5 @@
 //! A platform in this process: a transport that opens what it is given, notes it, and answers as told.
+#![allow(dead_code, reason = "each test uses its part")]
 
 use std::sync::{Arc, Mutex};
 
@@ -37,6 +38,8 @@ pub enum Told {
     Sealed(Value),
     /// Those bytes as they are, with that status.
     Plain(u16, Vec<u8>),
+    /// Status 429, until so many seconds from now.
+    Limited(u32),
     Error(TransportError),
 }
 
@@ -122,6 +125,9 @@ impl Platform {
                 (200, reply.seal(text.as_bytes(), &mut SysRng, &mut envelope).unwrap().as_bytes().to_vec())
             }
             Told::Plain(status, bytes) => (status, bytes),
+            Told::Limited(seconds) => {
+                return Ok(Received { status: 429, len: 0, retry_after: Some(seconds) });
+            }
             Told::Error(error) => return Err(error),
         };
         answer.get_mut(..bytes.len()).ok_or(TransportError::OVERSIZED)?.copy_from_slice(&bytes);

@@ -1,0 +1,102 @@
+//! The types of frameworks, as they stand; `tests/examples` has them behind sockets.
+
+use apikee::web::{Guard, RequestView};
+
+use crate::{CLIENT, guard, key};
+
+/// What is read of a request with a good key, and of one with two; then of one without.
+fn holds<'r, R>(guard: &'r Guard, good: &'r R, twice: &'r R, none: &'r R)
+where
+    &'r R: Into<RequestView<'r>>,
+{
+    assert_eq!(tenant(guard, good), Ok(CLIENT.into()));
+    assert_eq!(tenant(guard, twice), Err("DECODE_ERROR"));
+    assert_eq!(tenant(guard, none), Err("MISSING_KEY"));
+    let shown = format!("{:?}", good.into());
+    assert!(shown.contains(r#"method: "GET", path: "/users/7""#), "{shown}");
+}
+
+fn tenant<'r, R>(guard: &'r Guard, request: &'r R) -> Result<String, &'static str>
+where
+    &'r R: Into<RequestView<'r>>,
+{
+    let buf = Box::leak(Box::new([0; 1024]));
+    guard
+        .require(&["read"])
+        .check(request, buf)
+        .map_or_else(|refusal| Err(refusal.code()), |grant| Ok(grant.key().claims().tenant().to_string()))
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn requests_and_responses_of_the_http_crate() {
+    let (guard, key) = (guard(), key());
+    let request = |keys: &[&str]| {
+        let builder = http::Request::get("http://api.example.com/users/7?page=2");
+        keys.iter().fold(builder, |builder, key| builder.header("X-API-KEY", *key)).body(()).unwrap()
+    };
+    let (good, twice, none) = (request(&[&key]), request(&[&key, &key]), request(&[]));
+    holds(&guard, &good, &twice, &none);
+    let (good, twice, none) = (good.into_parts().0, twice.into_parts().0, none.into_parts().0);
+    holds(&guard, &good, &twice, &none);
+
+    let mut buf = [0; 64];
+    let response: http::Response<String> = guard.check(&none, &mut buf).unwrap_err().to_http();
+    assert_eq!(response.status(), 401);
+    assert_eq!(response.headers()["content-type"], "application/json");
+    assert_eq!(response.headers()["www-authenticate"], r#"ApiKey realm="apikee", header="x-api-key""#);
+    assert_eq!(response.body(), r#"{"error":"MISSING_KEY","message":"'x-api-key' header is required"}"#);
+}
+
+#[cfg(feature = "tiny_http")]
+#[test]
+fn requests_and_responses_of_tiny_http() {
+    use std::io::Read as _;
+    let (guard, key) = (guard(), key());
+    let request = |keys: &[&str]| {
+        let request = tiny_http::TestRequest::new().with_path("/users/7?page=2");
+        let header = |key: &&str| tiny_http::Header::from_bytes("X-API-KEY", *key).unwrap();
+        let request = keys.iter().map(header).fold(request, tiny_http::TestRequest::with_header);
+        tiny_http::Request::from(request)
+    };
+    let (good, twice, none) = (request(&[&key]), request(&[&key, &key]), request(&[]));
+    holds(&guard, &good, &twice, &none);
+    assert_eq!(guard.client_address(&good), Some([127, 0, 0, 1].into()));
+
+    let mut buf = [0; 64];
+    let response = guard.check(&none, &mut buf).unwrap_err().to_tiny_http();
+    assert_eq!(response.status_code(), 401);
+    let field = |name: &'static str| {
+        let header = response.headers().iter().find(|header| header.field.equiv(name)).unwrap();
+        header.value.as_str().to_owned()
+    };
+    assert_eq!(field("Content-Type"), "application/json");
+    assert_eq!(field("WWW-Authenticate"), r#"ApiKey realm="apikee", header="x-api-key""#);
+    let mut body = String::new();
+    response.into_reader().read_to_string(&mut body).unwrap();
+    assert_eq!(body, r#"{"error":"MISSING_KEY","message":"'x-api-key' header is required"}"#);
+}
+
+#[cfg(feature = "rouille")]
+#[test]
+fn requests_and_responses_of_rouille() {
+    use std::io::Read as _;
+    let (guard, key) = (guard(), key());
+    let request = |keys: &[&str]| {
+        let headers = keys.iter().map(|key| ("X-API-KEY".into(), (*key).into())).collect();
+        rouille::Request::fake_http_from(([203, 0, 113, 9], 1).into(), "GET", "/users/7?page=2", headers, vec![])
+    };
+    let (good, twice, none) = (request(&[&key]), request(&[&key, &key]), request(&[]));
+    holds(&guard, &good, &twice, &none);
+    assert_eq!(guard.client_address(&good), Some([203, 0, 113, 9].into()));
+
+    let mut buf = [0; 64];
+    let response = guard.check(&none, &mut buf).unwrap_err().to_rouille();
+    assert_eq!(response.status_code, 401);
+    assert!(response.headers.contains(&("Content-Type".into(), "application/json".into())));
+    let challenge = r#"ApiKey realm="apikee", header="x-api-key""#;
+    assert!(response.headers.contains(&("WWW-Authenticate".into(), challenge.into())));
+    let mut body = String::new();
+    response.data.into_reader_and_size().0.read_to_string(&mut body).unwrap();
+    assert_eq!(body, r#"{"error":"MISSING_KEY","message":"'x-api-key' header is required"}"#);
+}

@@ -1,0 +1,77 @@
+//! Where the key is found, and where two are.
+
+use apikee::web::Guard;
+
+use crate::{CLIENT, ask, guard, key};
+
+#[test]
+fn the_key_stands_in_its_header_whatever_the_case_and_the_white_space() {
+    let key = key();
+    let spaced = format!("\t {key} \t");
+    for (name, value) in [("x-api-key", &key), ("X-Api-Key", &key), ("X-API-KEY", &spaced)] {
+        assert_eq!(ask(&guard(), &[("host", b"a"), (name, value.as_bytes())]), Ok(CLIENT.into()), "{name}");
+    }
+    assert_eq!(ask(&guard(), &[]), Err("MISSING_KEY"));
+    for (name, value) in [("x-api-key", ""), ("x-api-key", " \t "), ("x-other-key", &key)] {
+        assert_eq!(ask(&guard(), &[(name, value.as_bytes())]), Err("MISSING_KEY"), "{name}: {value:?}");
+    }
+}
+
+#[test]
+fn another_header_takes_the_place_of_the_default() {
+    let (guard, key) = (guard().header("X-Acme-Key").unwrap(), key());
+    assert_eq!(ask(&guard, &[("x-acme-key", key.as_bytes())]), Ok(CLIENT.into()));
+    assert_eq!(ask(&guard, &[("x-api-key", key.as_bytes())]), Err("MISSING_KEY"));
+    for name in ["", "x api", "x:", "x\r\ny", "x\u{e9}", "\"x\""] {
+        assert!(crate::guard().header(name).is_err(), "{name:?}");
+        assert!(crate::guard().disclose_header(name).is_err(), "{name:?}");
+    }
+}
+
+#[test]
+fn two_keys_are_none_even_if_they_are_equal() {
+    let (key, other) = (key(), crate::key());
+    for second in [&*key, &other, "", "x"] {
+        let fields = [("x-api-key", key.as_bytes()), ("X-Api-Key", second.as_bytes())];
+        assert_eq!(ask(&guard(), &fields), Err("DECODE_ERROR"), "{second:?}");
+    }
+    let list = format!("{key}, {other}");
+    assert_eq!(ask(&guard(), &[("x-api-key", list.as_bytes())]), Err("DECODE_ERROR"));
+}
+
+#[test]
+fn a_bearer_token_is_a_key_only_where_that_is_accepted() {
+    let key = key();
+    let fields = |scheme: &str| [("authorization", format!("{scheme}{key}").into_bytes())];
+    let ask = |guard: &Guard, fields: &[(&str, Vec<u8>)]| {
+        ask(guard, &fields.iter().map(|(name, value)| (*name, &**value)).collect::<Vec<_>>())
+    };
+    let bearer = guard().bearer();
+    for scheme in ["Bearer ", "bearer ", "BEARER  ", "Bearer \t"] {
+        assert_eq!(ask(&bearer, &fields(scheme)), Ok(CLIENT.into()), "{scheme:?}");
+        assert_eq!(ask(&guard(), &fields(scheme)), Err("MISSING_KEY"), "{scheme:?}");
+    }
+    for scheme in ["", "Basic ", "Bearer", "Bearer\t", "ApiKey "] {
+        assert_eq!(ask(&bearer, &fields(scheme)), Err("MISSING_KEY"), "{scheme:?}");
+    }
+    for credentials in ["", "B", "Bearer", "Bearer ", "Bearer  \t"] {
+        assert_eq!(ask(&bearer, &[("authorization", credentials.into())]), Err("MISSING_KEY"), "{credentials:?}");
+    }
+    assert_eq!(ask(&bearer, &[("authorization", "Bearer eyJ.a.b".into())]), Err("INVALID_PREFIX"));
+    // The header goes on being a place for it.
+    assert_eq!(ask(&bearer, &[("x-api-key", key.clone().into_bytes())]), Ok(CLIENT.into()));
+}
+
+#[test]
+fn a_key_in_both_places_is_refused_and_somebody_elses_token_is_not_minded() {
+    let (key, guard) = (key(), guard().bearer());
+    let with =
+        |credentials: &str| ask(&guard, &[("x-api-key", key.as_bytes()), ("authorization", credentials.as_bytes())]);
+    assert_eq!(with(&format!("Bearer {key}")), Err("DECODE_ERROR"));
+    assert_eq!(with("bearer apikee_"), Err("DECODE_ERROR"));
+    for other in ["Bearer eyJ.a.b", "Basic YTpi", "Bearer ", ""] {
+        assert_eq!(with(other), Ok(CLIENT.into()), "{other:?}");
+    }
+    let fields = [("authorization", &b"Basic YTpi"[..]), ("authorization", b"Bearer x"), ("x-api-key", key.as_bytes())];
+    assert_eq!(ask(&guard, &fields), Err("DECODE_ERROR"));
+}

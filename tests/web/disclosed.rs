@@ -1,0 +1,96 @@
+//! What the platform is told of a request.
+
+use apikee::{
+    Apikee,
+    web::{Guard, RequestView},
+};
+use serde_json::{Value, json};
+
+use crate::{key, lookup, platform::Platform};
+
+/// The header fields that the platform sees, but for the key, which it sees always.
+fn seen(guard: impl FnOnce(Apikee) -> Guard, peer: Option<&str>, fields: &[(&str, &[u8])]) -> Value {
+    let platform = Platform::willing();
+    let guard = guard(platform.builder().build().unwrap());
+    let key = key();
+    let fields: Vec<_> = fields.iter().copied().chain([("X-Api-Key", key.as_bytes())]).collect();
+    let lookup = lookup(&fields);
+    let mut request = RequestView::new("GET", "/users", &lookup);
+    if let Some(peer) = peer {
+        request = request.peer(peer.parse().unwrap());
+    }
+    let mut buf = [0; 1024];
+    assert!(guard.require(&["read"]).check(request, &mut buf).is_ok());
+    let mut headers = platform.seen()[0].body["headers"].clone();
+    assert_eq!(headers.as_object_mut().unwrap().remove("x-api-key"), Some(json!(key)));
+    headers
+}
+
+const FIELDS: [(&str, &[u8]); 7] = [
+    ("Host", b"api.example.com"),
+    ("User-Agent", b"curl/8.5.0"),
+    ("Cookie", b"session=1"),
+    ("Authorization", b"Basic YTpi"),
+    ("X-Forwarded-For", b"198.51.100.1"),
+    ("X-Real-IP", b"198.51.100.2"),
+    ("X-Request-Id", b"7"),
+];
+
+#[test]
+fn it_is_told_the_user_agent_the_clients_address_and_the_key_and_nothing_else() {
+    let address = json!({ "user-agent": "curl/8.5.0", "x-forwarded-for": "203.0.113.9", "x-real-ip": "203.0.113.9" });
+    assert_eq!(seen(Guard::new, Some("203.0.113.9"), &FIELDS), address);
+    assert_eq!(seen(Guard::new, None, &FIELDS), json!({ "user-agent": "curl/8.5.0" }));
+    assert_eq!(seen(Guard::new, None, &[]), json!({}));
+}
+
+#[test]
+fn it_is_told_the_address_that_a_trusted_proxy_names() {
+    let behind = |apikee| Guard::new(apikee).trusted_proxy("10.0.0.0/8").unwrap();
+    let fields = [("x-forwarded-for", &b"1.1.1.1, 198.51.100.1"[..]), ("x-real-ip", b"1.1.1.1")];
+    let address = json!({ "x-forwarded-for": "198.51.100.1", "x-real-ip": "198.51.100.1" });
+    assert_eq!(seen(behind, Some("10.0.0.1"), &fields), address);
+}
+
+#[test]
+fn more_is_told_only_where_it_is_configured_and_an_address_is_never_taken_over() {
+    let more = |apikee| {
+        ["X-Request-ID", "cookie", "X-Forwarded-For", "x-real-ip"]
+            .into_iter()
+            .fold(Guard::new(apikee), |guard, name| guard.disclose_header(name).unwrap())
+    };
+    let expected = json!({ "user-agent": "curl/8.5.0", "x-request-id": "7", "cookie": "session=1" });
+    assert_eq!(seen(more, None, &FIELDS), expected);
+}
+
+#[test]
+fn fields_of_one_name_are_told_as_one() {
+    let fields = [("user-agent", &b"a"[..]), ("User-Agent", b"b")];
+    assert_eq!(seen(Guard::new, None, &fields), json!({ "user-agent": "a, b" }));
+    let many = [("user-agent", &b"a"[..]); 100];
+    assert_eq!(seen(Guard::new, None, &many)["user-agent"], ["a"; 8].join(", "));
+}
+
+#[test]
+fn a_key_from_a_bearer_token_is_told_as_the_key_and_the_field_is_not() {
+    let platform = Platform::willing();
+    let guard = Guard::new(platform.builder().build().unwrap()).bearer();
+    let key = key();
+    let credentials = format!("Bearer {key}");
+    let fields = [("authorization", credentials.as_bytes())];
+    let lookup = lookup(&fields);
+    assert!(guard.require(&["read"]).check(RequestView::new("GET", "/", &lookup), &mut [0; 1024]).is_ok());
+    assert_eq!(platform.seen()[0].body["headers"], json!({ "x-api-key": key }));
+}
+
+#[test]
+fn a_long_value_is_cut_and_the_request_is_asked_about() {
+    let long = "\u{e9}".repeat(40_000);
+    let told = seen(Guard::new, None, &[("user-agent", long.as_bytes())]);
+    assert_eq!(told["user-agent"].as_str().unwrap(), &long[..2048]);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_replaced() {
+    assert_eq!(seen(Guard::new, None, &[("user-agent", b"caf\xe9/1")])["user-agent"], "caf\u{fffd}/1");
+}

@@ -1,0 +1,48 @@
+//! The guard, without a server: requests as views of a few fields.
+#![cfg(feature = "web")]
+
+#[cfg(any(feature = "http", feature = "tiny_http", feature = "rouille"))]
+mod adapters;
+mod addresses;
+mod credentials;
+mod disclosed;
+#[cfg(feature = "openapi")]
+mod openapi;
+mod paths;
+#[path = "../support/platform.rs"]
+mod platform;
+mod refusals;
+mod smuggling;
+
+use apikee::{
+    Apikee,
+    web::{Guard, RequestView},
+};
+use platform::{CLIENT, SECRET};
+
+/// A guard in local mode.
+fn guard() -> Guard {
+    Guard::new(Apikee::builder().secret(SECRET).build().unwrap())
+}
+
+/// A good key, with the scope `read`.
+fn key() -> String {
+    platform::key(CLIENT, "{}")
+}
+
+/// Header fields of a request: look-ups find all that are there, as [`apikee::web::HeaderLookup`] asks for.
+fn lookup<'r>(fields: &'r [(&'r str, &'r [u8])]) -> impl Fn(&str, usize) -> Option<&'r [u8]> {
+    move |name: &str, nth: usize| {
+        fields.iter().filter(|field| field.0.eq_ignore_ascii_case(name)).nth(nth).map(|field| field.1)
+    }
+}
+
+/// The tenant of a request to `GET /users` with these fields, or the code that it is refused with.
+fn ask(guard: &Guard, fields: &[(&str, &[u8])]) -> Result<String, &'static str> {
+    let lookup = lookup(fields);
+    let mut buf = [0; 1024];
+    match guard.check(RequestView::new("GET", "/users", &lookup), &mut buf) {
+        Ok(grant) => Ok(grant.expect("it is not excluded").key().claims().tenant().to_string()),
+        Err(refusal) => Err(refusal.code()),
+    }
+}
