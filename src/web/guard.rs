@@ -1,7 +1,7 @@
 //! What is guarded, and how.
 
 use core::{error::Error, fmt, net::IpAddr};
-use std::{boxed::Box, sync::Arc, vec, vec::Vec};
+use std::{boxed::Box, format, sync::Arc, vec, vec::Vec};
 
 use ipnet::IpNet;
 
@@ -43,6 +43,8 @@ const DEFAULT_EXCLUDED: [&str; 3] = ["/health", "/ready", "/metrics"];
 pub struct Guard {
     pub(super) apikee: Arc<Apikee>,
     pub(super) header: Box<str>,
+    /// What `WWW-Authenticate` says of it.
+    pub(super) challenge: Box<str>,
     pub(super) bearer: bool,
     pub(super) excluded: Vec<Box<str>>,
     proxies: Vec<IpNet>,
@@ -55,6 +57,7 @@ impl Guard {
         Self {
             apikee: apikee.into(),
             header: DEFAULT_HEADER.into(),
+            challenge: challenge(DEFAULT_HEADER),
             bearer: false,
             excluded: DEFAULT_EXCLUDED.map(Box::from).into(),
             proxies: vec![],
@@ -69,6 +72,7 @@ impl Guard {
     /// [`InvalidHeaderName`].
     pub fn header(mut self, name: &str) -> Result<Self, InvalidHeaderName> {
         self.header = header_name(name)?;
+        self.challenge = challenge(&self.header);
         Ok(self)
     }
 
@@ -209,7 +213,7 @@ impl<'g> RouteGuard<'g> {
     {
         let Guard { apikee, header, bearer, proxies, disclosed, .. } = self.guard;
         let request = request.into();
-        let refuse = |denial| Refusal::new(denial, header, *bearer);
+        let refuse = |denial| Refusal::new(denial, self.guard);
 
         let method_path = match self.template.or(request.route) {
             // In a template a `?` may mean something.
@@ -227,6 +231,11 @@ impl<'g> RouteGuard<'g> {
         let key = credential::find(request.headers, header, *bearer);
         apikee.authorize_about(key, self.scopes, &about, buf).map_err(refuse)
     }
+}
+
+/// A header's name is a token, with nothing to escape.
+fn challenge(header: &str) -> Box<str> {
+    format!(r#"ApiKey realm="apikee", header="{header}""#).into()
 }
 
 /// In lower case, as look-ups of some servers want it.

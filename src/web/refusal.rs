@@ -3,10 +3,10 @@
 use core::{error::Error, fmt};
 use std::{
     borrow::Cow,
-    format,
     string::{String, ToString as _},
 };
 
+use super::guard::Guard;
 use crate::{
     buf::{BufferTooSmall, Writer},
     json::write,
@@ -29,13 +29,12 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct Refusal<'a> {
     denial: Denial<'a>,
-    header: &'a str,
-    bearer: bool,
+    guard: &'a Guard,
 }
 
 impl<'a> Refusal<'a> {
-    pub(super) const fn new(denial: Denial<'a>, header: &'a str, bearer: bool) -> Self {
-        Self { denial, header, bearer }
+    pub(super) const fn new(denial: Denial<'a>, guard: &'a Guard) -> Self {
+        Self { denial, guard }
     }
 
     /// Why, for the service's own eyes.
@@ -67,22 +66,21 @@ impl<'a> Refusal<'a> {
     ///
     /// Where it is not, the scheme is `ApiKey`, which is not registered: it says which header to use.
     #[must_use]
-    pub fn www_authenticate(&self) -> Option<Cow<'static, str>> {
-        Some(match (self.status(), self.bearer) {
-            (401, true) if self.is_without_key() => Cow::Borrowed(r#"Bearer realm="apikee""#),
-            (401, true) => Cow::Borrowed(r#"Bearer realm="apikee", error="invalid_token""#),
-            (403, true) => Cow::Borrowed(r#"Bearer realm="apikee", error="insufficient_scope""#),
-            // A header's name is a token, with nothing to escape.
-            (401, false) => Cow::Owned(format!(r#"ApiKey realm="apikee", header="{}""#, self.header)),
+    pub fn www_authenticate(&self) -> Option<&'a str> {
+        Some(match (self.status(), self.guard.bearer) {
+            (401, true) if self.is_without_key() => r#"Bearer realm="apikee""#,
+            (401, true) => r#"Bearer realm="apikee", error="invalid_token""#,
+            (403, true) => r#"Bearer realm="apikee", error="insufficient_scope""#,
+            (401, false) => &self.guard.challenge,
             _ => return None,
         })
     }
 
     /// All header fields of the response, `Content-Type` among them; `Content-Length` is the server's.
-    pub fn headers(&self) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> + use<> {
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, Cow<'a, str>)> + use<'a> {
         [
             ("Content-Type", Some(Cow::Borrowed("application/json"))),
-            ("WWW-Authenticate", self.www_authenticate()),
+            ("WWW-Authenticate", self.www_authenticate().map(Cow::Borrowed)),
             ("Retry-After", self.retry_after().map(|seconds| Cow::Owned(seconds.to_string()))),
         ]
         .into_iter()
@@ -123,7 +121,7 @@ impl<'a> Refusal<'a> {
         let sentence: &[u8] = match self.denial {
             Denial::Key(KeyError::Missing) => {
                 out.byte(b'\'');
-                out.bytes(self.header.as_bytes());
+                out.bytes(self.guard.header.as_bytes());
                 b"' header is required"
             }
             Denial::Key(KeyError::InvalidPrefix) => b"Key does not start with 'apikee_'",

@@ -28,7 +28,7 @@ impl Refusal<'_> {
     pub fn to_rouille(&self) -> Response {
         Response {
             status_code: self.status(),
-            headers: self.headers().map(|(name, value)| (name.into(), value)).collect::<Vec<_>>(),
+            headers: self.headers().map(|(name, value)| (name.into(), value.into_owned().into())).collect::<Vec<_>>(),
             data: ResponseBody::from_string(self.body()),
             upgrade: None,
         }

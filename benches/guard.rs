@@ -1,0 +1,70 @@
+//! What the guard costs a request: by itself, and with the response that `tiny_http` is given.
+
+use std::{hint::black_box, io::Cursor};
+
+use apikee::{
+    Apikee, Expiry, Keyring, NewKey, SysRng, UnixTime,
+    web::{Guard, RequestView},
+};
+use criterion::{Criterion, criterion_group, criterion_main};
+use tiny_http::{Header, Request, Response, TestRequest};
+
+const SECRET: &[u8] = b"2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f6bf54ea1";
+
+fn request(key: Option<&str>) -> Request {
+    let fields = [("Host", "127.0.0.1"), ("User-Agent", "curl/8.5.0"), ("Accept", "*/*")];
+    let fields = fields.into_iter().chain(key.map(|key| ("X-Api-Key", key)));
+    let header = |(name, value): (&str, &str)| Header::from_bytes(name, value).unwrap();
+    TestRequest::with_path(fields.map(header).fold(TestRequest::new(), TestRequest::with_header), "/users").into()
+}
+
+fn check(guard: &Guard, request: &Request) -> u16 {
+    let mut buf = [0; 1024];
+    guard.route("/users").require(&["read"]).check(request, &mut buf).map_or_else(|refusal| refusal.status(), |_| 200)
+}
+
+fn respond(guard: &Guard, request: &Request) -> Response<Cursor<Vec<u8>>> {
+    let mut buf = [0; 1024];
+    match guard.route("/users").require(&["read"]).check(request, &mut buf) {
+        Ok(_) => Response::from_string(r#"{"users":[]}"#),
+        Err(refusal) => refusal.to_tiny_http(),
+    }
+}
+
+fn guard(c: &mut Criterion) {
+    let guard = Guard::new(Apikee::builder().secret(SECRET).build().unwrap());
+    let keys = Keyring::new(SECRET).unwrap();
+    let issue = |new: NewKey<'_>, now| keys.issue(&new, now, &mut SysRng, &mut [0; 1024]).unwrap().to_owned();
+    let now = UnixTime::now();
+    let good = issue(NewKey::new("acme-corp").scopes(&["read", "write"]), now);
+    let forged = good[..good.len() - 1].to_owned() + if good.ends_with('0') { "1" } else { "0" };
+    let expired = NewKey::new("acme-corp").scopes(&["read", "write"]).expires(Expiry::At(UnixTime::from_secs(1)));
+    let expired = issue(expired, now);
+    let under_scoped = issue(NewKey::new("acme-corp").scopes(&["write"]), now);
+    let junk = format!("apikee_{}", "z".repeat(8_000));
+
+    let mut group = c.benchmark_group("guard");
+    group.bench_function("respond/bare", |b| b.iter(|| Response::from_string(black_box(r#"{"users":[]}"#))));
+    for (name, key, status) in [
+        ("accepted", Some(&*good), 200),
+        ("missing", None, 401),
+        ("junk_8_kB", Some(&junk), 401),
+        ("forged", Some(&forged), 401),
+        ("expired", Some(&expired), 401),
+        ("under_scoped", Some(&under_scoped), 403),
+    ] {
+        let request = request(key);
+        assert_eq!((check(&guard, &request), respond(&guard, &request).status_code().0), (status, status), "{name}");
+        group.bench_function(format!("check/{name}"), |b| b.iter(|| check(&guard, black_box(&request))));
+        group.bench_function(format!("respond/{name}"), |b| b.iter(|| respond(&guard, black_box(&request))));
+    }
+    let no_fields = |_: &str, _: usize| None;
+    let health = RequestView::new("GET", "/health", &no_fields);
+    group.bench_function("check/excluded", |b| {
+        b.iter(|| assert!(guard.check(black_box(health), &mut []).is_ok_and(|grant| grant.is_none())));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, guard);
+criterion_main!(benches);
