@@ -71,6 +71,12 @@ fn a_request_is_one_request_with_exactly_its_members() {
     replay("request", bodies::request::body, MUTATIONS);
 }
 
+#[test]
+#[cfg(feature = "web")]
+fn a_guard_lets_in_who_has_the_key_once_and_where_it_belongs() {
+    replay("guard", bodies::guard::body, MUTATIONS);
+}
+
 fn replay(target: &str, body: fn(&[u8]), mutations: usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let mut seeds: Vec<_> = fs::read_dir(&folder)

@@ -58,6 +58,12 @@ fn main() {
         }
     }
 
+    for (at, (path, fields)) in GUARDED.iter().enumerate() {
+        for bearer in [0, 1] {
+            write("guard", &format!("guard-{at}-{bearer}"), &guarded(bearer, path, fields));
+        }
+    }
+
     for (name, seed) in base62_seeds() {
         write("base62", &name, &seed);
     }
@@ -261,4 +267,26 @@ fn base62_seeds() -> Vec<(String, Vec<u8>)> {
     seeds.push(("payload-none".to_owned(), vec![0, 0, 0]));
     seeds.push(("payload-zero".to_owned(), vec![0, 0, 0, 0, 0]));
     seeds
+}
+
+/// Paths and header fields of requests to a guard, as its target reads them: names by number, `K` for a good key.
+const GUARDED: [(&str, &[(u8, &str)]); 12] = [
+    ("/users", &[(0, "K")]),
+    ("/users", &[(1, " K\t"), (6, "curl/8.5.0")]),
+    ("/users", &[(0, "K"), (1, "K")]),
+    ("/users", &[(0, "K, K")]),
+    ("/users?x-api-key=K", &[]),
+    ("/users", &[(2, "Bearer K")]),
+    ("/users", &[(3, "bearer  K"), (0, "K")]),
+    ("/users", &[(2, "Basic YTpi"), (0, "K")]),
+    ("/health?a", &[]),
+    ("/health/", &[(0, "apikee_1.2")]),
+    ("/", &[(4, "198.51.100.1, 10.0.0.9"), (5, "[2001:db8::1]:443,2001:dbf::1")]),
+    ("/", &[(4, "10.1.1.1,unknown,::ffff:10.2.3.4,"), (0, "K")]),
+];
+
+fn guarded(bearer: u8, path: &str, fields: &[(u8, &str)]) -> Vec<u8> {
+    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let fields = fields.iter().flat_map(|(name, value)| [vec![*name], text(value)]);
+    [vec![bearer], text(path), text("GET")].into_iter().chain(fields).flatten().collect()
 }

@@ -11,6 +11,8 @@ pub mod breaker;
 mod claims;
 #[cfg(feature = "envelope")]
 pub mod envelope;
+#[cfg(feature = "web")]
+pub mod guard;
 pub mod issue_verify;
 pub mod json;
 mod model;
