@@ -398,6 +398,29 @@ fn random_of(ring: &Keyring, new: &NewKey<'_>, usable: bool) -> [u8; 10] {
 /// No randomness, or always the same.
 struct Stuck(Option<[u8; 10]>);
 
+#[cfg(feature = "web")]
+#[test]
+fn a_guard_lets_in_and_refuses_without_allocation_in_local_mode() {
+    use apikee::{
+        Apikee,
+        web::{Guard, RequestView},
+    };
+    let guard = Guard::new(Apikee::builder().secret(SECRET).build().unwrap()).bearer().trusted_proxy("::/0").unwrap();
+    let good = key(SECRET, br#"{"tid":"acme-corp","scp":["read"]}"#);
+    for (key, expected) in [(&*good, Ok(())), (&good[1..], Err(401)), ("apikee_a.b", Err(401))] {
+        let lookup = |name: &str, nth: usize| (name == "x-api-key" && nth == 0).then_some(key.as_bytes());
+        allocates_nothing(|| {
+            let (mut buf, mut body) = ([0; 256], [0; 256]);
+            let request = RequestView::new("GET", "/users?page=2", &lookup).peer([192, 0, 2, 1].into());
+            let decision = guard.route("/users").require(&["read"]).check(request, &mut buf);
+            if let Err(refusal) = &decision {
+                assert!(refusal.write_body(&mut body).is_ok() && refusal.www_authenticate().is_some());
+            }
+            assert_eq!(decision.map(drop).map_err(|refusal| refusal.status()), expected);
+        });
+    }
+}
+
 #[derive(Debug)]
 struct Dry;
 
