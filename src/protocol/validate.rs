@@ -87,22 +87,23 @@ impl<'a> ValidateRequest<'a> {
     }
 
     fn write_headers(&self, out: &mut Writer<'_>) {
-        for (at, (name, _)) in self.headers.iter().enumerate() {
+        let mut before = &[][..];
+        let mut rest = self.headers;
+        while let Some(((name, value), after)) = rest.split_first() {
             let same = |field: &&(&str, &str)| field.0.eq_ignore_ascii_case(name);
-            let (before, from_here) = self.headers.split_at_checked(at).unwrap_or_default();
-            if before.iter().any(|field| same(&field)) {
-                continue;
-            }
-            out.bytes(if at == 0 { br#"""# } else { br#",""# });
-            write::escaped(out, name);
-            out.bytes(br#"":""#);
-            for (nth, (_, value)) in from_here.iter().filter(same).enumerate() {
-                if nth > 0 {
-                    out.bytes(b", ");
-                }
+            if !before.iter().any(|field| same(&field)) {
+                out.bytes(if before.is_empty() { br#"""# } else { br#",""# });
+                write::escaped(out, name);
+                out.bytes(br#"":""#);
                 write::escaped(out, value);
+                for (_, value) in after.iter().filter(same) {
+                    out.bytes(b", ");
+                    write::escaped(out, value);
+                }
+                out.byte(b'"');
             }
-            out.byte(b'"');
+            rest = after;
+            before = self.headers.get(..self.headers.len().saturating_sub(rest.len())).unwrap_or_default();
         }
     }
 }
