@@ -11,7 +11,7 @@ use apikee::{
 use serde_json::{Value, json};
 use tiny_http::{Header, Request, Response, Server};
 
-type Routes<'t> = BTreeMap<&'t str, Vec<&'t str>>;
+type Routes = BTreeMap<String, Vec<String>>;
 
 const THREADS: usize = 4;
 
@@ -22,8 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for secret in previous {
         keys.accept(secret.as_bytes())?;
     }
-    let routes = env::var("ROUTES")?;
-    let routes: Routes<'_> = serde_json::from_str(&routes)?;
+    let routes: Routes = serde_json::from_str(&env::var("ROUTES")?)?;
     let guard = Guard::new(Apikee::builder().keyring(keys).build()?);
 
     let server = Server::http("127.0.0.1:0").map_err(|error| error.to_string())?;
@@ -38,9 +37,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     })
 }
 
-fn answer(guard: &Guard, routes: &Routes<'_>, request: Request) -> io::Result<()> {
+fn answer(guard: &Guard, routes: &Routes, request: Request) -> io::Result<()> {
+    let path = request.url().split('?').next().unwrap_or_default();
+    let scopes: Option<Vec<&str>> = routes.get(path).map(|scopes| scopes.iter().map(String::as_str).collect());
     let mut buf = vec![0; apikee::MAX_PAYLOAD_LEN];
-    let refusal = match claims(guard, routes, &request, &mut buf) {
+    let refusal = match claims(guard, scopes.as_deref(), &request, &mut buf) {
         Ok(claims) => {
             let json = Header::from_bytes("Content-Type", "application/json").expect("it is a header");
             return request.respond(Response::from_string(json!({ "claims": claims }).to_string()).with_header(json));
@@ -53,12 +54,11 @@ fn answer(guard: &Guard, routes: &Routes<'_>, request: Request) -> io::Result<()
 /// The claims of the key, null where none is needed.
 fn claims<'b>(
     guard: &'b Guard,
-    routes: &'b Routes<'_>,
+    scopes: Option<&'b [&'b str]>,
     request: &'b Request,
     buf: &'b mut [u8],
 ) -> Result<Value, Refusal<'b>> {
-    let path = request.url().split('?').next().unwrap_or_default();
-    let grant = match routes.get(path) {
+    let grant = match scopes {
         Some(scopes) => Some(guard.require(scopes).check(request, buf)?),
         None => guard.check(request, buf)?,
     };
