@@ -82,10 +82,14 @@ impl<'a> MissingScopes<'a> {
         if missing.iter().next().is_none() { Ok(()) } else { Err(missing) }
     }
 
-    /// The missing scopes, in the order of the requirement.
+    /// The missing scopes, in the order of the requirement, each once.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
-        let scopes = self.scopes;
-        self.required.iter().copied().filter(move |scope| !scopes.contains(scope))
+        let Self { required, scopes } = *self;
+        let missing = move |(at, scope): (usize, &&'a str)| {
+            let before = required.get(..at).unwrap_or_default();
+            (!scopes.contains(scope) && !before.contains(scope)).then_some(*scope)
+        };
+        required.iter().enumerate().filter_map(missing)
     }
 
     /// The code that all Apikee SDKs use: `INSUFFICIENT_SCOPE`.

@@ -8,7 +8,8 @@ use crate::key::{KeyError, PREFIX};
 /// # Errors
 ///
 /// [`KeyError::Decode`] if there are two, even if they are equal: whatever stands before this service may have
-/// looked at the other one. The SDKs, to whom their frameworks give both values as one, answer with that code.
+/// looked at the other one. The SDKs, to whom their frameworks give both values as one, answer with that code to two
+/// keys.
 pub(super) fn find<'r>(
     headers: &'r dyn HeaderLookup<'r>,
     header: &str,

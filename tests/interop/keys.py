@@ -1,59 +1,20 @@
 """Keys of ours in the SDKs, and theirs in ours: 2,000 each way, with the same claims."""
 
 import json
-import os
 import random
 import subprocess
 import sys
-from datetime import datetime, timezone
 
-# As if msgpack were not installed: the SDK then writes JSON.
+from makers import APIKEE, SECRET, issue_in_python, issue_ours, node, of_node, python_sdk, specification
+
 ENCODING = sys.argv[1]
-if ENCODING == "json":
-    sys.modules["msgpack"] = None
+SDK = python_sdk(ENCODING)
 
 from apikee.core import ApikeeError
-from apikee.key import ApikeeKey, KeyOptions
 
 COUNT = 2000
-SECRET = "a secret of the interoperability tests"
-APIKEE = os.environ["APIKEE"]
-NODE = ["node", os.path.join(os.path.dirname(__file__), "keys.mjs")]
-TENANTS = ["acme-corp", 'ten"ant\\', "caf\u00e9", "\u65e5\u672c", "\U0001f600", "line\nbreak\t\u0001", "a" * 300]
-SCOPES = ["read", "write", "read:users", "\u00fc", "a b"]
-EXPIRY = 4_102_444_800
 
 draw = random.Random(7)
-
-
-def specification():
-    """What a key shall say."""
-    return {
-        "tenant": draw.choice(TENANTS) + str(draw.randrange(1000)),
-        "scopes": draw.choices(SCOPES, k=draw.randrange(5)),
-        "environment": draw.choice(["production", "staging", "d\u00e9v"]),
-        "expires_at": draw.choice([None, EXPIRY]),
-        "not_before": draw.choice([None, 1_700_000_000]),
-        "meta": draw.choice([{}, {"plan": "pro"}, {"n": [1, 2.5, -3, True, None], "o": {"\u00e9": "/"}}]),
-    }
-
-
-def moment(seconds):
-    return None if seconds is None else datetime.fromtimestamp(seconds, tz=timezone.utc)
-
-
-def issue_ours(spec):
-    arguments = ["--tenant", spec["tenant"], "--env", spec["environment"], "--meta", json.dumps(spec["meta"])]
-    for scope in spec["scopes"]:
-        arguments += ["--scope", scope]
-    for option, time in [("--expires", spec["expires_at"]), ("--not-before", spec["not_before"])]:
-        if time is not None:
-            arguments += [option, moment(time).strftime("%Y-%m-%dT%H:%M:%SZ")]
-        elif option == "--expires":
-            arguments += [option, "never"]
-    environment = {"APIKEE_SECRET": SECRET}
-    done = subprocess.run([APIKEE, "issue", *arguments], env=environment, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 def verify_ours(keys):
@@ -61,12 +22,6 @@ def verify_ours(keys):
     environment = {"APIKEE_SECRET": SECRET}
     done = subprocess.run([APIKEE, "verify", "--json"], env=environment, input=lines, capture_output=True, text=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def node(what, argument):
-    environment = {**os.environ, "SECRET": SECRET}
-    done = subprocess.run([*NODE, what], env=environment, input=json.dumps(argument), check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
 
 
 def same(what, said, spec):
@@ -106,8 +61,8 @@ def check_theirs(whose, keys, specs):
 
 
 def main():
-    engine = ApikeeKey([SECRET])
-    specs = [specification() for _ in range(COUNT)]
+    engine = SDK.ApikeeKey([SECRET])
+    specs = [specification(draw) for _ in range(COUNT)]
 
     if ENCODING == "json":
         ours = [issue_ours(spec) for spec in specs]
@@ -117,24 +72,10 @@ def main():
         for said, spec in zip(node("verify", ours), specs, strict=True):
             same("ours, in Node", said, spec)
         print(f"{COUNT} keys of ours verify in the Node SDK")
-        # To Node no expiry means 90 days; it issues no key that never expires.
-        of_node = [{**spec, "expires_at": EXPIRY} for spec in specs]
-        check_theirs("Node's", node("issue", of_node), of_node)
+        check_theirs("Node's", node("issue", of_node(specs)), of_node(specs))
         print(f"{COUNT} keys of the Node SDK verify in ours")
 
-    theirs = [
-        engine.create(
-            KeyOptions(
-                tenant=spec["tenant"],
-                scopes=spec["scopes"],
-                expires_in=moment(spec["expires_at"]),
-                not_before=moment(spec["not_before"]),
-                environment=spec["environment"],
-                meta=spec["meta"],
-            )
-        )
-        for spec in specs
-    ]
+    theirs = [issue_in_python(SDK, spec) for spec in specs]
     check_theirs("Python's", theirs, specs)
     refused = sum(refused_by_itself(engine, key) for key in theirs)
     print(f"{COUNT} keys of the Python SDK ({ENCODING}) verify in ours; itself it refuses {refused} of them")

@@ -81,6 +81,7 @@ fn missing_scopes_are_named_in_a_403_in_the_order_of_the_route() {
     for (scopes, named) in [
         (&["write"][..], "write"),
         (&["write", "read", "admin"], "write, admin"),
+        (&["write", "admin", "write"], "write, admin"),
         (&["a\"b", "c\\d", "e\r\nf", "\u{e9}"], "a\"b, c\\d, e\r\nf, \u{e9}"),
     ] {
         let expected = (403, body("INSUFFICIENT_SCOPE", &message(named)), None, None);

@@ -1,0 +1,65 @@
+"""The published Python SDK's Flask integration: what `guard.rs` is of ours, with the same settings.
+
+As it is published it cannot be imported: it asks `apikee.core` for `ApikeeConfig`, which is not there. It gets that
+name, which only annotates an argument that is not used here, and is unmodified otherwise.
+"""
+
+import json
+import logging
+import os
+import sys
+import threading
+
+from makers import python_sdk
+
+python_sdk(sys.argv[1])
+
+import apikee.core
+
+assert not hasattr(apikee.core, "ApikeeConfig"), "the name is there: the integration needs no help"
+apikee.core.ApikeeConfig = None
+
+from apikee.flask import init_apikee, require_scope
+from flask import Flask, g
+from werkzeug.serving import make_server
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+app = Flask(__name__)
+# A line for each request.
+logging.getLogger("werkzeug").setLevel(logging.WARNING)
+init_apikee(app, secrets=json.loads(os.environ["SECRETS"]))
+
+
+def seconds(time):
+    return None if time is None else int(time.timestamp())
+
+
+def claims(path=None):
+    said = g.get("apikee")
+    return {
+        "claims": said
+        and {
+            "id": said.id,
+            "tenant": said.tenant,
+            "scopes": said.scopes,
+            "environment": said.environment,
+            "expires_at": seconds(said.expires_at),
+            "not_before": seconds(said.not_before),
+            "meta": said.meta,
+        }
+    }
+
+
+# Flask would answer OPTIONS by itself.
+options = {"methods": METHODS, "provide_automatic_options": False}
+for route, scopes in json.loads(os.environ["ROUTES"]).items():
+    app.add_url_rule(route, route, require_scope(*scopes)(claims), **options)
+app.add_url_rule("/", "root", claims, **options)
+app.add_url_rule("/<path:path>", "any", claims, **options)
+
+server = make_server("127.0.0.1", 0, app, threaded=True)
+print(server.port, flush=True)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+sys.stdin.read()
+os._exit(0)

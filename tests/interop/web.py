@@ -1,0 +1,136 @@
+"""Our guard beside the published middlewares: the same requests, the same keys, the same answers.
+
+Where theirs may answer otherwise is listed in `web_differences.py`, and must do so there.
+"""
+
+import random
+import signal
+import sys
+import time
+from collections import Counter, defaultdict
+
+import makers
+from web_cases import GRANTED, OPEN, ROUTES, Case, crafted, issued, timed, with_key
+from web_differences import DIFFERENCES
+from web_keys import PREVIOUS, has_short_tag, of_claims
+from web_servers import Answer, Services
+
+# Keys of each maker.
+COUNT = 200
+# 1 in 256 tags starts with a zero byte: that many rounds without one are a chance of 1 in 10^17.
+ROUNDS = 50
+SAME = "the same"
+
+
+class Late(Exception):
+    """The second is over before all have answered."""
+
+
+def until_short(issue, specs):
+    """A key for each specification, and if none of their tags starts with a zero byte, one or a few more that do."""
+    pairs = list(zip(issue(specs), specs, strict=True))
+    for _ in range(ROUNDS):
+        if any(has_short_tag(key) for key, _ in pairs):
+            return zip(*pairs)
+        pairs += [pair for pair in zip(issue(specs), specs, strict=True) if has_short_tag(pair[0])]
+    raise AssertionError("none of the maker's tags starts with a zero byte")
+
+
+def by_makers():
+    """Keys of all makers."""
+    draw = random.Random(11)
+    specs = [makers.specification(draw) for _ in range(COUNT)]
+    ours = [makers.issue_ours(spec) for spec in specs]
+    assert not any(map(has_short_tag, ours)), "ours issues a key that the SDKs refuse"
+    yield from issued("ours", ours, specs)
+    yield from issued("the Node SDK", *until_short(lambda specs: makers.node("issue", specs), makers.of_node(specs)))
+    for encoding, whose, beside in [
+        ("json", "the Python SDK", ("express", "flask")),
+        ("msgpack", "the Python SDK with msgpack", ("express", "flask", "flask+msgpack")),
+    ]:
+        sdk = makers.python_sdk(encoding)
+        issue = lambda specs: [makers.issue_in_python(sdk, spec) for spec in specs]
+        yield from issued(whose, *until_short(issue, specs), beside)
+    yield Case("JSON where msgpack is installed", GRANTED, [with_key(of_claims())], beside=("flask+msgpack",))
+
+
+def is_expected(case, number, answer):
+    """Whether ours says what it shall."""
+    if case.expected is OPEN:
+        return answer == Answer(200)
+    if case.expected is not GRANTED:
+        return answer == case.expected
+    spec = case.specs[number] if case.specs else {}
+    claims = answer.claims or {}
+    return answer.status == 200 and "id" in claims and all(claims[name] == value for name, value in spec.items())
+
+
+def difference(theirs, ours):
+    if theirs == ours:
+        return SAME
+    if (theirs.status, theirs.code) != (ours.status, ours.code):
+        return str(theirs)
+    return f"{theirs.status} other {'claims' if theirs.missing is None else 'scopes'}"
+
+
+def ask(services, case):
+    """What all of them say to each request of a case."""
+    if case.second is not None:
+        time.sleep(max(0, case.second - time.time()))
+    answers = [services.ask(("ours", *case.beside), request) for request in case.requests]
+    if case.second is not None and int(time.time()) != case.second:
+        raise Late
+    return case, answers
+
+
+def ask_in_time(services):
+    """Keys at the very ends of their time."""
+    for _ in range(5):
+        try:
+            return [ask(services, case) for case in timed(int(time.time()) + 1)]
+        except Late:
+            continue
+    raise AssertionError("these services never answer within a second")
+
+
+def compare(asked):
+    """What is not as it shall be."""
+    seen, listed, wrong = defaultdict(set), {}, []
+    for case, answers in asked:
+        for number, answer in enumerate(answers):
+            ours = answer.pop("ours")
+            if not is_expected(case, number, ours):
+                wrong.append(f"{case.name} ({number}): ours answers {ours} {ours.missing or ''}")
+            for name, theirs in answer.items():
+                seen[case.name, name].add(difference(theirs, ours))
+    for entry in DIFFERENCES:
+        for name, answer in entry.answers.items():
+            assert (entry.case, name) not in listed, f"{entry.case}, {name}: listed twice"
+            listed[entry.case, name] = answer
+    for case, name in seen.keys() | listed.keys():
+        said, expected = seen[case, name], listed.get((case, name), SAME)
+        if said != {expected}:
+            wrong.append(f"{case}: {name} answers {' and '.join(sorted(said)) or 'nothing'}, not {expected}")
+    return sorted(wrong)
+
+
+def main():
+    # So that the services are stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    cases = [*crafted(), *by_makers()]
+    names = Counter(case.name for case in cases)
+    assert max(names.values()) == 1, f"names that are not unique: {names.most_common(3)}"
+    with Services([makers.SECRET, PREVIOUS], ROUTES) as services:
+        asked = [ask(services, case) for case in cases] + ask_in_time(services)
+    requests = sum(len(case.requests) for case, _ in asked)
+    wrong = compare(asked)
+    if wrong:
+        sys.exit("\n".join(wrong))
+    of = Counter(entry.basis for entry in DIFFERENCES)
+    print(
+        f"{len(asked)} cases, {requests} requests: our guard answers as the published Express and Flask middlewares, "
+        f"but for the {of.total()} differences listed ({', '.join(f'{count} for {basis}' for basis, count in of.items())})"
+    )
+
+
+main()
