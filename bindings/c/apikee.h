@@ -469,7 +469,7 @@ typedef struct apikee_validate_request {
    */
   struct apikee_text method;
   /**
-   * Its path, percent-decoded. What follows the first `?` or `#` is left out.
+   * Its path, percent-decoded. What follows the first `?` or `#` is left out: see `keep_query`.
    */
   struct apikee_text path;
   /**
@@ -492,6 +492,10 @@ typedef struct apikee_validate_request {
    * Milliseconds since 1970.
    */
   int64_t now_millis;
+  /**
+   * 1 keeps the query of `path`, which may hold secrets; 0 leaves it out.
+   */
+  uint32_t keep_query;
 } apikee_validate_request;
 #endif
 

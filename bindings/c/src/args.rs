@@ -65,11 +65,13 @@ pub(crate) struct Span {
 
 impl Span {
     pub(crate) fn bytes(start: *const c_void, len: usize) -> Self {
-        Self { start: start.addr(), len }
+        Self::array(start.cast::<u8>(), len)
     }
 
+    /// Null is no memory, whatever the length.
     pub(crate) fn array<T>(start: *const T, len: usize) -> Self {
-        Self { start: start.addr(), len: len.saturating_mul(size_of::<T>()) }
+        let len = if start.is_null() { 0 } else { len.saturating_mul(size_of::<T>()) };
+        Self { start: start.addr(), len }
     }
 
     pub(crate) fn one<T>(place: *const T) -> Self {
@@ -172,18 +174,19 @@ pub(crate) unsafe fn bytes_mut<'a>(start: *mut c_void, len: usize) -> Result<&'a
     Ok(unsafe { slice::from_raw_parts_mut(start, len) })
 }
 
-/// A buffer to write to, all zeros at first: in C it often is not initialised, and a slice is. Null is
-/// one of no bytes.
+/// A buffer to write to, no more of it than is `enough`, and all zeros at first: in C it often is not
+/// initialised, and a slice is. Null is one of no bytes.
 ///
 /// # Safety
 ///
 /// Not null, it points to `len` bytes, which nothing else refers to during `'a`: see [`apart`].
-pub(crate) unsafe fn buffer<'a>(start: *mut c_void, len: usize) -> Result<&'a mut [u8], ApikeeError> {
+pub(crate) unsafe fn buffer<'a>(start: *mut c_void, len: usize, enough: usize) -> Result<&'a mut [u8], ApikeeError> {
     let start: *mut u8 = start.cast();
     if start.is_null() && len == 0 {
         return Ok(&mut []);
     }
     check(start.cast_const(), len)?;
+    let len = len.min(enough);
     // SAFETY: checked, as far as it can be; the caller vouches for the rest, but for the contents.
     unsafe {
         start.write_bytes(0, len);

@@ -2,7 +2,7 @@
 
 use core::{ffi::c_void, time::Duration};
 
-use apikee::{Expiry, IssueError, JsonObject, NewKey, UnixTime};
+use apikee::{Expiry, IssueError, JsonObject, MAX_PAYLOAD_LEN, NewKey, UnixTime, issue_buffer_len};
 
 use crate::{
     args::{self, ApikeeText, Span},
@@ -137,7 +137,7 @@ pub unsafe extern "C" fn apikee_issue(
             new = new.not_before(UnixTime::from_secs(new_key.not_before));
         }
         // SAFETY: as above.
-        let buf = unsafe { args::buffer(buf, buf_len) }?;
+        let buf = unsafe { args::buffer(buf, buf_len, issue_buffer_len(MAX_PAYLOAD_LEN)) }?;
         let issued = keyring.issue(&new, UnixTime::from_millis(now_millis), &mut random, buf);
         let len = match issued {
             Ok(key) => key.len(),

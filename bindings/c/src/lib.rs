@@ -23,7 +23,6 @@
     clippy::arithmetic_side_effects,
     clippy::as_conversions
 )]
-#![expect(clippy::missing_safety_doc, reason = "the rules at the top of apikee.h hold for all functions")]
 
 // In the order in which the header has what they declare.
 mod error;

@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use apikee::{Encoding, Meta};
+use apikee::{Encoding, MAX_PAYLOAD_LEN, Meta};
 
 use crate::{
     args::{self, ApikeeText, Span},
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn apikee_claims_meta_str(
         let text = meta.get_str(name).ok_or(ApikeeError::Absent)?;
         args::apart([Span::bytes(buf, buf_len)], [ApikeeText::of(meta.as_bytes()).span()])?;
         // SAFETY: as above, and apart from the string itself.
-        let buf = unsafe { args::buffer(buf, buf_len) }?;
+        let buf = unsafe { args::buffer(buf, buf_len, MAX_PAYLOAD_LEN) }?;
         let (needed, fits) = match text.read_into(buf) {
             Ok(copy) => (copy.len(), Ok(())),
             Err(error) => (error.needed, Err(ApikeeError::BufferTooSmall)),

@@ -30,7 +30,7 @@ pub struct ApikeeValidateRequest {
     pub project_env: ApikeeText,
     /// The method of the incoming request.
     pub method: ApikeeText,
-    /// Its path, percent-decoded. What follows the first `?` or `#` is left out.
+    /// Its path, percent-decoded. What follows the first `?` or `#` is left out: see `keep_query`.
     pub path: ApikeeText,
     /// The name of the key among the client's; null for `"default"`.
     pub key_name: ApikeeText,
@@ -42,6 +42,8 @@ pub struct ApikeeValidateRequest {
     pub payload: ApikeeText,
     /// Milliseconds since 1970.
     pub now_millis: i64,
+    /// 1 keeps the query of `path`, which may hold secrets; 0 leaves it out.
+    pub keep_query: u32,
 }
 
 type Written = Result<usize, BufferTooSmall>;
@@ -86,7 +88,8 @@ unsafe fn write(
             *place = unsafe { (header.name.read()?, header.value.read()?) };
         }
         let client_id = ClientId::new(client_id).map_err(|_| ApikeeError::InvalidClientId)?;
-        let route = MethodPath::new(method, path).map_err(|_| ApikeeError::InvalidMethod)?;
+        let route = if request.keep_query == 0 { MethodPath::new } else { MethodPath::with_query };
+        let route = route(method, path).map_err(|_| ApikeeError::InvalidMethod)?;
         let now = UnixTime::from_millis(request.now_millis);
         let timestamp = Timestamp::new(now).map_err(|_| ApikeeError::TimeOutOfRange)?;
         let mut validate = ValidateRequest::new(client_id, project_env, route, timestamp).headers(headers);
@@ -97,7 +100,7 @@ unsafe fn write(
             validate = validate.payload(JsonObject::new(payload).map_err(|_| ApikeeError::InvalidJson)?);
         }
         // SAFETY: as above.
-        let buf = unsafe { args::buffer(buf, buf_len) }?;
+        let buf = unsafe { args::buffer(buf, buf_len, buf_len) }?;
         let (needed, fits) = match write(&validate, buf) {
             Ok(len) => (len, Ok(())),
             Err(error) => (error.needed, Err(ApikeeError::BufferTooSmall)),

@@ -136,7 +136,7 @@ pub unsafe extern "C" fn apikee_session_seal(
         // SAFETY: as above.
         let buf = unsafe {
             slot::get(session.cast_const())?;
-            args::buffer(buf, buf_len.min(needed))?
+            args::buffer(buf, buf_len, needed)?
         };
         if buf.len() < needed {
             // SAFETY: as above.

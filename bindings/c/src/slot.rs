@@ -21,11 +21,13 @@ pub(crate) trait Place: Sized {
     type Value;
     /// Tells it from all other types, and from zeros.
     const MARK: u64;
+    /// Of 8 bytes each.
+    const WORDS: usize = size_of::<Self>() / 8;
     /// The size and the alignment are enough on this target.
     const FITS: () = assert!(
         size_of::<Slot<Self::Value>>() <= size_of::<Self>()
             && align_of::<Slot<Self::Value>>() <= align_of::<Self>()
-            && size_of::<Self>().is_multiple_of(size_of::<u64>())
+            && size_of::<Self>() == 8 * Self::WORDS
     );
 }
 
@@ -41,10 +43,10 @@ struct Slot<V> {
 ///
 /// Not null, it points to memory for a `P`, which nothing else refers to.
 pub(crate) unsafe fn wipe<P: Place>(place: *mut P) -> Result<(), ApikeeError> {
+    const { P::FITS };
     args::check_one(place.cast_const())?;
-    let words = size_of::<P>() / size_of::<u64>();
     // SAFETY: so many words are a `P`, and they may be uninitialised.
-    let memory = unsafe { slice::from_raw_parts_mut(place.cast::<MaybeUninit<u64>>(), words) };
+    let memory = unsafe { slice::from_raw_parts_mut(place.cast::<MaybeUninit<u64>>(), P::WORDS) };
     memory.zeroize();
     Ok(())
 }
@@ -55,7 +57,6 @@ pub(crate) unsafe fn wipe<P: Place>(place: *mut P) -> Result<(), ApikeeError> {
 ///
 /// As for [`wipe`].
 pub(crate) unsafe fn init<P: Place>(place: *mut P, value: P::Value) -> Result<(), ApikeeError> {
-    const { P::FITS };
     // SAFETY: what this function's caller vouches for.
     unsafe { wipe(place) }?;
     // SAFETY: checked just now; a `P` is large enough, and aligned, for a slot.

@@ -56,10 +56,8 @@ pub unsafe extern "C" fn apikee_verify(
         if key.is_null() {
             return Err(KeyError::Missing.into());
         }
-        // No more than is needed has to be made ready.
-        let room = buf_len.min(verify_buffer_len(key_len));
         // SAFETY: as above.
-        let buf = unsafe { args::buffer(buf, room) }?;
+        let buf = unsafe { args::buffer(buf, buf_len, verify_buffer_len(key_len)) }?;
         let verified = keyring.verify(key_bytes, UnixTime::from_secs(now), buf)?;
         // SAFETY: as above.
         unsafe { slot::init(claims, verified) }
