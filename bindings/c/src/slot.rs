@@ -51,14 +51,13 @@ pub(crate) unsafe fn wipe<P: Place>(place: *mut P) -> Result<(), ApikeeError> {
     Ok(())
 }
 
-/// Puts a value into an object, in place of whatever is there.
+/// Puts a value into an object that was wiped: where the value has no bytes, what was there would stay.
 ///
 /// # Safety
 ///
 /// As for [`wipe`].
 pub(crate) unsafe fn init<P: Place>(place: *mut P, value: P::Value) -> Result<(), ApikeeError> {
-    // SAFETY: what this function's caller vouches for.
-    unsafe { wipe(place) }?;
+    args::check_one(place.cast_const())?;
     // SAFETY: checked just now; a `P` is large enough, and aligned, for a slot.
     unsafe { place.cast::<Slot<P::Value>>().write(Slot { mark: P::MARK, value: MaybeUninit::new(value) }) };
     Ok(())

@@ -42,7 +42,7 @@ static apikee_error verify(size_t len, int64_t now, apikee_claims *claims) {
 
 static void what_is_issued_verifies(void) {
   const apikee_text scopes[] = {APIKEE_TEXT("read"), APIKEE_TEXT("write")};
-  apikee_new_key new_key = {APIKEE_TEXT("acme-corp"), scopes, 2, APIKEE_TEXT("staging"), APIKEE_TEXT("{\"n\": -5}"),
+  apikee_new_key new_key = {APIKEE_TEXT("acme-corp"), scopes, 2, APIKEE_TEXT("staging"), APIKEE_TEXT("{\"n\": -5, \"t\": true}"),
                             APIKEE_EXPIRY_AFTER, 1, 60, NOW + 20};
   size_t len;
   CHECK(issue(&new_key, &len) == APIKEE_ERROR_OK);
@@ -60,6 +60,8 @@ static void what_is_issued_verifies(void) {
   CHECK(apikee_claims_not_before(&claims, &number) == APIKEE_ERROR_OK && number == NOW + 20);
   CHECK(apikee_claims_expires_at(&claims, &number) == APIKEE_ERROR_OK && number == NOW + 60);
   CHECK(apikee_claims_meta_int(&claims, "n", 1, &number) == APIKEE_ERROR_OK && number == -5);
+  bool truth = false;
+  CHECK(apikee_claims_meta_bool(&claims, "t", 1, &truth) == APIKEE_ERROR_OK && truth);
   CHECK(apikee_claims_require(&claims, scopes, 2, NULL) == APIKEE_ERROR_OK);
   CHECK(apikee_claims_has_scope(&claims, "rea", 3) == APIKEE_ERROR_INSUFFICIENT_SCOPE);
   size_t index;
@@ -144,6 +146,7 @@ static void names_give_no_key_away(void) {
   CHECK(apikee_fingerprint("abc", 3, &fingerprint) == APIKEE_ERROR_OK);
   CHECK(same_bytes(fingerprint, abc, sizeof abc));
   CHECK(apikee_fingerprint("\300", 1, &fingerprint) == APIKEE_ERROR_INVALID_UTF8);
+  for (size_t at = 0; at < sizeof fingerprint; at++) CHECK(fingerprint[at] == 0);
 
   apikee_text prefix;
   CHECK(apikee_log_prefix("apikee_123456789", 16, &prefix) == APIKEE_ERROR_OK && is_text(prefix, "apikee_12345"));
