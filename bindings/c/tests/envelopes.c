@@ -119,6 +119,7 @@ static void check_members(void) {
 }
 
 void test_envelopes(void) {
+  CHECK(LENGTH(envelope_vectors) == 56);
   for (size_t at = 0; at < LENGTH(envelope_vectors); at++) {
     const envelope_vector *v = &envelope_vectors[at];
     if (v->kind == 'r' && v->iv.ptr != NULL) {
