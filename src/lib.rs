@@ -24,7 +24,7 @@
 //! | `crypto` | HMAC, SHA-256, HKDF, X25519, AES-GCM; nothing else names what implements them |
 //! | `time` | [`UnixTime`]; the clock only with `std` |
 //!
-//! Arrows point down this table only.
+//! Arrows point down this table only. [`embedding`] is a guide for firmware.
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -51,6 +51,7 @@ mod buf;
 #[cfg(feature = "client")]
 mod client;
 mod crypto;
+pub mod embedding;
 #[cfg(feature = "emulator")]
 mod emulator;
 #[cfg(feature = "envelope")]

@@ -1,0 +1,207 @@
+//! From the caller's pointers and lengths to slices, and back.
+//!
+//! What can be checked of a pointer is: null, alignment, a length that wraps around, and whether what
+//! is written overlaps anything else. Whether there is such memory only the caller knows.
+
+use core::{
+    ffi::{c_char, c_void},
+    ptr, slice,
+};
+
+use crate::error::ApikeeError;
+
+/// A text by its place and its length in bytes; no NUL ends it.
+///
+/// One that is returned points into the buffer or the key that it came from, or is a null pointer if
+/// there is none.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct ApikeeText {
+    /// Where it starts. May be null if `len` is 0.
+    pub ptr: *const c_char,
+    /// Bytes of it.
+    pub len: usize,
+}
+
+impl ApikeeText {
+    pub(crate) const NONE: Self = Self { ptr: ptr::null(), len: 0 };
+
+    pub(crate) const fn of(bytes: &[u8]) -> Self {
+        Self { ptr: bytes.as_ptr().cast(), len: bytes.len() }
+    }
+
+    pub(crate) fn span(self) -> Span {
+        Span::bytes(self.ptr.cast(), self.len)
+    }
+
+    /// # Safety
+    ///
+    /// As for [`bytes`].
+    pub(crate) unsafe fn read<'a>(self) -> Result<&'a str, ApikeeError> {
+        // SAFETY: what this function's caller vouches for.
+        unsafe { text(self.ptr.cast(), self.len) }
+    }
+
+    /// `None` for a null pointer.
+    ///
+    /// # Safety
+    ///
+    /// As for [`bytes`].
+    pub(crate) unsafe fn read_if_any<'a>(self) -> Result<Option<&'a str>, ApikeeError> {
+        if self.ptr.is_null() && self.len == 0 {
+            return Ok(None);
+        }
+        // SAFETY: what this function's caller vouches for.
+        unsafe { self.read() }.map(Some)
+    }
+}
+
+/// Memory that an argument names.
+#[derive(Clone, Copy)]
+pub(crate) struct Span {
+    start: usize,
+    len: usize,
+}
+
+impl Span {
+    pub(crate) fn bytes(start: *const c_void, len: usize) -> Self {
+        Self::array(start.cast::<u8>(), len)
+    }
+
+    /// Null is no memory, whatever the length.
+    pub(crate) fn array<T>(start: *const T, len: usize) -> Self {
+        let len = if start.is_null() { 0 } else { len.saturating_mul(size_of::<T>()) };
+        Self { start: start.addr(), len }
+    }
+
+    pub(crate) fn one<T>(place: *const T) -> Self {
+        Self::array(place, 1)
+    }
+
+    fn overlaps(self, other: Self) -> bool {
+        let within = |span: Self, at: usize| at.wrapping_sub(span.start) < span.len;
+        self.len > 0 && other.len > 0 && (within(self, other.start) || within(other, self.start))
+    }
+}
+
+/// Makes sure that nothing `written` overlaps anything else: references to it are unique.
+pub(crate) fn apart<const W: usize, const R: usize>(written: [Span; W], read: [Span; R]) -> Result<(), ApikeeError> {
+    for (at, own) in written.iter().enumerate() {
+        let others = written.iter().take(at).chain(&read);
+        if others.into_iter().any(|other| own.overlaps(*other)) {
+            return Err(ApikeeError::Overlap);
+        }
+    }
+    Ok(())
+}
+
+/// Null, alignment, and an end that is an address.
+fn check<T>(start: *const T, len: usize) -> Result<(), ApikeeError> {
+    let bytes = len.checked_mul(size_of::<T>()).ok_or(ApikeeError::InvalidLength)?;
+    if isize::try_from(bytes).is_err() || start.addr().checked_add(bytes).is_none() {
+        return Err(ApikeeError::InvalidLength);
+    }
+    if start.is_null() {
+        return Err(ApikeeError::NullPointer);
+    }
+    if start.is_aligned() { Ok(()) } else { Err(ApikeeError::Misaligned) }
+}
+
+/// Makes sure that a pointer may be one to a `T`.
+pub(crate) fn check_one<T>(place: *const T) -> Result<(), ApikeeError> {
+    check(place, 1)
+}
+
+/// An array; null is one of no elements.
+///
+/// # Safety
+///
+/// Not null, it points to `len` elements, which nobody changes during `'a`.
+pub(crate) unsafe fn array<'a, T>(start: *const T, len: usize) -> Result<&'a [T], ApikeeError> {
+    if start.is_null() && len == 0 {
+        return Ok(&[]);
+    }
+    check(start, len)?;
+    // SAFETY: checked, as far as it can be; the caller vouches for the rest.
+    Ok(unsafe { slice::from_raw_parts(start, len) })
+}
+
+/// What a pointer points to.
+///
+/// # Safety
+///
+/// As for [`array`], of one element.
+pub(crate) unsafe fn one<'a, T>(place: *const T) -> Result<&'a T, ApikeeError> {
+    check_one(place)?;
+    // SAFETY: checked, as far as it can be; the caller vouches for the rest.
+    Ok(unsafe { &*place })
+}
+
+/// Bytes that are read; null are none.
+///
+/// # Safety
+///
+/// As for [`array`].
+pub(crate) unsafe fn bytes<'a>(start: *const c_void, len: usize) -> Result<&'a [u8], ApikeeError> {
+    // SAFETY: what this function's caller vouches for.
+    unsafe { array(start.cast(), len) }
+}
+
+/// Bytes that are UTF-8.
+///
+/// # Safety
+///
+/// As for [`array`].
+pub(crate) unsafe fn text<'a>(start: *const c_void, len: usize) -> Result<&'a str, ApikeeError> {
+    // SAFETY: what this function's caller vouches for.
+    let bytes = unsafe { bytes(start, len) }?;
+    core::str::from_utf8(bytes).map_err(|_| ApikeeError::InvalidUtf8)
+}
+
+/// Bytes that are read and changed where they stand; null are none.
+///
+/// # Safety
+///
+/// Not null, it points to `len` initialised bytes, which nothing else refers to during `'a`: see [`apart`].
+#[cfg(feature = "envelope")]
+pub(crate) unsafe fn bytes_mut<'a>(start: *mut c_void, len: usize) -> Result<&'a mut [u8], ApikeeError> {
+    let start: *mut u8 = start.cast();
+    if start.is_null() && len == 0 {
+        return Ok(&mut []);
+    }
+    check(start.cast_const(), len)?;
+    // SAFETY: checked, as far as it can be; the caller vouches for the rest.
+    Ok(unsafe { slice::from_raw_parts_mut(start, len) })
+}
+
+/// A buffer to write to, no more of it than is `enough`, and all zeros at first: in C it often is not
+/// initialised, and a slice is. Null is one of no bytes.
+///
+/// # Safety
+///
+/// Not null, it points to `len` bytes, which nothing else refers to during `'a`: see [`apart`].
+pub(crate) unsafe fn buffer<'a>(start: *mut c_void, len: usize, enough: usize) -> Result<&'a mut [u8], ApikeeError> {
+    let start: *mut u8 = start.cast();
+    if start.is_null() && len == 0 {
+        return Ok(&mut []);
+    }
+    check(start.cast_const(), len)?;
+    let len = len.min(enough);
+    // SAFETY: checked, as far as it can be; the caller vouches for the rest, but for the contents.
+    unsafe {
+        start.write_bytes(0, len);
+        Ok(slice::from_raw_parts_mut(start, len))
+    }
+}
+
+/// Writes an argument that is only returned.
+///
+/// # Safety
+///
+/// Not null, it points to memory for a `T`.
+pub(crate) unsafe fn put<T: Copy>(place: *mut T, value: T) -> Result<(), ApikeeError> {
+    check_one(place.cast_const())?;
+    // SAFETY: checked, as far as it can be; the caller vouches for the rest.
+    unsafe { place.write(value) };
+    Ok(())
+}

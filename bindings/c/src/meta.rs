@@ -1,0 +1,142 @@
+//! Anything else that the issuer put into a key.
+
+use core::ffi::c_void;
+
+use apikee::{Encoding, MAX_PAYLOAD_LEN, Meta};
+
+use crate::{
+    args::{self, ApikeeText, Span},
+    error::{ApikeeError, report},
+    slot,
+    verify::ApikeeClaims,
+};
+
+/// How `meta` is written.
+#[repr(u32)]
+pub enum ApikeeEncoding {
+    /// JSON.
+    Json = 0,
+    /// MessagePack.
+    Msgpack = 1,
+}
+
+/// # Safety
+///
+/// The caller in C keeps the rules.
+unsafe fn meta(claims: *const ApikeeClaims) -> Result<Meta<'static>, ApikeeError> {
+    // SAFETY: what this function's caller vouches for.
+    Ok(unsafe { slot::get(claims) }?.claims().meta())
+}
+
+/// The bytes of `meta` as the issuer wrote them, `{}` if there are none, and how: an `apikee_encoding`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apikee_claims_meta(
+    claims: *const ApikeeClaims,
+    bytes: *mut ApikeeText,
+    encoding: *mut u32,
+) -> ApikeeError {
+    report(|| {
+        args::apart([Span::one(bytes), Span::one(encoding)], [Span::one(claims)])?;
+        // SAFETY: the caller keeps the rules, and what is written is apart.
+        let meta = unsafe {
+            args::put(bytes, ApikeeText::NONE)?;
+            meta(claims)?
+        };
+        let written = match meta.encoding() {
+            Encoding::Json => ApikeeEncoding::Json,
+            Encoding::MessagePack => ApikeeEncoding::Msgpack,
+        };
+        #[expect(clippy::as_conversions, reason = "the number is what the enum is")]
+        // SAFETY: as above.
+        unsafe {
+            args::put(encoding, written as u32)?;
+            args::put(bytes, ApikeeText::of(meta.as_bytes()))
+        }
+    })
+}
+
+/// Copies the member of `meta` of that name, if it is a string, into `buf`, and its length in bytes into
+/// `len`. No NUL is put behind it, and some may be in it.
+///
+/// Errors: `APIKEE_ERROR_ABSENT`; `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the length in `len`, and a part of the
+/// string in `buf`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apikee_claims_meta_str(
+    claims: *const ApikeeClaims,
+    name: *const c_void,
+    name_len: usize,
+    buf: *mut c_void,
+    buf_len: usize,
+    len: *mut usize,
+) -> ApikeeError {
+    report(|| {
+        args::apart([Span::bytes(buf, buf_len), Span::one(len)], [Span::one(claims), Span::bytes(name, name_len)])?;
+        // SAFETY: the caller keeps the rules, and what is written is apart.
+        let (meta, name) = unsafe {
+            args::put(len, 0)?;
+            (meta(claims)?, args::text(name, name_len)?)
+        };
+        let text = meta.get_str(name).ok_or(ApikeeError::Absent)?;
+        args::apart([Span::bytes(buf, buf_len)], [ApikeeText::of(meta.as_bytes()).span()])?;
+        // SAFETY: as above, and apart from the string itself.
+        let buf = unsafe { args::buffer(buf, buf_len, MAX_PAYLOAD_LEN) }?;
+        let (needed, fits) = match text.read_into(buf) {
+            Ok(copy) => (copy.len(), Ok(())),
+            Err(error) => (error.needed, Err(ApikeeError::BufferTooSmall)),
+        };
+        // SAFETY: as above.
+        unsafe { args::put(len, needed) }?;
+        fits
+    })
+}
+
+/// # Safety
+///
+/// The caller in C keeps the rules.
+unsafe fn give<T: Copy + Default>(
+    claims: *const ApikeeClaims,
+    name: *const c_void,
+    name_len: usize,
+    out: *mut T,
+    read: impl FnOnce(Meta<'static>, &str) -> Option<T>,
+) -> ApikeeError {
+    report(|| {
+        args::apart([Span::one(out)], [Span::one(claims), Span::bytes(name, name_len)])?;
+        // SAFETY: what this function's caller vouches for, and what is written is apart.
+        let (meta, name) = unsafe {
+            args::put(out, T::default())?;
+            (meta(claims)?, args::text(name, name_len)?)
+        };
+        let value = read(meta, name).ok_or(ApikeeError::Absent)?;
+        // SAFETY: as above.
+        unsafe { args::put(out, value) }
+    })
+}
+
+/// The member of `meta` of that name, if it is an integer that fits.
+///
+/// Errors: `APIKEE_ERROR_ABSENT`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apikee_claims_meta_int(
+    claims: *const ApikeeClaims,
+    name: *const c_void,
+    name_len: usize,
+    value: *mut i64,
+) -> ApikeeError {
+    // SAFETY: the caller keeps the rules.
+    unsafe { give(claims, name, name_len, value, |meta, name| meta.get_i64(name)) }
+}
+
+/// The member of `meta` of that name, if it is a boolean.
+///
+/// Errors: `APIKEE_ERROR_ABSENT`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apikee_claims_meta_bool(
+    claims: *const ApikeeClaims,
+    name: *const c_void,
+    name_len: usize,
+    value: *mut bool,
+) -> ApikeeError {
+    // SAFETY: the caller keeps the rules.
+    unsafe { give(claims, name, name_len, value, |meta, name| meta.get_bool(name)) }
+}

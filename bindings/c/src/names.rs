@@ -1,0 +1,53 @@
+//! Names for keys that give no key away.
+
+use core::ffi::c_void;
+
+use apikee::{Fingerprint, log_prefix};
+
+use crate::{
+    args::{self, ApikeeText, Span},
+    error::{ApikeeError, report},
+};
+
+/// Bytes of a fingerprint.
+pub const APIKEE_FINGERPRINT_LEN: usize = 32;
+
+/// Bytes of a key that are safe in logs.
+const PREFIX_LEN: usize = 12;
+
+/// Writes the SHA-256 of a whole key, of `APIKEE_FINGERPRINT_LEN` bytes: its name for storage and deny-lists.
+/// The SDKs print it as lower-case hexadecimal digits.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apikee_fingerprint(
+    key: *const c_void,
+    key_len: usize,
+    fingerprint: *mut [u8; APIKEE_FINGERPRINT_LEN],
+) -> ApikeeError {
+    report(|| {
+        args::apart([Span::one(fingerprint)], [Span::bytes(key, key_len)])?;
+        // SAFETY: the caller keeps the rules, and the two are apart.
+        let key = unsafe {
+            args::put(fingerprint, [0; APIKEE_FINGERPRINT_LEN])?;
+            args::text(key, key_len)?
+        };
+        // SAFETY: as above.
+        unsafe { args::put(fingerprint, *Fingerprint::of(key).as_bytes()) }
+    })
+}
+
+/// The front of a key that is safe in logs: 12 bytes at most, and no more than is UTF-8.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apikee_log_prefix(key: *const c_void, key_len: usize, prefix: *mut ApikeeText) -> ApikeeError {
+    report(|| {
+        args::apart([Span::one(prefix)], [Span::bytes(key, key_len)])?;
+        // SAFETY: the caller keeps the rules, and the two are apart.
+        let key = unsafe {
+            args::put(prefix, ApikeeText::NONE)?;
+            args::bytes(key, key_len)?
+        };
+        let front = key.get(..PREFIX_LEN).unwrap_or(key);
+        let text = front.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        // SAFETY: as above.
+        unsafe { args::put(prefix, ApikeeText::of(log_prefix(text).as_bytes())) }
+    })
+}

@@ -1,0 +1,144 @@
+//! Asking the platform about a key that has passed local verification.
+
+use core::ffi::c_void;
+
+use apikee::{BufferTooSmall, ClientId, JsonObject, MethodPath, Request as _, Timestamp, UnixTime, ValidateRequest};
+
+use crate::{
+    args::{self, ApikeeText, Span},
+    error::{ApikeeError, report},
+};
+
+/// Headers that a request takes at most.
+pub const APIKEE_MAX_HEADERS: usize = 16;
+
+/// A header field of the incoming request.
+#[repr(C)]
+pub struct ApikeeHeader {
+    /// Its name.
+    pub name: ApikeeText,
+    /// Its value.
+    pub value: ApikeeText,
+}
+
+/// Asks whether a client may make a request of that method and path, now.
+#[repr(C)]
+pub struct ApikeeValidateRequest {
+    /// The client's id: a UUID of 36 characters.
+    pub client_id: ApikeeText,
+    /// The slug of the project and environment.
+    pub project_env: ApikeeText,
+    /// The method of the incoming request.
+    pub method: ApikeeText,
+    /// Its path, percent-decoded. What follows the first `?` or `#` is left out: see `keep_query`.
+    pub path: ApikeeText,
+    /// The name of the key among the client's; null for `"default"`.
+    pub key_name: ApikeeText,
+    /// The header fields that the platform shall see, never all. May be null if `header_count` is 0.
+    pub headers: *const ApikeeHeader,
+    /// How many there are: `APIKEE_MAX_HEADERS` at most.
+    pub header_count: usize,
+    /// What else the platform shall see, a JSON object; null for nothing.
+    pub payload: ApikeeText,
+    /// Milliseconds since 1970.
+    pub now_millis: i64,
+    /// 1 keeps the query of `path`, which may hold secrets; 0 leaves it out.
+    pub keep_query: u32,
+}
+
+type Written = Result<usize, BufferTooSmall>;
+
+/// # Safety
+///
+/// The caller in C keeps the rules.
+unsafe fn write(
+    request: *const ApikeeValidateRequest,
+    buf: *mut c_void,
+    buf_len: usize,
+    len: *mut usize,
+    write: impl FnOnce(&ValidateRequest<'_>, &mut [u8]) -> Written,
+) -> ApikeeError {
+    report(|| {
+        let written = [Span::bytes(buf, buf_len), Span::one(len)];
+        args::apart(written, [Span::one(request)])?;
+        // SAFETY: what this function's caller vouches for, and what is written is apart.
+        let request = unsafe {
+            args::put(len, 0)?;
+            args::one(request)?
+        };
+        let texts = [request.client_id, request.project_env, request.method, request.path];
+        args::apart(written, texts.map(ApikeeText::span))?;
+        let headers = Span::array(request.headers, request.header_count);
+        args::apart(written, [request.key_name.span(), request.payload.span(), headers])?;
+        // SAFETY: as above.
+        let (listed, [client_id, project_env, method, path], key_name, payload) = unsafe {
+            let [client_id, project_env, method, path] = texts;
+            (
+                args::array(request.headers, request.header_count)?,
+                [client_id.read()?, project_env.read()?, method.read()?, path.read()?],
+                request.key_name.read_if_any()?,
+                request.payload.read_if_any()?,
+            )
+        };
+        let mut places = [("", ""); APIKEE_MAX_HEADERS];
+        let headers = places.get_mut(..listed.len()).ok_or(ApikeeError::TooMany)?;
+        for (place, header) in headers.iter_mut().zip(listed) {
+            args::apart(written, [header.name.span(), header.value.span()])?;
+            // SAFETY: as above.
+            *place = unsafe { (header.name.read()?, header.value.read()?) };
+        }
+        let client_id = ClientId::new(client_id).map_err(|_| ApikeeError::InvalidClientId)?;
+        let route = if request.keep_query == 0 { MethodPath::new } else { MethodPath::with_query };
+        let route = route(method, path).map_err(|_| ApikeeError::InvalidMethod)?;
+        let now = UnixTime::from_millis(request.now_millis);
+        let timestamp = Timestamp::new(now).map_err(|_| ApikeeError::TimeOutOfRange)?;
+        let mut validate = ValidateRequest::new(client_id, project_env, route, timestamp).headers(headers);
+        if let Some(name) = key_name {
+            validate = validate.key_name(name);
+        }
+        if let Some(payload) = payload {
+            validate = validate.payload(JsonObject::new(payload).map_err(|_| ApikeeError::InvalidJson)?);
+        }
+        // SAFETY: as above.
+        let buf = unsafe { args::buffer(buf, buf_len, buf_len) }?;
+        let (needed, fits) = match write(&validate, buf) {
+            Ok(len) => (len, Ok(())),
+            Err(error) => (error.needed, Err(ApikeeError::BufferTooSmall)),
+        };
+        // SAFETY: as above.
+        unsafe { args::put(len, needed) }?;
+        fits
+    })
+}
+
+/// Writes the target of a validate call, path and query, to the front of `buf`: what follows the base URL's
+/// own path. It is visible ASCII. `target_len` gets its length.
+///
+/// Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the exact length in `target_len`;
+/// `APIKEE_ERROR_INVALID_CLIENT_ID`, `APIKEE_ERROR_INVALID_METHOD`, `APIKEE_ERROR_TIME_OUT_OF_RANGE`,
+/// `APIKEE_ERROR_INVALID_JSON`, `APIKEE_ERROR_TOO_MANY`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apikee_validate_target(
+    request: *const ApikeeValidateRequest,
+    buf: *mut c_void,
+    buf_len: usize,
+    target_len: *mut usize,
+) -> ApikeeError {
+    // SAFETY: the caller keeps the rules.
+    unsafe { write(request, buf, buf_len, target_len, |request, buf| request.write_target(buf).map(str::len)) }
+}
+
+/// Writes the body of a validate call, the plaintext for `apikee_session_seal`, to the front of `buf`. It holds
+/// the raw key if the headers do. `body_len` gets its length.
+///
+/// Errors: as of `apikee_validate_target`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apikee_validate_body(
+    request: *const ApikeeValidateRequest,
+    buf: *mut c_void,
+    buf_len: usize,
+    body_len: *mut usize,
+) -> ApikeeError {
+    // SAFETY: the caller keeps the rules.
+    unsafe { write(request, buf, buf_len, body_len, |request, buf| request.write_body(buf).map(str::len)) }
+}

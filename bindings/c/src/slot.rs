@@ -1,0 +1,115 @@
+//! Objects of the kernel's in memory of the caller's.
+//!
+//! ```text
+//!   caller's object   | mark | value ...            | unused |
+//!                     0      8                               published size
+//! ```
+//!
+//! The published size is an upper bound for all targets, and each target is checked when it is compiled.
+//! The mark says that there is a value, and of which kind: memory that is all zeros holds none, nor does
+//! what was wiped. Nothing here has to be dropped: dropping only wipes, which is done to all of an object.
+
+use core::{mem::MaybeUninit, slice};
+
+use zeroize::Zeroize as _;
+
+use crate::{args, error::ApikeeError};
+
+/// A type of the header's that is memory for a value.
+pub(crate) trait Place: Sized {
+    /// What stands in it.
+    type Value;
+    /// Tells it from all other types, and from zeros.
+    const MARK: u64;
+    /// Of 8 bytes each.
+    const WORDS: usize = size_of::<Self>() / 8;
+    /// The size and the alignment are enough on this target.
+    const FITS: () = assert!(
+        size_of::<Slot<Self::Value>>() <= size_of::<Self>()
+            && align_of::<Slot<Self::Value>>() <= align_of::<Self>()
+            && size_of::<Self>() == 8 * Self::WORDS
+    );
+}
+
+#[repr(C)]
+struct Slot<V> {
+    mark: u64,
+    value: MaybeUninit<V>,
+}
+
+/// Overwrites all of an object with zeros.
+///
+/// # Safety
+///
+/// Not null, it points to memory for a `P`, which nothing else refers to.
+pub(crate) unsafe fn wipe<P: Place>(place: *mut P) -> Result<(), ApikeeError> {
+    const { P::FITS };
+    args::check_one(place.cast_const())?;
+    // SAFETY: so many words are a `P`, and they may be uninitialised.
+    let memory = unsafe { slice::from_raw_parts_mut(place.cast::<MaybeUninit<u64>>(), P::WORDS) };
+    memory.zeroize();
+    Ok(())
+}
+
+/// Puts a value into an object that was wiped: where the value has no bytes, what was there would stay.
+///
+/// # Safety
+///
+/// As for [`wipe`].
+pub(crate) unsafe fn init<P: Place>(place: *mut P, value: P::Value) -> Result<(), ApikeeError> {
+    args::check_one(place.cast_const())?;
+    // SAFETY: checked just now; a `P` is large enough, and aligned, for a slot.
+    unsafe { place.cast::<Slot<P::Value>>().write(Slot { mark: P::MARK, value: MaybeUninit::new(value) }) };
+    Ok(())
+}
+
+/// The value of an object.
+///
+/// # Safety
+///
+/// Not null, it points to a `P` that is all zeros or was made by [`init`], and that nobody changes during `'a`.
+pub(crate) unsafe fn get<'a, P: Place>(place: *const P) -> Result<&'a P::Value, ApikeeError>
+where
+    P::Value: 'a,
+{
+    const { P::FITS };
+    args::check_one(place)?;
+    // SAFETY: a `P` is large enough, and aligned, for a slot. Any bytes are one, as far as it is read here.
+    let slot = unsafe { &*place.cast::<Slot<P::Value>>() };
+    if slot.mark != P::MARK {
+        return Err(ApikeeError::NotInitialised);
+    }
+    // SAFETY: only `init` writes the mark, and it writes the value with it.
+    Ok(unsafe { slot.value.assume_init_ref() })
+}
+
+/// The value of an object, to be changed.
+///
+/// # Safety
+///
+/// As for [`get`], and nothing else refers to it during `'a`.
+pub(crate) unsafe fn get_mut<'a, P: Place>(place: *mut P) -> Result<&'a mut P::Value, ApikeeError>
+where
+    P::Value: 'a,
+{
+    // SAFETY: what this function's caller vouches for.
+    unsafe { get(place.cast_const()) }?;
+    // SAFETY: there is a value, as `get` has found.
+    Ok(unsafe { (*place.cast::<Slot<P::Value>>()).value.assume_init_mut() })
+}
+
+/// Takes the value out of an object, and wipes that.
+///
+/// # Safety
+///
+/// As for [`get_mut`].
+#[cfg(feature = "envelope")]
+pub(crate) unsafe fn take<P: Place>(place: *mut P) -> Result<P::Value, ApikeeError> {
+    // SAFETY: what this function's caller vouches for.
+    unsafe { get(place.cast_const()) }?;
+    // SAFETY: there is a value, as `get` has found. It is not used again, for the mark is wiped with it.
+    let value = unsafe { (*place.cast::<Slot<P::Value>>()).value.assume_init_read() };
+    // SAFETY: what this function's caller vouches for.
+    unsafe { wipe(place) }?;
+    Ok(value)
+}

@@ -1,0 +1,65 @@
+//! From the text of a key to its claims.
+
+use core::ffi::c_void;
+
+use apikee::{KeyError, UnixTime, VerifiedKey, verify_buffer_len};
+
+use crate::{
+    args::{self, Span},
+    error::{ApikeeError, report},
+    keyring::ApikeeKeyring,
+    slot::{self, Place},
+};
+
+/// Bytes of an `apikee_claims`, on every target.
+pub const APIKEE_CLAIMS_SIZE: usize = 192;
+
+/// A key that was verified, and what it says. It points into the key's text and into the buffer that the key
+/// was verified with, which both stay as they are while it is used.
+#[repr(C)]
+pub struct ApikeeClaims {
+    opaque: [u64; 24],
+}
+const _: () = assert!(APIKEE_CLAIMS_SIZE == size_of::<ApikeeClaims>());
+
+impl Place for ApikeeClaims {
+    /// Lives as long as the caller says: the rules let it point where it does.
+    type Value = VerifiedKey<'static>;
+    const MARK: u64 = 0x6170_696B_6565_0002;
+}
+
+/// Verifies a key: its signature, then its claims, then its times. `now` is in seconds since 1970.
+///
+/// `buf` is the limit on the length of a key: `APIKEE_VERIFY_BUFFER_LEN(key_len)` bytes are enough, and 1024
+/// are for most. A null `key` of no bytes is a request without a key. After an error, `claims` is all zeros,
+/// and `buf` holds unspecified bytes.
+///
+/// Errors: those from `APIKEE_ERROR_MISSING_KEY` to `APIKEE_ERROR_NOT_YET_VALID`, for the first check that
+/// fails.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apikee_verify(
+    keyring: *const ApikeeKeyring,
+    key: *const c_void,
+    key_len: usize,
+    now: i64,
+    buf: *mut c_void,
+    buf_len: usize,
+    claims: *mut ApikeeClaims,
+) -> ApikeeError {
+    report(|| {
+        // First of all: whoever ignores the code finds no claims of an earlier key.
+        // SAFETY: the caller keeps the rules.
+        unsafe { slot::wipe(claims) }?;
+        args::apart([Span::one(claims), Span::bytes(buf, buf_len)], [Span::one(keyring), Span::bytes(key, key_len)])?;
+        // SAFETY: the caller keeps the rules, and what is written is apart.
+        let (keyring, key_bytes) = unsafe { (slot::get(keyring)?, args::bytes(key, key_len)?) };
+        if key.is_null() {
+            return Err(KeyError::Missing.into());
+        }
+        // SAFETY: as above.
+        let buf = unsafe { args::buffer(buf, buf_len, verify_buffer_len(key_len)) }?;
+        let verified = keyring.verify(key_bytes, UnixTime::from_secs(now), buf)?;
+        // SAFETY: as above.
+        unsafe { slot::init(claims, verified) }
+    })
+}

@@ -1,0 +1,137 @@
+/* The golden envelopes, answers and server keys. */
+#include "check.h"
+#include "vectors_types.h"
+
+#include "vectors_envelopes.h"
+
+static uint8_t buf[16 * 1024];
+
+static bool establish(const envelope_vector *v, apikee_session *session) {
+  apikee_server_key server;
+  pinned secret = {v->ephemeral_private, 0};
+  CHECK_OF(v->name, apikee_server_key_init(&server, v->server_public.ptr, v->server_public.len) == APIKEE_ERROR_OK);
+  apikee_error error = apikee_session_establish(session, &server, draw_pinned, &secret);
+  CHECK_OF(v->name, error == APIKEE_ERROR_OK);
+  return error == APIKEE_ERROR_OK;
+}
+
+static void check_request(const envelope_vector *v) {
+  apikee_session session;
+  apikee_pending pending;
+  if (!establish(v, &session)) return;
+  pinned iv = {v->iv, 0};
+  apikee_text sealed = {(const char *)buf, 0};
+  apikee_error error = apikee_session_seal(&session, v->plaintext.ptr, v->plaintext.len, draw_pinned, &iv, buf,
+                                           APIKEE_SEALED_LEN(v->plaintext.len), &sealed.len, &pending);
+  CHECK_OF(v->name, error == APIKEE_ERROR_OK);
+  CHECK_OF(v->name, same_text(sealed, v->envelope));
+  /* It is used up. */
+  error = apikee_session_seal(&session, v->plaintext.ptr, v->plaintext.len, draw_pinned, &iv, buf, sizeof buf,
+                              &sealed.len, &pending);
+  CHECK_OF(v->name, error == APIKEE_ERROR_NOT_INITIALISED && sealed.len == 0);
+}
+
+/* What opens the answer; which nonce the request had makes no difference. */
+static bool await(const envelope_vector *v, apikee_pending *pending) {
+  apikee_session session;
+  if (!establish(v, &session)) return false;
+  pinned iv = {{"twelve bytes", 12}, 0};
+  size_t len;
+  apikee_error error = apikee_session_seal(&session, "{}", 2, draw_pinned, &iv, buf, sizeof buf, &len, pending);
+  CHECK_OF(v->name, error == APIKEE_ERROR_OK && len == APIKEE_SEALED_LEN(2));
+  return error == APIKEE_ERROR_OK;
+}
+
+static void copy_answer(const envelope_vector *v) {
+  CHECK_OF(v->name, v->envelope.len <= sizeof buf);
+  for (size_t at = 0; at < v->envelope.len; at++) buf[at] = (uint8_t)v->envelope.ptr[at];
+}
+
+static void check_response(const envelope_vector *v) {
+  apikee_pending pending;
+  if (!await(v, &pending)) return;
+  copy_answer(v);
+  apikee_text plaintext;
+  apikee_error error = apikee_pending_open(&pending, buf, v->envelope.len, &plaintext);
+  if (v->ok) {
+    CHECK_OF(v->name, error == APIKEE_ERROR_OK && same_text(plaintext, v->plaintext));
+    CHECK_OF(v->name, (const uint8_t *)plaintext.ptr > buf && plaintext.ptr + plaintext.len < (char *)buf + v->envelope.len);
+  } else {
+    CHECK_OF(v->name, error >= APIKEE_ERROR_ENVELOPE_MALFORMED && error <= APIKEE_ERROR_ENVELOPE_FORGED);
+    CHECK_OF(v->name, plaintext.ptr == NULL && plaintext.len == 0);
+  }
+  CHECK_OF(v->name, apikee_pending_open(&pending, buf, v->envelope.len, &plaintext) == APIKEE_ERROR_NOT_INITIALISED);
+}
+
+static void check_answer(const envelope_vector *v) {
+  apikee_pending pending;
+  if (!await(v, &pending)) return;
+  copy_answer(v);
+  apikee_answer answer;
+  answer.success = true;
+  apikee_error error = apikee_pending_read_answer(&pending, buf, v->envelope.len, &answer);
+  if (v->ok) {
+    CHECK_OF(v->name, error == APIKEE_ERROR_OK && answer.sealed);
+  } else {
+    CHECK_OF(v->name, error >= APIKEE_ERROR_ANSWER_MALFORMED && error <= APIKEE_ERROR_ANSWER_WRONG_TYPE);
+    CHECK_OF(v->name, !answer.success && !answer.sealed);
+  }
+}
+
+/* The answers that open are verdicts: the same members, read out of the envelope and in the clear. */
+static void check_verdict(const envelope_vector *v) {
+  apikee_pending pending;
+  apikee_answer sealed, unsealed;
+  static char body[4096];
+  if (!await(v, &pending)) return;
+  copy_answer(v);
+  apikee_error error = apikee_pending_read_answer(&pending, buf, v->envelope.len, &sealed);
+  CHECK_OF(v->name, v->plaintext.len <= sizeof body);
+  for (size_t at = 0; at < v->plaintext.len; at++) body[at] = v->plaintext.ptr[at];
+  CHECK_OF(v->name, apikee_answer_read_unsealed(body, v->plaintext.len, &unsealed) == error);
+  if (error != APIKEE_ERROR_OK) return;
+  CHECK_OF(v->name, sealed.sealed && !unsealed.sealed && sealed.success == unsealed.success);
+  CHECK_OF(v->name, sealed.has_duration == unsealed.has_duration && sealed.duration_ms == unsealed.duration_ms);
+  CHECK_OF(v->name, same_text(sealed.client_id, unsealed.client_id));
+  CHECK_OF(v->name, same_text(sealed.project_env, unsealed.project_env));
+  CHECK_OF(v->name, same_text(sealed.method_path, unsealed.method_path));
+  CHECK_OF(v->name, same_text(sealed.code, unsealed.code) && same_text(sealed.message, unsealed.message));
+}
+
+static void check_server_key(const envelope_vector *v) {
+  apikee_server_key key;
+  apikee_error error = apikee_server_key_init(&key, v->server_public.ptr, v->server_public.len);
+  CHECK_OF(v->name, (error == APIKEE_ERROR_OK) == (v->ok != 0));
+}
+
+static void check_members(void) {
+  char body[] =
+      "{\"success\":true,\"clientId\":\"c\",\"project_env\":\"p\",\"method_path\":\"GET:::/\",\"durationMs\":12.9,"
+      "\"code\":\"C\",\"message\":\"m\\u00e9\"}";
+  apikee_answer answer;
+  CHECK(apikee_answer_read_unsealed(body, sizeof body - 1, &answer) == APIKEE_ERROR_OK);
+  CHECK(answer.success && !answer.sealed && answer.has_duration && answer.duration_ms == 12);
+  CHECK(is_text(answer.client_id, "c") && is_text(answer.project_env, "p") && is_text(answer.method_path, "GET:::/"));
+  CHECK(is_text(answer.code, "C") && is_text(answer.message, "m\303\251"));
+  char refusal[] = "{\"success\":false}";
+  CHECK(apikee_answer_read_unsealed(refusal, sizeof refusal - 1, &answer) == APIKEE_ERROR_OK);
+  CHECK(!answer.success && !answer.has_duration && answer.code.ptr == NULL && answer.client_id.ptr == NULL);
+}
+
+void test_envelopes(void) {
+  CHECK(LENGTH(envelope_vectors) == 56);
+  for (size_t at = 0; at < LENGTH(envelope_vectors); at++) {
+    const envelope_vector *v = &envelope_vectors[at];
+    if (v->kind == 'r' && v->iv.ptr != NULL) {
+      check_request(v);
+    } else if (v->kind == 'r') {
+      check_response(v);
+      if (v->ok) check_verdict(v);
+    } else if (v->kind == 'a') {
+      check_answer(v);
+    } else {
+      check_server_key(v);
+    }
+  }
+  check_members();
+}

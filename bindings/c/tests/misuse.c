@@ -1,0 +1,270 @@
+/* Pointers that are null, not aligned or overlap, and lengths that no memory has: an error each, and no access. */
+#include <string.h>
+
+#include "check.h"
+
+static const int64_t NOW = 1760000000;
+
+static apikee_keyring keyring;
+static apikee_claims claims;
+static apikee_text text;
+static size_t len;
+static char key[512];
+static size_t key_len;
+static uint8_t buf[512];
+static const apikee_new_key NEW_KEY = {APIKEE_TEXT("acme"), NULL, 0, {NULL, 0}, {NULL, 0}, 0, 0, 0, 0};
+
+static int fill(void *context, uint8_t *out, size_t size) {
+  (void)context;
+  memset(out, 0x42, size);
+  return 0;
+}
+
+#define IS_NULL(call) CHECK((call) == APIKEE_ERROR_NULL_POINTER)
+#define IS_MISALIGNED(call) CHECK((call) == APIKEE_ERROR_MISALIGNED)
+#define OVERLAPS(call) CHECK((call) == APIKEE_ERROR_OVERLAP)
+
+/* A pointer one byte past one that is aligned. */
+#define OFF(type, place) ((type *)(void *)((char *)(void *)(place) + 1))
+
+static apikee_error verify(const apikee_keyring *ring, const void *text_of, size_t size, void *to, size_t room,
+                           apikee_claims *out) {
+  return apikee_verify(ring, text_of, size, NOW, to, room, out);
+}
+
+static apikee_error issue(const apikee_keyring *ring, const apikee_new_key *new_key, void *to, size_t room,
+                          size_t *size) {
+  return apikee_issue(ring, new_key, NOW * 1000, fill, NULL, to, room, size);
+}
+
+static void ready(void) {
+  CHECK(apikee_keyring_init(&keyring, "secret", 6) == APIKEE_ERROR_OK);
+  CHECK(issue(&keyring, &NEW_KEY, key, sizeof key, &key_len) == APIKEE_ERROR_OK);
+  CHECK(verify(&keyring, key, key_len, buf, sizeof buf, &claims) == APIKEE_ERROR_OK);
+}
+
+static void null_pointers(void) {
+  int64_t number;
+  uint32_t encoding;
+  bool truth;
+  uint8_t fingerprint[APIKEE_FINGERPRINT_LEN];
+  ready();
+  IS_NULL(apikee_keyring_init(NULL, "s", 1));
+  IS_NULL(apikee_keyring_init(&keyring, NULL, 1));
+  ready();
+  IS_NULL(apikee_keyring_accept(NULL, "s", 1));
+  IS_NULL(apikee_keyring_accept(&keyring, NULL, 1));
+  IS_NULL(apikee_keyring_set_leeway(NULL, 1));
+  IS_NULL(apikee_keyring_wipe(NULL));
+  IS_NULL(issue(NULL, &NEW_KEY, key, sizeof key, &len));
+  IS_NULL(issue(&keyring, NULL, key, sizeof key, &len));
+  IS_NULL(issue(&keyring, &NEW_KEY, NULL, 1, &len));
+  IS_NULL(issue(&keyring, &NEW_KEY, key, sizeof key, NULL));
+  apikee_new_key wrong = NEW_KEY;
+  wrong.tenant.ptr = NULL;
+  IS_NULL(issue(&keyring, &wrong, key, sizeof key, &len));
+  wrong = NEW_KEY;
+  wrong.scope_count = 1;
+  IS_NULL(issue(&keyring, &wrong, key, sizeof key, &len));
+
+  ready();
+  IS_NULL(apikee_claims_tenant(NULL, &text));
+  IS_NULL(apikee_claims_tenant(&claims, NULL));
+  IS_NULL(apikee_claims_id(NULL, &text));
+  IS_NULL(apikee_claims_id(&claims, NULL));
+  IS_NULL(apikee_claims_environment(NULL, &text));
+  IS_NULL(apikee_claims_environment(&claims, NULL));
+  IS_NULL(apikee_claims_expires_at(NULL, &number));
+  IS_NULL(apikee_claims_expires_at(&claims, NULL));
+  IS_NULL(apikee_claims_not_before(NULL, &number));
+  IS_NULL(apikee_claims_not_before(&claims, NULL));
+  IS_NULL(apikee_claims_secret_index(NULL, &len));
+  IS_NULL(apikee_claims_secret_index(&claims, NULL));
+  IS_NULL(apikee_claims_scope(NULL, 0, &text));
+  IS_NULL(apikee_claims_scope(&claims, 0, NULL));
+  IS_NULL(apikee_claims_has_scope(NULL, "s", 1));
+  IS_NULL(apikee_claims_has_scope(&claims, NULL, 1));
+  IS_NULL(apikee_claims_require(NULL, NULL, 0, NULL));
+  IS_NULL(apikee_claims_require(&claims, NULL, 1, NULL));
+  IS_NULL(apikee_claims_meta(NULL, &text, &encoding));
+  IS_NULL(apikee_claims_meta(&claims, NULL, &encoding));
+  IS_NULL(apikee_claims_meta(&claims, &text, NULL));
+  IS_NULL(apikee_claims_meta_str(NULL, "n", 1, key, 1, &len));
+  IS_NULL(apikee_claims_meta_str(&claims, NULL, 1, key, 1, &len));
+  IS_NULL(apikee_claims_meta_str(&claims, "n", 1, key, 1, NULL));
+  IS_NULL(apikee_claims_meta_int(NULL, "n", 1, &number));
+  IS_NULL(apikee_claims_meta_int(&claims, NULL, 1, &number));
+  IS_NULL(apikee_claims_meta_int(&claims, "n", 1, NULL));
+  IS_NULL(apikee_claims_meta_bool(NULL, "n", 1, &truth));
+  IS_NULL(apikee_claims_meta_bool(&claims, NULL, 1, &truth));
+  IS_NULL(apikee_claims_meta_bool(&claims, "n", 1, NULL));
+  IS_NULL(verify(NULL, key, key_len, buf, sizeof buf, &claims));
+  IS_NULL(verify(&keyring, NULL, 1, buf, sizeof buf, &claims));
+  IS_NULL(verify(&keyring, key, key_len, NULL, sizeof buf, &claims));
+  IS_NULL(verify(&keyring, key, key_len, buf, sizeof buf, NULL));
+  IS_NULL(apikee_fingerprint(NULL, 1, &fingerprint));
+  IS_NULL(apikee_fingerprint("k", 1, NULL));
+  IS_NULL(apikee_log_prefix(NULL, 1, &text));
+  IS_NULL(apikee_log_prefix("k", 1, NULL));
+}
+
+static void nothing_at_all(void) {
+  ready();
+  CHECK(verify(&keyring, NULL, 0, buf, sizeof buf, &claims) == APIKEE_ERROR_MISSING_KEY);
+  CHECK(verify(&keyring, "", 0, buf, sizeof buf, &claims) == APIKEE_ERROR_INVALID_PREFIX);
+  CHECK(verify(&keyring, key, key_len, NULL, 0, &claims) == APIKEE_ERROR_KEY_TOO_LONG);
+  CHECK(apikee_log_prefix(NULL, 0, &text) == APIKEE_ERROR_OK && text.len == 0);
+  ready();
+  CHECK(apikee_claims_has_scope(&claims, NULL, 0) == APIKEE_ERROR_INSUFFICIENT_SCOPE);
+  CHECK(apikee_claims_require(&claims, NULL, 0, NULL) == APIKEE_ERROR_OK);
+}
+
+static void pointers_that_are_not_aligned(void) {
+  static uint64_t room[APIKEE_KEYRING_SIZE / 8 + 1];
+  memset(room, 0xEE, sizeof room);
+  ready();
+  IS_MISALIGNED(apikee_keyring_init(OFF(apikee_keyring, room), "s", 1));
+  IS_MISALIGNED(apikee_keyring_wipe(OFF(apikee_keyring, room)));
+  IS_MISALIGNED(apikee_keyring_set_leeway(OFF(apikee_keyring, room), 1));
+  IS_MISALIGNED(verify(OFF(apikee_keyring, room), key, key_len, buf, sizeof buf, &claims));
+  IS_MISALIGNED(verify(&keyring, key, key_len, buf, sizeof buf, OFF(apikee_claims, room)));
+  IS_MISALIGNED(issue(&keyring, OFF(apikee_new_key, room), key, sizeof key, &len));
+  IS_MISALIGNED(issue(&keyring, &NEW_KEY, key, sizeof key, OFF(size_t, room)));
+  ready();
+  IS_MISALIGNED(apikee_claims_tenant(&claims, OFF(apikee_text, room)));
+  IS_MISALIGNED(apikee_claims_tenant(OFF(apikee_claims, room), &text));
+  IS_MISALIGNED(apikee_claims_expires_at(&claims, OFF(int64_t, room)));
+  IS_MISALIGNED(apikee_claims_require(&claims, OFF(apikee_text, room), 1, NULL));
+  IS_MISALIGNED(apikee_claims_require(&claims, NULL, 0, OFF(size_t, room)));
+  for (size_t at = 0; at < sizeof room; at++) CHECK(((uint8_t *)room)[at] == 0xEE);
+}
+
+static void what_is_written_overlaps(void) {
+  union {
+    apikee_keyring keyring;
+    apikee_claims claims;
+    apikee_new_key new_key;
+    apikee_text text;
+    size_t len;
+    char bytes[APIKEE_KEYRING_SIZE + 600];
+  } both;
+  memset(&both, 0, sizeof both);
+  ready();
+  memcpy(both.bytes + 100, key, key_len);
+  /* The key stands in the buffer: at its end, and at its front. */
+  OVERLAPS(verify(&keyring, both.bytes + 100, key_len, both.bytes, 101, &claims));
+  OVERLAPS(verify(&keyring, both.bytes + 100, key_len, both.bytes + 100 + key_len - 1, 400, &claims));
+  CHECK(verify(&keyring, both.bytes + 100, key_len, both.bytes + 100 + key_len, 400, &claims) == APIKEE_ERROR_OK);
+  OVERLAPS(verify(&keyring, key, key_len, both.bytes, sizeof both.bytes, &both.claims));
+  OVERLAPS(verify(&both.keyring, key, key_len, buf, sizeof buf, &both.claims));
+  OVERLAPS(apikee_keyring_init(&both.keyring, both.bytes + APIKEE_KEYRING_SIZE - 1, 6));
+  CHECK(apikee_keyring_init(&both.keyring, both.bytes + APIKEE_KEYRING_SIZE, 6) == APIKEE_ERROR_OK);
+  OVERLAPS(apikee_keyring_accept(&both.keyring, both.bytes + 10, 6));
+  OVERLAPS(issue(&both.keyring, &NEW_KEY, both.bytes + 8, 500, &len));
+  OVERLAPS(issue(&keyring, &NEW_KEY, both.bytes, 500, &both.len));
+
+  apikee_new_key new_key = NEW_KEY;
+  new_key.tenant.ptr = both.bytes + 499;
+  OVERLAPS(issue(&keyring, &new_key, both.bytes, 500, &len));
+  new_key.tenant.ptr = both.bytes + 500;
+  CHECK(issue(&keyring, &new_key, both.bytes, 500, &len) == APIKEE_ERROR_OK);
+  apikee_text scope = {both.bytes + 20, 4};
+  new_key.scopes = &scope;
+  new_key.scope_count = 1;
+  OVERLAPS(issue(&keyring, &new_key, both.bytes, 500, &len));
+  new_key.scopes = &both.text;
+  OVERLAPS(issue(&keyring, &new_key, both.bytes, 500, &len));
+
+  ready();
+  memcpy(&both.claims, &claims, sizeof claims);
+  OVERLAPS(apikee_claims_tenant(&both.claims, &both.text));
+  OVERLAPS(apikee_claims_meta_str(&claims, "n", 1, both.bytes, 500, &both.len));
+  OVERLAPS(apikee_log_prefix(both.bytes, 20, &both.text));
+}
+
+static void lengths_that_no_memory_has(void) {
+  const size_t lengths[] = {SIZE_MAX, SIZE_MAX / 2 + 1, SIZE_MAX - 4096};
+  for (size_t at = 0; at < LENGTH(lengths); at++) {
+    ready();
+    /* Such a length may be found to overlap everything before it is found to be too long. */
+    apikee_error error = verify(&keyring, key, lengths[at], buf, sizeof buf, &claims);
+    CHECK(error == APIKEE_ERROR_INVALID_LENGTH || error == APIKEE_ERROR_OVERLAP);
+    error = verify(&keyring, key, key_len, buf, lengths[at], &claims);
+    CHECK(error == APIKEE_ERROR_INVALID_LENGTH || error == APIKEE_ERROR_OVERLAP);
+    ready();
+    CHECK(apikee_claims_has_scope(&claims, "s", lengths[at]) == APIKEE_ERROR_INVALID_LENGTH);
+    error = apikee_claims_require(&claims, &text, lengths[at], NULL);
+    CHECK(error == APIKEE_ERROR_INVALID_LENGTH);
+    CHECK(apikee_log_prefix("k", lengths[at], &text) != APIKEE_ERROR_OK);
+  }
+}
+
+#ifdef APIKEE_ENVELOPE
+static void server_mode(void) {
+  static const char PUBLIC[] = "132bea5cbf3fc7a9943c6ea6c9b5522d15b466d41d56e4ecba15457bb3766105";
+  static uint64_t room[64];
+  apikee_server_key server;
+  apikee_session session;
+  apikee_pending pending;
+  apikee_answer answer;
+  uint8_t sealed[APIKEE_SEALED_LEN(2)];
+  IS_NULL(apikee_server_key_init(NULL, PUBLIC, 64));
+  IS_NULL(apikee_server_key_init(&server, NULL, 64));
+  CHECK(apikee_server_key_init(&server, PUBLIC, 64) == APIKEE_ERROR_OK);
+  IS_NULL(apikee_session_establish(NULL, &server, fill, NULL));
+  IS_NULL(apikee_session_establish(&session, NULL, fill, NULL));
+  IS_NULL(apikee_session_establish(&session, &server, NULL, NULL));
+  CHECK(apikee_session_establish(&session, &server, fill, NULL) == APIKEE_ERROR_OK);
+  IS_NULL(apikee_session_seal(NULL, "{}", 2, fill, NULL, sealed, sizeof sealed, &len, &pending));
+  IS_NULL(apikee_session_seal(&session, NULL, 2, fill, NULL, sealed, sizeof sealed, &len, &pending));
+  IS_NULL(apikee_session_seal(&session, "{}", 2, NULL, NULL, sealed, sizeof sealed, &len, &pending));
+  IS_NULL(apikee_session_seal(&session, "{}", 2, fill, NULL, NULL, sizeof sealed, &len, &pending));
+  IS_NULL(apikee_session_seal(&session, "{}", 2, fill, NULL, sealed, sizeof sealed, NULL, &pending));
+  IS_NULL(apikee_session_seal(&session, "{}", 2, fill, NULL, sealed, sizeof sealed, &len, NULL));
+  IS_MISALIGNED(apikee_session_establish(OFF(apikee_session, room), &server, fill, NULL));
+  IS_MISALIGNED(
+      apikee_session_seal(&session, "{}", 2, fill, NULL, sealed, sizeof sealed, &len, OFF(apikee_pending, room)));
+  OVERLAPS(apikee_session_seal(&session, sealed, 2, fill, NULL, sealed, sizeof sealed, &len, &pending));
+  OVERLAPS(apikee_session_seal(&session, "{}", 2, fill, NULL, &session, sizeof session, &len, &pending));
+  /* None of that used it up. */
+  CHECK(apikee_session_seal(&session, "{}", 2, fill, NULL, sealed, sizeof sealed, &len, &pending) ==
+        APIKEE_ERROR_OK);
+  IS_NULL(apikee_pending_open(NULL, sealed, len, &text));
+  IS_NULL(apikee_pending_open(&pending, NULL, len, &text));
+  IS_NULL(apikee_pending_open(&pending, sealed, len, NULL));
+  IS_NULL(apikee_pending_read_answer(NULL, sealed, len, &answer));
+  IS_NULL(apikee_pending_read_answer(&pending, NULL, len, &answer));
+  IS_NULL(apikee_pending_read_answer(&pending, sealed, len, NULL));
+  OVERLAPS(apikee_pending_open(&pending, &pending, 8, &text));
+  CHECK(apikee_pending_open(&pending, NULL, 0, &text) == APIKEE_ERROR_ENVELOPE_MALFORMED);
+  IS_NULL(apikee_answer_read_unsealed(NULL, 1, &answer));
+  IS_NULL(apikee_answer_read_unsealed(sealed, 1, NULL));
+  CHECK(apikee_answer_read_unsealed(NULL, 0, &answer) == APIKEE_ERROR_ANSWER_MALFORMED);
+  IS_NULL(apikee_session_wipe(NULL));
+  IS_NULL(apikee_pending_wipe(NULL));
+
+  const apikee_validate_request request = {APIKEE_TEXT("497f6eca-6276-4993-bfeb-53cbbbba6f08"), APIKEE_TEXT("p"),
+                                           APIKEE_TEXT("GET"), APIKEE_TEXT("/"), {NULL, 0}, NULL, 0, {NULL, 0}, 0, 0};
+  apikee_validate_request wrong = request;
+  IS_NULL(apikee_validate_target(NULL, buf, sizeof buf, &len));
+  IS_NULL(apikee_validate_target(&request, NULL, sizeof buf, &len));
+  IS_NULL(apikee_validate_target(&request, buf, sizeof buf, NULL));
+  IS_NULL(apikee_validate_body(NULL, buf, sizeof buf, &len));
+  wrong.header_count = 1;
+  IS_NULL(apikee_validate_body(&wrong, buf, sizeof buf, &len));
+  wrong = request;
+  wrong.path.ptr = (const char *)buf;
+  OVERLAPS(apikee_validate_body(&wrong, buf, sizeof buf, &len));
+}
+#endif
+
+void test_misuse(void) {
+  null_pointers();
+  nothing_at_all();
+  pointers_that_are_not_aligned();
+  what_is_written_overlaps();
+  lengths_that_no_memory_has();
+#ifdef APIKEE_ENVELOPE
+  server_mode();
+#endif
+}

@@ -1,0 +1,366 @@
+//! A guide for firmware: from the features to a request over your own network stack. There is no code here.
+//!
+//! The kernel is what is left with `default-features = false`. It has no allocator, no clock, no randomness and
+//! no socket; it does not block, and every loop in it is bounded by the length of a buffer of yours.
+//!
+//! | you bring | as |
+//! |---|---|
+//! | the time | a [`UnixTime`] for each call |
+//! | random bytes | a `rand_core` [`TryCryptoRng`](rand_core::TryCryptoRng) |
+//! | memory | buffers of yours, and values that you place |
+//! | TLS and a connection | only in server mode, and only by you |
+//!
+//! What it takes in flash, in stack and in instructions on a Cortex-M4 stands in
+//! `tests/bare-metal/budget.toml` of the repository, and is checked there. For firmware in C see `bindings/c`.
+//!
+//! # Features
+//!
+//! ```toml
+//! [dependencies]
+//! apikee = { version = "0.1", default-features = false }                            # local mode
+//! apikee = { version = "0.1", default-features = false, features = ["envelope"] }   # and server mode
+//! ```
+//!
+//! Leave `msgpack` out unless keys come from a Python SDK that has `msgpack` installed: such a key is then a
+//! [`Decode`](crate::KeyError::Decode) error. Leave `tables` out: it needs an allocator, and 30 kB for a key.
+//! `defmt` gives the errors a `Format`.
+//!
+//! # Sizes
+//!
+//! | buffer for | bytes |
+//! |---|---|
+//! | verifying a key | [`verify_buffer_len`]: 3/4 of the key's length |
+//! | issuing a key | [`issue_buffer_len`]: 17/7 of the claims, and 68 |
+//! | an envelope | `sealed_len`: 4/3 of the plaintext, and 115 |
+//! | the target of a validate call | 82, and 3 for each byte of its parts |
+//! | its body | about 80, and what the headers take; 6 for a byte that JSON escapes |
+//!
+//! The buffer is also the limit on what a forged key can cost. Base conversion is quadratic, and it is done
+//! before the signature can be checked; a key that does not fit is refused before. If your keys have 300
+//! characters, 256 bytes of buffer are the right size, and 8 KiB are an invitation.
+//!
+//! A [`Keyring`] is about 1.2 kB, whatever it holds. Make it once, in a `static` cell, and share it: verifying
+//! takes `&self`.
+//!
+//! # A clock without a battery
+//!
+//! A clock that starts at 1970 makes every expired key good. So **until the time is known, there is no `now`**,
+//! and no key is verified:
+//!
+//! ```
+//! use apikee::UnixTime;
+//!
+//! /// Counts on from the last time that was learnt, by a timer that starts with the device.
+//! struct Clock {
+//!     learnt: Option<(i64, u64)>,
+//! }
+//!
+//! impl Clock {
+//!     /// From a source that can be trusted: a network time that is authenticated, or the `Date` of the
+//!     /// platform's answer. Never backwards: whoever could set it back would bring old keys to life.
+//!     fn learn(&mut self, unix: i64, uptime: u64) {
+//!         if self.now(uptime).is_none_or(|now| unix > now.as_secs()) {
+//!             self.learnt = Some((unix, uptime));
+//!         }
+//!     }
+//!
+//!     fn now(&self, uptime: u64) -> Option<UnixTime> {
+//!         let (unix, at) = self.learnt?;
+//!         Some(UnixTime::from_secs(unix.saturating_add_unsigned(uptime.saturating_sub(at))))
+//!     }
+//! }
+//!
+//! let mut clock = Clock { learnt: None };
+//! assert_eq!(clock.now(5), None);
+//! clock.learn(1_760_000_000, 5);
+//! clock.learn(1_750_000_000, 6);
+//! assert_eq!(clock.now(15), Some(UnixTime::from_secs(1_760_000_010)));
+//! ```
+//!
+//! Keep the last time in flash or in a register that survives a reset, once an hour, say, and start from it: it
+//! is too early, but never earlier than it was, and bounds how long an expired key lives on. The time of the
+//! build is such a bound as well.
+//!
+//! A crystal of 50 ppm is off by 4 seconds a day. [`Keyring::set_leeway`] makes keys good that much longer, and
+//! as much earlier: a device whose clock is slow would refuse a key of this very minute for its `nbf`. Twice the
+//! drift between two settings of the clock is enough; an hour is not a leeway, but a later expiry.
+//!
+//! # Randomness
+//!
+//! Verifying needs none. A new key draws 10 bytes, a session 32 and an envelope 12. They must come from a
+//! generator fit for keys: the chip's, or a ChaCha that was seeded from it. A sensor's noise, the uptime or a
+//! serial number are none.
+//!
+//! ```
+//! use core::fmt;
+//! use rand_core::{TryCryptoRng, TryRng};
+//!
+//! /// The chip's generator. `word` waits for the next 32 bits, a bounded time, and is `None` if the peripheral
+//! /// reports an error.
+//! struct Trng<W> {
+//!     word: W,
+//!     last: u32,
+//! }
+//!
+//! #[derive(Debug)]
+//! struct TrngError;
+//!
+//! impl fmt::Display for TrngError {
+//!     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+//!         f.write_str("the random number generator failed")
+//!     }
+//! }
+//!
+//! impl core::error::Error for TrngError {}
+//!
+//! impl<W: FnMut() -> Option<u32>> TryRng for Trng<W> {
+//!     type Error = TrngError;
+//!
+//!     fn try_next_u32(&mut self) -> Result<u32, TrngError> {
+//!         // A generator without a clock repeats itself (FIPS 140-2, section 4.9.2).
+//!         let word = (self.word)().filter(|word| *word != self.last).ok_or(TrngError)?;
+//!         self.last = word;
+//!         Ok(word)
+//!     }
+//!
+//!     fn try_next_u64(&mut self) -> Result<u64, TrngError> {
+//!         Ok(u64::from(self.try_next_u32()?) << 32 | u64::from(self.try_next_u32()?))
+//!     }
+//!
+//!     fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), TrngError> {
+//!         for chunk in out.chunks_mut(4) {
+//!             chunk.copy_from_slice(&self.try_next_u32()?.to_le_bytes()[..chunk.len()]);
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! impl<W: FnMut() -> Option<u32>> TryCryptoRng for Trng<W> {}
+//!
+//! # use apikee::{IssueError, Keyring, NewKey, UnixTime};
+//! let mut dead = Trng { word: || Some(0), last: 0 };
+//! let issued = Keyring::new(b"secret")?.issue(&NewKey::new("acme"), UnixTime::from_secs(0), &mut dead, &mut [0; 512])
+//!     .map(str::len);
+//! assert_eq!(issued, Err(IssueError::Rng));
+//! # Ok::<_, apikee::KeyringError>(())
+//! ```
+//!
+//! A generator that fails is an error, and then there is no key and no envelope.
+//!
+//! # A request over your own stack
+//!
+//! With the feature `envelope`, the kernel writes what goes out and reads what comes back. What lies between is
+//! yours: this is it over any `embedded-io` stream, which your TLS has opened and checked the certificate of.
+//!
+//! ```
+//! # #[cfg(feature = "envelope")] mod sketch {
+//! use apikee::{
+//!     Answer, Fault, OpenError, Outage, Outcome, ProjectKey, Request, Session, UserAgent, ValidateRequest,
+//! };
+//! use embedded_io::{Read, Write};
+//!
+//! /// Asks the platform. The connection is used once.
+//! pub fn ask<S: Read + Write>(
+//!     stream: &mut S,
+//!     host: &str,
+//!     key: &ProjectKey,
+//!     request: &ValidateRequest<'_>,
+//!     session: Session,
+//!     rng: &mut impl rand_core::TryCryptoRng,
+//! ) -> Outcome {
+//!     // What has no room was not asked, and that is no outage: it may not fail open.
+//!     const NOT_SENT: Outcome = Outcome::Fault(Fault::NotSent);
+//!     let (mut target, mut body, mut wire) = ([0; 256], [0; 512], [0; 1024]);
+//!     let Ok(target) = request.write_target(&mut target) else { return NOT_SENT };
+//!     let Ok(plaintext) = request.write_body(&mut body) else { return NOT_SENT };
+//!     let Ok((envelope, pending)) = session.seal(plaintext.as_bytes(), rng, &mut wire) else { return NOT_SENT };
+//!
+//!     let fields = request.header_fields(key, UserAgent::DEFAULT);
+//!     if send(stream, host, target, &fields, envelope).is_none() {
+//!         return Outcome::Outage(Outage::Reset);
+//!     }
+//!     let (status, answer) = match receive(stream, &mut wire) {
+//!         Ok(received) => received,
+//!         Err(outcome) => return outcome,
+//!     };
+//!     // 403 and 429 are refusals, 5xx an outage; a redirect is followed by nobody.
+//!     if let Some(outcome) = Outcome::from_status(status, None) {
+//!         return outcome;
+//!     }
+//!     let fault = match pending.open(answer) {
+//!         Ok(opened) => match Answer::read_opened(opened) {
+//!             Ok(answer) => return Outcome::from_success(answer.success()),
+//!             Err(_) => Fault::Unreadable,
+//!         },
+//!         Err(OpenError::Unsealed) => Fault::Unsealed,
+//!         Err(OpenError::WrongKey | OpenError::Forged) => Fault::Forged,
+//!         Err(_) => Fault::Unreadable,
+//!     };
+//!     Outcome::Fault(fault)
+//! }
+//!
+//! /// HTTP/1.0: the answer ends with the connection, and comes in no chunks.
+//! fn send<S: Write>(
+//!     stream: &mut S,
+//!     host: &str,
+//!     target: &str,
+//!     fields: &[(&str, &str)],
+//!     body: &str,
+//! ) -> Option<()> {
+//!     write!(stream, "POST /api/v1{target} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {}\r\n", body.len()).ok()?;
+//!     for (name, value) in fields {
+//!         write!(stream, "{name}: {value}\r\n").ok()?;
+//!     }
+//!     write!(stream, "\r\n{body}").ok()?;
+//!     stream.flush().ok()
+//! }
+//!
+//! /// Reads up to the end of the connection: the status, and the body where it stands in `buf`.
+//! fn receive<'b, S: Read>(stream: &mut S, buf: &'b mut [u8]) -> Result<(u16, &'b mut [u8]), Outcome> {
+//!     let mut len = 0;
+//!     loop {
+//!         match stream.read(&mut buf[len..]) {
+//!             Ok(0) if len == buf.len() => return Err(Outcome::Fault(Fault::Oversized)),
+//!             Ok(0) => break,
+//!             Ok(more) => len += more,
+//!             Err(_) => return Err(Outcome::Outage(Outage::Reset)),
+//!         }
+//!     }
+//!     if len == 0 {
+//!         return Err(Outcome::Outage(Outage::Reset));
+//!     }
+//!     let answer = &mut buf[..len];
+//!     let unreadable = Outcome::Fault(Fault::Unreadable);
+//!     let head = answer.windows(4).position(|end| end == b"\r\n\r\n").ok_or(unreadable)?;
+//!     let (head, body) = answer.split_at_mut(head + 4);
+//!     // `HTTP/1.1 200 OK`
+//!     let line = head.strip_prefix(b"HTTP/1.").ok_or(unreadable)?;
+//!     let status = line.get(2..5).and_then(|digits| core::str::from_utf8(digits).ok()?.parse().ok());
+//!     Ok((status.ok_or(unreadable)?, body))
+//! }
+//! # }
+//! # #[cfg(not(feature = "envelope"))] fn main() {}
+//! # #[cfg(feature = "envelope")]
+//! # fn main() {
+//! #     use apikee::*;
+//! #     struct Platform { recipient: Recipient, sent: Vec<u8>, answer: Vec<u8>, status: &'static str, forge: bool }
+//! #     impl embedded_io::ErrorType for Platform { type Error = core::convert::Infallible; }
+//! #     impl embedded_io::Write for Platform {
+//! #         fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
+//! #             let some = bytes.len().min(7);
+//! #             self.sent.extend_from_slice(&bytes[..some]);
+//! #             Ok(some)
+//! #         }
+//! #         fn flush(&mut self) -> Result<(), Self::Error> {
+//! #             let head = self.sent.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+//! #             let text = String::from_utf8(self.sent[..head].to_vec()).unwrap();
+//! #             assert!(text.starts_with("POST /api/v1/client/497f6eca-6276-4993-bfeb-53cbbbba6f08?project_env=my-app"));
+//! #             for field in ["x-api-key: sk_test_example\r\n", "X-Apikee-Encrypted: 1\r\n", "Host: apikee.dev\r\n"] {
+//! #                 assert!(text.contains(field), "{text}");
+//! #             }
+//! #             let mut body = self.sent[head..].to_vec();
+//! #             assert!(text.contains(&format!("Content-Length: {}\r\n", body.len())));
+//! #             let (_, reply) = self.recipient.open(&mut body).unwrap();
+//! #             let mut buf = [0; 256];
+//! #             let mut sealed = reply.seal(br#"{"success":true}"#, &mut Counter(9), &mut buf).unwrap().to_owned();
+//! #             if self.forge { sealed = sealed.replace(r#""ct":"#, r#""ct" :"#).replace("\"}", "A\"}"); }
+//! #             self.answer = format!("HTTP/1.1 {}\r\nServer: x\r\n\r\n{sealed}", self.status).into_bytes();
+//! #             Ok(())
+//! #         }
+//! #     }
+//! #     impl embedded_io::Read for Platform {
+//! #         fn read(&mut self, out: &mut [u8]) -> Result<usize, Self::Error> {
+//! #             let some = out.len().min(self.answer.len()).min(11);
+//! #             out[..some].copy_from_slice(&self.answer[..some]);
+//! #             self.answer.drain(..some);
+//! #             Ok(some)
+//! #         }
+//! #     }
+//! #     struct Counter(u8);
+//! #     impl rand_core::TryRng for Counter {
+//! #         type Error = core::convert::Infallible;
+//! #         fn try_next_u32(&mut self) -> Result<u32, Self::Error> { unreachable!() }
+//! #         fn try_next_u64(&mut self) -> Result<u64, Self::Error> { unreachable!() }
+//! #         fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+//! #             out.iter_mut().for_each(|byte| { self.0 = self.0.wrapping_add(1); *byte = self.0; });
+//! #             Ok(())
+//! #         }
+//! #     }
+//! #     impl rand_core::TryCryptoRng for Counter {}
+//! #     let ask = |status, forge| {
+//! #         let recipient = Recipient::new([0x42; 32]);
+//! #         let server = ServerKey::from_bytes(*recipient.public_key()).unwrap();
+//! #         let mut rng = Counter(0);
+//! #         let session = Session::establish(&server, &mut rng).unwrap();
+//! #         let client = ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08").unwrap();
+//! #         let now = Timestamp::new(UnixTime::from_secs(1_760_000_000)).unwrap();
+//! #         let request = ValidateRequest::new(client, "my-app", MethodPath::new("GET", "/").unwrap(), now);
+//! #         let key = ProjectKey::new("sk_test_example").unwrap();
+//! #         let mut platform = Platform { recipient, sent: Vec::new(), answer: Vec::new(), status, forge };
+//! #         sketch::ask(&mut platform, "apikee.dev", &key, &request, session, &mut rng)
+//! #     };
+//! #     assert_eq!(ask("200 OK", false), Outcome::Confirmed);
+//! #     assert_eq!(ask("200 OK", true), Outcome::Fault(Fault::Forged));
+//! #     assert_eq!(ask("503 Busy", false), Outcome::Outage(Outage::Status(503)));
+//! #     assert_eq!(ask("403 No", false), Outcome::Rejected(Rejection::Forbidden));
+//! #     assert_eq!(ask("2", false), Outcome::Fault(Fault::Unreadable));
+//! # }
+//! ```
+//!
+//! [`Policy::authorize`](crate::Policy::authorize) then says what the outcome means for the request at hand, and
+//! [`Breaker`](crate::Breaker) when to stop asking: its times are those of any clock that does not go back, such
+//! as the uptime. Give the connection a deadline as a whole; one that is missed is
+//! [`Outage::Timeout`](crate::Outage::Timeout). If the headers of the request hold the raw key, `body` does, too:
+//! wipe it.
+//!
+//! # Sessions ahead of time
+//!
+//! A session takes two X25519 operations, which on a small core take longer than all else together. Neither they
+//! nor anything else in the kernel can be interrupted and taken up again, so they are what a watchdog's period
+//! must hold. A `SessionPool` takes them off the request: one session for each turn of the
+//! main loop, and the request pays for AES only.
+//!
+//! ```
+//! # #[cfg(feature = "envelope")] mod sketch {
+//! use apikee::{ServerKey, Session, SessionPool};
+//! use core::time::Duration;
+//!
+//! /// One turn of the main loop; whoever calls feeds the watchdog after it.
+//! pub fn idle<R: rand_core::TryCryptoRng>(
+//!     pool: &mut SessionPool<2>,
+//!     server: &ServerKey,
+//!     rng: &mut R,
+//!     uptime: Duration,
+//! ) {
+//!     pool.drop_old(uptime);
+//!     if !pool.is_full()
+//!         && let Ok(session) = Session::establish(server, rng)
+//!     {
+//!         let _ = pool.put(session, uptime);
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! A pool of `N` takes 112 bytes for each session, and as much again as a few words. Sessions older than its age
+//! are wiped: a minute or an hour, as you would leave a key in memory. Sealing draws the nonce, so a session that
+//! was there before a brown-out or a snapshot does not repeat one.
+//!
+//! # Small flash
+//!
+//! | knob | where |
+//! |---|---|
+//! | `opt-level = "s"`, `lto = "fat"`, `codegen-units = 1`, `panic = "abort"` | the profile |
+//! | no `msgpack` | features |
+//! | `--cfg sha2_backend_soft="compact"` | `RUSTFLAGS`: SHA-256 in a loop, not unrolled |
+//! | `--cfg aes_backend_soft="compact"` | `RUSTFLAGS`, with `envelope`: AES likewise |
+//! | no issuing, no `meta` look-ups, no server mode | what is not called is not linked |
+//!
+//! On chips of 32 bits curve25519-dalek takes its arithmetic of 32 bits by itself. An accelerator for SHA or AES
+//! cannot be put in: the kernel names its implementations in one place, and keeps them to itself.
+//!
+//! [`UnixTime`]: crate::UnixTime
+//! [`Keyring`]: crate::Keyring
+//! [`Keyring::set_leeway`]: crate::Keyring::set_leeway
+//! [`verify_buffer_len`]: crate::verify_buffer_len
+//! [`issue_buffer_len`]: crate::issue_buffer_len
