@@ -1,4 +1,6 @@
-//! An API behind a guard as a CGI program (RFC 3875), on plain `std`. The second line starts it as a web server does:
+//! An API behind a guard as a CGI program (RFC 3875), on plain `std`.
+//!
+//! The second line starts it as a web server does:
 //!
 //! ```text
 //! export APIKEE_SECRET=$(openssl rand -hex 32)    # where it runs and where keys are issued

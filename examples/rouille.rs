@@ -1,4 +1,6 @@
-//! An API behind a guard, served by `rouille`. The second line starts it, on another address if one is given:
+//! An API behind a guard, served by `rouille`.
+//!
+//! The second line starts it, on another address if one is given:
 //!
 //! ```text
 //! export APIKEE_SECRET=$(openssl rand -hex 32)    # where it runs and where keys are issued

@@ -1,27 +1,40 @@
-//! An API behind a guard, served by `astra`. The second line starts it, on another address if one is given:
+//! An API behind a guard, served by `touche`, a blocking server on the types of the `http` crate.
+//!
+//! The second line starts it, on another address if one is given:
 //!
 //! ```text
 //! export APIKEE_SECRET=$(openssl rand -hex 32)    # where it runs and where keys are issued
-//! cargo run --features http,openapi,serde,ureq --example astra
+//! cargo run --features http,openapi,serde,ureq --example touche
 //! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
 //! ```
 //!
 //! `REVOKED` lists fingerprints of keys, with commas between them; `APIKEE_URL` is the platform's base URL.
-use std::{collections::HashSet, env, error::Error};
+use std::{
+    collections::HashSet,
+    convert::Infallible,
+    env,
+    error::Error,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
 
 use apikee::{
     ApikeeBuilder, Fingerprint, Grant,
     web::{Guard, RequestView},
 };
-use astra::{Body, ConnectionInfo, Request, Response, ResponseBuilder, Server};
 use serde_json::json;
+use touche::{Body, Connection, Request, Response, Server};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let guard = guard()?;
+    let guard = Arc::new(guard()?);
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
-    let server = Server::bind(address);
-    println!("listening on http://{}", server.local_addr()?);
-    server.serve(move |request: Request, info: ConnectionInfo| respond(&guard, &request, &info))?;
+    let listener = TcpListener::bind(address)?;
+    println!("listening on http://{}", listener.local_addr()?);
+    Server::from(listener).make_service(move |connection: &Connection| {
+        // The types of the `http` crate do not say whose request it is.
+        let (guard, peer) = (Arc::clone(&guard), connection.peer_addr());
+        Ok::<_, Infallible>(move |request: Request<Body>| Ok::<_, Infallible>(respond(&guard, &request, peer)))
+    })?;
     Ok(())
 }
 
@@ -37,18 +50,17 @@ fn guard() -> Result<Guard, Box<dyn Error>> {
     Ok(Guard::new(apikee).excluded_paths(["/health", "/openapi.json"]))
 }
 
-fn respond(guard: &Guard, request: &Request, info: &ConnectionInfo) -> Response {
+fn respond(guard: &Guard, request: &Request<Body>, peer: Option<SocketAddr>) -> Response<String> {
     let method = if request.method() == "HEAD" { "GET" } else { request.method().as_str() };
     let segments: Vec<&str> = request.uri().path().split('/').collect();
-    // The types of the `http` crate do not say whose request it is.
     let mut request = RequestView::from(request);
-    if let Some(peer) = info.peer_addr() {
+    if let Some(peer) = peer {
         request = request.peer(peer.ip());
     }
 
     let mut buf = [0; 1024];
     let checked = match (method, &segments[..]) {
-        ("GET", ["", "health"]) => return Response::new("ok".into()),
+        ("GET", ["", "health"]) => return response(200, "text/plain", "ok".into()),
         ("GET", ["", "openapi.json"]) => Ok((200, openapi(guard))),
         ("GET", ["", "me"]) => {
             let claims = |grant: Grant<'_>| serde_json::to_string(grant.key().claims()).expect("claims are JSON");
@@ -66,12 +78,13 @@ fn respond(guard: &Guard, request: &Request, info: &ConnectionInfo) -> Response 
         _ => guard.check(request, &mut buf).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into())),
     };
     match checked {
-        Ok((status, body)) => {
-            let response = ResponseBuilder::new().status(status).header("Content-Type", "application/json");
-            response.body(Body::new(body)).expect("status and header are good")
-        }
+        Ok((status, body)) => response(status, "application/json", body),
         Err(refusal) => refusal.to_http(),
     }
+}
+
+fn response(status: u16, content_type: &str, body: String) -> Response<String> {
+    Response::builder().status(status).header("Content-Type", content_type).body(body).expect("they are good")
 }
 
 fn openapi(guard: &Guard) -> String {
