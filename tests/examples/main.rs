@@ -10,6 +10,7 @@ mod local;
 mod platform;
 mod service;
 mod smuggling;
+mod waiting;
 
 /// Far more than anything here takes.
 const LONG: std::time::Duration = std::time::Duration::from_secs(60);

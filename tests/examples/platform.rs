@@ -26,11 +26,17 @@ pub(crate) fn started(client: EmulatedClient) -> Emulator {
 
 /// A service that asks it.
 pub(crate) fn asking(name: &'static str, platform: &Emulator) -> Service {
+    asking_with(name, platform, &[])
+}
+
+/// One that has that in its environment besides.
+pub(crate) fn asking_with(name: &'static str, platform: &Emulator, more: &[(&'static str, &str)]) -> Service {
     let mut environment = environment();
     environment.push(("APIKEE_SERVER_KEY", Emulator::PROJECT_KEY.into()));
     environment.push(("APIKEE_PROJECT_ENV", platform.project_env().into()));
     environment.push(("APIKEE_SERVER_PUBLIC_KEY", platform.public_key().into()));
     environment.push(("APIKEE_URL", platform.url().into()));
+    environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
     Service::start(name, &borrowed(&environment))
 }
 
@@ -41,10 +47,16 @@ pub(crate) fn validations(platform: &Emulator) -> Vec<LoggedRequest> {
 
 /// The headers in the envelope of a validate call.
 pub(crate) fn disclosed(entry: &LoggedRequest) -> BTreeMap<String, Value> {
-    let body: Value = serde_json::from_str(entry.body.as_deref().unwrap()).unwrap();
+    let text = entry.body.as_deref().unwrap();
+    let body: Value = serde_json::from_str(text).unwrap();
     let members: Vec<&String> = body.as_object().unwrap().keys().collect();
     assert_eq!(members, ["headers", "name", "timestamp"]);
-    body["headers"].as_object().unwrap().clone().into_iter().collect()
+    let headers = body["headers"].as_object().unwrap();
+    for name in headers.keys() {
+        // Of members with the same name the parser has kept one.
+        assert_eq!(text.matches(&format!("\"{name}\":")).count(), 1, "{text}");
+    }
+    headers.clone().into_iter().collect()
 }
 
 /// Nothing that a request brings changes which header fields a call has.

@@ -6,7 +6,10 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, mpsc},
+    sync::{
+        Arc, Mutex,
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
     thread::{self, JoinHandle},
 };
 
@@ -42,6 +45,26 @@ impl Service {
             let gateway = Gateway::start(program(name), environment, Arc::clone(&output));
             return Self { name, address: gateway.address, output, running: Running::Cgi(gateway) };
         }
+        let (mut this, told) = Self::launch(name, environment, output);
+        let first = told.recv_timeout(LONG).unwrap_or_else(|_| panic!("{name}: {}", this.output()));
+        let address = first.strip_prefix("listening on http://").and_then(|line| line.strip_suffix('\n'));
+        this.address = address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{name}: {first}"));
+        assert_ne!(this.address.port(), 0, "{name}");
+        this
+    }
+
+    /// Has it end by itself, badly and without a line on its standard output, and returns what else it has written.
+    pub(crate) fn refuses_to_start(name: &'static str, environment: &[(&str, &str)]) -> String {
+        let (mut this, told) = Self::launch(name, environment, Output::default());
+        assert_eq!(told.recv_timeout(LONG), Err(RecvTimeoutError::Disconnected), "{name}");
+        let Running::Server(child, threads) = &mut this.running else { unreachable!() };
+        assert!(!child.wait().unwrap().success(), "{name}");
+        threads.drain(..).for_each(|thread| thread.join().unwrap());
+        this.output()
+    }
+
+    /// Starts a server, whose lines on its standard output are told.
+    fn launch(name: &'static str, environment: &[(&str, &str)], output: Output) -> (Self, Receiver<String>) {
         let mut command = Command::new(program(name));
         command.arg("127.0.0.1:0").env_clear().envs(environment.iter().copied());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -51,22 +74,8 @@ impl Service {
             collect(stdout, Arc::clone(&output), move |line| drop(tell.send(line.to_owned()))),
             collect(stderr, Arc::clone(&output), |_| ()),
         ];
-        let running = Running::Server(child, threads);
-        let mut this = Self { name, address: SocketAddr::from(([127, 0, 0, 1], 0)), output, running };
-        let first = told.recv_timeout(LONG).unwrap_or_else(|_| panic!("{name}: {}", this.output()));
-        let address = first.strip_prefix("listening on http://").and_then(|line| line.strip_suffix('\n'));
-        this.address = address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{name}: {first}"));
-        assert_ne!(this.address.port(), 0, "{name}");
-        this
-    }
-
-    /// Has it end by itself, badly, and returns what it has written.
-    pub(crate) fn refuses_to_start(name: &str, environment: &[(&str, &str)]) -> String {
-        let mut command = Command::new(program(name));
-        command.arg("127.0.0.1:0").env_clear().envs(environment.iter().copied());
-        let output = command.output().unwrap();
-        assert!(!output.status.success(), "{name}");
-        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+        let (address, running) = (SocketAddr::from(([127, 0, 0, 1], 0)), Running::Server(child, threads));
+        (Self { name, address, output, running }, told)
     }
 
     /// What stands before the paths of requests.

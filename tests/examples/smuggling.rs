@@ -96,10 +96,27 @@ fn a_header_value_stays_one_value() {
             assert!(matches!(status, None | Some(200 | 400 | 431)), "{who}: {reply:?}");
             assert_whole(&platform, &key, &who);
             let_through += usize::from(status == Some(200));
-            assert_eq!(validations(&platform).len(), let_through, "{who}");
+            let seen = validations(&platform);
+            assert_eq!(seen.len(), let_through, "{who}");
+            // What no framework minds comes as it was sent.
+            if value.len() < 2048 && value.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+                assert_eq!(disclosed(seen.last().unwrap())["user-agent"], *String::from_utf8_lossy(&value), "{who}");
+            }
         }
         assert!(let_through >= 5, "{name}: {let_through}");
         assert_well(&mut service);
+    }
+}
+
+#[test]
+fn fields_of_one_name_are_one_value() {
+    for name in ALL {
+        let (platform, key) = (started(EmulatedClient::new("acme-corp")), good(&["read"]));
+        let service = asking(name, &platform);
+        let fields = [("User-Agent", &b"one"[..]), ("user-agent", b"two"), ("x-api-key", key.as_bytes())];
+        assert_eq!(raw(&service, b"/users/7", &fields).unwrap().status, 200, "{name}");
+        assert_whole(&platform, &key, name);
+        assert_eq!(disclosed(&validations(&platform)[0])["user-agent"], "one, two", "{name}");
     }
 }
 
