@@ -1,0 +1,135 @@
+//! An API behind a guard, served by `axum`.
+//!
+//! The second line starts it, on another address if one is given:
+//!
+//! ```text
+//! export APIKEE_SECRET=$(openssl rand -hex 32)    # where it runs and where keys are issued
+//! cargo run --features http,openapi,serde,ureq --example axum
+//! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
+//! ```
+//!
+//! `REVOKED` lists fingerprints of keys, with commas between them; `APIKEE_URL` is the platform's base URL.
+use std::{collections::HashSet, env, error::Error, net::SocketAddr, sync::Arc};
+
+use apikee::{
+    ApikeeBuilder, Fingerprint,
+    web::{Guard, RequestView},
+};
+use axum::{
+    Extension, Router,
+    extract::{ConnectInfo, MatchedPath, Path, Request, State},
+    http::{StatusCode, header::CONTENT_TYPE, request::Parts},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::json;
+use tokio::{net::TcpListener, task::spawn_blocking};
+
+/// What the handlers are told of a request's key.
+#[derive(Clone)]
+struct Caller {
+    tenant: String,
+    claims: String,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let guard = Arc::new(guard()?);
+    let app = Router::new()
+        .route("/health", get("ok"))
+        .route("/openapi.json", get(json(StatusCode::OK, openapi(&guard))))
+        .route("/me", get(async |Extension(caller): Extension<Caller>| json(StatusCode::OK, caller.claims)))
+        .route("/users/{id}", get(async |Path(id): Path<String>| json(StatusCode::OK, json!({ "id": id }).to_string())))
+        .route("/users", post(create))
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_found)
+        .layer(middleware::from_fn_with_state(guard, authorize));
+    let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
+    let listener = TcpListener::bind(address).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    Ok(())
+}
+
+fn guard() -> Result<Guard, Box<dyn Error>> {
+    let mut apikee = ApikeeBuilder::from_env()?;
+    if let Some(url) = env::var_os("APIKEE_URL") {
+        apikee = apikee.base_url(&url.to_string_lossy());
+    }
+    let revoked = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
+    let revoked = revoked.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
+    let revoked = revoked.map(str::parse).collect::<Result<HashSet<Fingerprint>, _>>()?;
+    let apikee = apikee.revoked(move |key| revoked.contains(&key.fingerprint())).build()?;
+    Ok(Guard::new(apikee).excluded_paths(["/health", "/openapi.json"]))
+}
+
+/// The guard may wait for the platform, so it does that where waiting is allowed. What it has found out comes back
+/// as owned values.
+async fn authorize(
+    State(guard): State<Arc<Guard>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    if !guard.is_excluded(&RequestView::from(&parts)) {
+        let checked = spawn_blocking(move || check(&guard, &parts, peer).map(|caller| (caller, parts))).await;
+        let caller;
+        (caller, parts) = match checked {
+            Ok(Ok(checked)) => checked,
+            Ok(Err(refusal)) => return *refusal,
+            Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        };
+        parts.extensions.insert(caller);
+    }
+    next.run(Request::from_parts(parts, body)).await
+}
+
+fn check(guard: &Guard, parts: &Parts, peer: SocketAddr) -> Result<Caller, Box<Response>> {
+    let mut request = RequestView::from(parts).peer(peer.ip());
+    let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+    if let Some(template) = route {
+        request = request.route(template);
+    }
+    let scopes: &[&str] = match (parts.method.as_str(), route) {
+        ("GET" | "HEAD", Some("/users/{id}")) => &["read"],
+        ("POST", Some("/users")) => &["write"],
+        _ => &[],
+    };
+    let mut buf = [0; 1024];
+    let grant = guard.require(scopes).check(request, &mut buf).map_err(|refusal| refusal.to_http())?;
+    let claims = grant.key().claims();
+    let json = serde_json::to_string(claims).expect("claims are JSON");
+    Ok(Caller { tenant: claims.tenant().to_owned(), claims: json })
+}
+
+async fn create(Extension(caller): Extension<Caller>) -> impl IntoResponse {
+    json(StatusCode::CREATED, json!({ "tenant": caller.tenant }).to_string())
+}
+
+async fn not_found() -> impl IntoResponse {
+    json(StatusCode::NOT_FOUND, r#"{"error":"NOT_FOUND"}"#.into())
+}
+
+fn json(status: StatusCode, body: String) -> impl IntoResponse + Clone {
+    (status, [(CONTENT_TYPE, "application/json")], body)
+}
+
+fn openapi(guard: &Guard) -> String {
+    let mut document = json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Users", "version": "1" },
+        "paths": {
+            "/health": { "get": { "responses": { "200": { "description": "It is up" } } } },
+            "/me": { "get": { "responses": { "200": { "description": "The claims of the key" } } } },
+            "/users/{id}": {
+                "parameters": [{ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } }],
+                "get": { "responses": { "200": { "description": "A user" } } },
+            },
+            "/users": { "post": { "responses": { "201": { "description": "A new user" } } } },
+        },
+    });
+    guard.add_to_openapi(&mut document).expect("it is an OpenAPI document");
+    document.to_string()
+}

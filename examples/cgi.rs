@@ -1,0 +1,134 @@
+//! An API behind a guard as a CGI program (RFC 3875), on plain `std`.
+//!
+//! The second line starts it as a web server does:
+//!
+//! ```text
+//! export APIKEE_SECRET=$(openssl rand -hex 32)    # where it runs and where keys are issued
+//! REQUEST_METHOD=GET PATH_INFO=/health cargo run --features web,openapi,serde,ureq --example cgi
+//! curl -i http://127.0.0.1:8080/cgi-bin/api/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
+//! ```
+//!
+//! The third is for a web server that has it in place as `/cgi-bin/api`, and the same environment.
+//! `REVOKED` lists fingerprints of keys, with commas between them; `APIKEE_URL` is the platform's base URL.
+use std::{
+    collections::{HashMap, HashSet},
+    env,
+    error::Error,
+    ffi::OsString,
+    io::{self, Write as _},
+};
+
+use apikee::{
+    ApikeeBuilder, Fingerprint, Grant,
+    web::{Guard, RequestView},
+};
+use serde_json::json;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let guard = guard()?;
+    let variable = |name| env::var_os(name).unwrap_or_default();
+    let method = variable("REQUEST_METHOD").into_string().map_err(|_| "the method is not UTF-8")?;
+    let path = encode(&variable("PATH_INFO"));
+
+    // `HTTP_X_API_KEY` is the field `X-Api-Key`. The web server has made one of all that have the same name.
+    let field = |(name, value): (OsString, OsString)| {
+        let name = name.to_str()?.strip_prefix("HTTP_")?.replace('_', "-").to_ascii_lowercase();
+        Some((name, value))
+    };
+    let fields: HashMap<String, OsString> = env::vars_os().filter_map(field).collect();
+    let headers = |name: &str, nth: usize| match nth {
+        0 => fields.get(&name.to_ascii_lowercase()).map(|value| value.as_encoded_bytes()),
+        _ => None,
+    };
+    let mut request = RequestView::new(&method, &path, &headers);
+    if let Some(peer) = variable("REMOTE_ADDR").to_str().and_then(|address| address.parse().ok()) {
+        request = request.peer(peer);
+    }
+
+    let segments: Vec<&str> = path.split('/').collect();
+    let mut buf = [0; 1024];
+    let checked = match (if method == "HEAD" { "GET" } else { &*method }, &segments[..]) {
+        ("GET", ["", "health"]) => Ok((200, "ok".into())),
+        ("GET", ["", "openapi.json"]) => Ok((200, openapi(&guard))),
+        ("GET", ["", "me"]) => {
+            let claims = |grant: Grant<'_>| serde_json::to_string(grant.key().claims()).expect("claims are JSON");
+            guard.route("/me").check(request, &mut buf).map(|grant| (200, claims(grant)))
+        }
+        ("GET", ["", "users", id]) if !id.is_empty() => {
+            let guard = guard.route("/users/{id}").require(&["read"]);
+            guard.check(request, &mut buf).map(|_| (200, json!({ "id": id }).to_string()))
+        }
+        ("POST", ["", "users"]) => {
+            let guard = guard.route("/users").require(&["write"]);
+            let user = |grant: Grant<'_>| json!({ "tenant": grant.key().claims().tenant() }).to_string();
+            guard.check(request, &mut buf).map(|grant| (201, user(grant)))
+        }
+        _ => guard.check(request, &mut buf).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into())),
+    };
+    let mut out = io::stdout().lock();
+    let body = match checked {
+        Ok((status, body)) => {
+            let kind = if body == "ok" { "text/plain" } else { "application/json" };
+            write!(out, "Status: {status} \nContent-Type: {kind}\n\n")?;
+            body
+        }
+        Err(refusal) => {
+            writeln!(out, "Status: {} ", refusal.status())?;
+            for (name, value) in refusal.headers() {
+                writeln!(out, "{name}: {value}")?;
+            }
+            writeln!(out)?;
+            refusal.body()
+        }
+    };
+    if method != "HEAD" {
+        out.write_all(body.as_bytes())?;
+    }
+    Ok(out.flush()?)
+}
+
+/// `PATH_INFO` is decoded (RFC 3875, section 4.1.5): a `%3F` must not become the `?` that ends a path.
+fn encode(path: &OsString) -> String {
+    let mut encoded = String::new();
+    for byte in path.as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' | b':' | b'@' => {
+                encoded.push(char::from(*byte));
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+fn guard() -> Result<Guard, Box<dyn Error>> {
+    // The program ends with the request: nothing is left to do later, and routes would be registered each time.
+    let mut apikee = ApikeeBuilder::from_env()?.background_thread(false).auto_register(false);
+    if let Some(url) = env::var_os("APIKEE_URL") {
+        apikee = apikee.base_url(&url.to_string_lossy());
+    }
+    let revoked = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
+    let revoked = revoked.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
+    let revoked = revoked.map(str::parse).collect::<Result<HashSet<Fingerprint>, _>>()?;
+    let apikee = apikee.revoked(move |key| revoked.contains(&key.fingerprint())).build()?;
+    Ok(Guard::new(apikee).excluded_paths(["/health", "/openapi.json"]))
+}
+
+fn openapi(guard: &Guard) -> String {
+    let mut document = json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Users", "version": "1" },
+        "servers": [{ "url": env::var_os("SCRIPT_NAME").unwrap_or_default().to_string_lossy() }],
+        "paths": {
+            "/health": { "get": { "responses": { "200": { "description": "It is up" } } } },
+            "/me": { "get": { "responses": { "200": { "description": "The claims of the key" } } } },
+            "/users/{id}": {
+                "parameters": [{ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } }],
+                "get": { "responses": { "200": { "description": "A user" } } },
+            },
+            "/users": { "post": { "responses": { "201": { "description": "A new user" } } } },
+        },
+    });
+    guard.add_to_openapi(&mut document).expect("it is an OpenAPI document");
+    document.to_string()
+}

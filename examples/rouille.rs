@@ -1,0 +1,86 @@
+//! An API behind a guard, served by `rouille`.
+//!
+//! The second line starts it, on another address if one is given:
+//!
+//! ```text
+//! export APIKEE_SECRET=$(openssl rand -hex 32)    # where it runs and where keys are issued
+//! cargo run --features rouille,openapi,serde,ureq --example rouille
+//! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
+//! ```
+//!
+//! `REVOKED` lists fingerprints of keys, with commas between them; `APIKEE_URL` is the platform's base URL.
+use std::{collections::HashSet, env, error::Error};
+
+use apikee::{ApikeeBuilder, Fingerprint, Grant, web::Guard};
+use rouille::{Request, Response, Server};
+use serde_json::json;
+
+fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let guard = guard()?;
+    let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
+    let server = Server::new(address, move |request| respond(&guard, request))?;
+    println!("listening on http://{}", server.server_addr());
+    server.run();
+    Ok(())
+}
+
+fn guard() -> Result<Guard, Box<dyn Error + Send + Sync>> {
+    let mut apikee = ApikeeBuilder::from_env()?;
+    if let Some(url) = env::var_os("APIKEE_URL") {
+        apikee = apikee.base_url(&url.to_string_lossy());
+    }
+    let revoked = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
+    let revoked = revoked.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
+    let revoked = revoked.map(str::parse).collect::<Result<HashSet<Fingerprint>, _>>()?;
+    let apikee = apikee.revoked(move |key| revoked.contains(&key.fingerprint())).build()?;
+    Ok(Guard::new(apikee).excluded_paths(["/health", "/openapi.json"]))
+}
+
+fn respond(guard: &Guard, request: &Request) -> Response {
+    let method = if request.method() == "HEAD" { "GET" } else { request.method() };
+    // As the guard sees it: `Request::url` has decoded it.
+    let path = request.raw_url().split('?').next().unwrap_or_default();
+    let segments: Vec<&str> = path.split('/').collect();
+
+    let mut buf = [0; 1024];
+    let checked = match (method, &segments[..]) {
+        ("GET", ["", "health"]) => return Response::text("ok"),
+        ("GET", ["", "openapi.json"]) => Ok((200, openapi(guard))),
+        ("GET", ["", "me"]) => {
+            let claims = |grant: Grant<'_>| serde_json::to_string(grant.key().claims()).expect("claims are JSON");
+            guard.route("/me").check(request, &mut buf).map(|grant| (200, claims(grant)))
+        }
+        ("GET", ["", "users", id]) if !id.is_empty() => {
+            let guard = guard.route("/users/{id}").require(&["read"]);
+            guard.check(request, &mut buf).map(|_| (200, json!({ "id": id }).to_string()))
+        }
+        ("POST", ["", "users"]) => {
+            let guard = guard.route("/users").require(&["write"]);
+            let user = |grant: Grant<'_>| json!({ "tenant": grant.key().claims().tenant() }).to_string();
+            guard.check(request, &mut buf).map(|grant| (201, user(grant)))
+        }
+        _ => guard.check(request, &mut buf).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into())),
+    };
+    match checked {
+        Ok((status, body)) => Response::from_data("application/json", body).with_status_code(status),
+        Err(refusal) => refusal.to_rouille(),
+    }
+}
+
+fn openapi(guard: &Guard) -> String {
+    let mut document = json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Users", "version": "1" },
+        "paths": {
+            "/health": { "get": { "responses": { "200": { "description": "It is up" } } } },
+            "/me": { "get": { "responses": { "200": { "description": "The claims of the key" } } } },
+            "/users/{id}": {
+                "parameters": [{ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } }],
+                "get": { "responses": { "200": { "description": "A user" } } },
+            },
+            "/users": { "post": { "responses": { "201": { "description": "A new user" } } } },
+        },
+    });
+    guard.add_to_openapi(&mut document).expect("it is an OpenAPI document");
+    document.to_string()
+}

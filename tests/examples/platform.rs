@@ -1,0 +1,266 @@
+//! Server mode: what the platform sees of a request, and what its answer comes to.
+
+use std::{
+    collections::BTreeMap,
+    io::ErrorKind,
+    net::TcpListener,
+    sync::{Arc, Mutex, mpsc},
+};
+
+use apikee::{ClientId, EmulatedClient, Emulator, LoggedRequest, Misbehaviour, Occasion, RequestKind};
+use serde_json::Value;
+
+use crate::{
+    LONG,
+    caller::{Ask, CALLERS, Reply, curl},
+    keys::{CLIENT, borrowed, environment, good},
+    service::{ALL, Service},
+};
+
+/// A platform that knows that client.
+pub(crate) fn started(client: EmulatedClient) -> Emulator {
+    let platform = Emulator::start().unwrap();
+    platform.add_client(ClientId::new(CLIENT).unwrap(), client);
+    platform
+}
+
+/// A service that asks it.
+pub(crate) fn asking(name: &'static str, platform: &Emulator) -> Service {
+    asking_with(name, platform, &[])
+}
+
+/// One that has that in its environment besides.
+pub(crate) fn asking_with(name: &'static str, platform: &Emulator, more: &[(&'static str, &str)]) -> Service {
+    let mut environment = environment();
+    environment.push(("APIKEE_SERVER_KEY", Emulator::PROJECT_KEY.into()));
+    environment.push(("APIKEE_PROJECT_ENV", platform.project_env().into()));
+    environment.push(("APIKEE_SERVER_PUBLIC_KEY", platform.public_key().into()));
+    environment.push(("APIKEE_URL", platform.url().into()));
+    environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    Service::start(name, &borrowed(&environment))
+}
+
+/// The validate calls that were made.
+pub(crate) fn validations(platform: &Emulator) -> Vec<LoggedRequest> {
+    platform.log().into_iter().filter(|entry| entry.kind == RequestKind::Validate).collect()
+}
+
+/// The headers in the envelope of a validate call.
+pub(crate) fn disclosed(entry: &LoggedRequest) -> BTreeMap<String, Value> {
+    let text = entry.body.as_deref().unwrap();
+    let body: Value = serde_json::from_str(text).unwrap();
+    let members: Vec<&String> = body.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["headers", "name", "timestamp"]);
+    let headers = body["headers"].as_object().unwrap();
+    for name in headers.keys() {
+        // Of members with the same name the parser has kept one.
+        assert_eq!(text.matches(&format!("\"{name}\":")).count(), 1, "{text}");
+    }
+    headers.clone().into_iter().collect()
+}
+
+/// Nothing that a request brings changes which header fields a call has.
+pub(crate) fn assert_usual_fields(entry: &LoggedRequest) {
+    let names: Vec<String> = entry.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+    for name in &names {
+        let usual = ["host", "user-agent", "content-type", "content-length", "accept", "accept-encoding"];
+        let usual = usual.contains(&&**name) || ["x-api-key", "x-apikee-encrypted"].contains(&&**name);
+        assert!(usual, "{names:?}");
+        assert_eq!(names.iter().filter(|other| *other == name).count(), 1, "{names:?}");
+    }
+}
+
+fn everywhere(client: impl Fn() -> EmulatedClient, test: impl Fn(&str, &Emulator, &dyn Fn(&Ask) -> Reply)) {
+    for name in ALL {
+        for (caller, ask) in CALLERS {
+            let platform = started(client());
+            let service = asking(name, &platform);
+            test(&format!("{name}, {caller}"), &platform, &|request| ask(&service, request));
+            let output = service.output();
+            assert!(output.lines().count() <= 1 && !output.contains("apikee_"), "{name}: {output}");
+        }
+    }
+}
+
+fn acme() -> EmulatedClient {
+    EmulatedClient::new("acme-corp")
+}
+
+#[test]
+fn the_platform_sees_the_route_the_address_and_little_else() {
+    let key = good(&["read"]);
+    let request = Ask::get("/users/7?page=2&token=private")
+        .key(&key)
+        .header("User-Agent", "tester/1.0")
+        .header("Cookie", "session=private")
+        .header("Authorization", "Bearer private")
+        .header("X-Forwarded-For", "203.0.113.9")
+        .header("X-Real-IP", "203.0.113.9")
+        .header("Forwarded", "for=203.0.113.9");
+    everywhere(acme, |who, platform, ask| {
+        let reply = ask(&request);
+        assert_eq!((reply.status, &*reply.body), (200, r#"{"id":"7"}"#), "{who}");
+        let [seen] = &validations(platform)[..] else { panic!("{who}") };
+        assert_eq!((seen.status, seen.refusal), (Some(200), None), "{who}");
+        assert_eq!(seen.method_path.as_deref(), Some("GET:::/users/{id}"), "{who}");
+        let told = [
+            ("user-agent", "tester/1.0"),
+            ("x-api-key", &*key),
+            ("x-forwarded-for", "127.0.0.1"),
+            ("x-real-ip", "127.0.0.1"),
+        ];
+        let told = told.map(|(name, value)| (name.to_owned(), Value::from(value)));
+        assert_eq!(disclosed(seen), BTreeMap::from(told), "{who}");
+        assert_usual_fields(seen);
+        let outside = format!("{:?}", seen.headers);
+        for secret in [&*key, "private", "203.0.113.9", "tester/1.0"] {
+            assert!(!outside.contains(secret), "{who}: {outside}");
+        }
+    });
+}
+
+#[test]
+fn routes_are_asked_about_by_their_templates_and_methods() {
+    let key = good(&["read", "write"]);
+    everywhere(acme, |who, platform, ask| {
+        let asked = [
+            (Ask::get("/me"), 200, "GET:::/me"),
+            (Ask::new("HEAD", "/users/8"), 200, "HEAD:::/users/{id}"),
+            (Ask::new("POST", "/users?x"), 201, "POST:::/users"),
+            (Ask::get("/nowhere?x"), 404, "GET:::/nowhere"),
+        ];
+        for (request, status, route) in asked {
+            platform.clear_log();
+            assert_eq!(ask(&request.key(&key)).status, status, "{who}: {route}");
+            let [seen] = &validations(platform)[..] else { panic!("{who}: {route}") };
+            assert_eq!(seen.method_path.as_deref(), Some(route), "{who}");
+        }
+    });
+}
+
+#[test]
+fn the_platform_is_not_asked_about_what_is_refused_or_excluded() {
+    let key = good(&["write"]);
+    everywhere(acme, |who, platform, ask| {
+        let forged = format!("{key}0");
+        for (request, status) in [
+            (Ask::get("/health"), 200),
+            (Ask::get("/openapi.json"), 200),
+            (Ask::get("/me"), 401),
+            (Ask::get("/me").key(&forged), 401),
+            (Ask::get("/users/7").key(&key), 403),
+        ] {
+            assert_eq!(ask(&request).status, status, "{who}: {request:?}");
+        }
+        assert_eq!(platform.requests(), 0, "{who}");
+    });
+}
+
+#[test]
+fn what_the_platform_refuses_is_refused() {
+    let request = Ask::get("/me").key(&good(&["read"]));
+    everywhere(acme, |who, platform, ask| {
+        platform.misbehave_at(RequestKind::Validate, Misbehaviour::Refuse, Occasion::Next(1));
+        let reply = ask(&request);
+        assert_eq!((reply.status, &*reply.code()), (401, "SERVER_REJECTED"), "{who}");
+        assert!(reply.header("www-authenticate").is_some() && reply.header("retry-after").is_none(), "{who}");
+        assert_eq!(ask(&request).status, 200, "{who}");
+    });
+}
+
+#[test]
+fn a_spent_rate_limit_says_when_to_come_back() {
+    let request = Ask::get("/me").key(&good(&["read"]));
+    everywhere(
+        || acme().hourly(1),
+        |who, _, ask| {
+            assert_eq!(ask(&request).status, 200, "{who}");
+            let reply = ask(&request);
+            assert_eq!((reply.status, &*reply.code()), (401, "SERVER_REJECTED"), "{who}");
+            let seconds: u32 = reply.header("retry-after").unwrap_or_else(|| panic!("{who}")).parse().unwrap();
+            assert!((1..=3600).contains(&seconds), "{who}: {seconds}");
+        },
+    );
+}
+
+#[test]
+fn a_forged_address_does_not_get_past_the_networks_of_a_client() {
+    let request = Ask::get("/me").key(&good(&["read"])).header("X-Forwarded-For", "192.0.2.1");
+    everywhere(
+        || acme().network("192.0.2.0/24").unwrap(),
+        |who, platform, ask| {
+            let reply = ask(&request);
+            assert_eq!((reply.status, &*reply.code()), (401, "SERVER_REJECTED"), "{who}");
+            assert_eq!(validations(platform)[0].refusal, Some("IP_NOT_ALLOWED"), "{who}");
+        },
+    );
+}
+
+#[test]
+fn an_outage_lets_good_keys_through_and_a_fault_does_not() {
+    let request = Ask::get("/me").key(&good(&["read"]));
+    everywhere(acme, |who, platform, ask| {
+        for misbehaviour in [Misbehaviour::Status(503), Misbehaviour::HangUp] {
+            platform.misbehave(misbehaviour.clone(), Occasion::Always);
+            assert_eq!(ask(&request).status, 200, "{who}: {misbehaviour:?}");
+            assert_eq!(ask(&Ask::get("/users/7").key(&good(&[]))).status, 403, "{who}");
+            assert_eq!(ask(&Ask::get("/me")).status, 401, "{who}");
+            platform.behave();
+        }
+        for misbehaviour in [Misbehaviour::Garbage, Misbehaviour::Forged, Misbehaviour::Unsealed] {
+            platform.misbehave(misbehaviour.clone(), Occasion::Next(1));
+            let reply = ask(&request);
+            assert_eq!((reply.status, &*reply.code()), (502, "SERVER_FAULT"), "{who}: {misbehaviour:?}");
+            assert_eq!(reply.header("www-authenticate"), None, "{who}");
+        }
+    });
+}
+
+#[test]
+fn a_platform_that_is_gone_is_an_outage() {
+    for name in ALL {
+        let platform = started(acme());
+        let service = asking(name, &platform);
+        drop(platform);
+        assert_eq!(curl(&service, &Ask::get("/me").key(&good(&[]))).status, 200, "{name}");
+        assert_eq!(curl(&service, &Ask::get("/me")).status, 401, "{name}");
+    }
+}
+
+#[test]
+fn a_proxy_header_sends_no_call_elsewhere() {
+    for name in ALL {
+        let (platform, elsewhere) = (started(acme()), TcpListener::bind("127.0.0.1:0").unwrap());
+        elsewhere.set_nonblocking(true).unwrap();
+        let service = asking(name, &platform);
+        let proxy = format!("http://{}", elsewhere.local_addr().unwrap());
+        let request = Ask::get("/me").key(&good(&[])).header("Proxy", &proxy);
+        assert_eq!(curl(&service, &request).status, 200, "{name}");
+        assert_eq!(validations(&platform).len(), 1, "{name}");
+        assert_eq!(elsewhere.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "{name}");
+    }
+}
+
+#[test]
+fn servers_register_the_template_once_and_programs_of_one_request_do_not() {
+    for name in ALL {
+        let (tell, told) = mpsc::channel();
+        let tell = Arc::new(Mutex::new(tell));
+        let observe = move |entry: &LoggedRequest| tell.lock().unwrap().send(entry.kind).unwrap_or_default();
+        let platform = Emulator::builder().on_request(observe).start().unwrap();
+        platform.add_client(ClientId::new(CLIENT).unwrap(), acme());
+        let service = asking(name, &platform);
+        for id in 1..=3 {
+            assert_eq!(curl(&service, &Ask::get(&format!("/users/{id}")).key(&good(&["read"]))).status, 200, "{name}");
+        }
+        if name != "cgi" {
+            while told.recv_timeout(LONG).expect("a route is registered") != RequestKind::Endpoint {}
+        }
+        assert_eq!(curl(&service, &Ask::get("/users/4").key(&good(&["read"]))).status, 200, "{name}");
+        drop(service);
+        let routes = platform.log().into_iter().filter(|entry| entry.kind == RequestKind::Endpoint);
+        let routes: Vec<_> = routes.map(|entry| entry.body.unwrap()).collect();
+        let expected = [r#"{"method":"GET","path":"/users/{id}","name":"GET /users/{id}"}"#];
+        assert_eq!(routes, &expected[..usize::from(name != "cgi")], "{name}");
+    }
+}

@@ -1,0 +1,145 @@
+//! One of the examples, while it runs.
+
+use std::{
+    env,
+    io::{BufRead as _, BufReader, Read, Write as _},
+    net::{SocketAddr, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
+    thread::{self, JoinHandle},
+};
+
+use crate::{LONG, gateway::Gateway};
+
+/// The examples that are servers.
+pub(crate) const SERVERS: [&str; 4] = ["tiny_http", "rouille", "touche", "axum"];
+
+/// All examples; the last is run by a [`Gateway`].
+pub(crate) const ALL: [&str; 5] = ["tiny_http", "rouille", "touche", "axum", "cgi"];
+
+/// What an example has written to its standard output and standard error.
+pub(crate) type Output = Arc<Mutex<Vec<u8>>>;
+
+/// Runs until it is dropped.
+pub(crate) struct Service {
+    pub(crate) name: &'static str,
+    pub(crate) address: SocketAddr,
+    output: Output,
+    running: Running,
+}
+
+enum Running {
+    Server(Child, Vec<JoinHandle<()>>),
+    Cgi(Gateway),
+}
+
+impl Service {
+    /// Starts it with nothing in its environment but that, and waits until it listens.
+    pub(crate) fn start(name: &'static str, environment: &[(&str, &str)]) -> Self {
+        let output = Output::default();
+        if name == "cgi" {
+            let gateway = Gateway::start(program(name), environment, Arc::clone(&output));
+            return Self { name, address: gateway.address, output, running: Running::Cgi(gateway) };
+        }
+        let (mut this, told) = Self::launch(name, environment, output);
+        let first = told.recv_timeout(LONG).unwrap_or_else(|_| panic!("{name}: {}", this.output()));
+        let address = first.strip_prefix("listening on http://").and_then(|line| line.strip_suffix('\n'));
+        this.address = address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{name}: {first}"));
+        assert_ne!(this.address.port(), 0, "{name}");
+        this
+    }
+
+    /// Has it end by itself, badly and without a line on its standard output, and returns what else it has written.
+    pub(crate) fn refuses_to_start(name: &'static str, environment: &[(&str, &str)]) -> String {
+        let (mut this, told) = Self::launch(name, environment, Output::default());
+        assert_eq!(told.recv_timeout(LONG), Err(RecvTimeoutError::Disconnected), "{name}");
+        let Running::Server(child, threads) = &mut this.running else { unreachable!() };
+        assert!(!child.wait().unwrap().success(), "{name}");
+        threads.drain(..).for_each(|thread| thread.join().unwrap());
+        this.output()
+    }
+
+    /// Starts a server, whose lines on its standard output are told.
+    fn launch(name: &'static str, environment: &[(&str, &str)], output: Output) -> (Self, Receiver<String>) {
+        let mut command = Command::new(program(name));
+        command.arg("127.0.0.1:0").env_clear().envs(environment.iter().copied());
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (tell, told) = mpsc::channel();
+        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let threads = vec![
+            collect(stdout, Arc::clone(&output), move |line| drop(tell.send(line.to_owned()))),
+            collect(stderr, Arc::clone(&output), |_| ()),
+        ];
+        let (address, running) = (SocketAddr::from(([127, 0, 0, 1], 0)), Running::Server(child, threads));
+        (Self { name, address, output, running }, told)
+    }
+
+    /// What stands before the paths of requests.
+    pub(crate) fn prefix(&self) -> &'static str {
+        if matches!(self.running, Running::Cgi(_)) { Gateway::SCRIPT_NAME } else { "" }
+    }
+
+    /// What it has written so far.
+    pub(crate) fn output(&self) -> String {
+        String::from_utf8_lossy(&self.output.lock().unwrap()).into_owned()
+    }
+
+    /// Whether it is still there. A CGI program comes and goes, its gateway stays.
+    pub(crate) fn lives(&mut self) -> bool {
+        match &mut self.running {
+            Running::Server(child, _) => child.try_wait().unwrap().is_none(),
+            Running::Cgi(gateway) => gateway.lives(),
+        }
+    }
+
+    /// Writes bytes to a new connection, and reads what comes back until it is closed from there.
+    pub(crate) fn raw(&self, request: &[u8]) -> Vec<u8> {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        // It may have had enough before all of it is written, and reset the connection when it has.
+        let _ = stream.write_all(request);
+        let mut response = vec![];
+        match stream.read_to_end(&mut response) {
+            Err(error) if error.kind() != std::io::ErrorKind::ConnectionReset => panic!("{}: {error}", self.name),
+            _ => response,
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if let Running::Server(child, threads) = &mut self.running {
+            // It is gone, or it goes.
+            let _ = child.kill();
+            let _ = child.wait();
+            for thread in threads.drain(..) {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+/// The example's file: beside this test's, where cargo puts both.
+fn program(name: &str) -> PathBuf {
+    let test = env::current_exe().unwrap();
+    let program = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples").join(name);
+    assert!(program.exists(), "{} is not there: cargo build --all-features --examples", program.display());
+    program
+}
+
+/// Keeps what comes, and tells of each line.
+fn collect(from: impl Read + Send + 'static, output: Output, told: impl Fn(&str) + Send + 'static) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let mut from = BufReader::new(from);
+        let mut line = vec![];
+        while from.read_until(b'\n', &mut line).is_ok_and(|len| len > 0) {
+            output.lock().unwrap().extend_from_slice(&line);
+            told(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+    })
+}

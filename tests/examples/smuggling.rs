@@ -1,0 +1,229 @@
+//! Bytes that want to be something else: a second header field, another path, a member of a JSON object.
+//!
+//! Frameworks differ in what they let through. What is held here is the same for all: whatever gets as far as the
+//! platform is one value in one place, nothing comes out on the terminal, and the service lives on.
+
+use apikee::{EmulatedClient, Emulator, RequestKind};
+use serde_json::Value;
+
+use crate::{
+    caller::{Ask, Reply, curl},
+    keys::{CLIENT, good},
+    platform::{asking, assert_usual_fields, disclosed, started, validations},
+    service::{ALL, SERVERS, Service},
+};
+
+/// What a value may want to be.
+fn values() -> Vec<Vec<u8>> {
+    let texts: [&[u8]; 14] = [
+        b"a\rb",
+        b"a\nb",
+        b"a\r b",
+        b"a\0b",
+        b"a\x1b[2Jb\x07\x08\x7f",
+        b"a\r\n folded: yes",
+        b"a\nX-Injected: yes",
+        b"a\rX-Injected: yes",
+        b"\", \"x-forwarded-for\": \"203.0.113.9",
+        b"\\",
+        b"\\u0022,\\u0000{}[]",
+        "\u{e9}\u{202e}\u{2028}".as_bytes(),
+        b"\xff\xfe\xc3(",
+        b"%0d%0aX-Injected:%20yes",
+    ];
+    let mut values: Vec<Vec<u8>> = texts.map(<[u8]>::to_vec).into();
+    values.push(vec![b'a'; 64 * 1024]);
+    values
+}
+
+/// Everything that the platform has seen is as a good request makes it.
+fn assert_whole(platform: &Emulator, key: &str, who: &str) {
+    for entry in platform.log() {
+        assert_eq!((entry.status, entry.refusal), (Some(200), None), "{who}: {:?}", entry.method_path);
+        assert_usual_fields(&entry);
+        match entry.kind {
+            RequestKind::Validate => {
+                assert_eq!(entry.client.unwrap().to_string(), CLIENT, "{who}");
+                let told = disclosed(&entry);
+                let usual = ["user-agent", "x-api-key", "x-forwarded-for", "x-real-ip"];
+                assert!(told.keys().all(|name| usual.contains(&&**name)), "{who}: {told:?}");
+                assert_eq!(told["x-api-key"], key, "{who}");
+                assert_eq!((&told["x-forwarded-for"], &told["x-real-ip"]), (&"127.0.0.1".into(), &"127.0.0.1".into()));
+                let longest = told.get("user-agent").and_then(Value::as_str).map_or(0, str::len);
+                assert!(longest <= 2048, "{who}: {longest}");
+            }
+            RequestKind::Endpoint => {
+                let body: Value = serde_json::from_str(&entry.body.unwrap()).unwrap();
+                let members: Vec<&String> = body.as_object().unwrap().keys().collect();
+                assert_eq!(members, ["method", "name", "path"], "{who}");
+            }
+            kind => panic!("{who}: {kind:?}"),
+        }
+    }
+}
+
+/// It answers, and it has said nothing but where it listens.
+fn assert_well(service: &mut Service) {
+    let name = service.name;
+    assert!(service.lives(), "{name}: {}", service.output());
+    assert_eq!(curl(service, &Ask::get("/health")).status, 200, "{name}");
+    let output = service.output();
+    let quiet = output.chars().all(|char| char == '\n' || (' '..='~').contains(&char));
+    assert!(quiet && output.lines().count() <= 1 && !output.contains("apikee_"), "{name}: {output:?}");
+}
+
+fn raw(service: &Service, target: &[u8], fields: &[(&str, &[u8])]) -> Option<Reply> {
+    let mut request = [b"GET ", service.prefix().as_bytes(), target, b" HTTP/1.1\r\nHost: localhost\r\n"].concat();
+    for (name, value) in fields {
+        request.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+    }
+    request.extend(b"Connection: close\r\n\r\n");
+    Reply::read(&service.raw(&request))
+}
+
+#[test]
+fn a_header_value_stays_one_value() {
+    for name in ALL {
+        let (platform, key) = (started(EmulatedClient::new("acme-corp")), good(&["read"]));
+        let mut service = asking(name, &platform);
+        let mut let_through = 0;
+        for value in values() {
+            let who = format!("{name}: {:?}", String::from_utf8_lossy(&value[..value.len().min(80)]));
+            let fields = [("User-Agent", &*value), ("X-Other", &*value), ("x-api-key", key.as_bytes())];
+            let reply = raw(&service, b"/users/7", &fields);
+            let status = reply.as_ref().map(|reply| reply.status);
+            // Without an answer, or with its own, the framework has refused it.
+            assert!(matches!(status, None | Some(200 | 400 | 431)), "{who}: {reply:?}");
+            assert_whole(&platform, &key, &who);
+            let_through += usize::from(status == Some(200));
+            let seen = validations(&platform);
+            assert_eq!(seen.len(), let_through, "{who}");
+            // What no framework minds comes as it was sent.
+            if value.len() < 2048 && value.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+                assert_eq!(disclosed(seen.last().unwrap())["user-agent"], *String::from_utf8_lossy(&value), "{who}");
+            }
+        }
+        assert!(let_through >= 5, "{name}: {let_through}");
+        assert_well(&mut service);
+    }
+}
+
+#[test]
+fn fields_of_one_name_are_one_value() {
+    for name in ALL {
+        let (platform, key) = (started(EmulatedClient::new("acme-corp")), good(&["read"]));
+        let service = asking(name, &platform);
+        let fields = [("User-Agent", &b"one"[..]), ("user-agent", b"two"), ("x-api-key", key.as_bytes())];
+        assert_eq!(raw(&service, b"/users/7", &fields).unwrap().status, 200, "{name}");
+        assert_whole(&platform, &key, name);
+        assert_eq!(disclosed(&validations(&platform)[0])["user-agent"], "one, two", "{name}");
+    }
+}
+
+#[test]
+fn a_key_with_anything_in_it_is_no_key() {
+    for name in ALL {
+        let (platform, key) = (started(EmulatedClient::new("acme-corp")), good(&["read"]));
+        let mut service = asking(name, &platform);
+        for value in values() {
+            for value in [&[key.as_bytes(), &value].concat(), &value] {
+                let who = format!("{name}: {:?}", String::from_utf8_lossy(&value[..value.len().min(180)]));
+                let reply = raw(&service, b"/users/7", &[("x-api-key", value)]);
+                match reply.as_ref().map(|reply| reply.status) {
+                    None | Some(400 | 401 | 431) => (),
+                    Some(_) => panic!("{who}: {reply:?}"),
+                }
+                if let Some(reply) = reply.filter(|reply| reply.status == 401) {
+                    assert!(reply.body.len() < 100 && reply.json()["message"].is_string(), "{who}");
+                }
+            }
+        }
+        assert_eq!(platform.requests(), 0, "{name}");
+        assert_well(&mut service);
+    }
+}
+
+#[test]
+fn a_path_stays_one_path() {
+    // The target of a request, and the path that the platform is asked about: as it came, up to the query.
+    let paths = [
+        ("/a/../b", "/a/../b"),
+        ("/users/..", "/users/{id}"),
+        ("/users/%2e%2e", "/users/{id}"),
+        ("/users/a%00b", "/users/{id}"),
+        ("/users/7:::GET", "/users/{id}"),
+        ("/users/7%3fproject_env=other", "/users/{id}"),
+        ("/users/%7B%22id%22:1%7D", "/users/{id}"),
+        ("/%2e%2e/%2e%2e/me", "/%2e%2e/%2e%2e/me"),
+        ("/x?project_env=other&method_path=GET:::/me", "/x"),
+        ("/x&project_env=other", "/x&project_env=other"),
+        ("/x&method_path=GET:::/me", "/x&method_path=GET:::/me"),
+        ("/x%26project_env=other", "/x%26project_env=other"),
+        ("/x%3Fproject_env=other", "/x%3Fproject_env=other"),
+        ("/x%23", "/x%23"),
+        ("/x%00", "/x%00"),
+        ("/x%0d%0aX-Injected:%20yes", "/x%0d%0aX-Injected:%20yes"),
+        ("/x%22,%22name%22:%22", "/x%22,%22name%22:%22"),
+        ("/:::/me", "/:::/me"),
+        ("/GET:::/me", "/GET:::/me"),
+        ("//evil.example/health", "//evil.example/health"),
+        ("/health;x", "/health;x"),
+        ("/health%2f", "/health%2f"),
+        ("/+x", "/+x"),
+    ];
+    for name in SERVERS {
+        let (platform, key) = (started(EmulatedClient::new("acme-corp")), good(&["read"]));
+        let mut service = asking(name, &platform);
+        for (target, path) in paths {
+            let who = format!("{name}: {target}");
+            assert_eq!(raw(&service, target.as_bytes(), &[]).unwrap().status, 401, "{who}");
+            let reply = raw(&service, target.as_bytes(), &[("x-api-key", key.as_bytes())]).unwrap();
+            assert_eq!(reply.status, if path == "/users/{id}" { 200 } else { 404 }, "{who}: {reply:?}");
+            assert!(reply.json().is_object(), "{who}");
+            let seen = validations(&platform).pop().unwrap();
+            assert_eq!(seen.method_path, Some(format!("GET:::{path}")), "{who}");
+        }
+        assert_eq!(validations(&platform).len(), paths.len(), "{name}");
+        assert_whole(&platform, &key, name);
+        assert_well(&mut service);
+    }
+}
+
+#[test]
+fn a_target_that_is_no_path_gets_nobody_past_the_guard() {
+    let targets: [&[u8]; 14] = [
+        b"/users/7#health",
+        b"/x#?/health",
+        b"/x\0",
+        b"/x\x1b[2J",
+        b"/x\ry",
+        b"/x\ny: z",
+        b"/x y",
+        b"/x\ty",
+        b"/\xc3\xa9",
+        b"/\xff",
+        b"x",
+        b"*",
+        b"",
+        b"https://evil.example/me",
+    ];
+    for name in SERVERS {
+        let (platform, key) = (started(EmulatedClient::new("acme-corp")), good(&["read"]));
+        let mut service = asking(name, &platform);
+        let long = [b"/", &*vec![b'x'; 64 * 1024]].concat();
+        for target in targets.into_iter().chain([&*long]) {
+            let who = format!("{name}: {:?}", String::from_utf8_lossy(&target[..target.len().min(80)]));
+            let status = raw(&service, target, &[]).map(|reply| reply.status);
+            assert!(matches!(status, None | Some(400 | 401 | 414)), "{who}: {status:?}");
+            let status = raw(&service, target, &[("x-api-key", key.as_bytes())]).map(|reply| reply.status);
+            // The last is for what is too long for a call to the platform.
+            assert!(matches!(status, None | Some(200 | 400 | 404 | 414 | 502)), "{who}: {status:?}");
+            assert_whole(&platform, &key, &who);
+        }
+        for seen in validations(&platform) {
+            let route = seen.method_path.unwrap();
+            assert!(route.starts_with("GET:::/") && !route.contains('?'), "{name}: {route:?}");
+        }
+        assert_well(&mut service);
+    }
+}

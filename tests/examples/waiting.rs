@@ -1,0 +1,57 @@
+//! The guard waits for the platform. An async server must not wait with it.
+
+use std::{
+    sync::{Arc, Mutex, mpsc},
+    thread,
+};
+
+use apikee::{ClientId, EmulatedClient, Emulator, LoggedRequest, RequestKind};
+
+use crate::{
+    LONG,
+    caller::{Ask, curl},
+    keys::{CLIENT, good},
+    platform::asking_with,
+};
+
+/// Requests that wait, one more than the server has threads for what is async.
+const WAITING: usize = 2;
+
+/// Calls end after three seconds whatever happens. A machine that is too busy to ask for a path meanwhile tries again.
+const ATTEMPTS: usize = 5;
+
+#[test]
+fn an_async_server_answers_others_while_guards_wait() {
+    assert!((0..ATTEMPTS).any(|_| others_are_answered_first()));
+}
+
+/// Whether a path that needs no key is answered before those that wait for the platform.
+fn others_are_answered_first() -> bool {
+    let (tell, arrived) = mpsc::channel();
+    let answers = Arc::new(Mutex::new(()));
+    let (tell, may_answer) = (Mutex::new(tell), Arc::clone(&answers));
+    let observe = move |entry: &LoggedRequest| {
+        if entry.kind == RequestKind::Validate {
+            let _ = tell.lock().unwrap().send(());
+            drop(may_answer.lock());
+        }
+    };
+    let platform = Emulator::builder().on_request(observe).start().unwrap();
+    platform.add_client(ClientId::new(CLIENT).unwrap(), EmulatedClient::new("acme-corp"));
+    let service = asking_with("axum", &platform, &[("TOKIO_WORKER_THREADS", "1")]);
+    let waits = Ask::get("/me").key(&good(&[]));
+
+    let held = answers.lock().unwrap();
+    let (tell, answered) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..WAITING {
+            let (tell, service, waits) = (tell.clone(), &service, &waits);
+            scope.spawn(move || tell.send(curl(service, waits).status));
+        }
+        (0..WAITING).for_each(|_| arrived.recv_timeout(LONG).unwrap());
+        assert_eq!(curl(&service, &Ask::get("/health")).status, 200);
+        let first = answered.try_recv().is_err();
+        drop(held);
+        first
+    })
+}
