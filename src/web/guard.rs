@@ -84,7 +84,8 @@ impl Guard {
     }
 
     /// The paths that need no key, in place of `/health`, `/ready` and `/metrics`. A path is excluded if it is one
-    /// of them byte for byte, whatever the query and the method: `/health/` and `/%68ealth` are not `/health`.
+    /// of them byte for byte, as the server gives it, whatever the query and the method: `/health/`, `/%68ealth` and
+    /// `http://a/health` are not `/health`.
     pub fn excluded_paths<P: AsRef<str>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
         self.excluded = paths.into_iter().map(|path| path.as_ref().into()).collect();
         self
@@ -134,6 +135,9 @@ impl Guard {
 
     /// Checks a request of whichever route: for all of a service at one place. `None` if its path is
     /// [excluded](Self::excluded_paths).
+    ///
+    /// In server mode the platform counts by the path then, and registers it, up to a bound: give a
+    /// [template](RequestView::route) where there is one.
     ///
     /// `buf` takes the key's payload: 1024 bytes are enough for most
     /// ([`verify_buffer_len`](crate::verify_buffer_len)). With less than it needs, a key is refused.
