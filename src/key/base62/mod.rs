@@ -29,12 +29,35 @@ const fn high(wide: u128) -> u64 {
 #[expect(clippy::as_conversions, reason = "widening; `From` is not const")]
 #[expect(clippy::arithmetic_side_effects, reason = "the sum above is the largest u128")]
 const fn mul_add(a: u64, b: u64, c: u64, d: u64) -> u128 {
-    a as u128 * b as u128 + c as u128 + d as u128
+    // WebAssembly has no product of 128 bits: the compiler would call a function, which returns it through memory.
+    let product = if cfg!(target_family = "wasm") { mul_by_halves(a, b) } else { a as u128 * b as u128 };
+    product + c as u128 + d as u128
+}
+
+/// `a * b`, from the four products of their halves.
+#[inline(always)]
+#[expect(clippy::as_conversions, reason = "widening; `From` is not const")]
+#[expect(clippy::arithmetic_side_effects, reason = "products of halves, with the three halves that carry into each")]
+const fn mul_by_halves(a: u64, b: u64) -> u128 {
+    const HALF: u64 = u32::MAX as u64;
+    let (a0, a1, b0, b1) = (a & HALF, a >> 32, b & HALF, b >> 32);
+    let (p00, p01, p10, p11) = (a0 * b0, a0 * b1, a1 * b0, a1 * b1);
+    let middle = (p00 >> 32) + (p01 & HALF) + (p10 & HALF);
+    let upper = p11 + (p01 >> 32) + (p10 >> 32) + (middle >> 32);
+    (upper as u128) << 64 | (middle << 32 | p00 & HALF) as u128
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn products_by_halves_are_the_products() {
+        let edges = [0, 1, 61, u64::from(u32::MAX), 1 << 32, u64::MAX - 1, u64::MAX, 0x9E37_79B9_7F4A_7C15];
+        for (a, b) in edges.into_iter().flat_map(|a| edges.map(|b| (a, b))) {
+            assert_eq!(mul_by_halves(a, b), u128::from(a) * u128::from(b), "{a} {b}");
+        }
+    }
 
     /// Bytes with no zero at the front, different for each length.
     fn sample(len: usize) -> Vec<u8> {

@@ -1,0 +1,42 @@
+// Reads the claims of a verified key where the module has written them: see `src/output.rs`.
+import { readMessagePack } from "./msgpack.mjs";
+
+const time = (seconds) => (Number.isNaN(seconds) ? null : seconds);
+
+export function readClaims(memory, len) {
+  const { numbers, lengths, output } = memory;
+  const count = lengths[10];
+  const metaLen = lengths[9];
+  const packed = lengths[5] === 1;
+  const texts = output + 44 + 4 * count;
+  const end = output + len;
+  const textEnd = packed ? end - metaLen : end;
+  // Of ASCII there are as many characters as bytes, and all is read at once.
+  const all = memory.text(texts, textEnd);
+  const ascii = texts + all.length === textEnd;
+  let at = 0;
+  const text = (len) => {
+    const start = at;
+    at += len;
+    return ascii ? all.slice(start, at) : memory.text(texts + start, texts + at);
+  };
+  const id = text(lengths[6]);
+  const tenant = text(lengths[7]);
+  const environment = text(lengths[8]);
+  const scopes = [];
+  for (let scope = 0; scope < count; scope++) scopes.push(text(lengths[11 + scope]));
+  let meta = {};
+  // Most have none: `{}`.
+  if (packed) meta = readMessagePack(memory.bytes.slice(textEnd, end));
+  else if (metaLen > 2) meta = JSON.parse(text(metaLen));
+  return {
+    id,
+    tenant,
+    scopes,
+    environment,
+    expiresAt: time(numbers[0]),
+    notBefore: time(numbers[1]),
+    meta,
+    secretIndex: lengths[4],
+  };
+}

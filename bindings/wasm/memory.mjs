@@ -1,0 +1,107 @@
+// The module's memory, and what goes in and out of it.
+import { ApikeeError, tooLong } from "./errors.mjs";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const RANDOM_LEN = 160;
+
+/** Bytes of stack that a verification reaches at most. */
+export const VERIFY_DEPTH = 2048;
+
+/** The memory never grows, so its view stays. */
+export class Memory {
+  constructor(exports) {
+    this.exports = exports;
+    this.bytes = new Uint8Array(exports.memory.buffer);
+    this.input = exports.input();
+    this.inputEnd = this.input + exports.input_len();
+    this.keyRoom = this.bytes.subarray(this.input, this.input + exports.key_room());
+    this.output = exports.output();
+    this.numbers = new Float64Array(exports.memory.buffer, this.output, 2);
+    this.lengths = new Uint32Array(exports.memory.buffer, this.output);
+    this.payload = exports.payload();
+    this.random = exports.random?.();
+    // The stack stands at the bottom, and is empty between calls.
+    this.stack = exports.__stack_pointer.value;
+  }
+
+  /** The module's exports, if it was built with that one. */
+  built(name) {
+    if (this.exports[name] !== undefined) return this.exports;
+    throw new ApikeeError("NOT_IN_THIS_BUILD", "the module was built without that");
+  }
+
+  /** Writes a key. What is longer than any key may be is cut, and what is left is refused just as the whole would be. */
+  putKey(key) {
+    if (typeof key === "string") return encoder.encodeInto(key, this.keyRoom).written;
+    const part = key.length > this.keyRoom.length ? key.subarray(0, this.keyRoom.length) : key;
+    this.bytes.set(part, this.input);
+    return part.length;
+  }
+
+  /** Writes a string or bytes; returns where they end. */
+  put(value, at = this.input) {
+    if (typeof value === "string") {
+      const { read, written } = encoder.encodeInto(value, this.bytes.subarray(at, this.inputEnd));
+      if (read < value.length) throw tooLong();
+      return at + written;
+    }
+    if (value.length > this.inputEnd - at) throw tooLong();
+    this.bytes.set(value, at);
+    return at + value.length;
+  }
+
+  /** Writes several, each behind its length. */
+  putAll(values) {
+    let at = this.input;
+    for (const value of values) {
+      if (this.inputEnd - at < 4) throw tooLong();
+      const end = this.put(value, at + 4);
+      const len = end - at - 4;
+      for (let byte = 0; byte < 4; byte++) this.bytes[at + byte] = len >>> (8 * byte);
+      at = end;
+    }
+    return at;
+  }
+
+  text(start, end) {
+    return decoder.decode(this.bytes.subarray(start, end));
+  }
+
+  /** What a call has answered; throws what it wrote instead, if it failed. */
+  check(answer) {
+    if (answer >= 0) return answer;
+    const [code, message] = this.text(this.output, this.output - answer).split("\n");
+    throw new ApikeeError(code, message);
+  }
+
+  wipe(start, len) {
+    this.bytes.fill(0, start, start + len);
+  }
+
+  /** Wipes the top of the stack, or all of it. */
+  wipeStack(depth = this.stack) {
+    this.bytes.fill(0, this.stack - depth, this.stack);
+  }
+
+  /**
+   * A call that has to do with secrets: writes `random` and what `put` puts, calls with the input's length, reads the
+   * answer, and leaves nothing in the memory but what a handle names.
+   */
+  run({ random, put = () => this.input, call, read = (answer) => answer }) {
+    let written = 0;
+    try {
+      if (random !== undefined) this.bytes.set(random, this.random);
+      const answer = call(put() - this.input);
+      written = Math.abs(answer);
+      return read(this.check(answer));
+    } finally {
+      random?.fill(0);
+      if (this.random !== undefined) this.wipe(this.random, RANDOM_LEN);
+      this.bytes.fill(0, this.input, this.inputEnd);
+      // A handle is no length, and may be larger than the memory.
+      this.wipe(this.output, written);
+      this.wipeStack();
+    }
+  }
+}

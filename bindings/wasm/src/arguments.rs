@@ -1,0 +1,37 @@
+//! Strings and bytes in the input, each behind its length in four bytes, little-endian.
+
+use crate::failure::Failure;
+
+/// The arguments of a call that has several.
+pub(crate) struct Arguments<'a>(&'a [u8]);
+
+impl<'a> Arguments<'a> {
+    pub(crate) const fn new(input: &'a [u8]) -> Self {
+        Self(input)
+    }
+
+    /// The next argument, or `None` behind the last.
+    pub(crate) fn next(&mut self) -> Result<Option<&'a [u8]>, Failure> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        let (len, rest) = self.0.split_first_chunk().ok_or(Failure::ARGUMENT)?;
+        let len = usize::try_from(u32::from_le_bytes(*len)).map_err(|_| Failure::ARGUMENT)?;
+        let (bytes, rest) = rest.split_at_checked(len).ok_or(Failure::ARGUMENT)?;
+        self.0 = rest;
+        Ok(Some(bytes))
+    }
+}
+
+#[cfg(feature = "issue")]
+impl<'a> Arguments<'a> {
+    /// The next argument as a string, or `None` behind the last.
+    pub(crate) fn next_text(&mut self) -> Result<Option<&'a str>, Failure> {
+        self.next()?.map(|bytes| core::str::from_utf8(bytes).map_err(|_| Failure::ARGUMENT)).transpose()
+    }
+
+    /// A string that has to be there.
+    pub(crate) fn text(&mut self) -> Result<&'a str, Failure> {
+        self.next_text()?.ok_or(Failure::ARGUMENT)
+    }
+}

@@ -1,0 +1,123 @@
+//! What JavaScript calls, and the only `unsafe`.
+#![expect(unsafe_code, reason = "the boundary")]
+
+use core::cell::UnsafeCell;
+
+use crate::module::Module;
+
+struct Place(UnsafeCell<Module>);
+
+// SAFETY: the module has one thread, since it is built without the target feature `atomics` and its memory is not
+// shared.
+unsafe impl Sync for Place {}
+
+static MODULE: Place = Place(UnsafeCell::new(Module::new()));
+
+fn module() -> &'static mut Module {
+    // SAFETY: every export takes this reference once and lets it go before it returns. No export runs inside another:
+    // there are no imports, so nothing in here calls out. JavaScript touches the memory between the calls only.
+    unsafe { &mut *MODULE.0.get() }
+}
+
+/// A length or an address; `usize` has the same 32 bits.
+const fn size(value: u32) -> usize {
+    value as usize
+}
+
+/// Nothing in here panics; what remains of a panic all the same has no text.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}
+
+/// Where the input is.
+#[unsafe(no_mangle)]
+extern "C" fn input() -> *mut u8 {
+    module().input.as_mut_ptr()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn input_len() -> usize {
+    module().input.len()
+}
+
+/// Bytes of a key that are of interest.
+#[unsafe(no_mangle)]
+extern "C" fn key_room() -> usize {
+    crate::module::KEY_ROOM
+}
+
+/// Where the output is.
+#[unsafe(no_mangle)]
+extern "C" fn output() -> *mut u8 {
+    module().output.0.as_mut_ptr()
+}
+
+/// Where a payload is decoded, as many bytes at most as its key has.
+#[unsafe(no_mangle)]
+extern "C" fn payload() -> *mut u8 {
+    module().payload.as_mut_ptr()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn keyring(len: u32, leeway_secs: u32) -> i32 {
+    module().answer(|module| module.keyring(size(len), leeway_secs))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn keyring_free(keyring: i32) {
+    module().keyrings.free(keyring);
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn verify(keyring: i32, len: u32, now_millis: f64) -> i32 {
+    module().answer(|module| module.verify(keyring, size(len), now_millis))
+}
+
+#[cfg(feature = "issue")]
+#[unsafe(no_mangle)]
+extern "C" fn issue(keyring: i32, len: u32, now_millis: f64, expires_at: f64, not_before: f64) -> i32 {
+    module().answer(|module| module.issue(keyring, size(len), now_millis, expires_at, not_before))
+}
+
+/// Where random bytes are put.
+#[cfg(any(feature = "issue", feature = "envelope"))]
+#[unsafe(no_mangle)]
+extern "C" fn random() -> *mut u8 {
+    module().random.as_mut_ptr()
+}
+
+#[cfg(feature = "envelope")]
+mod envelopes {
+    use super::{module, size};
+
+    #[unsafe(no_mangle)]
+    extern "C" fn server_key(len: u32) -> i32 {
+        module().answer(|module| module.server_key(size(len)))
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn server_key_free(server: i32) {
+        module().servers.free(server);
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn establish(server: i32) -> i32 {
+        module().answer(|module| module.establish(server))
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn seal(session: i32, len: u32) -> i32 {
+        module().answer(|module| module.seal(session, size(len)))
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn open(session: i32, len: u32) -> i32 {
+        module().answer(|module| module.open(session, size(len)))
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn session_free(session: i32) {
+        module().sessions.free(session);
+    }
+}

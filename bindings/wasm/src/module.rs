@@ -1,0 +1,81 @@
+//! All that the module holds, in one fixed place.
+
+use apikee::{Keyring, MAX_PAYLOAD_LEN, verify_buffer_len};
+
+use crate::{
+    failure::Failure,
+    slots::{Resident, Slots},
+};
+
+/// Keyrings at once.
+const KEYRINGS: usize = 32;
+
+/// Bytes of a key that are of interest. A longer one is too long by any measure, and may be cut here: what is left is
+/// refused just as the whole would be. Its payload has at most 11,008 digits, its signature 43.
+pub(crate) const KEY_ROOM: usize = 11_264;
+
+/// Bytes of the longest plaintext, as the platform takes it.
+#[cfg(feature = "envelope")]
+pub(crate) const MAX_BODY: usize = 64 * 1024;
+
+#[cfg(feature = "envelope")]
+const INPUT_LEN: usize = apikee::sealed_len(MAX_BODY);
+#[cfg(not(feature = "envelope"))]
+const INPUT_LEN: usize = 16 * 1024;
+
+/// A scope of claims takes a byte of the payload at least, and four for its length; an envelope is a third longer than
+/// its body.
+#[cfg(feature = "envelope")]
+const OUTPUT_LEN: usize = apikee::sealed_len(MAX_BODY);
+#[cfg(not(feature = "envelope"))]
+const OUTPUT_LEN: usize = 5 * MAX_PAYLOAD_LEN + 64;
+const _: () = assert!(OUTPUT_LEN >= 5 * MAX_PAYLOAD_LEN + 64 && INPUT_LEN >= KEY_ROOM);
+
+#[cfg(any(feature = "issue", feature = "envelope"))]
+/// Ten bytes for each of the sixteen ids that a key may need; a session needs 32, an envelope 12.
+pub(crate) const RANDOM_LEN: usize = 160;
+
+/// JavaScript reads numbers of eight bytes from its front.
+#[repr(align(8))]
+pub(crate) struct Aligned<const N: usize>(pub(crate) [u8; N]);
+
+/// The module's memory.
+pub(crate) struct Module {
+    pub(crate) input: [u8; INPUT_LEN],
+    pub(crate) output: Aligned<OUTPUT_LEN>,
+    pub(crate) payload: [u8; verify_buffer_len(KEY_ROOM)],
+    #[cfg(any(feature = "issue", feature = "envelope"))]
+    pub(crate) random: [u8; RANDOM_LEN],
+    pub(crate) keyrings: Slots<Option<Keyring>, KEYRINGS>,
+    #[cfg(feature = "envelope")]
+    pub(crate) servers: Slots<Option<apikee::ServerKey>, { crate::envelopes::SERVERS }>,
+    #[cfg(feature = "envelope")]
+    pub(crate) sessions: Slots<crate::envelopes::Stage, { crate::envelopes::SESSIONS }>,
+}
+
+impl Module {
+    pub(crate) const fn new() -> Self {
+        Self {
+            input: [0; INPUT_LEN],
+            output: Aligned([0; OUTPUT_LEN]),
+            payload: [0; verify_buffer_len(KEY_ROOM)],
+            #[cfg(any(feature = "issue", feature = "envelope"))]
+            random: [0; RANDOM_LEN],
+            keyrings: Slots::new(),
+            #[cfg(feature = "envelope")]
+            servers: Slots::new(),
+            #[cfg(feature = "envelope")]
+            sessions: Slots::new(),
+        }
+    }
+
+    /// Returns what a call has written, or writes why it failed.
+    pub(crate) fn answer(&mut self, call: impl FnOnce(&mut Self) -> Result<i32, Failure>) -> i32 {
+        call(self).unwrap_or_else(|failure| failure.write(&mut self.output.0))
+    }
+}
+
+/// The kernel's types wipe themselves where they stand.
+impl<T> Resident for Option<T> {
+    const VACANT: Self = None;
+}

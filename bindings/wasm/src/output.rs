@@ -1,0 +1,77 @@
+//! Claims, as JavaScript reads them from the output.
+//!
+//! ```text
+//! f64  expires at, in seconds, or NaN
+//! f64  not before, likewise
+//! u32  index of the secret
+//! u32  encoding of meta: 0 for JSON, 1 for MessagePack
+//! u32  length of the id, of the tenant, of the environment, of meta
+//! u32  number of scopes, and the length of each
+//! the bytes of id, tenant, environment, scopes and meta
+//! ```
+
+use apikee::{Encoding, UnixTime, VerifiedKey};
+
+use crate::failure::Failure;
+
+/// Writes the claims, and returns how many bytes they take.
+pub(crate) fn write(key: &VerifiedKey<'_>, output: &mut [u8]) -> Result<usize, Failure> {
+    let claims = key.claims();
+    let meta = claims.meta();
+    let mut out = Output { buf: output, len: 0 };
+    for time in [claims.expires_at(), claims.not_before()] {
+        out.bytes(&seconds(time).to_le_bytes());
+    }
+    out.number(key.secret_index());
+    out.number(usize::from(meta.encoding() == Encoding::MessagePack));
+    let texts = [claims.id(), claims.tenant(), claims.environment()];
+    for text in texts {
+        out.number(text.len());
+    }
+    out.number(meta.as_bytes().len());
+    let count_at = out.len;
+    out.number(0);
+    let mut count = 0_usize;
+    for scope in claims.scopes().iter() {
+        out.number(scope.len());
+        count = count.saturating_add(1);
+    }
+    for text in texts {
+        out.bytes(text.as_bytes());
+    }
+    for scope in claims.scopes().iter() {
+        out.bytes(scope.as_bytes());
+    }
+    out.bytes(meta.as_bytes());
+    let len = out.len;
+    out.len = count_at;
+    out.number(count);
+    if len <= output.len() { Ok(len) } else { Err(Failure::TOO_LONG) }
+}
+
+/// What JavaScript has for a time: beyond 2^53 seconds it loses some of them.
+#[expect(clippy::cast_precision_loss, reason = "as says the line above")]
+fn seconds(time: Option<UnixTime>) -> f64 {
+    time.map_or(f64::NAN, |time| time.as_secs() as f64)
+}
+
+/// Writes into a buffer; past its end it only counts.
+struct Output<'b> {
+    buf: &'b mut [u8],
+    len: usize,
+}
+
+impl Output<'_> {
+    fn bytes(&mut self, bytes: &[u8]) {
+        let end = self.len.saturating_add(bytes.len());
+        if let Some(place) = self.buf.get_mut(self.len..end) {
+            place.copy_from_slice(bytes);
+        }
+        self.len = end;
+    }
+
+    fn number(&mut self, value: usize) {
+        // Nothing here is longer than the memory.
+        self.bytes(&u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes());
+    }
+}

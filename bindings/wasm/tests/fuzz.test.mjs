@@ -1,0 +1,84 @@
+// Random bytes, lengths, handles and times, always the same: an answer or a failure, and never a trap.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { codeOf, full, load, vectors, xorshift } from "./support.mjs";
+
+const apikee = load();
+const ring = apikee.keyring("secret");
+const server = apikee.serverKey(new Uint8Array(32).fill(9));
+
+test("a handle that was freed names nothing, though its place is taken again", () => {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(full), {});
+  const bytes = new Uint8Array(exports.memory.buffer);
+  const keyring = () => (bytes.set([1, 0, 0, 0, 65], exports.input()), exports.keyring(5, 0));
+  const failure = (len) => Buffer.from(bytes.subarray(exports.output(), exports.output() - len)).toString();
+  const first = keyring();
+  exports.keyring_free(first);
+  const second = keyring();
+  assert.ok(second > 0 && second !== first);
+  exports.keyring_free(first);
+  assert.match(failure(exports.verify(first, 9, 0)), /^FREED\n/);
+  assert.doesNotMatch(failure(exports.verify(second, 9, 0)), /^FREED\n/);
+});
+
+test("20,000 random calls of the raw exports never trap", () => {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(full), {});
+  const bytes = new Uint8Array(exports.memory.buffer);
+  const [input, size, random] = [exports.input(), exports.input_len(), exports.random()];
+  const draw = xorshift(0x5eed);
+  const keys = vectors("keys").map(({ key }) => key);
+  const envelopes = vectors("envelopes").flatMap(({ envelope }) => envelope ?? []);
+  const handles = [0, 1, -1, 65536, 65537, 2 ** 31 - 1, -(2 ** 31)];
+  const handle = () => handles[draw(handles.length)];
+  const len = () => [draw(300), draw(size), size, size + 1, -1, 2 ** 31, 0][draw(7)];
+  const time = () => [NaN, Infinity, -Infinity, 0, -1, 1.76e12, 1.76e9, Number.MAX_VALUE, -Number.MAX_VALUE][draw(9)];
+  const calls = [
+    () => exports.keyring(len(), draw(2) * -1),
+    () => exports.verify(handle(), len(), time()),
+    () => exports.issue(handle(), len(), time(), time(), time()),
+    () => exports.server_key(32),
+    () => exports.server_key(len()),
+    () => exports.establish(handle()),
+    () => exports.seal(handle(), len()),
+    () => exports.open(handle(), len()),
+    () => draw(4) === 0 && exports.keyring_free(handle()),
+    () => draw(4) === 0 && exports.session_free(handle()),
+    () => draw(4) === 0 && exports.server_key_free(handle()),
+  ];
+  const outcomes = new Set();
+  for (let n = 0; n < 20_000; n++) {
+    const text = [keys, envelopes][draw(2)];
+    const start = Buffer.from(text[draw(text.length)]).subarray(0, size);
+    bytes.set(start, input);
+    for (let spoilt = draw(4); spoilt > 0; spoilt--) bytes[input + draw(start.length)] = draw(256);
+    if (draw(3) === 0) for (let at = 0; at < 64; at += 4) bytes.set([draw(12), 0, 0, 0], input + at);
+    for (let at = 0; at < 160; at++) bytes[random + at] = draw(256);
+    const call = draw(calls.length);
+    const answer = calls[call]();
+    if (typeof answer === "number" && answer >= 65536) handles[draw(handles.length)] = answer;
+    outcomes.add(`${call} ${answer > 0}`);
+  }
+  // Good ones and bad ones of nearly every call.
+  assert.ok(outcomes.size > 12, `${[...outcomes]}`);
+});
+
+test("5,000 spoilt keys, and 2,000 spoilt envelopes, are refused with a code", () => {
+  const draw = xorshift(42);
+  const keys = vectors("keys").map(({ key }) => key);
+  for (let n = 0; n < 5000; n++) {
+    const bytes = Buffer.from(keys[draw(keys.length)]);
+    for (let spoilt = 1 + draw(3); spoilt > 0; spoilt--) bytes[draw(bytes.length)] = draw(256);
+    const text = bytes.toString("latin1");
+    assert.equal(codeOf(() => ring.verify(bytes)), codeOf(() => ring.verify(text)));
+    assert.notEqual(codeOf(() => ring.verify(text)), undefined);
+  }
+  const envelopes = vectors("envelopes").flatMap(({ envelope }) => envelope ?? []);
+  for (let n = 0; n < 2000; n++) {
+    const bytes = Buffer.from(envelopes[draw(envelopes.length)]);
+    for (let spoilt = 1 + draw(3); spoilt > 0; spoilt--) bytes[draw(bytes.length)] = draw(256);
+    const session = server.establish();
+    session.seal("{}");
+    assert.notEqual(codeOf(() => session.open(bytes)), undefined);
+    session.free();
+  }
+});

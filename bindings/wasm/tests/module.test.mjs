@@ -1,0 +1,171 @@
+// What the modules are: their size, their imports, and how little of them stays in memory.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { instantiate, instantiateSync } from "../apikee.mjs";
+import { Memory, VERIFY_DEPTH } from "../memory.mjs";
+import { codeOf, full, hex, load, pinned, vectors, verifyOnly } from "./support.mjs";
+
+const LIMITS = [["apikee.wasm", full, Number(process.env.APIKEE_WASM_LIMIT)], ["apikee-verify.wasm", verifyOnly, Number(process.env.APIKEE_WASM_VERIFY_LIMIT)]];
+
+for (const [name, bytes, limit] of LIMITS) {
+  test(`${name} has ${bytes.length} bytes, of ${limit} at most`, () => assert.ok(bytes.length <= limit));
+
+  test(`${name} has no imports`, () => assert.deepEqual(WebAssembly.Module.imports(new WebAssembly.Module(bytes)), []));
+
+  test(`${name} has a memory that cannot grow`, () => {
+    const { memory } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {}).exports;
+    assert.throws(() => memory.grow(1), RangeError);
+  });
+}
+
+test("a module comes from its bytes, compiled, or in a response", async () => {
+  const response = new Response(full, { headers: { "content-type": "application/wasm" } });
+  const array = full.buffer.slice(full.byteOffset, full.byteOffset + full.length);
+  for (const source of [full, array, new WebAssembly.Module(full), response, Promise.resolve(full)]) {
+    const ring = (await instantiate(source)).keyring("secret");
+    assert.equal(ring.verify(ring.issue({ tenant: "t" })).tenant, "t");
+  }
+});
+
+test("the module that only verifies does nothing else", () => {
+  const apikee = instantiateSync(verifyOnly);
+  assert.equal(codeOf(() => apikee.keyring("secret").issue({ tenant: "t" })), "NOT_IN_THIS_BUILD");
+  assert.equal(codeOf(() => apikee.serverKey(new Uint8Array(32).fill(9))), "NOT_IN_THIS_BUILD");
+});
+
+test("100,000 calls leave the memory as it was", { skip: globalThis.gc === undefined }, () => {
+  const apikee = load();
+  const server = apikee.serverKey(new Uint8Array(32).fill(9));
+  const round = (count) => {
+    for (let n = 0; n < count; n++) {
+      const ring = apikee.keyring("secret");
+      const key = n % 10 === 0 ? ring.issue({ tenant: "t", meta: { n } }) : "apikee_1.1";
+      codeOf(() => ring.verify(key));
+      ring.free();
+      if (n % 100 === 0) {
+        const session = server.establish();
+        session.seal("{}");
+        session.free();
+      }
+    }
+    gc();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = round(30_000);
+  const after = round(100_000);
+  // Ten bytes a call, less than an object has.
+  assert.ok(after - before < 1024 * 1024, `${after - before}`);
+});
+
+test("what was forgotten is freed some time", { skip: globalThis.gc === undefined }, async () => {
+  const server = load().serverKey(new Uint8Array(32).fill(9));
+  for (let batch = 0; batch < 4; batch++) {
+    for (let n = 0; n < 500; n++) server.establish();
+    gc();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+});
+
+/** A module whose memory can be looked at. */
+function open() {
+  let memory;
+  const instance = WebAssembly.Instance;
+  WebAssembly.Instance = function (...given) {
+    const made = new instance(...given);
+    memory = new Uint8Array(made.exports.memory.buffer);
+    return made;
+  };
+  try {
+    return { load: (options) => [load(options), memory] };
+  } finally {
+    queueMicrotask(() => (WebAssembly.Instance = instance));
+  }
+}
+
+const holds = (memory, secret) => Buffer.from(memory.buffer).includes(Buffer.from(secret));
+
+test("nothing of a secret, a key, a request or an answer stays in the memory", async () => {
+  const { server_public, ephemeral_private, envelope, plaintext } = vectors("envelopes").find(
+    ({ kind, ok, plaintext }) => kind === "response" && ok && plaintext.length > 20,
+  );
+  const { load } = open();
+  const [apikee, memory] = load({ random: pinned(new Uint8Array(160).fill(77), hex(ephemeral_private), new Uint8Array(12).fill(7)) });
+  const secret = "a secret that is longer than the block of a hash, so that its digest is the key of both of the pads";
+  const traces = [secret.slice(0, 20), "first secret", plaintext.slice(0, 20), envelope.slice(-20), "a request"];
+  traces.push(hex(ephemeral_private).slice(0, 16), new Uint8Array(10).fill(77), "tenant in mem", "scope in mem", "note in mem");
+  // After each call, since the next one would write over what it left.
+  const then = (made) => {
+    for (const trace of traces) assert.ok(!holds(memory, trace), `${trace} in memory`);
+    return made;
+  };
+  const ring = then(apikee.keyring(["first secret that signs", secret]));
+  const new_ = { tenant: "tenant in memory", scopes: ["scope in memory"], meta: { note: "note in memory" } };
+  const key = then(ring.issue(new_));
+  traces.push(key.slice(7, 40), key.slice(-30));
+  then(ring.verify(key));
+  then(codeOf(() => ring.verify(`${key}1`)));
+  then(codeOf(() => ring.verify(key, { now: 9e9 })));
+  const session = then(apikee.serverKey(server_public).establish());
+  then(session.seal("a request in memory"));
+  assert.equal(new TextDecoder().decode(then(session.open(envelope))), plaintext);
+
+  // And what handles name, when they are freed.
+  const before = memory.slice();
+  ring.free();
+  session.free();
+  assert.ok(before.some((byte, at) => byte !== 0 && memory[at] === 0));
+});
+
+test("a stage that was left leaves nothing of its key behind", () => {
+  const { load } = open();
+  const [apikee, memory] = load();
+  const server = apikee.serverKey(new Uint8Array(32).fill(9));
+  const zeros = () => memory.reduce((count, byte) => count + (byte === 0), 0);
+  const empty = zeros();
+  const session = server.establish();
+  // A key, two public keys, a generation and two tags.
+  assert.ok(empty - zeros() > 80);
+  session.seal("{}");
+  // The key and the server's.
+  assert.ok(empty - zeros() > 50 && empty - zeros() < 75, `${empty - zeros()}`);
+  codeOf(() => session.open("{}"));
+  // The tag of a place that is taken, and its generation.
+  assert.ok(empty - zeros() <= 2, `${empty - zeros()}`);
+  session.free();
+  assert.ok(empty - zeros() <= 1, `${empty - zeros()}`);
+});
+
+test("no call reaches the lower half of the stack, and no verification what is not wiped", () => {
+  const memory = new Memory(new WebAssembly.Instance(new WebAssembly.Module(full), {}).exports);
+  const { exports, bytes, stack } = memory;
+  const depths = new Map();
+  const run = (name, put, call) => {
+    const len = put() - memory.input;
+    bytes.fill(0xaa, 0, stack);
+    const answer = call(len);
+    const depth = stack - bytes.findIndex((byte) => byte !== 0xaa);
+    depths.set(name, Math.max(depths.get(name) ?? 0, depth));
+    return answer;
+  };
+  bytes.fill(5, memory.random, memory.random + 160);
+  for (const { secrets, key, now } of vectors("keys")) {
+    const ring = run("keyring", () => memory.putAll(secrets), (len) => exports.keyring(len, 0));
+    run("verify", () => memory.put(key), (len) => exports.verify(ring, len, now * 1000));
+    const values = ["tenant", "env", "90d", '{"a":["\\u0041"]}', "", ...Array(512).fill("scope")];
+    run("issue", () => memory.putAll(values), (len) => exports.issue(ring, len, now * 1000, NaN, NaN));
+    exports.keyring_free(ring);
+    bytes.fill(5, memory.random, memory.random + 160);
+  }
+  const server = run("server", () => memory.put(new Uint8Array(32).fill(9)), (len) => exports.server_key(len));
+  for (const { envelope } of vectors("envelopes").filter(({ envelope }) => envelope !== undefined)) {
+    bytes.fill(5, memory.random, memory.random + 160);
+    const session = run("establish", () => memory.input, () => exports.establish(server));
+    bytes.fill(5, memory.random, memory.random + 160);
+    assert.ok(run("seal", () => memory.put("{}"), (len) => exports.seal(session, len)) > 0);
+    run("open", () => memory.put(envelope), (len) => exports.open(session, len));
+    exports.session_free(session);
+  }
+  console.log(Object.fromEntries(depths));
+  assert.ok(depths.get("verify") <= VERIFY_DEPTH && depths.get("verify") > 256);
+  for (const [name, depth] of depths) assert.ok(depth <= stack / 2, `${name}: ${depth}`);
+});

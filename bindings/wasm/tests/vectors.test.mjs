@@ -1,0 +1,99 @@
+// Every golden case of the repository, through the module.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { instantiateSync } from "../apikee.mjs";
+import { base62, codeOf, full, hex, load, payloadOf, pinned, vectors, verifyOnly } from "./support.mjs";
+
+const keys = vectors("keys");
+const envelopes = vectors("envelopes");
+const ofKind = (kind) => envelopes.filter((vector) => vector.kind === kind);
+
+for (const [name, bytes] of [["the module", full], ["the module that only verifies", verifyOnly]]) {
+  test(`${name} answers all keys as their vectors say`, () => {
+    const apikee = instantiateSync(bytes);
+    for (const { name, secrets, key, now, expect } of keys) {
+      const ring = apikee.keyring(secrets);
+      if (expect.ok) {
+        const { ok, expires_at: expiresAt, not_before: notBefore, ...rest } = expect;
+        const { secretIndex, ...claims } = ring.verify(key, { now });
+        assert.deepEqual(claims, { ...rest, expiresAt, notBefore }, name);
+        assert.ok(secretIndex < secrets.length, name);
+        assert.deepEqual(ring.verify(new TextEncoder().encode(key), { now }), { ...claims, secretIndex }, name);
+      } else {
+        const codes = [expect.code, ...(expect.also ?? [])];
+        assert.ok(codes.includes(codeOf(() => ring.verify(key, { now }))), name);
+      }
+      ring.free();
+    }
+    assert.ok(keys.length >= 143);
+  });
+}
+
+test("keys are issued to the byte as the Node SDK has issued them", () => {
+  const apikee = load();
+  let same = 0;
+  for (const { name, secrets, key, now, expect } of keys) {
+    if (!expect.ok) continue;
+    const { id, tenant: tid, scopes: scp, environment: env, expires_at: exp, not_before: nbf, meta } = expect;
+    // The bytes of a payload are pinned where it is spelt in the one way that we write.
+    const spelt = JSON.stringify({
+      ...{ id, tid, scp, env },
+      ...(exp !== null && { exp }),
+      ...(nbf !== null && { nbf }),
+      ...(Object.keys(meta).length > 0 && { meta }),
+    });
+    if (payloadOf(key).toString() !== spelt || id === "" || env === "") continue;
+    const all = apikee.keyring(secrets);
+    const ring = apikee.keyring(secrets[all.verify(key, { now }).secretIndex]);
+    const expiry = exp === null ? { expiresIn: "never" } : { expiresAt: exp };
+    const notBefore = nbf === null ? undefined : nbf;
+    const issue = () => ring.issue({ tenant: tid, scopes: scp, environment: env, ...expiry, notBefore, meta, id }, { now });
+    // What the SDKs would refuse, we do not issue.
+    if (base62(key.split(".")[1]) < 1n << 248n) assert.equal(codeOf(issue), "UNUSABLE_ID", name);
+    else assert.equal(issue(), key, name);
+    all.free();
+    ring.free();
+    same += 1;
+  }
+  assert.ok(same >= 19, `${same}`);
+});
+
+test("requests are sealed to the byte as their vectors say", () => {
+  for (const { name, server_public, ephemeral_private, iv, plaintext, envelope } of ofKind("request")) {
+    const apikee = load({ random: pinned(hex(ephemeral_private), hex(iv)) });
+    const server = apikee.serverKey(hex(server_public));
+    const session = server.establish();
+    assert.equal(session.seal(plaintext), envelope, name);
+  }
+  assert.ok(ofKind("request").length >= 5);
+});
+
+const pending = ({ server_public, ephemeral_private }) => {
+  const apikee = load({ random: pinned(hex(ephemeral_private), new Uint8Array(12).fill(7)) });
+  const session = apikee.serverKey(server_public).establish();
+  session.seal("{}");
+  return session;
+};
+
+test("answers are opened, or refused, as their vectors say", () => {
+  for (const vector of ofKind("response")) {
+    let opened;
+    const code = codeOf(() => (opened = pending(vector).open(vector.envelope)));
+    assert.equal(code === undefined, vector.ok, `${vector.name}: ${code}`);
+    if (vector.ok) assert.equal(new TextDecoder().decode(opened), vector.plaintext, vector.name);
+  }
+  assert.ok(ofKind("response").length >= 36);
+});
+
+test("answers whose plaintext is no verdict are opened all the same: reading them is the caller's", () => {
+  for (const vector of ofKind("answer")) assert.ok(pending(vector).open(vector.envelope) instanceof Uint8Array, vector.name);
+  assert.ok(ofKind("answer").length >= 10);
+});
+
+test("server keys are taken, or refused, as their vectors say", () => {
+  const apikee = load();
+  for (const { name, server_public, ok } of ofKind("server-key")) {
+    assert.equal(codeOf(() => apikee.serverKey(server_public)) === undefined, ok, name);
+  }
+  assert.ok(ofKind("server-key").length >= 5);
+});
