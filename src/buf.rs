@@ -1,5 +1,7 @@
 //! The one cursor over a caller's buffer that everything is written through.
 
+use core::ops::Range;
+
 /// The caller's buffer has too few bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -16,6 +18,17 @@ impl core::fmt::Display for BufferTooSmall {
 
 impl core::error::Error for BufferTooSmall {}
 
+/// Moves the bytes at `from` to `to`, where they may overlap; `None` if either is not in `buf`. Unlike
+/// `copy_within` it cannot panic.
+pub(crate) fn move_within(buf: &mut [u8], from: Range<usize>, to: usize) -> Option<()> {
+    let len = buf.get(from.clone())?.len();
+    if to > buf.len().checked_sub(len)? {
+        return None;
+    }
+    buf.copy_within(from, to);
+    Some(())
+}
+
 /// Writes at the front of a buffer. What does not fit is counted, not written, so that the error
 /// at the end can say how much is needed.
 pub(crate) struct Writer<'b> {
@@ -29,11 +42,10 @@ impl<'b> Writer<'b> {
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        let end = self.len.saturating_add(bytes.len());
-        if let Some(room) = self.buf.get_mut(self.len..end) {
+        if let Some(room) = self.buf.get_mut(self.len..).and_then(|room| room.get_mut(..bytes.len())) {
             room.copy_from_slice(bytes);
         }
-        self.len = end;
+        self.len = self.len.saturating_add(bytes.len());
     }
 
     pub(crate) fn byte(&mut self, byte: u8) {
