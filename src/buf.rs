@@ -73,3 +73,29 @@ impl core::fmt::Write for Writer<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::move_within;
+
+    #[test]
+    fn bytes_are_moved_over_themselves() {
+        let mut buf = *b"0123456789";
+        assert_eq!(move_within(&mut buf, 2..6, 0), Some(()));
+        assert_eq!(&buf, b"2345456789");
+        assert_eq!(move_within(&mut buf, 0..4, 6), Some(()));
+        assert_eq!(&buf, b"2345452345");
+    }
+
+    #[test]
+    fn nothing_is_moved_from_or_to_where_there_is_nothing() {
+        let mut buf = *b"0123456789";
+        for (from, to) in [(0..4, 7), (7..11, 0), (11..11, 0), (0..0, 11), (0..1, usize::MAX), (0..usize::MAX, 0)] {
+            assert_eq!(move_within(&mut buf, from.clone(), to), None, "{from:?} to {to}");
+        }
+        #[expect(clippy::reversed_empty_ranges, reason = "which is in no buffer")]
+        let backwards = 6..2;
+        assert_eq!(move_within(&mut buf, backwards, 0), None);
+        assert_eq!(&buf, b"0123456789");
+    }
+}
