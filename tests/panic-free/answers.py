@@ -20,7 +20,7 @@ def ask(program, *arguments):
 def expect(codes, program, *arguments):
     answer = ask(program, *arguments)
     if answer not in (codes if isinstance(codes, list) else [codes]):
-        sys.exit(f"{program} {arguments}: {answer} instead of {codes}")
+        sys.exit(f"{program} {arguments}"[:300] + f": {answer} instead of {codes}")
 
 
 CODES = {
@@ -51,5 +51,19 @@ new = ["acme", "read", "production", 1770000000, 0, '{"plan":"pro"}']
 expect(0, "issue", 1024, 1760000000, *new, 7, "secret")
 expect(10, "issue", 100, 1760000000, *new, 7, "secret")
 expect(14, "issue", 1024, 1760000000, *new, 0, "secret")
+
+requests = [v for v in json.loads((vectors / "envelopes.json").read_text())["vectors"] if v["kind"] == "request"]
+requests = [v for v in requests if len(v["plaintext"]) <= 2048]  # so much fits their buffers
+for vector, other in zip(requests, requests[1:] + requests[:1]):
+    server, secret, text = vector["server_public"], vector["server_private"], vector["plaintext"]
+    expect(0, "envelope", 4096, server, 7, secret, -1, text)
+    expect(35, "envelope", 4096, other["server_public"], 7, secret, -1, text)
+    # A changed bit of the answer: in its bracket, its version, its key, its ciphertext. It may be no digit then.
+    for code, flip in [(30, 0), (32, 6), ([33, 34], 20), ([33, 35], 95)]:
+        expect(code, "envelope", 4096, server, 7, secret, flip, text)
+    expect(20, "envelope", 64, server, 7, secret, -1, text)
+    expect(12, "envelope", 4096, server, 0, secret, -1, text)
+    expect(11, "envelope", 4096, "0" * 64, 7, secret, -1, text)
+    expect(10, "envelope", 4096, server[1:], 7, secret, -1, text)
 
 print(f"{asked} answers as expected")

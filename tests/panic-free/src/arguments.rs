@@ -2,7 +2,7 @@
 
 use core::ffi::{CStr, c_char, c_int};
 
-use apikee::Keyring;
+use apikee::{Fingerprint, Keyring};
 
 /// What a program is called with, one after the other, and after the last one empty strings.
 pub struct Arguments {
@@ -40,6 +40,11 @@ impl Arguments {
     /// The next argument as a number, or zero if it is none.
     pub fn number(&mut self) -> i64 {
         self.text().parse().unwrap_or_default()
+    }
+
+    /// The next argument as 32 bytes, if it is 64 hexadecimal digits, as those of a fingerprint are.
+    pub fn bytes32(&mut self) -> Option<[u8; 32]> {
+        self.text().parse::<Fingerprint>().ok().map(|digits| *digits.as_bytes())
     }
 
     /// So many bytes of `room` as the next argument says, or none if there are fewer.

@@ -8,10 +8,10 @@ use crate::{Arguments, generator::Generator};
 
 /// `ROOM SERVER-KEY SEED SECRET FLIP TEXT`; the exit code is 0 if the text comes back.
 ///
-/// The server's secret key is the first 32 bytes of `SECRET`, and its public one is `SERVER-KEY`. In the
-/// answer the byte at `FLIP` is changed, if there is one.
-pub fn run(arguments: &mut Arguments) -> c_int {
-    let (mut request, mut answer) = ([0; 1024], [0; 1024]);
+/// The server's secret key is `SECRET`, and its public one `SERVER-KEY`, unless they do not belong together. In the
+/// answer the byte at `FLIP` is changed, if there is one. `with` is called with the text that comes back.
+pub fn run(arguments: &mut Arguments, with: impl FnOnce(&[u8])) -> c_int {
+    let (mut request, mut answer) = ([0; 4096], [0; 4096]);
     let request = arguments.part_of(&mut request);
     let server = match arguments.text().parse::<ServerKey>() {
         Ok(server) => server,
@@ -19,10 +19,10 @@ pub fn run(arguments: &mut Arguments) -> c_int {
         Err(_) => return 11,
     };
     let mut rng = Generator(arguments.number().unsigned_abs());
-    let Some(secret) = arguments.bytes().first_chunk() else {
+    let Some(secret) = arguments.bytes32() else {
         return 64;
     };
-    let recipient = Recipient::new(*secret);
+    let recipient = Recipient::new(secret);
     let flip = usize::try_from(arguments.number()).ok();
     let text = arguments.bytes();
 
@@ -50,8 +50,10 @@ pub fn run(arguments: &mut Arguments) -> c_int {
         *byte ^= 1;
     }
     match pending.open(answer) {
-        Ok(opened) if opened.as_bytes() == text => 0,
-        Ok(_) => 66,
+        Ok(opened) => {
+            with(opened.as_bytes());
+            if opened.as_bytes() == text { 0 } else { 66 }
+        }
         Err(error) => not_opened(error),
     }
 }

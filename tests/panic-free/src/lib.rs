@@ -33,10 +33,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 macro_rules! program {
     ($run:expr) => {
         #[unsafe(no_mangle)]
-        extern "C" fn main(
-            count: core::ffi::c_int,
-            arguments: *const *const core::ffi::c_char,
-        ) -> core::ffi::c_int {
+        extern "C" fn main(count: core::ffi::c_int, arguments: *const *const core::ffi::c_char) -> core::ffi::c_int {
             // SAFETY: this is what a C runtime calls `main` with.
             let mut arguments = unsafe { $crate::Arguments::new(count, arguments) };
             let _name = arguments.bytes();

@@ -8,7 +8,7 @@ use crate::Arguments;
 
 /// `ROOM NOW LEEWAY KEY SCOPE MEMBER DENIED SECRET...`, with `-` for no key; the exit code is 0 if the key is good.
 ///
-/// `with` is called with each key that is, so that a program can do something else with it.
+/// `with` is called with a key that is.
 pub fn run(arguments: &mut Arguments, with: impl FnOnce(&VerifiedKey<'_>)) -> c_int {
     let mut room = [0; 8192];
     let room = arguments.part_of(&mut room);
