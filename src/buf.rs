@@ -1,5 +1,7 @@
 //! The one cursor over a caller's buffer that everything is written through.
 
+use core::ops::Range;
+
 /// The caller's buffer has too few bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -16,6 +18,17 @@ impl core::fmt::Display for BufferTooSmall {
 
 impl core::error::Error for BufferTooSmall {}
 
+/// Moves the bytes at `from` to `to`, where they may overlap; `None` if either is not in `buf`. Unlike
+/// `copy_within` it cannot panic.
+pub(crate) fn move_within(buf: &mut [u8], from: Range<usize>, to: usize) -> Option<()> {
+    let len = buf.get(from.clone())?.len();
+    if to > buf.len().checked_sub(len)? {
+        return None;
+    }
+    buf.copy_within(from, to);
+    Some(())
+}
+
 /// Writes at the front of a buffer. What does not fit is counted, not written, so that the error
 /// at the end can say how much is needed.
 pub(crate) struct Writer<'b> {
@@ -29,11 +42,10 @@ impl<'b> Writer<'b> {
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        let end = self.len.saturating_add(bytes.len());
-        if let Some(room) = self.buf.get_mut(self.len..end) {
+        if let Some(room) = self.buf.get_mut(self.len..).and_then(|room| room.get_mut(..bytes.len())) {
             room.copy_from_slice(bytes);
         }
-        self.len = end;
+        self.len = self.len.saturating_add(bytes.len());
     }
 
     pub(crate) fn byte(&mut self, byte: u8) {
@@ -59,5 +71,31 @@ impl core::fmt::Write for Writer<'_> {
     fn write_str(&mut self, text: &str) -> core::fmt::Result {
         self.bytes(text.as_bytes());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::move_within;
+
+    #[test]
+    fn bytes_are_moved_over_themselves() {
+        let mut buf = *b"0123456789";
+        assert_eq!(move_within(&mut buf, 2..6, 0), Some(()));
+        assert_eq!(&buf, b"2345456789");
+        assert_eq!(move_within(&mut buf, 0..4, 6), Some(()));
+        assert_eq!(&buf, b"2345452345");
+    }
+
+    #[test]
+    fn nothing_is_moved_from_or_to_where_there_is_nothing() {
+        let mut buf = *b"0123456789";
+        for (from, to) in [(0..4, 7), (7..11, 0), (11..11, 0), (0..0, 11), (0..1, usize::MAX), (0..usize::MAX, 0)] {
+            assert_eq!(move_within(&mut buf, from.clone(), to), None, "{from:?} to {to}");
+        }
+        #[expect(clippy::reversed_empty_ranges, reason = "which is in no buffer")]
+        let backwards = 6..2;
+        assert_eq!(move_within(&mut buf, backwards, 0), None);
+        assert_eq!(&buf, b"0123456789");
     }
 }

@@ -72,7 +72,7 @@ pub(super) fn encode_in_place(place: &mut [u8], len: usize) -> Option<()> {
         spread(bytes, groups);
         write_digits(groups);
         let start = chunk.saturating_mul(CHUNK_DIGITS);
-        let place = place.get_mut(start..start.saturating_add(digits))?;
+        let place = place.get_mut(start..)?.get_mut(..digits)?;
         place.copy_from_slice(groups.as_flattened().get(..digits)?);
     }
     Some(())

@@ -13,7 +13,7 @@ use super::{
     verify::MAX_PAYLOAD_LEN,
 };
 use crate::{
-    buf::Writer,
+    buf::{Writer, move_within},
     crypto::TAG_LEN,
     json::{JsonObject, write},
     time::UnixTime,
@@ -204,7 +204,8 @@ impl Keyring {
         let tag_at = put(text, digits_end, &[SEPARATOR]);
         let end = put_base62(text, tag_at, &tag.0).ok_or(IssueError::TooLong)?;
         let len = end.saturating_sub(start);
-        buf.copy_within(payload_len.saturating_add(start)..payload_len.saturating_add(end), 0);
+        let key = payload_len.saturating_add(start)..payload_len.saturating_add(end);
+        move_within(buf, key, 0).ok_or(IssueError::TooLong)?;
         Ok(len)
     }
 }
@@ -228,7 +229,7 @@ fn put_base62(text: &mut [u8], at: usize, bytes: &[u8]) -> Option<usize> {
     let room = text.get_mut(at..)?;
     let digits = base62::encode(bytes, room)?.len();
     let capacity = base62::encoded_capacity(bytes.len());
-    room.copy_within(capacity.checked_sub(digits)?..capacity, 0);
+    move_within(room, capacity.checked_sub(digits)?..capacity, 0)?;
     Some(at.saturating_add(digits))
 }
 

@@ -7,6 +7,7 @@ use super::{
     scopes::END,
 };
 use crate::{
+    buf::move_within,
     json::scan::{self, Cursor},
     names::Malformed,
     text::{undo_escapes_in_place, unquote_in_place},
@@ -39,7 +40,7 @@ impl Read for Json {
         while let Some((start, end, escaped)) = next_string(value, read)? {
             read = end.saturating_add(1);
             let mut len = end.saturating_sub(start);
-            value.copy_within(start..end, packed);
+            move_within(value, start..end, packed).ok_or(Malformed)?;
             if escaped {
                 let place = value.get_mut(packed..packed.saturating_add(len)).ok_or(Malformed)?;
                 len = undo_escapes_in_place(place);

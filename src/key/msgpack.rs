@@ -10,6 +10,7 @@ use super::{
     scopes::END,
 };
 use crate::{
+    buf::move_within,
     names::{Budget, MAX_DEPTH, Malformed, Names},
     text::Text,
 };
@@ -263,7 +264,7 @@ impl Read for MessagePack {
             };
             let len = text.len();
             read = cursor.at;
-            value.copy_within(read.saturating_sub(len)..read, packed);
+            move_within(value, read.saturating_sub(len)..read, packed).ok_or(Malformed)?;
             packed = packed.saturating_add(len);
             *value.get_mut(packed).ok_or(Malformed)? = END;
             packed = packed.saturating_add(1);

@@ -1,19 +1,19 @@
 //! By the Montgomery ladder.
 
-use x25519_dalek::{PublicKey, StaticSecret};
+use curve25519_dalek::{MontgomeryPoint, scalar::clamp_integer, traits::IsIdentity};
 
 use crate::crypto::Zeroizing;
 
 use super::{Agreement, POINT_LEN};
 
 pub(super) fn public(secret: &[u8; 32]) -> [u8; POINT_LEN] {
-    PublicKey::from(&StaticSecret::from(*secret)).to_bytes()
+    MontgomeryPoint::mul_base_clamped(*secret).to_bytes()
 }
 
 /// The shared secret, unless the peer's key is of low order.
 pub(super) fn agree(secret: &[u8; 32], peer: &[u8; POINT_LEN]) -> Option<Zeroizing<[u8; 32]>> {
-    let shared = StaticSecret::from(*secret).diffie_hellman(&PublicKey::from(*peer));
-    shared.was_contributory().then(|| Zeroizing::new(shared.to_bytes()))
+    let shared = multiply(secret, peer);
+    (!shared.is_identity()).then(|| Zeroizing::new(shared.to_bytes()))
 }
 
 /// A key that is multiplied as it is.
@@ -27,8 +27,16 @@ impl Multiplier {
     }
 
     pub(super) fn agree(&self, secret: &[u8; 32]) -> Agreement {
-        let secret = StaticSecret::from(*secret);
-        let shared = secret.diffie_hellman(&PublicKey::from(self.peer));
-        Agreement { public: PublicKey::from(&secret).to_bytes(), shared: Zeroizing::new(shared.to_bytes()) }
+        let shared = multiply(secret, &self.peer);
+        Agreement { public: public(secret), shared: Zeroizing::new(shared.to_bytes()) }
     }
+}
+
+/// RFC 7748's X25519, as `MontgomeryPoint::mul_clamped` does it. That indexes the scalar's bits, and so keeps a
+/// panic in the program.
+fn multiply(secret: &[u8; 32], peer: &[u8; POINT_LEN]) -> Zeroizing<MontgomeryPoint> {
+    let scalar = Zeroizing::new(clamp_integer(*secret));
+    let bit = |at: usize| scalar.get(at / 8).map_or(0, |byte| byte >> (at % 8)) & 1 == 1;
+    // Bit 255 is clear in every scalar.
+    Zeroizing::new(MontgomeryPoint(*peer).mul_bits_be((0..255).rev().map(bit)))
 }

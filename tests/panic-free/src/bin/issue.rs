@@ -1,0 +1,5 @@
+//! See [`panic_free::issue::run`].
+#![no_std]
+#![no_main]
+
+panic_free::program!(panic_free::issue::run);
