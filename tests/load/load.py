@@ -39,19 +39,29 @@ class Server:
         """Resident, in kB."""
         return int(re.search(r"VmRSS:\s+(\d+)", self._proc("status"))[1])
 
-    def load(self, key, seconds):
-        """Requests a second, microseconds of CPU for each, and how often each status came."""
-        before = self.cpu()
+    def _wrk(self, key, seconds, *options):
         command = [os.environ["WRK"], "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-H", f"x-api-key: {key}"]
         text = subprocess.run(
-            [*command, "-s", SCRIPT, f"{self.url}/users"], check=True, capture_output=True, text=True
+            [*command, *options, f"{self.url}/users"], check=True, capture_output=True, text=True
         ).stdout
-        cpu = self.cpu() - before
-        statuses = {int(status): int(count) for status, count in re.findall(r"^status (\d+): (\d+)$", text, re.M)}
-        if "Socket errors" in text or not statuses:
+        if "Socket errors" in text:
             sys.exit(f"wrk was not answered:\n{text}")
-        answered = sum(statuses.values())
-        return answered / seconds, cpu / answered * 1e6, statuses
+        return text
+
+    def rate(self, key, seconds):
+        """Requests a second, and microseconds of CPU for each."""
+        before = self.cpu()
+        text = self._wrk(key, seconds)
+        cpu = self.cpu() - before
+        return float(re.search(r"^Requests/sec: +([\d.]+)$", text, re.M)[1]), cpu / int(
+            re.search(r"(\d+) requests in", text)[1]
+        ) * 1e6
+
+    def statuses(self, key, seconds):
+        """How often each status came."""
+        text = self._wrk(key, seconds, "-s", SCRIPT)
+        statuses = {int(status): int(count) for status, count in re.findall(r"^status (\d+): (\d+)$", text, re.M)}
+        return statuses or sys.exit(f"wrk was not answered:\n{text}")
 
 
 def forged(key):
@@ -59,18 +69,23 @@ def forged(key):
 
 
 def compare(rounds):
+    """Each in turn, many times over: what the machine does beside it changes from second to second."""
     rates, costs = {}, {}
-    for _ in range(rounds):
-        for name in ["bare", "accepted", "forged"]:
-            with Server("bare" if name == "bare" else "guarded") as server:
-                key = forged(server.key) if name == "forged" else server.key
-                server.load(key, 1)
-                rate, cost, _ = server.load(key, 3)
-                rates.setdefault(name, []).append(rate)
-                costs.setdefault(name, []).append(cost)
-    bare = rates["bare"]
+    with Server("bare") as bare, Server("guarded") as guarded:
+        servers = {
+            "bare": (bare, bare.key),
+            "accepted": (guarded, guarded.key),
+            "forged": (guarded, forged(guarded.key)),
+            "no key": (guarded, ""),
+        }
+        for turn in range(rounds + 1):
+            for name, (server, key) in servers.items():
+                rate, cost = server.rate(key, 1)
+                if turn > 0:  # The first warms up.
+                    rates.setdefault(name, []).append(rate)
+                    costs.setdefault(name, []).append(cost)
     for name, series in rates.items():
-        of_bare = statistics.median(rate / other for rate, other in zip(series, bare))
+        of_bare = statistics.median(rate / other for rate, other in zip(series, rates["bare"]))
         print(
             f"{name}: {statistics.median(series):.0f} requests a second, {of_bare:.3f} of the bare server's;"
             f" {statistics.median(costs[name]):.1f} us of CPU each",
@@ -81,13 +96,13 @@ def compare(rounds):
 def endure(requests):
     """Half of them with a good key, half with a forged one."""
     with Server("guarded") as server:
-        server.load(server.key, 1)
-        server.load(forged(server.key), 1)
+        server.statuses(server.key, 1)
+        server.statuses(forged(server.key), 1)
         start = server.memory()
         for key, status in [(server.key, 200), (forged(server.key), 401)]:
             left = requests // 2
             while left > 0:
-                _, _, statuses = server.load(key, 5)
+                statuses = server.statuses(key, 5)
                 if set(statuses) != {status}:
                     sys.exit(f"all should be {status}: {statuses}")
                 left -= sum(statuses.values())
