@@ -45,15 +45,8 @@ pub(crate) fn plain_run(bytes: &[u8]) -> Run {
             rest = past_plain_blocks(rest);
         }
     }
-    let mut ascii = high & HIGH == 0;
-    while let Some((byte, after)) = rest.split_first() {
-        if stops_at(*byte) {
-            break;
-        }
-        ascii &= byte.is_ascii();
-        rest = after;
-    }
-    Run { len: bytes.len().saturating_sub(rest.len()), ascii }
+    let plain = rest.iter().take_while(|byte| !stops_at(**byte)).inspect(|byte| high |= u64::from(**byte)).count();
+    Run { len: bytes.len().saturating_sub(rest.len()).saturating_add(plain), ascii: high & HIGH == 0 }
 }
 
 /// What follows the blocks of plain ASCII at the front.
