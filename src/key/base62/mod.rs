@@ -56,6 +56,8 @@ const fn mul_by_halves(a: u64, b: u64) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
+
     use super::{
         decode::{decode_by, decode_tag_by},
         *,
@@ -191,5 +193,27 @@ mod tests {
         *past.last_mut().unwrap() += 1;
         assert_eq!(decoded_tag(&past), Err(DecodeError::Spelling));
         assert_eq!(decoded_tag(&[b'1'; 44]), Err(DecodeError::Spelling));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1024, rng_seed: RngSeed::Fixed(62), ..ProptestConfig::default() })]
+
+        #[test]
+        fn bytes_come_back_by_each_width(bytes in vec(any::<u8>(), 1..=700)) {
+            prop_assume!(bytes[0] != 0);
+            prop_assert_eq!(decoded(encoded(&bytes).as_bytes()), Ok(bytes));
+        }
+
+        #[test]
+        fn each_width_judges_text_alike(text in "[0-9A-Za-z]{0,600}|[ -~]{1,64}", at in any::<prop::sample::Index>(), byte: u8) {
+            let _ = (decoded(text.as_bytes()), decoded_tag(text.as_bytes()));
+            let mut text = text.into_bytes();
+            text.push(b'7');
+            let at = at.index(text.len());
+            text[at] = byte;
+            let digits = text.iter().all(u8::is_ascii_alphanumeric) && (text.len() == 1 || text[0] != b'0');
+            prop_assert_eq!(decoded(&text).is_ok(), digits);
+            let _ = decoded_tag(&text);
+        }
     }
 }
