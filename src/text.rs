@@ -55,7 +55,10 @@ impl<'t> Text<'t> {
     /// [`BufferTooSmall`] with the exact length; `buf` then holds a part of the string.
     pub fn read_into(self, buf: &mut [u8]) -> Result<&str, BufferTooSmall> {
         let mut writer = Writer::new(buf);
-        writer.format(format_args!("{self}"));
+        match self.as_bytes() {
+            Some(plain) => writer.bytes(plain),
+            None => self.chars().for_each(|c| writer.bytes(c.encode_utf8(&mut [0; 4]).as_bytes())),
+        }
         let needed = writer.len();
         let copy = buf.get(..needed).ok_or(BufferTooSmall { needed })?;
         Ok(core::str::from_utf8(copy).unwrap_or_default())

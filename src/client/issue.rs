@@ -116,12 +116,12 @@ struct Members {
 
 fn members(meta: &str) -> Members {
     let mut members = Members::default();
-    let note = |name: Text<'_>, _| {
+    let mut note = |name: Text<'_>, _| {
         members.any = true;
         members.named |= name == "clientId";
     };
     // It has been checked, so it passes.
-    let _ = scan::object(meta.as_bytes(), 1, note);
+    let _ = scan::object(meta.as_bytes(), 1, &mut note);
     members
 }
 

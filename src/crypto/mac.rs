@@ -20,9 +20,7 @@ impl MacKey {
     }
 
     pub(crate) fn tag(&self, message: &[u8]) -> Tag {
-        let mut state = self.0.clone();
-        state.update(message);
-        Tag(state.finalize().into_bytes().into())
+        Tag(self.0.clone().chain_update(message).finalize().into_bytes().into())
     }
 }
 

@@ -2,9 +2,7 @@
 
 use core::{fmt, str::FromStr};
 
-use base64ct::{Base64, Base64Unpadded, Base64Url, Base64UrlUnpadded, Encoding as _};
-
-use super::ServerKeyError;
+use super::{ServerKeyError, base64url};
 use crate::{
     crypto::{Kdf, POINT_LEN, PeerKey},
     hex,
@@ -47,21 +45,31 @@ impl FromStr for ServerKey {
     }
 }
 
+/// Characters of the key in base64, without the one `=` that may follow.
+const TEXT_LEN: usize = base64url::encoded_len(POINT_LEN);
+
 fn base64(text: &str) -> Option<[u8; POINT_LEN]> {
-    [Base64::decode, Base64Unpadded::decode, Base64Url::decode, Base64UrlUnpadded::decode].into_iter().find_map(
-        |decode| {
-            let mut bytes = [0; POINT_LEN];
-            let len = decode(text, &mut bytes).ok()?.len();
-            (len == POINT_LEN).then_some(bytes)
-        },
-    )
+    let mut digits: [u8; TEXT_LEN] = text.strip_suffix('=').unwrap_or(text).as_bytes().try_into().ok()?;
+    let has = |own: [u8; 2]| digits.iter().any(|digit| own.contains(digit));
+    // One alphabet or the other.
+    if has(*b"+/") && has(*b"-_") {
+        return None;
+    }
+    for digit in &mut digits {
+        match digit {
+            b'+' => *digit = b'-',
+            b'/' => *digit = b'_',
+            _ => {}
+        }
+    }
+    base64url::decode(&digits)
 }
 
 /// As base64url without padding, as it stands in envelopes.
 impl fmt::Display for ServerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 43];
-        f.write_str(Base64UrlUnpadded::encode(self.as_bytes(), &mut text).unwrap_or_default())
+        let text = base64url::encode(self.as_bytes());
+        f.write_str(text.get(..TEXT_LEN).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default())
     }
 }
 

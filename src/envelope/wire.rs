@@ -112,7 +112,7 @@ struct Found {
 impl Found {
     fn scan(envelope: &[u8]) -> Result<Self, OpenError> {
         let mut found = Self::default();
-        scan::object(envelope, 0, |name, value| found.note(name, value)).map_err(|_| OpenError::Malformed)?;
+        scan::object(envelope, 0, &mut |name, value| found.note(name, value)).map_err(|_| OpenError::Malformed)?;
         Ok(found)
     }
 

@@ -36,7 +36,7 @@ impl<'a> JsonObject<'a> {
     pub fn new(text: &'a str) -> Result<Self, InvalidJsonObject> {
         let mut empty = true;
         // One level below that of the claims or the body.
-        scan::object(text.as_bytes(), 1, |_, _| empty = false).map_err(|_| InvalidJsonObject)?;
+        scan::object(text.as_bytes(), 1, &mut |_, _| empty = false).map_err(|_| InvalidJsonObject)?;
         // A space within a string is not told from one between members; that costs time only.
         let compact = text.bytes().all(|byte| byte > b' ' && byte != b'\\');
         Ok(Self { text, empty, compact })

@@ -94,6 +94,8 @@ impl<'b> Claims<'b> {
         }
     }
 
+    /// Not inlined: its stack is not taken by the keys that go the short way.
+    #[inline(never)]
     fn read_as<R: Read>(payload: &'b mut [u8], encoding: Encoding) -> Result<Self, Malformed> {
         let Found { id, tid, scp, env, exp, nbf, meta } = R::scan(payload)?;
         let mut string = |at: Range<usize>| match payload.get_mut(at.clone()).filter(|value| is_present::<R>(value)) {

@@ -18,7 +18,7 @@ pub(crate) enum Json {}
 impl Read for Json {
     fn scan(payload: &[u8]) -> Result<Found, Malformed> {
         let mut found = Found::default();
-        scan::object(payload, 0, |name, value| found.note(name, value))?;
+        scan::object(payload, 0, &mut |name, value| found.note(name, value))?;
         Ok(found)
     }
 

@@ -8,7 +8,7 @@ use crate::{json::scan, names::Malformed, text::unquote_in_place};
 /// object: an empty range for one that is absent. Other members are ignored.
 pub(crate) fn find<const N: usize>(body: &[u8], names: [&str; N]) -> Result<[Range<usize>; N], Malformed> {
     let mut found = [const { 0..0 }; N];
-    scan::object(body, 0, |name, value| {
+    scan::object(body, 0, &mut |name, value| {
         // No object names a member twice.
         if let Some((place, _)) = found.iter_mut().zip(names).find(|(_, known)| name == *known) {
             *place = value;

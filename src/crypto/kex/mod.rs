@@ -11,9 +11,9 @@ mod table;
 mod tests;
 
 #[cfg(not(feature = "tables"))]
-use ladder::Multiplier;
+use ladder::{Multiplier, public};
 #[cfg(feature = "tables")]
-use table::Multiplier;
+use table::{Multiplier, public};
 
 use super::{Zeroize, Zeroizing};
 
@@ -56,7 +56,7 @@ pub(crate) struct OwnKey {
 
 impl OwnKey {
     pub(crate) fn new(secret: [u8; 32]) -> Self {
-        Self { secret, public: ladder::public(&secret) }
+        Self { secret, public: public(&secret) }
     }
 
     pub(crate) const fn public(&self) -> &[u8; POINT_LEN] {

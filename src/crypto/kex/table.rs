@@ -17,6 +17,10 @@ use curve25519_dalek::{
 use super::{Agreement, POINT_LEN, ladder};
 use crate::crypto::{Zeroize, Zeroizing};
 
+pub(super) fn public(secret: &[u8; 32]) -> [u8; POINT_LEN] {
+    ED25519_BASEPOINT_TABLE.mul_base_clamped(*secret).to_montgomery().to_bytes()
+}
+
 pub(super) struct Multiplier {
     table: Option<Box<EdwardsBasepointTable>>,
     ladder: ladder::Multiplier,

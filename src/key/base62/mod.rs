@@ -8,6 +8,7 @@
 
 mod decode;
 mod encode;
+mod limb;
 
 pub(crate) use decode::{DecodeError, decode, decode_tag, decoded_capacity};
 pub(crate) use encode::{encode, encoded_capacity};
@@ -29,9 +30,15 @@ const fn high(wide: u128) -> u64 {
 #[expect(clippy::as_conversions, reason = "widening; `From` is not const")]
 #[expect(clippy::arithmetic_side_effects, reason = "the sum above is the largest u128")]
 const fn mul_add(a: u64, b: u64, c: u64, d: u64) -> u128 {
-    // WebAssembly has no product of 128 bits: the compiler would call a function, which returns it through memory.
-    let product = if cfg!(target_family = "wasm") { mul_by_halves(a, b) } else { a as u128 * b as u128 };
-    product + c as u128 + d as u128
+    product(a, b) + c as u128 + d as u128
+}
+
+/// `a * b`. WebAssembly has no such product: the compiler would call a function, which returns it through memory.
+#[inline(always)]
+#[expect(clippy::as_conversions, reason = "widening; `From` is not const")]
+#[expect(clippy::arithmetic_side_effects, reason = "the product fits")]
+const fn product(a: u64, b: u64) -> u128 {
+    if cfg!(target_family = "wasm") { mul_by_halves(a, b) } else { a as u128 * b as u128 }
 }
 
 /// `a * b`, from the four products of their halves.
@@ -49,7 +56,12 @@ const fn mul_by_halves(a: u64, b: u64) -> u128 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
+
+    use super::{
+        decode::{decode_by, decode_tag_by},
+        *,
+    };
 
     #[test]
     fn products_by_halves_are_the_products() {
@@ -92,9 +104,24 @@ mod tests {
         String::from_utf8(encode(bytes, &mut out).unwrap().to_vec()).unwrap()
     }
 
+    /// By each width of limbs.
     fn decoded(text: &[u8]) -> Result<Vec<u8>, DecodeError> {
         let mut out = vec![0xAA; decoded_capacity(text.len())];
-        decode(text, &mut out).map(|bytes| bytes.to_vec())
+        let native = decode(text, &mut out).map(|bytes| bytes.to_vec());
+        for decode in [decode_by::<u64, 8>, decode_by::<u32, 4>, decode_by::<u16, 2>] {
+            out.fill(0xAA);
+            assert_eq!(decode(text, &mut out).map(|bytes| bytes.to_vec()), native);
+        }
+        native
+    }
+
+    /// Likewise.
+    fn decoded_tag(text: &[u8]) -> Result<[u8; 32], DecodeError> {
+        let native = decode_tag(text);
+        for decode_tag in [decode_tag_by::<u64, 8>, decode_tag_by::<u32, 4>, decode_tag_by::<u16, 2>] {
+            assert_eq!(decode_tag(text), native);
+        }
+        native
     }
 
     #[test]
@@ -131,7 +158,7 @@ mod tests {
                 text[at] = byte;
                 let good = byte.is_ascii_alphanumeric() && (at > 0 || byte != b'0');
                 assert_eq!(decoded(&text).is_ok(), good, "{byte:#x} at {at}");
-                assert_eq!(decode_tag(&text).is_ok(), good, "{byte:#x} at {at}");
+                assert_eq!(decoded_tag(&text).is_ok(), good, "{byte:#x} at {at}");
             }
         }
     }
@@ -141,7 +168,7 @@ mod tests {
         assert_eq!(decoded(b"0"), Ok(vec![0]));
         for text in [&b""[..], b"00", b"01", b"0z"] {
             assert_eq!(decoded(text), Err(DecodeError::Spelling));
-            assert_eq!(decode_tag(text), Err(DecodeError::Spelling));
+            assert_eq!(decoded_tag(text), Err(DecodeError::Spelling));
         }
         assert_eq!(encoded(&[0]), "0");
         assert_eq!(encoded(&[0, 0, 61]), "z");
@@ -159,12 +186,34 @@ mod tests {
 
     #[test]
     fn a_tag_is_left_padded_and_its_256_bits_are_the_limit() {
-        assert_eq!(decode_tag(b"1"), Ok(core::array::from_fn(|at| u8::from(at == 31))));
+        assert_eq!(decoded_tag(b"1"), Ok(core::array::from_fn(|at| u8::from(at == 31))));
         let largest = by_the_book(&[0xFF; 32]);
-        assert_eq!(decode_tag(largest.as_bytes()), Ok([0xFF; 32]));
+        assert_eq!(decoded_tag(largest.as_bytes()), Ok([0xFF; 32]));
         let mut past = largest.into_bytes();
         *past.last_mut().unwrap() += 1;
-        assert_eq!(decode_tag(&past), Err(DecodeError::Spelling));
-        assert_eq!(decode_tag(&[b'1'; 44]), Err(DecodeError::Spelling));
+        assert_eq!(decoded_tag(&past), Err(DecodeError::Spelling));
+        assert_eq!(decoded_tag(&[b'1'; 44]), Err(DecodeError::Spelling));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1024, rng_seed: RngSeed::Fixed(62), ..ProptestConfig::default() })]
+
+        #[test]
+        fn bytes_come_back_by_each_width(bytes in vec(any::<u8>(), 1..=700)) {
+            prop_assume!(bytes[0] != 0);
+            prop_assert_eq!(decoded(encoded(&bytes).as_bytes()), Ok(bytes));
+        }
+
+        #[test]
+        fn each_width_judges_text_alike(text in "[0-9A-Za-z]{0,600}|[ -~]{1,64}", at in any::<prop::sample::Index>(), byte: u8) {
+            let _ = (decoded(text.as_bytes()), decoded_tag(text.as_bytes()));
+            let mut text = text.into_bytes();
+            text.push(b'7');
+            let at = at.index(text.len());
+            text[at] = byte;
+            let digits = text.iter().all(u8::is_ascii_alphanumeric) && (text.len() == 1 || text[0] != b'0');
+            prop_assert_eq!(decoded(&text).is_ok(), digits);
+            let _ = decoded_tag(&text);
+        }
     }
 }

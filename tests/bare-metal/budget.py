@@ -1,0 +1,78 @@
+"""The figures of `run`: where they come from that are no counts, and what they are held against.
+
+size NAME ELF               the bytes that an image takes in flash
+break-vector FROM TO        a copy of the vectors, with another tenant in the first
+check COMPILER FIGURES BUDGET [--update]
+"""
+
+import json
+import pathlib
+import struct
+import sys
+import tomllib
+
+# Between runs of one compiler nothing differs; a change of code moves some figures a little.
+TOLERANCE = 0.02
+MARK = "# What was seen, by compiler: `run --update` writes it.\n"
+
+
+def size(name, elf):
+    data = pathlib.Path(elf).read_bytes()
+    assert data[:6] == b"\x7fELF\x01\x01", "a 32-bit little-endian ELF"
+    (headers,) = struct.unpack_from("<I", data, 28)
+    entry, count = struct.unpack_from("<HH", data, 42)
+    load = 1
+    segments = (struct.unpack_from("<8I", data, headers + at * entry) for at in range(count))
+    print(f"{name}.flash = {sum(segment[4] for segment in segments if segment[0] == load)}")
+
+
+def break_vector(source, to):
+    for path in pathlib.Path(source).glob("*.json"):
+        vectors = json.loads(path.read_text())
+        if path.name == "keys.json":
+            first = vectors["vectors"][0]
+            assert first["name"] == "json-tenant-0"
+            first["expect"]["tenant"] += "!"
+        (pathlib.Path(to) / path.name).write_text(json.dumps(vectors))
+
+
+def read(figures):
+    lines = (line.split(" = ") for line in pathlib.Path(figures).read_text().splitlines())
+    return {name: int(number) for name, number in lines}
+
+
+def check(compiler, figures, budget, update=None):
+    seen = read(figures)
+    text = pathlib.Path(budget).read_text()
+    table = tomllib.loads(text)
+    wrong = []
+
+    for name, limit in table["at-most"].items():
+        print(f"{name}: {seen[name]:,} of {limit:,}")
+        if seen[name] > limit:
+            wrong.append(f"{name} is {seen[name]:,}, at most {limit:,} are promised")
+
+    if update:
+        table["seen"][compiler] = seen
+        sections = (
+            "".join([f"\n[seen.{json.dumps(of)}]\n"] + [f"{json.dumps(name)} = {n}\n" for name, n in numbers.items()])
+            for of, numbers in sorted(table["seen"].items())
+        )
+        pathlib.Path(budget).write_text(text.split(MARK)[0] + MARK + "".join(sections))
+    elif compiler in table["seen"]:
+        known = table["seen"][compiler]
+        for name in sorted(known.keys() ^ seen.keys()):
+            wrong.append(f"{name} is not on both sides: `run --update` takes it up")
+        for name in known.keys() & seen.keys():
+            if abs(seen[name] - known[name]) > TOLERANCE * known[name]:
+                wrong.append(f"{name} is {seen[name]:,}, and was {known[name]:,}")
+    else:
+        print(f"no figures of {compiler} to compare with: `run --update` writes them")
+
+    for line in sorted(wrong):
+        print("BUDGET", line)
+    sys.exit(bool(wrong))
+
+
+commands = {"size": size, "break-vector": break_vector, "check": check}
+commands[sys.argv[1]](*sys.argv[2:])

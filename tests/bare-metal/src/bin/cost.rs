@@ -1,0 +1,111 @@
+//! What the kernel costs: instructions and stack, as lines of `name = number`.
+#![no_std]
+#![no_main]
+
+use core::hint::black_box;
+
+use apikee::{JsonObject, KeyError, Keyring, NewKey, Recipient, ServerKey, Session, UnixTime};
+use apikee_bare_metal::{
+    entry,
+    machine::{exit, instructions},
+    rng::Pinned,
+    sample::{ANSWER, KEY, NOW, REQUEST, SECRET, SERVER_PRIVATE, SERVER_PUBLIC},
+    say,
+    stack::depth,
+};
+
+entry!(main);
+
+/// What a step must say for its figure to count.
+struct Wrong;
+
+fn main() -> bool {
+    key_costs().is_ok() && envelope_costs().is_ok()
+}
+
+/// The figures of one operation: the instructions first, then the stack, each of a run of its own.
+fn report(name: &str, mut run: impl FnMut() -> bool) -> Result<(), Wrong> {
+    let mut well = true;
+    let instructions = instructions(|| well &= run());
+    let stack = depth(|| well &= run());
+    say!("{name}.instructions = {instructions}");
+    say!("{name}.stack = {stack}");
+    if well { Ok(()) } else { Err(Wrong) }
+}
+
+fn key_costs() -> Result<(), Wrong> {
+    let now = UnixTime::from_secs(NOW);
+    let keys = Keyring::new(SECRET).map_err(|_| Wrong)?;
+    let mut buf = [0; 1024];
+    report("verify", || {
+        keys.verify(black_box(KEY), now, &mut buf).is_ok_and(|key| key.claims().tenant() == "acme-corp")
+    })?;
+    let mut forged = [0; KEY.len()];
+    forged.copy_from_slice(KEY.as_bytes());
+    forged[KEY.len() - 1] = b'0';
+    report("refuse_forged", || {
+        keys.verify(black_box(&forged), now, &mut buf).is_err_and(|error| error == KeyError::InvalidSignature)
+    })?;
+    let meta = JsonObject::new(r#"{"plan":"ppppppppp"}"#).map_err(|_| Wrong)?;
+    let new = NewKey::new("acme-corp").scopes(&["read", "write"]).meta(meta);
+    report("issue", || keys.issue_with_id(black_box(&new), "31GnZ1t7ZX2ye5UxqDDBe", now, &mut buf) == Ok(KEY))
+}
+
+fn envelope_costs() -> Result<(), Wrong> {
+    let server: ServerKey = SERVER_PUBLIC.parse().map_err(|_| Wrong)?;
+    let recipient = Recipient::new(SERVER_PRIVATE);
+    let (mut request, mut answer) = ([0; 1024], [0; 512]);
+    let (secret, iv) = ([7; 32], [9; 12]);
+    let establish = || Session::establish(black_box(&server), &mut Pinned(&secret)).ok();
+
+    report("server_key", || black_box(SERVER_PUBLIC).parse::<ServerKey>().is_ok())?;
+    report("establish", || establish().is_some())?;
+    report("establish_and_seal", || {
+        establish().is_some_and(|session| session.seal(REQUEST, &mut Pinned(&iv), &mut request).is_ok())
+    })?;
+    // Each is sealed with once, and opened once: a run for the instructions, and one for the stack.
+    let mut prepared = [establish(), establish()].into_iter().flatten();
+    let mut pending = [None, None];
+    let mut places = pending.iter_mut();
+    let mut len = 0;
+    report("seal_prepared", || {
+        let (Some(session), Some(place)) = (prepared.next(), places.next()) else {
+            return false;
+        };
+        let sealed = session.seal(black_box(REQUEST), &mut Pinned(&iv), &mut request);
+        sealed.is_ok_and(|(envelope, pending)| {
+            len = envelope.len();
+            *place = Some(pending);
+            true
+        })
+    })?;
+    let mut copies = [request; 3];
+    let [for_answer, others @ ..] = &mut copies;
+    let (plaintext, reply) = recipient.open(&mut for_answer[..len]).map_err(|_| Wrong)?;
+    if plaintext != REQUEST {
+        return Err(Wrong);
+    }
+    let sealed = reply.seal(ANSWER, &mut Pinned(&iv), &mut answer).map_err(|_| Wrong)?.len();
+    let mut others = others.iter_mut();
+    report("open_request", || {
+        let Some(request) = others.next() else {
+            return false;
+        };
+        recipient.open(black_box(&mut request[..len])).is_ok_and(|(plaintext, _)| plaintext == REQUEST)
+    })?;
+    let mut copies = [answer; 2];
+    let mut copies = copies.iter_mut();
+    let mut pending = pending.into_iter().flatten();
+    report("open_answer", || {
+        let (Some(pending), Some(answer)) = (pending.next(), copies.next()) else {
+            return false;
+        };
+        pending.open(black_box(&mut answer[..sealed])).is_ok_and(|opened| opened.as_bytes() == ANSWER)
+    })
+}
+
+#[panic_handler]
+fn panicked(info: &core::panic::PanicInfo<'_>) -> ! {
+    say!("{info}");
+    exit(false)
+}

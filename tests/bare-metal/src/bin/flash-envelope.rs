@@ -1,0 +1,34 @@
+//! No more than it takes to seal a request and to open its answer: what is measured is its size.
+#![no_std]
+#![no_main]
+
+use core::hint::black_box;
+
+use apikee::{OpenError, ServerKey, Session};
+use apikee_bare_metal::{
+    entry,
+    machine::exit,
+    rng::Pinned,
+    sample::{REQUEST, SERVER_PUBLIC},
+};
+
+entry!(main);
+
+fn main() -> bool {
+    let mut buf = [0; 1024];
+    sealed_and_reflected(&mut buf).is_some()
+}
+
+/// Our own request sent back is no answer.
+fn sealed_and_reflected(buf: &mut [u8]) -> Option<()> {
+    let server: ServerKey = black_box(SERVER_PUBLIC).parse().ok()?;
+    let session = Session::establish(&server, &mut Pinned(black_box(&[7; 32]))).ok()?;
+    let (envelope, pending) = session.seal(black_box(REQUEST), &mut Pinned(black_box(&[9; 12])), buf).ok()?;
+    let len = envelope.len();
+    (pending.open(buf.get_mut(..len)?).err()? == OpenError::WrongKey).then_some(())
+}
+
+#[panic_handler]
+fn panicked(_: &core::panic::PanicInfo<'_>) -> ! {
+    exit(false)
+}

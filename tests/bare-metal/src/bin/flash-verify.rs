@@ -1,0 +1,28 @@
+//! No more than it takes to verify a key: what is measured is its size.
+#![no_std]
+#![no_main]
+
+use core::hint::black_box;
+
+use apikee::{Keyring, UnixTime};
+use apikee_bare_metal::{
+    entry,
+    machine::exit,
+    sample::{KEY, NOW, SECRET},
+};
+
+entry!(main);
+
+fn main() -> bool {
+    let mut buf = [0; 1024];
+    let Ok(keys) = Keyring::new(black_box(SECRET)) else {
+        return false;
+    };
+    let verified = keys.verify(black_box(KEY), UnixTime::from_secs(NOW), &mut buf);
+    verified.is_ok_and(|key| key.require(&["read"]).is_ok())
+}
+
+#[panic_handler]
+fn panicked(_: &core::panic::PanicInfo<'_>) -> ! {
+    exit(false)
+}

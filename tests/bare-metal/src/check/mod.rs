@@ -1,0 +1,33 @@
+//! Every vector, as `build/vectors.rs` wrote it down, and what comes out of the kernel for it.
+
+mod envelopes;
+mod exchanges;
+mod keys;
+
+use envelopes::{EnvelopeCase, Kind};
+use exchanges::Exchange;
+use keys::{Expected, Json, KeyCase};
+
+include!(concat!(env!("OUT_DIR"), "/vectors.rs"));
+
+/// What is wrong.
+pub type Outcome = Result<(), &'static str>;
+
+/// The buffers of all checks.
+pub struct Buffers {
+    pub a: [u8; 12 * 1024],
+    pub b: [u8; 12 * 1024],
+}
+
+/// Calls `report` with the name and the outcome of each vector.
+pub fn all(buffers: &mut Buffers, mut report: impl FnMut(&str, Outcome)) {
+    for case in KEYS {
+        report(case.name, keys::check(case, &mut buffers.a));
+    }
+    for case in ENVELOPES {
+        report(case.name, envelopes::check(case, buffers));
+    }
+    for (at, exchange) in EXCHANGES.iter().enumerate() {
+        report(exchange.target, exchanges::check(at, exchange, buffers));
+    }
+}
