@@ -9,7 +9,7 @@
 //! | module | knows |
 //! |---|---|
 //! | `emulator` | the platform on loopback, with the feature `emulator` |
-//! | [`web`] | the guard in front of a service's routes, with the feature `web` |
+//! | `web` | the guard in front of a service's routes, with the feature `web` |
 //! | `client` | the blocking client and its transports, with the feature `client` |
 //! | `policy` | what an answer or an outage means for a request: [`Policy`], [`Grant`], [`Denial`] |
 //! | `breaker` | when to stop asking a platform that does not answer: [`Breaker`] |

@@ -106,7 +106,7 @@ impl<'p> Rest<'p> {
     /// An object that ends one byte before the payload does.
     fn last_object(&mut self) -> Option<Range<usize>> {
         let object = self.at..self.payload.len().checked_sub(1)?;
-        scan::object(self.payload.get(object.clone())?, 1, &mut |_, _| {}).ok()?;
+        scan::any_object(self.payload.get(object.clone())?, 1).ok()?;
         self.at = object.end;
         Some(object)
     }
