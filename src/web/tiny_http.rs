@@ -30,7 +30,12 @@ impl Refusal<'_> {
     pub fn to_tiny_http(&self) -> Response<Cursor<Vec<u8>>> {
         let body = self.body().into_bytes();
         let len = body.len();
-        let fields = self.headers().filter_map(|(name, value)| Header::from_bytes(name, value.as_bytes()).ok());
-        Response::new(self.status().into(), fields.collect(), Cursor::new(body), Some(len), None)
+        let mut response = Response::new(self.status().into(), Vec::new(), Cursor::new(body), Some(len), None);
+        for (name, value) in self.headers() {
+            if let Ok(header) = Header::from_bytes(name, value.as_bytes()) {
+                response.add_header(header);
+            }
+        }
+        response
     }
 }
