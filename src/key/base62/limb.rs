@@ -2,26 +2,26 @@
 //!
 //! | limb | for processors that multiply | a block |
 //! |---|---|---|
-//! | `u64` | 64 · 64 to 128 bits; WebAssembly, for its vectors | 64 digits, eight words of 8 |
-//! | `u32` | 32 · 32 to 64 bits: Cortex-M3 and up, RISC-V | 32 digits, eight words of 4 |
+//! | `u64` | 64 · 64 to 128 bits; WebAssembly with vectors | 64 digits, eight words of 8 |
+//! | `u32` | 32 · 32 to 64 bits: Cortex-M3 and up, RISC-V, WebAssembly | 32 digits, eight words of 4 |
 //! | `u16` | 32 · 32 to 32 bits: Cortex-M0 | 16 digits, eight words of 2 |
 //!
 //! A block has as many digits as a limb has bits, W, and fills six limbs: 62^W < 2^(6 W). As 62^W is
 //! 2^W · 31^W, a number times 62^W is the number times the five limbs of 31^W, one limb further up.
 
 /// The widest limb whose product this target has an instruction for. Armv6-M is the Arm without atomics.
-#[cfg(any(target_pointer_width = "64", target_family = "wasm"))]
+#[cfg(any(target_pointer_width = "64", all(target_family = "wasm", target_feature = "simd128")))]
 pub(super) type Native = u64;
 #[cfg(all(
     target_pointer_width = "32",
-    not(target_family = "wasm"),
+    not(all(target_family = "wasm", target_feature = "simd128")),
     not(all(target_arch = "arm", not(target_has_atomic = "32"))),
     not(all(target_arch = "riscv32", not(target_feature = "m")))
 ))]
 pub(super) type Native = u32;
 #[cfg(not(any(
     target_pointer_width = "64",
-    target_family = "wasm",
+    all(target_family = "wasm", target_feature = "simd128"),
     all(
         target_pointer_width = "32",
         not(all(target_arch = "arm", not(target_has_atomic = "32"))),
