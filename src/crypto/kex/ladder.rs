@@ -6,10 +6,15 @@ use crate::crypto::Zeroizing;
 
 use super::{Agreement, POINT_LEN};
 
-/// The public key, as a shared secret with the base point. By Edwards form without a table it would take as
-/// long, and on a Cortex-M4 1.6 kB of stack and 4 kB of flash more.
+/// The public key. On a small device as a shared secret with the base point: by Edwards form without a table it
+/// takes as long there, with 1.6 kB of stack and 4 kB of flash more. On others some crate of the program may have
+/// given dalek its table.
 pub(super) fn public(secret: &[u8; 32]) -> [u8; POINT_LEN] {
-    multiply(secret, &X25519_BASEPOINT.to_bytes()).to_bytes()
+    if cfg!(target_pointer_width = "64") {
+        MontgomeryPoint::mul_base_clamped(*secret).to_bytes()
+    } else {
+        multiply(secret, &X25519_BASEPOINT.to_bytes()).to_bytes()
+    }
 }
 
 /// The shared secret, unless the peer's key is of low order.
