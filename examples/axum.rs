@@ -95,7 +95,9 @@ fn check(guard: &Guard, parts: &Parts, peer: SocketAddr) -> Result<Caller, Box<R
     let scopes: &[&str] = match (parts.method.as_str(), route) {
         ("GET" | "HEAD", Some("/users/{id}")) => &["read"],
         ("POST", Some("/users")) => &["write"],
-        _ => &[],
+        (_, Some("/me") | None) => &[],
+        // A route that is not in this table is nobody's.
+        _ => return Err(Box::new(StatusCode::FORBIDDEN.into_response())),
     };
     let mut buf = [0; 1024];
     let grant = guard.require(scopes).check(request, &mut buf).map_err(|refusal| refusal.to_http())?;

@@ -11,7 +11,7 @@
 //! The third is for a web server that has it in place as `/cgi-bin/api`, and the same environment.
 //! `REVOKED` lists fingerprints of keys, with commas between them; `APIKEE_URL` is the platform's base URL.
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     env,
     error::Error,
     ffi::OsString,
@@ -35,10 +35,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let name = name.to_str()?.strip_prefix("HTTP_")?.replace('_', "-").to_ascii_lowercase();
         Some((name, value))
     };
-    let fields: HashMap<String, OsString> = env::vars_os().filter_map(field).collect();
-    let headers = |name: &str, nth: usize| match nth {
-        0 => fields.get(&name.to_ascii_lowercase()).map(|value| value.as_encoded_bytes()),
-        _ => None,
+    // Two variables can still come to one name: before a proxy's word is trusted here, names with `_` must be dropped.
+    let fields: Vec<(String, OsString)> = env::vars_os().filter_map(field).collect();
+    let headers = |name: &str, nth: usize| {
+        let mut named = fields.iter().filter(|field| field.0.eq_ignore_ascii_case(name));
+        named.nth(nth).map(|field| field.1.as_encoded_bytes())
     };
     let mut request = RequestView::new(&method, &path, &headers);
     if let Some(peer) = variable("REMOTE_ADDR").to_str().and_then(|address| address.parse().ok()) {

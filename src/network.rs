@@ -4,9 +4,16 @@ use core::{fmt, net::IpAddr};
 
 use ipnet::IpNet;
 
-/// Reads an address, or a network in CIDR notation.
+/// Reads an address, or a network in CIDR notation. What is IPv4 written as IPv6 is IPv4.
 pub(crate) fn read(text: &str) -> Result<IpNet, InvalidNetwork> {
-    text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| InvalidNetwork)
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| InvalidNetwork)?;
+    let (address, prefix) = (network.addr().to_canonical(), network.prefix_len());
+    match (address, network) {
+        (IpAddr::V4(_), IpNet::V6(_)) => {
+            IpNet::new(address, prefix.checked_sub(96).ok_or(InvalidNetwork)?).map_err(|_| InvalidNetwork)
+        }
+        _ => Ok(network),
+    }
 }
 
 /// The text is neither an IP address nor a network in CIDR notation.

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     breaker::BreakerState,
     key::{KeyError, Keyring, MissingScopes, VerifiedKey},
-    policy::{Denial, Grant, Policy},
+    policy::{Denial, Fault, Grant, Outcome, Policy},
     time::UnixTime,
 };
 
@@ -93,7 +93,8 @@ impl Apikee {
         self.inner.server.is_some()
     }
 
-    /// Verifies a key locally, now, whichever the mode; see [`Keyring::verify`].
+    /// Verifies a key locally, now, whichever the mode; see [`Keyring::verify`]. Whether it is
+    /// [revoked](ApikeeBuilder::revoked) is not asked.
     ///
     /// # Errors
     ///
@@ -116,15 +117,16 @@ impl Apikee {
     /// As [`Denial`] says. What an outage, a rejection and a fault come to, the
     /// [`Policy`](ApikeeBuilder::policy) says.
     pub fn authorize<'b>(&self, request: &AuthorizeRequest<'b>, buf: &'b mut [u8]) -> Result<Grant<'b>, Denial<'b>> {
-        self.authorize_about(Ok(request.key), request.scopes, &request.about, buf)
+        self.authorize_about(Ok(request.key), request.scopes, Some(&request.about), buf)
     }
 
-    /// As [`authorize`](Self::authorize), also for a header that is refused before it is read.
+    /// As [`authorize`](Self::authorize), also for a header that is refused before it is read, and for a request
+    /// that the platform cannot be asked about.
     pub(crate) fn authorize_about<'b>(
         &self,
         header: Result<Option<&'b [u8]>, KeyError>,
         scopes: &'b [&'b str],
-        about: &About<'_>,
+        about: Option<&About<'_>>,
         buf: &'b mut [u8],
     ) -> Result<Grant<'b>, Denial<'b>> {
         let limit = self.inner.server.as_ref().map_or(Duration::ZERO, |server| server.timeout);
@@ -141,7 +143,7 @@ impl Apikee {
         &self,
         header: Result<Option<&'b [u8]>, KeyError>,
         scopes: &'b [&'b str],
-        about: &About<'_>,
+        about: Option<&About<'_>>,
         deadline: Deadline,
         buf: &'b mut [u8],
     ) -> Result<Grant<'b>, Denial<'b>> {
@@ -154,15 +156,20 @@ impl Apikee {
         let Some(server) = server else {
             return Ok(Grant::local(key, scopes)?);
         };
+        // The time that the caller took to look for revoked keys is no outage of the platform's.
+        let deadline = if revoked.is_some() { Deadline::after(server.timeout) } else { deadline };
         match server.enforcement {
             Enforcement::Enforce => {
                 // Before the platform is asked, and again by the policy, which takes nobody's word for it.
                 MissingScopes::check(key.claims().scopes(), scopes)?;
-                policy.authorize(key, scopes, server.ask(&key, about, now, deadline))
+                let ask = |about| server.ask(&key, about, now, deadline);
+                policy.authorize(key, scopes, about.map_or(Outcome::Fault(Fault::NotSent), ask))
             }
             Enforcement::Observe => {
                 let grant = Grant::observed(key, scopes)?;
-                server.tell_soon(&key, about, now);
+                if let Some(about) = about {
+                    server.tell_soon(&key, about, now);
+                }
                 Ok(grant)
             }
         }

@@ -14,8 +14,10 @@ use super::{address, view::RequestView};
 /// So many fields of one name are passed on.
 const MAX_FIELDS: usize = 8;
 
-/// A longer value is cut, so that a header of 64 kB does not keep a good key's request from being asked about.
+/// Longer values are cut, each by itself and all together, so that no header keeps a good key's request from being
+/// asked about: in JSON a byte can become six, and 64 kB are sent at most.
 const MAX_VALUE_LEN: usize = 2048;
+const MAX_TOTAL_LEN: usize = 8 * 1024;
 
 /// What is passed on if nothing else is configured. The key and the address come by themselves.
 pub(super) const DEFAULT: [&str; 1] = ["user-agent"];
@@ -24,25 +26,24 @@ pub(super) const DEFAULT: [&str; 1] = ["user-agent"];
 /// write it, and the platform checks the address.
 const ADDRESS: [&str; 2] = ["x-forwarded-for", "x-real-ip"];
 
-/// The header fields that the platform sees.
+/// The header fields that the platform sees. Bytes that are no UTF-8 have a replacement character in their place.
 pub(super) fn headers<'r: 'a, 'a>(
     request: &RequestView<'r>,
-    allowed: &'a [Box<str>],
+    allowed: impl Iterator<Item = &'a Box<str>>,
     proxies: &[IpNet],
 ) -> Vec<(&'a str, Cow<'a, str>)> {
-    let mut headers = Vec::with_capacity(allowed.len().saturating_add(ADDRESS.len()));
-    for name in allowed.iter().filter(|name| !ADDRESS.contains(&&***name)) {
-        let values = (0..MAX_FIELDS).map_while(|nth| request.headers.get(name, nth));
-        headers.extend(values.map(|value| (&**name, text(value))));
+    let mut headers = Vec::new();
+    let mut room = MAX_TOTAL_LEN;
+    for name in allowed.filter(|name| !ADDRESS.contains(&&***name)) {
+        for value in (0..MAX_FIELDS).map_while(|nth| request.headers.get(name, nth)) {
+            let value = value.get(..MAX_VALUE_LEN.min(room)).unwrap_or(value);
+            room = room.saturating_sub(value.len());
+            headers.push((&**name, String::from_utf8_lossy(value)));
+        }
     }
     if let Some(address) = address::client(request, proxies) {
         let address = address.to_string();
         headers.extend(ADDRESS.map(|name| (name, Cow::Owned(address.clone()))));
     }
     headers
-}
-
-/// Bytes that are no UTF-8 have a replacement character in their place.
-fn text(value: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(value.get(..MAX_VALUE_LEN).unwrap_or(value))
 }

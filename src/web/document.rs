@@ -25,7 +25,7 @@ impl Guard {
     /// # Errors
     ///
     /// [`NotOpenApi`] if the document, or one of the members that there would be something added to, is of
-    /// the wrong type. It is unchanged then, up to members that were missing.
+    /// the wrong type. What stands before that one has been added then.
     pub fn add_to_openapi(&self, document: &mut Value) -> Result<(), NotOpenApi> {
         let mut alternatives = vec![json!({ SCHEME: [] })];
         let schemes = object(object(document)?.entry("components").or_insert_with(|| json!({})))?;

@@ -9,7 +9,7 @@ use super::{address, credential, disclosed, refusal::Refusal, view::RequestView}
 use crate::{
     client::{About, Apikee},
     network::{self, InvalidNetwork},
-    policy::{Denial, Fault, Grant},
+    policy::Grant,
     protocol::{MethodPath, is_token},
 };
 
@@ -65,13 +65,17 @@ impl Guard {
         }
     }
 
-    /// The header that the key stands in, in place of `x-api-key`; in whatever case.
+    /// The header that the key stands in, in place of `x-api-key`; in whatever case. For `Authorization` there is
+    /// [`bearer`](Self::bearer).
     ///
     /// # Errors
     ///
-    /// [`InvalidHeaderName`].
+    /// [`InvalidHeaderName`], also for `Authorization`.
     pub fn header(mut self, name: &str) -> Result<Self, InvalidHeaderName> {
         self.header = header_name(name)?;
+        if *self.header == *"authorization" {
+            return Err(InvalidHeaderName);
+        }
         self.challenge = challenge(&self.header);
         Ok(self)
     }
@@ -84,8 +88,10 @@ impl Guard {
     }
 
     /// The paths that need no key, in place of `/health`, `/ready` and `/metrics`. A path is excluded if it is one
-    /// of them byte for byte, as the server gives it, whatever the query and the method: `/health/`, `/%68ealth` and
-    /// `http://a/health` are not `/health`.
+    /// of them byte for byte, whatever the query and the method: `/health/` and `/%68ealth` are not `/health`.
+    ///
+    /// **The path is the one that the server gives.** A router that takes a prefix off before the guard sees the
+    /// request makes `/admin/metrics` into `/metrics`: put the guard before all routers, or exclude nothing there.
     pub fn excluded_paths<P: AsRef<str>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
         self.excluded = paths.into_iter().map(|path| path.as_ref().into()).collect();
         self
@@ -109,7 +115,10 @@ impl Guard {
     ///
     /// [`InvalidHeaderName`].
     pub fn disclose_header(mut self, name: &str) -> Result<Self, InvalidHeaderName> {
-        self.disclosed.push(header_name(name)?);
+        let name = header_name(name)?;
+        if !self.disclosed.contains(&name) {
+            self.disclosed.push(name);
+        }
         Ok(self)
     }
 
@@ -139,7 +148,8 @@ impl Guard {
     /// In server mode the platform counts by the path then, and registers it, up to a bound: give a
     /// [template](RequestView::route) where there is one.
     ///
-    /// `buf` takes the key's payload: 1024 bytes are enough for most
+    /// What comes back borrows from the request and the buffer: take what you need of the claims before the request
+    /// is answered. `buf` takes the key's payload: 1024 bytes are enough for most
     /// ([`verify_buffer_len`](crate::verify_buffer_len)). With less than it needs, a key is refused.
     ///
     /// # Errors
@@ -165,6 +175,11 @@ impl Guard {
     /// The guard of a route that needs those scopes, all of them.
     pub const fn require<'g>(&'g self, scopes: &'g [&'g str]) -> RouteGuard<'g> {
         self.any_route().require(scopes)
+    }
+
+    /// The key is told of by itself; a copy would not be wiped.
+    fn may_tell(&self, name: &str) -> bool {
+        *name != *self.header && !(self.bearer && name == "authorization")
     }
 
     const fn any_route(&self) -> RouteGuard<'_> {
@@ -197,7 +212,7 @@ pub struct RouteGuard<'g> {
 }
 
 impl<'g> RouteGuard<'g> {
-    /// The scopes that the route needs, all of them.
+    /// The scopes that the route needs, all of them, in place of those that were given before.
     pub const fn require(self, scopes: &'g [&'g str]) -> Self {
         Self { scopes, ..self }
     }
@@ -217,23 +232,23 @@ impl<'g> RouteGuard<'g> {
     {
         let Guard { apikee, header, bearer, proxies, disclosed, .. } = self.guard;
         let request = request.into();
-        let refuse = |denial| Refusal::new(denial, self.guard);
 
         let method_path = match self.template.or(request.route) {
             // In a template a `?` may mean something.
             Some(template) => MethodPath::with_query(request.method, template),
             None => MethodPath::new(request.method, request.path()),
         };
-        let method_path = method_path.map_err(|_| refuse(Denial::Fault(Fault::NotSent)))?;
         let seen = match apikee.is_server_mode() {
-            true => disclosed::headers(&request, disclosed, proxies),
+            true => disclosed::headers(&request, disclosed.iter().filter(|name| self.guard.may_tell(name)), proxies),
             false => vec![],
         };
         let seen: Vec<(&str, &str)> = seen.iter().map(|(name, value)| (*name, &**value)).collect();
-        let about = About::new(method_path).headers(&seen);
+        // Without a method there is nothing to ask about, which matters once the key is good.
+        let about = method_path.ok().map(|method_path| About::new(method_path).headers(&seen));
 
         let key = credential::find(request.headers, header, *bearer);
-        apikee.authorize_about(key, self.scopes, &about, buf).map_err(refuse)
+        let decision = apikee.authorize_about(key, self.scopes, about.as_ref(), buf);
+        decision.map_err(|denial| Refusal::new(denial, self.guard))
     }
 }
 
@@ -247,13 +262,13 @@ fn header_name(name: &str) -> Result<Box<str>, InvalidHeaderName> {
     if is_token(name) { Ok(name.to_ascii_lowercase().into()) } else { Err(InvalidHeaderName) }
 }
 
-/// The name is no token, as the names of header fields are (RFC 9110, section 5.1).
+/// The name is no token, as the names of header fields are (RFC 9110, section 5.1), or has another use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidHeaderName;
 
 impl fmt::Display for InvalidHeaderName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name is not one that a header field can have")
+        f.write_str("the header field cannot be used for that")
     }
 }
 

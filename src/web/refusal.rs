@@ -68,7 +68,8 @@ impl<'a> Refusal<'a> {
     #[must_use]
     pub fn www_authenticate(&self) -> Option<&'a str> {
         Some(match (self.status(), self.guard.bearer) {
-            (401, true) if self.is_without_key() => r#"Bearer realm="apikee""#,
+            // A token that was not even looked at, or that will do another time, is not to be thrown away.
+            (401, true) if self.spares_token() => r#"Bearer realm="apikee""#,
             (401, true) => r#"Bearer realm="apikee", error="invalid_token""#,
             (403, true) => r#"Bearer realm="apikee", error="insufficient_scope""#,
             (401, false) => &self.guard.challenge,
@@ -147,8 +148,8 @@ impl<'a> Refusal<'a> {
         out.bytes(sentence);
     }
 
-    const fn is_without_key(&self) -> bool {
-        matches!(self.denial, Denial::Key(KeyError::Missing))
+    const fn spares_token(&self) -> bool {
+        matches!(self.denial, Denial::Key(KeyError::Missing) | Denial::Rejected(_))
     }
 }
 

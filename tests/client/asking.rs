@@ -310,6 +310,20 @@ fn a_request_that_is_too_long_to_send_is_denied_and_not_sent() {
 }
 
 #[test]
+fn what_looking_for_revoked_keys_takes_is_no_outage_of_the_platforms() {
+    let platform = Platform::new(|_| Told::no());
+    let limit = Duration::from_millis(300);
+    let builder = platform.builder().timeout(limit).revoked(move |_| {
+        std::thread::sleep(limit);
+        false
+    });
+    let apikee = builder.build().unwrap();
+    let decision = ask(&apikee, &key(CLIENT, "{}"));
+    assert!(decision.unwrap_err().starts_with("SERVER_REJECTED"));
+    assert_eq!(platform.seen().len(), 1);
+}
+
+#[test]
 fn what_the_resolver_takes_is_no_outage_of_the_platforms() {
     let platform = Platform::willing();
     let limit = Duration::from_millis(20);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use apikee::{Apikee, NewKey, web::Guard};
-use tiny_http::{Request, Response, Server};
+use tiny_http::{Header, Request, Response, Server};
 
 /// As many as connections are made: `tiny_http` reads each from a thread of its own, and hands requests to these.
 const WORKERS: usize = 4;
@@ -49,5 +49,6 @@ fn serve(guard: &Guard, request: Request) -> io::Result<()> {
 }
 
 fn users() -> Response<io::Cursor<Vec<u8>>> {
-    Response::from_string(r#"{"users":[]}"#)
+    let json = Header::from_bytes("Content-Type", "application/json").expect("it is ASCII");
+    Response::from_string(r#"{"users":[]}"#).with_header(json)
 }

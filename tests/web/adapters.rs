@@ -40,6 +40,10 @@ fn requests_and_responses_of_the_http_crate() {
     let (good, twice, none) = (good.into_parts().0, twice.into_parts().0, none.into_parts().0);
     holds(&guard, &good, &twice, &none);
 
+    // The router sees the path alone, too.
+    let health = http::Request::get("http://api.example.com/health").body(()).unwrap();
+    assert!(guard.check(&health, &mut [0; 64]).unwrap().is_none());
+
     let mut buf = [0; 64];
     let response: http::Response<String> = guard.check(&none, &mut buf).unwrap_err().to_http();
     assert_eq!(response.status(), 401);

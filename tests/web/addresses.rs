@@ -68,6 +68,18 @@ fn without_a_peer_nobody_is_believed() {
 }
 
 #[test]
+fn ipv4_written_as_ipv6_is_ipv4() {
+    let fields = [("x-forwarded-for", &b"198.51.100.1"[..])];
+    let lookup = lookup(&fields);
+    for network in ["::ffff:10.0.0.1", "::ffff:10.0.0.0/104", "10.0.0.1/32"] {
+        let guard = guard().trusted_proxy(network).unwrap();
+        let request = RequestView::new("GET", "/", &lookup).peer([10, 0, 0, 1].into());
+        assert_eq!(guard.client_address(request), Some([198, 51, 100, 1].into()), "{network}");
+    }
+    assert!(guard().trusted_proxy("::ffff:0.0.0.0/95").is_err());
+}
+
+#[test]
 fn what_is_no_network_is_refused() {
     for text in ["", "10.0.0.0/33", "10.0.0", "localhost", "10.0.0.0/8 ", "::/129"] {
         assert!(guard().trusted_proxy(text).is_err(), "{text:?}");

@@ -22,6 +22,7 @@ fn another_header_takes_the_place_of_the_default() {
     let (guard, key) = (guard().header("X-Acme-Key").unwrap(), key());
     assert_eq!(ask(&guard, &[("x-acme-key", key.as_bytes())]), Ok(CLIENT.into()));
     assert_eq!(ask(&guard, &[("x-api-key", key.as_bytes())]), Err("MISSING_KEY"));
+    assert!(crate::guard().header("Authorization").is_err());
     for name in ["", "x api", "x:", "x\r\ny", "x\u{e9}", "\"x\""] {
         assert!(crate::guard().header(name).is_err(), "{name:?}");
         assert!(crate::guard().disclose_header(name).is_err(), "{name:?}");
@@ -68,7 +69,16 @@ fn a_key_in_both_places_is_refused_and_somebody_elses_token_is_not_minded() {
     let with =
         |credentials: &str| ask(&guard, &[("x-api-key", key.as_bytes()), ("authorization", credentials.as_bytes())]);
     assert_eq!(with(&format!("Bearer {key}")), Err("DECODE_ERROR"));
-    assert_eq!(with("bearer apikee_"), Err("DECODE_ERROR"));
+    for spelling in [
+        "bearer apikee_",
+        "Basic YTpi, Bearer apikee_K2",
+        "Bearer eyJ.a.b, Bearer apikee_K2",
+        "Bearer\tapikee_K2",
+        "apikee_K2",
+        "Bearer \"apikee_K2\"",
+    ] {
+        assert_eq!(with(spelling), Err("DECODE_ERROR"), "{spelling}");
+    }
     for other in ["Bearer eyJ.a.b", "Basic YTpi", "Bearer ", ""] {
         assert_eq!(with(other), Ok(CLIENT.into()), "{other:?}");
     }

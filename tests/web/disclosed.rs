@@ -91,6 +91,34 @@ fn a_long_value_is_cut_and_the_request_is_asked_about() {
 }
 
 #[test]
+fn many_long_values_are_cut_to_what_can_be_sent_whatever_they_become() {
+    let long = "\u{1}".repeat(2048);
+    let fields = [("user-agent", long.as_bytes()); 8];
+    let told = seen(|apikee| Guard::new(apikee).disclose_header("User-Agent").unwrap(), None, &fields);
+    let agent = told["user-agent"].as_str().unwrap();
+    assert_eq!(agent.matches('\u{1}').count(), 8 * 1024);
+}
+
+#[test]
+fn a_character_that_is_cut_through_is_replaced() {
+    let long = format!("a{}", "\u{e9}".repeat(2000));
+    let told = seen(Guard::new, None, &[("user-agent", long.as_bytes())]);
+    assert!(told["user-agent"].as_str().unwrap().ends_with("\u{e9}\u{fffd}"));
+}
+
+#[test]
+fn a_key_is_not_told_twice() {
+    let platform = Platform::willing();
+    let guard = Guard::new(platform.builder().build().unwrap()).header("x-acme-key").unwrap().bearer();
+    let guard = guard.disclose_header("X-Acme-Key").unwrap().disclose_header("authorization").unwrap();
+    let key = key();
+    let fields = [("x-acme-key", key.as_bytes()), ("authorization", b"Basic YTpi")];
+    let lookup = lookup(&fields);
+    assert!(guard.require(&["read"]).check(RequestView::new("GET", "/", &lookup), &mut [0; 1024]).is_ok());
+    assert_eq!(platform.seen()[0].body["headers"], json!({ "x-api-key": key }));
+}
+
+#[test]
 fn bytes_that_are_no_text_are_replaced() {
     assert_eq!(seen(Guard::new, None, &[("user-agent", b"caf\xe9/1")])["user-agent"], "caf\u{fffd}/1");
 }

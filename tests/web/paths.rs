@@ -72,6 +72,16 @@ fn a_route_with_a_guard_of_its_own_needs_a_key_under_whatever_path() {
     }
 }
 
+#[test]
+fn scopes_that_are_required_later_take_the_place_of_those_before() {
+    let key = key();
+    let fields = [("x-api-key", key.as_bytes())];
+    let lookup = lookup(&fields);
+    let request = RequestView::new("GET", "/users", &lookup);
+    let mut buf = [0; 1024];
+    assert!(guard().require(&["admin"]).require(&["read"]).check(request, &mut buf).is_ok());
+}
+
 /// The `method_path` that the platform is asked about.
 fn told(method: &str, path: &str, route: Option<&str>, template: Option<&str>) -> String {
     let platform = Platform::willing();
@@ -106,9 +116,19 @@ fn a_method_that_is_none_is_not_asked_about() {
     let key = key();
     let fields = [("x-api-key", key.as_bytes())];
     let lookup = lookup(&fields);
-    for method in ["", "GET /x", "G\r\nT"] {
+    let platform = Platform::willing();
+    let server = Guard::new(platform.builder().build().unwrap());
+    let nothing = crate::lookup(&[]);
+    for method in ["", "GET /x", "G\r\nT", "G@T"] {
+        let code = |guard: &Guard, request| {
+            let mut buf = [0; 1024];
+            guard.check(request, &mut buf).map(|_| ()).map_err(|refusal| refusal.code())
+        };
         let request = RequestView::new(method, "/users", &lookup);
-        let mut buf = [0; 1024];
-        assert_eq!(guard().check(request, &mut buf).unwrap_err().code(), "SERVER_FAULT", "{method:?}");
+        assert_eq!(code(&server, request), Err("SERVER_FAULT"), "{method:?}");
+        assert_eq!(code(&guard(), request), Ok(()), "{method:?}");
+        let keyless = RequestView::new(method, "/users", &nothing);
+        assert_eq!(code(&server, keyless), Err("MISSING_KEY"), "{method:?}");
     }
+    assert!(platform.seen().is_empty());
 }

@@ -131,6 +131,9 @@ fn where_bearer_tokens_are_accepted_the_challenge_is_of_that_scheme() {
     let guard = guard().bearer();
     let challenge = |key: Option<&str>, scopes: &[&str]| refused(&guard, key, scopes).2.unwrap();
     assert_eq!(challenge(None, &[]), r#"Bearer realm="apikee""#);
+    let limited = Platform::new(|_| Told::Limited(17));
+    let limited = Guard::new(limited.builder().build().unwrap()).bearer();
+    assert_eq!(refused(&limited, Some(&key()), &[]).2.unwrap(), r#"Bearer realm="apikee""#);
     assert_eq!(challenge(Some("apikee_x"), &[]), r#"Bearer realm="apikee", error="invalid_token""#);
     assert_eq!(challenge(Some(&key()), &["admin"]), r#"Bearer realm="apikee", error="insufficient_scope""#);
 }

@@ -85,13 +85,14 @@ fn has_key(header: &[String], authorization: &[String], bearer: bool) -> bool {
         (header, authorization) => (header.first(), authorization.first().filter(|_| bearer)),
     };
     let key = header.map_or("", |value| value.trim_matches(blank));
+    let credentials = authorization.map_or("", String::as_str);
     let token = authorization.map_or("", |value| {
         let value = value.trim_matches(blank);
         let (scheme, token) = value.split_once(' ').unwrap_or_default();
         if scheme.eq_ignore_ascii_case("bearer") { token.trim_matches(blank) } else { "" }
     });
     match (key, token) {
-        (key, token) if key == *KEY => !token.starts_with("apikee_"),
+        (key, _) if key == *KEY => !credentials.contains("apikee_"),
         ("", token) => token == *KEY,
         _ => false,
     }
