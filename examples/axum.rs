@@ -95,9 +95,8 @@ fn check(guard: &Guard, parts: &Parts, peer: SocketAddr) -> Result<Caller, Box<R
     let scopes: &[&str] = match (parts.method.as_str(), route) {
         ("GET" | "HEAD", Some("/users/{id}")) => &["read"],
         ("POST", Some("/users")) => &["write"],
-        (_, Some("/me") | None) => &[],
-        // A route that is not in this table is nobody's.
-        _ => return Err(Box::new(StatusCode::FORBIDDEN.into_response())),
+        // A good key is all that the others need: a route that needs more belongs above.
+        _ => &[],
     };
     let mut buf = [0; 1024];
     let grant = guard.require(scopes).check(request, &mut buf).map_err(|refusal| refusal.to_http())?;
