@@ -100,7 +100,6 @@ impl BreakerConfig {
         Ok(self)
     }
 
-    /// Whether these results open a closed breaker: a bit for each, 1 for a failure, the latest lowest.
     /// A probe is not given up before its call is.
     #[cfg(feature = "client")]
     pub(crate) fn outlasting(mut self, call: Duration) -> Self {
@@ -108,6 +107,7 @@ impl BreakerConfig {
         self
     }
 
+    /// Whether these results open a closed breaker: a bit for each, 1 for a failure, the latest lowest.
     pub(super) const fn trips(&self, failures: u64) -> bool {
         let window = u64::MAX.wrapping_shr(MAX_WINDOW.saturating_sub(self.window));
         failures.trailing_ones() >= self.consecutive || (failures & window).count_ones() >= self.failures

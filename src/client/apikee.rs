@@ -106,8 +106,8 @@ impl Apikee {
         self.inner.keys.verify(key, UnixTime::now(), buf)
     }
 
-    /// Decides on a request: its key must be good, not [revoked](ApikeeBuilder::revoked), and have the scopes, and then, in server mode, the
-    /// platform is asked. The calls that takes are over within
+    /// Decides on a request: its key must be good, not [revoked](ApikeeBuilder::revoked), and have the scopes,
+    /// and then, in server mode, the platform is asked. The calls that takes are over within
     /// [`timeout`](ApikeeBuilder::timeout), all of them together.
     ///
     /// `buf` takes the key's payload, as for [`Keyring::verify`]: 1024 bytes are enough for most.
