@@ -1,6 +1,9 @@
 //! Strings as they stand in a payload: perhaps with JSON escapes.
 
-use core::fmt::{self, Write as _};
+use core::{
+    fmt::{self, Write as _},
+    ops::Range,
+};
 
 use crate::buf::{BufferTooSmall, Writer};
 
@@ -86,76 +89,85 @@ impl Iterator for Chars<'_> {
     }
 }
 
-/// The character that the escape at the front of `raw` means, and the escape's length in bytes.
-fn undo_escape(raw: &[u8]) -> Option<(char, usize)> {
+/// The character that the escape at the front of `raw` means, and the escape's length in bytes; `None` if it is
+/// no escape, or half a surrogate pair.
+#[inline(never)]
+pub(crate) fn undo_escape(raw: &[u8]) -> Option<(char, usize)> {
     let c = match raw.get(1)? {
+        itself @ (b'"' | b'\\' | b'/') => char::from(*itself),
         b'b' => '\u{8}',
         b'f' => '\u{c}',
         b'n' => '\n',
         b'r' => '\r',
         b't' => '\t',
-        b'u' => return undo_unicode_escape(raw),
-        itself => char::from(*itself),
+        b'u' => {
+            let first = code_unit(raw, 2)?;
+            if first & !0x3FF != 0xD800 {
+                // A low surrogate is no character.
+                return Some((char::from_u32(first)?, 6));
+            }
+            if raw.get(6..8)? != br"\u" {
+                return None;
+            }
+            let low = code_unit(raw, 8).filter(|unit| unit & !0x3FF == 0xDC00)?;
+            let pair = (first & 0x3FF) << 10 | low & 0x3FF;
+            return Some((char::from_u32(pair.wrapping_add(0x1_0000))?, 12));
+        }
+        _ => return None,
     };
     Some((c, 2))
 }
 
-fn undo_unicode_escape(raw: &[u8]) -> Option<(char, usize)> {
-    let unit = |at: core::ops::Range<usize>| {
-        let digits = core::str::from_utf8(raw.get(at)?).ok()?;
-        u32::from_str_radix(digits, 16).ok()
-    };
-    let first = unit(2..6)?;
-    if let Some(c) = char::from_u32(first) {
-        return Some((c, 6));
-    }
-    let (high, low) = (first.checked_sub(0xD800)?, unit(8..12)?.checked_sub(0xDC00)?);
-    let c = char::from_u32((high << 10 | low).checked_add(0x1_0000)?)?;
-    Some((c, 12))
+/// Four hexadecimal digits.
+fn code_unit(raw: &[u8], at: usize) -> Option<u32> {
+    let digits = raw.get(at..)?.first_chunk::<4>()?;
+    digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
 }
 
-/// Undoes the escapes of a checked JSON string where it stands; returns the length that is left.
-/// No character is longer than its escape.
-pub(crate) fn undo_escapes_in_place(raw: &mut [u8]) -> usize {
-    let (mut read, mut written) = (0_usize, 0_usize);
-    while let Some(&byte) = raw.get(read) {
+/// Moves a checked string that stands at `from` in `buf` to `to`, which is not behind it, and undoes its escapes
+/// if it has any; returns where it ends then. No character is longer than its escape.
+pub(crate) fn pull(buf: &mut [u8], from: Range<usize>, to: usize, escaped: bool) -> usize {
+    let (mut read, mut written) = (from.start, to);
+    while let Some(&byte) = buf.get(..from.end).and_then(|string| string.get(read)) {
         let mut utf8 = [byte, 0, 0, 0];
         let (mut len, mut width) = (1, 1);
-        if byte == b'\\' {
-            let Some((c, escape_len)) = raw.get(read..).and_then(undo_escape) else {
+        if escaped && byte == b'\\' {
+            let Some((c, escape_len)) = buf.get(read..).and_then(undo_escape) else {
                 break;
             };
             width = c.encode_utf8(&mut utf8).len();
             len = escape_len;
         }
         for byte in utf8.into_iter().take(width) {
-            if let Some(place) = raw.get_mut(written) {
+            if let Some(place) = buf.get_mut(written) {
                 *place = byte;
             }
-            written = written.saturating_add(1);
+            written = written.wrapping_add(1);
         }
-        read = read.saturating_add(len);
+        read = read.wrapping_add(len);
     }
     written
 }
 
-/// Undoes the escapes of a checked JSON value where it stands, and returns where in `value` the string
-/// now is; `None` if the value is no string.
-pub(crate) fn unquote_in_place(value: &mut [u8]) -> Option<core::ops::Range<usize>> {
+/// Undoes the escapes of a checked JSON value where it stands, if it may have some, and returns where in `value`
+/// the string then is; `None` if the value is no string.
+pub(crate) fn unquote_in_place(value: &mut [u8], escaped: bool) -> Option<Range<usize>> {
     let [b'"', inner @ .., b'"'] = value else {
         return None;
     };
-    let mut len = inner.len();
-    if has_backslash(inner) {
-        len = undo_escapes_in_place(inner);
+    let mut end = inner.len().wrapping_add(1);
+    if escaped && has(inner, b'\\') {
+        end = pull(value, 1..end, 1, true);
     }
-    Some(1..len.saturating_add(1))
+    Some(1..end)
 }
 
+/// Whether `byte` is anywhere in `text`.
+///
 /// Not inlined and without an early end: as a function over memory its loop is vectorised.
 #[inline(never)]
-fn has_backslash(text: &[u8]) -> bool {
-    text.iter().fold(0, |found, byte| found | u8::from(*byte == b'\\')) != 0
+pub(crate) fn has(text: &[u8], byte: u8) -> bool {
+    text.iter().fold(0, |found, own| found | u8::from(*own == byte)) != 0
 }
 
 impl fmt::Display for Text<'_> {
@@ -235,9 +247,9 @@ mod tests {
 
     #[test]
     fn escapes_are_undone_where_they_stand() {
-        let mut raw = *br"\u0041\uD83D\uDE00\n\u00e9x\\";
-        let len = undo_escapes_in_place(&mut raw);
-        assert_eq!(core::str::from_utf8(&raw[..len]), Ok("A\u{1F600}\n\u{e9}x\\"));
+        let mut value = *br#""\u0041\uD83D\uDE00\n\u00e9x\\""#;
+        let inner = unquote_in_place(&mut value, true).unwrap();
+        assert_eq!(core::str::from_utf8(&value[inner]), Ok("A\u{1F600}\n\u{e9}x\\"));
     }
 
     #[test]

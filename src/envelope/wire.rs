@@ -86,7 +86,7 @@ impl<'e> Parts<'e> {
         let iv = member(envelope, iv, base64url::decode).ok_or(OpenError::Encoding)?;
 
         let ct = envelope.get_mut(ct).ok_or(OpenError::Encoding)?;
-        let inner = unquote_in_place(ct).ok_or(OpenError::Encoding)?;
+        let inner = unquote_in_place(ct, true).ok_or(OpenError::Encoding)?;
         let ct = ct.get_mut(inner).ok_or(OpenError::Encoding)?;
         let sealed = base64url::decode_in_place(ct).ok_or(OpenError::Encoding)?;
         let (message, tag) = sealed.split_last_chunk_mut().ok_or(OpenError::Encoding)?;
@@ -136,6 +136,6 @@ fn member<const N: usize>(
     read: impl FnOnce(&[u8]) -> Option<[u8; N]>,
 ) -> Option<[u8; N]> {
     let value = envelope.get_mut(at?)?;
-    let inner = unquote_in_place(value)?;
+    let inner = unquote_in_place(value, true)?;
     read(value.get(inner)?)
 }

@@ -52,13 +52,11 @@ impl<'t> Iterator for Elements<'t> {
     fn next(&mut self) -> Option<Self::Item> {
         let mut cursor = Cursor { text: self.rest, at: 0 };
         // Passes the opening bracket or the comma before the element.
-        cursor.skip_space();
-        if !matches!(cursor.peek()?, b'[' | b',') {
+        if !matches!(cursor.token(), b'[' | b',') {
             return None;
         }
         cursor.advance();
-        cursor.skip_space();
-        if cursor.peek()? == b']' {
+        if cursor.token() == b']' {
             return None;
         }
         let value = cursor.pass_value()?;
@@ -77,13 +75,13 @@ impl<'t> Cursor<'t> {
 
     /// Passes a value and returns it. Relies on the text having been checked.
     fn pass_value(&mut self) -> Option<&'t [u8]> {
-        self.skip_space();
+        self.token();
         let (text, start) = (self.text, self.at);
         let mut depth = 0_usize;
         loop {
             match self.peek()? {
                 b'"' => {
-                    self.string().ok()?;
+                    self.pass_string().ok()?;
                 }
                 opening_or_closing => {
                     match opening_or_closing {

@@ -28,7 +28,8 @@ pub(super) const fn stops_at(byte: u8) -> bool {
 
 /// Eight bytes at a time, where that is one word. Narrow processors put it together from bytes, and look for
 /// its lowest bit in a loop: one byte after the other is half the work there.
-#[inline]
+#[cfg_attr(target_pointer_width = "64", inline)]
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 pub(crate) fn plain_run(bytes: &[u8]) -> Run {
     let mut rest = bytes;
     let mut high = 0;
@@ -45,8 +46,17 @@ pub(crate) fn plain_run(bytes: &[u8]) -> Run {
             rest = past_plain_blocks(rest);
         }
     }
-    let plain = rest.iter().take_while(|byte| !stops_at(**byte)).inspect(|byte| high |= u64::from(**byte)).count();
-    Run { len: bytes.len().saturating_sub(rest.len()).saturating_add(plain), ascii: high & HIGH == 0 }
+    let mut len = bytes.len().wrapping_sub(rest.len());
+    let mut above = 0;
+    for byte in rest {
+        // Letters are passed by the first comparison.
+        if *byte <= b'\\' && stops_at(*byte) {
+            break;
+        }
+        above |= *byte;
+        len = len.wrapping_add(1);
+    }
+    Run { len, ascii: high & HIGH == 0 && above < 0x80 }
 }
 
 /// What follows the blocks of plain ASCII at the front.

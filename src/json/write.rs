@@ -60,7 +60,7 @@ pub(crate) fn compact(out: &mut Writer<'_>, text: &[u8]) {
         let end = cursor.at;
         match byte {
             b' ' | b'\t' | b'\n' | b'\r' => {
-                cursor.skip_space();
+                cursor.token();
                 out.bytes(text.get(start..end).unwrap_or_default());
             }
             b'"' => {

@@ -4,10 +4,8 @@ use core::ops::Range;
 
 use super::{
     issued::Issued,
-    json::Json,
     meta::Meta,
-    msgpack::MessagePack,
-    payload::{Encoding, Found, Read},
+    payload::{Encoding, Found},
     scopes::Scopes,
 };
 use crate::{names::Malformed, time::UnixTime};
@@ -75,10 +73,8 @@ impl<'b> Claims<'b> {
         if let Some(issued) = Issued::find(payload) {
             return Ok(Self::from_issued(payload, issued));
         }
-        match Encoding::of(payload) {
-            Encoding::Json => Self::read_as::<Json>(payload, Encoding::Json),
-            Encoding::MessagePack => Self::read_as::<MessagePack>(payload, Encoding::MessagePack),
-        }
+        let encoding = Encoding::of(payload);
+        Self::read_as(payload, encoding)
     }
 
     fn from_issued(payload: &'b [u8], issued: Issued) -> Self {
@@ -96,34 +92,38 @@ impl<'b> Claims<'b> {
 
     /// Not inlined: its stack is not taken by the keys that go the short way.
     #[inline(never)]
-    fn read_as<R: Read>(payload: &'b mut [u8], encoding: Encoding) -> Result<Self, Malformed> {
-        let Found { id, tid, scp, env, exp, nbf, meta } = R::scan(payload)?;
-        let mut string = |at: Range<usize>| match payload.get_mut(at.clone()).filter(|value| is_present::<R>(value)) {
-            None => Ok(None),
-            Some(value) => {
-                let inner = R::string(value)?;
-                Ok(Some(at.start.saturating_add(inner.start)..at.start.saturating_add(inner.end)))
+    fn read_as(payload: &'b mut [u8], encoding: Encoding) -> Result<Self, Malformed> {
+        let Found { mut id, mut tid, mut scp, mut env, exp, nbf, meta, escaped } = encoding.scan(payload)?;
+        let has_env = !env.is_empty();
+        for at in [&mut id, &mut tid, &mut env] {
+            if at.start != at.end {
+                *at = encoding.string(payload, at.clone(), escaped)?;
             }
-        };
-        let (id, tid, env) = (string(id)?, string(tid)?, string(env)?);
-        let scopes = payload.get_mut(scp.clone()).filter(|value| is_present::<R>(value));
-        let packed = scopes.map(R::pack_strings).transpose()?.map(|len| scp.start..scp.start.saturating_add(len));
+        }
+        if !scp.is_empty() {
+            scp = encoding.scopes(payload, scp, escaped)?;
+        }
         // From here on the payload stays as it is.
         let payload: &'b [u8] = payload;
-        let value = |at: Range<usize>| payload.get(at).filter(|value| is_present::<R>(value));
-        let text = |at: Option<Range<usize>>| at.and_then(|at| payload.get(at));
-        let time = |at: Range<usize>| value(at).map(R::integer).transpose();
+        let part = |at: Range<usize>| payload.get(at).unwrap_or_default();
+        let time = |at: Range<usize>| match part(at) {
+            [] => Ok(None),
+            value => encoding.integer(value).map(|secs| Some(UnixTime::from_secs(secs))),
+        };
         Ok(Self {
-            id: text(id).unwrap_or_default(),
-            tenant: text(tid).unwrap_or_default(),
-            scopes: text(packed).map_or(Scopes::NONE, Scopes::from_packed),
-            environment: text(env).unwrap_or(DEFAULT_ENVIRONMENT.as_bytes()),
-            expires_at: time(exp)?.map(UnixTime::from_secs),
-            not_before: time(nbf)?.map(UnixTime::from_secs),
-            meta: match value(meta) {
-                None => Meta::NONE,
-                Some(object) if R::is_object(object) => Meta::new(object, encoding),
-                Some(_) => return Err(Malformed),
+            id: part(id),
+            tenant: part(tid),
+            scopes: match encoding {
+                Encoding::Json if !escaped => Scopes::from_quoted(part(scp)),
+                _ => Scopes::from_packed(part(scp)),
+            },
+            environment: if has_env { part(env) } else { DEFAULT_ENVIRONMENT.as_bytes() },
+            expires_at: time(exp)?,
+            not_before: time(nbf)?,
+            meta: match part(meta) {
+                [] => Meta::NONE,
+                object if encoding.is_object(object) => Meta::new(object, encoding),
+                _ => return Err(Malformed),
             },
         })
     }
@@ -132,11 +132,6 @@ impl<'b> Claims<'b> {
 /// What was checked to be UTF-8 when the claims were read.
 fn utf8(text: &[u8]) -> &str {
     core::str::from_utf8(text).unwrap_or_default()
-}
-
-/// Whether a member is there, and not null.
-fn is_present<R: Read>(value: &[u8]) -> bool {
-    !value.is_empty() && !R::is_null(value)
 }
 
 impl core::fmt::Debug for Claims<'_> {

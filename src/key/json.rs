@@ -2,78 +2,56 @@
 
 use core::ops::Range;
 
-use super::{
-    payload::{Found, Read},
-    scopes::END,
-};
+use super::{payload::Found, scopes::END};
 use crate::{
-    buf::move_within,
     json::scan::{self, Cursor},
     names::Malformed,
-    text::{undo_escapes_in_place, unquote_in_place},
+    text::pull,
 };
 
-pub(crate) enum Json {}
-
-impl Read for Json {
-    fn scan(payload: &[u8]) -> Result<Found, Malformed> {
-        let mut found = Found::default();
-        scan::object(payload, 0, &mut |name, value| found.note(name, value))?;
-        Ok(found)
-    }
-
-    fn is_null(value: &[u8]) -> bool {
-        value.first() == Some(&b'n')
-    }
-
-    fn string(value: &mut [u8]) -> Result<Range<usize>, Malformed> {
-        unquote_in_place(value).ok_or(Malformed)
-    }
-
-    /// A string is packed at or before the place of its opening quote, and its end takes no more
-    /// than the place of its closing quote: what is still to be read is never overwritten.
-    fn pack_strings(value: &mut [u8]) -> Result<usize, Malformed> {
-        let (mut read, mut packed) = (1_usize, 0_usize);
-        if value.first() != Some(&b'[') {
-            return Err(Malformed);
+/// Checks that `payload` is one object and finds the claims in it.
+pub(super) fn scan(payload: &[u8]) -> Result<Found, Malformed> {
+    let mut found = Found::default();
+    let escaped = scan::object(payload, 0, &mut |name, value| {
+        // No other value starts like null.
+        if payload.get(value.start) != Some(&b'n') {
+            found.note(name, value);
         }
-        while let Some((start, end, escaped)) = next_string(value, read)? {
-            read = end.saturating_add(1);
-            let mut len = end.saturating_sub(start);
-            move_within(value, start..end, packed).ok_or(Malformed)?;
-            if escaped {
-                let place = value.get_mut(packed..packed.saturating_add(len)).ok_or(Malformed)?;
-                len = undo_escapes_in_place(place);
-            }
-            packed = packed.saturating_add(len);
-            *value.get_mut(packed).ok_or(Malformed)? = END;
-            packed = packed.saturating_add(1);
-        }
-        Ok(packed)
-    }
-
-    fn integer(value: &[u8]) -> Result<i64, Malformed> {
-        scan::integer(value).ok_or(Malformed)
-    }
-
-    fn is_object(value: &[u8]) -> bool {
-        value.first() == Some(&b'{')
-    }
+    })?;
+    found.escaped = escaped;
+    Ok(found)
 }
 
-/// Where the next string of an array starts and ends, without its quotes, and whether it has
-/// escapes; `None` at the end of the array. `at` is behind the bracket, or behind an element.
-fn next_string(array: &[u8], at: usize) -> Result<Option<(usize, usize, bool)>, Malformed> {
-    let mut cursor = Cursor { text: array, at };
-    cursor.skip_space();
-    if cursor.peek() == Some(b',') {
+/// Checks that the array at `array` holds strings alone. If there are escapes, the strings are packed where the
+/// array starts, each with an [`END`] after it. Returns where the array ends, or what is packed.
+///
+/// A string is packed at or before the place of its opening quote, and its end takes no more
+/// than the place of its closing quote: what is still to be read is never overwritten.
+pub(super) fn strings(payload: &mut [u8], array: Range<usize>, escaped: bool) -> Result<usize, Malformed> {
+    if payload.get(array.start) != Some(&b'[') {
+        return Err(Malformed);
+    }
+    let (mut at, mut packed) = (array.start, array.start);
+    loop {
+        let mut cursor = Cursor { text: payload, at };
+        // Passes the bracket that opens, or the comma.
         cursor.advance();
-        cursor.skip_space();
+        if cursor.token() == b']' {
+            break;
+        }
+        let start = cursor.at.wrapping_add(1);
+        let has_escapes = cursor.pass_string()?;
+        let end = cursor.at.wrapping_sub(1);
+        let last = cursor.token() == b']';
+        at = cursor.at;
+        if escaped {
+            packed = pull(payload, start..end, packed, has_escapes);
+            *payload.get_mut(packed).ok_or(Malformed)? = END;
+            packed = packed.wrapping_add(1);
+        }
+        if last {
+            break;
+        }
     }
-    if cursor.peek() == Some(b']') {
-        return Ok(None);
-    }
-    let start = cursor.at.saturating_add(1);
-    let text = cursor.string()?;
-    Ok(Some((start, cursor.at.saturating_sub(1), text.as_bytes().is_none())))
+    Ok(if escaped { packed } else { array.end })
 }

@@ -2,7 +2,12 @@
 
 use core::ops::Range;
 
-use crate::{names::Malformed, text::Text};
+use super::{json, msgpack};
+use crate::{
+    json::scan,
+    names::Malformed,
+    text::{Text, unquote_in_place},
+};
 
 /// How a payload is encoded; its first byte tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +35,52 @@ impl Encoding {
     }
 }
 
-const NAMES: [&str; 7] = ["id", "tid", "scp", "env", "exp", "nbf", "meta"];
+/// The payload is scanned once, which checks all of it; the other functions read the values that the scan has
+/// found, and rely on that.
+impl Encoding {
+    /// Checks that `payload` is one object and finds the claims in it.
+    pub(super) fn scan(self, payload: &[u8]) -> Result<Found, Malformed> {
+        match self {
+            Self::Json => json::scan(payload),
+            Self::MessagePack => msgpack::scan(payload),
+        }
+    }
 
-/// Where the claims stand in a payload; no value is empty, so an empty range is an absent member.
+    /// Brings the string that stands at `at` into plain UTF-8 and returns where it then stands.
+    pub(super) fn string(self, payload: &mut [u8], at: Range<usize>, escaped: bool) -> Result<Range<usize>, Malformed> {
+        let value = payload.get_mut(at.clone()).ok_or(Malformed)?;
+        let inner = match self {
+            Self::Json => unquote_in_place(value, escaped).ok_or(Malformed)?,
+            Self::MessagePack => msgpack::string(value)?,
+        };
+        Ok(at.start.wrapping_add(inner.start)..at.start.wrapping_add(inner.end))
+    }
+
+    /// Brings the array of strings that stands at `at` into the form of [`Scopes`].
+    pub(super) fn scopes(self, payload: &mut [u8], at: Range<usize>, escaped: bool) -> Result<Range<usize>, Malformed> {
+        let end = match self {
+            Self::Json => json::strings(payload, at.clone(), escaped)?,
+            Self::MessagePack => msgpack::pack_strings(payload, at.clone())?,
+        };
+        Ok(at.start..end)
+    }
+
+    pub(super) fn integer(self, value: &[u8]) -> Result<i64, Malformed> {
+        match self {
+            Self::Json => scan::integer(value).ok_or(Malformed),
+            Self::MessagePack => msgpack::integer(value),
+        }
+    }
+
+    pub(super) fn is_object(self, value: &[u8]) -> bool {
+        match self {
+            Self::Json => value.first() == Some(&b'{'),
+            Self::MessagePack => msgpack::is_map(value),
+        }
+    }
+}
+
+/// Where the claims stand in a payload; no value is empty, so an empty range is a member that is absent or null.
 #[derive(Default)]
 pub(crate) struct Found {
     pub(crate) id: Range<usize>,
@@ -42,6 +90,8 @@ pub(crate) struct Found {
     pub(crate) exp: Range<usize>,
     pub(crate) nbf: Range<usize>,
     pub(crate) meta: Range<usize>,
+    /// A string somewhere in the payload has JSON escapes.
+    pub(crate) escaped: bool,
 }
 
 impl Found {
@@ -53,10 +103,11 @@ impl Found {
     }
 
     fn place_for(&mut self, name: Text<'_>) -> Option<&mut Range<usize>> {
+        // No name of ours is longer; one that is spelt with escapes may be.
+        let mut buf = [0; 4];
         let name = match name.as_bytes() {
             Some(name) => name,
-            // Spelt with escapes, as hardly any is.
-            None => NAMES.iter().find(|known| name == **known)?.as_bytes(),
+            None => name.read_into(&mut buf).ok()?.as_bytes(),
         };
         match name {
             b"id" => Some(&mut self.id),
@@ -69,24 +120,4 @@ impl Found {
             _ => None,
         }
     }
-}
-
-/// Reads one encoding. The payload is scanned once, which checks all of it; the other functions
-/// read the values that the scan has found, and rely on that.
-pub(crate) trait Read {
-    /// Checks that `payload` is one object and finds the claims in it.
-    fn scan(payload: &[u8]) -> Result<Found, Malformed>;
-
-    fn is_null(value: &[u8]) -> bool;
-
-    /// Brings the string that `value` is into plain UTF-8 and returns where in `value` it stands.
-    fn string(value: &mut [u8]) -> Result<Range<usize>, Malformed>;
-
-    /// Packs the strings of the array that `value` is at its front, each with an
-    /// [`END`](super::scopes::END) after it; returns the packed length.
-    fn pack_strings(value: &mut [u8]) -> Result<usize, Malformed>;
-
-    fn integer(value: &[u8]) -> Result<i64, Malformed>;
-
-    fn is_object(value: &[u8]) -> bool;
 }

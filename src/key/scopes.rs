@@ -17,8 +17,6 @@ enum Form<'b> {
 }
 
 impl<'b> Scopes<'b> {
-    pub(crate) const NONE: Self = Self(Form::Packed(&[]));
-
     /// From a checked JSON array of strings that have no escapes.
     pub(crate) const fn from_quoted(array: &'b [u8]) -> Self {
         Self(Form::Quoted(array))

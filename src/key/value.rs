@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     json::{members::Elements, scan},
-    text::Text,
+    text::{Text, has},
 };
 
 /// A value in a key.
@@ -101,7 +101,7 @@ impl<'b> Value<'b> {
         match raw {
             [b'{', ..] => Self::Object(Meta::new(raw, Encoding::Json)),
             [b'[', ..] => Self::Array(Array { raw, encoding: Encoding::Json }),
-            [b'"', inner @ .., b'"'] => Self::String(Text::json(inner, inner.contains(&b'\\'))),
+            [b'"', inner @ .., b'"'] => Self::String(Text::json(inner, has(inner, b'\\'))),
             b"true" => Self::Bool(true),
             b"false" => Self::Bool(false),
             b"null" => Self::Null,
@@ -116,7 +116,8 @@ impl<'b> Value<'b> {
             Item::Bool(value) => Self::Bool(value),
             Item::Int(value) => Self::Number(Number(Repr::Int(value))),
             Item::UInt(value) => Self::Number(Number(Repr::UInt(value))),
-            Item::Float(value) => Self::Number(Number(Repr::Float(value))),
+            Item::Single(bits) => Self::Number(Number(Repr::Float(f32::from_bits(bits).into()))),
+            Item::Double(bits) => Self::Number(Number(Repr::Float(f64::from_bits(bits)))),
             Item::Str(text) => Self::String(Text::plain(text)),
             Item::Bin(bytes) => Self::Bytes(bytes),
             Item::Ext(kind, bytes) => Self::Extension(kind, bytes),

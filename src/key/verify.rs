@@ -17,7 +17,7 @@ use super::{
     keyring::Keyring,
     scopes::MissingScopes,
 };
-use crate::{crypto::Tag, time::UnixTime};
+use crate::{crypto::Tag, text::has, time::UnixTime};
 
 /// The longest payload in bytes that is decoded, whatever buffer there is: it keeps the time that a
 /// forged key can cost in the order of the documentation's 0.1 ms.
@@ -147,7 +147,7 @@ impl<'k> Segments<'k> {
         // A well-formed signature is short, so its separator is found from the end.
         let (front, tail) = text.split_at_checked(shortest).ok_or(KeyError::Decode)?;
         let Some(separator) = tail.iter().position(|byte| *byte == SEPARATOR) else {
-            let malformed = if front.contains(&SEPARATOR) { KeyError::Decode } else { KeyError::InvalidFormat };
+            let malformed = if has(front, SEPARATOR) { KeyError::Decode } else { KeyError::InvalidFormat };
             return Err(malformed);
         };
         let (payload, rest) = text.split_at_checked(shortest.saturating_add(separator)).ok_or(KeyError::Decode)?;

@@ -28,7 +28,7 @@ pub(crate) fn string(body: &mut [u8], at: Range<usize>) -> Result<Option<Range<u
     if !is_present(body, &at) {
         return Ok(None);
     }
-    let inner = body.get_mut(at.clone()).and_then(unquote_in_place).ok_or(Malformed)?;
+    let inner = body.get_mut(at.clone()).and_then(|value| unquote_in_place(value, true)).ok_or(Malformed)?;
     Ok(Some(at.start.saturating_add(inner.start)..at.start.saturating_add(inner.end)))
 }
 
