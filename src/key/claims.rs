@@ -147,3 +147,52 @@ impl core::fmt::Debug for Claims<'_> {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_short_way_reads_what_the_general_reader_reads() {
+        for payload in [
+            r#"{"id":"","tid":"","scp":[],"env":""}"#,
+            r#"{"id":"i","tid":"t","scp":[""],"env":"production","exp":0}"#,
+            r#"{"id":"i","tid":"t","scp":["a","a","b c"],"env":"e","exp":1,"nbf":9223372036854775807,"meta":{"a":["\n"]}}"#,
+        ] {
+            let (mut short, mut general) = (payload.as_bytes().to_vec(), payload.as_bytes().to_vec());
+            assert!(Issued::find(&short).is_some(), "{payload}");
+            let short = Claims::read(&mut short).unwrap();
+            let general = Claims::read_as(&mut general, Encoding::Json).unwrap();
+            assert_eq!(format!("{short:?}"), format!("{general:?}"));
+            assert!(short.scopes().iter().eq(general.scopes().iter()));
+            assert_eq!(short.meta(), general.meta());
+        }
+    }
+
+    #[test]
+    fn scopes_are_packed_where_a_string_of_the_payload_has_escapes() {
+        for (scopes, meant) in [
+            (r"[]", &[][..]),
+            (r#" [ ] "#, &[]),
+            (r#"["\u0061" , "b\"c"]"#, &["a", "b\"c"]),
+            (r#"["", "\ud83d\ude00","x"]"#, &["", "\u{1F600}", "x"]),
+        ] {
+            for id in ["i", r"\u0069"] {
+                let mut payload = format!(r#"{{"scp":{scopes},"id":"{id}"}}"#).into_bytes();
+                let claims = Claims::read(&mut payload).unwrap();
+                assert!(claims.scopes().iter().eq(meant.iter().copied()), "{scopes}: {claims:?}");
+                assert_eq!(claims.id(), "i");
+            }
+        }
+    }
+
+    #[test]
+    fn scopes_are_an_array_of_strings() {
+        for scopes in [r#""a""#, r#"{"a":"b"}"#, "1", "true", r#"["a",1]"#, r#"[["a"]]"#, r#"["a",null]"#, "[{}]"] {
+            for id in ["i", r"\u0069"] {
+                let mut payload = format!(r#"{{"scp":{scopes},"id":"{id}"}}"#).into_bytes();
+                assert!(Claims::read(&mut payload).is_err(), "{scopes}");
+            }
+        }
+    }
+}

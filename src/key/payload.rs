@@ -103,11 +103,10 @@ impl Found {
     }
 
     fn place_for(&mut self, name: Text<'_>) -> Option<&mut Range<usize>> {
-        // No name of ours is longer; one that is spelt with escapes may be.
-        let mut buf = [0; 4];
+        let mut short = [0; 4];
         let name = match name.as_bytes() {
             Some(name) => name,
-            None => name.read_into(&mut buf).ok()?.as_bytes(),
+            None => spelt_out(name, &mut short)?,
         };
         match name {
             b"id" => Some(&mut self.id),
@@ -120,4 +119,14 @@ impl Found {
             _ => None,
         }
     }
+}
+
+/// The bytes of a name with escapes, if it has no more than fit: ours are short, and ASCII.
+fn spelt_out<'s>(name: Text<'_>, short: &'s mut [u8; 4]) -> Option<&'s [u8]> {
+    let mut len = 0_usize;
+    for c in name.chars() {
+        *short.get_mut(len)? = u8::try_from(c).ok().filter(u8::is_ascii)?;
+        len = len.wrapping_add(1);
+    }
+    short.get(..len)
 }
