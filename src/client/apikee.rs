@@ -121,14 +121,14 @@ impl Apikee {
     }
 
     /// As [`authorize`](Self::authorize), also for a header that is refused before it is read, and for a request
-    /// that the platform cannot be asked about.
-    pub(crate) fn authorize_about<'b>(
+    /// that the platform cannot be asked about. A denial does not borrow from the header.
+    pub(crate) fn authorize_about<'k, 'b: 'k>(
         &self,
-        header: Result<Option<&'b [u8]>, KeyError>,
+        header: Result<Option<&'k [u8]>, KeyError>,
         scopes: &'b [&'b str],
         about: Option<&About<'_>>,
         buf: &'b mut [u8],
-    ) -> Result<Grant<'b>, Denial<'b>> {
+    ) -> Result<Grant<'k>, Denial<'b>> {
         let limit = self.inner.server.as_ref().map_or(Duration::ZERO, |server| server.timeout);
         let deadline = Deadline::after(limit);
         let decision = self.decide(header, scopes, about, deadline, buf);
@@ -139,17 +139,28 @@ impl Apikee {
         decision
     }
 
-    fn decide<'b>(
+    fn decide<'k, 'b: 'k>(
         &self,
-        header: Result<Option<&'b [u8]>, KeyError>,
+        header: Result<Option<&'k [u8]>, KeyError>,
         scopes: &'b [&'b str],
         about: Option<&About<'_>>,
         deadline: Deadline,
         buf: &'b mut [u8],
-    ) -> Result<Grant<'b>, Denial<'b>> {
-        let Inner { keys, revoked, policy, server, .. } = &*self.inner;
+    ) -> Result<Grant<'k>, Denial<'b>> {
         let now = UnixTime::now();
-        let key = keys.verify_header(header?, now, buf)?;
+        let (key, own) = self.inner.keys.verify_with_scopes(header?.ok_or(KeyError::Missing)?, now, buf)?;
+        self.decide_on(key, scopes, about, now, deadline).map_err(|denial| denial.borrowing(own, scopes))
+    }
+
+    fn decide_on<'k>(
+        &self,
+        key: VerifiedKey<'k>,
+        scopes: &'k [&'k str],
+        about: Option<&About<'_>>,
+        now: UnixTime,
+        deadline: Deadline,
+    ) -> Result<Grant<'k>, Denial<'k>> {
+        let Inner { revoked, policy, server, .. } = &*self.inner;
         if revoked.as_ref().is_some_and(|revoked| revoked.has(&key)) {
             return Err(Denial::Revoked);
         }

@@ -148,18 +148,18 @@ impl Guard {
     /// In server mode the platform counts by the path then, and registers it, up to a bound: give a
     /// [template](RequestView::route) where there is one.
     ///
-    /// What comes back borrows from the request and the buffer: take what you need of the claims before the request
-    /// is answered. `buf` takes the key's payload: 1024 bytes are enough for most
+    /// A grant borrows from the request and the buffer: take what you need of the claims before the request is
+    /// answered. A refusal does not borrow from the request. `buf` takes the key's payload: 1024 bytes are enough for most
     /// ([`verify_buffer_len`](crate::verify_buffer_len)). With less than it needs, a key is refused.
     ///
     /// # Errors
     ///
     /// The [`Refusal`] to respond with.
-    pub fn check<'r: 'b, 'b>(
+    pub fn check<'r: 'k, 'b: 'k, 'k>(
         &'b self,
         request: impl Into<RequestView<'r>>,
         buf: &'b mut [u8],
-    ) -> Result<Option<Grant<'b>>, Refusal<'b>> {
+    ) -> Result<Option<Grant<'k>>, Refusal<'b>> {
         let request = request.into();
         if self.is_excluded(&request) {
             return Ok(None);
@@ -222,11 +222,11 @@ impl<'g> RouteGuard<'g> {
     /// # Errors
     ///
     /// The [`Refusal`] to respond with.
-    pub fn check<'r: 'b, 'b>(
+    pub fn check<'r: 'k, 'b: 'k, 'k>(
         self,
         request: impl Into<RequestView<'r>>,
         buf: &'b mut [u8],
-    ) -> Result<Grant<'b>, Refusal<'b>>
+    ) -> Result<Grant<'k>, Refusal<'b>>
     where
         'g: 'b,
     {
