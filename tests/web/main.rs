@@ -13,6 +13,8 @@ mod paths;
 mod platform;
 mod refusals;
 mod smuggling;
+#[cfg(feature = "tiny_http")]
+mod tiny_http;
 
 use apikee::{
     Apikee,
