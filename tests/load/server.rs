@@ -41,11 +41,10 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 
 fn serve(guard: &Guard, request: Request) -> io::Result<()> {
     let mut buf = [0; 1024];
-    let refused = match guard.route("/users").require(&["read"]).check(&request, &mut buf) {
-        Ok(_) => None,
-        Err(refusal) => Some(refusal.to_tiny_http()),
-    };
-    request.respond(refused.unwrap_or_else(users))
+    match guard.route("/users").require(&["read"]).check(&request, &mut buf) {
+        Ok(_) => request.respond(users()),
+        Err(refusal) => refusal.respond(request),
+    }
 }
 
 fn users() -> Response<io::Cursor<Vec<u8>>> {

@@ -368,6 +368,24 @@ fn a_response_longer_than_usual_is_sent_whole() {
 }
 
 #[test]
+fn a_header_with_a_long_name_is_named_whole() {
+    let service = Service::start(|_, request| {
+        let name = "x".repeat(request.url()[1..].parse().unwrap());
+        let (guard, mut buf) = (guard().header(&name).unwrap(), [0; 64]);
+        let refusal = guard.check(&request, &mut buf).unwrap_err();
+        refusal.respond(request).unwrap();
+    });
+    // From 390 or so on, body and head have room each, but not together.
+    for len in [1, 100, 380, 390, 400, 410, 420, 1_000, 2_000] {
+        let mut connection = service.connect();
+        connection.send(&request(&format!("GET /{len} HTTP/1.1"), None, ""));
+        let (reply, name) = (connection.reply(), "x".repeat(len));
+        assert_eq!(reply.body, MISSING.replace("x-api-key", &name));
+        assert_eq!(reply.field("www-authenticate"), Some(&*format!(r#"ApiKey realm="apikee", header="{name}""#)));
+    }
+}
+
+#[test]
 fn a_client_that_has_gone_away_is_no_error() {
     let server = Server::http("127.0.0.1:0").unwrap();
     let stream = TcpStream::connect(server.server_addr().to_ip().unwrap()).unwrap();
