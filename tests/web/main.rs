@@ -15,6 +15,8 @@ mod refusals;
 mod smuggling;
 #[cfg(feature = "tiny_http")]
 mod tiny_http;
+#[cfg(feature = "tiny_http")]
+mod wire;
 
 use apikee::{
     Apikee,
