@@ -1,12 +1,16 @@
-//! What the guard costs a request: by itself, and with the response that `tiny_http` is given.
+//! What the guard costs a request: by itself, and with the response.
+//!
+//! `respond/..` takes a request of `tiny_http`'s to the last byte of its response, into a sink: an accepted one and one
+//! without a guard (`bare`) with the shortest answer of JSON. `through_response/..` is a refusal that is made a
+//! `tiny_http::Response` first.
 
-use std::{hint::black_box, io::Cursor};
+use std::{hint::black_box, io};
 
 use apikee::{
     Apikee, Expiry, Keyring, NewKey, SysRng, UnixTime,
     web::{Guard, RequestView},
 };
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tiny_http::{Header, Request, Response, TestRequest};
 
 const SECRET: &[u8] = b"2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f6bf54ea1";
@@ -23,15 +27,24 @@ fn check(guard: &Guard, request: &Request) -> u16 {
     guard.route("/users").require(&["read"]).check(request, &mut buf).map_or_else(|refusal| refusal.status(), |_| 200)
 }
 
-fn respond(guard: &Guard, request: &Request) -> Response<Cursor<Vec<u8>>> {
+fn respond(guard: &Guard, request: Request) -> io::Result<()> {
     let mut buf = [0; 1024];
-    match guard.route("/users").require(&["read"]).check(request, &mut buf) {
-        Ok(_) => users(),
-        Err(refusal) => refusal.to_tiny_http(),
+    match guard.route("/users").require(&["read"]).check(&request, &mut buf) {
+        Ok(_) => request.respond(users()),
+        Err(refusal) => refusal.respond(request),
     }
 }
 
-fn users() -> Response<Cursor<Vec<u8>>> {
+fn respond_through_response(guard: &Guard, request: Request) -> io::Result<()> {
+    let mut buf = [0; 1024];
+    let response = match guard.route("/users").require(&["read"]).check(&request, &mut buf) {
+        Ok(_) => users(),
+        Err(refusal) => refusal.to_tiny_http(),
+    };
+    request.respond(response)
+}
+
+fn users() -> Response<io::Cursor<Vec<u8>>> {
     let json = Header::from_bytes("Content-Type", "application/json").unwrap();
     Response::from_string(r#"{"users":[]}"#).with_header(json)
 }
@@ -49,7 +62,9 @@ fn guard(c: &mut Criterion) {
     let junk = format!("apikee_{}", "z".repeat(8_000));
 
     let mut group = c.benchmark_group("guard");
-    group.bench_function("respond/bare", |b| b.iter(users));
+    group.bench_function("respond/bare", |b| {
+        b.iter_batched(|| request(Some(&good)), |request| request.respond(users()), BatchSize::SmallInput);
+    });
     for (name, key, status) in [
         ("accepted", Some(&*good), 200),
         ("missing", None, 401),
@@ -58,10 +73,19 @@ fn guard(c: &mut Criterion) {
         ("expired", Some(&expired), 401),
         ("under_scoped", Some(&under_scoped), 403),
     ] {
-        let request = request(key);
-        assert_eq!((check(&guard, &request), respond(&guard, &request).status_code().0), (status, status), "{name}");
-        group.bench_function(format!("check/{name}"), |b| b.iter(|| check(&guard, black_box(&request))));
-        group.bench_function(format!("respond/{name}"), |b| b.iter(|| respond(&guard, black_box(&request))));
+        let request = || request(key);
+        let once = request();
+        assert_eq!(check(&guard, &once), status, "{name}");
+        group.bench_function(format!("check/{name}"), |b| b.iter(|| check(&guard, black_box(&once))));
+        let mut responding = |way: &str, respond: fn(&Guard, Request) -> io::Result<()>| {
+            group.bench_function(format!("{way}/{name}"), |b| {
+                b.iter_batched(request, |request| respond(&guard, black_box(request)), BatchSize::SmallInput);
+            });
+        };
+        responding("respond", respond);
+        if status != 200 {
+            responding("through_response", respond_through_response);
+        }
     }
     let no_fields = |_: &str, _: usize| None;
     let health = RequestView::new("GET", "/health", &no_fields);

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! `REVOKED` lists fingerprints of keys, with commas between them; `APIKEE_URL` is the platform's base URL.
-use std::{collections::HashSet, env, error::Error, io::Cursor, thread};
+use std::{collections::HashSet, env, error::Error, io, thread};
 
 use apikee::{ApikeeBuilder, Fingerprint, Grant, web::Guard};
 use serde_json::json;
@@ -26,9 +26,8 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 for request in server.incoming_requests() {
-                    let response = respond(&guard, &request);
                     // Whoever has gone away needs no answer.
-                    let _ = request.respond(response);
+                    let _ = serve(&guard, request);
                 }
             });
         }
@@ -48,36 +47,36 @@ fn guard() -> Result<Guard, Box<dyn Error + Send + Sync>> {
     Ok(Guard::new(apikee).excluded_paths(["/health", "/openapi.json"]))
 }
 
-fn respond(guard: &Guard, request: &Request) -> Response<Cursor<Vec<u8>>> {
+fn serve(guard: &Guard, request: Request) -> io::Result<()> {
     let method = if *request.method() == Method::Head { "GET" } else { request.method().as_str() };
     let path = request.url().split('?').next().unwrap_or_default();
     let segments: Vec<&str> = path.split('/').collect();
 
     let mut buf = [0; 1024];
     let checked = match (method, &segments[..]) {
-        ("GET", ["", "health"]) => return Response::from_string("ok"),
+        ("GET", ["", "health"]) => return request.respond(Response::from_string("ok")),
         ("GET", ["", "openapi.json"]) => Ok((200, openapi(guard))),
         ("GET", ["", "me"]) => {
             let claims = |grant: Grant<'_>| serde_json::to_string(grant.key().claims()).expect("claims are JSON");
-            guard.route("/me").check(request, &mut buf).map(|grant| (200, claims(grant)))
+            guard.route("/me").check(&request, &mut buf).map(|grant| (200, claims(grant)))
         }
         ("GET", ["", "users", id]) if !id.is_empty() => {
             let guard = guard.route("/users/{id}").require(&["read"]);
-            guard.check(request, &mut buf).map(|_| (200, json!({ "id": id }).to_string()))
+            guard.check(&request, &mut buf).map(|_| (200, json!({ "id": id }).to_string()))
         }
         ("POST", ["", "users"]) => {
             let guard = guard.route("/users").require(&["write"]);
             let user = |grant: Grant<'_>| json!({ "tenant": grant.key().claims().tenant() }).to_string();
-            guard.check(request, &mut buf).map(|grant| (201, user(grant)))
+            guard.check(&request, &mut buf).map(|grant| (201, user(grant)))
         }
-        _ => guard.check(request, &mut buf).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into())),
+        _ => guard.check(&request, &mut buf).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into())),
     };
     match checked {
         Ok((status, body)) => {
             let json = Header::from_bytes("Content-Type", "application/json").expect("it is ASCII");
-            Response::from_string(body).with_status_code(status).with_header(json)
+            request.respond(Response::from_string(body).with_status_code(status).with_header(json))
         }
-        Err(refusal) => refusal.to_tiny_http(),
+        Err(refusal) => refusal.respond(request),
     }
 }
 

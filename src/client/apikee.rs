@@ -117,18 +117,19 @@ impl Apikee {
     /// As [`Denial`] says. What an outage, a rejection and a fault come to, the
     /// [`Policy`](ApikeeBuilder::policy) says.
     pub fn authorize<'b>(&self, request: &AuthorizeRequest<'b>, buf: &'b mut [u8]) -> Result<Grant<'b>, Denial<'b>> {
-        self.authorize_about(Ok(request.key), request.scopes, Some(&request.about), buf)
+        self.authorize_about(Ok(request.key), request.scopes, || Some(request.about), buf)
     }
 
     /// As [`authorize`](Self::authorize), also for a header that is refused before it is read, and for a request
-    /// that the platform cannot be asked about.
-    pub(crate) fn authorize_about<'b>(
+    /// that the platform cannot be asked about. What it is told is gathered only if it is told.
+    /// A denial does not borrow from the header.
+    pub(crate) fn authorize_about<'k, 'b: 'k, 'a>(
         &self,
-        header: Result<Option<&'b [u8]>, KeyError>,
+        header: Result<Option<&'k [u8]>, KeyError>,
         scopes: &'b [&'b str],
-        about: Option<&About<'_>>,
+        about: impl FnOnce() -> Option<About<'a>>,
         buf: &'b mut [u8],
-    ) -> Result<Grant<'b>, Denial<'b>> {
+    ) -> Result<Grant<'k>, Denial<'b>> {
         let limit = self.inner.server.as_ref().map_or(Duration::ZERO, |server| server.timeout);
         let deadline = Deadline::after(limit);
         let decision = self.decide(header, scopes, about, deadline, buf);
@@ -139,17 +140,28 @@ impl Apikee {
         decision
     }
 
-    fn decide<'b>(
+    fn decide<'k, 'b: 'k, 'a>(
         &self,
-        header: Result<Option<&'b [u8]>, KeyError>,
+        header: Result<Option<&'k [u8]>, KeyError>,
         scopes: &'b [&'b str],
-        about: Option<&About<'_>>,
+        about: impl FnOnce() -> Option<About<'a>>,
         deadline: Deadline,
         buf: &'b mut [u8],
-    ) -> Result<Grant<'b>, Denial<'b>> {
-        let Inner { keys, revoked, policy, server, .. } = &*self.inner;
+    ) -> Result<Grant<'k>, Denial<'b>> {
         let now = UnixTime::now();
-        let key = keys.verify_header(header?, now, buf)?;
+        let (key, own) = self.inner.keys.verify_with_scopes(header?.ok_or(KeyError::Missing)?, now, buf)?;
+        self.decide_on(key, scopes, about, now, deadline).map_err(|denial| denial.borrowing(own, scopes))
+    }
+
+    fn decide_on<'k, 'a>(
+        &self,
+        key: VerifiedKey<'k>,
+        scopes: &'k [&'k str],
+        about: impl FnOnce() -> Option<About<'a>>,
+        now: UnixTime,
+        deadline: Deadline,
+    ) -> Result<Grant<'k>, Denial<'k>> {
+        let Inner { revoked, policy, server, .. } = &*self.inner;
         if revoked.as_ref().is_some_and(|revoked| revoked.has(&key)) {
             return Err(Denial::Revoked);
         }
@@ -162,13 +174,13 @@ impl Apikee {
             Enforcement::Enforce => {
                 // Before the platform is asked, and again by the policy, which takes nobody's word for it.
                 MissingScopes::check(key.claims().scopes(), scopes)?;
-                let ask = |about| server.ask(&key, about, now, deadline);
-                policy.authorize(key, scopes, about.map_or(Outcome::Fault(Fault::NotSent), ask))
+                let ask = |about| server.ask(&key, &about, now, deadline);
+                policy.authorize(key, scopes, about().map_or(Outcome::Fault(Fault::NotSent), ask))
             }
             Enforcement::Observe => {
                 let grant = Grant::observed(key, scopes)?;
-                if let Some(about) = about {
-                    server.tell_soon(&key, about, now);
+                if let Some(about) = about() {
+                    server.tell_soon(&key, &about, now);
                 }
                 Ok(grant)
             }

@@ -103,6 +103,14 @@ impl<'a> MissingScopes<'a> {
     }
 }
 
+#[cfg(feature = "client")]
+impl<'a> MissingScopes<'a> {
+    /// The same missing scopes, of the same key, from where they live longer.
+    pub(crate) const fn borrowing<'b>(self, scopes: Scopes<'b>, required: &'b [&'b str]) -> MissingScopes<'b> {
+        MissingScopes { required, scopes }
+    }
+}
+
 impl core::fmt::Debug for MissingScopes<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_list().entries(self.iter()).finish()

@@ -98,6 +98,13 @@ impl Keyring {
     }
 
     fn verify_bytes<'b>(&self, key: &'b [u8], now: UnixTime, buf: &'b mut [u8]) -> Result<VerifiedKey<'b>, KeyError> {
+        let (claims, secret_index) = self.signed_claims(key, now, buf)?;
+        Ok(VerifiedKey { key, claims, secret_index })
+    }
+
+    /// The claims, which borrow from the buffer alone, and which secret signed them.
+    #[inline]
+    fn signed_claims<'b>(&self, key: &[u8], now: UnixTime, buf: &'b mut [u8]) -> Result<(Claims<'b>, usize), KeyError> {
         let Segments { payload, signature } = Segments::of(key, buf.len())?;
         let tag = Tag(base62::decode_tag(signature).map_err(|_| KeyError::Decode)?);
         let payload = base62::decode(payload, buf).map_err(|error| match error {
@@ -110,7 +117,7 @@ impl Keyring {
         let secret_index = self.signer_of(payload, &tag).ok_or(KeyError::InvalidSignature)?;
         let claims = Claims::read(payload).map_err(|_| KeyError::Decode)?;
         self.check_times(&claims, now)?;
-        Ok(VerifiedKey { key, claims, secret_index })
+        Ok((claims, secret_index))
     }
 
     fn check_times(&self, claims: &Claims<'_>, now: UnixTime) -> Result<(), KeyError> {
@@ -122,6 +129,21 @@ impl Keyring {
             return Err(KeyError::NotYetValid);
         }
         Ok(())
+    }
+}
+
+#[cfg(feature = "client")]
+impl Keyring {
+    /// As [`verify`](Self::verify), and the key's scopes, which borrow from the buffer alone: who is refused for
+    /// them may be told after the request, and the key's text with it, is gone.
+    pub(crate) fn verify_with_scopes<'k, 'b: 'k>(
+        &self,
+        key: &'k [u8],
+        now: UnixTime,
+        buf: &'b mut [u8],
+    ) -> Result<(VerifiedKey<'k>, super::Scopes<'b>), KeyError> {
+        let (claims, secret_index) = self.signed_claims(key, now, buf)?;
+        Ok((VerifiedKey { key, claims, secret_index }, claims.scopes()))
     }
 }
 

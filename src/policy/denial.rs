@@ -3,6 +3,8 @@
 use core::{error::Error, fmt, time::Duration};
 
 use super::{Fault, Outage, Rejection};
+#[cfg(feature = "client")]
+use crate::key::Scopes;
 use crate::key::{KeyError, MissingScopes};
 
 /// Why a request is denied.
@@ -112,6 +114,21 @@ impl Error for Denial<'_> {
 }
 
 /// The code alone.
+#[cfg(feature = "client")]
+impl Denial<'_> {
+    /// The same denial, which borrows from those scopes, the key's and the required ones, and from nothing else.
+    pub(crate) fn borrowing<'b>(self, scopes: Scopes<'b>, required: &'b [&'b str]) -> Denial<'b> {
+        match self {
+            Self::Key(error) => Denial::Key(error),
+            Self::Revoked => Denial::Revoked,
+            Self::MissingScopes(missing) => Denial::MissingScopes(missing.borrowing(scopes, required)),
+            Self::Rejected(rejection) => Denial::Rejected(rejection),
+            Self::Outage(outage) => Denial::Outage(outage),
+            Self::Fault(fault) => Denial::Fault(fault),
+        }
+    }
+}
+
 #[cfg(feature = "defmt")]
 impl defmt::Format for Denial<'_> {
     fn format(&self, f: defmt::Formatter<'_>) {

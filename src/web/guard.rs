@@ -1,6 +1,6 @@
 //! What is guarded, and how.
 
-use core::{error::Error, fmt, net::IpAddr};
+use core::{cell::OnceCell, error::Error, fmt, net::IpAddr};
 use std::{boxed::Box, format, sync::Arc, vec, vec::Vec};
 
 use ipnet::IpNet;
@@ -148,18 +148,18 @@ impl Guard {
     /// In server mode the platform counts by the path then, and registers it, up to a bound: give a
     /// [template](RequestView::route) where there is one.
     ///
-    /// What comes back borrows from the request and the buffer: take what you need of the claims before the request
-    /// is answered. `buf` takes the key's payload: 1024 bytes are enough for most
+    /// A grant borrows from the request and the buffer: take what you need of the claims before the request is
+    /// answered. A refusal does not borrow from the request. `buf` takes the key's payload: 1024 bytes are enough for most
     /// ([`verify_buffer_len`](crate::verify_buffer_len)). With less than it needs, a key is refused.
     ///
     /// # Errors
     ///
     /// The [`Refusal`] to respond with.
-    pub fn check<'r: 'b, 'b>(
+    pub fn check<'r: 'k, 'b: 'k, 'k>(
         &'b self,
         request: impl Into<RequestView<'r>>,
         buf: &'b mut [u8],
-    ) -> Result<Option<Grant<'b>>, Refusal<'b>> {
+    ) -> Result<Option<Grant<'k>>, Refusal<'b>> {
         let request = request.into();
         if self.is_excluded(&request) {
             return Ok(None);
@@ -222,11 +222,11 @@ impl<'g> RouteGuard<'g> {
     /// # Errors
     ///
     /// The [`Refusal`] to respond with.
-    pub fn check<'r: 'b, 'b>(
+    pub fn check<'r: 'k, 'b: 'k, 'k>(
         self,
         request: impl Into<RequestView<'r>>,
         buf: &'b mut [u8],
-    ) -> Result<Grant<'b>, Refusal<'b>>
+    ) -> Result<Grant<'k>, Refusal<'b>>
     where
         'g: 'b,
     {
@@ -238,16 +238,17 @@ impl<'g> RouteGuard<'g> {
             Some(template) => MethodPath::with_query(request.method, template),
             None => MethodPath::new(request.method, request.path()),
         };
-        let seen = match apikee.is_server_mode() {
-            true => disclosed::headers(&request, disclosed.iter().filter(|name| self.guard.may_tell(name)), proxies),
-            false => vec![],
+        let (owned, seen) = (OnceCell::new(), OnceCell::new());
+        let about = || {
+            let allowed = disclosed.iter().filter(|name| self.guard.may_tell(name));
+            let owned: &Vec<_> = owned.get_or_init(|| disclosed::headers(&request, allowed, proxies));
+            let seen: &Vec<_> = seen.get_or_init(|| owned.iter().map(|(name, value)| (*name, &**value)).collect());
+            // Without a method there is nothing to ask about, which matters once the key is good.
+            Some(About::new(method_path.ok()?).headers(seen))
         };
-        let seen: Vec<(&str, &str)> = seen.iter().map(|(name, value)| (*name, &**value)).collect();
-        // Without a method there is nothing to ask about, which matters once the key is good.
-        let about = method_path.ok().map(|method_path| About::new(method_path).headers(&seen));
 
         let key = credential::find(request.headers, header, *bearer);
-        let decision = apikee.authorize_about(key, self.scopes, about.as_ref(), buf);
+        let decision = apikee.authorize_about(key, self.scopes, about, buf);
         decision.map_err(|denial| Refusal::new(denial, self.guard))
     }
 }

@@ -41,21 +41,20 @@ fn answer(guard: &Guard, routes: &Routes, request: Request) -> io::Result<()> {
     let path = request.url().split('?').next().unwrap_or_default();
     let scopes: Option<Vec<&str>> = routes.get(path).map(|scopes| scopes.iter().map(String::as_str).collect());
     let mut buf = vec![0; apikee::MAX_PAYLOAD_LEN];
-    let refusal = match claims(guard, scopes.as_deref(), &request, &mut buf) {
+    match claims(guard, scopes.as_deref(), &request, &mut buf) {
         Ok(claims) => {
             let json = Header::from_bytes("Content-Type", "application/json").expect("it is a header");
-            return request.respond(Response::from_string(json!({ "claims": claims }).to_string()).with_header(json));
+            request.respond(Response::from_string(json!({ "claims": claims }).to_string()).with_header(json))
         }
-        Err(refusal) => refusal.to_tiny_http(),
-    };
-    request.respond(refusal)
+        Err(refusal) => refusal.respond(request),
+    }
 }
 
 /// The claims of the key, null where none is needed.
 fn claims<'b>(
     guard: &'b Guard,
     scopes: Option<&'b [&'b str]>,
-    request: &'b Request,
+    request: &Request,
     buf: &'b mut [u8],
 ) -> Result<Value, Refusal<'b>> {
     let grant = match scopes {

@@ -17,7 +17,8 @@ class Server:
         self.process = subprocess.Popen(
             [os.environ["LOAD"], mode], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self.url, self.key = self.process.stdout.readline().split()
+        self.url, *callers = self.process.stdout.readline().split()
+        self.keys = dict(caller.split("=") for caller in callers)
 
     def __enter__(self):
         return self
@@ -48,14 +49,16 @@ class Server:
             sys.exit(f"wrk was not answered:\n{text}")
         return text
 
-    def rate(self, key, seconds):
-        """Requests a second, and microseconds of CPU for each."""
+    def rate(self, key, seconds, refused):
+        """Requests a second, and microseconds of CPU for each. All are refused, or none."""
         before = self.cpu()
         text = self._wrk(key, seconds)
         cpu = self.cpu() - before
-        return float(re.search(r"^Requests/sec: +([\d.]+)$", text, re.M)[1]), cpu / int(
-            re.search(r"(\d+) requests in", text)[1]
-        ) * 1e6
+        requests = int(re.search(r"(\d+) requests in", text)[1])
+        refusals = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+        if int(refusals[1] if refusals else 0) != (requests if refused else 0):
+            sys.exit(f"all should be refused, or none:\n{text}")
+        return float(re.search(r"^Requests/sec: +([\d.]+)$", text, re.M)[1]), cpu / requests * 1e6
 
     def statuses(self, key, seconds):
         """How often each status came."""
@@ -64,31 +67,25 @@ class Server:
         return statuses or sys.exit(f"wrk was not answered:\n{text}")
 
 
-def forged(key):
-    return key[:-1] + ("1" if key.endswith("0") else "0")
-
-
 def compare(rounds):
     """Each in turn, many times over: what the machine does beside it changes from second to second."""
     rates, costs = {}, {}
     with Server("bare") as bare, Server("guarded") as guarded:
-        servers = {
-            "bare": (bare, bare.key),
-            "accepted": (guarded, guarded.key),
-            "forged": (guarded, forged(guarded.key)),
-            "no key": (guarded, ""),
-        }
+        callers = [("bare", bare, bare.keys["accepted"])]
+        callers += [(name, guarded, key) for name, key in guarded.keys.items()]
         for turn in range(rounds + 1):
-            for name, (server, key) in servers.items():
-                rate, cost = server.rate(key, 1)
+            # Forwards and backwards, so that nobody is always next to the same other.
+            for name, server, key in callers if turn % 2 else reversed(callers):
+                rate, cost = server.rate(key, 1, name not in ("bare", "accepted"))
                 if turn > 0:  # The first warms up.
                     rates.setdefault(name, []).append(rate)
                     costs.setdefault(name, []).append(cost)
-    for name, series in rates.items():
-        of_bare = statistics.median(rate / other for rate, other in zip(series, rates["bare"]))
+    for name, _, _ in callers:
+        of_bare = statistics.median(rate / other for rate, other in zip(rates[name], rates["bare"]))
+        of_accepted = statistics.median(cost / other for cost, other in zip(costs[name], costs["accepted"]))
         print(
-            f"{name}: {statistics.median(series):.0f} requests a second, {of_bare:.3f} of the bare server's;"
-            f" {statistics.median(costs[name]):.1f} us of CPU each",
+            f"{name}: {statistics.median(rates[name]):.0f} requests a second, {of_bare:.3f} of the bare server's;"
+            f" {statistics.median(costs[name]):.1f} us of CPU each, {of_accepted:.3f} of an accepted one's",
             flush=True,
         )
 
@@ -96,10 +93,11 @@ def compare(rounds):
 def endure(requests):
     """Half of them with a good key, half with a forged one."""
     with Server("guarded") as server:
-        server.statuses(server.key, 1)
-        server.statuses(forged(server.key), 1)
+        good, forged = server.keys["accepted"], server.keys["forged"]
+        server.statuses(good, 1)
+        server.statuses(forged, 1)
         start = server.memory()
-        for key, status in [(server.key, 200), (forged(server.key), 401)]:
+        for key, status in [(good, 200), (forged, 401)]:
             left = requests // 2
             while left > 0:
                 statuses = server.statuses(key, 5)

@@ -1,14 +1,16 @@
 //! The server that `tests/load/run` loads: `load bare` or `load guarded`, which differ by the guard alone.
 //!
-//! Prints its address, and a good key of a secret of its own. Ends with its standard input.
+//! Prints its address, and who may ask it with which key, as `name=key`. Ends with its standard input.
+mod service;
+
 use std::{
     io::{self, Read as _},
     sync::Arc,
     thread,
 };
 
-use apikee::{Apikee, NewKey, web::Guard};
-use tiny_http::{Header, Request, Response, Server};
+use service::{serve, start, users};
+use tiny_http::Server;
 
 /// As many as connections are made: `tiny_http` reads each from a thread of its own, and hands requests to these.
 const WORKERS: usize = 4;
@@ -19,13 +21,12 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         Some("guarded") => true,
         _ => return Err("bare or guarded?".into()),
     };
-    let apikee = Apikee::builder().secret(b"the secret of the load test").build()?;
-    let mut buf = [0; 1024];
-    let issued = apikee.issue(&NewKey::new("acme-corp").scopes(&["read", "write"]), &mut buf)?;
+    let (guard, callers) = start()?;
     let server = Arc::new(Server::http("127.0.0.1:0")?);
-    println!("http://{} {}", server.server_addr(), issued.key());
+    let callers = callers.map(|(name, key)| format!(" {name}={key}")).concat();
+    println!("http://{}{callers}", server.server_addr());
 
-    let guard = Arc::new(Guard::new(apikee));
+    let guard = Arc::new(guard);
     for _ in 0..WORKERS {
         let (server, guard) = (Arc::clone(&server), Arc::clone(&guard));
         thread::spawn(move || {
@@ -37,18 +38,4 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     }
     io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
-}
-
-fn serve(guard: &Guard, request: Request) -> io::Result<()> {
-    let mut buf = [0; 1024];
-    let refused = match guard.route("/users").require(&["read"]).check(&request, &mut buf) {
-        Ok(_) => None,
-        Err(refusal) => Some(refusal.to_tiny_http()),
-    };
-    request.respond(refused.unwrap_or_else(users))
-}
-
-fn users() -> Response<io::Cursor<Vec<u8>>> {
-    let json = Header::from_bytes("Content-Type", "application/json").expect("it is ASCII");
-    Response::from_string(r#"{"users":[]}"#).with_header(json)
 }

@@ -1,5 +1,7 @@
 //! What the platform is told of a request.
 
+use std::cell::Cell;
+
 use apikee::{
     Apikee,
     web::{Guard, RequestView},
@@ -104,6 +106,32 @@ fn a_character_that_is_cut_through_is_replaced() {
     let long = format!("a{}", "\u{e9}".repeat(2000));
     let told = seen(Guard::new, None, &[("user-agent", long.as_bytes())]);
     assert!(told["user-agent"].as_str().unwrap().ends_with("\u{e9}\u{fffd}"));
+}
+
+/// Who floods a service with bad keys is not to cost it more than that.
+#[test]
+fn nothing_is_gathered_for_the_platform_before_the_key_is_good() {
+    let platform = Platform::willing();
+    let guard = Guard::new(platform.builder().build().unwrap()).trusted_proxy("10.0.0.0/8").unwrap();
+    let key = key();
+    for (key, scope, gathered) in [(&key[..key.len() - 1], "read", false), (&key, "write", false), (&key, "read", true)]
+    {
+        let asked_for_more = Cell::new(false);
+        let lookup = |name: &str, nth: usize| {
+            asked_for_more.set(asked_for_more.get() || name != "x-api-key");
+            [("x-api-key", key), ("user-agent", "curl")]
+                .into_iter()
+                .filter(|field| field.0 == name)
+                .nth(nth)
+                .map(|field| field.1.as_bytes())
+        };
+        let view = RequestView::new("GET", "/users", &lookup).peer([10, 0, 0, 1].into());
+        let (scopes, mut buf) = ([scope], [0; 1024]);
+        let guard = guard.require(&scopes);
+        let counted = allocation_counter::measure(|| assert_eq!(guard.check(view, &mut buf).is_ok(), gathered));
+        assert_eq!((asked_for_more.get(), counted.count_total > 0), (gathered, gathered), "{scope}");
+    }
+    assert_eq!(platform.seen().len(), 1);
 }
 
 #[test]

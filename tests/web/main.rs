@@ -13,6 +13,10 @@ mod paths;
 mod platform;
 mod refusals;
 mod smuggling;
+#[cfg(feature = "tiny_http")]
+mod tiny_http;
+#[cfg(feature = "tiny_http")]
+mod wire;
 
 use apikee::{
     Apikee,

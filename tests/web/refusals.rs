@@ -162,6 +162,19 @@ fn a_body_is_written_into_a_buffer_that_is_large_enough_and_no_other() {
     }
 }
 
+/// Or it could not be sent by servers that take the request apart for that: this would not compile.
+#[test]
+fn a_refusal_outlives_the_request() {
+    let (guard, mut buf) = (guard(), [0; 1024]);
+    let refusal = {
+        let key = key();
+        let fields = [("x-api-key", key.as_bytes())];
+        let lookup = lookup(&fields);
+        guard.require(&["write"]).check(RequestView::new("GET", "/", &lookup), &mut buf).unwrap_err()
+    };
+    assert_eq!(refusal.body(), r#"{"error":"INSUFFICIENT_SCOPE","message":"Key missing required scopes: write"}"#);
+}
+
 #[test]
 fn a_refusal_shows_its_cause_and_no_key() {
     let (guard, key) = (guard(), key());

@@ -1,0 +1,316 @@
+//! Refusals on the wire, as `tiny_http` sends them: each has its status, and the next request is answered, too.
+
+use std::{
+    io::{self, Write as _},
+    net::{Shutdown, SocketAddr, TcpStream},
+    sync::Arc,
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use apikee::{NewKey, web::Guard};
+use tiny_http::{Header, Request, Response, Server, TestRequest};
+
+use crate::{
+    guard, key,
+    wire::{Connection, LONG, get, request},
+};
+
+/// A service that runs to the end of the test.
+struct Service {
+    address: SocketAddr,
+    server: Arc<Server>,
+    worker: Option<thread::JoinHandle<()>>,
+}
+
+impl Service {
+    /// Serves requests one after the other.
+    fn start(serve: fn(&Guard, Request)) -> Self {
+        let server = Arc::new(Server::http("127.0.0.1:0").unwrap());
+        let (address, theirs) = (server.server_addr().to_ip().unwrap(), Arc::clone(&server));
+        let worker = thread::spawn(move || {
+            let guard = guard();
+            theirs.incoming_requests().for_each(|request| serve(&guard, request));
+        });
+        Self { address, server, worker: Some(worker) }
+    }
+
+    fn connect(&self) -> Connection {
+        Connection::to(self.address)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.server.unblock();
+        let ended = self.worker.take().map(thread::JoinHandle::join);
+        assert!(thread::panicking() || matches!(ended, Some(Ok(()))));
+    }
+}
+
+/// As the documentation has it.
+fn serve(guard: &Guard, request: Request) {
+    let mut buf = [0; 1024];
+    let response = match guard.route("/users").require(&["read"]).check(&request, &mut buf) {
+        Ok(_) => json(),
+        Err(refusal) => return refusal.respond(request).unwrap(),
+    };
+    request.respond(response).unwrap();
+}
+
+/// What [`serve`] is held against.
+fn serve_by_tiny_http_alone(guard: &Guard, request: Request) {
+    let mut buf = [0; 1024];
+    let response = match guard.route("/users").require(&["read"]).check(&request, &mut buf) {
+        Ok(_) => json(),
+        Err(refusal) => refusal.to_tiny_http(),
+    };
+    request.respond(response).unwrap();
+}
+
+fn json() -> Response<io::Cursor<Vec<u8>>> {
+    Response::from_string("{}").with_header(Header::from_bytes("Content-Type", "application/json").unwrap())
+}
+
+const MISSING: &str = r#"{"error":"MISSING_KEY","message":"'x-api-key' header is required"}"#;
+
+#[test]
+fn a_refusal_is_a_whole_response_with_a_date() {
+    let service = Service::start(serve);
+    let mut connection = service.connect();
+    connection.send(&get(None));
+    let reply = connection.reply();
+    assert_eq!(reply.status_line, "HTTP/1.1 401 Unauthorized");
+    assert_eq!(reply.body, MISSING);
+    let date = httpdate::parse_http_date(reply.field("date").unwrap()).unwrap();
+    assert!(SystemTime::now().duration_since(date).unwrap() < LONG, "{reply:?}");
+    let names: Vec<&str> = reply.fields.iter().map(|field| &*field.0).collect();
+    assert_eq!(names, ["date", "content-type", "www-authenticate", "content-length"]);
+    connection.goes_on();
+}
+
+#[test]
+fn a_refusal_says_what_tiny_http_says_but_for_the_name_of_the_server() {
+    let (ours, theirs) = (Service::start(serve), Service::start(serve_by_tiny_http_alone));
+    let under_scoped = issued(NewKey::new("acme-corp").scopes(&["write"]));
+    let good = key();
+    for line in ["GET /users HTTP/1.1", "HEAD /users HTTP/1.1", "GET /users HTTP/1.0", "POST /users HTTP/1.1"] {
+        for key in [None, Some("nonsense"), Some("apikee_a.b"), Some(&good[..good.len() - 1]), Some(&under_scoped)] {
+            let [mut ours, mut theirs] = [&ours, &theirs].map(|service| {
+                let mut connection = service.connect();
+                connection.send(&request(line, key, "Connection: keep-alive\r\n"));
+                connection.reply_to(line.split(' ').next().unwrap())
+            });
+            assert!(matches!(ours.status(), 401 | 403), "{line}, {key:?}: {ours:?}");
+            for reply in [&mut ours, &mut theirs] {
+                assert!(reply.field("date").is_some());
+                reply.fields.retain(|field| !matches!(&*field.0, "date" | "server"));
+                reply.fields.sort();
+            }
+            assert_eq!(ours, theirs, "{line}, {key:?}");
+        }
+    }
+}
+
+fn issued(new: NewKey<'_>) -> String {
+    guard().apikee().issue(&new, &mut [0; 1024]).unwrap().key().to_owned()
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_their_order() {
+    let service = Service::start(serve);
+    let mut connection = service.connect();
+    let (good, bad) = (get(Some(&key())), get(Some("nonsense")));
+    let head = request("HEAD /users HTTP/1.1", None, "");
+    connection.send(&[&*bad, &good, &head, &bad, &bad, &good, &head, &good].concat());
+    for (method, status) in [
+        ("GET", 401),
+        ("GET", 200),
+        ("HEAD", 401),
+        ("GET", 401),
+        ("GET", 401),
+        ("GET", 200),
+        ("HEAD", 401),
+        ("GET", 200),
+    ] {
+        assert_eq!(connection.reply_to(method).status(), status);
+    }
+    connection.goes_on();
+}
+
+#[test]
+fn a_refusal_waits_for_the_response_before_it() {
+    let server = Server::http("127.0.0.1:0").unwrap();
+    let mut connection = Connection::to(server.server_addr().to_ip().unwrap());
+    connection.send(&[get(Some(&key())), get(None)].concat());
+    let [first, second] = [(); 2].map(|()| server.recv().unwrap());
+    thread::scope(|scope| {
+        scope.spawn(|| serve(&guard(), second));
+        connection.stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        assert!(connection.stream.peek(&mut [0]).is_err(), "it came first");
+        connection.stream.set_read_timeout(Some(LONG)).unwrap();
+        serve(&guard(), first);
+        assert_eq!([connection.reply().status(), connection.reply().status()], [200, 401]);
+    });
+}
+
+#[test]
+fn a_response_to_head_has_the_length_of_the_body_and_no_body() {
+    let service = Service::start(serve);
+    let mut connection = service.connect();
+    connection.send(&request("HEAD /users HTTP/1.1", None, ""));
+    let reply = connection.reply_to("HEAD");
+    assert_eq!(reply.status_line, "HTTP/1.1 401 Unauthorized");
+    assert_eq!(reply.field("content-length"), Some(&*MISSING.len().to_string()));
+    connection.goes_on();
+}
+
+#[test]
+fn http_1_0_is_answered_as_such_and_closed_unless_kept_alive() {
+    let service = Service::start(serve);
+    let mut connection = service.connect();
+    connection.send(&request("GET /users HTTP/1.0", None, ""));
+    let reply = connection.reply();
+    assert_eq!((&*reply.status_line, &*reply.body), ("HTTP/1.0 401 Unauthorized", MISSING));
+    connection.ends();
+
+    let mut connection = service.connect();
+    connection.send(&request("GET /users HTTP/1.0", None, "Connection: keep-alive\r\n"));
+    assert_eq!(connection.reply().status_line, "HTTP/1.0 401 Unauthorized");
+    connection.goes_on();
+}
+
+#[test]
+fn a_connection_that_is_to_be_closed_is_closed() {
+    let service = Service::start(serve);
+    let mut connection = service.connect();
+    connection.send(&request("GET /users HTTP/1.1", None, "Connection: close\r\n"));
+    assert_eq!(connection.reply().status(), 401);
+    connection.ends();
+}
+
+#[test]
+fn an_upgrade_is_refused_and_the_connection_closed() {
+    let service = Service::start(serve);
+    let mut connection = service.connect();
+    connection.send(&request("GET /users HTTP/1.1", None, "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+    assert_eq!((connection.reply().status(), connection.text()), (401, String::new()));
+    connection.stream.shutdown(Shutdown::Write).unwrap();
+    connection.ends();
+}
+
+#[test]
+fn a_body_that_nobody_reads_is_not_taken_for_a_request() {
+    let service = Service::start(serve);
+    for len in [0, 1, 40, 1024, 1025, 5_000, 1_000_000] {
+        // It looks like one.
+        let body: String = get(Some(&key())).chars().cycle().take(len).collect();
+        let mut connection = service.connect();
+        connection.send(&request("POST /users HTTP/1.1", None, &format!("Content-Length: {len}\r\n")));
+        connection.send(&body);
+        let reply = connection.reply();
+        assert_eq!((reply.status(), &*reply.body), (401, MISSING), "{len}");
+        connection.goes_on();
+    }
+}
+
+#[test]
+fn a_client_that_waits_with_a_long_body_is_answered_before_it_sends_it() {
+    let service = Service::start(serve);
+    for (len, expect) in [(1, "Expect: 100-continue\r\n"), (1025, "Expect: 100-continue\r\n"), (1_000_000, "")] {
+        let mut connection = service.connect();
+        let fields = format!("Content-Length: {len}\r\n{expect}");
+        connection.send(&request("POST /users HTTP/1.1", None, &fields));
+        // No `100 Continue` before it: the body is not wanted.
+        let reply = connection.reply();
+        assert_eq!((&*reply.status_line, &*reply.body), ("HTTP/1.1 401 Unauthorized", MISSING), "{len}");
+        // It may send it all the same, and then goes on.
+        connection.send(&"x".repeat(len));
+        connection.goes_on();
+    }
+}
+
+#[test]
+fn a_client_that_expects_to_send_nothing_is_answered() {
+    let service = Service::start(serve);
+    let mut connection = service.connect();
+    connection.send(&request("POST /users HTTP/1.1", None, "Content-Length: 0\r\nExpect: 100-continue\r\n"));
+    assert_eq!(connection.reply().status_line, "HTTP/1.1 401 Unauthorized");
+    connection.goes_on();
+}
+
+#[test]
+fn a_response_longer_than_usual_is_sent_whole() {
+    let service = Service::start(|guard, request| {
+        let len: usize = request.url()[1..].parse().unwrap();
+        let long = "x".repeat(len);
+        let mut buf = [0; 1024];
+        let scopes = ["one", &*long, "three"];
+        let refusal = guard.require(&scopes).check(&request, &mut buf).unwrap_err();
+        refusal.respond(request).unwrap();
+    });
+    for len in [1, 440, 460, 500, 600, 800, 1_000, 30_000] {
+        let mut connection = service.connect();
+        let line = format!("GET /{len} HTTP/1.1");
+        for _ in 0..2 {
+            connection.send(&request(&line, Some(&key()), ""));
+            let reply = connection.reply();
+            assert_eq!(reply.status_line, "HTTP/1.1 403 Forbidden");
+            let message = format!("Key missing required scopes: one, {}, three", "x".repeat(len));
+            assert_eq!(reply.body, format!(r#"{{"error":"INSUFFICIENT_SCOPE","message":"{message}"}}"#));
+        }
+    }
+}
+
+#[test]
+fn a_header_with_a_long_name_is_named_whole() {
+    let service = Service::start(|_, request| {
+        let name = "x".repeat(request.url()[1..].parse().unwrap());
+        let (guard, mut buf) = (guard().header(&name).unwrap(), [0; 64]);
+        let refusal = guard.check(&request, &mut buf).unwrap_err();
+        refusal.respond(request).unwrap();
+    });
+    // From 390 or so on, body and head have room each, but not together.
+    for len in [1, 100, 380, 390, 400, 410, 420, 1_000, 2_000] {
+        let mut connection = service.connect();
+        connection.send(&request(&format!("GET /{len} HTTP/1.1"), None, ""));
+        let (reply, name) = (connection.reply(), "x".repeat(len));
+        assert_eq!(reply.body, MISSING.replace("x-api-key", &name));
+        assert_eq!(reply.field("www-authenticate"), Some(&*format!(r#"ApiKey realm="apikee", header="{name}""#)));
+    }
+}
+
+#[test]
+fn a_client_that_has_gone_away_is_no_error() {
+    let server = Server::http("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(server.server_addr().to_ip().unwrap()).unwrap();
+    (&stream).write_all(get(None).repeat(2).as_bytes()).unwrap();
+    let requests: Vec<Request> = (0..2).map(|_| server.recv().unwrap()).collect();
+    // With a reset, not an orderly end.
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
+    thread::sleep(Duration::from_millis(100));
+    let guard = guard();
+    for request in requests {
+        let mut buf = [0; 64];
+        let refusal = guard.check(&request, &mut buf).unwrap_err();
+        assert!(refusal.respond(request).is_ok());
+    }
+}
+
+#[test]
+fn a_refusal_is_answered_without_allocation() {
+    let guard = guard();
+    let under_scoped = issued(NewKey::new("acme-corp").scopes(&["write"]));
+    for key in [None, Some("nonsense"), Some(&*under_scoped)] {
+        let header = key.map(|key| Header::from_bytes("x-api-key", key).unwrap());
+        let request = header.into_iter().fold(TestRequest::new(), TestRequest::with_header);
+        let request = Request::from(request);
+        let counted = allocation_counter::measure(|| serve(&guard, request));
+        assert_eq!(counted.count_total, 0, "{key:?}");
+    }
+    // It would be seen.
+    let header = Header::from_bytes("x-api-key", key()).unwrap();
+    let request = Request::from(TestRequest::new().with_header(header));
+    assert!(allocation_counter::measure(|| serve(&guard, request)).count_total > 0);
+}
