@@ -5,7 +5,7 @@ use core::ops::Range;
 use super::{OpenError, SealError, base64url};
 use crate::{
     crypto::{self, NONCE_LEN, POINT_LEN, SEAL_LEN},
-    json::scan,
+    json::{run::plain_run, scan},
     text::{Text, unquote_in_place},
 };
 
@@ -18,13 +18,10 @@ const BACK: &[u8] = br#""}"#;
 const EPK_LEN: usize = base64url::encoded_len(POINT_LEN);
 const IV_LEN: usize = base64url::encoded_len(NONCE_LEN);
 
-/// Where the ciphertext starts.
-const CT_AT: usize = FRONT
-    .len()
-    .saturating_add(EPK_LEN)
-    .saturating_add(BEFORE_IV.len())
-    .saturating_add(IV_LEN)
-    .saturating_add(BEFORE_CT.len());
+/// Where version, nonce and ciphertext start.
+const V_AT: usize = br#"{"v":""#.len();
+const IV_AT: usize = FRONT.len().saturating_add(EPK_LEN).saturating_add(BEFORE_IV.len());
+const CT_AT: usize = IV_AT.saturating_add(IV_LEN).saturating_add(BEFORE_CT.len());
 
 /// The length in bytes of an envelope around a plaintext of n: 93 + ⌈4 (n + 16) / 3⌉.
 #[must_use]
@@ -111,9 +108,32 @@ struct Found {
 
 impl Found {
     fn scan(envelope: &[u8]) -> Result<Self, OpenError> {
+        if let Some(found) = Self::as_sealed(envelope) {
+            return Ok(found);
+        }
         let mut found = Self::default();
         scan::object(envelope, 0, &mut |name, value| found.note(name, value)).map_err(|_| OpenError::Malformed)?;
         Ok(found)
+    }
+
+    /// Of an envelope that is spelt as [`seal`] does it, where each member has its place. Most are, and it takes a
+    /// fraction of the time.
+    fn as_sealed(envelope: &[u8]) -> Option<Self> {
+        let (epk, rest) = envelope.strip_prefix(FRONT)?.split_at_checked(EPK_LEN)?;
+        let (iv, rest) = rest.strip_prefix(BEFORE_IV)?.split_at_checked(IV_LEN)?;
+        let ct = rest.strip_prefix(BEFORE_CT)?.strip_suffix(BACK)?;
+        for text in [epk, iv, ct] {
+            let run = plain_run(text);
+            if !run.ascii || run.len != text.len() {
+                return None;
+            }
+        }
+        Some(Self {
+            v: Some(quoted(V_AT, VERSION.len())),
+            epk: Some(quoted(FRONT.len(), EPK_LEN)),
+            iv: Some(quoted(IV_AT, IV_LEN)),
+            ct: Some(quoted(CT_AT, ct.len())),
+        })
     }
 
     fn note(&mut self, name: Text<'_>, value: Range<usize>) {
@@ -127,6 +147,11 @@ impl Found {
             self.ct = Some(value);
         }
     }
+}
+
+/// A string with its quotes, from where it starts without them.
+const fn quoted(at: usize, len: usize) -> Range<usize> {
+    at.saturating_sub(1)..at.saturating_add(len).saturating_add(1)
 }
 
 /// A member that is a string and means exactly `N` bytes.
