@@ -104,12 +104,12 @@ impl Slot<'_> {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        let random = match self.health {
-            Some(Health::Down) => random(),
-            _ => 0,
+        // Only a cool-down, which a failure begins, has to do with the time and with chance.
+        let (now, random) = match self.health {
+            Some(Health::Down) => (self.gate.now(), random()),
+            Some(Health::Up) | None => (self.entered, 0),
         };
         let mut state = self.gate.lock();
-        let now = self.gate.now();
         let before = state.breaker.state(now);
         match (self.permit.take(), self.health) {
             (Some(permit), Some(health)) => state.breaker.record(permit, health, now, random),
