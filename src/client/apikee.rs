@@ -129,14 +129,13 @@ impl Apikee {
         about: Option<&About<'_>>,
         buf: &'b mut [u8],
     ) -> Result<Grant<'b>, Denial<'b>> {
-        let limit = self.inner.server.as_ref().map_or(Duration::ZERO, |server| server.timeout);
-        let deadline = Deadline::after(limit);
-        let decision = self.decide(header, scopes, about, deadline, buf);
-        self.inner.events.emit_with(|| match decision {
-            Ok(grant) => Event::Granted { basis: grant.basis(), elapsed: deadline.elapsed() },
-            Err(denial) => Event::Denied { denial, elapsed: deadline.elapsed() },
-        });
-        decision
+        self.inner.events.emit_after(
+            || self.decide(header, scopes, about, buf),
+            |decision, elapsed| match decision {
+                Ok(grant) => Event::Granted { basis: grant.basis(), elapsed },
+                Err(denial) => Event::Denied { denial, elapsed },
+            },
+        )
     }
 
     fn decide<'b>(
@@ -144,7 +143,6 @@ impl Apikee {
         header: Result<Option<&'b [u8]>, KeyError>,
         scopes: &'b [&'b str],
         about: Option<&About<'_>>,
-        deadline: Deadline,
         buf: &'b mut [u8],
     ) -> Result<Grant<'b>, Denial<'b>> {
         let Inner { keys, revoked, policy, server, .. } = &*self.inner;
@@ -156,12 +154,12 @@ impl Apikee {
         let Some(server) = server else {
             return Ok(Grant::local(key, scopes)?);
         };
-        // The time that the caller took to look for revoked keys is no outage of the platform's.
-        let deadline = if revoked.is_some() { Deadline::after(server.timeout) } else { deadline };
         match server.enforcement {
             Enforcement::Enforce => {
                 // Before the platform is asked, and again by the policy, which takes nobody's word for it.
                 MissingScopes::check(key.claims().scopes(), scopes)?;
+                // From here on: the time that the caller took to look for revoked keys is no outage of the platform's.
+                let deadline = Deadline::after(server.timeout);
                 let ask = |about| server.ask(&key, about, now, deadline);
                 policy.authorize(key, scopes, about.map_or(Outcome::Fault(Fault::NotSent), ask))
             }
