@@ -98,7 +98,7 @@ impl<'e> Parts<'e> {
 }
 
 /// Where the values of the members stand.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Found {
     v: Option<Range<usize>>,
     epk: Option<Range<usize>>,
@@ -108,12 +108,7 @@ struct Found {
 
 impl Found {
     fn scan(envelope: &[u8]) -> Result<Self, OpenError> {
-        if let Some(found) = Self::as_sealed(envelope) {
-            return Ok(found);
-        }
-        let mut found = Self::default();
-        scan::object(envelope, 0, &mut |name, value| found.note(name, value)).map_err(|_| OpenError::Malformed)?;
-        Ok(found)
+        Self::as_sealed(envelope).map_or_else(|| Self::anywhere(envelope), Ok)
     }
 
     /// Of an envelope that is spelt as [`seal`] does it, where each member has its place. Most are, and it takes a
@@ -134,6 +129,12 @@ impl Found {
             iv: Some(quoted(IV_AT, IV_LEN)),
             ct: Some(quoted(CT_AT, ct.len())),
         })
+    }
+
+    fn anywhere(envelope: &[u8]) -> Result<Self, OpenError> {
+        let mut found = Self::default();
+        scan::object(envelope, 0, &mut |name, value| found.note(name, value)).map_err(|_| OpenError::Malformed)?;
+        Ok(found)
     }
 
     fn note(&mut self, name: Text<'_>, value: Range<usize>) {
@@ -163,4 +164,42 @@ fn member<const N: usize>(
     let value = envelope.get_mut(at?)?;
     let inner = unquote_in_place(value)?;
     read(value.get(inner)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BYTES: &[u8] = b"\0\n\x1F \"+,-/19:=AZ[\\]_az{}\x7F\x80\xC3\xE9\xFF";
+
+    #[test]
+    fn members_are_found_in_their_places_only_where_a_reader_finds_them() {
+        let mut sealed = vec![0; sealed_len(70)];
+        seal(&[1; 32], &[2; POINT_LEN], &[3; NONCE_LEN], &[b'x'; 70], &mut sealed).unwrap();
+        let mut in_place = 0;
+        let mut try_with = |envelope: &[u8]| {
+            if let Some(found) = Found::as_sealed(envelope) {
+                assert_eq!(Ok(found), Found::anywhere(envelope), "{}", envelope.escape_ascii());
+                in_place += 1;
+            }
+        };
+        try_with(&sealed);
+        for at in 0..=sealed.len() {
+            try_with(&sealed[..at]);
+            for byte in BYTES {
+                let mut longer = sealed.clone();
+                longer.insert(at, *byte);
+                try_with(&longer);
+                if at < sealed.len() {
+                    let mut other = sealed.clone();
+                    other[at] = *byte;
+                    try_with(&other);
+                    other.remove((at + 1) % sealed.len());
+                    try_with(&other);
+                }
+            }
+        }
+        // The digits of key, nonce and ciphertext, each with 17 of the bytes, and where one more digit fits.
+        assert!(in_place > (EPK_LEN + IV_LEN) * 17, "{in_place}");
+    }
 }
