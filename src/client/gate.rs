@@ -138,3 +138,22 @@ fn random() -> u32 {
         Err(_) => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cool_down_begins_when_a_call_has_failed_and_not_when_it_began() {
+        let config = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap();
+        let events = Events::default();
+        let gate = Gate::new(config, 1);
+        let gate = Gate { start: gate.start.checked_sub(Duration::from_secs(10)).unwrap(), ..gate };
+        let mut slot = gate.enter(&events).unwrap();
+        // Longer ago than the first cool-down lasts.
+        slot.entered = Duration::ZERO;
+        slot.calls();
+        slot.settle(Some(Health::Down));
+        assert_eq!(gate.breaker_state(), BreakerState::Open);
+    }
+}
