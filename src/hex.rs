@@ -10,11 +10,27 @@ pub(crate) fn read<const N: usize>(text: &str) -> Option<[u8; N]> {
         return None;
     }
     for (byte, pair) in bytes.iter_mut().zip(pairs) {
-        for digit in pair {
-            *byte = *byte << 4 | u8::try_from(char::from(*digit).to_digit(16)?).ok()?;
+        let [high, low] = pair.map(value);
+        *byte = high << 4 | low;
+        if (high | low) > 0xF {
+            return None;
         }
     }
     Some(bytes)
+}
+
+/// What a digit of either case stands for; above 15 if it is none.
+pub(crate) fn value(digit: u8) -> u8 {
+    let number = digit.wrapping_sub(b'0');
+    // 0x20 is what lower case has more.
+    let letter = (digit | 0x20).wrapping_sub(b'a');
+    if number < 10 {
+        number
+    } else if letter < 6 {
+        letter.wrapping_add(10)
+    } else {
+        u8::MAX
+    }
 }
 
 /// The two digits of a byte, in lower case.

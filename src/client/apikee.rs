@@ -130,14 +130,13 @@ impl Apikee {
         about: impl FnOnce() -> Option<About<'a>>,
         buf: &'b mut [u8],
     ) -> Result<Grant<'k>, Denial<'b>> {
-        let limit = self.inner.server.as_ref().map_or(Duration::ZERO, |server| server.timeout);
-        let deadline = Deadline::after(limit);
-        let decision = self.decide(header, scopes, about, deadline, buf);
-        self.inner.events.emit_with(|| match decision {
-            Ok(grant) => Event::Granted { basis: grant.basis(), elapsed: deadline.elapsed() },
-            Err(denial) => Event::Denied { denial, elapsed: deadline.elapsed() },
-        });
-        decision
+        self.inner.events.emit_after(
+            || self.decide(header, scopes, about, buf),
+            |decision, elapsed| match decision {
+                Ok(grant) => Event::Granted { basis: grant.basis(), elapsed },
+                Err(denial) => Event::Denied { denial, elapsed },
+            },
+        )
     }
 
     fn decide<'k, 'b: 'k, 'a>(
@@ -145,12 +144,11 @@ impl Apikee {
         header: Result<Option<&'k [u8]>, KeyError>,
         scopes: &'b [&'b str],
         about: impl FnOnce() -> Option<About<'a>>,
-        deadline: Deadline,
         buf: &'b mut [u8],
     ) -> Result<Grant<'k>, Denial<'b>> {
         let now = UnixTime::now();
         let (key, own) = self.inner.keys.verify_with_scopes(header?.ok_or(KeyError::Missing)?, now, buf)?;
-        self.decide_on(key, scopes, about, now, deadline).map_err(|denial| denial.borrowing(own, scopes))
+        self.decide_on(key, scopes, about, now).map_err(|denial| denial.borrowing(own, scopes))
     }
 
     fn decide_on<'k, 'a>(
@@ -159,7 +157,6 @@ impl Apikee {
         scopes: &'k [&'k str],
         about: impl FnOnce() -> Option<About<'a>>,
         now: UnixTime,
-        deadline: Deadline,
     ) -> Result<Grant<'k>, Denial<'k>> {
         let Inner { revoked, policy, server, .. } = &*self.inner;
         if revoked.as_ref().is_some_and(|revoked| revoked.has(&key)) {
@@ -168,12 +165,12 @@ impl Apikee {
         let Some(server) = server else {
             return Ok(Grant::local(key, scopes)?);
         };
-        // The time that the caller took to look for revoked keys is no outage of the platform's.
-        let deadline = if revoked.is_some() { Deadline::after(server.timeout) } else { deadline };
         match server.enforcement {
             Enforcement::Enforce => {
                 // Before the platform is asked, and again by the policy, which takes nobody's word for it.
                 MissingScopes::check(key.claims().scopes(), scopes)?;
+                // From here on: the time that the caller took to look for revoked keys is no outage of the platform's.
+                let deadline = Deadline::after(server.timeout);
                 let ask = |about| server.ask(&key, &about, now, deadline);
                 policy.authorize(key, scopes, about().map_or(Outcome::Fault(Fault::NotSent), ask))
             }

@@ -1,7 +1,7 @@
 //! What happens, for logs and metrics.
 
 use core::{panic::AssertUnwindSafe, time::Duration};
-use std::{panic::catch_unwind, sync::Arc};
+use std::{panic::catch_unwind, sync::Arc, time::Instant};
 
 use crate::{
     policy::{Basis, Denial, Outage},
@@ -99,11 +99,18 @@ impl Events {
         Self(Some(Arc::new(observer)))
     }
 
-    /// Makes the event only if somebody is told.
-    pub(super) fn emit_with<'e>(&self, event: impl FnOnce() -> Event<'e>) {
-        if self.0.is_some() {
-            self.emit(&event());
+    /// Does `work`, and makes an event of what came of it and of how long it took, if somebody is told.
+    pub(super) fn emit_after<'e, T: Copy>(
+        &self,
+        work: impl FnOnce() -> T,
+        event: impl FnOnce(T, Duration) -> Event<'e>,
+    ) -> T {
+        let start = self.0.as_ref().map(|_| Instant::now());
+        let done = work();
+        if let Some(start) = start {
+            self.emit(&event(done, start.elapsed()));
         }
+        done
     }
 
     pub(super) fn emit(&self, event: &Event<'_>) {

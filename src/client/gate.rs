@@ -104,12 +104,12 @@ impl Slot<'_> {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        let random = match self.health {
-            Some(Health::Down) => random(),
-            _ => 0,
+        // Only a cool-down, which a failure begins, has to do with the time and with chance.
+        let (now, random) = match self.health {
+            Some(Health::Down) => (self.gate.now(), random()),
+            Some(Health::Up) | None => (self.entered, 0),
         };
         let mut state = self.gate.lock();
-        let now = self.gate.now();
         let before = state.breaker.state(now);
         match (self.permit.take(), self.health) {
             (Some(permit), Some(health)) => state.breaker.record(permit, health, now, random),
@@ -136,5 +136,24 @@ fn random() -> u32 {
     match rand_core::TryRng::try_fill_bytes(&mut getrandom::SysRng, &mut bytes) {
         Ok(()) => u32::from_ne_bytes(bytes),
         Err(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cool_down_begins_when_a_call_has_failed_and_not_when_it_began() {
+        let config = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap();
+        let events = Events::default();
+        let gate = Gate::new(config, 1);
+        let gate = Gate { start: gate.start.checked_sub(Duration::from_secs(10)).unwrap(), ..gate };
+        let mut slot = gate.enter(&events).unwrap();
+        // Longer ago than the first cool-down lasts.
+        slot.entered = Duration::ZERO;
+        slot.calls();
+        slot.settle(Some(Health::Down));
+        assert_eq!(gate.breaker_state(), BreakerState::Open);
     }
 }

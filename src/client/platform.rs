@@ -35,13 +35,9 @@ impl Deadline {
         Self { start: Instant::now(), limit }
     }
 
-    pub(super) fn elapsed(&self) -> Duration {
-        self.start.elapsed()
-    }
-
     /// What is left, unless the time is up.
     pub(super) fn left(&self) -> Result<Duration, Outcome> {
-        match self.limit.checked_sub(self.elapsed()) {
+        match self.limit.checked_sub(self.start.elapsed()) {
             None | Some(Duration::ZERO) => Err(Outcome::Outage(Outage::Timeout)),
             Some(left) => Ok(left),
         }

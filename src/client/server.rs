@@ -22,7 +22,9 @@ use crate::{
     json::JsonObject,
     key::{Claims, Keyring, VerifiedKey},
     policy::{Denial, Fault, Outcome, Policy},
-    protocol::{ClientId, ClientKey, CreateClient, MethodPath, RegisterEndpoint, Timestamp, ValidateRequest},
+    protocol::{
+        ClientId, ClientKey, CreateClient, KEY_HEADER, MethodPath, RegisterEndpoint, Timestamp, ValidateRequest,
+    },
     time::UnixTime,
 };
 
@@ -87,12 +89,10 @@ impl Server {
         let Ok(timestamp) = Timestamp::new(at) else {
             return Outcome::Fault(Fault::NotSent);
         };
-        let mut headers = Vec::with_capacity(about.headers.len().saturating_add(1));
-        headers.extend(about.headers.iter().filter(not_the_key));
-        headers.push((KEY_HEADER, key.raw()));
         let mut question = ValidateRequest::new(client, &self.platform.project_env, about.method_path, timestamp)
             .key_name(about.key_name)
-            .headers(&headers);
+            .headers(about.headers)
+            .raw_key(key.raw());
         if let Some(payload) = about.payload {
             question = question.payload(payload);
         }
@@ -249,9 +249,6 @@ impl Server {
         added
     }
 }
-
-/// What the raw key is called in a question.
-const KEY_HEADER: &str = "x-api-key";
 
 /// It is added by itself, and a copy would not be wiped.
 fn not_the_key((name, _): &&(&str, &str)) -> bool {

@@ -113,7 +113,6 @@ impl Error for Denial<'_> {
     }
 }
 
-/// The code alone.
 #[cfg(feature = "client")]
 impl Denial<'_> {
     /// The same denial, which borrows from those scopes, the key's and the required ones, and from nothing else.
@@ -129,6 +128,7 @@ impl Denial<'_> {
     }
 }
 
+/// The code alone.
 #[cfg(feature = "defmt")]
 impl defmt::Format for Denial<'_> {
     fn format(&self, f: defmt::Formatter<'_>) {

@@ -5,8 +5,9 @@ use core::fmt;
 use crate::hex;
 
 const LEN: usize = 36;
-/// Where they stand.
 const DASHES: [usize; 4] = [8, 13, 18, 23];
+/// Where the digits of each byte start.
+const BYTES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 /// The id that the platform gave a client: a UUID.
 ///
@@ -24,24 +25,26 @@ impl ClientId {
     /// [`InvalidClientId`].
     pub fn new(text: &str) -> Result<Self, InvalidClientId> {
         let text: &[u8; LEN] = text.as_bytes().try_into().map_err(|_| InvalidClientId)?;
-        let mut id = 0;
-        for (at, byte) in text.iter().enumerate() {
-            match (DASHES.contains(&at), byte) {
-                (true, b'-') => {}
-                (true, _) => return Err(InvalidClientId),
-                (false, byte) => id = id << 4 | u128::from(char::from(*byte).to_digit(16).ok_or(InvalidClientId)?),
-            }
+        if DASHES.iter().any(|at| text.get(*at) != Some(&b'-')) {
+            return Err(InvalidClientId);
         }
-        Ok(Self(id))
+        let values = text.map(hex::value);
+        let (mut bytes, mut all) = ([0; BYTES.len()], 0);
+        for (byte, at) in bytes.iter_mut().zip(BYTES) {
+            let [high, low] = values.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or([u8::MAX; 2]);
+            *byte = high << 4 | low;
+            all |= high | low;
+        }
+        if all <= 0xF { Ok(Self(u128::from_be_bytes(bytes))) } else { Err(InvalidClientId) }
     }
 
     /// The 36 characters.
     pub(crate) fn text(self) -> [u8; LEN] {
         let mut text = [b'-'; LEN];
-        let places = text.iter_mut().enumerate().filter(|(at, _)| !DASHES.contains(at));
-        let digits = self.0.to_be_bytes().into_iter().flat_map(hex::digits);
-        for ((_, place), digit) in places.zip(digits) {
-            *place = digit;
+        for (byte, at) in self.0.to_be_bytes().into_iter().zip(BYTES) {
+            if let Some(place) = text.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+                *place = hex::digits(byte);
+            }
         }
         text
     }

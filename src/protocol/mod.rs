@@ -38,4 +38,6 @@ pub use project_key::{MAX_PROJECT_KEY_LEN, ProjectKey, ProjectKeyError};
 pub use record::{ClientRecord, ClientRecordError};
 pub use request::{BodyForm, Request};
 pub use timestamp::{Timestamp, TimestampOutOfRange};
+#[cfg(feature = "client")]
+pub(crate) use validate::KEY_HEADER;
 pub use validate::ValidateRequest;

@@ -43,8 +43,12 @@ pub struct ValidateRequest<'a> {
     timestamp: Timestamp,
     key_name: &'a str,
     headers: &'a [(&'a str, &'a str)],
+    raw_key: Option<&'a str>,
     payload: Option<JsonObject<'a>>,
 }
+
+/// What the raw key is called among the headers.
+pub(crate) const KEY_HEADER: &str = "x-api-key";
 
 impl<'a> ValidateRequest<'a> {
     /// With the key name `default`, and neither headers nor payload.
@@ -55,7 +59,16 @@ impl<'a> ValidateRequest<'a> {
         method_path: MethodPath<'a>,
         timestamp: Timestamp,
     ) -> Self {
-        Self { client, project_env, method_path, timestamp, key_name: "default", headers: &[], payload: None }
+        Self {
+            client,
+            project_env,
+            method_path,
+            timestamp,
+            key_name: "default",
+            headers: &[],
+            raw_key: None,
+            payload: None,
+        }
     }
 
     /// The name of the key among the client's.
@@ -74,6 +87,12 @@ impl<'a> ValidateRequest<'a> {
         Self { headers, ..self }
     }
 
+    /// The raw key, which is added to the headers by itself, in place of any that they name so.
+    #[cfg(feature = "client")]
+    pub(crate) const fn raw_key(self, raw_key: &'a str) -> Self {
+        Self { raw_key: Some(raw_key), ..self }
+    }
+
     /// What else the platform shall see of the request.
     #[must_use]
     pub const fn payload(self, payload: JsonObject<'a>) -> Self {
@@ -87,12 +106,15 @@ impl<'a> ValidateRequest<'a> {
     }
 
     fn write_headers(&self, out: &mut Writer<'_>) {
+        let mut quote = &br#"""#[..];
         let mut before = &[][..];
         let mut rest = self.headers;
         while let Some(((name, value), after)) = rest.split_first() {
             let same = |field: &&(&str, &str)| field.0.eq_ignore_ascii_case(name);
-            if !before.iter().any(|field| same(&field)) {
-                out.bytes(if before.is_empty() { br#"""# } else { br#",""# });
+            let is_key = self.raw_key.is_some() && name.eq_ignore_ascii_case(KEY_HEADER);
+            if !is_key && !before.iter().any(|field| same(&field)) {
+                out.bytes(quote);
+                quote = br#",""#;
                 write::escaped(out, name);
                 out.bytes(br#"":""#);
                 write::escaped(out, value);
@@ -104,6 +126,13 @@ impl<'a> ValidateRequest<'a> {
             }
             rest = after;
             before = self.headers.get(..self.headers.len().saturating_sub(rest.len())).unwrap_or_default();
+        }
+        if let Some(raw_key) = self.raw_key {
+            out.bytes(quote);
+            out.bytes(KEY_HEADER.as_bytes());
+            out.bytes(br#"":""#);
+            write::escaped(out, raw_key);
+            out.byte(b'"');
         }
     }
 }
