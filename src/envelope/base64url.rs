@@ -14,6 +14,9 @@ const CHUNK: usize = 64;
 const CHUNK_BYTES: usize = BYTES.saturating_mul(CHUNK);
 const CHUNK_DIGITS: usize = DIGITS.saturating_mul(CHUNK);
 
+/// Where there are vectors, no branch and no table is faster than those; elsewhere each is.
+const VECTORS: bool = cfg!(target_pointer_width = "64");
+
 type Group = [u8; DIGITS];
 
 /// Digits of so many bytes.
@@ -130,7 +133,6 @@ fn halves(six: &[u8; BYTES]) -> Group {
 ///
 /// Not inlined: as a function over memory its loops are vectorised.
 #[inline(never)]
-#[expect(clippy::arithmetic_side_effects, reason = "a factor of 0 or 1")]
 fn write_digits(groups: &mut [Group]) {
     // Six bits a byte, the first six in the lowest.
     for half in groups.as_flattened_mut().as_chunks_mut::<4>().0 {
@@ -139,17 +141,30 @@ fn write_digits(groups: &mut [Group]) {
         *half = values.to_le_bytes();
     }
     for place in groups.as_flattened_mut() {
-        // Signed, as vectors compare.
-        let from = |value: i8| u8::from(place.cast_signed() >= value);
-        // Each step adds what its characters are further on than those before it.
-        let steps = [
-            from(26) * b'a'.wrapping_sub(b'Z' + 1),
-            from(52) * b'0'.wrapping_sub(b'z' + 1),
-            from(62) * b'-'.wrapping_sub(b'9' + 1),
-            from(63) * b'_'.wrapping_sub(b'-' + 1),
-        ];
-        *place = steps.into_iter().fold(place.wrapping_add(b'A'), u8::wrapping_add);
+        *place = if VECTORS { digit_by_steps(*place) } else { digit_by_table(*place) };
     }
+}
+
+/// Compared and added, as vectors can do it.
+#[inline(always)]
+#[expect(clippy::arithmetic_side_effects, reason = "a factor of 0 or 1")]
+fn digit_by_steps(value: u8) -> u8 {
+    // Signed, as vectors compare.
+    let from = |first: i8| u8::from(value.cast_signed() >= first);
+    // Each step adds what its characters are further on than those before it.
+    let steps = [
+        from(26) * b'a'.wrapping_sub(b'Z' + 1),
+        from(52) * b'0'.wrapping_sub(b'z' + 1),
+        from(62) * b'-'.wrapping_sub(b'9' + 1),
+        from(63) * b'_'.wrapping_sub(b'-' + 1),
+    ];
+    steps.into_iter().fold(value.wrapping_add(b'A'), u8::wrapping_add)
+}
+
+#[inline(always)]
+fn digit_by_table(value: u8) -> u8 {
+    const TABLE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    TABLE.get(usize::from(value % 64)).copied().unwrap_or_default()
 }
 
 /// Turns each group of digits into the number of 48 bits that they stand for, at the top of a
@@ -160,12 +175,7 @@ fn write_digits(groups: &mut [Group]) {
 fn read_digits(groups: &mut [Group]) -> bool {
     let mut least = u8::MAX;
     for place in groups.as_flattened_mut() {
-        // What a character is moved by: never 0 for a digit, and 0 for what is none.
-        let shift = move_by(*place, b'A', 26, 0)
-            | move_by(*place, b'a', 26, 26)
-            | move_by(*place, b'0', 10, 52)
-            | move_by(*place, b'-', 1, 62)
-            | move_by(*place, b'_', 1, 63);
+        let shift = if VECTORS { shift_by_steps(*place) } else { shift_by_branches(*place) };
         least = least.min(shift);
         *place = place.wrapping_add(shift);
     }
@@ -177,6 +187,29 @@ fn read_digits(groups: &mut [Group]) -> bool {
         *place = eight.to_le_bytes();
     }
     least != 0
+}
+
+/// What a character is moved by to its value: never 0 for a digit, and 0 for what is none.
+#[inline(always)]
+fn shift_by_steps(c: u8) -> u8 {
+    move_by(c, b'A', 26, 0)
+        | move_by(c, b'a', 26, 26)
+        | move_by(c, b'0', 10, 52)
+        | move_by(c, b'-', 1, 62)
+        | move_by(c, b'_', 1, 63)
+}
+
+#[inline(always)]
+fn shift_by_branches(c: u8) -> u8 {
+    let (first, value) = match c {
+        b'a'..=b'z' => (b'a', 26_u8),
+        b'A'..=b'Z' => (b'A', 0),
+        b'0'..=b'9' => (b'0', 52),
+        b'-' => (b'-', 62),
+        b'_' => (b'_', 63),
+        _ => return 0,
+    };
+    value.wrapping_sub(first)
 }
 
 /// If `c` is one of the `count` characters from `first` on, what leads from there to the values from
@@ -269,6 +302,17 @@ mod tests {
                 text[at] = byte;
                 assert_eq!(decode_in_place(&mut text), None);
             }
+        }
+    }
+
+    /// Only one way of the two is in a program.
+    #[test]
+    fn both_ways_to_code_a_digit_are_the_same() {
+        for byte in 0..=u8::MAX {
+            assert_eq!(shift_by_branches(byte), shift_by_steps(byte), "{byte}");
+        }
+        for value in 0..64 {
+            assert_eq!(digit_by_table(value), digit_by_steps(value), "{value}");
         }
     }
 
