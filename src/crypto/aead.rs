@@ -4,7 +4,7 @@
 //! and so keeps a panic in the program.
 
 use aes::{
-    Aes256, Block,
+    Aes256,
     cipher::{
         Array, BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit, ParBlocks,
         consts::U16,
@@ -68,17 +68,16 @@ impl<'m> Gcm<'m> {
     /// The tag of a ciphertext (section 7.1, steps 1, 2, 4, 5 and 6), in the order of its bytes.
     #[inline(never)]
     fn tag(&self, ciphertext: &[u8]) -> u128 {
-        let mut first = Zeroizing::new([0; 32]);
-        self.add(0, first.as_mut_slice());
-        let (key, mask) = first.split_at(SEAL_LEN);
-        let mut hash = GHash::new(&Block::try_from(key).unwrap_or_default());
+        let mut first = Zeroizing::new([[0; SEAL_LEN]; 2]);
+        self.add(0, first.as_flattened_mut());
+        let [key, mask] = &*first;
+        let mut hash = GHash::new(key.into());
         // Two lengths in bits, of 64 bits each: of the associated data, and of the ciphertext.
         let bits = u64::try_from(ciphertext.len()).unwrap_or(u64::MAX).wrapping_mul(8);
         for part in [ciphertext, &u128::from(bits).to_be_bytes()] {
             hash.update_padded(part);
         }
-        let mask = mask.first_chunk().map_or(0, |mask| u128::from_ne_bytes(*mask));
-        u128::from_ne_bytes(hash.finalize().into()) ^ mask
+        u128::from_ne_bytes(hash.finalize().into()) ^ u128::from_ne_bytes(*mask)
     }
 
     /// Adds key stream to `place`, from the block with that number on.
@@ -96,18 +95,6 @@ struct KeyStream<'m> {
     place: &'m mut [u8],
 }
 
-/// The first number is 1 (section 7.1, step 2). Before it comes the block of zeros, for the hash's key.
-#[inline(always)]
-fn block_of(nonce: &[u8; NONCE_LEN], number: u32) -> Block {
-    let mut block = Block::default();
-    if number != 0 {
-        let (front, back) = block.split_at_mut(NONCE_LEN);
-        front.copy_from_slice(nonce);
-        back.copy_from_slice(&number.to_be_bytes());
-    }
-    block
-}
-
 impl BlockSizeUser for KeyStream<'_> {
     type BlockSize = U16;
 }
@@ -115,11 +102,16 @@ impl BlockSizeUser for KeyStream<'_> {
 impl BlockCipherEncClosure for KeyStream<'_> {
     #[inline(always)]
     fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
+        let mut first = [0; SEAL_LEN];
+        first.iter_mut().zip(self.nonce).for_each(|(place, byte)| *place = *byte);
+        let first = u128::from_be_bytes(first);
         let mut number = self.number;
         let mut blocks = ParBlocks::<B>::default();
         for place in self.place.chunks_mut(size_of::<ParBlocks<B>>()) {
             for block in blocks.iter_mut() {
-                *block = block_of(self.nonce, number);
+                // The first number is 1 (section 7.1, step 2). Before it comes the block of zeros, for the hash's key.
+                let numbered = if number == 0 { 0 } else { first | u128::from(number) };
+                *block = numbered.to_be_bytes().into();
                 number = number.wrapping_add(1);
             }
             backend.encrypt_par_blocks((&mut blocks).into());
