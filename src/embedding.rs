@@ -354,7 +354,17 @@
 //! | no `msgpack` | features |
 //! | `--cfg sha2_backend_soft="compact"` | `RUSTFLAGS`: SHA-256 in a loop, not unrolled |
 //! | `--cfg aes_backend_soft="compact"` | `RUSTFLAGS`, with `envelope`: AES likewise |
+//! | small functions for memory | yours, or those of a C library that you link: 3.6 kB |
+//! | `--cfg cpubits="32"` | `RUSTFLAGS`, with `envelope` and an unstable compiler for Cortex-M3 and up: 6 kB |
+//! | `--cfg cpubits="16"` | in its place: AES for one block at a time; 0.6 kB, but sealing takes half as long again |
+//! | `opt-level = "z"` | the profile: 1 kB, but all takes a tenth longer |
 //! | no issuing, no `meta` look-ups, no server mode | what is not called is not linked |
+//!
+//! The toolchain's `memcpy`, `memmove`, `memset` and `memcmp`, and Arm's names for them (`__aeabi_memcpy4`), are
+//! weak and made for speed. `tests/bare-metal/src/memory.rs` of the repository has all of them in 150 bytes of
+//! Thumb code for any Cortex-M, and verifying and sealing take fewer instructions with it. A compiler that allows
+//! unstable features tells crates that a Cortex-M3 is an ARMv7, and RustCrypto then takes words of 64 bits, which
+//! it has no registers for: `cpubits` says how many there are.
 //!
 //! On chips of 32 bits curve25519-dalek takes its arithmetic of 32 bits by itself. An accelerator for SHA or AES
 //! cannot be put in: the kernel names its implementations in one place, and keeps them to itself.

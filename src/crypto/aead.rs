@@ -1,17 +1,19 @@
 //! AES-256-GCM (NIST SP 800-38D) with 12-byte nonces, 16-byte tags and no associated data.
 //!
-//! Put together from AES, its counter mode and GHASH as the crate `aes-gcm` does it. That unwraps the
-//! error of a message too long for the counter, and so keeps a panic in the program.
+//! Put together from AES and GHASH. The crate `aes-gcm` unwraps the error of a message too long for the counter,
+//! and so keeps a panic in the program.
 
 use aes::{
-    Aes256, Block,
-    cipher::{BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipherCore},
+    Aes256,
+    cipher::{
+        Array, BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit, ParBlocks,
+        consts::U16,
+    },
 };
-use ctr::{CtrCore, flavors::Ctr32BE};
 use ghash::{GHash, universal_hash::UniversalHash};
 use subtle::ConstantTimeEq;
 
-use super::Zeroizing;
+use super::{Zeroize, Zeroizing};
 
 pub(crate) const NONCE_LEN: usize = 12;
 /// Bytes that a sealed message is longer than its plaintext: the tag.
@@ -26,10 +28,9 @@ pub(crate) struct Unauthentic;
 
 /// Encrypts `message` where it stands and returns the tag; `None` past 2^36 - 32 bytes.
 pub(crate) fn seal(key: &[u8; 32], nonce: &[u8; NONCE_LEN], message: &mut [u8]) -> Option<[u8; SEAL_LEN]> {
-    let cipher = Aes256::new(key.into());
-    let (stream, mask) = start(&cipher, nonce, message.len())?;
-    stream.try_apply_keystream_partial((&mut *message).into()).ok()?;
-    Some(authenticate(&cipher, &mask, message).to_ne_bytes())
+    let cipher = Gcm::new(key, nonce, message.len())?;
+    cipher.apply(message);
+    Some(cipher.tag(message).to_ne_bytes())
 }
 
 /// Decrypts `message` where it stands, if its tag is right. If not, it stays as it is.
@@ -39,40 +40,85 @@ pub(crate) fn open(
     message: &mut [u8],
     tag: &[u8; SEAL_LEN],
 ) -> Result<(), Unauthentic> {
-    let cipher = Aes256::new(key.into());
-    let (stream, mask) = start(&cipher, nonce, message.len()).ok_or(Unauthentic)?;
-    if !bool::from(authenticate(&cipher, &mask, message).ct_eq(&u128::from_ne_bytes(*tag))) {
+    let cipher = Gcm::new(key, nonce, message.len()).ok_or(Unauthentic)?;
+    if !bool::from(cipher.tag(message).ct_eq(&u128::from_ne_bytes(*tag))) {
         return Err(Unauthentic);
     }
-    stream.try_apply_keystream_partial(message.into()).map_err(|_| Unauthentic)
+    cipher.apply(message);
+    Ok(())
 }
 
-type KeyStream<'c> = CtrCore<&'c Aes256, Ctr32BE>;
-
-/// The key stream for a message of that length, and the block before it, which masks the tag (section 7.1,
-/// steps 2, 3 and 6); `None` if the message is too long.
-fn start<'c>(cipher: &'c Aes256, nonce: &[u8; NONCE_LEN], len: usize) -> Option<(KeyStream<'c>, Zeroizing<Block>)> {
-    if u64::try_from(len).ok()? > MAX_LEN {
-        return None;
-    }
-    let mut first = Block::default();
-    for (place, byte) in first.iter_mut().zip(nonce.iter().chain(&[0, 0, 0, 1])) {
-        *place = *byte;
-    }
-    let mut stream = KeyStream::inner_iv_init(cipher, &first);
-    let mut mask = Zeroizing::new(Block::default());
-    stream.write_keystream_block(&mut mask);
-    Some((stream, mask))
+/// AES with a key, for one message.
+struct Gcm<'m> {
+    aes: Aes256,
+    nonce: &'m [u8; NONCE_LEN],
 }
 
-/// The tag of a ciphertext (section 7.1, steps 1, 4, 5 and 6), in the order of its bytes.
-fn authenticate(cipher: &Aes256, mask: &Block, ciphertext: &[u8]) -> u128 {
-    let mut hash_key = Zeroizing::new(Block::default());
-    cipher.encrypt_block(&mut hash_key);
-    let mut hash = GHash::new(&hash_key);
-    hash.update_padded(ciphertext);
-    // Two lengths in bits, of 64 bits each: of the associated data, and of the ciphertext.
-    let bits = u64::try_from(ciphertext.len()).unwrap_or(u64::MAX).wrapping_mul(8);
-    hash.update(&[u128::from(bits).to_be_bytes().into()]);
-    u128::from_ne_bytes(hash.finalize().into()) ^ u128::from_ne_bytes((*mask).into())
+impl<'m> Gcm<'m> {
+    /// `None` if a message of that length is too long for the counter.
+    fn new(key: &[u8; 32], nonce: &'m [u8; NONCE_LEN], len: usize) -> Option<Self> {
+        (u64::try_from(len).ok()? <= MAX_LEN).then(|| Self { aes: Aes256::new(key.into()), nonce })
+    }
+
+    /// Encrypts or decrypts (section 7.1, step 3).
+    fn apply(&self, message: &mut [u8]) {
+        self.add(2, message);
+    }
+
+    /// The tag of a ciphertext (section 7.1, steps 1, 2, 4, 5 and 6), in the order of its bytes.
+    #[inline(never)]
+    fn tag(&self, ciphertext: &[u8]) -> u128 {
+        let mut first = Zeroizing::new([[0; SEAL_LEN]; 2]);
+        self.add(0, first.as_flattened_mut());
+        let [key, mask] = &*first;
+        let mut hash = GHash::new(key.into());
+        // Two lengths in bits, of 64 bits each: of the associated data, and of the ciphertext.
+        let bits = u64::try_from(ciphertext.len()).unwrap_or(u64::MAX).wrapping_mul(8);
+        for part in [ciphertext, &u128::from(bits).to_be_bytes()] {
+            hash.update_padded(part);
+        }
+        u128::from_ne_bytes(hash.finalize().into()) ^ u128::from_ne_bytes(*mask)
+    }
+
+    /// Adds key stream to `place`, from the block with that number on.
+    #[inline(never)]
+    fn add(&self, number: u32, place: &mut [u8]) {
+        self.aes.encrypt_with_backend(KeyStream { nonce: self.nonce, number, place });
+    }
+}
+
+/// The nonce and a number, encrypted (section 6.5), as many blocks at a time as AES is done for at once: other
+/// code for what is left over would double its size.
+struct KeyStream<'m> {
+    nonce: &'m [u8; NONCE_LEN],
+    number: u32,
+    place: &'m mut [u8],
+}
+
+impl BlockSizeUser for KeyStream<'_> {
+    type BlockSize = U16;
+}
+
+impl BlockCipherEncClosure for KeyStream<'_> {
+    #[inline(always)]
+    fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
+        let mut first = [0; SEAL_LEN];
+        first.iter_mut().zip(self.nonce).for_each(|(place, byte)| *place = *byte);
+        let first = u128::from_be_bytes(first);
+        let mut number = self.number;
+        let mut blocks = ParBlocks::<B>::default();
+        for place in self.place.chunks_mut(size_of::<ParBlocks<B>>()) {
+            for block in blocks.iter_mut() {
+                // The first number is 1 (section 7.1, step 2). Before it comes the block of zeros, for the hash's key.
+                let numbered = if number == 0 { 0 } else { first | u128::from(number) };
+                *block = numbered.to_be_bytes().into();
+                number = number.wrapping_add(1);
+            }
+            backend.encrypt_par_blocks((&mut blocks).into());
+            for (place, byte) in place.iter_mut().zip(Array::cast_slice_to_core(&blocks).as_flattened()) {
+                *place ^= byte;
+            }
+        }
+        blocks.iter_mut().for_each(|block| block.as_mut_slice().zeroize());
+    }
 }

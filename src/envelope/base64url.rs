@@ -14,6 +14,9 @@ const CHUNK: usize = 64;
 const CHUNK_BYTES: usize = BYTES.saturating_mul(CHUNK);
 const CHUNK_DIGITS: usize = DIGITS.saturating_mul(CHUNK);
 
+/// Where there are vectors, no branch and no table is faster than those; elsewhere each is.
+const VECTORS: bool = cfg!(target_pointer_width = "64");
+
 type Group = [u8; DIGITS];
 
 /// Digits of so many bytes.
@@ -32,48 +35,30 @@ fn decoded_len(digits: usize) -> Option<usize> {
     Some((digits / 4).saturating_mul(3).saturating_add(over))
 }
 
-/// The digits of at most 48 bytes, and those of zeros after them.
-pub(super) fn encode(bytes: &[u8]) -> [u8; DIGITS * BLOCK] {
-    let mut digits = [0; DIGITS * BLOCK];
-    let (groups, _) = digits.as_chunks_mut();
-    spread(bytes, groups);
-    write_digits(groups);
-    digits
-}
-
-/// The `N` bytes, at most 48, that `digits` stand for; `None` as in [`decode_in_place`].
-pub(super) fn decode<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
-    if digits.len() != encoded_len(N) {
-        return None;
-    }
-    let mut groups = [[b'A'; DIGITS]; BLOCK];
-    groups.as_flattened_mut().get_mut(..digits.len())?.copy_from_slice(digits);
-    let mut places = [[0; BYTES]; BLOCK];
-    if !read_digits(&mut groups) {
-        return None;
-    }
-    for (place, group) in places.iter_mut().zip(&groups) {
-        *place = bytes_of(group);
-    }
-    let (bytes, unused) = places.as_flattened().split_first_chunk()?;
-    unused.iter().all(|byte| *byte == 0).then_some(*bytes)
+/// Writes the digits of `bytes` at the front of `place`; `None` if they do not fit.
+pub(super) fn encode(bytes: &[u8], place: &mut [u8]) -> Option<()> {
+    place.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    encode_in_place(place, bytes.len())
 }
 
 /// Replaces the first `len` bytes of `place` by their digits; `None` if those do not fit.
+///
+/// Not inlined, like [`decode_in_place`]: its groups would add to the stack that encryption takes.
+#[inline(never)]
 pub(super) fn encode_in_place(place: &mut [u8], len: usize) -> Option<()> {
-    let place = place.get_mut(..encoded_len(len))?;
+    let mut place = place.get_mut(..encoded_len(len))?;
+    let mut end = len;
     let mut groups = [[0; DIGITS]; CHUNK];
     // From the last chunk to the first: no chunk's digits reach back into bytes that are still to be read.
-    for chunk in (0..len.div_ceil(CHUNK_BYTES)).rev() {
-        let start = chunk.saturating_mul(CHUNK_BYTES);
-        let bytes = place.get(start..len.min(start.saturating_add(CHUNK_BYTES)))?;
-        let digits = encoded_len(bytes.len());
-        let groups = groups.get_mut(..blocks_of(digits))?;
+    while let Some(last) = end.checked_sub(1) {
+        let start = last.saturating_sub(last % CHUNK_BYTES);
+        let bytes = place.get(start..end)?;
+        let groups = groups.get_mut(..blocks_of(bytes.len().div_ceil(BYTES)))?;
         spread(bytes, groups);
         write_digits(groups);
-        let start = chunk.saturating_mul(CHUNK_DIGITS);
-        let place = place.get_mut(start..)?.get_mut(..digits)?;
-        place.copy_from_slice(groups.as_flattened().get(..digits)?);
+        let (before, digits) = place.split_at_mut_checked(encoded_len(start))?;
+        digits.copy_from_slice(groups.as_flattened().get(..digits.len())?);
+        (place, end) = (before, start);
     }
     Some(())
 }
@@ -82,22 +67,25 @@ pub(super) fn encode_in_place(place: &mut [u8], len: usize) -> Option<()> {
 ///
 /// `None` if a character is no digit, if so many digits stand for no number of bytes, or if a bit of
 /// the last digit is set that is in no byte; `text` then holds a part of the bytes.
+#[inline(never)]
 pub(super) fn decode_in_place(text: &mut [u8]) -> Option<&mut [u8]> {
     let len = decoded_len(text.len())?;
     let mut groups = [[0; DIGITS]; CHUNK];
-    for chunk in 0..text.len().div_ceil(CHUNK_DIGITS) {
-        let start = chunk.saturating_mul(CHUNK_DIGITS);
-        let digits = text.get(start..text.len().min(start.saturating_add(CHUNK_DIGITS)))?;
-        let groups = groups.get_mut(..blocks_of(digits.len()))?;
+    let (mut read, mut written) = (0, 0);
+    while written != len {
+        let digits = text.get(read..)?;
+        let digits = digits.get(..CHUNK_DIGITS).unwrap_or(digits);
+        let groups = groups.get_mut(..blocks_of(digits.len().div_ceil(DIGITS)))?;
         let (front, back) = groups.as_flattened_mut().split_at_mut_checked(digits.len())?;
         front.copy_from_slice(digits);
         back.fill(b'A');
         if !read_digits(groups) {
             return None;
         }
-        let start = chunk.saturating_mul(CHUNK_BYTES);
-        let place = text.get_mut(start..len.min(start.saturating_add(CHUNK_BYTES)))?;
-        let (places, rest) = place.as_chunks_mut();
+        read = read.saturating_add(digits.len());
+        let place = text.get_mut(written..len)?;
+        let end = place.len().min(CHUNK_BYTES);
+        let (places, rest) = place.get_mut(..end)?.as_chunks_mut();
         for (place, group) in places.iter_mut().zip(groups.iter()) {
             *place = bytes_of(group);
         }
@@ -108,13 +96,14 @@ pub(super) fn decode_in_place(text: &mut [u8]) -> Option<&mut [u8]> {
         if unused.iter().any(|byte| *byte != 0) {
             return None;
         }
+        written = written.saturating_add(end);
     }
     text.get_mut(..len)
 }
 
-/// Groups of the blocks that so many digits take.
-fn blocks_of(digits: usize) -> usize {
-    digits.div_ceil(DIGITS).next_multiple_of(BLOCK)
+/// Groups of the blocks that so many groups take.
+fn blocks_of(groups: usize) -> usize {
+    groups.next_multiple_of(BLOCK)
 }
 
 /// Puts six bytes into each group: three at the top of each half, read as big-endian.
@@ -144,7 +133,6 @@ fn halves(six: &[u8; BYTES]) -> Group {
 ///
 /// Not inlined: as a function over memory its loops are vectorised.
 #[inline(never)]
-#[expect(clippy::arithmetic_side_effects, reason = "a factor of 0 or 1")]
 fn write_digits(groups: &mut [Group]) {
     // Six bits a byte, the first six in the lowest.
     for half in groups.as_flattened_mut().as_chunks_mut::<4>().0 {
@@ -153,17 +141,30 @@ fn write_digits(groups: &mut [Group]) {
         *half = values.to_le_bytes();
     }
     for place in groups.as_flattened_mut() {
-        // Signed, as vectors compare.
-        let from = |value: i8| u8::from(place.cast_signed() >= value);
-        // Each step adds what its characters are further on than those before it.
-        let steps = [
-            from(26) * b'a'.wrapping_sub(b'Z' + 1),
-            from(52) * b'0'.wrapping_sub(b'z' + 1),
-            from(62) * b'-'.wrapping_sub(b'9' + 1),
-            from(63) * b'_'.wrapping_sub(b'-' + 1),
-        ];
-        *place = steps.into_iter().fold(place.wrapping_add(b'A'), u8::wrapping_add);
+        *place = if VECTORS { digit_by_steps(*place) } else { digit_by_table(*place) };
     }
+}
+
+/// Compared and added, as vectors can do it.
+#[inline(always)]
+#[expect(clippy::arithmetic_side_effects, reason = "a factor of 0 or 1")]
+fn digit_by_steps(value: u8) -> u8 {
+    // Signed, as vectors compare.
+    let from = |first: i8| u8::from(value.cast_signed() >= first);
+    // Each step adds what its characters are further on than those before it.
+    let steps = [
+        from(26) * b'a'.wrapping_sub(b'Z' + 1),
+        from(52) * b'0'.wrapping_sub(b'z' + 1),
+        from(62) * b'-'.wrapping_sub(b'9' + 1),
+        from(63) * b'_'.wrapping_sub(b'-' + 1),
+    ];
+    steps.into_iter().fold(value.wrapping_add(b'A'), u8::wrapping_add)
+}
+
+#[inline(always)]
+fn digit_by_table(value: u8) -> u8 {
+    const TABLE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    TABLE.get(usize::from(value % 64)).copied().unwrap_or_default()
 }
 
 /// Turns each group of digits into the number of 48 bits that they stand for, at the top of a
@@ -174,12 +175,7 @@ fn write_digits(groups: &mut [Group]) {
 fn read_digits(groups: &mut [Group]) -> bool {
     let mut least = u8::MAX;
     for place in groups.as_flattened_mut() {
-        // What a character is moved by: never 0 for a digit, and 0 for what is none.
-        let shift = move_by(*place, b'A', 26, 0)
-            | move_by(*place, b'a', 26, 26)
-            | move_by(*place, b'0', 10, 52)
-            | move_by(*place, b'-', 1, 62)
-            | move_by(*place, b'_', 1, 63);
+        let shift = if VECTORS { shift_by_steps(*place) } else { shift_by_branches(*place) };
         least = least.min(shift);
         *place = place.wrapping_add(shift);
     }
@@ -191,6 +187,29 @@ fn read_digits(groups: &mut [Group]) -> bool {
         *place = eight.to_le_bytes();
     }
     least != 0
+}
+
+/// What a character is moved by to its value: never 0 for a digit, and 0 for what is none.
+#[inline(always)]
+fn shift_by_steps(c: u8) -> u8 {
+    move_by(c, b'A', 26, 0)
+        | move_by(c, b'a', 26, 26)
+        | move_by(c, b'0', 10, 52)
+        | move_by(c, b'-', 1, 62)
+        | move_by(c, b'_', 1, 63)
+}
+
+#[inline(always)]
+fn shift_by_branches(c: u8) -> u8 {
+    let (first, value) = match c {
+        b'a'..=b'z' => (b'a', 26_u8),
+        b'A'..=b'Z' => (b'A', 0),
+        b'0'..=b'9' => (b'0', 52),
+        b'-' => (b'-', 62),
+        b'_' => (b'_', 63),
+        _ => return 0,
+    };
+    value.wrapping_sub(first)
 }
 
 /// If `c` is one of the `count` characters from `first` on, what leads from there to the values from
@@ -233,9 +252,9 @@ mod tests {
         encode_in_place(&mut place, bytes.len()).unwrap();
         let text = URL_SAFE_NO_PAD.encode(bytes);
         assert_eq!(place, text.as_bytes());
-        if bytes.len() <= BYTES * BLOCK {
-            assert_eq!(encode(bytes)[..text.len()], *text.as_bytes());
-        }
+        let mut place = vec![0xFF; text.len() + 1];
+        encode(bytes, &mut place).unwrap();
+        assert_eq!(place, [text.as_bytes(), &[0xFF]].concat());
     }
 
     /// As the `base64` crate reads it, which is canonical too.
@@ -243,17 +262,6 @@ mod tests {
     fn assert_decoded(text: &[u8]) {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok();
         assert_eq!(decode_in_place(&mut text.to_vec()).as_deref(), bytes.as_deref(), "{}", text.escape_ascii());
-        // 1 to 4 bytes, and those of a nonce and of a key.
-        let fixed = match text.len() {
-            2 => decode::<1>(text).map(Vec::from),
-            3 => decode::<2>(text).map(Vec::from),
-            4 => decode::<3>(text).map(Vec::from),
-            6 => decode::<4>(text).map(Vec::from),
-            16 => decode::<12>(text).map(Vec::from),
-            43 => decode::<32>(text).map(Vec::from),
-            _ => return,
-        };
-        assert_eq!(fixed, bytes, "{}", text.escape_ascii());
     }
 
     #[test]
@@ -297,6 +305,17 @@ mod tests {
         }
     }
 
+    /// Only one way of the two is in a program.
+    #[test]
+    fn both_ways_to_code_a_digit_are_the_same() {
+        for byte in 0..=u8::MAX {
+            assert_eq!(shift_by_branches(byte), shift_by_steps(byte), "{byte}");
+        }
+        for value in 0..64 {
+            assert_eq!(digit_by_table(value), digit_by_steps(value), "{value}");
+        }
+    }
+
     #[test]
     fn padding_is_refused() {
         for text in ["AA==", "AAA=", "AAAA====", "====", "=", "AAAAAA==", "AA=", "AA=A"] {
@@ -306,17 +325,11 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_not_encoded() {
+        assert_eq!(encode(&[0; 32], &mut [0; 42]), None);
+        assert_eq!(encode(&[0; 32], &mut [0; 31]), None);
         assert_eq!(encode_in_place(&mut [0; 42], 32), None);
         assert_eq!(encode_in_place(&mut [0; 43], 32), Some(()));
         assert_eq!(encode_in_place(&mut [0; 43], usize::MAX), None);
-    }
-
-    #[test]
-    fn a_fixed_length_takes_no_other() {
-        assert_eq!(decode::<32>(&[b'A'; 42]), None);
-        assert_eq!(decode::<32>(&[b'A'; 44]), None);
-        assert_eq!(decode::<64>(&[b'A'; 86]), None);
-        assert_eq!(decode::<48>(&[b'A'; 64]), Some([0; 48]));
     }
 
     proptest! {

@@ -62,14 +62,15 @@ fn base64(text: &str) -> Option<[u8; POINT_LEN]> {
             _ => {}
         }
     }
-    base64url::decode(&digits)
+    base64url::decode_in_place(&mut digits)?.as_ref().try_into().ok()
 }
 
 /// As base64url without padding, as it stands in envelopes.
 impl fmt::Display for ServerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = base64url::encode(self.as_bytes());
-        f.write_str(text.get(..TEXT_LEN).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default())
+        let mut text = [0; TEXT_LEN];
+        base64url::encode(self.as_bytes(), &mut text).ok_or(fmt::Error)?;
+        f.write_str(core::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

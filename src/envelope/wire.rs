@@ -10,18 +10,18 @@ use crate::{
 };
 
 const VERSION: &str = "1";
-const FRONT: &[u8] = br#"{"v":"1","epk":""#;
-const BEFORE_IV: &[u8] = br#"","iv":""#;
-const BEFORE_CT: &[u8] = br#"","ct":""#;
-const BACK: &[u8] = br#""}"#;
 /// Characters of a public key and of a nonce.
 const EPK_LEN: usize = base64url::encoded_len(POINT_LEN);
 const IV_LEN: usize = base64url::encoded_len(NONCE_LEN);
 
-/// Where version, nonce and ciphertext start.
+/// With dots where the public key and the nonce come to stand.
+const FRONT: &[u8; CT_AT] =
+    br#"{"v":"1","epk":"...........................................","iv":"................","ct":""#;
+const BACK: &[u8; 2] = br#""}"#;
 const V_AT: usize = br#"{"v":""#.len();
-const IV_AT: usize = FRONT.len().saturating_add(EPK_LEN).saturating_add(BEFORE_IV.len());
-const CT_AT: usize = IV_AT.saturating_add(IV_LEN).saturating_add(BEFORE_CT.len());
+const EPK_AT: usize = br#"{"v":"1","epk":""#.len();
+const IV_AT: usize = EPK_AT + EPK_LEN + br#"","iv":""#.len();
+const CT_AT: usize = IV_AT + IV_LEN + br#"","ct":""#.len();
 
 /// The length in bytes of an envelope around a plaintext of n: 93 + ⌈4 (n + 16) / 3⌉.
 #[must_use]
@@ -38,28 +38,29 @@ pub(super) fn seal<'b>(
     buf: &'b mut [u8],
 ) -> Result<&'b str, SealError> {
     let needed = sealed_len(plaintext.len());
-    let envelope = buf.get_mut(..needed).ok_or(SealError::BufferTooSmall { needed })?;
-    let (front, rest) = envelope.split_at_mut_checked(CT_AT).ok_or(SealError::BufferTooSmall { needed })?;
+    let envelope = buf.get_mut(..needed).and_then(|place| fill(key, epk, iv, plaintext, place));
+    envelope.ok_or(SealError::BufferTooSmall { needed })
+}
 
+/// Fills `envelope` to its last byte; `None` if it has another length than it takes.
+fn fill<'b>(
+    key: &[u8; 32],
+    epk: &[u8; POINT_LEN],
+    iv: &[u8; NONCE_LEN],
+    plaintext: &[u8],
+    envelope: &'b mut [u8],
+) -> Option<&'b str> {
+    let (front, rest) = envelope.split_first_chunk_mut()?;
+    *front = *FRONT;
+    base64url::encode(epk, front.get_mut(EPK_AT..)?)?;
+    base64url::encode(iv, front.get_mut(IV_AT..)?)?;
     // The ciphertext and its tag first, where their base64 will start.
-    let (message, after) = rest.split_at_mut_checked(plaintext.len()).ok_or(SealError::BufferTooSmall { needed })?;
+    let (message, after) = rest.split_at_mut_checked(plaintext.len())?;
     message.copy_from_slice(plaintext);
-    let tag = crypto::seal(key, iv, message).ok_or(SealError::BufferTooSmall { needed })?;
-    after.get_mut(..SEAL_LEN).ok_or(SealError::BufferTooSmall { needed })?.copy_from_slice(&tag);
-    let ct_len = plaintext.len().saturating_add(SEAL_LEN);
-    base64url::encode_in_place(rest, ct_len).ok_or(SealError::BufferTooSmall { needed })?;
-
-    let (epk, iv) = (base64url::encode(epk), base64url::encode(iv));
-    let epk = epk.get(..EPK_LEN).unwrap_or_default();
-    let iv = iv.get(..IV_LEN).unwrap_or_default();
-    let mut out = crate::buf::Writer::new(front);
-    for part in [FRONT, epk, BEFORE_IV, iv, BEFORE_CT] {
-        out.bytes(part);
-    }
-    if let Some(back) = rest.last_chunk_mut() {
-        *back = *BACK.first_chunk().unwrap_or(b"\"}");
-    }
-    core::str::from_utf8(envelope).map_err(|_| SealError::BufferTooSmall { needed })
+    *after.first_chunk_mut()? = crypto::seal(key, iv, message)?;
+    base64url::encode_in_place(rest, plaintext.len().saturating_add(SEAL_LEN))?;
+    *rest.last_chunk_mut()? = *BACK;
+    core::str::from_utf8(envelope).ok()
 }
 
 /// An envelope taken apart. The ciphertext stands in the buffer, decoded.
@@ -74,18 +75,12 @@ impl<'e> Parts<'e> {
     pub(super) fn read(envelope: &'e mut [u8]) -> Result<Self, OpenError> {
         let Found { v, epk, iv, ct } = Found::scan(envelope)?;
         let ct = ct.ok_or(OpenError::Unsealed)?;
-        let version: [u8; VERSION.len()] =
-            member(envelope, v, |text| text.try_into().ok()).ok_or(OpenError::Version)?;
-        if version != VERSION.as_bytes() {
+        if string(envelope, v).ok_or(OpenError::Version)? != VERSION.as_bytes() {
             return Err(OpenError::Version);
         }
-        let epk = member(envelope, epk, base64url::decode).ok_or(OpenError::Encoding)?;
-        let iv = member(envelope, iv, base64url::decode).ok_or(OpenError::Encoding)?;
-
-        let ct = envelope.get_mut(ct).ok_or(OpenError::Encoding)?;
-        let inner = unquote_in_place(ct, true).ok_or(OpenError::Encoding)?;
-        let ct = ct.get_mut(inner).ok_or(OpenError::Encoding)?;
-        let sealed = base64url::decode_in_place(ct).ok_or(OpenError::Encoding)?;
+        let epk = decoded(envelope, epk)?.as_ref().try_into().map_err(|_| OpenError::Encoding)?;
+        let iv = decoded(envelope, iv)?.as_ref().try_into().map_err(|_| OpenError::Encoding)?;
+        let sealed = decoded(envelope, Some(ct))?;
         let (message, tag) = sealed.split_last_chunk_mut().ok_or(OpenError::Encoding)?;
         Ok(Self { epk, iv, tag: *tag, message })
     }
@@ -114,18 +109,19 @@ impl Found {
     /// Of an envelope that is spelt as [`seal`] does it, where each member has its place. Most are, and it takes a
     /// fraction of the time.
     fn as_sealed(envelope: &[u8]) -> Option<Self> {
-        let (epk, rest) = envelope.strip_prefix(FRONT)?.split_at_checked(EPK_LEN)?;
-        let (iv, rest) = rest.strip_prefix(BEFORE_IV)?.split_at_checked(IV_LEN)?;
-        let ct = rest.strip_prefix(BEFORE_CT)?.strip_suffix(BACK)?;
-        for text in [epk, iv, ct] {
+        let (front, rest) = envelope.split_first_chunk::<CT_AT>()?;
+        let ct = rest.strip_suffix(BACK)?;
+        for (fixed, own) in [(0..EPK_AT, EPK_LEN), (EPK_AT + EPK_LEN..IV_AT, IV_LEN), (IV_AT + IV_LEN..CT_AT, ct.len())]
+        {
+            let text = envelope.get(fixed.end..)?.get(..own)?;
             let run = plain_run(text);
-            if !run.ascii || run.len != text.len() {
+            if front.get(fixed.clone()) != FRONT.get(fixed) || !run.ascii || run.len != text.len() {
                 return None;
             }
         }
         Some(Self {
             v: Some(quoted(V_AT, VERSION.len())),
-            epk: Some(quoted(FRONT.len(), EPK_LEN)),
+            epk: Some(quoted(EPK_AT, EPK_LEN)),
             iv: Some(quoted(IV_AT, IV_LEN)),
             ct: Some(quoted(CT_AT, ct.len())),
         })
@@ -155,15 +151,16 @@ const fn quoted(at: usize, len: usize) -> Range<usize> {
     at.saturating_sub(1)..at.saturating_add(len).saturating_add(1)
 }
 
-/// A member that is a string and means exactly `N` bytes.
-fn member<const N: usize>(
-    envelope: &mut [u8],
-    at: Option<Range<usize>>,
-    read: impl FnOnce(&[u8]) -> Option<[u8; N]>,
-) -> Option<[u8; N]> {
+/// The characters of a member that is a string, where they stand.
+fn string(envelope: &mut [u8], at: Option<Range<usize>>) -> Option<&mut [u8]> {
     let value = envelope.get_mut(at?)?;
     let inner = unquote_in_place(value, true)?;
-    read(value.get(inner)?)
+    value.get_mut(inner)
+}
+
+/// The bytes that such a member means, where it stands.
+fn decoded(envelope: &mut [u8], at: Option<Range<usize>>) -> Result<&mut [u8], OpenError> {
+    string(envelope, at).and_then(base64url::decode_in_place).ok_or(OpenError::Encoding)
 }
 
 #[cfg(test)]

@@ -21,9 +21,9 @@ def size(name, elf):
     assert data[:6] == b"\x7fELF\x01\x01", "a 32-bit little-endian ELF"
     (headers,) = struct.unpack_from("<I", data, 28)
     entry, count = struct.unpack_from("<HH", data, 42)
-    load = 1
+    load, ram = 1, 0x2000_0000
     segments = (struct.unpack_from("<8I", data, headers + at * entry) for at in range(count))
-    print(f"{name}.flash = {sum(segment[4] for segment in segments if segment[0] == load)}")
+    print(f"{name}.flash = {sum(segment[4] for segment in segments if segment[0] == load and segment[2] < ram)}")
 
 
 def break_vector(source, to):

@@ -1,6 +1,6 @@
 //! By the Montgomery ladder.
 
-use curve25519_dalek::{MontgomeryPoint, constants::X25519_BASEPOINT, scalar::clamp_integer, traits::IsIdentity};
+use curve25519_dalek::{MontgomeryPoint, constants::X25519_BASEPOINT, scalar::clamp_integer};
 
 use crate::crypto::Zeroizing;
 
@@ -20,7 +20,9 @@ pub(super) fn public(secret: &[u8; 32]) -> [u8; POINT_LEN] {
 /// The shared secret, unless the peer's key is of low order.
 pub(super) fn agree(secret: &[u8; 32], peer: &[u8; POINT_LEN]) -> Option<Zeroizing<[u8; 32]>> {
     let shared = multiply(secret, peer);
-    (!shared.is_identity()).then(|| Zeroizing::new(shared.to_bytes()))
+    // All zeros (RFC 7748, section 6.1): a product is in its one encoding.
+    let any = shared.as_bytes().iter().fold(0, |any, byte| any | byte);
+    (any != 0).then(|| Zeroizing::new(shared.to_bytes()))
 }
 
 /// A key that is multiplied as it is.

@@ -10,6 +10,8 @@
 #![no_std]
 
 pub mod machine;
+#[cfg(all(feature = "small-memory", target_arch = "arm"))]
+mod memory;
 pub mod rng;
 pub mod sample;
 pub mod stack;

@@ -9,7 +9,7 @@ use apikee_bare_metal::{
     entry,
     machine::exit,
     rng::Pinned,
-    sample::{REQUEST, SERVER_PUBLIC},
+    sample::{REQUEST_IN_RAM, SERVER_PUBLIC_BYTES},
 };
 
 entry!(main);
@@ -21,9 +21,9 @@ fn main() -> bool {
 
 /// Our own request sent back is no answer.
 fn sealed_and_reflected(buf: &mut [u8]) -> Option<()> {
-    let server: ServerKey = black_box(SERVER_PUBLIC).parse().ok()?;
+    let server = ServerKey::from_bytes(black_box(SERVER_PUBLIC_BYTES)).ok()?;
     let session = Session::establish(&server, &mut Pinned(black_box(&[7; 32]))).ok()?;
-    let (envelope, pending) = session.seal(black_box(REQUEST), &mut Pinned(black_box(&[9; 12])), buf).ok()?;
+    let (envelope, pending) = session.seal(black_box(&REQUEST_IN_RAM), &mut Pinned(black_box(&[9; 12])), buf).ok()?;
     let len = envelope.len();
     (pending.open(buf.get_mut(..len)?).err()? == OpenError::WrongKey).then_some(())
 }

@@ -8,7 +8,7 @@ use apikee::{Keyring, UnixTime};
 use apikee_bare_metal::{
     entry,
     machine::exit,
-    sample::{KEY, NOW, SECRET},
+    sample::{KEY_IN_RAM, NOW, SECRET},
 };
 
 entry!(main);
@@ -18,7 +18,7 @@ fn main() -> bool {
     let Ok(keys) = Keyring::new(black_box(SECRET)) else {
         return false;
     };
-    let verified = keys.verify(black_box(KEY), UnixTime::from_secs(NOW), &mut buf);
+    let verified = keys.verify(black_box(KEY_IN_RAM.as_slice()), UnixTime::from_secs(NOW), &mut buf);
     verified.is_ok_and(|key| key.require(&["read"]).is_ok())
 }
 

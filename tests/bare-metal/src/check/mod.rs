@@ -3,6 +3,7 @@
 mod envelopes;
 mod exchanges;
 mod keys;
+mod memory;
 
 use envelopes::{EnvelopeCase, Kind};
 use exchanges::Exchange;
@@ -19,8 +20,9 @@ pub struct Buffers {
     pub b: [u8; 12 * 1024],
 }
 
-/// Calls `report` with the name and the outcome of each vector.
+/// Calls `report` with the name and the outcome of each vector, and of the functions for memory first.
 pub fn all(buffers: &mut Buffers, mut report: impl FnMut(&str, Outcome)) {
+    report("memory", memory::check());
     for case in KEYS {
         report(case.name, keys::check(case, &mut buffers.a));
     }
