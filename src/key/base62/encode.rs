@@ -6,6 +6,8 @@
 //! sum is divided, by a reciprocal, and only nearly: a digit may stay 62^10 or a little more too large
 //! until the end, which keeps the correction out of the chain that bounds the speed.
 
+use core::iter::once;
+
 use super::{high, low, mul_add};
 
 /// Bytes that one step takes: five units of seven bytes.
@@ -46,7 +48,7 @@ const fn powers() -> [[u64; UNITS]; UNITS + 1] {
 }
 
 /// [`divide`] takes dividends below 2^122. A sum collects each digit (below 2 · 62^10) times each
-/// digit of 2^392, each unit (below 2^56) times each of its powers, and a carry.
+/// digit of 2^280, each unit (below 2^56) times each of its powers, and a carry.
 #[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "runs at compile time")]
 const _: () = {
     let mut most = u64::MAX as u128;
@@ -76,29 +78,30 @@ pub(crate) fn encode<'b>(bytes: &[u8], out: &'b mut [u8]) -> Option<&'b mut [u8]
     let out = out.get_mut(..encoded_capacity(bytes.len()))?;
     let (groups, _) = out.as_chunks_mut::<GROUP>();
     let (head, steps) = bytes.as_rchunks::<STEP>();
-    let mut used = 0;
-    if !head.is_empty() {
-        let mut step = [0; STEP];
-        if let Some(place) = STEP.checked_sub(head.len()).and_then(|at| step.get_mut(at..)) {
-            place.copy_from_slice(head);
-        }
-        used = append(groups, used, &step);
+    let mut first = [0; STEP];
+    if let Some(place) = STEP.checked_sub(head.len()).and_then(|at| first.get_mut(at..)) {
+        place.copy_from_slice(head);
     }
-    for step in steps {
-        used = append(groups, used, step);
+    let (mut used, mut done) = (0, head.len());
+    for step in once(&first).chain(steps) {
+        append(groups, used, step);
+        // Counted by the length, so that the time tells nothing of the bytes.
+        used = groups_of(done);
+        done = done.saturating_add(STEP);
     }
-    write_pairs(groups, used);
+    write_pairs(groups);
     write_text(out);
     let zeros = out.iter().take_while(|byte| **byte == b'0').count();
     let zeros = zeros.min(out.len().saturating_sub(1));
     out.get_mut(zeros..)
 }
 
-/// Replaces the number in the last `used` groups by itself times 2^280 plus `step`; returns how
-/// many groups it fills now.
-fn append(groups: &mut [[u8; GROUP]], used: usize, step: &[u8; STEP]) -> usize {
+/// Replaces the number in the last `used` groups by itself times 2^280 plus `step`, in five groups more,
+/// or in as many of them as there are: what does not get a place is zero.
+#[inline(always)]
+fn append(groups: &mut [[u8; GROUP]], used: usize, step: &[u8; STEP]) {
     let Some((free, standing)) = groups.split_at_mut_checked(groups.len().saturating_sub(used)) else {
-        return used;
+        return;
     };
     let mut window = [0; UNITS];
     for (unit, power) in units(step).into_iter().rev().zip(&POWERS) {
@@ -107,19 +110,21 @@ fn append(groups: &mut [[u8; GROUP]], used: usize, step: &[u8; STEP]) -> usize {
     let [.., shift] = &POWERS;
     for group in standing.iter_mut().rev() {
         slide_over(&mut window, load(group), shift);
-        let [lowest, w1, w2, w3, w4] = window;
-        let (quotient, rest) = divide(lowest);
-        store(group, rest);
-        window = [w1.wrapping_add(u128::from(quotient)), w2, w3, w4, 0];
+        store(group, next_digit(&mut window));
     }
-    // What is left may carry far. Two rounds without a chain from sum to sum, the quotients of the first
-    // below 2^63 and those of the second below 16, leave digits that are at most 16 too large.
-    let digits = pass_on(pass_on(window.map(divide)).map(|sum| divide(sum.into())));
-    for (digit, group) in digits.iter().zip(free.iter_mut().rev()) {
-        store(group, *digit);
+    let digits = [(); UNITS].map(|()| next_digit(&mut window));
+    for (digit, group) in digits.into_iter().zip(free.iter_mut().rev()) {
+        store(group, digit);
     }
-    let zeros = digits.iter().rev().take_while(|digit| **digit == 0).count();
-    used.saturating_add(UNITS.saturating_sub(zeros))
+}
+
+/// Takes the lowest digit out of the sums.
+#[inline(always)]
+fn next_digit(window: &mut [u128; UNITS]) -> u64 {
+    let [lowest, w1, w2, w3, w4] = *window;
+    let (quotient, rest) = divide(lowest);
+    *window = [w1.wrapping_add(u128::from(quotient)), w2, w3, w4, 0];
+    rest
 }
 
 /// The units of a step, most significant first. Each is read with a byte more, in one access.
@@ -129,12 +134,6 @@ fn units(step: &[u8; STEP]) -> [u64; UNITS] {
     let eight =
         |start: usize| step.get(start..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u64::from_be_bytes(*bytes));
     [eight(0) >> 8, eight(6) & MASK, eight(13) & MASK, eight(20) & MASK, eight(27) & MASK]
-}
-
-/// Adds each quotient to the rest above it. The topmost is zero: five digits hold 2^280.
-#[inline(always)]
-fn pass_on([(q0, r0), (q1, r1), (q2, r2), (q3, r3), (_, r4)]: [(u64, u64); UNITS]) -> [u64; UNITS] {
-    [r0, r1.wrapping_add(q0), r2.wrapping_add(q1), r3.wrapping_add(q2), r4.wrapping_add(q3)]
 }
 
 /// Adds `factor` times `power` to the sums. None of them can overflow: see the bound above.
@@ -176,12 +175,8 @@ fn store(group: &mut [u8; GROUP], digit: u64) {
 /// is less than 2^64 / 62^10 = 21.9 too large does not reach the last pair.
 #[expect(clippy::as_conversions, reason = "a pair is below 2^12, the reciprocal below 2^64")]
 #[expect(clippy::arithmetic_side_effects, reason = "a digit is below 2^60, and twice the estimate below 2^64 - 17")]
-fn write_pairs(groups: &mut [[u8; GROUP]], used: usize) {
+fn write_pairs(groups: &mut [[u8; GROUP]]) {
     const RECIPROCAL: u64 = ((1 << 123) / RADIX as u128) as u64;
-    let unused = groups.len().saturating_sub(used);
-    for group in groups.iter_mut().take(unused) {
-        store(group, 0);
-    }
     let mut carry = 0;
     for group in groups.iter_mut().rev() {
         let digit = load(group) + carry;
