@@ -163,7 +163,7 @@ function verify(memory, handle, key, millis) {
   } finally {
     memory.wipe(memory.input, len);
     memory.wipe(memory.payload, len);
-    memory.wipe(memory.output, Math.abs(answer));
+    memory.wipe(memory.output, Math.max(answer, 0));
     memory.wipeStack(VERIFY_DEPTH);
   }
 }

@@ -34,4 +34,36 @@ export class MissingScopesError extends ApikeeError {
 }
 
 export const invalid = (why) => new ApikeeError("INVALID_ARGUMENT", why);
-export const tooLong = () => new ApikeeError("TOO_LONG", "an argument is too long");
+export const tooLong = () => failure(-4);
+
+// Why a call of the module has failed, in the order of `src/failure.rs`.
+const FAILURES = [
+  ["INVALID_ARGUMENT", "an argument has the wrong type, length or form"],
+  ["FREED", "the object has been freed"],
+  ["TOO_MANY_OBJECTS", "too many objects are in use: free some"],
+  ["TOO_LONG", "an argument is too long"],
+  ["EMPTY_SECRET", "a secret is empty"],
+  ["TOO_MANY_SECRETS", "a keyring holds 8 secrets at most"],
+  ["INVALID_PREFIX", "the key does not start with 'apikee_'"],
+  ["INVALID_FORMAT", "the key has no signature"],
+  ["DECODE_ERROR", "the key cannot be decoded"],
+  ["INVALID_SIGNATURE", "the key's signature is invalid"],
+  ["EXPIRED", "the key has expired"],
+  ["NOT_YET_VALID", "the key is not yet valid"],
+  ["INVALID_DURATION", "a duration is a number and d, h, m or s, or the word never"],
+  ["INVALID_META", "meta is no well-formed JSON object"],
+  ["TIME_OUT_OF_RANGE", "the expiry is out of range"],
+  ["UNUSABLE_ID", "the id leads to a signature that the published SDKs refuse"],
+  ["RNG_FAILED", "the random number generator failed, or repeats itself"],
+  ["LOW_ORDER_SERVER_KEY", "the server's public key is of low order, as a placeholder is"],
+  ["SESSION_USED", "a session seals one request, and then opens one answer"],
+  ["MALFORMED_ENVELOPE", "the envelope is no well-formed JSON object"],
+  ["UNSEALED", "the body is not sealed"],
+  ["UNKNOWN_VERSION", "the envelope's version is not known"],
+  ["WRONG_ENCODING", "a member of the envelope is missing or wrongly encoded"],
+  ["WRONG_KEY", "the envelope names a key that cannot be trusted"],
+  ["FORGED", "the envelope is not authentic"],
+];
+
+/** What a negative answer of the module means. */
+export const failure = (answer) => new ApikeeError(...FAILURES[-1 - answer]);

@@ -1,5 +1,5 @@
 // The module's memory, and what goes in and out of it.
-import { ApikeeError, tooLong } from "./errors.mjs";
+import { ApikeeError, failure, tooLong } from "./errors.mjs";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -68,11 +68,10 @@ export class Memory {
     return decoder.decode(this.bytes.subarray(start, end));
   }
 
-  /** What a call has answered; throws what it wrote instead, if it failed. */
+  /** What a call has answered; throws if it failed. */
   check(answer) {
     if (answer >= 0) return answer;
-    const [code, message] = this.text(this.output, this.output - answer).split("\n");
-    throw new ApikeeError(code, message);
+    throw failure(answer);
   }
 
   wipe(start, len) {
@@ -93,7 +92,7 @@ export class Memory {
     try {
       if (random !== undefined) this.bytes.set(random, this.random);
       const answer = call(put() - this.input);
-      written = Math.abs(answer);
+      written = Math.max(answer, 0);
       return read(this.check(answer));
     } finally {
       random?.fill(0);

@@ -15,9 +15,9 @@ impl<'a> Arguments<'a> {
         if self.0.is_empty() {
             return Ok(None);
         }
-        let (len, rest) = self.0.split_first_chunk().ok_or(Failure::ARGUMENT)?;
-        let len = usize::try_from(u32::from_le_bytes(*len)).map_err(|_| Failure::ARGUMENT)?;
-        let (bytes, rest) = rest.split_at_checked(len).ok_or(Failure::ARGUMENT)?;
+        let (len, rest) = self.0.split_first_chunk().ok_or(Failure::InvalidArgument)?;
+        let len = usize::try_from(u32::from_le_bytes(*len)).map_err(|_| Failure::InvalidArgument)?;
+        let (bytes, rest) = rest.split_at_checked(len).ok_or(Failure::InvalidArgument)?;
         self.0 = rest;
         Ok(Some(bytes))
     }
@@ -27,11 +27,11 @@ impl<'a> Arguments<'a> {
 impl<'a> Arguments<'a> {
     /// The next argument as a string, or `None` behind the last.
     pub(crate) fn next_text(&mut self) -> Result<Option<&'a str>, Failure> {
-        self.next()?.map(|bytes| core::str::from_utf8(bytes).map_err(|_| Failure::ARGUMENT)).transpose()
+        self.next()?.map(|bytes| core::str::from_utf8(bytes).map_err(|_| Failure::InvalidArgument)).transpose()
     }
 
     /// A string that has to be there.
     pub(crate) fn text(&mut self) -> Result<&'a str, Failure> {
-        self.next_text()?.ok_or(Failure::ARGUMENT)
+        self.next_text()?.ok_or(Failure::InvalidArgument)
     }
 }

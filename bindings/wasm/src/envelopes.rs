@@ -32,15 +32,16 @@ impl Module {
     ///
     /// JavaScript has read its text: the kernel's base64, four times in constant time, would be ten kilobytes.
     pub(crate) fn server_key(&mut self, len: usize) -> Result<i32, Failure> {
-        let bytes = self.input.get(..len).and_then(|bytes| bytes.try_into().ok()).ok_or(Failure::ARGUMENT)?;
-        let key = ServerKey::from_bytes(bytes).map_err(|_| LOW_ORDER)?;
+        let bytes = self.input.get(..len).and_then(|bytes| bytes.try_into().ok()).ok_or(Failure::InvalidArgument)?;
+        let key = ServerKey::from_bytes(bytes).map_err(|_| Failure::LowOrderServerKey)?;
         self.servers.insert(Some(key))
     }
 
     /// Establishes a session from 32 random bytes.
     pub(crate) fn establish(&mut self, server: i32) -> Result<i32, Failure> {
-        let server = self.servers.get(server)?.as_ref().ok_or(Failure::FREED)?;
-        let session = Session::establish(server, &mut Brought::new(&mut self.random)).map_err(|_| RNG)?;
+        let server = self.servers.get(server)?.as_ref().ok_or(Failure::Freed)?;
+        let session =
+            Session::establish(server, &mut Brought::new(&mut self.random)).map_err(|_| Failure::RngFailed)?;
         self.sessions.insert(Stage::Established(session))
     }
 
@@ -48,16 +49,18 @@ impl Module {
     pub(crate) fn seal(&mut self, session: i32, len: usize) -> Result<i32, Failure> {
         let stage = self.sessions.get(session)?;
         if !matches!(stage, Stage::Established(_)) {
-            return Err(USED);
+            return Err(Failure::SessionUsed);
         }
-        let plaintext = self.input.get(..len).filter(|body| body.len() <= MAX_BODY).ok_or(Failure::TOO_LONG)?;
-        let Stage::Established(session) = core::mem::replace(stage, Stage::VACANT) else { return Err(USED) };
+        let plaintext = self.input.get(..len).filter(|body| body.len() <= MAX_BODY).ok_or(Failure::TooLong)?;
+        let Stage::Established(session) = core::mem::replace(stage, Stage::VACANT) else {
+            return Err(Failure::SessionUsed);
+        };
         let sealed = session.seal(plaintext, &mut Brought::new(&mut self.random), &mut self.output.0);
         let (envelope, pending) = sealed.map_err(|error| match error {
-            SealError::Rng => RNG,
-            _ => Failure::TOO_LONG,
+            SealError::Rng => Failure::RngFailed,
+            _ => Failure::TooLong,
         })?;
-        let len = i32::try_from(envelope.len()).map_err(|_| Failure::TOO_LONG)?;
+        let len = i32::try_from(envelope.len()).map_err(|_| Failure::TooLong)?;
         *stage = Stage::Pending(pending);
         Ok(len)
     }
@@ -66,30 +69,26 @@ impl Module {
     pub(crate) fn open(&mut self, session: i32, len: usize) -> Result<i32, Failure> {
         let stage = self.sessions.get(session)?;
         if !matches!(stage, Stage::Pending(_)) {
-            return Err(USED);
+            return Err(Failure::SessionUsed);
         }
-        let answer = self.input.get_mut(..len).ok_or(Failure::TOO_LONG)?;
-        let Stage::Pending(pending) = core::mem::replace(stage, Stage::VACANT) else { return Err(USED) };
+        let answer = self.input.get_mut(..len).ok_or(Failure::TooLong)?;
+        let Stage::Pending(pending) = core::mem::replace(stage, Stage::VACANT) else {
+            return Err(Failure::SessionUsed);
+        };
         let opened = pending.open(answer).map_err(failure)?;
-        let place = self.output.0.get_mut(..opened.as_bytes().len()).ok_or(Failure::TOO_LONG)?;
+        let place = self.output.0.get_mut(..opened.as_bytes().len()).ok_or(Failure::TooLong)?;
         place.copy_from_slice(opened.as_bytes());
-        i32::try_from(place.len()).map_err(|_| Failure::TOO_LONG)
+        i32::try_from(place.len()).map_err(|_| Failure::TooLong)
     }
 }
 
-const LOW_ORDER: Failure =
-    Failure::new("LOW_ORDER_SERVER_KEY", "the server's public key is of low order, as a placeholder is");
-const RNG: Failure = Failure::new("RNG_FAILED", "the random number generator failed");
-const USED: Failure = Failure::new("SESSION_USED", "a session seals one request, and then opens one answer");
-
 fn failure(error: OpenError) -> Failure {
-    let (code, message) = match error {
-        OpenError::Malformed => ("MALFORMED_ENVELOPE", "the envelope is no well-formed JSON object"),
-        OpenError::Unsealed => ("UNSEALED", "the body is not sealed"),
-        OpenError::Version => ("UNKNOWN_VERSION", "the envelope's version is not known"),
-        OpenError::Encoding => ("WRONG_ENCODING", "a member of the envelope is missing or wrongly encoded"),
-        OpenError::WrongKey => ("WRONG_KEY", "the envelope names a key that cannot be trusted"),
-        _ => ("FORGED", "the envelope is not authentic"),
-    };
-    Failure::new(code, message)
+    match error {
+        OpenError::Malformed => Failure::MalformedEnvelope,
+        OpenError::Unsealed => Failure::Unsealed,
+        OpenError::Version => Failure::UnknownVersion,
+        OpenError::Encoding => Failure::WrongEncoding,
+        OpenError::WrongKey => Failure::WrongKey,
+        _ => Failure::Forged,
+    }
 }

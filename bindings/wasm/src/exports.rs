@@ -3,7 +3,7 @@
 
 use core::cell::UnsafeCell;
 
-use crate::module::Module;
+use crate::{failure::Failure, module::Module};
 
 struct Place(UnsafeCell<Module>);
 
@@ -17,6 +17,11 @@ fn module() -> &'static mut Module {
     // SAFETY: every export takes this reference once and lets it go before it returns. No export runs inside another:
     // there are no imports, so nothing in here calls out. JavaScript touches the memory between the calls only.
     unsafe { &mut *MODULE.0.get() }
+}
+
+/// What a call returns: what it says, or why it failed.
+fn answer(result: Result<i32, Failure>) -> i32 {
+    result.unwrap_or_else(|failure| failure as i32)
 }
 
 /// A length or an address; `usize` has the same 32 bits.
@@ -61,7 +66,7 @@ extern "C" fn payload() -> *mut u8 {
 
 #[unsafe(no_mangle)]
 extern "C" fn keyring(len: u32, leeway_secs: u32) -> i32 {
-    module().answer(|module| module.keyring(size(len), leeway_secs))
+    answer(module().keyring(size(len), leeway_secs))
 }
 
 #[unsafe(no_mangle)]
@@ -71,13 +76,13 @@ extern "C" fn keyring_free(keyring: i32) {
 
 #[unsafe(no_mangle)]
 extern "C" fn verify(keyring: i32, len: u32, now_millis: f64) -> i32 {
-    module().answer(|module| module.verify(keyring, size(len), now_millis))
+    answer(module().verify(keyring, size(len), now_millis))
 }
 
 #[cfg(feature = "issue")]
 #[unsafe(no_mangle)]
 extern "C" fn issue(keyring: i32, len: u32, now_millis: f64, expires_at: f64, not_before: f64) -> i32 {
-    module().answer(|module| module.issue(keyring, size(len), now_millis, expires_at, not_before))
+    answer(module().issue(keyring, size(len), now_millis, expires_at, not_before))
 }
 
 /// Where random bytes are put.
@@ -89,11 +94,11 @@ extern "C" fn random() -> *mut u8 {
 
 #[cfg(feature = "envelope")]
 mod envelopes {
-    use super::{module, size};
+    use super::{answer, module, size};
 
     #[unsafe(no_mangle)]
     extern "C" fn server_key(len: u32) -> i32 {
-        module().answer(|module| module.server_key(size(len)))
+        answer(module().server_key(size(len)))
     }
 
     #[unsafe(no_mangle)]
@@ -103,17 +108,17 @@ mod envelopes {
 
     #[unsafe(no_mangle)]
     extern "C" fn establish(server: i32) -> i32 {
-        module().answer(|module| module.establish(server))
+        answer(module().establish(server))
     }
 
     #[unsafe(no_mangle)]
     extern "C" fn seal(session: i32, len: u32) -> i32 {
-        module().answer(|module| module.seal(session, size(len)))
+        answer(module().seal(session, size(len)))
     }
 
     #[unsafe(no_mangle)]
     extern "C" fn open(session: i32, len: u32) -> i32 {
-        module().answer(|module| module.open(session, size(len)))
+        answer(module().open(session, size(len)))
     }
 
     #[unsafe(no_mangle)]

@@ -1,55 +1,69 @@
-//! What JavaScript throws: a code and a message.
+//! What JavaScript throws, by number: `errors.mjs` has the code and the words of each.
 
 use apikee::{KeyError, KeyringError};
 
-/// Why a call failed. The code of a key's refusal is the SDKs'; the others are the binding's own.
-pub(crate) struct Failure {
-    code: &'static str,
-    message: &'static str,
+/// Why a call failed, as the negative number that it returns.
+#[derive(Clone, Copy)]
+#[repr(i32)]
+pub(crate) enum Failure {
+    InvalidArgument = -1,
+    Freed = -2,
+    TooManyObjects = -3,
+    TooLong = -4,
+    EmptySecret = -5,
+    TooManySecrets = -6,
+    InvalidPrefix = -7,
+    InvalidFormat = -8,
+    DecodeError = -9,
+    InvalidSignature = -10,
+    Expired = -11,
+    NotYetValid = -12,
+    #[cfg(feature = "issue")]
+    InvalidDuration = -13,
+    #[cfg(feature = "issue")]
+    InvalidMeta = -14,
+    #[cfg(feature = "issue")]
+    TimeOutOfRange = -15,
+    #[cfg(feature = "issue")]
+    UnusableId = -16,
+    #[cfg(any(feature = "issue", feature = "envelope"))]
+    RngFailed = -17,
+    #[cfg(feature = "envelope")]
+    LowOrderServerKey = -18,
+    #[cfg(feature = "envelope")]
+    SessionUsed = -19,
+    #[cfg(feature = "envelope")]
+    MalformedEnvelope = -20,
+    #[cfg(feature = "envelope")]
+    Unsealed = -21,
+    #[cfg(feature = "envelope")]
+    UnknownVersion = -22,
+    #[cfg(feature = "envelope")]
+    WrongEncoding = -23,
+    #[cfg(feature = "envelope")]
+    WrongKey = -24,
+    #[cfg(feature = "envelope")]
+    Forged = -25,
 }
 
-impl Failure {
-    pub(crate) const ARGUMENT: Self = Self::new("INVALID_ARGUMENT", "an argument has the wrong type, length or form");
-    pub(crate) const FREED: Self = Self::new("FREED", "the object has been freed");
-    pub(crate) const FULL: Self = Self::new("TOO_MANY_OBJECTS", "too many objects are in use: free some");
-    pub(crate) const TOO_LONG: Self = Self::new("TOO_LONG", "an argument is too long");
-
-    pub(crate) const fn new(code: &'static str, message: &'static str) -> Self {
-        Self { code, message }
-    }
-
-    /// Writes the failure and returns its length, negated.
-    pub(crate) fn write(&self, output: &mut [u8]) -> i32 {
-        let (code, message) = (self.code.as_bytes(), self.message.as_bytes());
-        let mut len = 0_i32;
-        for (place, byte) in output.iter_mut().zip(code.iter().chain(b"\n").chain(message)) {
-            *place = *byte;
-            len = len.saturating_sub(1);
-        }
-        len
-    }
-}
-
-// The kernel's messages go through `core::fmt`, which this module does without.
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
-        let message = match error {
-            KeyError::InvalidPrefix => "the key does not start with 'apikee_'",
-            KeyError::InvalidFormat => "the key has no signature",
-            KeyError::InvalidSignature => "the key's signature is invalid",
-            KeyError::Expired => "the key has expired",
-            KeyError::NotYetValid => "the key is not yet valid",
-            _ => "the key cannot be decoded",
-        };
-        Self::new(error.code(), message)
+        match error {
+            KeyError::InvalidPrefix => Self::InvalidPrefix,
+            KeyError::InvalidFormat => Self::InvalidFormat,
+            KeyError::InvalidSignature => Self::InvalidSignature,
+            KeyError::Expired => Self::Expired,
+            KeyError::NotYetValid => Self::NotYetValid,
+            _ => Self::DecodeError,
+        }
     }
 }
 
 impl From<KeyringError> for Failure {
     fn from(error: KeyringError) -> Self {
         match error {
-            KeyringError::EmptySecret => Self::new("EMPTY_SECRET", "a secret is empty"),
-            _ => Self::new("TOO_MANY_SECRETS", "a keyring holds 8 secrets at most"),
+            KeyringError::EmptySecret => Self::EmptySecret,
+            _ => Self::TooManySecrets,
         }
     }
 }

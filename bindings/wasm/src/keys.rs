@@ -7,7 +7,7 @@ use crate::{arguments::Arguments, failure::Failure, module::Module, output};
 impl Module {
     /// A keyring of the secrets in the input.
     pub(crate) fn keyring(&mut self, len: usize, leeway_secs: u32) -> Result<i32, Failure> {
-        let mut secrets = Arguments::new(self.input.get(..len).ok_or(Failure::ARGUMENT)?);
+        let mut secrets = Arguments::new(self.input.get(..len).ok_or(Failure::InvalidArgument)?);
         let mut keys = Keyring::new(secrets.next()?.unwrap_or_default())?;
         while let Some(secret) = secrets.next()? {
             keys.accept(secret)?;
@@ -18,18 +18,18 @@ impl Module {
 
     /// Verifies the key in the input, and writes its claims.
     pub(crate) fn verify(&mut self, keyring: i32, len: usize, now_millis: f64) -> Result<i32, Failure> {
-        let keys = self.keyrings.get(keyring)?.as_ref().ok_or(Failure::FREED)?;
-        let key = self.input.get(..len).ok_or(Failure::ARGUMENT)?;
+        let keys = self.keyrings.get(keyring)?.as_ref().ok_or(Failure::Freed)?;
+        let key = self.input.get(..len).ok_or(Failure::InvalidArgument)?;
         let verified = keys.verify(key, from_millis(now_millis)?, &mut self.payload)?;
         let written = output::write(&verified, &mut self.output.0)?;
-        i32::try_from(written).map_err(|_| Failure::TOO_LONG)
+        i32::try_from(written).map_err(|_| Failure::TooLong)
     }
 }
 
 /// A time as JavaScript has it.
 #[expect(clippy::cast_possible_truncation, reason = "what is out of range is as late or as early as can be")]
 fn from_millis(millis: f64) -> Result<UnixTime, Failure> {
-    if millis.is_finite() { Ok(UnixTime::from_millis(millis as i64)) } else { Err(Failure::ARGUMENT) }
+    if millis.is_finite() { Ok(UnixTime::from_millis(millis as i64)) } else { Err(Failure::InvalidArgument) }
 }
 
 #[cfg(feature = "issue")]
@@ -53,8 +53,8 @@ mod issue {
             expires_at: f64,
             not_before: f64,
         ) -> Result<i32, Failure> {
-            let keys = self.keyrings.get(keyring)?.as_ref().ok_or(Failure::FREED)?;
-            let mut arguments = Arguments::new(self.input.get(..len).ok_or(Failure::ARGUMENT)?);
+            let keys = self.keyrings.get(keyring)?.as_ref().ok_or(Failure::Freed)?;
+            let mut arguments = Arguments::new(self.input.get(..len).ok_or(Failure::InvalidArgument)?);
             let mut new = NewKey::new(arguments.text()?);
             match arguments.text()? {
                 "" => {}
@@ -62,17 +62,17 @@ mod issue {
             }
             match arguments.text()? {
                 "" => {}
-                text => new = new.expires(text.parse::<Expiry>().map_err(|_| INVALID_DURATION)?),
+                text => new = new.expires(text.parse::<Expiry>().map_err(|_| Failure::InvalidDuration)?),
             }
             match arguments.text()? {
                 "" => {}
-                meta => new = new.meta(JsonObject::new(meta).map_err(|_| INVALID_META)?),
+                meta => new = new.meta(JsonObject::new(meta).map_err(|_| Failure::InvalidMeta)?),
             }
             let id = arguments.text()?;
             let mut scopes = [""; MAX_SCOPES];
             let mut count = 0_usize;
             while let Some(scope) = arguments.next_text()? {
-                *scopes.get_mut(count).ok_or(Failure::TOO_LONG)? = scope;
+                *scopes.get_mut(count).ok_or(Failure::TooLong)? = scope;
                 count = count.saturating_add(1);
             }
             new = new.scopes(scopes.get(..count).unwrap_or_default());
@@ -83,7 +83,7 @@ mod issue {
                 new = new.not_before(time);
             }
             let now = from_millis(now_millis)?;
-            let room = self.output.0.get_mut(..issue_buffer_len(MAX_PAYLOAD_LEN)).ok_or(Failure::TOO_LONG)?;
+            let room = self.output.0.get_mut(..issue_buffer_len(MAX_PAYLOAD_LEN)).ok_or(Failure::TooLong)?;
             let issued = match id {
                 "" => keys.issue(&new, now, &mut Brought::new(&mut self.random), room),
                 id => keys.issue_with_id(&new, id, now, room),
@@ -91,22 +91,16 @@ mod issue {
             let issued = issued.map(str::len).map_err(failure);
             // The claims were written behind the key.
             room.get_mut(*issued.as_ref().unwrap_or(&0)..).unwrap_or_default().fill(0);
-            i32::try_from(issued?).map_err(|_| Failure::TOO_LONG)
+            i32::try_from(issued?).map_err(|_| Failure::TooLong)
         }
     }
 
-    const INVALID_DURATION: Failure =
-        Failure::new("INVALID_DURATION", "a duration is a number and d, h, m or s, or the word never");
-    const INVALID_META: Failure = Failure::new("INVALID_META", "meta is no well-formed JSON object");
-
     fn failure(error: IssueError) -> Failure {
         match error {
-            IssueError::TimeOutOfRange => Failure::new("TIME_OUT_OF_RANGE", "the expiry is out of range"),
-            IssueError::UnusableId => {
-                Failure::new("UNUSABLE_ID", "the id leads to a signature that the published SDKs refuse")
-            }
-            IssueError::Rng => Failure::new("RNG_FAILED", "the random number generator failed, or repeats itself"),
-            _ => Failure::new("TOO_LONG", "the claims are too long for a key"),
+            IssueError::TimeOutOfRange => Failure::TimeOutOfRange,
+            IssueError::UnusableId => Failure::UnusableId,
+            IssueError::Rng => Failure::RngFailed,
+            _ => Failure::TooLong,
         }
     }
 
@@ -116,7 +110,7 @@ mod issue {
         match secs {
             none if none.is_nan() => Ok(None),
             secs if secs.is_finite() => Ok(Some(UnixTime::from_secs(secs as i64))),
-            _ => Err(Failure::ARGUMENT),
+            _ => Err(Failure::InvalidArgument),
         }
     }
 }

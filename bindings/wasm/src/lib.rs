@@ -7,14 +7,14 @@
 //! | `keys`, `envelopes` | what the calls do |
 //! | `arguments` | strings and bytes, one after the other, in the input |
 //! | `output` | claims, as JavaScript reads them |
-//! | `failure` | what JavaScript throws |
+//! | `failure` | what JavaScript throws, by number |
 //! | `slots` | handles |
 //!
 //! # The boundary
 //!
 //! There is no allocator. JavaScript writes into the input (and random bytes into `random`), calls, and reads the
-//! output. A call returns the number of bytes there, or a handle; a negative number is the length of a failure:
-//! a code, a line feed and a message. A handle has a generation, so one that was freed names nothing.
+//! output. A call returns the number of bytes there, or a handle; a negative number says why it failed.
+//! A handle has a generation, so one that was freed names nothing.
 //!
 //! Nothing here reads a clock or draws a random byte: there is nothing to import them from.
 #![cfg_attr(target_arch = "wasm32", no_std)]

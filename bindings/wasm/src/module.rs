@@ -2,10 +2,7 @@
 
 use apikee::{Keyring, MAX_PAYLOAD_LEN, verify_buffer_len};
 
-use crate::{
-    failure::Failure,
-    slots::{Resident, Slots},
-};
+use crate::slots::{Resident, Slots};
 
 /// Keyrings at once.
 const KEYRINGS: usize = 32;
@@ -67,11 +64,6 @@ impl Module {
             #[cfg(feature = "envelope")]
             sessions: Slots::new(),
         }
-    }
-
-    /// Returns what a call has written, or writes why it failed.
-    pub(crate) fn answer(&mut self, call: impl FnOnce(&mut Self) -> Result<i32, Failure>) -> i32 {
-        call(self).unwrap_or_else(|failure| failure.write(&mut self.output.0))
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn write(key: &VerifiedKey<'_>, output: &mut [u8]) -> Result<usize, F
     let len = out.len;
     out.len = count_at;
     out.number(count);
-    if len <= output.len() { Ok(len) } else { Err(Failure::TOO_LONG) }
+    if len <= output.len() { Ok(len) } else { Err(Failure::TooLong) }
 }
 
 /// What JavaScript has for a time: beyond 2^53 seconds it loses some of them.

@@ -25,7 +25,7 @@ impl<T: Resident, const N: usize> Slots<T, N> {
 
     /// Finds a place for `value` and returns its handle.
     pub(crate) fn insert(&mut self, value: T) -> Result<i32, Failure> {
-        let (index, slot) = (0_u16..).zip(&mut self.0).find(|(_, slot)| !slot.taken).ok_or(Failure::FULL)?;
+        let (index, slot) = (0_u16..).zip(&mut self.0).find(|(_, slot)| !slot.taken).ok_or(Failure::TooManyObjects)?;
         slot.generation = if slot.generation >= 0x7FFF { 1 } else { slot.generation.saturating_add(1) };
         (slot.taken, slot.value) = (true, value);
         Ok(i32::from(slot.generation) << 16 | i32::from(index))
@@ -33,7 +33,7 @@ impl<T: Resident, const N: usize> Slots<T, N> {
 
     /// What the handle names.
     pub(crate) fn get(&mut self, handle: i32) -> Result<&mut T, Failure> {
-        self.slot(handle).map(|slot| &mut slot.value).ok_or(Failure::FREED)
+        self.slot(handle).map(|slot| &mut slot.value).ok_or(Failure::Freed)
     }
 
     /// Frees what the handle names, if it names something.

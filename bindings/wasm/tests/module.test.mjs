@@ -1,7 +1,9 @@
 // What the modules are: their size, their imports, and how little of them stays in memory.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { instantiate, instantiateSync } from "../apikee.mjs";
+import { failure } from "../errors.mjs";
 import { Memory, VERIFY_DEPTH } from "../memory.mjs";
 import { codeOf, full, hex, load, pinned, vectors, verifyOnly } from "./support.mjs";
 
@@ -24,6 +26,15 @@ test("a module comes from its bytes, compiled, or in a response", async () => {
   for (const source of [full, array, new WebAssembly.Module(full), response, Promise.resolve(full)]) {
     const ring = (await instantiate(source)).keyring("secret");
     assert.equal(ring.verify(ring.issue({ tenant: "t" })).tenant, "t");
+  }
+});
+
+test("a failure has the number in Rust that it has in JavaScript", () => {
+  const source = readFileSync(new URL("../src/failure.rs", import.meta.url), "utf8");
+  const named = [...source.matchAll(/^ {4}(\w+) = (-\d+),$/gm)];
+  assert.equal(named.length, 25);
+  for (const [, name, number] of named) {
+    assert.equal(failure(Number(number)).code, name.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase());
   }
 });
 

@@ -2,7 +2,7 @@
 //!
 //! | limb | for processors that multiply | a block |
 //! |---|---|---|
-//! | `u64` | 64 · 64 to 128 bits; WebAssembly with vectors | 64 digits, eight words of 8 |
+//! | `u64` | 64 · 64 to 128 bits | 64 digits, eight words of 8 |
 //! | `u32` | 32 · 32 to 64 bits: Cortex-M3 and up, RISC-V, WebAssembly | 32 digits, eight words of 4 |
 //! | `u16` | 32 · 32 to 32 bits: Cortex-M0 | 16 digits, eight words of 2 |
 //!
@@ -10,18 +10,16 @@
 //! 2^W · 31^W, a number times 62^W is the number times the five limbs of 31^W, one limb further up.
 
 /// The widest limb whose product this target has an instruction for. Armv6-M is the Arm without atomics.
-#[cfg(any(target_pointer_width = "64", all(target_family = "wasm", target_feature = "simd128")))]
+#[cfg(target_pointer_width = "64")]
 pub(super) type Native = u64;
 #[cfg(all(
     target_pointer_width = "32",
-    not(all(target_family = "wasm", target_feature = "simd128")),
     not(all(target_arch = "arm", not(target_has_atomic = "32"))),
     not(all(target_arch = "riscv32", not(target_feature = "m")))
 ))]
 pub(super) type Native = u32;
 #[cfg(not(any(
     target_pointer_width = "64",
-    all(target_family = "wasm", target_feature = "simd128"),
     all(
         target_pointer_width = "32",
         not(all(target_arch = "arm", not(target_has_atomic = "32"))),
