@@ -55,11 +55,6 @@ impl<'b> Writer<'b> {
         self.len = self.len.saturating_add(1);
     }
 
-    pub(crate) fn format(&mut self, arguments: core::fmt::Arguments<'_>) {
-        // The writer takes everything, so there is no error to lose.
-        let _ = core::fmt::Write::write_fmt(self, arguments);
-    }
-
     /// So much has been asked for, whether it fitted or not.
     pub(crate) fn len(&self) -> usize {
         self.len

@@ -34,7 +34,6 @@ pub(crate) fn value(digit: u8) -> u8 {
 }
 
 /// The two digits of a byte, in lower case.
-#[cfg(feature = "envelope")]
 pub(crate) fn digits(byte: u8) -> [u8; 2] {
     [byte >> 4, byte & 0xF].map(|digit| match digit {
         0..=9 => b'0'.wrapping_add(digit),

@@ -4,7 +4,7 @@ use super::{
     run::{stops, stops_at},
     scan::Cursor,
 };
-use crate::buf::Writer;
+use crate::{buf::Writer, hex};
 
 /// Writes what stands between the quotes of a string. Only what must be escaped is: the quote, the
 /// backslash and the control characters below U+0020, the latter with a letter where JSON has one.
@@ -22,7 +22,10 @@ pub(crate) fn escaped(out: &mut Writer<'_>, text: &str) {
             b'\n' => out.bytes(br"\n"),
             b'\r' => out.bytes(br"\r"),
             b'\t' => out.bytes(br"\t"),
-            control => out.format(format_args!("\\u{control:04x}")),
+            control => {
+                out.bytes(br"\u00");
+                out.bytes(&hex::digits(control));
+            }
         }
         rest = after;
     }

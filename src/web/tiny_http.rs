@@ -17,7 +17,7 @@
 //! left of it. So a body that may be still to come is answered by `Request::respond`, which writes first: the client
 //! may be waiting for a status before it sends anything (`Expect: 100-continue`).
 
-use core::net::SocketAddr;
+use core::{fmt::Write as _, net::SocketAddr};
 use std::{
     io::{self, Cursor, ErrorKind, Write as _},
     time::{SystemTime, UNIX_EPOCH},
@@ -113,22 +113,18 @@ impl Refusal<'_> {
         let body = self.write_body(&mut body).ok()?;
         let (version, status) = (request.http_version(), StatusCode(self.status()));
         let mut out = Writer::new(room);
-        out.format(format_args!(
-            "HTTP/{}.{} {} {}\r\n",
-            version.0,
-            version.1,
-            status.0,
-            status.default_reason_phrase()
-        ));
+        // The writer takes everything, so there is no error to lose.
+        let phrase = status.default_reason_phrase();
+        let _ = write!(out, "HTTP/{}.{} {} {phrase}\r\n", version.0, version.1, status.0);
         if let Some(date) = date(SystemTime::now()) {
-            out.format(format_args!("Date: {date}\r\n"));
+            let _ = write!(out, "Date: {date}\r\n");
         }
         for (name, value) in self.headers() {
             for part in [name, ": ", &*value, "\r\n"] {
                 out.bytes(part.as_bytes());
             }
         }
-        out.format(format_args!("Content-Length: {}\r\n\r\n", body.len()));
+        let _ = write!(out, "Content-Length: {}\r\n\r\n", body.len());
         if *request.method() != Method::Head {
             out.bytes(body.as_bytes());
         }
