@@ -87,8 +87,12 @@ impl<'m> Gcm<'m> {
     }
 }
 
-/// The nonce and a number, encrypted (section 6.5), as many blocks at a time as AES is done for at once: other
-/// code for what is left over would double its size.
+/// Bytes for which a batch is not worth its time, where there are instructions for AES: their batches have 8 to
+/// 64 blocks.
+const FEW: usize = 2 * SEAL_LEN;
+
+/// The nonce and a number, encrypted (section 6.5), as many blocks at a time as AES is done for at once: on small
+/// cores, other code for what is left over would double its size.
 struct KeyStream<'m> {
     nonce: &'m [u8; NONCE_LEN],
     number: u32,
@@ -114,7 +118,11 @@ impl BlockCipherEncClosure for KeyStream<'_> {
                 *block = numbered.to_be_bytes().into();
                 number = number.wrapping_add(1);
             }
-            backend.encrypt_par_blocks((&mut blocks).into());
+            if cfg!(target_pointer_width = "64") && place.len() <= FEW {
+                blocks.iter_mut().take(FEW / SEAL_LEN).for_each(|block| backend.encrypt_block(block.into()));
+            } else {
+                backend.encrypt_par_blocks((&mut blocks).into());
+            }
             for (place, byte) in place.iter_mut().zip(Array::cast_slice_to_core(&blocks).as_flattened()) {
                 *place ^= byte;
             }
