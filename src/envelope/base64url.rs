@@ -11,8 +11,8 @@ const DIGITS: usize = 8;
 const BLOCK: usize = 8;
 /// Groups that are coded at a time.
 const CHUNK: usize = 64;
-const CHUNK_BYTES: usize = BYTES.saturating_mul(CHUNK);
-const CHUNK_DIGITS: usize = DIGITS.saturating_mul(CHUNK);
+/// The same for no more than a block, where room for a chunk would take longer to clear than to use.
+const SHORT: usize = if VECTORS { BLOCK } else { CHUNK };
 
 /// Where there are vectors, no branch and no table is faster than those; elsewhere each is.
 const VECTORS: bool = cfg!(target_pointer_width = "64");
@@ -42,16 +42,19 @@ pub(super) fn encode(bytes: &[u8], place: &mut [u8]) -> Option<()> {
 }
 
 /// Replaces the first `len` bytes of `place` by their digits; `None` if those do not fit.
-///
-/// Not inlined, like [`decode_in_place`]: its groups would add to the stack that encryption takes.
-#[inline(never)]
 pub(super) fn encode_in_place(place: &mut [u8], len: usize) -> Option<()> {
+    if len > SHORT.saturating_mul(BYTES) { encode_by::<CHUNK>(place, len) } else { encode_by::<SHORT>(place, len) }
+}
+
+/// Not inlined, like [`decode_by`]: its groups would add to the stack that encryption takes.
+#[inline(never)]
+fn encode_by<const CHUNK: usize>(place: &mut [u8], len: usize) -> Option<()> {
     let mut place = place.get_mut(..encoded_len(len))?;
     let mut end = len;
     let mut groups = [[0; DIGITS]; CHUNK];
     // From the last chunk to the first: no chunk's digits reach back into bytes that are still to be read.
     while let Some(last) = end.checked_sub(1) {
-        let start = last.saturating_sub(last % CHUNK_BYTES);
+        let start = last.saturating_sub(last % CHUNK.saturating_mul(BYTES));
         let bytes = place.get(start..end)?;
         let groups = groups.get_mut(..blocks_of(bytes.len().div_ceil(BYTES)))?;
         spread(bytes, groups);
@@ -67,14 +70,18 @@ pub(super) fn encode_in_place(place: &mut [u8], len: usize) -> Option<()> {
 ///
 /// `None` if a character is no digit, if so many digits stand for no number of bytes, or if a bit of
 /// the last digit is set that is in no byte; `text` then holds a part of the bytes.
-#[inline(never)]
 pub(super) fn decode_in_place(text: &mut [u8]) -> Option<&mut [u8]> {
+    if text.len() > SHORT.saturating_mul(DIGITS) { decode_by::<CHUNK>(text) } else { decode_by::<SHORT>(text) }
+}
+
+#[inline(never)]
+fn decode_by<const CHUNK: usize>(text: &mut [u8]) -> Option<&mut [u8]> {
     let len = decoded_len(text.len())?;
     let mut groups = [[0; DIGITS]; CHUNK];
     let (mut read, mut written) = (0, 0);
     while written != len {
         let digits = text.get(read..)?;
-        let digits = digits.get(..CHUNK_DIGITS).unwrap_or(digits);
+        let digits = digits.get(..CHUNK.saturating_mul(DIGITS)).unwrap_or(digits);
         let groups = groups.get_mut(..blocks_of(digits.len().div_ceil(DIGITS)))?;
         let (front, back) = groups.as_flattened_mut().split_at_mut_checked(digits.len())?;
         front.copy_from_slice(digits);
@@ -84,7 +91,7 @@ pub(super) fn decode_in_place(text: &mut [u8]) -> Option<&mut [u8]> {
         }
         read = read.saturating_add(digits.len());
         let place = text.get_mut(written..len)?;
-        let end = place.len().min(CHUNK_BYTES);
+        let end = place.len().min(CHUNK.saturating_mul(BYTES));
         let (places, rest) = place.get_mut(..end)?.as_chunks_mut();
         for (place, group) in places.iter_mut().zip(groups.iter()) {
             *place = bytes_of(group);
@@ -237,7 +244,7 @@ mod tests {
     use super::*;
 
     /// Past a chunk and into a third.
-    const LENGTHS: core::ops::RangeInclusive<usize> = 0..=2 * CHUNK_DIGITS + 8;
+    const LENGTHS: core::ops::RangeInclusive<usize> = 0..=2 * CHUNK * DIGITS + 8;
     const _: () = assert!(*LENGTHS.end() >= 600);
 
     /// No two bytes near one another are the same.
