@@ -65,10 +65,10 @@ pub(super) fn decode_by<'b, L: Limb<BYTES>, const BYTES: usize>(
     let (head, batches) = digits.split_at_checked(digits.len() % batch.len()).unwrap_or_default();
     let mut number = Number::<L, BYTES>::new(digits.len(), out);
     number.append_padded(head, batch).ok_or(DecodeError::Spelling)?;
-    for digits in batches.chunks_exact(batch.len()) {
-        if L::READS_TEXT {
-            number.append_all(digits).ok_or(DecodeError::Spelling)?;
-        } else {
+    if L::READS_TEXT {
+        number.append_all(batches).ok_or(DecodeError::Spelling)?;
+    } else {
+        for digits in batches.chunks_exact(batch.len()) {
             number.append_padded(digits, batch).ok_or(DecodeError::Spelling)?;
         }
     }
@@ -92,7 +92,7 @@ pub(super) fn decode_tag_by<L: Limb<BYTES>, const BYTES: usize>(digits: &[u8]) -
     let mut room = [0; TAG_ROOM];
     let mut number = Number::<L, BYTES>::new(digits.len(), &mut room);
     if Number::<L, BYTES>::BLOCK_DIGITS == TAG_TEXT {
-        store::<L, BYTES>(number.places, value(&text).ok_or(DecodeError::Spelling)?);
+        store::<L, BYTES>(number.places, value(&text, &mut [L::default(); WORDS]).ok_or(DecodeError::Spelling)?);
     } else {
         // Without the blocks that are all padding.
         let start = at / Number::<L, BYTES>::BLOCK_DIGITS * Number::<L, BYTES>::BLOCK_DIGITS;
@@ -151,8 +151,9 @@ impl<'o, L: Limb<BYTES>, const BYTES: usize> Number<'o, L, BYTES> {
 
     /// Appends whole blocks; `None` if a character is no digit.
     fn append_all(&mut self, blocks: &[u8]) -> Option<()> {
+        let mut words = [L::default(); WORDS];
         for block in blocks.chunks_exact(Self::BLOCK_DIGITS) {
-            self.append(value(block)?);
+            self.append(value(block, &mut words)?);
         }
         Some(())
     }
@@ -188,16 +189,16 @@ fn store<L: Limb<BYTES>, const BYTES: usize>(places: &mut [[u8; BYTES]], limbs: 
 }
 
 /// The value of a block after [`Limb::prepare`], least significant limb first; `None` if there is a
-/// character that is no digit.
+/// character that is no digit. `words` is room for its words, which need not be cleared for each.
 #[inline(always)]
-fn value<L: Limb<BYTES>, const BYTES: usize>(block: &[u8]) -> Option<[L; BLOCK_LIMBS]> {
-    let (mut words, mut bad) = ([L::default(); WORDS], 0);
+fn value<L: Limb<BYTES>, const BYTES: usize>(block: &[u8], words: &mut [L; WORDS]) -> Option<[L; BLOCK_LIMBS]> {
+    let mut bad = 0;
     for (word, characters) in words.iter_mut().zip(block.as_chunks().0) {
         let (value, flags) = L::word(*characters);
         *word = value;
         bad |= flags;
     }
-    let [a, b, c, d, e, f, g, h] = words;
+    let [a, b, c, d, e, f, g, h] = *words;
     let [u0, u1, u2, _] = mul_add_2x2(join(a, b), L::TWO_WORDS, join(c, d));
     let [v0, v1, v2, _] = mul_add_2x2(join(e, f), L::TWO_WORDS, join(g, h));
     (bad & L::BAD == 0).then(|| mul_add_3x3([u0, u1, u2], L::FOUR_WORDS, [v0, v1, v2]))
