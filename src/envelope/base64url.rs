@@ -48,6 +48,7 @@ pub(super) fn encode_in_place(place: &mut [u8], len: usize) -> Option<()> {
 
 /// Not inlined, like [`decode_by`]: its groups would add to the stack that encryption takes.
 #[inline(never)]
+#[expect(clippy::arithmetic_side_effects, reason = "a chunk is never empty")]
 fn encode_by<const CHUNK: usize>(place: &mut [u8], len: usize) -> Option<()> {
     let mut place = place.get_mut(..encoded_len(len))?;
     let mut end = len;
