@@ -57,7 +57,7 @@ fn encode_by<const CHUNK: usize>(place: &mut [u8], len: usize) -> Option<()> {
     while let Some(last) = end.checked_sub(1) {
         let start = last.saturating_sub(last % CHUNK.saturating_mul(BYTES));
         let bytes = place.get(start..end)?;
-        let groups = groups.get_mut(..blocks_of(bytes.len().div_ceil(BYTES)))?;
+        let groups = groups.get_mut(..bytes.len().div_ceil(BYTES).next_multiple_of(BLOCK))?;
         spread(bytes, groups);
         write_digits(groups);
         let (before, digits) = place.split_at_mut_checked(encoded_len(start))?;
@@ -83,7 +83,7 @@ fn decode_by<const CHUNK: usize>(text: &mut [u8]) -> Option<&mut [u8]> {
     while written != len {
         let digits = text.get(read..)?;
         let digits = digits.get(..CHUNK.saturating_mul(DIGITS)).unwrap_or(digits);
-        let groups = groups.get_mut(..blocks_of(digits.len().div_ceil(DIGITS)))?;
+        let groups = groups.get_mut(..digits.len().div_ceil(DIGITS).next_multiple_of(BLOCK))?;
         let (front, back) = groups.as_flattened_mut().split_at_mut_checked(digits.len())?;
         front.copy_from_slice(digits);
         back.fill(b'A');
@@ -107,11 +107,6 @@ fn decode_by<const CHUNK: usize>(text: &mut [u8]) -> Option<&mut [u8]> {
         written = written.saturating_add(end);
     }
     text.get_mut(..len)
-}
-
-/// Groups of the blocks that so many groups take.
-fn blocks_of(groups: usize) -> usize {
-    groups.next_multiple_of(BLOCK)
 }
 
 /// Puts six bytes into each group: three at the top of each half, read as big-endian.

@@ -74,9 +74,14 @@ pub struct MissingScopes<'a> {
 }
 
 impl<'a> MissingScopes<'a> {
+    /// Those that are `required` and not among `scopes`: perhaps none.
+    pub(crate) const fn of(scopes: Scopes<'a>, required: &'a [&'a str]) -> Self {
+        Self { required, scopes }
+    }
+
     /// `Ok` when `scopes` has all that are `required`.
     pub(crate) fn check(scopes: Scopes<'a>, required: &'a [&'a str]) -> Result<(), Self> {
-        let missing = Self { required, scopes };
+        let missing = Self::of(scopes, required);
         if missing.iter().next().is_none() { Ok(()) } else { Err(missing) }
     }
 
@@ -100,14 +105,6 @@ impl<'a> MissingScopes<'a> {
     #[must_use]
     pub const fn http_status(&self) -> u16 {
         403
-    }
-}
-
-#[cfg(feature = "client")]
-impl<'a> MissingScopes<'a> {
-    /// The same missing scopes, of the same key, from where they live longer.
-    pub(crate) const fn borrowing<'b>(self, scopes: Scopes<'b>, required: &'b [&'b str]) -> MissingScopes<'b> {
-        MissingScopes { required, scopes }
     }
 }
 

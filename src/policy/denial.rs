@@ -120,7 +120,7 @@ impl Denial<'_> {
         match self {
             Self::Key(error) => Denial::Key(error),
             Self::Revoked => Denial::Revoked,
-            Self::MissingScopes(missing) => Denial::MissingScopes(missing.borrowing(scopes, required)),
+            Self::MissingScopes(_) => Denial::MissingScopes(MissingScopes::of(scopes, required)),
             Self::Rejected(rejection) => Denial::Rejected(rejection),
             Self::Outage(outage) => Denial::Outage(outage),
             Self::Fault(fault) => Denial::Fault(fault),

@@ -240,11 +240,12 @@ impl<'g> RouteGuard<'g> {
         };
         let (owned, seen) = (OnceCell::new(), OnceCell::new());
         let about = || {
+            // Without a method there is nothing to ask about, which matters once the key is good.
+            let method_path = method_path.ok()?;
             let allowed = disclosed.iter().filter(|name| self.guard.may_tell(name));
             let owned: &Vec<_> = owned.get_or_init(|| disclosed::headers(&request, allowed, proxies));
             let seen: &Vec<_> = seen.get_or_init(|| owned.iter().map(|(name, value)| (*name, &**value)).collect());
-            // Without a method there is nothing to ask about, which matters once the key is good.
-            Some(About::new(method_path.ok()?).headers(seen))
+            Some(About::new(method_path).headers(seen))
         };
 
         let key = credential::find(request.headers, header, *bearer);
