@@ -1,14 +1,26 @@
 //! HMAC-SHA256 (RFC 2104, FIPS 198-1).
 
-use hmac::{Hmac, KeyInit, Mac, digest::zeroize::ZeroizeOnDrop};
+use hmac::{
+    KeyInit as _,
+    block_api::HmacCore,
+    digest::{
+        block_api::{Buffer, FixedOutputCore as _, UpdateCore as _},
+        zeroize::ZeroizeOnDrop,
+    },
+};
 use sha2::{Sha256, block_api::Sha256VarCore};
 use subtle::{Choice, ConstantTimeEq};
 
 pub(crate) const TAG_LEN: usize = 32;
 
+type Core = HmacCore<Sha256>;
+
 /// A key with the state after its two pads computed, so that a message costs two blocks less.
 /// Wiped on drop, as is each copy of the state that a message is run through.
-pub(crate) struct MacKey(Hmac<Sha256>);
+///
+/// The states alone: `Hmac` has an empty buffer around them, and to copy that with each of them and to wipe
+/// it is a tenth of the time of a short message.
+pub(crate) struct MacKey(Core);
 
 /// What a state is made of wipes itself, or this does not compile.
 const _: fn(Sha256VarCore) = wiped_on_drop;
@@ -16,11 +28,16 @@ fn wiped_on_drop<T: ZeroizeOnDrop>(_: T) {}
 
 impl MacKey {
     pub(crate) fn new(secret: &[u8]) -> Option<Self> {
-        Hmac::new_from_slice(secret).ok().map(Self)
+        Core::new_from_slice(secret).ok().map(Self)
     }
 
     pub(crate) fn tag(&self, message: &[u8]) -> Tag {
-        Tag(self.0.clone().chain_update(message).finalize().into_bytes().into())
+        let mut state = self.0.clone();
+        let mut buffer = Buffer::<Core>::default();
+        buffer.digest_blocks(message, |blocks| state.update_blocks(blocks));
+        let mut tag = Default::default();
+        state.finalize_fixed_core(&mut buffer, &mut tag);
+        Tag(tag.into())
     }
 }
 
