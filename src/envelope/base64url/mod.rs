@@ -1,0 +1,174 @@
+//! Base64url without padding (RFC 4648, section 5), in the one spelling that each string of bytes has.
+//!
+//! Nothing in an envelope's text is secret: it travels in the clear. So time may depend on it, as it
+//! does on where the first character stands that is no digit.
+
+#[cfg(any(test, not(target_pointer_width = "64")))]
+mod digits;
+#[cfg(any(test, target_pointer_width = "64"))]
+mod vectors;
+
+#[cfg(not(target_pointer_width = "64"))]
+use digits as native;
+#[cfg(target_pointer_width = "64")]
+use vectors as native;
+
+/// Digits of so many bytes.
+pub(super) const fn encoded_len(bytes: usize) -> usize {
+    bytes.saturating_mul(4).div_ceil(3)
+}
+
+/// Bytes that so many digits stand for; `None` if they stand for none.
+fn decoded_len(digits: usize) -> Option<usize> {
+    // One digit over has too few bits for a byte.
+    let over = match digits % 4 {
+        0 => 0,
+        1 => return None,
+        over => over.saturating_sub(1),
+    };
+    Some((digits / 4).saturating_mul(3).saturating_add(over))
+}
+
+/// Writes the digits of `bytes` at the front of `place`; `None` if they do not fit.
+pub(super) fn encode(bytes: &[u8], place: &mut [u8]) -> Option<()> {
+    place.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    encode_in_place(place, bytes.len())
+}
+
+/// Replaces the first `len` bytes of `place` by their digits; `None` if those do not fit.
+pub(super) fn encode_in_place(place: &mut [u8], len: usize) -> Option<()> {
+    native::encode_in_place(place, len)
+}
+
+/// Replaces the digits in `text` by the bytes that they stand for, and returns those.
+///
+/// `None` if a character is no digit, if so many digits stand for no number of bytes, or if a bit of
+/// the last digit is set that is in no byte; `text` then holds a part of the bytes.
+pub(super) fn decode_in_place(text: &mut [u8]) -> Option<&mut [u8]> {
+    native::decode_in_place(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
+
+    use super::{
+        vectors::{CHUNK, DIGITS},
+        *,
+    };
+
+    /// Past a chunk and into a third.
+    const LENGTHS: core::ops::RangeInclusive<usize> = 0..=2 * CHUNK * DIGITS + 8;
+    const _: () = assert!(*LENGTHS.end() >= 600);
+
+    /// No two bytes near one another are the same.
+    fn bytes(len: usize) -> Vec<u8> {
+        (0..len).map(|at| (at * 167 + at / 256) as u8).collect()
+    }
+
+    #[track_caller]
+    fn assert_encoded(bytes: &[u8]) {
+        let text = URL_SAFE_NO_PAD.encode(bytes);
+        for encode_in_place in [vectors::encode_in_place, digits::encode_in_place] {
+            let mut place = vec![0xFF; encoded_len(bytes.len())];
+            place[..bytes.len()].copy_from_slice(bytes);
+            encode_in_place(&mut place, bytes.len()).unwrap();
+            assert_eq!(place, text.as_bytes());
+        }
+        let mut place = vec![0xFF; text.len() + 1];
+        encode(bytes, &mut place).unwrap();
+        assert_eq!(place, [text.as_bytes(), &[0xFF]].concat());
+    }
+
+    /// By both ways, of which only one is in a program.
+    fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+        let bytes = vectors::decode_in_place(&mut text.to_vec()).map(|bytes| bytes.to_vec());
+        assert_eq!(digits::decode_in_place(&mut text.to_vec()).as_deref(), bytes.as_deref(), "{}", text.escape_ascii());
+        bytes
+    }
+
+    /// As the `base64` crate reads it, which is canonical too.
+    #[track_caller]
+    fn assert_decoded(text: &[u8]) {
+        assert_eq!(decoded(text), URL_SAFE_NO_PAD.decode(text).ok(), "{}", text.escape_ascii());
+    }
+
+    #[test]
+    fn bytes_of_each_length_are_encoded_as_base64_does_it() {
+        LENGTHS.for_each(|len| assert_encoded(&bytes(len)));
+    }
+
+    #[test]
+    fn digits_of_each_length_are_decoded_as_base64_does_it() {
+        for len in LENGTHS {
+            let text = URL_SAFE_NO_PAD.encode(bytes(len));
+            assert_decoded(text.as_bytes());
+            assert_decoded(&vec![b'A'; len]);
+            assert_decoded(&vec![b'_'; len]);
+        }
+    }
+
+    #[test]
+    fn each_byte_in_each_place_is_accepted_only_where_base64_accepts_it() {
+        let digits = URL_SAFE_NO_PAD.encode(bytes(66));
+        for len in (0..=20).chain([43, 63, 64, 65, 66, 67, 88]) {
+            for at in 0..len {
+                let mut text = digits.as_bytes()[..len].to_vec();
+                for byte in 0..=u8::MAX {
+                    text[at] = byte;
+                    assert_decoded(&text);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_byte_that_is_no_digit_is_found_in_each_chunk() {
+        let digits = URL_SAFE_NO_PAD.encode(bytes(900));
+        for at in 0..digits.len() {
+            for byte in *b"+/= \n\\\"\x00\x80\xFF,.:@[`{^" {
+                let mut text = digits.as_bytes().to_vec();
+                text[at] = byte;
+                assert_eq!(decoded(&text), None);
+            }
+        }
+    }
+
+    #[test]
+    fn padding_is_refused() {
+        for text in ["AA==", "AAA=", "AAAA====", "====", "=", "AAAAAA==", "AA=", "AA=A"] {
+            assert_eq!(decoded(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_encoded() {
+        assert_eq!(encode(&[0; 32], &mut [0; 42]), None);
+        assert_eq!(encode(&[0; 32], &mut [0; 31]), None);
+        for encode_in_place in [vectors::encode_in_place, digits::encode_in_place] {
+            assert_eq!(encode_in_place(&mut [0; 42], 32), None);
+            assert_eq!(encode_in_place(&mut [0; 43], 32), Some(()));
+            assert_eq!(encode_in_place(&mut [0; 43], usize::MAX), None);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2048, rng_seed: RngSeed::Fixed(4648), ..ProptestConfig::default() })]
+
+        #[test]
+        fn bytes_are_encoded_as_base64_does_it(bytes in vec(any::<u8>(), 0..=1600)) {
+            assert_encoded(&bytes);
+        }
+
+        #[test]
+        fn digits_are_decoded_as_base64_does_it(text in "[A-Za-z0-9_-]{0,1600}") {
+            assert_decoded(text.as_bytes());
+        }
+
+        #[test]
+        fn text_is_decoded_as_base64_does_it(text in "[ -~]{0,8}|[A-Za-z0-9_+/=-]{0,64}") {
+            assert_decoded(text.as_bytes());
+        }
+    }
+}
