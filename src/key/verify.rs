@@ -121,11 +121,15 @@ impl Keyring {
     }
 
     fn check_times(&self, claims: &Claims<'_>, now: UnixTime) -> Result<(), KeyError> {
-        let (now, leeway) = (now.as_secs(), self.leeway_secs());
-        if claims.expires_at().is_some_and(|at| now > at.as_secs().saturating_add_unsigned(leeway)) {
+        // Later by more than the leeway.
+        let later = |one: UnixTime, other: UnixTime| {
+            let (one, other) = (one.as_secs(), other.as_secs());
+            one > other && one.abs_diff(other) > self.leeway_secs()
+        };
+        if claims.expires_at().is_some_and(|at| later(now, at)) {
             return Err(KeyError::Expired);
         }
-        if claims.not_before().is_some_and(|at| now < at.as_secs().saturating_sub_unsigned(leeway)) {
+        if claims.not_before().is_some_and(|at| later(at, now)) {
             return Err(KeyError::NotYetValid);
         }
         Ok(())
