@@ -22,9 +22,9 @@ type Core = HmacCore<Sha256>;
 /// it is a tenth of the time of a short message.
 pub(crate) struct MacKey(Core);
 
-/// What a state is made of wipes itself, or this does not compile.
-const _: fn(Sha256VarCore) = wiped_on_drop;
-fn wiped_on_drop<T: ZeroizeOnDrop>(_: T) {}
+/// What a message is run through wipes itself, or this does not compile.
+const _: fn(Sha256VarCore, Buffer<Core>) = wiped_on_drop;
+fn wiped_on_drop<T: ZeroizeOnDrop, U: ZeroizeOnDrop>(_: T, _: U) {}
 
 impl MacKey {
     pub(crate) fn new(secret: &[u8]) -> Option<Self> {
