@@ -350,14 +350,13 @@
 //!
 //! | knob | where |
 //! |---|---|
-//! | `opt-level = "s"`, `lto = "fat"`, `codegen-units = 1`, `panic = "abort"` | the profile |
+//! | `opt-level = "s"` (`"z"` is no smaller), `lto = "fat"`, `codegen-units = 1`, `panic = "abort"` | the profile |
 //! | no `msgpack` | features |
 //! | `--cfg sha2_backend_soft="compact"` | `RUSTFLAGS`: SHA-256 in a loop, not unrolled |
 //! | `--cfg aes_backend_soft="compact"` | `RUSTFLAGS`, with `envelope`: AES likewise |
 //! | small functions for memory | yours, or those of a C library that you link: 1.6 to 2 kB |
 //! | `--cfg cpubits="32"` | `RUSTFLAGS`, with `envelope` and an unstable compiler for Cortex-M3 and up: 6 kB |
-//! | `--cfg cpubits="16"` | in its place: AES for one block at a time; 0.6 kB, but sealing takes half as long again |
-//! | `opt-level = "z"` | the profile: 0.7 kB with `envelope`, nothing without; all takes a tenth longer |
+//! | `--cfg cpubits="16"` | in its place: AES for one block at a time; 0.6 kB, but sealing takes 1.6 times as long |
 //! | no issuing, no `meta` look-ups, no server mode | what is not called is not linked |
 //!
 //! The toolchain's `memcpy`, `memmove`, `memset` and `memcmp`, and Arm's names for them (`__aeabi_memcpy4`), are
