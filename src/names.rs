@@ -21,6 +21,12 @@ pub(crate) struct Budget(usize);
 
 impl Budget {
     pub(crate) const FULL: Self = Self(REREAD);
+
+    /// Takes note that so many bytes are read again.
+    pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), Malformed> {
+        self.0 = self.0.checked_sub(bytes).ok_or(Malformed)?;
+        Ok(())
+    }
 }
 
 /// The names that an object has had so far, as a Bloom filter of one bit a name: only a name whose
@@ -31,24 +37,14 @@ pub(crate) struct Names(u32);
 impl Names {
     pub(crate) const NONE: Self = Self(0);
 
-    /// Refuses `name` if it is among the members before it; `look_back` says whether it is, and how
-    /// many bytes it read to find out.
+    /// Adds a name, and returns whether it may be among those before it.
     #[inline]
-    pub(crate) fn add(
-        &mut self,
-        name: Text<'_>,
-        budget: &mut Budget,
-        look_back: impl FnOnce() -> (usize, bool),
-    ) -> Result<(), Malformed> {
+    pub(crate) fn add(&mut self, name: Text<'_>) -> bool {
         // One string may be written with and without escapes: such a name meets all others.
         let bits = name.as_bytes().map_or(u32::MAX, bit);
         let met = self.0 & bits != 0;
         self.0 |= bits;
-        if met {
-            let (read, found) = look_back();
-            budget.0 = budget.0.checked_sub(read).filter(|_| !found).ok_or(Malformed)?;
-        }
-        Ok(())
+        met
     }
 }
 

@@ -1,9 +1,8 @@
 //! Strings as they stand in a payload: perhaps with JSON escapes.
 
-use core::{
-    fmt::{self, Write as _},
-    ops::Range,
-};
+use core::fmt::{self, Write as _};
+#[cfg(feature = "envelope")]
+use core::ops::Range;
 
 use crate::buf::{BufferTooSmall, Writer};
 
@@ -48,7 +47,7 @@ impl<'t> Text<'t> {
     /// The characters, escapes undone.
     #[must_use]
     pub fn chars(self) -> Chars<'t> {
-        Chars { rest: self.raw(), escaped: self.escaped }
+        Chars { rest: self }
     }
 
     /// Copies the string into `buf`, escapes undone, and returns the copy.
@@ -71,93 +70,134 @@ impl<'t> Text<'t> {
 /// The characters of a [`Text`].
 #[derive(Debug, Clone)]
 pub struct Chars<'t> {
-    rest: &'t str,
-    escaped: bool,
+    rest: Text<'t>,
 }
 
 impl Iterator for Chars<'_> {
     type Item = char;
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn next(&mut self) -> Option<char> {
-        let plain = self.rest.chars().next()?;
-        let (c, len) = match plain {
-            '\\' if self.escaped => undo_escape(self.rest.as_bytes())?,
-            _ => (plain, plain.len_utf8()),
+        let Text { raw, escaped } = self.rest;
+        let (c, len) = match raw.first()? {
+            // Most are, and take no call.
+            plain if plain.is_ascii() && *plain != b'\\' => (char::from(*plain), 1),
+            _ => character(raw, escaped)?,
         };
-        self.rest = self.rest.get(len..)?;
+        self.rest.raw = raw.get(len..)?;
         Some(c)
     }
 }
 
-/// The character that the escape at the front of `raw` means, and the escape's length in bytes; `None` if it is
-/// no escape, or half a surrogate pair.
+/// The character at the front of `raw`, and how many bytes spell it; `None` if it is not well-formed UTF-8, or, where
+/// a backslash starts an escape, no escape or half a surrogate pair.
 #[inline(never)]
-pub(crate) fn undo_escape(raw: &[u8]) -> Option<(char, usize)> {
-    let c = match raw.get(1)? {
-        itself @ (b'"' | b'\\' | b'/') => char::from(*itself),
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        b'n' => '\n',
-        b'r' => '\r',
-        b't' => '\t',
-        b'u' => {
-            let first = code_unit(raw, 2)?;
-            if first & !0x3FF != 0xD800 {
-                // A low surrogate is no character.
-                return Some((char::from_u32(first)?, 6));
-            }
-            if raw.get(6..8)? != br"\u" {
-                return None;
-            }
-            let low = code_unit(raw, 8).filter(|unit| unit & !0x3FF == 0xDC00)?;
-            let pair = (first & 0x3FF) << 10 | low & 0x3FF;
-            return Some((char::from_u32(pair.wrapping_add(0x1_0000))?, 12));
+pub(crate) fn character(raw: &[u8], escapes: bool) -> Option<(char, usize)> {
+    let first = *raw.first()?;
+    match first {
+        b'\\' if escapes => return undo_escape(raw),
+        0..0x80 => return Some((char::from(first), 1)),
+        0x80..0xC0 => return None,
+        _ => {}
+    }
+    let width = first.leading_ones();
+    let mut code = u32::from(first & 0x7F_u8.wrapping_shr(width));
+    let width = usize::try_from(width).ok()?;
+    for byte in raw.get(1..width)? {
+        if byte & 0xC0 != 0x80 {
+            return None;
         }
-        _ => return None,
-    };
-    Some((c, 2))
+        code = code << 6 | u32::from(byte & 0x3F);
+    }
+    // No character is longer than four bytes, and none is spelt longer than it need be.
+    let c = char::from_u32(code).filter(|c| c.len_utf8() == width)?;
+    Some((c, width))
 }
 
-/// Four hexadecimal digits.
-fn code_unit(raw: &[u8], at: usize) -> Option<u32> {
-    let digits = raw.get(at..)?.first_chunk::<4>()?;
+/// The letters of escapes, and the characters that they mean.
+const LETTERS: [(u8, u8); 8] = [
+    (b'"', b'"'),
+    (b'\\', b'\\'),
+    (b'/', b'/'),
+    (b'b', 0x08),
+    (b'f', 0x0C),
+    (b'n', b'\n'),
+    (b'r', b'\r'),
+    (b't', b'\t'),
+];
+
+fn undo_escape(raw: &[u8]) -> Option<(char, usize)> {
+    let letter = *raw.get(1)?;
+    if letter != b'u' {
+        let (_, meant) = LETTERS.iter().find(|(own, _)| *own == letter)?;
+        return Some((char::from(*meant), 2));
+    }
+    let (mut code, mut len) = (code_unit(raw)?, 6);
+    if code & !0x3FF == 0xD800 {
+        let low = raw.get(6..).and_then(code_unit).filter(|unit| unit & !0x3FF == 0xDC00)?;
+        code = ((code & 0x3FF) << 10 | low & 0x3FF).wrapping_add(0x1_0000);
+        len = 12;
+    }
+    // A low surrogate is no character.
+    Some((char::from_u32(code)?, len))
+}
+
+/// The four hexadecimal digits of an escape.
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+fn code_unit(raw: &[u8]) -> Option<u32> {
+    let [b'\\', b'u', digits @ ..] = raw.first_chunk::<6>()? else {
+        return None;
+    };
     digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
 }
 
-/// Moves a checked string that stands at `from` in `buf` to `to`, which is not behind it, and undoes its escapes
-/// if it has any; returns where it ends then. No character is longer than its escape.
-pub(crate) fn pull(buf: &mut [u8], from: Range<usize>, to: usize, escaped: bool) -> usize {
-    let (mut read, mut written) = (from.start, to);
-    while let Some(&byte) = buf.get(..from.end).and_then(|string| string.get(read)) {
-        let mut utf8 = [byte, 0, 0, 0];
-        let (mut len, mut width) = (1, 1);
-        if escaped && byte == b'\\' {
-            let Some((c, escape_len)) = buf.get(read..).and_then(undo_escape) else {
-                break;
-            };
-            width = c.encode_utf8(&mut utf8).len();
-            len = escape_len;
-        }
-        for byte in utf8.into_iter().take(width) {
-            if let Some(place) = buf.get_mut(written) {
-                *place = byte;
-            }
-            written = written.wrapping_add(1);
+/// Moves what stands from `from` in `buf` up to the quote that ends a checked string to `to`, which is not behind it,
+/// and undoes its escapes; returns where the quote stands and where the copy ends.
+///
+/// No character is longer than its escape, so that nothing is overwritten before it is read.
+pub(crate) fn pull(buf: &mut [u8], from: usize, to: usize) -> (usize, usize) {
+    let (mut read, mut written) = (from, to);
+    while let Some(rest @ [first, ..]) = buf.get(read..)
+        && *first != b'"'
+        && let Some((c, len)) = character(rest, true)
+    {
+        let width = c.len_utf8();
+        let end = written.wrapping_add(width);
+        if let Some(place) = buf.get_mut(written..end) {
+            put(place, c);
         }
         read = read.wrapping_add(len);
+        written = end;
     }
-    written
+    (read, written)
 }
 
-/// Undoes the escapes of a checked JSON value where it stands, if it may have some, and returns where in `value`
-/// the string then is; `None` if the value is no string.
-pub(crate) fn unquote_in_place(value: &mut [u8], escaped: bool) -> Option<Range<usize>> {
+/// Writes a character in UTF-8 into as many bytes as it takes.
+fn put(place: &mut [u8], c: char) {
+    let mut code = u32::from(c);
+    // The bits of the first byte that say how many follow.
+    let mark = if place.len() == 1 { 0 } else { 0xF00_u32 >> place.len().min(4) & 0xFF };
+    let low = |bits: u32| u8::try_from(bits & 0xFF).unwrap_or_default();
+    let Some((first, others)) = place.split_first_mut() else {
+        return;
+    };
+    for byte in others.iter_mut().rev() {
+        *byte = low(0x80 | code & 0x3F);
+        code >>= 6;
+    }
+    *first = low(mark | code);
+}
+
+/// Undoes the escapes of a checked JSON value where it stands, and returns where in `value` the string then is; `None`
+/// if the value is no string.
+#[cfg(feature = "envelope")]
+pub(crate) fn unquote_in_place(value: &mut [u8]) -> Option<Range<usize>> {
     let [b'"', inner @ .., b'"'] = value else {
         return None;
     };
     let mut end = inner.len().wrapping_add(1);
-    if escaped && has(inner, b'\\') {
-        end = pull(value, 1..end, 1, true);
+    if has(inner, b'\\') {
+        (_, end) = pull(value, 1, 1);
     }
     Some(1..end)
 }
@@ -247,9 +287,31 @@ mod tests {
 
     #[test]
     fn escapes_are_undone_where_they_stand() {
-        let mut value = *br#""\u0041\uD83D\uDE00\n\u00e9x\\""#;
-        let inner = unquote_in_place(&mut value, true).unwrap();
-        assert_eq!(core::str::from_utf8(&value[inner]), Ok("A\u{1F600}\n\u{e9}x\\"));
+        let mut value = *br#""\u0041\uD83D\uDE00\n\u00e9x\\\u20ac""#;
+        let (quote, end) = pull(&mut value, 1, 1);
+        assert_eq!(value[1..end], *"A\u{1F600}\n\u{e9}x\\\u{20ac}".as_bytes());
+        assert_eq!(quote, value.len() - 1);
+    }
+
+    #[test]
+    fn characters_are_those_of_the_standard_library() {
+        let mut buf = [0; 4];
+        for c in '\0'..=char::MAX {
+            let spelt = c.encode_utf8(&mut buf).as_bytes();
+            assert_eq!(character(spelt, false), Some((c, spelt.len())));
+        }
+        // All of two bytes, and what three and four bytes can start with, with the ends of what can follow.
+        for first in 0..=u8::MAX {
+            for second in 0..=u8::MAX {
+                for third in [0x7F, 0x80, 0xBF, 0xC0] {
+                    for fourth in [0x7F, 0x80, 0xBF, 0xC0] {
+                        let bytes = [first, second, third, fourth];
+                        let expected = (1..=4).find_map(|len| core::str::from_utf8(&bytes[..len]).ok()?.chars().next());
+                        assert_eq!(character(&bytes, false).map(|(c, _)| c), expected, "{bytes:x?}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

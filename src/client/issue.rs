@@ -7,11 +7,10 @@ use getrandom::SysRng;
 
 use super::{Apikee, platform::Deadline, server::Server};
 use crate::{
-    json::{JsonObject, scan},
+    json::{JsonObject, members::Members},
     key::{IssueError, NewKey},
     policy::{Fault, Outage, Outcome, Rejection},
     protocol::ClientId,
-    text::Text,
     time::UnixTime,
 };
 
@@ -91,7 +90,7 @@ impl Apikee {
 /// By the same order as the client of a key is found out when it is used.
 fn upsert(server: &Server, new: &NewKey<'_>) -> Result<Upsert, ClientIssueError> {
     let tenant = new.get_tenant();
-    let known = members(new.get_meta().as_str()).named || ClientId::new(tenant).is_ok();
+    let known = is_named(new.get_meta().as_str()) || ClientId::new(tenant).is_ok();
     if known || !server.auto_create || tenant.is_empty() {
         return Ok(Upsert::Skipped);
     }
@@ -105,29 +104,14 @@ fn upsert(server: &Server, new: &NewKey<'_>) -> Result<Upsert, ClientIssueError>
     }
 }
 
-/// What there is in a checked object.
-#[derive(Default)]
-struct Members {
-    /// Something.
-    any: bool,
-    /// A `clientId`.
-    named: bool,
-}
-
-fn members(meta: &str) -> Members {
-    let mut members = Members::default();
-    let mut note = |name: Text<'_>, _| {
-        members.any = true;
-        members.named |= name == "clientId";
-    };
-    // It has been checked, so it passes.
-    let _ = scan::object(meta.as_bytes(), 1, &mut note);
-    members
+/// Whether a checked object has a `clientId`.
+fn is_named(meta: &str) -> bool {
+    Members::new(meta.as_bytes()).any(|(name, _)| name == "clientId")
 }
 
 /// The checked object, which has no `clientId`, with one in front.
 fn with_client(meta: &str, client: ClientId) -> String {
-    let comma = if members(meta).any { "," } else { "" };
+    let comma = if Members::new(meta.as_bytes()).next().is_some() { "," } else { "" };
     let rest = meta.trim_start().strip_prefix('{').unwrap_or_default();
     format!(r#"{{"clientId":"{client}"{comma}{rest}"#)
 }
@@ -177,11 +161,11 @@ mod tests {
             (r#"{"a":1}"#, r#"{"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08","a":1}"#),
             (r#"{"a":{"clientId":1}}"#, r#"{"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08","a":{"clientId":1}}"#),
         ] {
-            assert!(!members(meta).named);
+            assert!(!is_named(meta));
             let merged = with_client(meta, client);
             assert_eq!(merged, expected);
             assert!(JsonObject::new(&merged).is_ok());
         }
-        assert!(members(r#"{"clientId":"x"}"#).named && members(r#"{"client\u0049d":"x"}"#).named);
+        assert!(is_named(r#"{"clientId":"x"}"#) && is_named(r#"{"client\u0049d":"x"}"#));
     }
 }

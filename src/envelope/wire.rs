@@ -5,7 +5,8 @@ use core::ops::Range;
 use super::{OpenError, SealError, base64url};
 use crate::{
     crypto::{self, NONCE_LEN, POINT_LEN, SEAL_LEN},
-    json::{run::plain_run, scan},
+    json::{cursor::Cursor, run::plain_end, scan::Reader},
+    names::Malformed,
     text::{Text, unquote_in_place},
 };
 
@@ -104,7 +105,7 @@ struct Found {
 impl Found {
     fn scan(envelope: &[u8]) -> Result<Self, OpenError> {
         let in_place = if cfg!(target_pointer_width = "64") { Self::as_sealed(envelope) } else { None };
-        in_place.map_or_else(|| Self::anywhere(envelope), Ok)
+        in_place.map_or_else(|| Self::anywhere(envelope), Ok).map_err(|Malformed| OpenError::Malformed)
     }
 
     /// Of an envelope that is spelt as [`seal`] does it, where each member has its place. Most are, and it takes a
@@ -115,8 +116,7 @@ impl Found {
         for (fixed, own) in [(0..EPK_AT, EPK_LEN), (EPK_AT + EPK_LEN..IV_AT, IV_LEN), (IV_AT + IV_LEN..CT_AT, ct.len())]
         {
             let text = envelope.get(fixed.end..)?.get(..own)?;
-            let run = plain_run(text);
-            if front.get(fixed.clone()) != FRONT.get(fixed) || !run.ascii || run.len != text.len() {
+            if front.get(fixed.clone()) != FRONT.get(fixed) || plain_end(text, 0) != text.len() {
                 return None;
             }
         }
@@ -128,9 +128,15 @@ impl Found {
         })
     }
 
-    fn anywhere(envelope: &[u8]) -> Result<Self, OpenError> {
+    fn anywhere(envelope: &[u8]) -> Result<Self, Malformed> {
         let mut found = Self::default();
-        scan::object(envelope, 0, &mut |name, value| found.note(name, value)).map_err(|_| OpenError::Malformed)?;
+        let mut reader = Reader::new(Cursor::new(envelope), 0);
+        reader.outermost()?;
+        while reader.next()? {
+            let (name, value) = (reader.name(), reader.value()?);
+            found.note(name, value);
+        }
+        reader.end()?;
         Ok(found)
     }
 
@@ -155,7 +161,7 @@ const fn quoted(at: usize, len: usize) -> Range<usize> {
 /// The characters of a member that is a string, where they stand.
 fn string(envelope: &mut [u8], at: Option<Range<usize>>) -> Option<&mut [u8]> {
     let value = envelope.get_mut(at?)?;
-    let inner = unquote_in_place(value, true)?;
+    let inner = unquote_in_place(value)?;
     value.get_mut(inner)
 }
 

@@ -1,6 +1,6 @@
-//! Walking over JSON that [`object`](super::scan::object) has checked.
+//! Walking over JSON that a [`Reader`](super::scan::Reader) has checked.
 
-use super::scan::Cursor;
+use super::cursor::Cursor;
 use crate::text::Text;
 
 /// The members of an object, or of the front of one: names and what stands as their values.
@@ -22,7 +22,7 @@ impl<'t> Iterator for Members<'t> {
     type Item = (Text<'t>, &'t [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut cursor = Cursor { text: self.rest, at: 0 };
+        let mut cursor = Cursor::new(self.rest);
         cursor.skip_to(b'"')?;
         let name = cursor.string().ok()?;
         cursor.skip_to(b':')?;
@@ -50,7 +50,7 @@ impl<'t> Iterator for Elements<'t> {
     type Item = &'t [u8];
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut cursor = Cursor { text: self.rest, at: 0 };
+        let mut cursor = Cursor::new(self.rest);
         // Passes the opening bracket or the comma before the element.
         if !matches!(cursor.token(), b'[' | b',') {
             return None;
@@ -81,7 +81,7 @@ impl<'t> Cursor<'t> {
         loop {
             match self.peek()? {
                 b'"' => {
-                    self.pass_string().ok()?;
+                    self.string().ok()?;
                 }
                 opening_or_closing => {
                     match opening_or_closing {

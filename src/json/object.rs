@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use super::{scan, write};
-use crate::buf::Writer;
+use super::{cursor::Cursor, scan::Reader, write};
+use crate::{buf::Writer, names::Malformed};
 
 /// The text of a JSON object, checked: it can stand in claims or in a body, and not break out.
 ///
@@ -34,9 +34,7 @@ impl<'a> JsonObject<'a> {
     ///
     /// [`InvalidJsonObject`].
     pub fn new(text: &'a str) -> Result<Self, InvalidJsonObject> {
-        let mut empty = true;
-        // One level below that of the claims or the body.
-        scan::object(text.as_bytes(), 1, &mut |_, _| empty = false).map_err(|_| InvalidJsonObject)?;
+        let empty = check(text.as_bytes()).map_err(|_| InvalidJsonObject)?;
         // A space within a string is not told from one between members; that costs time only.
         let compact = text.bytes().all(|byte| byte > b' ' && byte != b'\\');
         Ok(Self { text, empty, compact })
@@ -61,6 +59,20 @@ impl<'a> JsonObject<'a> {
             write::compact(out, self.text.as_bytes());
         }
     }
+}
+
+/// Checks a whole object, and returns whether it is empty.
+fn check(text: &[u8]) -> Result<bool, Malformed> {
+    // One level below that of the claims or the body.
+    let mut reader = Reader::new(Cursor::new(text), 1);
+    reader.outermost()?;
+    let mut empty = true;
+    while reader.next()? {
+        reader.skip()?;
+        empty = false;
+    }
+    reader.end()?;
+    Ok(empty)
 }
 
 /// The length only: it may hold what belongs in no log.

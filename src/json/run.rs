@@ -1,12 +1,5 @@
 //! Finding where the plain part of a string ends.
 
-/// The bytes of a string up to a quote, a backslash or a control character.
-pub(crate) struct Run {
-    pub(crate) len: usize,
-    /// No byte above 127 is in it; if this is false there may still be none.
-    pub(crate) ascii: bool,
-}
-
 /// Bytes of a run after which it counts as long, and which are then passed at once.
 const BLOCK: usize = 64;
 
@@ -26,37 +19,40 @@ pub(super) const fn stops_at(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..0x20)
 }
 
+/// Where the plain bytes from `at` on end: at a quote, a backslash, a control character or a byte above 127.
+///
 /// Eight bytes at a time, where that is one word. Narrow processors put it together from bytes, and look for
 /// its lowest bit in a loop: one byte after the other is half the work there.
-#[cfg_attr(target_pointer_width = "64", inline)]
-#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-pub(crate) fn plain_run(bytes: &[u8]) -> Run {
-    let mut rest = bytes;
-    let mut high = 0;
-    while let Some((word, after)) = rest.split_first_chunk().filter(|_| cfg!(target_pointer_width = "64")) {
-        let word = u64::from_le_bytes(*word);
-        let stop = stops(word);
-        high |= word;
-        if stop != 0 {
-            let len = bytes.len().saturating_sub(rest.len()).saturating_add(lowest_byte(stop));
-            return Run { len, ascii: high & HIGH == 0 };
+#[inline]
+pub(crate) fn plain_end(text: &[u8], at: usize) -> usize {
+    let mut at = at;
+    if cfg!(target_pointer_width = "64") {
+        let mut rest = text.get(at..).unwrap_or_default();
+        let from = rest.len();
+        while let Some((word, after)) = rest.split_first_chunk() {
+            let word = u64::from_le_bytes(*word);
+            let stop = stops(word) | word & HIGH;
+            if stop != 0 {
+                return text.len().saturating_sub(rest.len()).saturating_add(lowest_byte(stop));
+            }
+            rest = after;
+            if from.saturating_sub(rest.len()) == BLOCK {
+                rest = past_plain_blocks(rest);
+            }
         }
-        rest = after;
-        if bytes.len().saturating_sub(rest.len()) == BLOCK {
-            rest = past_plain_blocks(rest);
-        }
+        at = text.len().saturating_sub(rest.len());
     }
-    let mut len = bytes.len().wrapping_sub(rest.len());
-    let mut above = 0;
-    for byte in rest {
-        // Letters are passed by the first comparison.
-        if *byte <= b'\\' && stops_at(*byte) {
-            break;
-        }
-        above |= *byte;
-        len = len.wrapping_add(1);
+    while text.get(at).is_some_and(|byte| is_plain(*byte)) {
+        at = at.wrapping_add(1);
     }
-    Run { len, ascii: high & HIGH == 0 && above < 0x80 }
+    at
+}
+
+#[inline]
+pub(super) fn is_plain(byte: u8) -> bool {
+    let byte = u32::from(byte);
+    // Small letters are passed by the first comparison.
+    byte.wrapping_sub(0x5D) < 0x23 || byte.wrapping_sub(0x20) < 0x60 && byte != 0x22 && byte != 0x5C
 }
 
 /// What follows the blocks of plain ASCII at the front.
@@ -92,30 +88,22 @@ mod tests {
     #[test]
     fn a_run_ends_at_the_first_special_byte_wherever_it_stands() {
         for len in 0..=4 * BLOCK {
-            let run = plain_run(&vec![b'x'; len][..]);
-            assert_eq!((run.len, run.ascii), (len, true));
+            assert_eq!(plain_end(&vec![b'x'; len][..], 0), len);
             for at in 0..len {
-                for special in [0, b'\n', 0x1F, b'"', b'\\'] {
+                for special in [0, b'\n', 0x1F, b'"', b'\\', 0x80, 0xA2, 0xDC, 0xFF] {
                     let mut bytes = vec![b'x'; len];
                     bytes[at] = special;
                     bytes[len - 1] = special;
-                    let run = plain_run(&bytes);
-                    assert_eq!((run.len, run.ascii), (at, true));
+                    assert_eq!(plain_end(&bytes, 0), at);
+                    assert_eq!(plain_end(&bytes, at / 2), at);
                 }
             }
         }
     }
 
     #[test]
-    fn a_byte_above_127_is_plain_and_no_ascii_wherever_it_stands() {
-        for at in 0..4 * BLOCK {
-            for byte in [0x80, 0xA2, 0xDC, 0xFF] {
-                let mut bytes = vec![b' '; 4 * BLOCK + 1];
-                bytes[at] = byte;
-                bytes[4 * BLOCK] = b'"';
-                let run = plain_run(&bytes);
-                assert_eq!((run.len, run.ascii), (4 * BLOCK, false));
-            }
-        }
+    fn a_run_has_all_other_characters() {
+        let plain: Vec<u8> = (b' '..0x80).filter(|byte| !matches!(byte, b'"' | b'\\')).collect();
+        assert_eq!(plain_end(&plain, 0), plain.len());
     }
 }

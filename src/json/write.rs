@@ -1,8 +1,8 @@
 //! Writing compact JSON, to the byte as `JSON.stringify` does.
 
 use super::{
+    cursor::Cursor,
     run::{stops, stops_at},
-    scan::Cursor,
 };
 use crate::{buf::Writer, hex};
 
@@ -56,7 +56,7 @@ fn plain<'t>(out: &mut Writer<'_>, text: &'t [u8]) -> &'t [u8] {
 /// Writes the JSON that stands in `text`, which has been checked, without white space and with its
 /// strings escaped as [`escaped`] does. Numbers stay as they are spelt.
 pub(crate) fn compact(out: &mut Writer<'_>, text: &[u8]) {
-    let mut cursor = Cursor { text, at: 0 };
+    let mut cursor = Cursor::new(text);
     // What stands from here to the cursor is copied as it is.
     let mut start = 0;
     while let Some(byte) = cursor.peek() {

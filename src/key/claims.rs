@@ -1,11 +1,9 @@
 //! The claims of a key.
 
-use core::ops::Range;
-
 use super::{
-    issued::Issued,
+    issued,
     meta::Meta,
-    payload::{Encoding, Found},
+    payload::{ENVIRONMENT, EXPIRES_AT, Encoding, Found, ID, META, NOT_BEFORE, SCOPES, Span, TENANT},
     scopes::Scopes,
 };
 use crate::{names::Malformed, time::UnixTime};
@@ -16,122 +14,78 @@ pub(crate) const DEFAULT_ENVIRONMENT: &str = "production";
 /// What the issuer says of a key (WIRE.md, "Claims"), borrowed from the buffer it was decoded into.
 #[derive(Clone, Copy)]
 pub struct Claims<'b> {
-    id: &'b [u8],
-    tenant: &'b [u8],
-    scopes: Scopes<'b>,
-    environment: &'b [u8],
-    expires_at: Option<UnixTime>,
-    not_before: Option<UnixTime>,
-    meta: Meta<'b>,
+    payload: &'b [u8],
+    found: Found,
 }
 
 impl<'b> Claims<'b> {
     /// The key's id; ids sort by the time of issue. Empty if the issuer gave none.
     #[must_use]
     pub fn id(&self) -> &'b str {
-        utf8(self.id)
+        self.text(self.found.places[ID])
     }
 
     /// Whose key it is. Empty if the issuer did not say.
     #[must_use]
     pub fn tenant(&self) -> &'b str {
-        utf8(self.tenant)
+        self.text(self.found.places[TENANT])
     }
 
     /// What the key is good for.
     #[must_use]
-    pub const fn scopes(&self) -> Scopes<'b> {
-        self.scopes
+    pub fn scopes(&self) -> Scopes<'b> {
+        Scopes::new(self.found.places[SCOPES].of(self.payload))
     }
 
     /// The environment tag, `"production"` by default.
     #[must_use]
     pub fn environment(&self) -> &'b str {
-        utf8(self.environment)
+        let at = self.found.places[ENVIRONMENT];
+        if at.is_some() { self.text(at) } else { DEFAULT_ENVIRONMENT }
     }
 
     /// The last second in which the key is good; `None` if it never expires.
     #[must_use]
     pub const fn expires_at(&self) -> Option<UnixTime> {
-        self.expires_at
+        self.found.time(EXPIRES_AT)
     }
 
     /// The first second in which the key is good; `None` if it always was.
     #[must_use]
     pub const fn not_before(&self) -> Option<UnixTime> {
-        self.not_before
+        self.found.time(NOT_BEFORE)
     }
 
     /// Anything the issuer put there.
     #[must_use]
-    pub const fn meta(&self) -> Meta<'b> {
-        self.meta
+    pub fn meta(&self) -> Meta<'b> {
+        let at = self.found.places[META];
+        if at.is_some() { Meta::new(at.of(self.payload), Encoding::of(self.payload)) } else { Meta::NONE }
     }
 
     /// Reads a payload, changing it on the way: escapes are undone where they stand.
+    #[inline]
     pub(crate) fn read(payload: &'b mut [u8]) -> Result<Self, Malformed> {
-        if let Some(issued) = Issued::find(payload) {
-            return Ok(Self::from_issued(payload, issued));
+        // The compiler sees whether there is a short way, and leaves it out where it is not gone.
+        if cfg!(target_pointer_width = "64")
+            && let Some(found) = issued::find(payload)
+        {
+            return Ok(Self { payload, found });
         }
         Self::read_any(payload)
     }
 
-    fn from_issued(payload: &'b [u8], issued: Issued) -> Self {
-        let part = |at: Range<usize>| payload.get(at).unwrap_or_default();
-        Self {
-            id: part(issued.id),
-            tenant: part(issued.tid),
-            scopes: Scopes::from_quoted(part(issued.scp)),
-            environment: part(issued.env),
-            expires_at: issued.exp.map(UnixTime::from_secs),
-            not_before: issued.nbf.map(UnixTime::from_secs),
-            meta: issued.meta.map_or(Meta::NONE, |at| Meta::new(part(at), Encoding::Json)),
-        }
-    }
-
-    /// Not inlined: its stack is not taken by the keys that go the short way.
-    #[inline(never)]
+    #[inline(always)]
     fn read_any(payload: &'b mut [u8]) -> Result<Self, Malformed> {
-        let encoding = Encoding::of(payload);
-        let Found { mut id, mut tid, mut scp, mut env, exp, nbf, meta, escaped } = encoding.scan(payload)?;
-        let has_env = !env.is_empty();
-        for at in [&mut id, &mut tid, &mut env] {
-            if at.start != at.end {
-                *at = encoding.string(payload, at.clone(), escaped)?;
-            }
-        }
-        if !scp.is_empty() {
-            scp = encoding.scopes(payload, scp, escaped)?;
-        }
-        // From here on the payload stays as it is.
-        let payload: &'b [u8] = payload;
-        let part = |at: Range<usize>| payload.get(at).unwrap_or_default();
-        let time = |at: Range<usize>| match part(at) {
-            [] => Ok(None),
-            value => encoding.integer(value).map(|secs| Some(UnixTime::from_secs(secs))),
-        };
-        Ok(Self {
-            id: part(id),
-            tenant: part(tid),
-            scopes: match encoding {
-                Encoding::Json if !escaped => Scopes::from_quoted(part(scp)),
-                _ => Scopes::from_packed(part(scp)),
-            },
-            environment: if has_env { part(env) } else { DEFAULT_ENVIRONMENT.as_bytes() },
-            expires_at: time(exp)?,
-            not_before: time(nbf)?,
-            meta: match part(meta) {
-                [] => Meta::NONE,
-                object if encoding.is_object(object) => Meta::new(object, encoding),
-                _ => return Err(Malformed),
-            },
-        })
+        let mut found = Found::default();
+        found.read(payload)?;
+        Ok(Self { payload, found })
     }
-}
 
-/// What was checked to be UTF-8 when the claims were read.
-fn utf8(text: &[u8]) -> &str {
-    core::str::from_utf8(text).unwrap_or_default()
+    /// What was checked to be UTF-8 when the claims were read.
+    fn text(&self, at: Span) -> &'b str {
+        core::str::from_utf8(at.of(self.payload)).unwrap_or_default()
+    }
 }
 
 impl core::fmt::Debug for Claims<'_> {
@@ -139,11 +93,11 @@ impl core::fmt::Debug for Claims<'_> {
         f.debug_struct("Claims")
             .field("id", &self.id())
             .field("tenant", &self.tenant())
-            .field("scopes", &self.scopes)
+            .field("scopes", &self.scopes())
             .field("environment", &self.environment())
-            .field("expires_at", &self.expires_at)
-            .field("not_before", &self.not_before)
-            .field("meta", &self.meta)
+            .field("expires_at", &self.expires_at())
+            .field("not_before", &self.not_before())
+            .field("meta", &self.meta())
             .finish()
     }
 }
@@ -160,7 +114,7 @@ mod tests {
             r#"{"id":"i","tid":"t","scp":["a","a","b c"],"env":"e","exp":1,"nbf":9223372036854775807,"meta":{"a":["\n"]}}"#,
         ] {
             let (mut short, mut general) = (payload.as_bytes().to_vec(), payload.as_bytes().to_vec());
-            assert!(Issued::find(&short).is_some(), "{payload}");
+            assert!(issued::find(&short).is_some(), "{payload}");
             let short = Claims::read(&mut short).unwrap();
             let general = Claims::read_any(&mut general).unwrap();
             assert_eq!(format!("{short:?}"), format!("{general:?}"));

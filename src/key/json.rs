@@ -1,57 +1,92 @@
 //! JSON payloads.
 
-use core::ops::Range;
-
-use super::{payload::Found, scopes::END};
+use super::{
+    payload::{CLAIMS, ENVIRONMENT, EXPIRES_AT, Found, ID, META, NOT_BEFORE, SCOPES, Secs, Span, TENANT, claim},
+    scopes::END,
+};
 use crate::{
-    json::scan::{self, Cursor},
+    json::{cursor::Cursor, scan::Reader},
     names::Malformed,
     text::pull,
 };
 
-/// Checks that `payload` is one object and finds the claims in it.
-pub(super) fn scan(payload: &[u8]) -> Result<Found, Malformed> {
-    let mut found = Found::default();
-    let escaped = scan::object(payload, 0, &mut |name, value| {
-        // No other value starts like null.
-        if payload.get(value.start) != Some(&b'n') {
-            found.note(name, value);
+/// Checks that `payload` is one object and reads the claims in it. Escapes in their strings are undone where these
+/// stand.
+pub(super) fn read(payload: &mut [u8], found: &mut Found) -> Result<(), Malformed> {
+    if !find(payload, found)? {
+        return Ok(());
+    }
+    for string in [ID, TENANT, ENVIRONMENT] {
+        let place = found.places.get_mut(string).filter(|place| place.is_some());
+        if let Some(place) = place {
+            place.end_at(pull(payload, place.start(), place.start()).1);
         }
-    })?;
-    found.escaped = escaped;
-    Ok(found)
+    }
+    let scopes = &mut found.places[SCOPES];
+    scopes.end_at(pack(payload, *scopes)?);
+    Ok(())
 }
 
-/// Checks that the array at `array` holds strings alone. If there are escapes, the strings are packed where the
-/// array starts, each with an [`END`] after it. Returns where the array ends, or what is packed.
+/// Finds where the claims stand, and whether one of their strings has escapes.
+///
+/// Not inlined: its stack of levels is taken while it runs, and no longer.
+#[inline(never)]
+fn find(payload: &[u8], found: &mut Found) -> Result<bool, Malformed> {
+    let mut escaped = false;
+    let mut reader = Reader::new(Cursor::new(payload), 0);
+    reader.outermost()?;
+    while reader.next()? {
+        let start = reader.place();
+        let claim = claim(reader.name());
+        // What stands around a string.
+        let mut quote = 0;
+        match claim {
+            // No other value starts like null, which is as good as absent.
+            ..CLAIMS if reader.peek() == b'n' => {
+                reader.skip()?;
+                continue;
+            }
+            ID | TENANT | ENVIRONMENT => {
+                escaped |= reader.string()?;
+                quote = 1;
+            }
+            SCOPES => {
+                reader.open(b'[')?;
+                while reader.next()? {
+                    escaped |= reader.string()?;
+                }
+            }
+            EXPIRES_AT | NOT_BEFORE => {
+                let secs = reader.integer()?;
+                if let Some(time) = found.times.get_mut(claim / 2) {
+                    *time = Secs(secs);
+                }
+            }
+            META if reader.peek() != b'{' => return Err(Malformed),
+            _ => reader.skip()?,
+        }
+        if let Some(place) = found.places.get_mut(claim) {
+            *place = Span::new(start.wrapping_add(quote), reader.place().wrapping_sub(quote));
+        }
+    }
+    reader.end()?;
+    Ok(escaped)
+}
+
+/// Packs the strings of a checked array where it starts, each with an [`END`] after it, and returns where that ends.
 ///
 /// A string is packed at or before the place of its opening quote, and its end takes no more
 /// than the place of its closing quote: what is still to be read is never overwritten.
-pub(super) fn strings(payload: &mut [u8], array: Range<usize>, escaped: bool) -> Result<usize, Malformed> {
-    if payload.get(array.start) != Some(&b'[') {
-        return Err(Malformed);
-    }
-    let (mut at, mut packed) = (array.start, array.start);
-    loop {
-        let mut cursor = Cursor { text: payload, at };
-        // Passes the bracket that opens, or the comma.
-        cursor.advance();
-        if cursor.token() == b']' {
-            break;
-        }
-        let start = cursor.at.wrapping_add(1);
-        let has_escapes = cursor.pass_string()?;
-        let end = cursor.at.wrapping_sub(1);
-        let last = cursor.token() == b']';
-        at = cursor.at;
-        if escaped {
-            packed = pull(payload, start..end, packed, has_escapes);
+fn pack(payload: &mut [u8], array: Span) -> Result<usize, Malformed> {
+    let (mut at, mut packed) = (array.start(), array.start());
+    while let Some(byte) = payload.get(..array.end()).and_then(|payload| payload.get(at)) {
+        let quote = *byte == b'"';
+        at = at.wrapping_add(1);
+        if quote {
+            (at, packed) = pull(payload, at, packed);
             *payload.get_mut(packed).ok_or(Malformed)? = END;
-            packed = packed.wrapping_add(1);
-        }
-        if last {
-            break;
+            (at, packed) = (at.wrapping_add(1), packed.wrapping_add(1));
         }
     }
-    Ok(if escaped { packed } else { array.end })
+    Ok(packed)
 }

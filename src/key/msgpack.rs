@@ -3,12 +3,13 @@
 //! The whole format is read, as far as a payload can have it: names are strings, and every length
 //! is checked against the bytes that are there before anything is done with it.
 
-use core::ops::Range;
-
-use super::{payload::Found, scopes::END};
+use super::{
+    payload::{CLAIMS, ENVIRONMENT, EXPIRES_AT, Found, ID, META, NOT_BEFORE, SCOPES, Secs, Span, TENANT, claim},
+    scopes::END,
+};
 use crate::{
     names::{Budget, MAX_DEPTH, Malformed, Names},
-    text::{Text, pull},
+    text::Text,
 };
 
 /// The front of a value: all of a scalar, the length of the rest.
@@ -168,12 +169,43 @@ impl Open {
     }
 }
 
-/// Checks that `payload` is one map and finds the claims in it.
+/// Checks that `payload` is one map and reads the claims in it. The scopes are packed where their array starts.
+pub(super) fn read(payload: &mut [u8], found: &mut Found) -> Result<(), Malformed> {
+    let values = scan(payload)?;
+    for (claim, value) in values.iter().enumerate().filter(|(_, value)| value.is_some()) {
+        let item = Cursor { bytes: payload, at: value.start() }.item()?;
+        let place = match (claim, item) {
+            (ID | TENANT | ENVIRONMENT, Item::Str(text)) => {
+                Span::new(value.end().wrapping_sub(text.len()), value.end())
+            }
+            (SCOPES, Item::Array(_)) => Span::new(value.start(), pack_strings(payload, value.start())?),
+            (META, Item::Map(_)) => *value,
+            (EXPIRES_AT | NOT_BEFORE, Item::Int(secs)) => {
+                if let Some(time) = found.times.get_mut(claim / 2) {
+                    *time = Secs(secs);
+                }
+                *value
+            }
+            _ => return Err(Malformed),
+        };
+        if let Some(own) = found.places.get_mut(claim) {
+            *own = place;
+        }
+    }
+    Ok(())
+}
+
+/// Checks all of `payload`, and finds where the values of the claims stand that are there and not null.
 ///
 /// Not inlined: its stack is taken by such payloads alone.
 #[inline(never)]
-pub(super) fn scan(payload: &[u8]) -> Result<Found, Malformed> {
-    let mut found = Found::default();
+fn scan(payload: &[u8]) -> Result<[Span; CLAIMS], Malformed> {
+    let mut found = [Span::default(); CLAIMS];
+    let mut note = |name, start, end| {
+        if let Some(place) = found.get_mut(claim(name)) {
+            *place = Span::new(start, end);
+        }
+    };
     let mut cursor = Cursor::new(payload);
     let mut open = Open { levels: [Level::NONE; MAX_DEPTH], depth: 0 };
     let mut budget = Budget::FULL;
@@ -191,7 +223,7 @@ pub(super) fn scan(payload: &[u8]) -> Result<Found, Malformed> {
             match open.depth {
                 0 if cursor.at == payload.len() => return Ok(found),
                 0 => return Err(Malformed),
-                1 => found.note(name, start..cursor.at),
+                1 => note(name, start, cursor.at),
                 _ => {}
             }
         }
@@ -202,11 +234,14 @@ pub(super) fn scan(payload: &[u8]) -> Result<Found, Malformed> {
             let before = cursor.at;
             let this = cursor.name()?;
             utf8(this.as_bytes().unwrap_or_default())?;
-            level.names.add(this, &mut budget, || {
+            if level.names.add(this) {
                 let earlier = payload.get(usize::from(level.members_at)..before).unwrap_or_default();
+                budget.spend(earlier.len())?;
                 let mut cursor = Cursor::new(earlier);
-                (earlier.len(), core::iter::from_fn(|| cursor.member()).any(|(other, _)| other == this))
-            })?;
+                if core::iter::from_fn(|| cursor.member()).any(|(other, _)| other == this) {
+                    return Err(Malformed);
+                }
+            }
             if depth == 1 {
                 (name, start) = (this, cursor.at);
             }
@@ -220,28 +255,21 @@ pub(super) fn scan(payload: &[u8]) -> Result<Found, Malformed> {
                     utf8(text)?;
                 }
                 if depth == 1 {
-                    found.note(name, start..cursor.at);
+                    note(name, start, cursor.at);
                 }
             }
         }
     }
 }
 
-pub(super) fn string(value: &mut [u8]) -> Result<Range<usize>, Malformed> {
-    let Item::Str(text) = Cursor::new(value).item()? else {
-        return Err(Malformed);
-    };
-    Ok(value.len().wrapping_sub(text.len())..value.len())
-}
-
-/// A string is packed before its own marker, and its end takes no more than the marker's place:
-/// what is still to be read is never overwritten.
-pub(super) fn pack_strings(payload: &mut [u8], array: Range<usize>) -> Result<usize, Malformed> {
-    let mut cursor = Cursor { bytes: payload, at: array.start };
+/// Packs the strings of the array at `array` there, and returns where that ends. A string is packed before its own
+/// marker, and its end takes no more than the marker's place: what is still to be read is never overwritten.
+fn pack_strings(payload: &mut [u8], array: usize) -> Result<usize, Malformed> {
+    let mut cursor = Cursor { bytes: payload, at: array };
     let Item::Array(count) = cursor.item()? else {
         return Err(Malformed);
     };
-    let (mut at, mut packed) = (cursor.at, array.start);
+    let (mut at, mut packed) = (cursor.at, array);
     for _ in 0..count {
         let mut cursor = Cursor { bytes: payload, at };
         let Item::Str(text) = cursor.item()? else {
@@ -249,22 +277,15 @@ pub(super) fn pack_strings(payload: &mut [u8], array: Range<usize>) -> Result<us
         };
         let start = cursor.at.wrapping_sub(text.len());
         at = cursor.at;
-        packed = pull(payload, start..at, packed, false);
+        for from in start..at {
+            let byte = *payload.get(from).ok_or(Malformed)?;
+            *payload.get_mut(packed).ok_or(Malformed)? = byte;
+            packed = packed.wrapping_add(1);
+        }
         *payload.get_mut(packed).ok_or(Malformed)? = END;
         packed = packed.wrapping_add(1);
     }
     Ok(packed)
-}
-
-pub(super) fn integer(value: &[u8]) -> Result<i64, Malformed> {
-    match Cursor::new(value).item()? {
-        Item::Int(value) => Ok(value),
-        _ => Err(Malformed),
-    }
-}
-
-pub(super) fn is_map(value: &[u8]) -> bool {
-    matches!(Cursor::new(value).item(), Ok(Item::Map(_)))
 }
 
 fn utf8(text: &[u8]) -> Result<(), Malformed> {

@@ -1,13 +1,7 @@
 //! The two encodings of a payload behind one face.
 
-use core::ops::Range;
-
 use super::{json, msgpack};
-use crate::{
-    json::scan,
-    names::Malformed,
-    text::{Text, unquote_in_place},
-};
+use crate::{names::Malformed, text::Text, time::UnixTime};
 
 /// How a payload is encoded; its first byte tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,100 +29,160 @@ impl Encoding {
     }
 }
 
-/// The payload is scanned once, which checks all of it; the other functions read the values that the scan has
-/// found, and rely on that.
-impl Encoding {
-    /// Checks that `payload` is one object and finds the claims in it.
-    pub(super) fn scan(self, payload: &[u8]) -> Result<Found, Malformed> {
-        match self {
-            Self::Json => json::scan(payload),
-            Self::MessagePack => msgpack::scan(payload),
-        }
-    }
-
-    /// Brings the string that stands at `at` into plain UTF-8 and returns where it then stands.
-    pub(super) fn string(self, payload: &mut [u8], at: Range<usize>, escaped: bool) -> Result<Range<usize>, Malformed> {
-        let value = payload.get_mut(at.clone()).ok_or(Malformed)?;
-        let inner = match self {
-            Self::Json => unquote_in_place(value, escaped).ok_or(Malformed)?,
-            Self::MessagePack => msgpack::string(value)?,
-        };
-        Ok(at.start.wrapping_add(inner.start)..at.start.wrapping_add(inner.end))
-    }
-
-    /// Brings the array of strings that stands at `at` into the form of [`Scopes`].
-    pub(super) fn scopes(self, payload: &mut [u8], at: Range<usize>, escaped: bool) -> Result<Range<usize>, Malformed> {
-        let end = match self {
-            Self::Json => json::strings(payload, at.clone(), escaped)?,
-            Self::MessagePack => msgpack::pack_strings(payload, at.clone())?,
-        };
-        Ok(at.start..end)
-    }
-
-    pub(super) fn integer(self, value: &[u8]) -> Result<i64, Malformed> {
-        match self {
-            Self::Json => scan::integer(value).ok_or(Malformed),
-            Self::MessagePack => msgpack::integer(value),
-        }
-    }
-
-    pub(super) fn is_object(self, value: &[u8]) -> bool {
-        match self {
-            Self::Json => value.first() == Some(&b'{'),
-            Self::MessagePack => msgpack::is_map(value),
-        }
-    }
-}
-
-/// Where the claims stand in a payload; no value is empty, so an empty range is a member that is absent or null.
-#[derive(Default)]
+/// The claims in a payload.
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Found {
-    pub(crate) id: Range<usize>,
-    pub(crate) tid: Range<usize>,
-    pub(crate) scp: Range<usize>,
-    pub(crate) env: Range<usize>,
-    pub(crate) exp: Range<usize>,
-    pub(crate) nbf: Range<usize>,
-    pub(crate) meta: Range<usize>,
-    /// A string somewhere in the payload has JSON escapes.
-    pub(crate) escaped: bool,
+    /// Where the values stand that are there and not null, strings without their quotes.
+    pub(crate) places: [Span; CLAIMS],
+    /// Those that are numbers, each where half its claim says.
+    pub(crate) times: [Secs; 2],
 }
+
+/// Seconds, aligned as a place is: this makes no gaps where claims are moved.
+#[derive(Clone, Copy, Default)]
+#[repr(Rust, packed(4))]
+pub(crate) struct Secs(pub(crate) i64);
+
+/// The claims by their places in [`NAMES`].
+pub(crate) const EXPIRES_AT: usize = 0;
+pub(crate) const TENANT: usize = 1;
+pub(crate) const NOT_BEFORE: usize = 2;
+pub(crate) const SCOPES: usize = 3;
+pub(crate) const ID: usize = 4;
+pub(crate) const META: usize = 5;
+pub(crate) const ENVIRONMENT: usize = 6;
+pub(super) const CLAIMS: usize = 7;
+
+/// The names of the claims. Each stands where the lowest three bits of its second letter say: no two have the same.
+const NAMES: [u32; CLAIMS] =
+    [code(b"exp"), code(b"tid"), code(b"nbf"), code(b"scp"), code(b"id"), code(b"meta"), code(b"env")];
 
 impl Found {
-    /// Takes note of a member.
-    pub(crate) fn note(&mut self, name: Text<'_>, value: Range<usize>) {
-        if let Some(place) = self.place_for(name) {
-            *place = value;
+    /// Checks that `payload` is one object and reads the claims in it. Their strings are brought into plain UTF-8 where
+    /// they stand, their scopes into the form of [`Scopes`](super::Scopes); the first byte stays.
+    #[inline]
+    pub(super) fn read(&mut self, payload: &mut [u8]) -> Result<(), Malformed> {
+        match Encoding::of(payload) {
+            Encoding::Json => json::read(payload, self),
+            Encoding::MessagePack => msgpack::read(payload, self),
         }
     }
 
-    fn place_for(&mut self, name: Text<'_>) -> Option<&mut Range<usize>> {
-        let mut short = [0; 4];
-        let name = match name.as_bytes() {
-            Some(name) => name,
-            None => spelt_out(name, &mut short)?,
-        };
-        match name {
-            b"id" => Some(&mut self.id),
-            b"tid" => Some(&mut self.tid),
-            b"scp" => Some(&mut self.scp),
-            b"env" => Some(&mut self.env),
-            b"exp" => Some(&mut self.exp),
-            b"nbf" => Some(&mut self.nbf),
-            b"meta" => Some(&mut self.meta),
+    /// A claim that is a time, if it is there.
+    pub(crate) const fn time(&self, claim: usize) -> Option<UnixTime> {
+        match claim {
+            EXPIRES_AT if self.places[EXPIRES_AT].is_some() => Some(UnixTime::from_secs(self.times[EXPIRES_AT / 2].0)),
+            NOT_BEFORE if self.places[NOT_BEFORE].is_some() => Some(UnixTime::from_secs(self.times[NOT_BEFORE / 2].0)),
             _ => None,
         }
     }
 }
 
-/// The bytes of a name with escapes, if it has no more than fit: ours are short, and ASCII.
-///
-/// [`Text::read_into`] would do, but writes any string: that is 180 bytes more of flash in each verifier.
-fn spelt_out<'s>(name: Text<'_>, short: &'s mut [u8; 4]) -> Option<&'s [u8]> {
-    let mut len = 0_usize;
-    for c in name.chars() {
-        *short.get_mut(len)? = u8::try_from(c).ok().filter(u8::is_ascii)?;
-        len = len.wrapping_add(1);
+/// A place in a payload, both ends in one word, as [`MAX_PAYLOAD_LEN`](super::MAX_PAYLOAD_LEN) allows: there are
+/// seven in each verified key, which is moved.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Span(u32);
+
+impl Span {
+    /// What a longer payload has behind the last place there is cannot be read.
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        let place = |at| u32::from(u16::try_from(at).unwrap_or(u16::MAX));
+        Self(place(start) | place(end) << 16)
     }
-    short.get(..len)
+
+    /// Whether something stands there, if only an empty string. No value stands where a payload starts.
+    pub(crate) const fn is_some(self) -> bool {
+        self.0 != 0
+    }
+
+    pub(super) fn start(self) -> usize {
+        usize::try_from(self.0 & 0xFFFF).unwrap_or_default()
+    }
+
+    pub(super) fn end(self) -> usize {
+        usize::try_from(self.0 >> 16).unwrap_or_default()
+    }
+
+    pub(super) fn end_at(&mut self, end: usize) {
+        *self = Self::new(self.start(), end);
+    }
+
+    /// What stands there.
+    pub(crate) fn of(self, payload: &[u8]) -> &[u8] {
+        payload.get(self.start()..self.end()).unwrap_or_default()
+    }
+}
+
+/// Which of the claims a member of that name is; for another member [`CLAIMS`].
+pub(super) fn claim(name: Text<'_>) -> usize {
+    let code = match name.as_bytes() {
+        Some(name) => code(name),
+        None => spelt_out(name),
+    };
+    let [_, letter, ..] = code.to_le_bytes();
+    let claim = usize::from(letter & 7);
+    if NAMES.get(claim) == Some(&code) { claim } else { CLAIMS }
+}
+
+/// A name of two to four bytes as a number, filled up with bytes that UTF-8 does not have; for another one 0.
+const fn code(name: &[u8]) -> u32 {
+    match *name {
+        [a, b] => u32::from_le_bytes([a, b, 0xFF, 0xFF]),
+        [a, b, c] => u32::from_le_bytes([a, b, c, 0xFF]),
+        [a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
+        _ => 0,
+    }
+}
+
+/// The same for a name with escapes, if it is of letters: it is what it means.
+#[inline(never)]
+fn spelt_out(name: Text<'_>) -> u32 {
+    let (mut code, mut shift) = (u32::MAX, 0_u32);
+    for c in name.chars() {
+        if !c.is_ascii_lowercase() || shift >= u32::BITS {
+            return 0;
+        }
+        code ^= (u32::from(c) ^ 0xFF).wrapping_shl(shift);
+        shift = shift.wrapping_add(8);
+    }
+    code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_claim_is_found_by_its_name() {
+        for (name, own) in [
+            ("id", ID),
+            ("tid", TENANT),
+            ("scp", SCOPES),
+            ("env", ENVIRONMENT),
+            ("exp", EXPIRES_AT),
+            ("nbf", NOT_BEFORE),
+            ("meta", META),
+        ] {
+            assert_eq!(claim(Text::from(name)), own);
+            for at in 0..name.len() {
+                let (front, back) = name.split_at(at);
+                let escaped = format!("{front}\\u00{:x}{}", back.as_bytes()[0], &back[1..]);
+                assert_eq!(claim(Text::json(escaped.as_bytes(), true)), own);
+            }
+        }
+    }
+
+    #[test]
+    fn other_names_are_of_no_claim() {
+        for name in
+            ["", "i", "d", "ID", "id\0", "id\0\0", "tid\0", "ide", "metas", "exp ", "\u{e9}", "\u{69}\u{64}\u{ff}"]
+        {
+            assert_eq!(claim(Text::from(name)), CLAIMS, "{name:?}");
+        }
+        for name in
+            [r"i\u0064\u0000", r"\u0069d\u00ff", r"\u0069d\u0000\u0000", r"met\u0061s", r"\u0169d", r"\ud83d\ude00"]
+        {
+            assert_eq!(claim(Text::json(name.as_bytes(), true)), CLAIMS, "{name}");
+        }
+    }
 }

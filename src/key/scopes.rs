@@ -4,27 +4,16 @@
 pub(crate) const END: u8 = 0xFF;
 
 /// The scopes of a key, in the issuer's order, duplicates included.
+///
+/// They stand in the buffer in one of two ways, their strings in UTF-8, which was checked: as a JSON array of strings
+/// without escapes, where every second piece between the quotes is a scope; or one after the other, a byte that UTF-8
+/// does not have after each. The last byte tells.
 #[derive(Clone, Copy)]
-pub struct Scopes<'b>(Form<'b>);
-
-/// How the scopes stand in the buffer. Their strings are UTF-8, which was checked.
-#[derive(Clone, Copy)]
-enum Form<'b> {
-    /// A JSON array of strings without escapes: every second piece between the quotes is a scope.
-    Quoted(&'b [u8]),
-    /// The strings one after the other, an [`END`] after each.
-    Packed(&'b [u8]),
-}
+pub struct Scopes<'b>(&'b [u8]);
 
 impl<'b> Scopes<'b> {
-    /// From a checked JSON array of strings that have no escapes.
-    pub(crate) const fn from_quoted(array: &'b [u8]) -> Self {
-        Self(Form::Quoted(array))
-    }
-
-    /// From strings with an [`END`] after each.
-    pub(crate) const fn from_packed(packed: &'b [u8]) -> Self {
-        Self(Form::Packed(packed))
+    pub(crate) const fn new(text: &'b [u8]) -> Self {
+        Self(text)
     }
 
     /// Whether the key has exactly this scope. There are no wildcards.
@@ -45,12 +34,9 @@ impl<'b> Scopes<'b> {
     }
 
     fn raw(&self) -> impl Iterator<Item = &'b [u8]> + Clone + use<'b> {
-        let (text, delimiter) = match self.0 {
-            Form::Quoted(array) => (array, b'"'),
-            Form::Packed(packed) => (packed, END),
-        };
+        let delimiter = if self.0.last() == Some(&b']') { b'"' } else { END };
         // What stands before a closing quote or an end, after the opening quote that may precede it.
-        let mut pieces = text.split_inclusive(move |byte| *byte == delimiter);
+        let mut pieces = self.0.split_inclusive(move |byte| *byte == delimiter);
         core::iter::from_fn(move || {
             if delimiter == b'"' {
                 pieces.next();

@@ -6,7 +6,7 @@ use super::{
     payload::Encoding,
 };
 use crate::{
-    json::{members::Elements, scan},
+    json::{cursor, members::Elements},
     text::{Text, has},
 };
 
@@ -132,7 +132,7 @@ impl Number<'_> {
     #[must_use]
     pub fn as_i64(self) -> Option<i64> {
         match self.0 {
-            Repr::Spelt(spelt) => scan::integer(spelt),
+            Repr::Spelt(spelt) => cursor::integer(spelt),
             Repr::Int(value) => Some(value),
             Repr::UInt(_) | Repr::Float(_) => None,
         }
@@ -142,7 +142,7 @@ impl Number<'_> {
     #[must_use]
     pub fn as_u64(self) -> Option<u64> {
         match self.0 {
-            Repr::Spelt(spelt) => match scan::integer(spelt) {
+            Repr::Spelt(spelt) => match cursor::integer(spelt) {
                 Some(value) => u64::try_from(value).ok(),
                 None => core::str::from_utf8(spelt).ok()?.parse().ok(),
             },

@@ -2,18 +2,26 @@
 
 use core::ops::Range;
 
-use crate::{json::scan, names::Malformed, text::unquote_in_place};
+use crate::{
+    json::{cursor::Cursor, scan::Reader},
+    names::Malformed,
+    text::unquote_in_place,
+};
 
 /// Where the values of the members of those names stand in `body`, which is checked to be one JSON
 /// object: an empty range for one that is absent. Other members are ignored.
 pub(crate) fn find<const N: usize>(body: &[u8], names: [&str; N]) -> Result<[Range<usize>; N], Malformed> {
     let mut found = [const { 0..0 }; N];
-    scan::object(body, 0, &mut |name, value| {
+    let mut reader = Reader::new(Cursor::new(body), 0);
+    reader.outermost()?;
+    while reader.next()? {
+        let (name, value) = (reader.name(), reader.value()?);
         // No object names a member twice.
         if let Some((place, _)) = found.iter_mut().zip(names).find(|(_, known)| name == *known) {
             *place = value;
         }
-    })?;
+    }
+    reader.end()?;
     Ok(found)
 }
 
@@ -28,7 +36,7 @@ pub(crate) fn string(body: &mut [u8], at: Range<usize>) -> Result<Option<Range<u
     if !is_present(body, &at) {
         return Ok(None);
     }
-    let inner = body.get_mut(at.clone()).and_then(|value| unquote_in_place(value, true)).ok_or(Malformed)?;
+    let inner = body.get_mut(at.clone()).and_then(unquote_in_place).ok_or(Malformed)?;
     Ok(Some(at.start.saturating_add(inner.start)..at.start.saturating_add(inner.end)))
 }
 

@@ -1,0 +1,201 @@
+//! A place in a JSON text, and the steps over one token.
+
+use super::run::{is_plain, plain_end};
+use crate::{
+    names::Malformed,
+    text::{Text, character},
+};
+
+/// A place in a text.
+#[derive(Clone)]
+pub(crate) struct Cursor<'t> {
+    pub(crate) text: &'t [u8],
+    pub(crate) at: usize,
+}
+
+impl<'t> Cursor<'t> {
+    pub(crate) const fn new(text: &'t [u8]) -> Self {
+        Self { text, at: 0 }
+    }
+
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    pub(crate) fn rest(&self) -> &'t [u8] {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    /// Only called where there is a byte to pass.
+    pub(crate) fn advance(&mut self) {
+        self.at = self.at.wrapping_add(1);
+    }
+
+    /// Passes a byte if it is this one.
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn pass_byte(&mut self, byte: u8) -> bool {
+        let passed = self.peek() == Some(byte);
+        if passed {
+            self.advance();
+        }
+        passed
+    }
+
+    /// Passes white space, and returns what comes next: 0, which is no token, at the end.
+    #[inline]
+    pub(crate) fn token(&mut self) -> u8 {
+        match self.peek() {
+            // Most payloads have no white space.
+            Some(byte) if byte > b' ' => byte,
+            _ => self.token_behind_space(),
+        }
+    }
+
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn token_behind_space(&mut self) -> u8 {
+        loop {
+            match self.peek() {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.advance(),
+                other => return other.unwrap_or(0),
+            }
+        }
+    }
+
+    /// Passes a string and returns what stands between the quotes.
+    #[inline]
+    pub(crate) fn string(&mut self) -> Result<Text<'t>, Malformed> {
+        let start = self.at.wrapping_add(1);
+        let escaped = self.pass_string()?;
+        let raw = self.text.get(start..self.at.wrapping_sub(1)).ok_or(Malformed)?;
+        Ok(Text::json(raw, escaped))
+    }
+
+    /// Passes a string, and returns whether it has escapes.
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn pass_string(&mut self) -> Result<bool, Malformed> {
+        if self.peek() != Some(b'"') {
+            return Err(Malformed);
+        }
+        self.advance();
+        if self.next_special() == Some(b'"') {
+            self.advance();
+            return Ok(false);
+        }
+        self.pass_rest_of_string()
+    }
+
+    /// Passes what is plain in a string, and returns what comes next.
+    #[inline]
+    fn next_special(&mut self) -> Option<u8> {
+        if cfg!(target_pointer_width = "64") {
+            self.at = plain_end(self.text, self.at);
+            return self.peek();
+        }
+        // The same, but what it ends at is not looked at twice.
+        let mut at = self.at;
+        let special = loop {
+            match self.text.get(at) {
+                Some(byte) if is_plain(*byte) => at = at.wrapping_add(1),
+                special => break special,
+            }
+        };
+        self.at = at;
+        special.copied()
+    }
+
+    /// Passes a string from the first byte that is not plain.
+    #[inline(never)]
+    fn pass_rest_of_string(&mut self) -> Result<bool, Malformed> {
+        let mut escaped = false;
+        loop {
+            let len = match self.peek() {
+                Some(b'"') => {
+                    self.advance();
+                    return Ok(escaped);
+                }
+                None | Some(0..0x20) => return Err(Malformed),
+                Some(byte) => {
+                    escaped |= byte == b'\\';
+                    character(self.rest(), true).ok_or(Malformed)?.1
+                }
+            };
+            self.at = self.at.wrapping_add(len);
+            if cfg!(target_pointer_width = "64") {
+                self.at = plain_end(self.text, self.at);
+            }
+        }
+    }
+
+    /// Passes `true`, `false` or `null`. A letter behind it is no token that can follow.
+    pub(super) fn literal(&mut self) -> Result<(), Malformed> {
+        let rest = self.rest();
+        let word = LITERALS.iter().find(|word| rest.starts_with(word)).ok_or(Malformed)?;
+        self.at = self.at.wrapping_add(word.len());
+        Ok(())
+    }
+
+    /// Passes a number. A needless digit in front leaves the others behind, which are no token that can follow.
+    pub(super) fn number(&mut self) -> Result<(), Malformed> {
+        let mut value = 0;
+        self.pass_byte(b'-');
+        if !self.pass_byte(b'0') {
+            self.digits(&mut value)?;
+        }
+        if self.pass_byte(b'.') {
+            self.digits(&mut value)?;
+        }
+        if self.pass_byte(b'e') || self.pass_byte(b'E') {
+            if !self.pass_byte(b'+') {
+                self.pass_byte(b'-');
+            }
+            self.digits(&mut value)?;
+        }
+        Ok(())
+    }
+
+    /// Passes a number that is written as an integer and that an `i64` holds.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn integer(&mut self) -> Result<i64, Malformed> {
+        let negative = self.pass_byte(b'-');
+        let (start, first) = (self.at, self.peek());
+        let mut value = 0;
+        self.digits(&mut value)?;
+        let len = self.at.wrapping_sub(start);
+        if len > MAX_DIGITS || len > 1 && first == Some(b'0') {
+            return Err(Malformed);
+        }
+        let value = value.cast_signed();
+        let value = if negative { value.wrapping_neg() } else { value };
+        if value != 0 && negative != (value < 0) { Err(Malformed) } else { Ok(value) }
+    }
+
+    /// Passes at least one digit, and says their value if there are at most [`MAX_DIGITS`].
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn digits(&mut self, said: &mut u64) -> Result<(), Malformed> {
+        let (mut value, mut len) = (0_u64, 0_usize);
+        for byte in self.rest() {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+            len = len.wrapping_add(1);
+        }
+        self.at = self.at.wrapping_add(len);
+        *said = value;
+        if len == 0 { Err(Malformed) } else { Ok(()) }
+    }
+}
+
+const LITERALS: [&[u8]; 3] = [b"true", b"false", b"null"];
+
+/// Digits of the longest `i64`, and of none that a `u64` does not hold.
+const MAX_DIGITS: usize = 19;
+
+/// The value of a checked number, if it is written as an integer and an `i64` holds it.
+pub(crate) fn integer(number: &[u8]) -> Option<i64> {
+    let mut cursor = Cursor::new(number);
+    cursor.integer().ok().filter(|_| cursor.at == number.len())
+}
