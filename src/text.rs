@@ -251,6 +251,7 @@ impl PartialEq<&str> for Text<'_> {
 }
 
 impl PartialEq for Text<'_> {
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn eq(&self, other: &Self) -> bool {
         match (self.as_bytes(), other.as_bytes()) {
             (Some(ours), Some(theirs)) => ours == theirs,

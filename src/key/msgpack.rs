@@ -8,8 +8,9 @@ use super::{
     scopes::END,
 };
 use crate::{
+    json::run::plain_end,
     names::{Budget, MAX_DEPTH, Malformed, Names},
-    text::Text,
+    text::{Text, character},
 };
 
 /// The front of a value: all of a scalar, the length of the rest.
@@ -288,6 +289,15 @@ fn pack_strings(payload: &mut [u8], array: usize) -> Result<usize, Malformed> {
     Ok(packed)
 }
 
+/// Narrow processors need no second decoder of UTF-8 for it.
 fn utf8(text: &[u8]) -> Result<(), Malformed> {
-    core::str::from_utf8(text).map(drop).map_err(|_| Malformed)
+    if cfg!(target_pointer_width = "64") {
+        return core::str::from_utf8(text).map(drop).map_err(|_| Malformed);
+    }
+    let mut at = plain_end(text, 0);
+    while let Some(rest @ [_, ..]) = text.get(at..) {
+        let (_, len) = character(rest, false).ok_or(Malformed)?;
+        at = plain_end(text, at.wrapping_add(len));
+    }
+    Ok(())
 }
