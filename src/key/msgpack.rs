@@ -32,6 +32,67 @@ pub(crate) enum Item<'p> {
     Map(u32),
 }
 
+/// The front of a value as it stands.
+struct Head<'p> {
+    kind: Kind,
+    /// An integer, the bits of a float, or a length.
+    number: u64,
+    /// The bytes of a `Str`, `Bin` or `Ext`, the type of the last before the others.
+    bytes: &'p [u8],
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Reserved,
+    Nil,
+    Bool,
+    Int,
+    UInt,
+    Float,
+    Str,
+    Bin,
+    Ext,
+    Array,
+    Map,
+}
+
+/// What the markers from 0xC0 to 0xDF say: the kind, how many bytes of its number follow, and the number if
+/// none does.
+const MARKERS: [(Kind, u8, u8); 32] = [
+    (Kind::Nil, 0, 0),
+    (Kind::Reserved, 0, 0),
+    (Kind::Bool, 0, 0),
+    (Kind::Bool, 0, 1),
+    (Kind::Bin, 1, 0),
+    (Kind::Bin, 2, 0),
+    (Kind::Bin, 4, 0),
+    (Kind::Ext, 1, 0),
+    (Kind::Ext, 2, 0),
+    (Kind::Ext, 4, 0),
+    (Kind::Float, 4, 0),
+    (Kind::Float, 8, 0),
+    (Kind::UInt, 1, 0),
+    (Kind::UInt, 2, 0),
+    (Kind::UInt, 4, 0),
+    (Kind::UInt, 8, 0),
+    (Kind::Int, 1, 0),
+    (Kind::Int, 2, 0),
+    (Kind::Int, 4, 0),
+    (Kind::Int, 8, 0),
+    (Kind::Ext, 0, 1),
+    (Kind::Ext, 0, 2),
+    (Kind::Ext, 0, 4),
+    (Kind::Ext, 0, 8),
+    (Kind::Ext, 0, 16),
+    (Kind::Str, 1, 0),
+    (Kind::Str, 2, 0),
+    (Kind::Str, 4, 0),
+    (Kind::Array, 2, 0),
+    (Kind::Array, 4, 0),
+    (Kind::Map, 2, 0),
+    (Kind::Map, 4, 0),
+];
+
 /// A place in a payload.
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor<'p> {
@@ -44,77 +105,69 @@ impl<'p> Cursor<'p> {
         Self { bytes, at: 0 }
     }
 
-    fn take(&mut self, len: usize) -> Result<&'p [u8], Malformed> {
-        let end = self.at.checked_add(len).ok_or(Malformed)?;
-        let taken = self.bytes.get(self.at..end).ok_or(Malformed)?;
-        self.at = end;
-        Ok(taken)
+    fn take(&mut self, len: u64) -> Option<&'p [u8]> {
+        let (taken, _) = self.bytes.get(self.at..)?.split_at_checked(usize::try_from(len).ok()?)?;
+        self.at = self.at.wrapping_add(taken.len());
+        Some(taken)
     }
 
-    /// A big-endian number of one, two, four or eight bytes.
+    /// Passes the front of a value.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn number(&mut self, width: usize) -> Result<u64, Malformed> {
-        Ok(self.take(width)?.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)))
-    }
-
-    /// The number of elements or members that follow.
-    fn count(&mut self, width: usize) -> Result<u32, Malformed> {
-        u32::try_from(self.number(width)?).map_err(|_| Malformed)
-    }
-
-    fn run(&mut self, width: usize) -> Result<&'p [u8], Malformed> {
-        let len = self.number(width)?;
-        self.take(usize::try_from(len).map_err(|_| Malformed)?)
-    }
-
-    fn ext(&mut self, len: u64) -> Result<Item<'p>, Malformed> {
-        let kind = self.take(1)?.first().ok_or(Malformed)?.cast_signed();
-        Ok(Item::Ext(kind, self.take(usize::try_from(len).map_err(|_| Malformed)?)?))
+    fn head(&mut self) -> Option<Head<'p>> {
+        let marker = *self.take(1)?.first()?;
+        let (kind, width, own) = match marker {
+            0x80..=0x8F => (Kind::Map, 0, marker & 0x0F),
+            0x90..=0x9F => (Kind::Array, 0, marker & 0x0F),
+            0xA0..=0xBF => (Kind::Str, 0, marker & 0x1F),
+            0xC0..=0xDF => *MARKERS.get(usize::from(marker & 0x1F))?,
+            _ => (Kind::Int, 0, marker),
+        };
+        let mut number = self.take(width.into())?.iter().fold(u64::from(own), |all, byte| all << 8 | u64::from(*byte));
+        let len = match kind {
+            Kind::Reserved => return None,
+            Kind::Int => {
+                // Brings the sign to where that of an `i64` is; the marker's own number has a byte, too.
+                let missing = 64_u32.wrapping_sub(u32::from(width.max(1)).wrapping_mul(8));
+                number = number.wrapping_shl(missing).cast_signed().wrapping_shr(missing).cast_unsigned();
+                0
+            }
+            Kind::Str | Kind::Bin => number,
+            // Its type comes first.
+            Kind::Ext => number.wrapping_add(1),
+            _ => 0,
+        };
+        Some(Head { kind, number, bytes: self.take(len)? })
     }
 
     /// Passes the front of a value.
     pub(crate) fn item(&mut self) -> Result<Item<'p>, Malformed> {
-        let marker = *self.take(1)?.first().ok_or(Malformed)?;
-        // Markers of one kind stand in the order of the width of what comes first: 1, 2, 4 or 8 bytes.
-        let width = |first: u8| 1_usize.wrapping_shl(u32::from(marker.wrapping_sub(first)));
-        Ok(match marker {
-            0x00..=0x7F | 0xE0..=0xFF => Item::Int(i64::from(marker.cast_signed())),
-            0x80..=0x8F => Item::Map(u32::from(marker & 0x0F)),
-            0x90..=0x9F => Item::Array(u32::from(marker & 0x0F)),
-            0xA0..=0xBF => Item::Str(self.take(usize::from(marker & 0x1F))?),
-            0xC0 => Item::Nil,
-            0xC1 => return Err(Malformed),
-            0xC2 | 0xC3 => Item::Bool(marker == 0xC3),
-            0xC4..=0xC6 => Item::Bin(self.run(width(0xC4))?),
-            0xC7..=0xC9 => {
-                let len = self.number(width(0xC7))?;
-                self.ext(len)?
+        let start = self.at;
+        let Head { kind, number, bytes } = self.head().ok_or(Malformed)?;
+        // What has 32 bits.
+        let narrow = || u32::try_from(number).map_err(|_| Malformed);
+        Ok(match kind {
+            Kind::Reserved => return Err(Malformed),
+            Kind::Nil => Item::Nil,
+            Kind::Bool => Item::Bool(number != 0),
+            Kind::Int => Item::Int(number.cast_signed()),
+            Kind::UInt => i64::try_from(number).map_or(Item::UInt(number), Item::Int),
+            // A marker and four bytes.
+            Kind::Float if self.at.wrapping_sub(start) == 5 => Item::Single(narrow()?),
+            Kind::Float => Item::Double(number),
+            Kind::Str => Item::Str(bytes),
+            Kind::Bin => Item::Bin(bytes),
+            Kind::Ext => {
+                let (kind, bytes) = bytes.split_first().ok_or(Malformed)?;
+                Item::Ext(kind.cast_signed(), bytes)
             }
-            0xCA => Item::Single(self.count(4)?),
-            0xCB => Item::Double(self.number(8)?),
-            0xCC..=0xCF => {
-                let value = self.number(width(0xCC))?;
-                i64::try_from(value).map_or(Item::UInt(value), Item::Int)
-            }
-            0xD0..=0xD3 => {
-                let width = width(0xD0);
-                let value = self.number(width)?.cast_signed();
-                // Brings the sign to where that of an `i64` is.
-                let missing = 64_u32.wrapping_sub(u32::try_from(width).map_err(|_| Malformed)?.wrapping_mul(8));
-                Item::Int(value.wrapping_shl(missing).wrapping_shr(missing))
-            }
-            0xD4..=0xD8 => self.ext(u64::try_from(width(0xD4)).map_err(|_| Malformed)?)?,
-            0xD9..=0xDB => Item::Str(self.run(width(0xD9))?),
-            0xDC | 0xDD => Item::Array(self.count(width(0xDB))?),
-            0xDE | 0xDF => Item::Map(self.count(width(0xDD))?),
+            Kind::Array => Item::Array(narrow()?),
+            Kind::Map => Item::Map(narrow()?),
         })
     }
 
-    fn name(&mut self) -> Result<Text<'p>, Malformed> {
-        let Item::Str(name) = self.item()? else {
-            return Err(Malformed);
-        };
-        Ok(Text::plain(name))
+    fn string(&mut self) -> Option<&'p [u8]> {
+        let Head { kind, bytes, .. } = self.head()?;
+        (kind == Kind::Str).then_some(bytes)
     }
 
     /// Passes a whole value and returns it. Relies on the bytes having been scanned.
@@ -122,9 +175,10 @@ impl<'p> Cursor<'p> {
         let start = self.at;
         let mut pending = 1_u64;
         while pending > 0 {
-            let inner = match self.item().ok()? {
-                Item::Array(len) => u64::from(len),
-                Item::Map(len) => u64::from(len).saturating_mul(2),
+            let Head { kind, number, .. } = self.head()?;
+            let inner = match kind {
+                Kind::Array => number,
+                Kind::Map => number.saturating_mul(2),
                 _ => 0,
             };
             pending = pending.wrapping_sub(1).saturating_add(inner);
@@ -134,54 +188,37 @@ impl<'p> Cursor<'p> {
 
     /// Passes a member, name and value.
     pub(crate) fn member(&mut self) -> Option<(Text<'p>, &'p [u8])> {
-        Some((self.name().ok()?, self.value()?))
+        Some((Text::plain(self.string()?), self.value()?))
     }
 }
 
-/// The maps and arrays around the cursor.
-struct Open {
-    levels: [Level; MAX_DEPTH],
-    depth: usize,
-}
-
+/// A map or an array around the cursor.
 #[derive(Clone, Copy)]
 struct Level {
-    /// Members or elements still to come.
+    /// Values still to come; names are values, too.
     remaining: u16,
     /// Where the members of a map start; for an array the number that is no place.
     members_at: u16,
     names: Names,
 }
 
-impl Level {
-    const NONE: Self = Self { remaining: 0, members_at: u16::MAX, names: Names::NONE };
-}
-
-impl Open {
-    fn push(&mut self, remaining: u32, members_at: u16) -> Result<(), Malformed> {
-        let remaining = u16::try_from(remaining).map_err(|_| Malformed)?;
-        *self.levels.get_mut(self.depth).ok_or(Malformed)? = Level { remaining, members_at, names: Names::NONE };
-        self.depth = self.depth.wrapping_add(1);
-        Ok(())
-    }
-
-    fn innermost(&mut self) -> Result<&mut Level, Malformed> {
-        self.levels.get_mut(self.depth.wrapping_sub(1)).ok_or(Malformed)
-    }
-}
+/// The number that is no place.
+const NO_MAP: u16 = u16::MAX;
 
 /// Checks that `payload` is one map and reads the claims in it. The scopes are packed where their array starts.
 pub(super) fn read(payload: &mut [u8], found: &mut Found) -> Result<(), Malformed> {
-    let values = scan(payload)?;
+    let values = scan(payload).ok_or(Malformed)?;
     for (claim, value) in values.iter().enumerate().filter(|(_, value)| value.is_some()) {
-        let item = Cursor { bytes: payload, at: value.start() }.item()?;
-        let place = match (claim, item) {
-            (ID | TENANT | ENVIRONMENT, Item::Str(text)) => {
-                Span::new(value.end().wrapping_sub(text.len()), value.end())
-            }
-            (SCOPES, Item::Array(_)) => Span::new(value.start(), pack_strings(payload, value.start())?),
-            (META, Item::Map(_)) => *value,
-            (EXPIRES_AT | NOT_BEFORE, Item::Int(secs)) => {
+        let Head { kind, number, bytes } = Cursor { bytes: payload, at: value.start() }.head().ok_or(Malformed)?;
+        let place = match (claim, kind) {
+            (ID | TENANT | ENVIRONMENT, Kind::Str) => Span::new(value.end().wrapping_sub(bytes.len()), value.end()),
+            (SCOPES, Kind::Array) => Span::new(value.start(), pack_strings(payload, value.start())?),
+            (META, Kind::Map) => *value,
+            (EXPIRES_AT | NOT_BEFORE, Kind::Int | Kind::UInt) => {
+                let secs = number.cast_signed();
+                if kind == Kind::UInt && secs < 0 {
+                    return Err(Malformed);
+                }
                 if let Some(time) = found.times.get_mut(claim / 2) {
                     *time = Secs(secs);
                 }
@@ -200,65 +237,67 @@ pub(super) fn read(payload: &mut [u8], found: &mut Found) -> Result<(), Malforme
 ///
 /// Not inlined: its stack is taken by such payloads alone.
 #[inline(never)]
-fn scan(payload: &[u8]) -> Result<[Span; CLAIMS], Malformed> {
+fn scan(payload: &[u8]) -> Option<[Span; CLAIMS]> {
     let mut found = [Span::default(); CLAIMS];
-    let mut note = |name, start, end| {
-        if let Some(place) = found.get_mut(claim(name)) {
-            *place = Span::new(start, end);
-        }
-    };
     let mut cursor = Cursor::new(payload);
-    let mut open = Open { levels: [Level::NONE; MAX_DEPTH], depth: 0 };
+    // Around the outermost map stands what reads like an array of one value.
+    let mut levels = [Level { remaining: 1, members_at: NO_MAP, names: Names::NONE }; MAX_DEPTH + 1];
+    let mut depth = 0_usize;
     let mut budget = Budget::FULL;
-    let place = |at: usize| u16::try_from(at).ok().filter(|at| *at != u16::MAX).ok_or(Malformed);
     // The name of the outermost map's member at hand, and where its value starts.
     let (mut name, mut start) = (Text::plain(&[]), 0);
-
-    let Item::Map(len) = cursor.item()? else {
-        return Err(Malformed);
-    };
-    open.push(len, place(cursor.at)?)?;
     loop {
-        while open.innermost()?.remaining == 0 {
-            open.depth = open.depth.wrapping_sub(1);
-            match open.depth {
-                0 if cursor.at == payload.len() => return Ok(found),
-                0 => return Err(Malformed),
-                1 => note(name, start, cursor.at),
-                _ => {}
+        let level = levels.get_mut(depth)?;
+        let mut whole = level.remaining == 0;
+        if whole {
+            if depth == 0 {
+                return (cursor.at == payload.len()).then_some(found);
             }
-        }
-        let depth = open.depth;
-        let level = open.innermost()?;
-        level.remaining = level.remaining.wrapping_sub(1);
-        if level.members_at != u16::MAX {
+            depth = depth.wrapping_sub(1);
+        } else {
+            level.remaining = level.remaining.wrapping_sub(1);
             let before = cursor.at;
-            let this = cursor.name()?;
-            utf8(this.as_bytes().unwrap_or_default())?;
-            if level.names.add(this) {
-                let earlier = payload.get(usize::from(level.members_at)..before).unwrap_or_default();
-                budget.spend(earlier.len())?;
-                let mut cursor = Cursor::new(earlier);
-                if core::iter::from_fn(|| cursor.member()).any(|(other, _)| other == this) {
-                    return Err(Malformed);
+            let Head { kind, number, bytes } = cursor.head()?;
+            if kind == Kind::Str && !is_utf8(bytes) || depth == 0 && kind != Kind::Map {
+                return None;
+            }
+            // Names and values take turns, and the last is a value.
+            if level.members_at != NO_MAP && level.remaining & 1 == 1 {
+                if kind != Kind::Str {
+                    return None;
                 }
-            }
-            if depth == 1 {
-                (name, start) = (this, cursor.at);
-            }
-        }
-        match cursor.item()? {
-            Item::Array(len) => open.push(len, u16::MAX)?,
-            Item::Map(len) => open.push(len, place(cursor.at)?)?,
-            Item::Nil => {}
-            scalar => {
-                if let Item::Str(text) = scalar {
-                    utf8(text)?;
+                let this = Text::plain(bytes);
+                if level.names.add(this) {
+                    let mut earlier = Cursor { bytes: payload.get(..before)?, at: level.members_at.into() };
+                    budget.spend(before.wrapping_sub(earlier.at)).ok()?;
+                    if core::iter::from_fn(|| earlier.member()).any(|(other, _)| other == this) {
+                        return None;
+                    }
                 }
                 if depth == 1 {
-                    note(name, start, cursor.at);
+                    (name, start) = (this, cursor.at);
                 }
+                continue;
             }
+            match kind {
+                Kind::Array | Kind::Map => {
+                    let (each, members_at) = match kind {
+                        Kind::Map => (2, u16::try_from(cursor.at).ok().filter(|at| *at != NO_MAP)?),
+                        _ => (1, NO_MAP),
+                    };
+                    let remaining = u16::try_from(number.wrapping_mul(each)).ok()?;
+                    depth = depth.wrapping_add(1);
+                    *levels.get_mut(depth)? = Level { remaining, members_at, names: Names::NONE };
+                }
+                Kind::Nil => {}
+                _ => whole = true,
+            }
+        }
+        if whole
+            && depth == 1
+            && let Some(place) = found.get_mut(claim(name))
+        {
+            *place = Span::new(start, cursor.at);
         }
     }
 }
@@ -267,15 +306,13 @@ fn scan(payload: &[u8]) -> Result<[Span; CLAIMS], Malformed> {
 /// marker, and its end takes no more than the marker's place: what is still to be read is never overwritten.
 fn pack_strings(payload: &mut [u8], array: usize) -> Result<usize, Malformed> {
     let mut cursor = Cursor { bytes: payload, at: array };
-    let Item::Array(count) = cursor.item()? else {
+    let Some(Head { kind: Kind::Array, number: count, .. }) = cursor.head() else {
         return Err(Malformed);
     };
     let (mut at, mut packed) = (cursor.at, array);
     for _ in 0..count {
         let mut cursor = Cursor { bytes: payload, at };
-        let Item::Str(text) = cursor.item()? else {
-            return Err(Malformed);
-        };
+        let text = cursor.string().ok_or(Malformed)?;
         let start = cursor.at.wrapping_sub(text.len());
         at = cursor.at;
         for from in start..at {
@@ -290,14 +327,16 @@ fn pack_strings(payload: &mut [u8], array: usize) -> Result<usize, Malformed> {
 }
 
 /// Narrow processors need no second decoder of UTF-8 for it.
-fn utf8(text: &[u8]) -> Result<(), Malformed> {
+fn is_utf8(text: &[u8]) -> bool {
     if cfg!(target_pointer_width = "64") {
-        return core::str::from_utf8(text).map(drop).map_err(|_| Malformed);
+        return core::str::from_utf8(text).is_ok();
     }
     let mut at = plain_end(text, 0);
     while let Some(rest @ [_, ..]) = text.get(at..) {
-        let (_, len) = character(rest, false).ok_or(Malformed)?;
+        let Some((_, len)) = character(rest, false) else {
+            return false;
+        };
         at = plain_end(text, at.wrapping_add(len));
     }
-    Ok(())
+    true
 }
