@@ -10,7 +10,11 @@ use core::marker::PhantomData;
 use super::{
     TAG_DIGITS,
     limb::{BLOCK_LIMBS, Limb, Native, WORDS},
+    words,
 };
+
+/// Whether [`words`] reads the digits.
+const BY_WORDS: bool = cfg!(target_family = "wasm");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DecodeError {
@@ -40,12 +44,12 @@ const fn limbs_of(digits: usize, bytes: usize) -> usize {
 /// Reads `digits` as one integer; its bytes, big-endian and without leading zeros, end up at the
 /// end of the first [`decoded_capacity`] bytes of `out`. Zero is one zero byte.
 pub(crate) fn decode<'b>(digits: &[u8], out: &'b mut [u8]) -> Result<&'b mut [u8], DecodeError> {
-    decode_by::<Native, _>(digits, out)
+    if BY_WORDS { words::decode(digits, out) } else { decode_by::<Native, _>(digits, out) }
 }
 
 /// Reads the 256-bit number that a tag is, left-padded to its 32 bytes.
 pub(crate) fn decode_tag(digits: &[u8]) -> Result<[u8; 32], DecodeError> {
-    decode_tag_by::<Native, _>(digits)
+    if BY_WORDS { words::decode_tag(digits) } else { decode_tag_by::<Native, _>(digits) }
 }
 
 #[expect(clippy::arithmetic_side_effects, reason = "a batch is never empty")]
@@ -105,7 +109,7 @@ pub(super) fn decode_tag_by<L: Limb<BYTES>, const BYTES: usize>(digits: &[u8]) -
     tag.first_chunk().copied().ok_or(DecodeError::Spelling)
 }
 
-fn check_spelling(digits: &[u8]) -> Result<(), DecodeError> {
+pub(super) fn check_spelling(digits: &[u8]) -> Result<(), DecodeError> {
     match digits {
         [] | [b'0', _, ..] => Err(DecodeError::Spelling),
         _ => Ok(()),

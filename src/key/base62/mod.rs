@@ -9,6 +9,7 @@
 mod decode;
 mod encode;
 mod limb;
+mod words;
 
 pub(crate) use decode::{DecodeError, decode, decode_tag, decoded_capacity};
 pub(crate) use encode::{encode, encoded_capacity};
@@ -112,13 +113,16 @@ mod tests {
             out.fill(0xAA);
             assert_eq!(decode(text, &mut out).map(|bytes| bytes.to_vec()), native);
         }
+        out.fill(0xAA);
+        assert_eq!(words::decode(text, &mut out).map(|bytes| bytes.to_vec()), native);
         native
     }
 
     /// Likewise.
     fn decoded_tag(text: &[u8]) -> Result<[u8; 32], DecodeError> {
         let native = decode_tag(text);
-        for decode_tag in [decode_tag_by::<u64, 8>, decode_tag_by::<u32, 4>, decode_tag_by::<u16, 2>] {
+        for decode_tag in [decode_tag_by::<u64, 8>, decode_tag_by::<u32, 4>, decode_tag_by::<u16, 2>, words::decode_tag]
+        {
             assert_eq!(decode_tag(text), native);
         }
         native
