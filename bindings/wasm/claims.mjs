@@ -1,14 +1,19 @@
 // Reads the claims of a verified key where the module has written them: see `src/output.rs`.
 import { readMessagePack } from "./msgpack.mjs";
 
+/** Of `lengths`: where those of the scopes start, and what stands behind the last. */
+const SCOPES = 10;
+const END = 0xffffffff;
+
 const time = (seconds) => (Number.isNaN(seconds) ? null : seconds);
 
 export function readClaims(memory, len) {
   const { numbers, lengths, output } = memory;
-  const count = lengths[10];
+  let count = 0;
+  while (lengths[SCOPES + count] !== END) count++;
   const metaLen = lengths[9];
   const packed = lengths[5] === 1;
-  const texts = output + 44 + 4 * count;
+  const texts = output + 4 * (SCOPES + count + 1);
   const end = output + len;
   const textEnd = packed ? end - metaLen : end;
   // Of ASCII there are as many characters as bytes, and all is read at once.
@@ -20,11 +25,11 @@ export function readClaims(memory, len) {
     at += len;
     return ascii ? all.slice(start, at) : memory.text(texts + start, texts + at);
   };
+  const scopes = [];
+  for (let scope = 0; scope < count; scope++) scopes.push(text(lengths[SCOPES + scope]));
   const id = text(lengths[6]);
   const tenant = text(lengths[7]);
   const environment = text(lengths[8]);
-  const scopes = [];
-  for (let scope = 0; scope < count; scope++) scopes.push(text(lengths[11 + scope]));
   let meta = {};
   // Most have none: `{}`.
   if (packed) meta = readMessagePack(memory.bytes.slice(textEnd, end));

@@ -6,47 +6,41 @@
 //! u32  index of the secret
 //! u32  encoding of meta: 0 for JSON, 1 for MessagePack
 //! u32  length of the id, of the tenant, of the environment, of meta
-//! u32  number of scopes, and the length of each
-//! the bytes of id, tenant, environment, scopes and meta
+//! u32  length of each scope, and `END` behind the last
+//! the bytes of the scopes, the id, the tenant, the environment and meta
 //! ```
 
 use apikee::{Encoding, UnixTime, VerifiedKey};
 
 use crate::failure::Failure;
 
+/// What is no length.
+const END: usize = u32::MAX as usize;
+
 /// Writes the claims, and returns how many bytes they take.
 pub(crate) fn write(key: &VerifiedKey<'_>, output: &mut [u8]) -> Result<usize, Failure> {
     let claims = key.claims();
-    let meta = claims.meta();
+    let (scopes, meta) = (claims.scopes(), claims.meta());
     let mut out = Output { buf: output, len: 0 };
-    for time in [claims.expires_at(), claims.not_before()] {
-        out.bytes(&seconds(time).to_le_bytes());
-    }
+    out.bytes(&seconds(claims.expires_at()).to_le_bytes());
+    out.bytes(&seconds(claims.not_before()).to_le_bytes());
     out.number(key.secret_index());
     out.number(usize::from(meta.encoding() == Encoding::MessagePack));
-    let texts = [claims.id(), claims.tenant(), claims.environment()];
-    for text in texts {
+    let texts = [claims.id().as_bytes(), claims.tenant().as_bytes(), claims.environment().as_bytes(), meta.as_bytes()];
+    for text in &texts {
         out.number(text.len());
     }
-    out.number(meta.as_bytes().len());
-    let count_at = out.len;
-    out.number(0);
-    let mut count = 0_usize;
-    for scope in claims.scopes().iter() {
+    for scope in scopes.iter() {
         out.number(scope.len());
-        count = count.saturating_add(1);
     }
-    for text in texts {
-        out.bytes(text.as_bytes());
-    }
-    for scope in claims.scopes().iter() {
+    out.number(END);
+    for scope in scopes.iter() {
         out.bytes(scope.as_bytes());
     }
-    out.bytes(meta.as_bytes());
-    let len = out.len;
-    out.len = count_at;
-    out.number(count);
-    if len <= output.len() { Ok(len) } else { Err(Failure::TooLong) }
+    for text in &texts {
+        out.bytes(text);
+    }
+    if out.len <= out.buf.len() { Ok(out.len) } else { Err(Failure::TooLong) }
 }
 
 /// What JavaScript has for a time: beyond 2^53 seconds it loses some of them.
