@@ -35,10 +35,11 @@ pub(super) fn decode_tag(digits: &[u8]) -> Result<[u8; 32], DecodeError> {
     }
     let mut room = [0; 40];
     fill(digits, &mut room).ok_or(DecodeError::Spelling)?;
-    match room.split_first_chunk() {
-        Some((&[0, 0, 0, 0, 0, 0, 0, 0], tag)) => tag.try_into().map_err(|_| DecodeError::Spelling),
-        _ => Err(DecodeError::Spelling),
+    let (above, tag) = room.split_first_chunk().ok_or(DecodeError::Spelling)?;
+    if u64::from_ne_bytes(*above) != 0 {
+        return Err(DecodeError::Spelling);
     }
+    tag.first_chunk().copied().ok_or(DecodeError::Spelling)
 }
 
 /// Writes the number over all of `out`, big-endian, which has place for it; `None` if a character is no digit.
