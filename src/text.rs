@@ -126,6 +126,7 @@ const LETTERS: [(u8, u8); 8] = [
     (b't', b'\t'),
 ];
 
+/// The same for a backslash: the character that it means with what follows.
 fn undo_escape(raw: &[u8]) -> Option<(char, usize)> {
     let letter = *raw.get(1)?;
     if letter != b'u' {
