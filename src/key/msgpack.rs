@@ -186,6 +186,17 @@ impl<'p> Cursor<'p> {
         self.bytes.get(start..self.at)
     }
 
+    /// Whether one of the members that follow has that name. Relies on their bytes having been scanned.
+    fn has_member(&mut self, name: &[u8]) -> bool {
+        while let Some(own) = self.string() {
+            if own == name {
+                return true;
+            }
+            self.value();
+        }
+        false
+    }
+
     /// Passes a member, name and value.
     pub(crate) fn member(&mut self) -> Option<(Text<'p>, &'p [u8])> {
         Some((Text::plain(self.string()?), self.value()?))
@@ -270,7 +281,7 @@ fn scan(payload: &[u8]) -> Option<[Span; CLAIMS]> {
                 if level.names.add(this) {
                     let mut earlier = Cursor { bytes: payload.get(..before)?, at: level.members_at.into() };
                     budget.spend(before.wrapping_sub(earlier.at)).ok()?;
-                    if core::iter::from_fn(|| earlier.member()).any(|(other, _)| other == this) {
+                    if earlier.has_member(bytes) {
                         return None;
                     }
                 }
