@@ -10,7 +10,8 @@ const time = (seconds) => (Number.isNaN(seconds) ? null : seconds);
 export function readClaims(memory, len) {
   const { numbers, lengths, output } = memory;
   let count = 0;
-  while (lengths[SCOPES + count] !== END) count++;
+  // No more than there are bytes, whatever module this is.
+  while (lengths[SCOPES + count] !== END && count < len) count++;
   const metaLen = lengths[9];
   const packed = lengths[5] === 1;
   const texts = output + 4 * (SCOPES + count + 1);

@@ -67,7 +67,7 @@ impl<'b> Claims<'b> {
     #[inline]
     pub(crate) fn read(payload: &'b mut [u8]) -> Result<Self, Malformed> {
         // The compiler sees whether there is a short way, and leaves it out where it is not gone.
-        if cfg!(target_pointer_width = "64")
+        if issued::IS_WORTH_IT
             && let Some(found) = issued::find(payload)
         {
             return Ok(Self { payload, found });

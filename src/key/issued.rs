@@ -1,11 +1,14 @@
 //! The short way through a payload that is written as the SDKs write it, and we: compact JSON, the
 //! claims in their order, the strings in ASCII and without escapes.
 //!
-//! Whatever differs is left to the general reader, which would find the same here. On processors of 32 bits that one
-//! is as fast as it need be, and the room this takes is dearer.
+//! Whatever differs is left to the general reader, which would find the same here.
 
 use super::payload::{ENVIRONMENT, EXPIRES_AT, Found, ID, META, NOT_BEFORE, SCOPES, Secs, Span, TENANT};
 use crate::json::{cursor::Cursor, run::plain_end, scan::Reader};
+
+/// On small processors the general reader is as fast as it need be, and the room that this takes is dearer. WebAssembly
+/// is compiled with vectors for speed, and without them for size.
+pub(super) const IS_WORTH_IT: bool = cfg!(any(target_pointer_width = "64", target_feature = "simd128"));
 
 /// Finds the claims; `None` says only that it takes the general reader.
 pub(super) fn find(payload: &[u8]) -> Option<Found> {
