@@ -130,7 +130,7 @@ impl Found {
 
     fn anywhere(envelope: &[u8]) -> Result<Self, Malformed> {
         let mut found = Self::default();
-        let mut reader = Reader::new(Cursor::new(envelope), 0);
+        let mut reader = Reader::new(Cursor::new(envelope));
         reader.outermost()?;
         while reader.next()? {
             let (name, value) = (reader.name(), reader.value()?);

@@ -63,8 +63,7 @@ impl<'a> JsonObject<'a> {
 
 /// Checks a whole object, and returns whether it is empty.
 fn check(text: &[u8]) -> Result<bool, Malformed> {
-    // One level below that of the claims or the body.
-    let mut reader = Reader::new(Cursor::new(text), 1);
+    let mut reader = Reader::within(Cursor::new(text));
     reader.outermost()?;
     let mut empty = true;
     while reader.next()? {

@@ -28,15 +28,24 @@ pub(crate) struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    /// In front of an object, `outer` levels deep in something else.
-    #[inline]
-    pub(crate) fn new(cursor: Cursor<'t>, outer: usize) -> Self {
-        let mut around = Vec::new();
-        for _ in 0..outer {
-            // They only count. The callers have one at most.
-            let _ = around.push(Level::ARRAY);
+    /// In front of a value that is in nothing else.
+    pub(crate) const fn new(cursor: Cursor<'t>) -> Self {
+        Self {
+            cursor,
+            level: Level::ARRAY,
+            around: Vec::new(),
+            first: false,
+            budget: Budget::FULL,
+            name: Text::plain(&[]),
         }
-        Self { cursor, level: Level::ARRAY, around, first: false, budget: Budget::FULL, name: Text::plain(&[]) }
+    }
+
+    /// In front of a value that is to stand, or stands, in claims or in a body: a level deep.
+    pub(crate) fn within(cursor: Cursor<'t>) -> Self {
+        let mut reader = Self::new(cursor);
+        // It only counts, and there is room.
+        let _ = reader.around.push(Level::ARRAY);
+        reader
     }
 
     /// Opens the object that the whole text has to be.

@@ -72,7 +72,7 @@ impl Cursor<'_> {
     /// Passes an object behind its opening brace.
     fn rest_of_object(&mut self) -> Option<Span> {
         let start = self.at.wrapping_sub(1);
-        let mut reader = Reader::new(Cursor { text: self.text, at: start }, 1);
+        let mut reader = Reader::within(Cursor { text: self.text, at: start });
         reader.skip().ok()?;
         self.at = reader.place();
         Some(Span::new(start, self.at))

@@ -33,7 +33,7 @@ pub(super) fn read(payload: &mut [u8], found: &mut Found) -> Result<(), Malforme
 #[inline(never)]
 fn find(payload: &[u8], found: &mut Found) -> Result<bool, Malformed> {
     let mut escaped = false;
-    let mut reader = Reader::new(Cursor::new(payload), 0);
+    let mut reader = Reader::new(Cursor::new(payload));
     reader.outermost()?;
     while reader.next()? {
         let start = reader.place();

@@ -12,7 +12,7 @@ use crate::{
 /// object: an empty range for one that is absent. Other members are ignored.
 pub(crate) fn find<const N: usize>(body: &[u8], names: [&str; N]) -> Result<[Range<usize>; N], Malformed> {
     let mut found = [const { 0..0 }; N];
-    let mut reader = Reader::new(Cursor::new(body), 0);
+    let mut reader = Reader::new(Cursor::new(body));
     reader.outermost()?;
     while reader.next()? {
         let (name, value) = (reader.name(), reader.value()?);
