@@ -39,7 +39,7 @@
 //! before the signature can be checked; a key that does not fit is refused before. If your keys have 300
 //! characters, 256 bytes of buffer are the right size, and 8 KiB are an invitation.
 //!
-//! A [`Keyring`] is about 1.2 kB, whatever it holds. Make it once, in a `static` cell, and share it: verifying
+//! A [`Keyring`] is about 0.7 kB, whatever it holds. Make it once, in a `static` cell, and share it: verifying
 //! takes `&self`.
 //!
 //! # A clock without a battery

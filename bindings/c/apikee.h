@@ -49,12 +49,12 @@
 /**
  * Bytes of an `apikee_keyring`, on every target.
  */
-#define APIKEE_KEYRING_SIZE 1200
+#define APIKEE_KEYRING_SIZE 672
 
 /**
  * Bytes of an `apikee_claims`, on every target.
  */
-#define APIKEE_CLAIMS_SIZE 192
+#define APIKEE_CLAIMS_SIZE 112
 
 /**
  * Bytes of a fingerprint.
@@ -70,7 +70,7 @@
 /**
  * Bytes of an `apikee_server_key`, on every target.
  */
-#define APIKEE_SERVER_KEY_SIZE 224
+#define APIKEE_SERVER_KEY_SIZE 160
 #endif
 
 #if defined(APIKEE_ENVELOPE)
@@ -329,7 +329,7 @@ typedef uint32_t apikee_encoding;
  * Secrets, of which the first signs and any is accepted. Wiped by `apikee_keyring_wipe`.
  */
 typedef struct apikee_keyring {
-  uint64_t opaque[150];
+  uint64_t opaque[84];
 } apikee_keyring;
 
 /**
@@ -337,7 +337,7 @@ typedef struct apikee_keyring {
  * was verified with, which both stay as they are while it is used.
  */
 typedef struct apikee_claims {
-  uint64_t opaque[24];
+  uint64_t opaque[14];
 } apikee_claims;
 
 /**
@@ -413,7 +413,7 @@ typedef int (*apikee_random)(void *context, uint8_t *out, size_t len);
  * The platform's public key, ready for sessions. It holds no secret.
  */
 typedef struct apikee_server_key {
-  uint64_t opaque[28];
+  uint64_t opaque[20];
 } apikee_server_key;
 #endif
 

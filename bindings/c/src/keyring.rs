@@ -15,12 +15,12 @@ pub const APIKEE_MAX_SECRETS: usize = 8;
 const _: () = assert!(APIKEE_MAX_SECRETS == MAX_SECRETS);
 
 /// Bytes of an `apikee_keyring`, on every target.
-pub const APIKEE_KEYRING_SIZE: usize = 1200;
+pub const APIKEE_KEYRING_SIZE: usize = 672;
 
 /// Secrets, of which the first signs and any is accepted. Wiped by `apikee_keyring_wipe`.
 #[repr(C)]
 pub struct ApikeeKeyring {
-    opaque: [u64; 150],
+    opaque: [u64; 84],
 }
 const _: () = assert!(APIKEE_KEYRING_SIZE == size_of::<ApikeeKeyring>());
 

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Bytes of an `apikee_server_key`, on every target.
-pub const APIKEE_SERVER_KEY_SIZE: usize = 224;
+pub const APIKEE_SERVER_KEY_SIZE: usize = 160;
 /// Bytes of an `apikee_session`, on every target.
 pub const APIKEE_SESSION_SIZE: usize = 112;
 /// Bytes of an `apikee_pending`, on every target.
@@ -21,7 +21,7 @@ pub const APIKEE_PENDING_SIZE: usize = 80;
 /// The platform's public key, ready for sessions. It holds no secret.
 #[repr(C)]
 pub struct ApikeeServerKey {
-    opaque: [u64; 28],
+    opaque: [u64; 20],
 }
 const _: () = assert!(APIKEE_SERVER_KEY_SIZE == size_of::<ApikeeServerKey>());
 

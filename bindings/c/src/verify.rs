@@ -12,13 +12,13 @@ use crate::{
 };
 
 /// Bytes of an `apikee_claims`, on every target.
-pub const APIKEE_CLAIMS_SIZE: usize = 192;
+pub const APIKEE_CLAIMS_SIZE: usize = 112;
 
 /// A key that was verified, and what it says. It points into the key's text and into the buffer that the key
 /// was verified with, which both stay as they are while it is used.
 #[repr(C)]
 pub struct ApikeeClaims {
-    opaque: [u64; 24],
+    opaque: [u64; 14],
 }
 const _: () = assert!(APIKEE_CLAIMS_SIZE == size_of::<ApikeeClaims>());
 
