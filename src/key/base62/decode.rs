@@ -10,11 +10,7 @@ use core::marker::PhantomData;
 use super::{
     TAG_DIGITS,
     limb::{BLOCK_LIMBS, Limb, Native, WORDS},
-    words,
 };
-
-/// Whether [`words`] reads the digits.
-const BY_WORDS: bool = cfg!(target_family = "wasm");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DecodeError {
@@ -41,15 +37,14 @@ const fn limbs_of(digits: usize, bytes: usize) -> usize {
     digits / bits * BLOCK_LIMBS + (digits % bits * 6).div_ceil(bits)
 }
 
-/// Reads `digits` as one integer; its bytes, big-endian and without leading zeros, end up at the
-/// end of the first [`decoded_capacity`] bytes of `out`. Zero is one zero byte.
-pub(crate) fn decode<'b>(digits: &[u8], out: &'b mut [u8]) -> Result<&'b mut [u8], DecodeError> {
-    if BY_WORDS { words::decode(digits, out) } else { decode_by::<Native, _>(digits, out) }
+/// As [`decode`](super::decode()).
+pub(super) fn decode<'b>(digits: &[u8], out: &'b mut [u8]) -> Result<&'b mut [u8], DecodeError> {
+    decode_by::<Native, _>(digits, out)
 }
 
-/// Reads the 256-bit number that a tag is, left-padded to its 32 bytes.
-pub(crate) fn decode_tag(digits: &[u8]) -> Result<[u8; 32], DecodeError> {
-    if BY_WORDS { words::decode_tag(digits) } else { decode_tag_by::<Native, _>(digits) }
+/// As [`decode_tag`](super::decode_tag).
+pub(super) fn decode_tag(digits: &[u8]) -> Result<[u8; 32], DecodeError> {
+    decode_tag_by::<Native, _>(digits)
 }
 
 #[expect(clippy::arithmetic_side_effects, reason = "a batch is never empty")]

@@ -1,9 +1,9 @@
-//! The limbs that [`decode`](super::decode) makes numbers of, one width for each kind of processor.
+//! The limbs that [`decode`](mod@super::decode) makes numbers of, one width for each kind of processor.
 //!
 //! | limb | for processors that multiply | a block |
 //! |---|---|---|
 //! | `u64` | 64 · 64 to 128 bits | 64 digits, eight words of 8 |
-//! | `u32` | 32 · 32 to 64 bits: Cortex-M3 and up, RISC-V, WebAssembly | 32 digits, eight words of 4 |
+//! | `u32` | 32 · 32 to 64 bits: Cortex-M3 and up, RISC-V | 32 digits, eight words of 4 |
 //! | `u16` | 32 · 32 to 32 bits: Cortex-M0 | 16 digits, eight words of 2 |
 //!
 //! A block has as many digits as a limb has bits, W, and fills six limbs: 62^W < 2^(6 W). As 62^W is

@@ -11,8 +11,22 @@ mod encode;
 mod limb;
 mod words;
 
-pub(crate) use decode::{DecodeError, decode, decode_tag, decoded_capacity};
+pub(crate) use decode::{DecodeError, decoded_capacity};
 pub(crate) use encode::{encode, encoded_capacity};
+
+/// Whether [`words`] reads the digits: on the other processors [`mod@decode`] is faster.
+const BY_WORDS: bool = cfg!(target_family = "wasm");
+
+/// Reads `digits` as one integer; its bytes, big-endian and without leading zeros, end up at the
+/// end of the first [`decoded_capacity`] bytes of `out`. Zero is one zero byte.
+pub(crate) fn decode<'b>(digits: &[u8], out: &'b mut [u8]) -> Result<&'b mut [u8], DecodeError> {
+    if BY_WORDS { words::decode(digits, out) } else { decode::decode(digits, out) }
+}
+
+/// Reads the 256-bit number that a tag is, left-padded to its 32 bytes.
+pub(crate) fn decode_tag(digits: &[u8]) -> Result<[u8; 32], DecodeError> {
+    if BY_WORDS { words::decode_tag(digits) } else { decode::decode_tag(digits) }
+}
 
 /// Digits of a tag at most: 62^43 > 2^256.
 pub(crate) const TAG_DIGITS: usize = 43;

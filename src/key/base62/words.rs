@@ -1,4 +1,4 @@
-//! Text to bytes, word by word: a third of the code of [`decode`](super::decode), which joins the words of a block
+//! Text to bytes, word by word: a third of the code of [`decode`](mod@super::decode), which joins the words of a block
 //! before it multiplies. As fast on WebAssembly, where a product of 64 bits is one instruction, and to turn the bytes
 //! of a limb takes ten.
 //!
@@ -16,7 +16,7 @@ const DIGITS: usize = 4 * size_of::<u32>();
 /// Of the limbs that a pass makes more: 16 digits are less than 96 bits.
 const LIMBS: usize = 3;
 
-/// As [`decode`](super::decode::decode).
+/// As [`decode`](super::decode()).
 pub(super) fn decode<'b>(digits: &[u8], out: &'b mut [u8]) -> Result<&'b mut [u8], DecodeError> {
     check_spelling(digits)?;
     let needed = decoded_capacity(digits.len());
@@ -27,7 +27,7 @@ pub(super) fn decode<'b>(digits: &[u8], out: &'b mut [u8]) -> Result<&'b mut [u8
     out.get_mut(zeros..).ok_or(DecodeError::Spelling)
 }
 
-/// As [`decode_tag`](super::decode::decode_tag).
+/// As [`decode_tag`](super::decode_tag).
 pub(super) fn decode_tag(digits: &[u8]) -> Result<[u8; 32], DecodeError> {
     check_spelling(digits)?;
     if digits.len() > TAG_DIGITS {
