@@ -19,7 +19,7 @@ type Core = HmacCore<Sha256>;
 /// Wiped on drop, as is each copy of the state that a message is run through.
 ///
 /// The states alone: `Hmac` has an empty buffer around them, and to copy that with each of them and to wipe
-/// it is a tenth of the time of a short message.
+/// it is 7 % of the time of a short message.
 pub(crate) struct MacKey(Core);
 
 /// What a message is run through wipes itself, or this does not compile.

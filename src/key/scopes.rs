@@ -4,12 +4,12 @@
 pub(crate) const END: u8 = 0xFF;
 
 /// The scopes of a key, in the issuer's order, duplicates included.
-///
-/// They stand in the buffer in one of two ways, their strings in UTF-8, which was checked: as a JSON array of strings
-/// without escapes, where every second piece between the quotes is a scope; or one after the other, a byte that UTF-8
-/// does not have after each. The last byte tells.
 #[derive(Clone, Copy)]
-pub struct Scopes<'b>(&'b [u8]);
+pub struct Scopes<'b>(
+    // Their strings are in UTF-8, which was checked: a JSON array of strings without escapes, where every second piece
+    // between the quotes is a scope; or one string after the other, an `END` after each. The last byte tells.
+    &'b [u8],
+);
 
 impl<'b> Scopes<'b> {
     pub(crate) const fn new(text: &'b [u8]) -> Self {

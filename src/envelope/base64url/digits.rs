@@ -1,4 +1,4 @@
-//! Digit by digit: a third of the code, for processors without vectors.
+//! Digit by digit: two fifths of the code, for processors without vectors.
 
 use super::{decoded_len, encoded_len};
 

@@ -9,7 +9,8 @@ use core::marker::PhantomData;
 
 use super::{
     TAG_DIGITS,
-    limb::{BLOCK_LIMBS, Limb, Native, WORDS},
+    limb::{BLOCK_LIMBS, Limb, WORDS},
+    without_leading,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub(crate) enum DecodeError {
 const TAG_TEXT: usize = 64;
 const TAG_ROOM: usize = 48;
 
-/// Bytes of buffer that [`decode`] needs for so many digits: 3/4 of a byte a digit, a multiple of 8
+/// Bytes of buffer that [`decode`](super::decode()) needs for so many digits: 3/4 of a byte a digit, a multiple of 8
 /// whatever the limbs are.
 pub(crate) const fn decoded_capacity(digits: usize) -> usize {
     limbs_of(digits, size_of::<u64>()).saturating_mul(size_of::<u64>())
@@ -37,16 +38,7 @@ const fn limbs_of(digits: usize, bytes: usize) -> usize {
     digits / bits * BLOCK_LIMBS + (digits % bits * 6).div_ceil(bits)
 }
 
-/// As [`decode`](super::decode()).
-pub(super) fn decode<'b>(digits: &[u8], out: &'b mut [u8]) -> Result<&'b mut [u8], DecodeError> {
-    decode_by::<Native, _>(digits, out)
-}
-
-/// As [`decode_tag`](super::decode_tag).
-pub(super) fn decode_tag(digits: &[u8]) -> Result<[u8; 32], DecodeError> {
-    decode_tag_by::<Native, _>(digits)
-}
-
+/// As [`decode`](super::decode()), by limbs of that width.
 #[expect(clippy::arithmetic_side_effects, reason = "a batch is never empty")]
 pub(super) fn decode_by<'b, L: Limb<BYTES>, const BYTES: usize>(
     digits: &[u8],
@@ -71,11 +63,10 @@ pub(super) fn decode_by<'b, L: Limb<BYTES>, const BYTES: usize>(
             number.append_padded(digits, batch).ok_or(DecodeError::Spelling)?;
         }
     }
-    let zeros = out.iter().take_while(|byte| **byte == 0).count();
-    let zeros = zeros.min(out.len().saturating_sub(1));
-    out.get_mut(zeros..).ok_or(DecodeError::Spelling)
+    without_leading(0, out).ok_or(DecodeError::Spelling)
 }
 
+/// As [`decode_tag`](super::decode_tag), likewise.
 #[expect(clippy::arithmetic_side_effects, reason = "a block is never empty, and at most 64 is divided")]
 pub(super) fn decode_tag_by<L: Limb<BYTES>, const BYTES: usize>(digits: &[u8]) -> Result<[u8; 32], DecodeError> {
     check_spelling(digits)?;

@@ -8,7 +8,7 @@
 
 use core::iter::once;
 
-use super::{high, low, mul_add};
+use super::{high, low, mul_add, without_leading};
 
 /// Bytes that one step takes: five units of seven bytes.
 const STEP: usize = 35;
@@ -91,9 +91,7 @@ pub(crate) fn encode<'b>(bytes: &[u8], out: &'b mut [u8]) -> Option<&'b mut [u8]
     }
     write_pairs(groups);
     write_text(out);
-    let zeros = out.iter().take_while(|byte| **byte == b'0').count();
-    let zeros = zeros.min(out.len().saturating_sub(1));
-    out.get_mut(zeros..)
+    without_leading(b'0', out)
 }
 
 /// Replaces the number in the last `used` groups by itself times 2^280 plus `step`, in five groups more,

@@ -11,6 +11,9 @@ mod encode;
 mod limb;
 mod words;
 
+use decode::{decode_by, decode_tag_by};
+use limb::Native;
+
 pub(crate) use decode::{DecodeError, decoded_capacity};
 pub(crate) use encode::{encode, encoded_capacity};
 
@@ -20,12 +23,19 @@ const BY_WORDS: bool = cfg!(target_family = "wasm");
 /// Reads `digits` as one integer; its bytes, big-endian and without leading zeros, end up at the
 /// end of the first [`decoded_capacity`] bytes of `out`. Zero is one zero byte.
 pub(crate) fn decode<'b>(digits: &[u8], out: &'b mut [u8]) -> Result<&'b mut [u8], DecodeError> {
-    if BY_WORDS { words::decode(digits, out) } else { decode::decode(digits, out) }
+    if BY_WORDS { words::decode(digits, out) } else { decode_by::<Native, _>(digits, out) }
 }
 
 /// Reads the 256-bit number that a tag is, left-padded to its 32 bytes.
 pub(crate) fn decode_tag(digits: &[u8]) -> Result<[u8; 32], DecodeError> {
-    if BY_WORDS { words::decode_tag(digits) } else { decode::decode_tag(digits) }
+    if BY_WORDS { words::decode_tag(digits) } else { decode_tag_by::<Native, _>(digits) }
+}
+
+/// What follows the zeros at the front; of zeros alone, the last.
+fn without_leading(zero: u8, number: &mut [u8]) -> Option<&mut [u8]> {
+    let zeros = number.iter().take_while(|byte| **byte == zero).count();
+    let zeros = zeros.min(number.len().saturating_sub(1));
+    number.get_mut(zeros..)
 }
 
 /// Digits of a tag at most: 62^43 > 2^256.
@@ -73,10 +83,7 @@ const fn mul_by_halves(a: u64, b: u64) -> u128 {
 mod tests {
     use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 
-    use super::{
-        decode::{decode_by, decode_tag_by},
-        *,
-    };
+    use super::*;
 
     #[test]
     fn products_by_halves_are_the_products() {

@@ -1,6 +1,6 @@
-//! Text to bytes, word by word: a third of the code of [`decode`](mod@super::decode), which joins the words of a block
-//! before it multiplies. As fast on WebAssembly, where a product of 64 bits is one instruction, and to turn the bytes
-//! of a limb takes ten.
+//! Text to bytes, word by word: 600 bytes less of code than [`decode`](mod@super::decode), which joins the words of a
+//! block before it multiplies. As fast on WebAssembly, where a product of 64 bits is one instruction, and to turn the
+//! bytes of a limb takes ten.
 //!
 //! A word has four digits, and a pass takes four words through all limbs: a limb times 62^4, plus what the word has
 //! carried so far, is the limb that the next word sees, and a new carry.
@@ -9,6 +9,7 @@ use super::{
     TAG_DIGITS,
     decode::{DecodeError, check_spelling, decoded_capacity},
     limb::Limb,
+    without_leading,
 };
 
 const DIGITS: usize = 4 * size_of::<u32>();
@@ -22,9 +23,7 @@ pub(super) fn decode<'b>(digits: &[u8], out: &'b mut [u8]) -> Result<&'b mut [u8
     let needed = decoded_capacity(digits.len());
     let out = out.get_mut(..needed).ok_or(DecodeError::Room(needed))?;
     fill(digits, out).ok_or(DecodeError::Spelling)?;
-    let zeros = out.iter().take_while(|byte| **byte == 0).count();
-    let zeros = zeros.min(out.len().saturating_sub(1));
-    out.get_mut(zeros..).ok_or(DecodeError::Spelling)
+    without_leading(0, out).ok_or(DecodeError::Spelling)
 }
 
 /// As [`decode_tag`](super::decode_tag).
