@@ -81,6 +81,7 @@ const fn mul_by_halves(a: u64, b: u64) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use num_bigint::BigUint;
     use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 
     use super::*;
@@ -104,6 +105,8 @@ mod tests {
             .collect()
     }
 
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
     /// The definition, digit by digit.
     fn by_the_book(bytes: &[u8]) -> String {
         let mut number = bytes.to_vec();
@@ -115,7 +118,7 @@ mod tests {
                 *byte = (value / 62) as u8;
                 rest = value % 62;
             }
-            text.push(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"[rest as usize]);
+            text.push(ALPHABET[rest as usize]);
         }
         text.reverse();
         String::from_utf8(text).unwrap()
@@ -222,6 +225,21 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 1024, rng_seed: RngSeed::Fixed(62), ..ProptestConfig::default() })]
+
+        #[test]
+        fn bytes_are_the_digits_of_the_big_integer(bytes in vec(any::<u8>(), 1..=700)) {
+            let digits = BigUint::from_bytes_be(&bytes).to_radix_be(62);
+            let text: Vec<u8> = digits.iter().map(|digit| ALPHABET[usize::from(*digit)]).collect();
+            prop_assert_eq!(encoded(&bytes).into_bytes(), text);
+        }
+
+        #[test]
+        fn digits_are_the_bytes_of_the_big_integer(digits in vec(0..62_u8, 1..=900)) {
+            prop_assume!(digits[0] != 0);
+            let text: Vec<u8> = digits.iter().map(|digit| ALPHABET[usize::from(*digit)]).collect();
+            let bytes = BigUint::from_radix_be(&digits, 62).unwrap().to_bytes_be();
+            prop_assert_eq!(decoded(&text), Ok(bytes));
+        }
 
         #[test]
         fn bytes_come_back_by_each_width(bytes in vec(any::<u8>(), 1..=700)) {
