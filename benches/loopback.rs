@@ -59,7 +59,7 @@ fn main() {
         .transport(move |call: &Call<'_>, answer: &mut [u8]| {
             let headers = call.headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
             *copy.lock().unwrap() = Copied { target: call.target.into(), headers, body: call.body.into() };
-            transport.post(call, answer)
+            transport.call(call, answer)
         })
         .build()
         .unwrap();

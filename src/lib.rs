@@ -108,12 +108,15 @@ pub use key::{
 pub use network::InvalidNetwork;
 #[cfg(feature = "envelope")]
 pub use opened::Opened;
-pub use policy::{Basis, Denial, FailOpen, Fault, Grant, OnFault, OnRejection, Outage, Outcome, Policy, Rejection};
+pub use policy::{
+    Basis, Denial, FailOpen, Fault, Grant, OnFault, OnOverload, OnRejection, Outage, Outcome, Overload, Policy,
+    Rejection,
+};
 #[cfg(feature = "envelope")]
 pub use protocol::{
     Answer, AnswerError, BodyForm, ClientId, ClientKey, ClientRecord, ClientRecordError, ClientType, CreateClient,
-    InvalidClientId, InvalidMethod, InvalidUserAgent, MAX_PROJECT_KEY_LEN, MethodPath, ProjectKey, ProjectKeyError,
-    Provenance, RegisterEndpoint, Request, Timestamp, TimestampOutOfRange, UserAgent, ValidateRequest,
+    HttpMethod, InvalidClientId, InvalidMethod, InvalidUserAgent, MAX_PROJECT_KEY_LEN, MethodPath, ProjectKey,
+    ProjectKeyError, Provenance, RegisterEndpoint, Request, Timestamp, TimestampOutOfRange, UserAgent, ValidateRequest,
 };
 pub use text::{Chars, Text};
 pub use time::UnixTime;

@@ -6,22 +6,23 @@ use std::collections::HashSet;
 
 use apikee::{
     Basis, Breaker, BreakerConfig, Denial, FailOpen, Fault, Grant, Health, KeyError, Keyring, NewKey, OnFault,
-    OnRejection, Outage, Outcome, Policy, Rejection, UnixTime, VerifiedKey,
+    OnOverload, OnRejection, Outage, Outcome, Overload, Policy, Rejection, UnixTime, VerifiedKey,
 };
 
 const TABLE: &str = include_str!("../src/policy/mod.rs");
 
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
-const OUTAGES: [Outage; 7] = [
+const OUTAGES: [Outage; 6] = [
     Outage::Dns,
     Outage::Connect,
     Outage::Reset,
     Outage::Timeout,
     Outage::Status(503),
     Outage::BreakerOpen { retry_after: Duration::from_millis(1_001) },
-    Outage::TooManyInFlight,
 ];
+
+const OVERLOADS: [Overload; 3] = [Overload::TooManyInFlight, Overload::OutOfResources, Overload::NoRandomness];
 
 const FAULTS: [Fault; 8] = [
     Fault::Status(404),
@@ -41,13 +42,20 @@ const REFUSALS: [Rejection; 3] = [
 ];
 
 /// The outcomes of each column of the table, with the basis that a grant on it has.
-fn columns() -> [Vec<(Outcome, Option<Basis>)>; 5] {
+fn columns() -> [Vec<(Outcome, Option<Basis>)>; 6] {
     let unsuccessful = Outcome::Rejected(Rejection::Unsuccessful);
     [
         vec![(Outcome::Confirmed, Some(Basis::Confirmed))],
         OUTAGES.map(|outage| (Outcome::Outage(outage), Some(Basis::FailedOpen(outage)))).to_vec(),
-        vec![(unsuccessful, Some(Basis::DespiteRejection))],
-        REFUSALS.map(|rejection| (Outcome::Rejected(rejection), None)).to_vec(),
+        OVERLOADS.map(|overload| (Outcome::Overload(overload), Some(Basis::DespiteOverload(overload)))).to_vec(),
+        [unsuccessful, Outcome::Remembered(Rejection::Unsuccessful)]
+            .map(|outcome| (outcome, Some(Basis::DespiteRejection)))
+            .to_vec(),
+        REFUSALS
+            .iter()
+            .flat_map(|rejection| [Outcome::Rejected(*rejection), Outcome::Remembered(*rejection)])
+            .map(|outcome| (outcome, None))
+            .collect(),
         FAULTS.map(|fault| (Outcome::Fault(fault), Some(Basis::DespiteFault(fault)))).to_vec(),
     ]
 }
@@ -92,23 +100,25 @@ fn the_truth_table_is_complete_and_true() {
     let (mut settings_seen, mut checked) = (HashSet::new(), 0);
     for row in rows {
         let cells: Vec<&str> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
-        assert!(settings_seen.insert(cells[..3].to_vec()), "twice: {row}");
+        assert!(settings_seen.insert(cells[..4].to_vec()), "twice: {row}");
         let outages = if cells[0] == "Open" { FailOpen::Open } else { FailOpen::Closed };
-        let rejections = match cells[1] {
+        let overloads = if cells[1] == "Admit" { OnOverload::Admit } else { OnOverload::Deny };
+        let rejections = match cells[2] {
             "Deny" => OnRejection::Deny,
             "AdmitUnsuccessful" => OnRejection::AdmitUnsuccessful,
             other => panic!("{other}"),
         };
-        let faults = match cells[2] {
+        let faults = match cells[3] {
             "Deny" => OnFault::Deny,
             "Admit" => OnFault::Admit,
             other => panic!("{other}"),
         };
-        let policy = Policy::DEFAULT.fail_open(outages).on_rejection(rejections).on_fault(faults);
+        let policy = Policy::DEFAULT.fail_open(outages).on_overload(overloads);
+        let policy = policy.on_rejection(rejections).on_fault(faults);
         if settings_seen.len() == 1 {
             assert_eq!((policy, policy), (Policy::DEFAULT, Policy::default()), "the first row is the default");
         }
-        for (cell, outcomes) in cells[3..].iter().zip(columns()) {
+        for (cell, outcomes) in cells[4..].iter().zip(columns()) {
             for (outcome, basis) in outcomes {
                 match (*cell, policy.decide(outcome)) {
                     ("-", Ok(granted)) => assert_eq!(Some(granted), basis, "{row}"),
@@ -122,15 +132,18 @@ fn the_truth_table_is_complete_and_true() {
             }
         }
     }
-    assert_eq!(settings_seen.len(), 8, "three settings of two values");
-    assert_eq!(checked, 8 * (1 + OUTAGES.len() + 1 + REFUSALS.len() + FAULTS.len()));
+    assert_eq!(settings_seen.len(), 16, "four settings of two values");
+    let outcomes: usize = columns().iter().map(Vec::len).sum();
+    assert_eq!(checked, 16 * outcomes);
 }
 
 /// The outcome that a denial names as its cause.
 fn denied(denial: Denial<'_>) -> Outcome {
     match denial {
         Denial::Rejected(rejection) => Outcome::Rejected(rejection),
+        Denial::Remembered(rejection) => Outcome::Remembered(rejection),
         Denial::Outage(outage) => Outcome::Outage(outage),
+        Denial::Overload(overload) => Outcome::Overload(overload),
         Denial::Fault(fault) => Outcome::Fault(fault),
         other => panic!("{other:?}"),
     }
@@ -216,7 +229,7 @@ fn success_confirms_and_its_absence_rejects() {
 fn only_outages_of_calls_that_were_made_count_against_the_platform() {
     for (outcome, _) in columns().into_iter().flatten() {
         let expected = match outcome {
-            Outcome::Outage(Outage::BreakerOpen { .. } | Outage::TooManyInFlight) => None,
+            Outcome::Outage(Outage::BreakerOpen { .. }) | Outcome::Overload(_) | Outcome::Remembered(_) => None,
             Outcome::Outage(_) => Some(Health::Down),
             _ => Some(Health::Up),
         };
@@ -242,6 +255,10 @@ fn a_denial_says_when_to_come_again_if_anybody_knows() {
     let limited = |retry_after| Denial::Rejected(Rejection::RateLimited { retry_after }).retry_after();
     assert_eq!((limited(Some(30)), limited(None)), (Some(30), None));
 
+    let remembered = |retry_after| Denial::Remembered(Rejection::RateLimited { retry_after }).retry_after();
+    assert_eq!((remembered(Some(30)), remembered(None)), (Some(30), None));
+    assert_eq!(Denial::Overload(Overload::TooManyInFlight).retry_after(), Some(1));
+
     let open = |retry_after| Denial::Outage(Outage::BreakerOpen { retry_after }).retry_after();
     assert_eq!(open(Duration::from_secs(2)), Some(2));
     assert_eq!(open(Duration::from_nanos(2_000_000_001)), Some(3));
@@ -261,7 +278,9 @@ fn denials_have_the_sdks_codes_and_statuses() {
         (Denial::Rejected(Rejection::Unsuccessful), "SERVER_REJECTED", 401),
         (Denial::Rejected(Rejection::Forbidden), "SERVER_REJECTED", 401),
         (Denial::Rejected(Rejection::RateLimited { retry_after: Some(1) }), "SERVER_REJECTED", 401),
+        (Denial::Remembered(Rejection::Forbidden), "SERVER_REJECTED", 401),
         (Denial::Outage(Outage::Dns), "SERVER_UNAVAILABLE", 503),
+        (Denial::Overload(Overload::OutOfResources), "SERVER_UNAVAILABLE", 503),
         (Denial::Fault(Fault::ProjectKeyRefused), "SERVER_FAULT", 502),
     ];
     for (denial, code, status) in denials {
@@ -274,7 +293,9 @@ fn a_denial_says_its_own_sentence_and_has_the_cause_as_its_source() {
     let denials = [
         (Denial::Key(KeyError::Expired), KeyError::Expired.to_string()),
         (Denial::Rejected(Rejection::Forbidden), Rejection::Forbidden.to_string()),
+        (Denial::Remembered(Rejection::Forbidden), Rejection::Forbidden.to_string()),
         (Denial::Outage(Outage::Dns), Outage::Dns.to_string()),
+        (Denial::Overload(Overload::NoRandomness), Overload::NoRandomness.to_string()),
         (Denial::Fault(Fault::ProjectKeyRefused), Fault::ProjectKeyRefused.to_string()),
     ];
     for (denial, cause) in denials {
@@ -286,12 +307,14 @@ fn a_denial_says_its_own_sentence_and_has_the_cause_as_its_source() {
 #[test]
 fn all_sentences_differ_and_are_lower_case_phrases() {
     let mut sentences: Vec<String> = OUTAGES.iter().map(ToString::to_string).collect();
+    sentences.extend(OVERLOADS.iter().map(ToString::to_string));
     sentences.extend(FAULTS.iter().map(ToString::to_string));
     sentences.extend(REFUSALS[..2].iter().map(ToString::to_string));
     sentences.push(Rejection::Unsuccessful.to_string());
     let bases = [Basis::Local, Basis::Confirmed, Basis::DespiteRejection];
     sentences.extend(bases.iter().map(ToString::to_string));
     sentences.push(Basis::FailedOpen(Outage::Dns).to_string());
+    sentences.push(Basis::DespiteOverload(Overload::TooManyInFlight).to_string());
     sentences.push(Basis::DespiteFault(Fault::Forged).to_string());
     for sentence in &sentences {
         assert!(sentence.starts_with(|first: char| first.is_ascii_lowercase()), "{sentence}");

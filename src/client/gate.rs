@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     breaker::{Breaker, BreakerConfig, BreakerState, Health, Permit},
-    policy::Outage,
+    policy::{Outcome, Overload},
 };
 
 /// Lets calls through to the platform.
@@ -46,13 +46,13 @@ impl Gate {
     }
 
     /// Lets one call through, or says why not.
-    pub(super) fn enter<'g>(&'g self, events: &'g Events) -> Result<Slot<'g>, Outage> {
+    pub(super) fn enter<'g>(&'g self, events: &'g Events) -> Result<Slot<'g>, Outcome> {
         let mut state = self.lock();
         if state.in_flight >= self.max_in_flight {
-            return Err(Outage::TooManyInFlight);
+            return Err(Outcome::Overload(Overload::TooManyInFlight));
         }
         let now = self.now();
-        let permit = state.breaker.acquire(now)?;
+        let permit = state.breaker.acquire(now).map_err(|open| Outcome::Outage(open.into()))?;
         state.in_flight = state.in_flight.saturating_add(1);
         let scratch = state.scratches.pop();
         drop(state);

@@ -9,7 +9,7 @@ use super::{Apikee, platform::Deadline, server::Server};
 use crate::{
     json::{JsonObject, members::Members},
     key::{IssueError, NewKey},
-    policy::{Fault, Outage, Outcome, Rejection},
+    policy::{Fault, Outage, Outcome, Overload, Rejection},
     protocol::ClientId,
     time::UnixTime,
 };
@@ -97,7 +97,10 @@ fn upsert(server: &Server, new: &NewKey<'_>) -> Result<Upsert, ClientIssueError>
     match server.upsert(tenant, "default", Deadline::after(server.timeout)) {
         Ok(client) => Ok(Upsert::Done(client)),
         Err(Outcome::Outage(outage)) => Ok(Upsert::Postponed(outage)),
-        Err(Outcome::Rejected(rejection)) => Err(ClientIssueError::Rejected(rejection)),
+        Err(Outcome::Overload(overload)) => Err(ClientIssueError::Overload(overload)),
+        Err(Outcome::Rejected(rejection) | Outcome::Remembered(rejection)) => {
+            Err(ClientIssueError::Rejected(rejection))
+        }
         Err(Outcome::Fault(fault)) => Err(ClientIssueError::Fault(fault)),
         // An upsert ends with an id or one of the above.
         Err(Outcome::Confirmed) => Err(ClientIssueError::Fault(Fault::Unreadable)),
@@ -124,7 +127,9 @@ pub enum ClientIssueError {
     Key(IssueError),
     /// The platform does not take the client.
     Rejected(Rejection),
-    /// There was no answer that can be trusted.
+    /// This process had no room to ask the platform.
+    Overload(Overload),
+    /// No trustworthy answer was received, and it was not an outage.
     Fault(Fault),
 }
 
@@ -133,6 +138,7 @@ impl fmt::Display for ClientIssueError {
         f.write_str(match self {
             Self::Key(_) => "the key cannot be made",
             Self::Rejected(_) => "the platform rejects the client",
+            Self::Overload(_) => "the service is overloaded",
             Self::Fault(_) => "the platform gave no answer that can be trusted",
         })
     }
@@ -143,6 +149,7 @@ impl Error for ClientIssueError {
         Some(match self {
             Self::Key(error) => error,
             Self::Rejected(rejection) => rejection,
+            Self::Overload(overload) => overload,
             Self::Fault(fault) => fault,
         })
     }

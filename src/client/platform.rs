@@ -16,7 +16,7 @@ use super::{
 use crate::{
     envelope::{OpenError, SealError, ServerKey, Session, sealed_len},
     opened::Opened,
-    policy::{Fault, Outage, Outcome, Rejection},
+    policy::{Fault, Outage, Outcome, Overload, Rejection},
     protocol::{
         Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, ProjectKey, RegisterEndpoint,
         Request, UserAgent, ValidateRequest,
@@ -141,7 +141,7 @@ impl Platform {
         deadline: Deadline,
         read: impl FnOnce(Body<'_>) -> Result<T, Outcome>,
     ) -> Result<T, Outcome> {
-        self.gate.enter(&self.events).map_err(Outcome::Outage).and_then(|mut slot| {
+        self.gate.enter(&self.events).and_then(|mut slot| {
             let result = self.call(&mut slot, request, sign, deadline, read);
             let outcome = result.as_ref().err().copied().unwrap_or(Outcome::Confirmed);
             if let (Outcome::Outage(outage), true) = (outcome, slot.called()) {
@@ -185,7 +185,8 @@ impl Platform {
                 let sealed = session.seal(body, &mut SysRng, envelope);
                 crate::crypto::Zeroize::zeroize(body);
                 let (sealed, pending) = sealed.map_err(|error| match error {
-                    SealError::Rng | SealError::BufferTooSmall { .. } => Outcome::Fault(Fault::NotSent),
+                    SealError::Rng => Outcome::Overload(Overload::NoRandomness),
+                    SealError::BufferTooSmall { .. } => Outcome::Fault(Fault::NotSent),
                 })?;
                 (sealed.as_bytes(), Some(pending))
             }
@@ -196,8 +197,8 @@ impl Platform {
         let [first, second, third, fourth] = fields;
         let signed = [first, second, third, fourth, ("x-apikee-signature", signature.as_deref().unwrap_or_default())];
         let headers = if signature.is_some() { &signed[..] } else { &fields[..] };
-        let call = Call { target, headers, body: sent, timeout };
-        let received = self.transport.post(&call, answer)?;
+        let call = Call { method: R::METHOD, target, headers, body: sent, timeout };
+        let received = self.transport.call(&call, answer)?;
 
         if let Some(outcome) = Outcome::from_status(received.status, received.retry_after) {
             return Err(outcome);
@@ -222,7 +223,9 @@ impl Platform {
     fn session(&self, now: Duration) -> Result<Session, Outcome> {
         match self.sessions.take(now) {
             Some(session) => Ok(session),
-            None => Session::establish(&self.server, &mut SysRng).map_err(|_| Outcome::Fault(Fault::NotSent)),
+            None => {
+                Session::establish(&self.server, &mut SysRng).map_err(|_| Outcome::Overload(Overload::NoRandomness))
+            }
         }
     }
 }

@@ -1,19 +1,24 @@
-//! The one thing that the client asks of a network: to make a POST and bring the answer.
+//! The one thing that the client asks of a network: to make a call and bring the answer.
 
 use core::{error::Error, fmt, time::Duration};
 
-use crate::policy::{Fault, Outage, Outcome};
+use crate::{
+    policy::{Fault, Outage, Outcome, Overload},
+    protocol::HttpMethod,
+};
 
-/// A call of the platform: one HTTP POST.
+/// A call of the platform: one HTTP request.
 #[derive(Clone, Copy)]
 pub struct Call<'c> {
+    /// The method.
+    pub method: HttpMethod,
     /// Path and query, to be put behind the base URL: visible ASCII that starts with `/`.
     pub target: &'c str,
     /// Names and values of all header fields but those of HTTP itself (`Host`, `Content-Length`,
     /// `Connection`). One of the values is the project key: no log may have it, no redirect may take
     /// it elsewhere.
     pub headers: &'c [(&'c str, &'c str)],
-    /// The body.
+    /// The body; empty with [`HttpMethod::Get`].
     pub body: &'c [u8],
     /// The time that is left for all of it, from the look-up of the name to the last byte of the answer.
     pub timeout: Duration,
@@ -57,14 +62,14 @@ pub trait Transport: Send + Sync {
     ///
     /// [`TransportError`] if there is no whole answer. A body that is longer than `answer` is
     /// [`TransportError::OVERSIZED`].
-    fn post(&self, call: &Call<'_>, answer: &mut [u8]) -> Result<Received, TransportError>;
+    fn call(&self, call: &Call<'_>, answer: &mut [u8]) -> Result<Received, TransportError>;
 }
 
 impl<F> Transport for F
 where
     F: Fn(&Call<'_>, &mut [u8]) -> Result<Received, TransportError> + Send + Sync,
 {
-    fn post(&self, call: &Call<'_>, answer: &mut [u8]) -> Result<Received, TransportError> {
+    fn call(&self, call: &Call<'_>, answer: &mut [u8]) -> Result<Received, TransportError> {
         self(call, answer)
     }
 }
@@ -72,8 +77,10 @@ where
 /// Why there is no answer to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransportError {
-    /// The platform says nothing.
+    /// The platform could not be asked.
     Outage(Outage),
+    /// This process had no room to ask it: no file descriptors, memory or threads.
+    Overload(Overload),
     /// What answers cannot be taken for the platform.
     Fault(Fault),
 }
@@ -87,6 +94,7 @@ impl From<TransportError> for Outcome {
     fn from(error: TransportError) -> Self {
         match error {
             TransportError::Outage(outage) => Self::Outage(outage),
+            TransportError::Overload(overload) => Self::Overload(overload),
             TransportError::Fault(fault) => Self::Fault(fault),
         }
     }
@@ -102,6 +110,7 @@ impl Error for TransportError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(match self {
             Self::Outage(outage) => outage,
+            Self::Overload(overload) => overload,
             Self::Fault(fault) => fault,
         })
     }
@@ -117,6 +126,7 @@ impl fmt::Debug for Call<'_> {
             }
         }
         f.debug_struct("Call")
+            .field("method", &self.method)
             .field("target", &self.target)
             .field("headers", &Names(self.headers))
             .field("body", &self.body.len())

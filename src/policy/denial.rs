@@ -2,7 +2,7 @@
 
 use core::{error::Error, fmt, time::Duration};
 
-use super::{Fault, Outage, Rejection};
+use super::{Fault, Outage, Overload, Rejection};
 #[cfg(feature = "client")]
 use crate::key::Scopes;
 use crate::key::{KeyError, MissingScopes};
@@ -20,13 +20,21 @@ pub enum Denial<'a> {
     Revoked,
     /// The key lacks scopes that the route needs. The platform was not asked.
     MissingScopes(MissingScopes<'a>),
-    /// The platform says no.
+    /// The platform refused the request.
     Rejected(Rejection),
-    /// The platform cannot be asked, and [`FailOpen::Closed`](super::FailOpen::Closed) is set.
+    /// The platform could not be asked, and it refused this client a short time ago. What is left of a rate
+    /// limit's time is in the rejection.
+    Remembered(Rejection),
+    /// The platform could not be asked, and [`FailOpen::Closed`](super::FailOpen::Closed) is set.
     Outage(Outage),
-    /// There is no answer that can be trusted.
+    /// This process had no room to ask the platform.
+    Overload(Overload),
+    /// No trustworthy answer was received, and it was not an outage.
     Fault(Fault),
 }
+
+/// What a client should wait that is refused because of an overload, in seconds.
+const OVERLOAD_RETRY_AFTER: u32 = 1;
 
 impl Denial<'_> {
     /// The code for the body of the answer, the same in all Apikee SDKs: that of the [`KeyError`],
@@ -37,8 +45,8 @@ impl Denial<'_> {
             Self::Key(error) => error.code(),
             Self::Revoked => "REVOKED",
             Self::MissingScopes(missing) => missing.code(),
-            Self::Rejected(_) => "SERVER_REJECTED",
-            Self::Outage(_) => "SERVER_UNAVAILABLE",
+            Self::Rejected(_) | Self::Remembered(_) => "SERVER_REJECTED",
+            Self::Outage(_) | Self::Overload(_) => "SERVER_UNAVAILABLE",
             Self::Fault(_) => "SERVER_FAULT",
         }
     }
@@ -46,15 +54,15 @@ impl Denial<'_> {
     /// The HTTP status to refuse the request with.
     ///
     /// 401 for a bad or revoked key and for every rejection, the platform's 403 and 429 included: so the SDKs'
-    /// middlewares do (WIRE.md, "The platform's API"). 403 for missing scopes, 503 for an outage, 502
+    /// middlewares do (WIRE.md, "The platform's API"). 403 for missing scopes, 503 for an outage and an overload, 502
     /// for a fault: the platform stands behind this service, as behind a gateway.
     #[must_use]
     pub const fn http_status(&self) -> u16 {
         match self {
             Self::Key(error) => error.http_status(),
             Self::MissingScopes(missing) => missing.http_status(),
-            Self::Revoked | Self::Rejected(_) => 401,
-            Self::Outage(_) => 503,
+            Self::Revoked | Self::Rejected(_) | Self::Remembered(_) => 401,
+            Self::Outage(_) | Self::Overload(_) => 503,
             Self::Fault(_) => 502,
         }
     }
@@ -63,7 +71,9 @@ impl Denial<'_> {
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
         match *self {
-            Self::Rejected(Rejection::RateLimited { retry_after }) => retry_after,
+            Self::Rejected(Rejection::RateLimited { retry_after })
+            | Self::Remembered(Rejection::RateLimited { retry_after }) => retry_after,
+            Self::Overload(_) => Some(OVERLOAD_RETRY_AFTER),
             Self::Outage(Outage::BreakerOpen { retry_after }) => Some(ceil_secs(retry_after)),
             _ => None,
         }
@@ -95,7 +105,9 @@ impl fmt::Display for Denial<'_> {
             // A source lives forever, and this borrows: its sentence is here instead.
             Self::MissingScopes(missing) => return missing.fmt(f),
             Self::Rejected(_) => "the platform rejects the request",
+            Self::Remembered(_) => "the platform rejected an earlier request and is unavailable now",
             Self::Outage(_) => "the platform is unavailable",
+            Self::Overload(_) => "the service is overloaded",
             Self::Fault(_) => "the platform gave no answer that can be trusted",
         })
     }
@@ -106,8 +118,9 @@ impl Error for Denial<'_> {
         match self {
             Self::Key(error) => Some(error),
             Self::Revoked | Self::MissingScopes(_) => None,
-            Self::Rejected(rejection) => Some(rejection),
+            Self::Rejected(rejection) | Self::Remembered(rejection) => Some(rejection),
             Self::Outage(outage) => Some(outage),
+            Self::Overload(overload) => Some(overload),
             Self::Fault(fault) => Some(fault),
         }
     }
@@ -122,7 +135,9 @@ impl Denial<'_> {
             Self::Revoked => Denial::Revoked,
             Self::MissingScopes(_) => Denial::MissingScopes(MissingScopes::of(scopes, required)),
             Self::Rejected(rejection) => Denial::Rejected(rejection),
+            Self::Remembered(rejection) => Denial::Remembered(rejection),
             Self::Outage(outage) => Denial::Outage(outage),
+            Self::Overload(overload) => Denial::Overload(overload),
             Self::Fault(fault) => Denial::Fault(fault),
         }
     }

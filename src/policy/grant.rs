@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Fault, Outage};
+use super::{Fault, Outage, Overload};
 use crate::key::{MissingScopes, VerifiedKey};
 
 /// The proof that a request may go on: its key is verified, has the scopes that the route needs, and
@@ -102,6 +102,8 @@ pub enum Basis {
     /// The platform answered `success: false`, which is overruled
     /// ([`OnRejection::AdmitUnsuccessful`](super::OnRejection::AdmitUnsuccessful)).
     DespiteRejection,
+    /// This process had no room to ask the platform ([`OnOverload::Admit`](super::OnOverload::Admit)).
+    DespiteOverload(Overload),
     /// No answer could be trusted ([`OnFault::Admit`](super::OnFault::Admit)).
     DespiteFault(Fault),
 }
@@ -115,6 +117,7 @@ impl fmt::Display for Basis {
             Self::Confirmed => f.write_str("confirmed by the platform"),
             Self::FailedOpen(outage) => write!(f, "let through in an outage: {outage}"),
             Self::DespiteRejection => f.write_str("let through though the platform does not validate the key"),
+            Self::DespiteOverload(overload) => write!(f, "let through despite an overload: {overload}"),
             Self::DespiteFault(fault) => write!(f, "let through despite a fault: {fault}"),
         }
     }

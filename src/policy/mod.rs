@@ -3,24 +3,34 @@
 //! | outcome | when |
 //! |---|---|
 //! | [`Confirmed`](Outcome::Confirmed) | the answer says `success: true` |
-//! | [`Outage`] | DNS, connect, reset, timeout, 5xx, breaker open, too many calls under way |
+//! | [`Outage`] | DNS, connect, reset, timeout, 5xx, breaker open |
+//! | [`Remembered`](Outcome::Remembered) | any of these, where the platform refused the client a short time ago |
+//! | [`Overload`] | no slot for a call within the deadline; no file descriptors, memory, threads or randomness |
 //! | [`Rejection`] | the answer says `success: false`; HTTP 403, 429 |
 //! | [`Fault`] | other statuses, redirects; an answer that is unreadable, unsealed, oversized or forged; an untrusted certificate; a refused project key |
 //!
 //! The truth table, which the test reads from here. `-` is a grant; a number is the HTTP status of the
-//! denial: 503 `SERVER_UNAVAILABLE`, 401 `SERVER_REJECTED`, 502 `SERVER_FAULT`. The first row is the
-//! default.
+//! denial: 503 `SERVER_UNAVAILABLE`, 401 `SERVER_REJECTED`, 502 `SERVER_FAULT`. A remembered refusal comes to what
+//! the refusal itself would. The first row is the default.
 //!
-//! | `FailOpen` | `OnRejection` | `OnFault` | confirmed | outage | `success: false` | 403, 429 | fault |
-//! |---|---|---|---|---|---|---|---|
-//! | `Open` | `Deny` | `Deny` | - | - | 401 | 401 | 502 |
-//! | `Open` | `Deny` | `Admit` | - | - | 401 | 401 | - |
-//! | `Open` | `AdmitUnsuccessful` | `Deny` | - | - | - | 401 | 502 |
-//! | `Open` | `AdmitUnsuccessful` | `Admit` | - | - | - | 401 | - |
-//! | `Closed` | `Deny` | `Deny` | - | 503 | 401 | 401 | 502 |
-//! | `Closed` | `Deny` | `Admit` | - | 503 | 401 | 401 | - |
-//! | `Closed` | `AdmitUnsuccessful` | `Deny` | - | 503 | - | 401 | 502 |
-//! | `Closed` | `AdmitUnsuccessful` | `Admit` | - | 503 | - | 401 | - |
+//! | `FailOpen` | `OnOverload` | `OnRejection` | `OnFault` | confirmed | outage | overload | `success: false` | 403, 429 | fault |
+//! |---|---|---|---|---|---|---|---|---|---|
+//! | `Open` | `Deny` | `Deny` | `Deny` | - | - | 503 | 401 | 401 | 502 |
+//! | `Open` | `Deny` | `Deny` | `Admit` | - | - | 503 | 401 | 401 | - |
+//! | `Open` | `Deny` | `AdmitUnsuccessful` | `Deny` | - | - | 503 | - | 401 | 502 |
+//! | `Open` | `Deny` | `AdmitUnsuccessful` | `Admit` | - | - | 503 | - | 401 | - |
+//! | `Open` | `Admit` | `Deny` | `Deny` | - | - | - | 401 | 401 | 502 |
+//! | `Open` | `Admit` | `Deny` | `Admit` | - | - | - | 401 | 401 | - |
+//! | `Open` | `Admit` | `AdmitUnsuccessful` | `Deny` | - | - | - | - | 401 | 502 |
+//! | `Open` | `Admit` | `AdmitUnsuccessful` | `Admit` | - | - | - | - | 401 | - |
+//! | `Closed` | `Deny` | `Deny` | `Deny` | - | 503 | 503 | 401 | 401 | 502 |
+//! | `Closed` | `Deny` | `Deny` | `Admit` | - | 503 | 503 | 401 | 401 | - |
+//! | `Closed` | `Deny` | `AdmitUnsuccessful` | `Deny` | - | 503 | 503 | - | 401 | 502 |
+//! | `Closed` | `Deny` | `AdmitUnsuccessful` | `Admit` | - | 503 | 503 | - | 401 | - |
+//! | `Closed` | `Admit` | `Deny` | `Deny` | - | 503 | - | 401 | 401 | 502 |
+//! | `Closed` | `Admit` | `Deny` | `Admit` | - | 503 | - | 401 | 401 | - |
+//! | `Closed` | `Admit` | `AdmitUnsuccessful` | `Deny` | - | 503 | - | - | 401 | 502 |
+//! | `Closed` | `Admit` | `AdmitUnsuccessful` | `Admit` | - | 503 | - | - | 401 | - |
 //!
 //! # Invariants
 //!
@@ -55,7 +65,7 @@ mod serialize;
 
 pub use denial::Denial;
 pub use grant::{Basis, Grant};
-pub use outcome::{Fault, Outage, Outcome, Rejection};
+pub use outcome::{Fault, Outage, Outcome, Overload, Rejection};
 
 use crate::key::{MissingScopes, VerifiedKey};
 
@@ -63,6 +73,7 @@ use crate::key::{MissingScopes, VerifiedKey};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Policy {
     outages: FailOpen,
+    overloads: OnOverload,
     rejections: OnRejection,
     faults: OnFault,
 }
@@ -76,6 +87,17 @@ pub enum FailOpen {
     Open,
     /// The request is denied.
     Closed,
+}
+
+/// What an [`Overload`] means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnOverload {
+    /// The request is denied.
+    #[default]
+    Deny,
+    /// The request is let through. **Any client that can make enough requests at once is then let through without
+    /// the platform's word.**
+    Admit,
 }
 
 /// What a [`Rejection`] means.
@@ -101,13 +123,25 @@ pub enum OnFault {
 }
 
 impl Policy {
-    /// Outages fail open; rejections and faults are denied.
-    pub const DEFAULT: Self = Self { outages: FailOpen::Open, rejections: OnRejection::Deny, faults: OnFault::Deny };
+    /// Outages fail open; overloads, rejections and faults are denied.
+    pub const DEFAULT: Self = Self {
+        outages: FailOpen::Open,
+        overloads: OnOverload::Deny,
+        rejections: OnRejection::Deny,
+        faults: OnFault::Deny,
+    };
 
     /// Sets what an outage means.
     #[must_use]
     pub const fn fail_open(mut self, outages: FailOpen) -> Self {
         self.outages = outages;
+        self
+    }
+
+    /// Sets what an overload means.
+    #[must_use]
+    pub const fn on_overload(mut self, overloads: OnOverload) -> Self {
+        self.overloads = overloads;
         self
     }
 
@@ -131,24 +165,37 @@ impl Policy {
     /// |---|---|
     /// | [`Outcome::Confirmed`] | always |
     /// | [`Outage`] | with [`FailOpen::Open`], the default |
+    /// | [`Overload`] | with [`OnOverload::Admit`] |
     /// | [`Rejection::Unsuccessful`] | with [`OnRejection::AdmitUnsuccessful`] |
     /// | any other [`Rejection`] | never |
+    /// | [`Outcome::Remembered`] | as the rejection that it remembers |
     /// | [`Fault`] | with [`OnFault::Admit`] |
     ///
     /// # Errors
     ///
     /// The outcome as a [`Denial`].
     pub const fn decide(self, outcome: Outcome) -> Result<Basis, Denial<'static>> {
-        match (outcome, self.outages, self.rejections, self.faults) {
-            (Outcome::Confirmed, ..) => Ok(Basis::Confirmed),
-            (Outcome::Outage(outage), FailOpen::Open, ..) => Ok(Basis::FailedOpen(outage)),
-            (Outcome::Outage(outage), FailOpen::Closed, ..) => Err(Denial::Outage(outage)),
-            (Outcome::Rejected(Rejection::Unsuccessful), _, OnRejection::AdmitUnsuccessful, _) => {
+        match outcome {
+            Outcome::Confirmed => Ok(Basis::Confirmed),
+            Outcome::Outage(outage) => match self.outages {
+                FailOpen::Open => Ok(Basis::FailedOpen(outage)),
+                FailOpen::Closed => Err(Denial::Outage(outage)),
+            },
+            Outcome::Overload(overload) => match self.overloads {
+                OnOverload::Admit => Ok(Basis::DespiteOverload(overload)),
+                OnOverload::Deny => Err(Denial::Overload(overload)),
+            },
+            Outcome::Rejected(Rejection::Unsuccessful) | Outcome::Remembered(Rejection::Unsuccessful)
+                if matches!(self.rejections, OnRejection::AdmitUnsuccessful) =>
+            {
                 Ok(Basis::DespiteRejection)
             }
-            (Outcome::Rejected(rejection), ..) => Err(Denial::Rejected(rejection)),
-            (Outcome::Fault(fault), .., OnFault::Admit) => Ok(Basis::DespiteFault(fault)),
-            (Outcome::Fault(fault), .., OnFault::Deny) => Err(Denial::Fault(fault)),
+            Outcome::Rejected(rejection) => Err(Denial::Rejected(rejection)),
+            Outcome::Remembered(rejection) => Err(Denial::Remembered(rejection)),
+            Outcome::Fault(fault) => match self.faults {
+                OnFault::Admit => Ok(Basis::DespiteFault(fault)),
+                OnFault::Deny => Err(Denial::Fault(fault)),
+            },
         }
     }
 

@@ -10,11 +10,15 @@ use crate::breaker::{BreakerOpen, Health};
 pub enum Outcome {
     /// An authentic answer says `"success":true`.
     Confirmed,
-    /// The platform says no.
+    /// The platform refused the request.
     Rejected(Rejection),
-    /// The platform says nothing.
+    /// The platform could not be asked, and it refused this client a short time ago.
+    Remembered(Rejection),
+    /// The platform could not be asked.
     Outage(Outage),
-    /// Something is said that is no answer of the platform's to this request.
+    /// This process had no room to ask the platform.
+    Overload(Overload),
+    /// No trustworthy answer was received, and it was not an outage.
     Fault(Fault),
 }
 
@@ -60,22 +64,24 @@ impl Outcome {
     #[must_use]
     pub const fn health(self) -> Option<Health> {
         match self {
-            Self::Outage(Outage::BreakerOpen { .. } | Outage::TooManyInFlight)
-            | Self::Fault(Fault::UnknownClient | Fault::NotSent) => None,
+            Self::Outage(Outage::BreakerOpen { .. })
+            | Self::Overload(_)
+            | Self::Remembered(_)
+            | Self::Fault(Fault::UnknownClient | Fault::NotSent | Fault::Forked) => None,
             Self::Outage(_) => Some(Health::Down),
             Self::Confirmed | Self::Rejected(_) | Self::Fault(_) => Some(Health::Up),
         }
     }
 }
 
-/// How the platform cannot be asked.
+/// Why the platform could not be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Outage {
     /// Its name cannot be resolved.
     Dns,
-    /// No connection comes about.
+    /// No connection could be made.
     Connect,
     /// The connection broke before the whole answer was there.
     Reset,
@@ -88,8 +94,6 @@ pub enum Outage {
         /// How long at least.
         retry_after: Duration,
     },
-    /// As many calls as may be are under way. Load alone brings this about.
-    TooManyInFlight,
 }
 
 impl From<BreakerOpen> for Outage {
@@ -102,17 +106,41 @@ impl fmt::Display for Outage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Dns => "the platform's name cannot be resolved",
-            Self::Connect => "no connection to the platform comes about",
+            Self::Connect => "could not connect to the platform",
             Self::Reset => "the connection to the platform broke",
             Self::Timeout => "the platform did not answer in time",
             Self::Status(status) => return write!(f, "the platform answered with status {status}"),
             Self::BreakerOpen { .. } => "the circuit breaker is open",
-            Self::TooManyInFlight => "too many calls to the platform are under way",
         })
     }
 }
 
 impl core::error::Error for Outage {}
+
+/// Why this process had no room to ask the platform. Load brings this about, so it does not fail open by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Overload {
+    /// The time for the request was up while it waited for one of the calls in flight to end.
+    TooManyInFlight,
+    /// This process or machine is out of file descriptors, memory or threads.
+    OutOfResources,
+    /// The operating system gives no randomness.
+    NoRandomness,
+}
+
+impl fmt::Display for Overload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooManyInFlight => "too many calls to the platform are in flight",
+            Self::OutOfResources => "this process is out of file descriptors, memory or threads",
+            Self::NoRandomness => "the operating system gives no randomness",
+        })
+    }
+}
+
+impl core::error::Error for Overload {}
 
 /// How the platform says no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +151,7 @@ pub enum Rejection {
     Unsuccessful,
     /// Status 403: an address outside the client's list, for example.
     Forbidden,
-    /// Status 429: the client's rate limit is spent.
+    /// Status 429: the client's rate limit is exceeded.
     RateLimited {
         /// Seconds to wait, if it says so.
         retry_after: Option<u32>,
@@ -135,15 +163,15 @@ impl fmt::Display for Rejection {
         f.write_str(match self {
             Self::Unsuccessful => "the platform does not validate the key",
             Self::Forbidden => "the platform forbids the request",
-            Self::RateLimited { .. } => "the rate limit is spent",
+            Self::RateLimited { .. } => "rate limit exceeded",
         })
     }
 }
 
 impl core::error::Error for Rejection {}
 
-/// How there is no answer of the platform's to this request, without an outage: what came back is none,
-/// or nothing could be asked.
+/// No trustworthy answer was received, and it was not an outage: what came back cannot be trusted, or nothing
+/// could be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -166,9 +194,11 @@ pub enum Fault {
     UntrustedCertificate,
     /// Nothing was asked, since it is not known which client this is, and it may not be created.
     UnknownClient,
-    /// Nothing was asked: what would have to be is too long to send, or no HTTP, or this machine's
-    /// randomness or clock fails.
+    /// Nothing was asked: the request is too long to send, cannot be expressed in HTTP, or this machine's clock is
+    /// out of range.
     NotSent,
+    /// Nothing was asked: the process has forked since the client was built.
+    Forked,
 }
 
 impl fmt::Display for Fault {
@@ -182,8 +212,13 @@ impl fmt::Display for Fault {
             Self::Oversized => "the platform's answer is too long",
             Self::Forged => "the platform's answer is not authentic",
             Self::UntrustedCertificate => "the platform's certificate is not trusted",
-            Self::UnknownClient => "the platform's id for the key's tenant is not known",
-            Self::NotSent => "the request cannot be put to the platform",
+            Self::UnknownClient => {
+                "the platform's id of the key's client is not known: create the client on the platform under the \
+                 tenant's name, put its id into the key's meta as clientId, set client_resolver, or set \
+                 create_unknown_clients"
+            }
+            Self::NotSent => "the request cannot be sent to the platform",
+            Self::Forked => "the process has forked since the client was built: build the client after the fork",
         })
     }
 }

@@ -10,7 +10,12 @@ impl Serialize for Denial<'_> {
         match self {
             Self::Key(error) => error.serialize(serializer),
             Self::MissingScopes(missing) => missing.serialize(serializer),
-            Self::Revoked | Self::Rejected(_) | Self::Outage(_) | Self::Fault(_) => {
+            Self::Revoked
+            | Self::Rejected(_)
+            | Self::Remembered(_)
+            | Self::Outage(_)
+            | Self::Overload(_)
+            | Self::Fault(_) => {
                 let mut object = serializer.serialize_struct("Refusal", 2)?;
                 object.serialize_field("error", self.code())?;
                 object.serialize_field("message", &format_args!("{self}"))?;

@@ -36,7 +36,7 @@ pub(crate) use method_path::is_token;
 pub use method_path::{InvalidMethod, MethodPath};
 pub use project_key::{MAX_PROJECT_KEY_LEN, ProjectKey, ProjectKeyError};
 pub use record::{ClientRecord, ClientRecordError};
-pub use request::{BodyForm, Request};
+pub use request::{BodyForm, HttpMethod, Request};
 pub use timestamp::{Timestamp, TimestampOutOfRange};
 #[cfg(feature = "client")]
 pub(crate) use validate::KEY_HEADER;

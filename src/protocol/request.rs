@@ -7,12 +7,15 @@ use super::{
 };
 use crate::buf::{BufferTooSmall, Writer};
 
-/// A call of the platform: a POST of a body to a target behind the base URL.
+/// A call of the platform: a method, a target behind the base URL, and a body.
 ///
 /// Implemented by this crate's requests only. A target has at most 82 bytes and three for each byte
 /// of its parts; in a body each takes at most six. An empty buffer finds out the exact length. Buffers
 /// hold unspecified bytes behind what is returned, and after an error.
 pub trait Request: sealed::Sealed {
+    /// The HTTP method.
+    const METHOD: HttpMethod = HttpMethod::Post;
+
     /// How the body travels.
     const FORM: BodyForm;
 
@@ -38,6 +41,28 @@ pub trait Request: sealed::Sealed {
     /// a secret.
     fn header_fields<'h>(&self, key: &'h ProjectKey, user_agent: UserAgent<'h>) -> [(&'static str, &'h str); 4] {
         headers::fields(Self::FORM, key, user_agent)
+    }
+}
+
+/// The HTTP method of a call of the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum HttpMethod {
+    /// `GET`, which has no body.
+    Get,
+    /// `POST`.
+    Post,
+}
+
+impl HttpMethod {
+    /// `"GET"` or `"POST"`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
     }
 }
 

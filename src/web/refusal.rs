@@ -20,8 +20,8 @@ use crate::{
 /// |---|---|---|
 /// | `MISSING_KEY`, `INVALID_PREFIX`, `INVALID_FORMAT`, `DECODE_ERROR`, `INVALID_SIGNATURE`, `EXPIRED`, `NOT_YET_VALID`, `REVOKED` | 401 | `WWW-Authenticate` |
 /// | `INSUFFICIENT_SCOPE` | 403 | |
-/// | `SERVER_REJECTED` | 401 | `WWW-Authenticate`, and `Retry-After` if the rate limit is spent and the platform says until when |
-/// | `SERVER_UNAVAILABLE` | 503 | `Retry-After` while the circuit breaker is open |
+/// | `SERVER_REJECTED` | 401 | `WWW-Authenticate`, and `Retry-After` if the rate limit is exceeded and the platform says until when |
+/// | `SERVER_UNAVAILABLE` | 503 | `Retry-After` while the circuit breaker is open, and in an overload |
 /// | `SERVER_FAULT` | 502 | |
 ///
 /// The body is `{"error":CODE,"message":..}`, where the message says no more than the code, but for the scopes that
@@ -141,15 +141,15 @@ impl<'a> Refusal<'a> {
                 }
                 b""
             }
-            Denial::Rejected(_) => b"Server validation failed",
-            Denial::Outage(_) => b"Server validation is unavailable",
+            Denial::Rejected(_) | Denial::Remembered(_) => b"Server validation failed",
+            Denial::Outage(_) | Denial::Overload(_) => b"Server validation is unavailable",
             Denial::Fault(_) => b"Server validation gave no trustworthy answer",
         };
         out.bytes(sentence);
     }
 
     const fn spares_token(&self) -> bool {
-        matches!(self.denial, Denial::Key(KeyError::Missing) | Denial::Rejected(_))
+        matches!(self.denial, Denial::Key(KeyError::Missing) | Denial::Rejected(_) | Denial::Remembered(_))
     }
 }
 

@@ -70,7 +70,7 @@ fn denials_tell_code_and_cause_and_are_exit_code_1() {
 
     platform.misbehave(Misbehaviour::Status(429), Occasion::Always);
     let text = authorize(&platform, &[&key]).done().code(1).stdout;
-    assert!(text.starts_with("denied: SERVER_REJECTED\n") && text.contains("the rate limit is spent"), "{text}");
+    assert!(text.starts_with("denied: SERVER_REJECTED\n") && text.contains("rate limit exceeded"), "{text}");
 }
 
 #[test]

@@ -90,8 +90,8 @@ fn each_answer_comes_to_what_the_policy_says_of_it() {
         ),
         (
             || Told::status(429),
-            Err("SERVER_REJECTED: the rate limit is spent"),
-            Err("SERVER_REJECTED: the rate limit is spent"),
+            Err("SERVER_REJECTED: rate limit exceeded"),
+            Err("SERVER_REJECTED: rate limit exceeded"),
         ),
         (
             || Told::status(500),
@@ -212,7 +212,7 @@ fn who_the_client_is_comes_from_meta_then_the_tenant_then_the_resolver_then_the_
 fn a_tenant_that_nobody_knows_is_a_fault_where_clients_are_not_created() {
     let platform = Platform::willing();
     let apikee = platform.builder().auto_create(false).build().unwrap();
-    let unknown = Err("SERVER_FAULT: the platform's id for the key's tenant is not known".to_owned());
+    let unknown = Err(format!("SERVER_FAULT: {}", Fault::UnknownClient));
     assert_eq!(ask(&apikee, &key("acme-corp", "{}")), unknown);
     let apikee = platform.builder().build().unwrap();
     assert_eq!(ask(&apikee, &key("", "{}")), unknown, "no client is created for no tenant");
@@ -251,7 +251,7 @@ fn the_time_for_a_request_is_for_all_of_its_calls_together() {
         .timeout(limit)
         .transport(move |call: &apikee::Call<'_>, answer: &mut [u8]| {
             noted.lock().unwrap().push(call.timeout);
-            apikee::Transport::post(&transport, call, answer)
+            apikee::Transport::call(&transport, call, answer)
         })
         .build()
         .unwrap();
@@ -305,7 +305,7 @@ fn a_request_that_is_too_long_to_send_is_denied_and_not_sent() {
     let headers = [("user-agent", value.as_str()), ("x-real-ip", &value[..1000])];
     let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/").unwrap()).headers(&headers);
     let denial = apikee.authorize(&request, &mut [0; 1024]).map(|_| ()).map_err(told);
-    assert_eq!(denial, Err("SERVER_FAULT: the request cannot be put to the platform".into()));
+    assert_eq!(denial, Err("SERVER_FAULT: the request cannot be sent to the platform".into()));
     assert!(platform.seen().is_empty());
 }
 
@@ -336,7 +336,7 @@ fn what_the_resolver_takes_is_no_outage_of_the_platforms() {
         })
         .build()
         .unwrap();
-    let unknown = "SERVER_FAULT: the platform's id for the key's tenant is not known";
-    assert_eq!(ask(&apikee, &key("acme-corp", "{}")), Err(unknown.into()));
+    let unknown = format!("SERVER_FAULT: {}", Fault::UnknownClient);
+    assert_eq!(ask(&apikee, &key("acme-corp", "{}")), Err(unknown));
     assert!(platform.seen().is_empty());
 }

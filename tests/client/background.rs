@@ -174,7 +174,7 @@ fn a_job_that_panics_is_the_last_of_nothing() {
         .transport(move |call: &apikee::Call<'_>, answer: &mut [u8]| {
             let first = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
             assert!(!first, "a transport that panics");
-            apikee::Transport::post(&transport, call, answer)
+            apikee::Transport::call(&transport, call, answer)
         })
         .build()
         .unwrap();
@@ -207,8 +207,8 @@ fn outages_of_all_calls_are_events() {
     assert_eq!(
         notes.try_iter().collect::<Vec<_>>(),
         [
-            "outage: no connection to the platform comes about",
-            "granted: let through in an outage: no connection to the platform comes about"
+            "outage: could not connect to the platform",
+            "granted: let through in an outage: could not connect to the platform"
         ]
     );
 }

@@ -1,6 +1,6 @@
 //! What goes out and what comes back.
 
-use apikee::{Call, Fault, Outage, Received, Transport as _, TransportError, UreqTransport};
+use apikee::{Call, Fault, HttpMethod, Outage, Received, Transport as _, TransportError, UreqTransport};
 
 use crate::{
     AMPLE, call, post,
@@ -41,8 +41,8 @@ fn target_follows_the_base_url_exactly() {
     for (path, expected) in [("", "/client/a%2Fb?c=d"), ("/", "/client/a%2Fb?c=d"), ("/x/", "/x/client/a%2Fb?c=d")] {
         let server = Server::answering(OK);
         let transport = UreqTransport::new(&format!("http://127.0.0.1:{}{path}", server.port())).unwrap();
-        let call = Call { target: "/client/a%2Fb?c=d", ..call(AMPLE) };
-        transport.post(&call, &mut [0; 8]).unwrap();
+        let call = Call { method: HttpMethod::Post, target: "/client/a%2Fb?c=d", ..call(AMPLE) };
+        transport.call(&call, &mut [0; 8]).unwrap();
         assert_eq!(server.requests()[0].line, format!("POST {expected} HTTP/1.1"));
     }
 }
@@ -63,7 +63,7 @@ fn what_http_does_not_know_is_not_sent() {
     let long = format!("/{}", "a".repeat(7 * 1024));
     let targets = ["@127.0.0.2/", "", "/a#b", "/a b", &long].map(|target| Call { target, ..call(AMPLE) });
     for call in calls.chain(targets) {
-        let error = transport.post(&call, &mut [0; 8]).unwrap_err();
+        let error = transport.call(&call, &mut [0; 8]).unwrap_err();
         assert_eq!(error, TransportError::Fault(Fault::NotSent), "{call:?}");
     }
     assert_eq!(server.connections(), 0);
@@ -75,8 +75,13 @@ fn long_head_goes_out_whole() {
     let transport = UreqTransport::new(&server.url()).unwrap();
     for (target, value) in [(10, 20_000), (7_000, 10), (7_000, 20_000)] {
         let (target, value) = (format!("/{}", "t".repeat(target)), "v".repeat(value));
-        let call = Call { target: &target, headers: &[("x-one", &value), ("x-two", "2")], ..call(AMPLE) };
-        transport.post(&call, &mut [0; 8]).unwrap();
+        let call = Call {
+            method: HttpMethod::Post,
+            target: &target,
+            headers: &[("x-one", &value), ("x-two", "2")],
+            ..call(AMPLE)
+        };
+        transport.call(&call, &mut [0; 8]).unwrap();
         let request = server.requests().pop().unwrap();
         assert_eq!(request.line, format!("POST /api/v1{target} HTTP/1.1"));
         assert_eq!((request.header("x-one"), request.header("x-two")), (vec![value.as_str()], vec!["2"]));
@@ -151,7 +156,7 @@ fn body_may_fill_the_buffer_and_no_more() {
     let with = |head: &str, len: usize| {
         let server = Server::answering([head.as_bytes(), &vec![b'x'; len]].concat());
         let transport = UreqTransport::new(&server.url()).unwrap();
-        transport.post(&call(AMPLE), &mut [0; 100])
+        transport.call(&call(AMPLE), &mut [0; 100])
     };
     let ok = Ok(Received { status: 200, len: 100, retry_after: None });
     assert_eq!(with("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", 100), ok);
@@ -173,7 +178,7 @@ fn ten_megabytes_cost_no_more_than_the_limit() {
         });
         let transport = UreqTransport::new(&server.url()).unwrap();
         let mut answer = vec![0; 64 * 1024];
-        assert_eq!(transport.post(&call(AMPLE), &mut answer), Err(TransportError::OVERSIZED));
+        assert_eq!(transport.call(&call(AMPLE), &mut answer), Err(TransportError::OVERSIZED));
         // What the sockets hold on both sides is the system's, and less than all of it.
         assert!(receiver.recv().unwrap() < 10_240, "all of it was taken with {head}");
     }

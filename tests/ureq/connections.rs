@@ -230,7 +230,7 @@ fn gone_while_sending(early: &'static [u8]) -> (Server, Result<Received, Transpo
     let transport = UreqTransport::new(&server.url()).unwrap();
     post(&transport, AMPLE).unwrap();
     let body = vec![b'x'; 32 << 20];
-    let result = transport.post(&Call { body: &body, ..call(AMPLE) }, &mut [0; 8]);
+    let result = transport.call(&Call { body: &body, ..call(AMPLE) }, &mut [0; 8]);
     (server, result)
 }
 

@@ -147,7 +147,7 @@ fn server_that_does_not_read_is_given_up_at_the_deadline() {
     let transport = UreqTransport::new(&server.url()).unwrap();
     let body = vec![b'x'; BIG];
     let call = Call { body: &body, ..call(DEADLINE) };
-    let error = timed(DEADLINE, || transport.post(&call, &mut [0; 100]));
+    let error = timed(DEADLINE, || transport.call(&call, &mut [0; 100]));
     assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
     sender.send(()).unwrap();
 }
@@ -164,7 +164,7 @@ fn server_that_reads_a_little_now_and_then_is_given_up_at_the_deadline() {
     let transport = UreqTransport::new(&server.url()).unwrap();
     let body = vec![b'x'; BIG];
     let call = Call { body: &body, ..call(DEADLINE) };
-    let error = timed(DEADLINE, || transport.post(&call, &mut [0; 100]));
+    let error = timed(DEADLINE, || transport.call(&call, &mut [0; 100]));
     assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
 }
 

@@ -13,13 +13,14 @@ mod tls;
 
 use std::time::Duration;
 
-use apikee::{Call, Received, Transport as _, TransportError, UreqTransport};
+use apikee::{Call, HttpMethod, Received, Transport as _, TransportError, UreqTransport};
 
 /// Enough for anything that is not to time out.
 const AMPLE: Duration = Duration::from_secs(20);
 
 fn call(timeout: Duration) -> Call<'static> {
     Call {
+        method: HttpMethod::Post,
         target: "/client/validate/7",
         headers: &[("x-api-key", "sk_test_secret"), ("User-Agent", "apikee-test/1"), ("Content-Type", "text/plain")],
         body: b"the body",
@@ -30,7 +31,7 @@ fn call(timeout: Duration) -> Call<'static> {
 /// Makes the call, and says what came, and the body.
 fn post(transport: &UreqTransport, timeout: Duration) -> Result<(Received, Vec<u8>), TransportError> {
     let mut answer = vec![0; 64 * 1024];
-    let received = transport.post(&call(timeout), &mut answer)?;
+    let received = transport.call(&call(timeout), &mut answer)?;
     answer.truncate(received.len);
     Ok((received, answer))
 }

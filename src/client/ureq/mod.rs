@@ -46,7 +46,10 @@ use super::{
     config::Setting,
     transport::{Call, Received, Transport, TransportError},
 };
-use crate::policy::{Fault, Outage};
+use crate::{
+    policy::{Fault, Outage},
+    protocol::HttpMethod,
+};
 
 /// More than any call takes, and little enough to be added to any time.
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -110,7 +113,7 @@ impl UreqTransport {
         UreqTransportBuilder::new()
     }
 
-    fn call(&self, call: &Call<'_>, deadline: Instant, answer: &mut [u8]) -> Result<Received, ureq::Error> {
+    fn make(&self, call: &Call<'_>, deadline: Instant, answer: &mut [u8]) -> Result<Received, ureq::Error> {
         let mut response = match self.send(call, deadline, None) {
             // If one connection has been closed, others will have been, too: none of them is used.
             Err(error) if failure::is_stale(&error) => self.send(call, deadline, Some(Duration::ZERO))?,
@@ -149,17 +152,20 @@ impl UreqTransport {
     fn request<'c>(&self, call: &Call<'c>) -> Result<Request<&'c [u8]>, ureq::Error> {
         let uri = self.base_url.join(call.target).ok_or_else(|| ureq::Error::BadUri("target".into()))?;
         let mut request = Request::new(call.body);
-        *request.method_mut() = Method::POST;
+        *request.method_mut() = match call.method {
+            HttpMethod::Get => Method::GET,
+            HttpMethod::Post => Method::POST,
+        };
         *request.uri_mut() = uri;
         Ok(request)
     }
 }
 
 impl Transport for UreqTransport {
-    fn post(&self, call: &Call<'_>, answer: &mut [u8]) -> Result<Received, TransportError> {
+    fn call(&self, call: &Call<'_>, answer: &mut [u8]) -> Result<Received, TransportError> {
         let deadline =
             Instant::now().checked_add(call.timeout.min(MAX_TIMEOUT)).ok_or(TransportError::Fault(Fault::NotSent))?;
-        deadline::until(deadline, || self.call(call, deadline, answer)).map_err(|error| {
+        deadline::until(deadline, || self.make(call, deadline, answer)).map_err(|error| {
             let error = failure::transport_error(error);
             if error == TransportError::Outage(Outage::Connect) {
                 self.names.expire();

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     client::transport::{Call, Received, Transport as _, TransportError},
     policy::Outage,
+    protocol::HttpMethod,
 };
 
 const AMPLE: Duration = Duration::from_secs(20);
@@ -84,7 +85,7 @@ fn hang() -> (Sender<()>, impl Fn() + Send + Sync + 'static) {
 }
 
 fn post(transport: &UreqTransport, timeout: Duration) -> Result<Received, TransportError> {
-    transport.post(&Call { target: "/", headers: &[], body: b"body", timeout }, &mut [0; 8])
+    transport.call(&Call { method: HttpMethod::Post, target: "/", headers: &[], body: b"body", timeout }, &mut [0; 8])
 }
 
 const OK: Result<Received, TransportError> = Ok(Received { status: 200, len: 0, retry_after: None });

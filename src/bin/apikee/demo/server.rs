@@ -34,7 +34,7 @@ pub(super) fn show(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
     };
     platform.add_client(id, EmulatedClient::new("acme-corp").hourly(1));
     ask(stage, "the first of one request an hour", "confirmed", &open, key)?;
-    ask(stage, "the second: the rate limit is spent", "SERVER_REJECTED", &open, key)?;
+    ask(stage, "the second: rate limit exceeded", "SERVER_REJECTED", &open, key)?;
     platform.add_client(id, EmulatedClient::new("acme-corp").network("203.0.113.0/24")?);
     ask(stage, "from outside the client's networks", "SERVER_REJECTED", &open, key)?;
     platform.add_client(id, EmulatedClient::new("acme-corp"));
