@@ -72,7 +72,10 @@ mod time;
 #[cfg(feature = "web")]
 pub mod web;
 
-pub use breaker::{Breaker, BreakerConfig, BreakerConfigError, BreakerOpen, BreakerState, Health, Permit};
+pub use breaker::{
+    Breaker, BreakerChange, BreakerConfig, BreakerConfigError, BreakerOpen, BreakerState, ClientKey, ClientPermit,
+    ClientSlot, ClientTable, Evidence, Health, Permit, RefusalMemory,
+};
 pub use buf::BufferTooSmall;
 #[cfg(feature = "log")]
 pub use client::LogObserver;

@@ -109,8 +109,21 @@ impl BreakerConfig {
 
     /// Whether these results open a closed breaker: a bit for each, 1 for a failure, the latest lowest.
     pub(super) const fn trips(&self, failures: u64) -> bool {
+        self.trips_by_row(failures) || self.trips_by_rate(failures)
+    }
+
+    pub(super) const fn trips_by_row(&self, failures: u64) -> bool {
+        failures.trailing_ones() >= self.consecutive
+    }
+
+    pub(super) const fn trips_by_rate(&self, failures: u64) -> bool {
         let window = u64::MAX.wrapping_shr(MAX_WINDOW.saturating_sub(self.window));
-        failures.trailing_ones() >= self.consecutive || (failures & window).count_ones() >= self.failures
+        (failures & window).count_ones() >= self.failures
+    }
+
+    /// How many of the last results count.
+    pub(super) const fn window(&self) -> u32 {
+        self.window
     }
 }
 
@@ -147,3 +160,57 @@ impl fmt::Display for BreakerConfigError {
 }
 
 impl core::error::Error for BreakerConfigError {}
+
+/// The longest time that a refusal can be remembered.
+const MAX_MEMORY: Duration = Duration::from_secs(60 * 60);
+
+/// For how long a [`ClientTable`](crate::ClientTable) remembers that the platform refused a client. Times are cut to
+/// an hour; whole milliseconds count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusalMemory {
+    pub(super) unsuccessful: u32,
+    pub(super) forbidden: u32,
+    pub(super) rate_limited: u32,
+    pub(super) longest: u32,
+}
+
+impl RefusalMemory {
+    /// `success:false` and 403: 60 s. 429: what `Retry-After` says, at least 1 s and at most 1 h; 60 s without it.
+    pub const DEFAULT: Self =
+        Self { unsuccessful: 60_000, forbidden: 60_000, rate_limited: 60_000, longest: 3_600_000 };
+
+    /// Remembers nothing: an outage lets through, if outages do, who was refused a moment ago.
+    pub const OFF: Self = Self { unsuccessful: 0, forbidden: 0, rate_limited: 0, longest: 0 };
+
+    /// For how long a `success:false` is remembered.
+    #[must_use]
+    pub fn unsuccessful(mut self, time: Duration) -> Self {
+        self.unsuccessful = memory_millis(time);
+        self
+    }
+
+    /// For how long a 403 is remembered, for the client together with the address that the platform was told.
+    #[must_use]
+    pub fn forbidden(mut self, time: Duration) -> Self {
+        self.forbidden = memory_millis(time);
+        self
+    }
+
+    /// For how long a 429 without `Retry-After` is remembered, and for how long one with it at most.
+    #[must_use]
+    pub fn rate_limited(mut self, without_retry_after: Duration, longest: Duration) -> Self {
+        self.longest = memory_millis(longest);
+        self.rate_limited = memory_millis(without_retry_after).min(self.longest);
+        self
+    }
+}
+
+impl Default for RefusalMemory {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+fn memory_millis(time: Duration) -> u32 {
+    u32::try_from(time.min(MAX_MEMORY).as_millis()).unwrap_or(u32::MAX)
+}

@@ -30,6 +30,9 @@
 //! Whoever shares it puts it into a mutex, and holds that for `acquire` and `record`, not for the
 //! call in between.
 //!
+//! A [`Breaker`] is for callers that trust each other. A service that asks on behalf of its customers takes a
+//! [`ClientTable`], in which one client cannot open the breaker for the others.
+//!
 //! # Invariants
 //!
 //! - While half-open, there is one permit whose result counts. A probe that does not come back is
@@ -63,11 +66,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod circuit;
+mod clients;
 mod config;
 
 use core::{fmt, time::Duration};
 
-pub use config::{BreakerConfig, BreakerConfigError};
+use circuit::Circuit;
+pub use clients::{BreakerChange, ClientKey, ClientPermit, ClientSlot, ClientTable, Evidence};
+pub use config::{BreakerConfig, BreakerConfigError, RefusalMemory};
 
 /// A circuit breaker: says whether to make a call.
 ///
@@ -84,22 +91,7 @@ pub use config::{BreakerConfig, BreakerConfigError};
 #[derive(Debug)]
 pub struct Breaker {
     config: BreakerConfig,
-    phase: Phase,
-    /// Which phase this is, counted from the start: a permit is good in its own only. 2^64 of them
-    /// do not happen.
-    generation: u64,
-    /// The next cool-down at most, in milliseconds.
-    cool_down: u32,
-}
-
-#[derive(Debug)]
-enum Phase {
-    /// A bit for each result since this phase began, 1 for a failure, the latest lowest.
-    Closed { failures: u64 },
-    /// Nobody is asking. After `wait`, somebody may.
-    Open { since: Duration, wait: Duration },
-    /// A probe is under way.
-    Probing { since: Duration },
+    circuit: Circuit,
 }
 
 /// Leave for one call, to be given back to [`Breaker::record`] or [`Breaker::release`].
@@ -123,7 +115,7 @@ enum Phase {
 #[derive(Debug)]
 #[must_use = "a probe that is not given back stops all others until it is given up"]
 pub struct Permit {
-    generation: u64,
+    generation: u32,
 }
 
 /// What a call says of the platform.
@@ -152,7 +144,7 @@ impl Breaker {
     /// A closed breaker.
     #[must_use]
     pub const fn new(config: BreakerConfig) -> Self {
-        Self { config, phase: Phase::Closed { failures: 0 }, generation: 0, cool_down: config.first_cool_down }
+        Self { config, circuit: Circuit::CLOSED }
     }
 
     /// Leave for a call.
@@ -161,18 +153,7 @@ impl Breaker {
     ///
     /// [`BreakerOpen`] during a cool-down, and while another call is the probe.
     pub fn acquire(&mut self, now: Duration) -> Result<Permit, BreakerOpen> {
-        if let Phase::Open { since, .. } | Phase::Probing { since } = &mut self.phase {
-            // A clock that went backwards must not keep the state for as long as it went.
-            *since = now.min(*since);
-        }
-        let retry_after = self.remaining(now);
-        if !retry_after.is_zero() {
-            return Err(BreakerOpen { retry_after });
-        }
-        if !matches!(self.phase, Phase::Closed { .. }) {
-            self.enter(Phase::Probing { since: now });
-        }
-        Ok(Permit { generation: self.generation })
+        self.circuit.acquire(&self.config, now).map(|generation| Permit { generation })
     }
 
     /// Takes note of what a permitted call came to. `random` is 32 random bits, of which a cool-down
@@ -180,71 +161,20 @@ impl Breaker {
     ///
     /// Nothing changes if the state that gave the permit has ended.
     pub fn record(&mut self, permit: Permit, health: Health, now: Duration, random: u32) {
-        if permit.generation != self.generation {
-            return;
-        }
-        match (&mut self.phase, health) {
-            (Phase::Closed { failures }, health) => {
-                *failures = failures.wrapping_shl(1) | u64::from(health == Health::Down);
-                if self.config.trips(*failures) {
-                    self.open(now, random);
-                }
-            }
-            (Phase::Probing { .. }, Health::Down) => self.open(now, random),
-            (Phase::Probing { .. }, Health::Up) => {
-                self.cool_down = self.config.first_cool_down;
-                self.enter(Phase::Closed { failures: 0 });
-            }
-            // Gives no permits.
-            (Phase::Open { .. }, _) => {}
-        }
+        let Self { config, circuit } = self;
+        circuit.record(config, permit.generation, health, now, random, |failures| config.trips(failures));
     }
 
     /// Takes back a permit without a call. If it was the probe's, the next caller may be the probe.
     pub fn release(&mut self, permit: Permit) {
-        if permit.generation == self.generation && matches!(self.phase, Phase::Probing { .. }) {
-            self.enter(Phase::Open { since: Duration::ZERO, wait: Duration::ZERO });
-        }
+        self.circuit.release(permit.generation);
     }
 
     /// The state at that time.
     #[must_use]
     pub fn state(&self, now: Duration) -> BreakerState {
-        match self.phase {
-            Phase::Closed { .. } => BreakerState::Closed,
-            Phase::Open { .. } if !self.remaining(now).is_zero() => BreakerState::Open,
-            Phase::Open { .. } | Phase::Probing { .. } => BreakerState::HalfOpen,
-        }
+        self.circuit.state(&self.config, now)
     }
-
-    /// How long nobody else may call.
-    fn remaining(&self, now: Duration) -> Duration {
-        let (since, wait) = match self.phase {
-            Phase::Closed { .. } => return Duration::ZERO,
-            Phase::Open { since, wait } => (since, wait),
-            Phase::Probing { since } => (since, self.config.probe_timeout),
-        };
-        wait.saturating_sub(now.saturating_sub(since))
-    }
-
-    fn open(&mut self, now: Duration, random: u32) {
-        let wait = jittered(self.cool_down, random);
-        self.cool_down = self.cool_down.saturating_mul(2).min(self.config.longest_cool_down);
-        self.enter(Phase::Open { since: now, wait });
-    }
-
-    fn enter(&mut self, phase: Phase) {
-        self.phase = phase;
-        self.generation = self.generation.wrapping_add(1);
-    }
-}
-
-/// From half of so many milliseconds to all of them.
-fn jittered(millis: u32, random: u32) -> Duration {
-    let half = u64::from(millis.wrapping_shr(1));
-    // At most `half`, since `random + 1` is at most 2^32; and 2^31 · 2^32 fits.
-    let spread = half.wrapping_mul(u64::from(random).wrapping_add(1)).wrapping_shr(32);
-    Duration::from_millis(u64::from(millis).saturating_sub(half).saturating_add(spread))
 }
 
 impl Default for Breaker {

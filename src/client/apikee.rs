@@ -7,8 +7,8 @@ use super::{
     background::{Background, Task},
     builder::ApikeeBuilder,
     config::ConfigError,
+    deadline::Deadline,
     event::{Event, Events},
-    platform::Deadline,
     request::{About, AuthorizeRequest},
     revoked::Revoked,
     server::{Enforcement, Server},
@@ -171,7 +171,7 @@ impl Apikee {
                 MissingScopes::check(key.claims().scopes(), scopes)?;
                 // From here on: the time that the caller took to look for revoked keys is no outage of the platform's.
                 let deadline = Deadline::after(server.timeout);
-                let ask = |about| server.ask(&key, &about, now, deadline);
+                let ask = |about| server.ask(&key, &about, now, deadline, *policy);
                 policy.authorize(key, scopes, about().map_or(Outcome::Fault(Fault::NotSent), ask))
             }
             Enforcement::Observe => {

@@ -11,7 +11,7 @@ use super::{
     env,
     event::{Events, Observer},
     features,
-    gate::Gate,
+    gate::{Gate, Limits},
     platform::{Answers, Platform},
     revoked::Revoked,
     routes::Routes,
@@ -21,7 +21,7 @@ use super::{
     transport::Transport,
 };
 use crate::{
-    breaker::BreakerConfig,
+    breaker::{BreakerConfig, RefusalMemory},
     envelope::ServerKey,
     key::{Claims, Keyring, VerifiedKey},
     policy::Policy,
@@ -31,6 +31,9 @@ use crate::{
 /// The documented limit for all calls of one request together.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 const DEFAULT_IN_FLIGHT: usize = 32;
+const DEFAULT_CLIENTS: usize = 4096;
+const DEFAULT_CLIENT_IDS: usize = 65_536;
+const DEFAULT_CLIENT_ID_AGE: Duration = Duration::from_secs(10 * 60);
 const DEFAULT_QUEUE_LEN: usize = 1024;
 
 /// Configures an [`Apikee`]. The first thing that is wrong is the error of [`build`](Self::build).
@@ -55,10 +58,17 @@ pub struct ApikeeBuilder {
     answers: Answers,
     timeout: Duration,
     max_in_flight: usize,
+    max_in_flight_per_client: Option<usize>,
+    max_clients: usize,
     breaker: BreakerConfig,
+    refusal_memory: RefusalMemory,
     enforcement: Enforcement,
     resolver: Option<Box<Resolver>>,
+    tenant_is_client_id: bool,
+    max_client_ids: usize,
+    max_client_id_age: Duration,
     auto_create: bool,
+    create_unknown_clients: bool,
     auto_register: bool,
     background_thread: bool,
     queue_len: usize,
@@ -84,10 +94,17 @@ impl ApikeeBuilder {
             answers: Answers::Sealed,
             timeout: DEFAULT_TIMEOUT,
             max_in_flight: DEFAULT_IN_FLIGHT,
+            max_in_flight_per_client: None,
+            max_clients: DEFAULT_CLIENTS,
             breaker: BreakerConfig::DEFAULT,
+            refusal_memory: RefusalMemory::DEFAULT,
             enforcement: Enforcement::Enforce,
             resolver: None,
+            tenant_is_client_id: false,
+            max_client_ids: DEFAULT_CLIENT_IDS,
+            max_client_id_age: DEFAULT_CLIENT_ID_AGE,
             auto_create: true,
+            create_unknown_clients: false,
             auto_register: true,
             background_thread: true,
             queue_len: DEFAULT_QUEUE_LEN,
@@ -244,12 +261,34 @@ impl ApikeeBuilder {
         self
     }
 
-    /// How many calls may be under way at once, 32 by default, at least one. A request that would make
-    /// one more does not wait: it takes that for an [outage](crate::Outage::TooManyInFlight), and so **load
-    /// alone lets requests through** where outages do. Each takes some 70 kB of memory, 260 kB at most, which
-    /// is kept for the next.
+    /// How many calls may be in flight at once, 32 by default, at least one. A request that would make one more
+    /// sleeps until there is room or its time is over: then it is an
+    /// [overload](crate::Overload::TooManyInFlight), which is denied by default. Each call takes some 70 kB of memory,
+    /// 260 kB at most, which is kept for the next.
     pub const fn max_in_flight(mut self, calls: usize) -> Self {
         self.max_in_flight = calls;
+        self
+    }
+
+    /// How many of the calls in flight may be one client's, at least one; by default half of
+    /// [`max_in_flight`](Self::max_in_flight). Other requests of that client wait meanwhile.
+    pub const fn max_in_flight_per_client(mut self, calls: usize) -> Self {
+        self.max_in_flight_per_client = Some(calls);
+        self
+    }
+
+    /// For how many clients failures and refusals are kept, 4096 by default, at least one, in 112 bytes each. Clients
+    /// whose requests are all confirmed take no room. When there is none left, the client that was heard of least
+    /// recently is forgotten.
+    pub const fn max_clients(mut self, clients: usize) -> Self {
+        self.max_clients = clients;
+        self
+    }
+
+    /// For how long the platform's refusals are remembered. While the platform cannot be asked, they hold: an outage
+    /// lets nobody through who was refused a moment ago. A confirmation forgets them.
+    pub const fn refusal_memory(mut self, memory: RefusalMemory) -> Self {
+        self.refusal_memory = memory;
         self
     }
 
@@ -266,8 +305,9 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Who knows the platform's id of a key's client, where neither `meta.clientId` nor the tenant is
-    /// one. It is asked for each request, before the platform is. `None`, and a panic, is not to know.
+    /// Tells the platform's id of a key's client, where the key's `meta.clientId` does not. It is asked for each
+    /// such request, before the platform is. `None` and a panic mean that it does not know; then the platform is asked
+    /// for the client whose name is the tenant. A resolver that blocks takes from the request's own time.
     pub fn client_resolver(
         mut self,
         resolver: impl Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync + 'static,
@@ -277,10 +317,39 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Whether a tenant that nobody knows the id of is made a client of the platform's on first use;
-    /// yes by default. If not, that is [`Fault::UnknownClient`](crate::Fault::UnknownClient).
+    /// Whether tenants are the platform's ids of clients; no by default. A tenant that is a UUID is an ordinary name
+    /// otherwise.
+    pub const fn tenant_is_client_id(mut self, tenant_is_client_id: bool) -> Self {
+        self.tenant_is_client_id = tenant_is_client_id;
+        self
+    }
+
+    /// How many tenants' ids are remembered that the platform was asked for, 65,536 by default, at least one. Each
+    /// takes some 150 bytes and the tenant's name. With more tenants in use each of them may cost a call;
+    /// [`Event::ClientIdDisplaced`](super::Event::ClientIdDisplaced) says so.
+    pub const fn max_client_ids(mut self, tenants: usize) -> Self {
+        self.max_client_ids = tenants;
+        self
+    }
+
+    /// After how long such an id is asked for again, 10 minutes by default. It also is when the platform does not
+    /// know the client any more.
+    pub const fn max_client_id_age(mut self, age: Duration) -> Self {
+        self.max_client_id_age = age;
+        self
+    }
+
+    /// Whether [`Apikee::issue`] creates the key's client on the platform, or brings it up to date; yes by default.
     pub const fn auto_create(mut self, auto_create: bool) -> Self {
         self.auto_create = auto_create;
+        self
+    }
+
+    /// Whether a tenant that the platform does not know is made a client on its first request; no by default, for
+    /// **that would undo a deletion on the platform**: the client comes back without its limits and its address list.
+    /// If not, it is [`Fault::UnknownClient`](crate::Fault::UnknownClient).
+    pub const fn create_unknown_clients(mut self, create: bool) -> Self {
+        self.create_unknown_clients = create;
         self
     }
 
@@ -356,6 +425,9 @@ impl ApikeeBuilder {
         for (setting, usable) in [
             (Setting::Timeout, !self.timeout.is_zero()),
             (Setting::MaxInFlight, self.max_in_flight > 0),
+            (Setting::MaxInFlightPerClient, self.max_in_flight_per_client != Some(0)),
+            (Setting::MaxClients, self.max_clients > 0),
+            (Setting::MaxClientIds, self.max_client_ids > 0),
             (Setting::QueueLen, self.queue_len > 0),
             (Setting::BackgroundThread, self.background_thread || self.enforcement == Enforcement::Enforce),
             (Setting::ProjectEnv, !project_env.is_empty()),
@@ -364,6 +436,13 @@ impl ApikeeBuilder {
                 return Err(ConfigError::Unusable(setting, OutOfRange(setting).into()));
             }
         }
+        let limits = Limits {
+            breaker: self.breaker.outlasting(self.timeout),
+            memory: self.refusal_memory,
+            clients: self.max_clients,
+            in_flight: self.max_in_flight,
+            in_flight_per_client: self.max_in_flight_per_client.unwrap_or((self.max_in_flight / 2).max(1)),
+        };
         let platform = Platform {
             project_key,
             project_env,
@@ -373,7 +452,7 @@ impl ApikeeBuilder {
             signer: self.signer,
             answers: self.answers,
             sessions: Sessions::new(),
-            gate: Gate::new(self.breaker.outlasting(self.timeout), self.max_in_flight),
+            gate: Gate::new(&limits),
             events: self.events,
         };
         Ok(Some(Server {
@@ -381,9 +460,11 @@ impl ApikeeBuilder {
             timeout: self.timeout,
             enforcement: self.enforcement,
             resolver: self.resolver,
+            tenant_is_client_id: self.tenant_is_client_id,
             auto_create: self.auto_create,
+            create_unknown_clients: self.create_unknown_clients,
             auto_register: self.auto_register,
-            clients: Clients::default(),
+            clients: Clients::new(self.max_client_ids, self.max_client_id_age),
             routes: Routes::default(),
             background: self.background_thread.then(|| Background::new(self.queue_len)),
         }))

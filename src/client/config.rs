@@ -26,6 +26,12 @@ pub enum Setting {
     Timeout,
     /// `max_in_flight`.
     MaxInFlight,
+    /// `max_in_flight_per_client`.
+    MaxInFlightPerClient,
+    /// `max_clients`.
+    MaxClients,
+    /// `max_client_ids`.
+    MaxClientIds,
     /// `queue_len`.
     QueueLen,
     /// `background_thread`.
@@ -44,6 +50,9 @@ impl fmt::Display for Setting {
             Self::UserAgent => "user_agent",
             Self::Timeout => "timeout",
             Self::MaxInFlight => "max_in_flight",
+            Self::MaxInFlightPerClient => "max_in_flight_per_client",
+            Self::MaxClients => "max_clients",
+            Self::MaxClientIds => "max_client_ids",
             Self::QueueLen => "queue_len",
             Self::BackgroundThread => "background_thread",
         })

@@ -44,6 +44,22 @@ pub enum Event<'e> {
     BreakerOpened,
     /// The platform answers again.
     BreakerClosed,
+    /// The platform failed so often at one client's requests that it is not asked about them for a while.
+    ClientBreakerOpened,
+    /// The platform answers again at the requests of such a client.
+    ClientBreakerClosed,
+    /// A client's refusal is not remembered any more, though it still holds: more clients were refused at once than
+    /// [`max_clients`](super::ApikeeBuilder::max_clients) allows for.
+    RefusalDisplaced {
+        /// How many so far.
+        total: u64,
+    },
+    /// A tenant's client must be looked up anew: more tenants are in use at once than
+    /// [`max_client_ids`](super::ApikeeBuilder::max_client_ids) allows for.
+    ClientIdDisplaced {
+        /// How many so far.
+        total: u64,
+    },
     /// The platform has been told of a route.
     EndpointRegistered {
         /// The route.

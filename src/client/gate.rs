@@ -1,63 +1,151 @@
-//! Breaker and bulkhead: which calls are made at all, and how many at once.
+//! Which calls are made at all, and how many at once: the breakers, and the queue for a slot.
+//!
+//! ```text
+//! enter ──> breaker open? ── yes ──────────────────────────────────> outage
+//!              │ no   <──────── woken: a slot is free, or a breaker opened ─┐
+//!              v                                                            │
+//!           a slot free, and fewer than its share taken by this client? ─ no ──> sleep until the deadline ──> overload
+//!              │ yes
+//!              v
+//!            Slot ── call ── settle ──> breakers take note, who waits is woken
+//! ```
 
 use core::time::Duration;
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::HashMap,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
+    vec,
     vec::Vec,
 };
 
 use super::{
+    caller::{Caller, Origin},
+    deadline::Deadline,
     event::{Event, Events},
     scratch::Scratch,
 };
 use crate::{
-    breaker::{Breaker, BreakerConfig, BreakerState, Health, Permit},
-    policy::{Outcome, Overload},
+    breaker::{
+        BreakerChange, BreakerConfig, BreakerOpen, BreakerState, ClientKey, ClientPermit, ClientSlot, ClientTable,
+        Evidence, RefusalMemory,
+    },
+    policy::{Outcome, Overload, Rejection},
 };
+
+/// How many calls are made, and for whom.
+pub(super) struct Limits {
+    pub(super) breaker: BreakerConfig,
+    pub(super) memory: RefusalMemory,
+    /// Clients that are told from others.
+    pub(super) clients: usize,
+    pub(super) in_flight: usize,
+    pub(super) in_flight_per_client: usize,
+}
 
 /// Lets calls through to the platform.
 pub(super) struct Gate {
     state: Mutex<State>,
+    /// A slot is free, or a breaker has opened.
+    changed: Condvar,
     max_in_flight: usize,
+    max_per_client: usize,
     start: Instant,
 }
 
 struct State {
-    breaker: Breaker,
+    table: ClientTable<Vec<ClientSlot>>,
     in_flight: usize,
+    /// How many of them are whose.
+    of_client: HashMap<ClientKey, usize>,
+    waiting: usize,
     /// The buffers of calls that have ended, as many as were ever under way at once.
     scratches: Vec<Scratch>,
 }
 
 impl Gate {
-    pub(super) fn new(config: BreakerConfig, max_in_flight: usize) -> Self {
-        let state = State { breaker: Breaker::new(config), in_flight: 0, scratches: Vec::new() };
-        Self { state: Mutex::new(state), max_in_flight, start: Instant::now() }
+    pub(super) fn new(limits: &Limits) -> Self {
+        let state = State {
+            table: ClientTable::new(limits.breaker, limits.memory, vec![ClientSlot::EMPTY; limits.clients]),
+            in_flight: 0,
+            of_client: HashMap::new(),
+            waiting: 0,
+            scratches: Vec::new(),
+        };
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            max_in_flight: limits.in_flight,
+            max_per_client: limits.in_flight_per_client,
+            start: Instant::now(),
+        }
     }
 
-    /// The time by the clock that breaker and sessions go by.
+    /// The time by the clock that breakers, memories and sessions go by.
     pub(super) fn now(&self) -> Duration {
         self.start.elapsed()
     }
 
     pub(super) fn breaker_state(&self) -> BreakerState {
-        self.lock().breaker.state(self.now())
+        self.lock().table.state(self.now())
     }
 
-    /// Lets one call through, or says why not.
-    pub(super) fn enter<'g>(&'g self, events: &'g Events) -> Result<Slot<'g>, Outcome> {
+    /// Lets one call through, as soon as there is a slot for it, or says why not. A call without a client says
+    /// nothing of the platform's health, and is made only while the breaker is closed.
+    pub(super) fn enter<'g>(
+        &'g self,
+        caller: Option<Caller<'g>>,
+        deadline: Deadline,
+        events: &'g Events,
+    ) -> Result<Slot<'g>, Outcome> {
+        let client = caller.map(|caller| caller.client);
         let mut state = self.lock();
-        if state.in_flight >= self.max_in_flight {
-            return Err(Outcome::Overload(Overload::TooManyInFlight));
+        loop {
+            let now = self.now();
+            let open = |open: BreakerOpen| Outcome::Outage(open.into());
+            match client {
+                Some(client) => state.table.check(client, now).map_err(open)?,
+                None => state.table.check_closed(now).map_err(open)?,
+            }
+            if self.has_room(&state, client) {
+                let permit = match client {
+                    Some(client) => Some(state.table.acquire(client, now).map_err(open)?),
+                    None => None,
+                };
+                state.in_flight = state.in_flight.saturating_add(1);
+                if let Some(client) = client {
+                    let own = state.of_client.entry(client).or_default();
+                    *own = own.saturating_add(1);
+                }
+                let scratch = state.scratches.pop();
+                drop(state);
+                let mut slot = Slot { gate: self, events, caller, entered: now, permit, outcome: None, scratch };
+                if slot.scratch.is_none() {
+                    slot.scratch = Some(Scratch::new().ok_or(Outcome::Overload(Overload::OutOfResources))?);
+                }
+                return Ok(slot);
+            }
+            let left = deadline.left().ok_or(Outcome::Overload(Overload::TooManyInFlight))?;
+            state.waiting = state.waiting.saturating_add(1);
+            (state, _) = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+            state.waiting = state.waiting.saturating_sub(1);
         }
+    }
+
+    fn has_room(&self, state: &State, client: Option<ClientKey>) -> bool {
+        let own = client.and_then(|client| state.of_client.get(&client).copied()).unwrap_or_default();
+        state.in_flight < self.max_in_flight && own < self.max_per_client
+    }
+
+    /// A refusal that still holds for one of these clients at that address.
+    pub(super) fn remembered(
+        &self,
+        clients: impl IntoIterator<Item = ClientKey>,
+        origin: Origin<'_>,
+    ) -> Option<Rejection> {
         let now = self.now();
-        let permit = state.breaker.acquire(now).map_err(|open| Outcome::Outage(open.into()))?;
-        state.in_flight = state.in_flight.saturating_add(1);
-        let scratch = state.scratches.pop();
-        drop(state);
-        let scratch = Some(scratch.unwrap_or_default());
-        Ok(Slot { gate: self, events, entered: now, called: false, permit: Some(permit), health: None, scratch })
+        let mut state = self.lock();
+        clients.into_iter().find_map(|client| state.table.remembered(client, origin.as_bytes(), now))
     }
 
     /// A panic elsewhere leaves no state of ours half changed.
@@ -66,14 +154,25 @@ impl Gate {
     }
 }
 
+impl State {
+    fn one_less(&mut self, client: ClientKey) {
+        if let Some(own) = self.of_client.get_mut(&client) {
+            *own = own.saturating_sub(1);
+            if *own == 0 {
+                self.of_client.remove(&client);
+            }
+        }
+    }
+}
+
 /// A call under way, with the buffers for it. It counts until it is dropped, however that comes.
 pub(super) struct Slot<'g> {
     gate: &'g Gate,
     events: &'g Events,
+    caller: Option<Caller<'g>>,
     entered: Duration,
-    called: bool,
-    permit: Option<Permit>,
-    health: Option<Health>,
+    permit: Option<ClientPermit>,
+    outcome: Option<Outcome>,
     scratch: Option<Scratch>,
 }
 
@@ -83,49 +182,64 @@ impl Slot<'_> {
         self.entered
     }
 
-    pub(super) fn scratch(&mut self) -> &mut Scratch {
-        self.scratch.get_or_insert_default()
+    pub(super) fn scratch(&mut self) -> Option<&mut Scratch> {
+        self.scratch.as_mut()
     }
 
-    /// From here on a call is made.
-    pub(super) const fn calls(&mut self) {
-        self.called = true;
-    }
-
-    pub(super) const fn called(&self) -> bool {
-        self.called
-    }
-
-    /// Ends the call, and says what it shows of the platform, if anything.
-    pub(super) fn settle(mut self, health: Option<Health>) {
-        self.health = health.filter(|_| self.called);
+    /// Ends the call, and says what it came to.
+    pub(super) fn settle(mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
     }
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        // Only a cool-down, which a failure begins, has to do with the time and with chance.
-        let (now, random) = match self.health {
-            Some(Health::Down) => (self.gate.now(), random()),
-            Some(Health::Up) | None => (self.entered, 0),
+        let evidence = self.outcome.and_then(Outcome::evidence);
+        // Only cool-downs and refusals have to do with the time, and cool-downs with chance.
+        let (now, random) = match (evidence, self.outcome) {
+            (Some(Evidence::Failed | Evidence::Unreachable), _) => (self.gate.now(), random()),
+            (_, Some(Outcome::Rejected(_))) => (self.gate.now(), 0),
+            _ => (self.entered, 0),
         };
         let mut state = self.gate.lock();
-        let before = state.breaker.state(now);
-        match (self.permit.take(), self.health) {
-            (Some(permit), Some(health)) => state.breaker.record(permit, health, now, random),
-            (Some(permit), None) => state.breaker.release(permit),
-            (None, _) => {}
-        }
-        let after = state.breaker.state(now);
-        state.in_flight = state.in_flight.saturating_sub(1);
-        state.scratches.extend(self.scratch.take().filter(Scratch::is_usual));
-        drop(state);
-        match (before, after) {
-            (BreakerState::Closed | BreakerState::HalfOpen, BreakerState::Open) => {
-                self.events.emit(&Event::BreakerOpened);
+        let displaced = state.table.displaced();
+        let change = match (self.permit.take(), evidence) {
+            (Some(permit), Some(evidence)) => state.table.record(permit, evidence, now, random),
+            (Some(permit), None) => {
+                state.table.release(permit);
+                None
             }
-            (BreakerState::HalfOpen, BreakerState::Closed) => self.events.emit(&Event::BreakerClosed),
-            _ => {}
+            (None, _) => None,
+        };
+        state.in_flight = state.in_flight.saturating_sub(1);
+        if let Some(Caller { client, origin, judged }) = self.caller {
+            state.one_less(client);
+            match (self.outcome, origin) {
+                (Some(Outcome::Rejected(rejection)), Some(origin)) => {
+                    state.table.refuse(client, rejection, origin.as_bytes(), now);
+                }
+                (Some(Outcome::Confirmed), Some(origin)) if judged => state.table.confirm(client, origin.as_bytes()),
+                _ => {}
+            }
+        }
+        let total = state.table.displaced();
+        state.scratches.extend(self.scratch.take().filter(Scratch::is_usual));
+        let waiting = state.waiting > 0;
+        drop(state);
+        if waiting {
+            // All of them: the first may be of a client that has its share already.
+            self.gate.changed.notify_all();
+        }
+        if total > displaced {
+            self.events.emit(&Event::RefusalDisplaced { total });
+        }
+        if let Some(change) = change {
+            self.events.emit(&match change {
+                BreakerChange::Opened => Event::BreakerOpened,
+                BreakerChange::Closed => Event::BreakerClosed,
+                BreakerChange::OpenedForClient => Event::ClientBreakerOpened,
+                BreakerChange::ClosedForClient => Event::ClientBreakerClosed,
+            });
         }
     }
 }
@@ -136,24 +250,5 @@ fn random() -> u32 {
     match rand_core::TryRng::try_fill_bytes(&mut getrandom::SysRng, &mut bytes) {
         Ok(()) => u32::from_ne_bytes(bytes),
         Err(_) => 0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cool_down_begins_when_a_call_has_failed_and_not_when_it_began() {
-        let config = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap();
-        let events = Events::default();
-        let gate = Gate::new(config, 1);
-        let gate = Gate { start: gate.start.checked_sub(Duration::from_secs(10)).unwrap(), ..gate };
-        let mut slot = gate.enter(&events).unwrap();
-        // Longer ago than the first cool-down lasts.
-        slot.entered = Duration::ZERO;
-        slot.calls();
-        slot.settle(Some(Health::Down));
-        assert_eq!(gate.breaker_state(), BreakerState::Open);
     }
 }

@@ -5,7 +5,7 @@ use std::{format, string::String};
 
 use getrandom::SysRng;
 
-use super::{Apikee, platform::Deadline, server::Server};
+use super::{Apikee, deadline::Deadline, server::Server};
 use crate::{
     json::{JsonObject, members::Members},
     key::{IssueError, NewKey},
@@ -27,13 +27,13 @@ pub enum Upsert {
     /// In local mode there is no platform.
     Local,
     /// Nothing was to be told: the caller has put a `clientId` into the key's `meta`, or the tenant is the
-    /// platform's id itself, or clients are not to be created
-    /// ([`auto_create`](super::ApikeeBuilder::auto_create)).
+    /// platform's id itself ([`tenant_is_client_id`](super::ApikeeBuilder::tenant_is_client_id)), or issuing is not to
+    /// create clients ([`auto_create`](super::ApikeeBuilder::auto_create)).
     Skipped,
     /// The platform knows the client. Its id is in the key's `meta.clientId`.
     Done(ClientId),
-    /// The platform could not be told. The key is good all the same, and its client is created on its
-    /// first use.
+    /// The platform could not be told. The key is good all the same. Its client is looked up by its name on
+    /// first use: create it on the platform by then.
     Postponed(Outage),
 }
 
@@ -90,7 +90,7 @@ impl Apikee {
 /// By the same order as the client of a key is found out when it is used.
 fn upsert(server: &Server, new: &NewKey<'_>) -> Result<Upsert, ClientIssueError> {
     let tenant = new.get_tenant();
-    let known = is_named(new.get_meta().as_str()) || ClientId::new(tenant).is_ok();
+    let known = is_named(new.get_meta().as_str()) || server.tenant_is_client_id && ClientId::new(tenant).is_ok();
     if known || !server.auto_create || tenant.is_empty() {
         return Ok(Upsert::Skipped);
     }

@@ -6,8 +6,8 @@ use super::event::{Event, Observer};
 ///
 /// | event | level |
 /// |---|---|
-/// | an outage, the breaker opened, entries dropped | warn |
-/// | denied, the breaker closed | info |
+/// | an outage, a breaker opened, entries dropped, refusals or client ids displaced | warn |
+/// | denied, a breaker closed | info |
 /// | granted, observed, a client upserted, an endpoint registered | debug |
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LogObserver;
@@ -28,6 +28,14 @@ impl Observer for LogObserver {
             Event::Outage { outage } => log::warn!(target: TARGET, "{outage}"),
             Event::BreakerOpened => log::warn!(target: TARGET, "the circuit breaker opened"),
             Event::BreakerClosed => log::info!(target: TARGET, "the circuit breaker closed"),
+            Event::ClientBreakerOpened => log::warn!(target: TARGET, "the circuit breaker opened for one client"),
+            Event::ClientBreakerClosed => log::info!(target: TARGET, "the circuit breaker closed for one client"),
+            Event::RefusalDisplaced { total } => {
+                log::warn!(target: TARGET, "{total} refusals displaced so far: raise max_clients");
+            }
+            Event::ClientIdDisplaced { total } => {
+                log::warn!(target: TARGET, "{total} client ids displaced so far: raise max_client_ids");
+            }
             Event::EndpointRegistered { method_path } => {
                 log::debug!(target: TARGET, "registered {:?}", std::string::ToString::to_string(method_path));
             }

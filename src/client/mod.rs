@@ -5,7 +5,7 @@
 //! Apikee ── authorize ──> key ──> scopes ──> Server: which client? ──> Platform ──> Policy ──> Grant
 //!   │                                           │                        │                     Denial
 //!   └─ thread <── Background (queue) <──────────┘                        │
-//!                                          Gate (breaker, bulkhead) ──> Session ──> Transport
+//!                                          Gate (breakers, queue)  ──> Session ──> Transport
 //! ```
 //!
 //! | module | knows |
@@ -16,6 +16,7 @@
 //! | `server` | who is asked about, and what goes on beside the requests |
 //! | `background` | the queue to the thread |
 //! | `platform` | one call: through the gate, sealed, over the transport, opened, read |
+//! | `caller`, `deadline` | whom a call is for, and until when |
 //! | `gate`, `sessions`, `clients`, `routes`, `scratch` | what is shared between calls, each behind its own lock |
 //! | `event` | who is told what happens |
 //! | `transport`, `sign` | what there may be others of; `ureq` is one of the first, `signing` of the second |
@@ -30,8 +31,10 @@
 mod apikee;
 mod background;
 mod builder;
+mod caller;
 mod clients;
 mod config;
+mod deadline;
 mod env;
 mod event;
 mod features;

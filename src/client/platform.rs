@@ -1,11 +1,13 @@
 //! Calls of the platform: through the gate, sealed, over the transport, opened, and read.
 
 use core::time::Duration;
-use std::{boxed::Box, string::String, time::Instant};
+use std::{boxed::Box, string::String};
 
 use getrandom::SysRng;
 
 use super::{
+    caller::Caller,
+    deadline::Deadline,
     event::{Event, Events},
     gate::{Gate, Slot},
     scratch::{self, Scratch},
@@ -16,33 +18,12 @@ use super::{
 use crate::{
     envelope::{OpenError, SealError, ServerKey, Session, sealed_len},
     opened::Opened,
-    policy::{Fault, Outage, Outcome, Overload, Rejection},
+    policy::{Fault, Outcome, Overload, Rejection},
     protocol::{
-        Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, ProjectKey, RegisterEndpoint,
-        Request, UserAgent, ValidateRequest,
+        Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, FindClient, FoundClient, ProjectKey,
+        RegisterEndpoint, Request, UserAgent, ValidateRequest,
     },
 };
-
-/// The time that all calls for one request may take together.
-#[derive(Clone, Copy)]
-pub(super) struct Deadline {
-    start: Instant,
-    limit: Duration,
-}
-
-impl Deadline {
-    pub(super) fn after(limit: Duration) -> Self {
-        Self { start: Instant::now(), limit }
-    }
-
-    /// What is left, unless the time is up.
-    pub(super) fn left(&self) -> Result<Duration, Outcome> {
-        match self.limit.checked_sub(self.start.elapsed()) {
-            None | Some(Duration::ZERO) => Err(Outcome::Outage(Outage::Timeout)),
-            Some(left) => Ok(left),
-        }
-    }
-}
 
 /// Whether an answer may come in the clear.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,8 +63,15 @@ pub(super) struct Platform {
 }
 
 impl Platform {
-    /// Asks about a request. What comes of it is an outcome, whichever way.
-    pub(super) fn validate(&self, request: &ValidateRequest<'_>, deadline: Deadline) -> Outcome {
+    /// Asks about a request. What comes of it is an outcome, whichever way, and whether the platform does not know
+    /// the client.
+    pub(super) fn validate(
+        &self,
+        caller: Caller<'_>,
+        request: &ValidateRequest<'_>,
+        deadline: Deadline,
+    ) -> (Outcome, bool) {
+        let mut unknown = false;
         let sign = || match &self.signer {
             Some(signer) => {
                 let (client, method_path, timestamp) = request.signed();
@@ -91,13 +79,14 @@ impl Platform {
             }
             None => Ok(None),
         };
-        let verdict = self.exchange(request, sign, deadline, |body| {
+        let verdict = self.exchange(Some(caller), request, sign, deadline, |body| {
             let answer = match body {
                 Body::Opened(body) => Answer::read_opened(body),
                 Body::Unsealed(body) => Answer::read_unsealed(body),
             };
             let answer = answer.map_err(|_| Outcome::Fault(Fault::Unreadable))?;
             if !answer.success() {
+                unknown = [answer.error(), answer.code()].into_iter().flatten().any(names_no_client);
                 return Err(Outcome::from_success(false));
             }
             // In the clear, nothing else ties an answer to its request.
@@ -106,14 +95,37 @@ impl Platform {
             if ours { Ok(()) } else { Err(Outcome::Fault(Fault::Forged)) }
         });
         match verdict {
-            Ok(()) => Outcome::Confirmed,
-            Err(outcome) => outcome,
+            Ok(()) => (Outcome::Confirmed, false),
+            Err(outcome) => (outcome, unknown || outcome == Outcome::Fault(Fault::Status(404))),
         }
     }
 
+    /// Looks up the client of that name: a fault if there is none, or if there are several.
+    pub(super) fn find(
+        &self,
+        caller: Caller<'_>,
+        request: &FindClient<'_>,
+        deadline: Deadline,
+    ) -> Result<Option<ClientId>, Outcome> {
+        self.exchange(Some(caller), request, unsigned, deadline, |body| {
+            let (Body::Unsealed(body) | Body::Opened(body)) = body;
+            match request.read(body) {
+                Ok(FoundClient::One(id)) => Ok(Some(id)),
+                Ok(FoundClient::None) => Ok(None),
+                Ok(FoundClient::Several) => Err(Outcome::Fault(Fault::UnknownClient)),
+                Err(_) => Err(Outcome::Fault(Fault::Unreadable)),
+            }
+        })
+    }
+
     /// Creates a client, or brings it up to date.
-    pub(super) fn upsert(&self, request: &CreateClient<'_>, deadline: Deadline) -> Result<ClientId, Outcome> {
-        let client = self.exchange(request, unsigned, deadline, |body| {
+    pub(super) fn upsert(
+        &self,
+        caller: Caller<'_>,
+        request: &CreateClient<'_>,
+        deadline: Deadline,
+    ) -> Result<ClientId, Outcome> {
+        let client = self.exchange(Some(caller), request, unsigned, deadline, |body| {
             let record = match body {
                 Body::Opened(body) => ClientRecord::read_opened(body),
                 Body::Unsealed(body) => ClientRecord::read_unsealed(body),
@@ -130,27 +142,27 @@ impl Platform {
 
     /// Tells of a route.
     pub(super) fn register(&self, request: &RegisterEndpoint<'_>, deadline: Deadline) -> Result<(), Outcome> {
-        self.exchange(request, unsigned, deadline, |_| Ok(()))
+        self.exchange(None, request, unsigned, deadline, |_| Ok(()))
     }
 
-    /// One call, from the gate to what `read` makes of the answer's body.
+    /// One call, from the gate to what `read` makes of the answer's body. Without a caller it is none that a request
+    /// waits for, and says nothing of the validations that the breaker is for.
     fn exchange<R: Request, T>(
         &self,
+        caller: Option<Caller<'_>>,
         request: &R,
         sign: impl FnOnce() -> Result<Option<String>, NotSigned>,
         deadline: Deadline,
         read: impl FnOnce(Body<'_>) -> Result<T, Outcome>,
     ) -> Result<T, Outcome> {
-        self.gate.enter(&self.events).and_then(|mut slot| {
-            let result = self.call(&mut slot, request, sign, deadline, read);
-            let outcome = result.as_ref().err().copied().unwrap_or(Outcome::Confirmed);
-            if let (Outcome::Outage(outage), true) = (outcome, slot.called()) {
-                self.events.emit(&Event::Outage { outage });
-            }
-            // A registry that fails says nothing of the validations that the breaker is for.
-            slot.settle(outcome.health().filter(|_| R::FORM == BodyForm::Sealed));
-            result
-        })
+        let mut slot = self.gate.enter(caller, deadline, &self.events)?;
+        let result = self.call(&mut slot, request, sign, deadline, read);
+        let outcome = result.as_ref().err().copied().unwrap_or(Outcome::Confirmed);
+        slot.settle(outcome);
+        if let Outcome::Outage(outage) = outcome {
+            self.events.emit(&Event::Outage { outage });
+        }
+        result
     }
 
     fn call<R: Request, T>(
@@ -166,9 +178,10 @@ impl Platform {
             BodyForm::Sealed => Some(self.session(slot.entered())?),
         };
         let signature = sign().map_err(|NotSigned| Outcome::Fault(Fault::NotSent))?;
-        let timeout = deadline.left()?;
-        slot.calls();
-        let Scratch { target, body, envelope, answer } = slot.scratch();
+        let timeout = deadline.left().ok_or(Outcome::Overload(Overload::TooManyInFlight))?;
+        let Some(Scratch { target, body, envelope, answer }) = slot.scratch() else {
+            return Err(Outcome::Overload(Overload::OutOfResources));
+        };
         let target = scratch::write(target, |buf| request.write_target(buf).map(str::len));
         let body = body.write(|buf| request.write_body(buf).map(|text| text.len()));
         if body.len() > MAX_BODY_LEN {
@@ -228,4 +241,9 @@ impl Platform {
             }
         }
     }
+}
+
+/// Whether a code of the platform's says that there is no such client.
+fn names_no_client(code: &str) -> bool {
+    ["UNKNOWN_CLIENT", "CLIENT_NOT_FOUND", "CLIENT_UNKNOWN", "NO_SUCH_CLIENT"].contains(&code)
 }

@@ -19,21 +19,28 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
+    /// `None` if there is no memory for it.
+    pub(super) fn new() -> Option<Self> {
+        Some(Self {
+            target: zeroed(USUAL_LEN)?,
+            body: Plaintext(zeroed(USUAL_LEN)?),
+            envelope: zeroed(USUAL_LEN)?,
+            answer: zeroed(MAX_ANSWER_LEN)?,
+        })
+    }
+
     /// Whether it is worth keeping: one very long request shall not hold its memory for good.
     pub(super) fn is_usual(&self) -> bool {
         [self.target.len(), self.body.0.len(), self.envelope.len()].into_iter().all(|len| len <= MAX_ANSWER_LEN)
     }
 }
 
-impl Default for Scratch {
-    fn default() -> Self {
-        Self {
-            target: vec![0; USUAL_LEN],
-            body: Plaintext(vec![0; USUAL_LEN]),
-            envelope: vec![0; USUAL_LEN],
-            answer: vec![0; MAX_ANSWER_LEN],
-        }
-    }
+/// `None` if there is no memory for it.
+fn zeroed(len: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).ok()?;
+    bytes.resize(len, 0);
+    Some(bytes)
 }
 
 /// Bytes that are wiped before they are given back or moved.

@@ -11,19 +11,22 @@ use std::{
 
 use super::{
     background::Background,
+    caller::{Caller, Origin},
     clients::Clients,
+    deadline::Deadline,
     event::Event,
-    platform::{Deadline, MAX_BODY_LEN, Platform},
+    platform::{MAX_BODY_LEN, Platform},
     request::About,
     routes::Routes,
     scratch::Plaintext,
 };
 use crate::{
+    breaker::ClientKey,
     json::JsonObject,
     key::{Claims, Keyring, VerifiedKey},
-    policy::{Denial, Fault, Outcome, Policy},
+    policy::{Denial, Fault, Outage, Outcome, Policy},
     protocol::{
-        ClientId, ClientKey, CreateClient, KEY_HEADER, MethodPath, RegisterEndpoint, Timestamp, ValidateRequest,
+        ClientId, CreateClient, FindClient, KEY_HEADER, MethodPath, RegisterEndpoint, Timestamp, ValidateRequest,
     },
     time::UnixTime,
 };
@@ -48,7 +51,9 @@ pub(super) struct Server {
     pub(super) timeout: Duration,
     pub(super) enforcement: Enforcement,
     pub(super) resolver: Option<Box<Resolver>>,
+    pub(super) tenant_is_client_id: bool,
     pub(super) auto_create: bool,
+    pub(super) create_unknown_clients: bool,
     pub(super) auto_register: bool,
     pub(super) clients: Clients,
     pub(super) routes: Routes,
@@ -80,14 +85,80 @@ pub(super) struct Told {
 }
 
 impl Server {
-    /// Asks the platform about a request with a good key, and waits for the answer.
-    pub(super) fn ask(&self, key: &VerifiedKey<'_>, about: &About<'_>, at: UnixTime, deadline: Deadline) -> Outcome {
-        let client = match about.client.map_or_else(|| self.client_of(key.claims(), about.key_name, deadline), Ok) {
-            Ok(client) => client,
+    /// Asks the platform about a request with a good key, and waits for the answer. While the platform cannot be
+    /// asked, a refusal that is remembered stands in for it.
+    pub(super) fn ask(
+        &self,
+        key: &VerifiedKey<'_>,
+        about: &About<'_>,
+        at: UnixTime,
+        deadline: Deadline,
+        policy: Policy,
+    ) -> Outcome {
+        let (claims, origin) = (key.claims(), Origin::told(about.headers));
+        let named = match self.named(claims, about, deadline) {
+            Ok(named) => named,
+            Err(fault) => return Outcome::Fault(fault),
+        };
+        let outcome = match named {
+            Some(client) => self.validate(client, key, about, at, deadline, origin).0,
+            None => self.ask_by_tenant(key, about, at, deadline, origin),
+        };
+        let unasked = match outcome {
+            Outcome::Outage(_) => true,
+            Outcome::Overload(_) | Outcome::Fault(_) => policy.decide(outcome).is_ok(),
+            Outcome::Confirmed | Outcome::Rejected(_) | Outcome::Remembered(_) => false,
+        };
+        if unasked {
+            let refused = match named {
+                Some(client) => self.platform.gate.remembered([client.into()], origin),
+                None => self.platform.gate.remembered(self.keys_of(claims.tenant()), origin),
+            };
+            if let Some(rejection) = refused {
+                return Outcome::Remembered(rejection);
+            }
+        }
+        outcome
+    }
+
+    fn ask_by_tenant(
+        &self,
+        key: &VerifiedKey<'_>,
+        about: &About<'_>,
+        at: UnixTime,
+        deadline: Deadline,
+        origin: Origin<'_>,
+    ) -> Outcome {
+        let tenant = key.claims().tenant();
+        if tenant.is_empty() {
+            return Outcome::Fault(Fault::UnknownClient);
+        }
+        let look_up = || self.look_up(tenant, about.key_name, deadline, origin);
+        let client = match self.clients.find(tenant, self.platform.gate.now(), deadline, look_up) {
+            // What the platform took for that is the platform's.
+            Ok(found) if found.asked && deadline.left().is_none() => return Outcome::Outage(Outage::Timeout),
+            Ok(found) => found.id,
             Err(outcome) => return outcome,
         };
+        let (outcome, unknown) = self.validate(client, key, about, at, deadline, origin);
+        if unknown {
+            self.clients.give_up(tenant, client);
+        }
+        outcome
+    }
+
+    /// What it came to, and whether the platform does not know the client.
+    fn validate(
+        &self,
+        client: ClientId,
+        key: &VerifiedKey<'_>,
+        about: &About<'_>,
+        at: UnixTime,
+        deadline: Deadline,
+        origin: Origin<'_>,
+    ) -> (Outcome, bool) {
         let Ok(timestamp) = Timestamp::new(at) else {
-            return Outcome::Fault(Fault::NotSent);
+            return (Outcome::Fault(Fault::NotSent), false);
         };
         let mut question = ValidateRequest::new(client, &self.platform.project_env, about.method_path, timestamp)
             .key_name(about.key_name)
@@ -96,51 +167,81 @@ impl Server {
         if let Some(payload) = about.payload {
             question = question.payload(payload);
         }
-        let outcome = self.platform.validate(&question, deadline);
+        let caller = Caller { client: client.into(), origin: Some(origin), judged: true };
+        let (outcome, unknown) = self.platform.validate(caller, &question, deadline);
         // Only then: who has no good key, or is refused, does not get to name routes.
         if outcome == Outcome::Confirmed && self.auto_register && self.routes.is_due(&about.method_path) {
             self.register_soon(&about.method_path, deadline);
         }
         self.refill_soon();
-        outcome
+        (outcome, unknown)
     }
 
-    /// The client that a key belongs to.
-    fn client_of(&self, claims: &Claims<'_>, key_name: &str, deadline: Deadline) -> Result<ClientId, Outcome> {
-        if let Some(client) = named_in_meta(claims) {
-            return Ok(client);
-        }
-        let tenant = claims.tenant();
-        if let Ok(client) = ClientId::new(tenant) {
-            return Ok(client);
+    /// The client that the caller, the key or the resolver names.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::UnknownClient`] if the resolver took all of the time: that is no outage of the platform's.
+    fn named(&self, claims: &Claims<'_>, about: &About<'_>, deadline: Deadline) -> Result<Option<ClientId>, Fault> {
+        if let Some(client) = about.client.or_else(|| named_in_meta(claims)) {
+            return Ok(Some(client));
         }
         if let Some(resolver) = &self.resolver {
-            // A resolver that panics has not found out.
+            // A resolver that panics does not know.
             if let Ok(Some(client)) = catch_unwind(AssertUnwindSafe(|| resolver(claims))) {
-                return Ok(client);
+                return Ok(Some(client));
             }
-            // The time that it took is no outage of the platform's.
-            deadline.left().map_err(|_| Outcome::Fault(Fault::UnknownClient))?;
+            deadline.left().ok_or(Fault::UnknownClient)?;
         }
-        if let Some(client) = self.clients.get(tenant, key_name) {
-            return Ok(client);
-        }
-        if !self.auto_create || tenant.is_empty() {
-            return Err(Outcome::Fault(Fault::UnknownClient));
-        }
-        self.upsert(tenant, key_name, deadline)
+        Ok(if self.tenant_is_client_id { ClientId::new(claims.tenant()).ok() } else { None })
     }
 
-    /// Brings the platform's record of a tenant up to date, and remembers its id.
-    ///
+    /// Asks the platform which client the tenant is.
+    fn look_up(
+        &self,
+        tenant: &str,
+        key_name: &str,
+        deadline: Deadline,
+        origin: Origin<'_>,
+    ) -> Result<ClientId, Outcome> {
+        let [client, _] = self.keys_of(tenant);
+        let caller = Caller { client, origin: Some(origin), judged: false };
+        let request = FindClient::new(&self.platform.project_env, tenant);
+        let id = match self.platform.find(caller, &request, deadline)? {
+            Some(id) => id,
+            None if self.create_unknown_clients => self.create(tenant, key_name, deadline)?,
+            None => return Err(Outcome::Fault(Fault::UnknownClient)),
+        };
+        self.remember(tenant, id);
+        Ok(id)
+    }
+
+    /// Creates the tenant's client, or brings the platform's record of it up to date, and remembers its id.
+    pub(super) fn upsert(&self, tenant: &str, key_name: &str, deadline: Deadline) -> Result<ClientId, Outcome> {
+        let id = self.create(tenant, key_name, deadline)?;
+        self.remember(tenant, id);
+        Ok(id)
+    }
+
     /// The key is named without an expiry: all keys of that name share it there, and each has its own
     /// in its claims.
-    pub(super) fn upsert(&self, tenant: &str, key_name: &str, deadline: Deadline) -> Result<ClientId, Outcome> {
-        let keys = [ClientKey::new(key_name)];
+    fn create(&self, tenant: &str, key_name: &str, deadline: Deadline) -> Result<ClientId, Outcome> {
+        let [client, _] = self.keys_of(tenant);
+        let keys = [crate::protocol::ClientKey::new(key_name)];
         let request = CreateClient::new(&self.platform.project_env, tenant).keys(&keys);
-        let client = self.platform.upsert(&request, deadline)?;
-        self.clients.remember(tenant, key_name, client);
-        Ok(client)
+        self.platform.upsert(Caller { client, origin: None, judged: false }, &request, deadline)
+    }
+
+    fn remember(&self, tenant: &str, id: ClientId) {
+        if let Some(total) = self.clients.remember(tenant, id, self.platform.gate.now()) {
+            self.platform.events.emit(&Event::ClientIdDisplaced { total });
+        }
+    }
+
+    /// What breakers and refusals of a tenant go by: the last id that the platform told, else the tenant's name.
+    fn keys_of(&self, tenant: &str) -> [ClientKey; 2] {
+        let by_name = ClientKey::of_name(tenant);
+        [self.clients.last_known(tenant).map_or(by_name, ClientKey::from), by_name]
     }
 
     fn register_soon(&self, method_path: &MethodPath<'_>, deadline: Deadline) {
@@ -202,7 +303,7 @@ impl Server {
             headers: &headers,
             payload: told.payload.as_deref().and_then(|text| JsonObject::new(text).ok()),
         };
-        let outcome = self.ask(&key, &about, told.at, deadline);
+        let outcome = self.ask(&key, &about, told.at, deadline, policy);
         self.platform.events.emit(&Event::Observed { verdict: policy.decide(outcome) });
     }
 

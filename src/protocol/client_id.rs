@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::hex;
+use crate::{breaker::ClientKey, hex};
 
 const LEN: usize = 36;
 const DASHES: [usize; 4] = [8, 13, 18, 23];
@@ -47,6 +47,12 @@ impl ClientId {
             }
         }
         text
+    }
+}
+
+impl From<ClientId> for ClientKey {
+    fn from(id: ClientId) -> Self {
+        Self::new(id.0)
     }
 }
 

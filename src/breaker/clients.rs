@@ -1,0 +1,724 @@
+//! A breaker that many clients share, of which none can open it for the others, and the memory of whom the platform
+//! refused.
+//!
+//! ```text
+//!                          for all                              for one client
+//!            ┌─────────────────────────────────┐   ┌──────────────────────────────────┐
+//!  acquire ─>│ Closed ──> Open ──> Half-open   │──>│ Closed ──> Open ──> Half-open    │──> a call
+//!            └─────────────────────────────────┘   └──────────────────────────────────┘
+//!  record:     Unreachable (DNS, connect) ─┘            Failed (timeout, reset, 5xx) ─┘
+//!              Failed, seen by two clients ─┘
+//! ```
+//!
+//! Each of the two is the machine of a [`Breaker`](crate::Breaker), by the same settings. A call needs leave of both.
+//!
+//! - **Unreachable** counts for all: no request can cause it.
+//! - **Failed** counts for its client. A request may have caused it, a very long one for example. It counts for all
+//!   only where two clients at least have failed: within the same row of failures, or within the same window.
+//!   What a client does while its own breaker is open or has opened counts for nobody else.
+//! - **A probe for all that failed** leaves the breaker half-open and opens that client's own. Another client is
+//!   the next probe. If that one fails too, the breaker is open for all again, and for longer.
+//!
+//! A refusal is remembered, to stand in for the platform's word while it cannot be asked:
+//!
+//! | the platform said | remembered for | until |
+//! |---|---|---|
+//! | 429 | the client | `Retry-After` is over; see [`RefusalMemory`] |
+//! | `success:false` | the client | 60 s |
+//! | 403 | the client and the address that was told | 60 s |
+//! | `success:true` | | forgets the client's, and a 403 of that address |
+//!
+//! # Guarantees
+//!
+//! - What one client does never changes the answer to another, [`Evidence::Unreachable`] apart.
+//! - [`ClientTable::remembered`] tells every refusal within its time, unless the client's slot was needed for
+//!   another. A client has a slot from its first failure or refusal on. When all slots are taken, the one that was
+//!   not touched for longest goes first; [`ClientTable::displaced`] counts those whose refusal still held.
+//! - A clock that goes backwards makes a wait or a memory begin anew, and keeps no state for longer than that.
+//! - No loop is longer than the number of slots.
+//!
+//! The table is pure: time and randomness are arguments, and the slots are the caller's.
+
+use core::{fmt, time::Duration};
+
+use super::{
+    BreakerConfig, BreakerOpen, BreakerState, Health, RefusalMemory,
+    circuit::{Circuit, nanos},
+};
+use crate::{
+    crypto,
+    policy::{Outage, Outcome, Rejection},
+};
+
+/// Names a client in a [`ClientTable`]: 128 bits that no two clients share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ClientKey(u128);
+
+impl ClientKey {
+    /// The client with that number, which may be a UUID's.
+    #[must_use]
+    pub const fn new(number: u128) -> Self {
+        Self(number)
+    }
+
+    /// The client of that name: the front of the name's SHA-256.
+    #[must_use]
+    pub fn of_name(name: &str) -> Self {
+        let mut front = [0; 16];
+        front.iter_mut().zip(crypto::sha256(name.as_bytes())).for_each(|(place, byte)| *place = byte);
+        Self(u128::from_be_bytes(front))
+    }
+}
+
+/// What a call says of the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Evidence {
+    /// It answers, whatever the answer is.
+    Answered,
+    /// It could not be reached: its name was not resolved, or no connection could be made.
+    Unreachable,
+    /// It was reached and gave no answer: timeout, reset, 5xx. A request can cause this itself.
+    Failed,
+}
+
+impl Outcome {
+    /// What this says of the platform, for [`ClientTable::record`]. `None` if no call was made: then the permit, if
+    /// any, is to be [released](ClientTable::release).
+    #[must_use]
+    pub const fn evidence(self) -> Option<Evidence> {
+        match (self.health(), self) {
+            (None, _) => None,
+            (Some(Health::Up), _) => Some(Evidence::Answered),
+            (Some(Health::Down), Self::Outage(Outage::Dns | Outage::Connect)) => Some(Evidence::Unreachable),
+            (Some(Health::Down), _) => Some(Evidence::Failed),
+        }
+    }
+}
+
+/// What a call has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum BreakerChange {
+    /// The breaker is open for all.
+    Opened,
+    /// The breaker is open for this client alone.
+    OpenedForClient,
+    /// The breaker is closed again for all.
+    Closed,
+    /// The breaker is closed again for this client.
+    ClosedForClient,
+}
+
+/// Leave for one call of one client, to be given back to [`ClientTable::record`] or [`ClientTable::release`].
+#[derive(Debug)]
+#[must_use = "a probe that is not given back stops all others until it is given up"]
+pub struct ClientPermit {
+    client: ClientKey,
+    all: u32,
+    /// `None` if the client had no slot.
+    own: Option<u32>,
+}
+
+impl ClientPermit {
+    /// Whose call it is for.
+    #[must_use]
+    pub const fn client(&self) -> ClientKey {
+        self.client
+    }
+}
+
+/// What a [`ClientTable`] holds of one client, in 112 bytes at most.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientSlot {
+    client: ClientKey,
+    circuit: Circuit,
+    refusals: Refusals,
+    /// The first slot of the bucket that has this one's index.
+    bucket: Index,
+    /// The next slot of the same bucket.
+    next: Index,
+    /// Neighbours in the order of the last touch.
+    newer: Index,
+    older: Index,
+}
+
+impl ClientSlot {
+    /// A slot without a client.
+    pub const EMPTY: Self = Self {
+        client: ClientKey(0),
+        circuit: Circuit::CLOSED,
+        refusals: Refusals::NONE,
+        bucket: NONE,
+        next: NONE,
+        newer: NONE,
+        older: NONE,
+    };
+}
+
+type Index = u32;
+
+/// No slot.
+const NONE: Index = Index::MAX;
+
+/// Different addresses that a client's 403 are remembered for. A client that was forbidden from more is forbidden
+/// from all, as long as the memory lasts: to go on to another address is no way out.
+const MAX_ADDRESSES: usize = 4;
+
+#[derive(Debug, Clone, Copy)]
+struct Refusals {
+    /// Of the client from wherever.
+    client: Refusal,
+    limited: bool,
+    /// Of the client from those addresses, of which there may be more than are kept.
+    forbidden: Refusal,
+    addresses: [u32; MAX_ADDRESSES],
+    len: u8,
+}
+
+/// Since when and for how long, in nanoseconds and milliseconds; for no time if there is none.
+#[derive(Debug, Clone, Copy)]
+struct Refusal {
+    since: u64,
+    millis: u32,
+}
+
+impl Refusal {
+    const NONE: Self = Self { since: 0, millis: 0 };
+
+    /// Nanoseconds that are left of it.
+    fn left(&self, now: u64) -> u64 {
+        u64::from(self.millis).saturating_mul(1_000_000).saturating_sub(now.saturating_sub(self.since))
+    }
+
+    /// The same, for a clock that may have gone backwards.
+    fn left_from(&mut self, now: u64) -> u64 {
+        self.since = self.since.min(now);
+        self.left(now)
+    }
+
+    /// One that ends later stays.
+    fn extend(&mut self, now: u64, millis: u32) -> bool {
+        let newer = Self { since: now, millis };
+        let longer = newer.left(now) >= self.left_from(now);
+        if longer {
+            *self = newer;
+        }
+        longer
+    }
+}
+
+impl Refusals {
+    const NONE: Self =
+        Self { client: Refusal::NONE, limited: false, forbidden: Refusal::NONE, addresses: [0; MAX_ADDRESSES], len: 0 };
+
+    fn holds(&self, now: u64) -> bool {
+        self.client.left(now) > 0 || self.forbidden.left(now) > 0
+    }
+
+    fn forbid(&mut self, address: u32, now: u64, millis: u32) {
+        if self.forbidden.left_from(now) == 0 {
+            self.len = 0;
+        }
+        self.forbidden.extend(now, millis);
+        if self.names(address) {
+            return;
+        }
+        if let Some(place) = self.addresses.get_mut(usize::from(self.len)) {
+            *place = address;
+        }
+        self.len = self.len.saturating_add(1);
+    }
+
+    /// Whether there is a 403 for that address, whenever it was.
+    fn names(&self, address: u32) -> bool {
+        match self.addresses.get(..self.len.into()) {
+            Some(addresses) => addresses.contains(&address),
+            // More than are kept.
+            None => true,
+        }
+    }
+
+    fn confirm(&mut self, address: u32) {
+        self.client = Refusal::NONE;
+        if let Some(addresses) = self.addresses.get_mut(..self.len.into())
+            && let Some(at) = addresses.iter().position(|own| *own == address)
+        {
+            let last = addresses.last().copied().unwrap_or_default();
+            if let Some(place) = addresses.get_mut(at) {
+                *place = last;
+            }
+            self.len = self.len.saturating_sub(1);
+        }
+    }
+}
+
+/// Which results say that the platform fails for all.
+#[derive(Debug, Clone, Copy)]
+struct Witnesses {
+    /// Of the last results, those that no request can cause; the latest lowest.
+    unreachable: u64,
+    /// The client of the last failure, and how many results ago that was.
+    last: Option<(ClientKey, u32)>,
+    /// How many results ago another client failed.
+    other: u32,
+    /// Who was the probe that failed in this half-open state.
+    probe: Option<ClientKey>,
+}
+
+impl Witnesses {
+    const NONE: Self = Self { unreachable: 0, last: None, other: u32::MAX, probe: None };
+
+    fn note(&mut self, evidence: Evidence, client: ClientKey) {
+        self.unreachable = self.unreachable.wrapping_shl(1) | u64::from(evidence == Evidence::Unreachable);
+        self.other = self.other.saturating_add(1);
+        if let Some((_, age)) = &mut self.last {
+            *age = age.saturating_add(1);
+        }
+        if evidence == Evidence::Failed {
+            match self.last {
+                Some((last, age)) if last != client => self.other = age,
+                _ => {}
+            }
+            self.last = Some((client, 0));
+        }
+    }
+
+    /// Whether two clients failed within that many results.
+    fn are_two_within(&self, results: u32) -> bool {
+        self.last.is_some_and(|(_, age)| age < results) && self.other < results
+    }
+
+    /// Whether these failures open the breaker for all.
+    fn trip(&self, config: &BreakerConfig, failures: u64) -> bool {
+        let row = if self.are_two_within(failures.trailing_ones()) { failures } else { self.unreachable };
+        let window = if self.are_two_within(config.window()) { failures } else { self.unreachable };
+        config.trips_by_row(row) || config.trips_by_rate(window)
+    }
+}
+
+/// A breaker that many clients share, and the memory of whom the platform refused: see the module's documentation.
+///
+/// `S` holds the slots: an array, a slice or a `Vec` of [`ClientSlot::EMPTY`], one for each client that can be told
+/// from others at once.
+///
+/// Like a [`Breaker`](crate::Breaker) it has no lock, and `now` is the time since any fixed start.
+///
+/// ```
+/// use apikee::{BreakerConfig, ClientKey, ClientSlot, ClientTable, Evidence, RefusalMemory, Rejection};
+/// use core::time::Duration;
+///
+/// let mut table = ClientTable::new(BreakerConfig::DEFAULT, RefusalMemory::DEFAULT, [ClientSlot::EMPTY; 16]);
+/// let (acme, other) = (ClientKey::of_name("acme-corp"), ClientKey::of_name("other"));
+/// let now = Duration::from_secs(10);
+///
+/// for _ in 0..5 {
+///     let permit = table.acquire(acme, now)?;
+///     table.record(permit, Evidence::Failed, now, 0);
+/// }
+/// assert!(table.acquire(acme, now).is_err());
+/// assert!(table.acquire(other, now).is_ok());
+///
+/// table.refuse(other, Rejection::Unsuccessful, b"203.0.113.9", now);
+/// assert_eq!(table.remembered(other, b"203.0.113.9", now), Some(Rejection::Unsuccessful));
+/// # Ok::<(), apikee::BreakerOpen>(())
+/// ```
+pub struct ClientTable<S> {
+    config: BreakerConfig,
+    memory: RefusalMemory,
+    all: Circuit,
+    witnesses: Witnesses,
+    slots: S,
+    /// So many of the slots, from the first on, have a client.
+    used: Index,
+    newest: Index,
+    oldest: Index,
+    displaced: u64,
+}
+
+impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
+    /// A closed breaker that knows nobody. What the slots hold is overwritten.
+    #[must_use]
+    pub fn new(config: BreakerConfig, memory: RefusalMemory, mut slots: S) -> Self {
+        slots.as_mut().fill(ClientSlot::EMPTY);
+        Self {
+            config,
+            memory,
+            all: Circuit::CLOSED,
+            witnesses: Witnesses::NONE,
+            slots,
+            used: 0,
+            newest: NONE,
+            oldest: NONE,
+            displaced: 0,
+        }
+    }
+
+    /// Whether a call of that client may be made now.
+    ///
+    /// # Errors
+    ///
+    /// [`BreakerOpen`] during a cool-down of the client's or of all, and while another call is the probe.
+    pub fn check(&mut self, client: ClientKey, now: Duration) -> Result<(), BreakerOpen> {
+        let Self { config, all, .. } = self;
+        let (config, all) = (*config, all.check(config, now));
+        match self.find(client).and_then(|at| self.slot(at)) {
+            Some(slot) => slot.circuit.check(&config, now).and(all),
+            None => all,
+        }
+    }
+
+    /// Whether a call that is no client's may be made now, one that says nothing of the platform's health: only
+    /// while the breaker is closed for all.
+    ///
+    /// # Errors
+    ///
+    /// [`BreakerOpen`].
+    pub fn check_closed(&mut self, now: Duration) -> Result<(), BreakerOpen> {
+        self.all.check(&self.config, now)?;
+        let wait = BreakerOpen { retry_after: Duration::from_millis(self.config.first_cool_down.into()) };
+        if self.all.is_closed() { Ok(()) } else { Err(wait) }
+    }
+
+    /// Leave for a call of that client.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    pub fn acquire(&mut self, client: ClientKey, now: Duration) -> Result<ClientPermit, BreakerOpen> {
+        self.check(client, now)?;
+        let config = self.config;
+        let all = self.all.acquire(&config, now)?;
+        let own = match self.find(client) {
+            Some(at) => {
+                self.touch(at);
+                match self.slot(at).map(|slot| slot.circuit.acquire(&config, now)) {
+                    Some(own) => Some(own?),
+                    None => None,
+                }
+            }
+            None => None,
+        };
+        Ok(ClientPermit { client, all, own })
+    }
+
+    /// Takes note of what a permitted call came to. `random` is 32 random bits, of which a cool-down makes use; they
+    /// need not be secret. Says what has changed, if anything.
+    pub fn record(
+        &mut self,
+        permit: ClientPermit,
+        evidence: Evidence,
+        now: Duration,
+        random: u32,
+    ) -> Option<BreakerChange> {
+        let before = (self.state(now), self.client_state(permit.client, now));
+        match evidence {
+            Evidence::Answered | Evidence::Unreachable => self.record_all(&permit, evidence, now, random),
+            Evidence::Failed => {
+                // Before this client's own breaker may open by it.
+                let counts = self.counts(&permit);
+                self.fail_client(&permit, now, random);
+                if counts {
+                    self.record_all(&permit, evidence, now, random);
+                } else {
+                    self.all.release(permit.all);
+                }
+            }
+        }
+        if let Some(own) = permit.own
+            && let Some(at) = self.find(permit.client)
+        {
+            let config = self.config;
+            if let Some(slot) = self.slot(at) {
+                match evidence {
+                    Evidence::Answered => slot.circuit.record(&config, own, Health::Up, now, 0, |_| false),
+                    // It says nothing of this client.
+                    Evidence::Unreachable => slot.circuit.release(own),
+                    Evidence::Failed => {}
+                }
+            }
+        }
+        let after = (self.state(now), self.client_state(permit.client, now));
+        change(before.0, after.0)
+            .map(|opened| if opened { BreakerChange::Opened } else { BreakerChange::Closed })
+            .or_else(|| {
+                change(before.1, after.1)
+                    .map(|opened| if opened { BreakerChange::OpenedForClient } else { BreakerChange::ClosedForClient })
+            })
+    }
+
+    /// Takes back a permit without a call. If it was the probe's, the next caller may be the probe.
+    pub fn release(&mut self, permit: ClientPermit) {
+        self.all.release(permit.all);
+        if let (Some(own), Some(at)) = (permit.own, self.find(permit.client))
+            && let Some(slot) = self.slot(at)
+        {
+            slot.circuit.release(own);
+        }
+    }
+
+    /// Whether the breaker is open for all.
+    #[must_use]
+    pub fn state(&self, now: Duration) -> BreakerState {
+        self.all.state(&self.config, now)
+    }
+
+    /// Whether the breaker is open for that client alone.
+    #[must_use]
+    pub fn client_state(&self, client: ClientKey, now: Duration) -> BreakerState {
+        let slot = self.find(client).and_then(|at| self.slots.as_ref().get(index(at)));
+        slot.map_or(BreakerState::Closed, |slot| slot.circuit.state(&self.config, now))
+    }
+
+    /// Remembers that the platform refused the client. `address` is what it was told of the request's origin, in any
+    /// form; empty if nothing.
+    pub fn refuse(&mut self, client: ClientKey, rejection: Rejection, address: &[u8], now: Duration) {
+        let RefusalMemory { unsuccessful, forbidden, rate_limited, longest } = self.memory;
+        let (address, now) = (hash(address), nanos(now));
+        let millis = match rejection {
+            Rejection::Unsuccessful => unsuccessful,
+            Rejection::Forbidden => forbidden,
+            Rejection::RateLimited { retry_after: None } => rate_limited,
+            Rejection::RateLimited { retry_after: Some(secs) } => secs.max(1).saturating_mul(1_000).min(longest),
+        };
+        if millis == 0 {
+            return;
+        }
+        let Some(at) = self.find_or_add(client, now) else { return };
+        let Some(slot) = self.slot(at) else { return };
+        if rejection == Rejection::Forbidden {
+            slot.refusals.forbid(address, now, millis);
+        } else if slot.refusals.client.extend(now, millis) {
+            slot.refusals.limited = rejection != Rejection::Unsuccessful;
+        }
+    }
+
+    /// Forgets that the platform refused the client, and a 403 of that address: it has confirmed a request.
+    pub fn confirm(&mut self, client: ClientKey, address: &[u8]) {
+        if let Some(at) = self.find(client)
+            && let Some(slot) = self.slot(at)
+        {
+            slot.refusals.confirm(hash(address));
+        }
+    }
+
+    /// The refusal that holds for a client at an address. What is left of a rate limit's time is in it, in seconds,
+    /// rounded up.
+    pub fn remembered(&mut self, client: ClientKey, address: &[u8], now: Duration) -> Option<Rejection> {
+        let (at, now) = (self.find(client)?, nanos(now));
+        self.touch(at);
+        let refusals = &mut self.slot(at)?.refusals;
+        let (left, forbidden) = (refusals.client.left_from(now), refusals.forbidden.left_from(now));
+        if left > 0 {
+            let secs = u32::try_from(left.div_ceil(1_000_000_000)).unwrap_or(u32::MAX);
+            let limited = Rejection::RateLimited { retry_after: Some(secs) };
+            return Some(if refusals.limited { limited } else { Rejection::Unsuccessful });
+        }
+        (forbidden > 0 && refusals.names(hash(address))).then_some(Rejection::Forbidden)
+    }
+
+    /// How many clients have lost their slot to another while a refusal of theirs still held.
+    #[must_use]
+    pub const fn displaced(&self) -> u64 {
+        self.displaced
+    }
+
+    /// Whether the state that gave the client's permit still lasts.
+    fn counts(&self, permit: &ClientPermit) -> bool {
+        let slot = self.find(permit.client).and_then(|at| self.slots.as_ref().get(index(at)));
+        match (slot, permit.own) {
+            (Some(slot), Some(own)) => slot.circuit.generation() == own,
+            // It has got its slot since.
+            (Some(slot), None) => slot.circuit.is_closed(),
+            (None, _) => true,
+        }
+    }
+
+    fn fail_client(&mut self, permit: &ClientPermit, now: Duration, random: u32) {
+        let config = self.config;
+        let Some(at) = self.find_or_add(permit.client, nanos(now)) else { return };
+        let Some(slot) = self.slot(at) else { return };
+        // Without a slot at the time, only a circuit that has not moved since can be meant.
+        let own = match permit.own {
+            Some(own) => own,
+            None if slot.circuit.is_closed() => slot.circuit.generation(),
+            None => return,
+        };
+        slot.circuit.record(&config, own, Health::Down, now, random, |failures| config.trips(failures));
+    }
+
+    fn record_all(&mut self, permit: &ClientPermit, evidence: Evidence, now: Duration, random: u32) {
+        let Self { config, all, witnesses, .. } = self;
+        if permit.all != all.generation() {
+            return;
+        }
+        let health = if evidence == Evidence::Answered { Health::Up } else { Health::Down };
+        if evidence == Evidence::Failed && all.is_probing() {
+            match witnesses.probe.replace(permit.client) {
+                Some(other) if other != permit.client => {}
+                _ => {
+                    // One client's word. Its own breaker keeps it from being the next probe, too.
+                    all.release(permit.all);
+                    let config = *config;
+                    if let Some(at) = self.find_or_add(permit.client, nanos(now))
+                        && let Some(slot) = self.slot(at)
+                        && slot.circuit.is_closed()
+                    {
+                        slot.circuit.open(&config, now, random);
+                    }
+                    return;
+                }
+            }
+        }
+        let was_closed = all.is_closed();
+        if was_closed {
+            witnesses.note(evidence, permit.client);
+        }
+        all.record(config, permit.all, health, now, random, |failures| witnesses.trip(config, failures));
+        if was_closed != all.is_closed() {
+            *witnesses = Witnesses::NONE;
+        } else if !all.is_closed() {
+            witnesses.probe = None;
+        }
+    }
+
+    fn slot(&mut self, at: Index) -> Option<&mut ClientSlot> {
+        self.slots.as_mut().get_mut(index(at))
+    }
+
+    /// The bucket of a client: a slot's index.
+    fn bucket(&self, client: ClientKey) -> Index {
+        let [high, low] = halves(client.0);
+        // Multiplied by 2^64 over the golden ratio, so that numbers in a row do not share a bucket.
+        let mixed = (high ^ low).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_shr(32);
+        let len = u64::try_from(self.slots.as_ref().len()).unwrap_or(u64::MAX).min(u64::from(NONE));
+        Index::try_from(mixed.wrapping_mul(len).wrapping_shr(32)).unwrap_or(NONE)
+    }
+
+    fn find(&self, client: ClientKey) -> Option<Index> {
+        let slots = self.slots.as_ref();
+        let mut at = slots.get(index(self.bucket(client)))?.bucket;
+        // No chain is longer than there are slots.
+        for _ in 0..self.used {
+            let slot = slots.get(index(at))?;
+            if slot.client == client {
+                return Some(at);
+            }
+            at = slot.next;
+        }
+        None
+    }
+
+    /// Finds the client's slot, or makes the oldest its own. `None` without any slots.
+    fn find_or_add(&mut self, client: ClientKey, now: u64) -> Option<Index> {
+        if let Some(at) = self.find(client) {
+            self.touch(at);
+            return Some(at);
+        }
+        let len = Index::try_from(self.slots.as_ref().len()).unwrap_or(NONE);
+        let at = if self.used < len {
+            self.used = self.used.saturating_add(1);
+            self.used.saturating_sub(1)
+        } else {
+            let oldest = self.oldest;
+            let holds = self.slot(oldest)?.refusals.holds(now);
+            self.displaced = self.displaced.saturating_add(u64::from(holds));
+            self.take_from_bucket(oldest);
+            self.take_from_order(oldest);
+            oldest
+        };
+        let bucket = self.bucket(client);
+        let first = core::mem::replace(&mut self.slot(bucket)?.bucket, at);
+        let slot = self.slot(at)?;
+        *slot = ClientSlot { client, next: first, bucket: slot.bucket, ..ClientSlot::EMPTY };
+        self.put_newest(at);
+        Some(at)
+    }
+
+    fn touch(&mut self, at: Index) {
+        if at != self.newest {
+            self.take_from_order(at);
+            self.put_newest(at);
+        }
+    }
+
+    fn take_from_bucket(&mut self, at: Index) {
+        let Some((client, next)) = self.slot(at).map(|slot| (slot.client, slot.next)) else { return };
+        let bucket = self.bucket(client);
+        let Some(head) = self.slot(bucket).map(|slot| &mut slot.bucket) else { return };
+        if *head == at {
+            *head = next;
+            return;
+        }
+        let mut before = *head;
+        for _ in 0..self.used {
+            let Some(slot) = self.slot(before) else { return };
+            if slot.next == at {
+                slot.next = next;
+                return;
+            }
+            before = slot.next;
+        }
+    }
+
+    fn take_from_order(&mut self, at: Index) {
+        let Some((newer, older)) = self.slot(at).map(|slot| (slot.newer, slot.older)) else { return };
+        match self.slot(newer) {
+            Some(slot) => slot.older = older,
+            None => self.newest = older,
+        }
+        match self.slot(older) {
+            Some(slot) => slot.newer = newer,
+            None => self.oldest = newer,
+        }
+    }
+
+    fn put_newest(&mut self, at: Index) {
+        let second = core::mem::replace(&mut self.newest, at);
+        if let Some(slot) = self.slot(at) {
+            (slot.newer, slot.older) = (NONE, second);
+        }
+        match self.slot(second) {
+            Some(slot) => slot.newer = at,
+            None => self.oldest = at,
+        }
+    }
+}
+
+/// The settings and the state for all; clients are many.
+impl<S: AsRef<[ClientSlot]>> fmt::Debug for ClientTable<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientTable")
+            .field("config", &self.config)
+            .field("memory", &self.memory)
+            .field("all", &self.all)
+            .field("clients", &self.used)
+            .field("slots", &self.slots.as_ref().len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether it has opened, or closed; `None` for neither.
+const fn change(before: BreakerState, after: BreakerState) -> Option<bool> {
+    match (before, after) {
+        (BreakerState::Closed | BreakerState::HalfOpen, BreakerState::Open) => Some(true),
+        (BreakerState::HalfOpen, BreakerState::Closed) => Some(false),
+        _ => None,
+    }
+}
+
+fn index(at: Index) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
+}
+
+#[expect(clippy::as_conversions, reason = "the high and the low half")]
+const fn halves(number: u128) -> [u64; 2] {
+    [(number >> 64) as u64, number as u64]
+}
+
+/// FNV-1a. Two addresses with one hash share their 403: a client that looks for such a pair only forbids more to
+/// itself.
+fn hash(address: &[u8]) -> u32 {
+    address.iter().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
