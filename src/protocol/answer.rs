@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::members;
+use super::{client_id::ClientId, members, validate::ValidateRequest};
 use crate::{names::Malformed, opened::Opened};
 
 /// The answer to a [`ValidateRequest`](crate::ValidateRequest), borrowed from the buffer that it was
@@ -93,6 +93,34 @@ impl<'b> Answer<'b> {
     #[must_use]
     pub const fn success(&self) -> bool {
         self.success
+    }
+
+    /// Whether it is about that request: the client, the project-env and the route that it names, if it
+    /// names them, are those that were asked about (WIRE.md, "The platform's API"). An answer that does
+    /// not say what it is about passes.
+    ///
+    /// A success that is about another request is not an answer to this one. In the clear nothing else
+    /// ties the two together; out of an envelope it shows that the platform took the request for another.
+    ///
+    /// Ids are compared as ids, in either case; the text of one that is not a UUID is another client. The
+    /// route may be spelt `GET:::/users` or, as the documentation also shows it, `GET:/users`.
+    ///
+    /// ```
+    /// # use apikee::{Answer, ClientId, MethodPath, Timestamp, UnixTime, ValidateRequest};
+    /// let client = ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08")?;
+    /// let now = Timestamp::new(UnixTime::from_secs(1_795_486_905))?;
+    /// let request = ValidateRequest::new(client, "my-app", MethodPath::new("GET", "/users")?, now);
+    /// let mut body = *br#"{"success":true,"method_path":"DELETE:::/users"}"#;
+    /// let answer = Answer::read_unsealed(&mut body)?;
+    /// assert!(answer.success() && !answer.is_about(&request));
+    /// # Ok::<_, Box<dyn core::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn is_about(&self, request: &ValidateRequest<'_>) -> bool {
+        let (client, project_env, method_path) = request.subject();
+        self.client_id.is_none_or(|id| ClientId::new(id) == Ok(client))
+            && self.project_env.is_none_or(|slug| slug == project_env)
+            && self.method_path.is_none_or(|text| method_path.is_spelt(text))
     }
 
     /// The client that was asked about.
@@ -204,7 +232,11 @@ impl From<Malformed> for AnswerError {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{method_path::MethodPath, timestamp::Timestamp},
+        *,
+    };
+    use crate::UnixTime;
 
     fn refusal(body: &[u8]) -> Option<AnswerError> {
         let opened = Answer::read_opened(Opened::new(&mut body.to_vec())).err();
@@ -272,6 +304,71 @@ mod tests {
         ] {
             let mut body = format!("{{\"success\":false{members}}}").into_bytes();
             assert_eq!(Answer::read_unsealed(&mut body).unwrap().reason(), reason, "{members}");
+        }
+    }
+
+    #[test]
+    fn an_answer_about_another_request_is_told_from_ours() {
+        let client = ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08").unwrap();
+        let now = Timestamp::new(UnixTime::from_secs(0)).unwrap();
+        let about = |method: &str, path: &str, members: &str| {
+            let route = MethodPath::new(method, path).unwrap();
+            let request = ValidateRequest::new(client, "my-app", route, now);
+            let mut body = format!("{{\"success\":true{members}}}").into_bytes();
+            Answer::read_unsealed(&mut body).unwrap().is_about(&request)
+        };
+        for (ours, members) in [
+            (true, ""),
+            (true, r#","clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08""#),
+            (true, r#","clientId":"497F6ECA-6276-4993-BFEB-53CBBBBA6F08""#),
+            (true, r#","clientId":"\u0034\u00397f6eca-6276-4993-bfeb-53cbbbba6f08""#),
+            (false, r#","clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f09""#),
+            (false, r#","clientId":"497f6eca62764993bfeb53cbbbba6f08""#),
+            (false, r#","clientId":"acme-corp""#),
+            (false, r#","clientId":"""#),
+            (true, r#","clientId":7,"project_env":{},"method_path":null"#),
+            (true, r#","project_env":"my-app""#),
+            (false, r#","project_env":"my-app2""#),
+            (false, r#","project_env":"My-App""#),
+            (false, r#","project_env":"""#),
+            (true, r#","method_path":"GET:::/users""#),
+            (true, r#","method_path":"GET:::\/users""#),
+            (true, r#","method_path":"GET:/users""#),
+            (false, r#","method_path":"GET::/users""#),
+            (false, r#","method_path":"GET::::/users""#),
+            (false, r#","method_path":"GET/users""#),
+            (false, r#","method_path":"get:::/users""#),
+            (false, r#","method_path":"POST:::/users""#),
+            (false, r#","method_path":"GETS:::/users""#),
+            (false, r#","method_path":"GET:::users""#),
+            (false, r#","method_path":"GET:::/users/""#),
+            (false, r#","method_path":"GET:::/user""#),
+            (false, r#","method_path":"GET:::/Users""#),
+            (false, r#","method_path":"GET%3A%3A%3A%2Fusers""#),
+            (false, r#","method_path":"GET""#),
+            (false, r#","method_path":"""#),
+            (
+                true,
+                r#","method_path":"GET:/users","project_env":"my-app","clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08""#,
+            ),
+            (
+                false,
+                r#","method_path":"GET:/users","project_env":"other","clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08""#,
+            ),
+        ] {
+            assert_eq!(about("get", "users", members), ours, "{members}");
+        }
+        for (path, spelt, ours) in [
+            ("", "GET:::/", true),
+            ("/", "GET:/", true),
+            ("//a", "GET::://a", true),
+            ("//a", "GET:::/a", false),
+            ("/:a", "GET:/:a", true),
+            ("/::/a", "GET:/::/a", true),
+            ("/caf\u{e9}", "GET:::/caf\\u00e9", true),
+            ("/caf\u{e9}", "GET:::/caf%C3%A9", false),
+        ] {
+            assert_eq!(about("GET", path, &format!(",\"method_path\":\"{spelt}\"")), ours, "{path} {spelt}");
         }
     }
 
