@@ -5,8 +5,8 @@ use apikee::{Answer, ClientRecord};
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 use serde_json::{Map, Value, json};
 
-const NAMES: [&str; 9] =
-    ["success", "clientId", "project_env", "method_path", "durationMs", "code", "message", "id", "other"];
+const NAMES: [&str; 10] =
+    ["success", "clientId", "project_env", "method_path", "durationMs", "error", "code", "message", "id", "other"];
 
 fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
@@ -23,7 +23,7 @@ fn answer() -> impl Strategy<Value = Map<String, Value>> {
     let typed = prop_oneof![
         any::<bool>().prop_map(|success| ("success", Value::from(success))),
         (1..4_usize, any::<String>()).prop_map(|(at, text)| (NAMES[at], Value::from(text))),
-        (5..7_usize, any::<String>()).prop_map(|(at, text)| (NAMES[at], Value::from(text))),
+        (5..8_usize, any::<String>()).prop_map(|(at, text)| (NAMES[at], Value::from(text))),
         any::<u64>().prop_map(|number| ("durationMs", Value::from(number))),
     ];
     let whatever = (proptest::sample::select(&NAMES[..]), value());
@@ -33,19 +33,19 @@ fn answer() -> impl Strategy<Value = Map<String, Value>> {
     })
 }
 
-/// What the text says by its grammar alone: `None` if it is no answer.
+/// What the text says by its grammar alone: `None` if it is not an answer. What is not of its type is
+/// absent.
 fn by_the_book(answer: &Map<String, Value>) -> Option<Value> {
-    let member = |name: &str| answer.get(name).cloned().unwrap_or_default();
-    let strings = ["clientId", "project_env", "method_path", "code", "message"];
-    let typed = member("success").is_boolean()
-        && (member("durationMs").is_null() || member("durationMs").is_number())
-        && strings.iter().all(|name| member(name).is_null() || member(name).is_string());
-    typed.then(|| json!([member("success"), member("durationMs"), strings.map(member)]))
+    let success = answer.get("success")?.as_bool()?;
+    let strings = ["clientId", "project_env", "method_path", "error", "code", "message"];
+    let strings = strings.map(|name| answer.get(name).and_then(Value::as_str));
+    Some(json!([success, answer.get("durationMs").and_then(Value::as_u64), strings]))
 }
 
 fn read(body: &mut [u8]) -> Option<Value> {
     let answer = Answer::read_unsealed(body).ok()?;
-    let strings = [answer.client_id(), answer.project_env(), answer.method_path(), answer.code(), answer.message()];
+    let (id, env, route) = (answer.client_id(), answer.project_env(), answer.method_path());
+    let strings = [id, env, route, answer.error(), answer.code(), answer.message()];
     Some(json!([answer.success(), answer.duration_ms(), strings]))
 }
 

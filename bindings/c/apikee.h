@@ -243,10 +243,6 @@ enum apikee_error
    */
   APIKEE_ERROR_ANSWER_NO_VERDICT = 105,
   /**
-   * A member of the answer is of the wrong type.
-   */
-  APIKEE_ERROR_ANSWER_WRONG_TYPE = 106,
-  /**
    * The client's id is no UUID of 36 characters.
    */
   APIKEE_ERROR_INVALID_CLIENT_ID = 107,
@@ -860,8 +856,7 @@ apikee_error apikee_validate_body(const struct apikee_validate_request *request,
  *
  * Any error means that the platform has not answered.
  *
- * Errors: those of `apikee_pending_open`, `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`,
- * `APIKEE_ERROR_ANSWER_WRONG_TYPE`.
+ * Errors: those of `apikee_pending_open`, `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
  */
 apikee_error apikee_pending_read_answer(struct apikee_pending *pending,
                                         void *body,
@@ -876,7 +871,7 @@ apikee_error apikee_pending_read_answer(struct apikee_pending *pending,
  * Nothing but the connection says who wrote it, or for which request: whoever sits where TLS ends can let all
  * requests through. Only for where the user has asked for this.
  *
- * Errors: `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`, `APIKEE_ERROR_ANSWER_WRONG_TYPE`.
+ * Errors: `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
  */
 apikee_error apikee_answer_read_unsealed(void *body,
                                          size_t body_len,

@@ -115,12 +115,17 @@ const EDITS: [(&str, &[u8]); 10] = [
     ("edit-without-some", &[1, 40, 0, 120, 3, 4]),
 ];
 
-const ANSWERS: [(&str, &str); 16] = [
+const ANSWERS: [(&str, &str); 18] = [
     (
         "all",
         r#"{"success":false,"clientId":"a\u00e9\"","project_env":"","method_path":"GET:::\/users","durationMs":12.9,"code":"RATE_LIMITED","message":"a\nb"}"#,
     ),
     ("nulls", r#"{"success":true,"clientId":null,"project_env":null,"durationMs":null,"code":null}"#),
+    ("error", r#"{"success":false,"error":"RATE_LIMITED","code":7,"message":"slow\ndown"}"#),
+    (
+        "wrong-types",
+        r#"{"success":true,"clientId":7,"durationMs":"3","project_env":{},"method_path":[1],"error":false}"#,
+    ),
     ("success-string", r#"{"success":"true"}"#),
     ("success-null", r#"{"success":null}"#),
     ("success-twice", r#"{"success":false,"success":true}"#),

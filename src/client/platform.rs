@@ -89,10 +89,7 @@ impl Platform {
                 unknown = [answer.error(), answer.code()].into_iter().flatten().any(names_no_client);
                 return Err(Outcome::from_success(false));
             }
-            // In the clear, nothing else ties an answer to its request.
-            let ours = answer.client_id().is_none_or(|id| ClientId::new(id) == Ok(request.signed().0))
-                && answer.project_env().is_none_or(|slug| *slug == *self.project_env);
-            if ours { Ok(()) } else { Err(Outcome::Fault(Fault::Forged)) }
+            if answer.is_about(request) { Ok(()) } else { Err(Outcome::Fault(Fault::Forged)) }
         });
         match verdict {
             Ok(()) => (Outcome::Confirmed, false),

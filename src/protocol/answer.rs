@@ -2,14 +2,15 @@
 
 use core::fmt;
 
-use super::members;
+use super::{client_id::ClientId, members, validate::ValidateRequest};
 use crate::{names::Malformed, opened::Opened};
 
 /// The answer to a [`ValidateRequest`](crate::ValidateRequest), borrowed from the buffer that it was
 /// read in.
 ///
-/// A JSON object with a boolean `success`. The other members may be absent or null, but are of their
-/// type; members that are not known are ignored.
+/// A JSON object with a boolean `success`, which alone is the verdict. The other members only describe
+/// it: one that is absent, null or of an unexpected type (`"code":403`) is `None` here, and members
+/// that are not known are ignored. So an addition to the platform's answers is not an outage.
 ///
 /// There are two ways to read one, and bytes that came in the clear do not fit the first:
 ///
@@ -35,6 +36,7 @@ pub struct Answer<'b> {
     project_env: Option<&'b str>,
     method_path: Option<&'b str>,
     duration_ms: Option<u64>,
+    error: Option<&'b str>,
     code: Option<&'b str>,
     message: Option<&'b str>,
     provenance: Provenance,
@@ -47,7 +49,7 @@ impl<'b> Answer<'b> {
     ///
     /// # Errors
     ///
-    /// As [`AnswerError`] says; each is a fault, no verdict.
+    /// As [`AnswerError`] says; each is a fault, not a verdict.
     pub fn read_opened(body: Opened<'b>) -> Result<Self, AnswerError> {
         Self::read(body.into_bytes(), Provenance::Opened)
     }
@@ -61,47 +63,64 @@ impl<'b> Answer<'b> {
     ///
     /// # Errors
     ///
-    /// As [`AnswerError`] says; each is a fault, no verdict.
+    /// As [`AnswerError`] says; each is a fault, not a verdict.
     pub fn read_unsealed(body: &'b mut [u8]) -> Result<Self, AnswerError> {
         Self::read(body, Provenance::Unsealed)
     }
 
     fn read(body: &'b mut [u8], provenance: Provenance) -> Result<Self, AnswerError> {
-        let [success, client_id, project_env, method_path, duration_ms, code, message] = members::find(
+        let [success, client_id, project_env, method_path, duration_ms, error, code, message] = members::find(
             body,
-            ["success", "clientId", "project_env", "method_path", "durationMs", "code", "message"],
+            ["success", "clientId", "project_env", "method_path", "durationMs", "error", "code", "message"],
         )?;
         let success = match body.get(success) {
             Some(b"true") => true,
             Some(b"false") => false,
             _ => return Err(AnswerError::NoVerdict),
         };
-        let duration_ms = match body.get(duration_ms.clone()) {
+        let duration_ms = match body.get(duration_ms) {
             Some(number @ [b'-' | b'0'..=b'9', ..]) => whole(number),
-            _ if members::is_present(body, &duration_ms) => return Err(AnswerError::WrongType),
             _ => None,
         };
-        let mut string = |at| members::string(body, at).map_err(|Malformed| AnswerError::WrongType);
-        let (client_id, project_env, method_path) = (string(client_id)?, string(project_env)?, string(method_path)?);
-        let (code, message) = (string(code)?, string(message)?);
+        let texts = [client_id, project_env, method_path, error, code, message].map(|at| members::string(body, at));
         // From here on the body stays as it is.
         let body: &'b [u8] = body;
-        Ok(Self {
-            success,
-            client_id: members::text(body, client_id),
-            project_env: members::text(body, project_env),
-            method_path: members::text(body, method_path),
-            duration_ms,
-            code: members::text(body, code),
-            message: members::text(body, message),
-            provenance,
-        })
+        let [client_id, project_env, method_path, error, code, message] = texts.map(|at| members::text(body, at));
+        Ok(Self { success, client_id, project_env, method_path, duration_ms, error, code, message, provenance })
     }
 
     /// Whether the platform lets the request through.
     #[must_use]
     pub const fn success(&self) -> bool {
         self.success
+    }
+
+    /// Whether it is about that request: the client, the project-env and the route that it names, if it
+    /// names them, are those that were asked about (WIRE.md, "The platform's API"). An answer that does
+    /// not say what it is about passes.
+    ///
+    /// A success that is about another request is not an answer to this one. In the clear nothing else
+    /// ties the two together; out of an envelope it shows that the platform took the request for another.
+    ///
+    /// Ids are compared as ids, in either case; the text of one that is not a UUID is another client. The
+    /// route may be spelt `GET:::/users` or, as the documentation also shows it, `GET:/users`.
+    ///
+    /// ```
+    /// # use apikee::{Answer, ClientId, MethodPath, Timestamp, UnixTime, ValidateRequest};
+    /// let client = ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08")?;
+    /// let now = Timestamp::new(UnixTime::from_secs(1_795_486_905))?;
+    /// let request = ValidateRequest::new(client, "my-app", MethodPath::new("GET", "/users")?, now);
+    /// let mut body = *br#"{"success":true,"method_path":"DELETE:::/users"}"#;
+    /// let answer = Answer::read_unsealed(&mut body)?;
+    /// assert!(answer.success() && !answer.is_about(&request));
+    /// # Ok::<_, Box<dyn core::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn is_about(&self, request: &ValidateRequest<'_>) -> bool {
+        let (client, project_env, method_path) = request.subject();
+        self.client_id.is_none_or(|id| ClientId::new(id) == Ok(client))
+            && self.project_env.is_none_or(|slug| slug == project_env)
+            && self.method_path.is_none_or(|text| method_path.is_spelt(text))
     }
 
     /// The client that was asked about.
@@ -129,13 +148,29 @@ impl<'b> Answer<'b> {
         self.duration_ms
     }
 
-    /// Why the request is refused, as a code.
+    /// Why the request is refused: the member `error`, a code or a phrase.
+    #[must_use]
+    pub const fn error(&self) -> Option<&'b str> {
+        self.error
+    }
+
+    /// Why the request is refused: the member `code`, which some answers have instead of `error`.
     #[must_use]
     pub const fn code(&self) -> Option<&'b str> {
         self.code
     }
 
-    /// Why the request is refused, in words. They may hold line breaks: escape them in logs.
+    /// The platform's reason: [`error`](Self::error), or else [`code`](Self::code). It may hold line
+    /// breaks and be as long as the answer: escape and cut it in logs.
+    #[must_use]
+    pub const fn reason(&self) -> Option<&'b str> {
+        match self.error {
+            Some(error) => Some(error),
+            None => self.code,
+        }
+    }
+
+    /// The reason in words. They may hold line breaks: escape them in logs.
     #[must_use]
     pub const fn message(&self) -> Option<&'b str> {
         self.message
@@ -167,7 +202,7 @@ pub enum Provenance {
     Unsealed,
 }
 
-/// Why a body is no verdict. Whatever the reason, the platform has not answered.
+/// Why a body is not a verdict. Whatever the reason, the platform has not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -176,16 +211,13 @@ pub enum AnswerError {
     Malformed,
     /// It has no `success` that is true or false.
     NoVerdict,
-    /// A member other than `success` is known, but not of its type.
-    WrongType,
 }
 
 impl fmt::Display for AnswerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Malformed => "the answer is no well-formed JSON object",
+            Self::Malformed => "the answer is not a well-formed JSON object",
             Self::NoVerdict => "the answer has no boolean 'success'",
-            Self::WrongType => "a member of the answer is of the wrong type",
         })
     }
 }
@@ -200,7 +232,11 @@ impl From<Malformed> for AnswerError {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{method_path::MethodPath, timestamp::Timestamp},
+        *,
+    };
+    use crate::UnixTime;
 
     fn refusal(body: &[u8]) -> Option<AnswerError> {
         let opened = Answer::read_opened(Opened::new(&mut body.to_vec())).err();
@@ -211,7 +247,7 @@ mod tests {
     #[test]
     fn members_are_read_with_their_escapes_undone() {
         let mut body = br#" { "x":[{}], "success" : false, "clientId":"a\u00e9\"", "project_env":"",
-            "method_path":"GET:::\/users", "durationMs":12.9, "code":"RATE_LIMITED", "mess\u0061ge":"a\nb" } "#
+            "method_path":"GET:::\/users", "durationMs":12.9, "code":"RATE_LIMITED", "err\u006fr":"a\tb", "mess\u0061ge":"a\nb" } "#
             .to_vec();
         let answer = Answer::read_opened(Opened::new(&mut body)).unwrap();
         assert!(!answer.success());
@@ -220,6 +256,7 @@ mod tests {
         assert_eq!(answer.method_path(), Some("GET:::/users"));
         assert_eq!(answer.duration_ms(), Some(12));
         assert_eq!(answer.code(), Some("RATE_LIMITED"));
+        assert_eq!(answer.error(), Some("a\tb"));
         assert_eq!(answer.message(), Some("a\nb"));
         assert_eq!(answer.provenance(), Provenance::Opened);
     }
@@ -235,10 +272,110 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_member_of_an_unexpected_type_is_as_good_as_absent() {
+        for success in [true, false] {
+            for value in ["7", "-1.5", "true", "false", "null", "[]", "[\"a\"]", "{}", "{\"success\":true}"] {
+                for name in ["clientId", "project_env", "method_path", "error", "code", "message"] {
+                    let mut body = format!("{{\"{name}\":{value},\"success\":{success}}}").into_bytes();
+                    let answer = Answer::read_unsealed(&mut body).unwrap();
+                    assert_eq!(answer.success(), success, "{name}: {value}");
+                    let texts = [answer.client_id(), answer.project_env(), answer.method_path(), answer.error()];
+                    assert_eq!((texts, answer.code(), answer.message()), ([None; 4], None, None), "{name}: {value}");
+                }
+            }
+            for value in ["\"3\"", "true", "null", "[3]", "{}"] {
+                let mut body = format!("{{\"success\":{success},\"durationMs\":{value}}}").into_bytes();
+                let answer = Answer::read_unsealed(&mut body).unwrap();
+                assert_eq!((answer.success(), answer.duration_ms()), (success, None), "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_reason_is_the_error_or_else_the_code() {
+        for (members, reason) in [
+            ("", None),
+            (r#","error":"A""#, Some("A")),
+            (r#","code":"B""#, Some("B")),
+            (r#","code":"B","error":"A""#, Some("A")),
+            (r#","code":"B","error":7"#, Some("B")),
+            (r#","code":403,"error":null,"message":"C""#, None),
+        ] {
+            let mut body = format!("{{\"success\":false{members}}}").into_bytes();
+            assert_eq!(Answer::read_unsealed(&mut body).unwrap().reason(), reason, "{members}");
+        }
+    }
+
+    #[test]
+    fn an_answer_about_another_request_is_told_from_ours() {
+        let client = ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08").unwrap();
+        let now = Timestamp::new(UnixTime::from_secs(0)).unwrap();
+        let about = |method: &str, path: &str, members: &str| {
+            let route = MethodPath::new(method, path).unwrap();
+            let request = ValidateRequest::new(client, "my-app", route, now);
+            let mut body = format!("{{\"success\":true{members}}}").into_bytes();
+            Answer::read_unsealed(&mut body).unwrap().is_about(&request)
+        };
+        for (ours, members) in [
+            (true, ""),
+            (true, r#","clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08""#),
+            (true, r#","clientId":"497F6ECA-6276-4993-BFEB-53CBBBBA6F08""#),
+            (true, r#","clientId":"\u0034\u00397f6eca-6276-4993-bfeb-53cbbbba6f08""#),
+            (false, r#","clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f09""#),
+            (false, r#","clientId":"497f6eca62764993bfeb53cbbbba6f08""#),
+            (false, r#","clientId":"acme-corp""#),
+            (false, r#","clientId":"""#),
+            (true, r#","clientId":7,"project_env":{},"method_path":null"#),
+            (true, r#","project_env":"my-app""#),
+            (false, r#","project_env":"my-app2""#),
+            (false, r#","project_env":"My-App""#),
+            (false, r#","project_env":"""#),
+            (true, r#","method_path":"GET:::/users""#),
+            (true, r#","method_path":"GET:::\/users""#),
+            (true, r#","method_path":"GET:/users""#),
+            (false, r#","method_path":"GET::/users""#),
+            (false, r#","method_path":"GET::::/users""#),
+            (false, r#","method_path":"GET/users""#),
+            (false, r#","method_path":"get:::/users""#),
+            (false, r#","method_path":"POST:::/users""#),
+            (false, r#","method_path":"GETS:::/users""#),
+            (false, r#","method_path":"GET:::users""#),
+            (false, r#","method_path":"GET:::/users/""#),
+            (false, r#","method_path":"GET:::/user""#),
+            (false, r#","method_path":"GET:::/Users""#),
+            (false, r#","method_path":"GET%3A%3A%3A%2Fusers""#),
+            (false, r#","method_path":"GET""#),
+            (false, r#","method_path":"""#),
+            (
+                true,
+                r#","method_path":"GET:/users","project_env":"my-app","clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08""#,
+            ),
+            (
+                false,
+                r#","method_path":"GET:/users","project_env":"other","clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08""#,
+            ),
+        ] {
+            assert_eq!(about("get", "users", members), ours, "{members}");
+        }
+        for (path, spelt, ours) in [
+            ("", "GET:::/", true),
+            ("/", "GET:/", true),
+            ("//a", "GET::://a", true),
+            ("//a", "GET:::/a", false),
+            ("/:a", "GET:/:a", true),
+            ("/::/a", "GET:/::/a", true),
+            ("/caf\u{e9}", "GET:::/caf\\u00e9", true),
+            ("/caf\u{e9}", "GET:::/caf%C3%A9", false),
+        ] {
+            assert_eq!(about("GET", path, &format!(",\"method_path\":\"{spelt}\"")), ours, "{path} {spelt}");
+        }
+    }
+
     /// The cases of the golden answers, and a few more.
     #[test]
     fn what_is_no_verdict_is_a_fault() {
-        use AnswerError::{Malformed, NoVerdict, WrongType};
+        use AnswerError::{Malformed, NoVerdict};
         let cases: &[(&[u8], AnswerError)] = &[
             (br#"{"clientId":"a"}"#, NoVerdict),
             (b"{}", NoVerdict),
@@ -268,13 +405,9 @@ mod tests {
             (b"", Malformed),
             (b" ", Malformed),
             (b"\0", Malformed),
-            (br#"{"success":true,"clientId":1}"#, WrongType),
-            (br#"{"success":true,"project_env":{}}"#, WrongType),
-            (br#"{"success":true,"method_path":["GET:::/"]}"#, WrongType),
-            (br#"{"success":true,"durationMs":"1"}"#, WrongType),
-            (br#"{"success":true,"durationMs":true}"#, WrongType),
-            (br#"{"success":true,"code":403}"#, WrongType),
-            (br#"{"success":true,"message":false}"#, WrongType),
+            (br#"{"success":true,"clientId":1x}"#, Malformed),
+            (br#"{"success":true,"code":403,"code":403}"#, Malformed),
+            (b"{\"success\":false,\"code\":[\"\xff\"]}", Malformed),
         ];
         for (body, error) in cases {
             assert_eq!(refusal(body), Some(*error), "{}", body.escape_ascii());

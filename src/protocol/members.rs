@@ -25,19 +25,11 @@ pub(crate) fn find<const N: usize>(body: &[u8], names: [&str; N]) -> Result<[Ran
     Ok(found)
 }
 
-/// Whether the member at `at` is there, and not null.
-pub(crate) fn is_present(body: &[u8], at: &Range<usize>) -> bool {
-    body.get(at.clone()).is_some_and(|value| !value.is_empty() && value != b"null")
-}
-
-/// Undoes the escapes of the string at `at` where it stands, and returns where it then is: `None` if
-/// it is absent or null.
-pub(crate) fn string(body: &mut [u8], at: Range<usize>) -> Result<Option<Range<usize>>, Malformed> {
-    if !is_present(body, &at) {
-        return Ok(None);
-    }
-    let inner = body.get_mut(at.clone()).and_then(unquote_in_place).ok_or(Malformed)?;
-    Ok(Some(at.start.saturating_add(inner.start)..at.start.saturating_add(inner.end)))
+/// Undoes the escapes of the string at `at` where it stands, and returns where it then is: `None` for
+/// what is absent or not a string.
+pub(crate) fn string(body: &mut [u8], at: Range<usize>) -> Option<Range<usize>> {
+    let inner = body.get_mut(at.clone()).and_then(unquote_in_place)?;
+    Some(at.start.saturating_add(inner.start)..at.start.saturating_add(inner.end))
 }
 
 /// The string that stands at `at`, which was checked to be UTF-8.

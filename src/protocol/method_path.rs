@@ -26,6 +26,9 @@ pub struct MethodPath<'a> {
 /// What stands between method and path; neither a token nor the front of a path has a colon.
 const SEPARATOR: &str = ":::";
 
+/// What the platform's documentation also shows there.
+const SHORT_SEPARATOR: &str = ":";
+
 impl<'a> MethodPath<'a> {
     /// Leaves out of `path` what follows the first `?` or `#`: a query may hold secrets, and makes
     /// every request a route of its own.
@@ -65,6 +68,16 @@ impl<'a> MethodPath<'a> {
     #[cfg(feature = "client")]
     pub(crate) const fn len(&self) -> usize {
         self.method.len().saturating_add(self.path.len())
+    }
+
+    /// Whether `text` is this route: `GET:::/users` or `GET:/users`, not encoded.
+    pub(crate) fn is_spelt(&self, text: &str) -> bool {
+        let Some((method, rest)) = text.split_at_checked(self.method.len()) else {
+            return false;
+        };
+        let method = method.bytes().eq(self.method.bytes().map(|byte| byte.to_ascii_uppercase()));
+        let path = |separator| rest.strip_prefix(separator).and_then(|path| path.strip_prefix('/'));
+        method && path(SEPARATOR).or_else(|| path(SHORT_SEPARATOR)) == Some(self.path)
     }
 
     /// Writes it as a value of a query.

@@ -50,9 +50,9 @@ impl ClientRecord {
             Some(b"false") => return Err(ClientRecordError::Refused),
             _ => return Err(ClientRecordError::Malformed),
         }
-        let id = members::string(body, id).map_err(|Malformed| ClientRecordError::NoId)?;
-        let id = members::text(body, id).ok_or(ClientRecordError::NoId)?;
-        Ok(Self { id: ClientId::new(id).map_err(|_| ClientRecordError::NoId)? })
+        let id = members::string(body, id);
+        let id = members::text(body, id).and_then(|id| ClientId::new(id).ok());
+        Ok(Self { id: id.ok_or(ClientRecordError::NoId)? })
     }
 
     /// The client's id, which every [`ValidateRequest`](crate::ValidateRequest) for it names.

@@ -99,6 +99,11 @@ impl<'a> ValidateRequest<'a> {
         Self { payload: Some(payload), ..self }
     }
 
+    /// What it asks about.
+    pub(crate) const fn subject(&self) -> (ClientId, &'a str, MethodPath<'a>) {
+        (self.client, self.project_env, self.method_path)
+    }
+
     /// What `x-apikee-signature` vouches for.
     #[cfg(feature = "client")]
     pub(crate) const fn signed(&self) -> (ClientId, MethodPath<'a>, Timestamp) {

@@ -70,8 +70,7 @@ impl ApikeeAnswer {
 ///
 /// Any error means that the platform has not answered.
 ///
-/// Errors: those of `apikee_pending_open`, `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`,
-/// `APIKEE_ERROR_ANSWER_WRONG_TYPE`.
+/// Errors: those of `apikee_pending_open`, `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_pending_read_answer(
     pending: *mut ApikeePending,
@@ -100,7 +99,7 @@ pub unsafe extern "C" fn apikee_pending_read_answer(
 /// Nothing but the connection says who wrote it, or for which request: whoever sits where TLS ends can let all
 /// requests through. Only for where the user has asked for this.
 ///
-/// Errors: `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`, `APIKEE_ERROR_ANSWER_WRONG_TYPE`.
+/// Errors: `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_answer_read_unsealed(
     body: *mut c_void,

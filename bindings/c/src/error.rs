@@ -82,8 +82,6 @@ pub enum ApikeeError {
     AnswerMalformed = 104,
     /// The answer has no boolean `success`.
     AnswerNoVerdict = 105,
-    /// A member of the answer is of the wrong type.
-    AnswerWrongType = 106,
     /// The client's id is no UUID of 36 characters.
     InvalidClientId = 107,
     /// The method is no HTTP token.
@@ -147,7 +145,6 @@ fn text(error: i32) -> &'static CStr {
         (E::EnvelopeForged, c"ENVELOPE_FORGED"),
         (E::AnswerMalformed, c"ANSWER_MALFORMED"),
         (E::AnswerNoVerdict, c"ANSWER_NO_VERDICT"),
-        (E::AnswerWrongType, c"ANSWER_WRONG_TYPE"),
         (E::InvalidClientId, c"INVALID_CLIENT_ID"),
         (E::InvalidMethod, c"INVALID_METHOD"),
     ];
@@ -240,7 +237,6 @@ impl From<apikee::AnswerError> for ApikeeError {
         match error {
             apikee::AnswerError::Malformed => Self::AnswerMalformed,
             apikee::AnswerError::NoVerdict => Self::AnswerNoVerdict,
-            apikee::AnswerError::WrongType => Self::AnswerWrongType,
             _ => Self::Other,
         }
     }

@@ -73,7 +73,7 @@ static void check_answer(const envelope_vector *v) {
   if (v->ok) {
     CHECK_OF(v->name, error == APIKEE_ERROR_OK && answer.sealed);
   } else {
-    CHECK_OF(v->name, error >= APIKEE_ERROR_ANSWER_MALFORMED && error <= APIKEE_ERROR_ANSWER_WRONG_TYPE);
+    CHECK_OF(v->name, error >= APIKEE_ERROR_ANSWER_MALFORMED && error <= APIKEE_ERROR_ANSWER_NO_VERDICT);
     CHECK_OF(v->name, !answer.success && !answer.sealed);
   }
 }

@@ -26,12 +26,11 @@ fn member<'t>(members: &'t Members, name: &str) -> Option<&'t Tree> {
     members.iter().find(|(own, _)| own == name).map(|(_, value)| value)
 }
 
-/// `None` is absent, or null.
-fn string(members: &Members, name: &str) -> Result<Option<String>, AnswerError> {
+/// `None` is absent, or of another type.
+fn string(members: &Members, name: &str) -> Option<String> {
     match member(members, name) {
-        None | Some(Tree::Null) => Ok(None),
-        Some(Tree::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(AnswerError::WrongType),
+        Some(Tree::String(text)) => Some(text.clone()),
+        _ => None,
     }
 }
 
@@ -39,8 +38,8 @@ fn string(members: &Members, name: &str) -> Result<Option<String>, AnswerError> 
 struct Fields {
     success: bool,
     duration_ms: Option<u64>,
-    /// `clientId`, `project_env`, `method_path`, `code` and `message`.
-    texts: [Option<String>; 5],
+    /// `clientId`, `project_env`, `method_path`, `error`, `code` and `message`.
+    texts: [Option<String>; 6],
 }
 
 fn expected(members: Option<&Members>) -> Result<Fields, AnswerError> {
@@ -49,12 +48,11 @@ fn expected(members: Option<&Members>) -> Result<Fields, AnswerError> {
         return Err(AnswerError::NoVerdict);
     };
     let duration_ms = match member(members, "durationMs") {
-        None | Some(Tree::Null) => None,
         Some(Tree::Number(number)) => whole(number),
-        Some(_) => return Err(AnswerError::WrongType),
+        _ => None,
     };
-    let text = |name| string(members, name);
-    let texts = [text("clientId")?, text("project_env")?, text("method_path")?, text("code")?, text("message")?];
+    let texts = ["clientId", "project_env", "method_path", "error", "code", "message"];
+    let texts = texts.map(|name| string(members, name));
     Ok(Fields { success: *success, duration_ms, texts })
 }
 
@@ -70,7 +68,8 @@ fn check_answer(input: &[u8], members: Option<&Members>, may_refuse: bool) {
     let mut buf = input.to_vec();
     let ours = Answer::read_unsealed(&mut buf).map(|answer| {
         assert_eq!(answer.provenance(), Provenance::Unsealed);
-        let texts = [answer.client_id(), answer.project_env(), answer.method_path(), answer.code(), answer.message()];
+        let (id, env, route) = (answer.client_id(), answer.project_env(), answer.method_path());
+        let texts = [id, env, route, answer.error(), answer.code(), answer.message()];
         Fields {
             success: answer.success(),
             duration_ms: answer.duration_ms(),
