@@ -96,7 +96,7 @@ fn written(request: &impl Request) -> (String, Value) {
     (target, serde_json::from_str(&body).unwrap())
 }
 
-/// No header field has any (RFC 9110, section 5.5).
+/// C0 and DEL.
 fn without_controls(value: &str) -> String {
     value.chars().filter(|c| !matches!(c, '\0'..='\u{1f}' | '\u{7f}')).collect()
 }

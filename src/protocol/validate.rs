@@ -87,7 +87,7 @@ impl<'a> ValidateRequest<'a> {
     ///
     /// Fields of one name, whatever the case, are sent as one, under the first spelling, values
     /// joined by `", "` (RFC 9110, section 5.3): the JSON object names nothing twice. Control characters
-    /// (U+0000 to U+001F and U+007F) are left out of the values, where HTTP has none either.
+    /// (U+0000 to U+001F and U+007F) are left out of the values. HTTP allows none of them but the tab.
     #[must_use]
     pub const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
         Self { headers, ..self }
