@@ -118,8 +118,9 @@ pub use policy::{
 #[cfg(feature = "envelope")]
 pub use protocol::{
     Answer, AnswerError, BodyForm, ClientId, ClientKey, ClientRecord, ClientRecordError, ClientType, CreateClient,
-    HttpMethod, InvalidClientId, InvalidMethod, InvalidUserAgent, MAX_PROJECT_KEY_LEN, MethodPath, ProjectKey,
-    ProjectKeyError, Provenance, RegisterEndpoint, Request, Timestamp, TimestampOutOfRange, UserAgent, ValidateRequest,
+    FindClient, FoundClient, FoundClientError, HeaderFields, HttpMethod, InvalidClientId, InvalidMethod,
+    InvalidUserAgent, MAX_PROJECT_KEY_LEN, MethodPath, ProjectKey, ProjectKeyError, Provenance, RegisterEndpoint,
+    Request, Timestamp, TimestampOutOfRange, UserAgent, ValidateRequest,
 };
 pub use text::{Chars, Text};
 pub use time::UnixTime;

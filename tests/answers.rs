@@ -1,7 +1,7 @@
 //! Answers as `serde_json` reads them, and no other bytes.
 #![cfg(feature = "envelope")]
 
-use apikee::{Answer, ClientRecord};
+use apikee::{Answer, ClientId, ClientRecord, FoundClient, FoundClientError};
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 use serde_json::{Map, Value, json};
 
@@ -47,6 +47,38 @@ fn read(body: &mut [u8]) -> Option<Value> {
     let (id, env, route) = (answer.client_id(), answer.project_env(), answer.method_path());
     let strings = [id, env, route, answer.error(), answer.code(), answer.message()];
     Some(json!([answer.success(), answer.duration_ms(), strings]))
+}
+
+const IDS: [&str; 3] = ["497f6eca-6276-4993-bfeb-53cbbbba6f08", "497F6ECA-6276-4993-BFEB-53CBBBBA6F08", "acme"];
+
+const OTHER_ID: &str = "11111111-2222-4333-8444-555555555555";
+
+/// Few names and ids, so that some are there more than once.
+fn records() -> impl Strategy<Value = Value> {
+    let name = prop_oneof![3 => Just("acme"), 1 => Just("acme-corp"), 1 => Just("caf\u{e9} \"")].prop_map(Value::from);
+    let id = prop_oneof![6 => Just(IDS[0]), 1 => Just(IDS[1]), 1 => Just(IDS[2]), 1 => Just(OTHER_ID)];
+    let id = prop_oneof![9 => id.prop_map(Value::from), 1 => value()];
+    let record =
+        (prop_oneof![9 => name, 1 => value()], id, value(), any::<bool>()).prop_map(|(name, id, other, has)| {
+            if has { json!({ "keys": [other], "name": name, "id": id }) } else { json!({ "name": name }) }
+        });
+    prop_oneof![1 => value(), 19 => vec(prop_oneof![9 => record, 1 => value()], 0..4).prop_map(Value::from)]
+}
+
+fn found_by_the_book(body: &Value, name: &str) -> Result<FoundClient, FoundClientError> {
+    if body["success"] == false {
+        return Err(FoundClientError::Refused);
+    }
+    let all = body["data"].as_array().ok_or(FoundClientError::NoList)?;
+    let named = all.iter().filter(|record| record["name"] == name);
+    let ids = named.map(|record| record["id"].as_str().and_then(|id| ClientId::new(id).ok()));
+    let ids: Vec<_> = ids.collect();
+    match ids[..] {
+        [] => Ok(FoundClient::None),
+        [None] => Err(FoundClientError::NoId),
+        [Some(id), ref others @ ..] if others.iter().all(|other| *other == Some(id)) => Ok(FoundClient::One(id)),
+        _ => Ok(FoundClient::Several),
+    }
 }
 
 /// The same JSON with each character of its strings as an escape.
@@ -102,4 +134,46 @@ proptest! {
         let answers = read(&mut bytes.clone()).is_some() || ClientRecord::read_unsealed(&mut bytes).is_ok();
         prop_assert!(!(refused && answers));
     }
+
+    #[test]
+    fn clients_are_found_as_serde_json_finds_them(
+        data in records(), success in proptest::option::weighted(0.2, value()), other in value(),
+        at in any::<proptest::sample::Index>(),
+    ) {
+        let mut body = json!({ "data": data, "pagination": { "data": [{ "name": "acme", "id": OTHER_ID }], "x": other } });
+        if let Some(success) = success {
+            body["success"] = success;
+        }
+        let text = body.to_string();
+        for name in ["acme", "caf\u{e9} \"", "cafe"] {
+            let expected = found_by_the_book(&body, name);
+            for text in [&text, &with_escapes(&text), &serde_json::to_string_pretty(&body).unwrap()] {
+                prop_assert_eq!(FoundClient::read_unsealed(text.as_bytes(), name), expected);
+            }
+        }
+        let part = &text.as_bytes()[..at.index(text.len())];
+        prop_assert_eq!(FoundClient::read_unsealed(part, "acme"), Err(FoundClientError::Malformed));
+    }
+}
+
+/// A full page of full records.
+#[test]
+fn a_list_of_64_kilobytes_is_read() {
+    let record = |at: usize| {
+        json!({
+            "id": format!("497f6eca-6276-4993-bfeb-{at:012}"), "name": format!("acme-{at}"), "type": "service",
+            "keys": [{ "name": "default", "expiresAt": "2027-01-01T00:00:00.000Z", "lastUsed": null }],
+            "templateId": "tmpl_pro", "metadata": { "plan": "pro", "note": "\u{e9}".repeat(155) }, "ipWhitelist": ["::1"],
+            "createdAt": "2026-01-01T00:00:00Z", "updatedAt": "2026-01-01T00:00:00Z", "status": "active",
+        })
+    };
+    let records: Vec<_> = (0..100).map(record).collect();
+    let body = json!({ "data": records, "pagination": { "total": 100 } }).to_string();
+    assert!((60_000..=65_536).contains(&body.len()), "{}", body.len());
+    for at in [0, 50, 99] {
+        let found = FoundClient::read_unsealed(body.as_bytes(), &format!("acme-{at}"));
+        let id = ClientId::new(&format!("497f6eca-6276-4993-bfeb-{at:012}")).unwrap();
+        assert_eq!(found, Ok(FoundClient::One(id)));
+    }
+    assert_eq!(FoundClient::read_unsealed(body.as_bytes(), "acme"), Err(FoundClientError::Incomplete));
 }

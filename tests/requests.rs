@@ -1,9 +1,11 @@
 //! Whatever the parts of a request say, it is one request with exactly those parts.
 #![cfg(feature = "envelope")]
 
+use std::collections::BTreeMap;
+
 use apikee::{
-    Answer, BufferTooSmall, ClientId, ClientKey, ClientRecord, ClientType, CreateClient, JsonObject, MethodPath,
-    ProjectKey, RegisterEndpoint, Request, Timestamp, UnixTime, UserAgent, ValidateRequest,
+    Answer, BufferTooSmall, ClientId, ClientKey, ClientRecord, ClientType, CreateClient, FindClient, FoundClient,
+    JsonObject, MethodPath, ProjectKey, RegisterEndpoint, Request, Timestamp, UnixTime, UserAgent, ValidateRequest,
 };
 use proptest::{collection::vec, prelude::*, string::string_regex, test_runner::RngSeed};
 use serde_json::{Map, Value, json};
@@ -94,6 +96,11 @@ fn written(request: &impl Request) -> (String, Value) {
     (target, serde_json::from_str(&body).unwrap())
 }
 
+/// C0 and DEL.
+fn without_controls(value: &str) -> String {
+    value.chars().filter(|c| !matches!(c, '\0'..='\u{1f}' | '\u{7f}')).collect()
+}
+
 /// What is left of a path, by the book: up to the query, or up to the fragment.
 fn path_only(path: &str) -> String {
     let end = path.find(['?', '#']).unwrap_or(path.len());
@@ -119,7 +126,8 @@ proptest! {
         let mut request = ValidateRequest::new(ClientId::new(CLIENT).unwrap(), &env, method_path, time)
             .key_name(&name)
             .headers(&pairs);
-        let mut expected = json!({ "name": name, "timestamp": time.as_str(), "headers": headers });
+        let sent: BTreeMap<_, _> = headers.iter().map(|(name, value)| (name, without_controls(value))).collect();
+        let mut expected = json!({ "name": name, "timestamp": time.as_str(), "headers": sent });
         if let Some((text, payload)) = payload_text.as_deref().zip(payload) {
             request = request.payload(JsonObject::new(text).unwrap());
             expected["payload"] = Value::Object(payload);
@@ -131,6 +139,56 @@ proptest! {
         let pairs = vec![("project_env", env), ("method_path", method_path)];
         prop_assert_eq!(parsed(&target), (&*format!("/client/{CLIENT}"), pairs));
         prop_assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn a_bounded_body_keeps_the_key_and_the_front_of_what_else_has_room(
+        headers in vec((prop_oneof![Just("X-Api-Key".to_owned()), Just("a".to_owned()), text()], text()), 0..8),
+        payload in proptest::option::of(object()), limit in 0..700_usize,
+    ) {
+        let pairs: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let key_alone: Vec<_> = pairs.iter().copied().filter(|(name, _)| *name == "X-Api-Key").collect();
+        let payload = payload.map(Value::Object);
+        let payload_text = payload.as_ref().map_or(String::new(), Value::to_string);
+        let request = |headers| {
+            let now = Timestamp::new(UnixTime::from_secs(0)).unwrap();
+            let client = ClientId::new(CLIENT).unwrap();
+            let request = ValidateRequest::new(client, "env", MethodPath::new("GET", "/").unwrap(), now);
+            let request = request.headers(headers);
+            if payload.is_some() { request.payload(JsonObject::new(&payload_text).unwrap()) } else { request }
+        };
+        let (_, whole) = written(&request(&pairs));
+        let (_, least) = written(&request(&key_alone));
+        let (_, body) = written(&request(&pairs).max_body_len(limit));
+        let len = |body: &Value| body.to_string().len() - payload_text.len();
+
+        prop_assert!(len(&body) <= limit || body == least);
+        prop_assert_eq!(&body["payload"], payload.as_ref().unwrap_or(&Value::Null));
+        let (sent, all) = (body["headers"].as_object().unwrap(), whole["headers"].as_object().unwrap());
+        prop_assert_eq!(sent.get("X-Api-Key"), all.get("X-Api-Key"));
+        for (name, value) in sent {
+            prop_assert!(all[name].as_str().unwrap().starts_with(value.as_str().unwrap()));
+        }
+        // The payload's name is counted in any case, and a comma; the longest character has four bytes.
+        let slack = 11 + 1 + 4;
+        if len(&whole) + slack <= limit {
+            prop_assert_eq!(sent, all);
+        } else if sent.iter().any(|(name, value)| *value != all[name]) {
+            prop_assert!(len(&body) + slack >= limit);
+        }
+    }
+
+    #[test]
+    fn a_client_is_looked_up_by_exactly_its_name(env in text(), name in text()) {
+        let mut buf = vec![0; 1024];
+        let request = FindClient::new(&env, &name);
+        prop_assert_eq!(request.write_body(&mut []), Ok(""));
+        let BufferTooSmall { needed } = request.write_target(&mut []).unwrap_err();
+        let target = request.write_target(&mut buf).unwrap();
+        prop_assert_eq!(target.len(), needed);
+        prop_assert!(target.len() <= 82 + 3 * (env.len() + name.len()));
+        let pairs = vec![("project_env", env.clone()), ("name", name.clone()), ("limit", "100".to_owned())];
+        prop_assert_eq!(parsed(target), ("/client", pairs));
     }
 
     #[test]
@@ -216,7 +274,7 @@ fn line_breaks_in_header_values_split_nothing() {
     let body = body_with_headers(&[("x-api-key", "apikee_a.b\r\nX-Apikee-Encrypted: 0\r\n\r\n\"},\"name\":\"other\0")]);
     assert_eq!(
         body,
-        r#"{"name":"default","timestamp":"1970-01-01T00:00:00.000Z","headers":{"x-api-key":"apikee_a.b\r\nX-Apikee-Encrypted: 0\r\n\r\n\"},\"name\":\"other\u0000"}}"#
+        r#"{"name":"default","timestamp":"1970-01-01T00:00:00.000Z","headers":{"x-api-key":"apikee_a.bX-Apikee-Encrypted: 0\"},\"name\":\"other"}}"#
     );
 }
 
@@ -224,6 +282,39 @@ fn line_breaks_in_header_values_split_nothing() {
 fn header_fields_of_one_name_are_sent_as_one() {
     let body = body_with_headers(&[("X-A", "1"), ("b", "2"), ("x-a", "3"), ("B", ""), ("c", "\"")]);
     assert!(body.ends_with(r#""headers":{"X-A":"1, 3","b":"2, ","c":"\""}}"#), "{body}");
+}
+
+#[test]
+fn header_values_are_cut_by_what_they_take_in_json() {
+    let now = Timestamp::new(UnixTime::from_secs(0)).unwrap();
+    let headers = [("a", "\"\"\"\u{e9}"), ("long-name", "b"), ("x-api-key", "apikee_a.b"), ("A", "\u{7f}c"), ("d", "")];
+    let request =
+        ValidateRequest::new(ClientId::new(CLIENT).unwrap(), "env", MethodPath::new("GET", "/").unwrap(), now)
+            .headers(&headers);
+    // All that stands around the members of `headers`, and the payload's name.
+    let around = r#"{"name":"default","timestamp":"1970-01-01T00:00:00.000Z","headers":{}}"#.len() + 11;
+    let key = r#""x-api-key":"apikee_a.b""#;
+    let whole = "\"a\":\"\\\"\\\"\\\"\u{e9}";
+    for (room, expected) in [
+        (0, key.to_owned()),
+        (30, key.to_owned()),
+        (31, format!(r#""a":"",{key}"#)),
+        (32, format!(r#""a":"",{key}"#)),
+        (33, format!(r#""a":"\"",{key}"#)),
+        (37, format!(r#""a":"\"\"\"",{key}"#)),
+        (38, format!(r#""a":"\"\"\"",{key}"#)),
+        (39, format!(r#"{whole}",{key}"#)),
+        (42, format!(r#"{whole}, c",{key}"#)),
+        (49, format!(r#"{whole}, c",{key},"d":"""#)),
+        (56, format!(r#"{whole}, c",{key},"d":"""#)),
+        (57, format!(r#"{whole}, c","long-name":"",{key}"#)),
+        (99, format!(r#"{whole}, c","long-name":"b",{key},"d":"""#)),
+    ] {
+        let mut buf = [0; 512];
+        let body = request.max_body_len(around + room).write_body(&mut buf).unwrap();
+        assert!(body.ends_with(&format!(r#""headers":{{{expected}}}}}"#)), "{room}: {body}");
+        assert!(room < key.len() || body.len() <= around - 11 + room);
+    }
 }
 
 #[test]
@@ -240,7 +331,13 @@ fn requests_and_answers_allocate_nothing() {
         let (mut target, mut body) = ([0; 256], [0; 512]);
         validate.write_target(&mut target).unwrap();
         validate.write_body(&mut body).unwrap();
-        validate.header_fields(&key, UserAgent::default());
+        validate.max_body_len(16).write_body(&mut body).unwrap();
+        assert_eq!(validate.header_fields(&key, UserAgent::default()).len(), 4);
+        let find = FindClient::new("env", "acme");
+        find.write_target(&mut target).unwrap();
+        assert_eq!(find.header_fields(&key, UserAgent::default()).len(), 2);
+        let list = br#"{"data":[{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08","name":"acm\u0065"}]}"#;
+        assert!(matches!(FoundClient::read_unsealed(list, "acme"), Ok(FoundClient::One(_))));
         CreateClient::new("env", "acme").write_body(&mut body).unwrap();
         RegisterEndpoint::new("env", method_path).write_body(&mut body).unwrap();
         assert!(Answer::read_unsealed(&mut answer).unwrap().success());

@@ -91,7 +91,7 @@ fn main() {
         write("answer", name, answer.as_bytes());
     }
     for (at, exchange) in vectors("http.json")["exchanges"].as_array().unwrap().iter().enumerate() {
-        for (kind, name) in ["validate", "create", "register"].iter().enumerate() {
+        for (kind, name) in ["validate", "create", "register", "find"].iter().enumerate() {
             write("request", &format!("{name}-{at}"), &members(kind as u8, exchange));
         }
     }
@@ -115,7 +115,7 @@ const EDITS: [(&str, &[u8]); 10] = [
     ("edit-without-some", &[1, 40, 0, 120, 3, 4]),
 ];
 
-const ANSWERS: [(&str, &str); 18] = [
+const ANSWERS: [(&str, &str); 23] = [
     (
         "all",
         r#"{"success":false,"clientId":"a\u00e9\"","project_env":"","method_path":"GET:::\/users","durationMs":12.9,"code":"RATE_LIMITED","message":"a\nb"}"#,
@@ -126,6 +126,23 @@ const ANSWERS: [(&str, &str); 18] = [
         "wrong-types",
         r#"{"success":true,"clientId":7,"durationMs":"3","project_env":{},"method_path":[1],"error":false}"#,
     ),
+    (
+        "list",
+        r#"{"data":[{"id":"11111111-2222-4333-8444-555555555555","name":"acme-corp-staging"},{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08","name":"acme-corp","keys":[{"name":"default"}]}],"pagination":{"total":2}}"#,
+    ),
+    (
+        "list-several",
+        r#"{"data":[{"id":"11111111-2222-4333-8444-555555555555","name":"acme-corp"},{"name":"acme-corp","id":"497f6eca-6276-4993-bfeb-53cbbbba6f08"}]}"#,
+    ),
+    (
+        "list-one-twice",
+        r#"{"success":true,"data":[{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08","name":"acme-corp"},{"id":"497F6ECA-6276-4993-BFEB-53CBBBBA6F08","n\u0061me":"acme\u002dcorp"}]}"#,
+    ),
+    (
+        "list-no-id",
+        r#"{"data":[7,{"id":"acme","name":"acme-corp"},{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08","name":7}],"success":1}"#,
+    ),
+    ("list-refused", r#"{"success":false,"data":[]}"#),
     ("success-string", r#"{"success":"true"}"#),
     ("success-null", r#"{"success":null}"#),
     ("success-twice", r#"{"success":false,"success":true}"#),

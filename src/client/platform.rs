@@ -204,10 +204,9 @@ impl Platform {
 
         let user_agent = UserAgent::checked(&self.user_agent);
         let fields = request.header_fields(&self.project_key, user_agent);
-        let [first, second, third, fourth] = fields;
-        let signed = [first, second, third, fourth, ("x-apikee-signature", signature.as_deref().unwrap_or_default())];
-        let headers = if signature.is_some() { &signed[..] } else { &fields[..] };
-        let call = Call { method: R::METHOD, target, headers, body: sent, timeout };
+        let mut headers: heapless::Vec<(&str, &str), 5> = fields.iter().copied().collect();
+        headers.extend(signature.as_deref().map(|signature| ("x-apikee-signature", signature)));
+        let call = Call { method: R::METHOD, target, headers: &headers, body: sent, timeout };
         let received = self.transport.call(&call, answer)?;
 
         if let Some(outcome) = Outcome::from_status(received.status, received.retry_after) {

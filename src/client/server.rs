@@ -42,6 +42,10 @@ pub enum Enforcement {
     Observe,
 }
 
+/// The longest question, in bytes without the caller's payload: a stranger's header fields do not make it one
+/// that a server in front of the platform refuses for its length.
+const MAX_QUESTION_LEN: usize = 16 * 1024;
+
 /// Tells the platform's id of the client that a key was issued to.
 pub(super) type Resolver = dyn Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync;
 
@@ -163,7 +167,8 @@ impl Server {
         let mut question = ValidateRequest::new(client, &self.platform.project_env, about.method_path, timestamp)
             .key_name(about.key_name)
             .headers(about.headers)
-            .raw_key(key.raw());
+            .raw_key(key.raw())
+            .max_body_len(MAX_QUESTION_LEN);
         if let Some(payload) = about.payload {
             question = question.payload(payload);
         }

@@ -62,7 +62,17 @@ struct Target {
     client: Option<ClientId>,
     project_env: String,
     method_path: Option<String>,
+    find: Option<Find>,
 }
+
+/// Which clients are to be listed.
+struct Find {
+    name: String,
+    limit: usize,
+}
+
+/// How many clients are listed unless the query says it.
+const DEFAULT_LIMIT: usize = 20;
 
 impl Platform {
     pub(super) fn new(mut builder: EmulatorBuilder, secret: [u8; 32]) -> Self {
@@ -124,11 +134,15 @@ impl Platform {
 
     fn handle(&self, request: &Request, peer: IpAddr, entry: &mut LoggedRequest) -> Result<Answer, Refused> {
         let started = Instant::now();
-        let target = Target::read(&request.target)?;
+        let target = Target::read(&request.method, &request.target)?;
         entry.kind = target.kind;
         entry.client = target.client;
         entry.method_path.clone_from(&target.method_path);
         self.check_head(request, &target)?;
+        if let Some(Find { name, limit }) = &target.find {
+            let json = self.state().list(name, *limit);
+            return Ok(Answer { status: 200, json, reply: None, retry_after: None });
+        }
 
         let mut body = request.body.clone();
         let (body, reply) = if target.kind == RequestKind::Endpoint {
@@ -173,11 +187,12 @@ impl Platform {
     }
 
     fn check_head(&self, request: &Request, target: &Target) -> Result<(), Refused> {
-        if request.method != "POST" {
+        let has_body = target.find.is_none();
+        if has_body && request.method != "POST" {
             return Err(refused(405, "METHOD_NOT_ALLOWED"));
         }
         let media_type = request.header("content-type").and_then(|value| value.split(';').next()).unwrap_or_default();
-        if !media_type.trim().eq_ignore_ascii_case("application/json") {
+        if has_body && !media_type.trim().eq_ignore_ascii_case("application/json") {
             return Err(refused(415, "NOT_JSON"));
         }
         let key = request.header(http::PROJECT_KEY).unwrap_or_default();
@@ -188,7 +203,7 @@ impl Platform {
             return Err(refused(404, "UNKNOWN_PROJECT_ENV"));
         }
         let form = if target.kind == RequestKind::Endpoint { "0" } else { "1" };
-        if request.header("x-apikee-encrypted") != Some(form) {
+        if has_body && request.header("x-apikee-encrypted") != Some(form) {
             return Err(refused(400, "WRONG_ENCRYPTED_HEADER"));
         }
         Ok(())
@@ -243,10 +258,11 @@ impl Platform {
 }
 
 impl Target {
-    fn read(target: &str) -> Result<Self, Refused> {
+    fn read(method: &str, target: &str) -> Result<Self, Refused> {
         const UNKNOWN: Refused = refused(404, "UNKNOWN_PATH");
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let (kind, client) = match path.strip_prefix(BASE_PATH).ok_or(UNKNOWN)? {
+            "/client" if method == "GET" => (RequestKind::FindClient, None),
             "/client" => (RequestKind::Client, None),
             "/endpoint" => (RequestKind::Endpoint, None),
             path => {
@@ -263,15 +279,33 @@ impl Target {
         if !method_path.as_ref().is_none_or(is_route) {
             return Err(MALFORMED);
         }
-        Ok(Self { kind, client, project_env, method_path })
+        let find = match kind {
+            RequestKind::FindClient => Some(Find::read(query)?),
+            _ => None,
+        };
+        Ok(Self { kind, client, project_env, method_path, find })
+    }
+}
+
+impl Find {
+    fn read(query: &str) -> Result<Self, Refused> {
+        let limit =
+            optional(query, "limit")?.map_or(Ok(DEFAULT_LIMIT), |limit| limit.parse().map_err(|_| MALFORMED))?;
+        Ok(Self { name: optional(query, "name")?.unwrap_or_default(), limit })
     }
 }
 
 /// The decoded value of the one parameter of that name.
 fn parameter(query: &str, name: &str) -> Result<String, Refused> {
+    optional(query, name)?.ok_or(MALFORMED)
+}
+
+/// The same for a parameter that may be missing.
+fn optional(query: &str, name: &str) -> Result<Option<String>, Refused> {
     let mut values = query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(own, _)| *own == name);
     match (values.next(), values.next()) {
-        (Some((_, value)), None) => http::decode(value).ok_or(MALFORMED),
+        (None, _) => Ok(None),
+        (Some((_, value)), None) => http::decode(value).ok_or(MALFORMED).map(Some),
         _ => Err(MALFORMED),
     }
 }

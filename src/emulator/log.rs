@@ -18,8 +18,10 @@ const REDACTED: &str = "[redacted]";
 pub enum RequestKind {
     /// `/client/{uuid}`: may a client do this?
     Validate,
-    /// `/client`: a client to create or to bring up to date.
+    /// `POST /client`: a client to create or to bring up to date.
     Client,
+    /// `GET /client`: clients to be listed by their names.
+    FindClient,
     /// `/endpoint`: an endpoint to register.
     Endpoint,
     /// Anything else.

@@ -57,6 +57,13 @@ impl State {
         self.clients.iter().find(|(_, client)| client.name == name).map(|(id, _)| *id)
     }
 
+    /// At most `limit` records of clients whose name has `part` in it, in the order of their ids.
+    pub(super) fn list(&self, part: &str, limit: usize) -> Value {
+        let found = || self.clients.iter().filter(|(_, client)| client.name.contains(part));
+        let records: Vec<_> = found().take(limit).map(|(id, client)| client.record(*id)).collect();
+        json!({ "data": records, "pagination": { "total": found().count(), "limit": limit } })
+    }
+
     /// Creates the client or brings the one of its name up to date, and returns its record.
     pub(super) fn upsert(&mut self, newer: EmulatedClient) -> Result<(ClientId, Value), Full> {
         let known = self.client_named(&newer.name);

@@ -31,6 +31,36 @@ pub(crate) fn escaped(out: &mut Writer<'_>, text: &str) {
     }
 }
 
+/// Writes as much of the inside of a string as fits before `end`, a place of `out`, and returns whether
+/// that is all of it. Control characters (U+0000 to U+001F and U+007F) are left out. It is cut between
+/// characters, and never within an escape.
+#[cfg(feature = "envelope")]
+pub(crate) fn escaped_up_to(out: &mut Writer<'_>, text: &str, end: usize) -> bool {
+    text.split(|c: char| c.is_ascii_control()).all(|part| {
+        let fitting = fitting(part, end.saturating_sub(out.len()));
+        escaped(out, fitting);
+        fitting.len() == part.len()
+    })
+}
+
+/// The longest front of `text`, which has no control characters, that takes at most `room` bytes escaped.
+#[cfg(feature = "envelope")]
+fn fitting(text: &str, room: usize) -> &str {
+    // A byte takes two at most.
+    if text.len() <= room / 2 {
+        return text;
+    }
+    let mut left = room;
+    for (at, c) in text.char_indices() {
+        let width = if matches!(c, '"' | '\\') { 2 } else { c.len_utf8() };
+        match left.checked_sub(width) {
+            Some(rest) => left = rest,
+            None => return text.get(..at).unwrap_or_default(),
+        }
+    }
+    text
+}
+
 /// Writes what is to be written as it is, and returns the rest. Most strings are short: eight bytes at a
 /// time are found to be plain and written at once.
 #[inline]
@@ -116,6 +146,28 @@ mod tests {
         write(&mut out);
         let len = out.len();
         String::from_utf8(buf[..len].to_vec()).unwrap()
+    }
+
+    #[test]
+    #[cfg(feature = "envelope")]
+    fn a_string_is_cut_between_characters_and_escapes() {
+        let text = "a\"\r\n\\\u{7f}\u{e9}\0\u{1F600}z";
+        let ends = ["a", "\\\"", "\\\\", "\u{e9}", "\u{1F600}", "z"];
+        for room in 0..=20 {
+            let mut expected = String::new();
+            let fits = ends.iter().all(|part| {
+                let fits = expected.len() + part.len() <= room;
+                expected += if fits { part } else { "" };
+                fits
+            });
+            // Behind two bytes that count as well.
+            let written = written(|out| {
+                out.bytes(b"__");
+                assert_eq!(escaped_up_to(out, text, 2 + room), fits, "{room}");
+            });
+            assert_eq!(written, format!("__{expected}"), "{room}");
+        }
+        assert_eq!(written(|out| assert!(escaped_up_to(out, "\r\n", 0))), "");
     }
 
     #[test]

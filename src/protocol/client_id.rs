@@ -18,6 +18,9 @@ const BYTES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 3
 pub struct ClientId(u128);
 
 impl ClientId {
+    /// Bytes of its text.
+    pub(crate) const LEN: usize = LEN;
+
     /// Reads an id.
     ///
     /// # Errors

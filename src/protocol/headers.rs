@@ -1,8 +1,11 @@
 //! The header fields of every call.
 
-use core::fmt;
+use core::{fmt, ops::Deref};
 
-use super::{project_key::ProjectKey, request::BodyForm};
+use super::{
+    project_key::ProjectKey,
+    request::{BodyForm, HttpMethod},
+};
 
 /// What a client calls itself: visible ASCII and single spaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,18 +63,52 @@ impl fmt::Display for InvalidUserAgent {
 
 impl core::error::Error for InvalidUserAgent {}
 
-/// Names and values. None has a line break or another control character.
-pub(crate) fn fields<'h>(
-    form: BodyForm,
-    key: &'h ProjectKey,
-    user_agent: UserAgent<'h>,
-) -> [(&'static str, &'h str); 4] {
-    [
-        ("Content-Type", "application/json"),
-        ("x-api-key", key.header_value()),
-        ("User-Agent", user_agent.0),
-        ("X-Apikee-Encrypted", form.header_value()),
-    ]
+/// The names and values of a call's header fields: a slice of two without a body, and of four with one.
+///
+/// None has a line break or another control character. One value is the project key, a secret, so that
+/// `Debug` shows the names alone.
+///
+/// ```
+/// # use apikee::{FindClient, ProjectKey, Request as _, UserAgent};
+/// let key = ProjectKey::new("sk_test_example")?;
+/// let fields = FindClient::new("my-app", "acme-corp").header_fields(&key, UserAgent::new("acme/1.0")?);
+/// assert_eq!(fields[..], [("x-api-key", "sk_test_example"), ("User-Agent", "acme/1.0")]);
+/// # Ok::<_, Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct HeaderFields<'h> {
+    /// What describes the body stands at the ends.
+    all: [(&'static str, &'h str); 4],
+    has_body: bool,
+}
+
+impl<'h> HeaderFields<'h> {
+    pub(crate) fn new(method: HttpMethod, form: BodyForm, key: &'h ProjectKey, user_agent: UserAgent<'h>) -> Self {
+        Self {
+            all: [
+                ("Content-Type", "application/json"),
+                ("x-api-key", key.header_value()),
+                ("User-Agent", user_agent.0),
+                ("X-Apikee-Encrypted", form.header_value()),
+            ],
+            has_body: method != HttpMethod::Get,
+        }
+    }
+}
+
+impl<'h> Deref for HeaderFields<'h> {
+    type Target = [(&'static str, &'h str)];
+
+    fn deref(&self) -> &Self::Target {
+        let [_, without_body @ .., _] = &self.all;
+        if self.has_body { &self.all } else { without_body }
+    }
+}
+
+impl fmt::Debug for HeaderFields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter().map(|(name, _)| name)).finish()
+    }
 }
 
 #[cfg(test)]

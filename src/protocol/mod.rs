@@ -1,11 +1,12 @@
 //! What is said to the platform and what it says back (WIRE.md, "The platform's API"), without a
 //! socket: requests write themselves into the caller's buffers, answers are read where they stand.
 //!
-//! | request | target, behind the base URL | body | answer |
+//! | request | method, and target behind the base URL | body | answer |
 //! |---|---|---|---|
-//! | [`ValidateRequest`] | `/client/{uuid}?project_env=...&method_path=...` | sealed | [`Answer`] |
-//! | [`CreateClient`] | `/client?project_env=...` | sealed | [`ClientRecord`] |
-//! | [`RegisterEndpoint`] | `/endpoint?project_env=...` | plain | none is read |
+//! | [`ValidateRequest`] | `POST /client/{uuid}?project_env=...&method_path=...` | sealed | [`Answer`] |
+//! | [`CreateClient`] | `POST /client?project_env=...` | sealed | [`ClientRecord`] |
+//! | [`FindClient`] | `GET /client?project_env=...&name=...&limit=...` | none | [`FoundClient`] |
+//! | [`RegisterEndpoint`] | `POST /endpoint?project_env=...` | plain | none is read |
 //!
 //! Whatever the parts of a request say, it stays one request with those parts. What could break out
 //! is refused when the part is made ([`ClientId`], the method of a [`MethodPath`], [`ProjectKey`],
@@ -16,6 +17,7 @@ mod answer;
 mod client;
 mod client_id;
 mod endpoint;
+mod find;
 mod headers;
 mod members;
 mod method_path;
@@ -30,7 +32,8 @@ pub use answer::{Answer, AnswerError, Provenance};
 pub use client::{ClientKey, ClientType, CreateClient};
 pub use client_id::{ClientId, InvalidClientId};
 pub use endpoint::RegisterEndpoint;
-pub use headers::{InvalidUserAgent, UserAgent};
+pub use find::{FindClient, FoundClient, FoundClientError};
+pub use headers::{HeaderFields, InvalidUserAgent, UserAgent};
 #[cfg(feature = "web")]
 pub(crate) use method_path::is_token;
 pub use method_path::{InvalidMethod, MethodPath};

@@ -1,13 +1,14 @@
 //! What the requests have in common.
 
 use super::{
-    headers::{self, UserAgent},
+    headers::{HeaderFields, UserAgent},
     percent,
     project_key::ProjectKey,
 };
 use crate::buf::{BufferTooSmall, Writer};
 
-/// A call of the platform: a method, a target behind the base URL, and a body.
+/// A call of the platform: a method, a target behind the base URL, and a body unless the method is
+/// [`Get`](HttpMethod::Get).
 ///
 /// Implemented by this crate's requests only. A target has at most 82 bytes and three for each byte
 /// of its parts; in a body each takes at most six. An empty buffer finds out the exact length. Buffers
@@ -16,7 +17,8 @@ pub trait Request: sealed::Sealed {
     /// The HTTP method.
     const METHOD: HttpMethod = HttpMethod::Post;
 
-    /// How the body travels.
+    /// How the body travels, and the answer with it. Without a body it is
+    /// [`Plain`](BodyForm::Plain): nothing is sealed.
     const FORM: BodyForm;
 
     /// Writes the target, path and query, to the front of `buf`: what follows the base URL's own
@@ -27,7 +29,7 @@ pub trait Request: sealed::Sealed {
     /// [`BufferTooSmall`] with the exact length.
     fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall>;
 
-    /// Writes the body, compact JSON, to the front of `buf`. Where [`FORM`](Self::FORM) is
+    /// Writes the body, compact JSON, to the front of `buf`; nothing with [`Get`](HttpMethod::Get). Where [`FORM`](Self::FORM) is
     /// [`Sealed`](BodyForm::Sealed) it is the plaintext of an envelope, and holds the caller's raw
     /// key if the headers do.
     ///
@@ -38,9 +40,9 @@ pub trait Request: sealed::Sealed {
 
     /// The names and values of the call's header fields, without those of HTTP itself and without
     /// `x-apikee-signature`. The values are those of [`ProjectKey`] and [`UserAgent`]: one of them is
-    /// a secret.
-    fn header_fields<'h>(&self, key: &'h ProjectKey, user_agent: UserAgent<'h>) -> [(&'static str, &'h str); 4] {
-        headers::fields(Self::FORM, key, user_agent)
+    /// a secret. `Content-Type` and `X-Apikee-Encrypted` are there only with a body.
+    fn header_fields<'h>(&self, key: &'h ProjectKey, user_agent: UserAgent<'h>) -> HeaderFields<'h> {
+        HeaderFields::new(Self::METHOD, Self::FORM, key, user_agent)
     }
 }
 

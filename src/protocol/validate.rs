@@ -45,7 +45,11 @@ pub struct ValidateRequest<'a> {
     headers: &'a [(&'a str, &'a str)],
     raw_key: Option<&'a str>,
     payload: Option<JsonObject<'a>>,
+    max_body_len: usize,
 }
+
+/// What stands in front of the payload.
+const PAYLOAD: &[u8] = br#","payload":"#;
 
 /// What the raw key is called among the headers.
 pub(crate) const KEY_HEADER: &str = "x-api-key";
@@ -68,6 +72,7 @@ impl<'a> ValidateRequest<'a> {
             headers: &[],
             raw_key: None,
             payload: None,
+            max_body_len: usize::MAX,
         }
     }
 
@@ -77,14 +82,29 @@ impl<'a> ValidateRequest<'a> {
         Self { key_name, ..self }
     }
 
-    /// The header fields of the incoming request that the platform shall see: those that the caller
+    /// The header fields of the incoming request that the platform is to see: those that the caller
     /// chose, never all. The raw key may be among them, as it travels in the envelope only.
     ///
     /// Fields of one name, whatever the case, are sent as one, under the first spelling, values
-    /// joined by `", "` (RFC 9110, section 5.3): the JSON object names nothing twice.
+    /// joined by `", "` (RFC 9110, section 5.3): the JSON object names nothing twice. Control characters
+    /// (U+0000 to U+001F and U+007F) are left out of the values. HTTP allows none of them but the tab.
     #[must_use]
     pub const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
         Self { headers, ..self }
+    }
+
+    /// How many bytes the body may have, not counting the payload's own. No bound is set by default.
+    ///
+    /// A stranger writes the header fields, so it is they that give way. Their values are cut where
+    /// the room ends, counted as they are escaped and between characters, and a field whose name has no
+    /// room is left out. Those that come first have the room first: put first what has to arrive whole,
+    /// such as an address. The raw key is never cut and its room is kept free wherever it stands.
+    ///
+    /// The key name and the raw key are sent whole in any case, so where these two alone take more, the
+    /// body is longer and has no other header fields.
+    #[must_use]
+    pub const fn max_body_len(self, len: usize) -> Self {
+        Self { max_body_len: len, ..self }
     }
 
     /// The raw key, which is added to the headers by itself, in place of any that they name so.
@@ -110,36 +130,74 @@ impl<'a> ValidateRequest<'a> {
         (self.client, self.method_path, self.timestamp)
     }
 
-    fn write_headers(&self, out: &mut Writer<'_>) {
-        let mut quote = &br#"""#[..];
-        let mut before = &[][..];
-        let mut rest = self.headers;
-        while let Some(((name, value), after)) = rest.split_first() {
-            let same = |field: &&(&str, &str)| field.0.eq_ignore_ascii_case(name);
-            let is_key = self.raw_key.is_some() && name.eq_ignore_ascii_case(KEY_HEADER);
-            if !is_key && !before.iter().any(|field| same(&field)) {
-                out.bytes(quote);
-                quote = br#",""#;
-                write::escaped(out, name);
-                out.bytes(br#"":""#);
-                write::escaped(out, value);
-                for (_, value) in after.iter().filter(same) {
-                    out.bytes(b", ");
-                    write::escaped(out, value);
-                }
-                out.byte(b'"');
+    /// Writes the members of `headers`, so that they end before `end` unless the raw key does not.
+    fn write_headers(&self, out: &mut Writer<'_>, end: usize) {
+        let start = out.len();
+        let mut kept = self.key_field_len();
+        for (at, (name, _)) in self.headers.iter().enumerate() {
+            let is_key = name.eq_ignore_ascii_case(KEY_HEADER);
+            let before = self.headers.get(..at).unwrap_or_default();
+            if is_key && self.raw_key.is_some() || before.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)) {
+                continue;
             }
-            rest = after;
-            before = self.headers.get(..self.headers.len().saturating_sub(rest.len())).unwrap_or_default();
+            let mut end = end.saturating_sub(kept);
+            if is_key {
+                (kept, end) = (0, usize::MAX);
+            }
+            write_field(out, out.len() > start, name, self.values(name), end);
         }
         if let Some(raw_key) = self.raw_key {
-            out.bytes(quote);
-            out.bytes(KEY_HEADER.as_bytes());
-            out.bytes(br#"":""#);
-            write::escaped(out, raw_key);
-            out.byte(b'"');
+            write_field(out, out.len() > start, KEY_HEADER, core::iter::once(raw_key), usize::MAX);
         }
     }
+
+    /// The values of the header fields of that name.
+    fn values(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+    }
+
+    /// Bytes of the field of the raw key, a comma included; 0 if there is none.
+    fn key_field_len(&self) -> usize {
+        let mut counter = Writer::new(&mut []);
+        if let Some(raw_key) = self.raw_key {
+            write_field(&mut counter, true, KEY_HEADER, core::iter::once(raw_key), usize::MAX);
+        } else if self.values(KEY_HEADER).next().is_some() {
+            write_field(&mut counter, true, KEY_HEADER, self.values(KEY_HEADER), usize::MAX);
+        }
+        counter.len()
+    }
+}
+
+/// Writes a header field, its values cut so that it ends before `end`; nothing if the name has no room.
+fn write_field<'v>(
+    out: &mut Writer<'_>,
+    is_behind_another: bool,
+    name: &str,
+    values: impl Iterator<Item = &'v str>,
+    end: usize,
+) {
+    const COLON: &[u8] = br#"":""#;
+    let opening = if is_behind_another { &br#",""#[..] } else { br#"""# };
+    let mut around = Writer::new(&mut []);
+    around.bytes(opening);
+    write::escaped(&mut around, name);
+    around.bytes(COLON);
+    around.byte(b'"');
+    if around.len() > end.saturating_sub(out.len()) {
+        return;
+    }
+    out.bytes(opening);
+    write::escaped(out, name);
+    out.bytes(COLON);
+    let end = end.saturating_sub(1);
+    for (at, value) in values.enumerate() {
+        let separator = if at == 0 { "" } else { ", " };
+        // What follows a cut would be taken for the rest of what was cut.
+        if !write::escaped_up_to(out, separator, end) || !write::escaped_up_to(out, value, end) {
+            break;
+        }
+    }
+    out.byte(b'"');
 }
 
 impl Request for ValidateRequest<'_> {
@@ -157,15 +215,17 @@ impl Request for ValidateRequest<'_> {
 
     fn write_body<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
         written(buf, |out| {
+            // The payload's name counts whether it is there or not, and both braces.
+            let end = self.max_body_len.saturating_sub(PAYLOAD.len()).saturating_sub(2);
             out.bytes(br#"{"name":""#);
             write::escaped(out, self.key_name);
             out.bytes(br#"","timestamp":""#);
             out.bytes(self.timestamp.as_str().as_bytes());
             out.bytes(br#"","headers":{"#);
-            self.write_headers(out);
+            self.write_headers(out, end);
             out.byte(b'}');
             if let Some(payload) = self.payload {
-                out.bytes(br#","payload":"#);
+                out.bytes(PAYLOAD);
                 payload.write(out);
             }
             out.byte(b'}');

@@ -14,8 +14,8 @@ use super::{address, view::RequestView};
 /// So many fields of one name are passed on.
 const MAX_FIELDS: usize = 8;
 
-/// Longer values are cut, each by itself and all together, so that no header keeps a good key's request from being
-/// asked about: in JSON a byte can become six, and 64 kB are sent at most.
+/// Longer values are cut, each by itself and all together, so that a long one leaves room for the others in what the
+/// client sends (16 kB).
 const MAX_VALUE_LEN: usize = 2048;
 const MAX_TOTAL_LEN: usize = 8 * 1024;
 
@@ -33,6 +33,11 @@ pub(super) fn headers<'r: 'a, 'a>(
     proxies: &[IpNet],
 ) -> Vec<(&'a str, Cow<'a, str>)> {
     let mut headers = Vec::new();
+    // Where there is no room for all, the first ones are sent whole.
+    if let Some(address) = address::client(request, proxies) {
+        let address = address.to_string();
+        headers.extend(ADDRESS.map(|name| (name, Cow::Owned(address.clone()))));
+    }
     let mut room = MAX_TOTAL_LEN;
     for name in allowed.filter(|name| !ADDRESS.contains(&&***name)) {
         for value in (0..MAX_FIELDS).map_while(|nth| request.headers.get(name, nth)) {
@@ -40,10 +45,6 @@ pub(super) fn headers<'r: 'a, 'a>(
             room = room.saturating_sub(value.len());
             headers.push((&**name, String::from_utf8_lossy(value)));
         }
-    }
-    if let Some(address) = address::client(request, proxies) {
-        let address = address.to_string();
-        headers.extend(ADDRESS.map(|name| (name, Cow::Owned(address.clone()))));
     }
     headers
 }

@@ -282,18 +282,40 @@ fn prepared_sessions_serve_as_well_and_each_once() {
 }
 
 #[test]
-fn requests_of_any_length_are_sent_whole() {
+fn paths_and_payloads_of_any_length_are_sent_whole() {
     let platform = Platform::willing();
     let apikee = platform.builder().build().unwrap();
     let key = key(CLIENT, "{}");
     for len in [10, 1_000, 60_000, 10] {
-        let (path, value) = (format!("/{}", "p".repeat(len)), "v".repeat(len));
-        let headers = [("user-agent", value.as_str())];
-        let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", &path).unwrap()).headers(&headers);
+        let (path, payload) = (format!("/{}", "p".repeat(len)), json!({ "a": "v".repeat(len) }));
+        let text = payload.to_string();
+        let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", &path).unwrap());
+        let request = request.payload(JsonObject::new(&text).unwrap());
         assert_eq!(apikee.authorize(&request, &mut [0; 1024]).unwrap().basis(), Basis::Confirmed);
         let seen = platform.seen().pop().unwrap();
         assert!(seen.target.ends_with(&path[1..]));
-        assert_eq!(seen.body["headers"]["user-agent"], value);
+        assert_eq!(seen.body["payload"], payload);
+    }
+}
+
+/// Otherwise a stranger's headers would decide whether a good key is asked about.
+#[test]
+fn header_values_are_cut_to_what_can_be_sent() {
+    let platform = Platform::willing();
+    let apikee = platform.builder().build().unwrap();
+    let key = key(CLIENT, "{}");
+    for (value, least) in [("v".repeat(200_000), 15_000), ("\"".repeat(200_000), 7_500), ("\u{1}".repeat(200_000), 0)] {
+        let headers = [("x-real-ip", "203.0.113.9"), ("user-agent", value.as_str()), ("x-more", value.as_str())];
+        let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/").unwrap()).headers(&headers);
+        assert_eq!(apikee.authorize(&request, &mut [0; 1024]).unwrap().basis(), Basis::Confirmed);
+        let body = platform.seen().pop().unwrap().body;
+        assert!(body.to_string().len() < 16 * 1024);
+        assert_eq!(
+            (&body["headers"]["x-real-ip"], &body["headers"]["x-api-key"]),
+            (&json!("203.0.113.9"), &json!(key))
+        );
+        let agent = body["headers"]["user-agent"].as_str().unwrap();
+        assert!(agent.len() >= least && value.starts_with(agent), "{}", agent.len());
     }
 }
 
@@ -301,9 +323,9 @@ fn requests_of_any_length_are_sent_whole() {
 fn a_request_that_is_too_long_to_send_is_denied_and_not_sent() {
     let platform = Platform::willing();
     let apikee = platform.builder().build().unwrap();
-    let (key, value) = (key(CLIENT, "{}"), "v".repeat(65_000));
-    let headers = [("user-agent", value.as_str()), ("x-real-ip", &value[..1000])];
-    let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/").unwrap()).headers(&headers);
+    let (key, payload) = (key(CLIENT, "{}"), json!({ "a": "v".repeat(66_000) }).to_string());
+    let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/").unwrap());
+    let request = request.payload(JsonObject::new(&payload).unwrap());
     let denial = apikee.authorize(&request, &mut [0; 1024]).map(|_| ()).map_err(told);
     assert_eq!(denial, Err("SERVER_FAULT: the request cannot be sent to the platform".into()));
     assert!(platform.seen().is_empty());

@@ -26,7 +26,7 @@ impl Call {
         let target = format!("/api/v1{}", request.write_target(&mut buf).unwrap());
         let key = ProjectKey::new(Emulator::PROJECT_KEY).unwrap();
         let fields = request.header_fields(&key, UserAgent::DEFAULT);
-        let headers = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let headers = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let this = Self { target, headers, body: Vec::new(), pending: None };
         if R::FORM == BodyForm::Sealed { this.sealing(emulator, &body) } else { Self { body, ..this } }
     }

@@ -1,12 +1,18 @@
 //! Clients that calls create, and endpoints that they register.
 
 use apikee::{
-    Answers, ClientId, ClientKey, ClientRecord, ClientType, CreateClient, EmulatedClient, Emulator, JsonObject,
-    MethodPath, RegisterEndpoint, Request, Timestamp, UnixTime, ValidateRequest,
+    Answers, ClientId, ClientKey, ClientRecord, ClientType, CreateClient, EmulatedClient, Emulator, FindClient,
+    FoundClient, JsonObject, MethodPath, ProjectKey, RegisterEndpoint, Request, RequestKind, Timestamp, UnixTime,
+    UserAgent, ValidateRequest,
 };
 use serde_json::json;
 
-use crate::{NOW, builder, calls::Call, id, started, validation};
+use crate::{
+    NOW, builder,
+    calls::Call,
+    id, started, validation,
+    wire::{Response, Wire},
+};
 
 const ENV: &str = Emulator::PROJECT_ENV;
 
@@ -119,6 +125,69 @@ fn no_more_clients_are_created_than_there_is_room_for() {
     let call = |name| Call::of(&emulator, &CreateClient::new(ENV, name)).to(&emulator);
     call("y").failed(422, "TOO_MANY");
     assert_eq!(call("x").opened().unwrap()["name"], "x");
+}
+
+fn get(emulator: &Emulator, target: &str, fields: &[(&str, &str)]) -> Response {
+    let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let mut wire = Wire::to(emulator);
+    wire.write(format!("GET /api/v1{target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"));
+    wire.read().unwrap()
+}
+
+fn find(emulator: &Emulator, name: &str) -> FoundClient {
+    let (request, key) = (FindClient::new(ENV, name), ProjectKey::new(Emulator::PROJECT_KEY).unwrap());
+    let mut buf = [0; 256];
+    let fields = request.header_fields(&key, UserAgent::DEFAULT);
+    let response = get(emulator, request.write_target(&mut buf).unwrap(), &fields);
+    assert_eq!(response.status, 200);
+    FoundClient::read_unsealed(&response.body, name).unwrap()
+}
+
+#[test]
+fn a_client_is_found_by_its_whole_name() {
+    let emulator = builder().start().unwrap();
+    let acme = emulator.create_client(EmulatedClient::new("acme corp & co")).unwrap();
+    emulator.create_client(EmulatedClient::new("acme corp & co staging")).unwrap();
+    assert_eq!(find(&emulator, "acme corp & co"), FoundClient::One(acme));
+    assert_eq!(find(&emulator, "acme corp"), FoundClient::None);
+    assert_eq!(find(&emulator, "other"), FoundClient::None);
+    emulator.add_client(id(), EmulatedClient::new("acme corp & co"));
+    assert_eq!(find(&emulator, "acme corp & co"), FoundClient::Several);
+
+    let seen = emulator.log().into_iter().map(|entry| (entry.kind, entry.status, entry.refusal));
+    assert_eq!(seen.collect::<Vec<_>>(), [(RequestKind::FindClient, Some(200), None); 4]);
+}
+
+#[test]
+fn clients_are_listed_by_a_part_of_the_name_and_up_to_the_limit() {
+    let emulator = builder().start().unwrap();
+    for n in 0..30 {
+        emulator.create_client(EmulatedClient::new(&format!("acme-{n}"))).unwrap();
+    }
+    let key = [("x-api-key", Emulator::PROJECT_KEY)];
+    let list = |query: &str| get(&emulator, &format!("/client?project_env={ENV}{query}"), &key);
+    for (query, listed, total) in
+        [("&name=acme", 20, 30), ("&name=me-2&limit=7", 7, 11), ("&limit=100", 30, 30), ("&name=x", 0, 0)]
+    {
+        let body = list(query).json();
+        assert_eq!((body["data"].as_array().unwrap().len(), &body["pagination"]["total"]), (listed, &json!(total)));
+    }
+    for query in ["&limit=-1", "&limit=x", "&limit=", "&name=a&name=b", "&name=%FF"] {
+        assert_eq!(list(query).status, 400, "{query}");
+    }
+}
+
+#[test]
+fn a_list_of_clients_needs_the_project_key_and_its_project_env() {
+    let emulator = started();
+    let target = format!("/client?project_env={ENV}&name=acme-corp");
+    assert_eq!(get(&emulator, &target, &[]).json(), json!({ "error": "INVALID_PROJECT_KEY" }));
+    let key = [("x-api-key", Emulator::PROJECT_KEY)];
+    let elsewhere = get(&emulator, "/client?project_env=other&name=acme-corp", &key);
+    assert_eq!((elsewhere.status, elsewhere.json()), (404, json!({ "error": "UNKNOWN_PROJECT_ENV" })));
+    assert_eq!(get(&emulator, "/client?name=acme-corp", &key).status, 400);
+    assert_eq!(get(&emulator, &format!("/client/{}?project_env={ENV}&method_path=GET:::/", id()), &key).status, 405);
+    assert_eq!(get(&emulator, &target, &key).json()["data"][0]["id"], id().to_string());
 }
 
 #[test]

@@ -94,11 +94,17 @@ fn a_long_value_is_cut_and_the_request_is_asked_about() {
 
 #[test]
 fn many_long_values_are_cut_to_what_can_be_sent_whatever_they_become() {
-    let long = "\u{1}".repeat(2048);
-    let fields = [("user-agent", long.as_bytes()); 8];
-    let told = seen(|apikee| Guard::new(apikee).disclose_header("User-Agent").unwrap(), None, &fields);
-    let agent = told["user-agent"].as_str().unwrap();
-    assert_eq!(agent.matches('\u{1}').count(), 8 * 1024);
+    let told = |byte: &str| {
+        let long = byte.repeat(2048);
+        let fields = [("user-agent", long.as_bytes()); 8];
+        seen(|apikee| Guard::new(apikee).disclose_header("User-Agent").unwrap(), Some("203.0.113.9"), &fields)
+    };
+    let quoted = told("\"");
+    assert!((6_000..=8_192).contains(&quoted["user-agent"].as_str().unwrap().len()));
+    let controls = told("\u{1}");
+    assert!(controls["user-agent"].as_str().unwrap().chars().all(|c| c != '\u{1}'));
+    // The address is whole whatever the others are.
+    assert_eq!((&quoted["x-real-ip"], &controls["x-forwarded-for"]), (&json!("203.0.113.9"), &json!("203.0.113.9")));
 }
 
 #[test]

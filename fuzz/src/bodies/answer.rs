@@ -1,6 +1,8 @@
 //! The platform's answers: `serde_json` is the second implementation.
 
-use apikee::{Answer, AnswerError, ClientRecord, ClientRecordError, Provenance};
+use apikee::{
+    Answer, AnswerError, ClientId, ClientRecord, ClientRecordError, FoundClient, FoundClientError, Provenance,
+};
 
 use super::{
     json,
@@ -9,7 +11,7 @@ use super::{
 
 type Members = [(String, Tree)];
 
-/// An answer and a record of a client are read as `serde_json` reads them.
+/// An answer, a record of a client and a list of them are read as `serde_json` reads them.
 pub fn body(input: &[u8]) {
     let tree = json::tree(input);
     let members = match &tree {
@@ -20,6 +22,7 @@ pub fn body(input: &[u8]) {
     let may_refuse = tree.as_ref().is_some_and(|tree| !tree.must_be_read());
     check_answer(input, members, may_refuse);
     check_record(input, members, may_refuse);
+    check_list(input, members, may_refuse);
 }
 
 fn member<'t>(members: &'t Members, name: &str) -> Option<&'t Tree> {
@@ -105,5 +108,49 @@ fn check_record(input: &[u8], members: Option<&Members>, may_refuse: bool) {
     let ours = ClientRecord::read_unsealed(&mut input.to_vec()).map(|record| record.id().to_string());
     if !(may_refuse && ours == Err(ClientRecordError::Malformed)) {
         assert_eq!(ours, expected_id(members));
+    }
+}
+
+/// For each name that is in the list, and for one that is not.
+fn check_list(input: &[u8], members: Option<&Members>, may_refuse: bool) {
+    let mut names = vec!["acme-corp".to_owned()];
+    if let Some(Tree::Array(records)) = members.and_then(|members| member(members, "data")) {
+        names.extend(records.iter().filter_map(|record| own_string(record, "name")).take(8));
+    }
+    for name in names {
+        let ours = FoundClient::read_unsealed(input, &name);
+        if !(may_refuse && ours == Err(FoundClientError::Malformed)) {
+            assert_eq!(ours, expected_client(members, &name), "{name:?}");
+        }
+    }
+}
+
+fn own_string(record: &Tree, name: &str) -> Option<String> {
+    match record {
+        Tree::Object(members) => string(members, name),
+        _ => None,
+    }
+}
+
+fn expected_client(members: Option<&Members>, name: &str) -> Result<FoundClient, FoundClientError> {
+    let members = members.ok_or(FoundClientError::Malformed)?;
+    if member(members, "success") == Some(&Tree::Bool(false)) {
+        return Err(FoundClientError::Refused);
+    }
+    let Some(Tree::Array(records)) = member(members, "data") else {
+        return Err(FoundClientError::NoList);
+    };
+    let named = records.iter().filter(|record| own_string(record, "name").as_deref() == Some(name));
+    let mut ids: Vec<_> = named.map(|record| own_string(record, "id").filter(|id| is_uuid(id))).collect();
+    ids.iter_mut().flatten().for_each(|id| id.make_ascii_lowercase());
+    if ids.len() > 1 && ids[0].is_some() {
+        ids.dedup();
+    }
+    match &ids[..] {
+        [] if records.len() >= 100 => Err(FoundClientError::Incomplete),
+        [] => Ok(FoundClient::None),
+        [None] => Err(FoundClientError::NoId),
+        [Some(id)] => Ok(FoundClient::One(ClientId::new(id).unwrap())),
+        _ => Ok(FoundClient::Several),
     }
 }

@@ -1,8 +1,9 @@
 //! Requests, taken apart again by the book.
 
 use apikee::{
-    BodyForm, BufferTooSmall, ClientId, ClientKey, CreateClient, JsonObject, MAX_PROJECT_KEY_LEN, MethodPath,
-    ProjectKey, RegisterEndpoint, Request, Timestamp, UnixTime, UserAgent, ValidateRequest,
+    BodyForm, BufferTooSmall, ClientId, ClientKey, CreateClient, FindClient, HttpMethod, JsonObject,
+    MAX_PROJECT_KEY_LEN, MethodPath, ProjectKey, RegisterEndpoint, Request, Timestamp, UnixTime, UserAgent,
+    ValidateRequest,
 };
 
 use super::{
@@ -39,7 +40,7 @@ pub fn body(input: &[u8]) {
     let method = method.to_ascii_uppercase();
     assert_eq!(route.to_string(), format!("{method}:::{path}"));
 
-    match kind % 3 {
+    match kind % 4 {
         0 => {
             let headers: Vec<_> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
             let client = ClientId::new(CLIENT).unwrap();
@@ -54,7 +55,9 @@ pub fn body(input: &[u8]) {
                 members.push(("payload", tree));
             }
             let query = [("project_env", env.clone()), ("method_path", format!("{method}:::{path}"))];
-            fields.check(&request, &format!("/client/{CLIENT}"), &query, members);
+            fields.check(&request, &format!("/client/{CLIENT}"), &query, members.clone());
+            let payload = if let Some(("payload", tree)) = members.last() { tree.to_compact_json().len() } else { 0 };
+            check_bounded(&request, &merged(&headers), payload, usize::from(flags) * 4);
         }
         1 => {
             let (with_time, networks) = (has(4), has(8));
@@ -88,6 +91,10 @@ pub fn body(input: &[u8]) {
             }
             fields.check(&request, "/client", &[("project_env", env.clone())], members);
         }
+        3 => {
+            let query = [("project_env", env.clone()), ("name", name.clone()), ("limit", "100".to_owned())];
+            fields.check_without_body(&FindClient::new(&env, &name), "/client", &query);
+        }
         _ => {
             let mut request = RegisterEndpoint::new(&env, route);
             let mut shown = format!("{method} {path}");
@@ -105,7 +112,27 @@ fn text(text: &str) -> Tree {
     Tree::String(text.to_owned())
 }
 
-/// Fields of one name are one, under its first spelling.
+/// The body with a bound: what is cut is the end of a header value or a whole field, and never the key.
+fn check_bounded(request: &ValidateRequest<'_>, whole: &[(String, Tree)], payload: usize, limit: usize) {
+    let body = written(&|buf| request.max_body_len(limit).write_body(buf));
+    let Some(Tree::Object(members)) = json::tree(body.as_bytes()) else { panic!("{body}") };
+    let Some((_, Tree::Object(sent))) = members.iter().find(|(name, _)| name == "headers") else { panic!("{body}") };
+    let is_key = |name: &str| name.eq_ignore_ascii_case("x-api-key");
+    assert!(body.len() - payload <= limit || sent.iter().all(|(name, _)| is_key(name)), "{body}");
+
+    let mut rest = sent.iter().peekable();
+    for (name, value) in whole {
+        let Some((_, own)) = rest.next_if(|(own, _)| own == name) else {
+            assert!(!is_key(name), "{body}");
+            continue;
+        };
+        let (Tree::String(own), Tree::String(value)) = (own, value) else { panic!("{body}") };
+        assert!(if is_key(name) { own == value } else { value.starts_with(&**own) }, "{body}");
+    }
+    assert_eq!(rest.next(), None, "{body}");
+}
+
+/// Fields of one name are one, under its first spelling, without control characters.
 fn merged(headers: &[(&str, &str)]) -> Vec<(String, Tree)> {
     let mut all: Vec<(String, Vec<&str>)> = Vec::new();
     for (name, value) in headers {
@@ -114,7 +141,8 @@ fn merged(headers: &[(&str, &str)]) -> Vec<(String, Tree)> {
             None => all.push(((*name).to_owned(), vec![value])),
         }
     }
-    all.into_iter().map(|(name, values)| (name, text(&values.join(", ")))).collect()
+    let value = |values: Vec<&str>| values.join(", ").replace(|c| matches!(c, '\0'..='\u{1f}' | '\u{7f}'), "");
+    all.into_iter().map(|(name, values)| (name, text(&value(values)))).collect()
 }
 
 /// The object if it is one, and what it says.
@@ -164,6 +192,19 @@ struct Fields<'i> {
 
 impl Fields<'_> {
     fn check<R: Request>(&self, request: &R, path: &str, query: &[(&str, String)], members: Vec<(&str, Tree)>) {
+        self.check_head(request, path, query);
+        let expected = Tree::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
+        let body = written(&|buf| request.write_body(buf));
+        assert_eq!(json::tree(body.as_bytes()).as_ref(), Some(&expected));
+        assert_eq!(body, expected.to_compact_json());
+    }
+
+    fn check_without_body<R: Request>(&self, request: &R, path: &str, query: &[(&str, String)]) {
+        self.check_head(request, path, query);
+        assert_eq!((R::METHOD, request.write_body(&mut [])), (HttpMethod::Get, Ok("")));
+    }
+
+    fn check_head<R: Request>(&self, request: &R, path: &str, query: &[(&str, String)]) {
         let target = written(&|buf| request.write_target(buf));
         assert!(target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'), "{target}");
         let (own_path, own_query) = target.split_once('?').unwrap();
@@ -174,19 +215,16 @@ impl Fields<'_> {
             .collect();
         assert_eq!((own_path, &own_query[..]), (path, query));
 
-        let expected = Tree::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
-        let body = written(&|buf| request.write_body(buf));
-        assert_eq!(json::tree(body.as_bytes()).as_ref(), Some(&expected));
-        assert_eq!(body, expected.to_compact_json());
-
         let agent = self.agent.map_or(UserAgent::DEFAULT, |(agent, _)| agent);
         let fields = request.header_fields(&self.key, agent);
         assert!(fields.iter().all(|(name, value)| is_token(name) && !value.contains(|c: char| c.is_control())));
-        let value = |name: &str| fields.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).unwrap().1;
-        assert_eq!(value("x-api-key"), self.key_value);
-        assert_eq!(value("content-type"), "application/json");
-        assert_eq!(value("x-apikee-encrypted"), if R::FORM == BodyForm::Sealed { "1" } else { "0" });
-        assert!(self.agent.is_none_or(|(_, text)| value("user-agent") == text));
+        let value = |name: &str| fields.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|field| field.1);
+        assert_eq!(value("x-api-key"), Some(self.key_value));
+        let has_body = R::METHOD != HttpMethod::Get;
+        assert_eq!(value("content-type"), has_body.then_some("application/json"));
+        let form = if R::FORM == BodyForm::Sealed { "1" } else { "0" };
+        assert_eq!(value("x-apikee-encrypted"), has_body.then_some(form));
+        assert!(self.agent.is_none_or(|(_, text)| value("user-agent") == Some(text)));
     }
 }
 

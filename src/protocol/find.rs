@@ -1,0 +1,377 @@
+//! Looking clients up.
+
+use core::fmt;
+
+use super::{
+    client_id::ClientId,
+    percent,
+    request::{BodyForm, HttpMethod, Request, sealed::Sealed, write_project_env, written},
+};
+use crate::{
+    buf::BufferTooSmall,
+    json::{cursor::Cursor, scan::Reader, write},
+    names::Malformed,
+    text::Text,
+};
+
+/// Asks for the clients of a name. The answer is read as a [`FoundClient`].
+///
+/// ```
+/// use apikee::{FindClient, HttpMethod, Request};
+///
+/// let request = FindClient::new("my-app-production", "acme corp");
+/// let mut buf = [0; 256];
+/// assert_eq!(
+///     request.write_target(&mut buf)?,
+///     "/client?project_env=my-app-production&name=acme+corp&limit=100"
+/// );
+/// assert_eq!(request.write_body(&mut buf)?, "");
+/// assert_eq!(FindClient::METHOD, HttpMethod::Get);
+/// # Ok::<_, apikee::BufferTooSmall>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct FindClient<'a> {
+    project_env: &'a str,
+    name: &'a str,
+}
+
+/// How many records are asked for. `name` filters the platform's list and may do so by a part of the
+/// name, so the one that is meant can stand behind others.
+const LIMIT: u8 = 100;
+
+impl<'a> FindClient<'a> {
+    /// Asks for the client of exactly that name.
+    #[must_use]
+    pub const fn new(project_env: &'a str, name: &'a str) -> Self {
+        Self { project_env, name }
+    }
+}
+
+impl Request for FindClient<'_> {
+    const METHOD: HttpMethod = HttpMethod::Get;
+
+    const FORM: BodyForm = BodyForm::Plain;
+
+    fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
+        written(buf, |out| {
+            out.bytes(b"/client");
+            write_project_env(out, self.project_env);
+            out.bytes(b"&name=");
+            percent::query_value(out, self.name);
+            out.bytes(b"&limit=");
+            write::integer(out, LIMIT.into());
+        })
+    }
+
+    fn write_body<'b>(&self, _: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
+        Ok("")
+    }
+}
+
+impl Sealed for FindClient<'_> {}
+
+/// The answer to a [`FindClient`]: which client has exactly the name that was asked for.
+///
+/// A JSON object with a list `data` of records, each with `id` and `name`. What else stands at any level
+/// is ignored, and so is a record whose `name` is not a string.
+///
+/// ```
+/// # use apikee::{ClientId, FoundClient};
+/// let body = br#"{"data":[
+///     {"id":"11111111-2222-4333-8444-555555555555","name":"acme-corp-staging"},
+///     {"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08","name":"acme-corp"}
+/// ],"pagination":{"total":2}}"#;
+/// let acme = ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08")?;
+/// assert_eq!(FoundClient::read_unsealed(body, "acme-corp")?, FoundClient::One(acme));
+/// assert_eq!(FoundClient::read_unsealed(body, "acme")?, FoundClient::None);
+/// # Ok::<_, Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum FoundClient {
+    /// One client has the name.
+    One(ClientId),
+    /// No client has the name.
+    None,
+    /// More than one client has the name, and nothing says which is meant.
+    Several,
+}
+
+impl FoundClient {
+    /// Reads the answer, which comes without an envelope. `name` is the name that was asked for.
+    ///
+    /// **Nothing but the connection says who wrote it**, as for
+    /// [`Answer::read_unsealed`](crate::Answer::read_unsealed): whoever sits where TLS ends can have one
+    /// client's requests judged as another's.
+    ///
+    /// A record that is listed twice, with one id, is one client. The time that it takes is in the
+    /// length of the body.
+    ///
+    /// # Errors
+    ///
+    /// As [`FoundClientError`] says. None of them means that there is no such client.
+    pub fn read_unsealed(body: &[u8], name: &str) -> Result<Self, FoundClientError> {
+        let mut reader = Reader::new(Cursor::new(body));
+        let (mut list, mut refused) = (None, false);
+        reader.outermost()?;
+        while reader.next()? {
+            if reader.name() == "data" && reader.peek() == b'[' {
+                list = Some(List::read(&mut reader, body, name)?);
+            } else {
+                let is_success = reader.name() == "success";
+                let value = reader.value()?;
+                refused |= is_success && body.get(value) == Some(b"false");
+            }
+        }
+        reader.end()?;
+        if refused {
+            return Err(FoundClientError::Refused);
+        }
+        let List { named, len } = list.ok_or(FoundClientError::NoList)?;
+        match named {
+            Named::One(client) => Ok(Self::One(client)),
+            Named::Several => Ok(Self::Several),
+            Named::WithoutId => Err(FoundClientError::NoId),
+            Named::None if len >= usize::from(LIMIT) => Err(FoundClientError::Incomplete),
+            Named::None => Ok(Self::None),
+        }
+    }
+}
+
+/// What the list says of the name so far.
+#[derive(Clone, Copy)]
+enum Named {
+    None,
+    One(ClientId),
+    /// One record, without an id that is a UUID.
+    WithoutId,
+    Several,
+}
+
+struct List {
+    named: Named,
+    /// Records, whatever their names.
+    len: usize,
+}
+
+impl List {
+    /// Passes the array that the reader stands in front of.
+    fn read(reader: &mut Reader<'_>, body: &[u8], name: &str) -> Result<Self, Malformed> {
+        let mut list = Self { named: Named::None, len: 0 };
+        reader.open(b'[')?;
+        while reader.next()? {
+            list.len = list.len.saturating_add(1);
+            if reader.peek() != b'{' {
+                reader.skip()?;
+                continue;
+            }
+            let (mut is_meant, mut id) = (false, None);
+            reader.open(b'{')?;
+            while reader.next()? {
+                let member = reader.name();
+                if member == "name" {
+                    is_meant = string(reader, body)?.is_some_and(|own| own == name);
+                } else if member == "id" {
+                    id = string(reader, body)?.and_then(client_id);
+                } else {
+                    reader.skip()?;
+                }
+            }
+            if is_meant {
+                list.named = list.named.and(id);
+            }
+        }
+        Ok(list)
+    }
+}
+
+impl Named {
+    /// With one more record of the name.
+    fn and(self, id: Option<ClientId>) -> Self {
+        match (self, id) {
+            (Self::None, Some(id)) => Self::One(id),
+            (Self::None, None) => Self::WithoutId,
+            (Self::One(known), Some(id)) if known == id => self,
+            _ => Self::Several,
+        }
+    }
+}
+
+/// Passes any value, and returns what it says if it is a string.
+fn string<'t>(reader: &mut Reader<'_>, body: &'t [u8]) -> Result<Option<Text<'t>>, Malformed> {
+    if reader.peek() != b'"' {
+        reader.skip()?;
+        return Ok(None);
+    }
+    let start = reader.place().saturating_add(1);
+    let escaped = reader.string()?;
+    let raw = body.get(start..reader.place().saturating_sub(1)).ok_or(Malformed)?;
+    Ok(Some(Text::json(raw, escaped)))
+}
+
+fn client_id(text: Text<'_>) -> Option<ClientId> {
+    ClientId::new(text.read_into(&mut [0; ClientId::LEN]).ok()?).ok()
+}
+
+/// Why a body does not say which client has the name. Whatever the reason, whether there is such a client
+/// is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum FoundClientError {
+    /// It is not one well-formed JSON object.
+    Malformed,
+    /// It says `"success":false`.
+    Refused,
+    /// It has no `data` that is a list.
+    NoList,
+    /// The one record of that name has no `id` that is a UUID. The client exists, so this must not be
+    /// taken for [`FoundClient::None`]: creating it would reset it.
+    NoId,
+    /// The list has as many records as were asked for, and none of that name. It may go on.
+    Incomplete,
+}
+
+impl fmt::Display for FoundClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "the list of clients is not a well-formed JSON object",
+            Self::Refused => "the platform refused to list the clients",
+            Self::NoList => "the answer has no list of clients",
+            Self::NoId => "the client of that name has no 'id' that is a UUID",
+            Self::Incomplete => "the list of clients is full and may go on",
+        })
+    }
+}
+
+impl core::error::Error for FoundClientError {}
+
+impl From<Malformed> for FoundClientError {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
+    const B: &str = "11111111-2222-4333-8444-555555555555";
+
+    fn read(body: impl AsRef<[u8]>) -> Result<FoundClient, FoundClientError> {
+        FoundClient::read_unsealed(body.as_ref(), "acme \"\u{e9}")
+    }
+
+    fn one(id: &str) -> Result<FoundClient, FoundClientError> {
+        Ok(FoundClient::One(ClientId::new(id).unwrap()))
+    }
+
+    /// An answer with these records: what stands for `name` is the name that is asked for, and for `a`
+    /// and `b` the two ids.
+    fn list(records: &str) -> String {
+        let records = records.replace('\'', "\"").replace("=name", r#":"acme \"\u00e9""#);
+        let records = records.replace("=a", &format!(":\"{A}\"")).replace("=b", &format!(":\"{B}\""));
+        format!("{{\"data\":[{records}],\"pagination\":{{\"total\":7,\"next\":null}}}}")
+    }
+
+    #[test]
+    fn the_one_record_of_exactly_that_name_is_the_client() {
+        for records in [
+            "{'id'=a,'name'=name}",
+            "{'name'=name,'id'=a}",
+            "{'name':'acme','id'=b},{'name'=name,'keys':[{'id'=b,'name'=name}],'id'=a},{'id'=b,'name':'acme '}",
+            "{'x':{'id'=b,'name'=name}},{'id'=a,'name'=name,'metadata':{'name':'x'}}",
+            "{'name'=name,'id'=a},{'name'=name,'id'=a}",
+            "7,null,'name',[],[{'id'=b,'name'=name}],{},{'name'=name,'id'=a}",
+            "{'name':7,'id'=b},{'name'=name,'id'=a},{'id'=b},{'name':null,'id'=b}",
+            "{'name':'acme \\u0022\u{e9}','id'=a}",
+            "{'n\\u0061me'=name,'\\u0069d'=a}",
+        ] {
+            assert_eq!(read(list(records)), one(A), "{records}");
+        }
+        let upper = list(&format!("{{'name'=name,'id':'\\u0034{}'}}", A[1..].to_uppercase()));
+        assert_eq!(read(upper), one(A));
+        let last = format!("{{\"pagination\":{{}},\"success\":true,\"data\":[{{\"name\":\"\",\"id\":\"{A}\"}}]}}");
+        assert_eq!(FoundClient::read_unsealed(last.as_bytes(), ""), one(A));
+    }
+
+    #[test]
+    fn records_of_other_names_are_not_the_client() {
+        for records in [
+            "",
+            "{'id'=a,'name':'acme'}",
+            "{'id'=a,'name':'Acme \\'\u{e9}'}",
+            "{'id'=a,'name':'acme \\\\u0022\u{e9}'}",
+            "{'id'=a,'name':'acme \\'e\u{301}'}",
+            "{'id'=a,'Name'=name}",
+            "{'id'=a,'title'=name}",
+            "{'id'=a,'name':['acme \\'\u{e9}']}",
+            "{'client':{'id'=a,'name'=name}}",
+        ] {
+            assert_eq!(read(list(records)), Ok(FoundClient::None), "{records}");
+        }
+    }
+
+    #[test]
+    fn several_records_of_the_name_are_never_an_id() {
+        for records in [
+            "{'id'=a,'name'=name},{'id'=b,'name'=name}",
+            "{'id'=a,'name'=name},{'name'=name}",
+            "{'id':7,'name'=name},{'id'=a,'name'=name}",
+            "{'name'=name},{'name'=name}",
+            "{'id'=a,'name'=name},{'id'=b,'name'=name},{'id'=a,'name'=name}",
+            "{'id'=a,'name'=name},{'id'=b,'name':'x'},{'id':'','name'=name}",
+        ] {
+            assert_eq!(read(list(records)), Ok(FoundClient::Several), "{records}");
+        }
+    }
+
+    #[test]
+    fn a_record_without_a_uuid_is_neither_an_id_nor_no_client() {
+        for id in ["7", "null", "''", "'acme'", "'497f6eca62764993bfeb53cbbbba6f08'", "['x']", "{'id'=a}"] {
+            let records = format!("{{'id':{id},'name'=name}},{{'id'=b,'name':'x'}}");
+            assert_eq!(read(list(&records)), Err(FoundClientError::NoId), "{id}");
+        }
+        assert_eq!(read(list("{'name'=name}")), Err(FoundClientError::NoId));
+        let long = list(&format!("{{'name'=name,'id':'{A}0'}}"));
+        assert_eq!(read(long), Err(FoundClientError::NoId));
+    }
+
+    #[test]
+    fn a_full_list_without_the_name_may_go_on() {
+        let records = |len| vec!["{'id'=b,'name':'acme-corp'}"; len].join(",");
+        assert_eq!(read(list(&records(99))), Ok(FoundClient::None));
+        assert_eq!(read(list(&records(100))), Err(FoundClientError::Incomplete));
+        assert_eq!(read(list(&format!("{},{{'id'=a,'name'=name}}", records(99)))), one(A));
+    }
+
+    #[test]
+    fn what_is_no_list_is_a_fault() {
+        use FoundClientError::{Malformed, NoList, Refused};
+        let record = format!(r#"{{"id":"{A}","name":"acme \"\u00e9"}}"#);
+        for (body, error) in [
+            ("{}".to_owned(), NoList),
+            (r#"{"success":true}"#.to_owned(), NoList),
+            (r#"{"data":null}"#.to_owned(), NoList),
+            (format!(r#"{{"data":{record}}}"#), NoList),
+            (format!(r#"{{"clients":[{record}]}}"#), NoList),
+            (record.clone(), NoList),
+            (r#"{"success":false}"#.to_owned(), Refused),
+            (r#"{"success":false,"data":[]}"#.to_owned(), Refused),
+            (format!(r#"{{"data":[{record}],"success":false}}"#), Refused),
+            (format!("[{record}]"), Malformed),
+            (format!(r#"{{"data":[{record}]"#), Malformed),
+            (format!(r#"{{"data":[{record},]}}"#), Malformed),
+            (format!(r#"{{"data":[{record}]}}x"#), Malformed),
+            (format!(r#"{{"data":[{record}],"data":[]}}"#), Malformed),
+            (format!(r#"{{"data":[{record}],"x":{{"a":1,"a":1}}}}"#), Malformed),
+            (format!(r#"{{"data":[{{"id":"{A}","id":"{B}","name":"x"}}]}}"#), Malformed),
+            (format!(r#"{{"data":[{record},{{"name":"\ud800"}}]}}"#), Malformed),
+            (String::new(), Malformed),
+        ] {
+            assert_eq!(read(&body), Err(error), "{body}");
+        }
+        assert_eq!(read(b"{\"data\":[{\"name\":\"\xff\"}]}"), Err(Malformed));
+    }
+}
