@@ -73,7 +73,7 @@ mod time;
 pub mod web;
 
 pub use breaker::{
-    Breaker, BreakerChange, BreakerConfig, BreakerConfigError, BreakerOpen, BreakerState, ClientKey, ClientPermit,
+    Breaker, BreakerChange, BreakerConfig, BreakerConfigError, BreakerOpen, BreakerState, ClientPermit, ClientRef,
     ClientSlot, ClientTable, Evidence, Health, Permit, RefusalMemory,
 };
 pub use buf::BufferTooSmall;

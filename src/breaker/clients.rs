@@ -53,9 +53,9 @@ use crate::{
 /// Names a client in a [`ClientTable`]: 128 bits that no two clients share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct ClientKey(u128);
+pub struct ClientRef(u128);
 
-impl ClientKey {
+impl ClientRef {
     /// The client with that number, which may be a UUID's.
     #[must_use]
     pub const fn new(number: u128) -> Self {
@@ -115,7 +115,7 @@ pub enum BreakerChange {
 #[derive(Debug)]
 #[must_use = "a probe that is not given back stops all others until it is given up"]
 pub struct ClientPermit {
-    client: ClientKey,
+    client: ClientRef,
     all: u32,
     /// `None` if the client had no slot.
     own: Option<u32>,
@@ -124,7 +124,7 @@ pub struct ClientPermit {
 impl ClientPermit {
     /// Whose call it is for.
     #[must_use]
-    pub const fn client(&self) -> ClientKey {
+    pub const fn client(&self) -> ClientRef {
         self.client
     }
 }
@@ -132,7 +132,7 @@ impl ClientPermit {
 /// What a [`ClientTable`] holds of one client, in 112 bytes at most.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientSlot {
-    client: ClientKey,
+    client: ClientRef,
     circuit: Circuit,
     refusals: Refusals,
     /// The first slot of the bucket that has this one's index.
@@ -147,7 +147,7 @@ pub struct ClientSlot {
 impl ClientSlot {
     /// A slot without a client.
     pub const EMPTY: Self = Self {
-        client: ClientKey(0),
+        client: ClientRef(0),
         circuit: Circuit::CLOSED,
         refusals: Refusals::NONE,
         bucket: NONE,
@@ -260,17 +260,17 @@ struct Witnesses {
     /// Of the last results, those that no request can cause; the latest lowest.
     unreachable: u64,
     /// The client of the last failure, and how many results ago that was.
-    last: Option<(ClientKey, u32)>,
+    last: Option<(ClientRef, u32)>,
     /// How many results ago another client failed.
     other: u32,
     /// Who was the probe that failed in this half-open state.
-    probe: Option<ClientKey>,
+    probe: Option<ClientRef>,
 }
 
 impl Witnesses {
     const NONE: Self = Self { unreachable: 0, last: None, other: u32::MAX, probe: None };
 
-    fn note(&mut self, evidence: Evidence, client: ClientKey) {
+    fn note(&mut self, evidence: Evidence, client: ClientRef) {
         self.unreachable = self.unreachable.wrapping_shl(1) | u64::from(evidence == Evidence::Unreachable);
         self.other = self.other.saturating_add(1);
         if let Some((_, age)) = &mut self.last {
@@ -306,11 +306,11 @@ impl Witnesses {
 /// Like a [`Breaker`](crate::Breaker) it has no lock, and `now` is the time since any fixed start.
 ///
 /// ```
-/// use apikee::{BreakerConfig, ClientKey, ClientSlot, ClientTable, Evidence, RefusalMemory, Rejection};
+/// use apikee::{BreakerConfig, ClientRef, ClientSlot, ClientTable, Evidence, RefusalMemory, Rejection};
 /// use core::time::Duration;
 ///
 /// let mut table = ClientTable::new(BreakerConfig::DEFAULT, RefusalMemory::DEFAULT, [ClientSlot::EMPTY; 16]);
-/// let (acme, other) = (ClientKey::of_name("acme-corp"), ClientKey::of_name("other"));
+/// let (acme, other) = (ClientRef::of_name("acme-corp"), ClientRef::of_name("other"));
 /// let now = Duration::from_secs(10);
 ///
 /// for _ in 0..5 {
@@ -360,7 +360,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
     /// # Errors
     ///
     /// [`BreakerOpen`] during a cool-down of the client's or of all, and while another call is the probe.
-    pub fn check(&mut self, client: ClientKey, now: Duration) -> Result<(), BreakerOpen> {
+    pub fn check(&mut self, client: ClientRef, now: Duration) -> Result<(), BreakerOpen> {
         let Self { config, all, .. } = self;
         let (config, all) = (*config, all.check(config, now));
         match self.find(client).and_then(|at| self.slot(at)) {
@@ -386,7 +386,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
     /// # Errors
     ///
     /// As [`check`](Self::check).
-    pub fn acquire(&mut self, client: ClientKey, now: Duration) -> Result<ClientPermit, BreakerOpen> {
+    pub fn acquire(&mut self, client: ClientRef, now: Duration) -> Result<ClientPermit, BreakerOpen> {
         self.check(client, now)?;
         let config = self.config;
         let all = self.all.acquire(&config, now)?;
@@ -466,14 +466,14 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
 
     /// Whether the breaker is open for that client alone.
     #[must_use]
-    pub fn client_state(&self, client: ClientKey, now: Duration) -> BreakerState {
+    pub fn client_state(&self, client: ClientRef, now: Duration) -> BreakerState {
         let slot = self.find(client).and_then(|at| self.slots.as_ref().get(index(at)));
         slot.map_or(BreakerState::Closed, |slot| slot.circuit.state(&self.config, now))
     }
 
     /// Remembers that the platform refused the client. `address` is what it was told of the request's origin, in any
     /// form; empty if nothing.
-    pub fn refuse(&mut self, client: ClientKey, rejection: Rejection, address: &[u8], now: Duration) {
+    pub fn refuse(&mut self, client: ClientRef, rejection: Rejection, address: &[u8], now: Duration) {
         let RefusalMemory { unsuccessful, forbidden, rate_limited, longest } = self.memory;
         let (address, now) = (hash(address), nanos(now));
         let millis = match rejection {
@@ -495,7 +495,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
     }
 
     /// Forgets that the platform refused the client, and a 403 of that address: it has confirmed a request.
-    pub fn confirm(&mut self, client: ClientKey, address: &[u8]) {
+    pub fn confirm(&mut self, client: ClientRef, address: &[u8]) {
         if let Some(at) = self.find(client)
             && let Some(slot) = self.slot(at)
         {
@@ -505,7 +505,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
 
     /// The refusal that holds for a client at an address. What is left of a rate limit's time is in it, in seconds,
     /// rounded up.
-    pub fn remembered(&mut self, client: ClientKey, address: &[u8], now: Duration) -> Option<Rejection> {
+    pub fn remembered(&mut self, client: ClientRef, address: &[u8], now: Duration) -> Option<Rejection> {
         let (at, now) = (self.find(client)?, nanos(now));
         self.touch(at);
         let refusals = &mut self.slot(at)?.refusals;
@@ -588,7 +588,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
     }
 
     /// The bucket of a client: a slot's index.
-    fn bucket(&self, client: ClientKey) -> Index {
+    fn bucket(&self, client: ClientRef) -> Index {
         let [high, low] = halves(client.0);
         // Multiplied by 2^64 over the golden ratio, so that numbers in a row do not share a bucket.
         let mixed = (high ^ low).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_shr(32);
@@ -596,7 +596,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         Index::try_from(mixed.wrapping_mul(len).wrapping_shr(32)).unwrap_or(NONE)
     }
 
-    fn find(&self, client: ClientKey) -> Option<Index> {
+    fn find(&self, client: ClientRef) -> Option<Index> {
         let slots = self.slots.as_ref();
         let mut at = slots.get(index(self.bucket(client)))?.bucket;
         // No chain is longer than there are slots.
@@ -611,7 +611,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
     }
 
     /// Finds the client's slot, or makes the oldest its own. `None` without any slots.
-    fn find_or_add(&mut self, client: ClientKey, now: u64) -> Option<Index> {
+    fn find_or_add(&mut self, client: ClientRef, now: u64) -> Option<Index> {
         if let Some(at) = self.find(client) {
             self.touch(at);
             return Some(at);

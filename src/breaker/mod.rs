@@ -73,7 +73,7 @@ mod config;
 use core::{fmt, time::Duration};
 
 use circuit::Circuit;
-pub use clients::{BreakerChange, ClientKey, ClientPermit, ClientSlot, ClientTable, Evidence};
+pub use clients::{BreakerChange, ClientPermit, ClientRef, ClientSlot, ClientTable, Evidence};
 pub use config::{BreakerConfig, BreakerConfigError, RefusalMemory};
 
 /// A circuit breaker: says whether to make a call.

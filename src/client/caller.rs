@@ -2,12 +2,12 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::breaker::ClientKey;
+use crate::breaker::ClientRef;
 
 /// A client, and where its request comes from.
 #[derive(Clone, Copy)]
 pub(super) struct Caller<'a> {
-    pub(super) client: ClientKey,
+    pub(super) client: ClientRef,
     /// `None` if no request of the client's waits: then a refusal is not the client's.
     pub(super) origin: Option<Origin<'a>>,
     /// Whether the call is about the request itself, so that its success is a confirmation.

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     breaker::{
-        BreakerChange, BreakerConfig, BreakerOpen, BreakerState, ClientKey, ClientPermit, ClientSlot, ClientTable,
+        BreakerChange, BreakerConfig, BreakerOpen, BreakerState, ClientPermit, ClientRef, ClientSlot, ClientTable,
         Evidence, RefusalMemory,
     },
     policy::{Outcome, Overload, Rejection},
@@ -57,7 +57,7 @@ struct State {
     table: ClientTable<Vec<ClientSlot>>,
     in_flight: usize,
     /// How many of them are whose.
-    of_client: HashMap<ClientKey, usize>,
+    of_client: HashMap<ClientRef, usize>,
     waiting: usize,
     /// The buffers of calls that have ended, as many as were ever under way at once.
     scratches: Vec<Scratch>,
@@ -132,7 +132,7 @@ impl Gate {
         }
     }
 
-    fn has_room(&self, state: &State, client: Option<ClientKey>) -> bool {
+    fn has_room(&self, state: &State, client: Option<ClientRef>) -> bool {
         let own = client.and_then(|client| state.of_client.get(&client).copied()).unwrap_or_default();
         state.in_flight < self.max_in_flight && own < self.max_per_client
     }
@@ -140,7 +140,7 @@ impl Gate {
     /// A refusal that still holds for one of these clients at that address.
     pub(super) fn remembered(
         &self,
-        clients: impl IntoIterator<Item = ClientKey>,
+        clients: impl IntoIterator<Item = ClientRef>,
         origin: Origin<'_>,
     ) -> Option<Rejection> {
         let now = self.now();
@@ -155,7 +155,7 @@ impl Gate {
 }
 
 impl State {
-    fn one_less(&mut self, client: ClientKey) {
+    fn one_less(&mut self, client: ClientRef) {
         if let Some(own) = self.of_client.get_mut(&client) {
             *own = own.saturating_sub(1);
             if *own == 0 {

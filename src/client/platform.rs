@@ -20,8 +20,8 @@ use crate::{
     opened::Opened,
     policy::{Fault, Outcome, Overload, Rejection},
     protocol::{
-        Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, FindClient, FoundClient, ProjectKey,
-        RegisterEndpoint, Request, UserAgent, ValidateRequest,
+        Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, FindClient, FoundClient,
+        FoundClientError, ProjectKey, RegisterEndpoint, Request, UserAgent, ValidateRequest,
     },
 };
 
@@ -97,19 +97,18 @@ impl Platform {
         }
     }
 
-    /// Looks up the client of that name: a fault if there is none, or if there are several.
-    pub(super) fn find(
-        &self,
-        caller: Caller<'_>,
-        request: &FindClient<'_>,
-        deadline: Deadline,
-    ) -> Result<Option<ClientId>, Outcome> {
-        self.exchange(Some(caller), request, unsigned, deadline, |body| {
-            let (Body::Unsealed(body) | Body::Opened(body)) = body;
-            match request.read(body) {
+    /// Looks up the client of that name, if there is one: a fault if there are several.
+    pub(super) fn find(&self, caller: Caller<'_>, name: &str, deadline: Deadline) -> Result<Option<ClientId>, Outcome> {
+        let request = FindClient::new(&self.project_env, name);
+        self.exchange(Some(caller), &request, unsigned, deadline, |body| {
+            let Body::Unsealed(body) = body else {
+                return Err(Outcome::Fault(Fault::Unreadable));
+            };
+            match FoundClient::read_unsealed(body, name) {
                 Ok(FoundClient::One(id)) => Ok(Some(id)),
                 Ok(FoundClient::None) => Ok(None),
                 Ok(FoundClient::Several) => Err(Outcome::Fault(Fault::UnknownClient)),
+                Err(FoundClientError::Refused) => Err(Outcome::Rejected(Rejection::Forbidden)),
                 Err(_) => Err(Outcome::Fault(Fault::Unreadable)),
             }
         })

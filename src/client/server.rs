@@ -21,12 +21,12 @@ use super::{
     scratch::Plaintext,
 };
 use crate::{
-    breaker::ClientKey,
+    breaker::ClientRef,
     json::JsonObject,
     key::{Claims, Keyring, VerifiedKey},
     policy::{Denial, Fault, Outage, Outcome, Policy},
     protocol::{
-        ClientId, CreateClient, FindClient, KEY_HEADER, MethodPath, RegisterEndpoint, Timestamp, ValidateRequest,
+        ClientId, ClientKey, CreateClient, KEY_HEADER, MethodPath, RegisterEndpoint, Timestamp, ValidateRequest,
     },
     time::UnixTime,
 };
@@ -211,8 +211,7 @@ impl Server {
     ) -> Result<ClientId, Outcome> {
         let [client, _] = self.keys_of(tenant);
         let caller = Caller { client, origin: Some(origin), judged: false };
-        let request = FindClient::new(&self.platform.project_env, tenant);
-        let id = match self.platform.find(caller, &request, deadline)? {
+        let id = match self.platform.find(caller, tenant, deadline)? {
             Some(id) => id,
             None if self.create_unknown_clients => self.create(tenant, key_name, deadline)?,
             None => return Err(Outcome::Fault(Fault::UnknownClient)),
@@ -232,7 +231,7 @@ impl Server {
     /// in its claims.
     fn create(&self, tenant: &str, key_name: &str, deadline: Deadline) -> Result<ClientId, Outcome> {
         let [client, _] = self.keys_of(tenant);
-        let keys = [crate::protocol::ClientKey::new(key_name)];
+        let keys = [ClientKey::new(key_name)];
         let request = CreateClient::new(&self.platform.project_env, tenant).keys(&keys);
         self.platform.upsert(Caller { client, origin: None, judged: false }, &request, deadline)
     }
@@ -244,9 +243,9 @@ impl Server {
     }
 
     /// What breakers and refusals of a tenant go by: the last id that the platform told, else the tenant's name.
-    fn keys_of(&self, tenant: &str) -> [ClientKey; 2] {
-        let by_name = ClientKey::of_name(tenant);
-        [self.clients.last_known(tenant).map_or(by_name, ClientKey::from), by_name]
+    fn keys_of(&self, tenant: &str) -> [ClientRef; 2] {
+        let by_name = ClientRef::of_name(tenant);
+        [self.clients.last_known(tenant).map_or(by_name, ClientRef::from), by_name]
     }
 
     fn register_soon(&self, method_path: &MethodPath<'_>, deadline: Deadline) {

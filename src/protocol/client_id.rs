@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{breaker::ClientKey, hex};
+use crate::{breaker::ClientRef, hex};
 
 const LEN: usize = 36;
 const DASHES: [usize; 4] = [8, 13, 18, 23];
@@ -53,7 +53,7 @@ impl ClientId {
     }
 }
 
-impl From<ClientId> for ClientKey {
+impl From<ClientId> for ClientRef {
     fn from(id: ClientId) -> Self {
         Self::new(id.0)
     }

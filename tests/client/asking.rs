@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     ask, ask_for,
-    platform::{CLIENT, PROJECT_KEY, Platform, Told, key, willing},
+    platform::{CLIENT, PROJECT_KEY, Platform, Told, key, listed, willing},
     told,
 };
 
@@ -173,7 +173,7 @@ fn an_answer_in_the_clear_is_taken_where_that_is_asked_for() {
 }
 
 #[test]
-fn who_the_client_is_comes_from_meta_then_the_tenant_then_the_resolver_then_the_platform() {
+fn who_the_client_is_comes_from_meta_then_the_resolver_then_the_tenant_then_the_platform() {
     const OTHER: &str = "11111111-2222-4333-8444-555555555555";
     let platform = Platform::willing();
     let apikee = platform
@@ -202,38 +202,107 @@ fn who_the_client_is_comes_from_meta_then_the_tenant_then_the_resolver_then_the_
     assert_eq!(asked_about("trap", "{}"), (CLIENT.into(), 1), "a panic is not to know");
     assert_eq!(asked_about("resolved", "{}"), (OTHER.into(), 0), "and spoils nothing");
 
-    let upsert = platform.seen().into_iter().find(|call| call.body["name"] == "acme-corp").unwrap();
-    assert_eq!(upsert.target, "/client?project_env=my-app-production");
-    assert_eq!(upsert.body["keys"][0]["name"], "default");
-    assert!(upsert.body["keys"][0]["expiresAt"].is_null(), "each key has its own");
+    let look_up = platform.seen().into_iter().find(|call| call.looked_up() == Some("acme-corp")).unwrap();
+    assert_eq!(look_up.target, "/client?project_env=my-app-production&name=acme-corp&limit=100");
+    assert!(!look_up.sealed && look_up.body.is_null());
 }
 
 #[test]
-fn a_tenant_that_nobody_knows_is_a_fault_where_clients_are_not_created() {
-    let platform = Platform::willing();
-    let apikee = platform.builder().auto_create(false).build().unwrap();
+fn a_tenant_that_is_a_uuid_is_an_ordinary_name() {
+    const OTHER: &str = "11111111-2222-4333-8444-555555555555";
+    let platform = Platform::new(|seen| match seen.looked_up() {
+        Some(tenant) => listed(&[(OTHER, tenant)]),
+        None => willing(seen),
+    });
+    let apikee = platform.builder().tenant_is_client_id(false).build().unwrap();
+    assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::Confirmed));
+    let seen = platform.seen();
+    assert_eq!(seen[0].looked_up(), Some(CLIENT));
+    assert!(seen[1].target.starts_with(&format!("/client/{OTHER}?")));
+}
+
+#[test]
+fn a_tenant_that_the_platform_does_not_know_is_denied_and_never_created_unless_that_is_asked_for() {
     let unknown = Err(format!("SERVER_FAULT: {}", Fault::UnknownClient));
-    assert_eq!(ask(&apikee, &key("acme-corp", "{}")), unknown);
-    let apikee = platform.builder().build().unwrap();
-    assert_eq!(ask(&apikee, &key("", "{}")), unknown, "no client is created for no tenant");
+    let key = key("acme-corp", "{}");
+    for clients in [&[][..], &[(CLIENT, "acme-corp-staging")], &[(CLIENT, "acme-corp"), (OTHER_ID, "acme-corp")]] {
+        let platform = Platform::new(move |seen| match seen.looked_up() {
+            Some(_) => listed(clients),
+            None => willing(seen),
+        });
+        let apikee = platform.builder().build().unwrap();
+        for _ in 0..2 {
+            assert_eq!(ask(&apikee, &key), unknown);
+        }
+        assert!(platform.seen().iter().all(|call| call.looked_up().is_some()));
+
+        let apikee = platform.builder().create_unknown_clients(true).build().unwrap();
+        let several = clients.len() == 2;
+        assert_eq!(ask(&apikee, &key), if several { unknown.clone() } else { Ok(Basis::Confirmed) });
+        let created = platform.seen().into_iter().find(|call| call.body["keys"].is_array());
+        assert_eq!(created.is_none(), several);
+        if let Some(upsert) = created {
+            assert_eq!(upsert.target, "/client?project_env=my-app-production");
+            assert_eq!(
+                (&upsert.body["name"], &upsert.body["keys"][0]["name"]),
+                (&"acme-corp".into(), &"default".into())
+            );
+            assert!(upsert.body["keys"][0]["expiresAt"].is_null(), "each key has its own");
+        }
+    }
+    let platform = Platform::willing();
+    let apikee = platform.builder().create_unknown_clients(true).build().unwrap();
+    assert_eq!(ask(&apikee, &crate::platform::key("", "{}")), unknown, "no client is looked up for no tenant");
     assert!(platform.seen().is_empty());
 }
 
+const OTHER_ID: &str = "11111111-2222-4333-8444-555555555555";
+
+/// For each way to say so.
 #[test]
-fn what_stops_an_upsert_is_what_becomes_of_the_request() {
+fn a_client_that_the_platform_does_not_know_any_more_is_looked_up_again() {
+    let ways: [fn() -> Told; 3] = [
+        || Told::status(404),
+        || Told::Sealed(json!({ "success": false, "code": "UNKNOWN_CLIENT" })),
+        || Told::Sealed(json!({ "success": false, "error": "CLIENT_NOT_FOUND" })),
+    ];
+    for way in ways {
+        // Deleted, and created again under another id.
+        let platform = Platform::new(move |seen| {
+            if let Some(tenant) = seen.looked_up() {
+                return listed(&[(CLIENT, tenant)]);
+            }
+            if seen.target.starts_with(&format!("/client/{CLIENT}")) { way() } else { Told::yes() }
+        });
+        let apikee = platform.builder().build().unwrap();
+        for _ in 0..2 {
+            assert!(ask(&apikee, &key("acme-corp", "{}")).is_err());
+        }
+        assert_eq!(platform.seen().iter().filter(|call| call.looked_up().is_some()).count(), 2);
+    }
+    let platform = Platform::new(|seen| if seen.is_validation() { Told::no() } else { willing(seen) });
+    let apikee = platform.builder().build().unwrap();
+    for _ in 0..2 {
+        assert!(ask(&apikee, &key("acme-corp", "{}")).is_err());
+    }
+    assert_eq!(platform.seen().len(), 3, "another refusal is no reason to");
+}
+
+#[test]
+fn what_stops_a_look_up_is_what_becomes_of_the_request() {
     let key = key("acme-corp", "{}");
+    let unreadable = Err(format!("SERVER_FAULT: {}", Fault::Unreadable));
     for (told, expected) in [
         ((|| Told::status(503)) as fn() -> Told, Ok(Basis::FailedOpen(Outage::Status(503)))),
         (|| Told::status(403), Err("SERVER_REJECTED: the platform forbids the request".to_owned())),
-        (Told::no, Err("SERVER_REJECTED: the platform forbids the request".to_owned())),
-        (
-            || Told::Sealed(json!({ "name": "acme-corp" })),
-            Err("SERVER_FAULT: the platform's answer is not well-formed".to_owned()),
-        ),
+        (|| Told::status(429), Err("SERVER_REJECTED: rate limit exceeded".to_owned())),
+        (|| Told::Plain(200, b"OK".to_vec()), unreadable.clone()),
+        (|| Told::Plain(200, vec![b' '; 70_000]), Err(format!("SERVER_FAULT: {}", Fault::Oversized))),
+        (|| Told::Plain(200, br#"{"data":[{"name":"acme-corp"}]}"#.to_vec()), unreadable),
     ] {
         let platform = Platform::new(move |seen| if seen.is_validation() { willing(seen) } else { told() });
         let lax = Policy::DEFAULT.on_rejection(OnRejection::AdmitUnsuccessful);
-        let apikee = platform.builder().policy(lax).build().unwrap();
+        let apikee = platform.builder().policy(lax).create_unknown_clients(true).build().unwrap();
         assert_eq!(ask(&apikee, &key), expected);
         assert_eq!(platform.seen().len(), 1, "the question itself is not asked");
     }
@@ -264,7 +333,8 @@ fn the_time_for_a_request_is_for_all_of_its_calls_together() {
 fn a_request_whose_time_is_up_makes_no_call() {
     let platform = Platform::willing();
     let apikee = platform.builder().timeout(Duration::from_nanos(1)).build().unwrap();
-    assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::FailedOpen(Outage::Timeout)));
+    let overload = "SERVER_UNAVAILABLE: too many calls to the platform are in flight";
+    assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Err(overload.into()), "our own slowness is no outage");
     assert!(platform.seen().is_empty());
 }
 

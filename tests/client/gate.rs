@@ -19,7 +19,7 @@ use crate::{
 
 #[test]
 fn after_some_failures_requests_do_not_wait_for_the_platform() {
-    let platform = Platform::new(|_| Told::Error(TransportError::Outage(Outage::Timeout)));
+    let platform = Platform::new(|_| Told::Error(TransportError::Outage(Outage::Connect)));
     let config = BreakerConfig::DEFAULT.consecutive_failures(3).unwrap();
     let config = config.cool_down(Duration::from_secs(3600), Duration::from_secs(3600)).unwrap();
     let opened = Arc::new(AtomicUsize::new(0));
@@ -37,7 +37,7 @@ fn after_some_failures_requests_do_not_wait_for_the_platform() {
     let key = key(CLIENT, "{}");
     for _ in 0..3 {
         assert_eq!(apikee.breaker_state(), Some(BreakerState::Closed));
-        assert_eq!(ask(&apikee, &key), Ok(Basis::FailedOpen(Outage::Timeout)));
+        assert_eq!(ask(&apikee, &key), Ok(Basis::FailedOpen(Outage::Connect)));
     }
     for _ in 0..5 {
         assert!(matches!(ask(&apikee, &key), Ok(Basis::FailedOpen(Outage::BreakerOpen { .. }))));
@@ -67,8 +67,10 @@ fn a_platform_that_is_back_is_asked_again() {
         })
         .build()
         .unwrap();
-    let key = key(CLIENT, "{}");
+    let (key, other) = (key(CLIENT, "{}"), key(OTHER, "{}"));
     assert_eq!(ask(&apikee, &key), Ok(Basis::FailedOpen(Outage::Status(503))));
+    assert_eq!(apikee.breaker_state(), Some(BreakerState::Closed), "one client's word");
+    assert_eq!(ask(&apikee, &other), Ok(Basis::FailedOpen(Outage::Status(503))));
     down.store(false, Ordering::Relaxed);
     while ask(&apikee, &key) != Ok(Basis::Confirmed) {
         thread::yield_now();
@@ -91,8 +93,8 @@ fn what_the_platform_refuses_or_garbles_does_not_open_the_breaker() {
     }
 }
 
-#[test]
-fn no_more_calls_than_allowed_are_under_way_at_once() {
+/// A platform that holds calls until it is told to let one go, and says that one has come.
+fn holding() -> (Arc<Platform>, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (entered, arrivals) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     let released = Mutex::new(released);
@@ -101,27 +103,122 @@ fn no_more_calls_than_allowed_are_under_way_at_once() {
         let _ = released.lock().unwrap().recv();
         willing(seen)
     });
-    let apikee = platform.builder().max_in_flight(2).build().unwrap();
+    (platform, arrivals, release)
+}
+
+const OVERLOAD: &str = "SERVER_UNAVAILABLE: too many calls to the platform are in flight";
+const SHORT: Duration = Duration::from_millis(50);
+const OTHER: &str = "11111111-2222-4333-8444-555555555555";
+
+#[test]
+fn who_finds_no_slot_by_the_deadline_is_denied_as_an_overload() {
+    let (platform, arrivals, release) = holding();
+    let held = platform.builder().max_in_flight(2).max_in_flight_per_client(2).timeout(SHORT).build().unwrap();
     let key = key(CLIENT, "{}");
     thread::scope(|scope| {
-        let calls = [(); 2].map(|()| scope.spawn(|| ask(&apikee, &key)));
+        let calls = [(); 2].map(|()| scope.spawn(|| ask(&held, &key)));
         arrivals.recv().unwrap();
         arrivals.recv().unwrap();
-        // Both are with the platform, and stay there.
+        // Both are with the platform, and stay there. A third sleeps until its time is over.
+        let third = scope.spawn(|| ask(&held, &key));
+        assert_eq!(third.join().unwrap(), Err(OVERLOAD.into()));
+        assert_eq!(held.breaker_state(), Some(BreakerState::Closed), "load alone opens no breaker");
         for _ in 0..3 {
-            assert_eq!(
-                ask(&apikee, &key),
-                Err("SERVER_UNAVAILABLE: too many calls to the platform are in flight".into())
-            );
+            release.send(()).unwrap();
         }
-        assert_eq!(apikee.breaker_state(), Some(BreakerState::Closed), "load alone opens no breaker");
-        release.send(()).unwrap();
-        release.send(()).unwrap();
         for call in calls {
             assert_eq!(call.join().unwrap(), Ok(Basis::Confirmed));
         }
+        assert_eq!(ask(&held, &key), Ok(Basis::Confirmed), "and there is room again");
+    });
+}
+
+#[test]
+fn who_waits_gets_the_slot_that_is_given_back() {
+    let (platform, arrivals, release) = holding();
+    let apikee = platform.builder().max_in_flight(1).timeout(Duration::from_secs(60)).build().unwrap();
+    let key = key(CLIENT, "{}");
+    thread::scope(|scope| {
+        let calls: Vec<_> = (0..8).map(|_| scope.spawn(|| ask(&apikee, &key))).collect();
+        for _ in 0..8 {
+            arrivals.recv().unwrap();
+            assert!(arrivals.try_recv().is_err(), "one at a time");
+            release.send(()).unwrap();
+        }
+        for call in calls {
+            assert_eq!(call.join().unwrap(), Ok(Basis::Confirmed));
+        }
+    });
+}
+
+#[test]
+fn one_client_holds_at_most_its_share_of_the_slots() {
+    let (platform, arrivals, release) = holding();
+    let apikee = platform.builder().max_in_flight(4).timeout(Duration::from_secs(60)).build().unwrap();
+    let (greedy, other) = (key(CLIENT, "{}"), key(OTHER, "{}"));
+    thread::scope(|scope| {
+        let calls: Vec<_> = (0..16).map(|_| scope.spawn(|| ask(&apikee, &greedy))).collect();
+        arrivals.recv().unwrap();
+        arrivals.recv().unwrap();
+        let call = scope.spawn(|| ask(&apikee, &other));
+        arrivals.recv().unwrap();
+        for _ in 0..17 {
+            release.send(()).unwrap();
+        }
+        assert_eq!(call.join().unwrap(), Ok(Basis::Confirmed));
+        for call in calls {
+            assert_eq!(call.join().unwrap(), Ok(Basis::Confirmed));
+        }
+    });
+}
+
+#[test]
+fn an_opening_breaker_lets_all_go_who_wait() {
+    let (platform, arrivals, release) = {
+        let (entered, arrivals) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        let released = Mutex::new(released);
+        let platform = Platform::new(move |_| {
+            entered.send(()).unwrap();
+            let _ = released.lock().unwrap().recv();
+            Told::Error(TransportError::Outage(Outage::Connect))
+        });
+        (platform, arrivals, release)
+    };
+    let config = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap();
+    let builder = platform.builder().breaker(config).max_in_flight(1).timeout(Duration::from_secs(60));
+    let apikee = builder.build().unwrap();
+    let keys = [key(CLIENT, "{}"), key(OTHER, "{}")];
+    thread::scope(|scope| {
+        let calls: Vec<_> = (0..8)
+            .map(|n| {
+                scope.spawn({
+                    let (apikee, keys) = (&apikee, &keys);
+                    move || ask(apikee, &keys[n % 2])
+                })
+            })
+            .collect();
+        arrivals.recv().unwrap();
         release.send(()).unwrap();
-        assert_eq!(ask(&apikee, &key), Ok(Basis::Confirmed), "and there is room again");
+        let mut came: Vec<_> = calls.into_iter().map(|call| call.join().unwrap().unwrap()).collect();
+        came.retain(|basis| matches!(basis, Basis::FailedOpen(Outage::BreakerOpen { .. })));
+        assert_eq!(came.len(), 7);
+        assert_eq!(platform.seen().len(), 1);
+    });
+}
+
+#[test]
+fn an_overload_is_let_through_only_where_that_is_asked_for() {
+    let (platform, arrivals, release) = holding();
+    let policy = apikee::Policy::DEFAULT.on_overload(apikee::OnOverload::Admit);
+    let held = platform.builder().max_in_flight(1).timeout(SHORT).policy(policy).build().unwrap();
+    let key = key(CLIENT, "{}");
+    thread::scope(|scope| {
+        let call = scope.spawn(|| ask(&held, &key));
+        arrivals.recv().unwrap();
+        assert_eq!(ask(&held, &key), Ok(Basis::DespiteOverload(apikee::Overload::TooManyInFlight)));
+        release.send(()).unwrap();
+        assert!(call.join().unwrap().is_ok());
     });
 }
 

@@ -4,7 +4,8 @@
 use std::sync::{Arc, Mutex};
 
 use apikee::{
-    Apikee, ApikeeBuilder, Call, Received, Recipient, ServerKey, SysRng, Transport, TransportError, sealed_len,
+    Apikee, ApikeeBuilder, Call, HttpMethod, Received, Recipient, ServerKey, SysRng, Transport, TransportError,
+    sealed_len,
 };
 use serde_json::{Value, json};
 
@@ -15,6 +16,7 @@ pub const PROJECT_KEY: &str = "sk_test_example";
 /// A call as the platform sees it.
 #[derive(Clone, Debug)]
 pub struct Seen {
+    pub method: HttpMethod,
     pub target: String,
     pub headers: Vec<(String, String)>,
     /// The body, out of its envelope if it was in one.
@@ -25,6 +27,12 @@ pub struct Seen {
 impl Seen {
     pub fn is_validation(&self) -> bool {
         self.target.starts_with("/client/")
+    }
+
+    /// The tenant that is looked up.
+    pub fn looked_up(&self) -> Option<&str> {
+        let name = self.target.split("&name=").nth(1)?.split('&').next();
+        name.filter(|_| self.method == HttpMethod::Get)
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -91,6 +99,7 @@ impl Platform {
             .transport(self.transport())
             .background_thread(false)
             .auto_register(false)
+            .tenant_is_client_id(true)
     }
 
     pub fn server_key(&self) -> ServerKey {
@@ -111,9 +120,10 @@ impl Platform {
             (&*body, None)
         };
         let seen = Seen {
+            method: call.method,
             target: call.target.to_owned(),
             headers: call.headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
-            body: serde_json::from_slice(plaintext).unwrap(),
+            body: if plaintext.is_empty() { Value::Null } else { serde_json::from_slice(plaintext).unwrap() },
             sealed,
         };
         self.seen.lock().unwrap().push(seen.clone());
@@ -138,11 +148,19 @@ impl Platform {
 pub fn willing(seen: &Seen) -> Told {
     if seen.is_validation() {
         Told::yes()
+    } else if let Some(tenant) = seen.looked_up() {
+        listed(&[(CLIENT, tenant)])
     } else if seen.sealed {
         Told::Sealed(json!({ "id": CLIENT, "name": seen.body["name"] }))
     } else {
         Told::status(201)
     }
+}
+
+/// The answer to a look-up: those ids and names.
+pub fn listed(clients: &[(&str, &str)]) -> Told {
+    let data: Vec<_> = clients.iter().map(|(id, name)| json!({ "id": id, "name": name, "type": "service" })).collect();
+    Told::Plain(200, json!({ "data": data, "pagination": { "total": data.len() } }).to_string().into_bytes())
 }
 
 /// A key of [`SECRET`] for that tenant.
