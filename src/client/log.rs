@@ -1,6 +1,7 @@
 //! Events to the `log` crate.
 
 use super::event::{Event, Observer};
+use crate::policy::Denial;
 
 /// Writes events to the `log` crate, under the target `apikee`.
 ///
@@ -9,6 +10,9 @@ use super::event::{Event, Observer};
 /// | an outage, the breaker opened, entries dropped | warn |
 /// | denied, the breaker closed | info |
 /// | granted, observed, a client upserted, an endpoint registered | debug |
+///
+/// A denial is its code, its [class](crate::Denial::class) and its causes:
+/// `SERVER_UNAVAILABLE (overload): "the service is overloaded: .."`. A grant is its [`Basis`](crate::Basis).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LogObserver;
 
@@ -19,11 +23,11 @@ impl Observer for LogObserver {
         match event {
             Event::Granted { basis, elapsed } => log::debug!(target: TARGET, "granted in {elapsed:?}: {basis}"),
             Event::Denied { denial, elapsed } => {
-                log::info!(target: TARGET, "denied in {elapsed:?}: {}: {:?}", denial.code(), Line(denial));
+                log::info!(target: TARGET, "denied in {elapsed:?}: {}", Denied(denial));
             }
             Event::Observed { verdict: Ok(basis) } => log::debug!(target: TARGET, "observed: {basis}"),
             Event::Observed { verdict: Err(denial) } => {
-                log::debug!(target: TARGET, "observed: {}: {:?}", denial.code(), Line(denial));
+                log::debug!(target: TARGET, "observed: {}", Denied(denial));
             }
             Event::Outage { outage } => log::warn!(target: TARGET, "{outage}"),
             Event::BreakerOpened => log::warn!(target: TARGET, "the circuit breaker opened"),
@@ -34,6 +38,15 @@ impl Observer for LogObserver {
             Event::ClientUpserted { client } => log::debug!(target: TARGET, "upserted client {client}"),
             Event::Dropped { total } => log::warn!(target: TARGET, "{total} entries of the queue dropped so far"),
         }
+    }
+}
+
+/// A denial for people: its code, its class, and its causes.
+struct Denied<'d>(&'d Denial<'d>);
+
+impl core::fmt::Display for Denied<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} ({}): {:?}", self.0.code(), self.0.class(), Line(self.0))
     }
 }
 
