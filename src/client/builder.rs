@@ -151,7 +151,7 @@ impl ApikeeBuilder {
 
     /// Tells which good keys are refused all the same, before their scopes are looked at and before the
     /// platform is asked: [`Denial::Revoked`](crate::Denial::Revoked). It runs with each request, so it should
-    /// be quick; a key for which it panics is refused.
+    /// be quick; a key for which it panics is refused. A check that blocks makes its request wait: nothing ends it.
     ///
     /// ```
     /// use apikee::{Apikee, DenyList, Fingerprint};
@@ -238,7 +238,7 @@ impl ApikeeBuilder {
 
     /// How long all calls for one request may take together, from the look-up of a name to the last
     /// byte of an answer; 3 s by default, more than zero. A transport, a resolver or an observer of your
-    /// own has to keep to it by itself.
+    /// own has to keep to it by itself: nothing ends one that blocks.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -267,7 +267,8 @@ impl ApikeeBuilder {
     }
 
     /// Who knows the platform's id of a key's client, where neither `meta.clientId` nor the tenant is
-    /// one. It is asked for each request, before the platform is. `None`, and a panic, is not to know.
+    /// one. It is asked for each request, before the platform is. `None`, and a panic, is not to know. A
+    /// resolver that blocks makes its request wait: nothing ends it.
     pub fn client_resolver(
         mut self,
         resolver: impl Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync + 'static,
@@ -284,8 +285,12 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Whether the platform is told of each route, after its first request that is confirmed; yes by
-    /// default. It is told once, best effort, of 1024 routes at most.
+    /// Whether the platform is told of each [route](super::AuthorizeRequest::as_route), after its first request that
+    /// is confirmed; yes by default. A path that is not said to be the template of a route is not registered.
+    ///
+    /// It is told once, best effort. After a failure of any kind, the next confirmed request of the route tries
+    /// again, not before a pause of 1 s, which doubles with each failure up to 1 h. There is room for 1024 routes of
+    /// 512 bytes; the first that has none is [`Event::RoutesFull`](super::Event::RoutesFull).
     pub const fn auto_register(mut self, auto_register: bool) -> Self {
         self.auto_register = auto_register;
         self

@@ -7,7 +7,7 @@ use crate::policy::Denial;
 ///
 /// | event | level |
 /// |---|---|
-/// | an outage, the breaker opened, entries dropped | warn |
+/// | an outage, the breaker opened, entries dropped, no room for routes | warn |
 /// | denied, the breaker closed | info |
 /// | granted, observed, a client upserted, an endpoint registered | debug |
 ///
@@ -36,6 +36,9 @@ impl Observer for LogObserver {
                 log::debug!(target: TARGET, "registered {:?}", std::string::ToString::to_string(method_path));
             }
             Event::ClientUpserted { client } => log::debug!(target: TARGET, "upserted client {client}"),
+            Event::RoutesFull { limit } => {
+                log::warn!(target: TARGET, "there is no room for more than {limit} routes: no other is registered");
+            }
             Event::Dropped { total } => log::warn!(target: TARGET, "{total} entries of the queue dropped so far"),
         }
     }

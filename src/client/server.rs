@@ -15,7 +15,7 @@ use super::{
     event::Event,
     platform::{Deadline, MAX_BODY_LEN, Platform},
     request::About,
-    routes::Routes,
+    routes::{MAX_ROUTES, Routes, Turn},
     scratch::Plaintext,
 };
 use crate::{
@@ -73,6 +73,7 @@ pub(super) struct Told {
     key: Plaintext,
     at: UnixTime,
     route: Route,
+    is_route: bool,
     client: Option<ClientId>,
     key_name: String,
     headers: Vec<(String, String)>,
@@ -98,8 +99,12 @@ impl Server {
         }
         let outcome = self.platform.validate(&question, deadline);
         // Only then: who has no good key, or is refused, does not get to name routes.
-        if outcome == Outcome::Confirmed && self.auto_register && self.routes.is_due(&about.method_path) {
-            self.register_soon(&about.method_path, deadline);
+        if outcome == Outcome::Confirmed && self.auto_register && about.is_route {
+            match self.routes.turn(&about.method_path, self.platform.gate.now()) {
+                Turn::Register => self.register_soon(&about.method_path, deadline),
+                Turn::Rest => {}
+                Turn::Full => self.platform.events.emit(&Event::RoutesFull { limit: MAX_ROUTES }),
+            }
         }
         self.refill_soon();
         outcome
@@ -154,11 +159,10 @@ impl Server {
     /// Best effort: whatever comes of it, no request hears of it.
     fn register(&self, method_path: &MethodPath<'_>, deadline: Deadline) {
         let request = RegisterEndpoint::new(&self.platform.project_env, *method_path);
-        match self.platform.register(&request, deadline) {
-            Ok(()) => self.platform.events.emit(&Event::EndpointRegistered { method_path: *method_path }),
-            // Another time, perhaps.
-            Err(Outcome::Outage(_)) => self.routes.failed(method_path),
-            Err(_) => {}
+        // A transport that panics has failed, too.
+        match catch_unwind(AssertUnwindSafe(|| self.platform.register(&request, deadline))) {
+            Ok(Ok(())) => self.platform.events.emit(&Event::EndpointRegistered { method_path: *method_path }),
+            Ok(Err(_)) | Err(_) => self.routes.failed(method_path, self.platform.gate.now()),
         }
     }
 
@@ -175,6 +179,7 @@ impl Server {
             key: Plaintext::copy_of(key.raw().as_bytes()),
             at,
             route: Route::of(&about.method_path),
+            is_route: about.is_route,
             client: about.client,
             key_name: about.key_name.into(),
             headers: about
@@ -197,6 +202,7 @@ impl Server {
         let headers: Vec<_> = told.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let about = About {
             method_path,
+            is_route: told.is_route,
             client: told.client,
             key_name: &told.key_name,
             headers: &headers,
@@ -224,7 +230,7 @@ impl Server {
             if let Job::Register(route) = dropped
                 && let Some(method_path) = route.method_path()
             {
-                self.routes.failed(&method_path);
+                self.routes.failed(&method_path, self.platform.gate.now());
             }
             self.platform.events.emit(&Event::Dropped { total });
         }

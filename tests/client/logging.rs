@@ -74,4 +74,8 @@ fn what_happens_is_logged_on_one_line_each_and_without_the_key() {
     }
     let basis = Basis::DespiteOverload(Overload::TooManyInFlight);
     assert!(logged(Event::Granted { basis, elapsed: Duration::ZERO }).ends_with(&basis.to_string()));
+    assert_eq!(
+        logged(Event::RoutesFull { limit: 1024 }),
+        "WARN there is no room for more than 1024 routes: no other is registered"
+    );
 }
