@@ -198,12 +198,13 @@ impl Apikee {
     }
 
     /// Ends the thread, after it has worked off what is queued, within that time. Returns how many
-    /// entries of the queue are left undone.
+    /// entries of the queue are left undone. If there are any, they count as dropped
+    /// ([`Event::Dropped`]). Dropping the client does the same with no time at all.
     ///
     /// Requests are decided on as before. In [`Enforcement::Observe`] the platform does not hear of
     /// them any more, which counts as dropped.
     pub fn close(&self, within: Duration) -> usize {
-        self.inner.background().map_or(0, |background| background.close(within))
+        self.inner.server.as_ref().map_or(0, |server| server.close(within))
     }
 }
 

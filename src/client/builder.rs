@@ -32,6 +32,7 @@ use crate::{
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 const DEFAULT_IN_FLIGHT: usize = 32;
 const DEFAULT_QUEUE_LEN: usize = 1024;
+const DEFAULT_QUEUE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Configures an [`Apikee`]. The first thing that is wrong is the error of [`build`](Self::build).
 ///
@@ -62,6 +63,7 @@ pub struct ApikeeBuilder {
     auto_register: bool,
     background_thread: bool,
     queue_len: usize,
+    queue_bytes: usize,
     /// Something is set that only server mode has a use for.
     asks_for_server: bool,
 }
@@ -91,6 +93,7 @@ impl ApikeeBuilder {
             auto_register: true,
             background_thread: true,
             queue_len: DEFAULT_QUEUE_LEN,
+            queue_bytes: DEFAULT_QUEUE_BYTES,
             asks_for_server: false,
         }
     }
@@ -311,6 +314,16 @@ impl ApikeeBuilder {
         self
     }
 
+    /// The bytes of all entries that wait for the thread, at most, 4 MiB by default, at least one. An entry of
+    /// [`Enforcement::Observe`] keeps the key, the method and the path, the name of the key, the header fields and the
+    /// payload: all that counts, and the fixed size of the entry, some 250 bytes. An entry that does not fit drops the
+    /// oldest until it does; one that is larger than the queue is dropped itself; see
+    /// [`Event::Dropped`](super::Event::Dropped).
+    pub const fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = bytes;
+        self
+    }
+
     pub(super) fn signer(mut self, signer: Result<Box<dyn Sign>, Box<dyn Error + Send + Sync>>) -> Self {
         match signer {
             Ok(signer) => {
@@ -362,6 +375,7 @@ impl ApikeeBuilder {
             (Setting::Timeout, !self.timeout.is_zero()),
             (Setting::MaxInFlight, self.max_in_flight > 0),
             (Setting::QueueLen, self.queue_len > 0),
+            (Setting::QueueBytes, self.queue_bytes > 0),
             (Setting::BackgroundThread, self.background_thread || self.enforcement == Enforcement::Enforce),
             (Setting::ProjectEnv, !project_env.is_empty()),
         ] {
@@ -390,7 +404,7 @@ impl ApikeeBuilder {
             auto_register: self.auto_register,
             clients: Clients::default(),
             routes: Routes::default(),
-            background: self.background_thread.then(|| Background::new(self.queue_len)),
+            background: self.background_thread.then(|| Background::new(self.queue_len, self.queue_bytes)),
         }))
     }
 

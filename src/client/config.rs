@@ -28,6 +28,8 @@ pub enum Setting {
     MaxInFlight,
     /// `queue_len`.
     QueueLen,
+    /// `queue_bytes`.
+    QueueBytes,
     /// `background_thread`.
     BackgroundThread,
 }
@@ -45,6 +47,7 @@ impl fmt::Display for Setting {
             Self::Timeout => "timeout",
             Self::MaxInFlight => "max_in_flight",
             Self::QueueLen => "queue_len",
+            Self::QueueBytes => "queue_bytes",
             Self::BackgroundThread => "background_thread",
         })
     }

@@ -60,10 +60,10 @@ pub enum Event<'e> {
         /// How many routes there is room for.
         limit: usize,
     },
-    /// The platform will not hear of something: the queue was full and its oldest entry was dropped, or
-    /// the client is closed and takes no more.
+    /// The platform will not hear of something: the queue was full and its oldest entries were dropped, or an
+    /// entry is larger than the queue, or the client was closed with entries left, or is closed and takes no more.
     Dropped {
-        /// How many so far.
+        /// How many entries so far.
         total: u64,
     },
 }

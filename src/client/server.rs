@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    background::Background,
+    background::{Background, Dropped},
     clients::Clients,
     event::Event,
     platform::{Deadline, MAX_BODY_LEN, Platform},
@@ -226,14 +226,30 @@ impl Server {
     }
 
     fn queue(&self, job: Job) {
-        if let Some((dropped, total)) = self.background.as_ref().and_then(|background| background.push(job)) {
-            if let Job::Register(route) = dropped
+        if let Some(background) = &self.background {
+            let owned = job.owned_bytes();
+            self.give_up(background.push(job, owned));
+        }
+    }
+
+    /// Ends the thread; see [`Background::close`]. Returns how many jobs are left undone.
+    pub(super) fn close(&self, within: Duration) -> usize {
+        self.background.as_ref().map_or(0, |background| self.give_up(background.close(within)))
+    }
+
+    /// Tells of jobs that are dropped, if there are any. Returns how many.
+    fn give_up(&self, Dropped { jobs, total }: Dropped<Job>) -> usize {
+        for job in &jobs {
+            if let Job::Register(route) = job
                 && let Some(method_path) = route.method_path()
             {
                 self.routes.failed(&method_path, self.platform.gate.now());
             }
+        }
+        if !jobs.is_empty() {
             self.platform.events.emit(&Event::Dropped { total });
         }
+        jobs.len()
     }
 
     fn refill_soon(&self) {
@@ -256,6 +272,27 @@ impl Server {
     }
 }
 
+impl Job {
+    /// The memory that it owns beside its own size, in bytes.
+    fn owned_bytes(&self) -> usize {
+        match self {
+            Self::Register(route) => route.owned_bytes(),
+            Self::Tell(told) => size_of::<Told>().saturating_add(told.owned_bytes()),
+        }
+    }
+}
+
+impl Told {
+    fn owned_bytes(&self) -> usize {
+        let fields = self.headers.capacity().saturating_mul(size_of::<(String, String)>());
+        [self.key.as_bytes().len(), self.route.owned_bytes(), self.key_name.capacity(), fields]
+            .into_iter()
+            .chain(self.headers.iter().flat_map(|(name, value)| [name.capacity(), value.capacity()]))
+            .chain(self.payload.as_ref().map(String::capacity))
+            .fold(0, usize::saturating_add)
+    }
+}
+
 /// It is added by itself, and a copy would not be wiped.
 fn not_the_key((name, _): &&(&str, &str)) -> bool {
     !name.eq_ignore_ascii_case(KEY_HEADER)
@@ -271,6 +308,10 @@ impl Route {
     fn of(method_path: &MethodPath<'_>) -> Self {
         let (method, path) = method_path.parts();
         Self { method: method.into(), path: format!("/{path}") }
+    }
+
+    fn owned_bytes(&self) -> usize {
+        self.method.capacity().saturating_add(self.path.capacity())
     }
 
     fn method_path(&self) -> Option<MethodPath<'_>> {

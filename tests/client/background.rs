@@ -6,7 +6,8 @@ use std::{
 };
 
 use apikee::{
-    Apikee, AuthorizeRequest, Basis, Call, Enforcement, Event, Fault, MethodPath, Outage, Transport, TransportError,
+    Apikee, AuthorizeRequest, Basis, Call, Enforcement, Event, Fault, JsonObject, MethodPath, Outage, Transport,
+    TransportError,
 };
 
 use crate::{
@@ -286,8 +287,44 @@ fn a_queue_that_is_full_drops_its_oldest_and_says_so() {
     assert_eq!(dropped, ["dropped: 1", "dropped: 2"]);
 }
 
+/// Everything that an entry keeps takes room: one with little of all fits, and one with much of any does not.
 #[test]
-fn closing_keeps_to_its_time_and_tells_what_is_undone() {
+fn a_queue_counts_all_that_an_entry_keeps() {
+    let (good, long_key) = (key(CLIENT, "{}"), key(CLIENT, &format!(r#"{{"a":"{}"}}"#, "x".repeat(600))));
+    let long = "x".repeat(1500);
+    let payload = format!(r#"{{"a":"{long}"}}"#);
+    let request = |key, method, path| AuthorizeRequest::new(Some(key), MethodPath::new(method, path).unwrap());
+    let plain = request(&*good, "GET", "/users").headers(&[("a", "b")]).payload(JsonObject::EMPTY);
+    let (long_name, long_value, many) = ([(&*long, "b")], [("a", &*long)], [("a", "b"); 50]);
+    for (at, (large, dropped)) in [
+        (plain, false),
+        (request(&long_key, "GET", "/users"), true),
+        (request(&good, &long, "/users"), true),
+        (request(&good, "GET", &long), true),
+        (plain.key_name(&long), true),
+        (plain.headers(&long_name), true),
+        (plain.headers(&long_value), true),
+        (plain.headers(&many), true),
+        (plain.payload(JsonObject::new(&payload).unwrap()), true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let platform = Platform::willing();
+        let (observer, notes) = notes();
+        let builder = platform.builder().enforcement(Enforcement::Observe).background_thread(true);
+        let apikee = builder.queue_bytes(1200).observer(observer).build().unwrap();
+        assert_eq!(decide(&apikee, &large), Ok(Basis::Observed), "case {at}");
+        assert_eq!(apikee.close(LONG), 0);
+        assert_eq!(platform.seen().len(), usize::from(!dropped), "case {at}");
+        let notes: Vec<_> = notes.try_iter().filter(|note| note.starts_with("dropped")).collect();
+        assert_eq!(notes, if dropped { &["dropped: 1"][..] } else { &[] }, "case {at}");
+    }
+}
+
+/// A client in observe mode: one of its three entries is with the platform, which answers when the sender is
+/// dropped, and two are queued.
+fn two_are_queued() -> (Apikee, mpsc::Receiver<String>, mpsc::Sender<()>) {
     let (release, released) = mpsc::channel::<()>();
     let (entered, arrivals) = mpsc::channel();
     let released = Mutex::new(released);
@@ -296,13 +333,41 @@ fn closing_keeps_to_its_time_and_tells_what_is_undone() {
         let _ = released.lock().unwrap().recv();
         willing(seen)
     });
-    let apikee = platform.builder().enforcement(Enforcement::Observe).background_thread(true).build().unwrap();
+    let (observer, notes) = notes();
+    let builder = platform.builder().enforcement(Enforcement::Observe).background_thread(true);
+    let apikee = builder.observer(observer).build().unwrap();
     for _ in 0..3 {
         assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::Observed));
     }
     arrivals.recv().unwrap();
+    (apikee, notes, release)
+}
+
+fn dropped(notes: &mpsc::Receiver<String>) -> Vec<String> {
+    notes.try_iter().filter(|note| note.starts_with("dropped")).collect()
+}
+
+#[test]
+fn closing_keeps_to_its_time_and_tells_what_is_undone() {
+    let (apikee, notes, _release) = two_are_queued();
     assert_eq!(apikee.close(Duration::from_millis(20)), 2, "one is with the platform");
-    drop(release);
+    assert_eq!(dropped(&notes), ["dropped: 2"]);
+    assert_eq!(apikee.close(Duration::ZERO), 0);
+    assert_eq!(dropped(&notes), [""; 0], "nothing is told of twice");
+    assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::Observed));
+    drop(apikee);
+    assert_eq!(dropped(&notes), ["dropped: 3"], "what comes after the end is dropped, too");
+}
+
+#[test]
+fn a_client_that_is_dropped_tells_what_it_leaves_undone() {
+    let (apikee, notes, _release) = two_are_queued();
+    drop(apikee);
+    assert_eq!(dropped(&notes), ["dropped: 2"]);
+
+    let (observer, notes) = self::notes();
+    drop(Platform::willing().builder().background_thread(true).observer(observer).build().unwrap());
+    assert_eq!(notes.try_iter().count(), 0, "nothing was left");
 }
 
 #[test]
