@@ -4,6 +4,8 @@
 mod asking;
 mod background;
 mod configuration;
+#[cfg(unix)]
+mod fork;
 mod gate;
 mod issuing;
 #[cfg(feature = "log")]
