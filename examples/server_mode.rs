@@ -18,7 +18,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let issued = apikee.issue(&NewKey::new("acme-corp").scopes(&["read"]), &mut buf)?;
     let route = MethodPath::new("GET", "/users/{id}")?;
     for scopes in [["read"], ["write"]] {
-        match apikee.authorize(&AuthorizeRequest::new(Some(issued.key()), route).scopes(&scopes), &mut [0; 1024]) {
+        let request = AuthorizeRequest::new(Some(issued.key()), route).as_route().scopes(&scopes);
+        match apikee.authorize(&request, &mut [0; 1024]) {
             Ok(grant) => println!("{scopes:?}: let through, {}", grant.basis()),
             Err(denial) => println!("{scopes:?}: {} {}, {denial}", denial.http_status(), denial.code()),
         }

@@ -1,7 +1,7 @@
 //! The client itself.
 
-use core::{fmt, panic::AssertUnwindSafe, time::Duration};
-use std::{io, panic::catch_unwind, sync::Arc, thread};
+use core::{fmt, mem, panic::AssertUnwindSafe, time::Duration};
+use std::{io, panic::catch_unwind, process, sync::Arc, thread};
 
 use super::{
     background::{Background, Task},
@@ -49,8 +49,24 @@ use crate::{
 /// In server mode it owns one thread, unless
 /// [`background_thread(false)`](ApikeeBuilder::background_thread) is set. [`close`](Self::close) waits
 /// for it; dropping the client ends it without waiting, after the call that it is making.
+///
+/// # Processes that fork
+///
+/// **In server mode, build the client after the fork**: in each worker of a prefork server, and in a daemon when it
+/// has left its terminal. A client that was built before does not work in the child. Its thread is not there, a lock
+/// may be held for ever, and its connections belong to both processes.
+///
+/// The client knows the process that built it. In any other one, a request with a good key comes to
+/// [`Fault::Forked`], also in [`Enforcement::Observe`]: the [`Policy`](ApikeeBuilder::policy) denies it by default.
+/// [`issue`](Self::issue) fails with the same fault. Dropping the client, [`close`](Self::close) and
+/// [`prepare`](Self::prepare) do nothing, and no observer hears of entries that wait in the queue: the parent has
+/// them, too.
+///
+/// In local mode a client works on after a fork.
 pub struct Apikee {
     pub(super) inner: Arc<Inner>,
+    /// The process that built it.
+    process: u32,
 }
 
 pub(super) struct Inner {
@@ -84,7 +100,7 @@ impl Apikee {
             let shared = Arc::clone(&inner);
             thread::Builder::new().name("apikee".into()).spawn(move || shared.work())?;
         }
-        Ok(Self { inner })
+        Ok(Self { inner, process: process::id() })
     }
 
     /// Whether the platform is asked.
@@ -165,6 +181,9 @@ impl Apikee {
         let Some(server) = server else {
             return Ok(Grant::local(key, scopes)?);
         };
+        if self.has_forked() {
+            return policy.authorize(key, scopes, Outcome::Fault(Fault::Forked));
+        }
         match server.enforcement {
             Enforcement::Enforce => {
                 // Before the platform is asked, and again by the policy, which takes nobody's word for it.
@@ -188,22 +207,35 @@ impl Apikee {
     /// only. The thread does so by itself; without one this is for a quiet moment. Returns how many
     /// were added.
     pub fn prepare(&self) -> usize {
-        self.inner.server.as_ref().map_or(0, Server::prepare)
+        self.usable_server().map_or(0, Server::prepare)
     }
 
-    /// Whether calls of the platform are made at the moment; `None` in local mode.
+    /// Whether calls of the platform are made at the moment; `None` in local mode, and after a
+    /// [fork](Self#processes-that-fork).
     #[must_use]
     pub fn breaker_state(&self) -> Option<BreakerState> {
-        self.inner.server.as_ref().map(|server| server.platform.gate.breaker_state())
+        self.usable_server().map(|server| server.platform.gate.breaker_state())
     }
 
     /// Ends the thread, after it has worked off what is queued, within that time. Returns how many
-    /// entries of the queue are left undone.
+    /// entries of the queue are left undone. If there are any, they count as dropped
+    /// ([`Event::Dropped`]). Dropping the client does the same with no time at all.
     ///
     /// Requests are decided on as before. In [`Enforcement::Observe`] the platform does not hear of
     /// them any more, which counts as dropped.
     pub fn close(&self, within: Duration) -> usize {
-        self.inner.background().map_or(0, |background| background.close(within))
+        self.usable_server().map_or(0, |server| server.close(within))
+    }
+
+    /// Whether this is a process that forked from the one that built the client, which server mode does not survive:
+    /// see [`Apikee`].
+    pub(super) fn has_forked(&self) -> bool {
+        process::id() != self.process
+    }
+
+    /// What there is in server mode, unless a fork has made it useless.
+    fn usable_server(&self) -> Option<&Server> {
+        self.inner.server.as_ref().filter(|_| !self.has_forked())
     }
 }
 
@@ -241,7 +273,12 @@ impl Drop for Ends<'_> {
 
 impl Drop for Apikee {
     fn drop(&mut self) {
-        self.close(Duration::ZERO);
+        if self.is_server_mode() && self.has_forked() {
+            // A transport may lock when it is dropped, or end its connections, which are the parent's, too.
+            mem::forget(Arc::clone(&self.inner));
+        } else {
+            self.close(Duration::ZERO);
+        }
     }
 }
 

@@ -5,12 +5,16 @@
 //! request ──> queue (bounded, drops its oldest) ──> thread ──> platform
 //!                                                     └──> sessions
 //! ```
+//!
+//! The queue has two bounds, of entries and of bytes. The bytes are all that an entry keeps: its own size and what
+//! it owns.
 
 use core::time::Duration;
 use std::{
     collections::VecDeque,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
+    vec::Vec,
 };
 
 /// More than anybody waits, and little enough to be added to any time.
@@ -24,15 +28,23 @@ pub(super) struct Background<J> {
     /// The thread has ended.
     ended: Condvar,
     max_jobs: usize,
+    max_bytes: usize,
 }
 
 struct State<J> {
-    jobs: VecDeque<J>,
+    jobs: VecDeque<Entry<J>>,
+    /// Of all of them.
+    bytes: usize,
     dropped: u64,
     refill: bool,
     running: bool,
     /// From when on nothing more is done.
     stop: Option<Instant>,
+}
+
+struct Entry<J> {
+    job: J,
+    bytes: usize,
 }
 
 /// What there is to do.
@@ -41,28 +53,45 @@ pub(super) enum Task<J> {
     Refill,
 }
 
+/// What the thread will not do, which the caller tells of.
+#[must_use]
+pub(super) struct Dropped<J> {
+    pub(super) jobs: Vec<J>,
+    /// How many jobs were dropped so far, these among them.
+    pub(super) total: u64,
+}
+
 impl<J> Background<J> {
-    pub(super) const fn new(max_jobs: usize) -> Self {
-        let state = State { jobs: VecDeque::new(), dropped: 0, refill: true, running: false, stop: None };
-        Self { state: Mutex::new(state), wake: Condvar::new(), ended: Condvar::new(), max_jobs }
+    /// Both bounds are at least one.
+    pub(super) const fn new(max_jobs: usize, max_bytes: usize) -> Self {
+        let state = State { jobs: VecDeque::new(), bytes: 0, dropped: 0, refill: true, running: false, stop: None };
+        Self { state: Mutex::new(state), wake: Condvar::new(), ended: Condvar::new(), max_jobs, max_bytes }
     }
 
-    /// Queues a job. Returns one that is dropped for it, if any, and how many were so far.
-    pub(super) fn push(&self, job: J) -> Option<(J, u64)> {
+    /// Queues a job, which owns that many bytes beside its own size. Returns those that are dropped for it: the
+    /// oldest, until there is room, or the job itself, if there is none for it alone.
+    pub(super) fn push(&self, job: J, owned: usize) -> Dropped<J> {
+        let bytes = owned.saturating_add(size_of::<Entry<J>>());
         let mut state = self.lock();
+        let mut jobs = Vec::new();
         // When it is over, the newest is dropped: nobody will take the oldest.
-        let dropped = if state.stop.is_some() {
-            Some(job)
+        if state.stop.is_some() || bytes > self.max_bytes {
+            jobs.push(job);
         } else {
-            let oldest = if state.jobs.len() >= self.max_jobs { state.jobs.pop_front() } else { None };
-            state.jobs.push_back(job);
-            oldest
-        };
-        state.dropped = state.dropped.saturating_add(u64::from(dropped.is_some()));
-        let total = state.dropped;
+            let room = self.max_bytes.saturating_sub(bytes);
+            while state.jobs.len() >= self.max_jobs || state.bytes > room {
+                let Some(oldest) = state.pop() else {
+                    break;
+                };
+                jobs.push(oldest);
+            }
+            state.bytes = state.bytes.saturating_add(bytes);
+            state.jobs.push_back(Entry { job, bytes });
+        }
+        let dropped = state.give_up(jobs);
         drop(state);
         self.wake.notify_one();
-        dropped.map(|job| (job, total))
+        dropped
     }
 
     /// Asks for new sessions.
@@ -82,7 +111,7 @@ impl<J> Background<J> {
             if state.stop.is_some_and(|stop| Instant::now() >= stop) {
                 return None;
             }
-            if let Some(job) = state.jobs.pop_front() {
+            if let Some(job) = state.pop() {
                 return Some(Task::Job(job));
             }
             if state.stop.is_some() {
@@ -114,9 +143,9 @@ impl<J> Background<J> {
         self.ended.notify_all();
     }
 
-    /// Lets the thread work off the queue for so long, and waits for its end. Returns how many jobs
-    /// are left undone.
-    pub(super) fn close(&self, within: Duration) -> usize {
+    /// Lets the thread work off the queue for that time, and waits for its end. Returns the jobs that are left
+    /// undone, which count as dropped.
+    pub(super) fn close(&self, within: Duration) -> Dropped<J> {
         let now = Instant::now();
         let stop = now.checked_add(within.min(MAX_WAIT)).unwrap_or(now);
         let mut state = self.lock();
@@ -128,9 +157,9 @@ impl<J> Background<J> {
             };
             (state, _) = self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
         }
-        let undone = state.jobs.len();
-        state.jobs.clear();
-        undone
+        state.bytes = 0;
+        let undone = core::mem::take(&mut state.jobs);
+        state.give_up(undone.into_iter().map(|entry| entry.job).collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, State<J>> {
@@ -138,35 +167,95 @@ impl<J> Background<J> {
     }
 }
 
+impl<J> State<J> {
+    /// Takes the oldest job out.
+    fn pop(&mut self) -> Option<J> {
+        let Entry { job, bytes } = self.jobs.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(bytes);
+        Some(job)
+    }
+
+    fn give_up(&mut self, jobs: Vec<J>) -> Dropped<J> {
+        self.dropped = self.dropped.saturating_add(u64::try_from(jobs.len()).unwrap_or(u64::MAX));
+        Dropped { jobs, total: self.dropped }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::vec;
+
     use super::*;
 
-    #[test]
-    fn a_full_queue_drops_its_oldest_and_counts() {
-        let background = Background::new(2);
-        assert_eq!([1, 2, 3, 4].map(|job| background.push(job)), [None, None, Some((1, 1)), Some((2, 2))]);
+    const ENTRY: usize = size_of::<Entry<u8>>();
+
+    /// What a push drops, and how many were dropped so far.
+    fn pushed(background: &Background<u8>, job: u8, owned: usize) -> (Vec<u8>, u64) {
+        let Dropped { jobs, total } = background.push(job, owned);
+        (jobs, total)
+    }
+
+    fn queued(background: &Background<u8>) -> Vec<u8> {
         let next = || match background.next() {
             Some(Task::Job(job)) => Some(job),
             _ => None,
         };
-        assert_eq!([next(), next(), next()], [Some(3), Some(4), None]);
+        core::iter::from_fn(next).collect()
     }
 
     #[test]
-    fn closing_without_a_thread_tells_what_is_undone() {
-        let background = Background::new(2);
-        background.push(());
-        assert_eq!(background.close(Duration::ZERO), 1);
+    fn a_full_queue_drops_its_oldest_and_counts() {
+        let background = Background::new(2, usize::MAX);
+        let dropped = [1, 2, 3, 4].map(|job| pushed(&background, job, 0));
+        assert_eq!(dropped, [(vec![], 0), (vec![], 0), (vec![1], 1), (vec![2], 2)]);
+        assert_eq!(queued(&background), [3, 4]);
+    }
+
+    #[test]
+    fn a_queue_drops_its_oldest_until_the_bytes_of_the_new_one_fit() {
+        let background = Background::new(usize::MAX, 3 * ENTRY + 100);
+        for (job, owned) in [(1, 10), (2, 50), (3, 40)] {
+            assert_eq!(pushed(&background, job, owned), (vec![], 0), "they fit exactly");
+        }
+        assert_eq!(pushed(&background, 4, 11), (vec![1, 2], 2), "one byte more than the first had");
+        assert_eq!(pushed(&background, 5, 49), (vec![], 2), "what is left");
+        assert_eq!(pushed(&background, 6, 0), (vec![3], 3), "an entry takes room of its own");
+        assert_eq!(queued(&background), [4, 5, 6]);
+        assert_eq!(pushed(&background, 7, 2 * ENTRY + 100), (vec![], 3), "what is taken out takes no room");
+    }
+
+    #[test]
+    fn an_entry_larger_than_the_queue_is_dropped_and_no_other_for_it() {
+        let background = Background::new(8, 2 * ENTRY);
+        assert_eq!(pushed(&background, 1, 0), (vec![], 0));
+        for owned in [ENTRY + 1, usize::MAX] {
+            assert_eq!(pushed(&background, 2, owned).0, [2]);
+        }
+        assert_eq!(pushed(&background, 3, ENTRY), (vec![1], 3), "the largest that fits");
+        assert_eq!(queued(&background), [3]);
+        let tiny = Background::new(8, 1);
+        assert_eq!(pushed(&tiny, 1, 0), (vec![1], 1));
+    }
+
+    #[test]
+    fn closing_without_a_thread_gives_back_what_is_undone_and_counts_it() {
+        let background = Background::new(2, usize::MAX);
+        for job in [1, 2, 3] {
+            let _ = background.push(job, 0);
+        }
+        let Dropped { jobs, total } = background.close(Duration::ZERO);
+        assert_eq!((jobs, total), (vec![2, 3], 3));
         assert!(background.next().is_none());
-        assert_eq!(background.push(()), Some(((), 1)), "what comes later is dropped");
+        assert_eq!(pushed(&background, 4, 0), (vec![4], 4), "what comes later is dropped");
+        let Dropped { jobs, total } = background.close(Duration::ZERO);
+        assert_eq!((jobs, total), (vec![], 4), "nothing is counted twice");
     }
 
     #[test]
     fn what_is_queued_is_worked_off_before_the_end() {
-        let background = Background::new(8);
+        let background = Background::new(8, usize::MAX);
         for job in 0..4 {
-            background.push(job);
+            assert_eq!(pushed(&background, job, 0), (vec![], 0));
         }
         background.starts();
         let undone = std::thread::scope(|scope| {
@@ -182,6 +271,6 @@ mod tests {
             assert_eq!(thread.join().unwrap(), 4);
             undone
         });
-        assert_eq!(undone, 0);
+        assert_eq!((undone.jobs, undone.total), (vec![], 0));
     }
 }

@@ -35,6 +35,7 @@ const DEFAULT_CLIENTS: usize = 4096;
 const DEFAULT_CLIENT_IDS: usize = 65_536;
 const DEFAULT_CLIENT_ID_AGE: Duration = Duration::from_secs(10 * 60);
 const DEFAULT_QUEUE_LEN: usize = 1024;
+const DEFAULT_QUEUE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Configures an [`Apikee`]. The first thing that is wrong is the error of [`build`](Self::build).
 ///
@@ -72,6 +73,7 @@ pub struct ApikeeBuilder {
     auto_register: bool,
     background_thread: bool,
     queue_len: usize,
+    queue_bytes: usize,
     /// Something is set that only server mode has a use for.
     asks_for_server: bool,
 }
@@ -108,6 +110,7 @@ impl ApikeeBuilder {
             auto_register: true,
             background_thread: true,
             queue_len: DEFAULT_QUEUE_LEN,
+            queue_bytes: DEFAULT_QUEUE_BYTES,
             asks_for_server: false,
         }
     }
@@ -168,7 +171,7 @@ impl ApikeeBuilder {
 
     /// Tells which good keys are refused all the same, before their scopes are looked at and before the
     /// platform is asked: [`Denial::Revoked`](crate::Denial::Revoked). It runs with each request, so it should
-    /// be quick; a key for which it panics is refused.
+    /// be quick; a key for which it panics is refused. A check that blocks makes its request wait: nothing ends it.
     ///
     /// ```
     /// use apikee::{Apikee, DenyList, Fingerprint};
@@ -255,7 +258,7 @@ impl ApikeeBuilder {
 
     /// How long all calls for one request may take together, from the look-up of a name to the last
     /// byte of an answer; 3 s by default, more than zero. A transport, a resolver or an observer of your
-    /// own has to keep to it by itself.
+    /// own has to keep to it by itself: nothing ends one that blocks.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -307,7 +310,8 @@ impl ApikeeBuilder {
 
     /// Tells the platform's id of a key's client, where the key's `meta.clientId` does not. It is asked for each
     /// such request, before the platform is. `None` and a panic mean that it does not know; then the platform is asked
-    /// for the client whose name is the tenant. A resolver that blocks takes from the request's own time.
+    /// for the client whose name is the tenant. A resolver that blocks makes its request wait: nothing ends it. If the
+    /// request's time is over then, it is not let through.
     pub fn client_resolver(
         mut self,
         resolver: impl Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync + 'static,
@@ -353,8 +357,12 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Whether the platform is told of each route, after its first request that is confirmed; yes by
-    /// default. It is told once, best effort, of 1024 routes at most.
+    /// Whether the platform is told of each [route](super::AuthorizeRequest::as_route), after its first request that
+    /// is confirmed; yes by default. A path that is not said to be the template of a route is not registered.
+    ///
+    /// It is told once, best effort. After a failure of any kind, the next confirmed request of the route tries
+    /// again, not before a pause of 1 s, which doubles with each failure up to 1 h. There is room for 1024 routes of
+    /// 512 bytes; the first that has none is [`Event::RoutesFull`](super::Event::RoutesFull).
     pub const fn auto_register(mut self, auto_register: bool) -> Self {
         self.auto_register = auto_register;
         self
@@ -372,6 +380,16 @@ impl ApikeeBuilder {
     /// oldest; see [`Event::Dropped`](super::Event::Dropped).
     pub const fn queue_len(mut self, entries: usize) -> Self {
         self.queue_len = entries;
+        self
+    }
+
+    /// The bytes of all entries that wait for the thread, at most, 4 MiB by default, at least one. An entry of
+    /// [`Enforcement::Observe`] keeps the key, the method and the path, the name of the key, the header fields and the
+    /// payload: all that counts, and the fixed size of the entry, some 250 bytes. An entry that does not fit drops the
+    /// oldest until it does; one that is larger than the queue is dropped itself; see
+    /// [`Event::Dropped`](super::Event::Dropped).
+    pub const fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = bytes;
         self
     }
 
@@ -429,6 +447,7 @@ impl ApikeeBuilder {
             (Setting::MaxClients, self.max_clients > 0),
             (Setting::MaxClientIds, self.max_client_ids > 0),
             (Setting::QueueLen, self.queue_len > 0),
+            (Setting::QueueBytes, self.queue_bytes > 0),
             (Setting::BackgroundThread, self.background_thread || self.enforcement == Enforcement::Enforce),
             (Setting::ProjectEnv, !project_env.is_empty()),
         ] {
@@ -466,7 +485,7 @@ impl ApikeeBuilder {
             auto_register: self.auto_register,
             clients: Clients::new(self.max_client_ids, self.max_client_id_age),
             routes: Routes::default(),
-            background: self.background_thread.then(|| Background::new(self.queue_len)),
+            background: self.background_thread.then(|| Background::new(self.queue_len, self.queue_bytes)),
         }))
     }
 

@@ -34,6 +34,8 @@ pub enum Setting {
     MaxClientIds,
     /// `queue_len`.
     QueueLen,
+    /// `queue_bytes`.
+    QueueBytes,
     /// `background_thread`.
     BackgroundThread,
 }
@@ -54,6 +56,7 @@ impl fmt::Display for Setting {
             Self::MaxClients => "max_clients",
             Self::MaxClientIds => "max_client_ids",
             Self::QueueLen => "queue_len",
+            Self::QueueBytes => "queue_bytes",
             Self::BackgroundThread => "background_thread",
         })
     }

@@ -70,17 +70,26 @@ pub enum Event<'e> {
         /// Its id.
         client: ClientId,
     },
-    /// The platform will not hear of something: the queue was full and its oldest entry was dropped, or
-    /// the client is closed and takes no more.
+    /// There is no room for one more route: it is not registered, and no further one is. Told once. Something
+    /// gives the paths of requests as [routes](super::AuthorizeRequest::as_route).
+    RoutesFull {
+        /// How many routes there is room for.
+        limit: usize,
+    },
+    /// The platform will not hear of something: the queue was full and its oldest entries were dropped, or an
+    /// entry is larger than the queue, or the client was closed with entries left, or is closed and takes no more.
     Dropped {
-        /// How many so far.
+        /// How many entries so far.
         total: u64,
     },
 }
 
-/// Is told what happens. It is called where it happens, so it should be quick.
+/// Is told what happens. It is called where it happens, by the thread that makes the request or by the client's
+/// own.
 ///
-/// What panics in it is caught: a log that fails takes no request down.
+/// - An observer that panics is caught: a log that fails takes no request down.
+/// - An observer that blocks makes the request wait, and no timeout of the client's ends that. No lock of the
+///   client's is held meanwhile, so other requests go on.
 ///
 /// A closure is one, too:
 ///

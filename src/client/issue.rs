@@ -71,6 +71,7 @@ impl Apikee {
     pub fn issue<'b>(&self, new: &NewKey<'_>, buf: &'b mut [u8]) -> Result<Issued<'b>, ClientIssueError> {
         let now = UnixTime::now();
         let upsert = match &self.inner.server {
+            Some(_) if self.has_forked() => return Err(ClientIssueError::Fault(Fault::Forked)),
             Some(server) => upsert(server, new)?,
             None => Upsert::Local,
         };

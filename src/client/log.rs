@@ -1,14 +1,18 @@
 //! Events to the `log` crate.
 
 use super::event::{Event, Observer};
+use crate::policy::Denial;
 
 /// Writes events to the `log` crate, under the target `apikee`.
 ///
 /// | event | level |
 /// |---|---|
-/// | an outage, a breaker opened, entries dropped, refusals or client ids displaced | warn |
+/// | an outage, a breaker opened, entries dropped, refusals or client ids displaced, no room for routes | warn |
 /// | denied, a breaker closed | info |
 /// | granted, observed, a client upserted, an endpoint registered | debug |
+///
+/// A denial is its code, its [class](crate::Denial::class) and its causes:
+/// `SERVER_UNAVAILABLE (overload): "the service is overloaded: .."`. A grant is its [`Basis`](crate::Basis).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LogObserver;
 
@@ -19,11 +23,11 @@ impl Observer for LogObserver {
         match event {
             Event::Granted { basis, elapsed } => log::debug!(target: TARGET, "granted in {elapsed:?}: {basis}"),
             Event::Denied { denial, elapsed } => {
-                log::info!(target: TARGET, "denied in {elapsed:?}: {}: {:?}", denial.code(), Line(denial));
+                log::info!(target: TARGET, "denied in {elapsed:?}: {}", Denied(denial));
             }
             Event::Observed { verdict: Ok(basis) } => log::debug!(target: TARGET, "observed: {basis}"),
             Event::Observed { verdict: Err(denial) } => {
-                log::debug!(target: TARGET, "observed: {}: {:?}", denial.code(), Line(denial));
+                log::debug!(target: TARGET, "observed: {}", Denied(denial));
             }
             Event::Outage { outage } => log::warn!(target: TARGET, "{outage}"),
             Event::BreakerOpened => log::warn!(target: TARGET, "the circuit breaker opened"),
@@ -40,8 +44,20 @@ impl Observer for LogObserver {
                 log::debug!(target: TARGET, "registered {:?}", std::string::ToString::to_string(method_path));
             }
             Event::ClientUpserted { client } => log::debug!(target: TARGET, "upserted client {client}"),
+            Event::RoutesFull { limit } => {
+                log::warn!(target: TARGET, "there is no room for more than {limit} routes: no other is registered");
+            }
             Event::Dropped { total } => log::warn!(target: TARGET, "{total} entries of the queue dropped so far"),
         }
+    }
+}
+
+/// A denial for people: its code, its class, and its causes.
+struct Denied<'d>(&'d Denial<'d>);
+
+impl core::fmt::Display for Denied<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} ({}): {:?}", self.0.code(), self.0.class(), Line(self.0))
     }
 }
 

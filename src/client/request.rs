@@ -15,6 +15,7 @@ use crate::{
 /// # let header: Option<&[u8]> = None;
 /// let headers = [("user-agent", "curl/8.5.0")];
 /// let request = AuthorizeRequest::new(header, MethodPath::new("GET", "/users/{id}")?)
+///     .as_route()
 ///     .scopes(&["read"])
 ///     .headers(&headers);
 /// # Ok::<_, apikee::InvalidMethod>(())
@@ -30,6 +31,8 @@ pub struct AuthorizeRequest<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct About<'a> {
     pub(super) method_path: MethodPath<'a>,
+    /// The path is the template of a route: only then is it registered.
+    pub(super) is_route: bool,
     pub(super) client: Option<ClientId>,
     pub(super) key_name: &'a str,
     pub(super) headers: &'a [(&'a str, &'a str)],
@@ -38,7 +41,11 @@ pub(crate) struct About<'a> {
 
 impl<'a> About<'a> {
     pub(crate) const fn new(method_path: MethodPath<'a>) -> Self {
-        Self { method_path, client: None, key_name: "default", headers: &[], payload: None }
+        Self { method_path, is_route: false, client: None, key_name: "default", headers: &[], payload: None }
+    }
+
+    pub(crate) const fn as_route(self) -> Self {
+        Self { is_route: true, ..self }
     }
 
     pub(crate) const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
@@ -47,16 +54,23 @@ impl<'a> About<'a> {
 }
 
 impl<'a> AuthorizeRequest<'a> {
-    /// Takes the key header as it came, `None` if there is none, and the route.
-    ///
-    /// The path should be the template of the route (`/users/{id}`) where there is one: the platform
-    /// counts, and registers, one route for each.
+    /// Takes the key header as it came, `None` if there is none, and the method and path that the platform is asked
+    /// about. Nothing is registered; see [`as_route`](Self::as_route).
     #[must_use]
     pub fn new<K>(key: Option<&'a K>, method_path: MethodPath<'a>) -> Self
     where
         K: AsRef<[u8]> + ?Sized,
     {
         Self { key: key.map(AsRef::as_ref), scopes: &[], about: About::new(method_path) }
+    }
+
+    /// The path is the template of a route, `/users/{id}`: the platform is told of it once
+    /// ([`auto_register`](super::ApikeeBuilder::auto_register)), and counts all requests of the route together.
+    ///
+    /// Not for the path of a request: each path would be a route of its own.
+    #[must_use]
+    pub const fn as_route(self) -> Self {
+        Self { about: self.about.as_route(), ..self }
     }
 
     /// The scopes that the route needs, all of them.
@@ -96,6 +110,7 @@ impl fmt::Debug for AuthorizeRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthorizeRequest")
             .field("method_path", &self.about.method_path)
+            .field("is_route", &self.about.is_route)
             .field("scopes", &self.scopes)
             .field("client", &self.about.client)
             .field("key_name", &self.about.key_name)

@@ -1,6 +1,6 @@
 //! The routes that the platform has been told of.
 
-use core::mem;
+use core::{mem, time::Duration};
 use std::{
     collections::HashMap,
     string::{String, ToString as _},
@@ -9,52 +9,85 @@ use std::{
 
 use crate::protocol::MethodPath;
 
-/// Bounded: a service has some hundreds of routes. If raw paths are given in their place, those past the
-/// bound are not registered, and nothing grows.
+/// Bounded: nothing in it is ever forgotten. Time is an argument, by whatever clock never goes back.
 #[derive(Default)]
-pub(super) struct Routes(Mutex<HashMap<String, Tries>>);
+pub(super) struct Routes(Mutex<State>);
 
-const MAX_ROUTES: usize = 1024;
+/// Several times the routes of a large service. A program that has more gives paths for templates, and those have
+/// no end. The longest routes take some 600 kB together.
+pub(super) const MAX_ROUTES: usize = 1024;
 
-/// A longer one is no route.
+/// A longer one is not a route.
 const MAX_ROUTE_LEN: usize = 512;
 
-/// A registry that is down is tried so often for a route, each time beside another request.
-const MAX_TRIES: u8 = 3;
+/// After the first failure; each further one doubles it.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-struct Tries {
-    failed: u8,
-    /// The next request is to try again.
-    due: bool,
+const MAX_PAUSE: Duration = Duration::from_secs(60 * 60);
+
+#[derive(Default)]
+struct State {
+    routes: HashMap<String, Route>,
+    /// A route had no room before.
+    was_full: bool,
+}
+
+enum Route {
+    /// Its registration is queued or under way, after that many failures, or it is registered.
+    Taken { failures: u32 },
+    /// The last registration failed.
+    Failed { failures: u32, due: Duration },
+}
+
+/// What is to be done about a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Register it, and tell [`Routes::failed`] if that fails.
+    Register,
+    /// Nothing.
+    Rest,
+    /// There is no room for it, for the first time.
+    Full,
 }
 
 impl Routes {
-    /// Whether it is time to register a route, which is then under way.
-    pub(super) fn is_due(&self, method_path: &MethodPath<'_>) -> bool {
+    /// Whether it is time to register a route, which then counts as under way.
+    pub(super) fn turn(&self, method_path: &MethodPath<'_>, now: Duration) -> Turn {
         if method_path.len() > MAX_ROUTE_LEN {
-            return false;
+            return Turn::Rest;
         }
-        let route = method_path.to_string();
-        let mut routes = self.lock();
-        if let Some(tries) = routes.get_mut(&route) {
-            return mem::take(&mut tries.due);
+        let name = method_path.to_string();
+        let mut state = self.lock();
+        let State { routes, was_full } = &mut *state;
+        let has_room = routes.len() < MAX_ROUTES;
+        match routes.get_mut(&name) {
+            Some(route) => match *route {
+                Route::Failed { failures, due } if due <= now => {
+                    *route = Route::Taken { failures };
+                    Turn::Register
+                }
+                Route::Failed { .. } | Route::Taken { .. } => Turn::Rest,
+            },
+            None if has_room => {
+                routes.insert(name, Route::Taken { failures: 0 });
+                Turn::Register
+            }
+            None if mem::replace(was_full, true) => Turn::Rest,
+            None => Turn::Full,
         }
-        let room = routes.len() < MAX_ROUTES;
-        if room {
-            routes.insert(route, Tries { failed: 0, due: false });
-        }
-        room
     }
 
-    /// It did not come about.
-    pub(super) fn failed(&self, method_path: &MethodPath<'_>) {
-        if let Some(tries) = self.lock().get_mut(&method_path.to_string()) {
-            tries.failed = tries.failed.saturating_add(1);
-            tries.due = tries.failed < MAX_TRIES;
+    /// A registration failed, for whatever reason. It is due again after a pause.
+    pub(super) fn failed(&self, method_path: &MethodPath<'_>, now: Duration) {
+        if let Some(route) = self.lock().routes.get_mut(&method_path.to_string())
+            && let Route::Taken { failures } = *route
+        {
+            let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures)).min(MAX_PAUSE);
+            *route = Route::Failed { failures: failures.saturating_add(1), due: now.saturating_add(pause) };
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Tries>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -65,32 +98,50 @@ mod tests {
 
     use super::*;
 
+    const START: Duration = Duration::from_secs(1_000);
+
     #[test]
-    fn each_route_is_due_once_and_there_is_an_end_to_them() {
+    fn each_route_has_one_turn_and_the_first_without_room_is_told_of_once() {
         let routes = Routes::default();
         for n in 0..MAX_ROUTES {
             let path = format!("/{n}");
             let route = MethodPath::new("GET", &path).unwrap();
-            assert!(routes.is_due(&route));
-            assert!(!routes.is_due(&route));
+            assert_eq!([(); 2].map(|()| routes.turn(&route, START)), [Turn::Register, Turn::Rest]);
         }
-        assert!(!routes.is_due(&MethodPath::new("POST", "/0").unwrap()));
+        let more = MethodPath::new("POST", "/0").unwrap();
+        assert_eq!([(); 3].map(|()| routes.turn(&more, START)), [Turn::Full, Turn::Rest, Turn::Rest]);
+        assert_eq!(routes.turn(&MethodPath::new("POST", "/1").unwrap(), START), Turn::Rest);
     }
 
     #[test]
-    fn a_route_is_tried_three_times() {
+    fn a_route_that_has_room_is_tried_again_when_the_registry_is_full() {
+        let routes = Routes::default();
+        for n in 0..MAX_ROUTES {
+            let path = format!("/{n}");
+            assert_eq!(routes.turn(&MethodPath::new("GET", &path).unwrap(), START), Turn::Register);
+        }
+        let route = MethodPath::new("GET", "/0").unwrap();
+        routes.failed(&route, START);
+        assert_eq!(routes.turn(&route, START + FIRST_PAUSE), Turn::Register);
+    }
+
+    #[test]
+    fn each_failure_doubles_the_pause_up_to_an_hour() {
         let (routes, route) = (Routes::default(), MethodPath::new("GET", "/").unwrap());
-        for _ in 0..3 {
-            assert!(routes.is_due(&route));
-            assert!(!routes.is_due(&route));
-            routes.failed(&route);
+        let mut now = START;
+        assert_eq!(routes.turn(&route, now), Turn::Register);
+        for failures in 0..100 {
+            let pause = Duration::from_secs(2_u64.saturating_pow(failures).min(3_600));
+            routes.failed(&route, now);
+            assert_eq!(routes.turn(&route, now + pause - Duration::from_nanos(1)), Turn::Rest, "{pause:?}");
+            now += pause;
+            assert_eq!([(); 2].map(|()| routes.turn(&route, now)), [Turn::Register, Turn::Rest], "{pause:?}");
         }
-        assert!(!routes.is_due(&route));
     }
 
     #[test]
-    fn what_is_too_long_for_a_route_is_never_due() {
+    fn what_is_too_long_for_a_route_is_never_registered() {
         let path = "/".repeat(600);
-        assert!(!Routes::default().is_due(&MethodPath::new("GET", &path).unwrap()));
+        assert_eq!(Routes::default().turn(&MethodPath::new("GET", &path).unwrap(), START), Turn::Rest);
     }
 }

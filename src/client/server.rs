@@ -10,14 +10,14 @@ use std::{
 };
 
 use super::{
-    background::Background,
+    background::{Background, Dropped},
     caller::{Caller, Origin},
     clients::Clients,
     deadline::Deadline,
     event::Event,
     platform::{MAX_BODY_LEN, Platform},
     request::About,
-    routes::Routes,
+    routes::{MAX_ROUTES, Routes, Turn},
     scratch::Plaintext,
 };
 use crate::{
@@ -82,6 +82,7 @@ pub(super) struct Told {
     key: Plaintext,
     at: UnixTime,
     route: Route,
+    is_route: bool,
     client: Option<ClientId>,
     key_name: String,
     headers: Vec<(String, String)>,
@@ -175,8 +176,12 @@ impl Server {
         let caller = Caller { client: client.into(), origin: Some(origin), judged: true };
         let (outcome, unknown) = self.platform.validate(caller, &question, deadline);
         // Only then: who has no good key, or is refused, does not get to name routes.
-        if outcome == Outcome::Confirmed && self.auto_register && self.routes.is_due(&about.method_path) {
-            self.register_soon(&about.method_path, deadline);
+        if outcome == Outcome::Confirmed && self.auto_register && about.is_route {
+            match self.routes.turn(&about.method_path, self.platform.gate.now()) {
+                Turn::Register => self.register_soon(&about.method_path, deadline),
+                Turn::Rest => {}
+                Turn::Full => self.platform.events.emit(&Event::RoutesFull { limit: MAX_ROUTES }),
+            }
         }
         self.refill_soon();
         (outcome, unknown)
@@ -259,20 +264,17 @@ impl Server {
     /// Best effort: whatever comes of it, no request hears of it.
     fn register(&self, method_path: &MethodPath<'_>, deadline: Deadline) {
         let request = RegisterEndpoint::new(&self.platform.project_env, *method_path);
-        match self.platform.register(&request, deadline) {
-            Ok(()) => self.platform.events.emit(&Event::EndpointRegistered { method_path: *method_path }),
-            // Another time, perhaps.
-            Err(Outcome::Outage(_)) => self.routes.failed(method_path),
-            Err(_) => {}
+        // A transport that panics has failed, too.
+        match catch_unwind(AssertUnwindSafe(|| self.platform.register(&request, deadline))) {
+            Ok(Ok(())) => self.platform.events.emit(&Event::EndpointRegistered { method_path: *method_path }),
+            Ok(Err(_)) | Err(_) => self.routes.failed(method_path, self.platform.gate.now()),
         }
     }
 
     /// Leaves it to the thread to tell of a request with a good key.
     pub(super) fn tell_soon(&self, key: &VerifiedKey<'_>, about: &About<'_>, at: UnixTime) {
         // What is too long to send is not worth the memory either.
-        let lens = about.headers.iter().map(|(name, value)| name.len().saturating_add(value.len()));
-        let payload = about.payload.map_or(0, |payload| payload.as_str().len());
-        if lens.fold(payload, usize::saturating_add) > MAX_BODY_LEN {
+        if about.payload.is_some_and(|payload| payload.as_str().len() > MAX_BODY_LEN) {
             self.platform.events.emit(&Event::Observed { verdict: Err(Denial::Fault(Fault::NotSent)) });
             return;
         }
@@ -280,14 +282,10 @@ impl Server {
             key: Plaintext::copy_of(key.raw().as_bytes()),
             at,
             route: Route::of(&about.method_path),
+            is_route: about.is_route,
             client: about.client,
             key_name: about.key_name.into(),
-            headers: about
-                .headers
-                .iter()
-                .filter(not_the_key)
-                .map(|(name, value)| (name.to_string(), value.to_string()))
-                .collect(),
+            headers: worth_keeping(about.headers),
             payload: about.payload.map(|payload| payload.as_str().into()),
         })));
     }
@@ -302,6 +300,7 @@ impl Server {
         let headers: Vec<_> = told.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let about = About {
             method_path,
+            is_route: told.is_route,
             client: told.client,
             key_name: &told.key_name,
             headers: &headers,
@@ -325,14 +324,30 @@ impl Server {
     }
 
     fn queue(&self, job: Job) {
-        if let Some((dropped, total)) = self.background.as_ref().and_then(|background| background.push(job)) {
-            if let Job::Register(route) = dropped
+        if let Some(background) = &self.background {
+            let owned = job.owned_bytes();
+            self.give_up(background.push(job, owned));
+        }
+    }
+
+    /// Ends the thread; see [`Background::close`]. Returns how many jobs are left undone.
+    pub(super) fn close(&self, within: Duration) -> usize {
+        self.background.as_ref().map_or(0, |background| self.give_up(background.close(within)))
+    }
+
+    /// Tells of jobs that are dropped, if there are any. Returns how many.
+    fn give_up(&self, Dropped { jobs, total }: Dropped<Job>) -> usize {
+        for job in &jobs {
+            if let Job::Register(route) = job
                 && let Some(method_path) = route.method_path()
             {
-                self.routes.failed(&method_path);
+                self.routes.failed(&method_path, self.platform.gate.now());
             }
+        }
+        if !jobs.is_empty() {
             self.platform.events.emit(&Event::Dropped { total });
         }
+        jobs.len()
     }
 
     fn refill_soon(&self) {
@@ -355,9 +370,40 @@ impl Server {
     }
 }
 
-/// It is added by itself, and a copy would not be wiped.
-fn not_the_key((name, _): &&(&str, &str)) -> bool {
-    !name.eq_ignore_ascii_case(KEY_HEADER)
+impl Job {
+    /// The memory that it owns beside its own size, in bytes.
+    fn owned_bytes(&self) -> usize {
+        match self {
+            Self::Register(route) => route.owned_bytes(),
+            Self::Tell(told) => size_of::<Told>().saturating_add(told.owned_bytes()),
+        }
+    }
+}
+
+impl Told {
+    fn owned_bytes(&self) -> usize {
+        let fields = self.headers.capacity().saturating_mul(size_of::<(String, String)>());
+        [self.key.as_bytes().len(), self.route.owned_bytes(), self.key_name.capacity(), fields]
+            .into_iter()
+            .chain(self.headers.iter().flat_map(|(name, value)| [name.capacity(), value.capacity()]))
+            .chain(self.payload.as_ref().map(String::capacity))
+            .fold(0, usize::saturating_add)
+    }
+}
+
+/// A copy of the header fields, as far as there is room for them in a question. Without the key: it is added by
+/// itself, and a copy would not be wiped.
+fn worth_keeping(headers: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut room = MAX_QUESTION_LEN;
+    let mut kept = Vec::new();
+    for (name, value) in headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(KEY_HEADER)) {
+        let Some(left) = room.checked_sub(name.len()) else { break };
+        let end = (0..=left.min(value.len())).rev().find(|end| value.is_char_boundary(*end)).unwrap_or_default();
+        let value = value.get(..end).unwrap_or_default();
+        kept.push((name.to_string(), value.to_string()));
+        room = left.saturating_sub(value.len());
+    }
+    kept
 }
 
 fn named_in_meta(claims: &Claims<'_>) -> Option<ClientId> {
@@ -370,6 +416,10 @@ impl Route {
     fn of(method_path: &MethodPath<'_>) -> Self {
         let (method, path) = method_path.parts();
         Self { method: method.into(), path: format!("/{path}") }
+    }
+
+    fn owned_bytes(&self) -> usize {
+        self.method.capacity().saturating_add(self.path.capacity())
     }
 
     fn method_path(&self) -> Option<MethodPath<'_>> {

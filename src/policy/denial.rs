@@ -51,6 +51,22 @@ impl Denial<'_> {
         }
     }
 
+    /// What kind of denial it is, for logs and metrics, where the code is too coarse: `key`, `revoked`, `scopes`,
+    /// `rejected`, `remembered`, `outage`, `overload` or `fault`.
+    #[must_use]
+    pub const fn class(&self) -> &'static str {
+        match self {
+            Self::Key(_) => "key",
+            Self::Revoked => "revoked",
+            Self::MissingScopes(_) => "scopes",
+            Self::Rejected(_) => "rejected",
+            Self::Remembered(_) => "remembered",
+            Self::Outage(_) => "outage",
+            Self::Overload(_) => "overload",
+            Self::Fault(_) => "fault",
+        }
+    }
+
     /// The HTTP status to refuse the request with.
     ///
     /// 401 for a bad or revoked key and for every rejection, the platform's 403 and 429 included: so the SDKs'

@@ -1,11 +1,11 @@
 //! What is guarded, and how.
 
 use core::{cell::OnceCell, error::Error, fmt, net::IpAddr};
-use std::{boxed::Box, format, sync::Arc, vec, vec::Vec};
+use std::{borrow::Cow, boxed::Box, format, sync::Arc, vec, vec::Vec};
 
 use ipnet::IpNet;
 
-use super::{address, credential, disclosed, refusal::Refusal, view::RequestView};
+use super::{address, credential, disclosed, path, refusal::Refusal, view::RequestView};
 use crate::{
     client::{About, Apikee},
     network::{self, InvalidNetwork},
@@ -145,8 +145,10 @@ impl Guard {
     /// Checks a request of whichever route: for all of a service at one place. `None` if its path is
     /// [excluded](Self::excluded_paths).
     ///
-    /// In server mode the platform counts by the path then, and registers it, up to a bound: give a
-    /// [template](RequestView::route) where there is one.
+    /// In server mode the platform counts by the [template](RequestView::route) of the route. Without one it counts by
+    /// the path, and no route is registered. The path that it is told is normalized (RFC 3986, section 6.2.2):
+    /// `%7euser` and `~user` are the same path, and so are `%2f` and `%2F`. An escape that is not well-formed stays as
+    /// it is.
     ///
     /// A grant borrows from the request and the buffer: take what you need of the claims before the request is
     /// answered. A refusal does not borrow from the request. `buf` takes the key's payload: 1024 bytes are enough for most
@@ -167,7 +169,8 @@ impl Guard {
         self.any_route().check(request, buf).map(Some)
     }
 
-    /// The guard of one route, whose template is given: `/users/{id}`. The platform counts, and registers, by it.
+    /// The guard of one route, whose template is given: `/users/{id}`. The platform is told of it once, and counts
+    /// all requests of the route together.
     pub const fn route<'g>(&'g self, template: &'g str) -> RouteGuard<'g> {
         RouteGuard { template: Some(template), ..self.any_route() }
     }
@@ -233,19 +236,21 @@ impl<'g> RouteGuard<'g> {
         let Guard { apikee, header, bearer, proxies, disclosed, .. } = self.guard;
         let request = request.into();
 
-        let method_path = match self.template.or(request.route) {
-            // In a template a `?` may mean something.
-            Some(template) => MethodPath::with_query(request.method, template),
-            None => MethodPath::new(request.method, request.path()),
-        };
-        let (owned, seen) = (OnceCell::new(), OnceCell::new());
+        let (path, owned, seen) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         let about = || {
             // Without a method there is nothing to ask about, which matters once the key is good.
-            let method_path = method_path.ok()?;
+            let about = match self.template.or(request.route) {
+                // In a template a `?` may mean something.
+                Some(template) => About::new(MethodPath::with_query(request.method, template).ok()?).as_route(),
+                None => {
+                    let path: &Cow<'_, str> = path.get_or_init(|| path::normalized(request.path()));
+                    About::new(MethodPath::new(request.method, path).ok()?)
+                }
+            };
             let allowed = disclosed.iter().filter(|name| self.guard.may_tell(name));
             let owned: &Vec<_> = owned.get_or_init(|| disclosed::headers(&request, allowed, proxies));
             let seen: &Vec<_> = seen.get_or_init(|| owned.iter().map(|(name, value)| (*name, &**value)).collect());
-            Some(About::new(method_path).headers(seen))
+            Some(about.headers(seen))
         };
 
         let key = credential::find(request.headers, header, *bearer);

@@ -17,6 +17,7 @@
 //! | `credential` | where the key is |
 //! | `address` | whose request it is, behind proxies |
 //! | `disclosed` | what the platform is told of a request |
+//! | `path` | which paths are the same |
 //! | `refusal` | the response to who is refused |
 //! | `openapi`, `document` | how an API's description says all that; the latter with the feature `openapi` |
 //! | `http`, `tiny_http`, `rouille` | the types of those crates, each with the feature of its name |
@@ -63,6 +64,7 @@ mod guard;
 #[cfg(feature = "http")]
 mod http;
 mod openapi;
+mod path;
 mod refusal;
 #[cfg(feature = "rouille")]
 mod rouille;

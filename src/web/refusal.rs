@@ -20,9 +20,10 @@ use crate::{
 /// |---|---|---|
 /// | `MISSING_KEY`, `INVALID_PREFIX`, `INVALID_FORMAT`, `DECODE_ERROR`, `INVALID_SIGNATURE`, `EXPIRED`, `NOT_YET_VALID`, `REVOKED` | 401 | `WWW-Authenticate` |
 /// | `INSUFFICIENT_SCOPE` | 403 | |
-/// | `SERVER_REJECTED` | 401 | `WWW-Authenticate`, and `Retry-After` if the rate limit is exceeded and the platform says until when |
-/// | `SERVER_UNAVAILABLE` | 503 | `Retry-After` while the circuit breaker is open, and in an overload |
-/// | `SERVER_FAULT` | 502 | |
+/// | `SERVER_REJECTED` ([`Rejected`](Denial::Rejected), [`Remembered`](Denial::Remembered)) | 401 | `WWW-Authenticate`, and `Retry-After` if the rate limit is exceeded and the platform says until when |
+/// | `SERVER_UNAVAILABLE` ([`Outage`](Denial::Outage)) | 503 | `Retry-After` while the circuit breaker is open |
+/// | `SERVER_UNAVAILABLE` ([`Overload`](Denial::Overload)) | 503 | `Retry-After: 1` |
+/// | `SERVER_FAULT` ([`Fault`](Denial::Fault)) | 502 | |
 ///
 /// The body is `{"error":CODE,"message":..}`, where the message says no more than the code, but for the scopes that
 /// are missing and the header that the key belongs in.
@@ -169,5 +170,56 @@ impl fmt::Display for Refusal<'_> {
 impl Error for Refusal<'_> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.denial.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        client::Apikee,
+        policy::{Overload, Rejection},
+    };
+
+    fn guard() -> Guard {
+        Guard::new(Apikee::builder().secret(b"a secret of the guard's tests").build().unwrap())
+    }
+
+    #[test]
+    fn a_remembered_refusal_is_answered_as_the_refusal_was() {
+        for guard in [guard(), guard().bearer()] {
+            for (rejection, retry_after) in [
+                (Rejection::Unsuccessful, None),
+                (Rejection::Forbidden, None),
+                (Rejection::RateLimited { retry_after: None }, None),
+                (Rejection::RateLimited { retry_after: Some(42) }, Some("42")),
+            ] {
+                let responses = [Denial::Rejected(rejection), Denial::Remembered(rejection)].map(|denial| {
+                    let refusal = Refusal::new(denial, &guard);
+                    (refusal.status(), refusal.body(), refusal.headers().collect::<std::vec::Vec<_>>())
+                });
+                assert_eq!(responses[0], responses[1], "{rejection:?}");
+                let (status, body, headers) = &responses[1];
+                assert_eq!(*status, 401);
+                assert_eq!(body, r#"{"error":"SERVER_REJECTED","message":"Server validation failed"}"#);
+                let field = |name: &str| headers.iter().find(|field| field.0 == name).map(|field| &*field.1);
+                assert_eq!(field("Retry-After"), retry_after, "{rejection:?}");
+                assert!(!field("WWW-Authenticate").unwrap().contains("error="), "the key may be good again");
+            }
+        }
+    }
+
+    #[test]
+    fn an_overload_asks_to_come_back_and_does_not_blame_the_key() {
+        let guard = guard();
+        for overload in [Overload::TooManyInFlight, Overload::OutOfResources, Overload::NoRandomness] {
+            let refusal = Refusal::new(Denial::Overload(overload), &guard);
+            assert_eq!((refusal.status(), refusal.code()), (503, "SERVER_UNAVAILABLE"));
+            assert_eq!((refusal.retry_after(), refusal.www_authenticate()), (Some(1), None));
+            assert_eq!(
+                refusal.body(),
+                r#"{"error":"SERVER_UNAVAILABLE","message":"Server validation is unavailable"}"#
+            );
+        }
     }
 }

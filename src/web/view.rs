@@ -37,8 +37,9 @@ impl<'r> RequestView<'r> {
         Self { method, target: path, route: None, peer: None, headers }
     }
 
-    /// The template of the route, `/users/{id}`, if the server knows it. The platform counts and registers
-    /// one route for each template, and one for each path without.
+    /// The template of the route, `/users/{id}`, if the server knows it. The platform is told of each template once,
+    /// and counts all requests of a route together. Without a template it counts each path by itself, and registers
+    /// nothing.
     #[must_use]
     pub fn route(self, template: &'r str) -> Self {
         Self { route: Some(template), ..self }

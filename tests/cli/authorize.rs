@@ -51,26 +51,30 @@ fn denials_tell_code_and_cause_and_are_exit_code_1() {
     let key = issued(["--scope", "read"]);
     let json =
         |arguments: &[&str]| authorize(&platform, &[arguments, &["--json"]].concat()).stdin(&key).done().code(1).json();
-    assert_eq!(json(&["--scope", "write"])["code"], "INSUFFICIENT_SCOPE");
+    let said = json(&["--scope", "write"]);
+    assert_eq!((&said["code"], &said["class"]), (&"INSUFFICIENT_SCOPE".into(), &"scopes".into()));
     let other = issued([]).replace("apikee_", "apikee_1");
-    assert_eq!(authorize(&platform, &["--json", &other]).done().code(1).json()["code"], "INVALID_SIGNATURE");
+    let said = authorize(&platform, &["--json", &other]).done().code(1).json();
+    assert_eq!((&said["code"], &said["class"]), (&"INVALID_SIGNATURE".into(), &"key".into()));
 
     platform.misbehave(Misbehaviour::Status(503), Occasion::Always);
     let said = json(&["--fail-closed"]);
     assert_eq!((&said["code"], &said["http_status"]), (&"SERVER_UNAVAILABLE".into(), &503.into()));
-    assert_eq!(said["cause"], "the platform answered with status 503");
+    assert_eq!((&said["class"], &said["cause"]), (&"outage".into(), &"the platform answered with status 503".into()));
     let open = authorize(&platform, &["--json", &key]).done().code(0).json();
     assert_eq!(open["basis"], "failed_open");
     platform.behave();
 
     platform.misbehave(Misbehaviour::Unsealed, Occasion::Always);
-    assert_eq!(json(&[])["code"], "SERVER_FAULT");
+    let said = json(&[]);
+    assert_eq!((&said["code"], &said["class"]), (&"SERVER_FAULT".into(), &"fault".into()));
     assert_eq!(authorize(&platform, &["--plain-answers", "--json", &key]).done().code(0).json()["basis"], "confirmed");
     platform.behave();
 
     platform.misbehave(Misbehaviour::Status(429), Occasion::Always);
     let text = authorize(&platform, &[&key]).done().code(1).stdout;
     assert!(text.starts_with("denied: SERVER_REJECTED\n") && text.contains("rate limit exceeded"), "{text}");
+    assert!(text.lines().any(|line| line.split_whitespace().eq(["class", "rejected"])), "{text}");
 }
 
 #[test]

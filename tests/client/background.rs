@@ -2,14 +2,17 @@
 
 use std::{
     sync::{Arc, Mutex, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use apikee::{Basis, Enforcement, Event, Outage, TransportError};
+use apikee::{
+    Apikee, AuthorizeRequest, Basis, Call, Enforcement, Event, Fault, JsonObject, MethodPath, Outage, Transport,
+    TransportError,
+};
 
 use crate::{
-    ask, ask_for,
-    platform::{CLIENT, Platform, Told, key, willing},
+    ask, ask_for, decide,
+    platform::{CLIENT, Platform, Seen, Told, key, willing},
 };
 
 /// Far more than anything here takes.
@@ -62,19 +65,160 @@ fn without_a_thread_a_route_is_registered_on_its_first_request() {
     assert_eq!(platform.seen().iter().filter(|seen| !seen.sealed).count(), 1);
 }
 
+/// A request to the route `GET path`, with a key that needs no scope.
+fn ask_route(apikee: &Apikee, key: &str, path: &str) -> Result<Basis, String> {
+    decide(apikee, &AuthorizeRequest::new(Some(key), MethodPath::new("GET", path).unwrap()).as_route())
+}
+
+/// The paths that were registered, or tried to be.
+fn registrations(platform: &Platform) -> Vec<String> {
+    let seen = platform.seen().into_iter().filter(|seen| !seen.sealed);
+    seen.map(|seen| seen.body["path"].as_str().unwrap().to_owned()).collect()
+}
+
 #[test]
-fn a_refused_request_registers_no_route_and_a_failed_registration_is_tried_again() {
+fn what_is_not_said_to_be_a_route_is_not_registered_whether_requests_wait_or_not() {
+    for enforcement in [Enforcement::Enforce, Enforcement::Observe] {
+        let platform = Platform::willing();
+        let builder = platform.builder().enforcement(enforcement).auto_register(true).background_thread(true);
+        let (observer, notes) = notes();
+        let apikee = builder.observer(observer).build().unwrap();
+        let key = key(CLIENT, "{}");
+        for path in ["/users/7", "/users/{id}"] {
+            let method_path = MethodPath::new("GET", path).unwrap();
+            decide(&apikee, &AuthorizeRequest::new(Some(&key), method_path)).unwrap();
+        }
+        ask_route(&apikee, &key, "/users/{id}").unwrap();
+        ask_route(&apikee, &key, "/users/{id}").unwrap();
+        while notes.recv_timeout(LONG).expect("it is registered") != "registered: GET:::/users/{id}" {}
+        assert_eq!(apikee.close(LONG), 0);
+        assert_eq!(registrations(&platform), ["/users/{id}"], "{enforcement:?}");
+        assert_eq!(platform.seen().len(), 5, "all requests are asked about");
+    }
+}
+
+#[test]
+fn a_refused_request_registers_no_route() {
     let refusing = Platform::new(|seen| if seen.is_validation() { Told::no() } else { willing(seen) });
     let apikee = refusing.builder().auto_register(true).build().unwrap();
     assert!(ask(&apikee, &key(CLIENT, "{}")).is_err());
     assert_eq!(refusing.seen().len(), 1);
+}
 
+#[test]
+fn a_registry_that_fails_is_tried_once_for_each_route_and_the_breaker_is_not_for_it() {
     let failing = Platform::new(|seen| if seen.sealed { willing(seen) } else { Told::status(503) });
     let apikee = failing.builder().auto_register(true).build().unwrap();
-    for _ in 0..70 {
-        assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::Confirmed), "the breaker is not for the registry");
+    let key = key(CLIENT, "{}");
+    let paths: Vec<_> = (0..70).map(|n| format!("/{n}")).collect();
+    for path in &paths {
+        assert_eq!(ask_route(&apikee, &key, path), Ok(Basis::Confirmed));
     }
-    assert_eq!(failing.seen().iter().filter(|seen| !seen.sealed).count(), 3, "it is tried three times");
+    assert_eq!(registrations(&failing), paths);
+}
+
+/// Asks until a route is registered on the second try, and returns the pause between both.
+fn pause_before_the_second_try(
+    builder: impl FnOnce(&Arc<Platform>) -> apikee::ApikeeBuilder,
+    first: fn() -> Told,
+) -> Duration {
+    let tries = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&tries);
+    let platform = Platform::new(move |seen: &Seen| {
+        if seen.sealed {
+            return willing(seen);
+        }
+        let is_first = {
+            let mut noted = noted.lock().unwrap();
+            noted.push(Instant::now());
+            noted.len() == 1
+        };
+        if is_first { first() } else { willing(seen) }
+    });
+    let (observer, notes) = notes();
+    let apikee = builder(&platform).auto_register(true).observer(observer).build().unwrap();
+    let key = key(CLIENT, "{}");
+    let is_registered = || notes.try_iter().any(|note| note == "registered: GET:::/users");
+    let start = Instant::now();
+    while !is_registered() {
+        assert!(start.elapsed() < LONG, "it is tried again");
+        assert_eq!(ask(&apikee, &key), Ok(Basis::Confirmed));
+    }
+    for _ in 0..3 {
+        assert_eq!(ask(&apikee, &key), Ok(Basis::Confirmed));
+    }
+    let tries = tries.lock().unwrap();
+    assert_eq!(tries.len(), 2, "and not after it is registered");
+    tries[1].duration_since(tries[0])
+}
+
+#[test]
+fn a_registration_that_failed_in_any_way_is_tried_again_after_a_pause() {
+    const PAUSE: Duration = Duration::from_secs(1);
+    let failures: [fn() -> Told; 5] = [
+        || Told::Error(TransportError::Outage(Outage::Timeout)),
+        || Told::Error(TransportError::Fault(Fault::UntrustedCertificate)),
+        || Told::status(403),
+        || Told::status(400),
+        || panic!("a registry that panics"),
+    ];
+    std::thread::scope(|scope| {
+        for failure in failures {
+            for thread in [false, true] {
+                scope.spawn(move || {
+                    let pause =
+                        pause_before_the_second_try(|platform| platform.builder().background_thread(thread), failure);
+                    assert!(pause >= PAUSE, "{pause:?}");
+                });
+            }
+        }
+    });
+}
+
+#[test]
+fn a_registration_that_the_queue_drops_is_made_later() {
+    let (entered, arrivals) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let (entered, released) = (Mutex::new(entered), Mutex::new(released));
+    let platform = Platform::new(move |seen| {
+        if !seen.sealed {
+            let _ = entered.lock().unwrap().send(());
+            let _ = released.lock().unwrap().recv();
+        }
+        willing(seen)
+    });
+    let builder = platform.builder().auto_register(true).background_thread(true).queue_len(1);
+    let (apikee, key) = (builder.build().unwrap(), key(CLIENT, "{}"));
+    ask_route(&apikee, &key, "/first").unwrap();
+    arrivals.recv().unwrap();
+    ask_route(&apikee, &key, "/dropped").unwrap();
+    ask_route(&apikee, &key, "/last").unwrap();
+    drop(release);
+    let start = Instant::now();
+    while registrations(&platform).len() < 3 {
+        assert!(start.elapsed() < LONG);
+        ask_route(&apikee, &key, "/dropped").unwrap();
+    }
+    assert_eq!(registrations(&platform), ["/first", "/last", "/dropped"]);
+}
+
+#[test]
+fn a_route_without_room_is_told_of_once_and_the_request_goes_on() {
+    let platform = Platform::willing();
+    let (observer, notes) = notes();
+    let apikee = platform.builder().auto_register(true).observer(observer).build().unwrap();
+    let key = key(CLIENT, "{}");
+    for n in 0..1024 + 3 {
+        assert_eq!(ask_route(&apikee, &key, &format!("/{n}")), Ok(Basis::Confirmed));
+    }
+    assert_eq!(registrations(&platform).len(), 1024);
+    let notes: Vec<_> = notes.try_iter().collect();
+    let full = notes.iter().position(|note| note == "RoutesFull { limit: 1024 }").expect("it is told");
+    assert_eq!(notes.iter().filter(|note| note.starts_with("RoutesFull")).count(), 1);
+    assert_eq!(
+        notes[full - 1..full + 2],
+        ["granted: confirmed by the platform", &notes[full], "granted: confirmed by the platform"]
+    );
 }
 
 #[test]
@@ -143,8 +287,44 @@ fn a_queue_that_is_full_drops_its_oldest_and_says_so() {
     assert_eq!(dropped, ["dropped: 1", "dropped: 2"]);
 }
 
+/// Everything that an entry keeps takes room: one with little of all fits, and one with much of any does not.
 #[test]
-fn closing_keeps_to_its_time_and_tells_what_is_undone() {
+fn a_queue_counts_all_that_an_entry_keeps() {
+    let (good, long_key) = (key(CLIENT, "{}"), key(CLIENT, &format!(r#"{{"a":"{}"}}"#, "x".repeat(600))));
+    let long = "x".repeat(1500);
+    let payload = format!(r#"{{"a":"{long}"}}"#);
+    let request = |key, method, path| AuthorizeRequest::new(Some(key), MethodPath::new(method, path).unwrap());
+    let plain = request(&*good, "GET", "/users").headers(&[("a", "b")]).payload(JsonObject::EMPTY);
+    let (long_name, long_value, many) = ([(&*long, "b")], [("a", &*long)], [("a", "b"); 50]);
+    for (at, (large, dropped)) in [
+        (plain, false),
+        (request(&long_key, "GET", "/users"), true),
+        (request(&good, &long, "/users"), true),
+        (request(&good, "GET", &long), true),
+        (plain.key_name(&long), true),
+        (plain.headers(&long_name), true),
+        (plain.headers(&long_value), true),
+        (plain.headers(&many), true),
+        (plain.payload(JsonObject::new(&payload).unwrap()), true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let platform = Platform::willing();
+        let (observer, notes) = notes();
+        let builder = platform.builder().enforcement(Enforcement::Observe).background_thread(true);
+        let apikee = builder.queue_bytes(1200).observer(observer).build().unwrap();
+        assert_eq!(decide(&apikee, &large), Ok(Basis::Observed), "case {at}");
+        assert_eq!(apikee.close(LONG), 0);
+        assert_eq!(platform.seen().len(), usize::from(!dropped), "case {at}");
+        let notes: Vec<_> = notes.try_iter().filter(|note| note.starts_with("dropped")).collect();
+        assert_eq!(notes, if dropped { &["dropped: 1"][..] } else { &[] }, "case {at}");
+    }
+}
+
+/// A client in observe mode: one of its three entries is with the platform, which answers when the sender is
+/// dropped, and two are queued.
+fn two_are_queued() -> (Apikee, mpsc::Receiver<String>, mpsc::Sender<()>) {
     let (release, released) = mpsc::channel::<()>();
     let (entered, arrivals) = mpsc::channel();
     let released = Mutex::new(released);
@@ -153,13 +333,41 @@ fn closing_keeps_to_its_time_and_tells_what_is_undone() {
         let _ = released.lock().unwrap().recv();
         willing(seen)
     });
-    let apikee = platform.builder().enforcement(Enforcement::Observe).background_thread(true).build().unwrap();
+    let (observer, notes) = notes();
+    let builder = platform.builder().enforcement(Enforcement::Observe).background_thread(true);
+    let apikee = builder.observer(observer).build().unwrap();
     for _ in 0..3 {
         assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::Observed));
     }
     arrivals.recv().unwrap();
+    (apikee, notes, release)
+}
+
+fn dropped(notes: &mpsc::Receiver<String>) -> Vec<String> {
+    notes.try_iter().filter(|note| note.starts_with("dropped")).collect()
+}
+
+#[test]
+fn closing_keeps_to_its_time_and_tells_what_is_undone() {
+    let (apikee, notes, _release) = two_are_queued();
     assert_eq!(apikee.close(Duration::from_millis(20)), 2, "one is with the platform");
-    drop(release);
+    assert_eq!(dropped(&notes), ["dropped: 2"]);
+    assert_eq!(apikee.close(Duration::ZERO), 0);
+    assert_eq!(dropped(&notes), [""; 0], "nothing is told of twice");
+    assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::Observed));
+    drop(apikee);
+    assert_eq!(dropped(&notes), ["dropped: 3"], "what comes after the end is dropped, too");
+}
+
+#[test]
+fn a_client_that_is_dropped_tells_what_it_leaves_undone() {
+    let (apikee, notes, _release) = two_are_queued();
+    drop(apikee);
+    assert_eq!(dropped(&notes), ["dropped: 2"]);
+
+    let (observer, notes) = self::notes();
+    drop(Platform::willing().builder().background_thread(true).observer(observer).build().unwrap());
+    assert_eq!(notes.try_iter().count(), 0, "nothing was left");
 }
 
 #[test]
@@ -171,10 +379,10 @@ fn a_job_that_panics_is_the_last_of_nothing() {
         .builder()
         .enforcement(Enforcement::Observe)
         .background_thread(true)
-        .transport(move |call: &apikee::Call<'_>, answer: &mut [u8]| {
+        .transport(move |call: &Call<'_>, answer: &mut [u8]| {
             let first = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
             assert!(!first, "a transport that panics");
-            apikee::Transport::call(&transport, call, answer)
+            Transport::call(&transport, call, answer)
         })
         .build()
         .unwrap();
@@ -211,4 +419,29 @@ fn outages_of_all_calls_are_events() {
             "granted: let through in an outage: could not connect to the platform"
         ]
     );
+}
+
+#[test]
+fn an_observer_that_blocks_holds_up_its_own_request_and_no_other() {
+    let (entered, arrivals) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let (entered, released) = (Mutex::new(entered), Mutex::new(Some(released)));
+    let platform = Platform::willing();
+    let observer = move |_: &Event<'_>| {
+        let blocking = released.lock().unwrap().take();
+        if let Some(released) = blocking {
+            entered.lock().unwrap().send(()).unwrap();
+            let _ = released.recv();
+        }
+    };
+    let apikee = platform.builder().observer(observer).build().unwrap();
+    let key = key("acme-corp", "{}");
+    std::thread::scope(|scope| {
+        let blocked = scope.spawn(|| ask(&apikee, &key));
+        arrivals.recv().unwrap();
+        assert_eq!(ask(&apikee, &key), Ok(Basis::Confirmed));
+        assert!(!blocked.is_finished());
+        drop(release);
+        assert_eq!(blocked.join().unwrap(), Ok(Basis::Confirmed));
+    });
 }

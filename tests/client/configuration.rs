@@ -58,6 +58,7 @@ fn a_setting_that_cannot_be_used_is_named() {
         (whole().timeout(Duration::ZERO), "timeout cannot be used: it must be more than zero"),
         (whole().max_in_flight(0), "max_in_flight cannot be used: it must be more than zero"),
         (whole().queue_len(0), "queue_len cannot be used: it must be more than zero"),
+        (whole().queue_bytes(0), "queue_bytes cannot be used: it must be more than zero"),
         (whole().enforcement(Enforcement::Observe), "background_thread cannot be used: "),
     ] {
         let refusal = refusal(builder);

@@ -1,8 +1,8 @@
 //! Events in the `log` crate.
 
-use std::sync::Mutex;
+use std::{error::Error as _, sync::Mutex, time::Duration};
 
-use apikee::LogObserver;
+use apikee::{Basis, Denial, Event, Fault, LogObserver, Observer as _, Outage, Overload, Rejection};
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::{
@@ -45,11 +45,37 @@ fn what_happens_is_logged_on_one_line_each_and_without_the_key() {
         is(1, "DEBUG granted in ", ": let through in an outage: the platform answered with status 503"),
         "{lines:?}"
     );
-    let rejected = "SERVER_REJECTED: \"the platform rejects the request: the platform forbids the request\"";
+    let rejected = "SERVER_REJECTED (rejected): \"the platform rejects the request: the platform forbids the request\"";
     assert!(is(2, "INFO denied in ", rejected), "{lines:?}");
     assert!(
-        is(3, "INFO denied in ", "INVALID_PREFIX: \"the key is refused: the key does not start with 'apikee_'\""),
+        is(3, "INFO denied in ", "INVALID_PREFIX (key): \"the key is refused: the key does not start with 'apikee_'\""),
         "{lines:?}"
     );
     assert!(lines.iter().all(|line| !line.contains(&good[12..]) && !line.contains('\n')));
+    drop(lines);
+
+    let logged = |event: Event<'_>| {
+        LogObserver.on_event(&event);
+        LINES.lock().unwrap().pop().unwrap()
+    };
+    let rejection = Rejection::Forbidden;
+    for (denial, end) in [
+        (Denial::Revoked, r#"REVOKED (revoked): "the key is revoked""#),
+        (Denial::Remembered(rejection), r#"SERVER_REJECTED (remembered): "#),
+        (Denial::Outage(Outage::Dns), r#"SERVER_UNAVAILABLE (outage): "#),
+        (Denial::Overload(Overload::OutOfResources), r#"SERVER_UNAVAILABLE (overload): "#),
+        (Denial::Fault(Fault::Forked), r#"SERVER_FAULT (fault): "#),
+    ] {
+        for event in [Event::Denied { denial, elapsed: Duration::ZERO }, Event::Observed { verdict: Err(denial) }] {
+            let line = logged(event);
+            assert!(line.contains(&format!(": {end}")), "{line}");
+            assert!(denial.source().is_none_or(|cause| line.contains(&cause.to_string())), "{line}");
+        }
+    }
+    let basis = Basis::DespiteOverload(Overload::TooManyInFlight);
+    assert!(logged(Event::Granted { basis, elapsed: Duration::ZERO }).ends_with(&basis.to_string()));
+    assert_eq!(
+        logged(Event::RoutesFull { limit: 1024 }),
+        "WARN there is no room for more than 1024 routes: no other is registered"
+    );
 }

@@ -4,6 +4,8 @@
 mod asking;
 mod background;
 mod configuration;
+#[cfg(unix)]
+mod fork;
 mod gate;
 mod issuing;
 #[cfg(feature = "log")]
@@ -13,15 +15,19 @@ mod platform;
 
 use apikee::{Apikee, AuthorizeRequest, Basis, Denial, MethodPath};
 
-/// What becomes of a request with that key to `GET /users`, which needs the scope `read`.
+/// What becomes of a request with that key to the route `GET /users`, which needs the scope `read`.
 fn ask(apikee: &Apikee, key: &str) -> Result<Basis, String> {
     ask_for(apikee, Some(key), &["read"])
 }
 
 fn ask_for(apikee: &Apikee, key: Option<&str>, scopes: &[&str]) -> Result<Basis, String> {
-    let request = AuthorizeRequest::new(key, MethodPath::new("GET", "/users?page=2").unwrap()).scopes(scopes);
+    let request = AuthorizeRequest::new(key, MethodPath::new("GET", "/users?page=2").unwrap());
+    decide(apikee, &request.as_route().scopes(scopes))
+}
+
+fn decide(apikee: &Apikee, request: &AuthorizeRequest<'_>) -> Result<Basis, String> {
     let mut buf = [0; 2048];
-    apikee.authorize(&request, &mut buf).map(|grant| grant.basis()).map_err(told)
+    apikee.authorize(request, &mut buf).map(|grant| grant.basis()).map_err(told)
 }
 
 /// The code of a denial, and what is behind it.

@@ -19,7 +19,7 @@ fn a_key_is_issued_authorized_and_its_route_registered() {
         let headers = [("user-agent", "curl/8.5.0"), ("x-forwarded-for", "203.0.113.9")];
         let request =
             AuthorizeRequest::new(Some(issued.key()), MethodPath::new("GET", "/users/{id}").unwrap()).headers(&headers);
-        assert_eq!(apikee.authorize(&request, &mut [0; 1024]).unwrap().basis(), Basis::Confirmed);
+        assert_eq!(apikee.authorize(&request.as_route(), &mut [0; 1024]).unwrap().basis(), Basis::Confirmed);
     }
     assert_eq!(apikee.close(LONG), 0);
     let endpoints: Vec<_> = platform.endpoints().into_iter().map(|endpoint| (endpoint.method, endpoint.path)).collect();

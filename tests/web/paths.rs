@@ -1,6 +1,14 @@
 //! Which paths need no key, and what the platform is told of a route.
 
-use apikee::web::{Guard, RequestView};
+use std::{
+    sync::{Mutex, mpsc},
+    time::Duration,
+};
+
+use apikee::{
+    Basis, Enforcement, Event,
+    web::{Guard, RequestView},
+};
 
 use crate::{guard, key, lookup, platform::Platform};
 
@@ -109,6 +117,69 @@ fn the_platform_counts_by_the_template_of_the_guard_then_of_the_request_and_else
     assert_eq!(told("get", path, None, None), "GET%3A%3A%3A%2Fusers%2F7");
     assert_eq!(told("GET", path, Some("/users/{id}"), None), "GET%3A%3A%3A%2Fusers%2F%7Bid%7D");
     assert_eq!(told("GET", path, Some("/a"), Some("/users/:id?")), "GET%3A%3A%3A%2Fusers%2F%3Aid%3F");
+}
+
+#[test]
+fn the_platform_is_told_equivalent_paths_as_one() {
+    for path in ["/~user/a%2Fb", "/%7Euser/a%2Fb", "/%7e%75ser/%61%2fb", "/%7euser/a%2fb?%7e"] {
+        assert_eq!(told("GET", path, None, None), "GET%3A%3A%3A%2F~user%2Fa%252Fb", "{path}");
+    }
+    assert_eq!(told("GET", "/%zz%7e", None, None), "GET%3A%3A%3A%2F%25zz~", "what is no escape stays");
+    assert_eq!(told("GET", "/%7e", None, Some("/%7e")), "GET%3A%3A%3A%2F%257e", "and so does a template");
+}
+
+/// What is registered after one request with each of those paths and templates.
+fn registered(enforcement: Enforcement, requests: &[(&str, Option<&str>, Option<&str>)]) -> Vec<String> {
+    let platform = Platform::willing();
+    let (tell, told) = mpsc::channel();
+    let tell = Mutex::new(tell);
+    let builder = platform.builder().auto_register(true).enforcement(enforcement).background_thread(true);
+    let observer = move |event: &Event<'_>| match event {
+        Event::EndpointRegistered { method_path } => tell.lock().unwrap().send(Some(method_path.to_string())).unwrap(),
+        Event::Observed { .. } | Event::Granted { basis: Basis::Confirmed, .. } => {
+            tell.lock().unwrap().send(None).unwrap();
+        }
+        _ => {}
+    };
+    let guard = Guard::new(builder.observer(observer).build().unwrap());
+    let key = key();
+    let fields = [("x-api-key", key.as_bytes())];
+    let lookup = lookup(&fields);
+    let mut registered = Vec::new();
+    for (path, route, template) in requests {
+        let mut request = RequestView::new("GET", path, &lookup);
+        if let Some(route) = route {
+            request = request.route(route);
+        }
+        let mut buf = [0; 1024];
+        match template {
+            Some(template) => drop(guard.route(template).check(request, &mut buf).unwrap()),
+            None => drop(guard.check(request, &mut buf).unwrap()),
+        }
+        // What is registered for a request is queued before it is decided on, and made before the next one.
+        while let Some(route) = told.recv_timeout(Duration::from_secs(60)).expect("it is asked about") {
+            registered.push(route);
+        }
+    }
+    assert_eq!(guard.apikee().close(Duration::from_secs(60)), 0);
+    registered.extend(told.try_iter().flatten());
+    registered
+}
+
+#[test]
+fn only_templates_are_registered_each_once_whether_requests_wait_or_not() {
+    let requests = [
+        ("/users/7", None, None),
+        ("/users/{id}", None, None),
+        ("/users/8", Some("/users/{id}"), None),
+        ("/users/9", None, Some("/users/{id}")),
+        ("/users/9", Some("/a"), Some("/users/{id}/all")),
+        ("/users/10", None, None),
+    ];
+    for enforcement in [Enforcement::Enforce, Enforcement::Observe] {
+        let expected = ["GET:::/users/{id}", "GET:::/users/{id}/all"];
+        assert_eq!(registered(enforcement, &requests), expected, "{enforcement:?}");
+    }
 }
 
 #[test]

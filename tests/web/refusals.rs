@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apikee::{
-    Apikee, BreakerConfig, BufferTooSmall, Expiry, FailOpen, Fault, Keyring, NewKey, Outage, Policy, SysRng,
+    Apikee, BreakerConfig, BufferTooSmall, Expiry, FailOpen, Fault, Keyring, NewKey, Outage, Overload, Policy, SysRng,
     TransportError, UnixTime,
     web::{Guard, Refusal, RequestView},
 };
@@ -94,15 +94,19 @@ fn what_the_platform_says_and_fails_to_say_has_its_status() {
     let strict = Policy::DEFAULT.fail_open(FailOpen::Closed);
     let rejected = body("SERVER_REJECTED", "Server validation failed");
     let unavailable = body("SERVER_UNAVAILABLE", "Server validation is unavailable");
+    let overload = (503, unavailable.clone(), None, Some("1".to_owned()));
     let fault = body("SERVER_FAULT", "Server validation gave no trustworthy answer");
     let challenge = || Some(CHALLENGE.to_owned());
-    let cases: [(fn() -> Told, Response); 7] = [
+    let cases: [(fn() -> Told, Response); 10] = [
         (Told::no, (401, rejected.clone(), challenge(), None)),
         (|| Told::status(403), (401, rejected.clone(), challenge(), None)),
         (|| Told::status(429), (401, rejected.clone(), challenge(), None)),
         (|| Told::Limited(17), (401, rejected, challenge(), Some("17".into()))),
         (|| Told::status(503), (503, unavailable.clone(), None, None)),
-        (|| Told::Error(TransportError::Outage(Outage::Dns)), (503, unavailable, None, None)),
+        (|| Told::Error(TransportError::Outage(Outage::Dns)), (503, unavailable.clone(), None, None)),
+        (|| Told::Error(TransportError::Overload(Overload::TooManyInFlight)), overload.clone()),
+        (|| Told::Error(TransportError::Overload(Overload::OutOfResources)), overload.clone()),
+        (|| Told::Error(TransportError::Overload(Overload::NoRandomness)), overload),
         (|| Told::Error(TransportError::Fault(Fault::UntrustedCertificate)), (502, fault, None, None)),
     ];
     for (at, (told, expected)) in cases.into_iter().enumerate() {

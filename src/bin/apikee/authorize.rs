@@ -40,7 +40,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "GET")]
     method: String,
 
-    /// The path of the request, or its route
+    /// The path of the request, or its route; nothing is registered
     #[arg(long, default_value = "/")]
     path: String,
 
@@ -121,6 +121,7 @@ fn as_json(decision: &Result<Grant<'_>, Denial<'_>>, elapsed: Duration) -> io::R
             }
             Err(denial) => {
                 members.member("code", denial.code())?;
+                members.member("class", denial.class())?;
                 members.member("message", &denial.to_string())?;
                 members.member("cause", &cause(denial))?;
                 members.member("http_status", &denial.http_status())?;
@@ -140,6 +141,7 @@ fn as_text(decision: &Result<Grant<'_>, Denial<'_>>, elapsed: Duration) -> io::R
         }
         Err(denial) => {
             writeln!(out, "denied: {}", denial.code())?;
+            text::field(&mut out, "class", denial.class())?;
             text::field(&mut out, "message", denial.to_string().escape_debug())?;
             if let Some(cause) = cause(denial) {
                 text::field(&mut out, "cause", cause)?;
@@ -157,6 +159,7 @@ pub(crate) const fn name(basis: Basis) -> &'static str {
         Basis::Confirmed => "confirmed",
         Basis::FailedOpen(_) => "failed_open",
         Basis::DespiteRejection => "despite_rejection",
+        Basis::DespiteOverload(_) => "despite_overload",
         Basis::DespiteFault(_) => "despite_fault",
         _ => "other",
     }

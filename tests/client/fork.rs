@@ -1,0 +1,157 @@
+//! A process that forks with a client in it.
+#![expect(unsafe_code, reason = "nothing that is safe forks")]
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    process,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use apikee::{
+    Apikee, ApikeeBuilder, Basis, Call, ClientIssueError, Enforcement, Fault, NewKey, OnFault, Policy, Transport,
+};
+
+use crate::{
+    ask, ask_for,
+    platform::{CLIENT, Platform, SECRET, key},
+};
+
+unsafe extern "C" {
+    safe fn fork() -> i32;
+    safe fn alarm(seconds: u32) -> u32;
+    safe fn _exit(status: i32) -> !;
+    fn waitpid(process: i32, status: *mut i32, options: i32) -> i32;
+}
+
+/// Ends the child: with 0 if all of it holds. A child that hangs is ended by a signal.
+fn child(holds: impl FnOnce()) -> ! {
+    alarm(30);
+    _exit(catch_unwind(AssertUnwindSafe(holds)).map_or(1, |()| 0));
+}
+
+/// Waits for the child, in which all must hold.
+fn parent(child: i32) {
+    assert!(child > 0, "it forks");
+    let mut status = 0;
+    // SAFETY: the status is a live `int`.
+    assert_eq!(unsafe { waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0, "the child fails, or hangs until its alarm");
+}
+
+/// What is the parent's may not be closed by a child.
+struct OfTheParent(u32);
+
+impl Drop for OfTheParent {
+    fn drop(&mut self) {
+        if process::id() != self.0 {
+            _exit(2);
+        }
+    }
+}
+
+fn builder(platform: &std::sync::Arc<Platform>) -> ApikeeBuilder {
+    let (transport, parents) = (platform.transport(), OfTheParent(process::id()));
+    platform.builder().auto_register(true).transport(move |call: &Call<'_>, answer: &mut [u8]| {
+        let _ = &parents;
+        transport.call(call, answer)
+    })
+}
+
+fn a_child_is_denied_and_the_parent_goes_on(enforcement: Enforcement, thread: bool) {
+    let platform = Platform::willing();
+    let apikee = builder(&platform).enforcement(enforcement).background_thread(thread).build().unwrap();
+    let key = key(CLIENT, "{}");
+    let goes_on = Ok(if enforcement == Enforcement::Enforce { Basis::Confirmed } else { Basis::Observed });
+    assert_eq!(ask(&apikee, &key), goes_on);
+    match fork() {
+        0 => child(move || {
+            assert_eq!(ask(&apikee, &key), Err(format!("SERVER_FAULT: {}", Fault::Forked)));
+            assert_eq!(ask_for(&apikee, None, &[]), Err("MISSING_KEY: no key was given".into()));
+            assert_eq!(ask_for(&apikee, Some(&key), &["admin"]), Err("INSUFFICIENT_SCOPE".into()));
+            let issued = apikee.issue(&NewKey::new("acme-corp"), &mut [0; 1024]).map(|_| ());
+            assert_eq!(issued, Err(ClientIssueError::Fault(Fault::Forked)));
+            assert_eq!((apikee.prepare(), apikee.breaker_state()), (0, None));
+            // Its thread is not there, and would be waited for.
+            assert_eq!(apikee.close(Duration::from_secs(600)), 0);
+            drop(apikee);
+        }),
+        child => parent(child),
+    }
+    assert_eq!(ask(&apikee, &key), goes_on);
+    apikee.close(Duration::from_secs(60));
+    assert_eq!(platform.seen().iter().filter(|seen| seen.is_validation()).count(), 2, "the parent's requests");
+}
+
+fn the_policy_decides_in_a_child_too() {
+    let platform = Platform::willing();
+    let apikee = builder(&platform).policy(Policy::DEFAULT.on_fault(OnFault::Admit)).build().unwrap();
+    let key = key(CLIENT, "{}");
+    match fork() {
+        0 => child(|| assert_eq!(ask(&apikee, &key), Ok(Basis::DespiteFault(Fault::Forked)))),
+        child => parent(child),
+    }
+}
+
+fn local_mode_works_on_in_a_child() {
+    let apikee = Apikee::builder().secret(SECRET).build().unwrap();
+    let key = key(CLIENT, "{}");
+    match fork() {
+        0 => child(move || {
+            assert_eq!(ask(&apikee, &key), Ok(Basis::Local));
+            assert!(apikee.issue(&NewKey::new("acme-corp"), &mut [0; 1024]).is_ok());
+            drop(apikee);
+        }),
+        child => parent(child),
+    }
+}
+
+/// Whatever another thread holds at that moment is held for ever in the child.
+fn a_child_hangs_on_no_lock_of_the_parents() {
+    let platform = Platform::willing();
+    let apikee = builder(&platform).background_thread(true).build().unwrap();
+    let (key, done) = (key(CLIENT, "{}"), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    assert_eq!(ask(&apikee, &key), Ok(Basis::Confirmed));
+                }
+            });
+        }
+        for _ in 0..50 {
+            match fork() {
+                0 => child(|| {
+                    assert!(ask(&apikee, &key).is_err());
+                    assert_eq!((apikee.prepare(), apikee.breaker_state()), (0, None));
+                    assert_eq!(apikee.close(Duration::ZERO), 0);
+                }),
+                child => parent(child),
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+#[ignore = "forks: not beside other tests, which may hold locks of the harness"]
+#[test]
+fn forks() {
+    for thread in [true, false] {
+        a_child_is_denied_and_the_parent_goes_on(Enforcement::Enforce, thread);
+    }
+    a_child_is_denied_and_the_parent_goes_on(Enforcement::Observe, true);
+    the_policy_decides_in_a_child_too();
+    local_mode_works_on_in_a_child();
+    a_child_hangs_on_no_lock_of_the_parents();
+}
+
+#[test]
+fn a_client_in_server_mode_denies_after_a_fork_and_touches_nothing_of_the_parents() {
+    let output = process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "fork::forks", "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "it ran");
+}
