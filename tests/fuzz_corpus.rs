@@ -43,6 +43,11 @@ fn what_is_issued_verifies() {
 }
 
 #[test]
+fn a_table_of_clients_refuses_as_the_plainest_model_does() {
+    replay("refusals", bodies::refusals::body, MUTATIONS);
+}
+
+#[test]
 fn a_breaker_does_what_the_plainest_model_does() {
     replay("breaker", bodies::breaker::body, MUTATIONS);
 }
