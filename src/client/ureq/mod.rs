@@ -8,7 +8,7 @@
 //!
 //! | module | knows |
 //! |---|---|
-//! | `builder`, `base_url`, `proxy`, `error` | what may be configured |
+//! | `builder`, `base_url`, `proxy`, `no_proxy`, `error` | what may be configured |
 //! | `body` | reading an answer's body, and how much of it |
 //! | `deadline` | when a call must be over |
 //! | `resolver` | looking up names once at a time |
@@ -25,6 +25,7 @@ mod deadline;
 mod error;
 mod failure;
 mod fields;
+mod no_proxy;
 mod proxy;
 mod resolver;
 mod tcp;
