@@ -1,16 +1,16 @@
 //! No call takes longer than it may. The servers hang until the client has hung up.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
 
-use apikee::{Call, Outage, Transport as _, TransportError, UreqTransport};
+use apikee::{Call, Outage, Received, Transport as _, TransportError, UreqTransport};
 use socket2::{Domain, Socket, Type};
 
 use crate::{
     AMPLE, call, post,
-    server::{OK, Server},
+    server::{Connection, OK, Server},
 };
 
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -122,18 +122,48 @@ fn dripping_answer_is_cut_at_the_deadline() {
     }
 }
 
+/// How a server goes on after an answer's header fields: its last field, and then what it does.
+type Rest = (&'static str, fn(&mut Connection<TcpStream>));
+
 #[test]
-fn dripping_body_of_an_error_is_cut_and_the_status_told() {
-    let server = Server::run(|connection, _| {
-        connection.request();
-        connection.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 60000\r\nRetry-After: 7\r\n\r\n");
+fn body_that_decides_nothing_is_not_waited_for() {
+    let stall: fn(&mut Connection<TcpStream>) = |connection| connection.wait_for_end();
+    let drip: fn(&mut Connection<TcpStream>) = |connection| {
         while connection.write(b"x") {
             std::thread::sleep(Duration::from_millis(20));
         }
-    });
-    let transport = UreqTransport::new(&server.url()).unwrap();
-    let (received, _) = timed(DEADLINE, || post(&transport, DEADLINE)).unwrap();
-    assert_eq!((received.status, received.retry_after), (503, Some(7)));
+    };
+    let rests: [Rest; 9] = [
+        ("Content-Length: 100", stall),
+        ("Content-Length: 65536", stall),
+        ("Content-Length: 18446744073709551615", stall),
+        ("Connection: close", stall),
+        ("Transfer-Encoding: chunked", stall),
+        ("Content-Length: 60000", drip),
+        ("Connection: close", drip),
+        ("Transfer-Encoding: chunked", |connection| {
+            while connection.write(b"1\r\nx\r\n") {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }),
+        ("Transfer-Encoding: chunked", |connection| while connection.write(b"4\r\nmore\r\n") {}),
+    ];
+    for (number, (field, rest)) in rests.into_iter().enumerate() {
+        let server = Server::run(move |connection, _| {
+            connection.request();
+            connection.write(format!("HTTP/1.1 429 Slow Down\r\nRetry-After: 7\r\n{field}\r\n\r\n").as_bytes());
+            rest(connection);
+        });
+        let transport = UreqTransport::new(&server.url()).unwrap();
+        for connections in 1..=2 {
+            let started = Instant::now();
+            let (received, _) = post(&transport, Duration::from_secs(3)).unwrap();
+            // The limit is 50 ms. The rest is for a machine that has much else to do.
+            assert!(started.elapsed() < Duration::from_millis(500), "{number} {field}: {:?}", started.elapsed());
+            assert_eq!(received, Received { status: 429, len: 0, retry_after: Some(7) });
+            assert_eq!(server.connections(), connections, "{number} {field}");
+        }
+    }
 }
 
 /// More than sockets hold.
