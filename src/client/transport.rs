@@ -32,7 +32,8 @@ pub struct Received {
     /// The length in bytes of the body, which stands at the front of the buffer. It may be 0 when the
     /// status is not one from 200 to 299: the body of such an answer is not read.
     pub len: usize,
-    /// The answer's header `Retry-After` in seconds, unless it has none or a date.
+    /// The answer's header `Retry-After` in seconds, [`u32::MAX`] if it is greater than that. `None` if the
+    /// answer has none or more than one, or if the value is not digits, as with a date.
     pub retry_after: Option<u32>,
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use apikee::{Call, Outage, Received, Transport as _, TransportError, UreqTransport};
+use apikee::{Call, HttpMethod, Outage, Received, Transport as _, TransportError, UreqTransport};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::{
@@ -139,6 +139,22 @@ fn kept_connection_that_ends_without_a_byte_is_tried_again_once() {
         assert_eq!((server.connections(), server.requests().len()), (2, 4));
         assert_eq!(server.requests()[1], server.requests()[2]);
     }
+}
+
+#[test]
+fn get_is_tried_again_as_a_post_is() {
+    let server = Server::run(|connection, _| {
+        connection.request();
+        connection.write(OK);
+        connection.request();
+    });
+    let transport = UreqTransport::new(&server.url()).unwrap();
+    let get = Call { method: HttpMethod::Get, body: b"", ..call(AMPLE) };
+    for _ in 0..2 {
+        assert_eq!(transport.call(&get, &mut [0; 8]).unwrap().status, 200);
+    }
+    assert_eq!((server.connections(), server.requests().len()), (2, 3));
+    assert_eq!(server.requests()[1], server.requests()[2]);
 }
 
 #[test]

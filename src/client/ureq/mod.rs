@@ -36,7 +36,7 @@ use core::{fmt, time::Duration};
 use std::time::Instant;
 
 use ureq::{
-    Agent, Body,
+    Agent, AsSendBody, Body,
     http::{Method, Request, Response, header::RETRY_AFTER},
 };
 
@@ -75,11 +75,15 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// | the connection breaks, or the answer ends too early | [`Outage::Reset`] |
 /// | the call's timeout is over | [`Outage::Timeout`] |
 /// | the certificate is of no trusted authority, for another name, expired or not good otherwise | [`Fault::UntrustedCertificate`] |
-/// | what answers speaks no TLS, no HTTP/1 or not well, or has header fields of more than 8 KiB in all | [`Fault::Unreadable`] |
+/// | what answers speaks no TLS, no HTTP/1 or not well; its answer has more than 128 header fields, or status line and header fields of more than 8 KiB in all | [`Fault::Unreadable`] |
 /// | the body is longer than the buffer | [`Fault::Oversized`] |
-/// | the call has a target or a header field that HTTP does not know | [`Fault::NotSent`] |
+/// | the call has a target or a header field that HTTP does not know, or is a `GET` with a body | [`Fault::NotSent`] |
 ///
-/// Any status is an answer, not an error. The body of one that is not from 200 to 299 is passed over.
+/// Any status is an answer, not an error. If it is not from 200 to 299, the body is thrown away. If that
+/// body does not end within 50 ms and 64 KiB, its connection is closed.
+///
+/// `Retry-After` counts if there is one such header field and its value is digits. Numbers above
+/// [`u32::MAX`] are taken for that. A date, `-1`, `1e9`, an empty value or two fields are as good as none.
 ///
 /// Cargo builds ureq once for all crates of a program. If another of them turns on its feature `cookies`,
 /// cookies of the platform's are kept and sent, which this transport cannot prevent.
@@ -137,10 +141,28 @@ impl UreqTransport {
         deadline: Instant,
         max_idle_age: Option<Duration>,
     ) -> Result<Response<Body>, ureq::Error> {
+        match call.method {
+            HttpMethod::Get if !call.body.is_empty() => Err(ureq::Error::BadUri("body".into())),
+            HttpMethod::Get => self.send_body(Method::GET, (), call, deadline, max_idle_age),
+            HttpMethod::Post => self.send_body(Method::POST, call.body, call, deadline, max_idle_age),
+        }
+    }
+
+    fn send_body(
+        &self,
+        method: Method,
+        body: impl AsSendBody,
+        call: &Call<'_>,
+        deadline: Instant,
+        max_idle_age: Option<Duration>,
+    ) -> Result<Response<Body>, ureq::Error> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = self.base_url.join(call.target).ok_or_else(|| ureq::Error::BadUri("target".into()))?;
         let left = deadline.saturating_duration_since(Instant::now());
         let mut config = self
             .agent
-            .configure_request(self.request(call)?)
+            .configure_request(request)
             .timeout_global(Some(left))
             .timeout_connect(Some(self.connect_timeout.min(MAX_TIMEOUT)));
         if let Some(age) = max_idle_age {
@@ -148,17 +170,6 @@ impl UreqTransport {
         }
         let request = config.build();
         fields::with(fields::write(call.headers)?, || self.agent.run(request))
-    }
-
-    fn request<'c>(&self, call: &Call<'c>) -> Result<Request<&'c [u8]>, ureq::Error> {
-        let uri = self.base_url.join(call.target).ok_or_else(|| ureq::Error::BadUri("target".into()))?;
-        let mut request = Request::new(call.body);
-        *request.method_mut() = match call.method {
-            HttpMethod::Get => Method::GET,
-            HttpMethod::Post => Method::POST,
-        };
-        *request.uri_mut() = uri;
-        Ok(request)
     }
 }
 
@@ -176,11 +187,13 @@ impl Transport for UreqTransport {
     }
 }
 
-/// In seconds. A date is as good as none.
+/// In seconds. Digits that are too many for the type stand for its greatest value.
 fn retry_after(response: &Response<Body>) -> Option<u32> {
-    let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-    if digits { value.parse().ok() } else { None }
+    let mut values = response.headers().get_all(RETRY_AFTER).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let digits = value.to_str().ok()?;
+    let good = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    good.then(|| digits.parse().unwrap_or(u32::MAX))
 }
 
 /// The base URL, which holds no secret, and whether there is a proxy, whose URL may hold one.
