@@ -80,7 +80,7 @@ where
 pub enum TransportError {
     /// The platform could not be asked.
     Outage(Outage),
-    /// This process had no room to ask it: no file descriptors, memory or threads.
+    /// This process had no room to ask it: no file descriptors, memory, threads or randomness.
     Overload(Overload),
     /// What answers cannot be taken for the platform.
     Fault(Fault),

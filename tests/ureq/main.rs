@@ -6,6 +6,8 @@ mod configuration;
 mod connections;
 mod deadlines;
 mod environment;
+#[cfg(target_os = "linux")]
+mod faults;
 mod logs;
 mod proxy;
 mod server;

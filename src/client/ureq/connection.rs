@@ -20,7 +20,7 @@ use ureq::{
     },
 };
 
-use super::{fields, tcp::Tcp};
+use super::{exhaustion::is_exhaustion, fields, tcp::Tcp};
 
 /// A connection that was open before the request ended without a byte of the answer.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(super) struct Stale;
 #[derive(Debug)]
 pub(super) struct Broken;
 
-/// No connection comes about: what happens before the first byte of a request.
+/// The connection could not be made: an error before the first byte of a request.
 #[derive(Debug)]
 pub(super) struct NotConnected;
 
@@ -48,7 +48,7 @@ macro_rules! message {
 message! {
     Stale: "the idle connection was closed",
     Broken: "the connection broke",
-    NotConnected: "no connection comes about",
+    NotConnected: "could not connect",
 }
 
 /// TCP, through a proxy if there is one, and TLS if the URL says so.
@@ -94,7 +94,9 @@ impl Connector for Connect {
 fn before_request(error: Error) -> Error {
     match error {
         // TLS says what it has against the peer in an error of I/O.
-        Error::Io(error) if error.kind() != ErrorKind::InvalidData => Error::Other(Box::new(NotConnected)),
+        Error::Io(error) if error.kind() != ErrorKind::InvalidData && !is_exhaustion(&error) => {
+            Error::Other(Box::new(NotConnected))
+        }
         error => error,
     }
 }

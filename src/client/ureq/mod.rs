@@ -16,6 +16,7 @@
 //! | `tcp` | sockets that heed the deadline |
 //! | `fields` | header fields, which are kept out of logs |
 //! | `failure` | what an error is for the client |
+//! | `exhaustion` | which errors are this machine's own |
 
 mod base_url;
 mod body;
@@ -23,6 +24,7 @@ mod builder;
 mod connection;
 mod deadline;
 mod error;
+mod exhaustion;
 mod failure;
 mod fields;
 mod no_proxy;
@@ -71,6 +73,8 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// | what happens | error |
 /// |---|---|
 /// | the name is not known, or cannot be looked up | [`Outage::Dns`] |
+/// | this process or machine is out of file descriptors, memory, threads or local ports, at any step | [`Overload::OutOfResources`](crate::policy::Overload::OutOfResources) |
+/// | the operating system gives no randomness to TLS | [`Overload::NoRandomness`](crate::policy::Overload::NoRandomness) |
 /// | no connection within the connect timeout; it is refused, breaks before TLS is done or is ended by an alert; the proxy does not give one | [`Outage::Connect`] |
 /// | the connection breaks, or the answer ends too early | [`Outage::Reset`] |
 /// | the call's timeout is over | [`Outage::Timeout`] |

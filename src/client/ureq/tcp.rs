@@ -15,7 +15,10 @@ use ureq::{
     unversioned::transport::{Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport},
 };
 
-use super::deadline;
+use super::{
+    deadline,
+    exhaustion::{self, Exhausted},
+};
 
 #[derive(Debug)]
 pub(super) struct Tcp;
@@ -39,9 +42,16 @@ impl<In: Transport> Connector<In> for Tcp {
 fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
     let limit = Limit::new(details.timeout)?;
     let mut failure = Error::HostNotFound;
+    let mut exhausted = false;
     let mut addrs = details.addrs.iter().peekable();
     while let Some(addr) = addrs.next() {
-        let left = limit.left()?;
+        let left = match limit.left() {
+            Ok(left) => left,
+            Err(error) => {
+                failure = error;
+                break;
+            }
+        };
         let share = if addrs.peek().is_some() {
             left.checked_div(2).unwrap_or(left).max(Duration::from_millis(1))
         } else {
@@ -49,10 +59,12 @@ fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
         };
         match TcpStream::connect_timeout(addr, share) {
             Ok(stream) => return Ok(stream),
+            Err(error) if exhaustion::refuses_connection(&error, addr) => exhausted = true,
             Err(error) => failure = limit.check(error),
         }
     }
-    Err(failure)
+    // Whatever the others say, this address might have answered.
+    Err(if exhausted { Exhausted::error() } else { failure })
 }
 
 /// Until when an operation may take.
