@@ -56,8 +56,9 @@ pub struct Received {
 pub trait Transport: Send + Sync {
     /// Makes the call and reads the body of its answer into `answer`, all within the call's timeout.
     ///
-    /// It never follows a redirect. It may try once more where a kept connection breaks before a byte of
-    /// the answer has come, and not otherwise: a call that is made twice may count twice.
+    /// It never follows a redirect. It may try once more if a kept connection breaks before a byte of the
+    /// answer has come, or if the answer on a kept connection is 408, and not otherwise: a call that is made
+    /// twice may count twice.
     ///
     /// # Errors
     ///

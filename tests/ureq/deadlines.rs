@@ -200,21 +200,26 @@ fn server_that_reads_a_little_now_and_then_is_given_up_at_the_deadline() {
 
 #[test]
 fn other_try_is_within_the_same_deadline() {
-    let server = Server::run(|connection, number| {
-        connection.request();
-        if number == 0 {
-            connection.write(OK);
+    // A connection that ends, and one that was idle for too long.
+    for end in ["", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"] {
+        let server = Server::run(move |connection, number| {
             connection.request();
-            // Half of the time, and then the connection ends.
-            return std::thread::sleep(DEADLINE / 2);
-        }
-        connection.wait_for_end();
-    });
-    let transport = UreqTransport::new(&server.url()).unwrap();
-    post(&transport, AMPLE).unwrap();
-    let error = timed(DEADLINE, || post(&transport, DEADLINE));
-    assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
-    assert_eq!((server.connections(), server.requests().len()), (2, 3));
+            if number == 0 {
+                connection.write(OK);
+                connection.request();
+                // Half of the time, and then it is over with this connection.
+                std::thread::sleep(DEADLINE / 2);
+                connection.write(end.as_bytes());
+                return;
+            }
+            connection.wait_for_end();
+        });
+        let transport = UreqTransport::new(&server.url()).unwrap();
+        post(&transport, AMPLE).unwrap();
+        let error = timed(DEADLINE, || post(&transport, DEADLINE));
+        assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
+        assert_eq!((server.connections(), server.requests().len()), (2, 3));
+    }
 }
 
 #[test]

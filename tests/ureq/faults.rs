@@ -200,3 +200,22 @@ fn lack_of_descriptors_is_an_overload_and_kept_connections_serve() {
         assert_eq!(post(&transport, AMPLE).unwrap().1, b"ok");
     }
 }
+
+/// On macOS no option of a socket can be set once the peer has closed the connection.
+#[test]
+fn connections_whose_options_cannot_be_set_are_told_by_reading_and_writing() {
+    let name = "faults::connections_whose_options_cannot_be_set_are_told_by_reading_and_writing";
+    if Faults::run(name, Some("setsockopt 22")).is_none() {
+        return;
+    }
+    crate::connections::kept_connection_that_ends_without_a_byte_is_tried_again_once();
+    crate::connections::kept_connection_that_ends_while_a_request_goes_out_is_tried_again();
+    crate::connections::server_that_closes_idle_connections_costs_no_request();
+    crate::connections::other_try_is_on_a_new_connection();
+    crate::connections::second_try_that_fails_is_the_last();
+    crate::connections::failure_of_a_new_connection_is_never_tried_again();
+    crate::connections::nothing_is_sent_twice_after_a_byte_of_an_answer();
+    crate::connections::status_408_on_a_kept_connection_is_tried_again_on_a_new_one();
+    crate::early::answer_before_the_whole_request_is_used();
+    crate::early::early_answer_that_is_torn_is_an_outage_and_not_tried_again();
+}

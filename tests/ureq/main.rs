@@ -5,6 +5,7 @@ mod answers;
 mod configuration;
 mod connections;
 mod deadlines;
+mod early;
 mod environment;
 #[cfg(target_os = "linux")]
 mod faults;

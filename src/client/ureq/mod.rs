@@ -1,8 +1,8 @@
 //! The transport over ureq, which does HTTP/1.1, TLS by rustls, and the keeping of connections.
 //!
 //! ```text
-//! post ── deadline ──> ureq ──> Names ──> Connect: proxy ──> Tcp ──> TLS ──> Watched
-//!   │ once more if Stale                                                        │
+//! call ── deadline ──> ureq ──> Names ──> Connect: proxy ──> Tcp ──> TLS ──> Watched
+//!   │ once more if Stale, or 408 on a kept connection                           │
 //!   └──────────────────────────────────────<────────────────────────────────────┘
 //! ```
 //!
@@ -13,10 +13,10 @@
 //! | `deadline` | when a call must be over |
 //! | `resolver` | looking up names once at a time |
 //! | `connection` | which connections may be tried again |
-//! | `tcp` | sockets that heed the deadline |
+//! | `tcp` | sockets that heed the deadline and notice an early answer |
+//! | `exhaustion` | which errors are this machine's own |
 //! | `fields` | header fields, which are kept out of logs |
 //! | `failure` | what an error is for the client |
-//! | `exhaustion` | which errors are this machine's own |
 
 mod base_url;
 mod body;
@@ -39,7 +39,7 @@ use std::time::Instant;
 
 use ureq::{
     Agent, AsSendBody, Body,
-    http::{Method, Request, Response, header::RETRY_AFTER},
+    http::{Method, Request, Response, StatusCode, header::RETRY_AFTER},
 };
 
 use self::{base_url::BaseUrl, resolver::Names};
@@ -64,8 +64,13 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// one of Mozilla's authorities, or from the caller's own.
 ///
 /// A call is over within its timeout, with all that is part of it: look-up, connection, TLS, request,
-/// answer, and perhaps another try. There is one, if a connection that had been kept turns out to be
-/// closed before a byte of the answer has come; on a new connection. Nothing else is ever sent twice.
+/// answer, and perhaps another try. There is one, on a new connection, if a connection that had been kept
+/// was closed before a byte of the answer came, or if the answer on it is 408: the server closed the idle
+/// connection while the request was on its way, and has not acted on it. Nothing else is ever sent twice.
+///
+/// An answer that comes before the whole request has gone out is used, such as an early 413. If the server
+/// resets the connection after it, that takes an operating system that keeps what came before the reset:
+/// Linux does.
 ///
 /// Names are looked up at most once in 30 s and once at a time. If a look-up fails or is slow, the
 /// addresses of the last good one are used.
@@ -126,6 +131,10 @@ impl UreqTransport {
         let mut response = match self.send(call, deadline, None) {
             // If one connection has been closed, others will have been, too: none of them is used.
             Err(error) if failure::is_stale(&error) => self.send(call, deadline, Some(Duration::ZERO))?,
+            Ok(response) if response.status() == StatusCode::REQUEST_TIMEOUT && connection::was_reused() => {
+                drop(response);
+                self.send(call, deadline, Some(Duration::ZERO))?
+            }
             sent => sent?,
         };
         let (status, retry_after) = (response.status(), retry_after(&response));
