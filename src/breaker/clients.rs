@@ -130,7 +130,7 @@ impl ClientPermit {
     }
 }
 
-/// What a [`ClientTable`] holds of one client, in 112 bytes at most.
+/// What a [`ClientTable`] holds of one client, in 128 bytes at most.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientSlot {
     client: ClientRef,

@@ -168,7 +168,7 @@ fn as_the_model(input: &mut Splitter<'_>) {
                 ))
             }
             Step::Lose(at) if !calls.is_empty() => {
-                drop(calls.swap_remove(at % calls.len()));
+                let _ = calls.swap_remove(at % calls.len());
                 None
             }
             Step::End(..) | Step::Lose(_) => None,
