@@ -9,7 +9,7 @@ use super::{
     wire::{self, Parts},
 };
 use crate::{
-    crypto::{NONCE_LEN, POINT_LEN, Zeroizing},
+    crypto::{NONCE_LEN, POINT_LEN, Zeroize as _, Zeroizing},
     opened::Opened,
 };
 
@@ -96,6 +96,18 @@ impl Session {
         let iv = draw_nonce(rng)?;
         let envelope = wire::seal(&self.key, &self.epk, &iv, plaintext, buf)?;
         Ok((envelope, Pending { key: self.key, server: self.server, iv }))
+    }
+
+    /// Moves a session out of a place that lives on, and overwrites its key there: a move by itself copies.
+    pub(super) fn take(&mut self) -> Self {
+        let taken = Self { key: self.key.clone(), epk: self.epk, server: self.server };
+        self.wipe();
+        taken
+    }
+
+    /// Overwrites the key in its place.
+    pub(super) fn wipe(&mut self) {
+        self.key.zeroize();
     }
 }
 
