@@ -435,7 +435,7 @@ typedef struct apikee_session {
  * What opens the answer to one request. Opening uses it up; else `apikee_pending_wipe` wipes it.
  */
 typedef struct apikee_pending {
-  uint64_t opaque[10];
+  uint64_t opaque[12];
 } apikee_pending;
 #endif
 
