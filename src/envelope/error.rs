@@ -81,6 +81,9 @@ pub enum OpenError {
     /// It names another key than the one that is pinned: it is not from the server, or is our own
     /// request sent back. From the server's side: the client's key is of low order.
     WrongKey,
+    /// It names the right key but has our request's nonce: it is our own request sent back, with its
+    /// public key replaced by the server's.
+    Reflected,
     /// It was not made with this session's key, or has been changed.
     Forged,
 }
@@ -93,6 +96,7 @@ impl fmt::Display for OpenError {
             Self::Version => "the envelope's version is not known",
             Self::Encoding => "a member of the envelope is missing or wrongly encoded",
             Self::WrongKey => "the envelope names a key that cannot be trusted",
+            Self::Reflected => "the answer is our own request sent back",
             Self::Forged => "the envelope is not authentic",
         })
     }
