@@ -70,7 +70,8 @@ impl core::error::Error for SealError {}
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum OpenError {
-    /// It is no JSON object, a name is there twice, or it is nested too deep.
+    /// It is not a JSON object, a name is there twice, it is nested too deep, or an object in it has more than 32,768
+    /// members (2,048 on 32-bit processors; see [`JsonObject`](crate::JsonObject)).
     Malformed,
     /// It is an object without a ciphertext: an answer in the clear, perhaps.
     Unsealed,
