@@ -14,17 +14,22 @@
 mod client;
 mod clock;
 mod config;
+mod console;
 mod deliver;
+mod endpoint;
 mod handle;
 mod http;
+mod journal;
 mod limits;
 mod log;
 mod misbehaviour;
 mod random;
+mod registry;
 mod server;
 #[cfg(feature = "request-signing")]
 mod signature;
 mod state;
+mod template;
 
 use core::{fmt, time::Duration};
 use std::{format, net::TcpListener, string::String, sync::Arc, vec::Vec};
@@ -33,13 +38,15 @@ use std::{format, net::TcpListener, string::String, sync::Arc, vec::Vec};
 pub use self::signature::InvalidSigningKey;
 pub use self::{
     client::EmulatedClient,
-    config::{Answers, EmulatorBuilder, EmulatorError},
+    config::{EmulatorBuilder, EmulatorError},
+    endpoint::RegisteredEndpoint,
+    journal::StateFileError,
     log::{LoggedRequest, RequestKind},
-    misbehaviour::{Misbehaviour, Occasion},
-    state::RegisteredEndpoint,
+    misbehaviour::{InvalidMisbehaviour, Misbehaviour, Occasion},
+    template::EmulatedTemplate,
 };
-use self::{clock::Clock, handle::Platform, server::Server};
-use crate::{ClientId, UnixTime};
+use self::{clock::Clock, handle::Platform, registry::Change, server::Server};
+use crate::{ClientId, Sealing, UnixTime};
 
 /// The platform on loopback.
 ///
@@ -107,10 +114,10 @@ impl Emulator {
         EmulatorBuilder::default()
     }
 
-    fn serve(builder: EmulatorBuilder, listener: TcpListener, secret: [u8; 32]) -> Result<Self, EmulatorError> {
+    fn serve(mut platform: Platform, listener: TcpListener, max_connections: usize) -> Result<Self, EmulatorError> {
         let address = listener.local_addr().map_err(EmulatorError::Listen)?;
-        let max_connections = builder.max_connections;
-        let platform = Arc::new(Platform::new(builder, secret));
+        platform.port = address.port();
+        let platform = Arc::new(platform);
         Ok(Self {
             url: format!("http://{address}/api/v1"),
             public_key: platform.public_key(),
@@ -125,13 +132,21 @@ impl Emulator {
         &self.url
     }
 
+    /// The address of the page for people: clients with their use, endpoints, the log as it grows, and
+    /// a switch for each [`Misbehaviour`].
+    #[must_use]
+    pub fn page(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port())
+    }
+
     /// The port on 127.0.0.1.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.server.port()
     }
 
-    /// The server's public key in base64url, as a [`ServerKey`](crate::ServerKey) is read from.
+    /// The server's public key in standard base64 with its padding, as `APIKEE_SERVER_PUBLIC_KEY` has it
+    /// (WIRE.md, "Configuration names"). A [`ServerKey`](crate::ServerKey) is read from it.
     #[must_use]
     pub fn public_key(&self) -> &str {
         &self.public_key
@@ -143,9 +158,20 @@ impl Emulator {
         self.platform.project_env()
     }
 
-    /// Makes a client known, in place of any with that id.
+    /// How requests and answers travel.
+    #[must_use]
+    pub fn sealing(&self) -> Sealing {
+        self.platform.settings.sealing
+    }
+
+    /// Makes a client known, instead of any with that id.
+    ///
+    /// With a state file, the change is in it when this returns. If the file cannot be written, calls
+    /// that would change something are answered with status 500 until it can.
     pub fn add_client(&self, id: ClientId, client: EmulatedClient) {
-        self.platform.state().clients.insert(id, client);
+        self.platform.state().put(id, client);
+        // If it fails, the next change writes everything again.
+        let _ = self.platform.sync();
     }
 
     /// Makes a client known under an id that is drawn, and returns that.
@@ -154,27 +180,41 @@ impl Emulator {
     ///
     /// [`EmulatorError::Rng`].
     pub fn create_client(&self, client: EmulatedClient) -> Result<ClientId, EmulatorError> {
-        let mut state = self.platform.state();
-        let id = state.ids.draw().ok_or(EmulatorError::Rng)?;
-        state.clients.insert(id, client);
+        let id = self.platform.state().new_id().ok_or(EmulatorError::Rng)?;
+        self.add_client(id, client);
         Ok(id)
+    }
+
+    /// A client as it is now, with what it has used of its limits.
+    #[must_use]
+    pub fn client(&self, id: ClientId) -> Option<EmulatedClient> {
+        self.platform.state().registry().client(id).cloned()
     }
 
     /// Forgets a client; whether there was one.
     pub fn remove_client(&self, id: ClientId) -> bool {
-        self.platform.state().clients.remove(&id).is_some()
+        let known = {
+            let mut state = self.platform.state();
+            let known = state.registry().client(id).is_some();
+            if known {
+                state.make(Change::Removed(id));
+            }
+            known
+        };
+        let _ = self.platform.sync();
+        known
     }
 
-    /// The id of the client of that name.
+    /// The id of the client of that name; of several, the lowest.
     #[must_use]
     pub fn client_named(&self, name: &str) -> Option<ClientId> {
-        self.platform.state().client_named(name)
+        self.platform.state().registry().named(name).first().copied()
     }
 
     /// The endpoints that have been registered, in the order of their first registration.
     #[must_use]
     pub fn endpoints(&self) -> Vec<RegisteredEndpoint> {
-        self.platform.state().endpoints.clone()
+        self.platform.state().registry().endpoints().to_vec()
     }
 
     /// What the emulator's clock says.
