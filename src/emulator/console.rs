@@ -22,7 +22,7 @@ use rand_core::TryRng as _;
 use serde_json::{Value, json};
 
 use super::{
-    LoggedRequest, Misbehaviour, Occasion,
+    LoggedRequest, Misbehaviour, Occasion, RequestKind,
     deliver::{JSON, Message},
     handle::Platform,
     http::{self, Request},
@@ -172,7 +172,12 @@ impl Filter {
 
 /// The route that a request is about: of its query, or of the endpoint that it registers.
 fn route(entry: &LoggedRequest) -> String {
-    without_keys(entry.method_path.as_deref().unwrap_or_default())
+    let registered = || {
+        let body = entry.body.as_ref().filter(|_| entry.kind == RequestKind::Endpoint)?;
+        let body: Value = serde_json::from_str(body).ok()?;
+        Some(format!("{}:::{}", body.get("method")?.as_str()?, body.get("path")?.as_str()?))
+    };
+    without_keys(&entry.method_path.clone().or_else(registered).unwrap_or_default())
 }
 
 fn state(platform: &Platform, filter: &Filter) -> Value {

@@ -77,6 +77,7 @@ impl Misbehaviour {
     pub(super) fn examples() -> [Self; 18] {
         [
             Self::Status(503),
+            Self::Status(429),
             Self::Unavailable { retry_after: 5 },
             Self::Delay(Duration::from_millis(500)),
             Self::Drip { every: Duration::from_millis(10) },
@@ -85,15 +86,14 @@ impl Misbehaviour {
             Self::CloseIdle,
             Self::Truncate,
             Self::Garbage,
-            Self::Oversized(100_000),
-            Self::Redirect("http://127.0.0.1/".into()),
             Self::Refuse,
             Self::Forged,
             Self::Impostor,
             Self::Replayed,
             Self::Reflected,
             Self::Unsealed,
-            Self::Status(429),
+            Self::Oversized(100_000),
+            Self::Redirect("http://127.0.0.1/".into()),
         ]
     }
 }
