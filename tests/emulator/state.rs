@@ -243,3 +243,44 @@ fn a_template_given_at_the_start_replaces_the_one_that_was_kept() {
     emulator.advance(Duration::from_secs(3600));
     assert_eq!(send(&emulator, "GET", "/template", "", None)["data"][0]["limits"], json!({ "hour": 2 }));
 }
+
+/// Describes one endpoint again and again, until a journal is worth a new snapshot.
+fn describe_at_length(emulator: &Emulator) {
+    let long = "x".repeat(60_000);
+    for n in 0..100 {
+        let body = json!({ "method": "GET", "path": "/users", "name": "Users", "description": format!("{n}{long}") });
+        send(emulator, "POST", "/endpoint", "", Some(&body));
+    }
+}
+
+#[test]
+fn a_long_journal_becomes_a_snapshot() {
+    let folder = Folder::new("long");
+    let emulator = folder.start();
+    emulator.add_client(id(), EmulatedClient::new("acme-corp"));
+    describe_at_length(&emulator);
+    ask(&emulator).accepted();
+    let before = known(&emulator);
+    assert!(
+        fs::read_to_string(folder.state()).unwrap().starts_with(r#"{"apikee":"state","clean":false,"generation":2,"#)
+    );
+    assert!(fs::metadata(folder.journal()).unwrap().len() < 4_000_000);
+    let copy = left_behind(&folder, "long-copy");
+    assert_eq!(known(&copy.start()), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn where_no_snapshot_can_be_written_the_journal_goes_on() {
+    let folder = Folder::new("gone");
+    let emulator = folder.start();
+    emulator.add_client(id(), EmulatedClient::new("acme-corp"));
+    let moved = Folder::new("gone-moved");
+    fs::remove_dir(&moved.0).unwrap();
+    fs::rename(&folder.0, &moved.0).unwrap();
+    describe_at_length(&emulator);
+    ask(&emulator).accepted();
+    let before = known(&emulator);
+    drop(emulator);
+    assert_eq!(known(&moved.start()), before);
+}
