@@ -1,10 +1,10 @@
 //! The state file: a [`Registry`] that outlives the process.
 //!
 //! ```text
-//! FILE           {"apikee":"state","version":1,"generation":7,"clean":false,"records":2}
+//! FILE           {"apikee":"state","clean":false,"generation":7,"records":2,"version":1}
 //!                {"client":{...}}
 //!                {"endpoint":{...}}
-//! FILE.journal   {"apikee":"journal","version":1,"generation":7}
+//! FILE.journal   {"apikee":"journal","generation":7,"version":1}
 //!                {"used":"497f6eca-...","at":1795486905}
 //! ```
 //!
