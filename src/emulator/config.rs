@@ -68,28 +68,28 @@ impl Default for Settings {
 }
 
 impl EmulatorBuilder {
-    /// The port on 127.0.0.1, in place of any that is free.
+    /// The port on 127.0.0.1, instead of any that is free.
     #[must_use]
     pub const fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
 
-    /// The server's X25519 secret key, in place of one that is drawn.
+    /// The server's X25519 secret key, instead of one that is drawn.
     #[must_use]
     pub fn secret(mut self, secret: [u8; 32]) -> Self {
         self.secret = Some(Zeroizing::new(secret));
         self
     }
 
-    /// The project key that calls must carry, in place of [`Emulator::PROJECT_KEY`].
+    /// The project key that calls must carry, instead of [`Emulator::PROJECT_KEY`].
     #[must_use]
     pub fn project_key(mut self, key: ProjectKey) -> Self {
         self.project_key = Some(key);
         self
     }
 
-    /// The project env that calls must name, in place of [`Emulator::PROJECT_ENV`].
+    /// The project env that calls must name, instead of [`Emulator::PROJECT_ENV`].
     #[must_use]
     pub fn project_env(mut self, project_env: &str) -> Self {
         project_env.clone_into(&mut self.settings.project_env);
@@ -133,7 +133,7 @@ impl EmulatorBuilder {
         self
     }
 
-    /// A clock that stands still at this time, in place of the system's.
+    /// A clock that stands still at this time, instead of the system's.
     #[must_use]
     pub const fn time(mut self, time: UnixTime) -> Self {
         self.clock = Clock::Stopped(time);
@@ -147,14 +147,14 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Requests that the log holds, in place of 10,000. It holds 16 MiB of them at most.
+    /// Requests that the log holds, instead of 10,000. It holds 16 MiB of them at most.
     #[must_use]
     pub const fn log_capacity(mut self, requests: usize) -> Self {
         self.log_capacity = requests;
         self
     }
 
-    /// Connections that are served at a time, each by a thread of its own, in place of 256. Those
+    /// Connections that are served at a time, each by a thread of its own, instead of 256. Those
     /// beyond are closed at once.
     #[must_use]
     pub const fn max_connections(mut self, connections: usize) -> Self {

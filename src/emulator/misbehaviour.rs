@@ -24,14 +24,14 @@ use super::{RequestKind, random::SplitMix};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misbehaviour {
-    /// An HTTP status in place of the answer, of those that come with a body, and a short JSON body.
+    /// This HTTP status instead of the answer, with a short JSON body. Statuses without a body are not meant.
     Status(u16),
-    /// Status 503 with a header `Retry-After` of so many seconds.
+    /// Status 503 with a header `Retry-After` of this many seconds.
     Unavailable {
         /// Seconds.
         retry_after: u32,
     },
-    /// The right answer, so much later.
+    /// The right answer, after this time.
     Delay(Duration),
     /// The right answer, one byte at a time from the status line on.
     Drip {
@@ -48,7 +48,7 @@ pub enum Misbehaviour {
     /// The first half of the right body under a `Content-Length` that promises all of it, and then the
     /// connection is closed.
     Truncate,
-    /// Status 200 with a body that is no JSON.
+    /// Status 200 with a body that is not JSON.
     Garbage,
     /// The right sealed answer with another first character of its ciphertext. A plain answer is about
     /// another client.
@@ -64,7 +64,7 @@ pub enum Misbehaviour {
     Reflected,
     /// The right answer without its envelope.
     Unsealed,
-    /// Status 200 with a JSON object of so many bytes, at least 10.
+    /// Status 200 with a JSON object of this many bytes, at least 10.
     Oversized(usize),
     /// Status 307 with this header `Location`; control characters are left out.
     Redirect(String),
@@ -200,13 +200,13 @@ impl core::error::Error for InvalidMisbehaviour {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Occasion {
-    /// At the next so many requests.
+    /// At this many requests, from the next one on.
     Next(usize),
     /// At every request.
     Always,
     /// At random, the same requests for the same seed and order.
     Randomly {
-        /// Of 100 requests so many, on average.
+        /// Percentage of requests, on average.
         percent: u8,
         /// Where the generator starts.
         seed: u64,

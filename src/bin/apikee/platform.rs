@@ -295,8 +295,9 @@ impl Error for UnusableFile {
 
 /// Prints a line for a request; whoever reads may have gone.
 fn tell(request: &LoggedRequest) {
+    let request = request.clone().without_keys();
     let mut line = format!("{:?}", request.kind).to_lowercase();
-    for part in [request.client.map(|id| id.to_string()), request.method_path.clone()].into_iter().flatten() {
+    for part in [request.client.map(|id| id.to_string()), request.method_path].into_iter().flatten() {
         line.push_str(&format!(" {}", part.escape_debug()));
     }
     match request.status {
