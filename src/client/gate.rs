@@ -12,7 +12,6 @@
 
 use core::time::Duration;
 use std::{
-    collections::HashMap,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
     vec,
@@ -55,9 +54,8 @@ pub(super) struct Gate {
 
 struct State {
     table: ClientTable<Vec<ClientSlot>>,
-    in_flight: usize,
-    /// How many of them are whose.
-    of_client: HashMap<ClientRef, usize>,
+    /// Whose each call in flight is; `None` for one that is no client's. It is as short as there may be calls.
+    in_flight: Vec<Option<ClientRef>>,
     waiting: usize,
     /// The buffers of calls that have ended, as many as were ever under way at once.
     scratches: Vec<Scratch>,
@@ -67,8 +65,7 @@ impl Gate {
     pub(super) fn new(limits: &Limits) -> Self {
         let state = State {
             table: ClientTable::new(limits.breaker, limits.memory, vec![ClientSlot::EMPTY; limits.clients]),
-            in_flight: 0,
-            of_client: HashMap::new(),
+            in_flight: Vec::new(),
             waiting: 0,
             scratches: Vec::new(),
         };
@@ -112,11 +109,7 @@ impl Gate {
                     Some(client) => Some(state.table.acquire(client, now).map_err(open)?),
                     None => None,
                 };
-                state.in_flight = state.in_flight.saturating_add(1);
-                if let Some(client) = client {
-                    let own = state.of_client.entry(client).or_default();
-                    *own = own.saturating_add(1);
-                }
+                state.in_flight.push(client);
                 let scratch = state.scratches.pop();
                 drop(state);
                 let mut slot = Slot { gate: self, events, caller, entered: now, permit, outcome: None, scratch };
@@ -133,8 +126,9 @@ impl Gate {
     }
 
     fn has_room(&self, state: &State, client: Option<ClientRef>) -> bool {
-        let own = client.and_then(|client| state.of_client.get(&client).copied()).unwrap_or_default();
-        state.in_flight < self.max_in_flight && own < self.max_per_client
+        let in_flight = &state.in_flight;
+        let own = || in_flight.iter().filter(|own| client.is_some() && **own == client).count();
+        in_flight.len() < self.max_in_flight && own() < self.max_per_client
     }
 
     /// A refusal that still holds for one of these clients at that address.
@@ -151,17 +145,6 @@ impl Gate {
     /// A panic elsewhere leaves no state of ours half changed.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn one_less(&mut self, client: ClientRef) {
-        if let Some(own) = self.of_client.get_mut(&client) {
-            *own = own.saturating_sub(1);
-            if *own == 0 {
-                self.of_client.remove(&client);
-            }
-        }
     }
 }
 
@@ -211,9 +194,11 @@ impl Drop for Slot<'_> {
             }
             (None, _) => None,
         };
-        state.in_flight = state.in_flight.saturating_sub(1);
+        let client = self.caller.map(|caller| caller.client);
+        if let Some(at) = state.in_flight.iter().position(|own| *own == client) {
+            state.in_flight.swap_remove(at);
+        }
         if let Some(Caller { client, origin, judged }) = self.caller {
-            state.one_less(client);
             match (self.outcome, origin) {
                 (Some(Outcome::Rejected(rejection)), Some(origin)) => {
                     state.table.refuse(client, rejection, origin.as_bytes(), now);

@@ -103,6 +103,21 @@ const fn days(year: i64, month: i64, day: i64) -> i64 {
         - 719_468
 }
 
+/// The month that a day is in, counted from the year 0, and the first day of the next one. Days are
+/// counted from 1970-01-01; the years in it start in March, as in [`days`].
+#[expect(clippy::arithmetic_side_effects, reason = "a day is a time of 64 bits by 86400")]
+pub(super) const fn month(day: i64) -> (i64, i64) {
+    let since = day + 719_468;
+    let (era, in_era) = (since.div_euclid(146_097), since.rem_euclid(146_097));
+    let year = (in_era - in_era / 1_460 + in_era / 36_524 - in_era / 146_096) / 365;
+    let in_year = in_era - (365 * year + year / 4 - year / 100);
+    let march = (5 * in_year + 2) / 153;
+    // March is the third month of its year (the second, counted from 0).
+    let month = (year + era * 400) * 12 + march + 2;
+    let next = month + 1;
+    (month, days(next.div_euclid(12), next.rem_euclid(12) + 1, 1))
+}
+
 #[expect(clippy::arithmetic_side_effects, reason = "all of it is below ten thousand years")]
 const fn at(days: i64, hour: i64, minute: i64, second: i64, offset: i64, milli: i64) -> i64 {
     (((days * 24 + hour) * 60 + minute - offset) * 60 + second) * 1000 + milli
@@ -161,6 +176,28 @@ mod tests {
         ] {
             assert_eq!(read(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn months_end_where_the_calendar_says() {
+        for (date, next) in [
+            ("1970-01-01", "1970-02-01"),
+            ("1969-12-31", "1970-01-01"),
+            ("2024-02-01", "2024-03-01"),
+            ("2024-02-29", "2024-03-01"),
+            ("2023-02-28", "2023-03-01"),
+            ("2000-02-29", "2000-03-01"),
+            ("2100-02-28", "2100-03-01"),
+            ("2026-11-30", "2026-12-01"),
+            ("2026-12-31", "2027-01-01"),
+        ] {
+            let day = |date: &str| read(&format!("{date}T00:00:00Z")).unwrap() / 86_400_000;
+            let (number, end) = month(day(date));
+            assert_eq!(end, day(next), "{date}");
+            assert_eq!(month(end - 1).0, number, "{date}");
+            assert_eq!(month(end).0, number + 1, "{date}");
+        }
+        assert_eq!(month(0).0, 1970 * 12);
     }
 
     #[test]

@@ -1,22 +1,15 @@
 //! How an emulator is set up.
 
 use core::{fmt, net::Ipv4Addr, time::Duration};
-use std::{borrow::ToOwned as _, boxed::Box, io, net::TcpListener, string::String};
+use std::{borrow::ToOwned as _, boxed::Box, io, net::TcpListener, path::PathBuf, string::String, vec::Vec};
 
 use rand_core::TryRng as _;
 
-use super::{Emulator, LoggedRequest, clock::Clock, random::Ids, random::SplitMix};
-use crate::{ProjectKey, SysRng, UnixTime, crypto::Zeroizing};
-
-/// How answers travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Answers {
-    /// In envelopes.
-    #[default]
-    Sealed,
-    /// As they are, which is all that the published Python SDK reads.
-    Plain,
-}
+use super::{
+    EmulatedTemplate, Emulator, LoggedRequest, StateFileError, clock::Clock, handle::Platform, random::Ids,
+    random::SplitMix,
+};
+use crate::{ProjectKey, Sealing, SysRng, UnixTime, crypto::Zeroizing};
 
 /// Sets up an [`Emulator`].
 pub struct EmulatorBuilder {
@@ -28,12 +21,14 @@ pub struct EmulatorBuilder {
     pub(super) ids: Ids,
     pub(super) log_capacity: usize,
     pub(super) max_connections: usize,
+    pub(super) templates: Vec<EmulatedTemplate>,
+    pub(super) state_file: Option<PathBuf>,
 }
 
 /// What stays as it is while the emulator runs.
 pub(super) struct Settings {
     pub(super) project_env: String,
-    pub(super) answers: Answers,
+    pub(super) sealing: Sealing,
     /// `None` takes any timestamp.
     pub(super) tolerance: Option<Duration>,
     pub(super) observer: Box<dyn Fn(&LoggedRequest) + Send + Sync>,
@@ -54,6 +49,8 @@ impl Default for EmulatorBuilder {
             ids: Ids::System,
             log_capacity: 10_000,
             max_connections: 256,
+            templates: Vec::new(),
+            state_file: None,
         }
     }
 }
@@ -62,7 +59,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             project_env: Emulator::PROJECT_ENV.to_owned(),
-            answers: Answers::Sealed,
+            sealing: Sealing::Required,
             tolerance: Some(Duration::from_secs(5 * 60)),
             observer: Box::new(|_| ()),
             verifier: None,
@@ -71,38 +68,60 @@ impl Default for Settings {
 }
 
 impl EmulatorBuilder {
-    /// The port on 127.0.0.1, in place of any that is free.
+    /// The port on 127.0.0.1, instead of any that is free.
     #[must_use]
     pub const fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
 
-    /// The server's X25519 secret key, in place of one that is drawn.
+    /// The server's X25519 secret key, instead of one that is drawn.
     #[must_use]
     pub fn secret(mut self, secret: [u8; 32]) -> Self {
         self.secret = Some(Zeroizing::new(secret));
         self
     }
 
-    /// The project key that calls must carry, in place of [`Emulator::PROJECT_KEY`].
+    /// The project key that calls must carry, instead of [`Emulator::PROJECT_KEY`].
     #[must_use]
     pub fn project_key(mut self, key: ProjectKey) -> Self {
         self.project_key = Some(key);
         self
     }
 
-    /// The project env that calls must name, in place of [`Emulator::PROJECT_ENV`].
+    /// The project env that calls must name, instead of [`Emulator::PROJECT_ENV`].
     #[must_use]
     pub fn project_env(mut self, project_env: &str) -> Self {
         project_env.clone_into(&mut self.settings.project_env);
         self
     }
 
-    /// How answers travel; sealed unless this says otherwise.
+    /// How requests and answers travel, instead of [`Sealing::Required`]. With [`Sealing::Off`] sealed
+    /// requests are understood too: the published SDKs seal as soon as they know the public key. Their
+    /// answers are plain all the same.
     #[must_use]
-    pub const fn answers(mut self, answers: Answers) -> Self {
-        self.settings.answers = answers;
+    pub const fn sealing(mut self, sealing: Sealing) -> Self {
+        self.settings.sealing = sealing;
+        self
+    }
+
+    /// One more template that is known from the start, instead of any with that id.
+    #[must_use]
+    pub fn template(mut self, template: EmulatedTemplate) -> Self {
+        self.templates.push(template);
+        self
+    }
+
+    /// Keeps clients with their keys and their use, templates and endpoints in this file, and starts
+    /// with what it has. The emulator's key, its clock and its log are not kept.
+    ///
+    /// The latest changes are in a file beside it, `PATH.journal`. Each change is written before a
+    /// caller is told of it, so that nothing that was confirmed is lost when the process is killed.
+    /// Clients, templates and endpoints are also synced to the disk by then. The use of limits is synced
+    /// within about a second, which is what a power failure may cost. Only one emulator may use a file.
+    #[must_use]
+    pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.state_file = Some(path.into());
         self
     }
 
@@ -114,7 +133,7 @@ impl EmulatorBuilder {
         self
     }
 
-    /// A clock that stands still at this time, in place of the system's.
+    /// A clock that stands still at this time, instead of the system's.
     #[must_use]
     pub const fn time(mut self, time: UnixTime) -> Self {
         self.clock = Clock::Stopped(time);
@@ -128,14 +147,14 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Requests that the log holds, in place of 10,000. It holds 16 MiB of them at most.
+    /// Requests that the log holds, instead of 10,000. It holds 16 MiB of them at most.
     #[must_use]
     pub const fn log_capacity(mut self, requests: usize) -> Self {
         self.log_capacity = requests;
         self
     }
 
-    /// Connections that are served at a time, each by a thread of its own, in place of 256. Those
+    /// Connections that are served at a time, each by a thread of its own, instead of 256. Those
     /// beyond are closed at once.
     #[must_use]
     pub const fn max_connections(mut self, connections: usize) -> Self {
@@ -164,8 +183,10 @@ impl EmulatorBuilder {
                 secret
             }
         };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).map_err(EmulatorError::Listen)?;
-        Emulator::serve(self, listener, *secret)
+        let (port, max_connections) = (self.port, self.max_connections);
+        let platform = Platform::new(self, *secret).map_err(EmulatorError::StateFile)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(EmulatorError::Listen)?;
+        Emulator::serve(platform, listener, max_connections)
     }
 }
 
@@ -175,7 +196,7 @@ impl fmt::Debug for EmulatorBuilder {
         f.debug_struct("EmulatorBuilder")
             .field("port", &self.port)
             .field("project_env", &self.settings.project_env)
-            .field("answers", &self.settings.answers)
+            .field("sealing", &self.settings.sealing)
             .field("clock", &self.clock)
             .finish_non_exhaustive()
     }
@@ -191,15 +212,18 @@ pub enum EmulatorError {
     Thread(io::Error),
     /// The operating system has no randomness for a key or an id.
     Rng,
+    /// The state file cannot be used.
+    StateFile(StateFileError),
 }
 
 impl fmt::Display for EmulatorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Listen(_) => "the emulator cannot listen on its port",
-            Self::Thread(_) => "the emulator's thread cannot be started",
-            Self::Rng => "the random number generator failed",
-        })
+        match self {
+            Self::Listen(_) => f.write_str("the emulator cannot listen on its port"),
+            Self::Thread(_) => f.write_str("the emulator's thread cannot be started"),
+            Self::Rng => f.write_str("the random number generator failed"),
+            Self::StateFile(error) => error.fmt(f),
+        }
     }
 }
 
@@ -208,6 +232,8 @@ impl core::error::Error for EmulatorError {
         match self {
             Self::Listen(error) | Self::Thread(error) => Some(error),
             Self::Rng => None,
+            // Its own words are above.
+            Self::StateFile(error) => error.source(),
         }
     }
 }

@@ -15,12 +15,14 @@ use serde_json::{Value, json};
 use socket2::SockRef;
 
 use super::{
-    Answers, Misbehaviour,
+    Misbehaviour,
     handle::{Answer, Platform},
     http,
     server::Stop,
 };
-use crate::{Recipient, Reply, SealError, ServerKey, Session, SysRng, sealed_len};
+use crate::{Recipient, Reply, SealError, Sealing, ServerKey, Session, SysRng, sealed_len};
+
+pub(super) const JSON: &str = "application/json";
 
 /// What goes over the wire, and how.
 pub(super) struct Message {
@@ -77,13 +79,13 @@ pub(super) fn compose(platform: &Platform, answer: Answer, how: Option<&Misbehav
         _ => (Some(status), Manner::Whole),
     };
     let more: Vec<_> = more.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    Message { status, head: http::head(status.unwrap_or(200), body.len(), &more), body, manner }
+    Message { status, head: http::head(status.unwrap_or(200), JSON, body.len(), &more), body, manner }
 }
 
 /// The answer's body, sealed if it is one that is.
 fn body(platform: &Platform, answer: Answer, how: Option<&Misbehaviour>, request: &[u8]) -> Result<Vec<u8>, SealError> {
     let Answer { json, reply, .. } = answer;
-    let sealed = reply.filter(|_| platform.settings.answers == Answers::Sealed);
+    let sealed = reply.filter(|_| platform.settings.sealing == Sealing::Required);
     let refusal = json!({ "success": false });
     match (how, sealed) {
         (Some(Misbehaviour::Refuse), Some(reply)) => seal(&refusal, reply),
@@ -92,6 +94,11 @@ fn body(platform: &Platform, answer: Answer, how: Option<&Misbehaviour>, request
         (Some(Misbehaviour::Impostor), Some(reply)) => impostor(request).map_or_else(|| seal(&json, reply), Ok),
         (Some(Misbehaviour::Replayed), Some(reply)) => {
             seal(&json, to_another_request(&platform.recipient).unwrap_or(reply))
+        }
+        (Some(Misbehaviour::Forged), None) => Ok(text(&about_another_client(json))),
+        (Some(Misbehaviour::Replayed), None) => Ok(text(&about_another_request(json))),
+        (Some(Misbehaviour::Impostor), None) if answer.status == 200 => {
+            Ok(impostor(request).unwrap_or_else(|| text(&json!({ "success": true }))))
         }
         (Some(Misbehaviour::Unsealed), _) | (_, None) => Ok(text(&json)),
         (_, Some(reply)) => seal(&json, reply),
@@ -134,6 +141,26 @@ fn with_key_of(recipient: &Recipient, envelope: &[u8]) -> Option<Vec<u8>> {
     Some(text.replacen(parsed.get("epk")?.as_str()?, &key.to_string(), 1).into_bytes())
 }
 
+/// A plain answer with another id of the client than the right one.
+fn about_another_client(mut answer: Value) -> Value {
+    for member in ["clientId", "id"] {
+        if let Some(Value::String(id)) = answer.get_mut(member) {
+            let other = if id.starts_with('0') { "1" } else { "0" };
+            id.replace_range(..1, other);
+        }
+    }
+    answer
+}
+
+/// A plain answer to another request of another client.
+fn about_another_request(answer: Value) -> Value {
+    let mut answer = about_another_client(answer);
+    if let Some(method_path) = answer.get_mut("method_path") {
+        *method_path = "GET:::/another/request".into();
+    }
+    answer
+}
+
 /// What anyone can make of the request's `epk`, who takes it for a server's key.
 fn impostor(request: &[u8]) -> Option<Vec<u8>> {
     let request: Value = serde_json::from_slice(request).ok()?;
@@ -153,6 +180,12 @@ fn to_another_request(recipient: &Recipient) -> Option<Reply> {
 }
 
 impl Message {
+    /// A message that nothing goes wrong with.
+    pub(super) fn of(status: u16, media_type: &str, body: Vec<u8>, more: &[(&str, &str)]) -> Self {
+        let head = http::head(status, media_type, body.len(), more);
+        Self { status: Some(status), head, body, manner: Manner::Whole }
+    }
+
     /// Sends it. Returns whether the connection may go on.
     pub(super) fn send(self, mut stream: &TcpStream, stop: &Stop) -> io::Result<bool> {
         let whole = || [self.head.as_bytes(), &self.body].concat();

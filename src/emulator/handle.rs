@@ -4,25 +4,36 @@ use core::{net::IpAddr, sync::atomic::AtomicBool};
 use std::{
     borrow::ToOwned as _,
     format,
+    fs::File,
+    io,
     string::{String, ToString as _},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
+    vec::Vec,
 };
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
+use base64ct::{Base64, Encoding as _};
 use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq as _;
 
 use super::{
-    EmulatedClient, Emulator, EmulatorBuilder, LoggedRequest, RegisteredEndpoint, RequestKind, clock,
+    EmulatedClient, EmulatedTemplate, Emulator, EmulatorBuilder, LoggedRequest, RegisteredEndpoint, RequestKind,
+    StateFileError, clock,
     config::Settings,
+    console,
     deliver::{self, Message},
+    endpoint::is_route,
     http::{self, Request},
-    state::{State, is_route},
+    registry::Change,
+    state::{NotChanged, State},
 };
-use crate::{ClientId, ProjectKey, Recipient, Reply};
+use crate::{ClientId, ProjectKey, Recipient, Reply, Sealing};
 
 const BASE_PATH: &str = "/api/v1";
+
+/// Records that a look-up returns unless its `limit` says otherwise, and at most.
+const LOOKUP_LIMIT: usize = 20;
+const MAX_LOOKUP_LIMIT: usize = 100;
 
 /// All of the emulator but its socket.
 pub(super) struct Platform {
@@ -30,8 +41,10 @@ pub(super) struct Platform {
     /// `None` for the one that is no secret.
     project_key: Option<ProjectKey>,
     pub(super) recipient: Recipient,
-    /// Whether the next request that is reflected gets the server's key.
+    /// What the next reflected request names as the public key.
     pub(super) reflects_with_our_key: AtomicBool,
+    /// Where it listens.
+    pub(super) port: u16,
     state: Mutex<State>,
 }
 
@@ -58,44 +71,101 @@ const fn refused(status: u16, code: &'static str) -> Refused {
 
 const MALFORMED: Refused = refused(400, "MALFORMED_REQUEST");
 
-/// The path and the query of a target, taken apart.
-struct Target {
-    kind: RequestKind,
-    client: Option<ClientId>,
-    project_env: String,
-    method_path: Option<String>,
-    find: Option<Find>,
+impl From<NotChanged> for Refused {
+    fn from(reason: NotChanged) -> Self {
+        match reason {
+            NotChanged::Full => refused(422, "TOO_MANY"),
+            NotChanged::TemplateFull => refused(422, "TEMPLATE_FULL"),
+            NotChanged::Unknown => refused(404, "NOT_FOUND"),
+            NotChanged::NameTaken => refused(409, "NAME_TAKEN"),
+            NotChanged::Failed => refused(500, "NOT_SAVED"),
+        }
+    }
 }
 
-/// Which clients are to be listed.
-struct Find {
-    name: String,
-    limit: usize,
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        NotChanged::from(error).into()
+    }
 }
 
-/// How many clients are listed unless the query says it.
-const DEFAULT_LIMIT: usize = 20;
+/// A call, by its method and its path.
+#[derive(Clone, Copy)]
+enum Call {
+    /// `POST /client/{uuid}`
+    Validate(ClientId),
+    /// `POST /client`
+    CreateClient,
+    /// `GET /client`
+    ListClients,
+    /// `GET /client/{uuid}`
+    GetClient(ClientId),
+    /// `PUT /client/{uuid}`
+    ReplaceClient(ClientId),
+    /// `DELETE /client/{uuid}`
+    DeleteClient(ClientId),
+    /// `POST /endpoint`
+    RegisterEndpoint,
+    /// `POST /template`
+    CreateTemplate,
+    /// `GET /template`
+    ListTemplates,
+}
+
+/// What a body may travel as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// There is no body.
+    None,
+    Plain,
+    /// As the degree of sealing says.
+    Sealed,
+}
 
 impl Platform {
-    pub(super) fn new(mut builder: EmulatorBuilder, secret: [u8; 32]) -> Self {
+    pub(super) fn new(mut builder: EmulatorBuilder, secret: [u8; 32]) -> Result<Self, StateFileError> {
         let settings = core::mem::take(&mut builder.settings);
         let project_key = builder.project_key.take();
-        Self {
+        let state = Mutex::new(State::new(builder)?);
+        Ok(Self {
             settings,
             project_key,
             recipient: Recipient::new(secret),
             reflects_with_our_key: AtomicBool::new(false),
-            state: Mutex::new(State::new(builder)),
-        }
+            port: 0,
+            state,
+        })
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Puts all changes so far on the disk, if there is a state file.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        // Syncing takes milliseconds, so the lock is not held meanwhile.
+        let file = self.state().file();
+        self.sync_file(file)
+    }
+
+    /// The same, if something was written since this was called last.
+    pub(super) fn sync_if_needed(&self) {
+        let file = self.state().unsynced();
+        // If it fails, the next change writes everything again.
+        let _ = self.sync_file(file);
+    }
+
+    fn sync_file(&self, file: Option<Arc<File>>) -> io::Result<()> {
+        let synced = file.map_or(Ok(()), |file| file.sync_data());
+        if synced.is_err() {
+            self.state().fall_behind();
+        }
+        synced
+    }
+
     pub(super) fn public_key(&self) -> String {
-        let mut text = [0; 43];
-        Base64UrlUnpadded::encode(self.recipient.public_key(), &mut text).unwrap_or_default().to_owned()
+        let mut text = [0; 44];
+        Base64::encode(self.recipient.public_key(), &mut text).unwrap_or_default().to_owned()
     }
 
     pub(super) fn project_env(&self) -> &str {
@@ -107,22 +177,25 @@ impl Platform {
     }
 
     /// Acts on a request, makes its answer, and writes both down.
-    pub(super) fn answer(&self, request: &Request, connection: u64, peer: IpAddr) -> Message {
+    pub(super) fn answer(&self, request: Request, connection: u64, peer: IpAddr) -> Message {
+        if let Some(message) = console::answer(self, &request) {
+            return message;
+        }
         let mut entry = LoggedRequest::new(connection);
-        entry.headers.clone_from(&request.headers);
-        let answer = self.handle(request, peer, &mut entry).unwrap_or_else(|refused| {
+        let answer = self.handle(&request, peer, &mut entry).unwrap_or_else(|refused| {
             entry.refusal = Some(refused.code);
             let Refused { status, code, retry_after } = refused;
             Answer { status, json: json!({ "error": code }), reply: None, retry_after }
         });
         entry.misbehaviour = self.state().arranged.next(entry.kind);
         let message = deliver::compose(self, answer, entry.misbehaviour.as_ref(), &request.body);
+        entry.headers = request.headers;
         entry.status = message.status;
         self.note(entry);
         message
     }
 
-    /// Answers what is no request.
+    /// Answers what is not a request.
     pub(super) fn refuse(&self, status: u16, connection: u64) -> Message {
         let mut entry = LoggedRequest::new(connection);
         entry.status = Some(status);
@@ -133,37 +206,41 @@ impl Platform {
     }
 
     fn note(&self, entry: LoggedRequest) {
-        let entry = entry.without(self.project_key());
+        let mut entry = entry.without(self.project_key());
+        let entry = {
+            let mut state = self.state();
+            state.requests = state.requests.saturating_add(1);
+            (entry.number, entry.time) = (state.requests, state.clock.now());
+            let entry = Arc::new(entry);
+            state.log.push(Arc::clone(&entry));
+            entry
+        };
         (self.settings.observer)(&entry);
-        let mut state = self.state();
-        state.requests = state.requests.saturating_add(1);
-        state.log.push(entry);
     }
 
     fn handle(&self, request: &Request, peer: IpAddr, entry: &mut LoggedRequest) -> Result<Answer, Refused> {
         let started = Instant::now();
-        let target = Target::read(&request.method, &request.target)?;
-        entry.kind = target.kind;
-        entry.client = target.client;
-        entry.method_path.clone_from(&target.method_path);
-        self.check_head(request, &target)?;
-        if let Some(Find { name, limit }) = &target.find {
-            let json = self.state().list(name, *limit);
-            return Ok(Answer { status: 200, json, reply: None, retry_after: None });
+        let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+        let call = Call::read(&request.method, path)?;
+        entry.kind = call.kind();
+        entry.client = call.client();
+        let project_env = parameter(query, "project_env")?;
+        if let Call::Validate(_) = call {
+            let method_path = parameter(query, "method_path")?;
+            if !is_method_path(&method_path) {
+                return Err(MALFORMED);
+            }
+            entry.method_path = Some(method_path);
         }
-
-        let mut body = request.body.clone();
-        let (body, reply) = if target.kind == RequestKind::Endpoint {
-            (body.as_mut_slice(), None)
-        } else {
-            let (body, reply) = self.recipient.open(&mut body).map_err(|_| refused(400, "UNREADABLE_ENVELOPE"))?;
-            (body, Some(reply))
+        self.check_head(request, call, &project_env)?;
+        let (body, reply) = match call.form() {
+            Form::None => (Value::Null, None),
+            _ => self.body(request, entry)?,
         };
-        entry.body = core::str::from_utf8(body).ok().map(str::to_owned);
-        let body: Value = serde_json::from_slice(body).map_err(|_| MALFORMED)?;
 
-        let json = match (target.kind, target.client, &target.method_path) {
-            (RequestKind::Validate, Some(client), Some(method_path)) => {
+        let json = match call {
+            Call::Validate(client) => {
+                let method_path = entry.method_path.as_deref().unwrap_or_default();
                 match self.validate(client, method_path, &body, request, peer)? {
                     Some(code) => {
                         entry.refusal = Some(code);
@@ -178,49 +255,127 @@ impl Platform {
                     }),
                 }
             }
-            (RequestKind::Client, ..) => {
+            Call::CreateClient => {
                 let client = EmulatedClient::read(&body).ok_or(MALFORMED)?;
-                let (id, record) = self.state().upsert(client).map_err(|_| refused(422, "TOO_MANY"))?;
+                let id = self.state().upsert(client)?;
                 entry.client = Some(id);
+                self.sync()?;
+                self.record(id)?
+            }
+            Call::ReplaceClient(id) => {
+                let client = EmulatedClient::read(&body).ok_or(MALFORMED)?;
+                self.state().replace(id, client)?;
+                self.sync()?;
+                self.record(id)?
+            }
+            Call::GetClient(id) => self.record(id)?,
+            Call::ListClients => self.list_clients(query)?,
+            Call::DeleteClient(id) => {
+                match optional(query, "keyId")? {
+                    Some(key) => self.state().revoke(id, ClientId::new(&key).map_err(|_| MALFORMED)?)?,
+                    None => self.state().remove(id)?,
+                }
+                self.sync()?;
+                json!({ "success": true, "id": id.to_string() })
+            }
+            Call::RegisterEndpoint => {
+                let endpoint = RegisteredEndpoint::read(&body).ok_or(MALFORMED)?;
+                let mut record = endpoint.record();
+                self.state().register(endpoint)?;
+                self.sync()?;
+                if let Value::Object(members) = &mut record {
+                    members.insert("success".to_owned(), true.into());
+                }
                 record
             }
-            _ => {
-                let endpoint = RegisteredEndpoint::read(&body).ok_or(MALFORMED)?;
-                let record = endpoint.record();
-                self.state().register(endpoint).map_err(|_| refused(422, "TOO_MANY"))?;
+            Call::CreateTemplate => {
+                let template = EmulatedTemplate::read(&body).ok_or(MALFORMED)?;
+                let record = template.record();
+                self.state().add_template(template)?;
+                self.sync()?;
                 record
+            }
+            Call::ListTemplates => {
+                let state = self.state();
+                let records: Vec<_> = state.registry().templates().map(EmulatedTemplate::record).collect();
+                json!({ "pagination": pagination(1, records.len().max(1), records.len()), "data": records })
             }
         };
         Ok(Answer { status: 200, json, reply, retry_after: None })
     }
 
-    fn check_head(&self, request: &Request, target: &Target) -> Result<(), Refused> {
-        let has_body = target.find.is_none();
-        if has_body && request.method != "POST" {
-            return Err(refused(405, "METHOD_NOT_ALLOWED"));
-        }
-        let media_type = request.header("content-type").and_then(|value| value.split(';').next()).unwrap_or_default();
-        if has_body && !media_type.trim().eq_ignore_ascii_case("application/json") {
-            return Err(refused(415, "NOT_JSON"));
+    fn check_head(&self, request: &Request, call: Call, project_env: &str) -> Result<(), Refused> {
+        if call.form() != Form::None {
+            let media_type =
+                request.header("content-type").and_then(|value| value.split(';').next()).unwrap_or_default();
+            if !media_type.trim().eq_ignore_ascii_case("application/json") {
+                return Err(refused(415, "NOT_JSON"));
+            }
         }
         let key = request.header(http::PROJECT_KEY).unwrap_or_default();
         if !bool::from(key.as_bytes().ct_eq(self.project_key().as_bytes())) {
             return Err(refused(401, "INVALID_PROJECT_KEY"));
         }
-        if target.project_env != self.settings.project_env {
+        if project_env != self.settings.project_env {
             return Err(refused(404, "UNKNOWN_PROJECT_ENV"));
         }
-        let form = if target.kind == RequestKind::Endpoint { "0" } else { "1" };
-        if has_body && request.header("x-apikee-encrypted") != Some(form) {
-            return Err(refused(400, "WRONG_ENCRYPTED_HEADER"));
-        }
-        Ok(())
+        let said = request.header("x-apikee-encrypted");
+        let is_right = match (call.form(), self.settings.sealing) {
+            (Form::None, _) => true,
+            (Form::Plain, _) => said == Some("0"),
+            (Form::Sealed, Sealing::Required | Sealing::Requests) => said == Some("1"),
+            (Form::Sealed, Sealing::Off) => matches!(said, Some("0" | "1")),
+        };
+        if is_right { Ok(()) } else { Err(refused(400, "WRONG_ENCRYPTED_HEADER")) }
+    }
+
+    /// The body, out of its envelope if the header says that it is in one, and what seals the answer then.
+    fn body(&self, request: &Request, entry: &mut LoggedRequest) -> Result<(Value, Option<Reply>), Refused> {
+        let mut bytes = request.body.clone();
+        let (body, reply) = if request.header("x-apikee-encrypted") == Some("1") {
+            let (body, reply) = self.recipient.open(&mut bytes).map_err(|_| refused(400, "UNREADABLE_ENVELOPE"))?;
+            (body, Some(reply))
+        } else {
+            (bytes.as_mut_slice(), None)
+        };
+        entry.body = core::str::from_utf8(body).ok().map(str::to_owned);
+        Ok((serde_json::from_slice(body).map_err(|_| MALFORMED)?, reply))
+    }
+
+    fn record(&self, id: ClientId) -> Result<Value, Refused> {
+        let state = self.state();
+        Ok(state.registry().client(id).ok_or(NotChanged::Unknown)?.record(id))
+    }
+
+    /// Those of one name, or all in the order of their names; a page of them.
+    fn list_clients(&self, query: &str) -> Result<Value, Refused> {
+        let number = |name| match optional(query, name)? {
+            Some(text) => text.parse().ok().filter(|number| *number > 0).map(Some).ok_or(MALFORMED),
+            None => Ok(None),
+        };
+        let limit = number("limit")?.unwrap_or(LOOKUP_LIMIT).min(MAX_LOOKUP_LIMIT);
+        let page = number("page")?.unwrap_or(1);
+        let skipped = page.saturating_sub(1).saturating_mul(limit);
+        let state = self.state();
+        let registry = state.registry();
+        let (total, data): (_, Vec<_>) = match optional(query, "name")? {
+            Some(name) => {
+                let ids = registry.named(&name);
+                let page = ids.iter().skip(skipped).take(limit);
+                (ids.len(), page.filter_map(|id| Some(registry.client(*id)?.record(*id))).collect())
+            }
+            None => {
+                let page = registry.by_name().skip(skipped).take(limit);
+                (registry.clients().len(), page.map(|(id, client)| client.record(id)).collect())
+            }
+        };
+        Ok(json!({ "data": data, "pagination": pagination(page, limit, total) }))
     }
 
     /// The code of the platform's own refusal, if there is one.
     fn validate(
         &self,
-        client: ClientId,
+        id: ClientId,
         method_path: &str,
         body: &Value,
         request: &Request,
@@ -233,7 +388,7 @@ impl Platform {
         if !headers.values().all(Value::is_string) || !body.get("payload").is_none_or(Value::is_object) {
             return Err(MALFORMED);
         }
-        if !self.is_signed(&format!("{client}|{method_path}|{timestamp}"), request) {
+        if !self.is_signed(&format!("{id}|{method_path}|{timestamp}"), request) {
             return Err(refused(403, "INVALID_SIGNATURE"));
         }
 
@@ -242,20 +397,23 @@ impl Platform {
         if self.settings.tolerance.is_some_and(|tolerance| !clock::within(sent, now, tolerance)) {
             return Ok(Some("STALE_REQUEST"));
         }
-        let Some(client) = state.clients.get_mut(&client) else {
+        let registry = state.registry();
+        let Some(client) = registry.client(id) else {
             return Ok(Some("UNKNOWN_CLIENT"));
         };
         if field(headers, "x-api-key").is_some_and(|key| !client.has_key(key)) {
             return Ok(Some("UNKNOWN_KEY"));
         }
-        if client.has_expired(name, now) {
-            return Ok(Some("EXPIRED_KEY"));
+        if let Some(code) = client.key_refusal(name, now) {
+            return Ok(Some(code));
         }
         if !client.may_call_from(address(headers, peer)) {
             return Err(refused(403, "IP_NOT_ALLOWED"));
         }
-        let rate_limited = |wait| Refused { retry_after: Some(wait), ..refused(429, "RATE_LIMITED") };
-        client.limits.take(now).map_err(rate_limited)?;
+        if let Some(wait) = client.usage.wait(now, registry.limits(client)) {
+            return Err(Refused { retry_after: Some(wait), ..refused(429, "RATE_LIMITED") });
+        }
+        state.change(Change::Used(id, now))?;
         Ok(None)
     }
 
@@ -265,42 +423,63 @@ impl Platform {
     }
 }
 
-impl Target {
-    fn read(method: &str, target: &str) -> Result<Self, Refused> {
+impl Call {
+    fn read(method: &str, path: &str) -> Result<Self, Refused> {
         const UNKNOWN: Refused = refused(404, "UNKNOWN_PATH");
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let (kind, client) = match path.strip_prefix(BASE_PATH).ok_or(UNKNOWN)? {
-            "/client" if method == "GET" => (RequestKind::FindClient, None),
-            "/client" => (RequestKind::Client, None),
-            "/endpoint" => (RequestKind::Endpoint, None),
-            path => {
-                let id = path.strip_prefix("/client/").ok_or(UNKNOWN)?;
-                (RequestKind::Validate, Some(ClientId::new(id).map_err(|_| MALFORMED)?))
+        let path = path.strip_prefix(BASE_PATH).ok_or(UNKNOWN)?;
+        let id = path.strip_prefix("/client/").map(|id| ClientId::new(id).map_err(|_| MALFORMED)).transpose()?;
+        Ok(match (method, path, id) {
+            ("POST", _, Some(id)) => Self::Validate(id),
+            ("GET", _, Some(id)) => Self::GetClient(id),
+            ("PUT", _, Some(id)) => Self::ReplaceClient(id),
+            ("DELETE", _, Some(id)) => Self::DeleteClient(id),
+            ("POST", "/client", _) => Self::CreateClient,
+            ("GET", "/client", _) => Self::ListClients,
+            ("POST", "/endpoint", _) => Self::RegisterEndpoint,
+            ("POST", "/template", _) => Self::CreateTemplate,
+            ("GET", "/template", _) => Self::ListTemplates,
+            (_, "/client" | "/endpoint" | "/template", _) | (_, _, Some(_)) => {
+                return Err(refused(405, "METHOD_NOT_ALLOWED"));
             }
-        };
-        let project_env = parameter(query, "project_env")?;
-        let method_path = match kind {
-            RequestKind::Validate => Some(parameter(query, "method_path")?),
-            _ => None,
-        };
-        let is_route = |text: &String| text.split_once(":::").is_some_and(|(method, path)| is_route(method, path));
-        if !method_path.as_ref().is_none_or(is_route) {
-            return Err(MALFORMED);
+            _ => return Err(UNKNOWN),
+        })
+    }
+
+    const fn kind(self) -> RequestKind {
+        match self {
+            Self::Validate(_) => RequestKind::Validate,
+            Self::CreateClient => RequestKind::Client,
+            Self::ListClients | Self::GetClient(_) => RequestKind::Lookup,
+            Self::ReplaceClient(_) | Self::DeleteClient(_) => RequestKind::Change,
+            Self::RegisterEndpoint => RequestKind::Endpoint,
+            Self::CreateTemplate | Self::ListTemplates => RequestKind::Template,
         }
-        let find = match kind {
-            RequestKind::FindClient => Some(Find::read(query)?),
+    }
+
+    const fn client(self) -> Option<ClientId> {
+        match self {
+            Self::Validate(id) | Self::GetClient(id) | Self::ReplaceClient(id) | Self::DeleteClient(id) => Some(id),
             _ => None,
-        };
-        Ok(Self { kind, client, project_env, method_path, find })
+        }
+    }
+
+    const fn form(self) -> Form {
+        match self {
+            Self::Validate(_) | Self::CreateClient | Self::ReplaceClient(_) => Form::Sealed,
+            Self::RegisterEndpoint | Self::CreateTemplate => Form::Plain,
+            Self::ListClients | Self::GetClient(_) | Self::DeleteClient(_) | Self::ListTemplates => Form::None,
+        }
     }
 }
 
-impl Find {
-    fn read(query: &str) -> Result<Self, Refused> {
-        let limit =
-            optional(query, "limit")?.map_or(Ok(DEFAULT_LIMIT), |limit| limit.parse().map_err(|_| MALFORMED))?;
-        Ok(Self { name: optional(query, "name")?.unwrap_or_default(), limit })
-    }
+/// `GET:::/users` as the SDKs send it, or `GET:/users` as the documentation shows it too.
+fn is_method_path(text: &str) -> bool {
+    let is = |separator| text.split_once(separator).is_some_and(|(method, path)| is_route(method, path));
+    is(":::") || is(":")
+}
+
+fn pagination(page: usize, limit: usize, total: usize) -> Value {
+    json!({ "page": page, "limit": limit, "total": total, "totalPages": total.div_ceil(limit) })
 }
 
 /// The decoded value of the one parameter of that name.
@@ -308,12 +487,12 @@ fn parameter(query: &str, name: &str) -> Result<String, Refused> {
     optional(query, name)?.ok_or(MALFORMED)
 }
 
-/// The same for a parameter that may be missing.
+/// The same; `None` if there is none of that name.
 fn optional(query: &str, name: &str) -> Result<Option<String>, Refused> {
     let mut values = query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(own, _)| *own == name);
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some((_, value)), None) => http::decode(value).ok_or(MALFORMED).map(Some),
+        (Some((_, value)), None) => http::decode(value).map(Some).ok_or(MALFORMED),
         _ => Err(MALFORMED),
     }
 }

@@ -118,11 +118,9 @@ fn line(reader: &mut impl BufRead, left: &mut usize) -> Result<String, NoRequest
 }
 
 /// The status line and header fields of an answer.
-pub(super) fn head(status: u16, body_len: usize, more: &[(&str, &str)]) -> String {
-    let mut head = format!(
-        "HTTP/1.1 {status} {}\r\nContent-Type: application/json\r\nContent-Length: {body_len}\r\n",
-        reason(status)
-    );
+pub(super) fn head(status: u16, media_type: &str, body_len: usize, more: &[(&str, &str)]) -> String {
+    let mut head =
+        format!("HTTP/1.1 {status} {}\r\nContent-Type: {media_type}\r\nContent-Length: {body_len}\r\n", reason(status));
     for (name, value) in more {
         let value: String = value.chars().filter(|c| !c.is_control()).collect();
         head.push_str(&format!("{name}: {value}\r\n"));
@@ -140,6 +138,7 @@ const fn reason(status: u16) -> &'static str {
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        409 => "Conflict",
         411 => "Length Required",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",

@@ -1,10 +1,14 @@
 //! What has been asked of the emulator.
 
 use core::fmt;
-use std::{borrow::ToOwned as _, collections::VecDeque, string::String, vec::Vec};
+use std::{
+    borrow::ToOwned as _, collections::VecDeque, format, string::String, string::ToString as _, sync::Arc, vec::Vec,
+};
+
+use serde_json::Value;
 
 use super::{Misbehaviour, http};
-use crate::ClientId;
+use crate::{ClientId, PREFIX, UnixTime, log_prefix};
 
 /// Bytes that all entries of the log hold at most; older ones go first.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -16,14 +20,18 @@ const REDACTED: &str = "[redacted]";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RequestKind {
-    /// `/client/{uuid}`: may a client do this?
+    /// `POST /client/{uuid}`: may a client do this?
     Validate,
     /// `POST /client`: a client to create or to bring up to date.
     Client,
-    /// `GET /client`: clients to be listed by their names.
-    FindClient,
-    /// `/endpoint`: an endpoint to register.
+    /// `GET /client` or `GET /client/{uuid}`: clients to look up.
+    Lookup,
+    /// `PUT` or `DELETE /client/{uuid}`: a client to change or to delete, or a key to revoke.
+    Change,
+    /// `POST /endpoint`: an endpoint to register or to describe.
     Endpoint,
+    /// `POST` or `GET /template`: a template to create, or all of them.
+    Template,
     /// Anything else.
     Other,
 }
@@ -37,6 +45,10 @@ pub enum RequestKind {
 pub struct LoggedRequest {
     /// What it is about.
     pub kind: RequestKind,
+    /// Which request it is, counted from 1.
+    pub number: u64,
+    /// What the emulator's clock said when it was answered.
+    pub time: UnixTime,
     /// Which connection it came over, counted from 1.
     pub connection: u64,
     /// The client that it names, or that it created.
@@ -59,6 +71,8 @@ impl LoggedRequest {
     pub(super) const fn new(connection: u64) -> Self {
         Self {
             kind: RequestKind::Other,
+            number: 0,
+            time: UnixTime::from_secs(0),
             connection,
             client: None,
             method_path: None,
@@ -82,6 +96,19 @@ impl LoggedRequest {
         self
     }
 
+    /// The same with every raw key cut to its prefix, which is safe to show ([`log_prefix`]).
+    #[must_use]
+    pub fn without_keys(mut self) -> Self {
+        let texts = self.headers.iter_mut().map(|(_, value)| value).chain(&mut self.method_path);
+        texts.for_each(|text| *text = without_keys(text));
+        self.body = self.body.map(|body| match serde_json::from_str(&body) {
+            // A key may be spelt with escapes.
+            Ok(value) => cut_keys(value).to_string(),
+            Err(_) => without_keys(&body),
+        });
+        self
+    }
+
     fn len(&self) -> usize {
         let headers = self.headers.iter().flat_map(|(name, value)| [name, value]);
         let texts = headers.chain(&self.body).chain(&self.method_path);
@@ -89,10 +116,36 @@ impl LoggedRequest {
     }
 }
 
+/// A text in which no key has more than its prefix, wherever it stands.
+pub(super) fn without_keys(text: &str) -> String {
+    let mut parts = text.split(PREFIX);
+    let mut cut = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        // What looks like the rest of a key is, with its prefix, the first of these.
+        let end = part.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(part.len());
+        let (key, after) = part.split_at_checked(end).unwrap_or((part, ""));
+        cut.push_str(log_prefix(&format!("{PREFIX}{key}")));
+        cut.push_str(after);
+    }
+    cut
+}
+
+fn cut_keys(value: Value) -> Value {
+    match value {
+        Value::String(text) => without_keys(&text).into(),
+        Value::Array(elements) => elements.into_iter().map(cut_keys).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(name, value)| (without_keys(&name), cut_keys(value))).collect()
+        }
+        other => other,
+    }
+}
+
 impl fmt::Debug for LoggedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
         f.debug_struct("LoggedRequest")
+            .field("number", &self.number)
             .field("kind", &self.kind)
             .field("connection", &self.connection)
             .field("client", &self.client)
@@ -109,7 +162,7 @@ impl fmt::Debug for LoggedRequest {
 /// The last requests.
 #[derive(Debug)]
 pub(super) struct Log {
-    entries: VecDeque<LoggedRequest>,
+    entries: VecDeque<Arc<LoggedRequest>>,
     bytes: usize,
     capacity: usize,
 }
@@ -119,7 +172,7 @@ impl Log {
         Self { entries: VecDeque::new(), bytes: 0, capacity }
     }
 
-    pub(super) fn push(&mut self, entry: LoggedRequest) {
+    pub(super) fn push(&mut self, entry: Arc<LoggedRequest>) {
         self.bytes = self.bytes.saturating_add(entry.len());
         self.entries.push_back(entry);
         while self.entries.len() > self.capacity || self.bytes > MAX_BYTES {
@@ -129,10 +182,41 @@ impl Log {
     }
 
     pub(super) fn entries(&self) -> Vec<LoggedRequest> {
-        self.entries.iter().cloned().collect()
+        self.entries.iter().map(|entry| LoggedRequest::clone(entry)).collect()
+    }
+
+    /// The entries after that number, the newest first.
+    pub(super) fn after(&self, number: u64) -> impl Iterator<Item = &Arc<LoggedRequest>> {
+        self.entries.iter().rev().take_while(move |entry| entry.number > number)
     }
 
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.capacity);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_cut_wherever_they_stand() {
+        let key = "apikee_1234567890abcdef.ABCDEF";
+        for (text, expected) in [
+            (format!("Bearer {key}"), "Bearer apikee_12345"),
+            (format!("GET:::/users?k={key}&l={key}"), "GET:::/users?k=apikee_12345&l=apikee_12345"),
+            ("apikee_".to_owned(), "apikee_"),
+            ("nothing".to_owned(), "nothing"),
+        ] {
+            assert_eq!(without_keys(&text), expected);
+        }
+        let mut entry = LoggedRequest::new(1);
+        entry.headers.push(("X-Copy".to_owned(), key.to_owned()));
+        entry.method_path = Some(format!("GET:::/{key}"));
+        let escaped = key.replace('k', r"\u006b");
+        entry.body = Some(format!(r#"{{"headers":{{"a":"{key}"}},"payload":{{"b":["{escaped}"],"{key}":1}}}}"#));
+        let entry = entry.without_keys();
+        let all = format!("{:?} {:?} {:?}", entry.headers, entry.method_path, entry.body);
+        assert!(all.contains("apikee_12345") && !all.contains("67890"), "{all}");
     }
 }

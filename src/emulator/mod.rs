@@ -1,11 +1,11 @@
 //! The platform on loopback, for tests, demos and offline work: see [`Emulator`].
 //!
 //! ```text
-//! server   accepts connections, a thread each     config   how it is set up
-//!   ├─ http       reads requests                  client, limits, clock   what is known of clients
-//!   ├─ handle     answers them from `state`       log      what was asked
-//!   └─ deliver    writes answers, well or not     misbehaviour   what goes wrong on demand
-//!                                                 signature, random   as they say
+//! server   accepts connections, a thread each     config     how it is set up
+//!   ├─ http       reads requests                  registry   clients (client, limits), templates, endpoints
+//!   ├─ handle     answers calls from `state`      journal    keeps the registry in a file
+//!   ├─ console    answers the page for people     log, clock what was asked, and when
+//!   └─ deliver    writes answers, well or not     misbehaviour, signature, random   as they say
 //! ```
 //!
 //! It speaks HTTP itself. A server library keeps the sockets of its connections to itself, and without
@@ -14,17 +14,22 @@
 mod client;
 mod clock;
 mod config;
+mod console;
 mod deliver;
+mod endpoint;
 mod handle;
 mod http;
+mod journal;
 mod limits;
 mod log;
 mod misbehaviour;
 mod random;
+mod registry;
 mod server;
 #[cfg(feature = "request-signing")]
 mod signature;
 mod state;
+mod template;
 
 use core::{fmt, time::Duration};
 use std::{format, net::TcpListener, string::String, sync::Arc, vec::Vec};
@@ -33,37 +38,65 @@ use std::{format, net::TcpListener, string::String, sync::Arc, vec::Vec};
 pub use self::signature::InvalidSigningKey;
 pub use self::{
     client::EmulatedClient,
-    config::{Answers, EmulatorBuilder, EmulatorError},
+    config::{EmulatorBuilder, EmulatorError},
+    endpoint::RegisteredEndpoint,
+    journal::StateFileError,
     log::{LoggedRequest, RequestKind},
-    misbehaviour::{Misbehaviour, Occasion},
-    state::RegisteredEndpoint,
+    misbehaviour::{InvalidMisbehaviour, Misbehaviour, Occasion},
+    template::EmulatedTemplate,
 };
-use self::{clock::Clock, handle::Platform, server::Server};
-use crate::{ClientId, UnixTime};
+use self::{clock::Clock, handle::Platform, registry::Change, server::Server};
+use crate::{ClientId, Sealing, UnixTime};
 
 /// The platform on loopback.
 ///
 /// It listens on 127.0.0.1 until it is dropped. Its threads have ended and its port is free when the
 /// drop returns, whatever its connections were doing. All methods may be called from any thread.
 ///
+/// It answers these calls (WIRE.md, "The platform's API"), all with `project_env` in the query. Bodies of
+/// the first three travel as its [`Sealing`] says, and so do their answers; all others are plain.
+///
+/// | call | query | body | answer |
+/// |---|---|---|---|
+/// | `POST /client/{uuid}` | `method_path`: `GET:::/users` or `GET:/users` | a request to judge | the verdict |
+/// | `POST /client` | | a client | its record |
+/// | `PUT /client/{uuid}` | | a client | its record |
+/// | `GET /client/{uuid}` | | | its record |
+/// | `DELETE /client/{uuid}` | `keyId` to revoke that key only | | `{"success":true,...}` |
+/// | `GET /client` | `name` to find exactly that, `limit` (20, at most 100), `page` | | `{"data":[...],"pagination":{...}}` |
+/// | `POST /endpoint` | | an endpoint | it |
+/// | `POST /template` | | `{"name","id"?,"limits"?:{"hour","day","week","month"},"maxClients"?}` | it |
+/// | `GET /template` | | | all, as clients are listed |
+///
+/// A client that is created again or replaced loses what the call leaves out: template, networks,
+/// metadata and type. It keeps its id, its use, and limits and fingerprints that were set here. A
+/// description of an endpoint replaces an earlier one, and a registration without one leaves it.
+///
 /// | call | refused with | unless |
 /// |---|---|---|
-/// | all | 404, 405, 415 | it is a POST of `application/json` to a known path |
+/// | all | 404, 405, 415 | method and path are known, and a body is `application/json` |
 /// | | 401 `INVALID_PROJECT_KEY` | `x-api-key` is the project key |
 /// | | 404 `UNKNOWN_PROJECT_ENV` | `project_env` is the configured one |
 /// | | 400 | body and query are what they should be; a sealed body opens |
+/// | | 500 `NOT_SAVED` | the state file can be written |
 /// | validate | 403 `INVALID_SIGNATURE` | it is signed, where a signing key is configured |
 /// | | `STALE_REQUEST` | its timestamp is within the tolerance |
 /// | | `UNKNOWN_CLIENT` | the client has been added or created |
 /// | | `UNKNOWN_KEY` | the raw key that the headers show, if any, is the client's |
-/// | | `EXPIRED_KEY` | the client's key of that name is still good |
+/// | | `EXPIRED_KEY`, `REVOKED_KEY` | the client's key of that name is still good |
 /// | | 403 `IP_NOT_ALLOWED` | the address is in the client's networks |
-/// | | 429 `RATE_LIMITED`, `Retry-After` | the hour's and the day's limits are not spent |
-/// | client, endpoint | 422 `TOO_MANY` | there is room: for 1,000 clients, for 10,000 endpoints |
+/// | | 429 `RATE_LIMITED`, `Retry-After` | the limits of the client and of its template are not reached |
+/// | by id | 404 `NOT_FOUND` | there is such a client, and such a key |
+/// | client | 409 `NAME_TAKEN` | no other client has the name |
+/// | | 422 `TEMPLATE_FULL` | the template may have one more client |
+/// | client, endpoint, template | 422 `TOO_MANY` | there is room: for 100,000 clients (96 MiB), 10,000 endpoints (16 MiB), 1,000 templates |
 ///
-/// Without a status it is a sealed `{"success":false,"code":...}` with status 200; all others are
-/// plain `{"error":...}`. The address is the first of `x-forwarded-for`, or `x-real-ip`, among the
-/// headers in the envelope, or else the caller's own.
+/// Without a status it is `{"success":false,"code":...}` with status 200, sealed like a good answer; all
+/// others are plain `{"error":...}`. The address is the first of `x-forwarded-for`, or `x-real-ip`, among
+/// the headers in the envelope, or else the caller's own.
+///
+/// `GET /` is a page for people ([`page`](Self::page)). It needs no key and shows no secret. Requests for
+/// it, or from it, get 403 if their `Host` or `Origin` is foreign, as those of other pages are.
 ///
 /// Bodies are read up to 64 KiB (413 beyond), and heads up to 16 KiB (431). Bodies need a
 /// `Content-Length` (411 for chunks).
@@ -107,10 +140,10 @@ impl Emulator {
         EmulatorBuilder::default()
     }
 
-    fn serve(builder: EmulatorBuilder, listener: TcpListener, secret: [u8; 32]) -> Result<Self, EmulatorError> {
+    fn serve(mut platform: Platform, listener: TcpListener, max_connections: usize) -> Result<Self, EmulatorError> {
         let address = listener.local_addr().map_err(EmulatorError::Listen)?;
-        let max_connections = builder.max_connections;
-        let platform = Arc::new(Platform::new(builder, secret));
+        platform.port = address.port();
+        let platform = Arc::new(platform);
         Ok(Self {
             url: format!("http://{address}/api/v1"),
             public_key: platform.public_key(),
@@ -125,13 +158,21 @@ impl Emulator {
         &self.url
     }
 
+    /// The address of the page for people: clients with their use, endpoints, the log as it grows, and
+    /// a switch for each [`Misbehaviour`].
+    #[must_use]
+    pub fn page(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port())
+    }
+
     /// The port on 127.0.0.1.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.server.port()
     }
 
-    /// The server's public key in base64url, as a [`ServerKey`](crate::ServerKey) is read from.
+    /// The server's public key in standard base64 with its padding, as `APIKEE_SERVER_PUBLIC_KEY` has it
+    /// (WIRE.md, "Configuration names"). A [`ServerKey`](crate::ServerKey) is read from it.
     #[must_use]
     pub fn public_key(&self) -> &str {
         &self.public_key
@@ -143,9 +184,20 @@ impl Emulator {
         self.platform.project_env()
     }
 
-    /// Makes a client known, in place of any with that id.
+    /// How requests and answers travel.
+    #[must_use]
+    pub fn sealing(&self) -> Sealing {
+        self.platform.settings.sealing
+    }
+
+    /// Makes a client known, instead of any with that id.
+    ///
+    /// With a state file, the change is in it when this returns. If the file cannot be written, calls
+    /// that would change something are answered with status 500 until it can.
     pub fn add_client(&self, id: ClientId, client: EmulatedClient) {
-        self.platform.state().clients.insert(id, client);
+        self.platform.state().put(id, client);
+        // If it fails, the next change writes everything again.
+        let _ = self.platform.sync();
     }
 
     /// Makes a client known under an id that is drawn, and returns that.
@@ -154,27 +206,41 @@ impl Emulator {
     ///
     /// [`EmulatorError::Rng`].
     pub fn create_client(&self, client: EmulatedClient) -> Result<ClientId, EmulatorError> {
-        let mut state = self.platform.state();
-        let id = state.ids.draw().ok_or(EmulatorError::Rng)?;
-        state.clients.insert(id, client);
+        let id = self.platform.state().new_id().ok_or(EmulatorError::Rng)?;
+        self.add_client(id, client);
         Ok(id)
+    }
+
+    /// A client as it is now, with what it has used of its limits.
+    #[must_use]
+    pub fn client(&self, id: ClientId) -> Option<EmulatedClient> {
+        self.platform.state().registry().client(id).cloned()
     }
 
     /// Forgets a client; whether there was one.
     pub fn remove_client(&self, id: ClientId) -> bool {
-        self.platform.state().clients.remove(&id).is_some()
+        let known = {
+            let mut state = self.platform.state();
+            let known = state.registry().client(id).is_some();
+            if known {
+                state.make(Change::Removed(id));
+            }
+            known
+        };
+        let _ = self.platform.sync();
+        known
     }
 
-    /// The id of the client of that name.
+    /// The id of the client of that name; of several, the lowest.
     #[must_use]
     pub fn client_named(&self, name: &str) -> Option<ClientId> {
-        self.platform.state().client_named(name)
+        self.platform.state().registry().named(name).first().copied()
     }
 
     /// The endpoints that have been registered, in the order of their first registration.
     #[must_use]
     pub fn endpoints(&self) -> Vec<RegisteredEndpoint> {
-        self.platform.state().endpoints.clone()
+        self.platform.state().registry().endpoints().to_vec()
     }
 
     /// What the emulator's clock says.

@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often what is in the way is tried again.
 const AGAIN: Duration = Duration::from_millis(10);
 
+/// How often changes that were written to the state file are put on the disk.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+
 /// Bytes of a request that nobody wants that are read before the connection is closed.
 const MAX_UNWANTED: u64 = 1024 * 1024;
 
@@ -120,6 +123,15 @@ fn locked(open: &Open) -> MutexGuard<'_, BTreeMap<u64, TcpStream>> {
 fn accept(listener: &TcpListener, max_connections: usize, platform: &Platform, stop: &Stop) {
     let open = Open::default();
     thread::scope(|scope| {
+        if platform.state().file().is_some() {
+            let sync = || {
+                while !stop.wait(SYNC_EVERY) {
+                    platform.sync_if_needed();
+                }
+            };
+            // Without this thread, what the system keeps in memory is lost in a power failure only.
+            let _ = builder().spawn_scoped(scope, sync);
+        }
         loop {
             let accepted = listener.accept();
             if stop.is_told() {
@@ -174,8 +186,9 @@ fn converse(stream: &TcpStream, number: u64, peer: SocketAddr, platform: &Platfo
                 return Ok(());
             }
         };
-        let message = platform.answer(&request, number, peer.ip());
-        if !message.send(stream, stop)? || request.last {
+        let last = request.last;
+        let message = platform.answer(request, number, peer.ip());
+        if !message.send(stream, stop)? || last {
             return Ok(());
         }
     }

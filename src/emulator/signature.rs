@@ -71,13 +71,13 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(len)
 }
 
-/// The text is no PEM of an RSA public key (`BEGIN PUBLIC KEY`).
+/// The text is not the PEM of an RSA public key (`BEGIN PUBLIC KEY`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidSigningKey;
 
 impl fmt::Display for InvalidSigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the text is no PEM of an RSA public key")
+        f.write_str("not the PEM of an RSA public key")
     }
 }
 

@@ -1,14 +1,19 @@
 //! The platform on loopback, asked as a program asks it.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
-    process::{Child, ChildStdout, Stdio},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::mpsc,
+    thread,
 };
 
+use apikee::{Timestamp, UnixTime};
 use serde_json::{Value, json};
 
-use crate::{Run, apikee};
+use crate::{Run, apikee, file};
 
 /// A platform that runs until this is dropped.
 struct Platform {
@@ -78,6 +83,7 @@ fn one_line_of_json_says_all_that_a_client_needs() {
     let url = line["url"].as_str().unwrap();
     assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/api/v1"), "{url}");
     assert!(line["public_key"].as_str().unwrap().parse::<apikee::ServerKey>().is_ok());
+    assert_eq!((&line["sealing"], line["page"].as_str()), (&json!("required"), url.strip_suffix("api/v1")));
     assert_eq!(line["clients"][0], json!({ "name": "acme-corp", "id": id }));
     assert!(line["clients"][1]["id"].as_str().unwrap().parse::<apikee::ClientId>().is_ok());
 
@@ -119,6 +125,237 @@ fn the_environment_says_which_keys_and_they_are_not_printed() {
     assert!(!shown.contains("sk_live") && !shown.contains(secret), "{shown}");
 }
 
+/// What a shell has in its environment after these lines.
+#[cfg(unix)]
+fn exported(lines: &str) -> Vec<String> {
+    let script = format!("{lines}\nenv");
+    let output = Command::new("sh").env_clear().args(["-ec", &script]).output().unwrap();
+    assert!(output.status.success());
+    let own = |line: &&str| line.starts_with("APIKEE_");
+    let mut lines: Vec<_> = str::from_utf8(&output.stdout).unwrap().lines().filter(own).map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+#[cfg(unix)]
+#[test]
+fn a_shell_can_take_over_what_a_client_is_configured_with() {
+    for (sealing, degree) in [(&[][..], None), (&["--sealing", "off"], Some("off"))] {
+        let run = apikee(["platform", "--env"].into_iter().chain(sealing.iter().copied()));
+        let mut platform = Platform::start(run.env("APIKEE_PROJECT_ENV", "it's $mine"));
+        let mut lines = String::new();
+        while !lines.contains("PUBLIC_KEY") || degree.is_some() && !lines.contains("SEALING") {
+            lines.push_str(&platform.line());
+        }
+        let set = exported(&lines);
+        let value = |name: &str| set.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap();
+        let url = value("APIKEE_BASE_URL");
+        assert_eq!(value("APIKEE_PROJECT_ENV"), "it's $mine");
+        assert_eq!(set.iter().find_map(|line| line.strip_prefix("APIKEE_SEALING=")), degree);
+        assert_eq!(set.len(), 4 + usize::from(degree.is_some()));
+        let public_key = value("APIKEE_SERVER_PUBLIC_KEY");
+        assert!(public_key.len() == 44 && public_key.parse::<apikee::ServerKey>().is_ok(), "{public_key}");
+        let answer = register(url, value("APIKEE_SERVER_KEY"), "it%27s+%24mine");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert_eq!(platform.end(), "");
+    }
+
+    // Whoever gave the key has it, and it is a secret.
+    let mut platform = Platform::start(apikee(["platform", "--env"]).env("APIKEE_SERVER_KEY", "sk_live_0wn"));
+    let lines = [(); 3].map(|()| platform.line()).concat();
+    assert!(lines.contains("PUBLIC_KEY") && !lines.contains("SERVER_KEY=") && !lines.contains("sk_live"), "{lines}");
+    assert_eq!(platform.end(), "");
+}
+
+const ID: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
+
+/// A plain call over a connection of its own; `None` if it breaks.
+fn ask(url: &str, method: &str, path: &str, query: &str, body: &str) -> Option<(u16, Value)> {
+    let (address, base) = url.strip_prefix("http://")?.split_once('/')?;
+    let mut stream = TcpStream::connect(address).ok()?;
+    let request = format!(
+        "{method} /{base}{path}?project_env=my-app-development{query} HTTP/1.1\r\nx-api-key: sk_test_emulator\r\n\
+         X-Apikee-Encrypted: 0\r\nContent-Type: application/json\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.get(9..12)?.parse().ok()?, serde_json::from_str(body).ok()?))
+}
+
+fn validate(url: &str) -> Option<(u16, Value)> {
+    let now = Timestamp::new(UnixTime::now()).unwrap();
+    let body = format!(r#"{{"name":"default","timestamp":"{}","headers":{{}}}}"#, now.as_str());
+    ask(url, "POST", &format!("/client/{ID}"), "&method_path=GET:::/users", &body)
+}
+
+/// An empty folder of a test's own.
+fn folder(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{name}"));
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+/// Kills it at points of its work that a generator chooses. Each time it starts again, with all that it
+/// has confirmed.
+fn survives(rounds: u64, name: &str) {
+    const THREADS: u64 = 2;
+    let state = folder(name).join("state");
+    let client = format!("acme-corp={ID}");
+    let arguments = ["platform", "--json", "--sealing", "off", "--client", &client, "--state", state.to_str().unwrap()];
+    let mut chance = 0x5eed_u64;
+    let (mut confirmed, mut created) = (0, Vec::new());
+    for round in 0..=rounds {
+        let mut platform = Platform::start(apikee(arguments));
+        let line = platform.json();
+        let url = line["url"].as_str().unwrap();
+
+        let (_, shown) = console(line["page"].as_str().unwrap());
+        // Months and weeks seldom end, and never both of them while this runs.
+        let used = shown["clients"][0]["used"].as_array().unwrap().iter().filter_map(Value::as_u64).max().unwrap();
+        // What was under way may have been counted, but nobody was told.
+        assert!((confirmed..=confirmed + round * THREADS).contains(&used), "{used} of {confirmed}");
+        for name in &created {
+            let (_, found) = ask(url, "GET", "/client", &format!("&name={name}"), "").unwrap();
+            assert_eq!(found["pagination"]["total"], 1, "{name}");
+        }
+
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let enough = (chance >> 57) + 1;
+        let (sender, receiver) = mpsc::channel();
+        thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let sender = sender.clone();
+                scope.spawn(move || {
+                    for n in 0_u64.. {
+                        let name = format!("c-{round}-{thread}-{n}");
+                        let body = format!(r#"{{"name":"{name}","type":"service"}}"#);
+                        let told = if n.is_multiple_of(8) {
+                            ask(url, "POST", "/client", "", &body).map(|(status, _)| (status, Some(name)))
+                        } else {
+                            validate(url).map(|(status, _)| (status, None))
+                        };
+                        let Some((status, name)) = told else { break };
+                        assert_eq!(status, 200);
+                        sender.send(name).unwrap();
+                    }
+                });
+            }
+            drop(sender);
+            let mut seen = 0;
+            for name in receiver {
+                seen += 1;
+                match name {
+                    Some(name) => created.push(name),
+                    None => confirmed += 1,
+                }
+                if seen == enough {
+                    platform.child.kill().unwrap();
+                }
+            }
+        });
+        created.drain(..created.len().saturating_sub(50));
+    }
+}
+
+/// What the page is told.
+fn console(page: &str) -> (u16, Value) {
+    let address = page.strip_prefix("http://").unwrap().trim_end_matches('/');
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request =
+        format!("GET /api/console/state?client={ID} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap())
+}
+
+#[test]
+fn nothing_that_was_confirmed_is_lost_when_it_is_killed() {
+    survives(20, "killed");
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn nothing_that_was_confirmed_is_lost_when_it_is_killed_very_often() {
+    survives(200, "killed-often");
+}
+
+#[test]
+fn a_client_given_again_keeps_its_use_and_gets_its_new_limit() {
+    let state = folder("again").join("state");
+    let state = state.to_str().unwrap();
+    let client = format!("acme-corp={ID}");
+    for (hourly, good) in [("2", 2), ("3", 1), ("3", 0)] {
+        let arguments =
+            ["platform", "--json", "--sealing", "off", "--state", state, "--client", &client, "--hourly", hourly];
+        let mut platform = Platform::start(apikee(arguments));
+        let line = platform.json();
+        let url = line["url"].as_str().unwrap();
+        for _ in 0..good {
+            assert_eq!(validate(url).unwrap().0, 200);
+        }
+        assert_eq!(validate(url).unwrap().0, 429);
+        platform.end();
+    }
+}
+
+#[test]
+fn a_state_file_that_cannot_be_used_is_named_and_nothing_is_started() {
+    let folder = folder("unusable");
+    let state = folder.join("state");
+    let state = state.to_str().unwrap();
+    for (content, expected) in [
+        ("", "is truncated"),
+        ("{\"apikee\":\"state\",\"version\":7,\"generation\":1}\n", "has version 7"),
+        ("{\"apikee\":\"state\",\"version\":1,\"generation\":1,\"clean\":true,\"records\":3}\n", "is truncated"),
+        ("not ours\n", "is damaged in line 1"),
+    ] {
+        fs::write(state, content).unwrap();
+        let done = apikee(["platform", "--json", "--state", state]).done().code(2);
+        assert_eq!(done.stdout, "");
+        assert!(done.stderr.contains(state) && done.stderr.contains(expected), "{}", done.stderr);
+        assert_eq!(fs::read_to_string(state).unwrap(), content);
+    }
+    let done = apikee(["platform", "--state", folder.to_str().unwrap()]).done().code(2);
+    assert!(done.stderr.contains(folder.to_str().unwrap()), "{}", done.stderr);
+}
+
+#[test]
+fn signatures_can_be_demanded() {
+    let vectors: Value = serde_json::from_str(include_str!("../vectors/http.json")).unwrap();
+    let pem = vectors["exchanges"][7]["request_signing_public_key_pem"].as_str().unwrap();
+    let key = file("signing-key.pem", pem.as_bytes());
+    let client = format!("acme-corp={ID}");
+    let arguments = ["platform", "--json", "--sealing", "off", "--client", &client, "--signing-key"];
+    let mut platform = Platform::start(apikee(arguments.into_iter().chain([key.to_str().unwrap()])));
+    let line = platform.json();
+    let answer = validate(line["url"].as_str().unwrap()).unwrap();
+    assert_eq!(answer, (403, json!({ "error": "INVALID_SIGNATURE" })));
+
+    for (path, content) in [("no-such-file", None), ("empty.pem", Some(""))] {
+        let path = content.map_or_else(|| PathBuf::from(path), |content| file(path, content.as_bytes()));
+        let done = apikee(["platform", "--signing-key", path.to_str().unwrap()]).done().code(2);
+        assert!(done.stderr.contains("the signing key file"), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn templates_can_be_given() {
+    let template = "pro:hour=1,day=2,week=3,month=4,max-clients=5";
+    let mut platform = Platform::start(apikee(["platform", "--json", "--template", template, "--template", "free"]));
+    let line = platform.json();
+    let (_, listed) = ask(line["url"].as_str().unwrap(), "GET", "/template", "", "").unwrap();
+    let limits = json!({ "hour": 1, "day": 2, "week": 3, "month": 4 });
+    let pro = json!({ "id": "pro", "name": "pro", "limits": limits, "maxClients": 5 });
+    assert_eq!(listed["data"], json!([{ "id": "free", "name": "free", "limits": {} }, pro]));
+}
+
 #[test]
 fn every_kind_of_fault_has_a_name() {
     for fault in [
@@ -146,7 +383,12 @@ fn every_kind_of_fault_has_a_name() {
 
 #[test]
 fn what_cannot_be_run_is_wrong_use() {
-    let cases: [&[&str]; 10] = [
+    let cases: [&[&str]; 15] = [
+        &["--sealing", "none"],
+        &["--env"],
+        &["--template", ":hour=1"],
+        &["--template", "a:hour"],
+        &["--template", "a:year=1"],
         &["--fault", "mischief"],
         &["--fault", "reset:1"],
         &["--fault", "delay:soon"],

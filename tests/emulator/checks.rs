@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apikee::{
-    Answer, Answers, EmulatedClient, Emulator, Fingerprint, InvalidNetwork, MethodPath, ProjectKey, RegisterEndpoint,
+    Answer, EmulatedClient, Emulator, Fingerprint, InvalidNetwork, MethodPath, ProjectKey, RegisterEndpoint, Sealing,
     UnixTime,
 };
 use serde_json::json;
@@ -31,7 +31,7 @@ fn a_good_request_is_answered_in_its_envelope() {
 
 #[test]
 fn plain_answers_are_the_same_without_an_envelope() {
-    let emulator = builder().answers(Answers::Plain).start().unwrap();
+    let emulator = builder().sealing(Sealing::Requests).start().unwrap();
     emulator.add_client(id(), EmulatedClient::new("acme-corp"));
     let mut response = valid(&emulator).to(&emulator).response;
     assert_eq!((response.status, &response.json()["success"]), (200, &json!(true)));
@@ -51,7 +51,7 @@ fn a_request_must_be_a_post_of_json_to_a_known_path() {
     valid(&emulator).header("content-type", charset).to(&emulator).accepted();
 
     let mut wire = Wire::to(&emulator);
-    wire.write(format!("GET {} HTTP/1.1\r\n\r\n", valid(&emulator).target));
+    wire.write(format!("PATCH {} HTTP/1.1\r\n\r\n", valid(&emulator).target));
     assert_eq!(wire.read().unwrap().status, 405);
 }
 
@@ -84,7 +84,7 @@ fn queries_that_can_be_read_in_two_ways_are_refused() {
         "",
         "?project_env=my-app-development",
         "?method_path=GET:::/users",
-        "?project_env=my-app-development&method_path=GET:/users",
+        "?project_env=my-app-development&method_path=GET::/users",
         "?project_env=my-app-development&method_path=get:::/users",
         "?project_env=my-app-development&method_path=GET:::users",
         "?project_env=my-app-development&method_path=:::/users",

@@ -6,8 +6,11 @@ mod checks;
 mod clients;
 mod lifecycle;
 mod log;
+mod management;
 mod misbehaviour;
+mod page;
 mod recorded;
+mod state;
 mod wire;
 
 use apikee::{ClientId, EmulatedClient, Emulator, EmulatorBuilder, MethodPath, Timestamp, UnixTime, ValidateRequest};

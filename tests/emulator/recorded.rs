@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use apikee::{Answers, EmulatedClient, Emulator, EmulatorBuilder, ProjectKey};
+use apikee::{EmulatedClient, Emulator, EmulatorBuilder, ProjectKey, Sealing};
 use serde_json::Value;
 
 use crate::{builder, id, wire::Response, wire::Wire};
@@ -20,7 +20,7 @@ fn platform(file: &Value) -> EmulatorBuilder {
         *byte = u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap();
     }
     let key = ProjectKey::new("sk_test_example").unwrap();
-    builder().secret(secret).project_key(key).project_env("my-app-production").answers(Answers::Plain)
+    builder().secret(secret).project_key(key).project_env("my-app-production").sealing(Sealing::Requests)
 }
 
 fn replay(emulator: &Emulator, exchange: &Value) -> Response {

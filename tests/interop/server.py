@@ -21,7 +21,7 @@ class Platform:
 
     def __init__(self, *arguments):
         self.log = tempfile.NamedTemporaryFile()
-        command = [APIKEE, "platform", "--json", "--plain-answers", "--log", self.log.name, *arguments]
+        command = [APIKEE, "platform", "--json", "--sealing", "requests", "--log", self.log.name, *arguments]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.told = json.loads(self.process.stdout.readline())
         # The placeholders.

@@ -2,16 +2,16 @@
 
 use std::{
     error::Error,
-    fs::File,
+    fmt,
+    fs::{self, File},
     io::{self, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
-    time::Duration,
 };
 
 use apikee::{
-    Answers, ClientId, EmulatedClient, Emulator, EmulatorBuilder, LoggedRequest, Misbehaviour, Occasion, PREFIX,
-    ProjectKey, log_prefix,
+    ClientId, EmulatedClient, EmulatedTemplate, Emulator, EmulatorBuilder, LoggedRequest, Misbehaviour, Occasion,
+    ProjectKey, Sealing,
 };
 use serde_json::Value;
 
@@ -21,14 +21,17 @@ use crate::{
     json, note, text,
 };
 
+const BASE_URL: &str = "APIKEE_BASE_URL";
 const PROJECT_KEY: &str = "APIKEE_SERVER_KEY";
 const PROJECT_ENV: &str = "APIKEE_PROJECT_ENV";
+const PUBLIC_KEY: &str = "APIKEE_SERVER_PUBLIC_KEY";
+const SEALING: &str = "APIKEE_SEALING";
 
 /// Run the platform on loopback, for tests, demos and offline work, until it is killed
 ///
 /// It expects the project key in APIKEE_SERVER_KEY and the project env in APIKEE_PROJECT_ENV, or
 /// those of the demo, which it prints. Its own secret is drawn, unless APIKEE_SERVER_SECRET or a file
-/// says another.
+/// has another. Its page shows clients, endpoints and requests as they come.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The port on 127.0.0.1; 0 is any that is free
@@ -39,23 +42,39 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 
+    /// Print that as lines for a shell, `export NAME=value`, and nothing more; a project key that was
+    /// given in APIKEE_SERVER_KEY is not printed
+    #[arg(long, conflicts_with = "json")]
+    env: bool,
+
     /// End when standard input ends, as it does when whoever started this does
     #[arg(long)]
     until_eof: bool,
 
-    /// Answer without envelopes, as the published Python SDK reads it
-    #[arg(long)]
-    plain_answers: bool,
+    /// What travels in envelopes: requests and answers (required), requests only, which is what the
+    /// published SDKs read (requests), or nothing (off)
+    #[arg(long, value_name = "DEGREE", default_value_t = Sealing::Required)]
+    sealing: Sealing,
 
     /// Read the server's secret, 64 hexadecimal digits, from this file
     #[arg(long, value_name = "PATH")]
     server_secret_file: Option<PathBuf>,
 
+    /// Demand that calls which validate are signed; the file has the project's RSA public key as PEM
+    #[arg(long, value_name = "PATH")]
+    signing_key: Option<PathBuf>,
+
+    /// Keep clients, keys, use of limits, templates and endpoints in this file, and in PATH.journal
+    /// beside it, and start with what they have
+    #[arg(long, value_name = "PATH")]
+    state: Option<PathBuf>,
+
     /// Append each request to this file, as one line of JSON, without keys
     #[arg(long, value_name = "PATH")]
     log: Option<PathBuf>,
 
-    /// A client that is known from the start, under this id or one that is drawn; may be repeated
+    /// A client that is known from the start, under this id or one that is drawn; may be repeated. One
+    /// that the state file has keeps its id, its keys and its use
     #[arg(long = "client", value_name = "NAME[=UUID]")]
     clients: Vec<String>,
 
@@ -67,17 +86,30 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", requires = "clients")]
     daily: Option<u32>,
 
+    /// Requests that each --client has in a week
+    #[arg(long, value_name = "N", requires = "clients")]
+    weekly: Option<u32>,
+
+    /// Requests that each --client has in a month
+    #[arg(long, value_name = "N", requires = "clients")]
+    monthly: Option<u32>,
+
     /// A network that each --client may call from; may be repeated
     #[arg(long = "ip", value_name = "CIDR", requires = "clients")]
     networks: Vec<String>,
 
+    /// A template that is known from the start, with its limits: pro:hour=100,day=1000; the names are
+    /// hour, day, week, month and max-clients; may be repeated
+    #[arg(long = "template", value_name = "ID[:NAME=N,...]", value_parser = template)]
+    templates: Vec<EmulatedTemplate>,
+
     /// What goes wrong with every answer: status:503, unavailable:SECONDS, delay:500ms, drip:10ms,
     /// reset, hang-up, close-idle, truncate, garbage, forged, impostor, replayed, reflected, unsealed,
     /// oversized:BYTES, redirect:URL or refuse
-    #[arg(long, value_name = "KIND", value_parser = fault)]
+    #[arg(long, value_name = "KIND")]
     fault: Option<Misbehaviour>,
 
-    /// Of 100 requests, how many the fault is for, at random
+    /// Percentage of requests that get the fault, at random
     #[arg(long, value_name = "N", requires = "fault", value_parser = clap::value_parser!(u8).range(0..=100))]
     fault_percent: Option<u8>,
 }
@@ -108,7 +140,7 @@ pub(crate) fn run(args: &Args) -> Ended {
 
 impl Args {
     fn builder(&self, project_key: Option<&str>) -> Result<EmulatorBuilder, Box<dyn Error>> {
-        let mut builder = Emulator::builder().port(self.port);
+        let mut builder = Emulator::builder().port(self.port).sealing(self.sealing);
         if let Some(key) = project_key {
             builder = builder.project_key(ProjectKey::new(key.trim())?);
         }
@@ -122,11 +154,17 @@ impl Args {
         if let Some(secret) = secret {
             builder = builder.secret(secret);
         }
-        if self.plain_answers {
-            builder = builder.answers(Answers::Plain);
+        if let Some(path) = &self.signing_key {
+            let unusable = |error: Box<dyn Error>| UnusableFile { what: "signing key", path: path.clone(), error };
+            let pem = fs::read_to_string(path).map_err(|error| unusable(error.into()))?;
+            builder = builder.request_signing_key(&pem).map_err(|error| unusable(error.into()))?;
         }
-        let log = self.log.as_deref().map(|path| File::options().create(true).append(true).open(path)).transpose()?;
-        let spoken = !self.json;
+        if let Some(path) = &self.state {
+            builder = builder.state_file(path);
+        }
+        builder = self.templates.iter().cloned().fold(builder, EmulatorBuilder::template);
+        let log = self.log.as_deref().map(open_log).transpose()?;
+        let spoken = !self.json && !self.env;
         Ok(builder.on_request(move |request| {
             if spoken {
                 tell(request);
@@ -138,16 +176,19 @@ impl Args {
     }
 
     fn add(&self, emulator: &Emulator, name: &str, id: Option<&str>) -> Result<ClientId, Box<dyn Error>> {
-        let mut client = EmulatedClient::new(name);
+        let id = id.map(ClientId::new).transpose()?.or_else(|| emulator.client_named(name));
+        let known = id.and_then(|id| emulator.client(id)).filter(|client| client.name() == name);
+        let mut client = known.unwrap_or_else(|| EmulatedClient::new(name));
         for network in &self.networks {
             client = client.network(network)?;
         }
         client = self.hourly.into_iter().fold(client, EmulatedClient::hourly);
         client = self.daily.into_iter().fold(client, EmulatedClient::daily);
+        client = self.weekly.into_iter().fold(client, EmulatedClient::weekly);
+        client = self.monthly.into_iter().fold(client, EmulatedClient::monthly);
         let Some(id) = id else {
             return Ok(emulator.create_client(client)?);
         };
-        let id = ClientId::new(id)?;
         emulator.add_client(id, client);
         Ok(id)
     }
@@ -160,17 +201,34 @@ impl Args {
                 clients.iter().map(|(name, id)| serde_json::json!({ "name": name, "id": id.to_string() })).collect();
             json::line(&mut out, |members| {
                 members.member("url", emulator.url())?;
+                members.member("page", &emulator.page())?;
                 members.member("public_key", emulator.public_key())?;
                 members.member("project_key", &key)?;
                 members.member("project_env", emulator.project_env())?;
+                members.member("sealing", self.sealing.as_str())?;
                 members.member("clients", &clients)
             })?;
+        } else if self.env {
+            note(&format!("apikee: the page is at {}", emulator.page()));
+            let sealing = (self.sealing != Sealing::Required).then_some(self.sealing.as_str());
+            let variables = [
+                (BASE_URL, Some(emulator.url())),
+                (PROJECT_KEY, key),
+                (PROJECT_ENV, Some(emulator.project_env())),
+                (PUBLIC_KEY, Some(emulator.public_key())),
+                (SEALING, sealing),
+            ];
+            for (name, value) in variables.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+                writeln!(out, "export {name}={}", shell_word(value))?;
+            }
         } else {
             writeln!(out, "The platform:")?;
+            text::field(&mut out, "page", emulator.page())?;
             text::field(&mut out, "url", emulator.url())?;
             text::field(&mut out, "public key", emulator.public_key())?;
             text::field(&mut out, "project key", key.unwrap_or(PROJECT_KEY))?;
             text::field(&mut out, "project env", emulator.project_env().escape_debug())?;
+            text::field(&mut out, "sealing", self.sealing)?;
             for (name, id) in clients {
                 text::field(&mut out, "client", format_args!("{id} {}", name.escape_debug()))?;
             }
@@ -179,62 +237,91 @@ impl Args {
     }
 }
 
+/// A value as one word of a POSIX shell, in quotes unless it needs none.
+fn shell_word(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:+=@".contains(&byte);
+    if !value.is_empty() && value.bytes().all(plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+/// Reads `pro:hour=100,max-clients=5`.
+fn template(text: &str) -> Result<EmulatedTemplate, &'static str> {
+    let (id, limits) = text.split_once(':').map_or((text, None), |(id, limits)| (id, Some(limits)));
+    if id.is_empty() {
+        return Err("it has no id");
+    }
+    let mut template = EmulatedTemplate::new(id);
+    for limit in limits.into_iter().flat_map(|limits| limits.split(',')) {
+        let (name, number) = limit.split_once('=').ok_or("a limit is NAME=N")?;
+        let number = number.parse().map_err(|_| "a limit is a whole number")?;
+        template = match name {
+            "hour" => template.hourly(number),
+            "day" => template.daily(number),
+            "week" => template.weekly(number),
+            "month" => template.monthly(number),
+            "max-clients" => template.max_clients(number),
+            _ => return Err("the limits are hour, day, week, month and max-clients"),
+        };
+    }
+    Ok(template)
+}
+
+fn open_log(path: &Path) -> Result<File, UnusableFile> {
+    let file = File::options().create(true).append(true).open(path);
+    file.map_err(|error| UnusableFile { what: "log", path: path.into(), error: error.into() })
+}
+
+/// A file that was named cannot be used.
+#[derive(Debug)]
+struct UnusableFile {
+    what: &'static str,
+    path: PathBuf,
+    error: Box<dyn Error>,
+}
+
+impl fmt::Display for UnusableFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} file {:?} cannot be used", self.what, self.path)
+    }
+}
+
+impl Error for UnusableFile {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.error)
+    }
+}
+
 /// Prints a line for a request; whoever reads may have gone.
 fn tell(request: &LoggedRequest) {
+    let request = request.clone().without_keys();
     let mut line = format!("{:?}", request.kind).to_lowercase();
-    for part in [request.client.map(|id| id.to_string()), request.method_path.clone()].into_iter().flatten() {
+    for part in [request.client.map(|id| id.to_string()), request.method_path].into_iter().flatten() {
         line.push_str(&format!(" {}", part.escape_debug()));
     }
     match request.status {
         Some(status) => line.push_str(&format!(": {status}")),
         None => line.push_str(": no answer"),
     }
-    for part in [request.refusal.map(str::to_owned), request.misbehaviour.as_ref().map(|m| format!("{m:?}"))] {
+    for part in [request.refusal.map(str::to_owned), request.misbehaviour.as_ref().map(Misbehaviour::to_string)] {
         line.extend(part.map(|part| format!(", {part}")));
     }
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
-/// A text in which no key has more than its prefix, wherever it stands.
-fn without_keys(text: &str) -> String {
-    let mut parts = text.split(PREFIX);
-    let mut cut = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        // What looks like the rest of a key is, with its prefix, the first of these.
-        let end = part.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(part.len());
-        let (key, after) = part.split_at(end);
-        cut.push_str(log_prefix(&format!("{PREFIX}{key}")));
-        cut.push_str(after);
-    }
-    cut
-}
-
-fn body_without_keys(body: &str) -> Option<Value> {
-    let mut body = serde_json::from_str(body).ok()?;
-    cut_keys(&mut body);
-    Some(body)
-}
-
-fn cut_keys(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = without_keys(text),
-        Value::Array(elements) => elements.iter_mut().for_each(cut_keys),
-        Value::Object(members) => members.values_mut().for_each(cut_keys),
-        _ => {}
-    }
-}
-
 /// Writes a line of JSON for a request, in one piece.
 fn write(mut log: &File, request: &LoggedRequest) {
+    let request = request.clone().without_keys();
     let mut line = Vec::new();
     let written = json::line(&mut line, |members| {
         members.member("kind", &format!("{:?}", request.kind).to_lowercase())?;
         members.member("client", &request.client.map(|id| id.to_string()))?;
-        members.member("method_path", &request.method_path.as_deref().map(without_keys))?;
-        let headers = request.headers.iter().map(|(name, value)| (name, without_keys(value)));
-        members.member("headers", &headers.collect::<Vec<_>>())?;
-        members.member("body", &request.body.as_deref().and_then(body_without_keys))?;
+        members.member("method_path", &request.method_path)?;
+        members.member("headers", &request.headers)?;
+        let body: Option<Value> = request.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
+        members.member("body", &body)?;
         members.member("status", &request.status)?;
         members.member("refusal", &request.refusal)
     });
@@ -243,58 +330,20 @@ fn write(mut log: &File, request: &LoggedRequest) {
     }
 }
 
-fn fault(text: &str) -> Result<Misbehaviour, &'static str> {
-    use Misbehaviour as M;
-    const NO_KIND: &str = "no kind of fault";
-    let (kind, value) = text.split_once(':').map_or((text, None), |(kind, value)| (kind, Some(value)));
-    let duration = |value| humantime::parse_duration(value).map_err(|_| "not a duration (500ms)");
-    Ok(match (kind, value) {
-        ("status", Some(value)) => {
-            let status = value.parse().ok().filter(|status| (200..=599).contains(status));
-            M::Status(status.ok_or("not a status (200 to 599)")?)
-        }
-        ("unavailable", Some(value)) => {
-            M::Unavailable { retry_after: value.parse().map_err(|_| "not a number of seconds")? }
-        }
-        ("delay", Some(value)) => M::Delay(duration(value)?),
-        ("drip", Some(value)) => M::Drip { every: duration(value)? },
-        ("drip", None) => M::Drip { every: Duration::from_millis(10) },
-        ("oversized", Some(value)) => M::Oversized(value.parse().map_err(|_| "not a number of bytes")?),
-        ("redirect", Some(value)) => M::Redirect(value.to_owned()),
-        (kind, None) => match kind {
-            "reset" => M::Reset,
-            "hang-up" => M::HangUp,
-            "close-idle" => M::CloseIdle,
-            "truncate" => M::Truncate,
-            "garbage" => M::Garbage,
-            "forged" => M::Forged,
-            "impostor" => M::Impostor,
-            "replayed" => M::Replayed,
-            "reflected" => M::Reflected,
-            "unsealed" => M::Unsealed,
-            "refuse" => M::Refuse,
-            _ => return Err(NO_KIND),
-        },
-        _ => return Err(NO_KIND),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_cut_wherever_they_stand() {
-        let key = "apikee_1234567890abcdef.ABCDEF";
-        for (text, expected) in [
-            (format!("Bearer {key}"), "Bearer apikee_12345"),
-            (format!("GET:::/users?k={key}&l={key}"), "GET:::/users?k=apikee_12345&l=apikee_12345"),
-            ("apikee_".to_owned(), "apikee_"),
-            ("nothing".to_owned(), "nothing"),
+    fn a_shell_reads_a_word_as_it_was() {
+        for (value, word) in [
+            ("http://127.0.0.1:80/api/v1", "http://127.0.0.1:80/api/v1"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("it's $HOME", r"'it'\''s $HOME'"),
+            ("a\nb", "'a\nb'"),
         ] {
-            assert_eq!(without_keys(&text), expected);
+            assert_eq!(shell_word(value), word);
         }
-        let body = body_without_keys(&format!(r#"{{"headers":{{"a":"{key}"}},"payload":{{"b":["{key}"]}}}}"#));
-        assert!(!body.unwrap().to_string().contains("67890"));
     }
 }

@@ -1,0 +1,282 @@
+//! The page for people, and the small JSON API behind it.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /` | the page |
+//! | `GET /api/console/state?after=N&client=...&endpoint=...&status=...` | clients, endpoints, faults, and the requests after number N |
+//! | `POST /api/console/fault` with `{"fault":"status:503","on":true}` | the switch is as told |
+//!
+//! There is no key to it, so other pages in the same browser must not reach it. A page of another origin
+//! that asks says so in `Origin`, and one whose name was made to point here (DNS rebinding) says that
+//! name in `Host`. Both get 403. Nothing here shows a secret: no bodies, no header fields, and keys in
+//! paths are cut.
+
+use std::{
+    borrow::ToOwned as _,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use rand_core::TryRng as _;
+use serde_json::{Value, json};
+
+use super::{
+    LoggedRequest, Misbehaviour, Occasion, RequestKind,
+    deliver::{JSON, Message},
+    handle::Platform,
+    http::{self, Request},
+    log::without_keys,
+    registry::Registry,
+    state::State,
+};
+use crate::{SysRng, Timestamp};
+
+const PAGE: &str = include_str!("page.html");
+
+/// What stands in the page for the nonce of its script and its style.
+const NONCE: &str = "{nonce}";
+
+const API: &str = "/api/console/";
+
+/// Rows of each table in one answer.
+const MAX_ROWS: usize = 200;
+
+/// Answers what is for the page; `None` is not.
+pub(super) fn answer(platform: &Platform, request: &Request) -> Option<Message> {
+    let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    let is_page = path == "/" && request.method == "GET";
+    if !is_page && !path.starts_with(API) {
+        return None;
+    }
+    Some(if !is_from_here(request, platform.port) {
+        error(403, "FOREIGN_PAGE")
+    } else if is_page {
+        page()
+    } else {
+        match (request.method.as_str(), path.strip_prefix(API)) {
+            ("GET", Some("state")) => match Filter::read(query) {
+                Some(filter) => json(200, &state(platform, &filter)),
+                None => error(400, "MALFORMED_REQUEST"),
+            },
+            ("POST", Some("fault")) => switch(platform, request),
+            (_, Some("state" | "fault")) => error(405, "METHOD_NOT_ALLOWED"),
+            _ => error(404, "UNKNOWN_PATH"),
+        }
+    })
+}
+
+/// Whether it was sent to this address by name or number, and by no other page.
+fn is_from_here(request: &Request, port: u16) -> bool {
+    let names = ["127.0.0.1", "localhost", "[::1]"];
+    let is_here = |authority: &str| {
+        let own = |name: &str| authority == format!("{name}:{port}") || port == 80 && authority == name;
+        names.into_iter().any(own)
+    };
+    let all = |name: &str, is_good: &dyn Fn(&str) -> bool| {
+        let fields = request.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
+        fields
+            .map(|(_, value)| is_good(&value.to_ascii_lowercase()))
+            .fold((0_usize, true), |(count, good), own| (count.saturating_add(1), good && own))
+    };
+    let (hosts, host_is_here) = all("host", &is_here);
+    let (_, origin_is_here) = all("origin", &|origin| origin.strip_prefix("http://").is_some_and(is_here));
+    let (_, site_is_here) = all("sec-fetch-site", &|site| matches!(site, "same-origin" | "none"));
+    hosts == 1 && host_is_here && origin_is_here && site_is_here
+}
+
+/// What every answer says to a browser, beside its policy.
+const HEADERS: [(&str, &str); 4] = [
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+];
+
+fn page() -> Message {
+    let mut bytes = [0; 16];
+    if SysRng.try_fill_bytes(&mut bytes).is_err() {
+        return error(500, "NO_RANDOMNESS");
+    }
+    let nonce: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; \
+         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    let mut headers = HEADERS.to_vec();
+    headers.push(("Content-Security-Policy", &policy));
+    Message::of(200, "text/html; charset=utf-8", PAGE.replace(NONCE, &nonce).into_bytes(), &headers)
+}
+
+fn json(status: u16, value: &Value) -> Message {
+    Message::of(status, JSON, value.to_string().into_bytes(), &HEADERS)
+}
+
+fn error(status: u16, code: &str) -> Message {
+    json(status, &json!({ "error": code }))
+}
+
+/// What somebody looks for. Texts are looked for anywhere, in lower case; an empty one is everywhere.
+#[derive(Default)]
+struct Filter {
+    /// The number of the last request that the page has.
+    after: u64,
+    client: String,
+    endpoint: String,
+    /// The digits that a status starts with, a refusal or a fault.
+    status: String,
+}
+
+impl Filter {
+    fn read(query: &str) -> Option<Self> {
+        let mut this = Self::default();
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            let value = http::decode(value)?;
+            match name {
+                "after" => this.after = value.parse().ok()?,
+                "client" => this.client = value.to_lowercase(),
+                "endpoint" => this.endpoint = value.to_lowercase(),
+                "status" => this.status = value.to_lowercase(),
+                _ => return None,
+            }
+        }
+        Some(this)
+    }
+
+    fn has_client(&self, id: &str, name: &str) -> bool {
+        self.client.is_empty() || id.contains(&self.client) || name.to_lowercase().contains(&self.client)
+    }
+
+    fn has_endpoint(&self, endpoint: &str) -> bool {
+        self.endpoint.is_empty() || endpoint.to_lowercase().contains(&self.endpoint)
+    }
+
+    fn has_request(&self, entry: &LoggedRequest, registry: &Registry) -> bool {
+        let status = || {
+            let texts = [
+                entry.status.map(|status| status.to_string()),
+                entry.refusal.map(str::to_lowercase),
+                entry.misbehaviour.as_ref().map(ToString::to_string),
+            ];
+            texts.iter().flatten().any(|text| text.starts_with(&self.status))
+                || entry.status.is_none() && "no answer".starts_with(&self.status)
+        };
+        let client = || match entry.client {
+            Some(id) => self.has_client(&id.to_string(), registry.client(id).map_or("", |client| client.name())),
+            None => self.client.is_empty(),
+        };
+        let endpoint = || self.has_endpoint(&route(entry));
+        client() && endpoint() && (self.status.is_empty() || status())
+    }
+}
+
+/// The route that a request is about: of its query, or of the endpoint that it registers.
+fn route(entry: &LoggedRequest) -> String {
+    let registered = || {
+        let body = entry.body.as_ref().filter(|_| entry.kind == RequestKind::Endpoint)?;
+        let body: Value = serde_json::from_str(body).ok()?;
+        Some(format!("{}:::{}", body.get("method")?.as_str()?, body.get("path")?.as_str()?))
+    };
+    without_keys(&entry.method_path.clone().or_else(registered).unwrap_or_default())
+}
+
+fn state(platform: &Platform, filter: &Filter) -> Value {
+    let state = platform.state();
+    let registry = state.registry();
+    let now = state.clock.now();
+    let time = |time| Timestamp::new(time).map(|time| time.as_str().to_owned()).ok();
+
+    let found = registry
+        .by_name()
+        .filter(|(id, client)| filter.client.is_empty() || filter.has_client(&id.to_string(), client.name()));
+    let clients = found.take(MAX_ROWS).map(|(id, client)| {
+        json!({
+            "id": id.to_string(),
+            "name": client.name(),
+            "template": client.template,
+            "used": client.usage.used(now),
+            "limits": registry.limits(client).list(),
+        })
+    });
+    let clients: Vec<_> = clients.collect();
+
+    let endpoints = registry.endpoints().iter().filter(|endpoint| {
+        filter.has_endpoint(&format!("{}:::{}", endpoint.method, endpoint.path)) || filter.has_endpoint(&endpoint.name)
+    });
+    let endpoints = endpoints.take(MAX_ROWS).map(|endpoint| {
+        json!({
+            "method": endpoint.method,
+            "path": without_keys(&endpoint.path),
+            "name": without_keys(&endpoint.name),
+            "description": endpoint.description,
+            "scopes": endpoint.scopes,
+            "tags": endpoint.tags,
+            "deprecated": endpoint.deprecated,
+        })
+    });
+    let endpoints: Vec<_> = endpoints.collect();
+
+    let requests = state.log.after(filter.after).filter(|entry| filter.has_request(entry, registry));
+    let requests = requests.take(MAX_ROWS).map(|entry| {
+        json!({
+            "number": entry.number,
+            "time": time(entry.time),
+            "kind": format!("{:?}", entry.kind).to_lowercase(),
+            "client": entry.client.map(|id| id.to_string()),
+            "name": entry.client.and_then(|id| registry.client(id)).map(|client| client.name()),
+            "route": route(entry),
+            "status": entry.status,
+            "refusal": entry.refusal,
+            "fault": entry.misbehaviour.as_ref().map(ToString::to_string),
+        })
+    });
+    let requests: Vec<_> = requests.collect();
+
+    json!({
+        "projectEnv": platform.project_env(),
+        "sealing": platform.settings.sealing.as_str(),
+        "now": time(now),
+        "last": state.requests,
+        "clients": clients,
+        "clientCount": registry.clients().len(),
+        "endpoints": endpoints,
+        "endpointCount": registry.endpoints().len(),
+        "requests": requests,
+        "faults": faults(&state),
+    })
+}
+
+/// All faults that can be switched, and whether each is on.
+fn faults(state: &State) -> Vec<Value> {
+    let mut all: Vec<Misbehaviour> = Vec::new();
+    for fault in state.arranged.all().cloned().chain(Misbehaviour::examples()) {
+        if !all.contains(&fault) {
+            all.push(fault);
+        }
+    }
+    all.sort_by_key(|fault| Misbehaviour::examples().iter().position(|example| example == fault));
+    let row = |fault: &Misbehaviour| {
+        let on = state.arranged.all().any(|own| own == fault);
+        json!({ "fault": fault.to_string(), "on": on })
+    };
+    all.iter().map(row).collect()
+}
+
+fn switch(platform: &Platform, request: &Request) -> Message {
+    // A form of another page could not say so.
+    let is_json = request.header("content-type").is_some_and(|value| value.eq_ignore_ascii_case(JSON));
+    let body: Option<Value> = serde_json::from_slice(&request.body).ok().filter(|_| is_json);
+    let read = |body: Value| {
+        let fault: Misbehaviour = body.get("fault")?.as_str()?.parse().ok()?;
+        Some((fault, body.get("on")?.as_bool()?))
+    };
+    let Some((fault, on)) = body.and_then(read) else {
+        return error(400, "MALFORMED_REQUEST");
+    };
+    let mut state = platform.state();
+    state.arranged.remove(&fault);
+    if on {
+        state.arranged.add(None, fault, Occasion::Always);
+    }
+    json(200, &json!({ "faults": faults(&state) }))
+}

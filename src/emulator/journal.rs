@@ -1,0 +1,349 @@
+//! The state file: a [`Registry`] that outlives the process.
+//!
+//! ```text
+//! FILE           {"apikee":"state","clean":false,"generation":7,"records":2,"version":1}
+//!                {"client":{...}}
+//!                {"endpoint":{...}}
+//! FILE.journal   {"apikee":"journal","generation":7,"version":1}
+//!                {"used":"497f6eca-...","at":1795486905}
+//! ```
+//!
+//! FILE is a snapshot, with as many lines as it says. The journal has the changes since, one a line,
+//! each written before it is made. Now and then a new snapshot is written to `FILE.tmp`, which then
+//! takes the place of FILE, and a new journal likewise. A journal of an earlier generation than the
+//! snapshot is what a process left behind that ended between the two: the snapshot has all of it.
+//!
+//! A process can end while it writes, so the last line of the journal may be cut short: nobody was told
+//! that this change was made, and it is dropped. Whatever else is wrong is an error. In particular a
+//! snapshot without a journal is one, unless it was written at an end in good order (`clean`).
+
+use core::fmt;
+use std::{
+    borrow::ToOwned as _,
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead as _, BufReader, BufWriter, Write as _},
+    path::{Path, PathBuf},
+    string::ToString as _,
+    sync::Arc,
+    vec::Vec,
+};
+
+use serde_json::{Value, json};
+
+use super::registry::{Change, Registry};
+
+const VERSION: u64 = 1;
+
+/// Bytes of a journal that are worth a new snapshot, if they are also more than those of the last.
+const MIN_JOURNAL: u64 = 4 * 1024 * 1024;
+
+/// A registry's files, open for more changes.
+pub(super) struct Journal {
+    path: PathBuf,
+    /// The journal, to be added to.
+    file: Arc<File>,
+    generation: u64,
+    /// Bytes of the journal that are whole.
+    len: u64,
+    /// Bytes of the journal from which on a new snapshot is written.
+    limit: u64,
+    /// Whether the journal lacks a change, so that only a new snapshot makes it whole.
+    behind: bool,
+    /// Whether something is written that may not be on the disk.
+    unsynced: bool,
+}
+
+impl Journal {
+    /// Reads what the files hold into an empty registry, and starts a new generation.
+    pub(super) fn open(path: &Path, registry: &mut Registry) -> Result<Self, StateFileError> {
+        // The file itself is replaced, not a link to it.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let journal_path = beside(&path, ".journal");
+        let snapshot = Lines::open(&path, "state")?;
+        let journal = Lines::open(&journal_path, "journal")?;
+        let wrong = |problem| Err(StateFileError { path: path.clone(), problem });
+        let had_journal = journal.is_some();
+        let generation = match (snapshot, journal) {
+            (None, None) => 0,
+            (None, Some(journal)) => {
+                // The very first start may have ended before there was a snapshot.
+                if journal.generation != 0 || journal.replay(None, registry)? != 0 {
+                    return wrong(Problem::NoSnapshot);
+                }
+                0
+            }
+            (Some(snapshot), journal) => {
+                let generation = snapshot.generation;
+                let clean = snapshot.header.get("clean") == Some(&Value::Bool(true));
+                let Some(records) = snapshot.header.get("records").and_then(Value::as_u64) else {
+                    return wrong(Problem::Damaged { line: 1 });
+                };
+                snapshot.replay(Some(records), registry)?;
+                match journal {
+                    None if !clean => return wrong(Problem::NoJournal),
+                    Some(journal) if journal.generation > generation => return wrong(Problem::OlderThanJournal),
+                    Some(journal) if journal.generation == generation => {
+                        journal.replay(None, registry)?;
+                    }
+                    _ => {}
+                }
+                // To replace a file takes no right to write to it.
+                let writable = OpenOptions::new().write(true).open(&path);
+                writable.map_err(|error| StateFileError::write(&path, error))?;
+                generation
+            }
+        };
+        let unwritable = |error| StateFileError::write(&path, error);
+        if !had_journal {
+            start_journal(&journal_path, generation).map_err(unwritable)?;
+        }
+        // `snapshot` replaces this handle.
+        let file = Arc::new(File::open(&journal_path).map_err(unwritable)?);
+        let mut this = Self { path: path.clone(), file, generation, len: 0, limit: 0, behind: true, unsynced: false };
+        this.snapshot(registry, false).map_err(unwritable)?;
+        Ok(this)
+    }
+
+    /// Writes a change down before it is made. After an error it is not written, and is not to be made.
+    pub(super) fn append(&mut self, change: &Change, registry: &Registry) -> io::Result<()> {
+        if self.behind {
+            self.snapshot(registry, false)?;
+        } else if self.len >= self.limit
+            && let Err(error) = self.snapshot(registry, false)
+        {
+            if self.behind {
+                return Err(error);
+            }
+            // The old files will do for now.
+            self.limit = self.len.saturating_mul(2);
+        }
+        let line = change.line();
+        // In one piece, so that the end of this process finds all of it written or the last line cut.
+        if let Err(error) = (&*self.file).write_all(line.as_bytes()) {
+            // Half a line must not have another after it.
+            self.behind = self.file.set_len(self.len).is_err();
+            return Err(error);
+        }
+        self.len = self.len.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
+        self.unsynced = true;
+        Ok(())
+    }
+
+    /// Says that a change was made that is not written: the next to be written starts with a snapshot.
+    pub(super) const fn fall_behind(&mut self) {
+        self.behind = true;
+    }
+
+    pub(super) fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+
+    /// The journal, if something was written to it since this was called last.
+    pub(super) fn unsynced(&mut self) -> Option<Arc<File>> {
+        core::mem::take(&mut self.unsynced).then(|| Arc::clone(&self.file))
+    }
+
+    /// Writes all to a snapshot; the journal is not needed then.
+    pub(super) fn close(&mut self, registry: &Registry) {
+        // If this fails, the journal still has everything, or it could not be written before.
+        if self.snapshot(registry, true).is_ok() {
+            let _ = fs::remove_file(beside(&self.path, ".journal"));
+        }
+    }
+
+    fn snapshot(&mut self, registry: &Registry, clean: bool) -> io::Result<()> {
+        let generation = self.generation.saturating_add(1);
+        let header = json!({
+            "apikee": "state",
+            "version": VERSION,
+            "generation": generation,
+            "clean": clean,
+            "records": registry.len(),
+        });
+        let bytes = replace(&self.path, |out| {
+            writeln!(out, "{header}")?;
+            registry.lines().try_for_each(|line| out.write_all(line.as_bytes()))
+        })?;
+        // From here on the old journal is of an earlier generation: nothing added to it would be read.
+        (self.generation, self.behind) = (generation, true);
+        if clean {
+            return Ok(());
+        }
+        let (file, len) = start_journal(&beside(&self.path, ".journal"), generation)?;
+        (self.file, self.len, self.limit) = (Arc::new(file), len, bytes.max(MIN_JOURNAL));
+        (self.behind, self.unsynced) = (false, false);
+        Ok(())
+    }
+}
+
+/// Makes an empty journal, open for adding.
+fn start_journal(path: &Path, generation: u64) -> io::Result<(File, u64)> {
+    let header = json!({ "apikee": "journal", "version": VERSION, "generation": generation });
+    let len = replace(path, |out| writeln!(out, "{header}"))?;
+    Ok((OpenOptions::new().append(true).open(path)?, len))
+}
+
+/// Writes a file as a whole or not at all, and returns its length. When it returns, the file is on the
+/// disk under its name.
+fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<u64> {
+    let temporary = beside(path, ".tmp");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut out = BufWriter::new(options.open(&temporary)?);
+    write(&mut out)?;
+    let file = out.into_inner()?;
+    file.sync_all()?;
+    let len = file.metadata()?.len();
+    fs::rename(&temporary, path)?;
+    // The name is in the folder, and other systems keep it without being asked.
+    #[cfg(unix)]
+    File::open(folder(path))?.sync_all()?;
+    Ok(len)
+}
+
+#[cfg(unix)]
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(ending);
+    name.into()
+}
+
+/// A file that is being read line by line.
+struct Lines {
+    path: PathBuf,
+    reader: BufReader<File>,
+    header: Value,
+    generation: u64,
+}
+
+impl Lines {
+    /// Opens a file of that kind; `None` if there is none.
+    fn open(path: &Path, kind: &str) -> Result<Option<Self>, StateFileError> {
+        let wrong = |problem| StateFileError { path: path.to_owned(), problem };
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(wrong(Problem::Read(error))),
+        };
+        let mut reader = BufReader::new(file);
+        let mut line = Vec::new();
+        reader.read_until(b'\n', &mut line).map_err(|error| wrong(Problem::Read(error)))?;
+        if line.is_empty() {
+            return Err(wrong(Problem::Truncated));
+        }
+        let header: Value = serde_json::from_slice(&line).map_err(|_| wrong(Problem::Damaged { line: 1 }))?;
+        let number = |name| header.get(name).and_then(Value::as_u64);
+        let (Some(true), Some(version)) =
+            (header.get("apikee").map(|own| own.as_str() == Some(kind)), number("version"))
+        else {
+            return Err(wrong(Problem::Foreign));
+        };
+        if version > VERSION {
+            return Err(wrong(Problem::Newer { version }));
+        }
+        let (true, Some(generation)) = (line.ends_with(b"\n") && version == VERSION, number("generation")) else {
+            return Err(wrong(Problem::Damaged { line: 1 }));
+        };
+        Ok(Some(Self { path: path.to_owned(), reader, header, generation }))
+    }
+
+    /// Makes all changes that follow, and returns their number. There must be exactly `records`;
+    /// without that number the last line may be cut.
+    fn replay(mut self, records: Option<u64>, registry: &mut Registry) -> Result<u64, StateFileError> {
+        let wrong = |problem| Err(StateFileError { path: self.path.clone(), problem });
+        let mut line = Vec::new();
+        for number in 0_u64.. {
+            line.clear();
+            if let Err(error) = self.reader.read_until(b'\n', &mut line) {
+                return wrong(Problem::Read(error));
+            }
+            match (line.ends_with(b"\n"), records) {
+                (false, None) => return Ok(number),
+                (false, Some(records)) if line.is_empty() && number == records => return Ok(number),
+                (false, Some(records)) if number < records => return wrong(Problem::Truncated),
+                _ => {}
+            }
+            let change = Change::read(&line).filter(|_| records.is_none_or(|records| number < records));
+            if !change.is_some_and(|change| registry.apply(change)) {
+                return wrong(Problem::Damaged { line: number.saturating_add(2) });
+            }
+        }
+        Ok(u64::MAX)
+    }
+}
+
+/// Why a state file cannot be used. `Display` names the file, and says what to do.
+#[derive(Debug)]
+pub struct StateFileError {
+    path: PathBuf,
+    problem: Problem,
+}
+
+#[derive(Debug)]
+enum Problem {
+    Read(io::Error),
+    Write(io::Error),
+    Foreign,
+    Newer { version: u64 },
+    Truncated,
+    Damaged { line: u64 },
+    NoJournal,
+    NoSnapshot,
+    OlderThanJournal,
+}
+
+impl StateFileError {
+    fn write(path: &Path, error: io::Error) -> Self {
+        Self { path: path.to_owned(), problem: Problem::Write(error) }
+    }
+
+    /// The file that it is about.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl fmt::Display for StateFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display().to_string();
+        let path = path.escape_debug();
+        match &self.problem {
+            Problem::Read(_) => write!(f, "the state file {path} cannot be read"),
+            Problem::Write(_) => write!(f, "the state file {path}, or one beside it, cannot be written"),
+            Problem::Foreign => write!(f, "{path} is not a state file of the emulator"),
+            Problem::Newer { version } => {
+                write!(f, "the state file {path} has version {version}, and this program reads up to {VERSION}")
+            }
+            Problem::Truncated => write!(f, "the state file {path} is truncated: restore it, or move it away"),
+            Problem::Damaged { line } => {
+                write!(f, "the state file {path} is damaged in line {line}: restore it, or move it away")
+            }
+            Problem::NoJournal => {
+                write!(f, "{path}.journal is missing, which has the latest changes: restore it, or move {path} away")
+            }
+            Problem::NoSnapshot => {
+                write!(f, "the state file {path} is missing, but its journal is there: restore it, or move that away")
+            }
+            Problem::OlderThanJournal => {
+                write!(f, "the state file {path} is older than its journal: restore it, or move both away")
+            }
+        }
+    }
+}
+
+impl core::error::Error for StateFileError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match &self.problem {
+            Problem::Read(error) | Problem::Write(error) => Some(error),
+            _ => None,
+        }
+    }
+}

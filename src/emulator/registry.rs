@@ -1,0 +1,216 @@
+//! What the platform keeps: clients with their use, templates and endpoints. All of it changes by
+//! [`Change`]s only, so that writing those down is enough to have it all again.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    format,
+    string::{String, ToString as _},
+    sync::Arc,
+    vec::Vec,
+};
+
+use serde_json::{Value, json};
+
+use super::{EmulatedClient, EmulatedTemplate, RegisteredEndpoint, limits::Limits};
+use crate::{ClientId, UnixTime};
+
+#[derive(Default)]
+pub(super) struct Registry {
+    clients: BTreeMap<ClientId, EmulatedClient>,
+    /// The clients by their names, which need not be unique; ids of one name are sorted.
+    names: BTreeMap<Arc<str>, Vec<ClientId>>,
+    templates: BTreeMap<String, EmulatedTemplate>,
+    /// How many clients name a template, whether it is known or not.
+    members: HashMap<String, usize>,
+    /// In the order of their first registration.
+    endpoints: Vec<RegisteredEndpoint>,
+    /// Where an endpoint is in that list.
+    routes: HashMap<(String, String), usize>,
+    client_bytes: usize,
+    endpoint_bytes: usize,
+}
+
+/// One change of a registry, and one line of a state file.
+pub(super) enum Change {
+    /// A client, instead of any with that id.
+    Client(ClientId, EmulatedClient),
+    Removed(ClientId),
+    /// One request of a client, at that time.
+    Used(ClientId, UnixTime),
+    /// A template, instead of any with that id.
+    Template(EmulatedTemplate),
+    /// An endpoint as a call registers or describes it.
+    Endpoint(RegisteredEndpoint),
+}
+
+impl Change {
+    /// As a line of JSON, with its end.
+    pub(super) fn line(&self) -> String {
+        match self {
+            Self::Client(id, client) => client_line(*id, client),
+            Self::Removed(id) => format!("{}\n", json!({ "removed": id.to_string() })),
+            // The one that every validation writes: its parts have nothing to escape.
+            Self::Used(id, time) => format!("{{\"used\":\"{id}\",\"at\":{}}}\n", time.as_secs()),
+            Self::Template(template) => template_line(template),
+            Self::Endpoint(endpoint) => endpoint_line(endpoint),
+        }
+    }
+
+    /// Reads such a line; `None` if it is not one.
+    pub(super) fn read(line: &[u8]) -> Option<Self> {
+        let line: Value = serde_json::from_slice(line).ok()?;
+        let (kind, value) = line.as_object()?.iter().find(|(name, _)| *name != "at")?;
+        let id = || ClientId::new(value.as_str()?).ok();
+        Some(match kind.as_str() {
+            "client" => EmulatedClient::restore(value).map(|(id, client)| Self::Client(id, client))?,
+            "removed" => Self::Removed(id()?),
+            "used" => Self::Used(id()?, UnixTime::from_secs(line.get("at")?.as_i64()?)),
+            "template" => Self::Template(EmulatedTemplate::read(value)?),
+            "endpoint" => Self::Endpoint(RegisteredEndpoint::read(value)?),
+            _ => return None,
+        })
+    }
+}
+
+fn client_line(id: ClientId, client: &EmulatedClient) -> String {
+    format!("{}\n", json!({ "client": client.saved(id) }))
+}
+
+fn template_line(template: &EmulatedTemplate) -> String {
+    format!("{}\n", json!({ "template": template.record() }))
+}
+
+fn endpoint_line(endpoint: &RegisteredEndpoint) -> String {
+    format!("{}\n", json!({ "endpoint": endpoint.record() }))
+}
+
+impl Registry {
+    /// Makes a change. Returns whether there is what it changes.
+    pub(super) fn apply(&mut self, change: Change) -> bool {
+        match change {
+            Change::Client(id, client) => self.put(id, client),
+            Change::Removed(id) => return self.take_out(id).is_some(),
+            Change::Used(id, now) => match self.clients.get_mut(&id) {
+                Some(client) => client.usage.count(now),
+                None => return false,
+            },
+            Change::Template(template) => {
+                self.templates.insert(template.id.clone(), template);
+            }
+            Change::Endpoint(endpoint) => self.register(endpoint),
+        }
+        true
+    }
+
+    fn put(&mut self, id: ClientId, client: EmulatedClient) {
+        self.take_out(id);
+        let same = self.names.entry(Arc::clone(&client.name)).or_default();
+        if let Err(at) = same.binary_search(&id) {
+            same.insert(at, id);
+        }
+        if let Some(template) = &client.template {
+            let members = self.members.entry(template.to_string()).or_default();
+            *members = members.saturating_add(1);
+        }
+        self.client_bytes = self.client_bytes.saturating_add(client.len());
+        self.clients.insert(id, client);
+    }
+
+    fn take_out(&mut self, id: ClientId) -> Option<EmulatedClient> {
+        let client = self.clients.remove(&id)?;
+        if let Some(same) = self.names.get_mut(&client.name) {
+            same.retain(|own| *own != id);
+            if same.is_empty() {
+                self.names.remove(&client.name);
+            }
+        }
+        if let Some(template) = &client.template
+            && let Some(members) = self.members.get_mut(&**template)
+        {
+            *members = members.saturating_sub(1);
+            if *members == 0 {
+                self.members.remove(&**template);
+            }
+        }
+        self.client_bytes = self.client_bytes.saturating_sub(client.len());
+        Some(client)
+    }
+
+    fn register(&mut self, newer: RegisteredEndpoint) {
+        let route = (newer.method.clone(), newer.path.clone());
+        if let Some(own) = self.routes.get(&route).and_then(|at| self.endpoints.get_mut(*at)) {
+            self.endpoint_bytes = self.endpoint_bytes.saturating_sub(own.len());
+            own.update(newer);
+            self.endpoint_bytes = self.endpoint_bytes.saturating_add(own.len());
+        } else {
+            self.endpoint_bytes = self.endpoint_bytes.saturating_add(newer.len());
+            self.routes.insert(route, self.endpoints.len());
+            self.endpoints.push(newer);
+        }
+    }
+
+    pub(super) fn client(&self, id: ClientId) -> Option<&EmulatedClient> {
+        self.clients.get(&id)
+    }
+
+    /// All clients, in the order of their ids.
+    pub(super) fn clients(&self) -> impl ExactSizeIterator<Item = (ClientId, &EmulatedClient)> {
+        self.clients.iter().map(|(id, client)| (*id, client))
+    }
+
+    /// All clients, in the order of their names.
+    pub(super) fn by_name(&self) -> impl Iterator<Item = (ClientId, &EmulatedClient)> {
+        let ids = self.names.values().flatten();
+        ids.filter_map(|id| self.clients.get_key_value(id)).map(|(id, client)| (*id, client))
+    }
+
+    /// The clients of exactly that name, in the order of their ids.
+    pub(super) fn named(&self, name: &str) -> &[ClientId] {
+        self.names.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// A client's own limits and those of its template.
+    pub(super) fn limits(&self, client: &EmulatedClient) -> Limits {
+        let template = client.template.as_ref().and_then(|id| self.templates.get(&**id));
+        template.map_or(client.limits, |template| client.limits.and(template.limits))
+    }
+
+    pub(super) fn template(&self, id: &str) -> Option<&EmulatedTemplate> {
+        self.templates.get(id)
+    }
+
+    /// All templates, in the order of their ids.
+    pub(super) fn templates(&self) -> impl ExactSizeIterator<Item = &EmulatedTemplate> {
+        self.templates.values()
+    }
+
+    /// Clients that name that template.
+    pub(super) fn members(&self, template: &str) -> usize {
+        self.members.get(template).copied().unwrap_or_default()
+    }
+
+    pub(super) fn endpoints(&self) -> &[RegisteredEndpoint] {
+        &self.endpoints
+    }
+
+    pub(super) fn has_endpoint(&self, endpoint: &RegisteredEndpoint) -> bool {
+        self.routes.contains_key(&(endpoint.method.clone(), endpoint.path.clone()))
+    }
+
+    /// Bytes that all clients take, and all endpoints, about.
+    pub(super) const fn bytes(&self) -> (usize, usize) {
+        (self.client_bytes, self.endpoint_bytes)
+    }
+
+    /// The number of lines that make an empty registry this one.
+    pub(super) fn len(&self) -> usize {
+        self.clients.len().saturating_add(self.templates.len()).saturating_add(self.endpoints.len())
+    }
+
+    /// These lines.
+    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
+        let templates = self.templates.values().map(template_line);
+        let clients = self.clients.iter().map(|(id, client)| client_line(*id, client));
+        templates.chain(clients).chain(self.endpoints.iter().map(endpoint_line))
+    }
+}

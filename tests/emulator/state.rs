@@ -1,0 +1,286 @@
+//! What is kept over a restart, and which files are refused.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use apikee::{
+    ClientKey, ClientType, CreateClient, EmulatedClient, EmulatedTemplate, Emulator, EmulatorError, Fingerprint,
+    MethodPath, RegisterEndpoint,
+};
+use serde_json::{Value, json};
+
+use crate::{NOW, builder, calls::Call, id, management::send, validation};
+
+/// A folder of a test's own, which is empty.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("state-{name}"));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn state(&self) -> PathBuf {
+        self.0.join("state")
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.0.join("state.journal")
+    }
+
+    fn start(&self) -> Emulator {
+        builder().state_file(self.state()).start().unwrap()
+    }
+
+    /// Why it does not start, in words. Nothing is changed by that.
+    #[track_caller]
+    fn refusal(&self) -> String {
+        let content = || [self.state(), self.journal()].map(|path| fs::read(path).ok());
+        let before = content();
+        let error = builder().state_file(self.state()).start().unwrap_err();
+        assert!(matches!(error, EmulatorError::StateFile(_)));
+        assert_eq!(content(), before);
+        error.to_string()
+    }
+}
+
+fn ask(emulator: &Emulator) -> crate::calls::Answered {
+    Call::of(emulator, &validation()).to(emulator)
+}
+
+/// Does one of each kind of change.
+fn fill(emulator: &Emulator) {
+    let client = EmulatedClient::new("acme-corp").hourly(5).fingerprint(Fingerprint::of("apikee_good.signature"));
+    emulator.add_client(id(), client.network("127.0.0.0/8").unwrap().key("old", Some(NOW)));
+    let gone = emulator.create_client(EmulatedClient::new("gone")).unwrap();
+    assert!(emulator.remove_client(gone));
+    let template = json!({ "name": "pro", "limits": { "week": 3, "month": 9 }, "maxClients": 2 });
+    send(emulator, "POST", "/template", "", Some(&template));
+    let keys = [ClientKey::new("first"), ClientKey::new("second")];
+    let request = CreateClient::new(Emulator::PROJECT_ENV, "globex").client_type(ClientType::Device).keys(&keys);
+    let record = Call::of(emulator, &request.template_id("pro")).to(emulator).opened().unwrap();
+    let target = format!("/client/{}", record["id"].as_str().unwrap());
+    let key = format!("&keyId={}", record["keys"][0]["id"].as_str().unwrap());
+    send(emulator, "DELETE", &target, &key, None);
+    let route = MethodPath::new("GET", "/users").unwrap();
+    Call::of(emulator, &RegisterEndpoint::new(Emulator::PROJECT_ENV, route)).to(emulator);
+    let described = json!({ "method": "GET", "path": "/users", "name": "Users", "description": "All of them",
+        "request": { "b": 1, "a": [] }, "metadata": { "scopes": ["read"], "tags": ["t"], "deprecated": true } });
+    send(emulator, "POST", "/endpoint", "", Some(&described));
+    for _ in 0..3 {
+        ask(emulator).accepted();
+    }
+}
+
+/// All that can be asked about.
+fn known(emulator: &Emulator) -> (Value, Value, String, String) {
+    let clients = send(emulator, "GET", "/client", "", None);
+    let client = emulator.client(id());
+    (
+        clients,
+        send(emulator, "GET", "/template", "", None),
+        format!("{:?}", emulator.endpoints()),
+        format!("{client:?}"),
+    )
+}
+
+#[test]
+fn all_of_it_is_there_after_an_end_in_good_order_and_after_another() {
+    let folder = Folder::new("good-order");
+    let emulator = folder.start();
+    fill(&emulator);
+    let before = known(&emulator);
+    drop(emulator);
+    assert!(!folder.journal().exists());
+    drop(folder.start());
+    let emulator = folder.start();
+    assert_eq!(known(&emulator), before);
+    // Three of five are used.
+    ask(&emulator).accepted();
+    ask(&emulator).accepted();
+    ask(&emulator).failed(429, "RATE_LIMITED");
+}
+
+/// What a process that is killed leaves behind: the files as they are while it runs.
+fn left_behind(folder: &Folder, name: &str) -> Folder {
+    let copy = Folder::new(name);
+    fs::copy(folder.state(), copy.state()).unwrap();
+    fs::copy(folder.journal(), copy.journal()).unwrap();
+    copy
+}
+
+#[test]
+fn all_of_it_is_there_after_an_end_in_the_middle() {
+    let folder = Folder::new("middle");
+    let emulator = folder.start();
+    fill(&emulator);
+    let before = known(&emulator);
+    let copy = left_behind(&folder, "middle-copy");
+    assert_eq!(known(&copy.start()), before);
+}
+
+#[test]
+fn a_cut_last_line_is_dropped_and_any_other_damage_is_an_error() {
+    let folder = Folder::new("damage");
+    let emulator = folder.start();
+    fill(&emulator);
+    let copy = left_behind(&folder, "damage-copy");
+    drop(emulator);
+    let journal = fs::read_to_string(copy.journal()).unwrap();
+    let whole = journal.lines().count();
+    assert!(whole > 8);
+
+    // Wherever the last line is cut, its change is not made, and everything before it is.
+    let last = journal.trim_end().rfind('\n').unwrap() + 1;
+    for cut in [last, last + 1, journal.len() - 1] {
+        let cut_copy = Folder::new("damage-cut");
+        fs::copy(copy.state(), cut_copy.state()).unwrap();
+        fs::write(cut_copy.journal(), &journal[..cut]).unwrap();
+        let emulator = cut_copy.start();
+        for _ in 0..3 {
+            ask(&emulator).accepted();
+        }
+        ask(&emulator).failed(429, "RATE_LIMITED");
+    }
+
+    for at in 1..whole {
+        let lines: Vec<_> =
+            journal.lines().enumerate().map(|(n, line)| if n == at { "{\"x\":" } else { line }).collect();
+        fs::write(copy.journal(), lines.join("\n") + "\n").unwrap();
+        let refusal = copy.refusal();
+        assert!(
+            refusal.contains("state.journal is damaged in line") && refusal.contains(&(at + 1).to_string()),
+            "{refusal}"
+        );
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_not_whole_is_an_error_wherever_it_is_cut() {
+    let folder = Folder::new("truncated");
+    let emulator = folder.start();
+    fill(&emulator);
+    drop(emulator);
+    let state = fs::read(folder.state()).unwrap();
+    for cut in (0..state.len()).step_by(7).chain([state.len() - 1]) {
+        fs::write(folder.state(), &state[..cut]).unwrap();
+        let refusal = folder.refusal();
+        assert!(refusal.contains("truncated") || refusal.contains("damaged in line 1"), "{cut}: {refusal}");
+    }
+    fs::write(folder.state(), [state.as_slice(), b"{}\n"].concat()).unwrap();
+    assert!(folder.refusal().contains("damaged"));
+    fs::write(folder.state(), &state).unwrap();
+    assert_eq!(folder.start().client(id()).unwrap().name(), "acme-corp");
+}
+
+#[test]
+fn what_is_not_a_state_file_of_this_version_is_refused_and_left_alone() {
+    let folder = Folder::new("foreign");
+    drop(folder.start());
+    let state = fs::read_to_string(folder.state()).unwrap();
+    for (content, expected) in [
+        (state.replace("\"version\":1", "\"version\":2"), "has version 2"),
+        (state.replace("\"version\":1", "\"version\":0"), "damaged in line 1"),
+        (state.replace("\"apikee\":\"state\"", "\"apikee\":\"journal\""), "not a state file"),
+        ("{}\n".to_owned(), "not a state file"),
+        ("precious\n".to_owned(), "damaged in line 1"),
+    ] {
+        fs::write(folder.state(), content).unwrap();
+        let refusal = folder.refusal();
+        assert!(refusal.contains(expected) && refusal.contains("state-foreign"), "{refusal}");
+    }
+}
+
+#[test]
+fn a_missing_half_is_an_error_and_not_a_fresh_start() {
+    let folder = Folder::new("half");
+    let emulator = folder.start();
+    fill(&emulator);
+    let copy = left_behind(&folder, "half-copy");
+    let journal = fs::read(copy.journal()).unwrap();
+    fs::remove_file(copy.journal()).unwrap();
+    assert!(copy.refusal().contains("state.journal is missing"));
+    fs::write(copy.journal(), &journal).unwrap();
+    let state = fs::read_to_string(copy.state()).unwrap();
+    fs::remove_file(copy.state()).unwrap();
+    assert!(copy.refusal().contains("is missing, but its journal is there"));
+    fs::write(copy.state(), state.replace("\"generation\":1", "\"generation\":0")).unwrap();
+    assert!(copy.refusal().contains("older than its journal"));
+
+    // A process can end between a new snapshot and its journal: the old journal is in the snapshot.
+    fs::write(copy.state(), &state).unwrap();
+    drop(copy.start());
+    fs::write(copy.journal(), &journal).unwrap();
+    assert_eq!(copy.start().client(id()).unwrap().name(), "acme-corp");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_an_error() {
+    let folder = Folder::new("unwritable");
+    for path in [folder.0.clone(), folder.0.join("no-such-folder/state")] {
+        let error = builder().state_file(&path).start().unwrap_err();
+        assert!(matches!(error, EmulatorError::StateFile(_)));
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+        assert!(std::error::Error::source(&error).is_some());
+    }
+}
+
+#[test]
+fn a_template_given_at_the_start_replaces_the_one_that_was_kept() {
+    let folder = Folder::new("template");
+    drop(builder().state_file(folder.state()).template(EmulatedTemplate::new("pro").hourly(1)).start().unwrap());
+    let emulator =
+        builder().state_file(folder.state()).template(EmulatedTemplate::new("pro").hourly(2)).start().unwrap();
+    emulator.add_client(id(), EmulatedClient::new("acme-corp").template("pro"));
+    ask(&emulator).accepted();
+    ask(&emulator).accepted();
+    ask(&emulator).failed(429, "RATE_LIMITED");
+    emulator.advance(Duration::from_secs(3600));
+    assert_eq!(send(&emulator, "GET", "/template", "", None)["data"][0]["limits"], json!({ "hour": 2 }));
+}
+
+/// Describes one endpoint again and again, until a journal is worth a new snapshot.
+fn describe_at_length(emulator: &Emulator) {
+    let long = "x".repeat(60_000);
+    for n in 0..100 {
+        let body = json!({ "method": "GET", "path": "/users", "name": "Users", "description": format!("{n}{long}") });
+        send(emulator, "POST", "/endpoint", "", Some(&body));
+    }
+}
+
+#[test]
+fn a_long_journal_becomes_a_snapshot() {
+    let folder = Folder::new("long");
+    let emulator = folder.start();
+    emulator.add_client(id(), EmulatedClient::new("acme-corp"));
+    describe_at_length(&emulator);
+    ask(&emulator).accepted();
+    let before = known(&emulator);
+    assert!(
+        fs::read_to_string(folder.state()).unwrap().starts_with(r#"{"apikee":"state","clean":false,"generation":2,"#)
+    );
+    assert!(fs::metadata(folder.journal()).unwrap().len() < 4_000_000);
+    let copy = left_behind(&folder, "long-copy");
+    assert_eq!(known(&copy.start()), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn where_no_snapshot_can_be_written_the_journal_goes_on() {
+    let folder = Folder::new("gone");
+    let emulator = folder.start();
+    emulator.add_client(id(), EmulatedClient::new("acme-corp"));
+    let moved = Folder::new("gone-moved");
+    fs::remove_dir(&moved.0).unwrap();
+    fs::rename(&folder.0, &moved.0).unwrap();
+    describe_at_length(&emulator);
+    ask(&emulator).accepted();
+    let before = known(&emulator);
+    drop(emulator);
+    assert_eq!(known(&moved.start()), before);
+}
