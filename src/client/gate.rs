@@ -100,8 +100,10 @@ impl Gate {
     ) -> Result<Slot<'g>, Outcome> {
         let client = caller.map(|caller| caller.client);
         let mut state = self.lock();
+        let mut arrived = None;
         loop {
             let now = self.now();
+            let waited = now.saturating_sub(*arrived.get_or_insert(now));
             let open = |open: BreakerOpen| Outcome::Outage(open.into());
             match client {
                 Some(client) => state.table.check(client, now).map_err(open)?,
@@ -119,7 +121,8 @@ impl Gate {
                 }
                 let scratch = state.scratches.pop();
                 drop(state);
-                let mut slot = Slot { gate: self, events, caller, entered: now, permit, outcome: None, scratch };
+                let mut slot =
+                    Slot { gate: self, events, caller, waited, entered: now, permit, outcome: None, scratch };
                 if slot.scratch.is_none() {
                     slot.scratch = Some(Scratch::new().ok_or(Outcome::Overload(Overload::OutOfResources))?);
                 }
@@ -170,6 +173,7 @@ pub(super) struct Slot<'g> {
     gate: &'g Gate,
     events: &'g Events,
     caller: Option<Caller<'g>>,
+    waited: Duration,
     entered: Duration,
     permit: Option<ClientPermit>,
     outcome: Option<Outcome>,
@@ -180,6 +184,11 @@ impl Slot<'_> {
     /// When it was let through, by the gate's clock.
     pub(super) const fn entered(&self) -> Duration {
         self.entered
+    }
+
+    /// Whether it has waited for its slot for longer than it has had it.
+    pub(super) fn mostly_waited(&self) -> bool {
+        self.waited > self.gate.now().saturating_sub(self.entered)
     }
 
     pub(super) fn scratch(&mut self) -> Option<&mut Scratch> {
