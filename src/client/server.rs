@@ -24,7 +24,7 @@ use crate::{
     breaker::ClientRef,
     json::JsonObject,
     key::{Claims, Keyring, VerifiedKey},
-    policy::{Denial, Fault, Outage, Outcome, Policy},
+    policy::{Denial, Fault, Outage, Outcome, Policy, Rejection},
     protocol::{
         ClientId, ClientKey, CreateClient, KEY_HEADER, MethodPath, RegisterEndpoint, Timestamp, ValidateRequest,
     },
@@ -148,6 +148,10 @@ impl Server {
         let (outcome, unknown) = self.validate(client, key, about, at, deadline, origin);
         if unknown {
             self.clients.give_up(tenant, client);
+            // It has been deleted. A process that has never known it says the same.
+            if outcome == Outcome::Rejected(Rejection::Unsuccessful) {
+                return Outcome::Fault(Fault::UnknownClient);
+            }
         }
         outcome
     }
