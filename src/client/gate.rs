@@ -227,7 +227,9 @@ impl Drop for Slot<'_> {
                 (Some(Outcome::Rejected(rejection)), Some(origin)) => {
                     state.table.refuse(client, rejection, origin.as_bytes(), now);
                 }
-                (Some(Outcome::Confirmed), Some(origin)) if judged => state.table.confirm(client, origin.as_bytes()),
+                (Some(Outcome::Confirmed), Some(origin)) if judged => {
+                    state.table.confirm(client, origin.as_bytes(), self.entered);
+                }
                 _ => {}
             }
         }
