@@ -151,6 +151,11 @@ impl Gate {
         clients.into_iter().find_map(|client| state.table.remembered(client, origin.as_bytes(), now))
     }
 
+    /// Forgets the refusals of that client that came before the platform was asked at that time.
+    pub(super) fn confirm(&self, client: ClientRef, origin: Origin<'_>, asked: Duration) {
+        self.lock().table.confirm(client, origin.as_bytes(), asked);
+    }
+
     /// A panic elsewhere leaves no state of ours half changed.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -220,12 +220,15 @@ impl Server {
     ) -> Result<ClientId, Outcome> {
         let [client, _] = self.keys_of(tenant);
         let caller = Caller { client, origin: Some(origin), judged: false };
+        let asked = self.platform.gate.now();
         let id = match self.platform.find(caller, tenant, deadline)? {
             Some(id) => id,
             None if self.create_unknown_clients => self.create(tenant, key_name, deadline)?,
             None => return Err(Outcome::Fault(Fault::UnknownClient)),
         };
         self.remember(tenant, id);
+        // Look-ups that were refused. From now on its id says who is refused.
+        self.platform.gate.confirm(ClientRef::of_name(tenant), origin, asked);
         Ok(id)
     }
 
