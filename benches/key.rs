@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use apikee::{Expiry, JsonObject, KeyError, Keyring, NewKey, UnixTime, issue_buffer_len};
+use apikee::{Expiry, JsonObject, KeyError, Keyring, MAX_PAYLOAD_LEN, NewKey, UnixTime, issue_buffer_len};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -200,5 +200,35 @@ fn lengths(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, verify, secrets, issue, lengths);
+/// Objects of so many members of about 15 bytes each: the time for each byte should stay about the same.
+fn members(c: &mut Criterion) {
+    let object = |count: usize| {
+        let members: Vec<String> =
+            (0..count).map(|n| format!(r#""m{:x}":{n}"#, n * 2_654_435_761 % 0xFFFF_FFFB)).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    let mut group = c.benchmark_group("members");
+    for count in [20, 1000, 5000] {
+        let text = object(count);
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        group.bench_function(BenchmarkId::new("JsonObject", count), |b| {
+            b.iter(|| JsonObject::new(black_box(&text)).is_ok());
+        });
+    }
+    // A payload has room for some 480 of them.
+    let keys = Keyring::new(SECRET).unwrap();
+    let mut buf = vec![0; issue_buffer_len(MAX_PAYLOAD_LEN)];
+    for count in [20, 450] {
+        let text = object(count);
+        let new = NewKey::new("acme-corp").meta(JsonObject::new(&text).unwrap());
+        let key = keys.issue(&new, NOW, &mut Steady(0), &mut buf).unwrap().to_owned();
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        group.bench_function(BenchmarkId::new("verify", count), |b| {
+            b.iter(|| keys.verify(black_box(&key), NOW, &mut buf).map(|key| key.secret_index()));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, verify, secrets, issue, lengths, members);
 criterion_main!(benches);

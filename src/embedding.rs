@@ -193,7 +193,7 @@
 //!             Err(_) => Fault::Unreadable,
 //!         },
 //!         Err(OpenError::Unsealed) => Fault::Unsealed,
-//!         Err(OpenError::WrongKey | OpenError::Forged) => Fault::Forged,
+//!         Err(OpenError::WrongKey | OpenError::Reflected | OpenError::Forged) => Fault::Forged,
 //!         Err(_) => Fault::Unreadable,
 //!     };
 //!     Outcome::Fault(fault)

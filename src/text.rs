@@ -44,6 +44,11 @@ impl<'t> Text<'t> {
         (!self.escaped).then_some(self.raw)
     }
 
+    /// The bytes as they stand there, and whether they have escapes.
+    pub(crate) const fn as_written(self) -> (&'t [u8], bool) {
+        (self.raw, self.escaped)
+    }
+
     /// The characters, escapes undone.
     #[must_use]
     pub fn chars(self) -> Chars<'t> {

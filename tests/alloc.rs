@@ -249,6 +249,12 @@ fn issuing_fails_without_allocation() {
         }
         let never_ends = Expiry::After(Duration::from_secs(u64::MAX));
         assert_eq!(refused(&new.expires(never_ends), "a", 1024), IssueError::TimeOutOfRange);
+        #[cfg(feature = "msgpack")]
+        {
+            let packed = new.encoding(apikee::Encoding::MessagePack);
+            let large = JsonObject::new(r#"{"a":18446744073709551616}"#).unwrap();
+            assert_eq!(refused(&packed.meta(large), "a", 1024), IssueError::IntegerTooLarge);
+        }
         assert_eq!(refused(&new, unusable.as_str(), 1024), IssueError::UnusableId);
 
         // Both when there is no randomness, and when it is always the same.

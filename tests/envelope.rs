@@ -172,6 +172,16 @@ proptest! {
         prop_assert_eq!(pending(one).open(&mut to_other).unwrap_err(), OpenError::Forged);
         prop_assert_eq!(pending(other).open(&mut to_one).unwrap_err(), OpenError::Forged);
     }
+
+    #[test]
+    fn a_request_with_the_servers_key_never_opens(seed in 1..u64::MAX, body in vec(any::<u8>(), 0..=512), bit in any::<Index>()) {
+        let (mut text, pending) = reflected(seed, &body);
+        let mut changed = text.clone();
+        prop_assert_eq!(pending.open(&mut text).unwrap_err(), OpenError::Reflected);
+        let bit = bit.index(8 * changed.len());
+        changed[bit / 8] ^= 1 << (bit % 8);
+        prop_assert!(request(seed, &body).1.open(&mut changed).is_err());
+    }
 }
 
 /// Whether an envelope is another one but for bits of the last digit of `ct` that mean nothing.
@@ -266,6 +276,61 @@ fn a_request_sent_back_is_no_answer() {
     let (mut text, pending) = request(7, SECRET_BODY);
     assert_eq!(pending.open(&mut text).unwrap_err(), OpenError::WrongKey);
     assert_hides_the_body(&text);
+}
+
+/// The request with the server's key in place of its own: the one part that is not authenticated.
+fn reflected(seed: u64, body: &[u8]) -> (Vec<u8>, Pending) {
+    let (text, pending) = request(seed, body);
+    let mut envelope = parsed(&text);
+    envelope["epk"] = SERVER.to_string().into();
+    (serde_json::to_vec(&envelope).unwrap(), pending)
+}
+
+#[test]
+fn a_request_sent_back_with_the_servers_key_is_no_answer() {
+    let (mut text, pending) = reflected(7, SECRET_BODY);
+    assert_eq!(pending.open(&mut text).unwrap_err(), OpenError::Reflected);
+    assert_hides_the_body(&text);
+}
+
+#[test]
+fn only_the_nonce_tells_a_reflected_request_from_an_answer() {
+    let (mut text, _) = reflected(7, SECRET_BODY);
+    // The same session, and another nonce in its request.
+    let mut buf = vec![0; sealed_len(0)];
+    let (_, pending) = session(7).seal(b"", &mut Xorshift(1), &mut buf).unwrap();
+    assert_eq!(pending.open(&mut text).unwrap().as_bytes(), SECRET_BODY);
+}
+
+#[test]
+fn a_reflected_request_with_another_nonce_is_forged() {
+    let (text, _) = reflected(7, SECRET_BODY);
+    let mut iv = member(&parsed(&text), "iv");
+    for bit in 0..8 * iv.len() {
+        let mut envelope = parsed(&text);
+        iv[bit / 8] ^= 1 << (bit % 8);
+        envelope["iv"] = URL_SAFE_NO_PAD.encode(&iv).into();
+        iv[bit / 8] ^= 1 << (bit % 8);
+        let mut changed = serde_json::to_vec(&envelope).unwrap();
+        assert_eq!(request(7, SECRET_BODY).1.open(&mut changed).unwrap_err(), OpenError::Forged, "bit {bit}");
+    }
+}
+
+#[test]
+fn an_answer_with_the_requests_nonce_never_opens() {
+    // Genuine but for that, and forged.
+    let mut rng = Xorshift(!7);
+    let mut genuine = vec![0; sealed_len(SECRET_BODY.len())];
+    let (_, pending) = request(7, b"{}");
+    reply(7).seal(SECRET_BODY, &mut rng, &mut genuine).unwrap();
+    assert_eq!(pending.open(&mut genuine).unwrap_err(), OpenError::Reflected);
+    assert_hides_the_body(&genuine);
+
+    let (sent, pending) = request(7, b"{}");
+    let mut forged = parsed(&answer(8, SECRET_BODY));
+    forged["iv"] = parsed(&sent)["iv"].clone();
+    let mut forged = serde_json::to_vec(&forged).unwrap();
+    assert_eq!(pending.open(&mut forged).unwrap_err(), OpenError::Reflected);
 }
 
 #[test]

@@ -43,6 +43,27 @@ fn what_is_issued_verifies() {
 }
 
 #[test]
+fn a_table_of_clients_refuses_as_the_plainest_model_does() {
+    replay("refusals", bodies::refusals::body, MUTATIONS);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig {
+        cases: 2_000,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(5),
+        failure_persistence: None,
+        ..proptest::prelude::ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_sequence_of_requests_is_refused_as_the_plainest_model_does(
+        input in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..600),
+    ) {
+        bodies::refusals::body(&input);
+    }
+}
+
+#[test]
 fn a_breaker_does_what_the_plainest_model_does() {
     replay("breaker", bodies::breaker::body, MUTATIONS);
 }

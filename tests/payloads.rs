@@ -366,3 +366,83 @@ fn names_of_the_same_ends_are_told_apart() {
         assert_eq!(verify(payload.as_bytes()), Err(KeyError::Decode), "a{again}z");
     }
 }
+
+#[test]
+fn an_object_may_have_as_many_members_as_fit() {
+    let names: Vec<String> = (0..1160).map(|n| format!("{n:x}")).collect();
+    let object = |names: &[String]| {
+        let members: Vec<_> = names.iter().map(|name| format!("\"{name}\":1")).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    let good = object(&names[..900]);
+    assert!(good.len() <= apikee::MAX_PAYLOAD_LEN && verify(good.as_bytes()).is_ok());
+    let again = format!("{},\"383\":1}}", &good[..good.len() - 1]);
+    assert_eq!(verify(again.as_bytes()), Err(KeyError::Decode));
+    let large: Vec<String> = (0..8000).map(|n| format!("member {n}")).collect();
+    assert!(apikee::JsonObject::new(&object(&large)).is_ok());
+}
+
+/// The claims of `make_msgpack.py`, and what Python's `msgpack` makes of them.
+#[cfg(feature = "msgpack")]
+#[test]
+fn message_pack_is_written_to_the_byte_as_python_packs_it() {
+    use apikee::{Encoding, Expiry, IssueError, JsonObject, NewKey, issue_buffer_len};
+
+    let cases: Value = serde_json::from_str(include_str!("data/msgpack.json")).unwrap();
+    let (ring, mut buf) = (Keyring::new(SECRET).unwrap(), vec![0; issue_buffer_len(apikee::MAX_PAYLOAD_LEN)]);
+    let mut failed = 0;
+    for case in cases.as_array().unwrap() {
+        let name = &case["name"];
+        let text = |member: &str| case[member].as_str().unwrap();
+        let time = |member: &str| case[member].as_i64().map(UnixTime::from_secs);
+        let scopes: Vec<&str> =
+            case["scopes"].as_array().unwrap().iter().map(|scope| scope.as_str().unwrap()).collect();
+        let mut new = NewKey::new(text("tenant"))
+            .scopes(&scopes)
+            .environment(text("environment"))
+            .expires(time("exp").map_or(Expiry::Never, Expiry::At))
+            .meta(JsonObject::new(text("meta")).unwrap())
+            .encoding(Encoding::MessagePack);
+        if let Some(nbf) = time("nbf") {
+            new = new.not_before(nbf);
+        }
+        let issued = ring.issue_with_id(&new, "31GnZ1t7ZX2ye5UxqDDBe", UnixTime::from_secs(NOW), &mut buf);
+        let Some(payload) = case["payload"].as_str() else {
+            assert_eq!(issued, Err(IssueError::IntegerTooLarge), "{name}");
+            failed += 1;
+            continue;
+        };
+        // One id in 256 cannot be used.
+        if issued != Err(IssueError::UnusableId) {
+            let ours: String = support::payload_of(issued.unwrap()).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(ours, payload, "{name}");
+        }
+    }
+    assert!(failed > 0 && failed < 10);
+}
+
+#[test]
+fn a_time_that_the_sdks_cannot_read_is_not_issued() {
+    use apikee::{Expiry, IssueError, NewKey};
+
+    let ring = Keyring::new(SECRET).unwrap();
+    let issue = |new: &NewKey<'_>, now: i64| {
+        let mut buf = [0; 1024];
+        ring.issue(new, UnixTime::from_secs(now), &mut support::Xorshift(3), &mut buf).map(drop)
+    };
+    let (first, last) = (-62_135_596_800, 253_402_300_799);
+    let new = NewKey::new("a");
+    for (at, refused) in
+        [(first, false), (last, false), (first - 1, true), (last + 1, true), (i64::MAX, true), (i64::MIN, true)]
+    {
+        let expected = if refused { Err(IssueError::TimeOutOfRange) } else { Ok(()) };
+        let time = UnixTime::from_secs(at);
+        assert_eq!(issue(&new.expires(Expiry::At(time)), NOW), expected, "exp {at}");
+        assert_eq!(issue(&new.not_before(time), NOW), expected, "nbf {at}");
+    }
+    let after = |secs| Expiry::After(std::time::Duration::from_secs(secs));
+    let left = (last - NOW).cast_unsigned();
+    assert_eq!(issue(&new.expires(after(left)), NOW), Ok(()));
+    assert_eq!(issue(&new.expires(after(left + 1)), NOW), Err(IssueError::TimeOutOfRange));
+    assert_eq!(issue(&new.expires(after(u64::MAX)), NOW), Err(IssueError::TimeOutOfRange));
+}

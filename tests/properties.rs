@@ -72,10 +72,14 @@ fn object() -> impl Strategy<Value = Map<String, Value>> {
     vec((text(), value()), 0..6).prop_map(|members| members.into_iter().collect())
 }
 
-/// A time that no claim of a test passes the end of the range with.
+/// A time that a key can be issued with.
 fn time() -> impl Strategy<Value = i64> {
-    prop_oneof![-1_000_000_000_000..1_000_000_000_000_i64, NOW - 1000..NOW + 1000]
+    prop_oneof![FIRST..=LAST, NOW - 1000..NOW + 1000]
 }
+
+/// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z.
+const FIRST: i64 = -62_135_596_800;
+const LAST: i64 = 253_402_300_799;
 
 #[derive(Debug, Clone)]
 struct Asked {
@@ -328,13 +332,13 @@ proptest! {
     #[test]
     fn the_claimed_expiry_is_now_and_the_duration(
         now in any_time(),
-        secs in prop_oneof![0..1000_u64, any::<u64>()],
+        secs in prop_oneof![0..1000_u64, LAST as u64 - NOW as u64 - 4..LAST as u64 - NOW as u64 + 4, any::<u64>()],
         nanos in 0..1_000_000_000_u32,
     ) {
         let new = NewKey::new("a").expires(Expiry::After(Duration::new(secs, nanos)));
         let mut buf = [0; 1024];
         let issued = ring().issue(&new, UnixTime::from_secs(now), &mut Xorshift(5), &mut buf).map(str::to_owned);
-        match now.checked_add_unsigned(secs) {
+        match now.checked_add_unsigned(secs).filter(|at| (FIRST..=LAST).contains(at)) {
             None => prop_assert_eq!(issued, Err(IssueError::TimeOutOfRange)),
             Some(exp) => {
                 let claims = verify(&ring(), &issued.unwrap(), UnixTime::from_secs(now)).unwrap();
@@ -418,6 +422,71 @@ proptest! {
         prop_assert_eq!(read.read_into(&mut copy), Ok(text.as_str()));
         for room in 0..needed {
             prop_assert_eq!(read.read_into(&mut copy[..room]), Err(BufferTooSmall { needed }));
+        }
+    }
+}
+
+/// A name that is likely to be another one in the eyes of a careless comparison: of the same ends, of one length, or with
+/// a long front that all have.
+fn names() -> impl Strategy<Value = Vec<String>> {
+    let style = prop_oneof![
+        Just(("", "")),
+        Just(("a", "z")),
+        Just(("\"\\", "\u{e9}")),
+        Just(("the same front of more than sixty-four bytes, which takes more than one block to compare: ", "")),
+    ];
+    (prop_oneof![4 => 0..300_usize, 1 => 300..4000_usize], style, any::<u32>()).prop_map(
+        |(count, (front, back), seed)| {
+            // An odd factor leaves them different, and in no order.
+            let spread = |n: usize| (n as u32).wrapping_mul(seed | 1);
+            (0..count).map(|n| format!("{front}{:x}{back}", spread(n))).collect()
+        },
+    )
+}
+
+/// An object of these members in each encoding.
+fn objects(names: &[String], rng: &mut Xorshift) -> (String, Vec<u8>) {
+    let members: Vec<_> = names.iter().map(|name| format!("{}:[{{}},0]", spell_text(name, rng))).collect();
+    let mut packed = vec![0xDF];
+    packed.extend((names.len() as u32).to_be_bytes());
+    for name in names {
+        packed.push(0xDA);
+        packed.extend((name.len() as u16).to_be_bytes());
+        packed.extend(name.as_bytes());
+        packed.push(0xC0);
+    }
+    (format!("{{{}}}", members.join(",")), packed)
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn of_many_members_none_is_there_twice(
+        mut names in names(),
+        twice in option::of((any::<Index>(), any::<Index>())),
+        seed in any::<u64>(),
+    ) {
+        let mut rng = Xorshift(seed | 1);
+        let repeated = twice.is_some() && names.len() > 1;
+        if let Some((from, to)) = twice.filter(|_| repeated) {
+            let (from, to) = (from.index(names.len()), to.index(names.len()));
+            let to = if from == to { (to + 1) % names.len() } else { to };
+            names[to] = names[from].clone();
+        }
+        let (json, packed) = objects(&names, &mut rng);
+        let serde: Map<String, Value> = serde_json::from_str(&json).unwrap();
+        prop_assert_eq!(serde.len() < names.len(), repeated);
+        prop_assert_eq!(JsonObject::new(&json).is_err(), repeated);
+        // The object may have names of claims; in another one it does not matter.
+        let within = format!("{{\"x\":[{json}]}}").into_bytes();
+        let mut payloads = vec![within];
+        if cfg!(feature = "msgpack") {
+            payloads.push([&b"\x81\xa1x\x91"[..], &packed].concat());
+        }
+        for payload in payloads.iter().filter(|payload| payload.len() <= MAX_PAYLOAD_LEN) {
+            let read = verify(&ring(), &support::key(SECRET, payload), NOW_TIME);
+            prop_assert_eq!(read.is_err(), repeated);
         }
     }
 }

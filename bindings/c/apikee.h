@@ -84,7 +84,7 @@
 /**
  * Bytes of an `apikee_pending`, on every target.
  */
-#define APIKEE_PENDING_SIZE 80
+#define APIKEE_PENDING_SIZE 96
 #endif
 
 #if defined(APIKEE_ENVELOPE)
@@ -231,25 +231,29 @@ enum apikee_error
    */
   APIKEE_ERROR_ENVELOPE_WRONG_KEY = 102,
   /**
+   * The answer is our own request sent back, with its public key replaced by the server's.
+   */
+  APIKEE_ERROR_ENVELOPE_REFLECTED = 103,
+  /**
    * The envelope is not authentic.
    */
-  APIKEE_ERROR_ENVELOPE_FORGED = 103,
+  APIKEE_ERROR_ENVELOPE_FORGED = 104,
   /**
    * The answer is no well-formed JSON object.
    */
-  APIKEE_ERROR_ANSWER_MALFORMED = 104,
+  APIKEE_ERROR_ANSWER_MALFORMED = 105,
   /**
    * The answer has no boolean `success`.
    */
-  APIKEE_ERROR_ANSWER_NO_VERDICT = 105,
+  APIKEE_ERROR_ANSWER_NO_VERDICT = 106,
   /**
    * The client's id is no UUID of 36 characters.
    */
-  APIKEE_ERROR_INVALID_CLIENT_ID = 107,
+  APIKEE_ERROR_INVALID_CLIENT_ID = 108,
   /**
    * The method is no HTTP token.
    */
-  APIKEE_ERROR_INVALID_METHOD = 108,
+  APIKEE_ERROR_INVALID_METHOD = 109,
   /**
    * An error that this interface has no code for.
    */
@@ -427,7 +431,7 @@ typedef struct apikee_session {
  * What opens the answer to one request. Opening uses it up; else `apikee_pending_wipe` wipes it.
  */
 typedef struct apikee_pending {
-  uint64_t opaque[10];
+  uint64_t opaque[12];
 } apikee_pending;
 #endif
 

@@ -62,6 +62,7 @@ const FAILURES = [
   ["UNKNOWN_VERSION", "the envelope's version is not known"],
   ["WRONG_ENCODING", "a member of the envelope is missing or wrongly encoded"],
   ["WRONG_KEY", "the envelope names a key that cannot be trusted"],
+  ["REFLECTED", "the answer is our own request sent back"],
   ["FORGED", "the envelope is not authentic"],
 ];
 

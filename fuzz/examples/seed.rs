@@ -98,6 +98,9 @@ fn main() {
     for (name, seed) in breaker_seeds() {
         write("breaker", &name, &seed);
     }
+    for (name, seed) in refusal_seeds() {
+        write("refusals", &name, &seed);
+    }
 }
 
 /// Edits of a genuine envelope: mode, length of the plaintext, and then a place, what is done and
@@ -197,6 +200,17 @@ fn members(kind: u8, exchange: &Value) -> Vec<u8> {
         seed.extend(text.as_bytes());
     }
     seed
+}
+
+/// Requests of several clients, of which many are refused or fail.
+fn refusal_seeds() -> Vec<(String, Vec<u8>)> {
+    let mut rng = Xorshift(0x2545_F491_4F6C_DD1D);
+    let seeds = (0..32_u8).map(|at| {
+        let mut seed = vec![at, 9 + at % 8, at % 6, at];
+        seed.extend((0..240).map(|_| rng.word() as u8));
+        (format!("{at:02}"), seed)
+    });
+    seeds.collect()
 }
 
 /// Calls of which most fail, with some waiting, under several settings.

@@ -15,6 +15,7 @@
 //! - **Unreachable** counts for all: no request can cause it.
 //! - **Failed** counts for its client. A request may have caused it, a very long one for example. It counts for all
 //!   only where two clients at least have failed: within the same row of failures, or within the same window.
+//!   Otherwise it is as if it had not been, for all but that client.
 //!   What a client does while its own breaker is open or has opened counts for nobody else.
 //! - **A probe for all that failed** leaves the breaker half-open and opens that client's own. Another client is
 //!   the next probe. If that one fails too, the breaker is open for all again, and for longer.
@@ -129,7 +130,7 @@ impl ClientPermit {
     }
 }
 
-/// What a [`ClientTable`] holds of one client, in 112 bytes at most.
+/// What a [`ClientTable`] holds of one client, in 128 bytes at most.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientSlot {
     client: ClientRef,
@@ -261,7 +262,8 @@ impl Refusals {
 /// Which results say that the platform fails for all.
 #[derive(Debug, Clone, Copy)]
 struct Witnesses {
-    /// Of the last results, those that no request can cause; the latest lowest.
+    /// A bit for each of the last results but those that a request can cause: 1 for one that none can cause, the
+    /// latest lowest.
     unreachable: u64,
     /// The client of the last failure, and how many results ago that was.
     last: Option<(ClientRef, u32)>,
@@ -275,7 +277,9 @@ impl Witnesses {
     const NONE: Self = Self { unreachable: 0, last: None, other: u32::MAX, probe: None };
 
     fn note(&mut self, evidence: Evidence, client: ClientRef) {
-        self.unreachable = self.unreachable.wrapping_shl(1) | u64::from(evidence == Evidence::Unreachable);
+        if evidence != Evidence::Failed {
+            self.unreachable = self.unreachable.wrapping_shl(1) | u64::from(evidence == Evidence::Unreachable);
+        }
         self.other = self.other.saturating_add(1);
         if let Some((_, age)) = &mut self.last {
             *age = age.saturating_add(1);

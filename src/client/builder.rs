@@ -280,7 +280,7 @@ impl ApikeeBuilder {
         self
     }
 
-    /// For how many clients failures and refusals are kept, 4096 by default, at least one, in 112 bytes each. Clients
+    /// For how many clients failures and refusals are kept, 4096 by default, at least one, in 128 bytes each. Clients
     /// whose requests are all confirmed take no room. When there is none left, the client that was heard of least
     /// recently is forgotten.
     pub const fn max_clients(mut self, clients: usize) -> Self {

@@ -226,7 +226,7 @@ impl Platform {
             Ok(opened) => read(Body::Opened(opened)),
             Err(OpenError::Unsealed) if self.answers == Answers::SealedOrNot => read(Body::Unsealed(answer)),
             Err(OpenError::Unsealed) => Err(Outcome::Fault(Fault::Unsealed)),
-            Err(OpenError::WrongKey | OpenError::Forged) => Err(Outcome::Fault(Fault::Forged)),
+            Err(OpenError::WrongKey | OpenError::Reflected | OpenError::Forged) => Err(Outcome::Fault(Fault::Forged)),
             Err(OpenError::Malformed | OpenError::Version | OpenError::Encoding) => {
                 Err(Outcome::Fault(Fault::Unreadable))
             }

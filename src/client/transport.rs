@@ -32,7 +32,8 @@ pub struct Received {
     /// The length in bytes of the body, which stands at the front of the buffer. It may be 0 when the
     /// status is not one from 200 to 299: the body of such an answer is not read.
     pub len: usize,
-    /// The answer's header `Retry-After` in seconds, unless it has none or a date.
+    /// The answer's header `Retry-After` in seconds, [`u32::MAX`] if it is greater than that. `None` if the
+    /// answer has none or more than one, or if the value is not digits, as with a date.
     pub retry_after: Option<u32>,
 }
 
@@ -55,8 +56,9 @@ pub struct Received {
 pub trait Transport: Send + Sync {
     /// Makes the call and reads the body of its answer into `answer`, all within the call's timeout.
     ///
-    /// It never follows a redirect. It may try once more where a kept connection breaks before a byte of
-    /// the answer has come, and not otherwise: a call that is made twice may count twice.
+    /// It never follows a redirect. It may try once more if a kept connection breaks before a byte of the
+    /// answer has come, or if the answer on a kept connection is 408, and not otherwise: a call that is made
+    /// twice may count twice.
     ///
     /// # Errors
     ///
@@ -79,7 +81,7 @@ where
 pub enum TransportError {
     /// The platform could not be asked.
     Outage(Outage),
-    /// This process had no room to ask it: no file descriptors, memory or threads.
+    /// This process had no room to ask it: no file descriptors, memory, threads or randomness.
     Overload(Overload),
     /// What answers cannot be taken for the platform.
     Fault(Fault),

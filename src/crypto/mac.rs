@@ -11,6 +11,8 @@ use hmac::{
 use sha2::{Sha256, block_api::Sha256VarCore};
 use subtle::{Choice, ConstantTimeEq};
 
+use super::stack;
+
 pub(crate) const TAG_LEN: usize = 32;
 
 type Core = HmacCore<Sha256>;
@@ -26,9 +28,19 @@ pub(crate) struct MacKey(Core);
 const _: fn(Sha256VarCore, Buffer<Core>) = wiped_on_drop;
 fn wiped_on_drop<T: ZeroizeOnDrop, U: ZeroizeOnDrop>(_: T, _: U) {}
 
+/// More than keying takes of the stack: 0.5 kB on x86-64 (3 kB where nothing is optimised), 0.7 kB on a Cortex-M,
+/// 0.85 kB on a RISC-V core of 32 bits.
+pub(super) const STACK_WORDS: usize = if cfg!(target_pointer_width = "64") {
+    512
+} else if cfg!(target_arch = "riscv32") {
+    224
+} else {
+    200
+};
+
 impl MacKey {
     pub(crate) fn new(secret: &[u8]) -> Option<Self> {
-        Core::new_from_slice(secret).ok().map(Self)
+        stack::wiped::<STACK_WORDS, _>(|| Core::new_from_slice(secret).ok().map(Self))
     }
 
     pub(crate) fn tag(&self, message: &[u8]) -> Tag {

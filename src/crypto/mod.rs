@@ -8,6 +8,7 @@ mod kdf;
 #[cfg(feature = "envelope")]
 mod kex;
 mod mac;
+mod stack;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,6 @@
 //! Puts an answer on the wire, well or not.
 
-use core::time::Duration;
+use core::{sync::atomic::Ordering, time::Duration};
 use std::{
     borrow::ToOwned as _,
     format,
@@ -61,7 +61,7 @@ pub(super) fn compose(platform: &Platform, answer: Answer, how: Option<&Misbehav
         }
         Some(M::Garbage) => (200, b"<html>It works!</html>".to_vec()),
         Some(M::Oversized(len)) => (200, format!(r#"{{"pad":"{}"}}"#, "x".repeat(len.saturating_sub(10))).into_bytes()),
-        Some(M::Reflected) => (200, request.to_vec()),
+        Some(M::Reflected) => (200, reflected(platform, request)),
         _ => {
             more.extend(retry_after.map(|secs| ("Retry-After", secs.to_string())));
             body(platform, answer, how, request).map_or_else(|_| error(500), |body| (answered, body))
@@ -117,6 +117,21 @@ fn forge(mut envelope: Vec<u8>) -> Vec<u8> {
         *first = if *first == b'A' { b'B' } else { b'A' };
     }
     envelope
+}
+
+/// By turns as it came and with our key in place of the client's.
+fn reflected(platform: &Platform, request: &[u8]) -> Vec<u8> {
+    let with_our_key = platform.reflects_with_our_key.fetch_xor(true, Ordering::Relaxed);
+    let changed = with_our_key.then(|| with_key_of(&platform.recipient, request)).flatten();
+    changed.unwrap_or_else(|| request.to_vec())
+}
+
+/// The same envelope, but that it names our key. `None` if it is not an envelope.
+fn with_key_of(recipient: &Recipient, envelope: &[u8]) -> Option<Vec<u8>> {
+    let text = core::str::from_utf8(envelope).ok()?;
+    let parsed: Value = serde_json::from_str(text).ok()?;
+    let key = ServerKey::from_bytes(*recipient.public_key()).ok()?;
+    Some(text.replacen(parsed.get("epk")?.as_str()?, &key.to_string(), 1).into_bytes())
 }
 
 /// What anyone can make of the request's `epk`, who takes it for a server's key.

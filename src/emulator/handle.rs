@@ -1,6 +1,6 @@
 //! Answers requests (WIRE.md, "The platform's API").
 
-use core::net::IpAddr;
+use core::{net::IpAddr, sync::atomic::AtomicBool};
 use std::{
     borrow::ToOwned as _,
     format,
@@ -30,6 +30,8 @@ pub(super) struct Platform {
     /// `None` for the one that is no secret.
     project_key: Option<ProjectKey>,
     pub(super) recipient: Recipient,
+    /// Whether the next request that is reflected gets the server's key.
+    pub(super) reflects_with_our_key: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -78,7 +80,13 @@ impl Platform {
     pub(super) fn new(mut builder: EmulatorBuilder, secret: [u8; 32]) -> Self {
         let settings = core::mem::take(&mut builder.settings);
         let project_key = builder.project_key.take();
-        Self { settings, project_key, recipient: Recipient::new(secret), state: Mutex::new(State::new(builder)) }
+        Self {
+            settings,
+            project_key,
+            recipient: Recipient::new(secret),
+            reflects_with_our_key: AtomicBool::new(false),
+            state: Mutex::new(State::new(builder)),
+        }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

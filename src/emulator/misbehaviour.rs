@@ -45,7 +45,9 @@ pub enum Misbehaviour {
     Impostor,
     /// A genuine answer of the emulator, but to another request.
     Replayed,
-    /// The request's own body.
+    /// The request's own body: as it came the first time, with the server's public key in place of the
+    /// client's the second time, and so on by turns. The second kind deceives a client that pins the
+    /// server's key and does not look at the nonce. A body that is not sealed always comes back as it is.
     Reflected,
     /// The right answer without its envelope.
     Unsealed,

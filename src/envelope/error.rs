@@ -70,7 +70,8 @@ impl core::error::Error for SealError {}
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum OpenError {
-    /// It is no JSON object, a name is there twice, or it is nested too deep.
+    /// It is not a JSON object, a name is there twice, it is nested too deep, or an object in it has more than 32,768
+    /// members (2,048 on 32-bit processors; see [`JsonObject`](crate::JsonObject)).
     Malformed,
     /// It is an object without a ciphertext: an answer in the clear, perhaps.
     Unsealed,
@@ -81,6 +82,9 @@ pub enum OpenError {
     /// It names another key than the one that is pinned: it is not from the server, or is our own
     /// request sent back. From the server's side: the client's key is of low order.
     WrongKey,
+    /// It names the right key but has our request's nonce: it is our own request sent back, with its
+    /// public key replaced by the server's.
+    Reflected,
     /// It was not made with this session's key, or has been changed.
     Forged,
 }
@@ -93,6 +97,7 @@ impl fmt::Display for OpenError {
             Self::Version => "the envelope's version is not known",
             Self::Encoding => "a member of the envelope is missing or wrongly encoded",
             Self::WrongKey => "the envelope names a key that cannot be trusted",
+            Self::Reflected => "the answer is our own request sent back",
             Self::Forged => "the envelope is not authentic",
         })
     }

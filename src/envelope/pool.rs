@@ -9,7 +9,10 @@ use super::Session;
 /// Up to `N` sessions, at least one, that were established ahead of time, so that a request pays for AES only.
 ///
 /// Each is taken once. Those older than a set age are thrown away, which bounds how long a key lies
-/// in memory before it is used. Times are those of any clock that does not go back, counted from any
+/// in memory before it is used. What leaves the pool is overwritten there, but a pool that is moved leaves its
+/// bytes behind: fill it where it stays.
+///
+/// Times are those of any clock that does not go back, counted from any
 /// start; to a clock that does go back, sessions from its future are as good as new.
 pub struct SessionPool<const N: usize> {
     sessions: Deque<(Duration, Session), N>,
@@ -36,7 +39,9 @@ impl<const N: usize> SessionPool<N> {
     /// Takes the oldest session that can still be used.
     pub fn take(&mut self, now: Duration) -> Option<Session> {
         self.drop_old(now);
-        self.sessions.pop_front().map(|(_, session)| session)
+        let session = self.sessions.front_mut().map(|(_, session)| session.take());
+        self.sessions.pop_front();
+        session
     }
 
     /// How many sessions there are, old ones included.
@@ -59,8 +64,11 @@ impl<const N: usize> SessionPool<N> {
 
     /// Throws away the sessions that are too old to be used.
     pub fn drop_old(&mut self, now: Duration) {
-        let max_age = self.max_age;
-        while self.sessions.front().is_some_and(|(since, _)| now.saturating_sub(*since) > max_age) {
+        while let Some((since, session)) = self.sessions.front_mut() {
+            if now.saturating_sub(*since) <= self.max_age {
+                break;
+            }
+            session.wipe();
             self.sessions.pop_front();
         }
     }

@@ -9,7 +9,7 @@ use super::{
     wire::{self, Parts},
 };
 use crate::{
-    crypto::{NONCE_LEN, POINT_LEN, Zeroizing},
+    crypto::{NONCE_LEN, POINT_LEN, Zeroize as _, Zeroizing},
     opened::Opened,
 };
 
@@ -61,6 +61,8 @@ pub struct Session {
 pub struct Pending {
     key: Zeroizing<[u8; 32]>,
     server: [u8; POINT_LEN],
+    /// The request's own nonce.
+    iv: [u8; NONCE_LEN],
 }
 
 impl Session {
@@ -93,15 +95,29 @@ impl Session {
     {
         let iv = draw_nonce(rng)?;
         let envelope = wire::seal(&self.key, &self.epk, &iv, plaintext, buf)?;
-        Ok((envelope, Pending { key: self.key, server: self.server }))
+        Ok((envelope, Pending { key: self.key, server: self.server, iv }))
+    }
+
+    /// Moves a session out of a place that lives on, and overwrites its key there: a move by itself copies.
+    pub(super) fn take(&mut self) -> Self {
+        let taken = Self { key: self.key.clone(), epk: self.epk, server: self.server };
+        self.wipe();
+        taken
+    }
+
+    /// Overwrites the key in its place.
+    pub(super) fn wipe(&mut self) {
+        self.key.zeroize();
     }
 }
 
 impl Pending {
     /// Opens the answer where it stands.
     ///
-    /// The answer must name the server's key: one that names another is refused, and so is our own
-    /// request sent back, which is sealed under the same key.
+    /// The answer must name the server's key and have another nonce than the request. Both directions
+    /// use one key, and the name is not authenticated: without the second check, our own request with
+    /// the server's key written over its own would open as an answer (WIRE.md, "Envelopes"). Whoever
+    /// changes the nonce of a request breaks its tag.
     ///
     /// # Errors
     ///
@@ -110,6 +126,9 @@ impl Pending {
         let parts = Parts::read(answer)?;
         if parts.epk != self.server {
             return Err(OpenError::WrongKey);
+        }
+        if parts.iv == self.iv {
+            return Err(OpenError::Reflected);
         }
         parts.open(&self.key).map(Opened::new)
     }

@@ -74,7 +74,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// Passes a value and returns it. Relies on the text having been checked.
-    fn pass_value(&mut self) -> Option<&'t [u8]> {
+    pub(crate) fn pass_value(&mut self) -> Option<&'t [u8]> {
         self.token();
         let (text, start) = (self.text, self.at);
         let mut depth = 0_usize;

@@ -8,7 +8,11 @@ use crate::{buf::Writer, names::Malformed};
 /// The text of a JSON object, checked: it can stand in claims or in a body, and not break out.
 ///
 /// Refused, apart from what JSON refuses: members named twice in one object, unpaired surrogates,
-/// more than 31 levels of nesting. White space is left out when it is written and strings are respelt
+/// more than 31 levels of nesting. An object of up to 32,768 members is never refused for their number; one with more
+/// may be, since the check for names that are there twice has a fixed memory and a limit to its time. On 32-bit
+/// processors other than WebAssembly the limit is 2,048.
+///
+/// White space is left out when it is written and strings are respelt
 /// as `JSON.stringify` does; numbers stay as they are.
 ///
 /// ```

@@ -7,7 +7,7 @@ use heapless::Vec;
 
 use super::cursor::Cursor;
 use crate::{
-    names::{Budget, MAX_DEPTH, Malformed, Names},
+    names::{MAX_DEPTH, Malformed, Names, distinct},
     text::Text,
 };
 
@@ -22,7 +22,6 @@ pub(crate) struct Reader<'t> {
     around: Vec<Level, MAX_DEPTH>,
     /// The cursor is behind an opening bracket.
     first: bool,
-    budget: Budget,
     /// The name of the member at hand.
     name: Text<'t>,
 }
@@ -30,14 +29,7 @@ pub(crate) struct Reader<'t> {
 impl<'t> Reader<'t> {
     /// In front of a value that is in nothing else.
     pub(crate) const fn new(cursor: Cursor<'t>) -> Self {
-        Self {
-            cursor,
-            level: Level::ARRAY,
-            around: Vec::new(),
-            first: false,
-            budget: Budget::FULL,
-            name: Text::plain(&[]),
-        }
+        Self { cursor, level: Level::ARRAY, around: Vec::new(), first: false, name: Text::plain(&[]) }
     }
 
     /// In front of a value that is to stand, or stands, in claims or in a body: a level deep.
@@ -92,6 +84,9 @@ impl<'t> Reader<'t> {
             self.cursor.advance();
             self.cursor.token();
         } else if token == self.level.closing() {
+            if self.level.names.may_repeat() {
+                self.compare_names()?;
+            }
             self.cursor.advance();
             self.level = self.around.pop().ok_or(Malformed)?;
             return Ok(false);
@@ -99,11 +94,8 @@ impl<'t> Reader<'t> {
             return Err(Malformed);
         }
         if self.level.is_object() {
-            let at = self.cursor.at;
             self.name = self.cursor.string()?;
-            if self.level.names.add(self.name) {
-                self.look_back(at)?;
-            }
+            self.level.names.add(self.name);
             if self.cursor.peek() != Some(b':') && self.cursor.token() != b':' {
                 return Err(Malformed);
             }
@@ -113,31 +105,14 @@ impl<'t> Reader<'t> {
         Ok(true)
     }
 
-    /// Refuses the name that stands at `at` if it is among those before it.
+    /// Refuses the object that ends here if it names a member twice.
     #[cold]
     #[inline(never)]
-    fn look_back(&mut self, at: usize) -> Result<(), Malformed> {
-        let members = self.cursor.text.get(self.level.members_at()..at).unwrap_or_default();
-        self.budget.spend(members.len())?;
-        let mut cursor = Cursor::new(members);
-        let mut depth = 0_usize;
-        while let Some(byte) = cursor.peek() {
-            match byte {
-                b'"' => {
-                    let string = cursor.string()?;
-                    // Only behind a name is there a colon.
-                    if depth == 0 && cursor.token() == b':' && string == self.name {
-                        return Err(Malformed);
-                    }
-                    continue;
-                }
-                b'{' | b'[' => depth = depth.wrapping_add(1),
-                b'}' | b']' => depth = depth.wrapping_sub(1),
-                _ => {}
-            }
-            cursor.advance();
-        }
-        Ok(())
+    fn compare_names(&self) -> Result<(), Malformed> {
+        let Cursor { text, at } = self.cursor;
+        let members = Cursor { text: text.get(..at).unwrap_or_default(), at: self.level.members_at() };
+        let len = at.wrapping_sub(members.at);
+        distinct(NamesOf(members), len)
     }
 
     /// Passes a string, and returns whether it has escapes.
@@ -178,6 +153,35 @@ impl<'t> Reader<'t> {
     pub(crate) fn end(&mut self) -> Result<(), Malformed> {
         self.cursor.token();
         if self.cursor.at == self.cursor.text.len() { Ok(()) } else { Err(Malformed) }
+    }
+}
+
+/// The names of the members of an object that has been passed.
+#[derive(Clone)]
+struct NamesOf<'t>(Cursor<'t>);
+
+impl<'t> Iterator for NamesOf<'t> {
+    type Item = Text<'t>;
+
+    fn next(&mut self) -> Option<Text<'t>> {
+        let mut depth = 0_usize;
+        loop {
+            // The bit that tells brackets from braces does not matter.
+            match self.0.peek()? | b' ' {
+                b'"' => {
+                    let string = self.0.string().ok()?;
+                    // Only behind a name is there a colon.
+                    if depth == 0 && self.0.token() == b':' {
+                        return Some(string);
+                    }
+                    continue;
+                }
+                b'{' => depth = depth.wrapping_add(1),
+                b'}' => depth = depth.wrapping_sub(1),
+                _ => {}
+            }
+            self.0.advance();
+        }
     }
 }
 

@@ -36,11 +36,17 @@ pub(crate) fn escaped(out: &mut Writer<'_>, text: &str) {
 /// characters, and never within an escape.
 #[cfg(feature = "envelope")]
 pub(crate) fn escaped_up_to(out: &mut Writer<'_>, text: &str, end: usize) -> bool {
-    text.split(|c: char| c.is_ascii_control()).all(|part| {
+    let mut write = |part| {
         let fitting = fitting(part, end.saturating_sub(out.len()));
         escaped(out, fitting);
         fitting.len() == part.len()
-    })
+    };
+    // Nearly all texts have none, which is seen many bytes at a time.
+    if text.bytes().fold(false, |any, byte| any | byte.is_ascii_control()) {
+        text.split(|c: char| c.is_ascii_control()).all(write)
+    } else {
+        write(text)
+    }
 }
 
 /// The longest front of `text`, which has no control characters, that takes at most `room` bytes escaped.

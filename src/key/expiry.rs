@@ -6,10 +6,17 @@ use crate::time::UnixTime;
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// When a new key shall expire: after 90 days by default.
+/// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, the first and the last second of Python's `datetime`. Of a key with
+/// a time outside, the Python SDK raises an uncaught exception, and the Node SDK makes an invalid date.
+const YEARS: core::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
+
+/// When a new key expires: after 90 days by default.
+///
+/// The time must be in the years 1 to 9999, whether it is given or computed. Issuing a key with another one is an
+/// error: see [`IssueError::TimeOutOfRange`](super::IssueError::TimeOutOfRange).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
-    /// So long after it is issued (whole seconds).
+    /// Time from issue to expiry, in whole seconds.
     After(Duration),
     /// At the end of that second.
     At(UnixTime),
@@ -26,18 +33,21 @@ impl Default for Expiry {
 impl Expiry {
     /// The `exp` claim of a key that is issued `now`; `None` within for a key that never expires.
     pub(crate) fn claim(self, now: UnixTime) -> Result<Option<i64>, TimeOutOfRange> {
-        match self {
-            Self::After(duration) => {
-                let at = now.as_secs().checked_add_unsigned(duration.as_secs());
-                at.map(Some).ok_or(TimeOutOfRange)
-            }
-            Self::At(time) => Ok(Some(time.as_secs())),
-            Self::Never => Ok(None),
-        }
+        let at = match self {
+            Self::After(duration) => now.as_secs().checked_add_unsigned(duration.as_secs()).ok_or(TimeOutOfRange)?,
+            Self::At(time) => time.as_secs(),
+            Self::Never => return Ok(None),
+        };
+        in_range(at).map(Some)
     }
 }
 
-/// The sum of now and a duration is no time that can be written down.
+/// A time that all SDKs can read.
+pub(crate) fn in_range(secs: i64) -> Result<i64, TimeOutOfRange> {
+    if YEARS.contains(&secs) { Ok(secs) } else { Err(TimeOutOfRange) }
+}
+
+/// A time in the claims is not in the years 1 to 9999.
 pub(crate) struct TimeOutOfRange;
 
 /// The text is none of `90d`, `24h`, `60m`, `3600s` or `never`.

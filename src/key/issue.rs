@@ -7,11 +7,13 @@ use rand_core::TryCryptoRng;
 use super::{
     PREFIX, SEPARATOR, base62,
     claims::DEFAULT_ENVIRONMENT,
-    expiry::{Expiry, TimeOutOfRange},
+    expiry::{Expiry, TimeOutOfRange, in_range},
     id::{KeyId, RANDOM_LEN},
     keyring::Keyring,
     verify::MAX_PAYLOAD_LEN,
 };
+#[cfg(feature = "msgpack")]
+use super::{pack, payload::Encoding};
 use crate::{
     buf::{Writer, move_within},
     crypto::TAG_LEN,
@@ -31,19 +33,24 @@ pub const fn issue_buffer_len(payload_len: usize) -> usize {
     payload_len.saturating_add(base62::encoded_capacity(payload_len)).saturating_add(AROUND)
 }
 
-/// What a new key shall say.
+/// What a new key says.
 ///
 /// Its claims are written in the order id, tid, scp, env, exp, nbf, meta, to the byte as the Node
-/// SDK writes them.
-#[derive(Debug, Clone, Copy)]
+/// SDK writes them; or, where MessagePack is asked for, as the Python SDK does.
+#[derive(Clone, Copy)]
 pub struct NewKey<'a> {
-    tenant: &'a str,
-    scopes: &'a [&'a str],
-    environment: &'a str,
+    pub(super) tenant: &'a str,
+    pub(super) scopes: &'a [&'a str],
+    pub(super) environment: &'a str,
     expires: Expiry,
     not_before: Option<UnixTime>,
-    meta: JsonObject<'a>,
+    pub(super) meta: JsonObject<'a>,
+    write: Write,
 }
+
+/// What writes the payload of a key. It is a pointer, so that firmware that never asks for MessagePack does not hold
+/// the code for that, nor the tables for floating-point numbers.
+type Write = fn(&NewKey<'_>, &str, UnixTime, &mut Writer<'_>) -> Result<(), IssueError>;
 
 impl<'a> NewKey<'a> {
     /// A key for that tenant: without scopes, for `"production"`, good for 90 days.
@@ -56,6 +63,7 @@ impl<'a> NewKey<'a> {
             expires: Expiry::default(),
             not_before: None,
             meta: JsonObject::EMPTY,
+            write: write_json,
         }
     }
 
@@ -77,7 +85,7 @@ impl<'a> NewKey<'a> {
         Self { expires, ..self }
     }
 
-    /// The first second in which the key is good.
+    /// The first second in which the key is good, in the years 1 to 9999.
     #[must_use]
     pub const fn not_before(self, time: UnixTime) -> Self {
         Self { not_before: Some(time), ..self }
@@ -87,6 +95,23 @@ impl<'a> NewKey<'a> {
     #[must_use]
     pub const fn meta(self, meta: JsonObject<'a>) -> Self {
         Self { meta, ..self }
+    }
+
+    /// How the claims are written: as JSON by default.
+    ///
+    /// No published SDK reads both (WIRE.md, "Claims"): the Node SDK reads JSON, and so does the Python SDK where
+    /// `msgpack` is not installed. Where it is installed, the Python SDK reads MessagePack only. This crate reads both.
+    ///
+    /// In MessagePack, `meta` holds what Python's `json.loads` makes of its text: an integer of more than 64 bits is an
+    /// [error](IssueError::IntegerTooLarge), and a number with a fraction or an exponent is rounded to the nearest `f64`.
+    #[cfg(feature = "msgpack")]
+    #[must_use]
+    pub fn encoding(self, encoding: Encoding) -> Self {
+        let write: Write = match encoding {
+            Encoding::Json => write_json,
+            Encoding::MessagePack => pack::write,
+        };
+        Self { write, ..self }
     }
 
     #[cfg(feature = "client")]
@@ -99,35 +124,54 @@ impl<'a> NewKey<'a> {
         self.meta
     }
 
-    fn write(&self, id: &str, now: UnixTime, out: &mut Writer<'_>) -> Result<(), IssueError> {
-        out.bytes(br#"{"id":""#);
-        write::escaped(out, id);
-        out.bytes(br#"","tid":""#);
-        write::escaped(out, self.tenant);
-        out.bytes(br#"","scp":["#);
-        for (at, scope) in self.scopes.iter().enumerate() {
-            out.bytes(if at == 0 { br#"""# } else { br#",""# });
-            write::escaped(out, scope);
-            out.byte(b'"');
-        }
-        out.bytes(br#"],"env":""#);
-        write::escaped(out, self.environment);
-        out.byte(b'"');
-        if let Some(exp) = self.expires.claim(now)? {
-            out.bytes(br#","exp":"#);
-            write::integer(out, exp);
-        }
-        if let Some(nbf) = self.not_before {
-            out.bytes(br#","nbf":"#);
-            write::integer(out, nbf.as_secs());
-        }
-        if !self.meta.is_empty() {
-            out.bytes(br#","meta":"#);
-            self.meta.write(out);
-        }
-        out.byte(b'}');
-        Ok(())
+    /// The claims `exp` and `nbf` of a key that is issued `now`.
+    pub(super) fn times(&self, now: UnixTime) -> Result<(Option<i64>, Option<i64>), TimeOutOfRange> {
+        Ok((self.expires.claim(now)?, self.not_before.map(|time| in_range(time.as_secs())).transpose()?))
     }
+}
+
+impl fmt::Debug for NewKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewKey")
+            .field("tenant", &self.tenant)
+            .field("scopes", &self.scopes)
+            .field("environment", &self.environment)
+            .field("expires", &self.expires)
+            .field("not_before", &self.not_before)
+            .field("meta", &self.meta)
+            .finish_non_exhaustive()
+    }
+}
+
+fn write_json(new: &NewKey<'_>, id: &str, now: UnixTime, out: &mut Writer<'_>) -> Result<(), IssueError> {
+    let (exp, nbf) = new.times(now)?;
+    out.bytes(br#"{"id":""#);
+    write::escaped(out, id);
+    out.bytes(br#"","tid":""#);
+    write::escaped(out, new.tenant);
+    out.bytes(br#"","scp":["#);
+    for (at, scope) in new.scopes.iter().enumerate() {
+        out.bytes(if at == 0 { br#"""# } else { br#",""# });
+        write::escaped(out, scope);
+        out.byte(b'"');
+    }
+    out.bytes(br#"],"env":""#);
+    write::escaped(out, new.environment);
+    out.byte(b'"');
+    if let Some(exp) = exp {
+        out.bytes(br#","exp":"#);
+        write::integer(out, exp);
+    }
+    if let Some(nbf) = nbf {
+        out.bytes(br#","nbf":"#);
+        write::integer(out, nbf);
+    }
+    if !new.meta.is_empty() {
+        out.bytes(br#","meta":"#);
+        new.meta.write(out);
+    }
+    out.byte(b'}');
+    Ok(())
 }
 
 impl Keyring {
@@ -182,7 +226,7 @@ impl Keyring {
     /// Writes the key to the front of `buf` and returns its length.
     fn write_key(&self, new: &NewKey<'_>, id: &str, now: UnixTime, buf: &mut [u8]) -> Result<usize, IssueError> {
         let mut payload = Writer::new(buf);
-        new.write(id, now, &mut payload)?;
+        (new.write)(new, id, now, &mut payload)?;
         let payload_len = payload.len();
         if payload_len > MAX_PAYLOAD_LEN {
             return Err(IssueError::TooLong);
@@ -245,8 +289,11 @@ pub enum IssueError {
     },
     /// The claims are longer than [`MAX_PAYLOAD_LEN`], so that no verifier of ours would read them.
     TooLong,
-    /// The expiry is later than a time can be.
+    /// The expiry or the not-before time is not in the years 1 to 9999. The Python SDK would raise an uncaught exception
+    /// over such a key, and the Node SDK would make an invalid date of it.
     TimeOutOfRange,
+    /// The key is to be MessagePack, and an integer in `meta` needs more than 64 bits, which MessagePack does not have.
+    IntegerTooLarge,
     /// With this id the signature would start with a zero byte, and the published SDKs would refuse
     /// the key. Another id will do. [`Keyring::issue`] draws one by itself.
     UnusableId,
@@ -261,7 +308,8 @@ impl fmt::Display for IssueError {
                 return write!(f, "the buffer is too small for the key: {needed} bytes are needed");
             }
             Self::TooLong => "the claims are too long for a key",
-            Self::TimeOutOfRange => "the expiry is out of range",
+            Self::TimeOutOfRange => "the expiry or the not-before time is not in the years 1 to 9999",
+            Self::IntegerTooLarge => "an integer in meta has more than 64 bits, which MessagePack cannot hold",
             Self::UnusableId => "the id leads to a signature that the published SDKs refuse",
             Self::Rng => "the random number generator failed",
         })

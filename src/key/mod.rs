@@ -22,6 +22,8 @@ mod json;
 mod keyring;
 mod meta;
 mod msgpack;
+#[cfg(feature = "msgpack")]
+mod pack;
 mod payload;
 mod scopes;
 #[cfg(feature = "serde")]

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     json::run::plain_end,
-    names::{Budget, MAX_DEPTH, Malformed, Names},
+    names::{MAX_DEPTH, Malformed, Names, distinct},
     text::{Text, character},
 };
 
@@ -186,17 +186,6 @@ impl<'p> Cursor<'p> {
         self.bytes.get(start..self.at)
     }
 
-    /// Whether one of the members that follow has that name. Relies on their bytes having been scanned.
-    fn has_member(&mut self, name: &[u8]) -> bool {
-        while let Some(own) = self.string() {
-            if own == name {
-                return true;
-            }
-            self.value();
-        }
-        false
-    }
-
     /// Passes a member, name and value.
     pub(crate) fn member(&mut self) -> Option<(Text<'p>, &'p [u8])> {
         Some((Text::plain(self.string()?), self.value()?))
@@ -254,7 +243,6 @@ fn scan(payload: &[u8]) -> Option<[Span; CLAIMS]> {
     // Around the outermost map stands what reads like an array of one value.
     let mut levels = [Level { remaining: 1, members_at: NO_MAP, names: Names::NONE }; MAX_DEPTH + 1];
     let mut depth = 0_usize;
-    let mut budget = Budget::FULL;
     // The name of the outermost map's member at hand, and where its value starts.
     let (mut name, mut start) = (Text::plain(&[]), 0);
     loop {
@@ -264,10 +252,12 @@ fn scan(payload: &[u8]) -> Option<[Span; CLAIMS]> {
             if depth == 0 {
                 return (cursor.at == payload.len()).then_some(found);
             }
+            if level.names.may_repeat() {
+                compare_names(payload, level.members_at.into(), cursor.at)?;
+            }
             depth = depth.wrapping_sub(1);
         } else {
             level.remaining = level.remaining.wrapping_sub(1);
-            let before = cursor.at;
             let Head { kind, number, bytes } = cursor.head()?;
             if kind == Kind::Str && !is_utf8(bytes) || depth == 0 && kind != Kind::Map {
                 return None;
@@ -278,13 +268,7 @@ fn scan(payload: &[u8]) -> Option<[Span; CLAIMS]> {
                     return None;
                 }
                 let this = Text::plain(bytes);
-                if level.names.add(this) {
-                    let mut earlier = Cursor { bytes: payload.get(..before)?, at: level.members_at.into() };
-                    budget.spend(before.wrapping_sub(earlier.at)).ok()?;
-                    if earlier.has_member(bytes) {
-                        return None;
-                    }
-                }
+                level.names.add(this);
                 if depth == 1 {
                     (name, start) = (this, cursor.at);
                 }
@@ -311,6 +295,15 @@ fn scan(payload: &[u8]) -> Option<[Span; CLAIMS]> {
             *place = Span::new(start, cursor.at);
         }
     }
+}
+
+/// Refuses the map whose members stand there if it names one twice.
+#[cold]
+#[inline(never)]
+fn compare_names(payload: &[u8], start: usize, end: usize) -> Option<()> {
+    let mut cursor = Cursor::new(payload.get(start..end)?);
+    let names = core::iter::from_fn(move || cursor.member().map(|(name, _)| name));
+    distinct(names, end.wrapping_sub(start)).ok()
 }
 
 /// Packs the strings of the array at `array` there, and returns where that ends. A string is packed before its own

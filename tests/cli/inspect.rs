@@ -30,6 +30,20 @@ fn claims_are_shown_under_a_line_that_says_they_are_not_verified() {
 }
 
 #[test]
+fn it_says_who_can_read_a_key() {
+    for (name, encoding, readers) in [
+        ("json-tenant-1", "JSON", &["Node", "Python without msgpack", "this crate"][..]),
+        ("msgpack-tenant-30", "MessagePack", &["Python with msgpack", "this crate"]),
+    ] {
+        let key = key(name);
+        let said = inspected(&key);
+        assert_eq!((&said["encoding"], &said["read_by"]), (&json!(encoding), &json!(readers)));
+        let text = apikee(["inspect", &key]).done().code(0).stdout;
+        assert!(text.contains(&format!("  read by      {}\n", readers.join(", "))), "{text}");
+    }
+}
+
+#[test]
 fn what_the_published_sdks_get_wrong_is_warned_of() {
     let cases = [
         ("json-signature-leading-zero-2-860", "zero byte"),

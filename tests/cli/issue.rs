@@ -78,6 +78,24 @@ fn long_claims_get_a_larger_buffer_until_they_are_too_long() {
 }
 
 #[test]
+fn a_key_is_written_as_message_pack_if_asked_for() {
+    let key = issued(["--msgpack", "--scope", "read", "--meta", r#"{"seats":5}"#]);
+    let said = with_secret(["verify", "--json", &key]).done().code(0).json();
+    assert_eq!((&said["scopes"], &said["meta"]), (&json!(["read"]), &json!({"seats": 5})));
+    let said = with_secret(["inspect", "--json", &key]).done().code(0).json();
+    assert_eq!(said["encoding"], json!("MessagePack"));
+    let refused =
+        with_secret(["issue", "--tenant", "t", "--msgpack", "--meta", r#"{"n":18446744073709551616}"#]).done().code(2);
+    assert!(refused.stdout.is_empty() && refused.stderr.contains("64 bits"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_key_that_expires_past_the_year_9999_is_not_issued() {
+    let refused = with_secret(["issue", "--tenant", "t", "--expires", "3000000d"]).done().code(2);
+    assert!(refused.stdout.is_empty() && refused.stderr.contains("9999"), "{}", refused.stderr);
+}
+
+#[test]
 fn a_key_that_has_expired_already_is_issued_with_a_note() {
     let done = with_secret(["issue", "--tenant", "t", "--expires", "2020-01-01T00:00:00Z"]).done().code(0);
     assert!(done.stdout.starts_with("apikee_"));

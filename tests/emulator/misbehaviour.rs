@@ -169,13 +169,42 @@ fn a_replay_names_the_servers_key_and_an_impostor_another() {
 }
 
 #[test]
-fn what_is_unsealed_is_the_answer_and_what_is_reflected_the_request() {
+fn what_is_unsealed_is_the_answer() {
     let emulator = started();
     assert_eq!(asked(&emulator, Misbehaviour::Unsealed).response.json()["clientId"], json!(id().to_string()));
-    emulator.misbehave(Misbehaviour::Reflected, Occasion::Next(1));
-    let call = valid(&emulator);
-    let body = call.body.clone();
-    assert_eq!(call.to(&emulator).response.body, body);
+}
+
+#[test]
+fn what_is_reflected_is_the_request_with_its_own_key_and_the_servers_by_turns() {
+    let emulator = started();
+    emulator.misbehave(Misbehaviour::Reflected, Occasion::Next(4));
+    for with_servers_key in [false, true, false, true] {
+        let call = valid(&emulator);
+        let body = call.body.clone();
+        let answered = call.to(&emulator);
+        if with_servers_key {
+            let mut request: Value = serde_json::from_slice(&body).unwrap();
+            request["epk"] = emulator.public_key().into();
+            assert_eq!(answered.response.json(), request);
+            assert_eq!(answered.opened().unwrap_err(), OpenError::Reflected);
+        } else {
+            assert_eq!(answered.response.body, body);
+            assert_eq!(answered.opened().unwrap_err(), OpenError::WrongKey);
+        }
+    }
+    valid(&emulator).to(&emulator).accepted();
+}
+
+#[test]
+fn what_is_reflected_and_not_sealed_is_the_request_every_time() {
+    let emulator = started();
+    emulator.misbehave(Misbehaviour::Reflected, Occasion::Next(2));
+    for _ in 0..2 {
+        let request = RegisterEndpoint::new(Emulator::PROJECT_ENV, MethodPath::new("GET", "/users").unwrap());
+        let call = Call::of(&emulator, &request);
+        let body = call.body.clone();
+        assert_eq!(call.to(&emulator).response.body, body);
+    }
 }
 
 #[test]

@@ -92,6 +92,8 @@ fn a_fault_is_told_from_others() {
         platform.behave();
         platform.misbehave(misbehaviour.clone(), Occasion::Always);
         assert_eq!(ask(&apikee, &key), Ok(Basis::DespiteFault(fault)), "{misbehaviour:?}");
+        // What is reflected takes turns.
+        assert_eq!(ask(&apikee, &key), Ok(Basis::DespiteFault(fault)), "{misbehaviour:?} again");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The kinds of vectors that are about envelopes: request, response, answer and server-key.
 
-use apikee::{Answer, Pending, Recipient, ServerKey, Session, sealed_len};
+use apikee::{Answer, OpenError, Pending, Recipient, ServerKey, Session, sealed_len};
 use rand_core::{TryCryptoRng, TryRng};
 use serde_json::Value;
 
@@ -56,7 +56,7 @@ fn session(vector: &Value) -> Result<Session, String> {
     Session::establish(&server, &mut Pinned(hex(vector, "ephemeral_private")?)).map_err(|e| e.to_string())
 }
 
-/// A pending answer; which nonce its request had makes no difference.
+/// A pending answer; its request has a nonce that no vector has.
 fn pending(vector: &Value) -> Result<Pending, String> {
     let mut buf = vec![0; sealed_len(2)];
     let (_, pending) = session(vector)?.seal(b"{}", &mut Pinned(vec![7; 12]), &mut buf).map_err(|e| e.to_string())?;
@@ -67,15 +67,24 @@ fn request(vector: &Value) -> Result<(), String> {
     let (plaintext, envelope) = (text(vector, "plaintext")?, text(vector, "envelope")?);
     let mut buf = vec![0; sealed_len(plaintext.len())];
     let iv = &mut Pinned(hex(vector, "iv")?);
-    let (sealed, _) = session(vector)?.seal(plaintext.as_bytes(), iv, &mut buf).map_err(|e| e.to_string())?;
+    let (sealed, pending) = session(vector)?.seal(plaintext.as_bytes(), iv, &mut buf).map_err(|e| e.to_string())?;
     if sealed != envelope {
         return Err(format!("sealed as {sealed}"));
     }
     let secret = hex(vector, "server_private")?.try_into().map_err(|_| "no 32 bytes")?;
     let recipient = Recipient::new(secret);
-    let mut envelope = envelope.as_bytes().to_vec();
-    let (opened, _) = recipient.open(&mut envelope).map_err(|e| e.to_string())?;
-    if opened == plaintext.as_bytes() { Ok(()) } else { Err("the server reads something else".into()) }
+    let mut request = envelope.as_bytes().to_vec();
+    let (opened, _) = recipient.open(&mut request).map_err(|e| e.to_string())?;
+    if opened != plaintext.as_bytes() {
+        return Err("the server reads something else".into());
+    }
+    let server: ServerKey = text(vector, "server_public")?.parse().map_err(|e| format!("{e}"))?;
+    let parsed: Value = serde_json::from_str(envelope).map_err(|e| e.to_string())?;
+    let mut reflected = envelope.replace(text(&parsed, "epk")?, &server.to_string()).into_bytes();
+    match pending.open(&mut reflected) {
+        Err(OpenError::Reflected) => Ok(()),
+        opened => Err(format!("sent back with the server's key: {opened:?}")),
+    }
 }
 
 fn response(vector: &Value) -> Result<(), String> {

@@ -37,6 +37,34 @@ fn request_is_what_the_call_says_and_what_http_needs() {
 }
 
 #[test]
+fn get_has_neither_a_body_nor_a_length() {
+    let server = Server::answering(OK);
+    let transport = UreqTransport::new(&server.url()).unwrap();
+    let get = Call { method: HttpMethod::Get, body: b"", ..call(AMPLE) };
+    for _ in 0..2 {
+        let mut answer = [0; 8];
+        let received = transport.call(&get, &mut answer).unwrap();
+        assert_eq!((received.status, &answer[..received.len]), (200, b"ok".as_slice()));
+    }
+    assert_eq!(server.connections(), 1);
+    for request in server.requests() {
+        assert_eq!(request.line, "GET /api/v1/client/validate/7 HTTP/1.1");
+        assert_eq!(request.header("x-api-key"), ["sk_test_secret"]);
+        assert_eq!(request.headers.len(), 4, "{request:?}");
+        assert!(request.header("content-length").is_empty() && request.header("transfer-encoding").is_empty());
+    }
+}
+
+#[test]
+fn post_without_a_body_says_so() {
+    let server = Server::answering(OK);
+    let transport = UreqTransport::new(&server.url()).unwrap();
+    transport.call(&Call { body: b"", ..call(AMPLE) }, &mut [0; 8]).unwrap();
+    assert_eq!(server.requests()[0].line, "POST /api/v1/client/validate/7 HTTP/1.1");
+    assert_eq!(server.requests()[0].header("content-length"), ["0"]);
+}
+
+#[test]
 fn target_follows_the_base_url_exactly() {
     for (path, expected) in [("", "/client/a%2Fb?c=d"), ("/", "/client/a%2Fb?c=d"), ("/x/", "/x/client/a%2Fb?c=d")] {
         let server = Server::answering(OK);
@@ -62,7 +90,8 @@ fn what_http_does_not_know_is_not_sent() {
     let calls = headers.iter().map(|headers| Call { headers, ..call(AMPLE) });
     let long = format!("/{}", "a".repeat(7 * 1024));
     let targets = ["@127.0.0.2/", "", "/a#b", "/a b", &long].map(|target| Call { target, ..call(AMPLE) });
-    for call in calls.chain(targets) {
+    let get_with_a_body = Call { method: HttpMethod::Get, ..call(AMPLE) };
+    for call in calls.chain(targets).chain([get_with_a_body]) {
         let error = transport.call(&call, &mut [0; 8]).unwrap_err();
         assert_eq!(error, TransportError::Fault(Fault::NotSent), "{call:?}");
     }
@@ -122,12 +151,21 @@ fn retry_after_is_read_in_whole_seconds() {
         ("0", Some(0)),
         ("120", Some(120)),
         ("4294967295", Some(u32::MAX)),
-        ("4294967296", None),
+        ("4294967296", Some(u32::MAX)),
+        ("99999999999999999999999999999999999999999", Some(u32::MAX)),
+        ("00000000000000000000000000000000000000007", Some(7)),
+        (" 7 ", Some(7)),
         ("Fri, 31 Dec 1999 23:59:59 GMT", None),
         ("-1", None),
         ("+1", None),
         ("1.5", None),
+        ("1e9", None),
+        ("1 2", None),
+        ("7, 7", None),
+        ("\u{0667}", None),
         ("", None),
+        ("7\r\nretry-after: 7", None),
+        ("7\r\nretry-after: ", None),
     ] {
         let answer = format!("HTTP/1.1 429 Slow Down\r\nRetry-After: {value}\r\nContent-Length: 0\r\n\r\n");
         assert_eq!(answer_to(answer).unwrap().0.retry_after, expected, "{value}");
@@ -194,6 +232,17 @@ fn header_fields_may_have_eight_kibibytes() {
     assert_eq!(with(8 * 1024).unwrap().1, b"ok");
     assert_eq!(with(8 * 1024 + 1), Err(TransportError::Fault(Fault::Unreadable)));
     assert_eq!(with(1024 * 1024), Err(TransportError::Fault(Fault::Unreadable)));
+}
+
+#[test]
+fn answer_may_have_128_header_fields() {
+    let with = |fields: usize| {
+        let others = "X: y\r\n".repeat(fields - 1);
+        answer_to(format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n{others}\r\nok"))
+    };
+    assert_eq!(with(127).unwrap().1, b"ok");
+    assert_eq!(with(128).unwrap().1, b"ok");
+    assert_eq!(with(129), Err(TransportError::Fault(Fault::Unreadable)));
 }
 
 #[test]

@@ -1,16 +1,16 @@
 //! No call takes longer than it may. The servers hang until the client has hung up.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
 
-use apikee::{Call, Outage, Transport as _, TransportError, UreqTransport};
+use apikee::{Call, Outage, Received, Transport as _, TransportError, UreqTransport};
 use socket2::{Domain, Socket, Type};
 
 use crate::{
     AMPLE, call, post,
-    server::{OK, Server},
+    server::{Connection, OK, Server},
 };
 
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -122,18 +122,48 @@ fn dripping_answer_is_cut_at_the_deadline() {
     }
 }
 
+/// How a server goes on after an answer's header fields: its last field, and then what it does.
+type Rest = (&'static str, fn(&mut Connection<TcpStream>));
+
 #[test]
-fn dripping_body_of_an_error_is_cut_and_the_status_told() {
-    let server = Server::run(|connection, _| {
-        connection.request();
-        connection.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 60000\r\nRetry-After: 7\r\n\r\n");
+fn body_that_decides_nothing_is_not_waited_for() {
+    let stall: fn(&mut Connection<TcpStream>) = |connection| connection.wait_for_end();
+    let drip: fn(&mut Connection<TcpStream>) = |connection| {
         while connection.write(b"x") {
             std::thread::sleep(Duration::from_millis(20));
         }
-    });
-    let transport = UreqTransport::new(&server.url()).unwrap();
-    let (received, _) = timed(DEADLINE, || post(&transport, DEADLINE)).unwrap();
-    assert_eq!((received.status, received.retry_after), (503, Some(7)));
+    };
+    let rests: [Rest; 9] = [
+        ("Content-Length: 100", stall),
+        ("Content-Length: 65536", stall),
+        ("Content-Length: 18446744073709551615", stall),
+        ("Connection: close", stall),
+        ("Transfer-Encoding: chunked", stall),
+        ("Content-Length: 60000", drip),
+        ("Connection: close", drip),
+        ("Transfer-Encoding: chunked", |connection| {
+            while connection.write(b"1\r\nx\r\n") {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }),
+        ("Transfer-Encoding: chunked", |connection| while connection.write(b"4\r\nmore\r\n") {}),
+    ];
+    for (number, (field, rest)) in rests.into_iter().enumerate() {
+        let server = Server::run(move |connection, _| {
+            connection.request();
+            connection.write(format!("HTTP/1.1 429 Slow Down\r\nRetry-After: 7\r\n{field}\r\n\r\n").as_bytes());
+            rest(connection);
+        });
+        let transport = UreqTransport::new(&server.url()).unwrap();
+        for connections in 1..=2 {
+            let started = Instant::now();
+            let (received, _) = post(&transport, Duration::from_secs(3)).unwrap();
+            // The limit is 50 ms. The rest is for a machine that has much else to do.
+            assert!(started.elapsed() < Duration::from_millis(500), "{number} {field}: {:?}", started.elapsed());
+            assert_eq!(received, Received { status: 429, len: 0, retry_after: Some(7) });
+            assert_eq!(server.connections(), connections, "{number} {field}");
+        }
+    }
 }
 
 /// More than sockets hold.
@@ -170,21 +200,26 @@ fn server_that_reads_a_little_now_and_then_is_given_up_at_the_deadline() {
 
 #[test]
 fn other_try_is_within_the_same_deadline() {
-    let server = Server::run(|connection, number| {
-        connection.request();
-        if number == 0 {
-            connection.write(OK);
+    // A connection that ends, and one that was idle for too long.
+    for end in ["", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"] {
+        let server = Server::run(move |connection, number| {
             connection.request();
-            // Half of the time, and then the connection ends.
-            return std::thread::sleep(DEADLINE / 2);
-        }
-        connection.wait_for_end();
-    });
-    let transport = UreqTransport::new(&server.url()).unwrap();
-    post(&transport, AMPLE).unwrap();
-    let error = timed(DEADLINE, || post(&transport, DEADLINE));
-    assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
-    assert_eq!((server.connections(), server.requests().len()), (2, 3));
+            if number == 0 {
+                connection.write(OK);
+                connection.request();
+                // Half of the time, and then it is over with this connection.
+                std::thread::sleep(DEADLINE / 2);
+                connection.write(end.as_bytes());
+                return;
+            }
+            connection.wait_for_end();
+        });
+        let transport = UreqTransport::new(&server.url()).unwrap();
+        post(&transport, AMPLE).unwrap();
+        let error = timed(DEADLINE, || post(&transport, DEADLINE));
+        assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
+        assert_eq!((server.connections(), server.requests().len()), (2, 3));
+    }
 }
 
 #[test]

@@ -14,19 +14,24 @@ use crate::{
 /// Runs the test of that name again in a process that has these variables, and no others of proxies.
 /// `true` if this is that process.
 pub(crate) fn runs_with(name: &str, variables: &[(&str, String)]) -> bool {
+    run_by(Command::new(env::current_exe().unwrap()), name, variables).is_none()
+}
+
+/// The same, by a command that runs this program with its arguments. What that process has written, if this
+/// is not it.
+pub(crate) fn run_by(mut command: Command, name: &str, variables: &[(&str, String)]) -> Option<String> {
     const RERUN: &str = "APIKEE_TEST_RERUN";
     if env::var_os(RERUN).is_some() {
-        return true;
+        return None;
     }
-    let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", name, "--nocapture"]).env(RERUN, "1");
     for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
         command.env_remove(variable).env_remove(variable.to_ascii_lowercase());
     }
     let output = command.envs(variables.iter().map(|(name, value)| (name, value))).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    false
+    let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    Some(text)
 }
 
 fn url_of(proxy: &Server) -> String {

@@ -5,7 +5,10 @@ mod answers;
 mod configuration;
 mod connections;
 mod deadlines;
+mod early;
 mod environment;
+#[cfg(target_os = "linux")]
+mod faults;
 mod logs;
 mod proxy;
 mod server;

@@ -109,17 +109,27 @@ impl<S: Read + Write> Connection<S> {
 
     /// The next request, unless the connection ends.
     pub(crate) fn request(&mut self) -> Option<Request> {
-        let line = self.line()?;
-        let mut headers = Vec::new();
-        while let Some((name, value)) = self.line()?.split_once(": ") {
-            headers.push((name.to_owned(), value.to_owned()));
-        }
-        let mut request = Request { line, headers, body: Vec::new() };
+        let head = self.head()?;
+        self.body_of(head)
+    }
+
+    /// Reads the rest of that request.
+    pub(crate) fn body_of(&mut self, mut request: Request) -> Option<Request> {
         let len = request.header("content-length").first().map_or(0, |len| len.parse().unwrap());
         request.body = vec![0; len];
         self.stream.read_exact(&mut request.body).ok()?;
         self.server.requests.lock().unwrap().push(request.clone());
         Some(request)
+    }
+
+    /// The next request without its body, which is not read.
+    pub(crate) fn head(&mut self) -> Option<Request> {
+        let line = self.line()?;
+        let mut headers = Vec::new();
+        while let Some((name, value)) = self.line()?.split_once(": ") {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+        Some(Request { line, headers, body: Vec::new() })
     }
 
     /// Whether the peer has taken it: it may well hang up first.

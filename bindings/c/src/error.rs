@@ -76,16 +76,18 @@ pub enum ApikeeError {
     EnvelopeEncoding = 101,
     /// The envelope names a key that cannot be trusted.
     EnvelopeWrongKey = 102,
+    /// The answer is our own request sent back, with its public key replaced by the server's.
+    EnvelopeReflected = 103,
     /// The envelope is not authentic.
-    EnvelopeForged = 103,
+    EnvelopeForged = 104,
     /// The answer is no well-formed JSON object.
-    AnswerMalformed = 104,
+    AnswerMalformed = 105,
     /// The answer has no boolean `success`.
-    AnswerNoVerdict = 105,
+    AnswerNoVerdict = 106,
     /// The client's id is no UUID of 36 characters.
-    InvalidClientId = 107,
+    InvalidClientId = 108,
     /// The method is no HTTP token.
-    InvalidMethod = 108,
+    InvalidMethod = 109,
 
     /// An error that this interface has no code for.
     Other = 127,
@@ -142,6 +144,7 @@ fn text(error: i32) -> &'static CStr {
         (E::EnvelopeVersion, c"ENVELOPE_VERSION"),
         (E::EnvelopeEncoding, c"ENVELOPE_ENCODING"),
         (E::EnvelopeWrongKey, c"ENVELOPE_WRONG_KEY"),
+        (E::EnvelopeReflected, c"ENVELOPE_REFLECTED"),
         (E::EnvelopeForged, c"ENVELOPE_FORGED"),
         (E::AnswerMalformed, c"ANSWER_MALFORMED"),
         (E::AnswerNoVerdict, c"ANSWER_NO_VERDICT"),
@@ -225,6 +228,7 @@ impl From<apikee::OpenError> for ApikeeError {
             apikee::OpenError::Version => Self::EnvelopeVersion,
             apikee::OpenError::Encoding => Self::EnvelopeEncoding,
             apikee::OpenError::WrongKey => Self::EnvelopeWrongKey,
+            apikee::OpenError::Reflected => Self::EnvelopeReflected,
             apikee::OpenError::Forged => Self::EnvelopeForged,
             _ => Self::Other,
         }

@@ -16,7 +16,7 @@ pub const APIKEE_SERVER_KEY_SIZE: usize = 160;
 /// Bytes of an `apikee_session`, on every target.
 pub const APIKEE_SESSION_SIZE: usize = 112;
 /// Bytes of an `apikee_pending`, on every target.
-pub const APIKEE_PENDING_SIZE: usize = 80;
+pub const APIKEE_PENDING_SIZE: usize = 96;
 
 /// The platform's public key, ready for sessions. It holds no secret.
 #[repr(C)]
@@ -35,7 +35,7 @@ const _: () = assert!(APIKEE_SESSION_SIZE == size_of::<ApikeeSession>());
 /// What opens the answer to one request. Opening uses it up; else `apikee_pending_wipe` wipes it.
 #[repr(C)]
 pub struct ApikeePending {
-    opaque: [u64; 10],
+    opaque: [u64; 12],
 }
 const _: () = assert!(APIKEE_PENDING_SIZE == size_of::<ApikeePending>());
 

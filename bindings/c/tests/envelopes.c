@@ -25,13 +25,19 @@ static void check_request(const envelope_vector *v) {
                                            APIKEE_SEALED_LEN(v->plaintext.len), &sealed.len, &pending);
   CHECK_OF(v->name, error == APIKEE_ERROR_OK);
   CHECK_OF(v->name, same_text(sealed, v->envelope));
+  static uint8_t answer[sizeof buf];
+  apikee_text plaintext;
+  CHECK_OF(v->name, v->reflected.len <= sizeof answer);
+  for (size_t at = 0; at < v->reflected.len; at++) answer[at] = (uint8_t)v->reflected.ptr[at];
+  error = apikee_pending_open(&pending, answer, v->reflected.len, &plaintext);
+  CHECK_OF(v->name, error == APIKEE_ERROR_ENVELOPE_REFLECTED && plaintext.ptr == NULL && plaintext.len == 0);
   /* It is used up. */
   error = apikee_session_seal(&session, v->plaintext.ptr, v->plaintext.len, draw_pinned, &iv, buf, sizeof buf,
                               &sealed.len, &pending);
   CHECK_OF(v->name, error == APIKEE_ERROR_NOT_INITIALISED && sealed.len == 0);
 }
 
-/* What opens the answer; which nonce the request had makes no difference. */
+/* What opens the answer; no vector has the nonce of its request. */
 static bool await(const envelope_vector *v, apikee_pending *pending) {
   apikee_session session;
   if (!establish(v, &session)) return false;

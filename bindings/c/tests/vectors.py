@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Writes the golden vectors of tests/vectors/ as tables in C: `vectors.py FOLDER OUT` writes OUT/vectors_*.h."""
+import base64
 import datetime
 import json
 import pathlib
@@ -66,6 +67,12 @@ def keys():
     table("key_vector", "key_vectors", rows)
 
 
+def reflected(vector):
+    """The request with the server's public key in place of its own."""
+    server = base64.urlsafe_b64encode(bytes.fromhex(vector["server_public"])).decode().rstrip("=")
+    return vector["envelope"].replace(json.loads(vector["envelope"])["epk"], server)
+
+
 def envelopes():
     rows = []
     for vector in load("envelopes.json", "vectors"):
@@ -73,7 +80,8 @@ def envelopes():
         rows.append(fields(
             literal(vector["name"]), f"'{vector['kind'][0]}'", int(vector.get("ok", True)),
             text(vector["server_public"]), secret("ephemeral_private"), secret("iv"),
-            text(vector.get("plaintext")), text(vector.get("envelope"))))
+            text(vector.get("plaintext")), text(vector.get("envelope")),
+            text(reflected(vector) if vector["kind"] == "request" else None)))
     table("envelope_vector", "envelope_vectors", rows)
 
 

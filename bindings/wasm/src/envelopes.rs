@@ -89,6 +89,7 @@ fn failure(error: OpenError) -> Failure {
         OpenError::Version => Failure::UnknownVersion,
         OpenError::Encoding => Failure::WrongEncoding,
         OpenError::WrongKey => Failure::WrongKey,
+        OpenError::Reflected => Failure::Reflected,
         _ => Failure::Forged,
     }
 }

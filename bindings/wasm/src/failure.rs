@@ -43,7 +43,9 @@ pub(crate) enum Failure {
     #[cfg(feature = "envelope")]
     WrongKey = -24,
     #[cfg(feature = "envelope")]
-    Forged = -25,
+    Reflected = -25,
+    #[cfg(feature = "envelope")]
+    Forged = -26,
 }
 
 impl From<KeyError> for Failure {

@@ -5,7 +5,8 @@ import { codeOf, load, pinned } from "./support.mjs";
 
 const apikee = load();
 const ring = apikee.keyring("secret");
-const server = apikee.serverKey(new Uint8Array(32).fill(9));
+const SERVER = Buffer.alloc(32, 9);
+const server = apikee.serverKey(SERVER);
 
 const detached = () => {
   const bytes = new Uint8Array(8).fill(1);
@@ -199,6 +200,9 @@ test("a session seals once, then opens once, whatever comes of it", () => {
   assert.equal(codeOf(() => session.open("{}")), "SESSION_USED");
 });
 
+// A request with the server's public key in place of its own.
+const asIfByServer = (envelope) => envelope.replace(/"epk":"[^"]*"/, `"epk":"${SERVER.toString("base64url")}"`);
+
 test("each fault of an answer has its code, and our own request sent back is none of the platform's", () => {
   for (const [spoil, code] of [
     [() => "", "MALFORMED_ENVELOPE"],
@@ -207,6 +211,8 @@ test("each fault of an answer has its code, and our own request sent back is non
     [(envelope) => envelope.replace('"v":"1"', '"v":"2"'), "UNKNOWN_VERSION"],
     [(envelope) => envelope.replace(/"iv":"./, '"iv":"='), "WRONG_ENCODING"],
     [(envelope) => envelope, "WRONG_KEY"],
+    [asIfByServer, "REFLECTED"],
+    [(envelope) => asIfByServer(envelope).replace(/"iv":"./, (iv) => iv.slice(0, -1) + (iv.endsWith("A") ? "B" : "A")), "FORGED"],
   ]) {
     const session = server.establish();
     const envelope = session.seal("{}");

@@ -64,6 +64,9 @@ test("requests are sealed to the byte as their vectors say", () => {
     const server = apikee.serverKey(hex(server_public));
     const session = server.establish();
     assert.equal(session.seal(plaintext), envelope, name);
+    const own = JSON.parse(envelope).epk;
+    const reflected = envelope.replace(own, Buffer.from(hex(server_public)).toString("base64url"));
+    assert.equal(codeOf(() => session.open(reflected)), "REFLECTED", name);
   }
   assert.ok(ofKind("request").length >= 5);
 });

@@ -10,7 +10,7 @@
 use std::{borrow::Cow, time::Duration};
 
 use apikee::{
-    Expiry, InvalidJsonObject, IssueError, JsonObject, KeyError, Keyring, MAX_PAYLOAD_LEN, NewKey, UnixTime,
+    Encoding, Expiry, InvalidJsonObject, IssueError, JsonObject, KeyError, Keyring, MAX_PAYLOAD_LEN, NewKey, UnixTime,
     issue_buffer_len,
 };
 use serde_json::json;
@@ -19,6 +19,7 @@ use super::{
     claims::check_verified,
     json,
     model::{Claims, MAX_DEPTH, Tree},
+    msgpack,
 };
 use crate::support::{self, OTHER_SECRET, SECRET, Xorshift};
 
@@ -89,6 +90,10 @@ impl Asked<'_> {
             Expiry::At(time) => Some(time.as_secs()),
             Expiry::Never => None,
         };
+        // The years 1 to 9999.
+        if expires_at.into_iter().chain(self.not_before).any(|at| !(-62_135_596_800..=253_402_300_799).contains(&at)) {
+            return Err(IssueError::TimeOutOfRange);
+        }
         Ok(Claims {
             id: id.to_owned(),
             tenant: self.tenant.to_owned(),
@@ -133,10 +138,10 @@ pub fn check(asked: &Asked<'_>) {
     let ring = Keyring::new(SECRET).unwrap();
     let now = UnixTime::from_secs(asked.now);
     let Ok(new) = asked.new_key() else {
-        let refused = asked.members().is_none_or(|members| !Tree::Object(members).must_be_read());
-        assert!(refused, "a well-formed meta is refused");
+        assert!(asked.members().is_none(), "a well-formed meta is refused");
         return;
     };
+    check_packed(&ring, asked, &new.encoding(Encoding::MessagePack));
     let mut buf = vec![0; issue_buffer_len(MAX_PAYLOAD_LEN)];
     let key = match ring.issue(&new, now, &mut Xorshift(1), &mut buf) {
         Ok(key) => key.to_owned(),
@@ -158,6 +163,38 @@ pub fn check(asked: &Asked<'_>) {
 
     check_room(&ring, &new, id, now, &key, issue_buffer_len(bytes.len()));
     check_answers(&ring, &key, &claims);
+}
+
+/// The same in MessagePack: `rmp` reads what was asked for.
+fn check_packed(ring: &Keyring, asked: &Asked<'_>, new: &NewKey<'_>) {
+    let now = UnixTime::from_secs(asked.now);
+    let mut buf = vec![0; issue_buffer_len(MAX_PAYLOAD_LEN)];
+    let key = match ring.issue(new, now, &mut Xorshift(1), &mut buf) {
+        Ok(key) => key.to_owned(),
+        Err(IssueError::IntegerTooLarge) => {
+            assert_eq!(Tree::Object(asked.members().unwrap()).packed(), None);
+            return;
+        }
+        Err(IssueError::TooLong) => return,
+        Err(error) => return assert_eq!(asked.claims("").err(), Some(error)),
+    };
+    let bytes = support::payload_of(&key);
+    let Some(Tree::Object(members)) = msgpack::tree(&bytes) else {
+        panic!("a key was issued of which rmp cannot read the payload");
+    };
+    let [(_, Tree::String(id)), ..] = &members[..] else {
+        panic!("the id does not come first");
+    };
+    let mut claims = asked.claims(id).expect("a key was issued that the book refuses");
+    let Some(Tree::Object(meta)) = Tree::Object(claims.meta).packed() else {
+        panic!("a key was issued with an integer of more than 64 bits");
+    };
+    claims.meta = meta;
+    assert_eq!(Tree::Object(members.clone()).claims().as_ref(), Some(&claims));
+    let order = ["id", "tid", "scp", "env", "exp", "nbf", "meta"];
+    assert!(members.iter().map(|(name, _)| order.iter().position(|own| own == name).unwrap()).is_sorted());
+    check_room(ring, new, id, now, &key, issue_buffer_len(bytes.len()));
+    check_answers(ring, &key, &claims);
 }
 
 fn check_refusal(asked: &Asked<'_>, error: IssueError) {

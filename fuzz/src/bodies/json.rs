@@ -1,7 +1,7 @@
 //! JSON payloads: `serde_json` is the second implementation. It splits a text into its parts; that
 //! no name comes twice and nothing is nested too deep is counted here.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -32,8 +32,9 @@ fn read(value: &RawValue, depth: usize) -> Option<Tree> {
         b'{' => {
             let Members(members) = serde_json::from_str(text).ok()?;
             let mut tree: Vec<(String, Tree)> = Vec::new();
+            let mut names = HashSet::new();
             for (name, value) in members {
-                if depth > MAX_DEPTH || tree.iter().any(|(other, _)| *other == name) {
+                if depth > MAX_DEPTH || !names.insert(name.clone()) {
                     return None;
                 }
                 tree.push((name, read(value, depth + 1)?));

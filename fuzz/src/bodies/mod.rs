@@ -21,6 +21,7 @@ pub mod msgpack;
 pub mod open_client;
 #[cfg(feature = "envelope")]
 pub mod open_recipient;
+pub mod refusals;
 #[cfg(feature = "envelope")]
 pub mod request;
 pub mod splitter;

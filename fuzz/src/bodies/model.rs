@@ -40,24 +40,32 @@ pub struct Claims {
 }
 
 impl Tree {
-    /// Whether the library must read an object of so many members, or may refuse it (see the budget
-    /// in `src/names.rs`): no name makes it read again more than what stands before it, and the
-    /// objects of one depth stand side by side.
+    /// Whether the library must read it, however many members its objects have, or may refuse it (see `src/names.rs`).
     pub fn must_be_read(&self) -> bool {
-        let mut most = [0; MAX_DEPTH + 1];
-        self.count_members(0, &mut most);
-        most.iter().sum::<usize>() <= 256
+        match self {
+            Self::Object(members) => members.len() <= 32_768 && members.iter().all(|(_, value)| value.must_be_read()),
+            Self::Array(elements) => elements.iter().all(Self::must_be_read),
+            _ => true,
+        }
     }
 
-    fn count_members(&self, depth: usize, most: &mut [usize]) {
-        match self {
-            Self::Object(members) => {
-                most[depth] = most[depth].max(members.len());
-                members.iter().for_each(|(_, value)| value.count_members(depth + 1, most));
+    /// What MessagePack holds of it; `None` if it has an integer of more than 64 bits.
+    pub fn packed(self) -> Option<Self> {
+        Some(match self {
+            Self::Number(Number { integer: None, spelt: Some(spelt), .. }) if !spelt.contains(['.', 'e', 'E']) => {
+                return None;
             }
-            Self::Array(elements) => elements.iter().for_each(|value| value.count_members(depth + 1, most)),
-            _ => {}
-        }
+            Self::Number(Number { integer: Some(integer), .. }) => {
+                i64::try_from(integer).is_ok().then_some(()).or(u64::try_from(integer).ok().map(drop))?;
+                Self::Number(Number { integer: Some(integer), float: integer as f64, spelt: None })
+            }
+            Self::Number(number) => Self::Number(Number { spelt: None, ..number }),
+            Self::Array(elements) => Self::Array(elements.into_iter().map(Self::packed).collect::<Option<_>>()?),
+            Self::Object(members) => Self::Object(
+                members.into_iter().map(|(name, value)| Some((name, value.packed()?))).collect::<Option<_>>()?,
+            ),
+            scalar => scalar,
+        })
     }
 
     /// The claims that this payload makes, if it is a claims object.

@@ -1,6 +1,8 @@
 //! MessagePack payloads: `rmp` is the second implementation. It reads one marker and what belongs to
 //! it; what is nested in what is put together here.
 
+use std::collections::HashSet;
+
 use rmp::{Marker, decode};
 
 use super::{
@@ -64,11 +66,12 @@ fn read(bytes: &mut &[u8], depth: usize) -> Option<Tree> {
                 return None;
             }
             let mut members: Vec<(String, Tree)> = Vec::new();
+            let mut names = HashSet::new();
             for _ in 0..len {
                 let Tree::String(name) = read(bytes, MAX_DEPTH + 1)? else {
                     return None;
                 };
-                if members.iter().any(|(other, _)| *other == name) {
+                if !names.insert(name.clone()) {
                     return None;
                 }
                 members.push((name, read(bytes, depth + 1)?));

@@ -1,8 +1,11 @@
 //! Opening answers.
 
+use apikee::OpenError;
+
 use super::envelope;
 
-/// A client opens what the server sealed for this very request, and nothing else.
+/// A client opens what the server sealed for this very request, and nothing else: not even the request itself,
+/// whatever it says and however it is edited, once it names the server's key.
 pub fn body(input: &[u8]) {
     let (_, pending) = envelope::request(b"{}");
     let (plaintext, genuine, received) = envelope::received(input, envelope::answer);
@@ -13,4 +16,11 @@ pub fn body(input: &[u8]) {
     if opened.is_err() {
         envelope::check_nothing_shown(&buf, &received, &plaintext);
     }
+
+    let (_, pending) = envelope::request(input);
+    assert_eq!(pending.open(&mut envelope::reflected(input).into_bytes()).err(), Some(OpenError::Reflected));
+    let edits = [&[1], input].concat();
+    let (plaintext, _, mut received) = envelope::received(&edits, envelope::reflected);
+    let (_, pending) = envelope::request(&plaintext);
+    assert!(pending.open(&mut received).is_err(), "the request has opened as its answer");
 }

@@ -74,6 +74,7 @@ fn as_text<W: Write>(out: &mut W, candidate: &Candidate<'_>, key: &UntrustedKey<
         text::claims(out, claims, UnixTime::now())?;
     }
     text::field(out, "encoding", encoding(key))?;
+    text::field(out, "read by", readers(key).join(", "))?;
     for warning in warnings(key) {
         text::field(out, "warning", warning)?;
     }
@@ -89,6 +90,7 @@ fn as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, key: &UntrustedKey<
             None => members.refusal(candidate, &KeyError::Decode.into())?,
         }
         members.member("encoding", encoding(key))?;
+        members.member("read_by", &readers(key))?;
         members.member("warnings", &warnings(key))
     })
 }
@@ -141,6 +143,14 @@ fn encoding(key: &UntrustedKey<'_>) -> &'static str {
     match key.encoding {
         Encoding::Json => "JSON",
         Encoding::MessagePack => "MessagePack",
+    }
+}
+
+/// Who reads such payloads (WIRE.md, "Claims"). What else is wrong with the key is a warning.
+const fn readers(key: &UntrustedKey<'_>) -> &'static [&'static str] {
+    match key.encoding {
+        Encoding::Json => &["Node", "Python without msgpack", "this crate"],
+        Encoding::MessagePack => &["Python with msgpack", "this crate"],
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use apikee::{Expiry, IssueError, JsonObject, NewKey, UnixTime};
+use apikee::{Encoding, Expiry, IssueError, JsonObject, NewKey, UnixTime};
 use clap::builder::NonEmptyStringValueParser;
 use getrandom::SysRng;
 
@@ -35,6 +35,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "JSON", default_value = "{}")]
     meta: String,
 
+    /// Write the claims as MessagePack, for the Python SDK with msgpack installed. The Node SDK cannot read such a
+    /// key, nor can the Python SDK without msgpack
+    #[arg(long)]
+    msgpack: bool,
+
     #[command(flatten)]
     secrets: SecretArgs,
 }
@@ -47,6 +52,9 @@ pub(crate) fn run(args: &Args) -> Ended {
     let mut new = NewKey::new(&args.tenant).scopes(&scopes).environment(&args.env).expires(args.expires).meta(meta);
     if let Some(time) = args.not_before {
         new = new.not_before(time);
+    }
+    if args.msgpack {
+        new = new.encoding(Encoding::MessagePack);
     }
     let mut buf = vec![0; 1024];
     let len = loop {

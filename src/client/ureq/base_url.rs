@@ -1,4 +1,4 @@
-//! What stands before the target of each call.
+//! The URL before the target of each call.
 
 use core::net::IpAddr;
 use std::{format, string::String};
@@ -15,6 +15,9 @@ const MAX_URL_LEN: usize = 7 * 1024;
 pub(super) struct BaseUrl {
     text: String,
     https: bool,
+    /// Without the brackets of an IPv6 address.
+    host: String,
+    port: u16,
 }
 
 impl BaseUrl {
@@ -40,7 +43,8 @@ impl BaseUrl {
             _ => return Err(UreqTransportError::BaseUrl),
         };
         let path = uri.path().strip_suffix('/').unwrap_or(uri.path());
-        Ok(Self { text: format!("{scheme}://{authority}{path}"), https })
+        let port = authority.port_u16().unwrap_or(if https { 443 } else { 80 });
+        Ok(Self { text: format!("{scheme}://{authority}{path}"), https, host: host.into(), port })
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -49,6 +53,14 @@ impl BaseUrl {
 
     pub(super) const fn is_https(&self) -> bool {
         self.https
+    }
+
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(super) const fn port(&self) -> u16 {
+        self.port
     }
 
     /// The URL of a call, if its target is one.

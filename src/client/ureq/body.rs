@@ -1,11 +1,16 @@
 //! Reading an answer's body to its end, since only then its connection can be used again.
 
-use std::io::Read as _;
+use core::time::Duration;
+use std::{io::Read as _, time::Instant};
 
 use ureq::{Body, Error};
 
-/// How much is read of a body that is of no use.
+use super::deadline;
+
+/// How much is read of a body that is of no use, in bytes.
 const MAX_DRAINED: u64 = 64 * 1024;
+/// How long such a body is read. A new connection may cost about as much.
+const MAX_DRAINING: Duration = Duration::from_millis(50);
 
 /// Reads the body into `answer`, and no more than that and a little. Its length.
 pub(super) fn read(body: &mut Body, answer: &mut [u8]) -> Result<usize, Error> {
@@ -29,11 +34,18 @@ pub(super) fn read(body: &mut Body, answer: &mut [u8]) -> Result<usize, Error> {
     }
 }
 
-/// Passes over the body. If it does not end soon enough, the connection is closed.
+/// Reads the body and throws it away. If it is too long or does not end soon, the connection is closed.
 pub(super) fn drain(body: &mut Body) {
     if body.content_length().is_some_and(|len| len > MAX_DRAINED) {
         return;
     }
+    match Instant::now().checked_add(MAX_DRAINING) {
+        Some(end) => deadline::sooner(end, || pass_over(body)),
+        None => pass_over(body),
+    }
+}
+
+fn pass_over(body: &mut Body) {
     // The end is only seen by reading on.
     let mut reader = body.as_reader().take(MAX_DRAINED.saturating_add(1));
     let mut sink = [0; 1024];

@@ -84,10 +84,24 @@ impl UreqTransportBuilder {
         self
     }
 
-    /// Takes the proxy that the environment names when the transport is built, if it does: `https_proxy`,
-    /// `HTTPS_PROXY`, `all_proxy` or `ALL_PROXY`, the first that is not empty; for plain http
-    /// `http_proxy` in place of the first two. `HTTP_PROXY` is not asked: under CGI it is what a
-    /// request's header `Proxy` says. `no_proxy` and `NO_PROXY` list hosts that are reached without.
+    /// Takes the proxy that the environment names when the transport is built, if it names one:
+    /// `https_proxy`, `HTTPS_PROXY`, `all_proxy` or `ALL_PROXY`, the first that is not empty. For plain http
+    /// `http_proxy` stands instead of the first two. `HTTP_PROXY` is not read: under CGI it is what a
+    /// request's header `Proxy` says.
+    ///
+    /// `no_proxy`, or else `NO_PROXY`, lists hosts that are reached without a proxy, as curl reads it. The
+    /// entries are separated by commas or blanks. Case does not matter, nor does a dot at the end of a name.
+    ///
+    /// | entry | hosts |
+    /// |---|---|
+    /// | `*`, if it is the only entry | all |
+    /// | `example.com` or `.example.com` | that name and all names below it, such as `a.example.com` |
+    /// | `192.0.2.1`, `2001:db8::1` or `[2001:db8::1]` | that address |
+    /// | `192.0.2.0/24` or `2001:db8::/32` | the addresses of that network |
+    /// | a name or an address with a port, such as `example.com:8443` or `[::1]:8080` | the same, at that port only |
+    ///
+    /// Names are not looked up: a network holds the hosts that the base URL names by an address. Entries that
+    /// are none of these are ignored.
     pub fn proxy_from_env(mut self) -> Self {
         self.proxy = ProxySetting::Environment;
         self
@@ -138,7 +152,7 @@ impl UreqTransportBuilder {
             return Err(UreqTransportError::ConnectTimeout);
         }
         let roots = self.ca_pem.as_deref().map_or(Ok(RootCerts::WebPki), roots)?;
-        let proxy = proxy::find(&self.proxy, base_url.is_https())?;
+        let proxy = proxy::find(&self.proxy, &base_url)?;
         let proxied = proxy.is_some();
         // The call says what is sent: nothing is added to it, no `Accept-Encoding` above all.
         let config = Config::builder()

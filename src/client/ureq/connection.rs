@@ -8,10 +8,16 @@
 //! ```
 //!
 //! A server may close a connection that has been idle just while a request is under way to it. Only on
-//! such a connection, and only while no byte of the answer has come, is the end [`Stale`].
+//! such a connection, and only while no byte of the answer has come, is the end [`Stale`]. Some servers
+//! also say 408 before they close it: see [`was_reused`].
+//!
+//! A server may also answer before it has the whole request. ureq does not read before it has written all
+//! of a request. So a connection looks for an answer before each further part of a request, and once an
+//! answer has begun, the rest of the request is not sent: ureq is told that it was. Such a connection is not
+//! used again.
 
-use core::{error, fmt};
-use std::{boxed::Box, io::ErrorKind};
+use core::{cell::Cell, error, fmt, time::Duration};
+use std::{boxed::Box, io::ErrorKind, thread_local};
 
 use ureq::{
     Error,
@@ -20,17 +26,34 @@ use ureq::{
     },
 };
 
-use super::{fields, tcp::Tcp};
+use super::{
+    exhaustion::is_exhaustion,
+    fields,
+    tcp::{self, Tcp},
+};
+
+/// How long a look for an early answer may take when something has come that is not part of one, such as
+/// a message of TLS.
+const LOOK: Duration = Duration::from_millis(1);
+
+thread_local! {
+    static REUSED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the last request of this thread went out on a connection that had carried another.
+pub(super) fn was_reused() -> bool {
+    REUSED.get()
+}
 
 /// A connection that was open before the request ended without a byte of the answer.
 #[derive(Debug)]
 pub(super) struct Stale;
 
-/// The connection broke, which ureq would else take for the end of an answer without a length.
+/// The connection broke. ureq would otherwise take that for the end of an answer without a length.
 #[derive(Debug)]
 pub(super) struct Broken;
 
-/// No connection comes about: what happens before the first byte of a request.
+/// The connection could not be made: an error before the first byte of a request.
 #[derive(Debug)]
 pub(super) struct NotConnected;
 
@@ -48,7 +71,7 @@ macro_rules! message {
 message! {
     Stale: "the idle connection was closed",
     Broken: "the connection broke",
-    NotConnected: "no connection comes about",
+    NotConnected: "could not connect",
 }
 
 /// TCP, through a proxy if there is one, and TLS if the URL says so.
@@ -87,14 +110,16 @@ impl Connector for Connect {
         if self.proxied && details.config.proxy().is_none() {
             return Ok(transport);
         }
-        Ok(transport.map(|inner| -> Self::Out { Box::new(Watched { inner, state: State::Fresh }) }))
+        Ok(transport.map(|inner| -> Self::Out { Box::new(Watched::new(inner)) }))
     }
 }
 
 fn before_request(error: Error) -> Error {
     match error {
         // TLS says what it has against the peer in an error of I/O.
-        Error::Io(error) if error.kind() != ErrorKind::InvalidData => Error::Other(Box::new(NotConnected)),
+        Error::Io(error) if error.kind() != ErrorKind::InvalidData && !is_exhaustion(&error) => {
+            Error::Other(Box::new(NotConnected))
+        }
         error => error,
     }
 }
@@ -120,7 +145,7 @@ impl<In: Transport> Connector<In> for Boxed {
 enum State {
     /// No byte has ever come.
     Fresh,
-    /// An answer comes, or has come.
+    /// An answer is coming, or has come.
     Answered,
     /// A request goes out after the answer to another, and no byte of its own answer has come.
     Reused,
@@ -130,9 +155,19 @@ enum State {
 struct Watched {
     inner: Box<dyn Transport>,
     state: State,
+    /// A part of a request has gone out.
+    sending: bool,
+    /// The length of the input when a look has found some. ureq waits for input without knowing that.
+    found: usize,
+    /// The answer began before the request had gone out. Nothing is sent any more.
+    early: bool,
 }
 
 impl Watched {
+    fn new(inner: Box<dyn Transport>) -> Self {
+        Self { inner, state: State::Fresh, sending: false, found: 0, early: false }
+    }
+
     fn ended(&self) -> Error {
         if self.state == State::Reused { Error::Other(Box::new(Stale)) } else { Error::Other(Box::new(Broken)) }
     }
@@ -140,21 +175,37 @@ impl Watched {
     /// What `error` is, given what has gone over the connection.
     fn check(&self, error: Error) -> Error {
         match error {
-            Error::Io(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::UnexpectedEof
-                        | ErrorKind::ConnectionReset
-                        | ErrorKind::ConnectionAborted
-                        | ErrorKind::BrokenPipe
-                        | ErrorKind::NotConnected
-                ) =>
-            {
-                self.ended()
-            }
+            Error::Io(error) if tcp::is_closed(&error) => self.ended(),
             error => error,
         }
     }
+
+    /// Reads what has come, without waiting for more, and says whether it is an answer's beginning.
+    fn look(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let after = LOOK.min(*timeout.after).into();
+        match self.inner.await_input(NextTimeout { after, ..timeout }) {
+            Ok(true) => {
+                self.state = State::Answered;
+                let input = self.inner.buffers().input();
+                self.found = input.len();
+                Ok(answer_has_begun(input))
+            }
+            Ok(false) => Err(self.ended()),
+            Err(Error::Timeout(_)) => Ok(false),
+            Err(error) => Err(self.check(error)),
+        }
+    }
+}
+
+/// Whether the input has come to an answer's status, past those of 100 to 199. After them the rest of the
+/// request is still wanted.
+fn answer_has_begun(mut input: &[u8]) -> bool {
+    const VERSION: usize = b"HTTP/1.1 ".len();
+    while input.get(VERSION) == Some(&b'1') {
+        let Some(end) = input.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return false };
+        input = input.get(end.saturating_add(4)..).unwrap_or_default();
+    }
+    input.len() > VERSION
 }
 
 impl Transport for Watched {
@@ -163,19 +214,27 @@ impl Transport for Watched {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        if self.state == State::Answered {
-            self.state = State::Reused;
-        }
-        fields::transmit(&mut *self.inner, amount, timeout).map_err(|error| {
-            // The peer may have answered before it closed.
-            if self.state == State::Reused && matches!(self.inner.await_input(timeout), Ok(true)) {
-                self.state = State::Answered;
+        if !self.sending {
+            REUSED.set(self.state == State::Answered);
+            if self.state == State::Answered {
+                self.state = State::Reused;
             }
-            self.check(error)
-        })
+        } else if !self.early && !self.inner.is_open() {
+            self.early = self.look(timeout)?;
+        }
+        self.sending = true;
+        if self.early {
+            return Ok(());
+        }
+        fields::transmit(&mut *self.inner, amount, timeout).map_err(|error| self.check(error))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.sending = false;
+        let found = core::mem::take(&mut self.found);
+        if found > 0 && found == self.inner.buffers().input().len() {
+            return Ok(true);
+        }
         let came = self.inner.await_input(timeout).map_err(|error| self.check(error))?;
         if came {
             self.state = State::Answered;
@@ -186,7 +245,7 @@ impl Transport for Watched {
     }
 
     fn is_open(&mut self) -> bool {
-        self.inner.is_open()
+        !self.early && self.inner.is_open()
     }
 
     fn is_tls(&self) -> bool {

@@ -6,10 +6,13 @@ use std::io;
 use rustls::Error as TlsError;
 use ureq::{Error, Timeout};
 
-use super::connection::{NotConnected, Stale};
+use super::{
+    connection::{NotConnected, Stale},
+    exhaustion::{Exhausted, is_exhaustion},
+};
 use crate::{
     client::transport::TransportError,
-    policy::{Fault, Outage},
+    policy::{Fault, Outage, Overload},
 };
 
 /// Whether the request may be sent once more.
@@ -28,6 +31,7 @@ pub(super) fn transport_error(error: Error) -> TransportError {
         Error::Io(error) => io_error(&error),
         Error::Rustls(error) => tls_error(&error),
         Error::Other(error) if error.is::<NotConnected>() => TransportError::Outage(Outage::Connect),
+        Error::Other(error) if error.is::<Exhausted>() => TransportError::Overload(Overload::OutOfResources),
         // `Stale` and `Broken`.
         Error::Other(_) => TransportError::Outage(Outage::Reset),
         Error::BodyExceedsLimit(_) => TransportError::OVERSIZED,
@@ -43,6 +47,7 @@ fn io_error(error: &io::Error) -> TransportError {
     let inner: Option<&(dyn StdError + 'static)> = error.get_ref().map(|inner| -> &(dyn StdError + 'static) { inner });
     match inner.and_then(|inner| inner.downcast_ref()) {
         Some(error) => tls_error(error),
+        None if is_exhaustion(error) => TransportError::Overload(Overload::OutOfResources),
         None => TransportError::Outage(Outage::Reset),
     }
 }
@@ -52,7 +57,8 @@ fn tls_error(error: &TlsError) -> TransportError {
         TlsError::InvalidCertificate(_) | TlsError::NoCertificatesPresented => {
             TransportError::Fault(Fault::UntrustedCertificate)
         }
-        // It is the peer that does not want the connection.
+        TlsError::FailedToGetRandomBytes => TransportError::Overload(Overload::NoRandomness),
+        // The peer does not want the connection.
         TlsError::AlertReceived(_) => TransportError::Outage(Outage::Connect),
         _ => TransportError::Fault(Fault::Unreadable),
     }

@@ -1,19 +1,20 @@
 //! The transport over ureq, which does HTTP/1.1, TLS by rustls, and the keeping of connections.
 //!
 //! ```text
-//! post ── deadline ──> ureq ──> Names ──> Connect: proxy ──> Tcp ──> TLS ──> Watched
-//!   │ once more if Stale                                                        │
+//! call ── deadline ──> ureq ──> Names ──> Connect: proxy ──> Tcp ──> TLS ──> Watched
+//!   │ once more if Stale, or 408 on a kept connection                           │
 //!   └──────────────────────────────────────<────────────────────────────────────┘
 //! ```
 //!
 //! | module | knows |
 //! |---|---|
-//! | `builder`, `base_url`, `proxy`, `error` | what may be configured |
+//! | `builder`, `base_url`, `proxy`, `no_proxy`, `error` | what may be configured |
 //! | `body` | reading an answer's body, and how much of it |
 //! | `deadline` | when a call must be over |
 //! | `resolver` | looking up names once at a time |
 //! | `connection` | which connections may be tried again |
-//! | `tcp` | sockets that heed the deadline |
+//! | `tcp` | sockets that heed the deadline and notice an early answer |
+//! | `exhaustion` | which errors are this machine's own |
 //! | `fields` | header fields, which are kept out of logs |
 //! | `failure` | what an error is for the client |
 
@@ -23,8 +24,10 @@ mod builder;
 mod connection;
 mod deadline;
 mod error;
+mod exhaustion;
 mod failure;
 mod fields;
+mod no_proxy;
 mod proxy;
 mod resolver;
 mod tcp;
@@ -35,8 +38,8 @@ use core::{fmt, time::Duration};
 use std::time::Instant;
 
 use ureq::{
-    Agent, Body,
-    http::{Method, Request, Response, header::RETRY_AFTER},
+    Agent, AsSendBody, Body,
+    http::{Method, Request, Response, StatusCode, header::RETRY_AFTER},
 };
 
 use self::{base_url::BaseUrl, resolver::Names};
@@ -61,8 +64,13 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// one of Mozilla's authorities, or from the caller's own.
 ///
 /// A call is over within its timeout, with all that is part of it: look-up, connection, TLS, request,
-/// answer, and perhaps another try. There is one, if a connection that had been kept turns out to be
-/// closed before a byte of the answer has come; on a new connection. Nothing else is ever sent twice.
+/// answer, and perhaps another try. There is one, on a new connection, if a connection that had been kept
+/// was closed before a byte of the answer came, or if the answer on it is 408: the server closed the idle
+/// connection while the request was on its way, and has not acted on it. Nothing else is ever sent twice.
+///
+/// An answer that comes before the whole request has gone out is used, such as an early 413. If the server
+/// resets the connection after it, that takes an operating system that keeps what came before the reset:
+/// Linux does.
 ///
 /// Names are looked up at most once in 30 s and once at a time. If a look-up fails or is slow, the
 /// addresses of the last good one are used.
@@ -70,15 +78,21 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// | what happens | error |
 /// |---|---|
 /// | the name is not known, or cannot be looked up | [`Outage::Dns`] |
+/// | this process or machine is out of file descriptors, memory, threads or local ports, at any step | [`Overload::OutOfResources`](crate::policy::Overload::OutOfResources) |
+/// | the operating system gives no randomness to TLS | [`Overload::NoRandomness`](crate::policy::Overload::NoRandomness) |
 /// | no connection within the connect timeout; it is refused, breaks before TLS is done or is ended by an alert; the proxy does not give one | [`Outage::Connect`] |
 /// | the connection breaks, or the answer ends too early | [`Outage::Reset`] |
 /// | the call's timeout is over | [`Outage::Timeout`] |
 /// | the certificate is of no trusted authority, for another name, expired or not good otherwise | [`Fault::UntrustedCertificate`] |
-/// | what answers speaks no TLS, no HTTP/1 or not well, or has header fields of more than 8 KiB in all | [`Fault::Unreadable`] |
+/// | what answers speaks no TLS, no HTTP/1 or not well; its answer has more than 128 header fields, or status line and header fields of more than 8 KiB in all | [`Fault::Unreadable`] |
 /// | the body is longer than the buffer | [`Fault::Oversized`] |
-/// | the call has a target or a header field that HTTP does not know | [`Fault::NotSent`] |
+/// | the call has a target or a header field that HTTP does not know, or is a `GET` with a body | [`Fault::NotSent`] |
 ///
-/// Any status is an answer, not an error. The body of one that is not from 200 to 299 is passed over.
+/// Any status is an answer, not an error. If it is not from 200 to 299, the body is thrown away. If that
+/// body does not end within 50 ms and 64 KiB, its connection is closed.
+///
+/// `Retry-After` counts if there is one such header field and its value is digits. Numbers above
+/// [`u32::MAX`] are taken for that. A date, `-1`, `1e9`, an empty value or two fields are as good as none.
 ///
 /// Cargo builds ureq once for all crates of a program. If another of them turns on its feature `cookies`,
 /// cookies of the platform's are kept and sent, which this transport cannot prevent.
@@ -117,6 +131,10 @@ impl UreqTransport {
         let mut response = match self.send(call, deadline, None) {
             // If one connection has been closed, others will have been, too: none of them is used.
             Err(error) if failure::is_stale(&error) => self.send(call, deadline, Some(Duration::ZERO))?,
+            Ok(response) if response.status() == StatusCode::REQUEST_TIMEOUT && connection::was_reused() => {
+                drop(response);
+                self.send(call, deadline, Some(Duration::ZERO))?
+            }
             sent => sent?,
         };
         let (status, retry_after) = (response.status(), retry_after(&response));
@@ -136,10 +154,28 @@ impl UreqTransport {
         deadline: Instant,
         max_idle_age: Option<Duration>,
     ) -> Result<Response<Body>, ureq::Error> {
+        match call.method {
+            HttpMethod::Get if !call.body.is_empty() => Err(ureq::Error::BadUri("body".into())),
+            HttpMethod::Get => self.send_body(Method::GET, (), call, deadline, max_idle_age),
+            HttpMethod::Post => self.send_body(Method::POST, call.body, call, deadline, max_idle_age),
+        }
+    }
+
+    fn send_body(
+        &self,
+        method: Method,
+        body: impl AsSendBody,
+        call: &Call<'_>,
+        deadline: Instant,
+        max_idle_age: Option<Duration>,
+    ) -> Result<Response<Body>, ureq::Error> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = self.base_url.join(call.target).ok_or_else(|| ureq::Error::BadUri("target".into()))?;
         let left = deadline.saturating_duration_since(Instant::now());
         let mut config = self
             .agent
-            .configure_request(self.request(call)?)
+            .configure_request(request)
             .timeout_global(Some(left))
             .timeout_connect(Some(self.connect_timeout.min(MAX_TIMEOUT)));
         if let Some(age) = max_idle_age {
@@ -147,17 +183,6 @@ impl UreqTransport {
         }
         let request = config.build();
         fields::with(fields::write(call.headers)?, || self.agent.run(request))
-    }
-
-    fn request<'c>(&self, call: &Call<'c>) -> Result<Request<&'c [u8]>, ureq::Error> {
-        let uri = self.base_url.join(call.target).ok_or_else(|| ureq::Error::BadUri("target".into()))?;
-        let mut request = Request::new(call.body);
-        *request.method_mut() = match call.method {
-            HttpMethod::Get => Method::GET,
-            HttpMethod::Post => Method::POST,
-        };
-        *request.uri_mut() = uri;
-        Ok(request)
     }
 }
 
@@ -175,11 +200,13 @@ impl Transport for UreqTransport {
     }
 }
 
-/// In seconds. A date is as good as none.
+/// In seconds. Digits that are too many for the type stand for its greatest value.
 fn retry_after(response: &Response<Body>) -> Option<u32> {
-    let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-    if digits { value.parse().ok() } else { None }
+    let mut values = response.headers().get_all(RETRY_AFTER).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let digits = value.to_str().ok()?;
+    let good = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    good.then(|| digits.parse().unwrap_or(u32::MAX))
 }
 
 /// The base URL, which holds no secret, and whether there is a proxy, whose URL may hold one.

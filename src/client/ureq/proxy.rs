@@ -4,7 +4,7 @@ use std::{env, string::String};
 
 use ureq::{Proxy, ProxyProtocol};
 
-use super::error::UreqTransportError;
+use super::{base_url::BaseUrl, error::UreqTransportError, no_proxy};
 
 pub(super) enum ProxySetting {
     None,
@@ -12,21 +12,21 @@ pub(super) enum ProxySetting {
     Environment,
 }
 
-pub(super) fn find(setting: &ProxySetting, https: bool) -> Result<Option<Proxy>, UreqTransportError> {
+/// The proxy for calls to `base`.
+pub(super) fn find(setting: &ProxySetting, base: &BaseUrl) -> Result<Option<Proxy>, UreqTransportError> {
     match setting {
         ProxySetting::None => Ok(None),
         ProxySetting::Url(url) => parse(url).map(Some).ok_or(UreqTransportError::Proxy),
         ProxySetting::Environment => {
-            let names: &[&str] = if https { &["https_proxy", "HTTPS_PROXY"] } else { &["http_proxy"] };
+            let names: &[&str] = if base.is_https() { &["https_proxy", "HTTPS_PROXY"] } else { &["http_proxy"] };
             let Some(url) = first(names)?.map_or_else(|| first(&["all_proxy", "ALL_PROXY"]), |url| Ok(Some(url)))?
             else {
                 return Ok(None);
             };
             let proxy = parse(&url).ok_or(UreqTransportError::ProxyFromEnv)?;
-            match first(&["no_proxy", "NO_PROXY"])? {
-                None => Ok(Some(proxy)),
-                Some(hosts) => except(&proxy, &hosts).map(Some).ok_or(UreqTransportError::ProxyFromEnv),
-            }
+            let exempt = first(&["no_proxy", "NO_PROXY"])?
+                .is_some_and(|list| no_proxy::exempts(&list, base.host(), base.port()));
+            Ok(if exempt { None } else { Some(proxy) })
         }
     }
 }
@@ -44,20 +44,9 @@ fn first(names: &[&str]) -> Result<Option<String>, UreqTransportError> {
     Ok(None)
 }
 
-/// Without its feature for it, ureq passes a SOCKS proxy by.
+/// Only the kinds that ureq tunnels through. Without its feature for SOCKS it ignores such a proxy.
 fn parse(url: &str) -> Option<Proxy> {
     let proxy = Proxy::new(url.trim()).ok()?;
     (matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) && !proxy.host().is_empty())
         .then_some(proxy)
-}
-
-fn except(proxy: &Proxy, hosts: &str) -> Option<Proxy> {
-    let mut builder = Proxy::builder(proxy.protocol()).host(proxy.host()).port(proxy.port());
-    if let Some(username) = proxy.username() {
-        builder = builder.username(username);
-    }
-    if let Some(password) = proxy.password() {
-        builder = builder.password(password);
-    }
-    hosts.split(',').map(str::trim).fold(builder, |builder, host| builder.no_proxy(host)).build().ok()
 }

@@ -1,10 +1,13 @@
-//! Looking up names without waiting for it more than need be.
+//! Looking up names without waiting longer than necessary.
 //!
-//! `getaddrinfo` cannot be given a time, so it runs on a thread of its own; and where it hangs, it must
-//! not do so on one thread for each call. So there is at most one look-up at a time for each name, of
-//! which there are two at most: the platform's and the proxy's. Its result is good for all that wait, and
-//! for [`TTL`]. After that the last good addresses are still better than none: they are used when the
-//! next look-up fails, or takes longer than [`SLOW`].
+//! `getaddrinfo` takes no timeout, so it runs on a thread of its own. If it hangs, it must not hang on one
+//! thread for each call. So there is at most one look-up at a time for each name. There are two names at
+//! most: the platform's and the proxy's. All calls that wait share the result, and it is good for [`TTL`].
+//! After that the last good addresses are still better than none: they are used when the next look-up
+//! fails, or takes longer than [`SLOW`].
+//!
+//! A look-up that fails because this process is out of threads, descriptors or memory says nothing of the
+//! name. Without good addresses it is [`Exhausted`].
 
 use core::{
     fmt,
@@ -32,7 +35,10 @@ use ureq::{
     },
 };
 
-use super::deadline;
+use super::{
+    deadline,
+    exhaustion::{Exhausted, refuses_look_up},
+};
 
 /// How long addresses are used without another look-up.
 pub(super) const TTL: Duration = Duration::from_secs(30);
@@ -66,6 +72,25 @@ struct Name {
     since: Option<Instant>,
     /// How many look-ups have ended.
     ended: u64,
+    /// Why the last one found nothing.
+    failure: Failure,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Failure {
+    /// The name is not known, or nobody could tell.
+    NotFound,
+    /// This process could not ask.
+    Exhausted,
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NotFound => Self::HostNotFound,
+            Failure::Exhausted => Exhausted::error(),
+        }
+    }
 }
 
 impl Names {
@@ -118,7 +143,8 @@ impl Names {
         match names.get(index) {
             Some(name) if !name.addrs.is_empty() => Ok(name.addrs.clone()),
             Some(name) if name.ended == before => Err(Error::Timeout(timeout.reason)),
-            _ => Err(Error::HostNotFound),
+            Some(name) => Err(name.failure.into()),
+            None => Err(Error::HostNotFound),
         }
     }
 }
@@ -126,7 +152,15 @@ impl Names {
 /// Names are never taken out, so that an index stays good.
 fn position(names: &mut Vec<Name>, host: &str, port: u16) -> usize {
     names.iter().position(|name| *name.host == *host && name.port == port).unwrap_or_else(|| {
-        names.push(Name { host: host.into(), port, addrs: Vec::new(), fresh_until: None, since: None, ended: 0 });
+        names.push(Name {
+            host: host.into(),
+            port,
+            addrs: Vec::new(),
+            fresh_until: None,
+            since: None,
+            ended: 0,
+            failure: Failure::NotFound,
+        });
         names.len().saturating_sub(1)
     })
 }
@@ -136,14 +170,19 @@ impl Shared {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where there is no thread to be had, the look-up ends at once.
+    /// If there is no thread, the look-up ends at once.
     fn start(self: &Arc<Self>, index: usize, host: &str, port: u16) {
-        let mut ending = Ending { shared: Arc::clone(self), index, addrs: Vec::new() };
+        let mut ending = Ending { shared: Arc::clone(self), index, found: Err(Failure::Exhausted) };
         let host = String::from(host);
         let look_up = move || {
-            if let Ok(addrs) = (ending.shared.look_up)(&host, port) {
-                ending.addrs = addrs;
-            }
+            // There is a thread. If the look-up panics, that is no lack of anything.
+            ending.found = Err(Failure::NotFound);
+            ending.found = match (ending.shared.look_up)(&host, port) {
+                Ok(addrs) if addrs.is_empty() => Err(Failure::NotFound),
+                Ok(addrs) => Ok(addrs),
+                Err(error) if refuses_look_up(&error) => Err(Failure::Exhausted),
+                Err(_) => Err(Failure::NotFound),
+            };
         };
         let _ = thread::Builder::new().name("apikee-dns".to_string()).spawn(look_up);
     }
@@ -153,7 +192,8 @@ impl Shared {
 struct Ending {
     shared: Arc<Shared>,
     index: usize,
-    addrs: Vec<SocketAddr>,
+    /// At least one address.
+    found: Result<Vec<SocketAddr>, Failure>,
 }
 
 impl Drop for Ending {
@@ -161,10 +201,13 @@ impl Drop for Ending {
         if let Some(name) = self.shared.lock().get_mut(self.index) {
             name.since = None;
             name.ended = name.ended.wrapping_add(1);
-            if !self.addrs.is_empty() {
-                self.addrs.truncate(MAX_ADDRS);
-                name.addrs = core::mem::take(&mut self.addrs);
-                name.fresh_until = Instant::now().checked_add(self.shared.ttl);
+            match &mut self.found {
+                Ok(addrs) => {
+                    addrs.truncate(MAX_ADDRS);
+                    name.addrs = core::mem::take(addrs);
+                    name.fresh_until = Instant::now().checked_add(self.shared.ttl);
+                }
+                Err(failure) => name.failure = *failure,
             }
         }
         self.shared.changed.notify_all();

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     client::transport::{Call, Received, Transport as _, TransportError},
-    policy::Outage,
+    policy::{Outage, Overload},
     protocol::HttpMethod,
 };
 
@@ -136,6 +136,47 @@ fn name_that_is_not_found_is_an_outage() {
         }
         assert_eq!(look_ups.load(SeqCst), 2);
     }
+}
+
+const OUT_OF_RESOURCES: Result<Received, TransportError> = Err(TransportError::Overload(Overload::OutOfResources));
+
+/// `EMFILE`, and the lack of memory as `getaddrinfo` tells it.
+#[cfg(unix)]
+const EXHAUSTED: [fn() -> Found; 2] = [
+    || Err(io::Error::from_raw_os_error(24)),
+    || Err(io::Error::other("failed to lookup address information: Memory allocation failure")),
+];
+
+#[cfg(unix)]
+#[test]
+fn look_up_that_lacks_resources_is_an_overload() {
+    for failure in EXHAUSTED {
+        let (transport, look_ups) = transport(TTL, move |_| failure());
+        for _ in 0..2 {
+            assert_eq!(post(&transport, AMPLE), OUT_OF_RESOURCES);
+        }
+        assert_eq!(look_ups.load(SeqCst), 2);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn last_good_addresses_serve_when_a_look_up_lacks_resources() {
+    let addr = server();
+    for failure in EXHAUSTED {
+        let (transport, look_ups) = transport(Duration::ZERO, move |n| if n == 0 { Ok(vec![addr]) } else { failure() });
+        while look_ups.load(SeqCst) < 4 {
+            assert_eq!(post(&transport, AMPLE), OK);
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn name_that_is_not_found_after_a_lack_of_resources_is_an_outage() {
+    let (transport, _) = transport(TTL, |n| if n == 0 { EXHAUSTED[0]() } else { Ok(Vec::new()) });
+    assert_eq!(post(&transport, AMPLE), OUT_OF_RESOURCES);
+    assert_eq!(post(&transport, AMPLE), outage(Outage::Dns));
 }
 
 #[test]
@@ -258,17 +299,52 @@ fn addresses_that_do_not_answer_are_looked_up_again() {
     assert_eq!(look_ups.load(SeqCst), 2);
 }
 
+/// Runs the test of that name again in a process of its own, with that limit of the shell's. `true` if this is
+/// that process.
+#[cfg(target_os = "linux")]
+fn runs_alone(name: &str, limit: &str) -> bool {
+    const ALONE: &str = "APIKEE_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &format!("{limit} exec \"$@\""), "sh"]).arg(std::env::current_exe().unwrap());
+    let output = command.args(["--exact", &format!("client::ureq::tests::{name}")]).env(ALONE, "1").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    false
+}
+
+/// A look-up that fails because it finds no descriptor, and does not say so.
+#[cfg(target_os = "linux")]
+#[test]
+fn lack_of_descriptors_is_no_outage_of_the_name() {
+    if !runs_alone("lack_of_descriptors_is_no_outage_of_the_name", "ulimit -n 64;") {
+        return;
+    }
+    let addr = server();
+    let (unknown, _) = transport(TTL, |_| Err(io::Error::other("Temporary failure in name resolution")));
+    let (known, _) = transport(TTL, move |_| Ok(vec![addr]));
+    let mut files = Vec::new();
+    let error = loop {
+        match std::fs::File::open("/dev/null") {
+            Ok(file) => files.push(file),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.raw_os_error(), Some(24));
+    assert_eq!(post(&unknown, AMPLE), OUT_OF_RESOURCES);
+    assert_eq!(post(&known, AMPLE), OUT_OF_RESOURCES);
+    drop(files);
+    assert_eq!(post(&unknown, AMPLE), outage(Outage::Dns));
+    assert_eq!(post(&known, AMPLE), OK);
+}
+
 /// In a process of its own, which has no threads of other tests.
 #[cfg(target_os = "linux")]
 #[test]
 fn threads_do_not_pile_up_under_a_hanging_look_up() {
-    const ALONE: &str = "APIKEE_TEST_ALONE";
-    if std::env::var_os(ALONE).is_none() {
-        let name = "client::ureq::tests::threads_do_not_pile_up_under_a_hanging_look_up";
-        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-        let output = command.args(["--exact", name]).env(ALONE, "1").output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    if !runs_alone("threads_do_not_pile_up_under_a_hanging_look_up", "") {
         return;
     }
     let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();

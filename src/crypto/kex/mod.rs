@@ -15,9 +15,19 @@ use ladder::{Multiplier, public};
 #[cfg(feature = "tables")]
 use table::{Multiplier, public};
 
-use super::{Zeroize, Zeroizing};
+use super::{Zeroizing, stack};
 
 pub(crate) const POINT_LEN: usize = 32;
+
+/// More than a multiplication takes of the stack: what dalek computes with stays there. It is 1.6 kB on a
+/// Cortex-M, and 2.1 kB on a RISC-V core of 32 bits.
+const STACK_WORDS: usize = if cfg!(target_pointer_width = "64") {
+    1024
+} else if cfg!(target_arch = "riscv32") {
+    544
+} else {
+    416
+};
 
 /// A peer's public key, ready to agree with.
 pub(crate) struct PeerKey {
@@ -44,19 +54,21 @@ impl PeerKey {
     }
 
     pub(crate) fn agree(&self, secret: &[u8; 32]) -> Agreement {
-        self.multiplier.agree(secret)
+        stack::wiped::<STACK_WORDS, _>(|| self.multiplier.agree(secret))
     }
 }
 
 /// A key of our own: the server's side. Wiped on drop.
 pub(crate) struct OwnKey {
-    secret: [u8; 32],
+    secret: Zeroizing<[u8; 32]>,
     public: [u8; POINT_LEN],
 }
 
 impl OwnKey {
     pub(crate) fn new(secret: [u8; 32]) -> Self {
-        Self { secret, public: public(&secret) }
+        let secret = Zeroizing::new(secret);
+        let public = stack::wiped::<STACK_WORDS, _>(|| public(&secret));
+        Self { secret, public }
     }
 
     pub(crate) const fn public(&self) -> &[u8; POINT_LEN] {
@@ -65,12 +77,6 @@ impl OwnKey {
 
     /// The shared secret with a peer, unless its key is of low order.
     pub(crate) fn agree(&self, peer: &[u8; POINT_LEN]) -> Option<Zeroizing<[u8; 32]>> {
-        ladder::agree(&self.secret, peer)
-    }
-}
-
-impl Drop for OwnKey {
-    fn drop(&mut self) {
-        self.secret.zeroize();
+        stack::wiped::<STACK_WORDS, _>(|| ladder::agree(&self.secret, peer))
     }
 }

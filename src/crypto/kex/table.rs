@@ -15,10 +15,11 @@ use curve25519_dalek::{
 };
 
 use super::{Agreement, POINT_LEN, ladder};
-use crate::crypto::{Zeroize, Zeroizing};
+use crate::crypto::Zeroizing;
 
 pub(super) fn public(secret: &[u8; 32]) -> [u8; POINT_LEN] {
-    ED25519_BASEPOINT_TABLE.mul_base_clamped(*secret).to_montgomery().to_bytes()
+    // The point is wiped, too: in its projective form it tells of the secret.
+    Zeroizing::new(ED25519_BASEPOINT_TABLE.mul_base_clamped(*secret)).to_montgomery().to_bytes()
 }
 
 pub(super) struct Multiplier {
@@ -39,16 +40,9 @@ impl Multiplier {
 
     fn by_table(&self, secret: &[u8; 32]) -> Option<Agreement> {
         let table = self.table.as_deref()?;
-        let points = [ED25519_BASEPOINT_TABLE.mul_base_clamped(*secret), table.mul_base_clamped(*secret)];
-        // Both conversions share one inversion.
-        let mut converted = EdwardsPoint::to_montgomery_batch(&points);
-        let agreement = match converted.as_slice() {
-            [public, shared] => {
-                Some(Agreement { public: public.to_bytes(), shared: Zeroizing::new(shared.to_bytes()) })
-            }
-            _ => None,
-        };
-        converted.iter_mut().for_each(Zeroize::zeroize);
-        agreement
+        // One inversion could serve both conversions, but dalek does that on the heap and leaves it there.
+        let point = Zeroizing::new(table.mul_base_clamped(*secret));
+        let shared = Zeroizing::new(point.to_montgomery());
+        Some(Agreement { public: public(secret), shared: Zeroizing::new(shared.to_bytes()) })
     }
 }

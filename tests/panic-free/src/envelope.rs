@@ -74,6 +74,7 @@ fn not_opened(error: OpenError) -> c_int {
         OpenError::Encoding => 33,
         OpenError::WrongKey => 34,
         OpenError::Forged => 35,
+        OpenError::Reflected => 36,
         _ => 63,
     }
 }

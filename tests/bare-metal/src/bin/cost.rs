@@ -55,7 +55,7 @@ fn envelope_costs() -> Result<(), Wrong> {
     let server: ServerKey = SERVER_PUBLIC.parse().map_err(|_| Wrong)?;
     let recipient = Recipient::new(SERVER_PRIVATE);
     let (mut request, mut answer) = ([0; 1024], [0; 512]);
-    let (secret, iv) = ([7; 32], [9; 12]);
+    let (secret, iv, answer_iv) = ([7; 32], [9; 12], [10; 12]);
     let establish = || Session::establish(black_box(&server), &mut Pinned(&secret)).ok();
 
     report("server_key", || black_box(SERVER_PUBLIC).parse::<ServerKey>().is_ok())?;
@@ -85,7 +85,7 @@ fn envelope_costs() -> Result<(), Wrong> {
     if plaintext != REQUEST {
         return Err(Wrong);
     }
-    let sealed = reply.seal(ANSWER, &mut Pinned(&iv), &mut answer).map_err(|_| Wrong)?.len();
+    let sealed = reply.seal(ANSWER, &mut Pinned(&answer_iv), &mut answer).map_err(|_| Wrong)?.len();
     let mut others = others.iter_mut();
     report("open_request", || {
         let Some(request) = others.next() else {

@@ -1,6 +1,8 @@
 //! Envelopes, from both sides.
 
-use apikee::{Answer, Pending, Recipient, ServerKey, Session, sealed_len};
+use core::ops::Range;
+
+use apikee::{Answer, OpenError, Pending, Recipient, ServerKey, Session, sealed_len};
 use apikee_bare_metal::rng::Pinned;
 
 use super::{Buffers, Outcome};
@@ -35,6 +37,10 @@ pub enum Kind {
     },
 }
 
+/// Where an envelope that we have sealed names the key.
+const EPK: Range<usize> = 16..59;
+const SHORT: &str = "the envelope is too short to name a key";
+
 pub fn check(case: &EnvelopeCase, Buffers { a, b }: &mut Buffers) -> Outcome {
     let server: Result<ServerKey, _> = case.server_public.parse();
     if let Kind::ServerKey { ok } = case.kind {
@@ -50,10 +56,22 @@ pub fn check(case: &EnvelopeCase, Buffers { a, b }: &mut Buffers) -> Outcome {
             if sealed.0 != *envelope {
                 return Err("it is sealed as something else");
             }
+            let pending = sealed.1;
             let request = copied(envelope, b)?;
-            let (opened, _) =
+            let (opened, reply) =
                 Recipient::new(*server_private).open(request).map_err(|_| "the server does not open it")?;
-            if opened == plaintext.as_bytes() { Ok(()) } else { Err("the server reads something else") }
+            if opened != plaintext.as_bytes() {
+                return Err("the server reads something else");
+            }
+            // The request with the key that answers name in place of its own.
+            let answer = reply.seal(b"", &mut Pinned(&[7; 12]), a).map_err(|_| "it does not seal an answer")?;
+            let reflected = copied(envelope, b)?;
+            reflected.get_mut(EPK).ok_or(SHORT)?.copy_from_slice(answer.as_bytes().get(EPK).ok_or(SHORT)?);
+            match pending.open(reflected) {
+                Err(OpenError::Reflected) => Ok(()),
+                Err(_) => Err("it is refused for another reason than that it is reflected"),
+                Ok(_) => Err("it opens as its own answer"),
+            }
         }
         Kind::Response { ephemeral, envelope, plaintext } => {
             match (pending(&server, ephemeral, a)?.open(copied(envelope, b)?), plaintext) {
@@ -75,7 +93,7 @@ fn establish(server: &ServerKey, ephemeral: &[u8]) -> Result<Session, &'static s
     Session::establish(server, &mut Pinned(ephemeral)).map_err(|_| "there is no session")
 }
 
-/// A pending answer; which nonce its request had makes no difference.
+/// A pending answer; its request has a nonce that no vector has.
 fn pending(server: &ServerKey, ephemeral: &[u8], buf: &mut [u8]) -> Result<Pending, &'static str> {
     let sealed = establish(server, ephemeral)?.seal(b"{}", &mut Pinned(&[7; 12]), buf);
     Ok(sealed.map_err(|_| "it does not seal")?.1)

@@ -1,0 +1,269 @@
+//! What one client's failures and refusals mean for it and for others, claim by claim. Sequences at random are held
+//! to a model in `fuzz/src/bodies/refusals.rs`.
+
+use std::time::Duration;
+
+use apikee::{
+    BreakerChange, BreakerConfig, BreakerState, ClientRef, ClientSlot, ClientTable, Evidence, RefusalMemory, Rejection,
+};
+
+type Table = ClientTable<Vec<ClientSlot>>;
+
+const ADDRESS: &[u8] = b"203.0.113.9";
+const LIMITED: Rejection = Rejection::RateLimited { retry_after: None };
+
+fn client(number: u128) -> ClientRef {
+    ClientRef::new(number)
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn with_slots(slots: usize) -> Table {
+    ClientTable::new(BreakerConfig::DEFAULT, RefusalMemory::DEFAULT, vec![ClientSlot::EMPTY; slots])
+}
+
+/// A call that comes to that.
+fn call(table: &mut Table, number: u128, evidence: Evidence, now: Duration) -> Option<BreakerChange> {
+    let permit = table.acquire(client(number), now).expect("a breaker that lets it");
+    table.record(permit, evidence, now, u32::MAX)
+}
+
+#[test]
+fn what_fails_for_one_client_opens_the_breaker_for_it_alone() {
+    let mut table = with_slots(8);
+    for round in 0..5 {
+        let change = call(&mut table, 1, Evidence::Failed, secs(9));
+        assert_eq!(change, (round == 4).then_some(BreakerChange::OpenedForClient));
+    }
+    assert_eq!(
+        (table.state(secs(9)), table.client_state(client(1), secs(9))),
+        (BreakerState::Closed, BreakerState::Open)
+    );
+    assert!(table.acquire(client(1), secs(9)).is_err());
+    for number in 2..100 {
+        assert_eq!(call(&mut table, number, Evidence::Answered, secs(9)), None);
+    }
+    // After its cool-down it is probed, and closed by an answer.
+    assert_eq!(call(&mut table, 1, Evidence::Answered, secs(10)), Some(BreakerChange::ClosedForClient));
+}
+
+#[test]
+fn calls_of_a_client_that_were_under_way_when_its_breaker_opened_count_for_nobody() {
+    let mut table = with_slots(8);
+    let permits: Vec<_> = (0..32).map(|_| table.acquire(client(1), secs(9)).unwrap()).collect();
+    for permit in permits {
+        table.record(permit, Evidence::Failed, secs(9), u32::MAX);
+    }
+    // Five of them did. One failure of another is not the sixteenth of the window.
+    let change = call(&mut table, 2, Evidence::Answered, secs(9));
+    assert_eq!(change, None);
+    assert_eq!(call(&mut table, 2, Evidence::Failed, secs(9)), None);
+    assert_eq!(table.state(secs(9)), BreakerState::Closed);
+}
+
+#[test]
+fn what_fails_for_two_clients_in_a_row_opens_the_breaker_for_all() {
+    let mut table = with_slots(8);
+    for number in [1, 1, 1, 1] {
+        assert_eq!(call(&mut table, number, Evidence::Failed, secs(9)), None);
+    }
+    assert_eq!(call(&mut table, 2, Evidence::Failed, secs(9)), Some(BreakerChange::Opened));
+    assert!(table.acquire(client(3), secs(9)).is_err());
+}
+
+#[test]
+fn a_platform_that_cannot_be_reached_opens_the_breaker_for_all_whoever_sees_it() {
+    let mut table = with_slots(8);
+    for round in 0..5 {
+        let change = call(&mut table, 1, Evidence::Unreachable, secs(9));
+        assert_eq!(change, (round == 4).then_some(BreakerChange::Opened));
+    }
+    assert_eq!(table.client_state(client(1), secs(9)), BreakerState::Closed, "it says nothing of the client");
+}
+
+#[test]
+fn one_client_that_fails_as_the_probe_leaves_the_next_to_another() {
+    let mut table = with_slots(8);
+    for _ in 0..5 {
+        call(&mut table, 1, Evidence::Unreachable, secs(9));
+    }
+    assert_eq!(table.state(secs(10)), BreakerState::HalfOpen);
+    assert_eq!(call(&mut table, 1, Evidence::Failed, secs(10)), Some(BreakerChange::OpenedForClient));
+    assert_eq!(table.state(secs(10)), BreakerState::HalfOpen, "one client's word");
+    assert!(table.acquire(client(1), secs(10)).is_err(), "it is not the next probe");
+    assert_eq!(call(&mut table, 2, Evidence::Failed, secs(10)), Some(BreakerChange::Opened), "two say so");
+    assert_eq!(table.state(secs(11)), BreakerState::Open, "for twice as long");
+    assert_eq!(table.state(secs(12)), BreakerState::HalfOpen);
+    assert_eq!(call(&mut table, 2, Evidence::Answered, secs(12)), Some(BreakerChange::Closed));
+}
+
+#[test]
+fn a_refusal_is_remembered_for_its_client_and_its_time() {
+    let limited = |secs| Some(Rejection::RateLimited { retry_after: Some(secs) });
+    for (rejection, lasts, told) in [
+        (Rejection::Unsuccessful, 60, Some(Rejection::Unsuccessful)),
+        (LIMITED, 60, limited(60)),
+        (Rejection::RateLimited { retry_after: Some(0) }, 1, limited(1)),
+        (Rejection::RateLimited { retry_after: Some(7) }, 7, limited(7)),
+        (Rejection::RateLimited { retry_after: Some(3_600) }, 3_600, limited(3_600)),
+        (Rejection::RateLimited { retry_after: Some(u32::MAX) }, 3_600, limited(3_600)),
+    ] {
+        let mut table = with_slots(8);
+        table.refuse(client(1), rejection, ADDRESS, secs(9));
+        for address in [ADDRESS, b"", b"198.51.100.1"] {
+            assert_eq!(table.remembered(client(1), address, secs(9)), told);
+            assert_eq!(table.remembered(client(2), address, secs(9)), None);
+        }
+        let last = secs(9 + lasts) - Duration::from_nanos(1);
+        assert!(table.remembered(client(1), ADDRESS, last).is_some());
+        assert_eq!(table.remembered(client(1), ADDRESS, secs(9 + lasts)), None, "{rejection:?}");
+    }
+}
+
+#[test]
+fn a_shorter_refusal_does_not_end_a_longer_one() {
+    let mut table = with_slots(8);
+    table.refuse(client(1), Rejection::RateLimited { retry_after: Some(600) }, ADDRESS, secs(9));
+    table.refuse(client(1), Rejection::Unsuccessful, ADDRESS, secs(10));
+    assert!(matches!(table.remembered(client(1), b"", secs(500)), Some(Rejection::RateLimited { .. })));
+}
+
+#[test]
+fn a_403_is_for_its_address_and_after_four_of_them_for_all() {
+    let mut table = with_slots(8);
+    let addresses: [&[u8]; 6] = [b"a", b"b", b"c", b"d", b"e", b"f"];
+    for (at, address) in addresses.iter().take(4).enumerate() {
+        table.refuse(client(1), Rejection::Forbidden, address, secs(9));
+        for (other, address) in addresses.iter().enumerate() {
+            assert_eq!(table.remembered(client(1), address, secs(9)).is_some(), other <= at);
+        }
+    }
+    table.confirm(client(1), b"b");
+    assert_eq!(table.remembered(client(1), b"b", secs(9)), None, "a confirmation forgets it");
+    assert!(table.remembered(client(1), b"a", secs(9)).is_some(), "but not that of another address");
+    for address in [b"b", b"e"] {
+        table.refuse(client(1), Rejection::Forbidden, address, secs(9));
+    }
+    assert_eq!(table.remembered(client(1), b"f", secs(9)), Some(Rejection::Forbidden), "to go on is no way out");
+    assert_eq!(table.remembered(client(1), b"f", secs(69)), None);
+}
+
+#[test]
+fn a_confirmation_forgets_what_was_refused() {
+    for rejection in [Rejection::Unsuccessful, LIMITED, Rejection::Forbidden] {
+        let mut table = with_slots(8);
+        table.refuse(client(1), rejection, ADDRESS, secs(9));
+        table.confirm(client(2), ADDRESS);
+        assert!(table.remembered(client(1), ADDRESS, secs(9)).is_some());
+        table.confirm(client(1), ADDRESS);
+        assert_eq!(table.remembered(client(1), ADDRESS, secs(9)), None);
+    }
+}
+
+#[test]
+fn the_memory_can_be_turned_off_and_its_times_changed() {
+    let refused = |memory, rejection| {
+        let mut table = ClientTable::new(BreakerConfig::DEFAULT, memory, [ClientSlot::EMPTY; 2]);
+        table.refuse(client(1), rejection, ADDRESS, secs(0));
+        (0..4_000).find(|after| table.remembered(client(1), ADDRESS, secs(*after)).is_none()).unwrap()
+    };
+    let short = RefusalMemory::DEFAULT.unsuccessful(secs(2)).forbidden(secs(3)).rate_limited(secs(4), secs(5));
+    let after = |secs| Rejection::RateLimited { retry_after: Some(secs) };
+    for (memory, unsuccessful, forbidden, limited, long) in
+        [(RefusalMemory::OFF, 0, 0, 0, 0), (short, 2, 3, 4, 5), (RefusalMemory::DEFAULT, 60, 60, 60, 3_600)]
+    {
+        assert_eq!(refused(memory, Rejection::Unsuccessful), unsuccessful);
+        assert_eq!(refused(memory, Rejection::Forbidden), forbidden);
+        assert_eq!(refused(memory, LIMITED), limited);
+        assert_eq!(refused(memory, after(9_999)), long);
+    }
+    let longest = RefusalMemory::DEFAULT.unsuccessful(Duration::MAX).forbidden(Duration::MAX);
+    assert_eq!(refused(longest, Rejection::Unsuccessful), 3_600);
+}
+
+#[test]
+fn a_clock_that_goes_back_makes_refusals_and_waits_begin_anew_and_keeps_none_for_ever() {
+    let mut table = with_slots(8);
+    table.refuse(client(1), Rejection::Unsuccessful, ADDRESS, secs(1_000_000));
+    table.refuse(client(2), Rejection::Forbidden, ADDRESS, secs(1_000_000));
+    for _ in 0..5 {
+        call(&mut table, 3, Evidence::Failed, secs(1_000_000));
+    }
+    for number in [1, 2] {
+        assert!(table.remembered(client(number), ADDRESS, secs(9)).is_some());
+        assert!(table.remembered(client(number), ADDRESS, secs(68)).is_some());
+        assert_eq!(table.remembered(client(number), ADDRESS, secs(69)), None);
+    }
+    assert!(table.acquire(client(3), secs(9)).is_err());
+    assert!(table.acquire(client(3), secs(10)).is_ok());
+}
+
+#[test]
+fn the_client_that_was_not_touched_for_longest_goes_first() {
+    let mut table = with_slots(3);
+    for number in 1..=3 {
+        table.refuse(client(number), Rejection::Unsuccessful, ADDRESS, secs(9));
+    }
+    assert!(table.remembered(client(1), ADDRESS, secs(9)).is_some());
+    table.refuse(client(4), Rejection::Unsuccessful, ADDRESS, secs(9));
+    let known: Vec<_> = (1..=4).filter(|n| table.remembered(client(*n), ADDRESS, secs(9)).is_some()).collect();
+    assert_eq!((known, table.displaced()), (vec![1, 3, 4], 1));
+    // One whose refusal is over is displaced without a word.
+    table.refuse(client(5), Rejection::Unsuccessful, ADDRESS, secs(100));
+    assert_eq!(table.displaced(), 1);
+}
+
+#[test]
+fn clients_without_failures_and_refusals_take_no_slots() {
+    let mut table = with_slots(2);
+    table.refuse(client(1), Rejection::Unsuccessful, ADDRESS, secs(9));
+    for number in 2..10_000 {
+        call(&mut table, number, Evidence::Answered, secs(9));
+        table.confirm(client(number), ADDRESS);
+    }
+    assert!(table.remembered(client(1), ADDRESS, secs(9)).is_some());
+}
+
+#[test]
+fn a_full_table_is_as_good_as_a_list_of_those_heard_of_last() {
+    let mut table = with_slots(64);
+    let mut latest: Vec<u128> = Vec::new();
+    let mut number = 1_u64;
+    for step in 0..20_000_u64 {
+        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let chosen = u128::from(number >> 57);
+        if step % 3 == 0 {
+            let known = table.remembered(client(chosen), ADDRESS, secs(9)).is_some();
+            assert_eq!(known, latest.contains(&chosen));
+            if known {
+                latest.retain(|own| *own != chosen);
+                latest.push(chosen);
+            }
+        } else {
+            table.refuse(client(chosen), Rejection::Unsuccessful, ADDRESS, secs(9));
+            latest.retain(|own| *own != chosen);
+            latest.push(chosen);
+            if latest.len() > 64 {
+                latest.remove(0);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_table_without_slots_still_counts_for_all() {
+    let mut table = with_slots(0);
+    table.refuse(client(1), Rejection::Unsuccessful, ADDRESS, secs(9));
+    assert_eq!(table.remembered(client(1), ADDRESS, secs(9)), None);
+    for number in 0..5 {
+        call(&mut table, number, Evidence::Failed, secs(9));
+    }
+    assert_eq!(table.state(secs(9)), BreakerState::Open);
+}
+
+#[test]
+fn four_thousand_clients_take_half_a_megabyte_at_most() {
+    assert!(size_of::<ClientSlot>() <= 128, "as its documentation says: {}", size_of::<ClientSlot>());
+}
