@@ -199,14 +199,11 @@ impl Refusal {
         self.left(now)
     }
 
-    /// One that ends later stays.
+    /// Begins anew, and ends no earlier than it did. Whether the new one alone says when it ends.
     fn extend(&mut self, now: u64, millis: u32) -> bool {
-        let newer = Self { since: now, millis };
-        let longer = newer.left(now) >= self.left_from(now);
-        if longer {
-            *self = newer;
-        }
-        longer
+        let left = u32::try_from(self.left_from(now).div_ceil(1_000_000)).unwrap_or(u32::MAX);
+        *self = Self { since: now, millis: millis.max(left) };
+        millis >= left
     }
 }
 
@@ -243,10 +240,10 @@ impl Refusals {
 
     /// Later refusals stay: what is confirmed is an earlier request.
     fn confirm(&mut self, address: u32, asked: u64) {
-        if self.client.since <= asked {
+        if self.client.since < asked {
             self.client = Refusal::NONE;
         }
-        if self.forbidden.since <= asked
+        if self.forbidden.since < asked
             && let Some(addresses) = self.addresses.get_mut(..self.len.into())
             && let Some(at) = addresses.iter().position(|own| *own == address)
         {
