@@ -77,15 +77,17 @@ fn own_request_sent_back_is_no_answer() {
             .payload(payload);
         for apikee in [builder_at(&server.url()), builder_at(&server.url()).accept_unsealed_answers()] {
             let answer = crate::decide(&apikee.build().unwrap(), &request);
-            assert!(matches!(answer, Err(Denied::Fault(_))), "{overwritten}: {answer:?}");
+            assert_eq!(answer, Err(Denied::Fault(Fault::Forged)), "{overwritten}");
         }
     }
     let emulator = emulator().start().unwrap();
     emulator.add_client(id(1).parse().unwrap(), EmulatedClient::new("acme-corp"));
     emulator.misbehave(Misbehaviour::Reflected, Occasion::Always);
     let apikee = builder(&emulator).tenant_is_client_id(true).build().unwrap();
-    let answer = ask(&apikee, &key(&id(1), "{}"));
-    assert!(matches!(answer, Err(Denied::Fault(_))), "{answer:?}");
+    // What is reflected takes turns.
+    for _ in 0..4 {
+        assert_eq!(ask(&apikee, &key(&id(1), "{}")), Err(Denied::Fault(Fault::Forged)));
+    }
 }
 
 fn base64url<'t>(bytes: &[u8; 32], text: &'t mut [u8; 43]) -> &'t str {
