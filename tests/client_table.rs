@@ -140,7 +140,7 @@ fn a_403_is_for_its_address_and_after_four_of_them_for_all() {
             assert_eq!(table.remembered(client(1), address, secs(9)).is_some(), other <= at);
         }
     }
-    table.confirm(client(1), b"b");
+    table.confirm(client(1), b"b", secs(10));
     assert_eq!(table.remembered(client(1), b"b", secs(9)), None, "a confirmation forgets it");
     assert!(table.remembered(client(1), b"a", secs(9)).is_some(), "but not that of another address");
     for address in [b"b", b"e"] {
@@ -155,10 +155,29 @@ fn a_confirmation_forgets_what_was_refused() {
     for rejection in [Rejection::Unsuccessful, LIMITED, Rejection::Forbidden] {
         let mut table = with_slots(8);
         table.refuse(client(1), rejection, ADDRESS, secs(9));
-        table.confirm(client(2), ADDRESS);
+        table.confirm(client(2), ADDRESS, secs(10));
         assert!(table.remembered(client(1), ADDRESS, secs(9)).is_some());
-        table.confirm(client(1), ADDRESS);
+        table.confirm(client(1), ADDRESS, secs(10));
         assert_eq!(table.remembered(client(1), ADDRESS, secs(9)), None);
+    }
+}
+
+#[test]
+fn a_confirmation_of_an_earlier_question_forgets_no_later_refusal() {
+    for rejection in [Rejection::Unsuccessful, LIMITED, Rejection::Forbidden] {
+        for before in [&[][..], &[Rejection::RateLimited { retry_after: Some(600) }]] {
+            let mut table = with_slots(8);
+            for earlier in before {
+                table.refuse(client(1), *earlier, ADDRESS, secs(8));
+            }
+            table.refuse(client(1), rejection, ADDRESS, secs(10));
+            for asked in [9, 10] {
+                table.confirm(client(1), ADDRESS, secs(asked));
+                assert!(table.remembered(client(1), ADDRESS, secs(11)).is_some(), "{rejection:?}");
+            }
+            table.confirm(client(1), ADDRESS, secs(11));
+            assert_eq!(table.remembered(client(1), ADDRESS, secs(11)), None, "{rejection:?}");
+        }
     }
 }
 
@@ -221,7 +240,7 @@ fn clients_without_failures_and_refusals_take_no_slots() {
     table.refuse(client(1), Rejection::Unsuccessful, ADDRESS, secs(9));
     for number in 2..10_000 {
         call(&mut table, number, Evidence::Answered, secs(9));
-        table.confirm(client(number), ADDRESS);
+        table.confirm(client(number), ADDRESS, secs(9));
     }
     assert!(table.remembered(client(1), ADDRESS, secs(9)).is_some());
 }

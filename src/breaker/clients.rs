@@ -27,7 +27,7 @@
 //! | 429 | the client | `Retry-After` is over; see [`RefusalMemory`] |
 //! | `success:false` | the client | 60 s |
 //! | 403 | the client and the address that was told | 60 s |
-//! | `success:true` | | forgets the client's, and a 403 of that address |
+//! | `success:true` | | forgets the client's, and a 403 of that address, if they came before the question |
 //!
 //! # Guarantees
 //!
@@ -199,14 +199,11 @@ impl Refusal {
         self.left(now)
     }
 
-    /// One that ends later stays.
+    /// Begins anew, and ends no earlier than it did. Whether the new one alone says when it ends.
     fn extend(&mut self, now: u64, millis: u32) -> bool {
-        let newer = Self { since: now, millis };
-        let longer = newer.left(now) >= self.left_from(now);
-        if longer {
-            *self = newer;
-        }
-        longer
+        let left = u32::try_from(self.left_from(now).div_ceil(1_000_000)).unwrap_or(u32::MAX);
+        *self = Self { since: now, millis: millis.max(left) };
+        millis >= left
     }
 }
 
@@ -241,9 +238,13 @@ impl Refusals {
         }
     }
 
-    fn confirm(&mut self, address: u32) {
-        self.client = Refusal::NONE;
-        if let Some(addresses) = self.addresses.get_mut(..self.len.into())
+    /// Later refusals stay: what is confirmed is an earlier request.
+    fn confirm(&mut self, address: u32, asked: u64) {
+        if self.client.since < asked {
+            self.client = Refusal::NONE;
+        }
+        if self.forbidden.since < asked
+            && let Some(addresses) = self.addresses.get_mut(..self.len.into())
             && let Some(at) = addresses.iter().position(|own| *own == address)
         {
             let last = addresses.last().copied().unwrap_or_default();
@@ -498,12 +499,14 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         }
     }
 
-    /// Forgets that the platform refused the client, and a 403 of that address: it has confirmed a request.
-    pub fn confirm(&mut self, client: ClientRef, address: &[u8]) {
+    /// Forgets that the platform refused the client, and a 403 of that address: it has confirmed a request, which it
+    /// was asked about at that time. Refusals since then stay: many requests are under way at once, and the last of
+    /// those that a limit allows may be answered after the first that it does not.
+    pub fn confirm(&mut self, client: ClientRef, address: &[u8], asked: Duration) {
         if let Some(at) = self.find(client)
             && let Some(slot) = self.slot(at)
         {
-            slot.refusals.confirm(hash(address));
+            slot.refusals.confirm(hash(address), nanos(asked));
         }
     }
 

@@ -329,7 +329,7 @@ impl ApikeeBuilder {
     }
 
     /// How many tenants' ids are remembered that the platform was asked for, 65,536 by default, at least one. Each
-    /// takes some 150 bytes and the tenant's name. With more tenants in use each of them may cost a call;
+    /// takes some 150 bytes. With more tenants in use each of them may cost a call;
     /// [`Event::ClientIdDisplaced`](super::Event::ClientIdDisplaced) says so.
     pub const fn max_client_ids(mut self, tenants: usize) -> Self {
         self.max_client_ids = tenants;

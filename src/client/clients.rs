@@ -19,12 +19,13 @@ use std::{
 
 use super::deadline::Deadline;
 use crate::{
+    crypto::sha256,
     policy::{Outcome, Overload},
     protocol::ClientId,
 };
 
-/// Bytes of a tenant's name. A longer one is looked up each time, so that what is remembered has a bound.
-const MAX_TENANT_LEN: usize = 256;
+/// Stands for a tenant's name: its SHA-256. What is remembered has a bound then, whatever the length of the name.
+type Digest = [u8; 32];
 
 /// The ids that the platform has told, by tenant.
 pub(super) struct Clients {
@@ -35,8 +36,8 @@ pub(super) struct Clients {
 
 #[derive(Default)]
 struct State {
-    known: HashMap<Arc<str>, Known>,
-    by_age: VecDeque<Arc<str>>,
+    known: HashMap<Digest, Known>,
+    by_age: VecDeque<Digest>,
     displaced: u64,
     pending: HashMap<Box<str>, Arc<LookUp>>,
 }
@@ -73,8 +74,9 @@ impl Clients {
         deadline: Deadline,
         look_up: impl FnOnce() -> Result<ClientId, Outcome>,
     ) -> Result<Found, Outcome> {
+        let digest = sha256(tenant.as_bytes());
         let mut state = self.lock();
-        if let Some(known) = state.known.get(tenant)
+        if let Some(known) = state.known.get(&digest)
             && known.since.is_some_and(|since| now.saturating_sub(since) < self.time_to_live)
         {
             return Ok(Found { id: known.id, asked: false });
@@ -95,12 +97,10 @@ impl Clients {
 
     /// Keeps an id that the platform has told. How many ids were displaced so far, if this displaced one.
     pub(super) fn remember(&self, tenant: &str, id: ClientId, now: Duration) -> Option<u64> {
-        if tenant.len() > MAX_TENANT_LEN {
-            return None;
-        }
+        let digest = sha256(tenant.as_bytes());
         let mut state = self.lock();
         let known = Known { id, since: Some(now) };
-        if let Some(own) = state.known.get_mut(tenant) {
+        if let Some(own) = state.known.get_mut(&digest) {
             *own = known;
             return None;
         }
@@ -112,15 +112,14 @@ impl Clients {
             state.displaced = state.displaced.saturating_add(1);
             displaced = Some(state.displaced);
         }
-        let tenant: Arc<str> = tenant.into();
-        state.by_age.push_back(Arc::clone(&tenant));
-        state.known.insert(tenant, known);
+        state.by_age.push_back(digest);
+        state.known.insert(digest, known);
         displaced
     }
 
     /// Has the tenant looked up again: the platform does not know that client any more.
     pub(super) fn give_up(&self, tenant: &str, id: ClientId) {
-        if let Some(known) = self.lock().known.get_mut(tenant)
+        if let Some(known) = self.lock().known.get_mut(&sha256(tenant.as_bytes()))
             && known.id == id
         {
             known.since = None;
@@ -130,7 +129,7 @@ impl Clients {
     /// The last id that the platform told of the tenant, however long ago. It is not good enough to ask about, but
     /// says who was refused.
     pub(super) fn last_known(&self, tenant: &str) -> Option<ClientId> {
-        self.lock().known.get(tenant).map(|known| known.id)
+        self.lock().known.get(&sha256(tenant.as_bytes())).map(|known| known.id)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -242,10 +241,12 @@ mod tests {
     }
 
     #[test]
-    fn a_long_tenant_is_not_kept() {
+    fn a_tenant_of_any_length_is_kept() {
         let clients = Clients::new(2, MINUTE);
-        clients.remember(&"t".repeat(257), id(1), Duration::ZERO);
-        assert_eq!(clients.last_known(&"t".repeat(257)), None);
+        for len in [0, 1, 257, 100_000] {
+            clients.remember(&"t".repeat(len), id(len), Duration::ZERO);
+            assert_eq!(clients.last_known(&"t".repeat(len)), Some(id(len)));
+        }
     }
 
     #[test]

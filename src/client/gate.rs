@@ -97,8 +97,10 @@ impl Gate {
     ) -> Result<Slot<'g>, Outcome> {
         let client = caller.map(|caller| caller.client);
         let mut state = self.lock();
+        let mut arrived = None;
         loop {
             let now = self.now();
+            let waited = now.saturating_sub(*arrived.get_or_insert(now));
             let open = |open: BreakerOpen| Outcome::Outage(open.into());
             match client {
                 Some(client) => state.table.check(client, now).map_err(open)?,
@@ -112,7 +114,8 @@ impl Gate {
                 state.in_flight.push(client);
                 let scratch = state.scratches.pop();
                 drop(state);
-                let mut slot = Slot { gate: self, events, caller, entered: now, permit, outcome: None, scratch };
+                let mut slot =
+                    Slot { gate: self, events, caller, waited, entered: now, permit, outcome: None, scratch };
                 if slot.scratch.is_none() {
                     slot.scratch = Some(Scratch::new().ok_or(Outcome::Overload(Overload::OutOfResources))?);
                 }
@@ -142,6 +145,11 @@ impl Gate {
         clients.into_iter().find_map(|client| state.table.remembered(client, origin.as_bytes(), now))
     }
 
+    /// Forgets the refusals of that client that came before the platform was asked at that time.
+    pub(super) fn confirm(&self, client: ClientRef, origin: Origin<'_>, asked: Duration) {
+        self.lock().table.confirm(client, origin.as_bytes(), asked);
+    }
+
     /// A panic elsewhere leaves no state of ours half changed.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -153,6 +161,7 @@ pub(super) struct Slot<'g> {
     gate: &'g Gate,
     events: &'g Events,
     caller: Option<Caller<'g>>,
+    waited: Duration,
     entered: Duration,
     permit: Option<ClientPermit>,
     outcome: Option<Outcome>,
@@ -163,6 +172,11 @@ impl Slot<'_> {
     /// When it was let through, by the gate's clock.
     pub(super) const fn entered(&self) -> Duration {
         self.entered
+    }
+
+    /// Whether it has waited for its slot for longer than it has had it.
+    pub(super) fn mostly_waited(&self) -> bool {
+        self.waited > self.gate.now().saturating_sub(self.entered)
     }
 
     pub(super) fn scratch(&mut self) -> Option<&mut Scratch> {
@@ -203,7 +217,9 @@ impl Drop for Slot<'_> {
                 (Some(Outcome::Rejected(rejection)), Some(origin)) => {
                     state.table.refuse(client, rejection, origin.as_bytes(), now);
                 }
-                (Some(Outcome::Confirmed), Some(origin)) if judged => state.table.confirm(client, origin.as_bytes()),
+                (Some(Outcome::Confirmed), Some(origin)) if judged => {
+                    state.table.confirm(client, origin.as_bytes(), self.entered);
+                }
                 _ => {}
             }
         }

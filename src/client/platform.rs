@@ -18,7 +18,7 @@ use super::{
 use crate::{
     envelope::{OpenError, SealError, ServerKey, Session, sealed_len},
     opened::Opened,
-    policy::{Fault, Outcome, Overload, Rejection},
+    policy::{Fault, Outage, Outcome, Overload, Rejection},
     protocol::{
         Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, FindClient, FoundClient,
         FoundClientError, ProjectKey, RegisterEndpoint, Request, UserAgent, ValidateRequest,
@@ -152,7 +152,13 @@ impl Platform {
         read: impl FnOnce(Body<'_>) -> Result<T, Outcome>,
     ) -> Result<T, Outcome> {
         let mut slot = self.gate.enter(caller, deadline, &self.events)?;
-        let result = self.call(&mut slot, request, sign, deadline, read);
+        let result = match self.call(&mut slot, request, sign, deadline, read) {
+            // What was left was too little. Load did that, and load must not look like an outage.
+            Err(Outcome::Outage(Outage::Timeout)) if slot.mostly_waited() => {
+                Err(Outcome::Overload(Overload::TooManyInFlight))
+            }
+            result => result,
+        };
         let outcome = result.as_ref().err().copied().unwrap_or(Outcome::Confirmed);
         slot.settle(outcome);
         if let Outcome::Outage(outage) = outcome {

@@ -24,7 +24,7 @@ use crate::{
     breaker::ClientRef,
     json::JsonObject,
     key::{Claims, Keyring, VerifiedKey},
-    policy::{Denial, Fault, Outage, Outcome, Policy},
+    policy::{Denial, Fault, Outage, Outcome, Policy, Rejection},
     protocol::{
         ClientId, ClientKey, CreateClient, KEY_HEADER, MethodPath, RegisterEndpoint, Timestamp, ValidateRequest,
     },
@@ -148,6 +148,10 @@ impl Server {
         let (outcome, unknown) = self.validate(client, key, about, at, deadline, origin);
         if unknown {
             self.clients.give_up(tenant, client);
+            // It has been deleted. A process that has never known it says the same.
+            if outcome == Outcome::Rejected(Rejection::Unsuccessful) {
+                return Outcome::Fault(Fault::UnknownClient);
+            }
         }
         outcome
     }
@@ -216,12 +220,15 @@ impl Server {
     ) -> Result<ClientId, Outcome> {
         let [client, _] = self.keys_of(tenant);
         let caller = Caller { client, origin: Some(origin), judged: false };
+        let asked = self.platform.gate.now();
         let id = match self.platform.find(caller, tenant, deadline)? {
             Some(id) => id,
             None if self.create_unknown_clients => self.create(tenant, key_name, deadline)?,
             None => return Err(Outcome::Fault(Fault::UnknownClient)),
         };
         self.remember(tenant, id);
+        // Look-ups that were refused. From now on its id says who is refused.
+        self.platform.gate.confirm(ClientRef::of_name(tenant), origin, asked);
         Ok(id)
     }
 

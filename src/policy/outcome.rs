@@ -122,7 +122,8 @@ impl core::error::Error for Outage {}
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Overload {
-    /// The time for the request was up while it waited for one of the calls in flight to end.
+    /// The time for the request was up while it waited for one of the calls in flight to end, or the little that was
+    /// left of it was not enough for its own call.
     TooManyInFlight,
     /// This process or machine is out of file descriptors, memory or threads.
     OutOfResources,

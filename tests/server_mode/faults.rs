@@ -6,60 +6,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use apikee::{Basis, Enforcement, Event, FailOpen, Fault, Misbehaviour, Occasion, Outage, Policy};
+use apikee::{Basis, Enforcement, Event, FailOpen, Fault, Misbehaviour, Occasion, Policy};
 
-use crate::{CLIENT, LONG, ask, builder, key, patient, platform};
+use crate::{
+    CLIENT, LONG, ask, builder,
+    every_fault::{Class, faults},
+    key, patient, platform,
+};
 
 const LIMIT: Duration = Duration::from_millis(400);
 
-/// A fault, and what it is: an outage, which may fail open, or not.
-enum Class {
-    Fine,
-    Outage(Outage),
-    Rejected,
-    Fault,
-}
-
-fn faults() -> Vec<(Misbehaviour, Class)> {
-    use Class::{Fault as Faulty, Fine, Outage as Out, Rejected};
-    vec![
-        (Misbehaviour::Status(500), Out(Outage::Status(500))),
-        (Misbehaviour::Status(502), Out(Outage::Status(502))),
-        (Misbehaviour::Status(599), Out(Outage::Status(599))),
-        (Misbehaviour::Unavailable { retry_after: 7 }, Out(Outage::Status(503))),
-        (Misbehaviour::Status(401), Faulty),
-        (Misbehaviour::Status(403), Rejected),
-        (Misbehaviour::Status(404), Faulty),
-        (Misbehaviour::Status(408), Faulty),
-        (Misbehaviour::Status(429), Rejected),
-        (Misbehaviour::Redirect("http://127.0.0.1:9/".into()), Faulty),
-        (Misbehaviour::Delay(Duration::ZERO), Fine),
-        (Misbehaviour::Delay(LIMIT * 3), Out(Outage::Timeout)),
-        (Misbehaviour::Drip { every: Duration::from_millis(20) }, Out(Outage::Timeout)),
-        (Misbehaviour::Reset, Out(Outage::Reset)),
-        (Misbehaviour::HangUp, Out(Outage::Reset)),
-        (Misbehaviour::CloseIdle, Fine),
-        (Misbehaviour::Truncate, Out(Outage::Reset)),
-        (Misbehaviour::Garbage, Faulty),
-        (Misbehaviour::Oversized(10_000_000), Faulty),
-        (Misbehaviour::Forged, Faulty),
-        (Misbehaviour::Impostor, Faulty),
-        (Misbehaviour::Replayed, Faulty),
-        (Misbehaviour::Reflected, Faulty),
-        (Misbehaviour::Unsealed, Faulty),
-        (Misbehaviour::Refuse, Rejected),
-    ]
-}
-
-impl Class {
-    fn verdict(&self, outages: FailOpen) -> Result<Basis, &'static str> {
-        match (self, outages) {
-            (Self::Fine, _) => Ok(Basis::Confirmed),
-            (Self::Outage(outage), FailOpen::Open) => Ok(Basis::FailedOpen(*outage)),
-            (Self::Outage(_), FailOpen::Closed) => Err("SERVER_UNAVAILABLE"),
-            (Self::Rejected, _) => Err("SERVER_REJECTED"),
-            (Self::Fault, _) => Err("SERVER_FAULT"),
-        }
+fn verdict(class: Class, outages: FailOpen) -> Result<Basis, &'static str> {
+    match (class, outages) {
+        (Class::Fine, _) => Ok(Basis::Confirmed),
+        (Class::Outage(outage), FailOpen::Open) => Ok(Basis::FailedOpen(outage)),
+        (Class::Outage(_), FailOpen::Closed) => Err("SERVER_UNAVAILABLE"),
+        (Class::Rejected, _) => Err("SERVER_REJECTED"),
+        (Class::Fault, _) => Err("SERVER_FAULT"),
     }
 }
 
@@ -69,7 +32,7 @@ fn every_fault_comes_to_what_it_is_within_the_deadline() {
     let key = key();
     for outages in [FailOpen::Open, FailOpen::Closed] {
         for enforcement in [Enforcement::Enforce, Enforcement::Observe] {
-            for (fault, class) in faults() {
+            for (fault, class) in faults(LIMIT) {
                 platform.behave();
                 platform.misbehave(fault.clone(), Occasion::Always);
                 let (sender, observed) = mpsc::channel();
@@ -91,7 +54,7 @@ fn every_fault_comes_to_what_it_is_within_the_deadline() {
                 let came = ask(&apikee, &key);
                 let elapsed = start.elapsed();
                 assert!(elapsed <= LIMIT.mul_f32(1.2), "{fault:?}: {elapsed:?}");
-                let verdict = class.verdict(outages);
+                let verdict = verdict(class, outages);
                 match enforcement {
                     Enforcement::Enforce => assert_eq!(came, verdict, "{fault:?}"),
                     Enforcement::Observe => {
@@ -161,7 +124,7 @@ fn a_thousand_faulted_calls() {
     let apikee = builder(&platform).breaker(patient()).timeout(Duration::from_millis(50)).build().unwrap();
     let key = key();
     // The platform, too, is in this process, and would hold a body of 10 MB for each of its threads.
-    let all = faults().into_iter().filter(|(fault, _)| !matches!(fault, Misbehaviour::Oversized(_)));
+    let all = faults(LIMIT).into_iter().filter(|(fault, _)| !matches!(fault, Misbehaviour::Oversized(_)));
     let all: Vec<_> = all.map(|(fault, _)| fault).chain([Misbehaviour::Oversized(100_000)]).collect();
     let mut before = None;
     for round in 0..48 {
@@ -172,8 +135,10 @@ fn a_thousand_faulted_calls() {
         }
         platform.behave();
         platform.clear_log();
-        // So that 64 failures in a row never come about.
-        assert!(ask(&apikee, &key).is_ok());
+        // So that there are never 64 failures in a row. A busy machine may need more than one try.
+        while ask(&apikee, &key) != Ok(Basis::Confirmed) {
+            std::thread::yield_now();
+        }
         // Buffers, connections and threads of the first rounds stay.
         if round == 7 {
             before = Some((count("task"), count("fd"), memory()));

@@ -2,6 +2,8 @@
 #![cfg(all(feature = "ureq", feature = "emulator"))]
 
 mod crowd;
+#[path = "../support/faults.rs"]
+mod every_fault;
 mod faults;
 mod requests;
 

@@ -100,6 +100,7 @@ struct Call {
     permit: ClientPermit,
     client: usize,
     address: usize,
+    asked: Duration,
     tried: Tried,
 }
 
@@ -131,7 +132,7 @@ fn as_the_model(input: &mut Splitter<'_>) {
             }
             Step::Ask(client, address) => match (table.acquire(name(client), now), model.acquire(client, now)) {
                 (Ok(permit), Ok(tried)) => {
-                    calls.push(Call { permit, client, address, tried });
+                    calls.push(Call { permit, client, address, asked: now, tried });
                     None
                 }
                 (Err(open), Err(wait)) => {
@@ -142,7 +143,7 @@ fn as_the_model(input: &mut Splitter<'_>) {
                 (permit, tried) => panic!("{permit:?}, and the model says {:?}", tried.map(|_| ())),
             },
             Step::End(at, outcome) if !calls.is_empty() => {
-                let Call { permit, client, address, tried } = calls.swap_remove(at % calls.len());
+                let Call { permit, client, address, asked, tried } = calls.swap_remove(at % calls.len());
                 let evidence = outcome.evidence().unwrap();
                 table.record(permit, evidence, now, u32::MAX);
                 model.record(&tried, evidence, now);
@@ -153,8 +154,8 @@ fn as_the_model(input: &mut Splitter<'_>) {
                         refusals.refuse(client, address, rejection, now);
                     }
                     Outcome::Confirmed => {
-                        table.confirm(name(client), ADDRESSES[address]);
-                        refusals.confirm(client, address);
+                        table.confirm(name(client), ADDRESSES[address], asked);
+                        refusals.confirm(client, address, asked);
                     }
                     _ => {}
                 }
@@ -234,17 +235,23 @@ struct Refusals([Refused; CLIENTS]);
 
 #[derive(Default)]
 struct Refused {
-    /// From wherever: until when, for each refusal.
+    /// From wherever: until when, for each refusal, and when the last one came.
     client: Vec<Duration>,
+    last: Duration,
     /// From these addresses, all of them until the latest is over; from all where there were more than four.
     addresses: HashSet<usize>,
     everywhere: bool,
     until: Duration,
+    last_address: Duration,
 }
 
 impl Refusals {
     fn refuse(&mut self, client: usize, address: usize, rejection: Rejection, now: Duration) {
         let refused = &mut self.0[client];
+        match rejection {
+            Rejection::Forbidden => refused.last_address = now,
+            _ => refused.last = now,
+        }
         match rejection {
             Rejection::Forbidden => {
                 if now >= refused.until {
@@ -262,13 +269,19 @@ impl Refusals {
         }
     }
 
-    fn confirm(&mut self, client: usize, address: usize) {
-        self.0[client].client.clear();
-        self.0[client].addresses.remove(&address);
+    /// What came since the question stays, and what was there before it with that.
+    fn confirm(&mut self, client: usize, address: usize, asked: Duration) {
+        let refused = &mut self.0[client];
+        if refused.last < asked {
+            refused.client.clear();
+        }
+        if refused.last_address < asked {
+            refused.addresses.remove(&address);
+        }
     }
 
     fn holds(&self, client: usize, address: usize, now: Duration) -> bool {
-        let Refused { client, addresses, everywhere, until } = &self.0[client];
+        let Refused { client, addresses, everywhere, until, .. } = &self.0[client];
         client.iter().any(|until| now < *until) || now < *until && (*everywhere || addresses.contains(&address))
     }
 }

@@ -1,7 +1,7 @@
 //! `apikee demo`: what this crate does, shown with a fixed secret and a fixed clock.
 //!
-//! Each section of the show is a function that takes the [`Stage`]. Whatever comes out is held
-//! against what is told, and the exit code says whether all of it was the same.
+//! Each section is a function that takes the [`Stage`]. Each result is compared with the expected one, and the exit
+//! code says whether all of them were the same.
 
 mod local;
 mod refusals;
@@ -41,11 +41,15 @@ pub(crate) fn run() -> Ended {
     }
     let outcome = match stage.wrong {
         0 => {
-            writeln!(stage.out, "All of it came out as told.")?;
+            writeln!(stage.out, "All checks passed.")?;
             Outcome::Good
         }
+        1 => {
+            writeln!(stage.out, "1 check failed.")?;
+            Outcome::Bad
+        }
         wrong => {
-            writeln!(stage.out, "{wrong} did not come out as told.")?;
+            writeln!(stage.out, "{wrong} checks failed.")?;
             Outcome::Bad
         }
     };
@@ -56,7 +60,7 @@ pub(crate) fn run() -> Ended {
 /// Where the sections print.
 struct Stage {
     out: BufWriter<StdoutLock<'static>>,
-    /// What did not come out as told.
+    /// How many results were not the expected ones.
     wrong: usize,
 }
 
@@ -70,20 +74,20 @@ impl Stage {
         writeln!(self.out, "    {remark}")
     }
 
-    /// A line on one verification: what was tried, what it was told to come to (`"ok"` or the code of
-    /// a refusal), and what came of it.
-    fn verified(&mut self, tried: &str, told: &str, came: &Result<VerifiedKey<'_>, KeyError>) -> io::Result<()> {
+    /// A line on one verification: what was tried, the expected result (`"ok"` or the code of a refusal), and the
+    /// result.
+    fn verified(&mut self, tried: &str, expected: &str, came: &Result<VerifiedKey<'_>, KeyError>) -> io::Result<()> {
         match came {
-            Ok(key) => self.outcome(tried, told, "ok", format_args!("signed with secret {}", key.secret_index())),
-            Err(error) => self.outcome(tried, told, error.code(), error),
+            Ok(key) => self.outcome(tried, expected, "ok", format_args!("signed with secret {}", key.secret_index())),
+            Err(error) => self.outcome(tried, expected, error.code(), error),
         }
     }
 
-    fn outcome(&mut self, tried: &str, told: &str, came: &str, remark: impl Display) -> io::Result<()> {
+    fn outcome(&mut self, tried: &str, expected: &str, came: &str, remark: impl Display) -> io::Result<()> {
         write!(self.out, "  {tried:<40}{came:<20}{remark}")?;
-        if came != told {
+        if came != expected {
             self.wrong += 1;
-            write!(self.out, "  WRONG, this should be {told}")?;
+            write!(self.out, "  WRONG, this should be {expected}")?;
         }
         writeln!(self.out)
     }

@@ -2,6 +2,8 @@
 
 use std::{
     error::Error,
+    sync::Barrier,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -10,12 +12,19 @@ use apikee::{
     Misbehaviour, NewKey, Occasion, Policy, Upsert,
 };
 
-use super::{SECRET, Stage};
+use super::{NOW, SECRET, Stage};
 use crate::authorize;
+
+/// Requests that are made at once.
+const CROWD: usize = 64;
+
+/// After how many failures in a row the platform is not asked for a while.
+const FAILURES: u32 = 2;
 
 pub(super) fn show(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
     stage.heading("In server mode the platform has a say in each request (here on loopback)")?;
-    let platform = Emulator::start()?;
+    // A fixed clock, 400 s before a full hour: the limit of an hour does not start anew meanwhile.
+    let platform = Emulator::builder().time(NOW).timestamp_tolerance(None).start()?;
     let open = client(&platform, FailOpen::Open)?;
     let closed = client(&platform, FailOpen::Closed)?;
 
@@ -35,26 +44,43 @@ pub(super) fn show(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
     platform.add_client(id, EmulatedClient::new("acme-corp").hourly(1));
     ask(stage, "the first of one request an hour", "confirmed", &open, key)?;
     ask(stage, "the second: rate limit exceeded", "SERVER_REJECTED", &open, key)?;
+    at_once(stage, &open, key)?;
+    // Not only at the next request: one that breaks on a kept connection is made once more.
+    platform.misbehave(Misbehaviour::Reset, Occasion::Always);
+    ask(stage, "in an outage, the refusal still holds", "SERVER_REJECTED", &open, key)?;
+    platform.behave();
     platform.add_client(id, EmulatedClient::new("acme-corp").network("203.0.113.0/24")?);
     ask(stage, "from outside the client's networks", "SERVER_REJECTED", &open, key)?;
     platform.add_client(id, EmulatedClient::new("acme-corp"));
+    ask(stage, "without limits again", "confirmed", &open, key)?;
 
     platform.misbehave(Misbehaviour::Forged, Occasion::Next(1));
     ask(stage, "an answer that was changed", "SERVER_FAULT", &open, key)?;
     platform.misbehave(Misbehaviour::Reset, Occasion::Always);
     ask(stage, "an outage, failing closed", "SERVER_UNAVAILABLE", &closed, key)?;
-    ask(stage, "an outage, failing open", "failed_open", &open, key)?;
-    ask(stage, "the next", "failed_open", &open, key)?;
-    ask(stage, "the next: nobody is asked", "failed_open", &open, key)?;
-    let state = match open.breaker_state() {
-        Some(BreakerState::Open) => "open",
-        _ => "closed",
-    };
-    stage.outcome("the circuit breaker", "open", state, "for a second, then one call tries")?;
+    platform.behave();
+
+    let mut buf = [0; 1024];
+    let other = open.issue(&NewKey::new("globex").scopes(&["read"]), &mut buf)?.key();
+    platform.misbehave(Misbehaviour::Reset, Occasion::Always);
+    ask(stage, "one client's call fails, failing open", "failed_open", &open, key)?;
+    ask(stage, "and again", "failed_open", &open, key)?;
+    ask(stage, "its next: nobody is asked", "failed_open", &open, key)?;
+    platform.behave();
+    ask(stage, "another client is asked about", "confirmed", &open, other)?;
+    breaker(stage, "closed", "it is open for the first client alone", &open)?;
+
+    platform.misbehave(Misbehaviour::Reset, Occasion::Always);
+    let open = client(&platform, FailOpen::Open)?;
+    ask(stage, "one client's call fails", "failed_open", &open, key)?;
+    ask(stage, "another client's call fails, too", "failed_open", &open, other)?;
+    ask(stage, "the next: nobody is asked", "failed_open", &open, other)?;
+    breaker(stage, "open", "for a minute at most, then one call tries", &open)?;
     Ok(())
 }
 
 fn client(platform: &Emulator, outages: FailOpen) -> Result<Apikee, Box<dyn Error>> {
+    let minute = Duration::from_secs(60);
     Ok(Apikee::builder()
         .secret(SECRET)
         .project_key(Emulator::PROJECT_KEY)
@@ -62,14 +88,43 @@ fn client(platform: &Emulator, outages: FailOpen) -> Result<Apikee, Box<dyn Erro
         .server_public_key(platform.public_key())
         .base_url(platform.url())
         .policy(Policy::DEFAULT.fail_open(outages))
-        .breaker(BreakerConfig::DEFAULT.consecutive_failures(2)?)
+        .breaker(BreakerConfig::DEFAULT.consecutive_failures(FAILURES)?.cool_down(minute, minute)?)
         // So that nothing else is on the way while the platform misbehaves.
         .auto_register(false)
         .build()?)
 }
 
-/// A line on one request: what was told and came is a basis or the code of a denial.
-fn ask(stage: &mut Stage, tried: &str, told: &str, apikee: &Apikee, key: &str) -> Result<(), Box<dyn Error>> {
+/// A line on the breaker for all clients.
+fn breaker(stage: &mut Stage, expected: &str, remark: &str, apikee: &Apikee) -> Result<(), Box<dyn Error>> {
+    let state = match apikee.breaker_state() {
+        Some(BreakerState::Open) => "open",
+        Some(BreakerState::Closed) => "closed",
+        _ => "half-open",
+    };
+    Ok(stage.outcome("the circuit breaker for all", expected, state, remark)?)
+}
+
+/// A line on many requests at once of a client whose limit is spent.
+fn at_once(stage: &mut Stage, apikee: &Apikee, key: &str) -> Result<(), Box<dyn Error>> {
+    let route = MethodPath::new("GET", "/users")?;
+    let together = Barrier::new(CROWD);
+    let through = thread::scope(|scope| {
+        let asks = || {
+            let mut buf = [0; 1024];
+            together.wait();
+            apikee.authorize(&AuthorizeRequest::new(Some(key), route), &mut buf).is_ok()
+        };
+        let threads: Vec<_> = (0..CROWD).map(|_| scope.spawn(asks)).collect();
+        // A thread that panics has let nobody through.
+        threads.into_iter().filter_map(|thread| thread.join().ok()).filter(|through| *through).count()
+    });
+    let tried = format!("{CROWD} more at once");
+    let came = format!("{through} let through");
+    Ok(stage.outcome(&tried, "0 let through", &came, "load opens no door")?)
+}
+
+/// A line on one request: what is expected and what came is a basis or the code of a denial.
+fn ask(stage: &mut Stage, tried: &str, expected: &str, apikee: &Apikee, key: &str) -> Result<(), Box<dyn Error>> {
     let request = AuthorizeRequest::new(Some(key), MethodPath::new("GET", "/users")?).scopes(&["read"]);
     let mut buf = [0; 1024];
     let start = Instant::now();
@@ -77,14 +132,17 @@ fn ask(stage: &mut Stage, tried: &str, told: &str, apikee: &Apikee, key: &str) -
     let elapsed = start.elapsed();
     Ok(match &decision {
         Ok(grant) => {
-            stage.outcome(tried, told, authorize::name(grant.basis()), remark(&grant.basis().to_string(), elapsed))
+            stage.outcome(tried, expected, authorize::name(grant.basis()), remark(&grant.basis().to_string(), elapsed))
         }
-        Err(denial) => stage.outcome(tried, told, denial.code(), remark(&why(denial), elapsed)),
+        Err(denial) => stage.outcome(tried, expected, denial.code(), remark(&why(denial), elapsed)),
     }?)
 }
 
 fn why(denial: &Denial<'_>) -> String {
-    authorize::cause(denial).unwrap_or_else(|| denial.to_string())
+    match denial {
+        Denial::Remembered(_) => denial.to_string(),
+        _ => authorize::cause(denial).unwrap_or_else(|| denial.to_string()),
+    }
 }
 
 fn remark(what: &str, elapsed: Duration) -> String {
