@@ -185,7 +185,8 @@ fn what_is_reflected_is_the_request_with_its_own_key_and_the_servers_by_turns() 
         let answered = call.to(&emulator);
         if with_servers_key {
             let mut request: Value = serde_json::from_slice(&body).unwrap();
-            request["epk"] = emulator.public_key().into();
+            let key: ServerKey = emulator.public_key().parse().unwrap();
+            request["epk"] = key.to_string().into();
             assert_eq!(answered.response.json(), request);
             assert_eq!(answered.opened().unwrap_err(), OpenError::Reflected);
         } else {

@@ -126,7 +126,7 @@ fn tenant_that_is_a_uuid_is_an_ordinary_name() {
     let knows = builder(&emulator).client_resolver(move |_| Some(resolved)).build().unwrap();
     assert_eq!(ask(&knows, &key), Ok(Basis::Confirmed));
     assert_eq!(asked(), [by_name, resolved]);
-    assert_eq!(emulator.log().iter().filter(|request| request.kind == RequestKind::FindClient).count(), 1);
+    assert_eq!(emulator.log().iter().filter(|request| request.kind == RequestKind::Lookup).count(), 1);
 
     let told = builder(&emulator).tenant_is_client_id(true).build().unwrap();
     assert_eq!(ask(&told, &key), Ok(Basis::Confirmed));
