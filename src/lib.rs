@@ -119,8 +119,8 @@ pub use policy::{
 pub use protocol::{
     Answer, AnswerError, BodyForm, ClientId, ClientKey, ClientRecord, ClientRecordError, ClientType, CreateClient,
     FindClient, FoundClient, FoundClientError, HeaderFields, HttpMethod, InvalidClientId, InvalidMethod,
-    InvalidUserAgent, MAX_PROJECT_KEY_LEN, MethodPath, ProjectKey, ProjectKeyError, Provenance, RegisterEndpoint,
-    Request, Timestamp, TimestampOutOfRange, UserAgent, ValidateRequest,
+    InvalidSealing, InvalidUserAgent, MAX_PROJECT_KEY_LEN, MethodPath, ProjectKey, ProjectKeyError, Provenance,
+    RegisterEndpoint, Request, Sealing, Timestamp, TimestampOutOfRange, UserAgent, ValidateRequest,
 };
 pub use text::{Chars, Text};
 pub use time::UnixTime;

@@ -25,6 +25,7 @@ mod percent;
 mod project_key;
 mod record;
 mod request;
+mod sealing;
 mod timestamp;
 mod validate;
 
@@ -40,6 +41,7 @@ pub use method_path::{InvalidMethod, MethodPath};
 pub use project_key::{MAX_PROJECT_KEY_LEN, ProjectKey, ProjectKeyError};
 pub use record::{ClientRecord, ClientRecordError};
 pub use request::{BodyForm, HttpMethod, Request};
+pub use sealing::{InvalidSealing, Sealing};
 pub use timestamp::{Timestamp, TimestampOutOfRange};
 #[cfg(feature = "client")]
 pub(crate) use validate::KEY_HEADER;
