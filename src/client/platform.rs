@@ -21,15 +21,71 @@ use crate::{
     policy::{Fault, Outcome, Overload, Rejection},
     protocol::{
         Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, FindClient, FoundClient,
-        FoundClientError, ProjectKey, RegisterEndpoint, Request, UserAgent, ValidateRequest,
+        FoundClientError, ProjectKey, RegisterEndpoint, Request, Sealing, UserAgent, ValidateRequest,
     },
 };
 
-/// Whether an answer may come in the clear.
+/// What travels in envelopes; see [`Sealing`].
+pub(super) enum Channel {
+    /// The requests, and the answers if they must be.
+    Sealed { server: ServerKey, sessions: Sessions, answers: Answers },
+    /// Nothing.
+    Plain,
+}
+
+/// Whether the answer to a sealed request may come in the clear.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answers {
     Sealed,
     SealedOrNot,
+}
+
+impl Channel {
+    pub(super) const fn sealed(server: ServerKey, answers: Answers) -> Self {
+        Self::Sealed { server, sessions: Sessions::new(), answers }
+    }
+
+    /// The degree of sealing that it is for.
+    const fn sealing(&self) -> Sealing {
+        match self {
+            Self::Sealed { answers: Answers::Sealed, .. } => Sealing::Required,
+            Self::Sealed { answers: Answers::SealedOrNot, .. } => Sealing::Requests,
+            Self::Plain => Sealing::Off,
+        }
+    }
+
+    /// Whether so few sessions are left that it is time to [`prepare`](Self::prepare) more.
+    pub(super) fn runs_low(&self, now: Duration) -> bool {
+        match self {
+            Self::Sealed { sessions, .. } => sessions.run_low(now),
+            Self::Plain => false,
+        }
+    }
+
+    /// Establishes one more session ahead of time; `false` if there is no room for it, no randomness, or no use.
+    pub(super) fn prepare(&self, now: Duration) -> bool {
+        match self {
+            Self::Sealed { server, sessions, .. } => sessions.add(server, now),
+            Self::Plain => false,
+        }
+    }
+
+    /// A session for one request, prepared or new; `None` if the request goes plain.
+    fn session(&self, now: Duration) -> Result<Option<Session>, Outcome> {
+        let Self::Sealed { server, sessions, .. } = self else {
+            return Ok(None);
+        };
+        let session = match sessions.take(now) {
+            Some(session) => Ok(session),
+            None => Session::establish(server, &mut SysRng),
+        };
+        session.map(Some).map_err(|_| Outcome::Overload(Overload::NoRandomness))
+    }
+
+    /// Whether an answer in the clear is taken though its request was sealed.
+    const fn takes_plain_answers(&self) -> bool {
+        matches!(self, Self::Sealed { answers: Answers::SealedOrNot, .. } | Self::Plain)
+    }
 }
 
 /// The body of an answer.
@@ -51,13 +107,11 @@ fn unsigned() -> Result<Option<String>, NotSigned> {
 pub(super) struct Platform {
     pub(super) project_key: ProjectKey,
     pub(super) project_env: Box<str>,
-    pub(super) server: ServerKey,
+    pub(super) channel: Channel,
     /// Checked.
     pub(super) user_agent: Box<str>,
     pub(super) transport: Box<dyn Transport>,
     pub(super) signer: Option<Box<dyn Sign>>,
-    pub(super) answers: Answers,
-    pub(super) sessions: Sessions,
     pub(super) gate: Gate,
     pub(super) events: Events,
 }
@@ -169,9 +223,10 @@ impl Platform {
         deadline: Deadline,
         read: impl FnOnce(Body<'_>) -> Result<T, Outcome>,
     ) -> Result<T, Outcome> {
-        let session = match R::FORM {
+        let form = R::form(self.channel.sealing());
+        let session = match form {
             BodyForm::Plain => None,
-            BodyForm::Sealed => Some(self.session(slot.entered())?),
+            BodyForm::Sealed => self.channel.session(slot.entered())?,
         };
         let signature = sign().map_err(|NotSigned| Outcome::Fault(Fault::NotSent))?;
         let timeout = deadline.left().ok_or(Outcome::Overload(Overload::TooManyInFlight))?;
@@ -202,7 +257,7 @@ impl Platform {
         };
 
         let user_agent = UserAgent::checked(&self.user_agent);
-        let fields = request.header_fields(&self.project_key, user_agent);
+        let fields = request.header_fields_as(form, &self.project_key, user_agent);
         let mut headers: heapless::Vec<(&str, &str), 5> = fields.iter().copied().collect();
         headers.extend(signature.as_deref().map(|signature| ("x-apikee-signature", signature)));
         let call = Call { method: R::METHOD, target, headers: &headers, body: sent, timeout };
@@ -218,21 +273,11 @@ impl Platform {
         // An answer in the clear leaves the buffer as it was.
         match pending.open(answer) {
             Ok(opened) => read(Body::Opened(opened)),
-            Err(OpenError::Unsealed) if self.answers == Answers::SealedOrNot => read(Body::Unsealed(answer)),
+            Err(OpenError::Unsealed) if self.channel.takes_plain_answers() => read(Body::Unsealed(answer)),
             Err(OpenError::Unsealed) => Err(Outcome::Fault(Fault::Unsealed)),
             Err(OpenError::WrongKey | OpenError::Forged) => Err(Outcome::Fault(Fault::Forged)),
             Err(OpenError::Malformed | OpenError::Version | OpenError::Encoding) => {
                 Err(Outcome::Fault(Fault::Unreadable))
-            }
-        }
-    }
-
-    /// One that was prepared, or a new one.
-    fn session(&self, now: Duration) -> Result<Session, Outcome> {
-        match self.sessions.take(now) {
-            Some(session) => Ok(session),
-            None => {
-                Session::establish(&self.server, &mut SysRng).map_err(|_| Outcome::Overload(Overload::NoRandomness))
             }
         }
     }

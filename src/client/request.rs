@@ -92,7 +92,8 @@ impl<'a> AuthorizeRequest<'a> {
     }
 
     /// The header fields that the platform shall see, in server mode: those that the caller chose, not
-    /// all. They travel in an envelope. The key is added by itself, as `x-api-key`.
+    /// all. They travel in an envelope, unless [`sealing`](super::ApikeeBuilder::sealing) is off. The key is added by
+    /// itself, as `x-api-key`; with sealing off it is not sent.
     #[must_use]
     pub const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
         Self { about: self.about.headers(headers), ..self }

@@ -15,7 +15,7 @@ use super::{
     clients::Clients,
     deadline::Deadline,
     event::Event,
-    platform::{MAX_BODY_LEN, Platform},
+    platform::{Channel, MAX_BODY_LEN, Platform},
     request::About,
     routes::{MAX_ROUTES, Routes, Turn},
     scratch::Plaintext,
@@ -168,8 +168,11 @@ impl Server {
         let mut question = ValidateRequest::new(client, &self.platform.project_env, about.method_path, timestamp)
             .key_name(about.key_name)
             .headers(about.headers)
-            .raw_key(key.raw())
             .max_body_len(MAX_QUESTION_LEN);
+        question = match self.platform.channel {
+            Channel::Sealed { .. } => question.raw_key(key.raw()),
+            Channel::Plain => question.withhold_key(key.raw()),
+        };
         if let Some(payload) = about.payload {
             question = question.payload(payload);
         }
@@ -285,7 +288,7 @@ impl Server {
             is_route: about.is_route,
             client: about.client,
             key_name: about.key_name.into(),
-            headers: worth_keeping(about.headers),
+            headers: worth_keeping(about.headers, key.raw()),
             payload: about.payload.map(|payload| payload.as_str().into()),
         })));
     }
@@ -352,7 +355,7 @@ impl Server {
 
     fn refill_soon(&self) {
         if let Some(background) = &self.background
-            && self.platform.sessions.run_low(self.platform.gate.now())
+            && self.platform.channel.runs_low(self.platform.gate.now())
         {
             background.refill();
         }
@@ -361,9 +364,7 @@ impl Server {
     /// Establishes sessions until there is no room for more; tells how many.
     pub(super) fn prepare(&self) -> usize {
         let mut added = 0_usize;
-        while added < super::sessions::POOLED
-            && self.platform.sessions.add(&self.platform.server, self.platform.gate.now())
-        {
+        while added < super::sessions::POOLED && self.platform.channel.prepare(self.platform.gate.now()) {
             added = added.saturating_add(1);
         }
         added
@@ -391,12 +392,14 @@ impl Told {
     }
 }
 
-/// A copy of the header fields, as far as there is room for them in a question. Without the key: it is added by
-/// itself, and a copy would not be wiped.
-fn worth_keeping(headers: &[(&str, &str)]) -> Vec<(String, String)> {
+/// A copy of the header fields, as far as there is room for them in a question. Without the key, wherever it stands:
+/// it is added by itself, and a copy would not be wiped.
+fn worth_keeping(headers: &[(&str, &str)], raw_key: &str) -> Vec<(String, String)> {
     let mut room = MAX_QUESTION_LEN;
     let mut kept = Vec::new();
-    for (name, value) in headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(KEY_HEADER)) {
+    let without_key =
+        |(name, value): &&(&str, &str)| !name.eq_ignore_ascii_case(KEY_HEADER) && !value.contains(raw_key);
+    for (name, value) in headers.iter().filter(without_key) {
         let Some(left) = room.checked_sub(name.len()) else { break };
         let end = (0..=left.min(value.len())).rev().find(|end| value.is_char_boundary(*end)).unwrap_or_default();
         let value = value.get(..end).unwrap_or_default();

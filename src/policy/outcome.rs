@@ -208,7 +208,9 @@ impl fmt::Display for Fault {
             Self::Redirect => "the platform answered with a redirect",
             Self::ProjectKeyRefused => "the platform refused the project key",
             Self::Unreadable => "the platform's answer is not well-formed",
-            Self::Unsealed => "the platform's answer is not sealed",
+            Self::Unsealed => {
+                "the platform's answer is not sealed: set sealing to requests (APIKEE_SEALING=requests) to accept it"
+            }
             Self::Oversized => "the platform's answer is too long",
             Self::Forged => "the platform's answer is not authentic",
             Self::UntrustedCertificate => "the platform's certificate is not trusted",

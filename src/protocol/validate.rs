@@ -43,9 +43,35 @@ pub struct ValidateRequest<'a> {
     timestamp: Timestamp,
     key_name: &'a str,
     headers: &'a [(&'a str, &'a str)],
-    raw_key: Option<&'a str>,
+    raw_key: RawKey<'a>,
     payload: Option<JsonObject<'a>>,
     max_body_len: usize,
+}
+
+/// What becomes of the caller's raw key.
+#[derive(Clone, Copy)]
+enum RawKey<'a> {
+    /// It is not known here. It may be among the headers.
+    Unknown,
+    /// It is one of the headers, added by itself.
+    #[cfg_attr(not(feature = "client"), expect(dead_code, reason = "the client tells it"))]
+    Told(&'a str),
+    /// It stands nowhere in the body.
+    Withheld(&'a str),
+}
+
+impl<'a> RawKey<'a> {
+    const fn told(self) -> Option<&'a str> {
+        match self {
+            Self::Told(raw_key) => Some(raw_key),
+            Self::Unknown | Self::Withheld(_) => None,
+        }
+    }
+
+    /// Whether that text has the key in it and must not be sent.
+    fn forbids(self, text: &str) -> bool {
+        matches!(self, Self::Withheld(raw_key) if text.contains(raw_key))
+    }
 }
 
 /// What stands in front of the payload.
@@ -70,7 +96,7 @@ impl<'a> ValidateRequest<'a> {
             timestamp,
             key_name: "default",
             headers: &[],
-            raw_key: None,
+            raw_key: RawKey::Unknown,
             payload: None,
             max_body_len: usize::MAX,
         }
@@ -110,7 +136,14 @@ impl<'a> ValidateRequest<'a> {
     /// The raw key, which is added to the headers by itself, in place of any that they name so.
     #[cfg(feature = "client")]
     pub(crate) const fn raw_key(self, raw_key: &'a str) -> Self {
-        Self { raw_key: Some(raw_key), ..self }
+        Self { raw_key: RawKey::Told(raw_key), ..self }
+    }
+
+    /// The raw key, for a body that travels plain: it is not sent. Header fields that are called as the key's own, or
+    /// have the key in a value, are left out, and so is a payload that has the key in it.
+    #[must_use]
+    pub const fn withhold_key(self, raw_key: &'a str) -> Self {
+        Self { raw_key: RawKey::Withheld(raw_key), ..self }
     }
 
     /// What else the platform shall see of the request.
@@ -137,7 +170,7 @@ impl<'a> ValidateRequest<'a> {
         for (at, (name, _)) in self.headers.iter().enumerate() {
             let is_key = name.eq_ignore_ascii_case(KEY_HEADER);
             let before = self.headers.get(..at).unwrap_or_default();
-            if is_key && self.raw_key.is_some() || before.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)) {
+            if before.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)) || !self.may_send(name) {
                 continue;
             }
             let mut end = end.saturating_sub(kept);
@@ -146,22 +179,36 @@ impl<'a> ValidateRequest<'a> {
             }
             write_field(out, out.len() > start, name, self.values(name), end);
         }
-        if let Some(raw_key) = self.raw_key {
+        if let Some(raw_key) = self.raw_key.told() {
             write_field(out, out.len() > start, KEY_HEADER, core::iter::once(raw_key), usize::MAX);
         }
     }
 
-    /// The values of the header fields of that name.
+    /// Whether the header field of that name is sent as the caller has it.
+    fn may_send(&self, name: &str) -> bool {
+        match self.raw_key {
+            RawKey::Unknown => true,
+            RawKey::Told(_) => !name.eq_ignore_ascii_case(KEY_HEADER),
+            RawKey::Withheld(_) => {
+                !name.eq_ignore_ascii_case(KEY_HEADER)
+                    && !self.raw_key.forbids(name)
+                    && self.values(name).next().is_some()
+            }
+        }
+    }
+
+    /// The values of the header fields of that name that may be sent.
     fn values(&self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.headers.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+        let named = self.headers.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| *value).filter(|value| !self.raw_key.forbids(value))
     }
 
     /// Bytes of the field of the raw key, a comma included; 0 if there is none.
     fn key_field_len(&self) -> usize {
         let mut counter = Writer::new(&mut []);
-        if let Some(raw_key) = self.raw_key {
+        if let Some(raw_key) = self.raw_key.told() {
             write_field(&mut counter, true, KEY_HEADER, core::iter::once(raw_key), usize::MAX);
-        } else if self.values(KEY_HEADER).next().is_some() {
+        } else if self.may_send(KEY_HEADER) && self.values(KEY_HEADER).next().is_some() {
             write_field(&mut counter, true, KEY_HEADER, self.values(KEY_HEADER), usize::MAX);
         }
         counter.len()
@@ -224,7 +271,7 @@ impl Request for ValidateRequest<'_> {
             out.bytes(br#"","headers":{"#);
             self.write_headers(out, end);
             out.byte(b'}');
-            if let Some(payload) = self.payload {
+            if let Some(payload) = self.payload.filter(|payload| !self.raw_key.forbids(payload.as_str())) {
                 out.bytes(PAYLOAD);
                 payload.write(out);
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use apikee::{
     AuthorizeRequest, Basis, ClientId, FailOpen, Fault, Fingerprint, JsonObject, MethodPath, OnFault, OnRejection,
-    Outage, Policy, TransportError,
+    Outage, Policy, Sealing, TransportError,
 };
 use serde_json::json;
 
@@ -115,7 +115,10 @@ fn each_answer_comes_to_what_the_policy_says_of_it() {
         ),
         (
             || Told::Plain(200, br#"{"success":true}"#.to_vec()),
-            Err("SERVER_FAULT: the platform's answer is not sealed"),
+            Err(
+                "SERVER_FAULT: the platform's answer is not sealed: set sealing to requests (APIKEE_SEALING=requests) to \
+                 accept it",
+            ),
             Ok(Basis::DespiteFault(Fault::Unsealed)),
         ),
         (
@@ -167,7 +170,7 @@ fn an_answer_in_the_clear_is_taken_where_that_is_asked_for() {
         ),
         ("OK", Err("SERVER_FAULT: the platform's answer is not well-formed".to_owned())),
     ] {
-        let apikee = answer(json).builder().accept_unsealed_answers().build().unwrap();
+        let apikee = answer(json).builder().sealing(Sealing::Requests).build().unwrap();
         assert_eq!(ask(&apikee, &key), expected, "{json}");
     }
 }

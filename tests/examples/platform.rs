@@ -35,7 +35,7 @@ pub(crate) fn asking_with(name: &'static str, platform: &Emulator, more: &[(&'st
     environment.push(("APIKEE_SERVER_KEY", Emulator::PROJECT_KEY.into()));
     environment.push(("APIKEE_PROJECT_ENV", platform.project_env().into()));
     environment.push(("APIKEE_SERVER_PUBLIC_KEY", platform.public_key().into()));
-    environment.push(("APIKEE_URL", platform.url().into()));
+    environment.push(("APIKEE_BASE_URL", platform.url().into()));
     environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
     Service::start(name, &borrowed(&environment))
 }
