@@ -112,7 +112,7 @@ pub use network::InvalidNetwork;
 #[cfg(feature = "envelope")]
 pub use opened::Opened;
 pub use policy::{
-    Basis, Denial, FailOpen, Fault, Grant, OnFault, OnOverload, OnRejection, Outage, Outcome, Overload, Policy,
+    Basis, Denial, FailOpen, Fault, Grant, OnFault, OnOverload, OnRejection, Outage, Outcome, Overload, Policy, Reason,
     Rejection,
 };
 #[cfg(feature = "envelope")]

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     envelope::{OpenError, SealError, ServerKey, Session, sealed_len},
     opened::Opened,
-    policy::{Fault, Outcome, Overload, Rejection},
+    policy::{Fault, Outcome, Overload, Reason, Rejection},
     protocol::{
         Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, FindClient, FoundClient,
         FoundClientError, ProjectKey, RegisterEndpoint, Request, Sealing, UserAgent, ValidateRequest,
@@ -141,7 +141,8 @@ impl Platform {
             let answer = answer.map_err(|_| Outcome::Fault(Fault::Unreadable))?;
             if !answer.success() {
                 unknown = [answer.error(), answer.code()].into_iter().flatten().any(names_no_client);
-                return Err(Outcome::from_success(false));
+                let reason = Reason::new(answer.reason(), answer.message());
+                return Err(Outcome::Rejected(Rejection::Unsuccessful(reason)));
             }
             if answer.is_about(request) { Ok(()) } else { Err(Outcome::Fault(Fault::Forged)) }
         });

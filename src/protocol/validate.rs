@@ -261,22 +261,36 @@ impl Request for ValidateRequest<'_> {
     }
 
     fn write_body<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
-        written(buf, |out| {
-            // The payload's name counts whether it is there or not, and both braces.
-            let end = self.max_body_len.saturating_sub(PAYLOAD.len()).saturating_sub(2);
-            out.bytes(br#"{"name":""#);
-            write::escaped(out, self.key_name);
-            out.bytes(br#"","timestamp":""#);
-            out.bytes(self.timestamp.as_str().as_bytes());
-            out.bytes(br#"","headers":{"#);
-            self.write_headers(out, end);
-            out.byte(b'}');
-            if let Some(payload) = self.payload.filter(|payload| !self.raw_key.forbids(payload.as_str())) {
-                out.bytes(PAYLOAD);
-                payload.write(out);
-            }
-            out.byte(b'}');
-        })
+        let payload = self.payload_to_send(buf)?;
+        written(buf, |out| self.write(out, payload))
+    }
+}
+
+impl<'a> ValidateRequest<'a> {
+    /// The payload, unless the key must not be sent and is in it. An escape can hide the key until it is written.
+    fn payload_to_send(&self, buf: &mut [u8]) -> Result<Option<JsonObject<'a>>, BufferTooSmall> {
+        let (RawKey::Withheld(_), Some(payload)) = (self.raw_key, self.payload) else {
+            return Ok(self.payload);
+        };
+        let text = written(buf, |out| payload.write(out))?;
+        Ok(if self.raw_key.forbids(text) { None } else { Some(payload) })
+    }
+
+    fn write(&self, out: &mut Writer<'_>, payload: Option<JsonObject<'_>>) {
+        // The payload's name counts whether it is there or not, and both braces.
+        let end = self.max_body_len.saturating_sub(PAYLOAD.len()).saturating_sub(2);
+        out.bytes(br#"{"name":""#);
+        write::escaped(out, self.key_name);
+        out.bytes(br#"","timestamp":""#);
+        out.bytes(self.timestamp.as_str().as_bytes());
+        out.bytes(br#"","headers":{"#);
+        self.write_headers(out, end);
+        out.byte(b'}');
+        if let Some(payload) = payload {
+            out.bytes(PAYLOAD);
+            payload.write(out);
+        }
+        out.byte(b'}');
     }
 }
 

@@ -1,10 +1,13 @@
 //! What the platform is asked, and what its answers come to.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use apikee::{
-    AuthorizeRequest, Basis, ClientId, FailOpen, Fault, Fingerprint, JsonObject, MethodPath, OnFault, OnRejection,
-    Outage, Policy, Sealing, TransportError,
+    AuthorizeRequest, Basis, ClientId, Event, FailOpen, Fault, Fingerprint, JsonObject, MethodPath, OnFault,
+    OnRejection, Outage, Policy, Reason, Sealing, TransportError,
 };
 use serde_json::json;
 
@@ -172,6 +175,46 @@ fn an_answer_in_the_clear_is_taken_where_that_is_asked_for() {
     ] {
         let apikee = answer(json).builder().sealing(Sealing::Requests).build().unwrap();
         assert_eq!(ask(&apikee, &key), expected, "{json}");
+    }
+}
+
+#[test]
+fn the_platforms_own_reason_reaches_the_operator_escaped_and_cut_and_nobody_else() {
+    let long = "x".repeat(1_000);
+    for (members, reason) in [
+        (json!({}), None),
+        (json!({ "error": "IP_NOT_ALLOWED" }), Some("IP_NOT_ALLOWED".to_owned())),
+        (
+            json!({ "code": "IP_NOT_ALLOWED", "message": "not on the list" }),
+            Some("IP_NOT_ALLOWED: not on the list".into()),
+        ),
+        (json!({ "error": "A\"\r\n\u{1b}[2J" }), Some(r#"A\"\r\n\u{1b}[2J"#.into())),
+        (json!({ "message": long }), Some("x".repeat(Reason::MAX_LEN))),
+    ] {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&seen);
+        let observer = move |event: &Event<'_>| {
+            if let Event::Denied { denial, .. } = event {
+                notes.lock().unwrap().push(denial.reason().map(str::to_owned));
+            }
+        };
+        let mut answer = members.clone();
+        answer["success"] = false.into();
+        let platform = Platform::new(move |_| Told::Sealed(answer.clone()));
+        let apikee = platform.builder().observer(observer).build().unwrap();
+        let key = key(CLIENT, "{}");
+        let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/users").unwrap());
+        let mut buf = [0; 1024];
+        let denial = apikee.authorize(&request, &mut buf).unwrap_err();
+        assert_eq!(denial.reason(), reason.as_deref(), "{members}");
+        assert_eq!(*seen.lock().unwrap(), [reason.clone()]);
+        assert!(told(denial).ends_with(reason.as_deref().unwrap_or("the platform does not validate the key")));
+        assert_eq!(denial.to_string(), "the platform rejects the request");
+        #[cfg(feature = "serde")]
+        assert_eq!(
+            serde_json::to_value(denial).unwrap(),
+            json!({ "error": "SERVER_REJECTED", "message": "the platform rejects the request" })
+        );
     }
 }
 

@@ -81,13 +81,19 @@ fn without_sealing_nothing_of_the_raw_key_is_sent_whatever_the_caller_discloses(
         ("x-long", &long),
     ];
     let payload = json!({ "note": format!("<{key}>") }).to_string();
-    for enforcement in [Enforcement::Enforce, Enforcement::Observe] {
+    let escaped = payload.replace("apikee_", r"\u0061pikee_");
+    for (enforcement, payload) in [
+        (Enforcement::Enforce, &payload),
+        (Enforcement::Enforce, &escaped),
+        (Enforcement::Observe, &payload),
+        (Enforcement::Observe, &escaped),
+    ] {
         let platform = Platform::new(plain);
         let builder = platform.builder().sealing(Sealing::Off).enforcement(enforcement);
         let apikee = builder.background_thread(enforcement == Enforcement::Observe).build().unwrap();
         let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/users").unwrap())
             .headers(&headers)
-            .payload(JsonObject::new(&payload).unwrap());
+            .payload(JsonObject::new(payload).unwrap());
         assert!(decide(&apikee, &request).is_ok());
         apikee.close(std::time::Duration::from_secs(20));
         let seen = platform.seen();

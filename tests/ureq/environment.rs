@@ -147,7 +147,9 @@ fn base_url_and_authorities_of_the_environment_are_used() {
     let server =
         serve(ca.config("localhost"), |connection| while connection.request().is_some() && connection.write(OK) {});
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("environment-ca.pem");
-    std::fs::write(&file, ca.pem()).unwrap();
+    if env::var_os("APIKEE_CA_FILE").is_none() {
+        std::fs::write(&file, ca.pem()).unwrap();
+    }
     let url = format!("https://localhost:{}/api/v1/", server.port());
     let variables =
         server_mode(&[("APIKEE_BASE_URL", url.clone()), ("APIKEE_CA_FILE", file.to_str().unwrap().to_owned())]);

@@ -146,6 +146,7 @@ fn as_json(decision: &Result<Grant<'_>, Denial<'_>>, elapsed: Duration) -> io::R
                 members.member("class", denial.class())?;
                 members.member("message", &denial.to_string())?;
                 members.member("cause", &cause(denial))?;
+                members.member("reason", &denial.reason())?;
                 members.member("http_status", &denial.http_status())?;
                 members.member("retry_after", &denial.retry_after())?;
             }
@@ -167,6 +168,9 @@ fn as_text(decision: &Result<Grant<'_>, Denial<'_>>, elapsed: Duration) -> io::R
             text::field(&mut out, "message", denial.to_string().escape_debug())?;
             if let Some(cause) = cause(denial) {
                 text::field(&mut out, "cause", cause)?;
+            }
+            if let Some(reason) = denial.reason() {
+                text::field(&mut out, "reason", reason)?;
             }
         }
     }
