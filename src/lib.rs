@@ -81,8 +81,8 @@ pub use buf::BufferTooSmall;
 pub use client::LogObserver;
 #[cfg(feature = "client")]
 pub use client::{
-    Apikee, ApikeeBuilder, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, Issued, Observer,
-    Received, Setting, Transport, TransportError, Upsert,
+    Apikee, ApikeeBuilder, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, Issued,
+    NewClient, Observer, Received, Setting, Transport, TransportError, Upsert,
 };
 #[cfg(feature = "request-signing")]
 pub use client::{RequestSigner, SignerError};

@@ -15,6 +15,7 @@ use super::{
     clients::Clients,
     deadline::Deadline,
     event::Event,
+    issue::NewClient,
     platform::{Channel, MAX_BODY_LEN, Platform},
     request::About,
     routes::{MAX_ROUTES, Routes, Turn},
@@ -228,15 +229,30 @@ impl Server {
         Ok(id)
     }
 
-    /// Creates the tenant's client, or brings the platform's record of it up to date, and remembers its id.
-    pub(super) fn upsert(&self, tenant: &str, key_name: &str, deadline: Deadline) -> Result<ClientId, Outcome> {
-        let id = self.create(tenant, key_name, deadline)?;
-        self.remember(tenant, id);
+    /// Creates the client of a tenant's new key, or brings the platform's record of it up to date. It is remembered
+    /// if it is found by the tenant's name.
+    pub(super) fn upsert(
+        &self,
+        tenant: &str,
+        client: &NewClient<'_>,
+        expires_at: Option<Timestamp>,
+        deadline: Deadline,
+    ) -> Result<ClientId, Outcome> {
+        let (name, key_name) = (client.name_for(tenant), client.key_name_for(tenant));
+        let key = ClientKey::new(&key_name);
+        let keys = [expires_at.map_or(key, |time| key.expires_at(time))];
+        let request = client.request(&self.platform.project_env, name, &keys);
+        let [breaker_key, _] = self.keys_of(name);
+        let caller = Caller { client: breaker_key, origin: None, judged: false };
+        let id = self.platform.upsert(caller, &request, deadline)?;
+        if name == tenant {
+            self.remember(tenant, id);
+        }
         Ok(id)
     }
 
-    /// The key is named without an expiry: all keys of that name share it there, and each has its own
-    /// in its claims.
+    /// Creates the client of a tenant that the platform does not know. The key is named without an expiry: all keys
+    /// of that name share it there, and each has its own in its claims.
     fn create(&self, tenant: &str, key_name: &str, deadline: Deadline) -> Result<ClientId, Outcome> {
         let [client, _] = self.keys_of(tenant);
         let keys = [ClientKey::new(key_name)];
