@@ -118,7 +118,7 @@ pub use policy::{
 #[cfg(feature = "envelope")]
 pub use protocol::{
     Answer, AnswerError, BodyForm, ClientId, ClientKey, ClientRecord, ClientRecordError, ClientType, CreateClient,
-    FindClient, FoundClient, FoundClientError, HeaderFields, HttpMethod, InvalidClientId, InvalidMethod,
+    Endpoint, FindClient, FoundClient, FoundClientError, HeaderFields, HttpMethod, InvalidClientId, InvalidMethod,
     InvalidSealing, InvalidUserAgent, MAX_PROJECT_KEY_LEN, MethodPath, ProjectKey, ProjectKeyError, Provenance,
     RegisterEndpoint, Request, Sealing, Timestamp, TimestampOutOfRange, UserAgent, ValidateRequest,
 };

@@ -462,7 +462,8 @@ impl ApikeeBuilder {
     }
 
     /// Whether the platform is told of each [route](super::AuthorizeRequest::as_route), after its first request that
-    /// is confirmed; yes by default. A path that is not said to be the template of a route is not registered.
+    /// is confirmed, and of the scopes that it needs; yes by default. A path that is not said to be the template of a
+    /// route is not registered. For more than that there is [`Apikee::describe`].
     ///
     /// It is told once, best effort. After a failure of any kind, the next confirmed request of the route tries
     /// again, not before a pause of 1 s, which doubles with each failure up to 1 h. There is room for 1024 routes of

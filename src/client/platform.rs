@@ -21,7 +21,7 @@ use crate::{
     policy::{Fault, Outcome, Overload, Reason, Rejection},
     protocol::{
         Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, FindClient, FoundClient,
-        FoundClientError, ProjectKey, RegisterEndpoint, Request, Sealing, UserAgent, ValidateRequest,
+        FoundClientError, ProjectKey, Request, Sealing, UserAgent, ValidateRequest, WrittenEndpoint,
     },
 };
 
@@ -191,9 +191,10 @@ impl Platform {
         Ok(client)
     }
 
-    /// Tells of a route.
-    pub(super) fn register(&self, request: &RegisterEndpoint<'_>, deadline: Deadline) -> Result<(), Outcome> {
-        self.exchange(None, request, unsigned, deadline, |_| Ok(()))
+    /// Tells of a route, by the body of a [`RegisterEndpoint`](crate::RegisterEndpoint).
+    pub(super) fn register(&self, body: &str, deadline: Deadline) -> Result<(), Outcome> {
+        let request = WrittenEndpoint { project_env: &self.project_env, body };
+        self.exchange(None, &request, unsigned, deadline, |_| Ok(()))
     }
 
     /// One call, from the gate to what `read` makes of the answer's body. Without a caller it is none that a request
