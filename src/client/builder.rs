@@ -248,7 +248,8 @@ impl ApikeeBuilder {
         self
     }
 
-    /// What outages, rejections and faults come to; [`Policy::DEFAULT`] by default: outages fail open.
+    /// What outages, rejections and faults come to; [`Policy::DEFAULT`] by default: outages fail open. It replaces what
+    /// `APIKEE_FAIL_OPEN` says: set [`Policy::fail_open`] in it.
     pub const fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self

@@ -28,9 +28,16 @@ use crate::{
 /// What travels in envelopes; see [`Sealing`].
 pub(super) enum Channel {
     /// The requests, and the answers if they must be.
-    Sealed { server: ServerKey, sessions: Sessions, answers: Answers },
+    Sealed(Box<Sealer>),
     /// Nothing.
     Plain,
+}
+
+/// What requests are sealed with.
+pub(super) struct Sealer {
+    server: ServerKey,
+    sessions: Sessions,
+    answers: Answers,
 }
 
 /// Whether the answer to a sealed request may come in the clear.
@@ -41,23 +48,25 @@ pub(super) enum Answers {
 }
 
 impl Channel {
-    pub(super) const fn sealed(server: ServerKey, answers: Answers) -> Self {
-        Self::Sealed { server, sessions: Sessions::new(), answers }
+    pub(super) fn sealed(server: ServerKey, answers: Answers) -> Self {
+        Self::Sealed(Box::new(Sealer { server, sessions: Sessions::new(), answers }))
     }
 
     /// The degree of sealing that it is for.
-    const fn sealing(&self) -> Sealing {
+    fn sealing(&self) -> Sealing {
         match self {
-            Self::Sealed { answers: Answers::Sealed, .. } => Sealing::Required,
-            Self::Sealed { answers: Answers::SealedOrNot, .. } => Sealing::Requests,
             Self::Plain => Sealing::Off,
+            Self::Sealed(sealer) => match sealer.answers {
+                Answers::Sealed => Sealing::Required,
+                Answers::SealedOrNot => Sealing::Requests,
+            },
         }
     }
 
     /// Whether so few sessions are left that it is time to [`prepare`](Self::prepare) more.
     pub(super) fn runs_low(&self, now: Duration) -> bool {
         match self {
-            Self::Sealed { sessions, .. } => sessions.run_low(now),
+            Self::Sealed(sealer) => sealer.sessions.run_low(now),
             Self::Plain => false,
         }
     }
@@ -65,26 +74,21 @@ impl Channel {
     /// Establishes one more session ahead of time; `false` if there is no room for it, no randomness, or no use.
     pub(super) fn prepare(&self, now: Duration) -> bool {
         match self {
-            Self::Sealed { server, sessions, .. } => sessions.add(server, now),
+            Self::Sealed(sealer) => sealer.sessions.add(&sealer.server, now),
             Self::Plain => false,
         }
     }
 
     /// A session for one request, prepared or new; `None` if the request goes plain.
     fn session(&self, now: Duration) -> Result<Option<Session>, Outcome> {
-        let Self::Sealed { server, sessions, .. } = self else {
+        let Self::Sealed(sealer) = self else {
             return Ok(None);
         };
-        let session = match sessions.take(now) {
+        let session = match sealer.sessions.take(now) {
             Some(session) => Ok(session),
-            None => Session::establish(server, &mut SysRng),
+            None => Session::establish(&sealer.server, &mut SysRng),
         };
         session.map(Some).map_err(|_| Outcome::Overload(Overload::NoRandomness))
-    }
-
-    /// Whether an answer in the clear is taken though its request was sealed.
-    const fn takes_plain_answers(&self) -> bool {
-        matches!(self, Self::Sealed { answers: Answers::SealedOrNot, .. } | Self::Plain)
     }
 }
 
@@ -225,7 +229,8 @@ impl Platform {
         deadline: Deadline,
         read: impl FnOnce(Body<'_>) -> Result<T, Outcome>,
     ) -> Result<T, Outcome> {
-        let form = R::form(self.channel.sealing());
+        let sealing = self.channel.sealing();
+        let form = R::form(sealing);
         let session = match form {
             BodyForm::Plain => None,
             BodyForm::Sealed => self.channel.session(slot.entered())?,
@@ -275,7 +280,7 @@ impl Platform {
         // An answer in the clear leaves the buffer as it was.
         match pending.open(answer) {
             Ok(opened) => read(Body::Opened(opened)),
-            Err(OpenError::Unsealed) if self.channel.takes_plain_answers() => read(Body::Unsealed(answer)),
+            Err(OpenError::Unsealed) if sealing != Sealing::Required => read(Body::Unsealed(answer)),
             Err(OpenError::Unsealed) => Err(Outcome::Fault(Fault::Unsealed)),
             Err(OpenError::WrongKey | OpenError::Forged) => Err(Outcome::Fault(Fault::Forged)),
             Err(OpenError::Malformed | OpenError::Version | OpenError::Encoding) => {

@@ -182,7 +182,7 @@ impl Server {
             .headers(about.headers)
             .max_body_len(MAX_QUESTION_LEN);
         question = match self.platform.channel {
-            Channel::Sealed { .. } => question.raw_key(key.raw()),
+            Channel::Sealed(_) => question.raw_key(key.raw()),
             Channel::Plain => question.withhold_key(key.raw()),
         };
         if let Some(payload) = about.payload {

@@ -83,6 +83,20 @@ fn denials_tell_code_and_cause_and_are_exit_code_1() {
 }
 
 #[test]
+fn the_platforms_own_reason_is_printed() {
+    let platform = platform();
+    let key = issued([]);
+    let unknown = ["authorize", "--url", platform.url(), "--client", "11111111-2222-4333-8444-555555555555"];
+    let done = configured(&platform, unknown.into_iter().chain([key.as_str()])).done().code(1);
+    let is_reason = |line: &str| line.split_whitespace().eq(["reason", "UNKNOWN_CLIENT"]);
+    assert!(done.stdout.lines().any(is_reason), "{}", done.stdout);
+    let said = configured(&platform, unknown.into_iter().chain(["--json", &key])).done().code(1).json();
+    assert_eq!(said["reason"], "UNKNOWN_CLIENT");
+    assert_eq!(said["cause"], "the platform does not validate the key: UNKNOWN_CLIENT");
+    assert_eq!(said["message"], "the platform rejects the request");
+}
+
+#[test]
 fn the_time_limit_is_that_of_the_argument() {
     // Takes connections, and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

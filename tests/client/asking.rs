@@ -207,7 +207,7 @@ fn the_platforms_own_reason_reaches_the_operator_escaped_and_cut_and_nobody_else
         let mut buf = [0; 1024];
         let denial = apikee.authorize(&request, &mut buf).unwrap_err();
         assert_eq!(denial.reason(), reason.as_deref(), "{members}");
-        assert_eq!(*seen.lock().unwrap(), [reason.clone()]);
+        assert_eq!(*seen.lock().unwrap(), std::slice::from_ref(&reason));
         assert!(told(denial).ends_with(reason.as_deref().unwrap_or("the platform does not validate the key")));
         assert_eq!(denial.to_string(), "the platform rejects the request");
         #[cfg(feature = "serde")]
