@@ -24,7 +24,7 @@ use crate::{
 /// Issues and verifies keys, and in server mode asks the platform about each request: one for each
 /// process, shared by reference.
 ///
-/// It is in local mode until a project key, a project-env and the platform's public key are configured.
+/// It is in local mode until something is configured that only server mode uses; see [`ApikeeBuilder`].
 ///
 /// ```
 /// use apikee::{Apikee, AuthorizeRequest, Basis, MethodPath, NewKey};
@@ -79,7 +79,7 @@ pub(super) struct Inner {
 }
 
 impl Apikee {
-    /// Starts with the defaults: local mode, and no secret, which there must be one of.
+    /// Starts with the defaults: local mode. At least one secret must be set before `build`.
     pub fn builder() -> ApikeeBuilder {
         ApikeeBuilder::new()
     }

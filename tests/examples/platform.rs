@@ -260,7 +260,8 @@ fn servers_register_the_template_once_and_programs_of_one_request_do_not() {
         drop(service);
         let routes = platform.log().into_iter().filter(|entry| entry.kind == RequestKind::Endpoint);
         let routes: Vec<_> = routes.map(|entry| entry.body.unwrap()).collect();
-        let expected = [r#"{"method":"GET","path":"/users/{id}","name":"GET /users/{id}"}"#];
+        let expected =
+            [r#"{"method":"GET","path":"/users/{id}","name":"GET /users/{id}","metadata":{"scopes":["read"]}}"#];
         assert_eq!(routes, &expected[..usize::from(name != "cgi")], "{name}");
     }
 }

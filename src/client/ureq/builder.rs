@@ -205,3 +205,44 @@ impl fmt::Debug for UreqTransportBuilder {
         f.debug_struct("UreqTransportBuilder").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::string::String;
+
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+
+    use super::*;
+
+    fn authority() -> String {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
+    }
+
+    /// How many authorities are trusted, all of which ureq can read.
+    fn trusted(own: Option<&str>, added: &str) -> usize {
+        let RootCerts::Specific(certificates) = roots(own.map(str::as_bytes), added.as_bytes()).unwrap() else {
+            panic!("authorities of ours");
+        };
+        let mut store = RootCertStore::empty();
+        let ders = certificates.iter().map(|certificate| CertificateDer::from(certificate.der()));
+        assert_eq!(store.add_parsable_certificates(ders), (certificates.len(), 0));
+        certificates.len()
+    }
+
+    #[test]
+    fn added_authorities_stand_beside_the_built_in_ones_or_the_callers() {
+        let [a, b, c] = [(); 3].map(|()| authority());
+        let built_in = TLS_SERVER_ROOT_CERTS.len();
+        assert!(built_in > 50);
+        assert_eq!(trusted(None, &a), built_in + 1);
+        assert_eq!(trusted(None, &format!("{a}{b}")), built_in + 2);
+        assert_eq!(trusted(Some(&a), ""), 1);
+        assert_eq!(trusted(Some(&a), &format!("{b}{c}")), 3);
+        assert!(matches!(roots(None, b""), Ok(RootCerts::WebPki)));
+        for (own, added) in [(Some(&b""[..]), &b""[..]), (None, b"\n"), (Some(a.as_bytes()), b"no PEM")] {
+            assert!(matches!(roots(own, added), Err(UreqTransportError::CaPem)));
+        }
+    }
+}
