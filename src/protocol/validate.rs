@@ -11,6 +11,7 @@ use super::{
 use crate::{
     buf::{BufferTooSmall, Writer},
     json::{JsonObject, write},
+    key::log_prefix,
 };
 
 /// Asks whether a client may make a request of that method and path, now.
@@ -68,9 +69,15 @@ impl<'a> RawKey<'a> {
         }
     }
 
-    /// Whether that text has the key in it and must not be sent.
+    /// Whether that text has the key in it and must not be sent. A caller may have cut it within the key: no more of
+    /// the key may stand at its end than logs may have.
     fn forbids(self, text: &str) -> bool {
-        matches!(self, Self::Withheld(raw_key) if text.contains(raw_key))
+        let Self::Withheld(raw_key) = self else {
+            return false;
+        };
+        let secret = log_prefix(raw_key).len().saturating_add(1)..=raw_key.len();
+        let is_cut = |len| raw_key.get(..len).is_some_and(|front| text.ends_with(front));
+        text.contains(raw_key) || secret.into_iter().any(is_cut)
     }
 }
 
