@@ -9,7 +9,8 @@
 //! ```
 //!
 //! The third is for a web server that has it in place as `/cgi-bin/api`, and the same environment.
-//! `REVOKED` lists fingerprints of keys, with commas between them; `APIKEE_URL` is the platform's base URL.
+//! `REVOKED` lists fingerprints of keys, with commas between them. `ApikeeBuilder::from_env` documents the other
+//! variables: set those of server mode, and the platform is asked about each request.
 use std::{
     collections::HashSet,
     env,
@@ -104,10 +105,7 @@ fn encode(path: &OsString) -> String {
 
 fn guard() -> Result<Guard, Box<dyn Error>> {
     // The program ends with the request: nothing is left to do later, and routes would be registered each time.
-    let mut apikee = ApikeeBuilder::from_env()?.background_thread(false).auto_register(false);
-    if let Some(url) = env::var_os("APIKEE_URL") {
-        apikee = apikee.base_url(&url.to_string_lossy());
-    }
+    let apikee = ApikeeBuilder::from_env()?.background_thread(false).auto_register(false);
     let revoked = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
     let revoked = revoked.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
     let revoked = revoked.map(str::parse).collect::<Result<HashSet<Fingerprint>, _>>()?;

@@ -8,7 +8,8 @@
 //! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
 //! ```
 //!
-//! `REVOKED` lists fingerprints of keys, with commas between them; `APIKEE_URL` is the platform's base URL.
+//! `REVOKED` lists fingerprints of keys, with commas between them. `ApikeeBuilder::from_env` documents the other
+//! variables: set those of server mode, and the platform is asked about each request.
 use std::{collections::HashSet, env, error::Error};
 
 use apikee::{ApikeeBuilder, Fingerprint, Grant, web::Guard};
@@ -25,10 +26,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 }
 
 fn guard() -> Result<Guard, Box<dyn Error + Send + Sync>> {
-    let mut apikee = ApikeeBuilder::from_env()?;
-    if let Some(url) = env::var_os("APIKEE_URL") {
-        apikee = apikee.base_url(&url.to_string_lossy());
-    }
+    let apikee = ApikeeBuilder::from_env()?;
     let revoked = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
     let revoked = revoked.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
     let revoked = revoked.map(str::parse).collect::<Result<HashSet<Fingerprint>, _>>()?;

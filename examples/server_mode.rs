@@ -4,7 +4,7 @@ use std::time::Duration;
 use apikee::{Apikee, AuthorizeRequest, Emulator, Event, MethodPath, NewKey};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let platform = Emulator::start()?; // in earnest there is no need for this, nor for `base_url`
+    let platform = Emulator::start()?; // not needed in production: there `Apikee::from_env()?` does all of this
     let apikee = Apikee::builder()
         .secret(b"32 random bytes, as 64 hex digits or not")
         .project_key(Emulator::PROJECT_KEY)

@@ -81,8 +81,8 @@ pub use buf::BufferTooSmall;
 pub use client::LogObserver;
 #[cfg(feature = "client")]
 pub use client::{
-    Apikee, ApikeeBuilder, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, Issued, Observer,
-    Received, Setting, Transport, TransportError, Upsert,
+    Apikee, ApikeeBuilder, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, Issued,
+    NewClient, Observer, Received, Setting, Transport, TransportError, Upsert,
 };
 #[cfg(feature = "request-signing")]
 pub use client::{RequestSigner, SignerError};
@@ -112,13 +112,13 @@ pub use network::InvalidNetwork;
 #[cfg(feature = "envelope")]
 pub use opened::Opened;
 pub use policy::{
-    Basis, Denial, FailOpen, Fault, Grant, OnFault, OnOverload, OnRejection, Outage, Outcome, Overload, Policy,
+    Basis, Denial, FailOpen, Fault, Grant, OnFault, OnOverload, OnRejection, Outage, Outcome, Overload, Policy, Reason,
     Rejection,
 };
 #[cfg(feature = "envelope")]
 pub use protocol::{
     Answer, AnswerError, BodyForm, ClientId, ClientKey, ClientRecord, ClientRecordError, ClientType, CreateClient,
-    FindClient, FoundClient, FoundClientError, HeaderFields, HttpMethod, InvalidClientId, InvalidMethod,
+    Endpoint, FindClient, FoundClient, FoundClientError, HeaderFields, HttpMethod, InvalidClientId, InvalidMethod,
     InvalidSealing, InvalidUserAgent, MAX_PROJECT_KEY_LEN, MethodPath, ProjectKey, ProjectKeyError, Provenance,
     RegisterEndpoint, Request, Sealing, Timestamp, TimestampOutOfRange, UserAgent, ValidateRequest,
 };

@@ -273,7 +273,7 @@ fn a_policy_decides_without_allocation() {
         Outcome::Confirmed,
         Outcome::Outage(Outage::Timeout),
         Outcome::Outage(Outage::BreakerOpen { retry_after: Duration::from_millis(1_001) }),
-        Outcome::Rejected(Rejection::Unsuccessful),
+        Outcome::Rejected(Rejection::UNSUCCESSFUL),
         Outcome::Rejected(Rejection::RateLimited { retry_after: Some(7) }),
         Outcome::Fault(Fault::Forged),
     ];

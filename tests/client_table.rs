@@ -103,7 +103,7 @@ fn one_client_that_fails_as_the_probe_leaves_the_next_to_another() {
 fn a_refusal_is_remembered_for_its_client_and_its_time() {
     let limited = |secs| Some(Rejection::RateLimited { retry_after: Some(secs) });
     for (rejection, lasts, told) in [
-        (Rejection::Unsuccessful, 60, Some(Rejection::Unsuccessful)),
+        (Rejection::UNSUCCESSFUL, 60, Some(Rejection::UNSUCCESSFUL)),
         (LIMITED, 60, limited(60)),
         (Rejection::RateLimited { retry_after: Some(0) }, 1, limited(1)),
         (Rejection::RateLimited { retry_after: Some(7) }, 7, limited(7)),
@@ -126,7 +126,7 @@ fn a_refusal_is_remembered_for_its_client_and_its_time() {
 fn a_shorter_refusal_does_not_end_a_longer_one() {
     let mut table = with_slots(8);
     table.refuse(client(1), Rejection::RateLimited { retry_after: Some(600) }, ADDRESS, secs(9));
-    table.refuse(client(1), Rejection::Unsuccessful, ADDRESS, secs(10));
+    table.refuse(client(1), Rejection::UNSUCCESSFUL, ADDRESS, secs(10));
     assert!(matches!(table.remembered(client(1), b"", secs(500)), Some(Rejection::RateLimited { .. })));
 }
 
@@ -152,7 +152,7 @@ fn a_403_is_for_its_address_and_after_four_of_them_for_all() {
 
 #[test]
 fn a_confirmation_forgets_what_was_refused() {
-    for rejection in [Rejection::Unsuccessful, LIMITED, Rejection::Forbidden] {
+    for rejection in [Rejection::UNSUCCESSFUL, LIMITED, Rejection::Forbidden] {
         let mut table = with_slots(8);
         table.refuse(client(1), rejection, ADDRESS, secs(9));
         table.confirm(client(2), ADDRESS, secs(10));
@@ -164,7 +164,7 @@ fn a_confirmation_forgets_what_was_refused() {
 
 #[test]
 fn a_confirmation_of_an_earlier_question_forgets_no_later_refusal() {
-    for rejection in [Rejection::Unsuccessful, LIMITED, Rejection::Forbidden] {
+    for rejection in [Rejection::UNSUCCESSFUL, LIMITED, Rejection::Forbidden] {
         for before in [&[][..], &[Rejection::RateLimited { retry_after: Some(600) }]] {
             let mut table = with_slots(8);
             for earlier in before {
@@ -193,19 +193,19 @@ fn the_memory_can_be_turned_off_and_its_times_changed() {
     for (memory, unsuccessful, forbidden, limited, long) in
         [(RefusalMemory::OFF, 0, 0, 0, 0), (short, 2, 3, 4, 5), (RefusalMemory::DEFAULT, 60, 60, 60, 3_600)]
     {
-        assert_eq!(refused(memory, Rejection::Unsuccessful), unsuccessful);
+        assert_eq!(refused(memory, Rejection::UNSUCCESSFUL), unsuccessful);
         assert_eq!(refused(memory, Rejection::Forbidden), forbidden);
         assert_eq!(refused(memory, LIMITED), limited);
         assert_eq!(refused(memory, after(9_999)), long);
     }
     let longest = RefusalMemory::DEFAULT.unsuccessful(Duration::MAX).forbidden(Duration::MAX);
-    assert_eq!(refused(longest, Rejection::Unsuccessful), 3_600);
+    assert_eq!(refused(longest, Rejection::UNSUCCESSFUL), 3_600);
 }
 
 #[test]
 fn a_clock_that_goes_back_makes_refusals_and_waits_begin_anew_and_keeps_none_for_ever() {
     let mut table = with_slots(8);
-    table.refuse(client(1), Rejection::Unsuccessful, ADDRESS, secs(1_000_000));
+    table.refuse(client(1), Rejection::UNSUCCESSFUL, ADDRESS, secs(1_000_000));
     table.refuse(client(2), Rejection::Forbidden, ADDRESS, secs(1_000_000));
     for _ in 0..5 {
         call(&mut table, 3, Evidence::Failed, secs(1_000_000));
@@ -223,21 +223,21 @@ fn a_clock_that_goes_back_makes_refusals_and_waits_begin_anew_and_keeps_none_for
 fn the_client_that_was_not_touched_for_longest_goes_first() {
     let mut table = with_slots(3);
     for number in 1..=3 {
-        table.refuse(client(number), Rejection::Unsuccessful, ADDRESS, secs(9));
+        table.refuse(client(number), Rejection::UNSUCCESSFUL, ADDRESS, secs(9));
     }
     assert!(table.remembered(client(1), ADDRESS, secs(9)).is_some());
-    table.refuse(client(4), Rejection::Unsuccessful, ADDRESS, secs(9));
+    table.refuse(client(4), Rejection::UNSUCCESSFUL, ADDRESS, secs(9));
     let known: Vec<_> = (1..=4).filter(|n| table.remembered(client(*n), ADDRESS, secs(9)).is_some()).collect();
     assert_eq!((known, table.displaced()), (vec![1, 3, 4], 1));
     // One whose refusal is over is displaced without a word.
-    table.refuse(client(5), Rejection::Unsuccessful, ADDRESS, secs(100));
+    table.refuse(client(5), Rejection::UNSUCCESSFUL, ADDRESS, secs(100));
     assert_eq!(table.displaced(), 1);
 }
 
 #[test]
 fn clients_without_failures_and_refusals_take_no_slots() {
     let mut table = with_slots(2);
-    table.refuse(client(1), Rejection::Unsuccessful, ADDRESS, secs(9));
+    table.refuse(client(1), Rejection::UNSUCCESSFUL, ADDRESS, secs(9));
     for number in 2..10_000 {
         call(&mut table, number, Evidence::Answered, secs(9));
         table.confirm(client(number), ADDRESS, secs(9));
@@ -261,7 +261,7 @@ fn a_full_table_is_as_good_as_a_list_of_those_heard_of_last() {
                 latest.push(chosen);
             }
         } else {
-            table.refuse(client(chosen), Rejection::Unsuccessful, ADDRESS, secs(9));
+            table.refuse(client(chosen), Rejection::UNSUCCESSFUL, ADDRESS, secs(9));
             latest.retain(|own| *own != chosen);
             latest.push(chosen);
             if latest.len() > 64 {
@@ -274,7 +274,7 @@ fn a_full_table_is_as_good_as_a_list_of_those_heard_of_last() {
 #[test]
 fn a_table_without_slots_still_counts_for_all() {
     let mut table = with_slots(0);
-    table.refuse(client(1), Rejection::Unsuccessful, ADDRESS, secs(9));
+    table.refuse(client(1), Rejection::UNSUCCESSFUL, ADDRESS, secs(9));
     assert_eq!(table.remembered(client(1), ADDRESS, secs(9)), None);
     for number in 0..5 {
         call(&mut table, number, Evidence::Failed, secs(9));

@@ -43,12 +43,12 @@ const REFUSALS: [Rejection; 3] = [
 
 /// The outcomes of each column of the table, with the basis that a grant on it has.
 fn columns() -> [Vec<(Outcome, Option<Basis>)>; 6] {
-    let unsuccessful = Outcome::Rejected(Rejection::Unsuccessful);
+    let unsuccessful = Outcome::Rejected(Rejection::UNSUCCESSFUL);
     [
         vec![(Outcome::Confirmed, Some(Basis::Confirmed))],
         OUTAGES.map(|outage| (Outcome::Outage(outage), Some(Basis::FailedOpen(outage)))).to_vec(),
         OVERLOADS.map(|overload| (Outcome::Overload(overload), Some(Basis::DespiteOverload(overload)))).to_vec(),
-        [unsuccessful, Outcome::Remembered(Rejection::Unsuccessful)]
+        [unsuccessful, Outcome::Remembered(Rejection::UNSUCCESSFUL)]
             .map(|outcome| (outcome, Some(Basis::DespiteRejection)))
             .to_vec(),
         REFUSALS
@@ -222,7 +222,7 @@ fn every_status_is_of_one_class() {
 #[test]
 fn success_confirms_and_its_absence_rejects() {
     assert_eq!(Outcome::from_success(true), Outcome::Confirmed);
-    assert_eq!(Outcome::from_success(false), Outcome::Rejected(Rejection::Unsuccessful));
+    assert_eq!(Outcome::from_success(false), Outcome::Rejected(Rejection::UNSUCCESSFUL));
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn denials_have_the_sdks_codes_and_statuses() {
         (Denial::from(KeyError::Missing), "MISSING_KEY", 401),
         (Denial::from(KeyError::Expired), "EXPIRED", 401),
         (Denial::Revoked, "REVOKED", 401),
-        (Denial::Rejected(Rejection::Unsuccessful), "SERVER_REJECTED", 401),
+        (Denial::Rejected(Rejection::UNSUCCESSFUL), "SERVER_REJECTED", 401),
         (Denial::Rejected(Rejection::Forbidden), "SERVER_REJECTED", 401),
         (Denial::Rejected(Rejection::RateLimited { retry_after: Some(1) }), "SERVER_REJECTED", 401),
         (Denial::Remembered(Rejection::Forbidden), "SERVER_REJECTED", 401),
@@ -310,7 +310,7 @@ fn all_sentences_differ_and_are_lower_case_phrases() {
     sentences.extend(OVERLOADS.iter().map(ToString::to_string));
     sentences.extend(FAULTS.iter().map(ToString::to_string));
     sentences.extend(REFUSALS[..2].iter().map(ToString::to_string));
-    sentences.push(Rejection::Unsuccessful.to_string());
+    sentences.push(Rejection::UNSUCCESSFUL.to_string());
     let bases = [Basis::Local, Basis::Confirmed, Basis::DespiteRejection];
     sentences.extend(bases.iter().map(ToString::to_string));
     sentences.push(Basis::FailedOpen(Outage::Dns).to_string());

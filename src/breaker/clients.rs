@@ -325,8 +325,8 @@ impl Witnesses {
 /// assert!(table.acquire(acme, now).is_err());
 /// assert!(table.acquire(other, now).is_ok());
 ///
-/// table.refuse(other, Rejection::Unsuccessful, b"203.0.113.9", now);
-/// assert_eq!(table.remembered(other, b"203.0.113.9", now), Some(Rejection::Unsuccessful));
+/// table.refuse(other, Rejection::UNSUCCESSFUL, b"203.0.113.9", now);
+/// assert_eq!(table.remembered(other, b"203.0.113.9", now), Some(Rejection::UNSUCCESSFUL));
 /// # Ok::<(), apikee::BreakerOpen>(())
 /// ```
 pub struct ClientTable<S> {
@@ -482,7 +482,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         let RefusalMemory { unsuccessful, forbidden, rate_limited, longest } = self.memory;
         let (address, now) = (hash(address), nanos(now));
         let millis = match rejection {
-            Rejection::Unsuccessful => unsuccessful,
+            Rejection::Unsuccessful(_) => unsuccessful,
             Rejection::Forbidden => forbidden,
             Rejection::RateLimited { retry_after: None } => rate_limited,
             Rejection::RateLimited { retry_after: Some(secs) } => secs.max(1).saturating_mul(1_000).min(longest),
@@ -495,7 +495,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         if rejection == Rejection::Forbidden {
             slot.refusals.forbid(address, now, millis);
         } else if slot.refusals.client.extend(now, millis) {
-            slot.refusals.limited = rejection != Rejection::Unsuccessful;
+            slot.refusals.limited = !matches!(rejection, Rejection::Unsuccessful(_));
         }
     }
 
@@ -520,7 +520,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         if left > 0 {
             let secs = u32::try_from(left.div_ceil(1_000_000_000)).unwrap_or(u32::MAX);
             let limited = Rejection::RateLimited { retry_after: Some(secs) };
-            return Some(if refusals.limited { limited } else { Rejection::Unsuccessful });
+            return Some(if refusals.limited { limited } else { Rejection::UNSUCCESSFUL });
         }
         (forbidden > 0 && refusals.names(hash(address))).then_some(Rejection::Forbidden)
     }

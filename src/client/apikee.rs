@@ -17,13 +17,14 @@ use crate::{
     breaker::BreakerState,
     key::{KeyError, Keyring, MissingScopes, VerifiedKey},
     policy::{Denial, Fault, Grant, Outcome, Policy},
+    protocol::Endpoint,
     time::UnixTime,
 };
 
 /// Issues and verifies keys, and in server mode asks the platform about each request: one for each
 /// process, shared by reference.
 ///
-/// It is in local mode until a project key, a project-env and the platform's public key are configured.
+/// It is in local mode until something is configured that only server mode uses; see [`ApikeeBuilder`].
 ///
 /// ```
 /// use apikee::{Apikee, AuthorizeRequest, Basis, MethodPath, NewKey};
@@ -78,7 +79,7 @@ pub(super) struct Inner {
 }
 
 impl Apikee {
-    /// Starts with the defaults: local mode, and no secret, which there must be one of.
+    /// Starts with the defaults: local mode. At least one secret must be set before `build`.
     pub fn builder() -> ApikeeBuilder {
         ApikeeBuilder::new()
     }
@@ -190,16 +191,37 @@ impl Apikee {
                 MissingScopes::check(key.claims().scopes(), scopes)?;
                 // From here on: the time that the caller took to look for revoked keys is no outage of the platform's.
                 let deadline = Deadline::after(server.timeout);
-                let ask = |about| server.ask(&key, &about, now, deadline, *policy);
+                let ask = |about| server.ask(&key, &About { scopes, ..about }, now, deadline, *policy);
                 policy.authorize(key, scopes, about().map_or(Outcome::Fault(Fault::NotSent), ask))
             }
             Enforcement::Observe => {
                 let grant = Grant::observed(key, scopes)?;
                 if let Some(about) = about() {
-                    server.tell_soon(&key, &about, now);
+                    server.tell_soon(&key, &About { scopes, ..about }, now);
                 }
                 Ok(grant)
             }
+        }
+    }
+
+    /// Describes one of the service's routes to the platform, for its console: best effort, on the client's thread, or
+    /// here if it has none. In local mode nothing happens.
+    ///
+    /// A description replaces an earlier one, and the bare registration of the route. After a failure of any kind, the
+    /// next confirmed request of the [route](AuthorizeRequest::as_route) tries again, as with
+    /// [`auto_register`](ApikeeBuilder::auto_register), also where that is off.
+    ///
+    /// ```
+    /// use apikee::{Apikee, Endpoint, MethodPath};
+    ///
+    /// # let apikee = Apikee::builder().secret(b"the current secret: 32 random bytes").build()?;
+    /// let route = MethodPath::new("GET", "/users/{id}")?;
+    /// apikee.describe(&Endpoint::new(route).description("One user").scopes(&["read"]).tags(&["users"]));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn describe(&self, endpoint: &Endpoint<'_>) {
+        if let Some(server) = self.usable_server() {
+            server.describe(endpoint);
         }
     }
 

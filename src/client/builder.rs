@@ -1,22 +1,23 @@
 //! Configuring a client.
 
 use core::{error::Error, fmt, time::Duration};
-use std::{boxed::Box, vec::Vec};
+use std::boxed::Box;
+#[cfg(feature = "ureq")]
+use std::path::PathBuf;
 
 use super::{
     apikee::{Apikee, Inner},
     background::Background,
     clients::Clients,
     config::{ConfigError, Setting},
-    env,
+    env::{self, NotUnderstood},
     event::{Events, Observer},
-    features,
+    features::{self, Connection},
     gate::{Gate, Limits},
-    platform::{Answers, Platform},
+    platform::{Answers, Channel, Platform},
     revoked::Revoked,
     routes::Routes,
     server::{Enforcement, Resolver, Server},
-    sessions::Sessions,
     sign::Sign,
     transport::Transport,
 };
@@ -24,8 +25,8 @@ use crate::{
     breaker::{BreakerConfig, RefusalMemory},
     envelope::ServerKey,
     key::{Claims, Keyring, VerifiedKey},
-    policy::Policy,
-    protocol::{ClientId, ProjectKey, UserAgent},
+    policy::{FailOpen, Policy},
+    protocol::{ClientId, ProjectKey, Sealing, UserAgent},
 };
 
 /// The documented limit for all calls of one request together.
@@ -39,9 +40,10 @@ const DEFAULT_QUEUE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Configures an [`Apikee`]. The first thing that is wrong is the error of [`build`](Self::build).
 ///
-/// It is for server mode as soon as anything is set that only server mode has a use for: one of its three
-/// settings, a transport, a private key, a resolver, the enforcement, or that answers may be unsealed.
-/// The three must all be there then.
+/// It is for server mode as soon as anything is set that only server mode uses: a project key, a project-env or the
+/// platform's public key, how the platform is reached, the sealing, a private key, a resolver or the enforcement, or
+/// any variable in [`from_env`](Self::from_env) but the secrets. The project key, the project-env and the platform's
+/// public key must all be set then. [`Sealing::Off`] needs no public key.
 #[must_use]
 pub struct ApikeeBuilder {
     error: Option<ConfigError>,
@@ -56,7 +58,8 @@ pub struct ApikeeBuilder {
     signer: Option<Box<dyn Sign>>,
     transport: Option<Box<dyn Transport>>,
     user_agent: Option<Box<str>>,
-    answers: Answers,
+    connection: Connection,
+    sealing: Sealing,
     timeout: Duration,
     max_in_flight: usize,
     max_in_flight_per_client: Option<usize>,
@@ -93,7 +96,8 @@ impl ApikeeBuilder {
             signer: None,
             transport: None,
             user_agent: None,
-            answers: Answers::Sealed,
+            connection: Connection::default(),
+            sealing: Sealing::Required,
             timeout: DEFAULT_TIMEOUT,
             max_in_flight: DEFAULT_IN_FLIGHT,
             max_in_flight_per_client: None,
@@ -115,19 +119,33 @@ impl ApikeeBuilder {
         }
     }
 
-    /// Takes what the environment says (WIRE.md, "Configuration names"); blank is unset.
+    /// Takes what the environment says.
     ///
-    /// | variable | option |
-    /// |---|---|
-    /// | `APIKEE_SECRETS` (several, with commas between them, newest first), else `APIKEE_LOCAL_SECRET`, else `APIKEE_SECRET` | [`secret`](Self::secret) |
-    /// | `APIKEE_SERVER_KEY` | [`project_key`](Self::project_key) |
-    /// | `APIKEE_PROJECT_ENV` | [`project_env`](Self::project_env) |
-    /// | `APIKEE_SERVER_PUBLIC_KEY` | [`server_public_key`](Self::server_public_key) |
-    /// | `APIKEE_PRIVATE_KEY` | `private_key`, with the feature `request-signing`, without which it is an error to set it; line breaks may be spelt `\n` |
+    /// | variable | option | value |
+    /// |---|---|---|
+    /// | `APIKEE_SECRETS` | [`secret`](Self::secret) | signing secrets, newest first, commas between them |
+    /// | `APIKEE_LOCAL_SECRET`, else `APIKEE_SECRET` | [`secret`](Self::secret) | one signing secret, read if the variable before is not set |
+    /// | `APIKEE_SERVER_KEY` | [`project_key`](Self::project_key) | `sk_live_...`, `sk_test_...` or `sk_...` |
+    /// | `APIKEE_PROJECT_ENV` | [`project_env`](Self::project_env) | the slug of project and environment |
+    /// | `APIKEE_SERVER_PUBLIC_KEY` | [`server_public_key`](Self::server_public_key) | 32 bytes as base64 or 64 hexadecimal digits; not needed with `APIKEE_SEALING=off` |
+    /// | `APIKEE_PRIVATE_KEY` | `private_key` | an RSA key as PEM; quotes around it and line breaks spelt `\n` are undone; needs the feature `request-signing` |
+    /// | `APIKEE_SEALING` | [`sealing`](Self::sealing) | `required` (default), `requests` or `off` |
+    /// | `APIKEE_FAIL_OPEN` | [`policy`](Self::policy) | `true` (default): an outage lets requests through; `false`: it denies them |
+    /// | `APIKEE_SERVER_TIMEOUT` | [`timeout`](Self::timeout) | seconds (`1.5`) or milliseconds (`1500ms`); 3 s by default |
+    /// | `APIKEE_BASE_URL` | `base_url` | `https://host/path`; slashes at its end are stripped |
+    /// | `APIKEE_CA_FILE` | `ca_file` | path of a PEM file with authorities to trust beside the built-in ones |
+    /// | `APIKEE_ALLOW_PLAIN_HTTP` | `allow_plain_http` | `true`: a base URL of `http://` may be another machine's; `false` (default) |
+    ///
+    /// The last three configure the transport of the feature `ureq`. Without that feature, or with a
+    /// [`transport`](Self::transport) of your own, they configure nothing.
+    ///
+    /// A variable that is blank counts as unset. **Any of them but the secrets means server mode**, and then
+    /// [`build`](Self::build) names what is missing (WIRE.md, "Configuration names").
     ///
     /// # Errors
     ///
-    /// [`ConfigError::NotUtf8`] and [`ConfigError::Unusable`].
+    /// [`ConfigError::NotUtf8`] and [`ConfigError::Unusable`]. A value that is not understood is an error; it is never
+    /// ignored.
     pub fn from_env() -> Result<Self, ConfigError> {
         let mut this = Self::new();
         this.keys = env::keyring()?;
@@ -141,9 +159,45 @@ impl ApikeeBuilder {
             this = this.server_public_key(&key);
         }
         if let Some(pem) = env::variable(env::PRIVATE_KEY)? {
-            this = features::private_key(this, &pem);
+            this = features::private_key(this, &env::pem(&pem));
+        }
+        if let Some(sealing) =
+            this.read(env::SEALING, Setting::Sealing, |text| text.parse().map_err(|_| NotUnderstood))?
+        {
+            this.sealing = sealing;
+        }
+        if let Some(fail_open) = this.read(env::FAIL_OPEN, Setting::FailOpen, env::boolean)? {
+            this.policy = this.policy.fail_open(if fail_open { FailOpen::Open } else { FailOpen::Closed });
+        }
+        if let Some(timeout) = this.read(env::TIMEOUT, Setting::Timeout, env::duration)? {
+            this.timeout = timeout;
+        }
+        if let Some(url) = env::variable(env::BASE_URL)? {
+            this.connection.base_url = Some(url);
+            this.asks_for_server = true;
+        }
+        if let Some(path) = env::path(env::CA_FILE) {
+            this.connection.ca_file = Some(path);
+            this.asks_for_server = true;
+        }
+        if let Some(allow) = this.read(env::ALLOW_PLAIN_HTTP, Setting::AllowPlainHttp, env::boolean)? {
+            this.connection.allow_plain_http = allow;
         }
         this.error.take().map_or(Ok(this), Err)
+    }
+
+    /// The value of a variable that only server mode uses, `None` if it is unset or not understood.
+    fn read<T>(
+        &mut self,
+        name: &'static str,
+        setting: Setting,
+        parse: impl FnOnce(&str) -> Result<T, NotUnderstood>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(text) = env::variable(name)? else {
+            return Ok(None);
+        };
+        self.asks_for_server = true;
+        Ok(self.check(setting, parse(&text)))
     }
 
     /// A signing secret, at least one byte, better 32 random ones. The first signs new keys; keys of
@@ -194,7 +248,8 @@ impl ApikeeBuilder {
         self
     }
 
-    /// What outages, rejections and faults come to; [`Policy::DEFAULT`] by default: outages fail open.
+    /// What outages, rejections and faults come to; [`Policy::DEFAULT`] by default: outages fail open. It replaces what
+    /// `APIKEE_FAIL_OPEN` says: set [`Policy::fail_open`] in it.
     pub const fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
@@ -220,9 +275,13 @@ impl ApikeeBuilder {
     }
 
     /// The platform's X25519 public key: base64 of either alphabet, padded or not, or 64 hexadecimal
-    /// digits. One of the three settings of server mode.
+    /// digits. One of the three settings of server mode; [`Sealing::Off`] does without it.
     pub fn server_public_key(mut self, key: &str) -> Self {
-        self.server_key = self.check(Setting::ServerPublicKey, key.parse());
+        if is_placeholder(key) {
+            self.fail(ConfigError::Unusable(Setting::ServerPublicKey, Placeholder.into()));
+        } else {
+            self.server_key = self.check(Setting::ServerPublicKey, key.parse());
+        }
         self
     }
 
@@ -232,10 +291,53 @@ impl ApikeeBuilder {
         self
     }
 
-    /// How the platform is reached. With the feature `ureq` the default is a `UreqTransport`, to the
-    /// published base URL; without, there must be one in server mode.
+    /// How the platform is reached. With the feature `ureq` the default is a `UreqTransport`, to the published base
+    /// URL. Without that feature, server mode needs a transport.
+    ///
+    /// It is used instead of the default one: `base_url`, `ca_file`, `add_ca_pem` and `allow_plain_http` then
+    /// configure nothing.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.transport = Some(Box::new(transport));
+        self.asks_for_server = true;
+        self
+    }
+
+    /// The platform's base URL: `https://apikee.dev/api/v1` by default. Slashes at its end are stripped. Plain http
+    /// is for this machine only, unless [`allow_plain_http`](Self::allow_plain_http) is set.
+    #[cfg(feature = "ureq")]
+    pub fn base_url(mut self, url: &str) -> Self {
+        self.connection.base_url = Some(url.into());
+        self.asks_for_server = true;
+        self
+    }
+
+    /// A file of PEM certificates: authorities that are trusted beside the built-in ones of Mozilla, such as the
+    /// authority of a private network. It is read by [`build`](Self::build).
+    #[cfg(feature = "ureq")]
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.connection.ca_file = Some(path.into());
+        self.asks_for_server = true;
+        self
+    }
+
+    /// PEM certificates of authorities that are trusted beside the built-in ones and those of
+    /// [`ca_file`](Self::ca_file). To trust your own authorities only, set a [`transport`](Self::transport); see
+    /// [`UreqTransportBuilder::ca_pem`](super::UreqTransportBuilder::ca_pem).
+    #[cfg(feature = "ureq")]
+    pub fn add_ca_pem(mut self, pem: &[u8]) -> Self {
+        let bundle = &mut self.connection.ca_pem;
+        bundle.extend_from_slice(pem);
+        // A boundary needs a line of its own.
+        bundle.push(b'\n');
+        self.asks_for_server = true;
+        self
+    }
+
+    /// Permits a base URL of plain http that is another machine's. **The project key then goes over the network in
+    /// the clear.**
+    #[cfg(feature = "ureq")]
+    pub const fn allow_plain_http(mut self) -> Self {
+        self.connection.allow_plain_http = true;
         self.asks_for_server = true;
         self
     }
@@ -248,10 +350,13 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Takes answers that come in the clear, as some deployments give them. **Nothing but the connection
-    /// says who wrote such an answer**, or for which request.
-    pub const fn accept_unsealed_answers(mut self) -> Self {
-        self.answers = Answers::SealedOrNot;
+    /// What travels in envelopes: requests and answers by default. Anything less means that whoever sits where TLS
+    /// ends can answer every request, and is for platforms that do not seal.
+    ///
+    /// With [`Sealing::Off`] the caller's raw key is not sent at all. A header field that is called `x-api-key` or
+    /// has the key in its value is left out, and so is a payload that has the key in it.
+    pub const fn sealing(mut self, sealing: Sealing) -> Self {
+        self.sealing = sealing;
         self.asks_for_server = true;
         self
     }
@@ -358,7 +463,8 @@ impl ApikeeBuilder {
     }
 
     /// Whether the platform is told of each [route](super::AuthorizeRequest::as_route), after its first request that
-    /// is confirmed; yes by default. A path that is not said to be the template of a route is not registered.
+    /// is confirmed, and of the scopes that it needs; yes by default. A path that is not said to be the template of a
+    /// route is not registered. For more than that there is [`Apikee::describe`].
     ///
     /// It is told once, best effort. After a failure of any kind, the next confirmed request of the route tries
     /// again, not before a pause of 1 s, which doubles with each failure up to 1 h. There is room for 1024 routes of
@@ -427,18 +533,25 @@ impl ApikeeBuilder {
             (Setting::ProjectEnv, self.project_env.is_some()),
             (Setting::ServerPublicKey, self.server_key.is_some()),
         ];
+        let unsealed = self.sealing == Sealing::Off;
         if !self.asks_for_server && parts.iter().all(|(_, there)| !there) {
             return Ok(None);
         }
-        let missing: Vec<_> = parts.into_iter().filter(|(_, there)| !there).map(|(setting, _)| setting).collect();
-        let (Some(project_key), Some(project_env), Some(server)) =
-            (self.project_key, self.project_env, self.server_key)
+        let channel = match (self.sealing, self.server_key) {
+            (Sealing::Required, Some(server)) => Some(Channel::sealed(server, Answers::Sealed)),
+            (Sealing::Requests, Some(server)) => Some(Channel::sealed(server, Answers::SealedOrNot)),
+            (Sealing::Off, _) => Some(Channel::Plain),
+            (Sealing::Required | Sealing::Requests, None) => None,
+        };
+        let (Some(project_key), Some(project_env), Some(channel)) = (self.project_key, self.project_env, channel)
         else {
+            let needed = parts.into_iter().filter(|(setting, _)| *setting != Setting::ServerPublicKey || !unsealed);
+            let missing = needed.filter(|(_, there)| !there).map(|(setting, _)| setting).collect();
             return Err(ConfigError::Missing(missing));
         };
         let transport = match self.transport {
             Some(transport) => transport,
-            None => features::default_transport()?,
+            None => self.connection.transport()?,
         };
         for (setting, usable) in [
             (Setting::Timeout, !self.timeout.is_zero()),
@@ -465,12 +578,10 @@ impl ApikeeBuilder {
         let platform = Platform {
             project_key,
             project_env,
-            server,
+            channel,
             user_agent: self.user_agent.unwrap_or_else(|| UserAgent::DEFAULT.as_str().into()),
             transport,
             signer: self.signer,
-            answers: self.answers,
-            sessions: Sessions::new(),
             gate: Gate::new(&limits),
             events: self.events,
         };
@@ -530,3 +641,22 @@ impl fmt::Display for OutOfRange {
 }
 
 impl Error for OutOfRange {}
+
+/// Whether the text is 32 zero bytes, as hexadecimal digits or base64.
+fn is_placeholder(text: &str) -> bool {
+    let base64 = text.strip_suffix('=').unwrap_or(text);
+    [(text, b'0', 64), (base64, b'A', 43)]
+        .into_iter()
+        .any(|(text, zero, len)| text.len() == len && text.bytes().all(|byte| byte == zero))
+}
+
+#[derive(Debug)]
+struct Placeholder;
+
+impl fmt::Display for Placeholder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it is the all-zero placeholder of the published SDKs")
+    }
+}
+
+impl Error for Placeholder {}

@@ -1,6 +1,7 @@
 //! What the environment says (WIRE.md, "Configuration names").
 
-use std::{env, string::String};
+use core::{error::Error, fmt, time::Duration};
+use std::{env, path::PathBuf, string::String};
 
 use super::config::{ConfigError, Setting};
 use crate::key::{Keyring, KeyringError};
@@ -15,6 +16,12 @@ pub(super) const PROJECT_KEY: &str = "APIKEE_SERVER_KEY";
 pub(super) const PROJECT_ENV: &str = "APIKEE_PROJECT_ENV";
 pub(super) const SERVER_PUBLIC_KEY: &str = "APIKEE_SERVER_PUBLIC_KEY";
 pub(super) const PRIVATE_KEY: &str = "APIKEE_PRIVATE_KEY";
+pub(super) const SEALING: &str = "APIKEE_SEALING";
+pub(super) const FAIL_OPEN: &str = "APIKEE_FAIL_OPEN";
+pub(super) const TIMEOUT: &str = "APIKEE_SERVER_TIMEOUT";
+pub(super) const BASE_URL: &str = "APIKEE_BASE_URL";
+pub(super) const CA_FILE: &str = "APIKEE_CA_FILE";
+pub(super) const ALLOW_PLAIN_HTTP: &str = "APIKEE_ALLOW_PLAIN_HTTP";
 
 /// What a variable is set to, trimmed as the SDKs do. Blank means unset.
 pub(super) fn variable(name: &'static str) -> Result<Option<String>, ConfigError> {
@@ -24,6 +31,58 @@ pub(super) fn variable(name: &'static str) -> Result<Option<String>, ConfigError
     let value = value.into_string().map_err(|_| ConfigError::NotUtf8(name))?;
     let value = value.trim();
     Ok((!value.is_empty()).then(|| value.into()))
+}
+
+/// The path in a variable, which need not be UTF-8. Blank means unset.
+pub(super) fn path(name: &'static str) -> Option<PathBuf> {
+    let value = env::var_os(name)?;
+    match value.to_str().map(str::trim) {
+        Some("") => None,
+        Some(path) => Some(path.into()),
+        None => Some(value.into()),
+    }
+}
+
+/// The value of a variable that is not understood, and is not repeated here.
+#[derive(Debug)]
+pub(super) struct NotUnderstood;
+
+impl fmt::Display for NotUnderstood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the value is not understood")
+    }
+}
+
+impl Error for NotUnderstood {}
+
+/// `true` or `false`.
+pub(super) fn boolean(text: &str) -> Result<bool, NotUnderstood> {
+    text.parse().map_err(|_| NotUnderstood)
+}
+
+/// Seconds, `1.5`, or milliseconds, `1500ms`.
+pub(super) fn duration(text: &str) -> Result<Duration, NotUnderstood> {
+    if let Some(millis) = text.strip_suffix("ms") {
+        return digits(millis, "")
+            .and_then(|millis| millis.parse().ok())
+            .map(Duration::from_millis)
+            .ok_or(NotUnderstood);
+    }
+    // Signs, exponents, infinity and the like are numbers to `f64`.
+    let seconds = digits(text, ".").and_then(|seconds| seconds.parse().ok()).ok_or(NotUnderstood)?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| NotUnderstood)
+}
+
+/// The text, if it has ASCII digits and those other characters only.
+fn digits<'t>(text: &'t str, others: &str) -> Option<&'t str> {
+    text.chars().all(|c| c.is_ascii_digit() || others.contains(c)).then_some(text)
+}
+
+/// A PEM as tools that set variables from a file have it: in quotes, and with line breaks spelt `\n`.
+pub(super) fn pem(text: &str) -> String {
+    let unquoted = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    let text = unquoted('"').or_else(|| unquoted('\'')).unwrap_or(text);
+    text.replace("\\r", "").replace("\\n", "\n")
 }
 
 /// The secrets, the newest first.
@@ -61,5 +120,58 @@ impl Keyring {
     /// [`ConfigError`], naming the variables.
     pub fn from_env() -> Result<Self, ConfigError> {
         keyring()?.ok_or_else(|| ConfigError::Missing([Setting::Secret].into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_seconds_or_milliseconds_and_nothing_else() {
+        for (text, millis) in
+            [("3", 3_000), ("1.5", 1_500), ("0.25", 250), (".5", 500), ("2.", 2_000), ("1500ms", 1_500), ("0", 0)]
+        {
+            assert_eq!(duration(text).unwrap(), Duration::from_millis(millis), "{text}");
+        }
+        for text in [
+            "",
+            ".",
+            "1,5",
+            "-1",
+            "+1",
+            "1e3",
+            "inf",
+            "nan",
+            "1.5.0",
+            "3s",
+            "3 ",
+            "1.5ms",
+            "ms",
+            "1500 ms",
+            "1500MS",
+            "99999999999999999999999999",
+            "99999999999999999999999999ms",
+        ] {
+            assert!(duration(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn truth_is_spelt_in_one_way() {
+        assert!(boolean("true").unwrap() && !boolean("false").unwrap());
+        for text in ["", "True", "TRUE", "yes", "no", "on", "off", "0", "1", "true "] {
+            assert!(boolean(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_pem_is_the_same_in_quotes_and_with_its_line_breaks_spelt() {
+        for text in ["-\na\n-", "\"-\na\n-\"", "'-\na\n-'", r"-\na\n-", r#""-\r\na\r\n-""#, r"'-\na\n-'"] {
+            assert_eq!(pem(text), "-\na\n-", "{text:?}");
+        }
+        for text in ["\"-", "-\"", "\"", "'-\""] {
+            assert_eq!(pem(text), text, "quotes that are not a pair stay");
+        }
     }
 }

@@ -8,7 +8,8 @@ use crate::{
     protocol::{ClientId, MethodPath},
 };
 
-/// Something that happened in a client. No secret, no key and no header value is in any of them.
+/// Something that happened in a client. No secret, no key and no header value is in any of them. A denial has the
+/// platform's own [reason](Denial::reason), if there is one.
 ///
 /// Paths and scopes are those of the service's own routes, or of requests with a good key; escape
 /// them in logs, as `Debug` does.

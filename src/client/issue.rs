@@ -1,24 +1,132 @@
 //! Issuing, with the client's id in the key.
 
 use core::{error::Error, fmt};
-use std::{format, string::String};
+use std::{borrow::Cow, format, string::String};
 
 use getrandom::SysRng;
 
 use super::{Apikee, deadline::Deadline, server::Server};
 use crate::{
     json::{JsonObject, members::Members},
-    key::{IssueError, NewKey},
+    key::{Fingerprint, IssueError, KeyId, NewKey, log_prefix},
     policy::{Fault, Outage, Outcome, Overload, Rejection},
-    protocol::ClientId,
+    protocol::{ClientId, ClientKey, ClientType, CreateClient, Timestamp},
     time::UnixTime,
 };
 
-/// A new key, and whether the platform knows of it.
+/// A new key, and what the platform knows of it.
 #[derive(Clone, Copy)]
 pub struct Issued<'b> {
     key: &'b str,
+    id: KeyId,
+    expires_at: Option<UnixTime>,
     upsert: Upsert,
+}
+
+/// What the platform is told of a new key's client, as the SDKs' `create()` tells it.
+///
+/// The platform creates the client, or replaces what it has of the client of that name. **Tell it everything that
+/// shall hold**: it may reset what is left out.
+///
+/// ```
+/// use apikee::{ClientType, NewClient};
+///
+/// let client = NewClient::new()
+///     .client_type(ClientType::Company)
+///     .template_id("tmpl_pro")
+///     .ip_whitelist(&["203.0.113.0/24"])
+///     .key_name("production");
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NewClient<'a> {
+    name: Option<&'a str>,
+    client_type: ClientType,
+    template_id: Option<&'a str>,
+    metadata: Option<JsonObject<'a>>,
+    ip_whitelist: Option<&'a [&'a str]>,
+    key_name: Option<&'a str>,
+}
+
+impl<'a> NewClient<'a> {
+    /// A service that is called as the key's tenant, with the key as `{tenant}-key`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            name: None,
+            client_type: ClientType::Service,
+            template_id: None,
+            metadata: None,
+            ip_whitelist: None,
+            key_name: None,
+        }
+    }
+
+    /// The client's name, instead of the tenant. The platform finds the client by this name only: keys of the tenant
+    /// that do not have the client's id in their `meta` are not found under another name.
+    #[must_use]
+    pub const fn name(self, name: &'a str) -> Self {
+        Self { name: Some(name), ..self }
+    }
+
+    /// What kind of client it is, instead of a service.
+    #[must_use]
+    pub const fn client_type(self, client_type: ClientType) -> Self {
+        Self { client_type, ..self }
+    }
+
+    /// The template that the client is made from.
+    #[must_use]
+    pub const fn template_id(self, template_id: &'a str) -> Self {
+        Self { template_id: Some(template_id), ..self }
+    }
+
+    /// Anything else about the client.
+    #[must_use]
+    pub const fn metadata(self, metadata: JsonObject<'a>) -> Self {
+        Self { metadata: Some(metadata), ..self }
+    }
+
+    /// The networks that the client may call from, in the platform's notation (`203.0.113.0/24`).
+    #[must_use]
+    pub const fn ip_whitelist(self, networks: &'a [&'a str]) -> Self {
+        Self { ip_whitelist: Some(networks), ..self }
+    }
+
+    /// The key's name among the client's, instead of `{tenant}-key`.
+    #[must_use]
+    pub const fn key_name(self, key_name: &'a str) -> Self {
+        Self { key_name: Some(key_name), ..self }
+    }
+
+    pub(super) const fn name_for(&self, tenant: &'a str) -> &'a str {
+        match self.name {
+            Some(name) => name,
+            None => tenant,
+        }
+    }
+
+    pub(super) fn key_name_for(&self, tenant: &str) -> Cow<'a, str> {
+        self.key_name.map_or_else(|| format!("{tenant}-key").into(), Cow::from)
+    }
+
+    pub(super) const fn request<'r>(
+        &'r self,
+        project_env: &'r str,
+        name: &'r str,
+        keys: &'r [ClientKey<'r>],
+    ) -> CreateClient<'r> {
+        let mut request = CreateClient::new(project_env, name).client_type(self.client_type).keys(keys);
+        if let Some(template_id) = self.template_id {
+            request = request.template_id(template_id);
+        }
+        if let Some(metadata) = self.metadata {
+            request = request.metadata(metadata);
+        }
+        if let Some(networks) = self.ip_whitelist {
+            request = request.ip_whitelist(networks);
+        }
+        request
+    }
 }
 
 /// What became of telling the platform of a new key's client.
@@ -44,7 +152,31 @@ impl<'b> Issued<'b> {
         self.key
     }
 
-    /// Whether the platform knows of it.
+    /// Its id: the claim `id`.
+    #[must_use]
+    pub const fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// The last second in which it is good, `None` if it never expires.
+    #[must_use]
+    pub const fn expires_at(&self) -> Option<UnixTime> {
+        self.expires_at
+    }
+
+    /// Its fingerprint, for storage and deny-lists.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.key)
+    }
+
+    /// Its first characters, which are safe in logs; see [`log_prefix`].
+    #[must_use]
+    pub fn prefix(&self) -> &'b str {
+        log_prefix(self.key)
+    }
+
+    /// What became of telling the platform of its client.
     #[must_use]
     pub const fn upsert(&self) -> Upsert {
         self.upsert
@@ -54,7 +186,11 @@ impl<'b> Issued<'b> {
 /// Without the key.
 impl fmt::Debug for Issued<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issued").field("upsert", &self.upsert).finish_non_exhaustive()
+        f.debug_struct("Issued")
+            .field("id", &self.id.as_str())
+            .field("expires_at", &self.expires_at)
+            .field("upsert", &self.upsert)
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,16 +199,34 @@ impl Apikee {
     ///
     /// In server mode its tenant is first made a client of the platform's, or brought up to date, and
     /// the client's id goes into the key as `meta.clientId`: some 60 bytes more of payload. An outage of the
-    /// platform does not keep a key from being issued; [`Issued::upsert`] tells.
+    /// platform does not keep a key from being issued; [`Issued::upsert`] tells. The platform is told a client with
+    /// nothing but a name and a key: if yours have a template, an address list or metadata, use
+    /// [`issue_for`](Self::issue_for).
     ///
     /// # Errors
     ///
     /// As [`ClientIssueError`] says.
     pub fn issue<'b>(&self, new: &NewKey<'_>, buf: &'b mut [u8]) -> Result<Issued<'b>, ClientIssueError> {
+        self.issue_for(&NewClient::new(), new, buf)
+    }
+
+    /// As [`issue`](Self::issue), for a client of which the platform is told that. It is told when the key expires,
+    /// too.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientIssueError`] says.
+    pub fn issue_for<'b>(
+        &self,
+        client: &NewClient<'_>,
+        new: &NewKey<'_>,
+        buf: &'b mut [u8],
+    ) -> Result<Issued<'b>, ClientIssueError> {
         let now = UnixTime::now();
+        let expires_at = new.expires_at(now).map_err(ClientIssueError::Key)?;
         let upsert = match &self.inner.server {
             Some(_) if self.has_forked() => return Err(ClientIssueError::Fault(Fault::Forked)),
-            Some(server) => upsert(server, new)?,
+            Some(server) => upsert(server, client, new, expires_at)?,
             None => Upsert::Local,
         };
         let merged;
@@ -83,19 +237,27 @@ impl Apikee {
             let meta = JsonObject::new(&merged).map_err(|_| ClientIssueError::Key(IssueError::TooLong))?;
             new = new.meta(meta);
         }
-        let key = self.inner.keys.issue(&new, now, &mut SysRng, buf).map_err(ClientIssueError::Key)?;
-        Ok(Issued { key, upsert })
+        let issued = self.inner.keys.issue_and_tell_id(&new, now, &mut SysRng, buf);
+        let (key, id) = issued.map_err(ClientIssueError::Key)?;
+        Ok(Issued { key, id, expires_at, upsert })
     }
 }
 
 /// By the same order as the client of a key is found out when it is used.
-fn upsert(server: &Server, new: &NewKey<'_>) -> Result<Upsert, ClientIssueError> {
+fn upsert(
+    server: &Server,
+    client: &NewClient<'_>,
+    new: &NewKey<'_>,
+    expires_at: Option<UnixTime>,
+) -> Result<Upsert, ClientIssueError> {
     let tenant = new.get_tenant();
     let known = is_named(new.get_meta().as_str()) || server.tenant_is_client_id && ClientId::new(tenant).is_ok();
-    if known || !server.auto_create || tenant.is_empty() {
+    if known || !server.auto_create || client.name_for(tenant).is_empty() {
         return Ok(Upsert::Skipped);
     }
-    match server.upsert(tenant, "default", Deadline::after(server.timeout)) {
+    let expires_at = expires_at.map(Timestamp::new).transpose();
+    let expires_at = expires_at.map_err(|_| ClientIssueError::Key(IssueError::TimeOutOfRange))?;
+    match server.upsert(tenant, client, expires_at, Deadline::after(server.timeout)) {
         Ok(client) => Ok(Upsert::Done(client)),
         Err(Outcome::Outage(outage)) => Ok(Upsert::Postponed(outage)),
         Err(Outcome::Overload(overload)) => Err(ClientIssueError::Overload(overload)),

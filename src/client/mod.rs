@@ -60,7 +60,7 @@ pub use apikee::Apikee;
 pub use builder::ApikeeBuilder;
 pub use config::{ConfigError, Setting};
 pub use event::{Event, Observer};
-pub use issue::{ClientIssueError, Issued, Upsert};
+pub use issue::{ClientIssueError, Issued, NewClient, Upsert};
 #[cfg(feature = "log")]
 pub use log::LogObserver;
 #[cfg(feature = "web")]

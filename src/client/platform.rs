@@ -18,18 +18,78 @@ use super::{
 use crate::{
     envelope::{OpenError, SealError, ServerKey, Session, sealed_len},
     opened::Opened,
-    policy::{Fault, Outage, Outcome, Overload, Rejection},
+    policy::{Fault, Outage, Outcome, Overload, Reason, Rejection},
     protocol::{
         Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, FindClient, FoundClient,
-        FoundClientError, ProjectKey, RegisterEndpoint, Request, UserAgent, ValidateRequest,
+        FoundClientError, ProjectKey, Request, Sealing, UserAgent, ValidateRequest, WrittenEndpoint,
     },
 };
 
-/// Whether an answer may come in the clear.
+/// What travels in envelopes; see [`Sealing`].
+pub(super) enum Channel {
+    /// The requests, and the answers if they must be.
+    Sealed(Box<Sealer>),
+    /// Nothing.
+    Plain,
+}
+
+/// What requests are sealed with.
+pub(super) struct Sealer {
+    server: ServerKey,
+    sessions: Sessions,
+    answers: Answers,
+}
+
+/// Whether the answer to a sealed request may come in the clear.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answers {
     Sealed,
     SealedOrNot,
+}
+
+impl Channel {
+    pub(super) fn sealed(server: ServerKey, answers: Answers) -> Self {
+        Self::Sealed(Box::new(Sealer { server, sessions: Sessions::new(), answers }))
+    }
+
+    /// The degree of sealing that it is for.
+    fn sealing(&self) -> Sealing {
+        match self {
+            Self::Plain => Sealing::Off,
+            Self::Sealed(sealer) => match sealer.answers {
+                Answers::Sealed => Sealing::Required,
+                Answers::SealedOrNot => Sealing::Requests,
+            },
+        }
+    }
+
+    /// Whether so few sessions are left that it is time to [`prepare`](Self::prepare) more.
+    pub(super) fn runs_low(&self, now: Duration) -> bool {
+        match self {
+            Self::Sealed(sealer) => sealer.sessions.run_low(now),
+            Self::Plain => false,
+        }
+    }
+
+    /// Establishes one more session ahead of time; `false` if there is no room for it, no randomness, or no use.
+    pub(super) fn prepare(&self, now: Duration) -> bool {
+        match self {
+            Self::Sealed(sealer) => sealer.sessions.add(&sealer.server, now),
+            Self::Plain => false,
+        }
+    }
+
+    /// A session for one request, prepared or new; `None` if the request goes plain.
+    fn session(&self, now: Duration) -> Result<Option<Session>, Outcome> {
+        let Self::Sealed(sealer) = self else {
+            return Ok(None);
+        };
+        let session = match sealer.sessions.take(now) {
+            Some(session) => Ok(session),
+            None => Session::establish(&sealer.server, &mut SysRng),
+        };
+        session.map(Some).map_err(|_| Outcome::Overload(Overload::NoRandomness))
+    }
 }
 
 /// The body of an answer.
@@ -51,13 +111,11 @@ fn unsigned() -> Result<Option<String>, NotSigned> {
 pub(super) struct Platform {
     pub(super) project_key: ProjectKey,
     pub(super) project_env: Box<str>,
-    pub(super) server: ServerKey,
+    pub(super) channel: Channel,
     /// Checked.
     pub(super) user_agent: Box<str>,
     pub(super) transport: Box<dyn Transport>,
     pub(super) signer: Option<Box<dyn Sign>>,
-    pub(super) answers: Answers,
-    pub(super) sessions: Sessions,
     pub(super) gate: Gate,
     pub(super) events: Events,
 }
@@ -87,7 +145,8 @@ impl Platform {
             let answer = answer.map_err(|_| Outcome::Fault(Fault::Unreadable))?;
             if !answer.success() {
                 unknown = [answer.error(), answer.code()].into_iter().flatten().any(names_no_client);
-                return Err(Outcome::from_success(false));
+                let reason = Reason::new(answer.reason(), answer.message());
+                return Err(Outcome::Rejected(Rejection::Unsuccessful(reason)));
             }
             if answer.is_about(request) { Ok(()) } else { Err(Outcome::Fault(Fault::Forged)) }
         });
@@ -136,9 +195,10 @@ impl Platform {
         Ok(client)
     }
 
-    /// Tells of a route.
-    pub(super) fn register(&self, request: &RegisterEndpoint<'_>, deadline: Deadline) -> Result<(), Outcome> {
-        self.exchange(None, request, unsigned, deadline, |_| Ok(()))
+    /// Tells of a route, by the body of a [`RegisterEndpoint`](crate::RegisterEndpoint).
+    pub(super) fn register(&self, body: &str, deadline: Deadline) -> Result<(), Outcome> {
+        let request = WrittenEndpoint { project_env: &self.project_env, body };
+        self.exchange(None, &request, unsigned, deadline, |_| Ok(()))
     }
 
     /// One call, from the gate to what `read` makes of the answer's body. Without a caller it is none that a request
@@ -175,9 +235,11 @@ impl Platform {
         deadline: Deadline,
         read: impl FnOnce(Body<'_>) -> Result<T, Outcome>,
     ) -> Result<T, Outcome> {
-        let session = match R::FORM {
+        let sealing = self.channel.sealing();
+        let form = R::form(sealing);
+        let session = match form {
             BodyForm::Plain => None,
-            BodyForm::Sealed => Some(self.session(slot.entered())?),
+            BodyForm::Sealed => self.channel.session(slot.entered())?,
         };
         let signature = sign().map_err(|NotSigned| Outcome::Fault(Fault::NotSent))?;
         let timeout = deadline.left().ok_or(Outcome::Overload(Overload::TooManyInFlight))?;
@@ -208,7 +270,7 @@ impl Platform {
         };
 
         let user_agent = UserAgent::checked(&self.user_agent);
-        let fields = request.header_fields(&self.project_key, user_agent);
+        let fields = request.header_fields_as(form, &self.project_key, user_agent);
         let mut headers: heapless::Vec<(&str, &str), 5> = fields.iter().copied().collect();
         headers.extend(signature.as_deref().map(|signature| ("x-apikee-signature", signature)));
         let call = Call { method: R::METHOD, target, headers: &headers, body: sent, timeout };
@@ -224,21 +286,11 @@ impl Platform {
         // An answer in the clear leaves the buffer as it was.
         match pending.open(answer) {
             Ok(opened) => read(Body::Opened(opened)),
-            Err(OpenError::Unsealed) if self.answers == Answers::SealedOrNot => read(Body::Unsealed(answer)),
+            Err(OpenError::Unsealed) if sealing != Sealing::Required => read(Body::Unsealed(answer)),
             Err(OpenError::Unsealed) => Err(Outcome::Fault(Fault::Unsealed)),
             Err(OpenError::WrongKey | OpenError::Reflected | OpenError::Forged) => Err(Outcome::Fault(Fault::Forged)),
             Err(OpenError::Malformed | OpenError::Version | OpenError::Encoding) => {
                 Err(Outcome::Fault(Fault::Unreadable))
-            }
-        }
-    }
-
-    /// One that was prepared, or a new one.
-    fn session(&self, now: Duration) -> Result<Session, Outcome> {
-        match self.sessions.take(now) {
-            Some(session) => Ok(session),
-            None => {
-                Session::establish(&self.server, &mut SysRng).map_err(|_| Outcome::Overload(Overload::NoRandomness))
             }
         }
     }

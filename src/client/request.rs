@@ -33,6 +33,8 @@ pub(crate) struct About<'a> {
     pub(super) method_path: MethodPath<'a>,
     /// The path is the template of a route: only then is it registered.
     pub(super) is_route: bool,
+    /// Those that the route needs.
+    pub(super) scopes: &'a [&'a str],
     pub(super) client: Option<ClientId>,
     pub(super) key_name: &'a str,
     pub(super) headers: &'a [(&'a str, &'a str)],
@@ -41,7 +43,15 @@ pub(crate) struct About<'a> {
 
 impl<'a> About<'a> {
     pub(crate) const fn new(method_path: MethodPath<'a>) -> Self {
-        Self { method_path, is_route: false, client: None, key_name: "default", headers: &[], payload: None }
+        Self {
+            method_path,
+            is_route: false,
+            scopes: &[],
+            client: None,
+            key_name: "default",
+            headers: &[],
+            payload: None,
+        }
     }
 
     pub(crate) const fn as_route(self) -> Self {
@@ -92,7 +102,8 @@ impl<'a> AuthorizeRequest<'a> {
     }
 
     /// The header fields that the platform shall see, in server mode: those that the caller chose, not
-    /// all. They travel in an envelope. The key is added by itself, as `x-api-key`.
+    /// all. They travel in an envelope, unless [`sealing`](super::ApikeeBuilder::sealing) is off. The key is added by
+    /// itself, as `x-api-key`; with sealing off it is not sent.
     #[must_use]
     pub const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
         Self { about: self.about.headers(headers), ..self }

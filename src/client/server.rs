@@ -6,6 +6,8 @@ use std::{
     format,
     panic::catch_unwind,
     string::{String, ToString as _},
+    sync::Arc,
+    vec,
     vec::Vec,
 };
 
@@ -15,10 +17,11 @@ use super::{
     clients::Clients,
     deadline::Deadline,
     event::Event,
-    platform::{MAX_BODY_LEN, Platform},
+    issue::NewClient,
+    platform::{Channel, MAX_BODY_LEN, Platform},
     request::About,
     routes::{MAX_ROUTES, Routes, Turn},
-    scratch::Plaintext,
+    scratch::{self, Plaintext},
 };
 use crate::{
     breaker::ClientRef,
@@ -26,7 +29,8 @@ use crate::{
     key::{Claims, Keyring, VerifiedKey},
     policy::{Denial, Fault, Outage, Outcome, Policy, Rejection},
     protocol::{
-        ClientId, ClientKey, CreateClient, KEY_HEADER, MethodPath, RegisterEndpoint, Timestamp, ValidateRequest,
+        ClientId, ClientKey, CreateClient, Endpoint, KEY_HEADER, MethodPath, RegisterEndpoint, Request as _, Timestamp,
+        ValidateRequest,
     },
     time::UnixTime,
 };
@@ -67,8 +71,14 @@ pub(super) struct Server {
 
 /// What is left to the thread.
 pub(super) enum Job {
-    Register(Route),
+    Register(Registration),
     Tell(Box<Told>),
+}
+
+/// A route that is to be registered, and the body that does it.
+pub(super) struct Registration {
+    route: Route,
+    body: Arc<str>,
 }
 
 /// A copy of a [`MethodPath`].
@@ -83,6 +93,8 @@ pub(super) struct Told {
     at: UnixTime,
     route: Route,
     is_route: bool,
+    /// Of a route.
+    scopes: Vec<String>,
     client: Option<ClientId>,
     key_name: String,
     headers: Vec<(String, String)>,
@@ -149,7 +161,7 @@ impl Server {
         if unknown {
             self.clients.give_up(tenant, client);
             // It has been deleted. A process that has never known it says the same.
-            if outcome == Outcome::Rejected(Rejection::Unsuccessful) {
+            if matches!(outcome, Outcome::Rejected(Rejection::Unsuccessful(_))) {
                 return Outcome::Fault(Fault::UnknownClient);
             }
         }
@@ -172,17 +184,24 @@ impl Server {
         let mut question = ValidateRequest::new(client, &self.platform.project_env, about.method_path, timestamp)
             .key_name(about.key_name)
             .headers(about.headers)
-            .raw_key(key.raw())
             .max_body_len(MAX_QUESTION_LEN);
+        question = match self.platform.channel {
+            Channel::Sealed(_) => question.raw_key(key.raw()),
+            Channel::Plain => question.withhold_key(key.raw()),
+        };
         if let Some(payload) = about.payload {
             question = question.payload(payload);
         }
         let caller = Caller { client: client.into(), origin: Some(origin), judged: true };
         let (outcome, unknown) = self.platform.validate(caller, &question, deadline);
         // Only then: who has no good key, or is refused, does not get to name routes.
-        if outcome == Outcome::Confirmed && self.auto_register && about.is_route {
-            match self.routes.turn(&about.method_path, self.platform.gate.now()) {
-                Turn::Register => self.register_soon(&about.method_path, deadline),
+        if outcome == Outcome::Confirmed && about.is_route {
+            match self.routes.turn(&about.method_path, self.auto_register, self.platform.gate.now()) {
+                Turn::Register => {
+                    let bare = || body_of(&Endpoint::new(about.method_path).scopes(about.scopes));
+                    let body = self.routes.description(&about.method_path).unwrap_or_else(bare);
+                    self.register_soon(&about.method_path, body, deadline);
+                }
                 Turn::Rest => {}
                 Turn::Full => self.platform.events.emit(&Event::RoutesFull { limit: MAX_ROUTES }),
             }
@@ -232,15 +251,30 @@ impl Server {
         Ok(id)
     }
 
-    /// Creates the tenant's client, or brings the platform's record of it up to date, and remembers its id.
-    pub(super) fn upsert(&self, tenant: &str, key_name: &str, deadline: Deadline) -> Result<ClientId, Outcome> {
-        let id = self.create(tenant, key_name, deadline)?;
-        self.remember(tenant, id);
+    /// Creates the client of a tenant's new key, or brings the platform's record of it up to date. It is remembered
+    /// if it is found by the tenant's name.
+    pub(super) fn upsert(
+        &self,
+        tenant: &str,
+        client: &NewClient<'_>,
+        expires_at: Option<Timestamp>,
+        deadline: Deadline,
+    ) -> Result<ClientId, Outcome> {
+        let (name, key_name) = (client.name_for(tenant), client.key_name_for(tenant));
+        let key = ClientKey::new(&key_name);
+        let keys = [expires_at.map_or(key, |time| key.expires_at(time))];
+        let request = client.request(&self.platform.project_env, name, &keys);
+        let [breaker_key, _] = self.keys_of(name);
+        let caller = Caller { client: breaker_key, origin: None, judged: false };
+        let id = self.platform.upsert(caller, &request, deadline)?;
+        if name == tenant {
+            self.remember(tenant, id);
+        }
         Ok(id)
     }
 
-    /// The key is named without an expiry: all keys of that name share it there, and each has its own
-    /// in its claims.
+    /// Creates the client of a tenant that the platform does not know. The key is named without an expiry: all keys
+    /// of that name share it there, and each has its own in its claims.
     fn create(&self, tenant: &str, key_name: &str, deadline: Deadline) -> Result<ClientId, Outcome> {
         let [client, _] = self.keys_of(tenant);
         let keys = [ClientKey::new(key_name)];
@@ -260,19 +294,28 @@ impl Server {
         [self.clients.last_known(tenant).map_or(by_name, ClientRef::from), by_name]
     }
 
-    fn register_soon(&self, method_path: &MethodPath<'_>, deadline: Deadline) {
+    /// Tells the platform of a route and its description.
+    pub(super) fn describe(&self, endpoint: &Endpoint<'_>) {
+        let (method_path, body) = (endpoint.method_path(), body_of(endpoint));
+        match self.routes.describe(&method_path, &body) {
+            Turn::Register => self.register_soon(&method_path, body, Deadline::after(self.timeout)),
+            Turn::Rest => {}
+            Turn::Full => self.platform.events.emit(&Event::RoutesFull { limit: MAX_ROUTES }),
+        }
+    }
+
+    fn register_soon(&self, method_path: &MethodPath<'_>, body: Arc<str>, deadline: Deadline) {
         if self.background.is_some() {
-            self.queue(Job::Register(Route::of(method_path)));
+            self.queue(Job::Register(Registration { route: Route::of(method_path), body }));
         } else {
-            self.register(method_path, deadline);
+            self.register(method_path, &body, deadline);
         }
     }
 
     /// Best effort: whatever comes of it, no request hears of it.
-    fn register(&self, method_path: &MethodPath<'_>, deadline: Deadline) {
-        let request = RegisterEndpoint::new(&self.platform.project_env, *method_path);
+    fn register(&self, method_path: &MethodPath<'_>, body: &str, deadline: Deadline) {
         // A transport that panics has failed, too.
-        match catch_unwind(AssertUnwindSafe(|| self.platform.register(&request, deadline))) {
+        match catch_unwind(AssertUnwindSafe(|| self.platform.register(body, deadline))) {
             Ok(Ok(())) => self.platform.events.emit(&Event::EndpointRegistered { method_path: *method_path }),
             Ok(Err(_)) | Err(_) => self.routes.failed(method_path, self.platform.gate.now()),
         }
@@ -290,9 +333,10 @@ impl Server {
             at,
             route: Route::of(&about.method_path),
             is_route: about.is_route,
+            scopes: if about.is_route { about.scopes.iter().copied().map(String::from).collect() } else { vec![] },
             client: about.client,
             key_name: about.key_name.into(),
-            headers: worth_keeping(about.headers),
+            headers: worth_keeping(about.headers, key.raw()),
             payload: about.payload.map(|payload| payload.as_str().into()),
         })));
     }
@@ -305,9 +349,11 @@ impl Server {
             return;
         };
         let headers: Vec<_> = told.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let scopes: Vec<_> = told.scopes.iter().map(String::as_str).collect();
         let about = About {
             method_path,
             is_route: told.is_route,
+            scopes: &scopes,
             client: told.client,
             key_name: &told.key_name,
             headers: &headers,
@@ -321,9 +367,9 @@ impl Server {
     pub(super) fn work(&self, keys: &Keyring, policy: Policy, job: &Job, limit: Duration) {
         let deadline = Deadline::after(limit);
         match job {
-            Job::Register(route) => {
+            Job::Register(Registration { route, body }) => {
                 if let Some(method_path) = route.method_path() {
-                    self.register(&method_path, deadline);
+                    self.register(&method_path, body, deadline);
                 }
             }
             Job::Tell(told) => self.tell(keys, policy, told, deadline),
@@ -345,7 +391,7 @@ impl Server {
     /// Tells of jobs that are dropped, if there are any. Returns how many.
     fn give_up(&self, Dropped { jobs, total }: Dropped<Job>) -> usize {
         for job in &jobs {
-            if let Job::Register(route) = job
+            if let Job::Register(Registration { route, .. }) = job
                 && let Some(method_path) = route.method_path()
             {
                 self.routes.failed(&method_path, self.platform.gate.now());
@@ -359,7 +405,7 @@ impl Server {
 
     fn refill_soon(&self) {
         if let Some(background) = &self.background
-            && self.platform.sessions.run_low(self.platform.gate.now())
+            && self.platform.channel.runs_low(self.platform.gate.now())
         {
             background.refill();
         }
@@ -368,9 +414,7 @@ impl Server {
     /// Establishes sessions until there is no room for more; tells how many.
     pub(super) fn prepare(&self) -> usize {
         let mut added = 0_usize;
-        while added < super::sessions::POOLED
-            && self.platform.sessions.add(&self.platform.server, self.platform.gate.now())
-        {
+        while added < super::sessions::POOLED && self.platform.channel.prepare(self.platform.gate.now()) {
             added = added.saturating_add(1);
         }
         added
@@ -381,7 +425,7 @@ impl Job {
     /// The memory that it owns beside its own size, in bytes.
     fn owned_bytes(&self) -> usize {
         match self {
-            Self::Register(route) => route.owned_bytes(),
+            Self::Register(Registration { route, body }) => route.owned_bytes().saturating_add(body.len()),
             Self::Tell(told) => size_of::<Told>().saturating_add(told.owned_bytes()),
         }
     }
@@ -390,20 +434,30 @@ impl Job {
 impl Told {
     fn owned_bytes(&self) -> usize {
         let fields = self.headers.capacity().saturating_mul(size_of::<(String, String)>());
-        [self.key.as_bytes().len(), self.route.owned_bytes(), self.key_name.capacity(), fields]
+        let scopes = self.scopes.capacity().saturating_mul(size_of::<String>());
+        [self.key.as_bytes().len(), self.route.owned_bytes(), self.key_name.capacity(), fields, scopes]
             .into_iter()
+            .chain(self.scopes.iter().map(String::capacity))
             .chain(self.headers.iter().flat_map(|(name, value)| [name.capacity(), value.capacity()]))
             .chain(self.payload.as_ref().map(String::capacity))
             .fold(0, usize::saturating_add)
     }
 }
 
-/// A copy of the header fields, as far as there is room for them in a question. Without the key: it is added by
-/// itself, and a copy would not be wiped.
-fn worth_keeping(headers: &[(&str, &str)]) -> Vec<(String, String)> {
+/// The body that registers an endpoint.
+fn body_of(endpoint: &Endpoint<'_>) -> Arc<str> {
+    let mut buf = vec![0; 256];
+    scratch::write(&mut buf, |buf| RegisterEndpoint::describing("", *endpoint).write_body(buf).map(str::len)).into()
+}
+
+/// A copy of the header fields, as far as there is room for them in a question. Without the key, wherever it stands:
+/// it is added by itself, and a copy would not be wiped.
+fn worth_keeping(headers: &[(&str, &str)], raw_key: &str) -> Vec<(String, String)> {
     let mut room = MAX_QUESTION_LEN;
     let mut kept = Vec::new();
-    for (name, value) in headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(KEY_HEADER)) {
+    let without_key =
+        |(name, value): &&(&str, &str)| !name.eq_ignore_ascii_case(KEY_HEADER) && !value.contains(raw_key);
+    for (name, value) in headers.iter().filter(without_key) {
         let Some(left) = room.checked_sub(name.len()) else { break };
         let end = (0..=left.min(value.len())).rev().find(|end| value.is_char_boundary(*end)).unwrap_or_default();
         let value = value.get(..end).unwrap_or_default();

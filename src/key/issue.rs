@@ -119,6 +119,12 @@ impl<'a> NewKey<'a> {
         self.tenant
     }
 
+    /// The end of the key's time if it is issued now; `None` within for a key that never expires.
+    #[cfg(feature = "client")]
+    pub(crate) fn expires_at(&self, now: UnixTime) -> Result<Option<UnixTime>, IssueError> {
+        Ok(self.expires.claim(now)?.map(UnixTime::from_secs))
+    }
+
     #[cfg(feature = "client")]
     pub(crate) const fn get_meta(&self) -> JsonObject<'a> {
         self.meta
@@ -195,12 +201,27 @@ impl Keyring {
     where
         R: TryCryptoRng + ?Sized,
     {
+        self.issue_and_tell_id(new, now, rng, buf).map(|(key, _)| key)
+    }
+
+    /// As [`issue`](Self::issue), and returns the id, too.
+    pub(crate) fn issue_and_tell_id<'b, R>(
+        &self,
+        new: &NewKey<'_>,
+        now: UnixTime,
+        rng: &mut R,
+        buf: &'b mut [u8],
+    ) -> Result<(&'b str, KeyId), IssueError>
+    where
+        R: TryCryptoRng + ?Sized,
+    {
         for _ in 0..MAX_DRAWS {
             let mut random = [0; RANDOM_LEN];
             rng.try_fill_bytes(&mut random).map_err(|_| IssueError::Rng)?;
-            match self.write_key(new, KeyId::new(now, random).as_str(), now, buf) {
+            let id = KeyId::new(now, random);
+            match self.write_key(new, id.as_str(), now, buf) {
                 Err(IssueError::UnusableId) => {}
-                written => return text(buf, written?),
+                written => return Ok((text(buf, written?)?, id)),
             }
         }
         Err(IssueError::Rng)

@@ -10,7 +10,7 @@ use crate::key::{KeyError, MissingScopes};
 /// Why a request is denied.
 ///
 /// Its message is fit for whoever sent the request: what is wrong between this service and the
-/// platform is only in [`source`](Error::source).
+/// platform, and the platform's own [reason](Self::reason), are only in [`source`](Error::source).
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Denial<'a> {
@@ -80,6 +80,18 @@ impl Denial<'_> {
             Self::Revoked | Self::Rejected(_) | Self::Remembered(_) => 401,
             Self::Outage(_) | Self::Overload(_) => 503,
             Self::Fault(_) => 502,
+        }
+    }
+
+    /// The platform's own reason for a refusal, if it gave one: `IP_NOT_ALLOWED: ...`, escaped, of at most
+    /// [`Reason::MAX_LEN`](super::Reason::MAX_LEN) bytes. It is for the service's operators, and not for whoever sent the request.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Rejected(Rejection::Unsuccessful(reason)) | Self::Remembered(Rejection::Unsuccessful(reason)) => {
+                Some(reason.as_str()).filter(|reason| !reason.is_empty())
+            }
+            _ => None,
         }
     }
 

@@ -60,12 +60,14 @@
 mod denial;
 mod grant;
 mod outcome;
+mod reason;
 #[cfg(feature = "serde")]
 mod serialize;
 
 pub use denial::Denial;
 pub use grant::{Basis, Grant};
 pub use outcome::{Fault, Outage, Outcome, Overload, Rejection};
+pub use reason::Reason;
 
 use crate::key::{MissingScopes, VerifiedKey};
 
@@ -185,7 +187,7 @@ impl Policy {
                 OnOverload::Admit => Ok(Basis::DespiteOverload(overload)),
                 OnOverload::Deny => Err(Denial::Overload(overload)),
             },
-            Outcome::Rejected(Rejection::Unsuccessful) | Outcome::Remembered(Rejection::Unsuccessful)
+            Outcome::Rejected(Rejection::Unsuccessful(_)) | Outcome::Remembered(Rejection::Unsuccessful(_))
                 if matches!(self.rejections, OnRejection::AdmitUnsuccessful) =>
             {
                 Ok(Basis::DespiteRejection)

@@ -2,6 +2,7 @@
 
 use core::{fmt, time::Duration};
 
+use super::Reason;
 use crate::breaker::{BreakerOpen, Health};
 
 /// What a call to the platform came to: what the transport, the status and the answer said.
@@ -56,7 +57,7 @@ impl Outcome {
     /// What the member `success` of an authentic answer says.
     #[must_use]
     pub const fn from_success(success: bool) -> Self {
-        if success { Self::Confirmed } else { Self::Rejected(Rejection::Unsuccessful) }
+        if success { Self::Confirmed } else { Self::Rejected(Rejection::UNSUCCESSFUL) }
     }
 
     /// What this says of the platform, for [`Breaker::record`](crate::Breaker::record). `None` if no
@@ -148,8 +149,8 @@ impl core::error::Error for Overload {}
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Rejection {
-    /// An authentic answer says `"success":false`.
-    Unsuccessful,
+    /// An authentic answer says `"success":false`, and perhaps why.
+    Unsuccessful(Reason),
     /// Status 403: an address outside the client's list, for example.
     Forbidden,
     /// Status 429: the client's rate limit is exceeded.
@@ -159,10 +160,19 @@ pub enum Rejection {
     },
 }
 
+impl Rejection {
+    /// An answer of `"success":false` without a reason.
+    pub const UNSUCCESSFUL: Self = Self::Unsuccessful(Reason::NONE);
+}
+
+/// With the platform's own reason, escaped, if it gave one.
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unsuccessful => "the platform does not validate the key",
+            Self::Unsuccessful(reason) if !reason.is_none() => {
+                return write!(f, "the platform does not validate the key: {reason}");
+            }
+            Self::Unsuccessful(_) => "the platform does not validate the key",
             Self::Forbidden => "the platform forbids the request",
             Self::RateLimited { .. } => "rate limit exceeded",
         })
@@ -209,7 +219,9 @@ impl fmt::Display for Fault {
             Self::Redirect => "the platform answered with a redirect",
             Self::ProjectKeyRefused => "the platform refused the project key",
             Self::Unreadable => "the platform's answer is not well-formed",
-            Self::Unsealed => "the platform's answer is not sealed",
+            Self::Unsealed => {
+                "the platform's answer is not sealed: set sealing to requests (APIKEE_SEALING=requests) to accept it"
+            }
             Self::Oversized => "the platform's answer is too long",
             Self::Forged => "the platform's answer is not authentic",
             Self::UntrustedCertificate => "the platform's certificate is not trusted",

@@ -1,34 +1,52 @@
-//! Registering endpoints.
+//! Registering and describing endpoints.
 
 use super::{
     method_path::MethodPath,
     request::{BodyForm, Request, sealed::Sealed, write_project_env, written},
 };
-use crate::{buf::BufferTooSmall, json::write};
+use crate::{
+    buf::{BufferTooSmall, Writer},
+    json::{JsonObject, write},
+};
 
-/// Tells the platform of a route, so that it can be given limits and seen in its console.
+/// A route, and what the platform's console shows of it.
 ///
 /// ```
-/// use apikee::{MethodPath, RegisterEndpoint, Request as _};
+/// use apikee::{Endpoint, JsonObject, MethodPath};
 ///
-/// let request = RegisterEndpoint::new("my-app-production", MethodPath::new("GET", "/users")?);
-/// let mut buf = [0; 256];
-/// assert_eq!(request.write_target(&mut buf)?, "/endpoint?project_env=my-app-production");
-/// assert_eq!(request.write_body(&mut buf)?, r#"{"method":"GET","path":"/users","name":"GET /users"}"#);
+/// let endpoint = Endpoint::new(MethodPath::new("GET", "/users/{id}")?)
+///     .description("One user")
+///     .response(JsonObject::new(r#"{"id": "string"}"#)?)
+///     .scopes(&["read"])
+///     .tags(&["users"]);
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
-pub struct RegisterEndpoint<'a> {
-    project_env: &'a str,
+pub struct Endpoint<'a> {
     method_path: MethodPath<'a>,
     name: Option<&'a str>,
+    description: &'a str,
+    request: JsonObject<'a>,
+    response: JsonObject<'a>,
+    scopes: &'a [&'a str],
+    tags: &'a [&'a str],
+    deprecated: bool,
 }
 
-impl<'a> RegisterEndpoint<'a> {
-    /// Under the name `"METHOD path"`.
+impl<'a> Endpoint<'a> {
+    /// The route alone, under the name `"METHOD path"`. The path is a template: `/users/{id}`.
     #[must_use]
-    pub const fn new(project_env: &'a str, method_path: MethodPath<'a>) -> Self {
-        Self { project_env, method_path, name: None }
+    pub const fn new(method_path: MethodPath<'a>) -> Self {
+        Self {
+            method_path,
+            name: None,
+            description: "",
+            request: JsonObject::EMPTY,
+            response: JsonObject::EMPTY,
+            scopes: &[],
+            tags: &[],
+            deprecated: false,
+        }
     }
 
     /// Another name.
@@ -36,36 +54,220 @@ impl<'a> RegisterEndpoint<'a> {
     pub const fn name(self, name: &'a str) -> Self {
         Self { name: Some(name), ..self }
     }
+
+    /// What it does, in words. Empty is none, here and in the other options.
+    #[must_use]
+    pub const fn description(self, description: &'a str) -> Self {
+        Self { description, ..self }
+    }
+
+    /// What a request looks like.
+    #[must_use]
+    pub const fn request(self, request: JsonObject<'a>) -> Self {
+        Self { request, ..self }
+    }
+
+    /// What a response looks like.
+    #[must_use]
+    pub const fn response(self, response: JsonObject<'a>) -> Self {
+        Self { response, ..self }
+    }
+
+    /// The scopes that it needs.
+    #[must_use]
+    pub const fn scopes(self, scopes: &'a [&'a str]) -> Self {
+        Self { scopes, ..self }
+    }
+
+    /// Words to find it by.
+    #[must_use]
+    pub const fn tags(self, tags: &'a [&'a str]) -> Self {
+        Self { tags, ..self }
+    }
+
+    /// It should not be used any more.
+    #[must_use]
+    pub const fn deprecated(self) -> Self {
+        Self { deprecated: true, ..self }
+    }
+
+    /// The route.
+    #[cfg(feature = "client")]
+    pub(crate) const fn method_path(&self) -> MethodPath<'a> {
+        self.method_path
+    }
+
+    fn write(&self, out: &mut Writer<'_>) {
+        out.bytes(br#"{"method":""#);
+        self.method_path.write_json_method(out);
+        out.bytes(br#"","path":""#);
+        self.method_path.write_json_path(out);
+        out.bytes(br#"","name":""#);
+        match self.name {
+            Some(name) => write::escaped(out, name),
+            None => {
+                self.method_path.write_json_method(out);
+                out.byte(b' ');
+                self.method_path.write_json_path(out);
+            }
+        }
+        out.byte(b'"');
+        if !self.description.is_empty() {
+            out.bytes(br#","description":""#);
+            write::escaped(out, self.description);
+            out.byte(b'"');
+        }
+        for (name, object) in [(&br#","request":"#[..], self.request), (br#","response":"#, self.response)] {
+            if !object.is_empty() {
+                out.bytes(name);
+                object.write(out);
+            }
+        }
+        self.write_metadata(out);
+        out.byte(b'}');
+    }
+
+    fn write_metadata(&self, out: &mut Writer<'_>) {
+        let lists = [(&br#""scopes":["#[..], self.scopes), (br#""tags":["#, self.tags)];
+        let mut is_empty = true;
+        let mut open = |out: &mut Writer<'_>| {
+            out.bytes(if is_empty { br#","metadata":{"# } else { b"," });
+            is_empty = false;
+        };
+        for (name, words) in lists.into_iter().filter(|(_, words)| !words.is_empty()) {
+            open(out);
+            out.bytes(name);
+            for (at, word) in words.iter().enumerate() {
+                out.bytes(if at == 0 { br#"""# } else { br#",""# });
+                write::escaped(out, word);
+                out.byte(b'"');
+            }
+            out.byte(b']');
+        }
+        if self.deprecated {
+            open(out);
+            out.bytes(br#""deprecated":true"#);
+        }
+        if !is_empty {
+            out.byte(b'}');
+        }
+    }
+}
+
+/// Tells the platform of a route, so that it can be given limits and seen in its console.
+///
+/// ```
+/// use apikee::{Endpoint, MethodPath, RegisterEndpoint, Request as _};
+///
+/// let route = MethodPath::new("GET", "/users")?;
+/// let mut buf = [0; 256];
+/// let request = RegisterEndpoint::new("my-app-production", route);
+/// assert_eq!(request.write_target(&mut buf)?, "/endpoint?project_env=my-app-production");
+/// assert_eq!(request.write_body(&mut buf)?, r#"{"method":"GET","path":"/users","name":"GET /users"}"#);
+///
+/// let described = Endpoint::new(route).description("All users").scopes(&["read"]);
+/// assert_eq!(
+///     RegisterEndpoint::describing("my-app-production", described).write_body(&mut buf)?,
+///     r#"{"method":"GET","path":"/users","name":"GET /users","description":"All users","metadata":{"scopes":["read"]}}"#
+/// );
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct RegisterEndpoint<'a> {
+    project_env: &'a str,
+    endpoint: Endpoint<'a>,
+}
+
+impl<'a> RegisterEndpoint<'a> {
+    /// The route alone, under the name `"METHOD path"`.
+    #[must_use]
+    pub const fn new(project_env: &'a str, method_path: MethodPath<'a>) -> Self {
+        Self::describing(project_env, Endpoint::new(method_path))
+    }
+
+    /// A route with its description. Members that are empty are left out.
+    #[must_use]
+    pub const fn describing(project_env: &'a str, endpoint: Endpoint<'a>) -> Self {
+        Self { project_env, endpoint }
+    }
+
+    /// Another name.
+    #[must_use]
+    pub const fn name(self, name: &'a str) -> Self {
+        Self { endpoint: self.endpoint.name(name), ..self }
+    }
 }
 
 impl Request for RegisterEndpoint<'_> {
     const FORM: BodyForm = BodyForm::Plain;
 
     fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
-        written(buf, |out| {
-            out.bytes(b"/endpoint");
-            write_project_env(out, self.project_env);
-        })
+        write_target(self.project_env, buf)
     }
 
     fn write_body<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
-        written(buf, |out| {
-            out.bytes(br#"{"method":""#);
-            self.method_path.write_json_method(out);
-            out.bytes(br#"","path":""#);
-            self.method_path.write_json_path(out);
-            out.bytes(br#"","name":""#);
-            match self.name {
-                Some(name) => write::escaped(out, name),
-                None => {
-                    self.method_path.write_json_method(out);
-                    out.byte(b' ');
-                    self.method_path.write_json_path(out);
-                }
-            }
-            out.bytes(br#""}"#);
-        })
+        written(buf, |out| self.endpoint.write(out))
     }
 }
 
 impl Sealed for RegisterEndpoint<'_> {}
+
+fn write_target<'b>(project_env: &str, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
+    written(buf, |out| {
+        out.bytes(b"/endpoint");
+        write_project_env(out, project_env);
+    })
+}
+
+/// A [`RegisterEndpoint`] whose body was written before.
+#[cfg(feature = "client")]
+#[derive(Clone, Copy)]
+pub(crate) struct WrittenEndpoint<'a> {
+    pub(crate) project_env: &'a str,
+    pub(crate) body: &'a str,
+}
+
+#[cfg(feature = "client")]
+impl Request for WrittenEndpoint<'_> {
+    const FORM: BodyForm = BodyForm::Plain;
+
+    fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
+        write_target(self.project_env, buf)
+    }
+
+    fn write_body<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
+        written(buf, |out| out.bytes(self.body.as_bytes()))
+    }
+}
+
+#[cfg(feature = "client")]
+impl Sealed for WrittenEndpoint<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_that_are_empty_are_left_out_and_the_others_stand_in_their_order() {
+        let plain = Endpoint::new(MethodPath::new("post", "/a\"b").unwrap());
+        let object = JsonObject::new(r#"{"a": [1]}"#).unwrap();
+        for (endpoint, more) in [
+            (plain, ""),
+            (plain.description("").request(JsonObject::EMPTY).response(JsonObject::EMPTY).scopes(&[]).tags(&[]), ""),
+            (plain.description("a\nb"), r#","description":"a\nb""#),
+            (plain.request(object), r#","request":{"a":[1]}"#),
+            (plain.response(object), r#","response":{"a":[1]}"#),
+            (plain.scopes(&["a\"", "b"]), r#","metadata":{"scopes":["a\"","b"]}"#),
+            (plain.tags(&["t"]), r#","metadata":{"tags":["t"]}"#),
+            (plain.deprecated(), r#","metadata":{"deprecated":true}"#),
+            (
+                plain.deprecated().tags(&["t"]).scopes(&["s"]).response(object).request(object).description("d"),
+                r#","description":"d","request":{"a":[1]},"response":{"a":[1]},"metadata":{"scopes":["s"],"tags":["t"],"deprecated":true}"#,
+            ),
+        ] {
+            let expected = format!(r#"{{"method":"POST","path":"/a\"b","name":"POST /a\"b"{more}}}"#);
+            let mut buf = [0; 512];
+            assert_eq!(RegisterEndpoint::describing("e", endpoint).write_body(&mut buf), Ok(expected.as_str()));
+        }
+    }
+}

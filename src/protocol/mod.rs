@@ -32,7 +32,9 @@ mod validate;
 pub use answer::{Answer, AnswerError, Provenance};
 pub use client::{ClientKey, ClientType, CreateClient};
 pub use client_id::{ClientId, InvalidClientId};
-pub use endpoint::RegisterEndpoint;
+#[cfg(feature = "client")]
+pub(crate) use endpoint::WrittenEndpoint;
+pub use endpoint::{Endpoint, RegisterEndpoint};
 pub use find::{FindClient, FoundClient, FoundClientError};
 pub use headers::{HeaderFields, InvalidUserAgent, UserAgent};
 #[cfg(feature = "web")]

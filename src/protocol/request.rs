@@ -4,6 +4,7 @@ use super::{
     headers::{HeaderFields, UserAgent},
     percent,
     project_key::ProjectKey,
+    sealing::Sealing,
 };
 use crate::buf::{BufferTooSmall, Writer};
 
@@ -17,9 +18,19 @@ pub trait Request: sealed::Sealed {
     /// The HTTP method.
     const METHOD: HttpMethod = HttpMethod::Post;
 
-    /// How the body travels, and the answer with it. Without a body it is
+    /// How the body travels, and the answer with it, where requests are sealed. Without a body it is
     /// [`Plain`](BodyForm::Plain): nothing is sealed.
     const FORM: BodyForm;
+
+    /// How the body travels with that degree of sealing: as [`FORM`](Self::FORM) says, and plain with
+    /// [`Sealing::Off`].
+    #[must_use]
+    fn form(sealing: Sealing) -> BodyForm {
+        match sealing {
+            Sealing::Required | Sealing::Requests => Self::FORM,
+            Sealing::Off => BodyForm::Plain,
+        }
+    }
 
     /// Writes the target, path and query, to the front of `buf`: what follows the base URL's own
     /// path. It is visible ASCII, without `#`.
@@ -42,7 +53,12 @@ pub trait Request: sealed::Sealed {
     /// `x-apikee-signature`. The values are those of [`ProjectKey`] and [`UserAgent`]: one of them is
     /// a secret. `Content-Type` and `X-Apikee-Encrypted` are there only with a body.
     fn header_fields<'h>(&self, key: &'h ProjectKey, user_agent: UserAgent<'h>) -> HeaderFields<'h> {
-        HeaderFields::new(Self::METHOD, Self::FORM, key, user_agent)
+        self.header_fields_as(Self::FORM, key, user_agent)
+    }
+
+    /// The same for a body that travels in that [`form`](Self::form).
+    fn header_fields_as<'h>(&self, form: BodyForm, key: &'h ProjectKey, user_agent: UserAgent<'h>) -> HeaderFields<'h> {
+        HeaderFields::new(Self::METHOD, form, key, user_agent)
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     buf::{BufferTooSmall, Writer},
     json::{JsonObject, write},
+    key::log_prefix,
 };
 
 /// Asks whether a client may make a request of that method and path, now.
@@ -43,9 +44,41 @@ pub struct ValidateRequest<'a> {
     timestamp: Timestamp,
     key_name: &'a str,
     headers: &'a [(&'a str, &'a str)],
-    raw_key: Option<&'a str>,
+    raw_key: RawKey<'a>,
     payload: Option<JsonObject<'a>>,
     max_body_len: usize,
+}
+
+/// What becomes of the caller's raw key.
+#[derive(Clone, Copy)]
+enum RawKey<'a> {
+    /// It is not known here. It may be among the headers.
+    Unknown,
+    /// It is one of the headers, added by itself.
+    #[cfg_attr(not(feature = "client"), expect(dead_code, reason = "the client tells it"))]
+    Told(&'a str),
+    /// It stands nowhere in the body.
+    Withheld(&'a str),
+}
+
+impl<'a> RawKey<'a> {
+    const fn told(self) -> Option<&'a str> {
+        match self {
+            Self::Told(raw_key) => Some(raw_key),
+            Self::Unknown | Self::Withheld(_) => None,
+        }
+    }
+
+    /// Whether that text has the key in it and must not be sent. A caller may have cut it within the key: no more of
+    /// the key may stand at its end than logs may have.
+    fn forbids(self, text: &str) -> bool {
+        let Self::Withheld(raw_key) = self else {
+            return false;
+        };
+        let secret = log_prefix(raw_key).len().saturating_add(1)..=raw_key.len();
+        let is_cut = |len| raw_key.get(..len).is_some_and(|front| text.ends_with(front));
+        text.contains(raw_key) || secret.into_iter().any(is_cut)
+    }
 }
 
 /// What stands in front of the payload.
@@ -70,7 +103,7 @@ impl<'a> ValidateRequest<'a> {
             timestamp,
             key_name: "default",
             headers: &[],
-            raw_key: None,
+            raw_key: RawKey::Unknown,
             payload: None,
             max_body_len: usize::MAX,
         }
@@ -110,7 +143,14 @@ impl<'a> ValidateRequest<'a> {
     /// The raw key, which is added to the headers by itself, in place of any that they name so.
     #[cfg(feature = "client")]
     pub(crate) const fn raw_key(self, raw_key: &'a str) -> Self {
-        Self { raw_key: Some(raw_key), ..self }
+        Self { raw_key: RawKey::Told(raw_key), ..self }
+    }
+
+    /// The raw key, for a body that travels plain: it is not sent. Header fields that are called as the key's own, or
+    /// have the key in a value, are left out, and so is a payload that has the key in it.
+    #[must_use]
+    pub const fn withhold_key(self, raw_key: &'a str) -> Self {
+        Self { raw_key: RawKey::Withheld(raw_key), ..self }
     }
 
     /// What else the platform shall see of the request.
@@ -137,7 +177,7 @@ impl<'a> ValidateRequest<'a> {
         for (at, (name, _)) in self.headers.iter().enumerate() {
             let is_key = name.eq_ignore_ascii_case(KEY_HEADER);
             let before = self.headers.get(..at).unwrap_or_default();
-            if is_key && self.raw_key.is_some() || before.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)) {
+            if before.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)) || !self.may_send(name) {
                 continue;
             }
             let mut end = end.saturating_sub(kept);
@@ -146,24 +186,38 @@ impl<'a> ValidateRequest<'a> {
             }
             write_field(out, out.len() > start, name, self.values(name), end);
         }
-        if let Some(raw_key) = self.raw_key {
+        if let Some(raw_key) = self.raw_key.told() {
             write_field(out, out.len() > start, KEY_HEADER, core::iter::once(raw_key), usize::MAX);
         }
     }
 
-    /// The values of the header fields of that name.
+    /// Whether the header field of that name is sent as the caller has it.
+    fn may_send(&self, name: &str) -> bool {
+        match self.raw_key {
+            RawKey::Unknown => true,
+            RawKey::Told(_) => !name.eq_ignore_ascii_case(KEY_HEADER),
+            RawKey::Withheld(_) => {
+                !name.eq_ignore_ascii_case(KEY_HEADER)
+                    && !self.raw_key.forbids(name)
+                    && self.values(name).next().is_some()
+            }
+        }
+    }
+
+    /// The values of the header fields of that name that may be sent.
     fn values(&self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.headers.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+        let named = self.headers.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| *value).filter(|value| !self.raw_key.forbids(value))
     }
 
     /// Bytes of the field of the raw key, a comma included; 0 if there is none.
     fn key_field_len(&self) -> usize {
-        if let Some(raw_key) = self.raw_key {
+        if let Some(raw_key) = self.raw_key.told() {
             // A verified key has nothing to escape.
             return br#","x-api-key":"""#.len().saturating_add(raw_key.len());
         }
         let mut counter = Writer::new(&mut []);
-        if self.values(KEY_HEADER).next().is_some() {
+        if self.may_send(KEY_HEADER) && self.values(KEY_HEADER).next().is_some() {
             write_field(&mut counter, true, KEY_HEADER, self.values(KEY_HEADER), usize::MAX);
         }
         counter.len()
@@ -216,22 +270,36 @@ impl Request for ValidateRequest<'_> {
     }
 
     fn write_body<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
-        written(buf, |out| {
-            // The payload's name counts whether it is there or not, and both braces.
-            let end = self.max_body_len.saturating_sub(PAYLOAD.len()).saturating_sub(2);
-            out.bytes(br#"{"name":""#);
-            write::escaped(out, self.key_name);
-            out.bytes(br#"","timestamp":""#);
-            out.bytes(self.timestamp.as_str().as_bytes());
-            out.bytes(br#"","headers":{"#);
-            self.write_headers(out, end);
-            out.byte(b'}');
-            if let Some(payload) = self.payload {
-                out.bytes(PAYLOAD);
-                payload.write(out);
-            }
-            out.byte(b'}');
-        })
+        let payload = self.payload_to_send(buf)?;
+        written(buf, |out| self.write(out, payload))
+    }
+}
+
+impl<'a> ValidateRequest<'a> {
+    /// The payload, unless the key must not be sent and is in it. An escape can hide the key until it is written.
+    fn payload_to_send(&self, buf: &mut [u8]) -> Result<Option<JsonObject<'a>>, BufferTooSmall> {
+        let (RawKey::Withheld(_), Some(payload)) = (self.raw_key, self.payload) else {
+            return Ok(self.payload);
+        };
+        let text = written(buf, |out| payload.write(out))?;
+        Ok(if self.raw_key.forbids(text) { None } else { Some(payload) })
+    }
+
+    fn write(&self, out: &mut Writer<'_>, payload: Option<JsonObject<'_>>) {
+        // The payload's name counts whether it is there or not, and both braces.
+        let end = self.max_body_len.saturating_sub(PAYLOAD.len()).saturating_sub(2);
+        out.bytes(br#"{"name":""#);
+        write::escaped(out, self.key_name);
+        out.bytes(br#"","timestamp":""#);
+        out.bytes(self.timestamp.as_str().as_bytes());
+        out.bytes(br#"","headers":{"#);
+        self.write_headers(out, end);
+        out.byte(b'}');
+        if let Some(payload) = payload {
+            out.bytes(PAYLOAD);
+            payload.write(out);
+        }
+        out.byte(b'}');
     }
 }
 

@@ -169,8 +169,9 @@ impl Guard {
         self.any_route().check(request, buf).map(Some)
     }
 
-    /// The guard of one route, whose template is given: `/users/{id}`. The platform is told of it once, and counts
-    /// all requests of the route together.
+    /// The guard of one route, whose template is given: `/users/{id}`. The platform is told of it once, with the scopes
+    /// that it needs, and counts all requests of the route together. For more than that there is
+    /// [`Apikee::describe`].
     pub const fn route<'g>(&'g self, template: &'g str) -> RouteGuard<'g> {
         RouteGuard { template: Some(template), ..self.any_route() }
     }

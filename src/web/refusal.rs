@@ -178,7 +178,7 @@ mod tests {
     use super::*;
     use crate::{
         client::Apikee,
-        policy::{Overload, Rejection},
+        policy::{Overload, Reason, Rejection},
     };
 
     fn guard() -> Guard {
@@ -189,7 +189,8 @@ mod tests {
     fn a_remembered_refusal_is_answered_as_the_refusal_was() {
         for guard in [guard(), guard().bearer()] {
             for (rejection, retry_after) in [
-                (Rejection::Unsuccessful, None),
+                (Rejection::UNSUCCESSFUL, None),
+                (Rejection::Unsuccessful(Reason::new(Some("IP_NOT_ALLOWED"), None)), None),
                 (Rejection::Forbidden, None),
                 (Rejection::RateLimited { retry_after: None }, None),
                 (Rejection::RateLimited { retry_after: Some(42) }, Some("42")),

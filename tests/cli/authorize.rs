@@ -63,18 +63,37 @@ fn denials_tell_code_and_cause_and_are_exit_code_1() {
     assert_eq!((&said["class"], &said["cause"]), (&"outage".into(), &"the platform answered with status 503".into()));
     let open = authorize(&platform, &["--json", &key]).done().code(0).json();
     assert_eq!(open["basis"], "failed_open");
+    authorize(&platform, &["--json", &key]).env("APIKEE_FAIL_OPEN", "false").done().code(1);
     platform.behave();
 
     platform.misbehave(Misbehaviour::Unsealed, Occasion::Always);
     let said = json(&[]);
     assert_eq!((&said["code"], &said["class"]), (&"SERVER_FAULT".into(), &"fault".into()));
-    assert_eq!(authorize(&platform, &["--plain-answers", "--json", &key]).done().code(0).json()["basis"], "confirmed");
+    assert!(said["cause"].as_str().unwrap().contains("APIKEE_SEALING=requests"), "{said}");
+    let requests = authorize(&platform, &["--sealing", "requests", "--json", &key]);
+    assert_eq!(requests.done().code(0).json()["basis"], "confirmed");
+    let requests = authorize(&platform, &["--json", &key]).env("APIKEE_SEALING", "requests");
+    assert_eq!(requests.done().code(0).json()["basis"], "confirmed");
     platform.behave();
 
     platform.misbehave(Misbehaviour::Status(429), Occasion::Always);
     let text = authorize(&platform, &[&key]).done().code(1).stdout;
     assert!(text.starts_with("denied: SERVER_REJECTED\n") && text.contains("rate limit exceeded"), "{text}");
     assert!(text.lines().any(|line| line.split_whitespace().eq(["class", "rejected"])), "{text}");
+}
+
+#[test]
+fn the_platforms_own_reason_is_printed() {
+    let platform = platform();
+    let key = issued([]);
+    let unknown = ["authorize", "--url", platform.url(), "--client", "11111111-2222-4333-8444-555555555555"];
+    let done = configured(&platform, unknown.into_iter().chain([key.as_str()])).done().code(1);
+    let is_reason = |line: &str| line.split_whitespace().eq(["reason", "UNKNOWN_CLIENT"]);
+    assert!(done.stdout.lines().any(is_reason), "{}", done.stdout);
+    let said = configured(&platform, unknown.into_iter().chain(["--json", &key])).done().code(1).json();
+    assert_eq!(said["reason"], "UNKNOWN_CLIENT");
+    assert_eq!(said["cause"], "the platform does not validate the key: UNKNOWN_CLIENT");
+    assert_eq!(said["message"], "the platform rejects the request");
 }
 
 #[test]
@@ -91,6 +110,11 @@ fn the_time_limit_is_that_of_the_argument() {
     let said = run.done().code(1).json();
     assert_eq!(said["cause"], "the platform did not answer in time");
     assert!((200.0..1000.0).contains(&said["elapsed_ms"].as_f64().unwrap()), "{said}");
+    // The same by the environment, which the argument comes before.
+    let run = configured(&platform, ["authorize", "--client", CLIENT, "--fail-closed", "--json", &key]);
+    let run = run.env("APIKEE_BASE_URL", &url).env("APIKEE_SERVER_TIMEOUT", "200ms");
+    let said = run.done().code(1).json();
+    assert!((200.0..1000.0).contains(&said["elapsed_ms"].as_f64().unwrap()), "{said}");
 }
 
 #[test]
@@ -104,13 +128,27 @@ fn what_is_configured_by_half_is_wrong_use() {
         ("APIKEE_SERVER_PUBLIC_KEY", "AAAA", "server_public_key (APIKEE_SERVER_PUBLIC_KEY) cannot be used"),
         ("APIKEE_SECRET", "", "there is no secret"),
         ("APIKEE_PRIVATE_KEY", "no PEM", "private_key (APIKEE_PRIVATE_KEY) cannot be used"),
+        ("APIKEE_SEALING", "on", "sealing (APIKEE_SEALING) cannot be used"),
+        ("APIKEE_FAIL_OPEN", "on", "fail_open (APIKEE_FAIL_OPEN) cannot be used"),
+        ("APIKEE_SERVER_TIMEOUT", "soon", "timeout (APIKEE_SERVER_TIMEOUT) cannot be used"),
+        ("APIKEE_CA_FILE", "no such file", "ca_file (APIKEE_CA_FILE) cannot be used"),
+        ("APIKEE_ALLOW_PLAIN_HTTP", "on", "allow_plain_http (APIKEE_ALLOW_PLAIN_HTTP) cannot be used"),
     ] {
         let done = authorize(&platform, &[&key]).env(name, value).done().code(2);
         assert!(done.stderr.contains(message) && done.stdout.is_empty(), "{name}: {}", done.stderr);
     }
     let local = apikee(["authorize", "--url", platform.url(), &key]).env("APIKEE_SECRET", SECRET).done().code(2);
     assert!(local.stderr.contains("missing: project_key"), "never silently local: {}", local.stderr);
-    for arguments in [&["--client", "x"][..], &["--timeout", "soon"], &["--header", "x"]] {
+    let off = configured(&platform, ["authorize", "--sealing", "off", "--url", "http://apikee.example", &key]);
+    let off = off.env("APIKEE_SERVER_PUBLIC_KEY", "").done().code(2);
+    assert!(off.stderr.contains("base_url is plain http"), "the public key is not needed: {}", off.stderr);
+    for arguments in [
+        &["--client", "x"][..],
+        &["--timeout", "soon"],
+        &["--header", "x"],
+        &["--sealing", "on"],
+        &["--ca-file", "no such file"],
+    ] {
         authorize(&platform, arguments).stdin(&key).done().code(2);
     }
     assert!(platform.log().is_empty());

@@ -1,6 +1,7 @@
 //! Keys that the command issues.
 
-use serde_json::json;
+use apikee::{Emulator, Misbehaviour, Occasion};
+use serde_json::{Value, json};
 
 use crate::{SECRET, issued, with_secret};
 
@@ -111,4 +112,76 @@ fn a_secret_is_not_taken_as_an_argument() {
             assert!(!done.stderr.contains("hunter2") && !done.stderr.contains(SECRET), "{}", done.stderr);
         }
     }
+}
+
+#[test]
+fn what_there_is_to_know_of_a_key_is_printed_as_json() {
+    let said = with_secret(["issue", "--tenant", "acme-corp", "--expires", "2100-01-01T00:00:00Z", "--json"]);
+    let said = said.done().code(0).json();
+    let key = said["key"].as_str().unwrap();
+    let verified = with_secret(["verify", "--json", key]).done().code(0).json();
+    assert_eq!(said["id"], verified["id"]);
+    assert_eq!(said["fingerprint"], verified["fingerprint"]);
+    assert_eq!(said["prefix"], key[..12]);
+    assert_eq!(said["expires_at"], 4_102_444_800_u64);
+    assert_eq!((&said["upsert"], &said["client_id"]), (&json!("local"), &json!(null)));
+    let said = with_secret(["issue", "--tenant", "t", "--expires", "never", "--json"]).done().code(0).json();
+    assert_eq!(said["expires_at"], json!(null));
+}
+
+#[test]
+fn the_keys_client_is_created_on_the_platform_where_that_is_asked_for() {
+    let platform = Emulator::start().unwrap();
+    let issue = |arguments: &[&'static str]| {
+        with_secret(["issue", "--tenant", "acme-corp", "--json"].into_iter().chain(arguments.iter().copied()))
+            .env("APIKEE_SERVER_KEY", Emulator::PROJECT_KEY)
+            .env("APIKEE_PROJECT_ENV", platform.project_env())
+            .env("APIKEE_SERVER_PUBLIC_KEY", platform.public_key())
+            .env("APIKEE_BASE_URL", platform.url())
+    };
+    assert_eq!(issue(&[]).done().code(0).json()["upsert"], "local", "nobody has asked for it");
+    assert!(platform.log().is_empty());
+
+    let told = [
+        "--upsert",
+        "--client-type",
+        "company",
+        "--template",
+        "tmpl_pro",
+        "--ip",
+        "203.0.113.0/24",
+        "--ip",
+        "::/0",
+        "--client-metadata",
+        r#"{"plan":"pro"}"#,
+        "--key-name",
+        "production",
+        "--expires",
+        "never",
+    ];
+    let said = issue(&told).done().code(0).json();
+    assert_eq!(said["upsert"], "done");
+    let verified = with_secret(["verify", "--json", said["key"].as_str().unwrap()]).done().code(0).json();
+    assert_eq!(verified["meta"]["clientId"], said["client_id"]);
+    let body: Value = serde_json::from_str(platform.log()[0].body.as_ref().unwrap()).unwrap();
+    assert_eq!(
+        body,
+        json!({
+            "name": "acme-corp",
+            "type": "company",
+            "keys": [{ "name": "production" }],
+            "templateId": "tmpl_pro",
+            "metadata": { "plan": "pro" },
+            "ipWhitelist": ["203.0.113.0/24", "::/0"],
+        })
+    );
+
+    platform.misbehave(Misbehaviour::Status(503), Occasion::Always);
+    let done = issue(&["--upsert"]).done().code(0);
+    assert_eq!(done.json()["upsert"], "postponed");
+    assert!(done.stderr.contains("the platform was not told of the client"), "{}", done.stderr);
+    let half = with_secret(["issue", "--tenant", "t", "--upsert"]).done().code(2);
+    assert!(half.stdout.is_empty() && half.stderr.contains("missing: project_key"), "{}", half.stderr);
+    let alone = with_secret(["issue", "--tenant", "t", "--template", "tmpl_pro"]).done().code(2);
+    assert!(alone.stderr.contains("--upsert"), "{}", alone.stderr);
 }

@@ -1,10 +1,13 @@
 //! What the platform is asked, and what its answers come to.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use apikee::{
-    AuthorizeRequest, Basis, ClientId, FailOpen, Fault, Fingerprint, JsonObject, MethodPath, OnFault, OnRejection,
-    Outage, Policy, TransportError,
+    AuthorizeRequest, Basis, ClientId, Event, FailOpen, Fault, Fingerprint, JsonObject, MethodPath, OnFault,
+    OnRejection, Outage, Policy, Reason, Sealing, TransportError,
 };
 use serde_json::json;
 
@@ -115,7 +118,10 @@ fn each_answer_comes_to_what_the_policy_says_of_it() {
         ),
         (
             || Told::Plain(200, br#"{"success":true}"#.to_vec()),
-            Err("SERVER_FAULT: the platform's answer is not sealed"),
+            Err(
+                "SERVER_FAULT: the platform's answer is not sealed: set sealing to requests (APIKEE_SEALING=requests) to \
+                 accept it",
+            ),
             Ok(Basis::DespiteFault(Fault::Unsealed)),
         ),
         (
@@ -167,8 +173,48 @@ fn an_answer_in_the_clear_is_taken_where_that_is_asked_for() {
         ),
         ("OK", Err("SERVER_FAULT: the platform's answer is not well-formed".to_owned())),
     ] {
-        let apikee = answer(json).builder().accept_unsealed_answers().build().unwrap();
+        let apikee = answer(json).builder().sealing(Sealing::Requests).build().unwrap();
         assert_eq!(ask(&apikee, &key), expected, "{json}");
+    }
+}
+
+#[test]
+fn the_platforms_own_reason_reaches_the_operator_escaped_and_cut_and_nobody_else() {
+    let long = "x".repeat(1_000);
+    for (members, reason) in [
+        (json!({}), None),
+        (json!({ "error": "IP_NOT_ALLOWED" }), Some("IP_NOT_ALLOWED".to_owned())),
+        (
+            json!({ "code": "IP_NOT_ALLOWED", "message": "not on the list" }),
+            Some("IP_NOT_ALLOWED: not on the list".into()),
+        ),
+        (json!({ "error": "A\"\r\n\u{1b}[2J" }), Some(r#"A\"\r\n\u{1b}[2J"#.into())),
+        (json!({ "message": long }), Some("x".repeat(Reason::MAX_LEN))),
+    ] {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&seen);
+        let observer = move |event: &Event<'_>| {
+            if let Event::Denied { denial, .. } = event {
+                notes.lock().unwrap().push(denial.reason().map(str::to_owned));
+            }
+        };
+        let mut answer = members.clone();
+        answer["success"] = false.into();
+        let platform = Platform::new(move |_| Told::Sealed(answer.clone()));
+        let apikee = platform.builder().observer(observer).build().unwrap();
+        let key = key(CLIENT, "{}");
+        let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/users").unwrap());
+        let mut buf = [0; 1024];
+        let denial = apikee.authorize(&request, &mut buf).unwrap_err();
+        assert_eq!(denial.reason(), reason.as_deref(), "{members}");
+        assert_eq!(*seen.lock().unwrap(), std::slice::from_ref(&reason));
+        assert!(told(denial).ends_with(reason.as_deref().unwrap_or("the platform does not validate the key")));
+        assert_eq!(denial.to_string(), "the platform rejects the request");
+        #[cfg(feature = "serde")]
+        assert_eq!(
+            serde_json::to_value(denial).unwrap(),
+            json!({ "error": "SERVER_REJECTED", "message": "the platform rejects the request" })
+        );
     }
 }
 

@@ -6,13 +6,15 @@ use std::{
 };
 
 use apikee::{
-    Apikee, AuthorizeRequest, Basis, Call, Enforcement, Event, Fault, JsonObject, MethodPath, Outage, Transport,
-    TransportError,
+    Apikee, AuthorizeRequest, Basis, Call, Endpoint, Enforcement, Event, Fault, JsonObject, MethodPath, Outage,
+    Transport, TransportError,
 };
+
+use serde_json::{Value, json};
 
 use crate::{
     ask, ask_for, decide,
-    platform::{CLIENT, Platform, Seen, Told, key, willing},
+    platform::{CLIENT, Platform, SECRET, Seen, Told, key, willing},
 };
 
 /// Far more than anything here takes.
@@ -51,7 +53,10 @@ fn each_route_is_registered_once_and_off_the_path_of_its_request() {
     let registrations: Vec<_> = platform.seen().into_iter().filter(|seen| !seen.sealed).collect();
     assert_eq!(registrations.len(), 1);
     assert_eq!(registrations[0].target, "/endpoint?project_env=my-app-production");
-    assert_eq!(registrations[0].body.to_string(), r#"{"method":"GET","name":"GET /users","path":"/users"}"#);
+    assert_eq!(
+        registrations[0].body,
+        json!({ "method": "GET", "path": "/users", "name": "GET /users", "metadata": { "scopes": ["read"] } })
+    );
     assert!(notes.try_iter().any(|note| note == "registered: GET:::/users"));
 }
 
@@ -63,6 +68,80 @@ fn without_a_thread_a_route_is_registered_on_its_first_request() {
         assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::Confirmed));
     }
     assert_eq!(platform.seen().iter().filter(|seen| !seen.sealed).count(), 1);
+}
+
+fn described() -> Endpoint<'static> {
+    Endpoint::new(MethodPath::new("GET", "/users").unwrap())
+        .description("All users")
+        .response(JsonObject::new(r#"{"users":[]}"#).unwrap())
+        .scopes(&["read", "list"])
+        .tags(&["users"])
+        .deprecated()
+}
+
+/// What the platform is told of [`described`].
+fn description() -> Value {
+    json!({
+        "method": "GET",
+        "path": "/users",
+        "name": "GET /users",
+        "description": "All users",
+        "response": { "users": [] },
+        "metadata": { "scopes": ["read", "list"], "tags": ["users"], "deprecated": true },
+    })
+}
+
+/// The bodies that registered a route, or tried to.
+fn registered_bodies(platform: &Platform) -> Vec<Value> {
+    platform.seen().into_iter().filter(|seen| !seen.sealed).map(|seen| seen.body).collect()
+}
+
+#[test]
+fn a_described_route_is_registered_once_and_replaces_its_bare_registration() {
+    for thread in [false, true] {
+        let platform = Platform::willing();
+        let apikee = platform.builder().auto_register(true).background_thread(thread).build().unwrap();
+        let key = key(CLIENT, "{}");
+        assert!(ask(&apikee, &key).is_ok());
+        for _ in 0..2 {
+            apikee.describe(&described());
+            assert!(ask(&apikee, &key).is_ok());
+        }
+        assert_eq!(apikee.close(LONG), 0);
+        let bare =
+            json!({ "method": "GET", "path": "/users", "name": "GET /users", "metadata": { "scopes": ["read"] } });
+        assert_eq!(registered_bodies(&platform), [bare, description()]);
+    }
+}
+
+#[test]
+fn a_route_is_described_without_automatic_registration_and_tried_again_after_a_failure() {
+    let tries = Mutex::new(0);
+    let platform = Platform::new(move |seen: &Seen| {
+        if seen.sealed {
+            return willing(seen);
+        }
+        let mut tries = tries.lock().unwrap();
+        *tries += 1;
+        if *tries == 1 { Told::status(503) } else { willing(seen) }
+    });
+    let apikee = platform.builder().build().unwrap();
+    let key = key(CLIENT, "{}");
+    apikee.describe(&described());
+    let start = Instant::now();
+    while registered_bodies(&platform).len() < 2 {
+        assert!(start.elapsed() < LONG, "it is tried again");
+        assert!(ask(&apikee, &key).is_ok());
+        assert!(ask_route(&apikee, &key, "/other").is_ok());
+    }
+    assert_eq!(registered_bodies(&platform), [description(), description()]);
+}
+
+#[test]
+fn in_local_mode_nothing_comes_of_a_description() {
+    let apikee = Apikee::builder().secret(SECRET).build().unwrap();
+    apikee.describe(&described());
+    assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::Local));
 }
 
 /// A request to the route `GET path`, with a key that needs no scope.

@@ -1,61 +1,86 @@
 //! What a client can be configured with, and what it says of the rest.
 
-use std::{error::Error, process::Command, time::Duration};
+use std::{process::Command, time::Duration};
 
-use apikee::{Apikee, ApikeeBuilder, ConfigError, Enforcement, Keyring, Setting};
+use apikee::{Apikee, ApikeeBuilder, ConfigError, Enforcement, Keyring, Sealing, Setting};
 
 use crate::platform::{Platform, SECRET};
 
-fn message(error: &ConfigError) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
+fn refusal(builder: ApikeeBuilder) -> String {
+    builder.build().unwrap_err().to_string()
 }
 
-fn refusal(builder: ApikeeBuilder) -> String {
-    message(&builder.build().unwrap_err())
+/// The settings that a message says are missing: what stands in front of each explanation.
+fn missing(message: &str) -> Vec<&str> {
+    let settings = message.strip_prefix("missing: ").unwrap_or_else(|| panic!("{message}"));
+    settings.split("; ").map(|setting| setting.split(": ").next().unwrap()).collect()
 }
+
+const KEY: &str = "project_key (APIKEE_SERVER_KEY)";
+const ENV: &str = "project_env (APIKEE_PROJECT_ENV)";
+const PUBLIC: &str = "server_public_key (APIKEE_SERVER_PUBLIC_KEY)";
 
 #[test]
-fn a_secret_there_must_be_and_server_mode_is_whole_or_not_at_all() {
-    assert_eq!(refusal(Apikee::builder()), "missing: secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)");
+fn a_secret_is_needed_and_server_mode_is_whole_or_not_at_all() {
+    assert_eq!(missing(&refusal(Apikee::builder())), ["secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)"]);
     let local = || Apikee::builder().secret(SECRET);
     assert!(!local().build().unwrap().is_server_mode());
     assert!(Platform::willing().builder().build().unwrap().is_server_mode());
 
     let key = Platform::willing().server_key().to_string();
-    let [with_key, with_env, with_public] = [
-        "project_key (APIKEE_SERVER_KEY)",
-        "project_env (APIKEE_PROJECT_ENV)",
-        "server_public_key (APIKEE_SERVER_PUBLIC_KEY)",
-    ];
-    for (builder, missing) in [
-        (local().project_key("sk_test"), [with_env, with_public].join("; ")),
-        (local().project_env("app"), [with_key, with_public].join("; ")),
-        (local().server_public_key(&key), [with_key, with_env].join("; ")),
-        (local().project_key("sk_test").project_env("app"), with_public.to_owned()),
-        (local().transport(Platform::willing().transport()), [with_key, with_env, with_public].join("; ")),
-        (local().enforcement(Enforcement::Observe), [with_key, with_env, with_public].join("; ")),
-        (local().accept_unsealed_answers(), [with_key, with_env, with_public].join("; ")),
-        (local().client_resolver(|_| None), [with_key, with_env, with_public].join("; ")),
+    for (builder, expected) in [
+        (local().project_key("sk_test"), &[ENV, PUBLIC][..]),
+        (local().project_env("app"), &[KEY, PUBLIC]),
+        (local().server_public_key(&key), &[KEY, ENV]),
+        (local().project_key("sk_test").project_env("app"), &[PUBLIC]),
+        (local().transport(Platform::willing().transport()), &[KEY, ENV, PUBLIC]),
+        (local().enforcement(Enforcement::Observe), &[KEY, ENV, PUBLIC]),
+        (local().client_resolver(|_| None), &[KEY, ENV, PUBLIC]),
+        (local().sealing(Sealing::Required), &[KEY, ENV, PUBLIC]),
+        (local().sealing(Sealing::Requests), &[KEY, ENV, PUBLIC]),
+        (local().sealing(Sealing::Off), &[KEY, ENV]),
+        (local().sealing(Sealing::Off).project_key("sk_test"), &[ENV]),
     ] {
-        assert_eq!(refusal(builder), format!("missing: {missing}"));
+        assert_eq!(missing(&refusal(builder)), expected);
     }
+}
+
+#[test]
+fn what_is_missing_is_explained() {
+    let half = || Apikee::builder().secret(SECRET).project_key("sk_test");
+    assert_eq!(
+        refusal(half()),
+        "missing: project_env (APIKEE_PROJECT_ENV): the slug of project and environment, such as my-app-production, \
+         from the project's settings on the platform; server_public_key (APIKEE_SERVER_PUBLIC_KEY): the platform's \
+         X25519 public key, 32 bytes as base64 or as 64 hexadecimal digits, from the platform's settings, not needed \
+         with APIKEE_SEALING=off"
+    );
+    #[cfg(not(feature = "ureq"))]
+    assert_eq!(
+        refusal(half().project_env("app").sealing(Sealing::Off)),
+        "missing: transport: enable the feature ureq or set a transport"
+    );
 }
 
 #[test]
 fn a_setting_that_cannot_be_used_is_named() {
     let whole = || Platform::willing().builder();
-    let placeholder = "0".repeat(64);
+    const ZEROS: &str = "server_public_key (APIKEE_SERVER_PUBLIC_KEY) cannot be used: it is the all-zero placeholder \
+                         of the published SDKs (expected: the platform's X25519 public key";
     for (builder, start) in [
         (whole().secret(b""), "secret (APIKEE_SECRETS"),
         (whole().project_key("sk\r\nx: y"), "project_key (APIKEE_SERVER_KEY) cannot be used: "),
         (whole().project_env(""), "project_env (APIKEE_PROJECT_ENV) cannot be used: it is empty"),
-        (whole().server_public_key(&placeholder), "server_public_key (APIKEE_SERVER_PUBLIC_KEY) cannot be used: "),
+        (whole().server_public_key(&"0".repeat(64)), ZEROS),
+        (whole().server_public_key(&format!("{}=", "A".repeat(43))), ZEROS),
+        (whole().server_public_key(&"A".repeat(43)), ZEROS),
+        (
+            whole().server_public_key(&format!("01{}", "0".repeat(62))),
+            "server_public_key (APIKEE_SERVER_PUBLIC_KEY) cannot be used: the server's public key is of low order",
+        ),
         (whole().server_public_key("?"), "server_public_key (APIKEE_SERVER_PUBLIC_KEY) cannot be used: "),
         (whole().user_agent("a\nb"), "user_agent cannot be used: "),
-        (whole().timeout(Duration::ZERO), "timeout cannot be used: it must be more than zero"),
+        (whole().timeout(Duration::ZERO), "timeout (APIKEE_SERVER_TIMEOUT) cannot be used: it must be more than zero"),
         (whole().max_in_flight(0), "max_in_flight cannot be used: it must be more than zero"),
         (whole().queue_len(0), "queue_len cannot be used: it must be more than zero"),
         (whole().queue_bytes(0), "queue_bytes cannot be used: it must be more than zero"),
@@ -70,7 +95,8 @@ fn a_setting_that_cannot_be_used_is_named() {
 fn the_first_thing_that_is_wrong_is_told_and_nothing_of_it() {
     let error = Apikee::builder().secret(SECRET).project_key("pl\u{e4}intext").user_agent("").build().unwrap_err();
     assert!(matches!(error, ConfigError::Unusable(Setting::ProjectKey, _)));
-    assert!(!format!("{error:?} {}", message(&error)).contains("intext"));
+    assert_eq!(format!("{error:?}"), error.to_string(), "what main prints");
+    assert!(error.to_string().contains("(expected: sk_live_") && !error.to_string().contains("intext"), "{error}");
     assert_eq!(format!("{:?}", Apikee::builder().secret(SECRET)), "ApikeeBuilder { .. }");
 }
 
@@ -112,56 +138,135 @@ fn with_environment(variables: &[(&str, &str)]) -> String {
 #[ignore = "run by the tests below"]
 fn tells_its_mode_by_the_environment() {
     let transport = |builder: ApikeeBuilder| match std::env::var_os("APIKEE_SERVER_KEY") {
-        Some(key) if key != " " => builder.transport(Platform::willing().transport()),
+        Some(key) if key != " " => builder.transport(Platform::willing().transport()).background_thread(false),
         _ => builder,
     };
     let told = ApikeeBuilder::from_env()
         .map(transport)
         .and_then(ApikeeBuilder::build)
         .map(|apikee| if apikee.is_server_mode() { "server" } else { "local" }.to_owned());
-    println!("<<{}>>", told.unwrap_or_else(|error| message(&error)));
+    println!("<<{}>>", told.unwrap_or_else(|error| error.to_string()));
+}
+
+/// All that server mode needs, for the platform of these tests.
+fn server() -> Vec<(&'static str, String)> {
+    vec![
+        ("APIKEE_SECRET", "s".into()),
+        ("APIKEE_SERVER_KEY", " sk_test ".into()),
+        ("APIKEE_PROJECT_ENV", "app".into()),
+        ("APIKEE_SERVER_PUBLIC_KEY", Platform::willing().server_key().to_string()),
+    ]
+}
+
+/// The same with one variable more, or another value for it.
+fn server_with(name: &'static str, value: &str) -> String {
+    let mut variables = server();
+    variables.retain(|(own, _)| *own != name);
+    variables.push((name, value.into()));
+    with_environment(&variables.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>())
 }
 
 #[test]
 fn the_environment_configures_and_blank_is_unset() {
-    let key = Platform::willing().server_key().to_string();
-    let server = [
-        ("APIKEE_SECRET", "s"),
-        ("APIKEE_SERVER_KEY", " sk_test "),
-        ("APIKEE_PROJECT_ENV", "app"),
-        ("APIKEE_SERVER_PUBLIC_KEY", key.as_str()),
-    ];
-    assert_eq!(with_environment(&server), "server");
+    assert_eq!(server_with("APIKEE_SECRET", "s"), "server");
     assert_eq!(with_environment(&[("APIKEE_LOCAL_SECRET", "s"), ("APIKEE_SERVER_KEY", " ")]), "local");
     assert_eq!(with_environment(&[("APIKEE_SECRETS", " , a, b"), ("APIKEE_SECRET", "")]), "local");
-    assert_eq!(
-        with_environment(&[("APIKEE_SECRET", " ")]),
-        "missing: secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)"
-    );
-    assert_eq!(
-        with_environment(&server[..3]),
-        "missing: server_public_key (APIKEE_SERVER_PUBLIC_KEY)",
-        "never silently local"
-    );
+    let secrets = ["secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)"];
+    assert_eq!(missing(&with_environment(&[("APIKEE_SECRET", " ")])), secrets);
+    assert_eq!(missing(&server_with("APIKEE_SERVER_PUBLIC_KEY", " ")), [PUBLIC], "never silently local");
+    for name in SERVER_MODE {
+        assert_eq!(with_environment(&[("APIKEE_SECRET", "s"), (name, " ")]), "local", "{name}");
+    }
+}
+
+/// The variables that only server mode uses, each of which is enough to ask for it.
+const SERVER_MODE: [&str; 10] = [
+    "APIKEE_SERVER_KEY",
+    "APIKEE_PROJECT_ENV",
+    "APIKEE_SERVER_PUBLIC_KEY",
+    "APIKEE_PRIVATE_KEY",
+    "APIKEE_SEALING",
+    "APIKEE_FAIL_OPEN",
+    "APIKEE_SERVER_TIMEOUT",
+    "APIKEE_BASE_URL",
+    "APIKEE_CA_FILE",
+    "APIKEE_ALLOW_PLAIN_HTTP",
+];
+
+#[test]
+fn each_variable_of_server_mode_asks_for_it() {
+    let key = Platform::willing().server_key().to_string();
+    for (name, value, expected) in [
+        ("APIKEE_SERVER_KEY", "sk_test", &[ENV, PUBLIC][..]),
+        ("APIKEE_PROJECT_ENV", "app", &[KEY, PUBLIC]),
+        ("APIKEE_SERVER_PUBLIC_KEY", &key, &[KEY, ENV]),
+        ("APIKEE_SEALING", "required", &[KEY, ENV, PUBLIC]),
+        ("APIKEE_SEALING", "off", &[KEY, ENV]),
+        ("APIKEE_FAIL_OPEN", "true", &[KEY, ENV, PUBLIC]),
+        ("APIKEE_SERVER_TIMEOUT", "3", &[KEY, ENV, PUBLIC]),
+        ("APIKEE_BASE_URL", "https://apikee.example/api/v1", &[KEY, ENV, PUBLIC]),
+        ("APIKEE_CA_FILE", "no such file", &[KEY, ENV, PUBLIC]),
+        ("APIKEE_ALLOW_PLAIN_HTTP", "false", &[KEY, ENV, PUBLIC]),
+    ] {
+        let said = with_environment(&[("APIKEE_SECRET", "s"), (name, value)]);
+        assert_eq!(missing(&said), expected, "{name}");
+    }
+}
+
+#[test]
+fn values_that_are_understood_configure() {
+    for (name, values) in [
+        ("APIKEE_SEALING", &["required", "requests", "off"][..]),
+        ("APIKEE_FAIL_OPEN", &["true", "false", " false "]),
+        ("APIKEE_SERVER_TIMEOUT", &["3", "1.5", "1500ms"]),
+        ("APIKEE_ALLOW_PLAIN_HTTP", &["true", "false"]),
+    ] {
+        for value in values {
+            assert_eq!(server_with(name, value), "server", "{name}={value}");
+        }
+    }
+}
+
+#[test]
+fn each_value_that_is_not_understood_is_an_error_that_names_the_variable_and_what_it_may_be() {
+    for (name, values, expected) in [
+        (
+            "APIKEE_SERVER_KEY",
+            &["hunter 2", "hunter2\u{e9}"][..],
+            "sk_live_..., sk_test_... or sk_..., from the project's settings",
+        ),
+        ("APIKEE_SERVER_PUBLIC_KEY", &["hunter2", "AAAA"], "from the platform's settings"),
+        ("APIKEE_PRIVATE_KEY", &["hunter2", "\"hunter2\""], "from the platform"),
+        ("APIKEE_SEALING", &["hunter2", "on", "true", "Required"], "required, requests or off"),
+        ("APIKEE_FAIL_OPEN", &["hunter2", "yes", "1", "TRUE"], "true or false"),
+        (
+            "APIKEE_SERVER_TIMEOUT",
+            &["hunter2", "3s", "-1", "0", "0ms", "1e3"],
+            "seconds such as 1.5, or milliseconds such as 1500ms",
+        ),
+        ("APIKEE_ALLOW_PLAIN_HTTP", &["hunter2", "yes", "0"], "true or false"),
+    ] {
+        for value in values {
+            let said = server_with(name, value);
+            let named = said.contains(&format!("({name}) cannot be used: "));
+            // Signing needs a feature, which is all that is said without it.
+            let explained = said.contains(expected) || name == "APIKEE_PRIVATE_KEY";
+            assert!(named && explained && !said.contains("hunter"), "{name}={value}: {said}");
+        }
+    }
 }
 
 #[cfg(feature = "request-signing")]
 #[test]
 fn a_private_key_may_come_from_the_environment_with_its_line_breaks_spelt() {
-    let key = Platform::willing().server_key().to_string();
     let pem = include_str!("../data/signing-test-key.pkcs8.pem");
     let [spelt, windows] = ["\\n", "\\r\\n"].map(|line_break| pem.replace('\n', line_break));
-    let server = [
-        ("APIKEE_SECRET", "s"),
-        ("APIKEE_SERVER_KEY", "sk_test"),
-        ("APIKEE_PROJECT_ENV", "app"),
-        ("APIKEE_SERVER_PUBLIC_KEY", key.as_str()),
-    ];
     for pem in [pem, &spelt, &windows] {
-        assert_eq!(with_environment(&[&server[..], &[("APIKEE_PRIVATE_KEY", pem)]].concat()), "server");
+        // As a file for `docker --env-file` has it, quotes and all.
+        for pem in [pem.to_owned(), format!("\"{pem}\""), format!("'{pem}'")] {
+            assert_eq!(server_with("APIKEE_PRIVATE_KEY", &pem), "server");
+        }
     }
-    let refused = with_environment(&[&server[..], &[("APIKEE_PRIVATE_KEY", "no PEM")]].concat());
-    assert!(refused.starts_with("private_key (APIKEE_PRIVATE_KEY) cannot be used: "), "{refused}");
     let alone = with_environment(&[("APIKEE_SECRET", "s"), ("APIKEE_PRIVATE_KEY", pem)]);
-    assert!(alone.starts_with("missing: project_key"), "{alone}");
+    assert_eq!(missing(&alone), [KEY, ENV, PUBLIC]);
 }

@@ -1,10 +1,87 @@
 //! Issuing through the client.
 
 use apikee::{
-    Apikee, ClientId, ClientIssueError, Expiry, Fault, JsonObject, NewKey, Outage, Rejection, UnixTime, Upsert,
+    Apikee, ClientId, ClientIssueError, ClientType, Expiry, Fault, Fingerprint, IssueError, JsonObject, NewClient,
+    NewKey, Outage, Rejection, UnixTime, Upsert, log_prefix,
+};
+use serde_json::json;
+
+use crate::{
+    ask,
+    platform::{CLIENT, Platform, SECRET, Seen, Told},
 };
 
-use crate::platform::{CLIENT, Platform, SECRET, Told};
+#[test]
+fn the_platform_is_told_all_that_the_caller_says_of_the_client() {
+    let platform = Platform::willing();
+    let apikee = platform.builder().build().unwrap();
+    let client = NewClient::new()
+        .name("Acme \"Corp\"")
+        .client_type(ClientType::Company)
+        .template_id("tmpl_pro")
+        .metadata(JsonObject::new(r#"{"plan":"pro"}"#).unwrap())
+        .ip_whitelist(&["203.0.113.0/24", "2001:db8::/32"])
+        .key_name("production");
+    let new = NewKey::new("acme-corp").expires(Expiry::Never);
+    let mut buf = [0; 1024];
+    let issued = apikee.issue_for(&client, &new, &mut buf).unwrap();
+    assert_eq!(issued.upsert(), Upsert::Done(ClientId::new(CLIENT).unwrap()));
+    let seen = platform.seen().pop().unwrap();
+    assert!(seen.sealed);
+    assert_eq!(
+        seen.body,
+        json!({
+            "name": "Acme \"Corp\"",
+            "type": "company",
+            "keys": [{ "name": "production" }],
+            "templateId": "tmpl_pro",
+            "metadata": { "plan": "pro" },
+            "ipWhitelist": ["203.0.113.0/24", "2001:db8::/32"],
+        })
+    );
+}
+
+#[test]
+fn a_new_key_tells_its_id_its_end_its_fingerprint_and_its_prefix_and_not_itself() {
+    let apikee = Apikee::builder().secret(SECRET).build().unwrap();
+    let expires = UnixTime::from_secs(4_102_444_800);
+    for (expiry, expected) in [(Expiry::At(expires), Some(expires)), (Expiry::Never, None)] {
+        let mut buf = [0; 1024];
+        let issued = apikee.issue(&NewKey::new("acme-corp").expires(expiry), &mut buf).unwrap();
+        let mut buf = [0; 1024];
+        let key = apikee.verify(issued.key(), &mut buf).unwrap();
+        assert_eq!(key.claims().id(), issued.id().as_str());
+        assert_eq!((key.claims().expires_at(), issued.expires_at()), (expected, expected));
+        assert_eq!(issued.fingerprint(), Fingerprint::of(issued.key()));
+        assert_eq!(issued.prefix(), log_prefix(issued.key()));
+        assert!(!format!("{issued:?}").contains(&issued.key()[12..]));
+    }
+}
+
+#[test]
+fn a_client_is_remembered_for_its_tenant_only_under_the_tenants_name() {
+    for (client, look_ups) in [(NewClient::new(), 0), (NewClient::new().name("Acme"), 1)] {
+        let platform = Platform::willing();
+        let apikee = platform.builder().build().unwrap();
+        apikee.issue_for(&client, &NewKey::new("acme-corp"), &mut [0; 1024]).unwrap();
+        // A key from elsewhere, which does not say its client.
+        assert!(ask(&apikee, &crate::platform::key("acme-corp", "{}")).is_ok());
+        let asked = platform.seen().iter().filter(|seen| seen.looked_up().is_some()).count();
+        assert_eq!(asked, look_ups);
+    }
+}
+
+#[test]
+fn nothing_is_told_of_a_key_whose_end_cannot_be_written_down() {
+    let platform = Platform::willing();
+    let apikee = platform.builder().build().unwrap();
+    for expiry in [Expiry::At(UnixTime::from_secs(i64::MAX)), Expiry::After(std::time::Duration::MAX)] {
+        let issued =
+            apikee.issue(&NewKey::new("acme-corp").expires(expiry), &mut [0; 1024]).map(|issued| issued.upsert());
+        assert_eq!(issued, Err(ClientIssueError::Key(IssueError::TimeOutOfRange)));
+    }
+    assert_eq!(platform.seen().iter().map(Seen::is_validation).count(), 0);
+}
 
 #[test]
 fn in_local_mode_a_key_is_what_it_was_asked_to_be() {
@@ -32,8 +109,15 @@ fn in_server_mode_the_client_is_upserted_and_its_id_goes_into_the_key() {
         assert_eq!(key.claims().meta().get_str("clientId").unwrap(), CLIENT);
         assert_eq!(key.claims().meta().get_str("plan").is_some(), meta != "{}");
         let seen = platform.seen().pop().unwrap();
-        assert_eq!(seen.body["name"], "acme-corp");
-        assert!(seen.body["keys"][0]["expiresAt"].is_null(), "each key has its own");
+        assert_eq!(
+            seen.body,
+            json!({
+                "name": "acme-corp",
+                "type": "service",
+                "keys": [{ "name": "acme-corp-key", "expiresAt": "2100-01-01T00:00:00.000Z" }],
+            }),
+            "as the SDKs tell it"
+        );
     }
 }
 

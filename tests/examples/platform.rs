@@ -35,7 +35,7 @@ pub(crate) fn asking_with(name: &'static str, platform: &Emulator, more: &[(&'st
     environment.push(("APIKEE_SERVER_KEY", Emulator::PROJECT_KEY.into()));
     environment.push(("APIKEE_PROJECT_ENV", platform.project_env().into()));
     environment.push(("APIKEE_SERVER_PUBLIC_KEY", platform.public_key().into()));
-    environment.push(("APIKEE_URL", platform.url().into()));
+    environment.push(("APIKEE_BASE_URL", platform.url().into()));
     environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
     Service::start(name, &borrowed(&environment))
 }
@@ -260,7 +260,8 @@ fn servers_register_the_template_once_and_programs_of_one_request_do_not() {
         drop(service);
         let routes = platform.log().into_iter().filter(|entry| entry.kind == RequestKind::Endpoint);
         let routes: Vec<_> = routes.map(|entry| entry.body.unwrap()).collect();
-        let expected = [r#"{"method":"GET","path":"/users/{id}","name":"GET /users/{id}"}"#];
+        let expected =
+            [r#"{"method":"GET","path":"/users/{id}","name":"GET /users/{id}","metadata":{"scopes":["read"]}}"#];
         assert_eq!(routes, &expected[..usize::from(name != "cgi")], "{name}");
     }
 }

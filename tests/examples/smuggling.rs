@@ -54,8 +54,15 @@ fn assert_whole(platform: &Emulator, key: &str, who: &str) {
             }
             RequestKind::Endpoint => {
                 let body: Value = serde_json::from_str(&entry.body.unwrap()).unwrap();
-                let members: Vec<&String> = body.as_object().unwrap().keys().collect();
+                let mut members: Vec<&String> = body.as_object().unwrap().keys().collect();
+                // Routes that need scopes say which.
+                members.retain(|name| *name != "metadata");
                 assert_eq!(members, ["method", "name", "path"], "{who}");
+                if let Some(metadata) = body.get("metadata") {
+                    let scopes = metadata["scopes"].as_array().unwrap();
+                    assert!(scopes == &["read"] || scopes == &["write"], "{who}: {metadata}");
+                    assert_eq!(metadata.as_object().unwrap().len(), 1, "{who}: {metadata}");
+                }
             }
             kind => panic!("{who}: {kind:?}"),
         }

@@ -36,7 +36,7 @@ fn resolver_that_panics_does_not_know_and_harms_no_other_request() {
     let keys = [key("acme-corp", "{}"), key("other", "{}")];
     for (number, answer) in at_once(16, 4, |number| (number, ask(&apikee, &keys[number % 2]))) {
         let expected =
-            if number % 2 == 0 { Err(Denied::Rejected(Rejection::Unsuccessful)) } else { Ok(Basis::Confirmed) };
+            if number % 2 == 0 { Err(Denied::Rejected(Rejection::UNSUCCESSFUL)) } else { Ok(Basis::Confirmed) };
         assert_eq!(answer, expected);
     }
 }
@@ -124,7 +124,7 @@ fn observer_that_blocks_delays_its_own_request_alone() {
             assert_eq!(answer, Ok(Basis::Confirmed));
         }
         entered.wait();
-        assert_eq!(blocked.join().unwrap(), Err(Denied::Rejected(Rejection::Unsuccessful)));
+        assert_eq!(blocked.join().unwrap(), Err(Denied::Rejected(Rejection::UNSUCCESSFUL)));
     });
 }
 

@@ -75,7 +75,7 @@ fn own_request_sent_back_is_no_answer() {
         let key = key(&id(1), "{}");
         let request = apikee::AuthorizeRequest::new(Some(&key), apikee::MethodPath::new("GET", "/users").unwrap())
             .payload(payload);
-        for apikee in [builder_at(&server.url()), builder_at(&server.url()).accept_unsealed_answers()] {
+        for apikee in [builder_at(&server.url()), builder_at(&server.url()).sealing(apikee::Sealing::Requests)] {
             let answer = crate::decide(&apikee.build().unwrap(), &request);
             assert_eq!(answer, Err(Denied::Fault(Fault::Forged)), "{overwritten}");
         }
@@ -98,7 +98,7 @@ fn base64url<'t>(bytes: &[u8; 32], text: &'t mut [u8; 43]) -> &'t str {
 
 #[test]
 fn success_decides_whatever_the_other_members_are() {
-    let unsuccessful = Err(Denied::Rejected(Rejection::Unsuccessful));
+    let unsuccessful = Err(Denied::Rejected(Rejection::UNSUCCESSFUL));
     for (answer, expected) in [
         (json!({ "success": false, "code": 403 }), unsuccessful),
         (json!({ "success": false, "error": { "code": [] }, "message": 7, "durationMs": -1 }), unsuccessful),

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use apikee::{Basis, Enforcement, Event, FailOpen, Fault, Misbehaviour, Occasion, Policy};
+use apikee::{Basis, Enforcement, Event, FailOpen, Fault, Misbehaviour, Occasion, Policy, Sealing};
 
 use crate::{
     CLIENT, LONG, ask, builder,
@@ -101,7 +101,7 @@ fn a_fault_is_told_from_others() {
 fn an_unsealed_answer_is_taken_where_that_is_asked_for() {
     let platform = platform();
     platform.misbehave(Misbehaviour::Unsealed, Occasion::Always);
-    let apikee = builder(&platform).accept_unsealed_answers().build().unwrap();
+    let apikee = builder(&platform).sealing(Sealing::Requests).build().unwrap();
     assert_eq!(ask(&apikee, &key()), Ok(Basis::Confirmed));
     assert!(apikee.issue(&apikee::NewKey::new(CLIENT), &mut [0; 1024]).is_ok());
 }

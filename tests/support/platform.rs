@@ -21,6 +21,8 @@ pub struct Seen {
     pub headers: Vec<(String, String)>,
     /// The body, out of its envelope if it was in one.
     pub body: Value,
+    /// The body as it came over the connection.
+    pub raw_body: String,
     pub sealed: bool,
 }
 
@@ -42,7 +44,7 @@ impl Seen {
 
 /// What is answered.
 pub enum Told {
-    /// That JSON, in the envelope of the request.
+    /// That JSON, in the envelope of the request, or plain if the request came without one.
     Sealed(Value),
     /// Those bytes as they are, with that status.
     Plain(u16, Vec<u8>),
@@ -124,6 +126,7 @@ impl Platform {
             target: call.target.to_owned(),
             headers: call.headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
             body: if plaintext.is_empty() { Value::Null } else { serde_json::from_slice(plaintext).unwrap() },
+            raw_body: String::from_utf8_lossy(call.body).into_owned(),
             sealed,
         };
         self.seen.lock().unwrap().push(seen.clone());
@@ -131,8 +134,11 @@ impl Platform {
             Told::Sealed(value) => {
                 let text = value.to_string();
                 let mut envelope = vec![0; sealed_len(text.len())];
-                let reply = reply.expect("only a sealed request has a sealed answer");
-                (200, reply.seal(text.as_bytes(), &mut SysRng, &mut envelope).unwrap().as_bytes().to_vec())
+                let bytes = match reply {
+                    Some(reply) => reply.seal(text.as_bytes(), &mut SysRng, &mut envelope).unwrap().as_bytes().to_vec(),
+                    None => text.into_bytes(),
+                };
+                (200, bytes)
             }
             Told::Plain(status, bytes) => (status, bytes),
             Told::Limited(seconds) => {
@@ -150,7 +156,7 @@ pub fn willing(seen: &Seen) -> Told {
         Told::yes()
     } else if let Some(tenant) = seen.looked_up() {
         listed(&[(CLIENT, tenant)])
-    } else if seen.sealed {
+    } else if seen.body["keys"].is_array() {
         Told::Sealed(json!({ "id": CLIENT, "name": seen.body["name"] }))
     } else {
         Told::status(201)

@@ -1,8 +1,8 @@
 //! What may be configured, and what is said of the rest.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use apikee::{Apikee, ConfigError, Setting, UreqTransport, UreqTransportError};
+use apikee::{Apikee, Call, ConfigError, Setting, TransportError, UreqTransport, UreqTransportError};
 
 #[test]
 fn base_urls_of_https_are_good_and_so_are_those_of_http_to_this_machine() {
@@ -25,22 +25,26 @@ fn base_urls_of_https_are_good_and_so_are_those_of_http_to_this_machine() {
 }
 
 #[test]
-fn base_urls_that_are_none_are_refused() {
+fn base_urls_that_cannot_be_used_are_refused_and_the_reason_is_told() {
+    for (expected, urls) in [
+        (UreqTransportError::NoScheme, &["", "/", "apikee.dev", "apikee.dev/v1", "apikee.dev:443", "//apikee.dev"][..]),
+        (
+            UreqTransportError::Credentials,
+            &["https://user@apikee.dev", "https://user:password@apikee.dev", "http://a@b"],
+        ),
+        (
+            UreqTransportError::QueryOrFragment,
+            &["https://apikee.dev?a=b", "https://apikee.dev/api?", "https://apikee.dev/#f"],
+        ),
+    ] {
+        for url in urls {
+            assert_eq!(UreqTransport::new(url).map(|_| ()), Err(expected), "{url:?}");
+        }
+    }
     for url in [
-        "",
-        "/",
-        "apikee.dev",
-        "apikee.dev/api/v1",
-        "apikee.dev:443",
-        "//apikee.dev",
         "https://",
         "https:///api",
         "https://:443",
-        "https://user@apikee.dev",
-        "https://user:password@apikee.dev",
-        "https://apikee.dev?a=b",
-        "https://apikee.dev/api?",
-        "https://apikee.dev/#f",
         "https://apikee.dev:",
         "https://apikee.dev:port",
         "https://apikee.dev:99999",
@@ -128,13 +132,40 @@ fn client_reaches_the_published_platform_by_default() {
 fn client_takes_a_base_url() {
     server_mode().base_url("https://apikee.example/api/v1").build().unwrap();
     for (url, expected) in
-        [("apikee.example", UreqTransportError::BaseUrl), ("http://apikee.example", UreqTransportError::PlainHttp)]
+        [("apikee.example", UreqTransportError::NoScheme), ("http://apikee.example", UreqTransportError::PlainHttp)]
     {
         match server_mode().base_url(url).build() {
-            Err(ConfigError::Unusable(Setting::Transport, error)) => {
+            Err(ConfigError::Unusable(Setting::BaseUrl, error)) => {
                 assert_eq!(error.downcast_ref(), Some(&expected));
             }
             other => panic!("{other:?}"),
         }
+    }
+}
+
+#[test]
+fn settings_of_the_connection_combine_in_any_order() {
+    const URL: &str = "http://apikee.example";
+    server_mode().base_url(URL).allow_plain_http().build().unwrap();
+    server_mode().allow_plain_http().base_url(URL).build().unwrap();
+    server_mode().base_url(URL).base_url("https://apikee.example").build().unwrap();
+    let mine = |_: &Call<'_>, _: &mut [u8]| Err(TransportError::OVERSIZED);
+    server_mode().base_url(URL).transport(mine).build().unwrap();
+    server_mode().transport(mine).base_url(URL).build().unwrap();
+}
+
+#[test]
+fn authorities_that_cannot_be_read_are_an_error_that_names_the_setting() {
+    let empty = Path::new(env!("CARGO_TARGET_TMPDIR")).join("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    for (builder, reason) in [
+        (server_mode().ca_file("no/such/file.pem"), "(os error 2)"),
+        (server_mode().ca_file(&empty), "ca_pem is not PEM with certificates"),
+        (server_mode().add_ca_pem(b"hunter2"), "ca_pem is not PEM with certificates"),
+    ] {
+        let said = builder.build().unwrap_err().to_string();
+        assert!(said.starts_with("ca_file (APIKEE_CA_FILE) cannot be used: "), "{said}");
+        assert!(said.contains(reason) && said.contains("(expected: the path of a file"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
     }
 }

@@ -3,12 +3,13 @@
 
 use std::{env, process::Command};
 
-use apikee::{UreqTransport, UreqTransportError};
+use apikee::{ApikeeBuilder, Fault, UreqTransport, UreqTransportError};
 
 use crate::{
     AMPLE, post,
     proxy::proxy,
     server::{OK, Server},
+    tls::{Authority, serve},
 };
 
 /// Runs the test of that name again in a process that has these variables, and no others of proxies.
@@ -25,6 +26,11 @@ pub(crate) fn run_by(mut command: Command, name: &str, variables: &[(&str, Strin
         return None;
     }
     command.args(["--exact", name, "--nocapture"]).env(RERUN, "1");
+    for (variable, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("APIKEE_")) {
+        if variable != RERUN {
+            command.env_remove(variable);
+        }
+    }
     for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
         command.env_remove(variable).env_remove(variable.to_ascii_lowercase());
     }
@@ -118,5 +124,94 @@ fn variable_that_is_no_proxy_is_refused() {
         let error = UreqTransport::builder().proxy_from_env().build().map(|_| ());
         assert_eq!(error, Err(UreqTransportError::ProxyFromEnv));
         UreqTransport::builder().build().unwrap();
+    }
+}
+
+/// All that server mode needs, but for how the platform is reached.
+fn server_mode(more: &[(&'static str, String)]) -> Vec<(&'static str, String)> {
+    let mut variables = vec![
+        ("APIKEE_SECRET", "secret".into()),
+        ("APIKEE_SERVER_KEY", "sk_test_example".into()),
+        ("APIKEE_PROJECT_ENV", "app".into()),
+        ("APIKEE_SEALING", "off".into()),
+    ];
+    variables.extend_from_slice(more);
+    variables
+}
+
+/// What a client of the environment hears of a look-up, which the server here answers with something else.
+fn asked() -> String {
+    let apikee = ApikeeBuilder::from_env().unwrap().timeout(AMPLE).background_thread(false).build().unwrap();
+    let mut buf = [0; 1024];
+    let new = apikee::NewKey::new("acme-corp");
+    let error = apikee.issue(&new, &mut buf).map(|issued| format!("{issued:?}")).unwrap_err();
+    std::error::Error::source(&error).unwrap().to_string()
+}
+
+#[test]
+fn base_url_and_authorities_of_the_environment_are_used() {
+    let ca = Authority::new();
+    let server =
+        serve(ca.config("localhost"), |connection| while connection.request().is_some() && connection.write(OK) {});
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("environment-ca.pem");
+    if env::var_os("APIKEE_CA_FILE").is_none() {
+        std::fs::write(&file, ca.pem()).unwrap();
+    }
+    let url = format!("https://localhost:{}/api/v1/", server.port());
+    let variables =
+        server_mode(&[("APIKEE_BASE_URL", url.clone()), ("APIKEE_CA_FILE", file.to_str().unwrap().to_owned())]);
+    if runs_with("environment::base_url_and_authorities_of_the_environment_are_used", &variables) {
+        assert_eq!(asked(), Fault::Unreadable.to_string(), "an answer came");
+        return;
+    }
+    assert_eq!(server.requests()[0].line, "POST /api/v1/client?project_env=app HTTP/1.1");
+}
+
+#[test]
+fn authority_that_is_not_configured_is_not_trusted() {
+    let ca = Authority::new();
+    let server = serve(ca.config("localhost"), |connection| {
+        connection.request();
+    });
+    let url = format!("https://localhost:{}/api/v1", server.port());
+    if runs_with(
+        "environment::authority_that_is_not_configured_is_not_trusted",
+        &server_mode(&[("APIKEE_BASE_URL", url)]),
+    ) {
+        assert_eq!(asked(), Fault::UntrustedCertificate.to_string());
+    }
+}
+
+#[test]
+fn values_that_cannot_be_used_are_errors_that_name_the_variable() {
+    const NAME: &str = "environment::values_that_cannot_be_used_are_errors_that_name_the_variable";
+    let case = env::var("APIKEE_TEST_CASE");
+    if let Ok(expected) = &case {
+        let said = ApikeeBuilder::from_env().and_then(ApikeeBuilder::build).unwrap_err().to_string();
+        assert!(said.starts_with(expected) && said.contains("(expected: ") && !said.contains("hunter2"), "{said}");
+        return;
+    }
+    for (name, value, expected) in [
+        ("APIKEE_BASE_URL", "hunter2.example", "base_url does not start with https:// or http://"),
+        ("APIKEE_BASE_URL", "https://user:hunter2@apikee.dev", "base_url has a user or a password"),
+        ("APIKEE_BASE_URL", "https://apikee.dev/?hunter2", "base_url has a query or a fragment"),
+        ("APIKEE_BASE_URL", "https://apikee.dev/#hunter2", "base_url has a query or a fragment"),
+        ("APIKEE_BASE_URL", "\"https://hunter2.example\"", "base_url is not a URL"),
+        ("APIKEE_BASE_URL", "http://hunter2.example", "base_url is plain http to another machine"),
+        ("APIKEE_CA_FILE", "no/such/hunter2.pem", ""),
+    ] {
+        let setting = if name == "APIKEE_BASE_URL" { "base_url" } else { "ca_file" };
+        let expected = format!("{setting} ({name}) cannot be used: {expected}");
+        let variables = server_mode(&[(name, value.to_owned()), ("APIKEE_TEST_CASE", expected)]);
+        runs_with(NAME, &variables);
+    }
+}
+
+#[test]
+fn plain_http_may_be_permitted_by_the_environment() {
+    let variables =
+        [("APIKEE_BASE_URL", "http://apikee.example".to_owned()), ("APIKEE_ALLOW_PLAIN_HTTP", "true".to_owned())];
+    if runs_with("environment::plain_http_may_be_permitted_by_the_environment", &server_mode(&variables)) {
+        assert!(ApikeeBuilder::from_env().unwrap().build().unwrap().is_server_mode());
     }
 }

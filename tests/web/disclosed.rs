@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use apikee::{
-    Apikee,
+    Apikee, Sealing,
     web::{Guard, RequestView},
 };
 use serde_json::{Value, json};
@@ -155,4 +155,48 @@ fn a_key_is_not_told_twice() {
 #[test]
 fn bytes_that_are_no_text_are_replaced() {
     assert_eq!(seen(Guard::new, None, &[("user-agent", b"caf\xe9/1")])["user-agent"], "caf\u{fffd}/1");
+}
+
+#[test]
+fn a_route_is_registered_with_the_scopes_that_it_needs() {
+    let platform = Platform::willing();
+    let guard = Guard::new(platform.builder().auto_register(true).build().unwrap());
+    let key = key();
+    let fields = [("x-api-key", key.as_bytes())];
+    let lookup = lookup(&fields);
+    let request = RequestView::new("GET", "/users/7", &lookup);
+    assert!(guard.route("/users/{id}").require(&["read"]).check(request, &mut [0; 1024]).is_ok());
+    assert_eq!(
+        platform.seen()[1].body,
+        json!({
+            "method": "GET",
+            "path": "/users/{id}",
+            "name": "GET /users/{id}",
+            "metadata": { "scopes": ["read"] },
+        })
+    );
+}
+
+#[test]
+fn without_sealing_the_key_is_not_told_wherever_it_stands() {
+    let key = key();
+    let bearer = format!("Bearer {key}");
+    // Long values are cut, perhaps within a key.
+    let cut = format!("{}{key}", "x".repeat(2048 - 40));
+    for fields in [
+        [("x-acme-key", key.as_str()), ("x-other", &key)],
+        [("authorization", &bearer), ("x-other", &bearer)],
+        [("x-acme-key", &key), ("x-other", &cut)],
+    ] {
+        let platform = Platform::willing();
+        let guard = Guard::new(platform.builder().sealing(Sealing::Off).build().unwrap());
+        let guard = guard.header("x-acme-key").unwrap().bearer().disclose_header("x-acme-key").unwrap();
+        let guard = guard.disclose_header("authorization").unwrap().disclose_header("x-other").unwrap();
+        let fields = fields.map(|(name, value)| (name, value.as_bytes()));
+        let lookup = lookup(&fields);
+        assert!(guard.require(&["read"]).check(RequestView::new("GET", "/", &lookup), &mut [0; 1024]).is_ok());
+        let seen = &platform.seen()[0];
+        assert_eq!(seen.body["headers"], json!({}));
+        assert!(!seen.sealed && !seen.raw_body.contains("apikee_"), "{}", seen.raw_body);
+    }
 }

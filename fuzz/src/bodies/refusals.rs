@@ -30,7 +30,7 @@ fn name(client: usize) -> ClientRef {
 /// What a call comes to. One in four is a confirmation.
 fn outcome(byte: u8) -> Outcome {
     match byte % 16 {
-        0 => Outcome::Rejected(Rejection::Unsuccessful),
+        0 => Outcome::Rejected(Rejection::UNSUCCESSFUL),
         1 => Outcome::Rejected(Rejection::Forbidden),
         2 => Outcome::Rejected(Rejection::RateLimited { retry_after: None }),
         3 => Outcome::Rejected(Rejection::RateLimited { retry_after: Some(u32::from(byte >> 4) * 3) }),

@@ -3,11 +3,13 @@
 use std::{
     error::Error,
     io::{self, Write as _},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use apikee::{
-    ApikeeBuilder, AuthorizeRequest, Basis, ClientId, ConfigError, Denial, FailOpen, Grant, MethodPath, Policy, Setting,
+    ApikeeBuilder, AuthorizeRequest, Basis, ClientId, ConfigError, Denial, FailOpen, Grant, MethodPath, Policy,
+    Sealing, Setting,
 };
 
 use crate::{
@@ -21,16 +23,32 @@ use crate::{
 /// Ask a platform about one request with a key
 ///
 /// The key is verified first, and must have the scopes; the platform is asked about good keys only. It
-/// is configured by APIKEE_SERVER_KEY, APIKEE_PROJECT_ENV and APIKEE_SERVER_PUBLIC_KEY, and
-/// APIKEE_PRIVATE_KEY if requests are to be signed.
+/// is configured by APIKEE_SERVER_KEY, APIKEE_PROJECT_ENV and APIKEE_SERVER_PUBLIC_KEY, and, where
+/// needed, by APIKEE_PRIVATE_KEY (requests are signed), APIKEE_BASE_URL, APIKEE_CA_FILE,
+/// APIKEE_ALLOW_PLAIN_HTTP, APIKEE_SEALING, APIKEE_FAIL_OPEN and APIKEE_SERVER_TIMEOUT. Options come
+/// before the environment.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     keys: KeyArgs,
 
-    /// The platform's base URL, in place of the published one
+    /// The platform's base URL, instead of the published one
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+
+    /// Trust the authorities whose certificates are in this PEM file, beside the built-in ones
+    #[arg(long, value_name = "PATH")]
+    ca_file: Option<PathBuf>,
+
+    /// Permit a base URL of plain http that is another machine's; the project key then goes over the
+    /// network in the clear
+    #[arg(long)]
+    allow_plain_http: bool,
+
+    /// What travels in envelopes: requests and answers (required), requests at least (requests), or
+    /// nothing (off), and then the raw key is not sent at all
+    #[arg(long, value_name = "DEGREE")]
+    sealing: Option<Sealing>,
 
     /// The platform's id of the key's client; without it, it must be in the key
     #[arg(long, value_name = "UUID")]
@@ -56,13 +74,9 @@ pub(crate) struct Args {
     #[arg(long)]
     fail_closed: bool,
 
-    /// Take answers without envelopes as well; nothing but the connection says who wrote them
-    #[arg(long)]
-    plain_answers: bool,
-
-    /// How long all calls together may take: 3s, 500ms
-    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = times::timeout)]
-    timeout: Duration,
+    /// How long all calls together may take: 3s, 500ms [default: 3s]
+    #[arg(long, value_name = "DURATION", value_parser = times::timeout)]
+    timeout: Option<Duration>,
 
     /// Print JSON
     #[arg(long)]
@@ -76,18 +90,26 @@ pub(crate) fn run(args: &Args) -> Ended {
     let method_path = MethodPath::new(&args.method, &args.path)?;
     let mut builder = ApikeeBuilder::from_env()?
         .keyring(args.secrets.keyring()?)
-        .timeout(args.timeout)
         .background_thread(false)
         .auto_create(false)
         .auto_register(false);
     if args.fail_closed {
         builder = builder.policy(Policy::DEFAULT.fail_open(FailOpen::Closed));
     }
-    if args.plain_answers {
-        builder = builder.accept_unsealed_answers();
+    if let Some(timeout) = args.timeout {
+        builder = builder.timeout(timeout);
+    }
+    if let Some(sealing) = args.sealing {
+        builder = builder.sealing(sealing);
     }
     if let Some(url) = &args.url {
         builder = builder.base_url(url);
+    }
+    if let Some(path) = &args.ca_file {
+        builder = builder.ca_file(path);
+    }
+    if args.allow_plain_http {
+        builder = builder.allow_plain_http();
     }
     let apikee = builder.build()?;
     if !apikee.is_server_mode() {
@@ -124,6 +146,7 @@ fn as_json(decision: &Result<Grant<'_>, Denial<'_>>, elapsed: Duration) -> io::R
                 members.member("class", denial.class())?;
                 members.member("message", &denial.to_string())?;
                 members.member("cause", &cause(denial))?;
+                members.member("reason", &denial.reason())?;
                 members.member("http_status", &denial.http_status())?;
                 members.member("retry_after", &denial.retry_after())?;
             }
@@ -145,6 +168,9 @@ fn as_text(decision: &Result<Grant<'_>, Denial<'_>>, elapsed: Duration) -> io::R
             text::field(&mut out, "message", denial.to_string().escape_debug())?;
             if let Some(cause) = cause(denial) {
                 text::field(&mut out, "cause", cause)?;
+            }
+            if let Some(reason) = denial.reason() {
+                text::field(&mut out, "reason", reason)?;
             }
         }
     }

@@ -1,12 +1,14 @@
-//! `apikee issue`: a new key, alone on standard output.
+//! `apikee issue`: a new key, alone on standard output, or what there is to know of it as JSON.
 
 use std::io::{self, Write as _};
 
-use apikee::{Encoding, Expiry, IssueError, JsonObject, NewKey, UnixTime};
+use apikee::{
+    Apikee, ApikeeBuilder, ClientIssueError, ClientType, ConfigError, Encoding, Expiry, Issued, JsonObject, Keyring,
+    MAX_PAYLOAD_LEN, NewClient, NewKey, Setting, UnixTime, Upsert, issue_buffer_len,
+};
 use clap::builder::NonEmptyStringValueParser;
-use getrandom::SysRng;
 
-use crate::{Ended, Outcome, note, secrets::SecretArgs, times};
+use crate::{Ended, Outcome, json, note, secrets::SecretArgs, times};
 
 /// Issue a key and print it
 #[derive(clap::Args)]
@@ -40,8 +42,69 @@ pub(crate) struct Args {
     #[arg(long)]
     msgpack: bool,
 
+    /// Print JSON: the key, its id, prefix, fingerprint and expiry, and what the platform was told
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    client: ClientArgs,
+
     #[command(flatten)]
     secrets: SecretArgs,
+}
+
+/// What the platform is told of the key's client.
+#[derive(clap::Args)]
+struct ClientArgs {
+    /// Create the key's client on the platform, or bring it up to date, and put its id into the key;
+    /// the platform is configured as for `apikee authorize`
+    #[arg(long)]
+    upsert: bool,
+
+    /// The client's name, instead of the tenant
+    #[arg(long, value_name = "NAME", requires = "upsert")]
+    client_name: Option<String>,
+
+    /// What kind of client it is: person, company, service, device or internal
+    #[arg(long, value_name = "TYPE", requires = "upsert", default_value = "service", value_parser = client_type)]
+    client_type: ClientType,
+
+    /// The template that the client is made from
+    #[arg(long, value_name = "ID", requires = "upsert")]
+    template: Option<String>,
+
+    /// A network that the client may call from; may be repeated
+    #[arg(long = "ip", value_name = "CIDR", requires = "upsert")]
+    networks: Vec<String>,
+
+    /// Anything else about the client, as a JSON object
+    #[arg(long, value_name = "JSON", requires = "upsert")]
+    client_metadata: Option<String>,
+
+    /// The key's name among the client's, instead of TENANT-key
+    #[arg(long, value_name = "NAME", requires = "upsert")]
+    key_name: Option<String>,
+}
+
+impl ClientArgs {
+    /// A client that issues with those keys, and tells the platform if it shall.
+    fn apikee(&self, keys: Keyring) -> Result<Apikee, ConfigError> {
+        if !self.upsert {
+            return Apikee::builder().keyring(keys).build();
+        }
+        let apikee = ApikeeBuilder::from_env()?.keyring(keys).background_thread(false).auto_register(false).build()?;
+        if apikee.is_server_mode() {
+            return Ok(apikee);
+        }
+        let settings = [Setting::ProjectKey, Setting::ProjectEnv, Setting::ServerPublicKey];
+        Err(ConfigError::Missing(settings.into()))
+    }
+}
+
+fn client_type(word: &str) -> Result<ClientType, &'static str> {
+    use ClientType::{Company, Device, Internal, Person, Service};
+    let known = [Person, Company, Service, Device, Internal].into_iter().find(|known| known.as_str() == word);
+    known.ok_or("not person, company, service, device or internal")
 }
 
 pub(crate) fn run(args: &Args) -> Ended {
@@ -56,19 +119,56 @@ pub(crate) fn run(args: &Args) -> Ended {
     if args.msgpack {
         new = new.encoding(Encoding::MessagePack);
     }
-    let mut buf = vec![0; 1024];
-    let len = loop {
-        match keys.issue(&new, now, &mut SysRng, &mut buf) {
-            Ok(key) => break key.len(),
-            Err(IssueError::BufferTooSmall { needed }) => buf.resize(needed, 0),
-            Err(error) => return Err(error.into()),
-        }
+    let networks: Vec<&str> = args.client.networks.iter().map(String::as_str).collect();
+    let mut client = NewClient::new().client_type(args.client.client_type);
+    if let Some(name) = &args.client.client_name {
+        client = client.name(name);
+    }
+    if let Some(template) = &args.client.template {
+        client = client.template_id(template);
+    }
+    if !networks.is_empty() {
+        client = client.ip_whitelist(&networks);
+    }
+    if let Some(metadata) = &args.client.client_metadata {
+        client = client.metadata(JsonObject::new(metadata).map_err(|error| format!("--client-metadata: {error}"))?);
+    }
+    if let Some(name) = &args.client.key_name {
+        client = client.key_name(name);
+    }
+    let mut buf = vec![0; issue_buffer_len(MAX_PAYLOAD_LEN)];
+    let issued = match args.client.apikee(keys)?.issue_for(&client, &new, &mut buf) {
+        Err(ClientIssueError::Key(error)) => return Err(error.into()),
+        issued => issued?,
     };
-    buf.truncate(len);
-    buf.push(b'\n');
-    io::stdout().lock().write_all(&buf)?;
+    if args.json {
+        as_json(&issued)?;
+    } else {
+        writeln!(io::stdout().lock(), "{}", issued.key())?;
+    }
+    if let Upsert::Postponed(outage) = issued.upsert() {
+        note(&format!("apikee: note: the platform was not told of the client: {outage}"));
+    }
     if matches!(args.expires, Expiry::At(time) if time < now) {
         note("apikee: note: this key has expired already");
     }
     Ok(Outcome::Good)
+}
+
+fn as_json(issued: &Issued<'_>) -> io::Result<()> {
+    let (upsert, client) = match issued.upsert() {
+        Upsert::Local => ("local", None),
+        Upsert::Skipped => ("skipped", None),
+        Upsert::Done(client) => ("done", Some(client.to_string())),
+        Upsert::Postponed(_) => ("postponed", None),
+    };
+    json::line(io::stdout().lock(), |members| {
+        members.member("key", issued.key())?;
+        members.member("id", issued.id().as_str())?;
+        members.member("prefix", issued.prefix())?;
+        members.member("fingerprint", &issued.fingerprint().to_string())?;
+        members.member("expires_at", &issued.expires_at().map(UnixTime::as_secs))?;
+        members.member("upsert", upsert)?;
+        members.member("client_id", &client)
+    })
 }

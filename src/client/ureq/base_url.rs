@@ -11,7 +11,7 @@ use super::{error::UreqTransportError, resolver::bare};
 /// Leaves room in ureq's output for what else is in the head of a request.
 const MAX_URL_LEN: usize = 7 * 1024;
 
-/// Scheme, authority and path, without a slash at the end.
+/// Scheme, authority and path, without slashes at the end.
 pub(super) struct BaseUrl {
     text: String,
     https: bool,
@@ -22,18 +22,24 @@ pub(super) struct BaseUrl {
 
 impl BaseUrl {
     pub(super) fn new(url: &str, plain_http: bool) -> Result<Self, UreqTransportError> {
+        if !url.contains("://") {
+            return Err(UreqTransportError::NoScheme);
+        }
         // A `Uri` drops the fragment unseen.
         if url.contains(['?', '#']) {
-            return Err(UreqTransportError::BaseUrl);
+            return Err(UreqTransportError::QueryOrFragment);
         }
         let uri: Uri = url.parse().map_err(|_| UreqTransportError::BaseUrl)?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(UreqTransportError::BaseUrl);
         };
+        if authority.as_str().contains('@') {
+            return Err(UreqTransportError::Credentials);
+        }
         let host = bare(authority.host());
         // The port is there and cannot be read: `host:` or `host:99999`.
         let bad_port = authority.port().is_none() && authority.as_str().len() != authority.host().len();
-        if host.is_empty() || authority.as_str().contains('@') || bad_port || ServerName::try_from(host).is_err() {
+        if host.is_empty() || bad_port || ServerName::try_from(host).is_err() {
             return Err(UreqTransportError::BaseUrl);
         }
         let https = match scheme {
@@ -42,7 +48,7 @@ impl BaseUrl {
             "http" => return Err(UreqTransportError::PlainHttp),
             _ => return Err(UreqTransportError::BaseUrl),
         };
-        let path = uri.path().strip_suffix('/').unwrap_or(uri.path());
+        let path = uri.path().trim_end_matches('/');
         let port = authority.port_u16().unwrap_or(if https { 443 } else { 80 });
         Ok(Self { text: format!("{scheme}://{authority}{path}"), https, host: host.into(), port })
     }

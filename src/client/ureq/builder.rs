@@ -12,6 +12,7 @@ use ureq::{
     config::Config,
     tls::{Certificate, RootCerts, TlsConfig},
 };
+use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 
 use super::{
     UreqTransport,
@@ -40,6 +41,7 @@ const OUTPUT_LEN: usize = 8 * 1024;
 pub struct UreqTransportBuilder {
     base_url: String,
     ca_pem: Option<Vec<u8>>,
+    added_ca_pem: Vec<u8>,
     proxy: ProxySetting,
     connect_timeout: Duration,
     plain_http: bool,
@@ -53,6 +55,7 @@ impl UreqTransportBuilder {
         Self {
             base_url: BASE_URL.into(),
             ca_pem: None,
+            added_ca_pem: Vec::new(),
             proxy: ProxySetting::None,
             connect_timeout: CONNECT_TIMEOUT,
             plain_http: false,
@@ -62,8 +65,8 @@ impl UreqTransportBuilder {
         }
     }
 
-    /// What stands before `/client/...`; `https://apikee.dev/api/v1` by default. One slash at its end
-    /// counts for nothing. It has neither user nor query nor fragment.
+    /// What stands before `/client/...`; `https://apikee.dev/api/v1` by default. Slashes at its end are
+    /// stripped. It has neither user nor query nor fragment.
     pub fn base_url(mut self, url: &str) -> Self {
         self.base_url = url.into();
         self
@@ -73,6 +76,15 @@ impl UreqTransportBuilder {
     /// are trusted by default; those of the operating system never are.
     pub fn ca_pem(mut self, pem: &[u8]) -> Self {
         self.ca_pem = Some(pem.into());
+        self
+    }
+
+    /// The certificates of authorities, PEM, one or more, to trust beside Mozilla's, or beside those of
+    /// [`ca_pem`](Self::ca_pem).
+    pub fn add_ca_pem(mut self, pem: &[u8]) -> Self {
+        self.added_ca_pem.extend_from_slice(pem);
+        // A boundary needs a line of its own.
+        self.added_ca_pem.push(b'\n');
         self
     }
 
@@ -151,7 +163,7 @@ impl UreqTransportBuilder {
         if self.connect_timeout.is_zero() {
             return Err(UreqTransportError::ConnectTimeout);
         }
-        let roots = self.ca_pem.as_deref().map_or(Ok(RootCerts::WebPki), roots)?;
+        let roots = roots(self.ca_pem.as_deref(), &self.added_ca_pem)?;
         let proxy = proxy::find(&self.proxy, &base_url)?;
         let proxied = proxy.is_some();
         // The call says what is sent: nothing is added to it, no `Accept-Encoding` above all.
@@ -177,20 +189,74 @@ impl UreqTransportBuilder {
     }
 }
 
-/// ureq leaves out what it cannot read, which would be to trust nobody.
-fn roots(pem: &[u8]) -> Result<RootCerts, UreqTransportError> {
+/// The authorities to trust: Mozilla's or those of `own`, and those of `added`.
+fn roots(own: Option<&[u8]>, added: &[u8]) -> Result<RootCerts, UreqTransportError> {
+    let mut certificates = match own {
+        Some(pem) => read(pem)?,
+        None if added.is_empty() => return Ok(RootCerts::WebPki),
+        None => TLS_SERVER_ROOT_CERTS.iter().map(|certificate| Certificate::from_der(certificate)).collect(),
+    };
+    if !added.is_empty() {
+        certificates.append(&mut read(added)?);
+    }
+    Ok(RootCerts::from(certificates))
+}
+
+/// At least one certificate. ureq leaves out what it cannot read, which would be to trust nobody.
+fn read(pem: &[u8]) -> Result<Vec<Certificate<'static>>, UreqTransportError> {
     let mut certificates = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|_| UreqTransportError::CaPem)?;
         RootCertStore::empty().add(certificate.clone()).map_err(|_| UreqTransportError::CaPem)?;
         certificates.push(Certificate::from_der(&certificate).to_owned());
     }
-    if certificates.is_empty() { Err(UreqTransportError::CaPem) } else { Ok(RootCerts::from(certificates)) }
+    if certificates.is_empty() { Err(UreqTransportError::CaPem) } else { Ok(certificates) }
 }
 
 /// Nothing of the settings: the URL of a proxy may hold a password.
 impl fmt::Debug for UreqTransportBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UreqTransportBuilder").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::String;
+
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+
+    use super::*;
+
+    fn authority() -> String {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
+    }
+
+    /// How many authorities are trusted, all of which ureq can read.
+    fn trusted(own: Option<&str>, added: &str) -> usize {
+        let RootCerts::Specific(certificates) = roots(own.map(str::as_bytes), added.as_bytes()).unwrap() else {
+            panic!("authorities of ours");
+        };
+        let mut store = RootCertStore::empty();
+        let ders = certificates.iter().map(|certificate| CertificateDer::from(certificate.der()));
+        assert_eq!(store.add_parsable_certificates(ders), (certificates.len(), 0));
+        certificates.len()
+    }
+
+    #[test]
+    fn added_authorities_stand_beside_the_built_in_ones_or_the_callers() {
+        let [a, b, c] = [(); 3].map(|()| authority());
+        let built_in = TLS_SERVER_ROOT_CERTS.len();
+        assert!(built_in > 50);
+        assert_eq!(trusted(None, &a), built_in + 1);
+        assert_eq!(trusted(None, &format!("{a}{b}")), built_in + 2);
+        assert_eq!(trusted(Some(&a), ""), 1);
+        assert_eq!(trusted(Some(&a), &format!("{b}{c}")), 3);
+        assert!(matches!(roots(None, b""), Ok(RootCerts::WebPki)));
+        for (own, added) in [(Some(&b""[..]), &b""[..]), (None, b"\n"), (Some(a.as_bytes()), b"no PEM")] {
+            assert!(matches!(roots(own, added), Err(UreqTransportError::CaPem)));
+        }
     }
 }

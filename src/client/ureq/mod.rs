@@ -44,11 +44,7 @@ use ureq::{
 
 use self::{base_url::BaseUrl, resolver::Names};
 pub use self::{builder::UreqTransportBuilder, error::UreqTransportError};
-use super::{
-    builder::ApikeeBuilder,
-    config::Setting,
-    transport::{Call, Received, Transport, TransportError},
-};
+use super::transport::{Call, Received, Transport, TransportError};
 use crate::{
     policy::{Fault, Outage},
     protocol::HttpMethod,
@@ -217,17 +213,5 @@ impl fmt::Debug for UreqTransport {
             .field("proxied", &self.proxied)
             .field("connect_timeout", &self.connect_timeout)
             .finish_non_exhaustive()
-    }
-}
-
-impl ApikeeBuilder {
-    /// The platform's base URL, reached by a [`UreqTransport`] with the defaults for all else;
-    /// `https://apikee.dev/api/v1` by default. It takes the place of
-    /// [`transport`](Self::transport), and the other way round.
-    pub fn base_url(mut self, url: &str) -> Self {
-        match self.check(Setting::Transport, UreqTransport::new(url)) {
-            Some(transport) => self.transport(transport),
-            None => self,
-        }
     }
 }
