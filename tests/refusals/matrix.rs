@@ -47,7 +47,7 @@ impl Class {
         match self {
             Healthy => answer == Ok(Basis::Confirmed),
             Limited => matches!(answer, Err(Denied::Rejected(Rejection::RateLimited { retry_after: Some(_) }))),
-            Unsuccessful => answer == Err(Denied::Rejected(Rejection::UNSUCCESSFUL)),
+            Unsuccessful => matches!(answer, Err(Denied::Rejected(Rejection::Unsuccessful(_)))),
             Forbidden => answer == Err(Denied::Rejected(Rejection::Forbidden)),
         }
     }
