@@ -18,7 +18,8 @@ use apikee::{
 };
 
 const SECRET: &[u8] = b"2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f6bf54ea1";
-const META: &str = r#"{"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08"}"#;
+/// Clients that take turns.
+const CLIENTS: usize = 200;
 const EVERY: Duration = Duration::from_millis(5);
 const REQUESTS: usize = 6000;
 /// More than can be under way at once, so that none waits for another here.
@@ -45,10 +46,7 @@ fn main() {
         .base_url(&format!("http://{address}/api/v1"))
         .build()
         .unwrap();
-    let new = NewKey::new("acme-corp").meta(JsonObject::new(META).unwrap());
-    let mut buf = [0; 1024];
-    let key = Keyring::new(SECRET).unwrap().issue(&new, UnixTime::now(), &mut SysRng, &mut buf).unwrap();
-    let request = AuthorizeRequest::new(Some(key), MethodPath::new("GET", "/users").unwrap());
+    let keys: Vec<_> = (0..CLIENTS).map(key).collect();
 
     let next = AtomicUsize::new(0);
     let times = Mutex::new(Vec::with_capacity(REQUESTS));
@@ -63,6 +61,8 @@ fn main() {
                     }
                     let due = EVERY * at as u32;
                     thread::sleep(due.saturating_sub(start.elapsed()));
+                    let request =
+                        AuthorizeRequest::new(Some(&keys[at % CLIENTS]), MethodPath::new("GET", "/users").unwrap());
                     let basis = apikee.authorize(&request, &mut [0; 1024]).unwrap().basis();
                     assert!(matches!(basis, Basis::FailedOpen(_)));
                     times.lock().unwrap().push((due, start.elapsed() - due));
@@ -82,6 +82,13 @@ fn main() {
         let [p50, p99, max] = [times.len() / 2, times.len() * 99 / 100, times.len() - 1].map(|at| times[at]);
         println!("{name:<10}: {} requests, p50 {p50:.2?}, p99 {p99:.2?}, longest {max:.2?}", times.len());
     }
+}
+
+fn key(number: usize) -> String {
+    let meta = format!(r#"{{"clientId":"497f6eca-6276-4993-bfeb-{number:012x}"}}"#);
+    let new = NewKey::new("acme-corp").meta(JsonObject::new(&meta).unwrap());
+    let keys = Keyring::new(SECRET).unwrap();
+    keys.issue(&new, UnixTime::now(), &mut SysRng, &mut [0; 1024]).unwrap().to_owned()
 }
 
 fn threads() -> usize {
