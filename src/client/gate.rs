@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! enter ──> breaker open? ── yes ──────────────────────────────────> outage
-//!              │ no   <──────── woken: a slot is free, or a breaker opened ─┐
+//!              │ no   <─── woken: its turn for a slot, or a breaker opened ─┐
 //!              v                                                            │
 //!           a slot free, and fewer than its share taken by this client? ─ no ──> sleep until the deadline ──> overload
 //!              │ yes
@@ -12,7 +12,9 @@
 
 use core::time::Duration;
 use std::{
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, Thread},
     time::Instant,
     vec,
     vec::Vec,
@@ -45,8 +47,6 @@ pub(super) struct Limits {
 /// Lets calls through to the platform.
 pub(super) struct Gate {
     state: Mutex<State>,
-    /// A slot is free, or a breaker has opened.
-    changed: Condvar,
     max_in_flight: usize,
     max_per_client: usize,
     start: Instant,
@@ -56,9 +56,27 @@ struct State {
     table: ClientTable<Vec<ClientSlot>>,
     /// Whose each call in flight is; `None` for one that is no client's. It is as short as there may be calls.
     in_flight: Vec<Option<ClientRef>>,
-    waiting: usize,
+    /// Who waits for a slot, the first first.
+    waiting: VecDeque<Arc<Waiter>>,
     /// The buffers of calls that have ended, as many as were ever under way at once.
     scratches: Vec<Scratch>,
+}
+
+/// A request that waits for a slot. Its thread sleeps until there is one, a breaker opens, or its time is over.
+struct Waiter {
+    client: Option<ClientRef>,
+    thread: Thread,
+}
+
+impl State {
+    /// Whether a call may be made now. One that is no client's says nothing of the platform's health, and is made only
+    /// while the breaker is closed.
+    fn check(&mut self, client: Option<ClientRef>, now: Duration) -> Result<(), BreakerOpen> {
+        match client {
+            Some(client) => self.table.check(client, now),
+            None => self.table.check_closed(now),
+        }
+    }
 }
 
 impl Gate {
@@ -66,12 +84,11 @@ impl Gate {
         let state = State {
             table: ClientTable::new(limits.breaker, limits.memory, vec![ClientSlot::EMPTY; limits.clients]),
             in_flight: Vec::new(),
-            waiting: 0,
+            waiting: VecDeque::new(),
             scratches: Vec::new(),
         };
         Self {
             state: Mutex::new(state),
-            changed: Condvar::new(),
             max_in_flight: limits.in_flight,
             max_per_client: limits.in_flight_per_client,
             start: Instant::now(),
@@ -87,8 +104,8 @@ impl Gate {
         self.lock().table.state(self.now())
     }
 
-    /// Lets one call through, as soon as there is a slot for it, or says why not. A call without a client says
-    /// nothing of the platform's health, and is made only while the breaker is closed.
+    /// Lets one call through, as soon as there is a slot for it, or says why not. Who came first is first, but for
+    /// those whose client has its share already.
     pub(super) fn enter<'g>(
         &'g self,
         caller: Option<Caller<'g>>,
@@ -97,23 +114,24 @@ impl Gate {
     ) -> Result<Slot<'g>, Outcome> {
         let client = caller.map(|caller| caller.client);
         let mut state = self.lock();
+        let mut place = None;
         let mut arrived = None;
         loop {
             let now = self.now();
             let waited = now.saturating_sub(*arrived.get_or_insert(now));
-            let open = |open: BreakerOpen| Outcome::Outage(open.into());
-            match client {
-                Some(client) => state.table.check(client, now).map_err(open)?,
-                None => state.table.check_closed(now).map_err(open)?,
+            if let Err(open) = state.check(client, now) {
+                self.leave(state, place.as_ref());
+                return Err(Outcome::Outage(open.into()));
             }
-            if self.has_room(&state, client) {
-                let permit = match client {
-                    Some(client) => Some(state.table.acquire(client, now).map_err(open)?),
-                    None => None,
-                };
-                state.in_flight.push(client);
+            if self.is_next(&state, place.as_ref(), client) {
+                let permit = client.map(|client| state.table.acquire(client, now)).transpose();
+                if permit.is_ok() {
+                    state.in_flight.push(client);
+                }
                 let scratch = state.scratches.pop();
-                drop(state);
+                // Two slots may have been given back before this request woke up.
+                self.leave(state, place.as_ref());
+                let permit = permit.map_err(|open| Outcome::Outage(open.into()))?;
                 let mut slot =
                     Slot { gate: self, events, caller, waited, entered: now, permit, outcome: None, scratch };
                 if slot.scratch.is_none() {
@@ -121,17 +139,41 @@ impl Gate {
                 }
                 return Ok(slot);
             }
-            let left = deadline.left().ok_or(Outcome::Overload(Overload::TooManyInFlight))?;
-            state.waiting = state.waiting.saturating_add(1);
-            (state, _) = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
-            state.waiting = state.waiting.saturating_sub(1);
+            let Some(left) = deadline.left() else {
+                self.leave(state, place.as_ref());
+                return Err(Outcome::Overload(Overload::TooManyInFlight));
+            };
+            if place.is_none() {
+                let waiter = Arc::new(Waiter { client, thread: thread::current() });
+                state.waiting.push_back(Arc::clone(&waiter));
+                place = Some(waiter);
+            }
+            drop(state);
+            thread::park_timeout(left);
+            state = self.lock();
         }
+    }
+
+    /// Whether a request, at its place or behind all who wait, may have a slot now.
+    fn is_next(&self, state: &State, place: Option<&Arc<Waiter>>, client: Option<ClientRef>) -> bool {
+        let before = state.waiting.iter().take_while(|other| place.is_none_or(|place| !Arc::ptr_eq(place, other)));
+        self.has_room(state, client) && !before.into_iter().any(|other| self.has_room(state, other.client))
     }
 
     fn has_room(&self, state: &State, client: Option<ClientRef>) -> bool {
         let in_flight = &state.in_flight;
         let own = || in_flight.iter().filter(|own| client.is_some() && **own == client).count();
         in_flight.len() < self.max_in_flight && own() < self.max_per_client
+    }
+
+    /// Gives up a place in the queue, if there is one, and wakes who may have a slot now.
+    fn leave(&self, mut state: MutexGuard<'_, State>, place: Option<&Arc<Waiter>>) {
+        if let Some(place) = place {
+            state.waiting.retain(|other| !Arc::ptr_eq(place, other));
+        }
+        if let Some(next) = state.waiting.iter().find(|waiter| self.has_room(&state, waiter.client)) {
+            next.thread.unpark();
+        }
     }
 
     /// A refusal that still holds for one of these clients at that address.
@@ -177,6 +219,16 @@ impl Slot<'_> {
     /// Whether it has waited for its slot for longer than it has had it.
     pub(super) fn mostly_waited(&self) -> bool {
         self.waited > self.gate.now().saturating_sub(self.entered)
+    }
+
+    /// What it would have come to if it were waiting for its slot still: load must not look like an outage, and an
+    /// outage that others have seen is one.
+    pub(super) fn as_if_still_waiting(&self) -> Outcome {
+        let client = self.caller.map(|caller| caller.client);
+        match self.gate.lock().check(client, self.gate.now()) {
+            Err(open) => Outcome::Outage(open.into()),
+            Ok(()) => Outcome::Overload(Overload::TooManyInFlight),
+        }
     }
 
     pub(super) fn scratch(&mut self) -> Option<&mut Scratch> {
@@ -225,12 +277,10 @@ impl Drop for Slot<'_> {
         }
         let total = state.table.displaced();
         state.scratches.extend(self.scratch.take().filter(Scratch::is_usual));
-        let waiting = state.waiting > 0;
-        drop(state);
-        if waiting {
-            // All of them: the first may be of a client that has its share already.
-            self.gate.changed.notify_all();
+        if change == Some(BreakerChange::Opened) || change == Some(BreakerChange::OpenedForClient) {
+            state.waiting.iter().for_each(|waiter| waiter.thread.unpark());
         }
+        self.gate.leave(state, None);
         if total > displaced {
             self.events.emit(&Event::RefusalDisplaced { total });
         }

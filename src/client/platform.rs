@@ -214,9 +214,7 @@ impl Platform {
         let mut slot = self.gate.enter(caller, deadline, &self.events)?;
         let result = match self.call(&mut slot, request, sign, deadline, read) {
             // What was left was too little. Load did that, and load must not look like an outage.
-            Err(Outcome::Outage(Outage::Timeout)) if slot.mostly_waited() => {
-                Err(Outcome::Overload(Overload::TooManyInFlight))
-            }
+            Err(Outcome::Outage(Outage::Timeout)) if slot.mostly_waited() => Err(slot.as_if_still_waiting()),
             result => result,
         };
         let outcome = result.as_ref().err().copied().unwrap_or(Outcome::Confirmed);
