@@ -84,7 +84,7 @@ impl Apikee {
         ApikeeBuilder::new()
     }
 
-    /// Configures a client from the environment (WIRE.md, "Configuration names"); see
+    /// Configures a client from the environment (docs/WIRE.md, "Configuration names"); see
     /// [`ApikeeBuilder::from_env`].
     ///
     /// # Errors

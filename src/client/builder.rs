@@ -140,7 +140,7 @@ impl ApikeeBuilder {
     /// [`transport`](Self::transport) of your own, they configure nothing.
     ///
     /// A variable that is blank counts as unset. **Any of them but the secrets means server mode**, and then
-    /// [`build`](Self::build) names what is missing (WIRE.md, "Configuration names").
+    /// [`build`](Self::build) names what is missing (docs/WIRE.md, "Configuration names").
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Signed requests: `x-apikee-signature` (WIRE.md, "The platform's API").
+//! Signed requests: `x-apikee-signature` (docs/WIRE.md, "The platform's API").
 //!
 //! RSASSA-PKCS1-v1_5 with SHA-256 over `{client uuid}|{method_path}|{timestamp}`, as base64url without
 //! padding. Signing takes a millisecond or two with a key of 2048 bits.

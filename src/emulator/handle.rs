@@ -1,4 +1,4 @@
-//! Answers requests (WIRE.md, "The platform's API").
+//! Answers requests (docs/WIRE.md, "The platform's API").
 
 use core::{net::IpAddr, sync::atomic::AtomicBool};
 use std::{

@@ -1,6 +1,6 @@
 //! Why a key is refused.
 
-/// Why a key is refused: the code of the first check that fails (WIRE.md, "Claims").
+/// Why a key is refused: the code of the first check that fails (docs/WIRE.md, "Claims").
 ///
 /// There is no more detail than the code has, since whoever could use it may be a forger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! From the text of a key to its claims, in WIRE.md's order of checks.
+//! From the text of a key to its claims, in docs/WIRE.md's order of checks.
 //!
 //! ```text
 //! prefix ── length ── '.' ── base62 ── signature ── claims ── expiry, not-before ── scopes

@@ -39,7 +39,7 @@ impl Outcome {
     /// | any other | [`Fault::Status`] |
     ///
     /// 408 is a fault like the other statuses of that hundred: it finds fault with our request, and
-    /// only network errors, timeouts of our own and 5xx are documented to fail open (WIRE.md, "The
+    /// only network errors, timeouts of our own and 5xx are documented to fail open (docs/WIRE.md, "The
     /// platform's API").
     #[must_use]
     pub const fn from_status(status: u16, retry_after: Option<u32>) -> Option<Self> {

@@ -83,7 +83,7 @@ impl UntrustedEnvelope {
     }
 }
 
-/// What there is to say of a public key (WIRE.md, "Envelopes").
+/// What there is to say of a public key (docs/WIRE.md, "Envelopes").
 fn of_epk(epk: [u8; 32]) -> Vec<String> {
     let mut warnings = Vec::new();
     if matches!(ServerKey::from_bytes(epk), Err(ServerKeyError::LowOrder)) {

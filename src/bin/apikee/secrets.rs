@@ -1,4 +1,4 @@
-//! Where secrets come from: a file, or the environment (WIRE.md, "Configuration names").
+//! Where secrets come from: a file, or the environment (docs/WIRE.md, "Configuration names").
 //!
 //! | first that is set | holds |
 //! |---|---|
