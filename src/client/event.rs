@@ -71,7 +71,7 @@ pub enum Event<'e> {
         /// Its id.
         client: ClientId,
     },
-    /// There is no room for one more route: it is not registered, and no further one is. Told once. Something
+    /// There is no room for one more route: it is not registered, nor is any further one. Told once. Something
     /// gives the paths of requests as [routes](super::AuthorizeRequest::as_route).
     RoutesFull {
         /// How many routes there is room for.

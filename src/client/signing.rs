@@ -94,11 +94,11 @@ impl fmt::Debug for RequestSigner {
     }
 }
 
-/// Why a text is no key to sign with.
+/// Why a text is not a key to sign with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SignerError {
-    /// There is no private key in it as PEM.
+    /// It has no private key as PEM.
     NotPem,
     /// It is encrypted with a passphrase.
     Encrypted,
@@ -106,7 +106,7 @@ pub enum SignerError {
     NotRsa,
     /// It has fewer than 2048 bits, or more than 4096.
     Size,
-    /// It is no well-formed key, or its parts do not fit each other.
+    /// It is not a well-formed key, or its parts do not fit each other.
     Malformed,
 }
 

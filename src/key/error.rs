@@ -14,7 +14,7 @@ pub enum KeyError {
     /// There is no `.` behind the payload.
     InvalidFormat,
     /// A segment is empty, too long, not base62 or not in its one spelling; or the payload, though
-    /// signed, is no well-formed claims object.
+    /// signed, is not a well-formed claims object.
     Decode,
     /// The key may be good, but the buffer is too small to find out. As an answer to a request it
     /// is a [`Decode`](Self::Decode).

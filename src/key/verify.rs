@@ -229,7 +229,7 @@ impl<'b> VerifiedKey<'b> {
     }
 }
 
-/// With the prefix in place of the key.
+/// With the prefix instead of the key.
 impl core::fmt::Debug for VerifiedKey<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("VerifiedKey")

@@ -84,7 +84,8 @@ impl Denial<'_> {
     }
 
     /// The platform's own reason for a refusal, if it gave one: `IP_NOT_ALLOWED: ...`, escaped, of at most
-    /// [`Reason::MAX_LEN`](super::Reason::MAX_LEN) bytes. It is for the service's operators, and not for whoever sent the request.
+    /// [`Reason::MAX_LEN`](super::Reason::MAX_LEN) bytes. It is for the service's operators, and not for whoever sent
+    /// the request.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match self {

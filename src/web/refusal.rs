@@ -1,4 +1,4 @@
-//! The response to who is refused.
+//! The response to a refused request.
 
 use core::{error::Error, fmt};
 use std::{
