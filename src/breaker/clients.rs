@@ -256,7 +256,7 @@ impl Refusals {
     }
 }
 
-/// Which results say that the platform fails for all.
+/// The results that say that the platform fails for all.
 #[derive(Debug, Clone, Copy)]
 struct Witnesses {
     /// A bit for each of the last results but those that a request can cause: 1 for one that none can cause, the
@@ -335,7 +335,7 @@ pub struct ClientTable<S> {
     all: Circuit,
     witnesses: Witnesses,
     slots: S,
-    /// So many of the slots, from the first on, have a client.
+    /// The number of slots, from the first on, that have a client.
     used: Index,
     newest: Index,
     oldest: Index,

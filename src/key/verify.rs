@@ -138,8 +138,8 @@ impl Keyring {
 
 #[cfg(feature = "client")]
 impl Keyring {
-    /// As [`verify`](Self::verify), and the key's scopes, which borrow from the buffer alone: who is refused for
-    /// them may be told after the request, and the key's text with it, is gone.
+    /// As [`verify`](Self::verify), and the key's scopes, which borrow from the buffer alone: a refusal for
+    /// missing scopes may outlive the request, and the key's text with it.
     pub(crate) fn verify_with_scopes<'k, 'b: 'k>(
         &self,
         key: &'k [u8],

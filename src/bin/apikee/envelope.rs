@@ -33,7 +33,7 @@ pub(crate) struct UntrustedEnvelope {
 }
 
 impl UntrustedEnvelope {
-    /// `None` if it is no JSON object.
+    /// `None` if it is not a JSON object.
     pub(crate) fn read(text: &[u8]) -> Option<Self> {
         let Members(members) = serde_json::from_slice(text).ok()?;
         let mut faults = Vec::new();

@@ -87,7 +87,7 @@ struct ClientArgs {
 }
 
 impl ClientArgs {
-    /// A client that issues with those keys, and tells the platform if it shall.
+    /// A client that issues with those keys, and tells the platform if asked to.
     fn apikee(&self, keys: Keyring) -> Result<Apikee, ConfigError> {
         if !self.upsert {
             return Apikee::builder().keyring(keys).build();

@@ -61,7 +61,7 @@ fn ring<'s>(secrets: impl IntoIterator<Item = &'s [u8]>) -> Result<Option<Keyrin
     Ok(Some(ring))
 }
 
-/// Why there is no keyring. It never holds a secret.
+/// Why a keyring cannot be made. It never holds a secret.
 #[derive(Debug)]
 pub(crate) enum SecretsError {
     Environment(ConfigError),
