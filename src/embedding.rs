@@ -168,7 +168,7 @@
 //!     session: Session,
 //!     rng: &mut impl rand_core::TryCryptoRng,
 //! ) -> Outcome {
-//!     // What has no room was not asked, and that is no outage: it may not fail open.
+//!     // What has no room was not asked. That is not an outage: it must not fail open.
 //!     const NOT_SENT: Outcome = Outcome::Fault(Fault::NotSent);
 //!     let (mut target, mut body, mut wire) = ([0; 256], [0; 512], [0; 1024]);
 //!     let Ok(target) = request.write_target(&mut target) else { return NOT_SENT };

@@ -19,7 +19,7 @@ pub(crate) fn read<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// What a digit of either case stands for; above 15 if it is none.
+/// What a digit of either case stands for; above 15 if it is not a digit.
 pub(crate) fn value(digit: u8) -> u8 {
     let number = digit.wrapping_sub(b'0');
     // 0x20 is what lower case has more.

@@ -27,7 +27,7 @@ use crate::text::Text;
 pub(crate) struct Malformed;
 
 /// Objects and arrays inside one another that are read, the outermost included. Claims need three;
-/// WIRE.md asks for at least 16. It bounds the readers' stack.
+/// docs/WIRE.md asks for at least 16. It bounds the readers' stack.
 pub(crate) const MAX_DEPTH: usize = 32;
 
 /// Whether there is room for 16 kB on the stack: true where a thread has 128 kB or more.

@@ -144,7 +144,7 @@ fn undo_escape(raw: &[u8]) -> Option<(char, usize)> {
         code = ((code & 0x3FF) << 10 | low & 0x3FF).wrapping_add(0x1_0000);
         len = 12;
     }
-    // A low surrogate is no character.
+    // A low surrogate is not a character.
     Some((char::from_u32(code)?, len))
 }
 
@@ -195,7 +195,7 @@ fn put(place: &mut [u8], c: char) {
 }
 
 /// Undoes the escapes of a checked JSON value where it stands, and returns where in `value` the string then is; `None`
-/// if the value is no string.
+/// if the value is not a string.
 #[cfg(feature = "envelope")]
 pub(crate) fn unquote_in_place(value: &mut [u8]) -> Option<Range<usize>> {
     let [b'"', inner @ .., b'"'] = value else {

@@ -48,7 +48,7 @@ impl UnixTime {
         u64::try_from(millis.max(0)).unwrap_or(u64::MAX)
     }
 
-    /// The same moment so many seconds later, or `None` past the end of the range.
+    /// The moment that many seconds later, or `None` past the end of the range.
     #[must_use]
     pub const fn checked_add_secs(self, secs: u64) -> Option<Self> {
         match self.secs.checked_add_unsigned(secs) {

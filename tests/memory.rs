@@ -124,7 +124,7 @@ fn server_public() -> PublicKey {
     PublicKey::from(&StaticSecret::from([0x42; 32]))
 }
 
-/// What a session with that seed is derived from, by the book (WIRE.md, "Envelopes").
+/// What a session with that seed is derived from, by the book (docs/WIRE.md, "Envelopes").
 #[cfg(feature = "envelope")]
 struct Agreed {
     ephemeral: [u8; 32],

@@ -136,7 +136,7 @@ pub(super) fn nanos(time: Duration) -> u64 {
     time.as_secs().saturating_mul(1_000_000_000).saturating_add(time.subsec_nanos().into())
 }
 
-/// From half of so many milliseconds to all of them, in nanoseconds.
+/// A random time from half of `millis` milliseconds to all of it, in nanoseconds.
 fn jittered(millis: u32, random: u32) -> u64 {
     let half = u64::from(millis.wrapping_shr(1));
     // At most `half`, since `random + 1` is at most 2^32; and 2^31 · 2^32 fits.

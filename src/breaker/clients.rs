@@ -15,7 +15,7 @@
 //! - **Unreachable** counts for all: no request can cause it.
 //! - **Failed** counts for its client. A request may have caused it, a very long one for example. It counts for all
 //!   only where two clients at least have failed: within the same row of failures, or within the same window.
-//!   Otherwise it is as if it had not been, for all but that client.
+//!   Otherwise it counts for that client only.
 //!   What a client does while its own breaker is open or has opened counts for nobody else.
 //! - **A probe for all that failed** leaves the breaker half-open and opens that client's own. Another client is
 //!   the next probe. If that one fails too, the breaker is open for all again, and for longer.
@@ -34,7 +34,7 @@
 //! - What one client does never changes the answer to another, [`Evidence::Unreachable`] apart.
 //! - [`ClientTable::remembered`] tells every refusal within its time, unless the client's slot was needed for
 //!   another. A client has a slot from its first failure or refusal on. When all slots are taken, the one that was
-//!   not touched for longest goes first; [`ClientTable::displaced`] counts those whose refusal still held.
+//!   not used for longest goes first; [`ClientTable::displaced`] counts those whose refusal still held.
 //! - A clock that goes backwards makes a wait or a memory begin anew, and keeps no state for longer than that.
 //! - No loop is longer than the number of slots.
 //!
@@ -164,7 +164,7 @@ type Index = u32;
 const NONE: Index = Index::MAX;
 
 /// Different addresses that a client's 403 are remembered for. A client that was forbidden from more is forbidden
-/// from all, as long as the memory lasts: to go on to another address is no way out.
+/// from all of them while the memory lasts: another address does not help.
 const MAX_ADDRESSES: usize = 4;
 
 #[derive(Debug, Clone, Copy)]
@@ -178,7 +178,7 @@ struct Refusals {
     len: u8,
 }
 
-/// Since when and for how long, in nanoseconds and milliseconds; for no time if there is none.
+/// Since when and for how long, in nanoseconds and milliseconds. Without a refusal it is for no time.
 #[derive(Debug, Clone, Copy)]
 struct Refusal {
     since: u64,
@@ -256,7 +256,7 @@ impl Refusals {
     }
 }
 
-/// Which results say that the platform fails for all.
+/// The results that say that the platform fails for all.
 #[derive(Debug, Clone, Copy)]
 struct Witnesses {
     /// A bit for each of the last results but those that a request can cause: 1 for one that none can cause, the
@@ -335,7 +335,7 @@ pub struct ClientTable<S> {
     all: Circuit,
     witnesses: Witnesses,
     slots: S,
-    /// So many of the slots, from the first on, have a client.
+    /// The number of slots, from the first on, that have a client.
     used: Index,
     newest: Index,
     oldest: Index,
@@ -374,8 +374,8 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         }
     }
 
-    /// Whether a call that is no client's may be made now, one that says nothing of the platform's health: only
-    /// while the breaker is closed for all.
+    /// Whether a call may be made now that does not belong to a client and says nothing about the platform's health:
+    /// only while the breaker is closed for all.
     ///
     /// # Errors
     ///

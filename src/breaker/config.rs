@@ -36,7 +36,7 @@ impl BreakerConfig {
         probe_timeout: Duration::from_secs(10),
     };
 
-    /// Opens at so many failures in a row: 1 to 64.
+    /// Opens at this number of failures in a row: 1 to 64.
     ///
     /// # Errors
     ///
@@ -49,7 +49,7 @@ impl BreakerConfig {
         Ok(self)
     }
 
-    /// Opens at so many failures among the last `window` calls: 1 to 64, and `failures` at most
+    /// Opens at this number of failures among the last `window` calls: 1 to 64, and `failures` at most
     /// `window`. Calls that were not yet made since it closed count as good.
     ///
     /// 64 of 64 leaves it to the failures in a row.
@@ -86,7 +86,7 @@ impl BreakerConfig {
         Ok(self)
     }
 
-    /// Gives up a probe of which nothing was heard for so long. It should exceed the time limit of a
+    /// Gives up a probe that has not come back after this time. It should exceed the time limit of a
     /// call.
     ///
     /// # Errors
@@ -179,7 +179,7 @@ impl RefusalMemory {
     pub const DEFAULT: Self =
         Self { unsuccessful: 60_000, forbidden: 60_000, rate_limited: 60_000, longest: 3_600_000 };
 
-    /// Remembers nothing: an outage lets through, if outages do, who was refused a moment ago.
+    /// Remembers nothing: if outages fail open, an outage lets a client through that was refused a moment ago.
     pub const OFF: Self = Self { unsuccessful: 0, forbidden: 0, rate_limited: 0, longest: 0 };
 
     /// For how long a `success:false` is remembered.

@@ -21,12 +21,12 @@
 //! [`Breaker::acquire`] gives a [`Permit`] for a call or says how long to wait, and
 //! [`Breaker::record`] takes the permit back with what the call came to. Only an outage is a failure
 //! ([`Outcome::health`](crate::Outcome::health)): a rejection and a fault prove that the platform
-//! answers. The breaker opens at so many failures in a row, or at so many among the last calls
+//! answers. The breaker opens at a number of failures in a row, or at a number of them among the last calls
 //! ([`BreakerConfig`]). The first cool-down is short, and each failed probe doubles it up to a
 //! longest, since a probe costs a caller the whole time limit of a call. The caller's randomness
 //! takes away up to half of each, so that a fleet does not come back all at once.
 //!
-//! The machine is pure: time and randomness are arguments, and there is no lock and no atomic in it.
+//! The machine is pure: time and randomness are arguments, and it has neither locks nor atomics.
 //! Whoever shares it puts it into a mutex, and holds that for `acquire` and `record`, not for the
 //! call in between.
 //!

@@ -84,7 +84,7 @@ impl Apikee {
         ApikeeBuilder::new()
     }
 
-    /// Configures a client from the environment (WIRE.md, "Configuration names"); see
+    /// Configures a client from the environment (docs/WIRE.md, "Configuration names"); see
     /// [`ApikeeBuilder::from_env`].
     ///
     /// # Errors
@@ -189,7 +189,7 @@ impl Apikee {
             Enforcement::Enforce => {
                 // Before the platform is asked, and again by the policy, which takes nobody's word for it.
                 MissingScopes::check(key.claims().scopes(), scopes)?;
-                // From here on: the time that the caller took to look for revoked keys is no outage of the platform's.
+                // From here on: the time that the check for revoked keys took is not an outage of the platform.
                 let deadline = Deadline::after(server.timeout);
                 let ask = |about| server.ask(&key, &About { scopes, ..about }, now, deadline, *policy);
                 policy.authorize(key, scopes, about().map_or(Outcome::Fault(Fault::NotSent), ask))

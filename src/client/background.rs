@@ -69,7 +69,7 @@ impl<J> Background<J> {
     }
 
     /// Queues a job, which owns that many bytes beside its own size. Returns those that are dropped for it: the
-    /// oldest, until there is room, or the job itself, if there is none for it alone.
+    /// oldest, until there is room, or the job itself, if it alone is too large.
     pub(super) fn push(&self, job: J, owned: usize) -> Dropped<J> {
         let bytes = owned.saturating_add(size_of::<Entry<J>>());
         let mut state = self.lock();

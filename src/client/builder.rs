@@ -140,7 +140,7 @@ impl ApikeeBuilder {
     /// [`transport`](Self::transport) of your own, they configure nothing.
     ///
     /// A variable that is blank counts as unset. **Any of them but the secrets means server mode**, and then
-    /// [`build`](Self::build) names what is missing (WIRE.md, "Configuration names").
+    /// [`build`](Self::build) names what is missing (docs/WIRE.md, "Configuration names").
     ///
     /// # Errors
     ///
@@ -211,7 +211,7 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Secrets that are in a keyring already, in place of all others.
+    /// Secrets that are in a keyring already, instead of all others.
     pub fn keyring(mut self, keys: Keyring) -> Self {
         self.keys = Some(keys);
         self
@@ -248,8 +248,8 @@ impl ApikeeBuilder {
         self
     }
 
-    /// What outages, rejections and faults come to; [`Policy::DEFAULT`] by default: outages fail open. It replaces what
-    /// `APIKEE_FAIL_OPEN` says: set [`Policy::fail_open`] in it.
+    /// What outages, overloads, rejections and faults mean; [`Policy::DEFAULT`] by default: only outages
+    /// fail open. It replaces what `APIKEE_FAIL_OPEN` says: set [`Policy::fail_open`] in it.
     pub const fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
@@ -285,7 +285,7 @@ impl ApikeeBuilder {
         self
     }
 
-    /// The same, from what is a key already.
+    /// The same, from a [`ServerKey`].
     pub fn server_key(mut self, key: ServerKey) -> Self {
         self.server_key = Some(key);
         self
@@ -386,7 +386,7 @@ impl ApikeeBuilder {
     }
 
     /// For how many clients failures and refusals are kept, 4096 by default, at least one, in 128 bytes each. Clients
-    /// whose requests are all confirmed take no room. When there is none left, the client that was heard of least
+    /// whose requests are all confirmed take no room. When the table is full, the client that was heard of least
     /// recently is forgotten.
     pub const fn max_clients(mut self, clients: usize) -> Self {
         self.max_clients = clients;
@@ -406,7 +406,7 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Whether requests wait for the platform's answer.
+    /// Whether requests wait for the platform's answer; see [`Enforcement`].
     pub const fn enforcement(mut self, enforcement: Enforcement) -> Self {
         self.enforcement = enforcement;
         self.asks_for_server = true;
@@ -426,8 +426,8 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Whether tenants are the platform's ids of clients; no by default. A tenant that is a UUID is an ordinary name
-    /// otherwise.
+    /// Whether tenants are the platform's ids of clients; no by default. Otherwise a tenant that is a UUID is an
+    /// ordinary name.
     pub const fn tenant_is_client_id(mut self, tenant_is_client_id: bool) -> Self {
         self.tenant_is_client_id = tenant_is_client_id;
         self
@@ -441,8 +441,8 @@ impl ApikeeBuilder {
         self
     }
 
-    /// After how long such an id is asked for again, 10 minutes by default. It also is when the platform does not
-    /// know the client any more.
+    /// After how long such an id is asked for again, 10 minutes by default. It is also asked for again when the
+    /// platform does not know the client any more.
     pub const fn max_client_id_age(mut self, age: Duration) -> Self {
         self.max_client_id_age = age;
         self
@@ -456,7 +456,7 @@ impl ApikeeBuilder {
 
     /// Whether a tenant that the platform does not know is made a client on its first request; no by default, for
     /// **that would undo a deletion on the platform**: the client comes back without its limits and its address list.
-    /// If not, it is [`Fault::UnknownClient`](crate::Fault::UnknownClient).
+    /// By default such a request is [`Fault::UnknownClient`](crate::Fault::UnknownClient).
     pub const fn create_unknown_clients(mut self, create: bool) -> Self {
         self.create_unknown_clients = create;
         self
@@ -475,8 +475,8 @@ impl ApikeeBuilder {
     }
 
     /// Whether the client owns a thread, in server mode; yes by default. Without one, sessions are
-    /// established when they are needed or by [`Apikee::prepare`], a route is registered on its first
-    /// request's time, and [`Enforcement::Observe`] cannot be.
+    /// established when they are needed or by [`Apikee::prepare`], a route is registered while its first
+    /// request waits, and [`Enforcement::Observe`] is an error of [`build`](Self::build).
     pub const fn background_thread(mut self, background_thread: bool) -> Self {
         self.background_thread = background_thread;
         self

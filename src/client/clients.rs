@@ -141,8 +141,8 @@ impl Clients {
 const NOT_MADE: Outcome = Outcome::Overload(Overload::OutOfResources);
 
 impl LookUp {
-    /// Its deadline is no later than that of who waits, so that there is a result by then. If there is none all the
-    /// same, this process was too slow.
+    /// Its deadline is no later than that of who waits, so that there is a result by then. If there is no result
+    /// then, this process was too slow.
     fn wait(&self, deadline: Deadline) -> Result<ClientId, Outcome> {
         let result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
         let (result, _) = self

@@ -110,7 +110,7 @@ impl fmt::Display for Setting {
     }
 }
 
-/// Why there is no client. It holds no secret.
+/// Why a client cannot be built. It holds no secret.
 ///
 /// Its text names the setting, says what is wrong with it, what it may be, and where the value comes from. `Debug`,
 /// which is what a `main` that returns the error prints, is the same text.

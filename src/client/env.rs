@@ -1,4 +1,4 @@
-//! What the environment says (WIRE.md, "Configuration names").
+//! What the environment says (docs/WIRE.md, "Configuration names").
 
 use core::{error::Error, fmt, time::Duration};
 use std::{env, path::PathBuf, string::String};

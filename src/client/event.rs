@@ -36,16 +36,16 @@ pub enum Event<'e> {
         /// What would have become of it.
         verdict: Result<Basis, Denial<'e>>,
     },
-    /// A call of the platform was made, of any kind, and came to nothing.
+    /// A call of the platform was made, of any kind, and failed.
     Outage {
         /// How.
         outage: Outage,
     },
-    /// The platform failed so often that it is not asked for a while.
+    /// The platform has failed too often, and is not asked for a while.
     BreakerOpened,
     /// The platform answers again.
     BreakerClosed,
-    /// The platform failed so often at one client's requests that it is not asked about them for a while.
+    /// The platform has failed too often at one client's requests, and is not asked about them for a while.
     ClientBreakerOpened,
     /// The platform answers again at the requests of such a client.
     ClientBreakerClosed,
@@ -71,7 +71,7 @@ pub enum Event<'e> {
         /// Its id.
         client: ClientId,
     },
-    /// There is no room for one more route: it is not registered, and no further one is. Told once. Something
+    /// There is no room for one more route: it is not registered, nor is any further one. Told once. Something
     /// gives the paths of requests as [routes](super::AuthorizeRequest::as_route).
     RoutesFull {
         /// How many routes there is room for.
@@ -85,8 +85,7 @@ pub enum Event<'e> {
     },
 }
 
-/// Is told what happens. It is called where it happens, by the thread that makes the request or by the client's
-/// own.
+/// Hears what happens. The thread that makes the request calls it, or the client's own thread.
 ///
 /// - An observer that panics is caught: a log that fails takes no request down.
 /// - An observer that blocks makes the request wait, and no timeout of the client's ends that. No lock of the

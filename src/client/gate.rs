@@ -54,7 +54,7 @@ pub(super) struct Gate {
 
 struct State {
     table: ClientTable<Vec<ClientSlot>>,
-    /// Whose each call in flight is; `None` for one that is no client's. It is as short as there may be calls.
+    /// The client of each call in flight; `None` for a call without a client. It is as short as there may be calls.
     in_flight: Vec<Option<ClientRef>>,
     /// Who waits for a slot, the first first.
     waiting: VecDeque<Arc<Waiter>>,
@@ -295,7 +295,7 @@ impl Drop for Slot<'_> {
     }
 }
 
-/// For the jitter of a cool-down, which is none without randomness.
+/// For the jitter of a cool-down. Without randomness there is no jitter.
 fn random() -> u32 {
     let mut bytes = [0; 4];
     match rand_core::TryRng::try_fill_bytes(&mut getrandom::SysRng, &mut bytes) {

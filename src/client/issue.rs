@@ -25,8 +25,8 @@ pub struct Issued<'b> {
 
 /// What the platform is told of a new key's client, as the SDKs' `create()` tells it.
 ///
-/// The platform creates the client, or replaces what it has of the client of that name. **Tell it everything that
-/// shall hold**: it may reset what is left out.
+/// The platform creates the client, or replaces what it has of the client of that name. **Tell it everything
+/// that is to hold**: it may reset what is left out.
 ///
 /// ```
 /// use apikee::{ClientType, NewClient};
@@ -210,8 +210,7 @@ impl Apikee {
         self.issue_for(&NewClient::new(), new, buf)
     }
 
-    /// As [`issue`](Self::issue), for a client of which the platform is told that. It is told when the key expires,
-    /// too.
+    /// As [`issue`](Self::issue), and tells the platform what `client` says, and when the key expires.
     ///
     /// # Errors
     ///

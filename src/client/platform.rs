@@ -201,8 +201,8 @@ impl Platform {
         self.exchange(None, &request, unsigned, deadline, |_| Ok(()))
     }
 
-    /// One call, from the gate to what `read` makes of the answer's body. Without a caller it is none that a request
-    /// waits for, and says nothing of the validations that the breaker is for.
+    /// One call, from the gate to what `read` makes of the answer's body. Without a caller, no request waits for it,
+    /// and it says nothing about the validations that the breaker is for.
     fn exchange<R: Request, T>(
         &self,
         caller: Option<Caller<'_>>,
@@ -294,7 +294,7 @@ impl Platform {
     }
 }
 
-/// Whether a code of the platform's says that there is no such client.
+/// Whether a code of the platform says that the client does not exist.
 fn names_no_client(code: &str) -> bool {
     ["UNKNOWN_CLIENT", "CLIENT_NOT_FOUND", "CLIENT_UNKNOWN", "NO_SUCH_CLIENT"].contains(&code)
 }

@@ -89,19 +89,19 @@ impl<'a> AuthorizeRequest<'a> {
         Self { scopes, ..self }
     }
 
-    /// Whose key it is, where that is known; otherwise it is found out.
+    /// The client that the key belongs to, where it is known; otherwise it is looked for.
     #[must_use]
     pub const fn client(self, client: ClientId) -> Self {
         Self { about: About { client: Some(client), ..self.about }, ..self }
     }
 
-    /// The name of the key among its client's, in place of `default`.
+    /// The name of the key among its client's, instead of `default`.
     #[must_use]
     pub const fn key_name(self, key_name: &'a str) -> Self {
         Self { about: About { key_name, ..self.about }, ..self }
     }
 
-    /// The header fields that the platform shall see, in server mode: those that the caller chose, not
+    /// The header fields that the platform sees, in server mode: those that the caller chose, not
     /// all. They travel in an envelope, unless [`sealing`](super::ApikeeBuilder::sealing) is off. The key is added by
     /// itself, as `x-api-key`; with sealing off it is not sent.
     #[must_use]
@@ -109,7 +109,7 @@ impl<'a> AuthorizeRequest<'a> {
         Self { about: self.about.headers(headers), ..self }
     }
 
-    /// What else the platform shall see of the request, in server mode.
+    /// What else the platform sees of the request, in server mode.
     #[must_use]
     pub const fn payload(self, payload: JsonObject<'a>) -> Self {
         Self { about: About { payload: Some(payload), ..self.about }, ..self }

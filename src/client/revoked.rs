@@ -13,7 +13,7 @@ impl Revoked {
         Self(Box::new(revoked))
     }
 
-    /// Who cannot tell has not said that the key is good.
+    /// A check that panics counts as revoked.
     pub(super) fn has(&self, key: &VerifiedKey<'_>) -> bool {
         catch_unwind(AssertUnwindSafe(|| (self.0)(key))).unwrap_or(true)
     }

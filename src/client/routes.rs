@@ -86,7 +86,7 @@ impl Routes {
         }
     }
 
-    /// Keeps the body that describes a route, in place of an earlier one. Then it is time to register the route, which
+    /// Keeps the body that describes a route, instead of an earlier one. Then it is time to register the route, which
     /// counts as under way, unless that body was registered or is under way.
     pub(super) fn describe(&self, method_path: &MethodPath<'_>, body: &str) -> Turn {
         if method_path.len() > MAX_ROUTE_LEN {

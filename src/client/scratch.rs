@@ -29,7 +29,7 @@ impl Scratch {
         })
     }
 
-    /// Whether it is worth keeping: one very long request shall not hold its memory for good.
+    /// Whether it is worth keeping: one very long request must not hold its memory for good.
     pub(super) fn is_usual(&self) -> bool {
         [self.target.len(), self.body.0.len(), self.envelope.len()].into_iter().all(|len| len <= MAX_ANSWER_LEN)
     }

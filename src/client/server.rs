@@ -214,7 +214,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Fault::UnknownClient`] if the resolver took all of the time: that is no outage of the platform's.
+    /// [`Fault::UnknownClient`] if the resolver took all of the time: that is not an outage of the platform.
     fn named(&self, claims: &Claims<'_>, about: &About<'_>, deadline: Deadline) -> Result<Option<ClientId>, Fault> {
         if let Some(client) = about.client.or_else(|| named_in_meta(claims)) {
             return Ok(Some(client));
@@ -246,7 +246,7 @@ impl Server {
             None => return Err(Outcome::Fault(Fault::UnknownClient)),
         };
         self.remember(tenant, id);
-        // Look-ups that were refused. From now on its id says who is refused.
+        // Look-ups that were refused. From now on refusals are kept under its id.
         self.platform.gate.confirm(ClientRef::of_name(tenant), origin, asked);
         Ok(id)
     }

@@ -31,7 +31,7 @@ impl Sessions {
         pool.len() <= POOLED / 2
     }
 
-    /// Establishes one more; `false` if there is no room for it, or no randomness. Nobody waits for it.
+    /// Establishes one more; `false` if there is no room for it, or no randomness. No request waits for it.
     pub(super) fn add(&self, server: &ServerKey, now: Duration) -> bool {
         let mut pool = self.lock();
         pool.drop_old(now);

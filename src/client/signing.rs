@@ -1,4 +1,4 @@
-//! Signed requests: `x-apikee-signature` (WIRE.md, "The platform's API").
+//! Signed requests: `x-apikee-signature` (docs/WIRE.md, "The platform's API").
 //!
 //! RSASSA-PKCS1-v1_5 with SHA-256 over `{client uuid}|{method_path}|{timestamp}`, as base64url without
 //! padding. Signing takes a millisecond or two with a key of 2048 bits.
@@ -94,11 +94,11 @@ impl fmt::Debug for RequestSigner {
     }
 }
 
-/// Why a text is no key to sign with.
+/// Why a text is not a key to sign with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SignerError {
-    /// There is no private key in it as PEM.
+    /// It has no private key as PEM.
     NotPem,
     /// It is encrypted with a passphrase.
     Encrypted,
@@ -106,7 +106,7 @@ pub enum SignerError {
     NotRsa,
     /// It has fewer than 2048 bits, or more than 4096.
     Size,
-    /// It is no well-formed key, or its parts do not fit each other.
+    /// It is not a well-formed key, or its parts do not fit each other.
     Malformed,
 }
 

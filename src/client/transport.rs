@@ -76,7 +76,7 @@ where
     }
 }
 
-/// Why there is no answer to a call.
+/// Why a call has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransportError {
     /// The platform could not be asked.

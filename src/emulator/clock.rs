@@ -73,7 +73,7 @@ fn offset(zone: &str) -> Option<i64> {
     (hours < 24 && minutes < 60).then(|| hours.wrapping_mul(60).wrapping_add(minutes).wrapping_mul(sign))
 }
 
-/// Numbers of so many digits each, none of more than four.
+/// Numbers of these lengths in digits, none of more than four.
 fn numbers<const N: usize>(text: &str, separator: char, lengths: [usize; N]) -> Option<[i64; N]> {
     let mut parts = text.split(separator);
     let mut numbers = [0; N];

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /` | the page |
 //! | `GET /api/console/state?after=N&client=...&endpoint=...&status=...` | clients, endpoints, faults, and the requests after number N |
-//! | `POST /api/console/fault` with `{"fault":"status:503","on":true}` | the switch is as told |
+//! | `POST /api/console/fault` with `{"fault":"status:503","on":true}` | the switch is set |
 //!
 //! There is no key to it, so other pages in the same browser must not reach it. A page of another origin
 //! that asks says so in `Origin`, and one whose name was made to point here (DNS rebinding) says that

@@ -126,7 +126,7 @@ fn forge(mut envelope: Vec<u8>) -> Vec<u8> {
     envelope
 }
 
-/// By turns as it came and with our key in place of the client's.
+/// By turns as it came and with our key instead of the client's.
 fn reflected(platform: &Platform, request: &[u8]) -> Vec<u8> {
     let with_our_key = platform.reflects_with_our_key.fetch_xor(true, Ordering::Relaxed);
     let changed = with_our_key.then(|| with_key_of(&platform.recipient, request)).flatten();

@@ -1,4 +1,4 @@
-//! Answers requests (WIRE.md, "The platform's API").
+//! Answers requests (docs/WIRE.md, "The platform's API").
 
 use core::{net::IpAddr, sync::atomic::AtomicBool};
 use std::{
@@ -38,7 +38,7 @@ const MAX_LOOKUP_LIMIT: usize = 100;
 /// All of the emulator but its socket.
 pub(super) struct Platform {
     pub(super) settings: Settings,
-    /// `None` for the one that is no secret.
+    /// `None` for the default one, which is not a secret.
     project_key: Option<ProjectKey>,
     pub(super) recipient: Recipient,
     /// What the next reflected request names as the public key.

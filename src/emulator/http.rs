@@ -29,7 +29,7 @@ pub(super) struct Request {
     pub(super) last: bool,
 }
 
-/// Why there is no request.
+/// Why a request cannot be read.
 #[derive(Debug)]
 pub(super) enum NoRequest {
     /// The connection has ended or is broken.
@@ -154,7 +154,7 @@ const fn reason(status: u16) -> &'static str {
     }
 }
 
-/// Undoes the encoding of a path or, with `+` for a space, of a query; `None` if it is none.
+/// Undoes the encoding of a path or, with `+` for a space, of a query; `None` if it is not well-formed.
 pub(super) fn decode(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());

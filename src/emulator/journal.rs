@@ -10,7 +10,7 @@
 //!
 //! FILE is a snapshot, with as many lines as it says. The journal has the changes since, one a line,
 //! each written before it is made. Now and then a new snapshot is written to `FILE.tmp`, which then
-//! takes the place of FILE, and a new journal likewise. A journal of an earlier generation than the
+//! replaces FILE, and a new journal likewise. A journal of an earlier generation than the
 //! snapshot is what a process left behind that ended between the two: the snapshot has all of it.
 //!
 //! A process can end while it writes, so the last line of the journal may be cut short: nobody was told

@@ -60,7 +60,7 @@ pub enum Misbehaviour {
     /// A genuine answer of the emulator, but to another request: sealed for that, or, where answers are
     /// plain, about another client and route.
     Replayed,
-    /// The request's own body: as it came the first time, with the server's public key in place of the
+    /// The request's own body: as it came the first time, with the server's public key instead of the
     /// client's the second time, and so on by turns. The second kind deceives a client that pins the
     /// server's key and does not look at the nonce. A body that is not sealed always comes back as it is.
     Reflected,

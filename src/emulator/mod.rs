@@ -53,7 +53,7 @@ use crate::{ClientId, Sealing, UnixTime};
 /// It listens on 127.0.0.1 until it is dropped. Its threads have ended and its port is free when the
 /// drop returns, whatever its connections were doing. All methods may be called from any thread.
 ///
-/// It answers these calls (WIRE.md, "The platform's API"), all with `project_env` in the query. Bodies of
+/// It answers these calls (docs/WIRE.md, "The platform's API"), all with `project_env` in the query. Bodies of
 /// the first three travel as its [`Sealing`] says, and so do their answers; all others are plain.
 ///
 /// | call | query | body | answer |
@@ -172,7 +172,7 @@ impl Emulator {
     }
 
     /// The server's public key in standard base64 with its padding, as `APIKEE_SERVER_PUBLIC_KEY` has it
-    /// (WIRE.md, "Configuration names"). A [`ServerKey`](crate::ServerKey) is read from it.
+    /// (docs/WIRE.md, "Configuration names"). A [`ServerKey`](crate::ServerKey) is read from it.
     #[must_use]
     pub fn public_key(&self) -> &str {
         &self.public_key

@@ -1,4 +1,4 @@
-//! Checks `x-apikee-signature` (WIRE.md, "The platform's API").
+//! Checks `x-apikee-signature` (docs/WIRE.md, "The platform's API").
 
 use core::fmt;
 use std::{borrow::ToOwned as _, boxed::Box, vec, vec::Vec};

@@ -25,7 +25,7 @@ impl fmt::Display for ServerKeyError {
 
 impl core::error::Error for ServerKeyError {}
 
-/// The random number generator failed, so there is no session.
+/// The random number generator failed, so no session was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct EstablishError;
@@ -77,7 +77,7 @@ pub enum OpenError {
     Unsealed,
     /// Its version is missing, or none that is known.
     Version,
-    /// A member is missing, is no string of canonical base64url, or has the wrong length.
+    /// A member is missing, is not a string of canonical base64url, or has the wrong length.
     Encoding,
     /// It names another key than the one that is pinned: it is not from the server, or is our own
     /// request sent back. From the server's side: the client's key is of low order.

@@ -1,4 +1,4 @@
-//! Envelopes: what goes over the wire in server mode (WIRE.md, "Envelopes").
+//! Envelopes: what goes over the wire in server mode (docs/WIRE.md, "Envelopes").
 //!
 //! ```text
 //! {"v":"1","epk":b64u(32),"iv":b64u(12),"ct":b64u(ciphertext || 16-byte tag)}

@@ -116,7 +116,7 @@ impl Pending {
     ///
     /// The answer must name the server's key and have another nonce than the request. Both directions
     /// use one key, and the name is not authenticated: without the second check, our own request with
-    /// the server's key written over its own would open as an answer (WIRE.md, "Envelopes"). Whoever
+    /// the server's key written over its own would open as an answer (docs/WIRE.md, "Envelopes"). Whoever
     /// changes the nonce of a request breaks its tag.
     ///
     /// # Errors

@@ -85,7 +85,7 @@ impl fmt::Debug for JsonObject<'_> {
     }
 }
 
-/// The text is no well-formed JSON object.
+/// Not a well-formed JSON object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidJsonObject;

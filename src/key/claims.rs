@@ -11,7 +11,7 @@ use crate::{names::Malformed, time::UnixTime};
 /// The environment of a key that names none.
 pub(crate) const DEFAULT_ENVIRONMENT: &str = "production";
 
-/// What the issuer says of a key (WIRE.md, "Claims"), borrowed from the buffer it was decoded into.
+/// What the issuer says of a key (docs/WIRE.md, "Claims"), borrowed from the buffer it was decoded into.
 #[derive(Clone, Copy)]
 pub struct Claims<'b> {
     payload: &'b [u8],

@@ -1,6 +1,6 @@
 //! Why a key is refused.
 
-/// Why a key is refused: the code of the first check that fails (WIRE.md, "Claims").
+/// Why a key is refused: the code of the first check that fails (docs/WIRE.md, "Claims").
 ///
 /// There is no more detail than the code has, since whoever could use it may be a forger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum KeyError {
     /// There is no `.` behind the payload.
     InvalidFormat,
     /// A segment is empty, too long, not base62 or not in its one spelling; or the payload, though
-    /// signed, is no well-formed claims object.
+    /// signed, is not a well-formed claims object.
     Decode,
     /// The key may be good, but the buffer is too small to find out. As an answer to a request it
     /// is a [`Decode`](Self::Decode).

@@ -1,4 +1,4 @@
-//! When a new key shall expire.
+//! When a new key expires.
 
 use core::{fmt, str::FromStr, time::Duration};
 
@@ -50,7 +50,7 @@ pub(crate) fn in_range(secs: i64) -> Result<i64, TimeOutOfRange> {
 /// A time in the claims is not in the years 1 to 9999.
 pub(crate) struct TimeOutOfRange;
 
-/// The text is none of `90d`, `24h`, `60m`, `3600s` or `never`.
+/// The text is not like `90d`, `24h`, `60m`, `3600s` or `never`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidDuration;

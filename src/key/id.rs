@@ -6,11 +6,11 @@ use crate::time::UnixTime;
 /// Random bytes in an id.
 pub(crate) const RANDOM_LEN: usize = 10;
 
-/// An id has so many characters at most; those of the years 1973 to 3120 have one less.
+/// The most characters that an id has; those of the years 1973 to 3120 have one less.
 const MAX_LEN: usize = 22;
 
 /// The id of a key: base62 of the time of issue in milliseconds (8 bytes, big-endian) and 10 random
-/// bytes, cut to 22 characters (WIRE.md, "Claims"). Ids sort by time.
+/// bytes, cut to 22 characters (docs/WIRE.md, "Claims"). Ids sort by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyId {
     text: [u8; MAX_LEN],

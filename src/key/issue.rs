@@ -99,7 +99,7 @@ impl<'a> NewKey<'a> {
 
     /// How the claims are written: as JSON by default.
     ///
-    /// No published SDK reads both (WIRE.md, "Claims"): the Node SDK reads JSON, and so does the Python SDK where
+    /// No published SDK reads both (docs/WIRE.md, "Claims"): the Node SDK reads JSON, and so does the Python SDK where
     /// `msgpack` is not installed. Where it is installed, the Python SDK reads MessagePack only. This crate reads both.
     ///
     /// In MessagePack, `meta` holds what Python's `json.loads` makes of its text: an integer of more than 64 bits is an

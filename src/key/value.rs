@@ -128,7 +128,7 @@ impl<'b> Value<'b> {
 }
 
 impl Number<'_> {
-    /// The number, if it is an integer and fits. One spelt with a fraction or an exponent is none.
+    /// The number, if it is an integer and fits. One spelt with a fraction or an exponent is not an integer.
     #[must_use]
     pub fn as_i64(self) -> Option<i64> {
         match self.0 {
@@ -138,7 +138,7 @@ impl Number<'_> {
         }
     }
 
-    /// The number, if it is an integer and fits. One spelt with a fraction or an exponent is none.
+    /// The number, if it is an integer and fits. One spelt with a fraction or an exponent is not an integer.
     #[must_use]
     pub fn as_u64(self) -> Option<u64> {
         match self.0 {

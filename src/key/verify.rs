@@ -1,4 +1,4 @@
-//! From the text of a key to its claims, in WIRE.md's order of checks.
+//! From the text of a key to its claims, in docs/WIRE.md's order of checks.
 //!
 //! ```text
 //! prefix ── length ── '.' ── base62 ── signature ── claims ── expiry, not-before ── scopes
@@ -138,8 +138,8 @@ impl Keyring {
 
 #[cfg(feature = "client")]
 impl Keyring {
-    /// As [`verify`](Self::verify), and the key's scopes, which borrow from the buffer alone: who is refused for
-    /// them may be told after the request, and the key's text with it, is gone.
+    /// As [`verify`](Self::verify), and the key's scopes, which borrow from the buffer alone: a refusal for
+    /// missing scopes may outlive the request, and the key's text with it.
     pub(crate) fn verify_with_scopes<'k, 'b: 'k>(
         &self,
         key: &'k [u8],
@@ -229,7 +229,7 @@ impl<'b> VerifiedKey<'b> {
     }
 }
 
-/// With the prefix in place of the key.
+/// With the prefix instead of the key.
 impl core::fmt::Debug for VerifiedKey<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("VerifiedKey")

@@ -69,9 +69,9 @@ impl Denial<'_> {
 
     /// The HTTP status to refuse the request with.
     ///
-    /// 401 for a bad or revoked key and for every rejection, the platform's 403 and 429 included: so the SDKs'
-    /// middlewares do (WIRE.md, "The platform's API"). 403 for missing scopes, 503 for an outage and an overload, 502
-    /// for a fault: the platform stands behind this service, as behind a gateway.
+    /// 401 for a bad or revoked key and for every rejection, the platform's 403 and 429 included, as in the SDKs'
+    /// middlewares (docs/WIRE.md, "The platform's API"). 403 for missing scopes, 503 for an outage and an overload,
+    /// 502 for a fault: the platform stands behind this service, as behind a gateway.
     #[must_use]
     pub const fn http_status(&self) -> u16 {
         match self {
@@ -84,7 +84,8 @@ impl Denial<'_> {
     }
 
     /// The platform's own reason for a refusal, if it gave one: `IP_NOT_ALLOWED: ...`, escaped, of at most
-    /// [`Reason::MAX_LEN`](super::Reason::MAX_LEN) bytes. It is for the service's operators, and not for whoever sent the request.
+    /// [`Reason::MAX_LEN`](super::Reason::MAX_LEN) bytes. It is for the service's operators, and not for whoever sent
+    /// the request.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match self {

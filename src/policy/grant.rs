@@ -6,7 +6,7 @@ use super::{Fault, Outage, Overload};
 use crate::key::{MissingScopes, VerifiedKey};
 
 /// The proof that a request may go on: its key is verified, has the scopes that the route needs, and
-/// there is a [`Basis`] to let it through.
+/// a [`Basis`] lets it through.
 ///
 /// A grant cannot be made up, not even from a verified key, whose scopes nobody has checked yet:
 ///

@@ -37,7 +37,7 @@
 //! - There is no [`Grant`] without a [`VerifiedKey`] that has the scopes that the route needs,
 //!   whatever the settings and the outcome are.
 //! - Every grant says its [`Basis`], every denial its cause.
-//! - No setting admits the platform's 403 and 429: they are no failures, and nothing documents that
+//! - No setting admits the platform's 403 and 429: they are not failures, and nothing documents that
 //!   they may pass.
 //!
 //! # Example
@@ -84,7 +84,7 @@ pub struct Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FailOpen {
     /// The request is let through, since its key was verified locally. The documented default: an
-    /// outage of the platform is none of every service that uses it.
+    /// outage of the platform must not stop the services that use it.
     #[default]
     Open,
     /// The request is denied.
@@ -119,8 +119,8 @@ pub enum OnFault {
     /// The request is denied.
     #[default]
     Deny,
-    /// The request is let through. A project key that was refused, or a proxy that answers in the
-    /// platform's place, then shows in [`Basis::DespiteFault`] only.
+    /// The request is let through. A project key that was refused, or a proxy that answers instead of
+    /// the platform, then shows in [`Basis::DespiteFault`] only.
     Admit,
 }
 
@@ -201,7 +201,7 @@ impl Policy {
         }
     }
 
-    /// Grants or denies a request: its key must have the scopes, and the outcome must do.
+    /// Grants or denies a request: its key must have the scopes, and the policy must admit the outcome.
     ///
     /// To spare the call for a key without the scopes, ask [`VerifiedKey::require`] before.
     ///

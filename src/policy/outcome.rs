@@ -38,9 +38,8 @@ impl Outcome {
     /// | 500 to 599 | [`Outage::Status`] |
     /// | any other | [`Fault::Status`] |
     ///
-    /// 408 is a fault like the other statuses of that hundred: it finds fault with our request, and
-    /// only network errors, timeouts of our own and 5xx are documented to fail open (WIRE.md, "The
-    /// platform's API").
+    /// 408 is a fault like the other statuses from 400 to 499: it blames our request. Only network errors, timeouts
+    /// of our own and 5xx are documented to fail open (docs/WIRE.md, "The platform's API").
     #[must_use]
     pub const fn from_status(status: u16, retry_after: Option<u32>) -> Option<Self> {
         Some(match status {
@@ -90,7 +89,7 @@ pub enum Outage {
     Timeout,
     /// It answers with a status from 500 to 599.
     Status(u16),
-    /// It failed so often that it is not asked for a while.
+    /// It has failed too often, and is not asked for a while.
     BreakerOpen {
         /// How long at least.
         retry_after: Duration,
@@ -118,7 +117,7 @@ impl fmt::Display for Outage {
 
 impl core::error::Error for Outage {}
 
-/// Why this process had no room to ask the platform. Load brings this about, so it does not fail open by default.
+/// Why this process had no room to ask the platform. Load causes this, so it does not fail open by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -203,7 +202,7 @@ pub enum Fault {
     Forged,
     /// The certificate of whoever answers is not trusted.
     UntrustedCertificate,
-    /// Nothing was asked, since it is not known which client this is, and it may not be created.
+    /// Nothing was asked: it is not known which client this is, and clients are not created on first use.
     UnknownClient,
     /// Nothing was asked: the request is too long to send, cannot be expressed in HTTP, or this machine's clock is
     /// out of range.

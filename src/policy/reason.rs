@@ -29,7 +29,7 @@ impl Reason {
     /// that can deny: with 128 bytes and more, an error is too large for that.
     pub const MAX_LEN: usize = 100;
 
-    /// None was given.
+    /// No reason was given.
     pub const NONE: Self = Self { text: [0; Self::MAX_LEN], len: 0 };
 
     /// Takes what an answer says: see [`Answer::reason`](crate::Answer::reason) and
@@ -46,13 +46,13 @@ impl Reason {
         Self { text, len }
     }
 
-    /// The text, escaped; empty if none was given.
+    /// The text, escaped; empty if no reason was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.text.get(..usize::from(self.len)).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default()
     }
 
-    /// Whether none was given.
+    /// Whether no reason was given.
     #[must_use]
     pub const fn is_none(&self) -> bool {
         self.len == 0

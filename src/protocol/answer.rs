@@ -96,7 +96,7 @@ impl<'b> Answer<'b> {
     }
 
     /// Whether it is about that request: the client, the project-env and the route that it names, if it
-    /// names them, are those that were asked about (WIRE.md, "The platform's API"). An answer that does
+    /// names them, are those that were asked about (docs/WIRE.md, "The platform's API"). An answer that does
     /// not say what it is about passes.
     ///
     /// A success that is about another request is not an answer to this one. In the clear nothing else

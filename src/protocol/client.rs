@@ -58,7 +58,7 @@ impl<'a> CreateClient<'a> {
         Self { client_type, ..self }
     }
 
-    /// The client's keys, in place of `default`.
+    /// The client's keys, instead of `default`.
     #[must_use]
     pub const fn keys(self, keys: &'a [ClientKey<'a>]) -> Self {
         Self { keys, ..self }

@@ -80,7 +80,7 @@ impl core::str::FromStr for ClientId {
     }
 }
 
-/// The text is no UUID of 36 characters.
+/// The text is not a UUID of 36 characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidClientId;

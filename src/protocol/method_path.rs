@@ -128,7 +128,7 @@ impl fmt::Display for MethodPath<'_> {
     }
 }
 
-/// The method is no token as HTTP methods are (RFC 9110, "Tokens").
+/// The method is not a token, as HTTP methods are (RFC 9110, "Tokens").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidMethod;

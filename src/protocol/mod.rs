@@ -1,4 +1,4 @@
-//! What is said to the platform and what it says back (WIRE.md, "The platform's API"), without a
+//! What is said to the platform and what it says back (docs/WIRE.md, "The platform's API"), without a
 //! socket: requests write themselves into the caller's buffers, answers are read where they stand.
 //!
 //! | request | method, and target behind the base URL | body | answer |

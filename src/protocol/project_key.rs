@@ -62,7 +62,7 @@ impl fmt::Debug for ProjectKey {
     }
 }
 
-/// Why a text is no project key.
+/// Why a text is not a project key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

@@ -62,7 +62,7 @@ impl ClientRecord {
     }
 }
 
-/// Why a body is no record of a client.
+/// Why a body is not a record of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

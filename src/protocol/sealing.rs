@@ -2,7 +2,7 @@
 
 use core::{fmt, str::FromStr};
 
-/// How requests and answers travel (WIRE.md, "The platform's API"). All degrees go over HTTPS.
+/// How requests and answers travel (docs/WIRE.md, "The platform's API"). All degrees go over HTTPS.
 ///
 /// | degree | request | answer | the caller's raw key |
 /// |---|---|---|---|
@@ -34,7 +34,7 @@ pub enum Sealing {
 }
 
 impl Sealing {
-    /// The word for it in `APIKEE_SEALING` (WIRE.md, "Configuration names").
+    /// The word for it in `APIKEE_SEALING` (docs/WIRE.md, "Configuration names").
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

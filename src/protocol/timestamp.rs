@@ -47,7 +47,7 @@ impl Timestamp {
     }
 }
 
-/// Year, month and day of the proleptic Gregorian calendar so many days after 1970-01-01; `None`
+/// Year, month and day of the proleptic Gregorian calendar `days` after 1970-01-01; `None`
 /// outside the years 0 to 9999.
 ///
 /// Counted in years that start in March, so that the leap day is the last, from March of the year

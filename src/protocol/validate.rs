@@ -140,7 +140,7 @@ impl<'a> ValidateRequest<'a> {
         Self { max_body_len: len, ..self }
     }
 
-    /// The raw key, which is added to the headers by itself, in place of any that they name so.
+    /// The raw key, which is added to the headers by itself, instead of any of that name.
     #[cfg(feature = "client")]
     pub(crate) const fn raw_key(self, raw_key: &'a str) -> Self {
         Self { raw_key: RawKey::Told(raw_key), ..self }
@@ -153,7 +153,7 @@ impl<'a> ValidateRequest<'a> {
         Self { raw_key: RawKey::Withheld(raw_key), ..self }
     }
 
-    /// What else the platform shall see of the request.
+    /// What else the platform sees of the request.
     #[must_use]
     pub const fn payload(self, payload: JsonObject<'a>) -> Self {
         Self { payload: Some(payload), ..self }

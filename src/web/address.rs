@@ -6,13 +6,13 @@ use ipnet::IpNet;
 
 use super::view::RequestView;
 
-/// More header fields of that name are no proxy's doing.
+/// Proxies do not write more header fields of that name.
 const MAX_FIELDS: usize = 16;
 
 /// The client's address: the peer's, or behind a trusted proxy the one that it names in `X-Forwarded-For`, and so
 /// on from right to left, up to the first that is not trusted. What stands left of it anybody may have written.
 ///
-/// An entry that is no address ends the search: it is the last proxy's then.
+/// An entry that is not an address ends the search: the address is that of the last proxy.
 pub(super) fn client(request: &RequestView<'_>, proxies: &[IpNet]) -> Option<IpAddr> {
     let mut address = request.peer?.to_canonical();
     if !is_among(proxies, address) {

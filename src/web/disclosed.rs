@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 use super::{address, view::RequestView};
 
-/// So many fields of one name are passed on.
+/// The number of fields of one name that are passed on.
 const MAX_FIELDS: usize = 8;
 
 /// Longer values are cut, each by itself and all together, so that a long one leaves room for the others in what the
@@ -26,7 +26,7 @@ pub(super) const DEFAULT: [&str; 1] = ["user-agent"];
 /// write it, and the platform checks the address.
 const ADDRESS: [&str; 2] = ["x-forwarded-for", "x-real-ip"];
 
-/// The header fields that the platform sees. Bytes that are no UTF-8 have a replacement character in their place.
+/// The header fields that the platform sees. Bytes that are not UTF-8 become replacement characters.
 pub(super) fn headers<'r: 'a, 'a>(
     request: &RequestView<'r>,
     allowed: impl Iterator<Item = &'a Box<str>>,

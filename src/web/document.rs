@@ -65,7 +65,7 @@ fn object(value: &mut Value) -> Result<&mut Map<String, Value>, NotOpenApi> {
     value.as_object_mut().ok_or(NotOpenApi)
 }
 
-/// The document is no OpenAPI document: a member that should be an object or an array is none.
+/// The document is not an OpenAPI document: a member that should be an object or an array is neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotOpenApi;
 

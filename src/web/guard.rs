@@ -65,7 +65,7 @@ impl Guard {
         }
     }
 
-    /// The header that the key stands in, in place of `x-api-key`; in whatever case. For `Authorization` there is
+    /// The header that the key is in, instead of `x-api-key`; in whatever case. For `Authorization` there is
     /// [`bearer`](Self::bearer).
     ///
     /// # Errors
@@ -81,13 +81,13 @@ impl Guard {
     }
 
     /// Also accepts the key as `Authorization: Bearer apikee_...` (RFC 6750). A request with a key in both places
-    /// is refused; a token that is no key of ours is not minded beside one.
+    /// is refused; an unrelated bearer token beside the key is ignored.
     pub fn bearer(mut self) -> Self {
         self.bearer = true;
         self
     }
 
-    /// The paths that need no key, in place of `/health`, `/ready` and `/metrics`. A path is excluded if it is one
+    /// The paths that need no key, instead of `/health`, `/ready` and `/metrics`. A path is excluded if it is one
     /// of them byte for byte, whatever the query and the method: `/health/` and `/%68ealth` are not `/health`.
     ///
     /// **The path is the one that the server gives.** A router that takes a prefix off before the guard sees the
@@ -98,7 +98,7 @@ impl Guard {
     }
 
     /// A proxy, or a network of them, whose word on the client's address is taken: `192.0.2.1`, or `10.0.0.0/8`.
-    /// None is by default.
+    /// No proxy is trusted by default.
     ///
     /// # Errors
     ///
@@ -216,7 +216,7 @@ pub struct RouteGuard<'g> {
 }
 
 impl<'g> RouteGuard<'g> {
-    /// The scopes that the route needs, all of them, in place of those that were given before.
+    /// The scopes that the route needs, all of them, instead of those that were given before.
     pub const fn require(self, scopes: &'g [&'g str]) -> Self {
         Self { scopes, ..self }
     }
@@ -270,7 +270,7 @@ fn header_name(name: &str) -> Result<Box<str>, InvalidHeaderName> {
     if is_token(name) { Ok(name.to_ascii_lowercase().into()) } else { Err(InvalidHeaderName) }
 }
 
-/// The name is no token, as the names of header fields are (RFC 9110, section 5.1), or has another use.
+/// The name is not a token, as the names of header fields are (RFC 9110, section 5.1), or has another use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidHeaderName;
 

@@ -18,7 +18,7 @@
 //! | `address` | whose request it is, behind proxies |
 //! | `disclosed` | what the platform is told of a request |
 //! | `path` | which paths are the same |
-//! | `refusal` | the response to who is refused |
+//! | `refusal` | the response to a refused request |
 //! | `openapi`, `document` | how an API's description says all that; the latter with the feature `openapi` |
 //! | `http`, `tiny_http`, `rouille` | the types of those crates, each with the feature of its name |
 //!

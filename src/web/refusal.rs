@@ -1,4 +1,4 @@
-//! The response to who is refused.
+//! The response to a refused request.
 
 use core::{error::Error, fmt};
 use std::{
@@ -14,7 +14,7 @@ use crate::{
     policy::Denial,
 };
 
-/// Why a request is refused, and the response to it, as the SDKs' middlewares have it (WIRE.md, "Claims").
+/// Why a request is refused, and the response to it, as the SDKs' middlewares have it (docs/WIRE.md, "Claims").
 ///
 /// | code | status | besides |
 /// |---|---|---|

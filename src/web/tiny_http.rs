@@ -1,4 +1,4 @@
-//! The types of `tiny_http`, and a shorter way to the wire than its `Response` for who is refused.
+//! The types of `tiny_http`, and a shorter way to the wire than its `Response` for refused requests.
 //!
 //! `Request::respond` builds header fields, with two allocations for each, and writes them piece by piece. A refusal
 //! is short and known: it is put together on the stack and written at once.
@@ -33,10 +33,10 @@ use super::{
 };
 use crate::buf::Writer;
 
-/// A body so long `tiny_http` has read before it hands the request over, where none is expected to wait.
+/// `tiny_http` has read a body of this length before it hands the request over, if the client does not wait.
 const READ_BODY_LEN: usize = 1024;
 
-/// A response so long is put together on the stack: also what `tiny_http` collects before it writes to the socket.
+/// A response of this length is put together on the stack: `tiny_http`, too, collects that much before it writes.
 const RESPONSE_LEN: usize = 1024;
 
 /// Several times the usual body.

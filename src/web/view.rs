@@ -6,9 +6,9 @@ use core::{fmt, net::IpAddr};
 ///
 /// A closure does, with its arguments' types spelt out: `|name: &str, nth: usize| ..`.
 pub trait HeaderLookup<'r> {
-    /// The value of the header field with that name, in whatever case, and so many of that name before it;
-    /// `None` if there are no more. All must be told: it is by asking for the second that a request with
-    /// two keys is found out.
+    /// The value of the header field with that name, in whatever case, that has `nth` fields of that name before it;
+    /// `None` if there are no more. All must be told: the guard asks for the second one to find a request with two
+    /// keys.
     fn get(&'r self, name: &str, nth: usize) -> Option<&'r [u8]>;
 }
 

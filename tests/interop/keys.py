@@ -43,7 +43,7 @@ def verify_in_python(engine, key):
 
 
 def refused_by_itself(engine, key):
-    """WIRE.md, "Keys": the SDKs refuse those of their keys whose signature starts with a zero byte."""
+    """docs/WIRE.md, "Keys": the SDKs refuse those of their keys whose signature starts with a zero byte."""
     try:
         engine.verify(key)
         return False

@@ -100,7 +100,7 @@ def main():
         check("the first of one request an hour succeeds", validate(sdk, LIMITED).success)
         answer = validate(sdk, LIMITED)
         check("the second is a 429", platform.last()["status"] == 429 and not answer.success and "429" in answer.error)
-        # WIRE.md, "The platform's API": what it refuses, the SDK lets through.
+        # docs/WIRE.md, "The platform's API": what it refuses, the SDK lets through.
         answer = validate(platform.sdk(), LIMITED)
         check("which the SDK lets through when it fails open", platform.last()["status"] == 429 and answer.success)
 

@@ -6,7 +6,7 @@ A case that is listed must get this very answer, and one that is not listed the 
 from typing import NamedTuple
 
 # What our answer rests on.
-WIRE = "WIRE.md"
+WIRE = "docs/WIRE.md"
 FRAMEWORK = "what the framework makes of a request"
 OURS = "the guard's own rules"
 
@@ -15,7 +15,7 @@ class Difference(NamedTuple):
     case: str
     answers: dict
     basis: str
-    # WIRE.md's words, or ours.
+    # docs/WIRE.md's words, or ours.
     why: str
 
 

@@ -1,4 +1,4 @@
-//! Keys by the book (WIRE.md, "Keys"), in the plainest way there is: what the library is held
+//! Keys by the book (docs/WIRE.md, "Keys"), in the plainest way there is: what the library is held
 //! against, and what signs whatever payload a test has.
 #![allow(dead_code, reason = "each test uses its part")]
 

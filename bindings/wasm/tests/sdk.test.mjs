@@ -51,7 +51,7 @@ function answer(verify, key) {
   }
 }
 
-/** A tag that starts with a zero byte, which they refuse: WIRE.md. */
+/** A tag that starts with a zero byte, which they refuse: docs/WIRE.md. */
 const startsWithZero = (key) => base62(key.split(".")[1]) < 1n << 248n;
 
 test(`${COUNT} keys of ours say the same to the SDK`, () => {

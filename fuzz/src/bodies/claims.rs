@@ -14,7 +14,7 @@ pub static RING: LazyLock<Keyring> = LazyLock::new(|| {
     ring
 });
 
-/// The first byte tells, says WIRE.md.
+/// The first byte tells, says docs/WIRE.md.
 pub fn is_message_pack(payload: &[u8]) -> bool {
     matches!(payload, [0x80..=0x8F | 0xDE | 0xDF, ..])
 }

@@ -1,5 +1,5 @@
 //! What `open_client` and `open_recipient` share: one session with a server, and the text of
-//! envelopes by the book (WIRE.md, "Envelopes").
+//! envelopes by the book (docs/WIRE.md, "Envelopes").
 
 use std::{collections::HashSet, sync::LazyLock};
 

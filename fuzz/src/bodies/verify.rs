@@ -31,7 +31,7 @@ pub fn body(key: &[u8]) {
     }
 }
 
-/// WIRE.md's checks 2 to 5: the payload and the index of the secret that signed it, or the code.
+/// docs/WIRE.md's checks 2 to 5: the payload and the index of the secret that signed it, or the code.
 pub fn by_the_book(key: &[u8]) -> Result<(Vec<u8>, usize), &'static str> {
     let text = key.strip_prefix(b"apikee_").ok_or("INVALID_PREFIX")?;
     let dot = text.iter().position(|byte| *byte == b'.').ok_or("INVALID_FORMAT")?;

@@ -66,7 +66,7 @@ pub(crate) struct Args {
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
 
-    /// A header field of the request that the platform shall see; may be repeated
+    /// A header field of the request that the platform is told; may be repeated
     #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
 

@@ -1,6 +1,6 @@
 //! Where keys come from: the arguments, or standard input, one a line.
 //!
-//! A line is read up to [`MAX_LINE`] bytes, and the rest of it is skipped. No key is so long, so
+//! A line is read up to [`MAX_LINE`] bytes, and the rest of it is skipped. No key is as long, so
 //! what is left of such a line is refused for its length like any other. An envelope may be longer: a
 //! line that starts like one is read up to [`MAX_ENVELOPE`] bytes.
 

@@ -20,7 +20,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Fingerprint>, DenyListError> {
     Ok(revoked)
 }
 
-/// Why there is no deny-list. Going on without it would let revoked keys through.
+/// Why a deny-list cannot be used. Going on without it would let revoked keys through.
 #[derive(Debug)]
 pub(crate) enum DenyListError {
     Unreadable(PathBuf, io::Error),

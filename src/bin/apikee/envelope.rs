@@ -33,7 +33,7 @@ pub(crate) struct UntrustedEnvelope {
 }
 
 impl UntrustedEnvelope {
-    /// `None` if it is no JSON object.
+    /// `None` if it is not a JSON object.
     pub(crate) fn read(text: &[u8]) -> Option<Self> {
         let Members(members) = serde_json::from_slice(text).ok()?;
         let mut faults = Vec::new();
@@ -83,7 +83,7 @@ impl UntrustedEnvelope {
     }
 }
 
-/// What there is to say of a public key (WIRE.md, "Envelopes").
+/// What there is to say of a public key (docs/WIRE.md, "Envelopes").
 fn of_epk(epk: [u8; 32]) -> Vec<String> {
     let mut warnings = Vec::new();
     if matches!(ServerKey::from_bytes(epk), Err(ServerKeyError::LowOrder)) {

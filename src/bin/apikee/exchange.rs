@@ -108,7 +108,7 @@ fn parse(origin: &'static str, text: &str) -> Result<ServerKey, ExchangeError> {
     text.trim().parse().map_err(|error| ExchangeError::ServerKey(origin, error))
 }
 
-/// Why there is no exchange. It never holds a secret.
+/// Why an exchange failed. It never holds a secret.
 #[derive(Debug)]
 pub(crate) enum ExchangeError {
     NoServerKey,

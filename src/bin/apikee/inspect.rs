@@ -146,7 +146,7 @@ fn encoding(key: &UntrustedKey<'_>) -> &'static str {
     }
 }
 
-/// Who reads such payloads (WIRE.md, "Claims"). What else is wrong with the key is a warning.
+/// Who reads such payloads (docs/WIRE.md, "Claims"). What else is wrong with the key is a warning.
 const fn readers(key: &UntrustedKey<'_>) -> &'static [&'static str] {
     match key.encoding {
         Encoding::Json => &["Node", "Python without msgpack", "this crate"],
@@ -154,7 +154,7 @@ const fn readers(key: &UntrustedKey<'_>) -> &'static [&'static str] {
     }
 }
 
-/// What is wrong with the key, or would go wrong with it in the published SDKs (WIRE.md, "Keys").
+/// What is wrong with the key, or would go wrong with it in the published SDKs (docs/WIRE.md, "Keys").
 fn warnings(key: &UntrustedKey<'_>) -> Vec<&'static str> {
     let of = [
         (

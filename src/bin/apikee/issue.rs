@@ -13,7 +13,7 @@ use crate::{Ended, Outcome, json, note, secrets::SecretArgs, times};
 /// Issue a key and print it
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Whose key it is
+    /// Tenant that owns the key
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     tenant: String,
 
@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WHEN", default_value = "90d", value_parser = times::expiry)]
     expires: Expiry,
 
-    /// From when on it is good: a duration from now, or a time
+    /// Not valid before this time: a duration from now, or a time
     #[arg(long, value_name = "WHEN", value_parser = times::moment)]
     not_before: Option<UnixTime>,
 
@@ -87,7 +87,7 @@ struct ClientArgs {
 }
 
 impl ClientArgs {
-    /// A client that issues with those keys, and tells the platform if it shall.
+    /// A client that issues with those keys, and tells the platform if asked to.
     fn apikee(&self, keys: Keyring) -> Result<Apikee, ConfigError> {
         if !self.upsert {
             return Apikee::builder().keyring(keys).build();

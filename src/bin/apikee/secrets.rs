@@ -1,4 +1,4 @@
-//! Where secrets come from: a file, or the environment (WIRE.md, "Configuration names").
+//! Where secrets come from: a file, or the environment (docs/WIRE.md, "Configuration names").
 //!
 //! | first that is set | holds |
 //! |---|---|
@@ -61,7 +61,7 @@ fn ring<'s>(secrets: impl IntoIterator<Item = &'s [u8]>) -> Result<Option<Keyrin
     Ok(Some(ring))
 }
 
-/// Why there is no keyring. It never holds a secret.
+/// Why a keyring cannot be made. It never holds a secret.
 #[derive(Debug)]
 pub(crate) enum SecretsError {
     Environment(ConfigError),

@@ -10,7 +10,7 @@ use apikee::{Expiry, UnixTime};
 /// The last second that RFC 3339 can write: 9999-12-31T23:59:59Z.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// Reads when a key shall expire: a duration, `never`, or a time.
+/// Reads when a key expires: a duration, `never`, or a time.
 pub(crate) fn expiry(text: &str) -> Result<Expiry, &'static str> {
     if let Ok(expiry) = text.parse() {
         return Ok(expiry);

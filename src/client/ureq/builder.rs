@@ -89,7 +89,7 @@ impl UreqTransportBuilder {
     }
 
     /// A proxy that connections are tunnelled through with `CONNECT`: `http://user:password@host:port`,
-    /// or `https`; user, password and port may be left out. By default there is none, whatever the
+    /// or `https`; user, password and port may be left out. By default no proxy is used, whatever the
     /// environment says.
     pub fn proxy(mut self, url: &str) -> Self {
         self.proxy = ProxySetting::Url(url.into());

@@ -1,4 +1,4 @@
-//! Why there is no transport.
+//! Why a transport cannot be built.
 
 use core::{error::Error, fmt};
 
@@ -17,9 +17,9 @@ pub enum UreqTransportError {
     QueryOrFragment,
     /// `base_url`: it is of `http` and not on this machine, which takes `allow_plain_http`.
     PlainHttp,
-    /// `ca_pem` or `add_ca_pem`: it is not PEM with certificates and nothing else amiss.
+    /// `ca_pem` or `add_ca_pem`: it is not PEM, or has something that is not a certificate.
     CaPem,
-    /// `proxy`: it is no URL of an `http` or `https` proxy.
+    /// `proxy`: it is not the URL of an `http` or `https` proxy.
     Proxy,
     /// `proxy_from_env`: the variable is not the URL of an `http` or `https` proxy.
     ProxyFromEnv,

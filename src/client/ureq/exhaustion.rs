@@ -115,7 +115,7 @@ fn has_descriptors() -> bool {
     !sockets.iter().any(|socket| matches!(socket, Err(error) if is_exhaustion(error)))
 }
 
-/// Whether a packet to `addr` could be sent. None is.
+/// Whether a packet to `addr` could be sent. No packet is sent.
 fn has_route(addr: &SocketAddr) -> bool {
     let socket = match addr {
         SocketAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)),

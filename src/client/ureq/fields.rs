@@ -20,7 +20,7 @@ thread_local! {
 ///
 /// # Errors
 ///
-/// One is none, or is one of those that HTTP and ureq have the say in.
+/// One is not a header field, or is one that HTTP and ureq decide on.
 pub(super) fn write(headers: &[(&str, &str)]) -> Result<Vec<u8>, Error> {
     let mut fields = Vec::new();
     for (name, value) in headers {

@@ -175,7 +175,7 @@ impl Shared {
         let mut ending = Ending { shared: Arc::clone(self), index, found: Err(Failure::Exhausted) };
         let host = String::from(host);
         let look_up = move || {
-            // There is a thread. If the look-up panics, that is no lack of anything.
+            // There is a thread. If the look-up panics, that is not a lack of resources.
             ending.found = Err(Failure::NotFound);
             ending.found = match (ending.shared.look_up)(&host, port) {
                 Ok(addrs) if addrs.is_empty() => Err(Failure::NotFound),

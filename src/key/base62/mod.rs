@@ -1,5 +1,5 @@
 //! Base62 as Apikee writes it: the whole byte string is one big-endian integer, most significant
-//! digit first, in the alphabet `0-9A-Za-z` (WIRE.md, "Keys").
+//! digit first, in the alphabet `0-9A-Za-z` (docs/WIRE.md, "Keys").
 //!
 //! A number has one spelling: no leading `0`, except in the number zero itself. Conversion is
 //! quadratic in the length, so whoever calls bounds the length first. Both directions read and
