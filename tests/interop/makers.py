@@ -1,18 +1,14 @@
-"""Keys of three makers, of the same specifications: ours, the Python SDK's and the Node SDK's."""
+"""Keys for `web.py`, of the Python SDK and of the Node SDK."""
 
 import importlib
-import json
-import os
-import subprocess
 import sys
 from datetime import datetime, timezone
 
-SECRET = "a secret of the interoperability tests"
-APIKEE = os.environ["APIKEE"]
-NODE = ["node", os.path.join(os.path.dirname(__file__), "keys.mjs")]
+from sdks import NODE, SECRET, Sdk
+from specs import EXPIRY
+
 TENANTS = ["acme-corp", 'ten"ant\\', "caf\u00e9", "\u65e5\u672c", "\U0001f600", "line\nbreak\t\u0001", "a" * 300]
 SCOPES = ["read", "write", "read:users", "\u00fc", "a b"]
-EXPIRY = 4_102_444_800
 
 
 def specification(draw):
@@ -36,25 +32,10 @@ def moment(seconds):
     return None if seconds is None else datetime.fromtimestamp(seconds, tz=timezone.utc)
 
 
-def issue_ours(spec):
-    arguments = ["--tenant", spec["tenant"], "--env", spec["environment"], "--meta", json.dumps(spec["meta"])]
-    for scope in spec["scopes"]:
-        arguments += ["--scope", scope]
-    for option, time in [("--expires", spec["expires_at"]), ("--not-before", spec["not_before"])]:
-        if time is not None:
-            arguments += [option, moment(time).strftime("%Y-%m-%dT%H:%M:%SZ")]
-        elif option == "--expires":
-            arguments += [option, "never"]
-    environment = {"APIKEE_SECRET": SECRET}
-    done = subprocess.run([APIKEE, "issue", *arguments], env=environment, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-def node(what, argument):
-    """What `keys.mjs` says: `issue` for specifications, `verify` for keys."""
-    environment = {**os.environ, "SECRET": SECRET}
-    done = subprocess.run([*NODE, what], env=environment, input=json.dumps(argument), check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
+def node(specs):
+    """Keys of the Node SDK."""
+    with Sdk(NODE) as sdk:
+        return sdk.issue(specs)
 
 
 def python_sdk(encoding):

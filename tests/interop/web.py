@@ -10,6 +10,8 @@ import time
 from collections import Counter, defaultdict
 
 import makers
+from sdks import SECRET
+from specs import issue_ours
 from web_cases import GRANTED, OPEN, ROUTES, Case, crafted, issued, timed, with_key
 from web_differences import DIFFERENCES
 from web_keys import PREVIOUS, has_short_tag, of_claims
@@ -40,10 +42,10 @@ def by_makers():
     """Keys of all makers."""
     draw = random.Random(11)
     specs = [makers.specification(draw) for _ in range(COUNT)]
-    ours = [makers.issue_ours(spec) for spec in specs]
+    ours = issue_ours(specs, "json")
     assert not any(map(has_short_tag, ours)), "ours issues a key that the SDKs refuse"
     yield from issued("ours", ours, specs)
-    yield from issued("the Node SDK", *until_short(lambda specs: makers.node("issue", specs), makers.of_node(specs)))
+    yield from issued("the Node SDK", *until_short(makers.node, makers.of_node(specs)))
     for encoding, whose, beside in [
         ("json", "the Python SDK", ("express", "flask")),
         ("msgpack", "the Python SDK with msgpack", ("express", "flask", "flask+msgpack")),
@@ -120,7 +122,7 @@ def main():
     cases = [*crafted(), *by_makers()]
     names = Counter(case.name for case in cases)
     assert max(names.values()) == 1, f"names that are not unique: {names.most_common(3)}"
-    with Services([makers.SECRET, PREVIOUS], ROUTES) as services:
+    with Services([SECRET, PREVIOUS], ROUTES) as services:
         asked = [ask(services, case) for case in cases] + ask_in_time(services)
     requests = sum(len(case.requests) for case, _ in asked)
     wrong = compare(asked)

@@ -5,7 +5,8 @@ import hmac
 import itertools
 import json
 
-from makers import EXPIRY, SECRET
+from sdks import SECRET
+from specs import EXPIRY
 
 PREVIOUS = "the secret before that"
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
