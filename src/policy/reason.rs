@@ -32,8 +32,7 @@ impl Reason {
     /// None was given.
     pub const NONE: Self = Self { text: [0; Self::MAX_LEN], len: 0 };
 
-    /// Takes what an answer says: see [`Answer::reason`](crate::Answer::reason) and
-    /// [`Answer::message`](crate::Answer::message).
+    /// Takes what an answer says: see `Answer::reason` and `Answer::message` (feature `envelope`).
     #[must_use]
     pub fn new(code: Option<&str>, message: Option<&str>) -> Self {
         let separator = if code.is_some() && message.is_some() { ": " } else { "" };
