@@ -30,8 +30,9 @@ pub(crate) struct Malformed;
 /// docs/WIRE.md asks for at least 16. It bounds the readers' stack.
 pub(crate) const MAX_DEPTH: usize = 32;
 
-/// Whether there is room for 16 kB on the stack: true where a thread has 128 kB or more.
-const ROOMY: bool = cfg!(any(target_pointer_width = "64", target_family = "wasm"));
+/// Whether there is room for 16 kB on the stack. Not on 32-bit processors, nor in WebAssembly, where the stack of a
+/// small module has no more than that.
+const ROOMY: bool = cfg!(target_pointer_width = "64");
 
 /// Names that one round compares.
 const CHOSEN: usize = if ROOMY { 256 } else { 16 };
@@ -76,8 +77,8 @@ fn bit(name: &[u8]) -> u32 {
 
 /// Refuses an object that names a member twice. `len` is the length of its text.
 ///
-/// Not inlined: its stack is taken by objects of many members alone.
-#[inline(never)]
+/// Takes much stack: call it from a function that is not inlined, so that only objects of many members take it.
+#[inline]
 pub(crate) fn distinct<'t>(names: impl Iterator<Item = Text<'t>> + Clone, len: usize) -> Result<(), Malformed> {
     distinct_in(ROUNDS, names, len)
 }

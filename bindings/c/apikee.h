@@ -877,9 +877,7 @@ apikee_error apikee_pending_read_answer(struct apikee_pending *pending,
  *
  * Errors: `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
  */
-apikee_error apikee_answer_read_unsealed(void *body,
-                                         size_t body_len,
-                                         struct apikee_answer *answer);
+apikee_error apikee_answer_read_unsealed(void *body, size_t body_len, struct apikee_answer *answer);
 #endif
 
 #ifdef __cplusplus

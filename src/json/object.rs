@@ -10,7 +10,7 @@ use crate::{buf::Writer, names::Malformed};
 /// Refused, apart from what JSON refuses: members named twice in one object, unpaired surrogates,
 /// more than 31 levels of nesting. An object of up to 32,768 members is never refused for their number; one with more
 /// may be, since the check for names that are there twice has a fixed memory and a limit to its time. On 32-bit
-/// processors other than WebAssembly the limit is 2,048.
+/// processors and in WebAssembly the limit is 2,048.
 ///
 /// White space is left out when it is written and strings are respelt
 /// as `JSON.stringify` does; numbers stay as they are.
