@@ -1,30 +1,15 @@
-//! HKDF-SHA256 (RFC 5869) without salt, for one block of output.
+//! HKDF-SHA256 (RFC 5869) without salt.
 
-use super::{
-    MacKey, Zeroizing,
-    mac::{STACK_WORDS, Tag},
-    stack,
-};
+use hkdf::Hkdf;
+use sha2::Sha256;
 
-/// The state of the first step, whose key is constant: as many zeros as a tag has bytes, which HMAC
-/// pads to the same block as any number of zeros.
-pub(crate) struct Kdf(MacKey);
+use super::{Zeroizing, mac::STACK_WORDS, stack};
 
-impl Kdf {
-    pub(crate) fn new() -> Option<Self> {
-        MacKey::new(&[0; 32]).map(Self)
-    }
-
-    /// HKDF-Expand(HKDF-Extract(none, `secret`), `info`, 32), for an `info` of at most 63 bytes.
-    pub(crate) fn derive(&self, secret: &[u8; 32], info: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
-        stack::wiped::<STACK_WORDS, _>(|| {
-            let Tag(extracted) = self.0.tag(secret);
-            let extracted = Zeroizing::new(extracted);
-            let mut block = [1; 64];
-            let len = info.len();
-            block.get_mut(..len)?.copy_from_slice(info);
-            let Tag(key) = MacKey::new(extracted.as_slice())?.tag(block.get(..len.checked_add(1)?)?);
-            Some(Zeroizing::new(key))
-        })
-    }
+/// HKDF-Expand(HKDF-Extract(none, `secret`), `info`, 32). There always is one: a single block is not too long.
+pub(crate) fn derive(secret: &[u8; 32], info: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+    stack::wiped::<STACK_WORDS, _>(|| {
+        let mut key = Zeroizing::new([0; 32]);
+        Hkdf::<Sha256>::new(None, secret).expand(info, key.as_mut_slice()).ok()?;
+        Some(key)
+    })
 }

@@ -18,7 +18,7 @@ pub(crate) use digest::sha256;
 #[cfg(feature = "envelope")]
 pub(crate) use hmac::digest::zeroize::{Zeroize, Zeroizing};
 #[cfg(feature = "envelope")]
-pub(crate) use kdf::Kdf;
+pub(crate) use kdf::derive;
 #[cfg(feature = "envelope")]
 pub(crate) use kex::{OwnKey, POINT_LEN, PeerKey};
 pub(crate) use mac::{MacKey, TAG_LEN, Tag};

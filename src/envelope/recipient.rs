@@ -9,13 +9,11 @@ use super::{
     session::draw_nonce,
     wire::{self, Parts},
 };
-use crate::crypto::{Kdf, OwnKey, POINT_LEN, Zeroizing};
+use crate::crypto::{self, OwnKey, POINT_LEN, Zeroizing};
 
 /// Opens requests with the server's secret key. Wiped on drop.
 pub struct Recipient {
     own: OwnKey,
-    /// There always is one; that HMAC takes keys of any length is not in its type.
-    kdf: Option<Kdf>,
 }
 
 /// Seals the answer to one request. Wiped on drop.
@@ -28,7 +26,7 @@ impl Recipient {
     /// Takes the server's X25519 secret key.
     #[must_use]
     pub fn new(secret: [u8; 32]) -> Self {
-        Self { own: OwnKey::new(secret), kdf: Kdf::new() }
+        Self { own: OwnKey::new(secret) }
     }
 
     /// The public key that clients are configured with.
@@ -45,7 +43,7 @@ impl Recipient {
     pub fn open<'b>(&self, request: &'b mut [u8]) -> Result<(&'b mut [u8], Reply), OpenError> {
         let parts = Parts::read(request)?;
         let shared = self.own.agree(&parts.epk).ok_or(OpenError::WrongKey)?;
-        let key = self.kdf.as_ref().and_then(|kdf| kdf.derive(&shared, INFO)).ok_or(OpenError::WrongKey)?;
+        let key = crypto::derive(&shared, INFO).ok_or(OpenError::WrongKey)?;
         let plaintext = parts.open(&key)?;
         Ok((plaintext, Reply { key, server: *self.own.public() }))
     }

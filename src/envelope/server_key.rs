@@ -4,7 +4,7 @@ use core::{fmt, str::FromStr};
 
 use super::{ServerKeyError, base64url};
 use crate::{
-    crypto::{Kdf, POINT_LEN, PeerKey},
+    crypto::{POINT_LEN, PeerKey},
     hex,
 };
 
@@ -14,7 +14,6 @@ use crate::{
 /// make one for each process, not one for each request.
 pub struct ServerKey {
     pub(super) peer: PeerKey,
-    pub(super) kdf: Kdf,
 }
 
 impl ServerKey {
@@ -24,14 +23,12 @@ impl ServerKey {
     ///
     /// [`ServerKeyError::LowOrder`].
     pub fn from_bytes(bytes: [u8; POINT_LEN]) -> Result<Self, ServerKeyError> {
-        let peer = PeerKey::new(bytes).ok_or(ServerKeyError::LowOrder)?;
-        let kdf = Kdf::new().ok_or(ServerKeyError::Malformed)?;
-        Ok(Self { peer, kdf })
+        PeerKey::new(bytes).map(|peer| Self { peer }).ok_or(ServerKeyError::LowOrder)
     }
 
     /// The 32 bytes of the key.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; POINT_LEN] {
+    pub fn as_bytes(&self) -> &[u8; POINT_LEN] {
         self.peer.as_bytes()
     }
 }

@@ -9,7 +9,7 @@ use super::{
     wire::{self, Parts},
 };
 use crate::{
-    crypto::{NONCE_LEN, POINT_LEN, Zeroize as _, Zeroizing},
+    crypto::{self, NONCE_LEN, POINT_LEN, Zeroize as _, Zeroizing},
     opened::Opened,
 };
 
@@ -79,7 +79,7 @@ impl Session {
         let mut secret = Zeroizing::new([0; 32]);
         rng.try_fill_bytes(secret.as_mut_slice()).map_err(|_| EstablishError)?;
         let agreement = server.peer.agree(&secret);
-        let key = server.kdf.derive(&agreement.shared, INFO).ok_or(EstablishError)?;
+        let key = crypto::derive(&agreement.shared, INFO).ok_or(EstablishError)?;
         Ok(Self { key, epk: agreement.public, server: *server.as_bytes() })
     }
 

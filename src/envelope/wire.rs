@@ -55,12 +55,15 @@ fn fill<'b>(
     *front = *FRONT;
     base64url::encode(epk, front.get_mut(EPK_AT..)?)?;
     base64url::encode(iv, front.get_mut(IV_AT..)?)?;
-    // The ciphertext and its tag first, where their base64 will start.
-    let (message, after) = rest.split_at_mut_checked(plaintext.len())?;
+    let (digits, back) = rest.split_last_chunk_mut()?;
+    *back = *BACK;
+    // The ciphertext and its tag first, at the end of the place of their base64.
+    let sealed_len = plaintext.len().checked_add(SEAL_LEN)?;
+    let (_, sealed) = digits.split_at_mut_checked(digits.len().checked_sub(sealed_len)?)?;
+    let (message, tag) = sealed.split_last_chunk_mut()?;
     message.copy_from_slice(plaintext);
-    *after.first_chunk_mut()? = crypto::seal(key, iv, message)?;
-    base64url::encode_in_place(rest, plaintext.len().saturating_add(SEAL_LEN))?;
-    *rest.last_chunk_mut()? = *BACK;
+    *tag = crypto::seal(key, iv, message)?;
+    base64url::encode_in_place(digits, sealed_len)?;
     core::str::from_utf8(envelope).ok()
 }
 

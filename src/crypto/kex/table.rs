@@ -9,40 +9,32 @@ mod tests;
 
 use std::boxed::Box;
 
-use curve25519_dalek::{
-    EdwardsPoint, MontgomeryPoint, constants::ED25519_BASEPOINT_TABLE, edwards::EdwardsBasepointTable,
-    traits::BasepointTable,
-};
+use curve25519_dalek::{EdwardsPoint, MontgomeryPoint, edwards::EdwardsBasepointTable, traits::BasepointTable as _};
+use x25519_dalek::{PublicKey, StaticSecret};
 
-use super::{Agreement, POINT_LEN, ladder};
+use super::POINT_LEN;
 use crate::crypto::Zeroizing;
 
-pub(super) fn public(secret: &[u8; 32]) -> [u8; POINT_LEN] {
-    // The point is wiped, too: in its projective form it tells of the secret.
-    Zeroizing::new(ED25519_BASEPOINT_TABLE.mul_base_clamped(*secret)).to_montgomery().to_bytes()
+/// By dalek's own table of the base point.
+pub(super) fn public(secret: &StaticSecret) -> [u8; POINT_LEN] {
+    PublicKey::from(secret).to_bytes()
 }
 
-pub(super) struct Multiplier {
-    table: Option<Box<EdwardsBasepointTable>>,
-    ladder: ladder::Multiplier,
-}
+/// The multiples of a peer's key.
+pub(super) struct Table(Box<EdwardsBasepointTable>);
 
-impl Multiplier {
-    pub(super) fn new(peer: [u8; POINT_LEN]) -> Self {
-        let point = MontgomeryPoint(peer).to_edwards(0).filter(EdwardsPoint::is_torsion_free);
-        let table = point.map(|point| Box::new(EdwardsBasepointTable::create(&point)));
-        Self { table, ladder: ladder::Multiplier::new(peer) }
+impl Table {
+    /// `None` for a point that is not of the subgroup of prime order.
+    pub(super) fn new(peer: [u8; POINT_LEN]) -> Option<Self> {
+        let point = MontgomeryPoint(peer).to_edwards(0).filter(EdwardsPoint::is_torsion_free)?;
+        Some(Self(Box::new(EdwardsBasepointTable::create(&point))))
     }
 
-    pub(super) fn agree(&self, secret: &[u8; 32]) -> Agreement {
-        self.by_table(secret).unwrap_or_else(|| self.ladder.agree(secret))
-    }
-
-    fn by_table(&self, secret: &[u8; 32]) -> Option<Agreement> {
-        let table = self.table.as_deref()?;
-        // One inversion could serve both conversions, but dalek does that on the heap and leaves it there.
-        let point = Zeroizing::new(table.mul_base_clamped(*secret));
+    /// The shared secret.
+    pub(super) fn agree(&self, secret: &StaticSecret) -> Zeroizing<[u8; 32]> {
+        // The points are wiped, too: the first, in its projective form, tells of the secret.
+        let point = Zeroizing::new(self.0.mul_base_clamped(secret.to_bytes()));
         let shared = Zeroizing::new(point.to_montgomery());
-        Some(Agreement { public: public(secret), shared: Zeroizing::new(shared.to_bytes()) })
+        Zeroizing::new(shared.to_bytes())
     }
 }

@@ -1,51 +1,54 @@
-//! Base64url without padding (RFC 4648, section 5), in the one spelling that each string of bytes has.
-//!
-//! Nothing in an envelope's text is secret: it travels in the clear. So time may depend on it, as it
-//! does on where the first character stands that is no digit.
+//! Base64url without padding (RFC 4648, section 5), in the one spelling that each string of bytes has, in place.
 
-#[cfg(any(test, not(target_pointer_width = "64")))]
-mod digits;
-#[cfg(any(test, target_pointer_width = "64"))]
-mod vectors;
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 
-#[cfg(not(target_pointer_width = "64"))]
-use digits as native;
-#[cfg(target_pointer_width = "64")]
-use vectors as native;
+/// Bytes that are converted at a time: a multiple of three, so that only the last chunk has a digit of fewer bits.
+const CHUNK: usize = 96;
 
 /// Digits of so many bytes.
 pub(super) const fn encoded_len(bytes: usize) -> usize {
     bytes.saturating_mul(4).div_ceil(3)
 }
 
-/// Bytes that so many digits stand for; `None` if they stand for none.
-fn decoded_len(digits: usize) -> Option<usize> {
-    // One digit over has too few bits for a byte.
-    let over = match digits % 4 {
-        0 => 0,
-        1 => return None,
-        over => over.saturating_sub(1),
-    };
-    Some((digits / 4).saturating_mul(3).saturating_add(over))
+/// Writes the digits of `bytes` at the front of `place` and returns how many; `None` if they do not fit.
+pub(super) fn encode(bytes: &[u8], place: &mut [u8]) -> Option<usize> {
+    Base64UrlUnpadded::encode(bytes, place).ok().map(str::len)
 }
 
-/// Writes the digits of `bytes` at the front of `place`; `None` if they do not fit.
-pub(super) fn encode(bytes: &[u8], place: &mut [u8]) -> Option<()> {
-    place.get_mut(..bytes.len())?.copy_from_slice(bytes);
-    encode_in_place(place, bytes.len())
-}
-
-/// Replaces the first `len` bytes of `place` by their digits; `None` if those do not fit.
+/// Fills `place` with the digits of its last `len` bytes; `None` if it has another length than they take.
 pub(super) fn encode_in_place(place: &mut [u8], len: usize) -> Option<()> {
-    native::encode_in_place(place, len)
+    if place.len() != encoded_len(len) {
+        return None;
+    }
+    let (mut from, mut to) = (place.len().checked_sub(len)?, 0_usize);
+    // Three bytes become four digits, so that these never overtake what is still to be read.
+    while let Some(rest) = place.get(from..).filter(|rest| !rest.is_empty()) {
+        let mut chunk = [0; CHUNK];
+        let bytes = chunk.get_mut(..rest.len().min(CHUNK))?;
+        bytes.iter_mut().zip(rest).for_each(|(byte, own)| *byte = *own);
+        from = from.checked_add(bytes.len())?;
+        to = to.checked_add(encode(bytes, place.get_mut(to..)?)?)?;
+    }
+    Some(())
 }
 
 /// Replaces the digits in `text` by the bytes that they stand for, and returns those.
 ///
-/// `None` if a character is no digit, if so many digits stand for no number of bytes, or if a bit of
+/// `None` if a character is not a digit, if so many digits stand for no number of bytes, or if a bit of
 /// the last digit is set that is in no byte; `text` then holds a part of the bytes.
 pub(super) fn decode_in_place(text: &mut [u8]) -> Option<&mut [u8]> {
-    native::decode_in_place(text)
+    // `base64ct` has this in place, too, but then takes what is set in the last digit and is in no byte.
+    let (mut from, mut to) = (0_usize, 0_usize);
+    while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
+        let mut chunk = [0; CHUNK];
+        let digits = rest.get(..rest.len().min(encoded_len(CHUNK)))?;
+        let bytes = Base64UrlUnpadded::decode(digits, &mut chunk).ok()?;
+        from = from.checked_add(digits.len())?;
+        let end = to.checked_add(bytes.len())?;
+        text.get_mut(to..end)?.copy_from_slice(bytes);
+        to = end;
+    }
+    text.get_mut(..to)
 }
 
 #[cfg(test)]
@@ -53,14 +56,10 @@ mod tests {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 
-    use super::{
-        vectors::{CHUNK, DIGITS},
-        *,
-    };
+    use super::*;
 
-    /// Past a chunk and into a third.
-    const LENGTHS: core::ops::RangeInclusive<usize> = 0..=2 * CHUNK * DIGITS + 8;
-    const _: () = assert!(*LENGTHS.end() >= 600);
+    /// Past several chunks.
+    const LENGTHS: core::ops::RangeInclusive<usize> = 0..=600;
 
     /// No two bytes near one another are the same.
     fn bytes(len: usize) -> Vec<u8> {
@@ -70,22 +69,17 @@ mod tests {
     #[track_caller]
     fn assert_encoded(bytes: &[u8]) {
         let text = URL_SAFE_NO_PAD.encode(bytes);
-        for encode_in_place in [vectors::encode_in_place, digits::encode_in_place] {
-            let mut place = vec![0xFF; encoded_len(bytes.len())];
-            place[..bytes.len()].copy_from_slice(bytes);
-            encode_in_place(&mut place, bytes.len()).unwrap();
-            assert_eq!(place, text.as_bytes());
-        }
+        let mut place = vec![0xFF; encoded_len(bytes.len()) - bytes.len()];
+        place.extend_from_slice(bytes);
+        encode_in_place(&mut place, bytes.len()).unwrap();
+        assert_eq!(place, text.as_bytes());
         let mut place = vec![0xFF; text.len() + 1];
         encode(bytes, &mut place).unwrap();
         assert_eq!(place, [text.as_bytes(), &[0xFF]].concat());
     }
 
-    /// By both ways, of which only one is in a program.
     fn decoded(text: &[u8]) -> Option<Vec<u8>> {
-        let bytes = vectors::decode_in_place(&mut text.to_vec()).map(|bytes| bytes.to_vec());
-        assert_eq!(digits::decode_in_place(&mut text.to_vec()).as_deref(), bytes.as_deref(), "{}", text.escape_ascii());
-        bytes
+        decode_in_place(&mut text.to_vec()).map(|bytes| bytes.to_vec())
     }
 
     /// As the `base64` crate reads it, which is canonical too.
@@ -146,11 +140,10 @@ mod tests {
     fn what_does_not_fit_is_not_encoded() {
         assert_eq!(encode(&[0; 32], &mut [0; 42]), None);
         assert_eq!(encode(&[0; 32], &mut [0; 31]), None);
-        for encode_in_place in [vectors::encode_in_place, digits::encode_in_place] {
-            assert_eq!(encode_in_place(&mut [0; 42], 32), None);
-            assert_eq!(encode_in_place(&mut [0; 43], 32), Some(()));
-            assert_eq!(encode_in_place(&mut [0; 43], usize::MAX), None);
-        }
+        assert_eq!(encode_in_place(&mut [0; 42], 32), None);
+        assert_eq!(encode_in_place(&mut [0; 43], 32), Some(()));
+        assert_eq!(encode_in_place(&mut [0; 44], 32), None);
+        assert_eq!(encode_in_place(&mut [0; 43], usize::MAX), None);
     }
 
     proptest! {
