@@ -81,8 +81,9 @@ pub use buf::BufferTooSmall;
 pub use client::LogObserver;
 #[cfg(feature = "client")]
 pub use client::{
-    Apikee, ApikeeBuilder, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, Issued,
-    NewClient, Observer, Received, Setting, Transport, TransportError, Upsert,
+    Apikee, ApikeeBuilder, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, FileError,
+    FileProblem, Issued, NewClient, Observer, Received, Revocations, Setting, Transport, TransportError, Upsert,
+    WatchedFile,
 };
 #[cfg(feature = "request-signing")]
 pub use client::{RequestSigner, SignerError};
@@ -104,8 +105,8 @@ pub use json::{InvalidJsonObject, JsonObject};
 pub use key::{
     Array, ArrayIter, Claims, DenyList, Encoding, Expiry, Fingerprint, InvalidDuration, InvalidFingerprint, IssueError,
     KeyError, KeyId, Keyring, KeyringError, MAX_PAYLOAD_LEN, MAX_SECRETS, Meta, MetaIter, MissingScopes, NewKey,
-    Number, PREFIX, Scopes, Unsorted, UntrustedKey, Value, VerifiedKey, issue_buffer_len, log_prefix,
-    verify_buffer_len,
+    Number, PREFIX, STRONG_SECRET_LEN, Scopes, Unsorted, UntrustedKey, Value, VerifiedKey, issue_buffer_len,
+    log_prefix, verify_buffer_len,
 };
 #[cfg(any(feature = "emulator", feature = "web"))]
 pub use network::InvalidNetwork;

@@ -3,6 +3,7 @@
 use core::{panic::AssertUnwindSafe, time::Duration};
 use std::{panic::catch_unwind, sync::Arc, time::Instant};
 
+use super::file::{FileError, WatchedFile};
 use crate::{
     policy::{Basis, Denial, Outage},
     protocol::{ClientId, MethodPath},
@@ -82,6 +83,36 @@ pub enum Event<'e> {
     Dropped {
         /// How many entries so far.
         total: u64,
+    },
+    /// The secrets were replaced: by [`set_keyring`](super::Apikee::set_keyring), or because the secret file has
+    /// changed, or because the time of an old secret is over.
+    KeyringReplaced {
+        /// How many secrets are accepted now.
+        secrets: usize,
+        /// How many of them are old, and accepted for [`secret_grace`](super::ApikeeBuilder::secret_grace) only.
+        retiring: usize,
+        /// How many old ones were given up before their time, since a keyring holds
+        /// [`MAX_SECRETS`](crate::MAX_SECRETS).
+        displaced: usize,
+    },
+    /// Secrets have fewer than [`STRONG_SECRET_LEN`](crate::STRONG_SECRET_LEN) bytes: whoever has a key may find them
+    /// by trying. Told when the client is built and when its secrets are replaced.
+    WeakSecrets {
+        /// How many.
+        secrets: usize,
+    },
+    /// A file has changed and its content is in use, or it is good again after it was rejected.
+    FileRead {
+        /// Which one.
+        file: WatchedFile,
+        /// How many secrets or fingerprints it has.
+        entries: usize,
+    },
+    /// A file cannot be used any more. What it had before stays in use. Told once for each thing that is wrong with
+    /// it.
+    FileRejected {
+        /// Which file, and why.
+        error: &'e FileError,
     },
 }
 

@@ -8,7 +8,8 @@ use crate::policy::Denial;
 /// | event | level |
 /// |---|---|
 /// | an outage, a breaker opened, entries dropped, refusals or client ids displaced, no room for routes | warn |
-/// | denied, a breaker closed | info |
+/// | weak secrets, a file rejected, old secrets displaced | warn |
+/// | denied, a breaker closed, the keyring replaced, a file read again | info |
 /// | granted, observed, a client upserted, an endpoint registered | debug |
 ///
 /// A denial is its code, its [class](crate::Denial::class) and its causes:
@@ -48,6 +49,25 @@ impl Observer for LogObserver {
                 log::warn!(target: TARGET, "there is no room for more than {limit} routes: no other is registered");
             }
             Event::Dropped { total } => log::warn!(target: TARGET, "{total} entries of the queue dropped so far"),
+            Event::KeyringReplaced { secrets, retiring, displaced: 0 } => {
+                log::info!(target: TARGET, "{secrets} secrets are accepted, {retiring} of them for a time only");
+            }
+            Event::KeyringReplaced { secrets, retiring, displaced } => log::warn!(
+                target: TARGET,
+                "{secrets} secrets are accepted, {retiring} of them for a time only, and for {displaced} others there \
+                 is no room"
+            ),
+            Event::WeakSecrets { secrets } => log::warn!(
+                target: TARGET,
+                "{secrets} secrets have fewer than {} bytes: apikee secret prints a new one",
+                crate::key::STRONG_SECRET_LEN
+            ),
+            Event::FileRead { file, entries } => {
+                log::info!(target: TARGET, "the {file} was read again: {entries} entries");
+            }
+            Event::FileRejected { error } => {
+                log::warn!(target: TARGET, "what was read last stays in use: {:?}", Line(*error));
+            }
         }
     }
 }
