@@ -7,9 +7,8 @@ use crate::key::{KeyError, PREFIX};
 ///
 /// # Errors
 ///
-/// [`KeyError::Decode`] if there are two, even if they are equal: whatever stands before this service may have
-/// looked at the other one. The SDKs, to whom their frameworks give both values as one, answer with that code to two
-/// keys.
+/// [`KeyError::Multiple`] if there are two. The SDKs, to whom their frameworks give both values as one, answer
+/// with `DECODE_ERROR`.
 pub(super) fn find<'r>(
     headers: &'r dyn HeaderLookup<'r>,
     header: &str,
@@ -23,7 +22,7 @@ pub(super) fn find<'r>(
     match key {
         None => Ok(token(credentials)),
         // However it is spelt: who joins two fields to one, or allows for more than we do, may have read a key there.
-        Some(_) if credentials.windows(PREFIX.len()).any(|part| part == PREFIX.as_bytes()) => Err(KeyError::Decode),
+        Some(_) if credentials.windows(PREFIX.len()).any(|part| part == PREFIX.as_bytes()) => Err(KeyError::Multiple),
         // Somebody else's token, beside a key in its own header.
         Some(key) => Ok(Some(key)),
     }
@@ -32,10 +31,17 @@ pub(super) fn find<'r>(
 /// The one value of a header field, `None` if it is missing or empty.
 fn only<'r>(headers: &'r dyn HeaderLookup<'r>, name: &str) -> Result<Option<&'r [u8]>, KeyError> {
     let value = headers.get(name, 0);
-    if value.is_some() && headers.get(name, 1).is_some() {
-        return Err(KeyError::Decode);
+    if value.is_some() && headers.get(name, 1).is_some() || value.is_some_and(is_joined) {
+        return Err(KeyError::Multiple);
     }
     Ok(value.map(trim).filter(|value| !value.is_empty()))
+}
+
+/// Whether a proxy may have joined two fields to one (RFC 9110, section 5.3): a key stands before a comma, and another one
+/// behind it. No key has a comma.
+fn is_joined(value: &[u8]) -> bool {
+    let is_key = |part: &[u8]| trim(part).starts_with(PREFIX.as_bytes());
+    value.contains(&b',') && value.split(|byte| *byte == b',').filter(|part| is_key(part)).nth(1).is_some()
 }
 
 /// The token of credentials for the scheme `Bearer` (RFC 6750, section 2.1), in whatever case (RFC 9110, section
