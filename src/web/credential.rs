@@ -30,18 +30,22 @@ pub(super) fn find<'r>(
 
 /// The one value of a header field, `None` if it is missing or empty.
 fn only<'r>(headers: &'r dyn HeaderLookup<'r>, name: &str) -> Result<Option<&'r [u8]>, KeyError> {
-    let value = headers.get(name, 0);
-    if value.is_some() && headers.get(name, 1).is_some() || value.is_some_and(is_joined) {
+    let Some(value) = headers.get(name, 0).map(trim) else {
+        return Ok(None);
+    };
+    if headers.get(name, 1).is_some() || is_joined(value) {
         return Err(KeyError::Multiple);
     }
-    Ok(value.map(trim).filter(|value| !value.is_empty()))
+    Ok(Some(value).filter(|value| !value.is_empty()))
 }
 
-/// Whether a proxy may have joined two fields to one (RFC 9110, section 5.3): a key stands before a comma, and another one
-/// behind it. No key has a comma.
+/// Whether the value has more than one key in it, as when a proxy joins two fields to one (RFC 9110, section 5.3). No
+/// comma and no blank is in a key.
 fn is_joined(value: &[u8]) -> bool {
-    let is_key = |part: &[u8]| trim(part).starts_with(PREFIX.as_bytes());
-    value.contains(&b',') && value.split(|byte| *byte == b',').filter(|part| is_key(part)).nth(1).is_some()
+    const BETWEEN: [u8; 3] = [b',', b' ', b'\t'];
+    let is_key = |part: &&[u8]| part.starts_with(PREFIX.as_bytes());
+    BETWEEN.iter().any(|byte| value.contains(byte))
+        && value.split(|byte| BETWEEN.contains(byte)).filter(is_key).nth(1).is_some()
 }
 
 /// The token of credentials for the scheme `Bearer` (RFC 6750, section 2.1), in whatever case (RFC 9110, section

@@ -228,9 +228,9 @@ impl fmt::Debug for Guard {
 #[derive(Debug, Clone, Copy)]
 #[must_use]
 pub struct RouteGuard<'g> {
-    guard: &'g Guard,
-    template: Option<&'g str>,
-    scopes: &'g [&'g str],
+    pub(super) guard: &'g Guard,
+    pub(super) template: Option<&'g str>,
+    pub(super) scopes: &'g [&'g str],
 }
 
 impl<'g> RouteGuard<'g> {

@@ -71,7 +71,7 @@ mod tiny_http;
 mod view;
 
 #[cfg(feature = "openapi")]
-pub use document::NotOpenApi;
+pub use document::{NoSuchOperation, NotOpenApi};
 pub use guard::{Guard, InvalidHeaderName, RouteGuard};
 pub use refusal::Refusal;
 pub use view::{HeaderLookup, RequestView};

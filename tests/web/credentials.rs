@@ -37,7 +37,9 @@ fn two_keys_are_refused_for_being_two_even_if_they_are_equal() {
         assert_eq!(ask(&guard(), &fields), Err("MULTIPLE_KEYS"), "{second:?}");
     }
     // As a proxy joins two fields to one.
-    for list in [format!("{key}, {other}"), format!("{key},{key}"), format!("{key}, , {other}")] {
+    for list in
+        [format!("{key}, {other}"), format!("{key},{key}"), format!("{key}, , {other}"), format!("{key}\t{key}")]
+    {
         assert_eq!(ask(&guard(), &[("x-api-key", list.as_bytes())]), Err("MULTIPLE_KEYS"), "{list}");
     }
     for no_list in [format!("{key},"), format!("{key}, x"), format!(", {key}"), format!("x{key}")] {

@@ -4,8 +4,10 @@
 #[cfg(any(feature = "http", feature = "tiny_http", feature = "rouille"))]
 mod adapters;
 mod addresses;
+mod audits;
 mod credentials;
 mod disclosed;
+mod grants;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod paths;
@@ -13,6 +15,8 @@ mod paths;
 mod platform;
 mod refusals;
 mod smuggling;
+#[path = "../support/mod.rs"]
+mod support;
 #[cfg(feature = "tiny_http")]
 mod tiny_http;
 #[cfg(feature = "tiny_http")]
