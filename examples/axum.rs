@@ -96,10 +96,9 @@ fn check(guard: &Guard, parts: &Parts, peer: SocketAddr) -> Result<Caller, Box<R
         // A good key is all that the others need: a route that needs more belongs above.
         _ => &[],
     };
-    let mut buf = [0; 1024];
-    let grant = guard.require(scopes).check(request, &mut buf).map_err(|refusal| refusal.to_http())?;
+    let grant = guard.require(scopes).check(request).map_err(|refusal| refusal.to_http())?;
     let claims = grant.key().claims();
-    let json = serde_json::to_string(claims).expect("claims are JSON");
+    let json = serde_json::to_string(&claims).expect("claims are JSON");
     Ok(Caller { tenant: claims.tenant().to_owned(), claims: json })
 }
 

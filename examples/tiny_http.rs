@@ -12,7 +12,7 @@
 //! variables: set those of server mode, and the platform is asked about each request.
 use std::{collections::HashSet, env, error::Error, io, thread};
 
-use apikee::{ApikeeBuilder, Fingerprint, Grant, web::Guard};
+use apikee::{ApikeeBuilder, Fingerprint, OwnedGrant, web::Guard};
 use serde_json::json;
 use tiny_http::{Header, Method, Request, Response, Server};
 
@@ -50,24 +50,23 @@ fn serve(guard: &Guard, request: Request) -> io::Result<()> {
     let path = request.url().split('?').next().unwrap_or_default();
     let segments: Vec<&str> = path.split('/').collect();
 
-    let mut buf = [0; 1024];
     let checked = match (method, &segments[..]) {
         ("GET", ["", "health"]) => return request.respond(Response::from_string("ok")),
         ("GET", ["", "openapi.json"]) => Ok((200, openapi(guard))),
         ("GET", ["", "me"]) => {
-            let claims = |grant: Grant<'_>| serde_json::to_string(grant.key().claims()).expect("claims are JSON");
-            guard.route("/me").check(&request, &mut buf).map(|grant| (200, claims(grant)))
+            let claims = |grant: OwnedGrant| serde_json::to_string(&grant.key().claims()).expect("claims are JSON");
+            guard.route("/me").check(&request).map(|grant| (200, claims(grant)))
         }
         ("GET", ["", "users", id]) if !id.is_empty() => {
             let guard = guard.route("/users/{id}").require(&["read"]);
-            guard.check(&request, &mut buf).map(|_| (200, json!({ "id": id }).to_string()))
+            guard.check(&request).map(|_| (200, json!({ "id": id }).to_string()))
         }
         ("POST", ["", "users"]) => {
             let guard = guard.route("/users").require(&["write"]);
-            let user = |grant: Grant<'_>| json!({ "tenant": grant.key().claims().tenant() }).to_string();
-            guard.check(&request, &mut buf).map(|grant| (201, user(grant)))
+            let user = |grant: OwnedGrant| json!({ "tenant": grant.key().claims().tenant() }).to_string();
+            guard.check(&request).map(|grant| (201, user(grant)))
         }
-        _ => guard.check(&request, &mut buf).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into())),
+        _ => guard.check(&request).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into())),
     };
     match checked {
         Ok((status, body)) => {

@@ -79,10 +79,13 @@ pub use breaker::{
 pub use buf::BufferTooSmall;
 #[cfg(feature = "log")]
 pub use client::LogObserver;
+#[cfg(feature = "tracing")]
+pub use client::TracingObserver;
 #[cfg(feature = "client")]
 pub use client::{
-    Apikee, ApikeeBuilder, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, Issued,
-    NewClient, Observer, Received, Setting, Transport, TransportError, Upsert,
+    Apikee, ApikeeBuilder, Audit, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, FileError,
+    FileProblem, Issued, NewClient, Observer, Received, Revocations, Setting, Transport, TransportError, Upsert,
+    WatchedFile,
 };
 #[cfg(feature = "request-signing")]
 pub use client::{RequestSigner, SignerError};
@@ -104,13 +107,17 @@ pub use json::{InvalidJsonObject, JsonObject};
 pub use key::{
     Array, ArrayIter, Claims, DenyList, Encoding, Expiry, Fingerprint, InvalidDuration, InvalidFingerprint, IssueError,
     KeyError, KeyId, Keyring, KeyringError, MAX_PAYLOAD_LEN, MAX_SECRETS, Meta, MetaIter, MissingScopes, NewKey,
-    Number, PREFIX, Scopes, Unsorted, UntrustedKey, Value, VerifiedKey, issue_buffer_len, log_prefix,
-    verify_buffer_len,
+    Number, PREFIX, STRONG_SECRET_LEN, Scopes, Unsorted, UntrustedKey, Value, VerifiedKey, issue_buffer_len,
+    log_prefix, verify_buffer_len,
 };
+#[cfg(feature = "std")]
+pub use key::{OwnedClaims, OwnedKey};
 #[cfg(any(feature = "emulator", feature = "web"))]
 pub use network::InvalidNetwork;
 #[cfg(feature = "envelope")]
 pub use opened::Opened;
+#[cfg(feature = "std")]
+pub use policy::OwnedGrant;
 pub use policy::{
     Basis, Denial, FailOpen, Fault, Grant, OnFault, OnOverload, OnRejection, Outage, Outcome, Overload, Policy, Reason,
     Rejection,

@@ -1,22 +1,27 @@
 //! The client itself.
 
 use core::{fmt, mem, panic::AssertUnwindSafe, time::Duration};
-use std::{io, panic::catch_unwind, process, sync::Arc, thread};
+use std::{boxed::Box, io, panic::catch_unwind, process, sync::Arc, thread, time::Instant, vec};
 
 use super::{
+    audit::Audit,
     background::{Background, Task},
     builder::ApikeeBuilder,
     config::ConfigError,
     deadline::Deadline,
     event::{Event, Events},
+    file::FileError,
     request::{About, AuthorizeRequest},
+    revocations::Revocations,
     revoked::Revoked,
+    rotation::Keys,
     server::{Enforcement, Server},
+    watch::{News, Watch},
 };
 use crate::{
     breaker::BreakerState,
-    key::{KeyError, Keyring, MissingScopes, VerifiedKey},
-    policy::{Denial, Fault, Grant, Outcome, Policy},
+    key::{Claims, KeyError, Keyring, MissingScopes, OwnedKey, VerifiedKey, bounded_buffer_len},
+    policy::{Denial, Fault, Grant, Outcome, OwnedGrant, Policy},
     protocol::Endpoint,
     time::UnixTime,
 };
@@ -36,8 +41,7 @@ use crate::{
 /// let issued = apikee.issue(&NewKey::new("acme-corp").scopes(&["read"]), &mut buf)?;
 ///
 /// let request = AuthorizeRequest::new(Some(issued.key()), MethodPath::new("GET", "/users")?).scopes(&["read"]);
-/// let mut buf = [0; 1024];
-/// match apikee.authorize(&request, &mut buf) {
+/// match apikee.authorize(&request) {
 ///     Ok(grant) => assert_eq!(grant.basis(), Basis::Local),
 ///     Err(denial) => panic!("{} {}", denial.http_status(), denial.code()),
 /// }
@@ -51,6 +55,9 @@ use crate::{
 /// [`background_thread(false)`](ApikeeBuilder::background_thread) is set. [`close`](Self::close) waits
 /// for it; dropping the client ends it without waiting, after the call that it is making.
 ///
+/// With a [secret file](ApikeeBuilder::secret_file) or a [deny-list](ApikeeBuilder::deny_list_file) it owns another
+/// one, in either mode, which reads them again when they change. It ends when the client is dropped.
+///
 /// # Processes that fork
 ///
 /// **In server mode, build the client after the fork**: in each worker of a prefork server, and in a daemon when it
@@ -63,7 +70,8 @@ use crate::{
 /// [`prepare`](Self::prepare) do nothing, and no observer hears of entries that wait in the queue: the parent has
 /// them, too.
 ///
-/// In local mode a client works on after a fork.
+/// In local mode a client works on after a fork. The thread that reads files again is not there: a child that is to
+/// see changes builds a client of its own.
 pub struct Apikee {
     pub(super) inner: Arc<Inner>,
     /// The process that built it.
@@ -71,8 +79,10 @@ pub struct Apikee {
 }
 
 pub(super) struct Inner {
-    pub(super) keys: Keyring,
+    pub(super) keys: Keys,
+    pub(super) revocations: Box<[Revocations]>,
     pub(super) revoked: Option<Revoked>,
+    pub(super) watch: Option<Watch>,
     pub(super) policy: Policy,
     pub(super) server: Option<Server>,
     pub(super) events: Events,
@@ -94,14 +104,43 @@ impl Apikee {
         ApikeeBuilder::from_env()?.build()
     }
 
-    pub(super) fn start(inner: Inner) -> io::Result<Self> {
+    pub(super) fn start(inner: Inner, watches: bool) -> io::Result<Self> {
         let inner = Arc::new(inner);
+        if watches && inner.watch.is_some() {
+            let shared = Arc::clone(&inner);
+            thread::Builder::new().name("apikee-files".into()).spawn(move || shared.watch())?;
+        }
         if let Some(background) = inner.background() {
             background.starts();
             let shared = Arc::clone(&inner);
-            thread::Builder::new().name("apikee".into()).spawn(move || shared.work())?;
+            let started = thread::Builder::new().name("apikee".into()).spawn(move || shared.work());
+            started.inspect_err(|_| inner.stop_watching())?;
         }
         Ok(Self { inner, process: process::id() })
+    }
+
+    /// Replaces the secrets, while other threads serve: from now on keys are issued with the first of `keys`, and
+    /// those of all of `keys` are good. A request that has begun is decided by one keyring or the other.
+    ///
+    /// To rotate, [`accept`](Keyring::accept) the old secret in the new keyring until the last key that it signed has
+    /// expired. The [leeway](ApikeeBuilder::leeway) is the builder's. The old secrets are wiped when no request uses
+    /// them any more.
+    ///
+    /// With a [secret file](ApikeeBuilder::secret_file), what is set here holds until the file changes.
+    pub fn set_keyring(&self, keys: Keyring) {
+        let replaced = self.inner.keys.replace(keys, Duration::ZERO, Instant::now());
+        News::Keyring(replaced).tell(&self.inner.events);
+    }
+
+    /// Reads the [secret file](ApikeeBuilder::secret_file) and the [deny-list](ApikeeBuilder::deny_list_file) now.
+    /// The client's thread does it by itself when they change; this is for programs that know when they do, or that
+    /// have no [thread](ApikeeBuilder::background_thread). Without such files nothing happens.
+    ///
+    /// # Errors
+    ///
+    /// The first [`FileError`]. What that file had before stays in use.
+    pub fn reload_files(&self) -> Result<(), FileError> {
+        self.inner.watch.as_ref().map_or(Ok(()), |watch| watch.reload(&self.inner.keys, &self.inner.events))
     }
 
     /// Whether the platform is asked.
@@ -111,71 +150,128 @@ impl Apikee {
     }
 
     /// Verifies a key locally, now, whichever the mode; see [`Keyring::verify`]. Whether it is
-    /// [revoked](ApikeeBuilder::revoked) is not asked.
+    /// [revoked](ApikeeBuilder::revocations) is not asked.
     ///
     /// # Errors
     ///
     /// As [`KeyError`] says.
-    pub fn verify<'b, K>(&self, key: &'b K, buf: &'b mut [u8]) -> Result<VerifiedKey<'b>, KeyError>
+    pub fn verify<K>(&self, key: &K) -> Result<OwnedKey, KeyError>
     where
         K: AsRef<[u8]> + ?Sized,
     {
-        self.inner.keys.verify(key, UnixTime::now(), buf)
+        let mut buf = vec![0; bounded_buffer_len(key.as_ref())];
+        self.verify_in(key, &mut buf).map(|key| key.to_owned())
     }
 
-    /// Decides on a request: its key must be good, not [revoked](ApikeeBuilder::revoked), and have the scopes,
-    /// and then, in server mode, the platform is asked. The calls that takes are over within
-    /// [`timeout`](ApikeeBuilder::timeout), all of them together.
-    ///
-    /// `buf` takes the key's payload, as for [`Keyring::verify`]: 1024 bytes are enough for most.
+    /// As [`verify`](Self::verify), in a buffer of the caller's.
     ///
     /// # Errors
     ///
-    /// As [`Denial`] says. What an outage, a rejection and a fault come to, the
+    /// As [`KeyError`] says.
+    pub fn verify_in<'b, K>(&self, key: &'b K, buf: &'b mut [u8]) -> Result<VerifiedKey<'b>, KeyError>
+    where
+        K: AsRef<[u8]> + ?Sized,
+    {
+        self.inner.keys.load().verify(key, UnixTime::now(), buf)
+    }
+
+    /// Decides on a request: its key must be good, not [revoked](ApikeeBuilder::revocations), and have the scopes,
+    /// and then, in server mode, the platform is asked. The calls that takes are over within
+    /// [`timeout`](ApikeeBuilder::timeout), all of them together.
+    ///
+    /// The grant owns what it says. [`authorize_in`](Self::authorize_in) is the form for a buffer of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Denial`] says: it borrows the scopes alone. What an outage, a rejection and a fault come to, the
     /// [`Policy`](ApikeeBuilder::policy) says.
-    pub fn authorize<'b>(&self, request: &AuthorizeRequest<'b>, buf: &'b mut [u8]) -> Result<Grant<'b>, Denial<'b>> {
-        self.authorize_about(Ok(request.key), request.scopes, || Some(request.about), buf)
+    pub fn authorize<'s>(&self, request: &AuthorizeRequest<'_, 's>) -> Result<OwnedGrant, Denial<'s>> {
+        let mut buf = vec![0; request.key.map_or(0, bounded_buffer_len)];
+        self.authorize_in(request, &mut buf).map(Grant::into_owned)
     }
 
-    /// As [`authorize`](Self::authorize), also for a header that is refused before it is read, and for a request
-    /// that the platform cannot be asked about. What it is told is gathered only if it is told.
-    /// A denial does not borrow from the header.
-    pub(crate) fn authorize_about<'k, 'b: 'k, 'a>(
+    /// As [`authorize`](Self::authorize), without allocation for the key: the grant borrows from the request and from
+    /// `buf`.
+    ///
+    /// `buf` takes the key's payload, as for [`Keyring::verify`]: 1024 bytes are enough for most, and
+    /// [`verify_buffer_len`](crate::verify_buffer_len) says how many a key needs. A key that needs more is denied as a
+    /// fault of the service, with status 500.
+    ///
+    /// # Errors
+    ///
+    /// As [`authorize`](Self::authorize).
+    pub fn authorize_in<'b, 's>(
         &self,
-        header: Result<Option<&'k [u8]>, KeyError>,
-        scopes: &'b [&'b str],
-        about: impl FnOnce() -> Option<About<'a>>,
+        request: &AuthorizeRequest<'b, 's>,
         buf: &'b mut [u8],
-    ) -> Result<Grant<'k>, Denial<'b>> {
-        self.inner.events.emit_after(
-            || self.decide(header, scopes, about, buf),
-            |decision, elapsed| match decision {
-                Ok(grant) => Event::Granted { basis: grant.basis(), elapsed },
-                Err(denial) => Event::Denied { denial, elapsed },
-            },
-        )
+    ) -> Result<Grant<'b>, Denial<'s>> {
+        let (audit, about) = (|| request.about.audit(), || Some(request.about));
+        self.authorize_about(Ok(request.key), request.scopes, audit, about, |denial, _| denial, buf)
     }
 
-    fn decide<'k, 'b: 'k, 'a>(
+    /// As [`authorize_in`](Self::authorize_in), also for a header that is refused before it is read, and for a request
+    /// that the platform cannot be asked about. What it is told is gathered only if it is told. What an audit log needs
+    /// is gathered for a denial, and for a grant that somebody hears of.
+    pub(crate) fn authorize_about<'k, 'b: 'k, 's, 'a, E>(
         &self,
         header: Result<Option<&'k [u8]>, KeyError>,
-        scopes: &'b [&'b str],
+        scopes: &'s [&'s str],
+        audit: impl FnOnce() -> Audit<'a>,
         about: impl FnOnce() -> Option<About<'a>>,
+        denied: impl FnOnce(Denial<'s>, &Audit<'_>) -> E,
         buf: &'b mut [u8],
-    ) -> Result<Grant<'k>, Denial<'b>> {
+    ) -> Result<Grant<'k>, E> {
+        let events = &self.inner.events;
+        let start = events.start();
         let now = UnixTime::now();
-        let (key, own) = self.inner.keys.verify_with_scopes(header?.ok_or(KeyError::Missing)?, now, buf)?;
-        self.decide_on(key, scopes, about, now).map_err(|denial| denial.borrowing(own, scopes))
+        let (claims, decision) = match self.verified(header, now, buf) {
+            Ok(key) => (Some(*key.claims()), self.decide(key, scopes, about, now)),
+            Err((error, claims)) => (claims, Err(error.into())),
+        };
+        let elapsed = start.map(|start| start.elapsed());
+        let audit = || audit().with_key(header.ok().flatten(), claims.as_ref());
+        match decision {
+            Ok(grant) => {
+                if let Some(elapsed) = elapsed {
+                    events.emit(&Event::Granted { audit: audit(), basis: grant.basis(), elapsed });
+                }
+                Ok(grant)
+            }
+            Err(denial) => {
+                let audit = audit();
+                if let Some(elapsed) = elapsed {
+                    events.emit(&Event::Denied { audit, denial, elapsed });
+                }
+                Err(denied(denial, &audit))
+            }
+        }
     }
 
-    fn decide_on<'k, 'a>(
+    /// With the error come the claims of a key whose signature is good.
+    fn verified<'k, 'b: 'k>(
+        &self,
+        header: Result<Option<&'k [u8]>, KeyError>,
+        now: UnixTime,
+        buf: &'b mut [u8],
+    ) -> Result<VerifiedKey<'k>, (KeyError, Option<Claims<'k>>)> {
+        let key = header.and_then(|key| key.ok_or(KeyError::Missing)).map_err(|error| (error, None))?;
+        self.inner.keys.load().verify_or_tell(key, now, buf)
+    }
+
+    fn decide<'k, 's, 'a>(
         &self,
         key: VerifiedKey<'k>,
-        scopes: &'k [&'k str],
+        scopes: &'s [&'s str],
         about: impl FnOnce() -> Option<About<'a>>,
         now: UnixTime,
-    ) -> Result<Grant<'k>, Denial<'k>> {
-        let Inner { revoked, policy, server, .. } = &*self.inner;
+    ) -> Result<Grant<'k>, Denial<'s>> {
+        let Inner { revocations, revoked, policy, server, .. } = &*self.inner;
+        if !revocations.is_empty() {
+            let fingerprint = key.fingerprint();
+            if revocations.iter().any(|revocations| revocations.contains(&fingerprint)) {
+                return Err(Denial::Revoked);
+            }
+        }
         if revoked.as_ref().is_some_and(|revoked| revoked.has(&key)) {
             return Err(Denial::Revoked);
         }
@@ -266,6 +362,19 @@ impl Inner {
         self.server.as_ref().and_then(|server| server.background.as_ref())
     }
 
+    /// The thread that reads files again.
+    fn watch(&self) {
+        if let Some(watch) = &self.watch {
+            watch.work(&self.keys, &self.events);
+        }
+    }
+
+    fn stop_watching(&self) {
+        if let Some(watch) = &self.watch {
+            watch.stop();
+        }
+    }
+
     /// The thread.
     fn work(&self) {
         let (Some(server), Some(background)) = (&self.server, self.background()) else {
@@ -275,7 +384,9 @@ impl Inner {
         while let Some(task) = background.next() {
             // A transport of the caller's may panic: the next job has nothing to do with it.
             let _ = catch_unwind(AssertUnwindSafe(|| match task {
-                Task::Job(job) => server.work(&self.keys, self.policy, &job, background.time_left(server.timeout)),
+                Task::Job(job) => {
+                    server.work(&self.keys.load(), self.policy, &job, background.time_left(server.timeout))
+                }
                 Task::Refill => {
                     server.prepare();
                 }
@@ -298,9 +409,12 @@ impl Drop for Apikee {
         if self.is_server_mode() && self.has_forked() {
             // A transport may lock when it is dropped, or end its connections, which are the parent's, too.
             mem::forget(Arc::clone(&self.inner));
-        } else {
-            self.close(Duration::ZERO);
+            return;
         }
+        if !self.has_forked() {
+            self.inner.stop_watching();
+        }
+        self.close(Duration::ZERO);
     }
 }
 

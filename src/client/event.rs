@@ -3,6 +3,12 @@
 use core::{panic::AssertUnwindSafe, time::Duration};
 use std::{panic::catch_unwind, sync::Arc, time::Instant};
 
+use super::{
+    audit::Audit,
+    file::{FileError, WatchedFile},
+};
+#[cfg(any(feature = "log", feature = "tracing"))]
+use crate::key::KeyError;
 use crate::{
     policy::{Basis, Denial, Outage},
     protocol::{ClientId, MethodPath},
@@ -11,13 +17,15 @@ use crate::{
 /// Something that happened in a client. No secret, no key and no header value is in any of them. A denial has the
 /// platform's own [reason](Denial::reason), if there is one.
 ///
-/// Paths and scopes are those of the service's own routes, or of requests with a good key; escape
-/// them in logs, as `Debug` does.
+/// What a request is about stands in an [`Audit`]. Its method and path are a stranger's: escape them in logs.
+/// `Display` does, and `Debug` too.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'e> {
     /// A request is let through.
     Granted {
+        /// Who asked for what.
+        audit: Audit<'e>,
         /// On what.
         basis: Basis,
         /// How long that took.
@@ -25,6 +33,8 @@ pub enum Event<'e> {
     },
     /// A request is denied.
     Denied {
+        /// Who asked for what.
+        audit: Audit<'e>,
         /// Why.
         denial: Denial<'e>,
         /// How long that took.
@@ -33,6 +43,8 @@ pub enum Event<'e> {
     /// What the platform makes of a request that went on without waiting for it, in
     /// [`Enforcement::Observe`](super::Enforcement::Observe).
     Observed {
+        /// Who asked for what.
+        audit: Audit<'e>,
         /// What would have become of it.
         verdict: Result<Basis, Denial<'e>>,
     },
@@ -83,6 +95,98 @@ pub enum Event<'e> {
         /// How many entries so far.
         total: u64,
     },
+    /// The secrets were replaced: by [`set_keyring`](super::Apikee::set_keyring), or because the secret file has
+    /// changed, or because the time of an old secret is over.
+    KeyringReplaced {
+        /// How many secrets are accepted now.
+        secrets: usize,
+        /// How many of them are old, and accepted for [`secret_grace`](super::ApikeeBuilder::secret_grace) only.
+        retiring: usize,
+        /// How many old ones were given up before their time, since a keyring holds
+        /// [`MAX_SECRETS`](crate::MAX_SECRETS).
+        displaced: usize,
+    },
+    /// Secrets have fewer than [`STRONG_SECRET_LEN`](crate::STRONG_SECRET_LEN) bytes: whoever has a key may find them
+    /// by trying. Told when the client is built and when its secrets are replaced.
+    WeakSecrets {
+        /// How many.
+        secrets: usize,
+    },
+    /// A file has changed and its content is in use, or it is good again after it was rejected.
+    FileRead {
+        /// Which one.
+        file: WatchedFile,
+        /// How many secrets or fingerprints it has.
+        entries: usize,
+    },
+    /// A file cannot be used any more. What it had before stays in use. Told once for each thing that is wrong with
+    /// it.
+    FileRejected {
+        /// Which file, and why.
+        error: &'e FileError,
+    },
+}
+
+/// How loud an event is in a log.
+#[cfg(any(feature = "log", feature = "tracing"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Severity {
+    Warning,
+    Info,
+    Debug,
+}
+
+impl Event<'_> {
+    /// The event in one word, for logs and metrics: `granted`, `breaker_opened`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Granted { .. } => "granted",
+            Self::Denied { .. } => "denied",
+            Self::Observed { .. } => "observed",
+            Self::Outage { .. } => "outage",
+            Self::BreakerOpened => "breaker_opened",
+            Self::BreakerClosed => "breaker_closed",
+            Self::ClientBreakerOpened => "client_breaker_opened",
+            Self::ClientBreakerClosed => "client_breaker_closed",
+            Self::RefusalDisplaced { .. } => "refusal_displaced",
+            Self::ClientIdDisplaced { .. } => "client_id_displaced",
+            Self::EndpointRegistered { .. } => "endpoint_registered",
+            Self::ClientUpserted { .. } => "client_upserted",
+            Self::RoutesFull { .. } => "routes_full",
+            Self::Dropped { .. } => "dropped",
+            Self::KeyringReplaced { .. } => "keyring_replaced",
+            Self::WeakSecrets { .. } => "weak_secrets",
+            Self::FileRead { .. } => "file_read",
+            Self::FileRejected { .. } => "file_rejected",
+        }
+    }
+
+    #[cfg(any(feature = "log", feature = "tracing"))]
+    pub(super) const fn severity(&self) -> Severity {
+        match self {
+            Self::Denied { denial: Denial::Key(KeyError::BufferTooSmall { .. }), .. }
+            | Self::Outage { .. }
+            | Self::BreakerOpened
+            | Self::ClientBreakerOpened
+            | Self::RefusalDisplaced { .. }
+            | Self::ClientIdDisplaced { .. }
+            | Self::RoutesFull { .. }
+            | Self::Dropped { .. }
+            | Self::WeakSecrets { .. }
+            | Self::FileRejected { .. } => Severity::Warning,
+            Self::KeyringReplaced { displaced, .. } if *displaced > 0 => Severity::Warning,
+            Self::Denied { .. }
+            | Self::BreakerClosed
+            | Self::ClientBreakerClosed
+            | Self::KeyringReplaced { .. }
+            | Self::FileRead { .. } => Severity::Info,
+            Self::Granted { .. }
+            | Self::Observed { .. }
+            | Self::EndpointRegistered { .. }
+            | Self::ClientUpserted { .. } => Severity::Debug,
+        }
+    }
 }
 
 /// Hears what happens. The thread that makes the request calls it, or the client's own thread.
@@ -124,18 +228,9 @@ impl Events {
         Self(Some(Arc::new(observer)))
     }
 
-    /// Does `work`, and makes an event of what came of it and of how long it took, if somebody is told.
-    pub(super) fn emit_after<'e, T: Copy>(
-        &self,
-        work: impl FnOnce() -> T,
-        event: impl FnOnce(T, Duration) -> Event<'e>,
-    ) -> T {
-        let start = self.0.as_ref().map(|_| Instant::now());
-        let done = work();
-        if let Some(start) = start {
-            self.emit(&event(done, start.elapsed()));
-        }
-        done
+    /// The time, if somebody hears of what is about to happen: then there will be an event that says how long it took.
+    pub(super) fn start(&self) -> Option<Instant> {
+        self.0.as_ref().map(|_| Instant::now())
     }
 
     pub(super) fn emit(&self, event: &Event<'_>) {

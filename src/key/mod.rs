@@ -32,17 +32,23 @@ mod value;
 mod verify;
 
 pub use claims::Claims;
+#[cfg(feature = "std")]
+pub use claims::OwnedClaims;
 pub use error::KeyError;
 pub use expiry::{Expiry, InvalidDuration};
 pub use fingerprint::{DenyList, Fingerprint, InvalidFingerprint, Unsorted, log_prefix};
 pub use id::KeyId;
 pub use inspect::UntrustedKey;
 pub use issue::{IssueError, NewKey, issue_buffer_len};
-pub use keyring::{Keyring, KeyringError, MAX_SECRETS};
+pub use keyring::{Keyring, KeyringError, MAX_SECRETS, STRONG_SECRET_LEN};
 pub use meta::{Meta, MetaIter};
 pub use payload::Encoding;
 pub use scopes::{MissingScopes, Scopes};
 pub use value::{Array, ArrayIter, Number, Value};
+#[cfg(feature = "std")]
+pub use verify::OwnedKey;
+#[cfg(feature = "client")]
+pub(crate) use verify::bounded_buffer_len;
 pub use verify::{MAX_PAYLOAD_LEN, VerifiedKey, verify_buffer_len};
 
 /// What every key starts with.

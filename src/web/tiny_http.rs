@@ -61,15 +61,14 @@ impl<'r> From<&'r Request> for RequestView<'r> {
 
 impl Refusal<'_> {
     /// Responds to the request, with the feature `tiny_http`. As a rule it takes less than `Request::respond` takes
-    /// for the shortest of responses, and allocates nothing. A body that is still to come and a long list of missing
+    /// for the shortest of responses, and allocates nothing more. A body that is still to come and a long list of missing
     /// scopes are the exceptions.
     ///
     /// ```
     /// # use apikee::web::Guard;
     /// # use tiny_http::{Request, Response};
     /// fn serve(guard: &Guard, request: Request) -> std::io::Result<()> {
-    ///     let mut buf = [0; 1024];
-    ///     let response = match guard.require(&["read"]).check(&request, &mut buf) {
+    ///     let response = match guard.require(&["read"]).check(&request) {
     ///         Ok(grant) => Response::from_string(grant.key().claims().tenant()),
     ///         Err(refusal) => return refusal.respond(request),
     ///     };

@@ -114,10 +114,10 @@ fn all_secrets_verify_and_the_first_signs() {
         let (new, now) = (apikee::NewKey::new("t"), apikee::UnixTime::now());
         keys.issue(&new, now, &mut apikee::SysRng, &mut [0; 1024]).unwrap().to_owned()
     };
-    assert_eq!(apikee.verify(&issued(b"old"), &mut [0; 1024]).unwrap().secret_index(), 1);
+    assert_eq!(apikee.verify(&issued(b"old")).unwrap().secret_index(), 1);
     let mut buf = [0; 1024];
     let key = apikee.issue(&apikee::NewKey::new("t"), &mut buf).unwrap();
-    assert_eq!(apikee.verify(key.key(), &mut [0; 1024]).unwrap().secret_index(), 0);
+    assert_eq!(apikee.verify(key.key()).unwrap().secret_index(), 0);
 }
 
 /// Runs [`tells_its_mode_by_the_environment`] with that environment.
@@ -176,6 +176,37 @@ fn the_environment_configures_and_blank_is_unset() {
     assert_eq!(missing(&server_with("APIKEE_SERVER_PUBLIC_KEY", " ")), [PUBLIC], "never silently local");
     for name in SERVER_MODE {
         assert_eq!(with_environment(&[("APIKEE_SECRET", "s"), (name, " ")]), "local", "{name}");
+    }
+}
+
+#[test]
+fn files_of_the_environment_are_read_and_do_not_ask_for_server_mode() {
+    let write = |name: &str, content: &str| {
+        let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::write(&path, content).unwrap();
+        path.into_os_string().into_string().unwrap()
+    };
+    let (secrets, list) = (write("env-secrets", "new\nold\n"), write("env-deny-list", "# none\n"));
+    let (secrets, list, bad) = (secrets.as_str(), list.as_str(), write("env-bad", "\u{FEFF}hunter2"));
+    assert_eq!(with_environment(&[("APIKEE_SECRET_FILE", secrets), ("APIKEE_DENY_LIST_FILE", list)]), "local");
+    assert_eq!(with_environment(&[("APIKEE_SECRET_FILE", secrets), ("APIKEE_SECRET_GRACE", "1.5")]), "local");
+    assert_eq!(with_environment(&[("APIKEE_SECRET_FILE", " "), ("APIKEE_SECRET", "s")]), "local");
+    for (name, value, start) in [
+        ("APIKEE_SECRET_FILE", bad.as_str(), "secret_file (APIKEE_SECRET_FILE) cannot be used: the secret file "),
+        (
+            "APIKEE_DENY_LIST_FILE",
+            "no-such-file",
+            "deny_list_file (APIKEE_DENY_LIST_FILE) cannot be used: the deny-list",
+        ),
+        (
+            "APIKEE_SECRET_GRACE",
+            "soon",
+            "secret_grace (APIKEE_SECRET_GRACE) cannot be used: the value is not understood",
+        ),
+        ("APIKEE_SECRET", "hunter2\nhunter3", "secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET) cannot be"),
+    ] {
+        let told = with_environment(&[("APIKEE_LOCAL_SECRET", ""), ("APIKEE_SECRET", "s"), (name, value)]);
+        assert!(told.starts_with(start) && !told.contains("hunter"), "{told}");
     }
 }
 
