@@ -22,7 +22,7 @@
 //! ```
 //!
 //! Leave `msgpack` out unless keys come from a Python SDK that has `msgpack` installed: such a key is then a
-//! [`Decode`](crate::KeyError::Decode) error. Leave `tables` out: it needs an allocator, and 30 kB for a key.
+//! [`Decode`](crate::KeyError::Decode) error. `tables` needs an allocator, and 30 kB for a server key.
 //! `defmt` gives the errors a `Format`.
 //!
 //! # Sizes

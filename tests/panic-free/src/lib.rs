@@ -1,4 +1,6 @@
-//! Programs that link only if nothing in them can panic: a panic calls a function that there is not.
+//! Programs that link only if nothing in them can panic: a panic calls a function that is not there.
+//!
+//! With the feature `located` they link all the same, and name in their image each file that a panic can come from.
 //!
 //! What they work on comes from the command line, so that the compiler knows nothing of it and cannot
 //! leave anything out. They run, too: with something left out they would give the wrong answers.
@@ -18,14 +20,23 @@ pub use arguments::Arguments;
 #[link(name = "c")]
 unsafe extern "C" {}
 
+#[cfg(not(feature = "located"))]
 unsafe extern "C" {
     /// Defined nowhere: what calls it does not link.
     safe fn something_can_panic() -> !;
 }
 
+#[cfg(not(feature = "located"))]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     something_can_panic()
+}
+
+#[cfg(feature = "located")]
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    core::hint::black_box(info.location());
+    loop {}
 }
 
 /// Makes a program of a function from its arguments to its exit code.
