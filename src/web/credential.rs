@@ -42,10 +42,11 @@ fn only<'r>(headers: &'r dyn HeaderLookup<'r>, name: &str) -> Result<Option<&'r 
 /// Whether the value may be that of two fields: a proxy or a CGI gateway joins them with a comma (RFC 9110, section
 /// 5.3), and some with a blank. Neither is in a key.
 fn is_joined(value: &[u8]) -> bool {
-    let has_comma = value.contains(&b',');
-    if !has_comma && !value.contains(&b' ') && !value.contains(&b'\t') {
+    // All bytes of a key come behind comma and blank. This is done for each request: several bytes at a time.
+    if value.iter().fold(u8::MAX, |lowest, byte| lowest.min(*byte)) > b',' {
         return false;
     }
+    let has_comma = value.contains(&b',');
     let parts = value.split(|byte| matches!(byte, b',' | b' ' | b'\t'));
     let keys = parts.filter(|part| part.starts_with(PREFIX.as_bytes())).count();
     keys > 1 || keys == 1 && has_comma
