@@ -374,11 +374,11 @@ class Session extends Resident {
   validateRequest(given, ...more) {
     const context = contextOf(this);
     checks.noMore(more);
-    const { url, headers, plaintext, subject } = question(given, (now) => context.now(now));
+    const { url, headers, plaintext, signedText, subject } = question(given, (now) => context.now(now));
     const body = this.seal(plaintext);
     this.#subject = subject;
     // A redirect would take the project key elsewhere.
-    return { url, method: "POST", headers, body, redirect: "manual" };
+    return { url, method: "POST", headers, body, redirect: "manual", signedText };
   }
 
   /** Reads the answer to that question; throws unless the platform lets the request through. */

@@ -130,6 +130,7 @@ export function question(given, timeOf) {
       "X-Apikee-Encrypted": "1",
     },
     plaintext: JSON.stringify({ name, timestamp, headers, payload }),
+    signedText: `${id}|${methodPath}|${timestamp}`,
     subject,
   };
 }
