@@ -353,6 +353,12 @@ class Session extends Resident {
 
   /** Opens the answer; returns its plaintext. The session is used up, whatever comes of it. */
   open(answer, ...more) {
+    contextOf(this);
+    return this.#opened("open", answer, more);
+  }
+
+  /** What a call of the module makes of the answer. */
+  #opened(name, answer, more = []) {
     const { memory } = contextOf(this);
     const isSealed = this.#isSealed;
     try {
@@ -362,7 +368,7 @@ class Session extends Resident {
       if (!isSealed) throw new ApikeeError(...USED);
       return memory.run({
         put: () => memory.put(value),
-        call: (len) => memory.exports.open(handle, len),
+        call: (len) => memory.exports[name](handle, len),
         read: (len) => memory.bytes.slice(memory.output, memory.output + len),
       });
     } finally {
@@ -395,6 +401,6 @@ class Session extends Resident {
       if (this.#isSealed) this.#useUp();
       throw error;
     }
-    return readVerdict(this.open(envelope), subject);
+    return readVerdict(this.#opened("verdict", envelope), subject);
   }
 }

@@ -1,15 +1,15 @@
 // What is said to the platform, and what is made of what it says: `apikee platform` with each of its faults.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { createSign, generateKeyPairSync } from "node:crypto";
+import { createCipheriv, createPublicKey, createSign, diffieHellman, generateKeyPairSync, hkdfSync, randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import readline from "node:readline";
 import { after, test } from "node:test";
-import { question, readVerdict } from "../exchange.mjs";
-import { codeOf, errorOf, load } from "./support.mjs";
+import { question } from "../exchange.mjs";
+import { codeOf, load } from "./support.mjs";
 
 const CLIENT = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 const NOW = 1_795_486_905.017;
@@ -91,30 +91,66 @@ test("a question that cannot be asked is refused", () => {
   }
 });
 
-test("success alone is the verdict, and it is about the request", () => {
-  const subject = { client: CLIENT, project: "my-app", method: "GET", path: "/users" };
-  const verdict = (text) => errorOf(() => readVerdict(new TextEncoder().encode(text), subject))?.code;
-  for (const text of ['{"success":true}', `{"success":true,"clientId":"${CLIENT.toUpperCase()}","project_env":"my-app","method_path":"GET:::/users","more":[1]}`,
-    '{"success":true,"method_path":"GET:/users","clientId":7,"project_env":null}']) {
-    assert.equal(verdict(text), undefined, text);
+/** A platform of this test: it answers what it is told to, sealed. */
+const { publicKey, privateKey } = generateKeyPairSync("x25519");
+const POINT = Buffer.from("302a300506032b656e032100", "hex");
+const OWN = publicKey.export({ type: "spki", format: "der" }).subarray(-32);
+const own = load().serverKey(OWN);
+function sealed(envelope, plaintext) {
+  const epk = Buffer.from(JSON.parse(envelope).epk, "base64url");
+  const theirs = createPublicKey({ key: Buffer.concat([POINT, epk]), type: "spki", format: "der" });
+  const key = hkdfSync("sha256", diffieHellman({ privateKey, publicKey: theirs }), "", "apikee-v1", 32);
+  const iv = randomBytes(12);
+  const cipher = createCipheriv("aes-256-gcm", Buffer.from(key), iv);
+  const ct = Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
+  return JSON.stringify({ v: "1", epk: OWN.toString("base64url"), iv: iv.toString("base64url"), ct: ct.toString("base64url") });
+}
+
+async function verdict(plaintext) {
+  const session = own.establish();
+  const { body } = session.validateRequest({ ...GIVEN, projectEnv: "my-app" });
+  try {
+    assert.equal((await session.readAnswer(new Response(sealed(body, plaintext)))).success, true);
+    return undefined;
+  } catch (error) {
+    assert.equal(error.name, "ApikeeError", error.stack);
+    assert.equal(codeOf(() => session.open("{}")), "SESSION_USED");
+    return error;
   }
-  for (const text of ["", "true", "null", "[]", "[true]", "{}", '{"success":1}', '{"success":"true"}', '{"success":null}', '{"Success":true}',
-    '{"__proto__":{"success":true}}', '{"success":true', '{"answer":{"success":true}}', '"success"', '\ufeff{"success":true}']) {
-    assert.equal(verdict(text), "MALFORMED_ANSWER", text);
+}
+
+test("success alone is the verdict, and it is about the request", async () => {
+  for (const text of ['{"success":true}', `{"success":true,"clientId":"${CLIENT.toUpperCase()}","project_env":"my-app","method_path":"GET:::/users","more":[1]}`,
+    '{"success":true,"method_path":"GET:\\/users","clientId":7,"project_env":null}', ' { "succ\\u0065ss" : true } ']) {
+    assert.equal((await verdict(text))?.code, undefined, text);
+  }
+  for (const [text, code] of [
+    ["", "MALFORMED_ANSWER"], ["true", "MALFORMED_ANSWER"], ["null", "MALFORMED_ANSWER"], ["[]", "MALFORMED_ANSWER"], ["[true]", "MALFORMED_ANSWER"],
+    ['"success"', "MALFORMED_ANSWER"], ['{"success":true', "MALFORMED_ANSWER"], ['\ufeff{"success":true}', "MALFORMED_ANSWER"],
+    ['{"success":false,"success":true}', "MALFORMED_ANSWER"], ['{"success":true}{"success":true}', "MALFORMED_ANSWER"], [Buffer.from([0xff]), "MALFORMED_ANSWER"],
+    ["{}", "NO_VERDICT"], ['{"success":1}', "NO_VERDICT"], ['{"success":"true"}', "NO_VERDICT"], ['{"success":null}', "NO_VERDICT"],
+    ['{"Success":true}', "NO_VERDICT"], ['{"__proto__":{"success":true}}', "NO_VERDICT"], ['{"answer":{"success":true}}', "NO_VERDICT"],
+  ]) {
+    assert.equal((await verdict(text))?.code, code, text);
   }
   for (const members of ['"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f09"', '"clientId":""', '"project_env":"my-app2"', '"project_env":""',
     '"method_path":"POST:::/users"', '"method_path":"GET:::/users/"', '"method_path":"get:::/users"', '"method_path":""']) {
-    assert.equal(verdict(`{"success":true,${members}}`), "ANOTHER_REQUEST", members);
-    assert.equal(verdict(`{"success":false,${members}}`), "SERVER_REJECTED", members);
+    assert.equal((await verdict(`{"success":true,${members}}`))?.code, "ANOTHER_REQUEST", members);
+    assert.equal((await verdict(`{"success":false,${members}}`))?.code, "SERVER_REJECTED", members);
   }
   Object.prototype.success = true;
   try {
-    assert.equal(verdict("{}"), "MALFORMED_ANSWER");
+    assert.equal((await verdict("{}"))?.code, "NO_VERDICT");
   } finally {
     delete Object.prototype.success;
   }
-  const rejected = errorOf(() => readVerdict(new TextEncoder().encode(`{"success":false,"error":"IP_NOT_ALLOWED","message":"a\\nb${"x".repeat(999)}"}`), subject));
+});
+
+test("the platform's reason is one line, and bounded", async () => {
+  const rejected = await verdict(`{"success":false,"error":"IP_NOT_ALLOWED","message":"a\\nb${"x".repeat(999)}"}`);
   assert.ok(rejected.reason.startsWith("IP_NOT_ALLOWED: a bx") && rejected.reason.length === 256 && rejected.httpStatus === 401);
+  assert.equal((await verdict('{"success":false,"code":"A","error":7}')).reason, "A");
+  assert.equal((await verdict('{"success":false,"error":""}')).reason, undefined);
 });
 
 const running = [];
