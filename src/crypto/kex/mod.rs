@@ -42,9 +42,10 @@ impl PeerKey {
     /// `None` for a key of low order, which makes every shared secret zero.
     pub(crate) fn new(bytes: [u8; POINT_LEN]) -> Option<Self> {
         // All secrets are multiples of the cofactor, so any of them shows it.
-        OwnKey::new([1; 32]).agree(&bytes)?;
+        let public = PublicKey::from(bytes);
+        agree(&StaticSecret::from([1; 32]), &public)?;
         Some(Self {
-            public: PublicKey::from(bytes),
+            public,
             #[cfg(feature = "tables")]
             table: table::Table::new(bytes),
         })
@@ -86,12 +87,14 @@ impl OwnKey {
 
     /// The shared secret with a peer, unless its key is of low order.
     pub(crate) fn agree(&self, peer: &[u8; POINT_LEN]) -> Option<Zeroizing<[u8; 32]>> {
-        stack::wiped::<STACK_WORDS, _>(|| {
-            let shared = self.secret.diffie_hellman(&PublicKey::from(*peer));
-            // RFC 7748, section 6.1.
-            shared.was_contributory().then(|| Zeroizing::new(shared.to_bytes()))
-        })
+        stack::wiped::<STACK_WORDS, _>(|| agree(&self.secret, &PublicKey::from(*peer)))
     }
+}
+
+/// The shared secret, unless the peer's key is of low order (RFC 7748, section 6.1).
+fn agree(secret: &StaticSecret, peer: &PublicKey) -> Option<Zeroizing<[u8; 32]>> {
+    let shared = secret.diffie_hellman(peer);
+    shared.was_contributory().then(|| Zeroizing::new(shared.to_bytes()))
 }
 
 #[cfg(feature = "tables")]
