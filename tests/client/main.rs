@@ -2,6 +2,7 @@
 #![cfg(feature = "client")]
 
 mod asking;
+mod audits;
 mod background;
 mod configuration;
 #[cfg(unix)]
@@ -13,6 +14,8 @@ mod logging;
 #[path = "../support/platform.rs"]
 mod platform;
 mod sealing;
+#[cfg(feature = "tracing")]
+mod tracing;
 
 use apikee::{Apikee, AuthorizeRequest, Basis, Denial, MethodPath};
 
