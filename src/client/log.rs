@@ -59,7 +59,7 @@ impl Observer for LogObserver {
             ),
             Event::WeakSecrets { secrets } => log::warn!(
                 target: TARGET,
-                "{secrets} secrets have fewer than {} bytes: apikee secret prints a new one",
+                "weak secrets: {secrets} of fewer than {} bytes (apikee secret prints a new one)",
                 crate::key::STRONG_SECRET_LEN
             ),
             Event::FileRead { file, entries } => {

@@ -2,7 +2,9 @@
 
 use std::{error::Error as _, sync::Mutex, time::Duration};
 
-use apikee::{Basis, Denial, Event, Fault, LogObserver, Observer as _, Outage, Overload, Rejection};
+use apikee::{
+    Basis, Denial, Event, Fault, Keyring, LogObserver, Observer as _, Outage, Overload, Rejection, WatchedFile,
+};
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::{
@@ -78,4 +80,21 @@ fn what_happens_is_logged_on_one_line_each_and_without_the_key() {
         logged(Event::RoutesFull { limit: 1024 }),
         "WARN there is no room for more than 1024 routes: no other is registered"
     );
+    assert_eq!(
+        logged(Event::KeyringReplaced { secrets: 2, retiring: 1, displaced: 0 }),
+        "INFO 2 secrets are accepted, 1 of them for a time only"
+    );
+    assert!(logged(Event::KeyringReplaced { secrets: 8, retiring: 7, displaced: 3 }).starts_with("WARN "));
+    assert_eq!(
+        logged(Event::WeakSecrets { secrets: 1 }),
+        "WARN weak secrets: 1 of fewer than 16 bytes (apikee secret prints a new one)"
+    );
+    assert_eq!(
+        logged(Event::FileRead { file: WatchedFile::DenyList, entries: 3 }),
+        "INFO the deny-list was read again: 3 entries"
+    );
+    let error = &Keyring::from_file("no-such\nfile").unwrap_err();
+    let line = logged(Event::FileRejected { error });
+    assert!(line.starts_with("WARN what was read last stays in use: \"the secret file "), "{line}");
+    assert!(line.contains("cannot be read") && !line.contains('\n'), "{line}");
 }
