@@ -10,19 +10,41 @@
 //!
 //! `REVOKED` lists fingerprints of keys, with commas between them. `ApikeeBuilder::from_env` documents the other
 //! variables: set those of server mode, and the platform is asked about each request.
-use std::{collections::HashSet, env, error::Error, io, thread};
+//!
+//! **Put a proxy in front that bounds and buffers bodies.** `apikee::web` has the table of what happens without one.
+//! When it can no longer serve, the exit code is not 0, so that a supervisor starts it again.
+use std::{
+    collections::HashSet,
+    env,
+    error::Error,
+    io::{self, Read as _},
+    panic, process, thread,
+};
 
-use apikee::{ApikeeBuilder, Fingerprint, Grant, web::Guard};
+use apikee::{
+    ApikeeBuilder, Fingerprint, Grant,
+    web::{Guard, RequestView},
+};
 use serde_json::json;
 use tiny_http::{Header, Method, Request, Response, Server};
 
 const THREADS: usize = 8;
+
+/// More of a body is not read. The proxy should let no longer ones through.
+const MAX_BODY: u64 = 1024 * 1024;
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let guard = guard()?;
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
     let server = Server::http(address)?;
     println!("listening on http://{}", server.server_addr());
+
+    // Without file descriptors the thread that accepts connections panics, and no thread takes its place.
+    let print = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        print(panic);
+        process::exit(1);
+    }));
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
@@ -30,6 +52,8 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
                     // Whoever has gone away needs no answer.
                     let _ = serve(&guard, request);
                 }
+                eprintln!("the server has stopped listening");
+                process::exit(1);
             });
         }
     });
@@ -45,7 +69,7 @@ fn guard() -> Result<Guard, Box<dyn Error + Send + Sync>> {
     Ok(Guard::new(apikee).excluded_paths(["/health", "/openapi.json"]))
 }
 
-fn serve(guard: &Guard, request: Request) -> io::Result<()> {
+fn serve(guard: &Guard, mut request: Request) -> io::Result<()> {
     let method = if *request.method() == Method::Head { "GET" } else { request.method().as_str() };
     let path = request.url().split('?').next().unwrap_or_default();
     let segments: Vec<&str> = path.split('/').collect();
@@ -67,10 +91,17 @@ fn serve(guard: &Guard, request: Request) -> io::Result<()> {
             let user = |grant: Grant<'_>| json!({ "tenant": grant.key().claims().tenant() }).to_string();
             guard.check(&request, &mut buf).map(|grant| (201, user(grant)))
         }
-        _ => guard.check(&request, &mut buf).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into())),
+        // One template for all, and no made-up methods: else each scan would fill the platform's list of endpoints.
+        ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS", _) => {
+            let view = RequestView::from(&request).route("/{unknown}");
+            guard.check(view, &mut buf).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into()))
+        }
+        _ => Ok((501, r#"{"error":"NOT_IMPLEMENTED"}"#.into())),
     };
     match checked {
         Ok((status, body)) => {
+            // A chunked body that is not read would be taken for further requests.
+            io::copy(&mut request.as_reader().take(MAX_BODY), &mut io::sink())?;
             let json = Header::from_bytes("Content-Type", "application/json").expect("it is ASCII");
             request.respond(Response::from_string(body).with_status_code(status).with_header(json))
         }

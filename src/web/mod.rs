@@ -20,7 +20,7 @@
 //! | `path` | which paths are the same |
 //! | `refusal` | the response to a refused request |
 //! | `openapi`, `document` | how an API's description says all that; the latter with the feature `openapi` |
-//! | `http`, `tiny_http`, `rouille` | the types of those crates, each with the feature of its name |
+//! | `http`, `tiny_http` | the types of those crates, each with the feature of its name |
 //!
 //! Any other server fits in a few lines, since a closure is a header look-up:
 //!
@@ -66,8 +66,6 @@ mod http;
 mod openapi;
 mod path;
 mod refusal;
-#[cfg(feature = "rouille")]
-mod rouille;
 #[cfg(feature = "tiny_http")]
 mod tiny_http;
 mod view;

@@ -16,10 +16,10 @@ use std::{
 use crate::{LONG, gateway::Gateway};
 
 /// The examples that are servers.
-pub(crate) const SERVERS: [&str; 4] = ["tiny_http", "rouille", "touche", "axum"];
+pub(crate) const SERVERS: [&str; 4] = ["oxhttp", "tiny_http", "rouille", "axum"];
 
 /// All examples; the last is run by a [`Gateway`].
-pub(crate) const ALL: [&str; 5] = ["tiny_http", "rouille", "touche", "axum", "cgi"];
+pub(crate) const ALL: [&str; 5] = ["oxhttp", "tiny_http", "rouille", "axum", "cgi"];
 
 /// What an example has written to its standard output and standard error.
 pub(crate) type Output = Arc<Mutex<Vec<u8>>>;
