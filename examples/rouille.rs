@@ -13,7 +13,7 @@
 //!
 //! `rouille` is built on `tiny_http`: put a proxy in front that bounds and buffers bodies. `apikee::web` has the table of
 //! what happens without one. Its dependencies `multipart` and `buf_redux` are not maintained.
-use std::{collections::HashSet, env, error::Error};
+use std::{collections::HashSet, env, error::Error, io, net::TcpStream, process, thread, time::Duration};
 
 use apikee::{
     ApikeeBuilder, Fingerprint, Grant,
@@ -22,13 +22,26 @@ use apikee::{
 use rouille::{Request, Response, Server};
 use serde_json::json;
 
+const STOPPED: &str = "the server has stopped listening";
+
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let guard = guard()?;
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
     let server = Server::new(address, move |request| respond(&guard, request))?;
-    println!("listening on http://{}", server.server_addr());
-    server.run();
-    Err("the server has stopped listening".into())
+    let address = server.server_addr();
+    println!("listening on http://{address}");
+    thread::spawn(move || {
+        server.run();
+        eprintln!("{STOPPED}");
+        process::exit(1);
+    });
+    // Without file descriptors the thread that accepts connections may also panic, and tells nobody.
+    loop {
+        thread::sleep(Duration::from_secs(1));
+        if TcpStream::connect(address).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+            return Err(STOPPED.into());
+        }
+    }
 }
 
 fn guard() -> Result<Guard, Box<dyn Error + Send + Sync>> {

@@ -18,7 +18,12 @@ use std::{
     env,
     error::Error,
     io::{self, Read as _},
-    panic, process, thread,
+    net::TcpStream,
+    panic::{self, AssertUnwindSafe},
+    process,
+    sync::Arc,
+    thread,
+    time::Duration,
 };
 
 use apikee::{
@@ -30,34 +35,35 @@ use tiny_http::{Header, Method, Request, Response, Server};
 
 const THREADS: usize = 8;
 
+const STOPPED: &str = "the server has stopped listening";
+
 /// More of a body is not read. The proxy should let no longer ones through.
 const MAX_BODY: u64 = 1024 * 1024;
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let guard = guard()?;
+    let guard = Arc::new(guard()?);
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
-    let server = Server::http(address)?;
-    println!("listening on http://{}", server.server_addr());
-
-    // Without file descriptors the thread that accepts connections panics, and no thread takes its place.
-    let print = panic::take_hook();
-    panic::set_hook(Box::new(move |panic| {
-        print(panic);
-        process::exit(1);
-    }));
-    thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                for request in server.incoming_requests() {
-                    // Whoever has gone away needs no answer.
-                    let _ = serve(&guard, request);
-                }
-                eprintln!("the server has stopped listening");
-                process::exit(1);
-            });
+    let server = Arc::new(Server::http(address)?);
+    let address = server.server_addr().to_ip().ok_or("it listens on TCP")?;
+    println!("listening on http://{address}");
+    for _ in 0..THREADS {
+        let (guard, server) = (Arc::clone(&guard), Arc::clone(&server));
+        thread::spawn(move || {
+            for request in server.incoming_requests() {
+                // Whoever has gone away needs no answer. A length that nobody can allocate is a panic.
+                let _ = panic::catch_unwind(AssertUnwindSafe(|| serve(&guard, request)));
+            }
+            eprintln!("{STOPPED}");
+            process::exit(1);
+        });
+    }
+    // Without file descriptors the thread that accepts connections may also panic, and tells nobody.
+    loop {
+        thread::sleep(Duration::from_secs(1));
+        if TcpStream::connect(address).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+            return Err(STOPPED.into());
         }
-    });
-    Ok(())
+    }
 }
 
 fn guard() -> Result<Guard, Box<dyn Error + Send + Sync>> {
