@@ -80,7 +80,7 @@ fn a_server_that_can_no_longer_serve_ends_with_an_error() {
 #[test]
 fn oxhttp_serves_again_after_more_connections_than_it_has_descriptors_for() {
     let mut service = Service::start_with_descriptors("oxhttp", 160, &borrowed(&environment()));
-    let idle: Vec<_> = (0..200).map(|_| TcpStream::connect(service.address).unwrap()).collect();
+    let idle: Vec<_> = (0..100).map(|_| TcpStream::connect(service.address).unwrap()).collect();
     drop(idle);
     assert_eq!(curl(&service, &Ask::get("/health")).status, 200);
     assert!(service.lives());
