@@ -73,7 +73,7 @@ fn authorize(c: &mut Criterion) {
     let (apikee, spent) = client();
     let ask = |apikee: &Apikee| {
         let mut buf = [0; 1024];
-        assert_eq!(apikee.authorize(&request, &mut buf).unwrap().basis(), Basis::Confirmed);
+        assert_eq!(apikee.authorize_in(&request, &mut buf).unwrap().basis(), Basis::Confirmed);
     };
     group.bench_function("fresh_session", |b| {
         b.iter_custom(|rounds| {
@@ -104,7 +104,7 @@ fn authorize(c: &mut Criterion) {
         });
     });
     let local = Apikee::builder().secret(SECRET).build().unwrap();
-    group.bench_function("local_mode", |b| b.iter(|| local.authorize(&request, &mut [0; 1024]).is_ok()));
+    group.bench_function("local_mode", |b| b.iter(|| local.authorize_in(&request, &mut [0; 1024]).is_ok()));
     group.finish();
 }
 

@@ -32,7 +32,7 @@ fn key(number: usize) -> String {
 
 fn ask(apikee: &Apikee, key: &str) -> Option<Basis> {
     let request = AuthorizeRequest::new(Some(key), MethodPath::new("GET", "/users").unwrap());
-    apikee.authorize(&request, &mut [0; 1024]).ok().map(|grant| grant.basis())
+    apikee.authorize(&request).ok().map(|grant| grant.basis())
 }
 
 fn main() {

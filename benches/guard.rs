@@ -24,12 +24,16 @@ fn request(key: Option<&str>) -> Request {
 
 fn check(guard: &Guard, request: &Request) -> u16 {
     let mut buf = [0; 1024];
-    guard.route("/users").require(&["read"]).check(request, &mut buf).map_or_else(|refusal| refusal.status(), |_| 200)
+    guard
+        .route("/users")
+        .require(&["read"])
+        .check_in(request, &mut buf)
+        .map_or_else(|refusal| refusal.status(), |_| 200)
 }
 
 fn respond(guard: &Guard, request: Request) -> io::Result<()> {
     let mut buf = [0; 1024];
-    match guard.route("/users").require(&["read"]).check(&request, &mut buf) {
+    match guard.route("/users").require(&["read"]).check_in(&request, &mut buf) {
         Ok(_) => request.respond(users()),
         Err(refusal) => refusal.respond(request),
     }
@@ -37,7 +41,7 @@ fn respond(guard: &Guard, request: Request) -> io::Result<()> {
 
 fn respond_through_response(guard: &Guard, request: Request) -> io::Result<()> {
     let mut buf = [0; 1024];
-    let response = match guard.route("/users").require(&["read"]).check(&request, &mut buf) {
+    let response = match guard.route("/users").require(&["read"]).check_in(&request, &mut buf) {
         Ok(_) => users(),
         Err(refusal) => refusal.to_tiny_http(),
     };
@@ -90,7 +94,7 @@ fn guard(c: &mut Criterion) {
     let no_fields = |_: &str, _: usize| None;
     let health = RequestView::new("GET", "/health", &no_fields);
     group.bench_function("check/excluded", |b| {
-        b.iter(|| assert!(guard.check(black_box(health), &mut []).is_ok_and(|grant| grant.is_none())));
+        b.iter(|| assert!(guard.check_in(black_box(health), &mut []).is_ok_and(|grant| grant.is_none())));
     });
     group.finish();
 }

@@ -63,7 +63,7 @@ fn main() {
         })
         .build()
         .unwrap();
-    let _ = copying.authorize(&request, &mut [0; 1024]).unwrap();
+    let _ = copying.authorize(&request).unwrap();
     let copied = copied.lock().unwrap();
     let url = format!("{}{}", platform.url(), copied.target);
     let config = ureq::Agent::config_builder().max_idle_connections_per_host(32).max_idle_connections(32);
@@ -71,8 +71,7 @@ fn main() {
     println!("{} bytes of body; times in microseconds", copied.body.len());
 
     let ours = || {
-        let mut buf = [0; 1024];
-        assert_eq!(apikee.authorize(&request, &mut buf).unwrap().basis(), Basis::Confirmed);
+        assert_eq!(apikee.authorize(&request).unwrap().basis(), Basis::Confirmed);
     };
     let bare = || {
         let mut post = agent.post(&url);

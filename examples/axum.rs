@@ -98,10 +98,9 @@ fn check(guard: &Guard, parts: &Parts, peer: SocketAddr) -> Result<Caller, Box<R
             return Err(Box::new(response.into_response()));
         }
     };
-    let mut buf = [0; 1024];
-    let grant = guard.route(template).require(scopes).check(request, &mut buf).map_err(|refusal| refusal.to_http())?;
+    let grant = guard.route(template).require(scopes).check(request).map_err(|refusal| refusal.to_http())?;
     let claims = grant.key().claims();
-    let json = serde_json::to_string(claims).expect("claims are JSON");
+    let json = serde_json::to_string(&claims).expect("claims are JSON");
     Ok(Caller { tenant: claims.tenant().to_owned(), claims: json })
 }
 

@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let route = MethodPath::new("GET", "/users/{id}")?;
     for scopes in [["read"], ["write"]] {
         let request = AuthorizeRequest::new(Some(issued.key()), route).as_route().scopes(&scopes);
-        match apikee.authorize(&request, &mut [0; 1024]) {
+        match apikee.authorize(&request) {
             Ok(grant) => println!("{scopes:?}: let through, {}", grant.basis()),
             Err(denial) => println!("{scopes:?}: {} {}, {denial}", denial.http_status(), denial.code()),
         }

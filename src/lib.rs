@@ -79,9 +79,11 @@ pub use breaker::{
 pub use buf::BufferTooSmall;
 #[cfg(feature = "log")]
 pub use client::LogObserver;
+#[cfg(feature = "tracing")]
+pub use client::TracingObserver;
 #[cfg(feature = "client")]
 pub use client::{
-    Apikee, ApikeeBuilder, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, Issued,
+    Apikee, ApikeeBuilder, Audit, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, Issued,
     NewClient, Observer, Received, Setting, Transport, TransportError, Upsert,
 };
 #[cfg(feature = "request-signing")]
@@ -107,10 +109,14 @@ pub use key::{
     Number, PREFIX, Scopes, Unsorted, UntrustedKey, Value, VerifiedKey, issue_buffer_len, log_prefix,
     verify_buffer_len,
 };
+#[cfg(feature = "std")]
+pub use key::{OwnedClaims, OwnedKey};
 #[cfg(any(feature = "emulator", feature = "web"))]
 pub use network::InvalidNetwork;
 #[cfg(feature = "envelope")]
 pub use opened::Opened;
+#[cfg(feature = "std")]
+pub use policy::OwnedGrant;
 pub use policy::{
     Basis, Denial, FailOpen, Fault, Grant, OnFault, OnOverload, OnRejection, Outage, Outcome, Overload, Policy, Reason,
     Rejection,

@@ -406,7 +406,7 @@ struct Stuck(Option<[u8; 10]>);
 
 #[cfg(feature = "web")]
 #[test]
-fn a_guard_lets_in_and_refuses_without_allocation_in_local_mode() {
+fn a_guard_lets_in_without_allocation_in_local_mode_and_refuses_with_little() {
     use apikee::{
         Apikee,
         web::{Guard, RequestView},
@@ -415,15 +415,19 @@ fn a_guard_lets_in_and_refuses_without_allocation_in_local_mode() {
     let good = key(SECRET, br#"{"tid":"acme-corp","scp":["read"]}"#);
     for (key, expected) in [(&*good, Ok(())), (&good[1..], Err(401)), ("apikee_a.b", Err(401))] {
         let lookup = |name: &str, nth: usize| (name == "x-api-key" && nth == 0).then_some(key.as_bytes());
-        allocates_nothing(|| {
+        let long = format!("/users{}?page=2", "/7".repeat(100_000));
+        let counted = allocation_counter::measure(|| {
             let (mut buf, mut body) = ([0; 256], [0; 256]);
-            let request = RequestView::new("GET", "/users?page=2", &lookup).peer([192, 0, 2, 1].into());
-            let decision = guard.route("/users").require(&["read"]).check(request, &mut buf);
+            let request = RequestView::new("GET", &long, &lookup).peer([192, 0, 2, 1].into());
+            let decision = guard.route("/users").require(&["read"]).check_in(request, &mut buf);
             if let Err(refusal) = &decision {
                 assert!(refusal.write_body(&mut body).is_ok() && refusal.www_authenticate().is_some());
             }
             assert_eq!(decision.map(drop).map_err(|refusal| refusal.status()), expected);
         });
+        // A refusal, and the texts of its audit.
+        let (count, bytes) = if expected.is_ok() { (0, 0) } else { (2, 1024) };
+        assert!(counted.count_total <= count && counted.bytes_total <= bytes, "{key}: {counted:?}");
     }
 }
 

@@ -1,9 +1,10 @@
 //! The client itself.
 
 use core::{fmt, mem, panic::AssertUnwindSafe, time::Duration};
-use std::{io, panic::catch_unwind, process, sync::Arc, thread};
+use std::{io, panic::catch_unwind, process, sync::Arc, thread, vec};
 
 use super::{
+    audit::Audit,
     background::{Background, Task},
     builder::ApikeeBuilder,
     config::ConfigError,
@@ -15,8 +16,8 @@ use super::{
 };
 use crate::{
     breaker::BreakerState,
-    key::{KeyError, Keyring, MissingScopes, VerifiedKey},
-    policy::{Denial, Fault, Grant, Outcome, Policy},
+    key::{Claims, KeyError, Keyring, MissingScopes, OwnedKey, VerifiedKey, bounded_buffer_len},
+    policy::{Denial, Fault, Grant, Outcome, OwnedGrant, Policy},
     protocol::Endpoint,
     time::UnixTime,
 };
@@ -36,8 +37,7 @@ use crate::{
 /// let issued = apikee.issue(&NewKey::new("acme-corp").scopes(&["read"]), &mut buf)?;
 ///
 /// let request = AuthorizeRequest::new(Some(issued.key()), MethodPath::new("GET", "/users")?).scopes(&["read"]);
-/// let mut buf = [0; 1024];
-/// match apikee.authorize(&request, &mut buf) {
+/// match apikee.authorize(&request) {
 ///     Ok(grant) => assert_eq!(grant.basis(), Basis::Local),
 ///     Err(denial) => panic!("{} {}", denial.http_status(), denial.code()),
 /// }
@@ -116,7 +116,20 @@ impl Apikee {
     /// # Errors
     ///
     /// As [`KeyError`] says.
-    pub fn verify<'b, K>(&self, key: &'b K, buf: &'b mut [u8]) -> Result<VerifiedKey<'b>, KeyError>
+    pub fn verify<K>(&self, key: &K) -> Result<OwnedKey, KeyError>
+    where
+        K: AsRef<[u8]> + ?Sized,
+    {
+        let mut buf = vec![0; bounded_buffer_len(key.as_ref())];
+        self.verify_in(key, &mut buf).map(|key| key.to_owned())
+    }
+
+    /// As [`verify`](Self::verify), in a buffer of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyError`] says.
+    pub fn verify_in<'b, K>(&self, key: &'b K, buf: &'b mut [u8]) -> Result<VerifiedKey<'b>, KeyError>
     where
         K: AsRef<[u8]> + ?Sized,
     {
@@ -127,54 +140,92 @@ impl Apikee {
     /// and then, in server mode, the platform is asked. The calls that takes are over within
     /// [`timeout`](ApikeeBuilder::timeout), all of them together.
     ///
-    /// `buf` takes the key's payload, as for [`Keyring::verify`]: 1024 bytes are enough for most.
+    /// The grant owns what it says. [`authorize_in`](Self::authorize_in) is the form for a buffer of the caller's.
     ///
     /// # Errors
     ///
-    /// As [`Denial`] says. What an outage, a rejection and a fault come to, the
+    /// As [`Denial`] says: it borrows the scopes alone. What an outage, a rejection and a fault come to, the
     /// [`Policy`](ApikeeBuilder::policy) says.
-    pub fn authorize<'b>(&self, request: &AuthorizeRequest<'b>, buf: &'b mut [u8]) -> Result<Grant<'b>, Denial<'b>> {
-        self.authorize_about(Ok(request.key), request.scopes, || Some(request.about), buf)
+    pub fn authorize<'s>(&self, request: &AuthorizeRequest<'_, 's>) -> Result<OwnedGrant, Denial<'s>> {
+        let mut buf = vec![0; request.key.map_or(0, bounded_buffer_len)];
+        self.authorize_in(request, &mut buf).map(Grant::into_owned)
     }
 
-    /// As [`authorize`](Self::authorize), also for a header that is refused before it is read, and for a request
-    /// that the platform cannot be asked about. What it is told is gathered only if it is told.
-    /// A denial does not borrow from the header.
-    pub(crate) fn authorize_about<'k, 'b: 'k, 'a>(
+    /// As [`authorize`](Self::authorize), without allocation for the key: the grant borrows from the request and from
+    /// `buf`.
+    ///
+    /// `buf` takes the key's payload, as for [`Keyring::verify`]: 1024 bytes are enough for most, and
+    /// [`verify_buffer_len`](crate::verify_buffer_len) says how many a key needs. A key that needs more is denied as a
+    /// fault of the service, with status 500.
+    ///
+    /// # Errors
+    ///
+    /// As [`authorize`](Self::authorize).
+    pub fn authorize_in<'b, 's>(
         &self,
-        header: Result<Option<&'k [u8]>, KeyError>,
-        scopes: &'b [&'b str],
-        about: impl FnOnce() -> Option<About<'a>>,
+        request: &AuthorizeRequest<'b, 's>,
         buf: &'b mut [u8],
-    ) -> Result<Grant<'k>, Denial<'b>> {
-        self.inner.events.emit_after(
-            || self.decide(header, scopes, about, buf),
-            |decision, elapsed| match decision {
-                Ok(grant) => Event::Granted { basis: grant.basis(), elapsed },
-                Err(denial) => Event::Denied { denial, elapsed },
-            },
-        )
+    ) -> Result<Grant<'b>, Denial<'s>> {
+        let (audit, about) = (|| request.about.audit(), || Some(request.about));
+        self.authorize_about(Ok(request.key), request.scopes, audit, about, |denial, _| denial, buf)
     }
 
-    fn decide<'k, 'b: 'k, 'a>(
+    /// As [`authorize_in`](Self::authorize_in), also for a header that is refused before it is read, and for a request
+    /// that the platform cannot be asked about. What it is told is gathered only if it is told. What an audit log needs
+    /// is gathered for a denial, and for a grant that somebody hears of.
+    pub(crate) fn authorize_about<'k, 'b: 'k, 's, 'a, E>(
         &self,
         header: Result<Option<&'k [u8]>, KeyError>,
-        scopes: &'b [&'b str],
+        scopes: &'s [&'s str],
+        audit: impl FnOnce() -> Audit<'a>,
         about: impl FnOnce() -> Option<About<'a>>,
+        denied: impl FnOnce(Denial<'s>, &Audit<'_>) -> E,
         buf: &'b mut [u8],
-    ) -> Result<Grant<'k>, Denial<'b>> {
+    ) -> Result<Grant<'k>, E> {
+        let events = &self.inner.events;
+        let start = events.start();
         let now = UnixTime::now();
-        let (key, own) = self.inner.keys.verify_with_scopes(header?.ok_or(KeyError::Missing)?, now, buf)?;
-        self.decide_on(key, scopes, about, now).map_err(|denial| denial.borrowing(own, scopes))
+        let (claims, decision) = match self.verified(header, now, buf) {
+            Ok(key) => (Some(*key.claims()), self.decide(key, scopes, about, now)),
+            Err((error, claims)) => (claims, Err(error.into())),
+        };
+        let elapsed = start.map(|start| start.elapsed());
+        let audit = || audit().with_key(header.ok().flatten(), claims.as_ref());
+        match decision {
+            Ok(grant) => {
+                if let Some(elapsed) = elapsed {
+                    events.emit(&Event::Granted { audit: audit(), basis: grant.basis(), elapsed });
+                }
+                Ok(grant)
+            }
+            Err(denial) => {
+                let audit = audit();
+                if let Some(elapsed) = elapsed {
+                    events.emit(&Event::Denied { audit, denial, elapsed });
+                }
+                Err(denied(denial, &audit))
+            }
+        }
     }
 
-    fn decide_on<'k, 'a>(
+    /// With the error come the claims of a key whose signature is good.
+    fn verified<'k, 'b: 'k>(
+        &self,
+        header: Result<Option<&'k [u8]>, KeyError>,
+        now: UnixTime,
+        buf: &'b mut [u8],
+    ) -> Result<VerifiedKey<'k>, (KeyError, Option<Claims<'k>>)> {
+        let key = header.and_then(|key| key.ok_or(KeyError::Missing)).map_err(|error| (error, None))?;
+        self.inner.keys.verify_or_tell(key, now, buf)
+    }
+
+    fn decide<'k, 's, 'a>(
         &self,
         key: VerifiedKey<'k>,
-        scopes: &'k [&'k str],
+        scopes: &'s [&'s str],
         about: impl FnOnce() -> Option<About<'a>>,
         now: UnixTime,
-    ) -> Result<Grant<'k>, Denial<'k>> {
+    ) -> Result<Grant<'k>, Denial<'s>> {
         let Inner { revoked, policy, server, .. } = &*self.inner;
         if revoked.as_ref().is_some_and(|revoked| revoked.has(&key)) {
             return Err(Denial::Revoked);

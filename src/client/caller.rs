@@ -41,6 +41,14 @@ impl<'a> Origin<'a> {
         }
     }
 
+    /// The address, if it is one.
+    pub(super) fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Address(octets) => Some(IpAddr::from(octets).to_canonical()),
+            Self::Unknown | Self::Text(_) => None,
+        }
+    }
+
     pub(super) fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Unknown => &[],

@@ -3,6 +3,9 @@
 use core::{panic::AssertUnwindSafe, time::Duration};
 use std::{panic::catch_unwind, sync::Arc, time::Instant};
 
+use super::audit::Audit;
+#[cfg(any(feature = "log", feature = "tracing"))]
+use crate::key::KeyError;
 use crate::{
     policy::{Basis, Denial, Outage},
     protocol::{ClientId, MethodPath},
@@ -11,13 +14,15 @@ use crate::{
 /// Something that happened in a client. No secret, no key and no header value is in any of them. A denial has the
 /// platform's own [reason](Denial::reason), if there is one.
 ///
-/// Paths and scopes are those of the service's own routes, or of requests with a good key; escape
-/// them in logs, as `Debug` does.
+/// What a request is about stands in an [`Audit`]. Its method and path are a stranger's: escape them in logs.
+/// `Display` does, and `Debug` too.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'e> {
     /// A request is let through.
     Granted {
+        /// Who asked for what.
+        audit: Audit<'e>,
         /// On what.
         basis: Basis,
         /// How long that took.
@@ -25,6 +30,8 @@ pub enum Event<'e> {
     },
     /// A request is denied.
     Denied {
+        /// Who asked for what.
+        audit: Audit<'e>,
         /// Why.
         denial: Denial<'e>,
         /// How long that took.
@@ -33,6 +40,8 @@ pub enum Event<'e> {
     /// What the platform makes of a request that went on without waiting for it, in
     /// [`Enforcement::Observe`](super::Enforcement::Observe).
     Observed {
+        /// Who asked for what.
+        audit: Audit<'e>,
         /// What would have become of it.
         verdict: Result<Basis, Denial<'e>>,
     },
@@ -85,6 +94,57 @@ pub enum Event<'e> {
     },
 }
 
+/// How loud an event is in a log.
+#[cfg(any(feature = "log", feature = "tracing"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Severity {
+    Warning,
+    Info,
+    Debug,
+}
+
+impl Event<'_> {
+    /// The event in one word, for logs and metrics: `granted`, `breaker_opened`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Granted { .. } => "granted",
+            Self::Denied { .. } => "denied",
+            Self::Observed { .. } => "observed",
+            Self::Outage { .. } => "outage",
+            Self::BreakerOpened => "breaker_opened",
+            Self::BreakerClosed => "breaker_closed",
+            Self::ClientBreakerOpened => "client_breaker_opened",
+            Self::ClientBreakerClosed => "client_breaker_closed",
+            Self::RefusalDisplaced { .. } => "refusal_displaced",
+            Self::ClientIdDisplaced { .. } => "client_id_displaced",
+            Self::EndpointRegistered { .. } => "endpoint_registered",
+            Self::ClientUpserted { .. } => "client_upserted",
+            Self::RoutesFull { .. } => "routes_full",
+            Self::Dropped { .. } => "dropped",
+        }
+    }
+
+    #[cfg(any(feature = "log", feature = "tracing"))]
+    pub(super) const fn severity(&self) -> Severity {
+        match self {
+            Self::Denied { denial: Denial::Key(KeyError::BufferTooSmall { .. }), .. }
+            | Self::Outage { .. }
+            | Self::BreakerOpened
+            | Self::ClientBreakerOpened
+            | Self::RefusalDisplaced { .. }
+            | Self::ClientIdDisplaced { .. }
+            | Self::RoutesFull { .. }
+            | Self::Dropped { .. } => Severity::Warning,
+            Self::Denied { .. } | Self::BreakerClosed | Self::ClientBreakerClosed => Severity::Info,
+            Self::Granted { .. }
+            | Self::Observed { .. }
+            | Self::EndpointRegistered { .. }
+            | Self::ClientUpserted { .. } => Severity::Debug,
+        }
+    }
+}
+
 /// Hears what happens. The thread that makes the request calls it, or the client's own thread.
 ///
 /// - An observer that panics is caught: a log that fails takes no request down.
@@ -124,18 +184,9 @@ impl Events {
         Self(Some(Arc::new(observer)))
     }
 
-    /// Does `work`, and makes an event of what came of it and of how long it took, if somebody is told.
-    pub(super) fn emit_after<'e, T: Copy>(
-        &self,
-        work: impl FnOnce() -> T,
-        event: impl FnOnce(T, Duration) -> Event<'e>,
-    ) -> T {
-        let start = self.0.as_ref().map(|_| Instant::now());
-        let done = work();
-        if let Some(start) = start {
-            self.emit(&event(done, start.elapsed()));
-        }
-        done
+    /// The time, if somebody hears of what is about to happen: then there will be an event that says how long it took.
+    pub(super) fn start(&self) -> Option<Instant> {
+        self.0.as_ref().map(|_| Instant::now())
     }
 
     pub(super) fn emit(&self, event: &Event<'_>) {

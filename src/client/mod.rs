@@ -18,9 +18,10 @@
 //! | `platform` | one call: through the gate, sealed, over the transport, opened, read |
 //! | `caller`, `deadline` | whom a call is for, and until when |
 //! | `gate`, `sessions`, `clients`, `routes`, `scratch` | what is shared between calls, each behind its own lock |
-//! | `event` | who is told what happens |
+//! | `event`, `audit` | who is told what happens, and what an event says of a request |
+//! | `line` | an event as one line of text |
 //! | `transport`, `sign` | what there may be others of; `ureq` is one of the first, `signing` of the second |
-//! | `log` | events to the `log` crate |
+//! | `log`, `tracing` | events to the crates of these names |
 //!
 //! # Invariants
 //!
@@ -29,6 +30,7 @@
 //! - Everything that grows has a bound: buffers, queue, clients, routes, calls under way.
 
 mod apikee;
+mod audit;
 mod background;
 mod builder;
 mod caller;
@@ -40,6 +42,7 @@ mod event;
 mod features;
 mod gate;
 mod issue;
+mod line;
 #[cfg(feature = "log")]
 mod log;
 mod platform;
@@ -52,11 +55,16 @@ mod sessions;
 mod sign;
 #[cfg(feature = "request-signing")]
 mod signing;
+#[cfg(feature = "tracing")]
+mod tracing;
 mod transport;
 #[cfg(feature = "ureq")]
 mod ureq;
 
 pub use apikee::Apikee;
+pub use audit::Audit;
+#[cfg(feature = "web")]
+pub(crate) use audit::OwnedAudit;
 pub use builder::ApikeeBuilder;
 pub use config::{ConfigError, Setting};
 pub use event::{Event, Observer};
@@ -69,6 +77,8 @@ pub use request::AuthorizeRequest;
 pub use server::Enforcement;
 #[cfg(feature = "request-signing")]
 pub use signing::{RequestSigner, SignerError};
+#[cfg(feature = "tracing")]
+pub use tracing::TracingObserver;
 pub use transport::{Call, Received, Transport, TransportError};
 #[cfg(feature = "ureq")]
 pub use ureq::{UreqTransport, UreqTransportBuilder, UreqTransportError};

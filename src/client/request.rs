@@ -2,12 +2,14 @@
 
 use core::fmt;
 
+use super::{audit::Audit, caller::Origin};
 use crate::{
     json::JsonObject,
     protocol::{ClientId, MethodPath},
 };
 
-/// A request that a service has received, and wants to know whether to serve.
+/// A request that a service has received, and wants to know whether to serve. It borrows the request (`'r`) and the
+/// scopes of the route (`'s`); a [`Denial`](crate::Denial) borrows the scopes alone.
 ///
 /// ```
 /// use apikee::{AuthorizeRequest, MethodPath};
@@ -21,10 +23,10 @@ use crate::{
 /// # Ok::<_, apikee::InvalidMethod>(())
 /// ```
 #[derive(Clone, Copy)]
-pub struct AuthorizeRequest<'a> {
-    pub(super) key: Option<&'a [u8]>,
-    pub(super) scopes: &'a [&'a str],
-    pub(super) about: About<'a>,
+pub struct AuthorizeRequest<'r, 's> {
+    pub(super) key: Option<&'r [u8]>,
+    pub(super) scopes: &'s [&'s str],
+    pub(super) about: About<'r>,
 }
 
 /// What the platform is told of a request. No grant and no denial borrows from it.
@@ -61,19 +63,27 @@ impl<'a> About<'a> {
     pub(crate) const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
         Self { headers, ..self }
     }
+
+    pub(super) fn audit(&self) -> Audit<'a> {
+        let (method, path) = self.method_path.given();
+        let (route, path) = if self.is_route { (Some(path), "") } else { (None, path) };
+        Audit::of(method, route, path, Origin::told(self.headers).address())
+    }
 }
 
-impl<'a> AuthorizeRequest<'a> {
+impl<'r> AuthorizeRequest<'r, 'static> {
     /// Takes the key header as it came, `None` if there is none, and the method and path that the platform is asked
     /// about. Nothing is registered; see [`as_route`](Self::as_route).
     #[must_use]
-    pub fn new<K>(key: Option<&'a K>, method_path: MethodPath<'a>) -> Self
+    pub fn new<K>(key: Option<&'r K>, method_path: MethodPath<'r>) -> Self
     where
         K: AsRef<[u8]> + ?Sized,
     {
         Self { key: key.map(AsRef::as_ref), scopes: &[], about: About::new(method_path) }
     }
+}
 
+impl<'r, 's> AuthorizeRequest<'r, 's> {
     /// The path is the template of a route, `/users/{id}`: the platform is told of it once
     /// ([`auto_register`](super::ApikeeBuilder::auto_register)), and counts all requests of the route together.
     ///
@@ -85,8 +95,8 @@ impl<'a> AuthorizeRequest<'a> {
 
     /// The scopes that the route needs, all of them.
     #[must_use]
-    pub const fn scopes(self, scopes: &'a [&'a str]) -> Self {
-        Self { scopes, ..self }
+    pub const fn scopes<'t>(self, scopes: &'t [&'t str]) -> AuthorizeRequest<'r, 't> {
+        AuthorizeRequest { key: self.key, scopes, about: self.about }
     }
 
     /// The client that the key belongs to, where it is known; otherwise it is looked for.
@@ -97,27 +107,30 @@ impl<'a> AuthorizeRequest<'a> {
 
     /// The name of the key among its client's, instead of `default`.
     #[must_use]
-    pub const fn key_name(self, key_name: &'a str) -> Self {
+    pub const fn key_name(self, key_name: &'r str) -> Self {
         Self { about: About { key_name, ..self.about }, ..self }
     }
 
     /// The header fields that the platform sees, in server mode: those that the caller chose, not
     /// all. They travel in an envelope, unless [`sealing`](super::ApikeeBuilder::sealing) is off. The key is added by
     /// itself, as `x-api-key`; with sealing off it is not sent.
+    ///
+    /// In both modes, [`Audit::address`](super::Audit::address) is the address that stands here first in
+    /// `x-forwarded-for`, or else in `x-real-ip`.
     #[must_use]
-    pub const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
+    pub const fn headers(self, headers: &'r [(&'r str, &'r str)]) -> Self {
         Self { about: self.about.headers(headers), ..self }
     }
 
     /// What else the platform sees of the request, in server mode.
     #[must_use]
-    pub const fn payload(self, payload: JsonObject<'a>) -> Self {
+    pub const fn payload(self, payload: JsonObject<'r>) -> Self {
         Self { about: About { payload: Some(payload), ..self.about }, ..self }
     }
 }
 
 /// Neither the key nor the headers, which may hold secrets.
-impl fmt::Debug for AuthorizeRequest<'_> {
+impl fmt::Debug for AuthorizeRequest<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthorizeRequest")
             .field("method_path", &self.about.method_path)

@@ -325,7 +325,8 @@ impl Server {
     pub(super) fn tell_soon(&self, key: &VerifiedKey<'_>, about: &About<'_>, at: UnixTime) {
         // What is too long to send is not worth the memory either.
         if about.payload.is_some_and(|payload| payload.as_str().len() > MAX_BODY_LEN) {
-            self.platform.events.emit(&Event::Observed { verdict: Err(Denial::Fault(Fault::NotSent)) });
+            let audit = about.audit().with_key(Some(key.raw().as_bytes()), Some(key.claims()));
+            self.platform.events.emit(&Event::Observed { audit, verdict: Err(Denial::Fault(Fault::NotSent)) });
             return;
         }
         self.queue(Job::Tell(Box::new(Told {
@@ -360,7 +361,8 @@ impl Server {
             payload: told.payload.as_deref().and_then(|text| JsonObject::new(text).ok()),
         };
         let outcome = self.ask(&key, &about, told.at, deadline, policy);
-        self.platform.events.emit(&Event::Observed { verdict: policy.decide(outcome) });
+        let audit = about.audit().with_key(Some(told.key.as_bytes()), Some(key.claims()));
+        self.platform.events.emit(&Event::Observed { audit, verdict: policy.decide(outcome) });
     }
 
     /// On the thread.

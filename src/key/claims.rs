@@ -1,5 +1,8 @@
 //! The claims of a key.
 
+#[cfg(feature = "std")]
+use std::boxed::Box;
+
 use super::{
     issued,
     meta::Meta,
@@ -99,6 +102,39 @@ impl core::fmt::Debug for Claims<'_> {
             .field("not_before", &self.not_before())
             .field("meta", &self.meta())
             .finish()
+    }
+}
+
+/// [`Claims`] that own what they say. With the feature `std`.
+#[cfg(feature = "std")]
+#[derive(Clone)]
+pub struct OwnedClaims {
+    payload: Box<[u8]>,
+    found: Found,
+}
+
+#[cfg(feature = "std")]
+impl Claims<'_> {
+    /// A copy of the claims, for as long as you like.
+    #[must_use]
+    pub fn to_owned(&self) -> OwnedClaims {
+        OwnedClaims { payload: self.payload.into(), found: self.found }
+    }
+}
+
+#[cfg(feature = "std")]
+impl OwnedClaims {
+    /// The claims themselves.
+    #[must_use]
+    pub fn as_claims(&self) -> Claims<'_> {
+        Claims { payload: &self.payload, found: self.found }
+    }
+}
+
+#[cfg(feature = "std")]
+impl core::fmt::Debug for OwnedClaims {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.as_claims().fmt(f)
     }
 }
 

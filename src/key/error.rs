@@ -9,6 +9,9 @@
 pub enum KeyError {
     /// There is no key at all.
     Missing,
+    /// There is more than one key, even if they are equal: whatever stands before the service may have looked at another
+    /// one.
+    Multiple,
     /// It does not start with `apikee_`.
     InvalidPrefix,
     /// There is no `.` behind the payload.
@@ -16,8 +19,8 @@ pub enum KeyError {
     /// A segment is empty, too long, not base62 or not in its one spelling; or the payload, though
     /// signed, is not a well-formed claims object.
     Decode,
-    /// The key may be good, but the buffer is too small to find out. As an answer to a request it
-    /// is a [`Decode`](Self::Decode).
+    /// The key may be good, but the caller's buffer is too small to find out. That is a mistake of the service, not of
+    /// whoever sent the key.
     BufferTooSmall {
         /// A length in bytes that is enough for this key.
         needed: usize,
@@ -31,24 +34,29 @@ pub enum KeyError {
 }
 
 impl KeyError {
-    /// The code that all Apikee SDKs use.
+    /// The code that all Apikee SDKs use, or, ours, `MULTIPLE_KEYS` and `BUFFER_TOO_SMALL`.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
             Self::Missing => "MISSING_KEY",
             Self::InvalidPrefix => "INVALID_PREFIX",
             Self::InvalidFormat => "INVALID_FORMAT",
-            Self::Decode | Self::BufferTooSmall { .. } => "DECODE_ERROR",
+            Self::Multiple => "MULTIPLE_KEYS",
+            Self::Decode => "DECODE_ERROR",
+            Self::BufferTooSmall { .. } => "BUFFER_TOO_SMALL",
             Self::InvalidSignature => "INVALID_SIGNATURE",
             Self::Expired => "EXPIRED",
             Self::NotYetValid => "NOT_YET_VALID",
         }
     }
 
-    /// The HTTP status to refuse the request with: 401.
+    /// The HTTP status to refuse the request with: 500 if the buffer is too small, otherwise 401.
     #[must_use]
     pub const fn http_status(self) -> u16 {
-        401
+        match self {
+            Self::BufferTooSmall { .. } => 500,
+            _ => 401,
+        }
     }
 }
 
@@ -56,6 +64,7 @@ impl core::fmt::Display for KeyError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::Missing => "no key was given",
+            Self::Multiple => "more than one key was given",
             Self::InvalidPrefix => "the key does not start with 'apikee_'",
             Self::InvalidFormat => "the key has no signature",
             Self::Decode => "the key cannot be decoded",

@@ -32,6 +32,8 @@ mod value;
 mod verify;
 
 pub use claims::Claims;
+#[cfg(feature = "std")]
+pub use claims::OwnedClaims;
 pub use error::KeyError;
 pub use expiry::{Expiry, InvalidDuration};
 pub use fingerprint::{DenyList, Fingerprint, InvalidFingerprint, Unsorted, log_prefix};
@@ -43,6 +45,10 @@ pub use meta::{Meta, MetaIter};
 pub use payload::Encoding;
 pub use scopes::{MissingScopes, Scopes};
 pub use value::{Array, ArrayIter, Number, Value};
+#[cfg(feature = "std")]
+pub use verify::OwnedKey;
+#[cfg(feature = "client")]
+pub(crate) use verify::bounded_buffer_len;
 pub use verify::{MAX_PAYLOAD_LEN, VerifiedKey, verify_buffer_len};
 
 /// What every key starts with.

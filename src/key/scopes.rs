@@ -52,33 +52,39 @@ impl core::fmt::Debug for Scopes<'_> {
     }
 }
 
-/// The scopes that a route needs and a key lacks.
+/// The scopes that a route needs and a key lacks. It borrows the route's list, and nothing of the key.
 #[derive(Clone, Copy)]
 pub struct MissingScopes<'a> {
+    /// The route's list from the first missing scope on.
     required: &'a [&'a str],
-    scopes: Scopes<'a>,
+    /// A bit for each of the first 64 of these, the lowest for the first: whether it is missing.
+    missing: u64,
 }
 
 impl<'a> MissingScopes<'a> {
-    /// Those that are `required` and not among `scopes`: perhaps none.
-    pub(crate) const fn of(scopes: Scopes<'a>, required: &'a [&'a str]) -> Self {
-        Self { required, scopes }
-    }
-
     /// `Ok` when `scopes` has all that are `required`.
-    pub(crate) fn check(scopes: Scopes<'a>, required: &'a [&'a str]) -> Result<(), Self> {
-        let missing = Self::of(scopes, required);
-        if missing.iter().next().is_none() { Ok(()) } else { Err(missing) }
+    pub(crate) fn check(scopes: Scopes<'_>, required: &'a [&'a str]) -> Result<(), Self> {
+        let Some(first) = required.iter().position(|scope| !scopes.contains(scope)) else {
+            return Ok(());
+        };
+        let required = required.get(first..).unwrap_or_default();
+        let missing = (0..u64::BITS)
+            .zip(required)
+            .filter(|(_, scope)| !scopes.contains(scope))
+            .fold(0, |missing, (at, _)| missing | 1_u64.wrapping_shl(at));
+        Err(Self { required, missing })
     }
 
-    /// The missing scopes, in the order of the requirement, each once.
+    /// The missing scopes, in the order of the requirement, each once. At least the first one is named. Of a route that
+    /// needs more than 64 scopes, those that come more than 63 places behind the first are not named.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
-        let Self { required, scopes } = *self;
-        let missing = move |(at, scope): (usize, &&'a str)| {
+        let Self { required, missing } = *self;
+        let is_missing = move |at| missing.checked_shr(at).is_some_and(|bits| bits & 1 == 1);
+        let named = move |((at, bit), scope): ((usize, u32), &&'a str)| {
             let before = required.get(..at).unwrap_or_default();
-            (!scopes.contains(scope) && !before.contains(scope)).then_some(*scope)
+            (is_missing(bit) && !before.contains(scope)).then_some(*scope)
         };
-        required.iter().enumerate().filter_map(missing)
+        (0_usize..).zip(0..u64::BITS).zip(required).filter_map(named)
     }
 
     /// The code that all Apikee SDKs use: `INSUFFICIENT_SCOPE`.

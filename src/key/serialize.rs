@@ -22,6 +22,13 @@ impl Serialize for Claims<'_> {
     }
 }
 
+#[cfg(feature = "std")]
+impl Serialize for super::OwnedClaims {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_claims().serialize(serializer)
+    }
+}
+
 impl Serialize for Scopes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter())

@@ -8,6 +8,11 @@
 //! Nothing is parsed before its signature has been checked, and nothing is computed before the
 //! length has: base conversion is quadratic.
 
+#[cfg(feature = "std")]
+use std::boxed::Box;
+
+#[cfg(feature = "std")]
+use super::claims::OwnedClaims;
 use super::{
     PREFIX, SEPARATOR,
     base62::{self, DecodeError, TAG_DIGITS},
@@ -26,10 +31,20 @@ pub const MAX_PAYLOAD_LEN: usize = 8192;
 /// Digits of such a payload at most: 62^11008 > 2^(8 · 8192).
 pub(super) const MAX_PAYLOAD_DIGITS: usize = 11_008;
 
+/// Characters of the longest key that is looked at, whatever buffer there is.
+#[cfg(feature = "client")]
+const MAX_KEY_LEN: usize = PREFIX.len().saturating_add(MAX_PAYLOAD_DIGITS).saturating_add(1).saturating_add(TAG_DIGITS);
+
 /// Bytes of buffer that are enough to verify a key of that length: about 3/4 of it.
 #[must_use]
 pub const fn verify_buffer_len(key_len: usize) -> usize {
     base62::decoded_capacity(key_len.saturating_sub(PREFIX.len()))
+}
+
+/// As [`verify_buffer_len`], and enough for a longer key to get the right error.
+#[cfg(feature = "client")]
+pub(crate) fn bounded_buffer_len(key: &[u8]) -> usize {
+    verify_buffer_len(key.len().min(MAX_KEY_LEN))
 }
 
 /// A key whose signature, claims and times have been checked. There is no other way to have one.
@@ -98,13 +113,14 @@ impl Keyring {
     }
 
     fn verify_bytes<'b>(&self, key: &'b [u8], now: UnixTime, buf: &'b mut [u8]) -> Result<VerifiedKey<'b>, KeyError> {
-        let (claims, secret_index) = self.signed_claims(key, now, buf)?;
+        let (claims, secret_index) = self.signed_claims(key, buf)?;
+        self.check_times(&claims, now)?;
         Ok(VerifiedKey { key, claims, secret_index })
     }
 
-    /// The claims, which borrow from the buffer alone, and which secret signed them.
+    /// The claims, and which secret signed them. Their times are not checked.
     #[inline]
-    fn signed_claims<'b>(&self, key: &[u8], now: UnixTime, buf: &'b mut [u8]) -> Result<(Claims<'b>, usize), KeyError> {
+    fn signed_claims<'b>(&self, key: &[u8], buf: &'b mut [u8]) -> Result<(Claims<'b>, usize), KeyError> {
         let Segments { payload, signature } = Segments::of(key, buf.len())?;
         let tag = Tag(base62::decode_tag(signature).map_err(|_| KeyError::Decode)?);
         let payload = base62::decode(payload, buf).map_err(|error| match error {
@@ -116,7 +132,6 @@ impl Keyring {
         }
         let secret_index = self.signer_of(payload, &tag).ok_or(KeyError::InvalidSignature)?;
         let claims = Claims::read(payload).map_err(|_| KeyError::Decode)?;
-        self.check_times(&claims, now)?;
         Ok((claims, secret_index))
     }
 
@@ -138,16 +153,19 @@ impl Keyring {
 
 #[cfg(feature = "client")]
 impl Keyring {
-    /// As [`verify`](Self::verify), and the key's scopes, which borrow from the buffer alone: a refusal for
-    /// missing scopes may outlive the request, and the key's text with it.
-    pub(crate) fn verify_with_scopes<'k, 'b: 'k>(
+    /// As [`verify`](Self::verify). With the error come the claims of a key that is signed with one of the secrets, and
+    /// is not good at this time: for audit logs, and for nothing else.
+    pub(crate) fn verify_or_tell<'b>(
         &self,
-        key: &'k [u8],
+        key: &'b [u8],
         now: UnixTime,
         buf: &'b mut [u8],
-    ) -> Result<(VerifiedKey<'k>, super::Scopes<'b>), KeyError> {
-        let (claims, secret_index) = self.signed_claims(key, now, buf)?;
-        Ok((VerifiedKey { key, claims, secret_index }, claims.scopes()))
+    ) -> Result<VerifiedKey<'b>, (KeyError, Option<Claims<'b>>)> {
+        let (claims, secret_index) = self.signed_claims(key, buf).map_err(|error| (error, None))?;
+        match self.check_times(&claims, now) {
+            Ok(()) => Ok(VerifiedKey { key, claims, secret_index }),
+            Err(error) => Err((error, Some(claims))),
+        }
     }
 }
 
@@ -198,7 +216,7 @@ impl<'b> VerifiedKey<'b> {
     /// # Errors
     ///
     /// [`MissingScopes`] names those that it lacks.
-    pub fn require<'a>(&'a self, scopes: &'a [&'a str]) -> Result<(), MissingScopes<'a>> {
+    pub fn require<'a>(&self, scopes: &'a [&'a str]) -> Result<(), MissingScopes<'a>> {
         MissingScopes::check(self.claims.scopes(), scopes)
     }
 
@@ -226,6 +244,96 @@ impl<'b> VerifiedKey<'b> {
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.raw())
+    }
+}
+
+/// A [`VerifiedKey`] that owns what it says: for threads, sessions and async handlers. With the feature `std`.
+///
+/// It does not hold the key's text, which is a credential. So it may be cloned and kept, and nothing of it needs to be
+/// wiped.
+///
+/// There is no other way to have one than from a verified key:
+///
+/// ```compile_fail
+/// fn forge(claims: apikee::OwnedClaims, fingerprint: apikee::Fingerprint) -> apikee::OwnedKey {
+///     apikee::OwnedKey { claims, fingerprint, prefix: "apikee_12345".into(), secret_index: 0 }
+/// }
+/// ```
+///
+/// It comes out of one:
+///
+/// ```
+/// fn keep(key: &apikee::VerifiedKey<'_>) -> apikee::OwnedKey {
+///     key.to_owned()
+/// }
+/// ```
+#[cfg(feature = "std")]
+#[derive(Clone)]
+pub struct OwnedKey {
+    claims: OwnedClaims,
+    prefix: Box<str>,
+    fingerprint: Fingerprint,
+    secret_index: usize,
+}
+
+#[cfg(feature = "std")]
+impl VerifiedKey<'_> {
+    /// The same key, without its text, for as long as you like.
+    #[must_use]
+    pub fn to_owned(&self) -> OwnedKey {
+        OwnedKey {
+            claims: self.claims.to_owned(),
+            prefix: self.prefix().into(),
+            fingerprint: self.fingerprint(),
+            secret_index: self.secret_index,
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+impl OwnedKey {
+    /// What the issuer says of the key.
+    #[must_use]
+    pub fn claims(&self) -> Claims<'_> {
+        self.claims.as_claims()
+    }
+
+    /// Checks that the key has all of these scopes; see [`VerifiedKey::require`].
+    ///
+    /// # Errors
+    ///
+    /// [`MissingScopes`] names those that it lacks.
+    pub fn require<'a>(&self, scopes: &'a [&'a str]) -> Result<(), MissingScopes<'a>> {
+        MissingScopes::check(self.claims().scopes(), scopes)
+    }
+
+    /// The index of the secret that signed the key; see [`VerifiedKey::secret_index`].
+    #[must_use]
+    pub const fn secret_index(&self) -> usize {
+        self.secret_index
+    }
+
+    /// The front of the key, safe for logs: see [`log_prefix`].
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The key's name for storage and deny-lists.
+    #[must_use]
+    pub const fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+}
+
+#[cfg(feature = "std")]
+impl core::fmt::Debug for OwnedKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("OwnedKey")
+            .field("prefix", &self.prefix)
+            .field("claims", &self.claims())
+            .field("secret_index", &self.secret_index)
+            .finish()
     }
 }
 

@@ -3,8 +3,6 @@
 use core::{error::Error, fmt, time::Duration};
 
 use super::{Fault, Outage, Overload, Rejection};
-#[cfg(feature = "client")]
-use crate::key::Scopes;
 use crate::key::{KeyError, MissingScopes};
 
 /// Why a request is denied.
@@ -51,11 +49,12 @@ impl Denial<'_> {
         }
     }
 
-    /// What kind of denial it is, for logs and metrics, where the code is too coarse: `key`, `revoked`, `scopes`,
-    /// `rejected`, `remembered`, `outage`, `overload` or `fault`.
+    /// What kind of denial it is, for logs and metrics, where the code is too coarse: `key`, `buffer` (the service's is
+    /// too small for the key), `revoked`, `scopes`, `rejected`, `remembered`, `outage`, `overload` or `fault`.
     #[must_use]
     pub const fn class(&self) -> &'static str {
         match self {
+            Self::Key(KeyError::BufferTooSmall { .. }) => "buffer",
             Self::Key(_) => "key",
             Self::Revoked => "revoked",
             Self::MissingScopes(_) => "scopes",
@@ -71,7 +70,8 @@ impl Denial<'_> {
     ///
     /// 401 for a bad or revoked key and for every rejection, the platform's 403 and 429 included, as in the SDKs'
     /// middlewares (docs/WIRE.md, "The platform's API"). 403 for missing scopes, 503 for an outage and an overload,
-    /// 502 for a fault: the platform stands behind this service, as behind a gateway.
+    /// 502 for a fault: the platform stands behind this service, as behind a gateway. 500 if the service's buffer is
+    /// too small for the key.
     #[must_use]
     pub const fn http_status(&self) -> u16 {
         match self {
@@ -129,6 +129,7 @@ impl<'a> From<MissingScopes<'a>> for Denial<'a> {
 impl fmt::Display for Denial<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Key(KeyError::BufferTooSmall { .. }) => "the service could not read the key",
             Self::Key(_) => "the key is refused",
             Self::Revoked => "the key is revoked",
             // A source lives forever, and this borrows: its sentence is here instead.
@@ -151,23 +152,6 @@ impl Error for Denial<'_> {
             Self::Outage(outage) => Some(outage),
             Self::Overload(overload) => Some(overload),
             Self::Fault(fault) => Some(fault),
-        }
-    }
-}
-
-#[cfg(feature = "client")]
-impl Denial<'_> {
-    /// The same denial, which borrows from those scopes, the key's and the required ones, and from nothing else.
-    pub(crate) fn borrowing<'b>(self, scopes: Scopes<'b>, required: &'b [&'b str]) -> Denial<'b> {
-        match self {
-            Self::Key(error) => Denial::Key(error),
-            Self::Revoked => Denial::Revoked,
-            Self::MissingScopes(_) => Denial::MissingScopes(MissingScopes::of(scopes, required)),
-            Self::Rejected(rejection) => Denial::Rejected(rejection),
-            Self::Remembered(rejection) => Denial::Remembered(rejection),
-            Self::Outage(outage) => Denial::Outage(outage),
-            Self::Overload(overload) => Denial::Overload(overload),
-            Self::Fault(fault) => Denial::Fault(fault),
         }
     }
 }

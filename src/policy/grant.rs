@@ -3,6 +3,8 @@
 use core::fmt;
 
 use super::{Fault, Outage, Overload};
+#[cfg(feature = "std")]
+use crate::key::OwnedKey;
 use crate::key::{MissingScopes, VerifiedKey};
 
 /// The proof that a request may go on: its key is verified, has the scopes that the route needs, and
@@ -50,20 +52,14 @@ impl<'b> Grant<'b> {
     /// # Errors
     ///
     /// [`MissingScopes`] names those that it lacks.
-    pub fn local<'a>(key: VerifiedKey<'b>, scopes: &'a [&'a str]) -> Result<Self, MissingScopes<'a>>
-    where
-        'b: 'a,
-    {
+    pub fn local<'a>(key: VerifiedKey<'b>, scopes: &'a [&'a str]) -> Result<Self, MissingScopes<'a>> {
         MissingScopes::check(key.claims().scopes(), scopes)?;
         Ok(Self::new(key, Basis::Local))
     }
 
     /// Grants a request that the platform is told of but not waited for: as [`local`](Self::local).
     #[cfg(feature = "client")]
-    pub(crate) fn observed<'a>(key: VerifiedKey<'b>, scopes: &'a [&'a str]) -> Result<Self, MissingScopes<'a>>
-    where
-        'b: 'a,
-    {
+    pub(crate) fn observed<'a>(key: VerifiedKey<'b>, scopes: &'a [&'a str]) -> Result<Self, MissingScopes<'a>> {
         MissingScopes::check(key.claims().scopes(), scopes)?;
         Ok(Self::new(key, Basis::Observed))
     }
@@ -76,6 +72,56 @@ impl<'b> Grant<'b> {
     /// The key, and with it the claims.
     #[must_use]
     pub const fn key(&self) -> &VerifiedKey<'b> {
+        &self.key
+    }
+
+    /// What the request is let through on.
+    #[must_use]
+    pub const fn basis(&self) -> Basis {
+        self.basis
+    }
+}
+
+/// A [`Grant`] that owns its key: for threads, sessions and async handlers. With the feature `std`.
+///
+/// ```
+/// use apikee::{Grant, OwnedGrant};
+///
+/// fn keep(grant: Grant<'_>) -> OwnedGrant {
+///     grant.into_owned()
+/// }
+/// ```
+///
+/// It cannot be made up either, not even from an owned key:
+///
+/// ```compile_fail
+/// use apikee::{Basis, OwnedGrant, OwnedKey};
+///
+/// fn forge(key: OwnedKey) -> OwnedGrant {
+///     OwnedGrant { key, basis: Basis::Local }
+/// }
+/// ```
+#[cfg(feature = "std")]
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct OwnedGrant {
+    key: OwnedKey,
+    basis: Basis,
+}
+
+#[cfg(feature = "std")]
+impl Grant<'_> {
+    /// The same grant, for as long as you like.
+    pub fn into_owned(self) -> OwnedGrant {
+        OwnedGrant { key: self.key.to_owned(), basis: self.basis }
+    }
+}
+
+#[cfg(feature = "std")]
+impl OwnedGrant {
+    /// The key, and with it the claims.
+    #[must_use]
+    pub const fn key(&self) -> &OwnedKey {
         &self.key
     }
 
@@ -106,6 +152,34 @@ pub enum Basis {
     DespiteOverload(Overload),
     /// No answer could be trusted ([`OnFault::Admit`](super::OnFault::Admit)).
     DespiteFault(Fault),
+}
+
+impl Basis {
+    /// The basis in one word, for logs and metrics: `local`, `observed`, `confirmed`, `failed_open`,
+    /// `despite_rejection`, `despite_overload` or `despite_fault`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Observed => "observed",
+            Self::Confirmed => "confirmed",
+            Self::FailedOpen(_) => "failed_open",
+            Self::DespiteRejection => "despite_rejection",
+            Self::DespiteOverload(_) => "despite_overload",
+            Self::DespiteFault(_) => "despite_fault",
+        }
+    }
+
+    /// What went wrong, where something did.
+    #[cfg(feature = "client")]
+    pub(crate) fn cause(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Local | Self::Observed | Self::Confirmed | Self::DespiteRejection => None,
+            Self::FailedOpen(outage) => Some(outage),
+            Self::DespiteOverload(overload) => Some(overload),
+            Self::DespiteFault(fault) => Some(fault),
+        }
+    }
 }
 
 /// For logs.

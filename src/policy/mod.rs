@@ -65,6 +65,8 @@ mod reason;
 mod serialize;
 
 pub use denial::Denial;
+#[cfg(feature = "std")]
+pub use grant::OwnedGrant;
 pub use grant::{Basis, Grant};
 pub use outcome::{Fault, Outage, Outcome, Overload, Rejection};
 pub use reason::Reason;
@@ -208,7 +210,7 @@ impl Policy {
     /// # Errors
     ///
     /// [`Denial::MissingScopes`] first, then as [`decide`](Self::decide) says.
-    pub fn authorize<'a, 'b: 'a>(
+    pub fn authorize<'a, 'b>(
         self,
         key: VerifiedKey<'b>,
         scopes: &'a [&'a str],

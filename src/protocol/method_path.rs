@@ -20,6 +20,7 @@ use crate::{buf::Writer, json::write};
 #[derive(Debug, Clone, Copy)]
 pub struct MethodPath<'a> {
     method: &'a str,
+    /// As it is given: perhaps without the leading slash.
     path: &'a str,
 }
 
@@ -54,14 +55,24 @@ impl<'a> MethodPath<'a> {
         if !is_token(method) {
             return Err(InvalidMethod);
         }
-        let path = path.split(ends).next().unwrap_or_default();
-        Ok(Self { method, path: path.strip_prefix('/').unwrap_or(path) })
+        Ok(Self { method, path: path.split(ends).next().unwrap_or_default() })
+    }
+
+    /// The path without the leading slash.
+    fn tail(&self) -> &'a str {
+        self.path.strip_prefix('/').unwrap_or(self.path)
+    }
+
+    /// Method and path, as they are given.
+    #[cfg(feature = "client")]
+    pub(crate) const fn given(&self) -> (&'a str, &'a str) {
+        (self.method, self.path)
     }
 
     /// The method, and the path without the leading slash.
     #[cfg(feature = "client")]
-    pub(crate) const fn parts(&self) -> (&'a str, &'a str) {
-        (self.method, self.path)
+    pub(crate) fn parts(&self) -> (&'a str, &'a str) {
+        (self.method, self.tail())
     }
 
     /// Bytes of it, about.
@@ -77,7 +88,7 @@ impl<'a> MethodPath<'a> {
         };
         let method = method.bytes().eq(self.method.bytes().map(|byte| byte.to_ascii_uppercase()));
         let path = |separator| rest.strip_prefix(separator).and_then(|path| path.strip_prefix('/'));
-        method && path(SEPARATOR).or_else(|| path(SHORT_SEPARATOR)) == Some(self.path)
+        method && path(SEPARATOR).or_else(|| path(SHORT_SEPARATOR)) == Some(self.tail())
     }
 
     /// Writes it as a value of a query.
@@ -87,7 +98,7 @@ impl<'a> MethodPath<'a> {
         }
         percent::query_value(out, SEPARATOR);
         percent::query_byte(out, b'/');
-        percent::query_value(out, self.path);
+        percent::query_value(out, self.tail());
     }
 
     /// Writes the method as the inside of a JSON string; a token has nothing to escape.
@@ -100,7 +111,7 @@ impl<'a> MethodPath<'a> {
     /// Writes the path as the inside of a JSON string.
     pub(crate) fn write_json_path(&self, out: &mut Writer<'_>) {
         out.byte(b'/');
-        write::escaped(out, self.path);
+        write::escaped(out, self.tail());
     }
 }
 
@@ -124,7 +135,7 @@ impl fmt::Display for MethodPath<'_> {
         for byte in self.method.bytes() {
             fmt::Write::write_char(f, char::from(byte.to_ascii_uppercase()))?;
         }
-        write!(f, "{SEPARATOR}/{}", self.path)
+        write!(f, "{SEPARATOR}/{}", self.tail())
     }
 }
 

@@ -7,9 +7,8 @@ use crate::key::{KeyError, PREFIX};
 ///
 /// # Errors
 ///
-/// [`KeyError::Decode`] if there are two, even if they are equal: whatever stands before this service may have
-/// looked at the other one. The SDKs, to whom their frameworks give both values as one, answer with that code to two
-/// keys.
+/// [`KeyError::Multiple`] if there are two. The SDKs, to whom their frameworks give both values as one, answer
+/// with `DECODE_ERROR`.
 pub(super) fn find<'r>(
     headers: &'r dyn HeaderLookup<'r>,
     header: &str,
@@ -23,7 +22,7 @@ pub(super) fn find<'r>(
     match key {
         None => Ok(token(credentials)),
         // However it is spelt: who joins two fields to one, or allows for more than we do, may have read a key there.
-        Some(_) if credentials.windows(PREFIX.len()).any(|part| part == PREFIX.as_bytes()) => Err(KeyError::Decode),
+        Some(_) if credentials.windows(PREFIX.len()).any(|part| part == PREFIX.as_bytes()) => Err(KeyError::Multiple),
         // Somebody else's token, beside a key in its own header.
         Some(key) => Ok(Some(key)),
     }
@@ -31,11 +30,22 @@ pub(super) fn find<'r>(
 
 /// The one value of a header field, `None` if it is missing or empty.
 fn only<'r>(headers: &'r dyn HeaderLookup<'r>, name: &str) -> Result<Option<&'r [u8]>, KeyError> {
-    let value = headers.get(name, 0);
-    if value.is_some() && headers.get(name, 1).is_some() {
-        return Err(KeyError::Decode);
+    let Some(value) = headers.get(name, 0).map(trim) else {
+        return Ok(None);
+    };
+    if headers.get(name, 1).is_some() || is_joined(value) {
+        return Err(KeyError::Multiple);
     }
-    Ok(value.map(trim).filter(|value| !value.is_empty()))
+    Ok(Some(value).filter(|value| !value.is_empty()))
+}
+
+/// Whether the value has more than one key in it, as when a proxy joins two fields to one (RFC 9110, section 5.3). No
+/// comma and no blank is in a key.
+fn is_joined(value: &[u8]) -> bool {
+    const BETWEEN: [u8; 3] = [b',', b' ', b'\t'];
+    let is_key = |part: &&[u8]| part.starts_with(PREFIX.as_bytes());
+    BETWEEN.iter().any(|byte| value.contains(byte))
+        && value.split(|byte| BETWEEN.contains(byte)).filter(is_key).nth(1).is_some()
 }
 
 /// The token of credentials for the scheme `Bearer` (RFC 6750, section 2.1), in whatever case (RFC 9110, section

@@ -1,7 +1,7 @@
 //! What is guarded, and how.
 
 use core::{cell::OnceCell, error::Error, fmt, net::IpAddr};
-use std::{borrow::Cow, boxed::Box, format, sync::Arc, vec::Vec};
+use std::{borrow::Cow, boxed::Box, format, sync::Arc, vec, vec::Vec};
 
 use super::{
     address::{Notation, Proxies},
@@ -10,9 +10,10 @@ use super::{
     view::RequestView,
 };
 use crate::{
-    client::{About, Apikee},
+    client::{About, Apikee, Audit},
+    key::{KeyError, bounded_buffer_len},
     network::{self, InvalidNetwork},
-    policy::Grant,
+    policy::{Grant, OwnedGrant},
     protocol::{MethodPath, is_token},
 };
 
@@ -163,23 +164,40 @@ impl Guard {
     /// `%7euser` and `~user` are the same path, and so are `%2f` and `%2F`. An escape that is not well-formed stays as
     /// it is.
     ///
-    /// A grant borrows from the request and the buffer: take what you need of the claims before the request is
-    /// answered. A refusal does not borrow from the request. `buf` takes the key's payload: 1024 bytes are enough for most
-    /// ([`verify_buffer_len`](crate::verify_buffer_len)). With less than it needs, a key is refused.
+    /// The grant owns what it says of the key, and a refusal does not borrow from the request.
+    /// [`check_in`](Self::check_in) is the form for a buffer of the caller's.
     ///
     /// # Errors
     ///
     /// The [`Refusal`] to respond with.
-    pub fn check<'r: 'k, 'b: 'k, 'k>(
-        &'b self,
-        request: impl Into<RequestView<'r>>,
-        buf: &'b mut [u8],
-    ) -> Result<Option<Grant<'k>>, Refusal<'b>> {
+    pub fn check<'r>(&self, request: impl Into<RequestView<'r>>) -> Result<Option<OwnedGrant>, Refusal<'_>> {
         let request = request.into();
         if self.is_excluded(&request) {
             return Ok(None);
         }
-        self.any_route().check(request, buf).map(Some)
+        self.any_route().check(request).map(Some)
+    }
+
+    /// As [`check`](Self::check), without allocation for the key: the grant borrows from the request and from `buf`. Take
+    /// what you need of the claims before the request is answered.
+    ///
+    /// `buf` takes the key's payload: 1024 bytes are enough for most, and
+    /// [`verify_buffer_len`](crate::verify_buffer_len) says how many a key needs. A key that needs more is refused as a
+    /// fault of the service, with status 500.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`] to respond with.
+    pub fn check_in<'g, 'r: 'k, 'b: 'k, 'k>(
+        &'g self,
+        request: impl Into<RequestView<'r>>,
+        buf: &'b mut [u8],
+    ) -> Result<Option<Grant<'k>>, Refusal<'g>> {
+        let request = request.into();
+        if self.is_excluded(&request) {
+            return Ok(None);
+        }
+        self.any_route().check_in(request, buf).map(Some)
     }
 
     /// The guard of one route, whose template is given: `/users/{id}`. The platform is told of it once, with the scopes
@@ -223,9 +241,9 @@ impl fmt::Debug for Guard {
 #[derive(Debug, Clone, Copy)]
 #[must_use]
 pub struct RouteGuard<'g> {
-    guard: &'g Guard,
-    template: Option<&'g str>,
-    scopes: &'g [&'g str],
+    pub(super) guard: &'g Guard,
+    pub(super) template: Option<&'g str>,
+    pub(super) scopes: &'g [&'g str],
 }
 
 impl<'g> RouteGuard<'g> {
@@ -234,26 +252,49 @@ impl<'g> RouteGuard<'g> {
         Self { scopes, ..self }
     }
 
-    /// Checks a request; see [`Guard::check`] for `buf`.
+    /// Checks a request. The grant owns what it says of the key, and a refusal does not borrow from the request.
     ///
     /// # Errors
     ///
     /// The [`Refusal`] to respond with.
-    pub fn check<'r: 'k, 'b: 'k, 'k>(
+    pub fn check<'r>(self, request: impl Into<RequestView<'r>>) -> Result<OwnedGrant, Refusal<'g>> {
+        let request = request.into();
+        let key = self.find_key(&request);
+        let mut buf = vec![0; key.ok().flatten().map_or(0, bounded_buffer_len)];
+        self.decide(request, key, &mut buf).map(Grant::into_owned)
+    }
+
+    /// Checks a request in a buffer of the caller's: see [`Guard::check_in`].
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`] to respond with.
+    pub fn check_in<'r: 'k, 'b: 'k, 'k>(
         self,
         request: impl Into<RequestView<'r>>,
         buf: &'b mut [u8],
-    ) -> Result<Grant<'k>, Refusal<'b>>
-    where
-        'g: 'b,
-    {
-        let Guard { apikee, header, bearer, proxies, disclosed, .. } = self.guard;
+    ) -> Result<Grant<'k>, Refusal<'g>> {
         let request = request.into();
+        self.decide(request, self.find_key(&request), buf)
+    }
+
+    fn find_key<'r>(self, request: &RequestView<'r>) -> Result<Option<&'r [u8]>, KeyError> {
+        credential::find(request.headers, &self.guard.header, self.guard.bearer)
+    }
+
+    fn decide<'r: 'k, 'b: 'k, 'k>(
+        self,
+        request: RequestView<'r>,
+        key: Result<Option<&'r [u8]>, KeyError>,
+        buf: &'b mut [u8],
+    ) -> Result<Grant<'k>, Refusal<'g>> {
+        let Guard { apikee, proxies, disclosed, .. } = self.guard;
+        let template = self.template.or(request.route);
 
         let (path, owned, seen) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         let about = || {
             // Without a method there is nothing to ask about, which matters once the key is good.
-            let about = match self.template.or(request.route) {
+            let about = match template {
                 // In a template a `?` may mean something.
                 Some(template) => About::new(MethodPath::with_query(request.method, template).ok()?).as_route(),
                 None => {
@@ -266,10 +307,9 @@ impl<'g> RouteGuard<'g> {
             let seen: &Vec<_> = seen.get_or_init(|| owned.iter().map(|(name, value)| (*name, &**value)).collect());
             Some(about.headers(seen))
         };
-
-        let key = credential::find(request.headers, header, *bearer);
-        let decision = apikee.authorize_about(key, self.scopes, about, buf);
-        decision.map_err(|denial| Refusal::new(denial, self.guard))
+        let audit = || Audit::of(request.method, template, request.path(), proxies.client(&request));
+        let denied = |denial, audit: &Audit<'_>| Refusal::new(denial, self.guard, audit);
+        apikee.authorize_about(key, self.scopes, audit, about, denied, buf)
     }
 }
 

@@ -41,14 +41,12 @@
 //! };
 //! let request = RequestView::new("GET", "/users/7?page=2", &headers);
 //!
-//! let mut buf = [0; 1024];
-//! match guard.route("/users/{id}").require(&["read"]).check(request, &mut buf) {
+//! match guard.route("/users/{id}").require(&["read"]).check(request) {
 //!     Ok(grant) => assert_eq!(grant.key().claims().tenant(), "acme-corp"),
 //!     Err(refusal) => panic!("{} {}", refusal.status(), refusal.body()),
 //! }
 //!
-//! let mut buf = [0; 1024];
-//! let refusal = guard.require(&["write"]).check(request, &mut buf).unwrap_err();
+//! let refusal = guard.require(&["write"]).check(request).unwrap_err();
 //! assert_eq!(refusal.status(), 403);
 //! assert_eq!(refusal.body(), r#"{"error":"INSUFFICIENT_SCOPE","message":"Key missing required scopes: write"}"#);
 //! # Ok(())
@@ -71,7 +69,7 @@ mod tiny_http;
 mod view;
 
 #[cfg(feature = "openapi")]
-pub use document::NotOpenApi;
+pub use document::{NoSuchOperation, NotOpenApi};
 pub use guard::{Guard, InvalidHeaderName, RouteGuard};
 pub use refusal::Refusal;
 pub use view::{HeaderLookup, RequestView};

@@ -3,12 +3,14 @@
 use core::{error::Error, fmt};
 use std::{
     borrow::Cow,
+    boxed::Box,
     string::{String, ToString as _},
 };
 
 use super::guard::Guard;
 use crate::{
     buf::{BufferTooSmall, Writer},
+    client::{Audit, OwnedAudit},
     json::write,
     key::KeyError,
     policy::Denial,
@@ -18,48 +20,77 @@ use crate::{
 ///
 /// | code | status | besides |
 /// |---|---|---|
-/// | `MISSING_KEY`, `INVALID_PREFIX`, `INVALID_FORMAT`, `DECODE_ERROR`, `INVALID_SIGNATURE`, `EXPIRED`, `NOT_YET_VALID`, `REVOKED` | 401 | `WWW-Authenticate` |
+/// | `MISSING_KEY`, `MULTIPLE_KEYS`, `INVALID_PREFIX`, `INVALID_FORMAT`, `DECODE_ERROR`, `INVALID_SIGNATURE`, `EXPIRED`, `NOT_YET_VALID`, `REVOKED` | 401 | `WWW-Authenticate` |
 /// | `INSUFFICIENT_SCOPE` | 403 | |
 /// | `SERVER_REJECTED` ([`Rejected`](Denial::Rejected), [`Remembered`](Denial::Remembered)) | 401 | `WWW-Authenticate`, and `Retry-After` if the rate limit is exceeded and the platform says until when |
 /// | `SERVER_UNAVAILABLE` ([`Outage`](Denial::Outage)) | 503 | `Retry-After` while the circuit breaker is open |
 /// | `SERVER_UNAVAILABLE` ([`Overload`](Denial::Overload)) | 503 | `Retry-After: 1` |
 /// | `SERVER_FAULT` ([`Fault`](Denial::Fault)) | 502 | |
+/// | `BUFFER_TOO_SMALL`: the service gave [`check_in`](super::Guard::check_in) too small a buffer for the key | 500 | |
 ///
 /// The body is `{"error":CODE,"message":..}`, where the message says no more than the code, but for the scopes that
 /// are missing and the header that the key belongs in.
-#[derive(Clone, Copy)]
-pub struct Refusal<'a> {
+///
+/// It borrows the guard and the route's list of scopes, and nothing of the request. [`audit`](Self::audit) says who
+/// asked for what:
+///
+/// ```
+/// # use apikee::web::{Guard, RequestView};
+/// fn serve(guard: &Guard, request: RequestView<'_>) -> u16 {
+///     match guard.require(&["admin"]).check(request) {
+///         Ok(_) => 200,
+///         Err(refusal) => {
+///             let audit = refusal.audit();
+///             eprintln!("{:?} {:?} {:?}: {refusal}", audit.tenant(), audit.method(), audit.path());
+///             refusal.status()
+///         }
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Refusal<'a>(Box<Refused<'a>>);
+
+/// On the heap, or each result with a refusal would be as large.
+#[derive(Clone)]
+struct Refused<'a> {
     denial: Denial<'a>,
     guard: &'a Guard,
+    audit: OwnedAudit,
 }
 
 impl<'a> Refusal<'a> {
-    pub(super) const fn new(denial: Denial<'a>, guard: &'a Guard) -> Self {
-        Self { denial, guard }
+    pub(super) fn new(denial: Denial<'a>, guard: &'a Guard, audit: &Audit<'_>) -> Self {
+        Self(Box::new(Refused { denial, guard, audit: OwnedAudit::of(audit) }))
     }
 
     /// Why, for the service's own eyes.
     #[must_use]
-    pub const fn denial(&self) -> &Denial<'a> {
-        &self.denial
+    pub fn denial(&self) -> &Denial<'a> {
+        &self.0.denial
+    }
+
+    /// Who asked for what, for the service's own eyes: the tenant is known if the key's signature is good.
+    #[must_use]
+    pub fn audit(&self) -> Audit<'_> {
+        self.0.audit.as_audit()
     }
 
     /// The HTTP status; see [`Denial::http_status`].
     #[must_use]
-    pub const fn status(&self) -> u16 {
-        self.denial.http_status()
+    pub fn status(&self) -> u16 {
+        self.0.denial.http_status()
     }
 
     /// The code, the same in all Apikee SDKs; see [`Denial::code`].
     #[must_use]
-    pub const fn code(&self) -> &'static str {
-        self.denial.code()
+    pub fn code(&self) -> &'static str {
+        self.0.denial.code()
     }
 
     /// The value of `Retry-After`, in seconds, if the response should have it.
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
-        self.denial.retry_after()
+        self.0.denial.retry_after()
     }
 
     /// The value of `WWW-Authenticate`, if the response should have it: with 401 it must (RFC 9110, section
@@ -68,12 +99,12 @@ impl<'a> Refusal<'a> {
     /// Where it is not, the scheme is `ApiKey`, which is not registered: it says which header to use.
     #[must_use]
     pub fn www_authenticate(&self) -> Option<&'a str> {
-        Some(match (self.status(), self.guard.bearer) {
+        Some(match (self.status(), self.0.guard.bearer) {
             // A token that was not even looked at, or that will do another time, is not to be thrown away.
             (401, true) if self.spares_token() => r#"Bearer realm="apikee""#,
             (401, true) => r#"Bearer realm="apikee", error="invalid_token""#,
             (403, true) => r#"Bearer realm="apikee", error="insufficient_scope""#,
-            (401, false) => &self.guard.challenge,
+            (401, false) => &self.0.guard.challenge,
             _ => return None,
         })
     }
@@ -120,16 +151,18 @@ impl<'a> Refusal<'a> {
 
     /// The SDKs' sentence, as the inside of a JSON string.
     fn write_message(&self, out: &mut Writer<'_>) {
-        let sentence: &[u8] = match self.denial {
+        let sentence: &[u8] = match self.0.denial {
             Denial::Key(KeyError::Missing) => {
                 out.byte(b'\'');
-                out.bytes(self.guard.header.as_bytes());
+                out.bytes(self.0.guard.header.as_bytes());
                 b"' header is required"
             }
             Denial::Key(KeyError::InvalidPrefix) => b"Key does not start with 'apikee_'",
             Denial::Key(KeyError::InvalidFormat) => b"Key missing signature separator",
+            Denial::Key(KeyError::Multiple) => b"More than one key was sent",
             // Theirs say whether it was the payload or the signature.
-            Denial::Key(KeyError::Decode | KeyError::BufferTooSmall { .. }) => b"Key cannot be decoded",
+            Denial::Key(KeyError::Decode) => b"Key cannot be decoded",
+            Denial::Key(KeyError::BufferTooSmall { .. }) => b"The service could not read the key",
             Denial::Key(KeyError::InvalidSignature) => b"Key signature is invalid",
             Denial::Key(KeyError::Expired) => b"Key has expired",
             Denial::Key(KeyError::NotYetValid) => b"Key is not yet valid",
@@ -149,27 +182,30 @@ impl<'a> Refusal<'a> {
         out.bytes(sentence);
     }
 
-    const fn spares_token(&self) -> bool {
-        matches!(self.denial, Denial::Key(KeyError::Missing) | Denial::Rejected(_) | Denial::Remembered(_))
+    fn spares_token(&self) -> bool {
+        matches!(
+            self.0.denial,
+            Denial::Key(KeyError::Missing | KeyError::Multiple) | Denial::Rejected(_) | Denial::Remembered(_)
+        )
     }
 }
 
 impl fmt::Debug for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Refusal").field(&self.denial).finish()
+        f.debug_struct("Refusal").field("denial", &self.0.denial).field("audit", &self.audit()).finish()
     }
 }
 
 /// As the [`Denial`] says.
 impl fmt::Display for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.denial.fmt(f)
+        self.0.denial.fmt(f)
     }
 }
 
 impl Error for Refusal<'_> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.denial.source()
+        self.0.denial.source()
     }
 }
 
@@ -196,7 +232,7 @@ mod tests {
                 (Rejection::RateLimited { retry_after: Some(42) }, Some("42")),
             ] {
                 let responses = [Denial::Rejected(rejection), Denial::Remembered(rejection)].map(|denial| {
-                    let refusal = Refusal::new(denial, &guard);
+                    let refusal = Refusal::new(denial, &guard, &Audit::default());
                     (refusal.status(), refusal.body(), refusal.headers().collect::<std::vec::Vec<_>>())
                 });
                 assert_eq!(responses[0], responses[1], "{rejection:?}");
@@ -214,7 +250,7 @@ mod tests {
     fn an_overload_asks_to_come_back_and_does_not_blame_the_key() {
         let guard = guard();
         for overload in [Overload::TooManyInFlight, Overload::OutOfResources, Overload::NoRandomness] {
-            let refusal = Refusal::new(Denial::Overload(overload), &guard);
+            let refusal = Refusal::new(Denial::Overload(overload), &guard, &Audit::default());
             assert_eq!((refusal.status(), refusal.code()), (503, "SERVER_UNAVAILABLE"));
             assert_eq!((refusal.retry_after(), refusal.www_authenticate()), (Some(1), None));
             assert_eq!(

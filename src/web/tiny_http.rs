@@ -81,15 +81,14 @@ impl Refusal<'_> {
     /// A chunked body is read first, up to 1 MiB: `tiny_http` would take it for further requests. Where a request is let
     /// through, the service must read such a body to its end.
     ///
-    /// As a rule it takes less than `Request::respond` takes for the shortest of responses, and allocates nothing. A body
+    /// As a rule it takes less than `Request::respond` takes for the shortest of responses, and allocates nothing more. A body
     /// that is still to come and a long list of missing scopes are the exceptions.
     ///
     /// ```
     /// # use apikee::web::Guard;
     /// # use tiny_http::{Request, Response};
     /// fn serve(guard: &Guard, request: Request) -> std::io::Result<()> {
-    ///     let mut buf = [0; 1024];
-    ///     let response = match guard.require(&["read"]).check(&request, &mut buf) {
+    ///     let response = match guard.require(&["read"]).check(&request) {
     ///         Ok(grant) => Response::from_string(grant.key().claims().tenant()),
     ///         Err(refusal) => return refusal.respond(request),
     ///     };

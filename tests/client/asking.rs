@@ -27,8 +27,7 @@ fn a_request_is_confirmed_by_a_platform_that_sees_it_as_it_was() {
         .key_name("web")
         .headers(&headers)
         .payload(JsonObject::new(r#"{"userId": 1}"#).unwrap());
-    let mut buf = [0; 1024];
-    let grant = apikee.authorize(&request, &mut buf).unwrap();
+    let grant = apikee.authorize(&request).unwrap();
     assert_eq!(grant.basis(), Basis::Confirmed);
     assert_eq!(grant.key().claims().tenant(), CLIENT);
 
@@ -204,8 +203,7 @@ fn the_platforms_own_reason_reaches_the_operator_escaped_and_cut_and_nobody_else
         let apikee = platform.builder().observer(observer).build().unwrap();
         let key = key(CLIENT, "{}");
         let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/users").unwrap());
-        let mut buf = [0; 1024];
-        let denial = apikee.authorize(&request, &mut buf).unwrap_err();
+        let denial = apikee.authorize(&request).unwrap_err();
         assert_eq!(denial.reason(), reason.as_deref(), "{members}");
         assert_eq!(*seen.lock().unwrap(), std::slice::from_ref(&reason));
         assert!(told(denial).ends_with(reason.as_deref().unwrap_or("the platform does not validate the key")));
@@ -407,7 +405,7 @@ fn paths_and_payloads_of_any_length_are_sent_whole() {
         let text = payload.to_string();
         let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", &path).unwrap());
         let request = request.payload(JsonObject::new(&text).unwrap());
-        assert_eq!(apikee.authorize(&request, &mut [0; 1024]).unwrap().basis(), Basis::Confirmed);
+        assert_eq!(apikee.authorize(&request).unwrap().basis(), Basis::Confirmed);
         let seen = platform.seen().pop().unwrap();
         assert!(seen.target.ends_with(&path[1..]));
         assert_eq!(seen.body["payload"], payload);
@@ -423,7 +421,7 @@ fn header_values_are_cut_to_what_can_be_sent() {
     for (value, least) in [("v".repeat(200_000), 15_000), ("\"".repeat(200_000), 7_500), ("\u{1}".repeat(200_000), 0)] {
         let headers = [("x-real-ip", "203.0.113.9"), ("user-agent", value.as_str()), ("x-more", value.as_str())];
         let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/").unwrap()).headers(&headers);
-        assert_eq!(apikee.authorize(&request, &mut [0; 1024]).unwrap().basis(), Basis::Confirmed);
+        assert_eq!(apikee.authorize(&request).unwrap().basis(), Basis::Confirmed);
         let body = platform.seen().pop().unwrap().body;
         assert!(body.to_string().len() < 16 * 1024);
         assert_eq!(
@@ -442,7 +440,7 @@ fn a_request_that_is_too_long_to_send_is_denied_and_not_sent() {
     let (key, payload) = (key(CLIENT, "{}"), json!({ "a": "v".repeat(66_000) }).to_string());
     let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/").unwrap());
     let request = request.payload(JsonObject::new(&payload).unwrap());
-    let denial = apikee.authorize(&request, &mut [0; 1024]).map(|_| ()).map_err(told);
+    let denial = apikee.authorize(&request).map(|_| ()).map_err(told);
     assert_eq!(denial, Err("SERVER_FAULT: the request cannot be sent to the platform".into()));
     assert!(platform.seen().is_empty());
 }

@@ -28,7 +28,9 @@ fn notes() -> (impl Fn(&Event<'_>) + Send + Sync + 'static, mpsc::Receiver<Strin
         let note = match event {
             Event::Granted { basis, .. } => format!("granted: {basis}"),
             Event::Denied { denial, .. } => format!("denied: {}", denial.code()),
-            Event::Observed { verdict } => format!("observed: {:?}", verdict.as_ref().map_err(|denial| denial.code())),
+            Event::Observed { verdict, .. } => {
+                format!("observed: {:?}", verdict.as_ref().map_err(|denial| denial.code()))
+            }
             Event::EndpointRegistered { method_path } => format!("registered: {method_path}"),
             Event::ClientUpserted { client } => format!("upserted: {client}"),
             Event::Dropped { total } => format!("dropped: {total}"),

@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, sync::Mutex, time::Duration};
 
-use apikee::{Basis, Denial, Event, Fault, LogObserver, Observer as _, Outage, Overload, Rejection};
+use apikee::{Audit, Basis, Denial, Event, Fault, KeyError, LogObserver, Observer as _, Outage, Overload, Rejection};
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::{
@@ -39,18 +39,15 @@ fn what_happens_is_logged_on_one_line_each_and_without_the_key() {
     assert!(ask(&apikee, &evil).is_err());
     assert!(ask(&apikee, &good[1..]).is_err());
     let lines = LINES.lock().unwrap();
-    let is = |at: usize, start: &str, end: &str| lines[at].starts_with(start) && lines[at].ends_with(end);
-    assert!(is(0, "WARN the platform answered with status 503", ""), "{lines:?}");
-    assert!(
-        is(1, "DEBUG granted in ", ": let through in an outage: the platform answered with status 503"),
-        "{lines:?}"
-    );
-    let rejected = "SERVER_REJECTED (rejected): \"the platform rejects the request: the platform forbids the request\"";
-    assert!(is(2, "INFO denied in ", rejected), "{lines:?}");
-    assert!(
-        is(3, "INFO denied in ", "INVALID_PREFIX (key): \"the key is refused: the key does not start with 'apikee_'\""),
-        "{lines:?}"
-    );
+    let is = |at: usize, start: &str, end: &str| lines[at].starts_with(start) && lines[at].contains(end);
+    assert!(is(0, r#"WARN event=outage cause="the platform answered with status 503""#, ""), "{lines:?}");
+    let cause = r#" cause="the platform answered with status 503""#;
+    assert!(is(1, "DEBUG event=granted basis=failed_open tenant=", cause), "{lines:?}");
+    let cause = r#" cause="the platform forbids the request""#;
+    let start = r#"INFO event=denied code=SERVER_REJECTED class=rejected tenant="a\nb" key_id=""#;
+    assert!(is(2, start, cause), "{lines:?}");
+    let start = r#"INFO event=denied code=INVALID_PREFIX class=key method="GET" route="/users" cause="#;
+    assert!(is(3, start, r#"cause="the key does not start with 'apikee_'" elapsed_us="#), "{lines:?}");
     assert!(lines.iter().all(|line| !line.contains(&good[12..]) && !line.contains('\n')));
     drop(lines);
 
@@ -58,24 +55,34 @@ fn what_happens_is_logged_on_one_line_each_and_without_the_key() {
         LogObserver.on_event(&event);
         LINES.lock().unwrap().pop().unwrap()
     };
+    let (audit, elapsed) = (Audit::default(), Duration::from_micros(1500));
     let rejection = Rejection::Forbidden;
-    for (denial, end) in [
-        (Denial::Revoked, r#"REVOKED (revoked): "the key is revoked""#),
-        (Denial::Remembered(rejection), r#"SERVER_REJECTED (remembered): "#),
-        (Denial::Outage(Outage::Dns), r#"SERVER_UNAVAILABLE (outage): "#),
-        (Denial::Overload(Overload::OutOfResources), r#"SERVER_UNAVAILABLE (overload): "#),
-        (Denial::Fault(Fault::Forked), r#"SERVER_FAULT (fault): "#),
+    for (denial, expected) in [
+        (Denial::Revoked, "code=REVOKED class=revoked"),
+        (Denial::Remembered(rejection), "code=SERVER_REJECTED class=remembered"),
+        (Denial::Outage(Outage::Dns), "code=SERVER_UNAVAILABLE class=outage"),
+        (Denial::Overload(Overload::OutOfResources), "code=SERVER_UNAVAILABLE class=overload"),
+        (Denial::Fault(Fault::Forked), "code=SERVER_FAULT class=fault"),
     ] {
-        for event in [Event::Denied { denial, elapsed: Duration::ZERO }, Event::Observed { verdict: Err(denial) }] {
-            let line = logged(event);
-            assert!(line.contains(&format!(": {end}")), "{line}");
-            assert!(denial.source().is_none_or(|cause| line.contains(&cause.to_string())), "{line}");
-        }
+        let cause = denial.source().map(|cause| format!(" cause=\"{cause}\"")).unwrap_or_default();
+        let line = logged(Event::Denied { audit, denial, elapsed });
+        assert_eq!(line, format!("INFO event=denied {expected}{cause} elapsed_us=1500"));
+        let line = logged(Event::Observed { audit, verdict: Err(denial) });
+        assert_eq!(line, format!("DEBUG event=observed {expected}{cause}"));
     }
-    let basis = Basis::DespiteOverload(Overload::TooManyInFlight);
-    assert!(logged(Event::Granted { basis, elapsed: Duration::ZERO }).ends_with(&basis.to_string()));
+    let overload = Overload::TooManyInFlight;
+    assert_eq!(
+        logged(Event::Granted { audit, basis: Basis::DespiteOverload(overload), elapsed }),
+        format!("DEBUG event=granted basis=despite_overload cause=\"{overload}\" elapsed_us=1500")
+    );
+    let denial = Denial::Key(KeyError::BufferTooSmall { needed: 99 });
+    assert_eq!(
+        logged(Event::Denied { audit, denial, elapsed }),
+        "WARN event=denied code=BUFFER_TOO_SMALL class=buffer \
+         cause=\"the buffer is too small for the key: 99 bytes are needed\" elapsed_us=1500"
+    );
     assert_eq!(
         logged(Event::RoutesFull { limit: 1024 }),
-        "WARN there is no room for more than 1024 routes: no other is registered"
+        r#"WARN event=routes_full limit=1024 hint="give templates as routes, not paths""#
     );
 }

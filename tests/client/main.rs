@@ -26,9 +26,8 @@ fn ask_for(apikee: &Apikee, key: Option<&str>, scopes: &[&str]) -> Result<Basis,
     decide(apikee, &request.as_route().scopes(scopes))
 }
 
-fn decide(apikee: &Apikee, request: &AuthorizeRequest<'_>) -> Result<Basis, String> {
-    let mut buf = [0; 2048];
-    apikee.authorize(request, &mut buf).map(|grant| grant.basis()).map_err(told)
+fn decide(apikee: &Apikee, request: &AuthorizeRequest<'_, '_>) -> Result<Basis, String> {
+    apikee.authorize(request).map(|grant| grant.basis()).map_err(told)
 }
 
 /// The code of a denial, and what is behind it.

@@ -40,8 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn answer(guard: &Guard, routes: &Routes, request: Request) -> io::Result<()> {
     let path = request.url().split('?').next().unwrap_or_default();
     let scopes: Option<Vec<&str>> = routes.get(path).map(|scopes| scopes.iter().map(String::as_str).collect());
-    let mut buf = vec![0; apikee::MAX_PAYLOAD_LEN];
-    match claims(guard, scopes.as_deref(), &request, &mut buf) {
+    match claims(guard, scopes.as_deref(), &request) {
         Ok(claims) => {
             let json = Header::from_bytes("Content-Type", "application/json").expect("it is a header");
             request.respond(Response::from_string(json!({ "claims": claims }).to_string()).with_header(json))
@@ -51,15 +50,10 @@ fn answer(guard: &Guard, routes: &Routes, request: Request) -> io::Result<()> {
 }
 
 /// The claims of the key, null where none is needed.
-fn claims<'b>(
-    guard: &'b Guard,
-    scopes: Option<&'b [&'b str]>,
-    request: &Request,
-    buf: &'b mut [u8],
-) -> Result<Value, Refusal<'b>> {
+fn claims<'g>(guard: &'g Guard, scopes: Option<&'g [&'g str]>, request: &Request) -> Result<Value, Refusal<'g>> {
     let grant = match scopes {
-        Some(scopes) => Some(guard.require(scopes).check(request, buf)?),
-        None => guard.check(request, buf)?,
+        Some(scopes) => Some(guard.require(scopes).check(request)?),
+        None => guard.check(request)?,
     };
     Ok(json!(grant.as_ref().map(|grant| grant.key().claims())))
 }

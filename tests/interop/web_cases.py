@@ -20,6 +20,7 @@ MISSING = Answer(401, "MISSING_KEY")
 PREFIX = Answer(401, "INVALID_PREFIX")
 FORMAT = Answer(401, "INVALID_FORMAT")
 DECODE = Answer(401, "DECODE_ERROR")
+MULTIPLE = Answer(401, "MULTIPLE_KEYS")
 SIGNATURE = Answer(401, "INVALID_SIGNATURE")
 EXPIRED = Answer(401, "EXPIRED")
 NOT_YET = Answer(401, "NOT_YET_VALID")
@@ -225,16 +226,16 @@ def request_cases(key):
         Case("such a path, with two slashes", MISSING, [request(target="//health")]),
         Case("such a path, in a whole URL", MISSING, [request(target="http://localhost/health")]),
         Case("a key for a whole URL", GRANTED, [request(good, target="http://localhost/x?y")]),
-        Case("one key twice", DECODE, [request(good, good), request(good, field(key, "X-API-Key")), request(good, good, good)]),
-        Case("two good keys", DECODE, [request(good, field(other)), request(field(other), good)]),
-        Case("a good key, then a bad one", DECODE, [request(good, field(text)) for text in ("x", expired, altered(key))]),
-        Case("a bad key, then a good one", DECODE, [request(field(text), good) for text in (expired, altered(key), "apikee_1.1")]),
-        Case("a key and an empty field", DECODE, [request(good, b"x-api-key:")]),
-        Case("an empty field and a key", DECODE, [request(b"x-api-key:", good)]),
-        Case("two empty fields", DECODE, [request(b"x-api-key:", b"x-api-key:")]),
-        Case("another prefix, then a good key", DECODE, [request(field("x"), good)]),
-        Case("two keys without a dot", DECODE, [request(field("apikee_1"), field("apikee_1"))]),
-        Case("two keys in one field", DECODE, [with_key(f"{key}, {other}"), with_key(f"{key} {key}")]),
+        Case("one key twice", MULTIPLE, [request(good, good), request(good, field(key, "X-API-Key")), request(good, good, good)]),
+        Case("two good keys", MULTIPLE, [request(good, field(other)), request(field(other), good)]),
+        Case("a good key, then a bad one", MULTIPLE, [request(good, field(text)) for text in ("x", expired, altered(key))]),
+        Case("a bad key, then a good one", MULTIPLE, [request(field(text), good) for text in (expired, altered(key), "apikee_1.1")]),
+        Case("a key and an empty field", MULTIPLE, [request(good, b"x-api-key:")]),
+        Case("an empty field and a key", MULTIPLE, [request(b"x-api-key:", good)]),
+        Case("two empty fields", MULTIPLE, [request(b"x-api-key:", b"x-api-key:")]),
+        Case("another prefix, then a good key", MULTIPLE, [request(field("x"), good)]),
+        Case("two keys without a dot", MULTIPLE, [request(field("apikee_1"), field("apikee_1"))]),
+        Case("two keys in one field", MULTIPLE, [with_key(f"{key}, {other}"), with_key(f"{key} {key}")]),
         Case("a key of 8 kB", GRANTED, [of(tid="a" * 5800), of(meta={"m": ["\u00e9" * 2000, 1]})]),
         Case("a forged key of 8 kB", SIGNATURE, [with_key(altered(of_claims(tid="a" * 5800)))]),
         Case("a key of 12 kB", DECODE, [of(tid="a" * 8900)]),

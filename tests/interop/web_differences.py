@@ -35,7 +35,7 @@ NULL = "absent or null means"
 LENGTH = "Check the length first: a key longer than the caller's buffer can hold is an error before any arithmetic."
 MSGPACK = "The Python SDK writes MessagePack when `msgpack` is installed (`apikee[fast]`); Node cannot read those."
 EITHER = "Read both; tell them apart by the first byte."
-TWO_FIELDS = "two fields are refused unread; their frameworks make one value of them, and its front decides"
+TWO_FIELDS = "two keys are refused unread, with a code of their own; their frameworks make one value of two fields, and its front decides"
 
 REFUSED, GRANTED, DIES = "401 INVALID_SIGNATURE", "200 granted", "500 no code"
 UNREAD = "401 DECODE_ERROR"
@@ -104,6 +104,12 @@ DIFFERENCES = [
         FRAMEWORK,
         "Node and tiny_http refuse that, Werkzeug takes the space for a part of the name",
     ),
+    Difference("one key twice", both(UNREAD), OURS, TWO_FIELDS),
+    Difference("two good keys", both(UNREAD), OURS, TWO_FIELDS),
+    Difference("a good key, then a bad one", both(UNREAD), OURS, TWO_FIELDS),
+    Difference("a bad key, then a good one", both(UNREAD), OURS, TWO_FIELDS),
+    Difference("a key and an empty field", both(UNREAD), OURS, TWO_FIELDS),
+    Difference("two keys in one field", both(UNREAD), OURS, TWO_FIELDS),
     Difference("an empty field and a key", both("401 INVALID_PREFIX"), OURS, TWO_FIELDS),
     Difference("two empty fields", both("401 INVALID_PREFIX"), OURS, TWO_FIELDS),
     Difference("another prefix, then a good key", both("401 INVALID_PREFIX"), OURS, TWO_FIELDS),

@@ -28,8 +28,7 @@ pub(crate) fn start() -> Result<(Guard, Callers), Error> {
 }
 
 pub(crate) fn serve(guard: &Guard, request: Request) -> io::Result<()> {
-    let mut buf = [0; 1024];
-    match guard.route("/users").require(&["read"]).check(&request, &mut buf) {
+    match guard.route("/users").require(&["read"]).check(&request) {
         Ok(_) => request.respond(users()),
         Err(refusal) => refusal.respond(request),
     }

@@ -53,9 +53,8 @@ fn ask_for(apikee: &Apikee, key: &str, path: &str, headers: &[(&str, &str)]) -> 
     decide(apikee, &AuthorizeRequest::new(Some(key), MethodPath::new("GET", path).unwrap()).headers(headers))
 }
 
-fn decide(apikee: &Apikee, request: &AuthorizeRequest<'_>) -> Answer {
-    let mut buf = [0; 2048];
-    apikee.authorize(request, &mut buf).map(|grant| grant.basis()).map_err(|denial| match denial {
+fn decide(apikee: &Apikee, request: &AuthorizeRequest<'_, '_>) -> Answer {
+    apikee.authorize(request).map(|grant| grant.basis()).map_err(|denial| match denial {
         Denial::Rejected(rejection) => Denied::Rejected(rejection),
         Denial::Remembered(rejection) => Denied::Remembered(rejection),
         Denial::Outage(outage) => Denied::Outage(outage),

@@ -44,7 +44,7 @@ fn every_fault_comes_to_what_it_is_within_the_deadline() {
                     .timeout(LIMIT)
                     .auto_register(false)
                     .observer(move |event: &Event<'_>| {
-                        if let Event::Observed { verdict } = event {
+                        if let Event::Observed { verdict, .. } = event {
                             let _ = sender.lock().unwrap().send(verdict.map_err(|denial| denial.code()));
                         }
                     })

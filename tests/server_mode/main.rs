@@ -52,6 +52,5 @@ fn key() -> String {
 /// What becomes of a request with that key to `GET /users`.
 fn ask(apikee: &Apikee, key: &str) -> Result<Basis, &'static str> {
     let request = AuthorizeRequest::new(Some(key), MethodPath::new("GET", "/users").unwrap()).scopes(&["read"]);
-    let mut buf = [0; 1024];
-    apikee.authorize(&request, &mut buf).map(|grant| grant.basis()).map_err(|denial: Denial<'_>| denial.code())
+    apikee.authorize(&request).map(|grant| grant.basis()).map_err(|denial: Denial<'_>| denial.code())
 }

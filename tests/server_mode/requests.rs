@@ -19,7 +19,7 @@ fn a_key_is_issued_authorized_and_its_route_registered() {
         let headers = [("user-agent", "curl/8.5.0"), ("x-forwarded-for", "203.0.113.9")];
         let request =
             AuthorizeRequest::new(Some(issued.key()), MethodPath::new("GET", "/users/{id}").unwrap()).headers(&headers);
-        assert_eq!(apikee.authorize(&request.as_route(), &mut [0; 1024]).unwrap().basis(), Basis::Confirmed);
+        assert_eq!(apikee.authorize(&request.as_route()).unwrap().basis(), Basis::Confirmed);
     }
     assert_eq!(apikee.close(LONG), 0);
     let endpoints: Vec<_> = platform.endpoints().into_iter().map(|endpoint| (endpoint.method, endpoint.path)).collect();
@@ -44,8 +44,7 @@ fn what_the_platform_refuses_is_denied_even_when_outages_fail_open() {
         [Ok(Basis::Confirmed), Ok(Basis::Confirmed), Err("SERVER_REJECTED")]
     );
     let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/users").unwrap());
-    let mut buf = [0; 1024];
-    let denial = apikee.authorize(&request, &mut buf).unwrap_err();
+    let denial = apikee.authorize(&request).unwrap_err();
     assert!(denial.retry_after().is_some_and(|seconds| (1..=3600).contains(&seconds)), "{denial:?}");
 
     platform.add_client(id, client().network("203.0.113.0/24").unwrap());

@@ -4,8 +4,10 @@
 #[cfg(any(feature = "http", feature = "tiny_http"))]
 mod adapters;
 mod addresses;
+mod audits;
 mod credentials;
 mod disclosed;
+mod grants;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod paths;
@@ -13,6 +15,8 @@ mod paths;
 mod platform;
 mod refusals;
 mod smuggling;
+#[path = "../support/mod.rs"]
+mod support;
 #[cfg(feature = "tiny_http")]
 mod tiny_http;
 #[cfg(feature = "tiny_http")]
@@ -44,8 +48,7 @@ fn lookup<'r>(fields: &'r [(&'r str, &'r [u8])]) -> impl Fn(&str, usize) -> Opti
 /// The tenant of a request to `GET /users` with these fields, or the code that it is refused with.
 fn ask(guard: &Guard, fields: &[(&str, &[u8])]) -> Result<String, &'static str> {
     let lookup = lookup(fields);
-    let mut buf = [0; 1024];
-    match guard.check(RequestView::new("GET", "/users", &lookup), &mut buf) {
+    match guard.check(RequestView::new("GET", "/users", &lookup)) {
         Ok(grant) => Ok(grant.expect("it is not excluded").key().claims().tenant().to_string()),
         Err(refusal) => Err(refusal.code()),
     }

@@ -1,6 +1,6 @@
 //! The guard in an OpenAPI document.
 
-use apikee::web::NotOpenApi;
+use apikee::web::{NoSuchOperation, NotOpenApi};
 use serde_json::{Value, json};
 
 use crate::guard;
@@ -37,12 +37,115 @@ fn the_scheme_is_added_for_the_document_and_its_operations_and_excluded_paths_ar
     assert_eq!(paths["/health"]["get"]["security"], json!([]));
 }
 
+const REFUSALS: [&str; 4] = ["401", "403", "429", "503"];
+
+/// Follows a reference, if it is one.
+fn resolved<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
+    match value["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.strip_prefix('#').unwrap()).unwrap(),
+        None => value,
+    }
+}
+
+#[test]
+fn guarded_operations_say_how_they_refuse_and_open_ones_do_not() {
+    let mut document = document();
+    document["paths"]["/users"]["get"]["responses"] = json!({ "200": {}, "403": { "description": "own" } });
+    document["paths"]["/users"]["put"] = json!({});
+    guard().add_to_openapi(&mut document).unwrap();
+    for status in REFUSALS {
+        for operation in ["get", "put"] {
+            let response = resolved(&document, &document["paths"]["/users"][operation]["responses"][status]);
+            let described = response["description"].as_str().unwrap();
+            if (operation, status) == ("get", "403") {
+                assert_eq!(described, "own");
+                continue;
+            }
+            assert!(!described.is_empty());
+            let schema = resolved(&document, &response["content"]["application/json"]["schema"]);
+            assert_eq!(schema["required"], json!(["error", "message"]));
+        }
+        assert_eq!(document["paths"]["/health"]["get"]["responses"].get(status), None, "it is open");
+        assert_eq!(document["paths"]["/users"]["post"]["responses"].get(status), None, "it is another scheme's");
+    }
+    assert_eq!(document["paths"]["/users"]["get"]["responses"]["200"], json!({}));
+}
+
+#[test]
+fn a_route_says_its_scopes_as_roles_or_where_those_must_be_empty_in_a_member_of_its_own() {
+    for (version, roles) in
+        [("3.0.3", json!([])), ("3.1.0", json!(["read", "admin"])), ("3.2.0", json!(["read", "admin"]))]
+    {
+        for route_first in [false, true] {
+            let mut document = document();
+            document["openapi"] = version.into();
+            let guard = guard().bearer();
+            let route = |document: &mut Value, method| {
+                guard.route("/users").require(&["read", "admin"]).add_to_openapi(method, document).unwrap();
+            };
+            if route_first {
+                route(&mut document, "GET");
+            }
+            guard.add_to_openapi(&mut document).unwrap();
+            route(&mut document, "get");
+            route(&mut document, "Post");
+
+            let operations = &document["paths"]["/users"];
+            let ours = [json!({ "ApikeeAuth": roles }), json!({ "ApikeeBearerAuth": roles })];
+            assert_eq!(operations["get"]["security"], json!(ours));
+            assert_eq!(operations["post"]["security"], json!([{ "other": [] }, ours[0], ours[1]]));
+            let named = if version == "3.0.3" { json!(["read", "admin"]) } else { Value::Null };
+            for operation in ["get", "post"] {
+                assert_eq!(operations[operation]["x-apikee-scopes"], named);
+                let responses = &operations[operation]["responses"];
+                assert!(responses["403"]["description"].as_str().unwrap().ends_with(": read, admin"));
+                assert!(REFUSALS.iter().all(|status| !resolved(&document, &responses[*status])["content"].is_null()));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_route_needs_a_key_also_under_an_excluded_path_and_may_need_no_scope() {
+    let (mut document, guard) = (document(), guard());
+    guard.add_to_openapi(&mut document).unwrap();
+    guard.route("/health").add_to_openapi("get", &mut document).unwrap();
+    let operation = &document["paths"]["/health"]["get"];
+    assert_eq!(operation["security"], json!([{ "ApikeeAuth": [] }]));
+    assert!(REFUSALS.iter().all(|status| operation["responses"].get(status).is_some()));
+    assert_eq!(operation.get("x-apikee-scopes"), None);
+}
+
+#[test]
+fn a_route_that_the_document_does_not_have_is_an_error() {
+    let guard = guard();
+    for (template, method) in
+        [("/users/{id}", "get"), ("/users", "delete"), ("/users", "summary"), ("/users", "parameters"), ("/users", "")]
+    {
+        let result = guard.route(template).require(&["read"]).add_to_openapi(method, &mut document());
+        assert_eq!(result, Err(NoSuchOperation), "{method} {template}");
+    }
+    assert_eq!(guard.require(&["read"]).add_to_openapi("get", &mut document()), Err(NoSuchOperation));
+    for mut document in [
+        json!(null),
+        json!({ "paths": [] }),
+        json!({ "paths": { "/users": [] } }),
+        json!({ "paths": { "/users": { "get": 1 } } }),
+        json!({ "paths": { "/users": { "get": { "security": {} } } } }),
+        json!({ "paths": { "/users": { "get": { "responses": [] } } } }),
+    ] {
+        assert_eq!(guard.route("/users").add_to_openapi("get", &mut document), Err(NoSuchOperation), "{document}");
+    }
+}
+
 #[test]
 fn doing_it_again_changes_nothing() {
     let mut document = document();
     guard().bearer().add_to_openapi(&mut document).unwrap();
+    guard().bearer().route("/users").require(&["read"]).add_to_openapi("get", &mut document).unwrap();
     let once = document.clone();
     guard().bearer().add_to_openapi(&mut document).unwrap();
+    guard().bearer().route("/users").require(&["read"]).add_to_openapi("get", &mut document).unwrap();
     assert_eq!(document, once);
 }
 
@@ -65,6 +168,9 @@ fn what_is_no_openapi_document_is_refused() {
         json!([]),
         json!({ "components": [] }),
         json!({ "components": { "securitySchemes": 1 } }),
+        json!({ "components": { "responses": [] } }),
+        json!({ "components": { "schemas": [] } }),
+        json!({ "paths": { "/users": { "get": { "responses": [] } } } }),
         json!({ "security": {} }),
         json!({ "paths": [] }),
     ] {

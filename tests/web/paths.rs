@@ -15,8 +15,7 @@ use crate::{guard, key, lookup, platform::Platform};
 /// Whether a request without a key is let through.
 fn is_open(guard: &Guard, method: &str, path: &str) -> bool {
     let lookup = lookup(&[]);
-    let mut buf = [0; 64];
-    match guard.check(RequestView::new(method, path, &lookup), &mut buf) {
+    match guard.check(RequestView::new(method, path, &lookup)) {
         Ok(grant) => {
             assert!(grant.is_none());
             true
@@ -76,7 +75,7 @@ fn a_route_with_a_guard_of_its_own_needs_a_key_under_whatever_path() {
     let lookup = lookup(&[]);
     let request = RequestView::new("GET", "/health", &lookup);
     for route in [guard().route("/health"), guard().require(&["read"]), guard().require(&[])] {
-        assert_eq!(route.check(request, &mut [0; 64]).unwrap_err().code(), "MISSING_KEY");
+        assert_eq!(route.check(request).unwrap_err().code(), "MISSING_KEY");
     }
 }
 
@@ -86,8 +85,7 @@ fn scopes_that_are_required_later_take_the_place_of_those_before() {
     let fields = [("x-api-key", key.as_bytes())];
     let lookup = lookup(&fields);
     let request = RequestView::new("GET", "/users", &lookup);
-    let mut buf = [0; 1024];
-    assert!(guard().require(&["admin"]).require(&["read"]).check(request, &mut buf).is_ok());
+    assert!(guard().require(&["admin"]).require(&["read"]).check(request).is_ok());
 }
 
 /// The `method_path` that the platform is asked about.
@@ -105,8 +103,7 @@ fn told(method: &str, path: &str, route: Option<&str>, template: Option<&str>) -
         Some(template) => guard.route(template),
         None => guard.require(&["read"]),
     };
-    let mut buf = [0; 1024];
-    assert!(guard.check(request, &mut buf).is_ok());
+    assert!(guard.check(request).is_ok());
     let target = &platform.seen()[0].target;
     target.split_once("method_path=").unwrap().1.to_owned()
 }
@@ -151,10 +148,9 @@ fn registered(enforcement: Enforcement, requests: &[(&str, Option<&str>, Option<
         if let Some(route) = route {
             request = request.route(route);
         }
-        let mut buf = [0; 1024];
         match template {
-            Some(template) => drop(guard.route(template).check(request, &mut buf).unwrap()),
-            None => drop(guard.check(request, &mut buf).unwrap()),
+            Some(template) => drop(guard.route(template).check(request).unwrap()),
+            None => drop(guard.check(request).unwrap()),
         }
         // What is registered for a request is queued before it is decided on, and made before the next one.
         while let Some(route) = told.recv_timeout(Duration::from_secs(60)).expect("it is asked about") {
@@ -191,10 +187,7 @@ fn a_method_that_is_none_is_not_asked_about() {
     let server = Guard::new(platform.builder().build().unwrap());
     let nothing = crate::lookup(&[]);
     for method in ["", "GET /x", "G\r\nT", "G@T"] {
-        let code = |guard: &Guard, request| {
-            let mut buf = [0; 1024];
-            guard.check(request, &mut buf).map(|_| ()).map_err(|refusal| refusal.code())
-        };
+        let code = |guard: &Guard, request| guard.check(request).map(|_| ()).map_err(|refusal| refusal.code());
         let request = RequestView::new(method, "/users", &lookup);
         assert_eq!(code(&server, request), Err("SERVER_FAULT"), "{method:?}");
         assert_eq!(code(&guard(), request), Ok(()), "{method:?}");

@@ -55,7 +55,7 @@ pub fn body(input: &[u8]) {
     let has_key = || has_key(&named("x-api-key"), &named("authorization"), bearer);
     let excluded = ["/health", "/ready", "/metrics"].contains(&path.split('?').next().unwrap());
     let mut buf = [0; 256];
-    match guard.check(request, &mut buf) {
+    match guard.check_in(request, &mut buf) {
         Ok(None) => assert!(excluded),
         Ok(Some(grant)) => {
             assert!(!excluded && has_key());

@@ -8,17 +8,11 @@ use std::{
 };
 
 use apikee::{
-    ApikeeBuilder, AuthorizeRequest, Basis, ClientId, ConfigError, Denial, FailOpen, Grant, MethodPath, Policy,
-    Sealing, Setting,
+    ApikeeBuilder, AuthorizeRequest, ClientId, ConfigError, Denial, FailOpen, MethodPath, OwnedGrant, Policy, Sealing,
+    Setting,
 };
 
-use crate::{
-    Ended, Outcome,
-    candidates::{BUFFER_LEN, KeyArgs},
-    json,
-    secrets::SecretArgs,
-    text, times,
-};
+use crate::{Ended, Outcome, candidates::KeyArgs, json, secrets::SecretArgs, text, times};
 
 /// Ask a platform about one request with a key
 ///
@@ -119,26 +113,25 @@ pub(crate) fn run(args: &Args) -> Ended {
 
     let scopes: Vec<&str> = args.scopes.iter().map(String::as_str).collect();
     let headers: Vec<_> = args.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let mut buf = vec![0; BUFFER_LEN];
     args.keys.each(|candidate| {
         let mut request = AuthorizeRequest::new(candidate.text, method_path).scopes(&scopes).headers(&headers);
         if let Some(client) = args.client {
             request = request.client(client);
         }
         let start = Instant::now();
-        let decision = apikee.authorize(&request, &mut buf);
+        let decision = apikee.authorize(&request);
         let elapsed = start.elapsed();
         if args.json { as_json(&decision, elapsed) } else { as_text(&decision, elapsed) }?;
         Ok(if decision.is_ok() { Outcome::Good } else { Outcome::Bad })
     })
 }
 
-fn as_json(decision: &Result<Grant<'_>, Denial<'_>>, elapsed: Duration) -> io::Result<()> {
+fn as_json(decision: &Result<OwnedGrant, Denial<'_>>, elapsed: Duration) -> io::Result<()> {
     json::line(io::stdout().lock(), |members| {
         members.member("ok", &decision.is_ok())?;
         match decision {
             Ok(grant) => {
-                members.member("basis", name(grant.basis()))?;
+                members.member("basis", grant.basis().name())?;
                 members.member("message", &grant.basis().to_string())?;
             }
             Err(denial) => {
@@ -155,7 +148,7 @@ fn as_json(decision: &Result<Grant<'_>, Denial<'_>>, elapsed: Duration) -> io::R
     })
 }
 
-fn as_text(decision: &Result<Grant<'_>, Denial<'_>>, elapsed: Duration) -> io::Result<()> {
+fn as_text(decision: &Result<OwnedGrant, Denial<'_>>, elapsed: Duration) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match decision {
         Ok(grant) => {
@@ -175,20 +168,6 @@ fn as_text(decision: &Result<Grant<'_>, Denial<'_>>, elapsed: Duration) -> io::R
         }
     }
     text::field(&mut out, "elapsed", format_args!("{} ms", millis(elapsed)))
-}
-
-/// The basis in one word.
-pub(crate) const fn name(basis: Basis) -> &'static str {
-    match basis {
-        Basis::Local => "local",
-        Basis::Observed => "observed",
-        Basis::Confirmed => "confirmed",
-        Basis::FailedOpen(_) => "failed_open",
-        Basis::DespiteRejection => "despite_rejection",
-        Basis::DespiteOverload(_) => "despite_overload",
-        Basis::DespiteFault(_) => "despite_fault",
-        _ => "other",
-    }
 }
 
 pub(crate) fn cause(denial: &Denial<'_>) -> Option<String> {

@@ -110,9 +110,8 @@ fn at_once(stage: &mut Stage, apikee: &Apikee, key: &str) -> Result<(), Box<dyn 
     let together = Barrier::new(CROWD);
     let through = thread::scope(|scope| {
         let asks = || {
-            let mut buf = [0; 1024];
             together.wait();
-            apikee.authorize(&AuthorizeRequest::new(Some(key), route), &mut buf).is_ok()
+            apikee.authorize(&AuthorizeRequest::new(Some(key), route)).is_ok()
         };
         let threads: Vec<_> = (0..CROWD).map(|_| scope.spawn(asks)).collect();
         // A thread that panics has let nobody through.
@@ -126,14 +125,11 @@ fn at_once(stage: &mut Stage, apikee: &Apikee, key: &str) -> Result<(), Box<dyn 
 /// A line on one request: what is expected and what came is a basis or the code of a denial.
 fn ask(stage: &mut Stage, tried: &str, expected: &str, apikee: &Apikee, key: &str) -> Result<(), Box<dyn Error>> {
     let request = AuthorizeRequest::new(Some(key), MethodPath::new("GET", "/users")?).scopes(&["read"]);
-    let mut buf = [0; 1024];
     let start = Instant::now();
-    let decision = apikee.authorize(&request, &mut buf);
+    let decision = apikee.authorize(&request);
     let elapsed = start.elapsed();
     Ok(match &decision {
-        Ok(grant) => {
-            stage.outcome(tried, expected, authorize::name(grant.basis()), remark(&grant.basis().to_string(), elapsed))
-        }
+        Ok(grant) => stage.outcome(tried, expected, grant.basis().name(), remark(&grant.basis().to_string(), elapsed)),
         Err(denial) => stage.outcome(tried, expected, denial.code(), remark(&why(denial), elapsed)),
     }?)
 }
