@@ -48,8 +48,6 @@ fn refused(revoked: &str) -> Vec<(Ask, u16, &'static str, &'static str)> {
         (with(revoked), 401, "REVOKED", "revoked"),
         (with(&read).key(&read), 401, "MULTIPLE_KEYS", "More than one"),
         (with(&read).key(&write), 401, "MULTIPLE_KEYS", "More than one"),
-        (with(&read).key(""), 401, "MULTIPLE_KEYS", "More than one"),
-        (with(&read).header("X-API-KEY", "nonsense"), 401, "MULTIPLE_KEYS", "More than one"),
         (Ask::get("/users/7"), 401, "MISSING_KEY", "required"),
         (Ask::get("/users/7").key(&write), 403, "INSUFFICIENT_SCOPE", "scopes: read"),
         (Ask::get("/users/7").key(&good(&["*", "READ", "read:all"])), 403, "INSUFFICIENT_SCOPE", "scopes: read"),
@@ -91,6 +89,19 @@ fn requests_without_a_good_key_are_refused() {
                 let secret = value.contains('.') && reply.body.contains(value.as_str());
                 assert!(!secret, "{who}: {request:?}: {body}");
             }
+        }
+    });
+}
+
+#[test]
+fn a_second_field_for_keys_is_refused_whatever_is_in_it() {
+    // A gateway for CGI has made one field of both, which is not a key.
+    let code = |who: &str| if who.starts_with("cgi") { "DECODE_ERROR" } else { "MULTIPLE_KEYS" };
+    let request = Ask::get("/me").key(&good(&["read"]));
+    everywhere("", |who, _, ask| {
+        for second in ["", "nonsense"] {
+            let reply = ask(&request.clone().header("X-API-KEY", second));
+            assert_eq!((reply.status, &*reply.code()), (401, code(who)), "{who}: {second:?}");
         }
     });
 }
