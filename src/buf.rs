@@ -59,6 +59,12 @@ impl<'b> Writer<'b> {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
+
+    /// Takes back what was written after `len` bytes.
+    #[cfg(feature = "envelope")]
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
 }
 
 /// Never fails; see [`Writer::len`].

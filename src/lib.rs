@@ -83,8 +83,9 @@ pub use client::LogObserver;
 pub use client::TracingObserver;
 #[cfg(feature = "client")]
 pub use client::{
-    Apikee, ApikeeBuilder, Audit, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, Issued,
-    NewClient, Observer, Received, Setting, Transport, TransportError, Upsert,
+    Apikee, ApikeeBuilder, Audit, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, FileError,
+    FileProblem, Issued, NewClient, Observer, Received, Revocations, Setting, Transport, TransportError, Upsert,
+    WatchedFile,
 };
 #[cfg(feature = "request-signing")]
 pub use client::{RequestSigner, SignerError};
@@ -106,8 +107,8 @@ pub use json::{InvalidJsonObject, JsonObject};
 pub use key::{
     Array, ArrayIter, Claims, DenyList, Encoding, Expiry, Fingerprint, InvalidDuration, InvalidFingerprint, IssueError,
     KeyError, KeyId, Keyring, KeyringError, MAX_PAYLOAD_LEN, MAX_SECRETS, Meta, MetaIter, MissingScopes, NewKey,
-    Number, PREFIX, Scopes, Unsorted, UntrustedKey, Value, VerifiedKey, issue_buffer_len, log_prefix,
-    verify_buffer_len,
+    Number, PREFIX, STRONG_SECRET_LEN, Scopes, Unsorted, UntrustedKey, Value, VerifiedKey, issue_buffer_len,
+    log_prefix, verify_buffer_len,
 };
 #[cfg(feature = "std")]
 pub use key::{OwnedClaims, OwnedKey};

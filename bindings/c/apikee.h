@@ -4,18 +4,29 @@
  * No function allocates, blocks, reads a clock or keeps anything. Objects and buffers are the caller's.
  * What is declared only with APIKEE_ENVELOPE is in a library that was built with the feature `envelope`.
  *
+ * Results. A function's name says what it returns:
+ *
+ * - apikee_..._has_... is a question: true or false, and false after any error.
+ * - apikee_verify, apikee_..._require_... and all other verbs return an apikee_error, which is not a boolean: 0 means
+ *   that all is well. Compare it with APIKEE_ERROR_OK. The compiler warns if nobody looks at it.
+ *     if (apikee_verify(...) != APIKEE_ERROR_OK) { refuse the request }
+ * - A noun, such as apikee_sealed_len, is the value itself. apikee_..._wipe returns nothing and cannot fail.
+ *
  * Rules, for all functions:
  *
- * - A pointer with a length points to so many bytes. It may be null if the length is 0. Any other pointer
- *   must not be null, except where it is said, and is aligned for its type. The library checks for null,
- *   alignment, lengths that wrap around, and overlaps, and returns an error; it cannot check the rest.
- * - What a function writes overlaps nothing else that it is given. Nothing is written past a buffer.
- * - An object is all zeros, or was made by its function. A keyring, a session or a pending is not copied: a
- *   copy of a secret is one more to wipe, and a session that seals twice could be found out.
- * - After an error, what is returned through pointers is zeros, except where it is said.
- * - What is returned as an apikee_text points into a buffer that was given before: keep that, unchanged.
- * - One thread at a time uses an object that a function takes without const. Any number may use one that
- *   functions take as const.
+ * - The time is an argument. A clock at 0, or one that is too early in any other way, makes expired keys good: verify
+ *   nothing until the time is known.
+ * - A pointer with a length points to that many bytes. It may be null if the length is 0. Any other pointer must not
+ *   be null, except where it is said, and is aligned for its type. The library checks for null, alignment, lengths
+ *   that wrap around, and overlaps, and returns an error; it cannot check the rest.
+ * - Memory that a function writes overlaps no other argument. Nothing is written past a buffer.
+ * - An object is all zeros, or was made by its function. Do not copy a keyring, a session or a pending: a copy of
+ *   a secret is one more to wipe, and a session is for one request only.
+ * - After an error, what is returned through pointers is zeros, except where it is said. After
+ *   APIKEE_ERROR_OVERLAP it may be unchanged.
+ * - An apikee_text that a function gives points into a buffer that was given before: keep that unchanged.
+ * - One thread at a time uses an object that a function takes without const. Any number of threads may use an object
+ *   that functions take as const.
  */
 
 
@@ -26,23 +37,41 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A text from a literal, without its NUL: apikee_text tenant = APIKEE_TEXT("acme-corp"); */
-#define APIKEE_TEXT(literal) { (literal), sizeof(literal) - 1 }
+/* A result that must be used: the compiler warns if it is not. */
+#ifndef APIKEE_MUST_USE
+#if (defined(__cplusplus) && __cplusplus >= 201703L) || (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 202311L)
+#define APIKEE_MUST_USE [[nodiscard]]
+#elif defined(__GNUC__)
+#define APIKEE_MUST_USE __attribute__((warn_unused_result))
+#else
+#define APIKEE_MUST_USE
+#endif
+#endif
 
-/* Bytes of buffer that are enough to verify a key of that length; a little more than
+#ifdef __cplusplus
+#define APIKEE_SIZE(number) static_cast<size_t>(number)
+#else
+#define APIKEE_SIZE(number) ((size_t)(number))
+#endif
+
+/* A text from a literal, without its NUL: apikee_text tenant = APIKEE_TEXT("acme-corp");
+ * Anything but a literal does not compile: the size of a pointer is not the length of its text. */
+#define APIKEE_TEXT(literal) { "" literal, sizeof("" literal) - 1 }
+
+/* Bytes of buffer that are enough to verify a key with that length; a little more than
  * apikee_verify_buffer_len. */
-#define APIKEE_VERIFY_BUFFER_LEN(key_len) ((size_t)(key_len) / 4 * 3 + 16)
+#define APIKEE_VERIFY_BUFFER_LEN(key_len) (APIKEE_SIZE(key_len) / 4 * 3 + 16)
 
 /* Bytes of buffer that are enough to issue a key with a payload of that length: apikee_issue_buffer_len. */
 #define APIKEE_ISSUE_BUFFER_LEN(payload_len) \
-  ((size_t)(payload_len) + ((size_t)(payload_len) * 16 + 118) / 119 * 10 + 58)
+  (APIKEE_SIZE(payload_len) + (APIKEE_SIZE(payload_len) * 16 + 118) / 119 * 10 + 58)
 
 /* Bytes of the envelope around a plaintext of that length: apikee_sealed_len. */
-#define APIKEE_SEALED_LEN(plaintext_len) (93 + (((size_t)(plaintext_len) + 16) * 4 + 2) / 3)
+#define APIKEE_SEALED_LEN(plaintext_len) (93 + ((APIKEE_SIZE(plaintext_len) + 16) * 4 + 2) / 3)
 
 
 /**
- * Secrets that a keyring holds at most.
+ * Most secrets that a keyring holds.
  */
 #define APIKEE_MAX_SECRETS 8
 
@@ -50,6 +79,11 @@
  * Bytes of an `apikee_keyring`, on every target.
  */
 #define APIKEE_KEYRING_SIZE 672
+
+/**
+ * Most seconds that `apikee_keyring_set_leeway` takes: a day.
+ */
+#define APIKEE_MAX_LEEWAY 86400
 
 /**
  * Bytes of an `apikee_claims`, on every target.
@@ -62,7 +96,7 @@
 #define APIKEE_FINGERPRINT_LEN 32
 
 /**
- * Scopes that `apikee_issue` takes at most.
+ * Most scopes that `apikee_issue` takes.
  */
 #define APIKEE_MAX_SCOPES 32
 
@@ -89,13 +123,13 @@
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Headers that a request takes at most.
+ * Most headers that a request takes.
  */
 #define APIKEE_MAX_HEADERS 16
 #endif
 
 /**
- * What a function came to. The numbers stay what they are.
+ * Why a function could not do what it was asked. The numbers do not change.
  */
 enum apikee_error
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -103,11 +137,11 @@ enum apikee_error
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
   /**
-   * It is done.
+   * No error: it is done.
    */
   APIKEE_ERROR_OK = 0,
   /**
-   * The key is refused: there is none.
+   * The key is refused: the request has none.
    */
   APIKEE_ERROR_MISSING_KEY = 1,
   /**
@@ -115,47 +149,51 @@ enum apikee_error
    */
   APIKEE_ERROR_INVALID_PREFIX = 2,
   /**
-   * The key is refused: there is no `.` behind the payload.
+   * The key is refused: it has no `.` after the payload.
    */
   APIKEE_ERROR_INVALID_FORMAT = 3,
   /**
-   * The key is refused: it is no key, or its claims are not well-formed.
+   * The key is refused: it cannot be decoded, or its claims are not well-formed.
    */
   APIKEE_ERROR_DECODE = 4,
   /**
-   * The key is refused: the buffer is too small to find out whether it is good.
+   * The key is refused: it does not fit the buffer, so it was not checked.
    */
   APIKEE_ERROR_KEY_TOO_LONG = 5,
   /**
-   * The key is refused: no secret of the keyring has signed it.
+   * The key is refused: no secret of the keyring signed it.
    */
   APIKEE_ERROR_INVALID_SIGNATURE = 6,
   /**
-   * The key is refused: it was good until a time that is past.
+   * The key is refused: it has expired.
    */
   APIKEE_ERROR_EXPIRED = 7,
   /**
-   * The key is refused: it is good from a time that is yet to come.
+   * The key is refused: it is not valid yet.
    */
   APIKEE_ERROR_NOT_YET_VALID = 8,
   /**
-   * The key lacks a scope.
+   * The request is refused: the key lacks a scope.
    */
   APIKEE_ERROR_INSUFFICIENT_SCOPE = 9,
+  /**
+   * The request is refused by the platform.
+   */
+  APIKEE_ERROR_SERVER_REJECTED = 10,
   /**
    * A pointer is null that must not be.
    */
   APIKEE_ERROR_NULL_POINTER = 32,
   /**
-   * A pointer is not aligned for what it points to.
+   * A pointer is not aligned for its type.
    */
   APIKEE_ERROR_MISALIGNED = 33,
   /**
-   * A length is more than memory has.
+   * A length is larger than memory.
    */
   APIKEE_ERROR_INVALID_LENGTH = 34,
   /**
-   * What is written overlaps something else.
+   * Memory to be written overlaps another argument.
    */
   APIKEE_ERROR_OVERLAP = 35,
   /**
@@ -171,23 +209,23 @@ enum apikee_error
    */
   APIKEE_ERROR_TOO_MANY = 38,
   /**
-   * The buffer is too small. Where there is a length to return, it is one that is enough.
+   * The buffer is too small. If the function gives a length, it gives one that is enough.
    */
   APIKEE_ERROR_BUFFER_TOO_SMALL = 39,
   /**
-   * There is no such claim, scope or member, or it is of another type.
+   * There is no such claim, scope or member, or it has another type.
    */
   APIKEE_ERROR_ABSENT = 40,
   /**
-   * The generator failed, repeats itself, or gives zeros.
+   * The random number generator failed, repeats itself, or gives zeros.
    */
   APIKEE_ERROR_RANDOM_FAILED = 41,
   /**
-   * A secret is empty.
+   * The secret is empty.
    */
   APIKEE_ERROR_EMPTY_SECRET = 64,
   /**
-   * The keyring holds `APIKEE_MAX_SECRETS` secrets already.
+   * The keyring already has `APIKEE_MAX_SECRETS` secrets.
    */
   APIKEE_ERROR_KEYRING_FULL = 65,
   /**
@@ -195,11 +233,11 @@ enum apikee_error
    */
   APIKEE_ERROR_CLAIMS_TOO_LONG = 66,
   /**
-   * A time is out of range, or an expiry is of no known kind or negative.
+   * A time is out of range, or `expiry` is unknown.
    */
   APIKEE_ERROR_TIME_OUT_OF_RANGE = 67,
   /**
-   * A text is no well-formed JSON object.
+   * A text is not a well-formed JSON object.
    */
   APIKEE_ERROR_INVALID_JSON = 68,
   /**
@@ -207,19 +245,19 @@ enum apikee_error
    */
   APIKEE_ERROR_SERVER_KEY_MALFORMED = 96,
   /**
-   * The server's public key is of low order, as a placeholder is.
+   * The server's public key has low order, like a placeholder of zeros.
    */
   APIKEE_ERROR_SERVER_KEY_LOW_ORDER = 97,
   /**
-   * The envelope is no well-formed JSON object.
+   * The envelope is not a well-formed JSON object.
    */
   APIKEE_ERROR_ENVELOPE_MALFORMED = 98,
   /**
-   * The body is not sealed.
+   * The body is not an envelope.
    */
   APIKEE_ERROR_ENVELOPE_UNSEALED = 99,
   /**
-   * The envelope's version is not known.
+   * The envelope's version is unknown.
    */
   APIKEE_ERROR_ENVELOPE_VERSION = 100,
   /**
@@ -239,7 +277,7 @@ enum apikee_error
    */
   APIKEE_ERROR_ENVELOPE_FORGED = 104,
   /**
-   * The answer is no well-formed JSON object.
+   * The answer is not a well-formed JSON object.
    */
   APIKEE_ERROR_ANSWER_MALFORMED = 105,
   /**
@@ -247,15 +285,15 @@ enum apikee_error
    */
   APIKEE_ERROR_ANSWER_NO_VERDICT = 106,
   /**
-   * The client's id is no UUID of 36 characters.
+   * The client's id is not a UUID of 36 characters.
    */
   APIKEE_ERROR_INVALID_CLIENT_ID = 108,
   /**
-   * The method is no HTTP token.
+   * The method is not an HTTP token.
    */
   APIKEE_ERROR_INVALID_METHOD = 109,
   /**
-   * An error that this interface has no code for.
+   * An error for which this interface has no code.
    */
   APIKEE_ERROR_OTHER = 127,
 };
@@ -280,7 +318,7 @@ enum apikee_expiry
    */
   APIKEE_EXPIRY_DEFAULT = 0,
   /**
-   * `expiry_seconds` after it is issued.
+   * `expiry_seconds` after the time of issue.
    */
   APIKEE_EXPIRY_AFTER = 1,
   /**
@@ -288,7 +326,7 @@ enum apikee_expiry
    */
   APIKEE_EXPIRY_AT = 2,
   /**
-   * Not at all; `expiry_seconds` is not read.
+   * Never; `expiry_seconds` is not read.
    */
   APIKEE_EXPIRY_NEVER = 3,
 };
@@ -326,25 +364,24 @@ typedef uint32_t apikee_encoding;
 #endif // __cplusplus
 
 /**
- * Secrets, of which the first signs and any is accepted. Wiped by `apikee_keyring_wipe`.
+ * The secrets that keys are signed with: the first signs, and any is accepted. `apikee_keyring_wipe` wipes it.
  */
 typedef struct apikee_keyring {
   uint64_t opaque[84];
 } apikee_keyring;
 
 /**
- * A key that was verified, and what it says. It points into the key's text and into the buffer that the key
- * was verified with, which both stay as they are while it is used.
+ * What a verified key says. It points into the key's text and into the buffer that the key was verified with:
+ * keep both unchanged while you use it.
  */
 typedef struct apikee_claims {
   uint64_t opaque[14];
 } apikee_claims;
 
 /**
- * A text by its place and its length in bytes; no NUL ends it.
+ * A text: where it starts, and its length in bytes. It does not end with a NUL.
  *
- * One that is returned points into the buffer or the key that it came from, or is a null pointer if
- * there is none.
+ * A text that a function gives points into the buffer or the key that it came from. It is null if there is none.
  */
 typedef struct apikee_text {
   /**
@@ -352,26 +389,26 @@ typedef struct apikee_text {
    */
   const char *ptr;
   /**
-   * Bytes of it.
+   * Its length in bytes.
    */
   size_t len;
 } apikee_text;
 
 /**
- * What a new key shall say. All zeros, it is a key for no tenant and without scopes, for `"production"`, good
- * for 90 days.
+ * What a new key says. All zeros are a key without a tenant and without scopes, for `"production"`, good for
+ * 90 days.
  */
 typedef struct apikee_new_key {
   /**
-   * Whose key it is.
+   * Tenant that owns the key.
    */
   struct apikee_text tenant;
   /**
-   * What it is good for, in that order. May be null if `scope_count` is 0.
+   * What the key is good for, in that order. May be null if `scope_count` is 0.
    */
   const struct apikee_text *scopes;
   /**
-   * How many scopes there are: `APIKEE_MAX_SCOPES` at most.
+   * Number of scopes, at most `APIKEE_MAX_SCOPES`.
    */
   size_t scope_count;
   /**
@@ -387,30 +424,31 @@ typedef struct apikee_new_key {
    */
   uint32_t expiry;
   /**
-   * Whether `not_before` counts: 0 or 1.
+   * Whether `not_before` counts.
    */
-  uint32_t has_not_before;
+  bool has_not_before;
   /**
-   * When it expires.
+   * When the key expires: `expiry` says how.
    */
   int64_t expiry_seconds;
   /**
-   * The first second in which it is good, since 1970.
+   * The first second in which the key is good, since 1970.
    */
   int64_t not_before;
 } apikee_new_key;
 
 /**
- * Fills `len` bytes at `out` with random ones, fit for keys, and returns 0; anything else means that it could
- * not. It is called while a function of this library runs, and leaves that function's arguments alone.
+ * Fills `len` bytes at `out` with random bytes that are fit for keys, and returns 0. Any other number means that
+ * it could not. This is the convention of mbedTLS: `mbedtls_ctr_drbg_random` is such a function.
  *
- * All zeros count as a failure: so a generator looks that nobody has turned on.
+ * It is called while a function of this library runs, on the same stack, and must not touch that function's
+ * arguments. Bytes that are all zeros count as a failure: a generator that nobody has turned on gives them.
  */
 typedef int (*apikee_random)(void *context, uint8_t *out, size_t len);
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * The platform's public key, ready for sessions. It holds no secret.
+ * The platform's public key, ready for sessions. It contains no secret.
  */
 typedef struct apikee_server_key {
   uint64_t opaque[20];
@@ -419,7 +457,8 @@ typedef struct apikee_server_key {
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * A key shared with the platform, for one request. Sealing uses it up; else `apikee_session_wipe` wipes it.
+ * A key shared with the platform, for one request. Sealing uses it up. If it is not used, wipe it with
+ * `apikee_session_wipe`.
  */
 typedef struct apikee_session {
   uint64_t opaque[14];
@@ -428,7 +467,8 @@ typedef struct apikee_session {
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * What opens the answer to one request. Opening uses it up; else `apikee_pending_wipe` wipes it.
+ * What opens the answer to one request. Opening uses it up. If it is not used, wipe it with
+ * `apikee_pending_wipe`.
  */
 typedef struct apikee_pending {
   uint64_t opaque[12];
@@ -453,7 +493,7 @@ typedef struct apikee_header {
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Asks whether a client may make a request of that method and path, now.
+ * Asks the platform whether a client may make a request with that method and path now.
  */
 typedef struct apikee_validate_request {
   /**
@@ -477,15 +517,15 @@ typedef struct apikee_validate_request {
    */
   struct apikee_text key_name;
   /**
-   * The header fields that the platform shall see, never all. May be null if `header_count` is 0.
+   * The header fields to show to the platform. Do not send all. May be null if `header_count` is 0.
    */
   const struct apikee_header *headers;
   /**
-   * How many there are: `APIKEE_MAX_HEADERS` at most.
+   * Number of header fields, at most `APIKEE_MAX_HEADERS`.
    */
   size_t header_count;
   /**
-   * What else the platform shall see, a JSON object; null for nothing.
+   * What else to show to the platform, a JSON object; null for nothing.
    */
   struct apikee_text payload;
   /**
@@ -493,24 +533,24 @@ typedef struct apikee_validate_request {
    */
   int64_t now_millis;
   /**
-   * 1 keeps the query of `path`, which may hold secrets; 0 leaves it out.
+   * Keeps the query of `path`, which may hold secrets. False leaves it out.
    */
-  uint32_t keep_query;
+  bool keep_query;
 } apikee_validate_request;
 #endif
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * The answer to a validate call. Its texts point into the body that it was read from; those that are absent
- * are null.
+ * The platform's answer to a validate call. Its texts point into the body that it was read from. A text that is
+ * absent is null.
  */
 typedef struct apikee_answer {
   /**
-   * Whether the platform lets the request through. False after an error.
+   * Whether the platform lets the request through. False after any error.
    */
   bool success;
   /**
-   * Whether it came out of an envelope: from the platform, for this request.
+   * Whether the answer came out of an envelope: from the platform, for this request.
    */
   bool sealed;
   /**
@@ -534,11 +574,11 @@ typedef struct apikee_answer {
    */
   struct apikee_text method_path;
   /**
-   * Why the request is refused, as a code.
+   * The platform's reason for a refusal, as a code.
    */
   struct apikee_text code;
   /**
-   * Why the request is refused, in words. They may hold line breaks: escape them in logs.
+   * The platform's reason for a refusal, in words. It may contain line breaks: escape them in logs.
    */
   struct apikee_text message;
 } apikee_answer;
@@ -549,50 +589,67 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * The code of an error as a text that lasts, ended by a NUL.
+ * The code of an error as a constant text that ends with a NUL. Never null.
  *
- * A key that is refused has the code that all Apikee SDKs use, to be sent to whoever sent the key:
- * `"EXPIRED"`. Anything else has a name for logs. Never null.
+ * For a refusal it is the code that all Apikee SDKs send to the client, such as `"EXPIRED"`. Any other error has a
+ * name for logs.
  */
 const char *apikee_error_code(int32_t error);
 
 /**
- * Makes a keyring of one secret, which signs and is accepted.
+ * Makes a keyring with one secret, which signs and is accepted.
  *
- * A secret is a byte string of any length; 32 random bytes are advised. The keyring keeps a state
- * derived from it, not the secret. What stood in `keyring` is overwritten, also if this fails.
+ * A secret is a byte string of any length; 32 random bytes are advised. The keyring keeps a state that is
+ * derived from the secret, not the secret. It is built in place. The former contents of `keyring` are
+ * overwritten, also after an error.
  *
  * Errors: `APIKEE_ERROR_EMPTY_SECRET`.
  */
-apikee_error apikee_keyring_init(struct apikee_keyring *keyring, const void *secret, size_t secret_len);
+APIKEE_MUST_USE
+apikee_error apikee_keyring_init(struct apikee_keyring *keyring,
+                                 const void *secret,
+                                 size_t secret_len);
 
 /**
- * Adds a secret that is accepted, but signs nothing.
+ * Adds a secret that is accepted but does not sign.
  *
  * Errors: `APIKEE_ERROR_EMPTY_SECRET`, `APIKEE_ERROR_KEYRING_FULL`.
  */
-apikee_error apikee_keyring_accept(struct apikee_keyring *keyring, const void *secret, size_t secret_len);
+APIKEE_MUST_USE
+apikee_error apikee_keyring_accept(struct apikee_keyring *keyring,
+                                   const void *secret,
+                                   size_t secret_len);
 
 /**
- * Lets keys be good so many seconds longer and earlier, for a clock that drifts. 0 at first.
- */
-apikee_error apikee_keyring_set_leeway(struct apikee_keyring *keyring, uint64_t seconds);
-
-/**
- * Overwrites a keyring with zeros, whether it was initialised or not.
- */
-apikee_error apikee_keyring_wipe(struct apikee_keyring *keyring);
-
-/**
- * Verifies a key: its signature, then its claims, then its times. `now` is in seconds since 1970.
+ * Makes keys good for that many seconds longer, and that many seconds earlier, for a clock that drifts. The
+ * leeway is 0 until this is called.
  *
- * `buf` is the limit on the length of a key: `APIKEE_VERIFY_BUFFER_LEN(key_len)` bytes are enough, and 1024
- * are for most. A null `key` of no bytes is a request without a key. After an error, `claims` is all zeros,
- * and `buf` holds unspecified bytes.
+ * Errors: `APIKEE_ERROR_TIME_OUT_OF_RANGE` for more than `APIKEE_MAX_LEEWAY`, and for a negative number, which C
+ * converts to a large one. The leeway then stays as it was.
+ */
+APIKEE_MUST_USE
+apikee_error apikee_keyring_set_leeway(struct apikee_keyring *keyring,
+                                       uint64_t seconds);
+
+/**
+ * Overwrites a keyring with zeros, whether it was initialised or not. Does nothing if `keyring` is null.
+ */
+void apikee_keyring_wipe(struct apikee_keyring *keyring);
+
+/**
+ * Verifies a key: its signature, then its claims, then its times. Only `APIKEE_ERROR_OK` means that it is good.
+ *
+ * `now` is in seconds since 1970. A clock at 0, or one that is too early in any other way, makes expired keys good:
+ * a device whose clock starts at 1970 must not verify keys until it has learnt the time.
+ *
+ * The size of `buf` limits the length of a key: `APIKEE_VERIFY_BUFFER_LEN(key_len)` bytes are enough, and 1024
+ * are enough for most keys. A null `key` with length 0 is a request without a key. After an error, `claims` is
+ * all zeros, and `buf` contains unspecified bytes.
  *
  * Errors: those from `APIKEE_ERROR_MISSING_KEY` to `APIKEE_ERROR_NOT_YET_VALID`, for the first check that
  * fails.
  */
+APIKEE_MUST_USE
 apikee_error apikee_verify(const struct apikee_keyring *keyring,
                            const void *key,
                            size_t key_len,
@@ -602,131 +659,171 @@ apikee_error apikee_verify(const struct apikee_keyring *keyring,
                            struct apikee_claims *claims);
 
 /**
- * Whose key it is. Empty if the issuer did not say.
+ * Whether the key has this scope. A scope matches only itself: there are no wildcards.
+ *
+ * True only for the claims of a key that was verified; false after any error.
  */
-apikee_error apikee_claims_tenant(const struct apikee_claims *claims, struct apikee_text *tenant);
+APIKEE_MUST_USE
+bool apikee_claims_has_scope(const struct apikee_claims *claims,
+                             const void *scope,
+                             size_t scope_len);
 
 /**
- * The key's id; ids sort by the time of issue. Empty if the issuer gave none.
+ * Checks that the key has this scope. A scope matches only itself: there are no wildcards.
+ *
+ * Errors: `APIKEE_ERROR_INSUFFICIENT_SCOPE`.
  */
-apikee_error apikee_claims_id(const struct apikee_claims *claims, struct apikee_text *id);
+APIKEE_MUST_USE
+apikee_error apikee_claims_require_scope(const struct apikee_claims *claims,
+                                         const void *scope,
+                                         size_t scope_len);
+
+/**
+ * Checks that the key has all of these scopes. An empty list needs no scope.
+ *
+ * `missing` may be null. It gets the index of the first scope that the key lacks, and `count` if it lacks none.
+ *
+ * Errors: `APIKEE_ERROR_INSUFFICIENT_SCOPE`.
+ */
+APIKEE_MUST_USE
+apikee_error apikee_claims_require_scopes(const struct apikee_claims *claims,
+                                          const struct apikee_text *scopes,
+                                          size_t count,
+                                          size_t *missing);
+
+/**
+ * The tenant that owns the key. Empty if the issuer named none.
+ */
+APIKEE_MUST_USE
+apikee_error apikee_claims_get_tenant(const struct apikee_claims *claims,
+                                      struct apikee_text *tenant);
+
+/**
+ * The key's id. Ids sort by the time of issue. Empty if the issuer gave none.
+ */
+APIKEE_MUST_USE apikee_error apikee_claims_get_id(const struct apikee_claims *claims, struct apikee_text *id);
 
 /**
  * The environment tag, `"production"` if the key has none.
  */
-apikee_error apikee_claims_environment(const struct apikee_claims *claims, struct apikee_text *environment);
+APIKEE_MUST_USE
+apikee_error apikee_claims_get_environment(const struct apikee_claims *claims,
+                                           struct apikee_text *environment);
 
 /**
  * The last second in which the key is good, since 1970.
  *
- * Errors: `APIKEE_ERROR_ABSENT` if it never expires.
+ * Errors: `APIKEE_ERROR_ABSENT` if the key never expires.
  */
-apikee_error apikee_claims_expires_at(const struct apikee_claims *claims, int64_t *seconds);
+APIKEE_MUST_USE
+apikee_error apikee_claims_get_expires_at(const struct apikee_claims *claims,
+                                          int64_t *seconds);
 
 /**
  * The first second in which the key is good, since 1970.
  *
- * Errors: `APIKEE_ERROR_ABSENT` if it always was.
+ * Errors: `APIKEE_ERROR_ABSENT` if the key has no such time.
  */
-apikee_error apikee_claims_not_before(const struct apikee_claims *claims, int64_t *seconds);
+APIKEE_MUST_USE
+apikee_error apikee_claims_get_not_before(const struct apikee_claims *claims,
+                                          int64_t *seconds);
 
 /**
- * Which secret signed the key: 0 is the one that signs, the others follow as they were accepted.
+ * The index of the secret that signed the key: 0 is the one of `apikee_keyring_init`, the others follow in the
+ * order of `apikee_keyring_accept`.
  */
-apikee_error apikee_claims_secret_index(const struct apikee_claims *claims, size_t *index);
+APIKEE_MUST_USE
+apikee_error apikee_claims_get_secret_index(const struct apikee_claims *claims,
+                                            size_t *index);
 
 /**
- * The scope of that index, in the issuer's order; for one scope after the other, count up until there is
- * none. Each call walks from the front.
+ * The scope with that index, in the issuer's order. To list all scopes, count up from 0 until there is none.
+ * Each call starts at the first scope.
  *
- * Errors: `APIKEE_ERROR_ABSENT` past the last.
+ * Errors: `APIKEE_ERROR_ABSENT` after the last scope.
  */
-apikee_error apikee_claims_scope(const struct apikee_claims *claims, size_t index, struct apikee_text *scope);
+APIKEE_MUST_USE
+apikee_error apikee_claims_get_scope(const struct apikee_claims *claims,
+                                     size_t index,
+                                     struct apikee_text *scope);
 
 /**
- * Whether the key has exactly this scope. There are no wildcards.
+ * The bytes of `meta` as the issuer wrote them, `{}` if the key has no `meta`. `encoding` gets how they are
+ * written: an `apikee_encoding`.
+ */
+APIKEE_MUST_USE
+apikee_error apikee_claims_get_meta(const struct apikee_claims *claims,
+                                    struct apikee_text *bytes,
+                                    uint32_t *encoding);
+
+/**
+ * Copies the member of `meta` with that name into `buf`, if it is a string. `len` gets its length in bytes. The
+ * string does not end with a NUL, and may contain some.
  *
- * Errors: `APIKEE_ERROR_INSUFFICIENT_SCOPE` if it does not.
+ * Errors: `APIKEE_ERROR_ABSENT`; `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the string's length in `len` and a part
+ * of it in `buf`.
  */
-apikee_error apikee_claims_has_scope(const struct apikee_claims *claims, const void *scope, size_t scope_len);
+APIKEE_MUST_USE
+apikee_error apikee_claims_get_meta_str(const struct apikee_claims *claims,
+                                        const void *name,
+                                        size_t name_len,
+                                        void *buf,
+                                        size_t buf_len,
+                                        size_t *len);
 
 /**
- * Makes sure that the key has all of these scopes. `missing`, unless it is null, gets the index of the
- * first that it lacks, or `count`.
- *
- * Errors: `APIKEE_ERROR_INSUFFICIENT_SCOPE`.
- */
-apikee_error apikee_claims_require(const struct apikee_claims *claims,
-                                   const struct apikee_text *scopes,
-                                   size_t count,
-                                   size_t *missing);
-
-/**
- * The bytes of `meta` as the issuer wrote them, `{}` if there are none, and how: an `apikee_encoding`.
- */
-apikee_error apikee_claims_meta(const struct apikee_claims *claims,
-                                struct apikee_text *bytes,
-                                uint32_t *encoding);
-
-/**
- * Copies the member of `meta` of that name, if it is a string, into `buf`, and its length in bytes into
- * `len`. No NUL is put behind it, and some may be in it.
- *
- * Errors: `APIKEE_ERROR_ABSENT`; `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the length in `len`, and a part of the
- * string in `buf`.
- */
-apikee_error apikee_claims_meta_str(const struct apikee_claims *claims,
-                                    const void *name,
-                                    size_t name_len,
-                                    void *buf,
-                                    size_t buf_len,
-                                    size_t *len);
-
-/**
- * The member of `meta` of that name, if it is an integer that fits.
+ * The member of `meta` with that name, if it is an integer that fits.
  *
  * Errors: `APIKEE_ERROR_ABSENT`.
  */
-apikee_error apikee_claims_meta_int(const struct apikee_claims *claims,
-                                    const void *name,
-                                    size_t name_len,
-                                    int64_t *value);
+APIKEE_MUST_USE
+apikee_error apikee_claims_get_meta_int(const struct apikee_claims *claims,
+                                        const void *name,
+                                        size_t name_len,
+                                        int64_t *value);
 
 /**
- * The member of `meta` of that name, if it is a boolean.
+ * The member of `meta` with that name, if it is a boolean. Look at the error first: `value` is false as well if
+ * there is no such member.
  *
  * Errors: `APIKEE_ERROR_ABSENT`.
  */
-apikee_error apikee_claims_meta_bool(const struct apikee_claims *claims,
-                                     const void *name,
-                                     size_t name_len,
-                                     bool *value);
+APIKEE_MUST_USE
+apikee_error apikee_claims_get_meta_bool(const struct apikee_claims *claims,
+                                         const void *name,
+                                         size_t name_len,
+                                         bool *value);
 
 /**
- * Writes the SHA-256 of a whole key, of `APIKEE_FINGERPRINT_LEN` bytes: its name for storage and deny-lists.
- * The SDKs print it as lower-case hexadecimal digits.
+ * The SHA-256 of a whole key, `APIKEE_FINGERPRINT_LEN` bytes: the key's name for storage and deny-lists. The
+ * SDKs print it as lower-case hexadecimal digits.
  */
-apikee_error apikee_fingerprint(const void *key,
-                                size_t key_len,
-                                uint8_t (*fingerprint)[APIKEE_FINGERPRINT_LEN]);
+APIKEE_MUST_USE
+apikee_error apikee_get_fingerprint(const void *key,
+                                    size_t key_len,
+                                    uint8_t (*fingerprint)[APIKEE_FINGERPRINT_LEN]);
 
 /**
- * The front of a key that is safe in logs: 12 bytes at most, and no more than is UTF-8.
+ * The front of a key, which is safe in logs: at most 12 bytes, and only as far as it is UTF-8.
  */
-apikee_error apikee_log_prefix(const void *key, size_t key_len, struct apikee_text *prefix);
+APIKEE_MUST_USE
+apikee_error apikee_get_log_prefix(const void *key,
+                                   size_t key_len,
+                                   struct apikee_text *prefix);
 
 /**
- * Issues a key, signed with the keyring's first secret, into `buf`, and its length into `key_len`.
+ * Issues a key into `buf`, signed with the keyring's first secret. `key_len` gets its length.
  *
- * `now_millis` is in milliseconds since 1970. `random` gives the id its ten bytes, and is called again, a few
- * times at most, in one case of 256. `APIKEE_ISSUE_BUFFER_LEN(payload_len)` bytes of buffer are enough, and
- * 1024 are for most keys. The key stands at the front of `buf`; behind it, and after an error, `buf` holds
- * unspecified bytes.
+ * `now_millis` is in milliseconds since 1970. `random` gives the ten random bytes of the key's id. It is called
+ * again for one key in 256, a few times at most. `APIKEE_ISSUE_BUFFER_LEN(payload_len)` bytes of buffer are
+ * enough, and 1024 are enough for most keys. The key is at the front of `buf` and does not end with a NUL. The
+ * rest of `buf`, and after an error all of it, contains unspecified bytes.
  *
  * Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with a length that is enough in `key_len`;
  * `APIKEE_ERROR_CLAIMS_TOO_LONG`, `APIKEE_ERROR_TIME_OUT_OF_RANGE`, `APIKEE_ERROR_INVALID_JSON`,
  * `APIKEE_ERROR_TOO_MANY`, `APIKEE_ERROR_RANDOM_FAILED`.
  */
+APIKEE_MUST_USE
 apikee_error apikee_issue(const struct apikee_keyring *keyring,
                           const struct apikee_new_key *new_key,
                           int64_t now_millis,
@@ -737,39 +834,43 @@ apikee_error apikee_issue(const struct apikee_keyring *keyring,
                           size_t *key_len);
 
 /**
- * Bytes of buffer that are enough to verify a key of that length.
+ * Bytes of buffer that are enough to verify a key with that length.
  */
-size_t apikee_verify_buffer_len(size_t key_len);
+APIKEE_MUST_USE size_t apikee_verify_buffer_len(size_t key_len);
 
 /**
- * Bytes of buffer that are enough to issue a key with a payload, compact JSON, of that length.
+ * Bytes of buffer that are enough to issue a key whose payload, compact JSON, has that length.
  */
-size_t apikee_issue_buffer_len(size_t payload_len);
+APIKEE_MUST_USE size_t apikee_issue_buffer_len(size_t payload_len);
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Bytes of the envelope around a plaintext of that length.
+ * Bytes of the envelope around a plaintext with that length.
  */
-size_t apikee_sealed_len(size_t plaintext_len);
+APIKEE_MUST_USE size_t apikee_sealed_len(size_t plaintext_len);
 #endif
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Reads the platform's public key: 64 hexadecimal digits, or base64 of 32 bytes, of either alphabet, padded
- * or not. What stood in `server_key` is overwritten, also if this fails.
+ * Reads the platform's public key: 64 hexadecimal digits, or base64 of 32 bytes in either alphabet, padded or
+ * not. The former contents of `server_key` are overwritten, also after an error.
  *
  * Errors: `APIKEE_ERROR_SERVER_KEY_MALFORMED`, `APIKEE_ERROR_SERVER_KEY_LOW_ORDER`.
  */
-apikee_error apikee_server_key_init(struct apikee_server_key *server_key, const void *text, size_t text_len);
+APIKEE_MUST_USE
+apikee_error apikee_server_key_init(struct apikee_server_key *server_key,
+                                    const void *text,
+                                    size_t text_len);
 #endif
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Establishes a session, which draws 32 bytes. It takes two X25519 operations, and may be done ahead of time.
- * What stood in `session` is overwritten, also if this fails.
+ * Establishes a session for one request: draws 32 random bytes and computes two X25519 operations. It can be
+ * done ahead of time. The former contents of `session` are overwritten, also after an error.
  *
  * Errors: `APIKEE_ERROR_RANDOM_FAILED`.
  */
+APIKEE_MUST_USE
 apikee_error apikee_session_establish(struct apikee_session *session,
                                       const struct apikee_server_key *server_key,
                                       apikee_random random,
@@ -778,13 +879,14 @@ apikee_error apikee_session_establish(struct apikee_session *session,
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Seals a request into `buf`, of `APIKEE_SEALED_LEN(plaintext_len)` bytes, and draws its nonce of 12 bytes.
- * The envelope's length goes into `envelope_len`, and what opens the answer into `pending`. The session is
- * used up, unless it is an argument that is wrong, or a buffer that is too small.
+ * Seals a request into `buf`, which needs `APIKEE_SEALED_LEN(plaintext_len)` bytes, and draws a nonce of 12
+ * bytes. `envelope_len` gets the envelope's length, and `pending` what opens the answer. The session is used up,
+ * except after an error about an argument or a buffer that is too small.
  *
  * Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the envelope's length in `envelope_len`;
  * `APIKEE_ERROR_RANDOM_FAILED`.
  */
+APIKEE_MUST_USE
 apikee_error apikee_session_seal(struct apikee_session *session,
                                  const void *plaintext,
                                  size_t plaintext_len,
@@ -798,13 +900,15 @@ apikee_error apikee_session_seal(struct apikee_session *session,
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Opens the answer, `answer_len` bytes at `answer`, where it stands. `plaintext` then points into it. The
- * pending is used up, unless it is an argument that is wrong.
+ * Opens an answer where it stands: `answer_len` bytes at `answer`. `plaintext` then points into it. The pending
+ * is used up, except after an error about an argument.
  *
- * After an error `answer` holds parts of the envelope, never of a plaintext.
+ * That an answer opens does not mean that it says yes: see `apikee_pending_require_success`. After an error,
+ * `answer` contains parts of the envelope, never of a plaintext.
  *
  * Errors: those from `APIKEE_ERROR_ENVELOPE_MALFORMED` to `APIKEE_ERROR_ENVELOPE_FORGED`.
  */
+APIKEE_MUST_USE
 apikee_error apikee_pending_open(struct apikee_pending *pending,
                                  void *answer,
                                  size_t answer_len,
@@ -813,71 +917,80 @@ apikee_error apikee_pending_open(struct apikee_pending *pending,
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Overwrites a session with zeros, whether it was established or not.
+ * Overwrites a session with zeros, whether there is one or not. Does nothing if `session` is null.
  */
-apikee_error apikee_session_wipe(struct apikee_session *session);
+void apikee_session_wipe(struct apikee_session *session);
 #endif
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Overwrites a pending with zeros, whether there is one or not.
+ * Overwrites a pending with zeros, whether there is one or not. Does nothing if `pending` is null.
  */
-apikee_error apikee_pending_wipe(struct apikee_pending *pending);
+void apikee_pending_wipe(struct apikee_pending *pending);
 #endif
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Writes the target of a validate call, path and query, to the front of `buf`: what follows the base URL's
- * own path. It is visible ASCII. `target_len` gets its length.
+ * Writes the target of a validate call to the front of `buf`: path and query, to be appended to the base URL.
+ * It is visible ASCII. `target_len` gets its length. This asks nobody anything.
  *
  * Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the exact length in `target_len`;
  * `APIKEE_ERROR_INVALID_CLIENT_ID`, `APIKEE_ERROR_INVALID_METHOD`, `APIKEE_ERROR_TIME_OUT_OF_RANGE`,
  * `APIKEE_ERROR_INVALID_JSON`, `APIKEE_ERROR_TOO_MANY`.
  */
-apikee_error apikee_validate_target(const struct apikee_validate_request *request,
-                                    void *buf,
-                                    size_t buf_len,
-                                    size_t *target_len);
+APIKEE_MUST_USE
+apikee_error apikee_write_validate_target(const struct apikee_validate_request *request,
+                                          void *buf,
+                                          size_t buf_len,
+                                          size_t *target_len);
 #endif
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Writes the body of a validate call, the plaintext for `apikee_session_seal`, to the front of `buf`. It holds
- * the raw key if the headers do. `body_len` gets its length.
+ * Writes the body of a validate call to the front of `buf`: the plaintext for `apikee_session_seal`. It contains
+ * the raw key if the headers do. `body_len` gets its length. This asks nobody anything.
  *
- * Errors: as of `apikee_validate_target`.
+ * Errors: those of `apikee_write_validate_target`, with the exact length in `body_len`.
  */
-apikee_error apikee_validate_body(const struct apikee_validate_request *request,
-                                  void *buf,
-                                  size_t buf_len,
-                                  size_t *body_len);
+APIKEE_MUST_USE
+apikee_error apikee_write_validate_body(const struct apikee_validate_request *request,
+                                        void *buf,
+                                        size_t buf_len,
+                                        size_t *body_len);
 #endif
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Opens the answer, `body_len` bytes at `body`, and reads what it says. The body is changed where it stands.
- * The pending is used up, unless it is an argument that is wrong.
+ * Opens the answer to a validate call, `body_len` bytes at `body`, and checks that the platform lets the request
+ * through. Only `APIKEE_ERROR_OK` means that it does.
  *
- * Any error means that the platform has not answered.
+ * The body is changed where it stands, and the texts of `answer` point into it. The pending is used up, except
+ * after an error about an argument.
  *
- * Errors: those of `apikee_pending_open`, `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
+ * Errors: `APIKEE_ERROR_SERVER_REJECTED` if the platform refuses the request; `answer` then says why. Any other
+ * error means that there is no trustworthy answer: those of `apikee_pending_open`,
+ * `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
  */
-apikee_error apikee_pending_read_answer(struct apikee_pending *pending,
-                                        void *body,
-                                        size_t body_len,
-                                        struct apikee_answer *answer);
+APIKEE_MUST_USE
+apikee_error apikee_pending_require_success(struct apikee_pending *pending,
+                                            void *body,
+                                            size_t body_len,
+                                            struct apikee_answer *answer);
 #endif
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Reads an answer that came without an envelope, as some deployments send it.
+ * As `apikee_pending_require_success`, for an answer that came without an envelope, as some deployments send it.
  *
- * Nothing but the connection says who wrote it, or for which request: whoever sits where TLS ends can let all
- * requests through. Only for where the user has asked for this.
+ * Nothing but the connection says who wrote such an answer, or for which request: whoever ends the TLS connection
+ * can let all requests through. Call this only where the user has asked for it.
  *
- * Errors: `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
+ * Errors: `APIKEE_ERROR_SERVER_REJECTED`, `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
  */
-apikee_error apikee_answer_read_unsealed(void *body, size_t body_len, struct apikee_answer *answer);
+APIKEE_MUST_USE
+apikee_error apikee_unsealed_require_success(void *body,
+                                             size_t body_len,
+                                             struct apikee_answer *answer);
 #endif
 
 #ifdef __cplusplus
@@ -887,20 +1000,18 @@ apikee_error apikee_answer_read_unsealed(void *body, size_t body_len, struct api
 #endif  /* APIKEE_H */
 
 
-#ifndef APIKEE_STATIC_ASSERT
-#if defined(__cplusplus)
-#define APIKEE_STATIC_ASSERT(holds) static_assert(holds, #holds)
-#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
-#define APIKEE_STATIC_ASSERT(holds) _Static_assert(holds, #holds)
-#else
-#define APIKEE_STATIC_ASSERT(holds) extern char apikee_static_assert[(holds) ? 1 : -1]
-#endif
-APIKEE_STATIC_ASSERT(sizeof(apikee_error) == 4);
-APIKEE_STATIC_ASSERT(sizeof(apikee_keyring) == APIKEE_KEYRING_SIZE);
-APIKEE_STATIC_ASSERT(sizeof(apikee_claims) == APIKEE_CLAIMS_SIZE);
+#ifndef APIKEE_SIZES
 #ifdef APIKEE_ENVELOPE
-APIKEE_STATIC_ASSERT(sizeof(apikee_server_key) == APIKEE_SERVER_KEY_SIZE);
-APIKEE_STATIC_ASSERT(sizeof(apikee_session) == APIKEE_SESSION_SIZE);
-APIKEE_STATIC_ASSERT(sizeof(apikee_pending) == APIKEE_PENDING_SIZE);
+#define APIKEE_SIZES \
+  (sizeof(apikee_server_key) == APIKEE_SERVER_KEY_SIZE && sizeof(apikee_session) == APIKEE_SESSION_SIZE && \
+   sizeof(apikee_pending) == APIKEE_PENDING_SIZE)
+#else
+#define APIKEE_SIZES 1
 #endif
+/* Does not compile where a type has another size than in the library. */
+typedef char apikee_sizes[APIKEE_SIZES && sizeof(apikee_error) == 4 && sizeof(bool) == 1 &&
+                                  sizeof(apikee_keyring) == APIKEE_KEYRING_SIZE &&
+                                  sizeof(apikee_claims) == APIKEE_CLAIMS_SIZE
+                              ? 1
+                              : -1];
 #endif

@@ -4,123 +4,238 @@
 // a generator, a getter, an iterator) has run before a byte goes into the module, so no call stands inside another.
 import * as checks from "./checks.mjs";
 import { readClaims } from "./claims.mjs";
-import { ApikeeError, MissingScopesError, invalid } from "./errors.mjs";
+import { ApikeeError, MissingScopesError, PlatformError, invalid } from "./errors.mjs";
+import { envelopeOf, json, question, readVerdict } from "./exchange.mjs";
 import { Memory, VERIFY_DEPTH } from "./memory.mjs";
+import { started, startedSync } from "./module.mjs";
 
-export { ApikeeError, MissingScopesError };
+export { ApikeeError, MissingScopesError, PlatformError };
 
 /** Instantiates the module: a `WebAssembly.Module`, its bytes, or a `Response` with them; or a promise of one. */
 export async function instantiate(source, options) {
-  let given = await source;
-  if (typeof Response === "function" && given instanceof Response) given = await given.arrayBuffer();
-  const module = given instanceof WebAssembly.Module ? given : await WebAssembly.compile(given);
-  return new Apikee(await WebAssembly.instantiate(module, {}), options);
+  const settings = settingsOf(options);
+  return new Apikee(await started(source), settings);
 }
 
 /** As `instantiate`, at once: for a `WebAssembly.Module`, or its bytes. */
 export function instantiateSync(source, options) {
-  const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source);
-  return new Apikee(new WebAssembly.Instance(module, {}), options);
+  const settings = settingsOf(options);
+  return new Apikee(startedSync(source), settings);
 }
 
-/** One module, with its own memory. */
-class Apikee {
-  #context;
+function settingsOf(options) {
+  const { clock, random } = checks.members(options, ["clock", "random"], "options");
+  for (const given of [clock, random]) {
+    if (given !== undefined && typeof given !== "function") throw invalid("a clock and a generator must be functions");
+  }
+  return { clock, random };
+}
 
-  constructor(instance, { clock, random } = {}) {
-    for (const given of [clock, random]) {
-      if (given !== undefined && typeof given !== "function") throw invalid("a clock and a generator are functions");
+/** Calls a clock or a generator. */
+function ask(call, code, what) {
+  try {
+    return call();
+  } catch (cause) {
+    throw new ApikeeError(code, `${what} failed`, cause);
+  }
+}
+
+/** What time it is, in milliseconds since 1970: what the call says, or else the clock. */
+function timeOf(given, clock) {
+  if (given !== undefined) {
+    const millis = checks.millis(given, "now");
+    // It is the time of a clock that does not run, and every key that has expired would be good.
+    if (millis <= 0) throw invalid("now must be after 1970");
+    return millis;
+  }
+  const told = clock === undefined ? undefined : ask(clock, "CLOCK_FAILED", "the clock");
+  const millis = told === undefined ? Date.now() : checks.millis(told, "what the clock says");
+  if (millis > 0) return millis;
+  throw new ApikeeError("CLOCK_FAILED", "the clock says 1970 or earlier: a Worker has a clock only while it handles a request");
+}
+
+function draw(count, random) {
+  const bytes = new Uint8Array(count);
+  if (random === undefined && typeof globalThis.crypto?.getRandomValues !== "function") {
+    throw new ApikeeError("RNG_FAILED", "this runtime has no crypto.getRandomValues: pass the option random");
+  }
+  const isLate = ask(
+    () => typeof (random === undefined ? globalThis.crypto.getRandomValues(bytes) : random(bytes))?.then === "function",
+    "RNG_FAILED",
+    "the random number generator",
+  );
+  // One that answers later has drawn nothing yet.
+  if (isLate || bytes.every((byte) => byte === 0)) {
+    throw new ApikeeError("RNG_FAILED", "the random number generator has drawn nothing: it must fill the array at once");
+  }
+  return bytes;
+}
+
+const FREED = ["FREED", "the object has been freed"];
+const GIVEN_UP = ["FREED", "the session was given up for a newer one: 1,024 are held at once"];
+const USED = ["SESSION_USED", "a session seals one request, and then opens one answer"];
+
+/** What is common to all objects of a module. */
+class Context {
+  /** The states of all sessions that have a place, oldest first. */
+  sessions = new Set();
+
+  constructor(exports, { clock, random }) {
+    this.memory = new Memory(exports);
+    this.clock = clock;
+    this.random = random;
+    // Frees what its owner has forgotten, some time. Workers dated before May 2025 have none.
+    if (typeof globalThis.FinalizationRegistry === "function") {
+      this.forgotten = new FinalizationRegistry((state) => this.release(state, FREED));
     }
-    const fill = random ?? ((bytes) => globalThis.crypto.getRandomValues(bytes));
-    this.#context = {
-      memory: new Memory(instance.exports),
-      /** Milliseconds since 1970. */
-      now: (given) => {
-        const time = given ?? clock?.();
-        return time === undefined ? Date.now() : checks.millis(time);
-      },
-      draw: (count) => {
-        const bytes = new Uint8Array(count);
-        fill(bytes);
-        // As one that answers later would leave it.
-        if (bytes.every((byte) => byte === 0)) throw new ApikeeError("RNG_FAILED", "the generator has drawn nothing");
-        return bytes;
-      },
-      // Frees what its owner has forgotten, some time.
-      forgotten: new FinalizationRegistry(({ free, handle }) => free(handle)),
-    };
   }
 
-  /** A ring of secrets, newest first: the first signs, and any is accepted. `leeway` is in seconds. */
-  keyring(secrets, { leeway = 0 } = {}) {
-    const one = typeof secrets === "string" || secrets instanceof Uint8Array;
-    const values = (one ? [secrets] : checks.list(secrets, "what a keyring is made of")).map((secret) =>
-      checks.textOrBytes(secret, "a secret"),
-    );
-    if (!Number.isInteger(leeway) || leeway < 0 || leeway > 0xffffffff) throw invalid("a leeway is whole seconds");
-    const { memory } = this.#context;
-    const call = (len) => memory.exports.keyring(len, leeway);
-    return new Keyring(this.#context, memory.run({ put: () => memory.putAll(values), call }), "keyring_free");
+  now(given) {
+    return timeOf(given, this.clock);
   }
 
-  /** The platform's public key: 32 bytes, 64 hexadecimal digits, or base64 of either alphabet, padded or not. */
-  serverKey(key) {
-    const value = checks.serverKey(key);
-    const { memory } = this.#context;
-    const handle = memory.run({ put: () => memory.put(value), call: memory.built("server_key").server_key });
-    return new ServerKey(this.#context, handle, "server_key_free");
+  draw(count) {
+    return draw(count, this.random);
+  }
+
+  /** Gives a place back. `why` is what later calls are refused with. */
+  release(state, why) {
+    if (state.handle === 0) return;
+    state.free(state.handle);
+    state.handle = 0;
+    state.why = why;
+    this.sessions.delete(state);
+    this.memory.wipeStack();
   }
 }
 
 let contextOf;
-let handleOf;
+let stateOf;
 
 /** What has a place in the module until it is freed. */
 class Resident {
   #context;
-  #handle;
-  #free;
+  #state;
 
   static {
-    contextOf = (resident) => resident.#context;
-    handleOf = (resident) => {
-      if (resident.#handle !== 0) return resident.#handle;
-      throw new ApikeeError("FREED", "the object has been freed");
+    const checked = (resident) => {
+      if (typeof resident === "object" && resident !== null && #state in resident) return resident;
+      throw invalid("a method was called without its object: write object.method(...)");
     };
+    contextOf = (resident) => checked(resident).#context;
+    stateOf = (resident) => checked(resident).#state;
   }
 
   constructor(context, handle, free) {
     this.#context = context;
-    this.#handle = handle;
-    this.#free = context.memory.exports[free];
-    context.forgotten.register(this, { free: this.#free, handle }, this);
+    this.#state = { handle, free: context.memory.exports[free], why: FREED };
+    context.forgotten?.register(this, this.#state, this);
   }
 
   /** Wipes it in the module's memory. It may be called again, and does nothing then. */
   free() {
-    if (this.#handle === 0) return;
-    const { memory, forgotten } = this.#context;
-    forgotten.unregister(this);
-    this.#free(this.#handle);
-    this.#handle = 0;
-    memory.wipeStack();
+    const context = contextOf(this);
+    context.forgotten?.unregister(this);
+    context.release(stateOf(this), FREED);
   }
 }
 Object.defineProperty(Resident.prototype, Symbol.dispose ?? Symbol.for("Symbol.dispose"), {
   value: Resident.prototype.free,
 });
 
+function handleOf(resident) {
+  const { handle, why } = stateOf(resident);
+  if (handle !== 0) return handle;
+  throw new ApikeeError(...why);
+}
+
+/** One module, with its own memory. */
+class Apikee {
+  #context;
+
+  constructor(exports, settings) {
+    this.#context = new Context(exports, settings);
+  }
+
+  /** What all methods start with. */
+  static #contextOf(apikee) {
+    if (typeof apikee === "object" && apikee !== null && #context in apikee) return apikee.#context;
+    throw invalid("a method was called without its object: write apikee.method(...)");
+  }
+
+  /** A ring of secrets, newest first: the first signs, and any is accepted. `leeway` is in seconds. */
+  keyring(secrets, options, ...more) {
+    const context = Apikee.#contextOf(this);
+    checks.noMore(more);
+    const { leeway = 0 } = checks.members(options, ["leeway"], "options");
+    const values = secretsOf(secrets);
+    if (!Number.isInteger(leeway) || leeway < 0 || leeway > 0xffffffff) throw invalid("leeway must be a whole number of seconds");
+    const { memory } = context;
+    const call = (len) => memory.exports.keyring(len, leeway);
+    return new Keyring(context, memory.run({ put: () => memory.putAll(values), call }), "keyring_free");
+  }
+
+  /** The platform's public key: 32 bytes, 64 hexadecimal digits, or base64 of either alphabet, padded or not. */
+  serverKey(key, ...more) {
+    const context = Apikee.#contextOf(this);
+    checks.noMore(more);
+    if (key === undefined || key === null) throw invalid("no server key was given: is its variable set?");
+    const value = checks.serverKey(key);
+    const { memory } = context;
+    const handle = memory.run({ put: () => memory.put(value), call: memory.built("server_key").server_key });
+    return new ServerKey(context, handle, "server_key_free");
+  }
+
+  /** The SHA-256 of a whole key as 64 hexadecimal digits, for storage and deny-lists. The key is not verified. */
+  fingerprint(key, ...more) {
+    const { memory } = Apikee.#contextOf(this);
+    checks.noMore(more);
+    if (key === undefined || key === null) throw new ApikeeError("MISSING_KEY", "no key was given");
+    const value = checks.textOrBytes(key, "a key");
+    return memory.run({
+      put: () => memory.put(value),
+      call: (len) => memory.exports.fingerprint(len),
+      read: (len) => {
+        const digest = memory.bytes.subarray(memory.output, memory.output + len);
+        return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+      },
+    });
+  }
+}
+
+const NO_SECRET = "no secret was given: is the variable that holds it set?";
+
+function secretsOf(secrets) {
+  if (secrets === undefined || secrets === null) throw invalid(NO_SECRET);
+  const isBytes = ArrayBuffer.isView(secrets);
+  const all = typeof secrets === "string" || isBytes ? [secrets] : checks.list(secrets, "secrets");
+  if (all.length === 0) throw new ApikeeError("EMPTY_SECRET", NO_SECRET);
+  return all.map((secret) => {
+    if (secret === undefined || secret === null) throw invalid(NO_SECRET);
+    const value = checks.textOrBytes(secret, "a secret");
+    if (value.length === 0) throw new ApikeeError("EMPTY_SECRET", "a secret is empty: is the variable that holds it set?");
+    return value;
+  });
+}
+
+const NEW_KEY = ["tenant", "scopes", "environment", "expiresIn", "expiresAt", "notBefore", "meta", "id"];
+
+const scopesOf = (scopes) => checks.list(scopes, "scopes").map((scope) => checks.text(scope, "a scope"));
+
 /** The secrets that keys are signed with. */
 class Keyring extends Resident {
   /** Verifies a key, and returns its claims. `undefined` and `null` are no key at all. */
-  verify(key, { now, scopes } = {}) {
+  verify(key, options, ...more) {
+    const context = contextOf(this);
+    checks.noMore(more);
+    const given = checks.members(options, ["now", "scopes"], "options");
+    // An undefined list may be the list of a route whose name was misspelt.
+    const required = "scopes" in given ? scopesOf(given.scopes) : undefined;
     if (key === undefined || key === null) throw new ApikeeError("MISSING_KEY", "no key was given");
     if (typeof key !== "string") checks.bytes(key, "a key");
-    const { memory, now: time } = contextOf(this);
-    const millis = time(now);
-    const required = scopes === undefined ? undefined : checks.list(scopes, "what a key has to have");
+    const millis = context.now(given.now);
     const handle = handleOf(this);
-    const claims = verify(memory, handle, key, millis);
+    const claims = verify(context.memory, handle, key, millis);
     if (required !== undefined) {
       const missing = required.filter((scope) => !claims.scopes.includes(scope));
       if (missing.length > 0) throw new MissingScopesError(missing);
@@ -129,22 +244,26 @@ class Keyring extends Resident {
   }
 
   /** Issues a key. */
-  issue({ tenant, scopes = [], environment, expiresIn, expiresAt, notBefore, meta, id }, { now } = {}) {
-    if (expiresIn !== undefined && expiresAt !== undefined) throw invalid("a key expires in, or at, not both");
-    const optional = (value, what) => (value === undefined ? "" : checks.text(value, what));
+  issue(key, options, ...more) {
+    const context = contextOf(this);
+    checks.noMore(more);
+    const { tenant, scopes = [], environment, expiresIn, expiresAt, notBefore, meta, id } = checks.members(key, NEW_KEY, "a new key");
+    const { now } = checks.members(options, ["now"], "options");
+    if (expiresIn !== undefined && expiresAt !== undefined) throw invalid("a new key must not have both expiresIn and expiresAt");
     const values = [
-      checks.text(tenant, "a tenant"),
-      optional(environment, "an environment"),
-      optional(expiresIn, "a duration"),
-      meta === undefined ? "" : json(meta),
-      optional(id, "an id"),
-      ...checks.list(scopes, "what a key is good for").map((scope) => checks.text(scope, "a scope")),
+      checks.text(tenant, "tenant"),
+      checks.optionalText(environment, "environment"),
+      checks.optionalText(expiresIn, "expiresIn"),
+      meta === undefined ? "" : json(meta, "meta"),
+      checks.optionalText(id, "id"),
+      ...scopesOf(scopes),
     ];
-    const { memory, now: time, draw } = contextOf(this);
+    const { memory } = context;
     const { issue } = memory.built("issue");
-    const [millis, exp, nbf] = [time(now), checks.seconds(expiresAt), checks.seconds(notBefore)];
+    const [exp, nbf] = [checks.seconds(expiresAt, "expiresAt"), checks.seconds(notBefore, "notBefore")];
+    const millis = context.now(now);
     // Ten bytes for each of the ids that it may take.
-    const random = id === undefined ? draw(160) : undefined;
+    const random = id === undefined ? context.draw(160) : undefined;
     const handle = handleOf(this);
     return memory.run({
       random,
@@ -168,54 +287,114 @@ function verify(memory, handle, key, millis) {
   }
 }
 
-function json(meta) {
-  if (typeof meta === "string") return checks.text(meta, "meta");
-  let written;
-  try {
-    written = JSON.stringify(meta);
-  } catch {
-    // It has a cycle, or a BigInt.
-  }
-  return checks.text(written, "meta, as JSON,");
-}
-
 /** The platform's public key. */
 class ServerKey extends Resident {
-  /** Establishes a session for one request: it may be done ahead of time, and takes most of the time there is to spend. */
-  establish() {
+  /** Establishes a session for one request. It may be done ahead of time, since it takes most of the time. */
+  establish(...more) {
     const context = contextOf(this);
-    const random = context.draw(32);
-    const handle = handleOf(this);
-    const call = () => context.memory.exports.establish(handle);
-    return new Session(context, context.memory.run({ random, call }), "session_free");
+    checks.noMore(more);
+    const call = () => context.memory.exports.establish(handleOf(this));
+    const establish = () => context.memory.run({ random: context.draw(32), call });
+    let handle;
+    try {
+      handle = establish();
+    } catch (error) {
+      // Requests whose answers never came must not take all places.
+      const [oldest] = context.sessions;
+      if (error.code !== "TOO_MANY_OBJECTS" || oldest === undefined) throw error;
+      context.release(oldest, GIVEN_UP);
+      handle = establish();
+    }
+    return new Session(context, handle, "session_free");
   }
 }
 
 /** Seals one request, and then opens its answer. */
 class Session extends Resident {
+  #isSealed = false;
+  #subject;
+
+  constructor(context, handle, free) {
+    super(context, handle, free);
+    context.sessions.add(stateOf(this));
+  }
+
+  /** Gives the session's place back, since it is used up. */
+  #useUp() {
+    const context = contextOf(this);
+    context.forgotten?.unregister(this);
+    context.release(stateOf(this), USED);
+  }
+
   /** Seals the request; returns the envelope. */
-  seal(plaintext) {
+  seal(plaintext, ...more) {
+    const context = contextOf(this);
+    checks.noMore(more);
     const value = checks.textOrBytes(plaintext, "a request");
-    const { memory, draw } = contextOf(this);
-    const random = draw(12);
+    if (this.#isSealed) throw new ApikeeError(...(stateOf(this).handle === 0 ? stateOf(this).why : USED));
+    const { memory } = context;
+    const random = context.draw(12);
     const handle = handleOf(this);
-    return memory.run({
-      random,
-      put: () => memory.put(value),
-      call: (len) => memory.exports.seal(handle, len),
-      read: (len) => memory.text(memory.output, memory.output + len),
-    });
+    try {
+      const envelope = memory.run({
+        random,
+        put: () => memory.put(value),
+        call: (len) => memory.exports.seal(handle, len),
+        read: (len) => memory.text(memory.output, memory.output + len),
+      });
+      this.#isSealed = true;
+      return envelope;
+    } catch (error) {
+      // The module keeps a session whose request is too long.
+      if (error.code !== "TOO_LONG") this.#useUp();
+      throw error;
+    }
   }
 
   /** Opens the answer; returns its plaintext. The session is used up, whatever comes of it. */
-  open(answer) {
-    const value = checks.textOrBytes(answer, "an answer");
+  open(answer, ...more) {
     const { memory } = contextOf(this);
-    const handle = handleOf(this);
-    return memory.run({
-      put: () => memory.put(value),
-      call: (len) => memory.exports.open(handle, len),
-      read: (len) => memory.bytes.slice(memory.output, memory.output + len),
-    });
+    const isSealed = this.#isSealed;
+    try {
+      checks.noMore(more);
+      const value = checks.textOrBytes(answer, "an answer");
+      const handle = handleOf(this);
+      if (!isSealed) throw new ApikeeError(...USED);
+      return memory.run({
+        put: () => memory.put(value),
+        call: (len) => memory.exports.open(handle, len),
+        read: (len) => memory.bytes.slice(memory.output, memory.output + len),
+      });
+    } finally {
+      if (isSealed) this.#useUp();
+    }
+  }
+
+  /** Seals the question whether a client may make a request; returns what `fetch` takes. */
+  validateRequest(given, ...more) {
+    const context = contextOf(this);
+    checks.noMore(more);
+    const { url, headers, plaintext, subject } = question(given, (now) => context.now(now));
+    const body = this.seal(plaintext);
+    this.#subject = subject;
+    // A redirect would take the project key elsewhere.
+    return { url, method: "POST", headers, body, redirect: "manual" };
+  }
+
+  /** Reads the answer to that question; throws unless the platform lets the request through. */
+  async readAnswer(response, ...more) {
+    contextOf(this);
+    const subject = this.#subject;
+    let envelope;
+    try {
+      checks.noMore(more);
+      handleOf(this);
+      if (subject === undefined) throw new ApikeeError("SESSION_USED", "readAnswer needs a request that validateRequest has sealed");
+      envelope = await envelopeOf(response);
+    } catch (error) {
+      if (this.#isSealed) this.#useUp();
+      throw error;
+    }
+    return readVerdict(this.open(envelope), subject);
   }
 }

@@ -9,21 +9,34 @@ const STATUS = {
   EXPIRED: 401,
   NOT_YET_VALID: 401,
   INSUFFICIENT_SCOPE: 403,
+  SERVER_REJECTED: 401,
+  SERVER_UNAVAILABLE: 503,
+  // No answer of the platform's that can be trusted.
+  SERVER_FAULT: 502,
+  MALFORMED_ENVELOPE: 502,
+  UNSEALED: 502,
+  UNKNOWN_VERSION: 502,
+  WRONG_ENCODING: 502,
+  WRONG_KEY: 502,
+  REFLECTED: 502,
+  FORGED: 502,
+  MALFORMED_ANSWER: 502,
+  ANOTHER_REQUEST: 502,
 };
 
 /** Why something was refused: `code` is the SDKs' for a key, the binding's own for the rest. */
 export class ApikeeError extends Error {
-  constructor(code, message) {
-    super(message);
+  constructor(code, message, cause) {
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
   }
 
-  /** The HTTP status to refuse a request with, 401 or 403; 500 where it is not the request that is wrong. */
+  /** The HTTP status to refuse a request with: 401 or 403, or 5xx where it is not the request that is wrong. */
   get httpStatus() {
-    return STATUS[this.code] ?? 500;
+    return Object.hasOwn(STATUS, this.code) ? STATUS[this.code] : 500;
   }
 }
-ApikeeError.prototype.name = "ApikeeError";
+Object.defineProperty(ApikeeError.prototype, "name", { value: "ApikeeError", writable: true, configurable: true });
 
 /** A key lacks scopes that were asked for: `missing` names them. */
 export class MissingScopesError extends ApikeeError {
@@ -33,14 +46,23 @@ export class MissingScopesError extends ApikeeError {
   }
 }
 
-export const invalid = (why) => new ApikeeError("INVALID_ARGUMENT", why);
+/** The platform has rejected a request, or has not given an answer. */
+export class PlatformError extends ApikeeError {
+  constructor(code, message, { reason, retryAfter, cause } = {}) {
+    super(code, message, cause);
+    this.reason = reason;
+    this.retryAfter = retryAfter;
+  }
+}
+
+export const invalid = (why, cause) => new ApikeeError("INVALID_ARGUMENT", why, cause);
 export const tooLong = () => failure(-4);
 
 // Why a call of the module has failed, in the order of `src/failure.rs`.
 const FAILURES = [
   ["INVALID_ARGUMENT", "an argument has the wrong type, length or form"],
   ["FREED", "the object has been freed"],
-  ["TOO_MANY_OBJECTS", "too many objects are in use: free some"],
+  ["TOO_MANY_OBJECTS", "too many objects are in use: keep one for all requests, or free them"],
   ["TOO_LONG", "an argument is too long"],
   ["EMPTY_SECRET", "a secret is empty"],
   ["TOO_MANY_SECRETS", "a keyring holds 8 secrets at most"],
@@ -51,13 +73,13 @@ const FAILURES = [
   ["EXPIRED", "the key has expired"],
   ["NOT_YET_VALID", "the key is not yet valid"],
   ["INVALID_DURATION", "a duration is a number and d, h, m or s, or the word never"],
-  ["INVALID_META", "meta is no well-formed JSON object"],
+  ["INVALID_META", "meta is not a well-formed JSON object"],
   ["TIME_OUT_OF_RANGE", "the expiry is out of range"],
   ["UNUSABLE_ID", "the id leads to a signature that the published SDKs refuse"],
   ["RNG_FAILED", "the random number generator failed, or repeats itself"],
   ["LOW_ORDER_SERVER_KEY", "the server's public key is of low order, as a placeholder is"],
   ["SESSION_USED", "a session seals one request, and then opens one answer"],
-  ["MALFORMED_ENVELOPE", "the envelope is no well-formed JSON object"],
+  ["MALFORMED_ENVELOPE", "the envelope is not a well-formed JSON object"],
   ["UNSEALED", "the body is not sealed"],
   ["UNKNOWN_VERSION", "the envelope's version is not known"],
   ["WRONG_ENCODING", "a member of the envelope is missing or wrongly encoded"],

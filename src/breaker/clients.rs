@@ -604,6 +604,9 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
     }
 
     fn find(&self, client: ClientRef) -> Option<Index> {
+        if self.used == 0 {
+            return None;
+        }
         let slots = self.slots.as_ref();
         let mut at = slots.get(index(self.bucket(client)))?.bucket;
         // No chain is longer than there are slots.

@@ -1,7 +1,7 @@
 //! The client itself.
 
 use core::{fmt, mem, panic::AssertUnwindSafe, time::Duration};
-use std::{io, panic::catch_unwind, process, sync::Arc, thread, vec};
+use std::{boxed::Box, io, panic::catch_unwind, process, sync::Arc, thread, time::Instant, vec};
 
 use super::{
     audit::Audit,
@@ -10,9 +10,13 @@ use super::{
     config::ConfigError,
     deadline::Deadline,
     event::{Event, Events},
+    file::FileError,
     request::{About, AuthorizeRequest},
+    revocations::Revocations,
     revoked::Revoked,
+    rotation::Keys,
     server::{Enforcement, Server},
+    watch::{News, Watch},
 };
 use crate::{
     breaker::BreakerState,
@@ -51,6 +55,9 @@ use crate::{
 /// [`background_thread(false)`](ApikeeBuilder::background_thread) is set. [`close`](Self::close) waits
 /// for it; dropping the client ends it without waiting, after the call that it is making.
 ///
+/// With a [secret file](ApikeeBuilder::secret_file) or a [deny-list](ApikeeBuilder::deny_list_file) it owns another
+/// one, in either mode, which reads them again when they change. It ends when the client is dropped.
+///
 /// # Processes that fork
 ///
 /// **In server mode, build the client after the fork**: in each worker of a prefork server, and in a daemon when it
@@ -63,7 +70,8 @@ use crate::{
 /// [`prepare`](Self::prepare) do nothing, and no observer hears of entries that wait in the queue: the parent has
 /// them, too.
 ///
-/// In local mode a client works on after a fork.
+/// In local mode a client works on after a fork. The thread that reads files again is not there: a child that is to
+/// see changes builds a client of its own.
 pub struct Apikee {
     pub(super) inner: Arc<Inner>,
     /// The process that built it.
@@ -71,8 +79,10 @@ pub struct Apikee {
 }
 
 pub(super) struct Inner {
-    pub(super) keys: Keyring,
+    pub(super) keys: Keys,
+    pub(super) revocations: Box<[Revocations]>,
     pub(super) revoked: Option<Revoked>,
+    pub(super) watch: Option<Watch>,
     pub(super) policy: Policy,
     pub(super) server: Option<Server>,
     pub(super) events: Events,
@@ -94,14 +104,43 @@ impl Apikee {
         ApikeeBuilder::from_env()?.build()
     }
 
-    pub(super) fn start(inner: Inner) -> io::Result<Self> {
+    pub(super) fn start(inner: Inner, watches: bool) -> io::Result<Self> {
         let inner = Arc::new(inner);
+        if watches && inner.watch.is_some() {
+            let shared = Arc::clone(&inner);
+            thread::Builder::new().name("apikee-files".into()).spawn(move || shared.watch())?;
+        }
         if let Some(background) = inner.background() {
             background.starts();
             let shared = Arc::clone(&inner);
-            thread::Builder::new().name("apikee".into()).spawn(move || shared.work())?;
+            let started = thread::Builder::new().name("apikee".into()).spawn(move || shared.work());
+            started.inspect_err(|_| inner.stop_watching())?;
         }
         Ok(Self { inner, process: process::id() })
+    }
+
+    /// Replaces the secrets, while other threads serve: from now on keys are issued with the first of `keys`, and
+    /// those of all of `keys` are good. A request that has begun is decided by one keyring or the other.
+    ///
+    /// To rotate, [`accept`](Keyring::accept) the old secret in the new keyring until the last key that it signed has
+    /// expired. The [leeway](ApikeeBuilder::leeway) is the builder's. The old secrets are wiped when no request uses
+    /// them any more.
+    ///
+    /// With a [secret file](ApikeeBuilder::secret_file), what is set here holds until the file changes.
+    pub fn set_keyring(&self, keys: Keyring) {
+        let replaced = self.inner.keys.replace(keys, Duration::ZERO, Instant::now());
+        News::Keyring(replaced).tell(&self.inner.events);
+    }
+
+    /// Reads the [secret file](ApikeeBuilder::secret_file) and the [deny-list](ApikeeBuilder::deny_list_file) now.
+    /// The client's thread does it by itself when they change; this is for programs that know when they do, or that
+    /// have no [thread](ApikeeBuilder::background_thread). Without such files nothing happens.
+    ///
+    /// # Errors
+    ///
+    /// The first [`FileError`]. What that file had before stays in use.
+    pub fn reload_files(&self) -> Result<(), FileError> {
+        self.inner.watch.as_ref().map_or(Ok(()), |watch| watch.reload(&self.inner.keys, &self.inner.events))
     }
 
     /// Whether the platform is asked.
@@ -111,7 +150,7 @@ impl Apikee {
     }
 
     /// Verifies a key locally, now, whichever the mode; see [`Keyring::verify`]. Whether it is
-    /// [revoked](ApikeeBuilder::revoked) is not asked.
+    /// [revoked](ApikeeBuilder::revocations) is not asked.
     ///
     /// # Errors
     ///
@@ -133,10 +172,10 @@ impl Apikee {
     where
         K: AsRef<[u8]> + ?Sized,
     {
-        self.inner.keys.verify(key, UnixTime::now(), buf)
+        self.inner.keys.load().verify(key, UnixTime::now(), buf)
     }
 
-    /// Decides on a request: its key must be good, not [revoked](ApikeeBuilder::revoked), and have the scopes,
+    /// Decides on a request: its key must be good, not [revoked](ApikeeBuilder::revocations), and have the scopes,
     /// and then, in server mode, the platform is asked. The calls that takes are over within
     /// [`timeout`](ApikeeBuilder::timeout), all of them together.
     ///
@@ -216,7 +255,7 @@ impl Apikee {
         buf: &'b mut [u8],
     ) -> Result<VerifiedKey<'k>, (KeyError, Option<Claims<'k>>)> {
         let key = header.and_then(|key| key.ok_or(KeyError::Missing)).map_err(|error| (error, None))?;
-        self.inner.keys.verify_or_tell(key, now, buf)
+        self.inner.keys.load().verify_or_tell(key, now, buf)
     }
 
     fn decide<'k, 's, 'a>(
@@ -226,7 +265,13 @@ impl Apikee {
         about: impl FnOnce() -> Option<About<'a>>,
         now: UnixTime,
     ) -> Result<Grant<'k>, Denial<'s>> {
-        let Inner { revoked, policy, server, .. } = &*self.inner;
+        let Inner { revocations, revoked, policy, server, .. } = &*self.inner;
+        if !revocations.is_empty() {
+            let fingerprint = key.fingerprint();
+            if revocations.iter().any(|revocations| revocations.contains(&fingerprint)) {
+                return Err(Denial::Revoked);
+            }
+        }
         if revoked.as_ref().is_some_and(|revoked| revoked.has(&key)) {
             return Err(Denial::Revoked);
         }
@@ -317,6 +362,19 @@ impl Inner {
         self.server.as_ref().and_then(|server| server.background.as_ref())
     }
 
+    /// The thread that reads files again.
+    fn watch(&self) {
+        if let Some(watch) = &self.watch {
+            watch.work(&self.keys, &self.events);
+        }
+    }
+
+    fn stop_watching(&self) {
+        if let Some(watch) = &self.watch {
+            watch.stop();
+        }
+    }
+
     /// The thread.
     fn work(&self) {
         let (Some(server), Some(background)) = (&self.server, self.background()) else {
@@ -326,7 +384,9 @@ impl Inner {
         while let Some(task) = background.next() {
             // A transport of the caller's may panic: the next job has nothing to do with it.
             let _ = catch_unwind(AssertUnwindSafe(|| match task {
-                Task::Job(job) => server.work(&self.keys, self.policy, &job, background.time_left(server.timeout)),
+                Task::Job(job) => {
+                    server.work(&self.keys.load(), self.policy, &job, background.time_left(server.timeout))
+                }
                 Task::Refill => {
                     server.prepare();
                 }
@@ -349,9 +409,12 @@ impl Drop for Apikee {
         if self.is_server_mode() && self.has_forked() {
             // A transport may lock when it is dropped, or end its connections, which are the parent's, too.
             mem::forget(Arc::clone(&self.inner));
-        } else {
-            self.close(Duration::ZERO);
+            return;
         }
+        if !self.has_forked() {
+            self.inner.stop_watching();
+        }
+        self.close(Duration::ZERO);
     }
 }
 

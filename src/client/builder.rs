@@ -1,9 +1,7 @@
 //! Configuring a client.
 
 use core::{error::Error, fmt, time::Duration};
-use std::boxed::Box;
-#[cfg(feature = "ureq")]
-use std::path::PathBuf;
+use std::{boxed::Box, path::PathBuf, vec::Vec};
 
 use super::{
     apikee::{Apikee, Inner},
@@ -15,11 +13,14 @@ use super::{
     features::{self, Connection},
     gate::{Gate, Limits},
     platform::{Answers, Channel, Platform},
+    revocations::Revocations,
     revoked::Revoked,
+    rotation::Keys,
     routes::Routes,
     server::{Enforcement, Resolver, Server},
     sign::Sign,
     transport::Transport,
+    watch::{DenyListFile, SecretFile, Watch, warn_of_weak_secrets},
 };
 use crate::{
     breaker::{BreakerConfig, RefusalMemory},
@@ -31,6 +32,9 @@ use crate::{
 
 /// The documented limit for all calls of one request together.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longer than it takes until all machines of a platform have a new file.
+const DEFAULT_SECRET_GRACE: Duration = Duration::from_secs(10 * 60);
+const DEFAULT_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 const DEFAULT_IN_FLIGHT: usize = 32;
 const DEFAULT_CLIENTS: usize = 4096;
 const DEFAULT_CLIENT_IDS: usize = 65_536;
@@ -48,6 +52,11 @@ const DEFAULT_QUEUE_BYTES: usize = 4 * 1024 * 1024;
 pub struct ApikeeBuilder {
     error: Option<ConfigError>,
     keys: Option<Keyring>,
+    secret_file: Option<PathBuf>,
+    secret_grace: Duration,
+    deny_list_file: Option<PathBuf>,
+    reload_interval: Duration,
+    revocations: Vec<Revocations>,
     revoked: Option<Revoked>,
     leeway: Duration,
     policy: Policy,
@@ -86,6 +95,11 @@ impl ApikeeBuilder {
         Self {
             error: None,
             keys: None,
+            secret_file: None,
+            secret_grace: DEFAULT_SECRET_GRACE,
+            deny_list_file: None,
+            reload_interval: DEFAULT_RELOAD_INTERVAL,
+            revocations: Vec::new(),
             revoked: None,
             leeway: Duration::ZERO,
             policy: Policy::DEFAULT,
@@ -123,8 +137,11 @@ impl ApikeeBuilder {
     ///
     /// | variable | option | value |
     /// |---|---|---|
-    /// | `APIKEE_SECRETS` | [`secret`](Self::secret) | signing secrets, newest first, commas between them |
-    /// | `APIKEE_LOCAL_SECRET`, else `APIKEE_SECRET` | [`secret`](Self::secret) | one signing secret, read if the variable before is not set |
+    /// | `APIKEE_SECRET_FILE` | [`secret_file`](Self::secret_file) | path of a file with one signing secret a line, newest first; read again when it changes |
+    /// | `APIKEE_SECRETS` | [`secret`](Self::secret) | signing secrets, newest first, commas between them; read if the variable before is not set |
+    /// | `APIKEE_LOCAL_SECRET`, else `APIKEE_SECRET` | [`secret`](Self::secret) | one signing secret, read if the variables before are not set |
+    /// | `APIKEE_SECRET_GRACE` | [`secret_grace`](Self::secret_grace) | seconds (`600`) or milliseconds (`1500ms`); 10 minutes by default |
+    /// | `APIKEE_DENY_LIST_FILE` | [`deny_list_file`](Self::deny_list_file) | path of a file with one fingerprint of a revoked key a line; read again when it changes |
     /// | `APIKEE_SERVER_KEY` | [`project_key`](Self::project_key) | `sk_live_...`, `sk_test_...` or `sk_...` |
     /// | `APIKEE_PROJECT_ENV` | [`project_env`](Self::project_env) | the slug of project and environment |
     /// | `APIKEE_SERVER_PUBLIC_KEY` | [`server_public_key`](Self::server_public_key) | 32 bytes as base64 or 64 hexadecimal digits; not needed with `APIKEE_SEALING=off` |
@@ -139,7 +156,7 @@ impl ApikeeBuilder {
     /// The last three configure the transport of the feature `ureq`. Without that feature, or with a
     /// [`transport`](Self::transport) of your own, they configure nothing.
     ///
-    /// A variable that is blank counts as unset. **Any of them but the secrets means server mode**, and then
+    /// A variable that is blank counts as unset. **Any of them but the first five means server mode**, and then
     /// [`build`](Self::build) names what is missing (docs/WIRE.md, "Configuration names").
     ///
     /// # Errors
@@ -148,7 +165,14 @@ impl ApikeeBuilder {
     /// ignored.
     pub fn from_env() -> Result<Self, ConfigError> {
         let mut this = Self::new();
-        this.keys = env::keyring()?;
+        this.secret_file = env::path(env::SECRET_FILE);
+        if this.secret_file.is_none() {
+            this.keys = env::keyring()?;
+        }
+        if let Some(text) = env::variable(env::SECRET_GRACE)? {
+            this.secret_grace = this.check(Setting::SecretGrace, env::duration(&text)).unwrap_or_default();
+        }
+        this.deny_list_file = env::path(env::DENY_LIST_FILE);
         if let Some(key) = env::variable(env::PROJECT_KEY)? {
             this = this.project_key(&key);
         }
@@ -211,9 +235,43 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Secrets that are in a keyring already, instead of all others.
+    /// Secrets that are in a keyring already, instead of all others and of a [`secret_file`](Self::secret_file).
     pub fn keyring(mut self, keys: Keyring) -> Self {
         self.keys = Some(keys);
+        self.secret_file = None;
+        self
+    }
+
+    /// A file of secrets, instead of all others: UTF-8 with one secret a line, the newest first. White space around a
+    /// secret and blank lines are ignored. It is read by [`build`](Self::build), and again when it changes: in place,
+    /// by renaming another file over it, or by a link on the way to it, as Kubernetes mounts secrets.
+    ///
+    /// After a change new keys are issued with its first secret at once. Secrets that are not in it any more are
+    /// accepted for [`secret_grace`](Self::secret_grace). **Keys that such a secret signed are refused after that
+    /// time**: leave it in the file, below the new one, until the last of them has expired.
+    ///
+    /// A file that cannot be used changes nothing: it may be missing, half written, empty, not UTF-8, or have a
+    /// byte-order mark. [`Event::FileRejected`](super::Event::FileRejected) says so. Of files that are written in
+    /// place, most of what is half written is noticed; rename a new file over the old one to be sure.
+    pub fn secret_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.secret_file = Some(path.into());
+        self.keys = None;
+        self
+    }
+
+    /// For how long secrets are accepted that are not in the [`secret_file`](Self::secret_file) any more; 10 minutes by
+    /// default. Machines see a new file one after another, and those that have the old one still issue keys. Zero
+    /// gives an old secret up at once, as one that has leaked must be.
+    pub const fn secret_grace(mut self, grace: Duration) -> Self {
+        self.secret_grace = grace;
+        self
+    }
+
+    /// How often the [`secret_file`](Self::secret_file) and the [`deny_list_file`](Self::deny_list_file) are looked at;
+    /// each second by default, more than zero. A change is used 0.1 s after it is seen, if the file has not changed
+    /// again.
+    pub const fn reload_interval(mut self, interval: Duration) -> Self {
+        self.reload_interval = interval;
         self
     }
 
@@ -223,23 +281,36 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Tells which good keys are refused all the same, before their scopes are looked at and before the
-    /// platform is asked: [`Denial::Revoked`](crate::Denial::Revoked). It runs with each request, so it should
-    /// be quick; a key for which it panics is refused. A check that blocks makes its request wait: nothing ends it.
+    /// Keys that are refused though they are good, before their scopes are looked at and before the platform is asked:
+    /// [`Denial::Revoked`](crate::Denial::Revoked). Keep a clone of the set to change it. With several sets, a key is
+    /// refused that is in any of them.
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.revocations.push(revocations);
+        self
+    }
+
+    /// A deny-list: a file of revoked keys, which are refused as with [`revocations`](Self::revocations), and beside
+    /// them. It is UTF-8 with one fingerprint a line, as `apikee fingerprint` prints it. Blank lines and what follows
+    /// a `#` are ignored; the order does not matter. It is read by [`build`](Self::build), and again when it changes,
+    /// as a [`secret_file`](Self::secret_file) is.
+    ///
+    /// A file that cannot be used changes nothing. That includes a blank one, if it was not blank before, since it may
+    /// be half written: to revoke no key any more, write a comment into it.
+    pub fn deny_list_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.deny_list_file = Some(path.into());
+        self
+    }
+
+    /// Tells which good keys are refused beside the [revoked](Self::revocations) ones: by their claims, for example.
+    /// It runs with each request, so it should be quick; a key for which it panics is refused. A check that blocks
+    /// makes its request wait: nothing ends it.
     ///
     /// ```
-    /// use apikee::{Apikee, DenyList, Fingerprint};
-    /// use std::sync::{Arc, RwLock};
+    /// use apikee::Apikee;
     ///
-    /// // Sorted; replaced as a whole when there is a new one.
-    /// let revoked = Arc::new(RwLock::new(vec![Fingerprint::of("apikee_leaked.key")]));
-    /// let shared = Arc::clone(&revoked);
     /// let apikee = Apikee::builder()
     ///     .secret(b"the current secret: 32 random bytes")
-    ///     .revoked(move |key| {
-    ///         let list = shared.read().expect("nobody panics while writing");
-    ///         DenyList::new(&list).expect("sorted").contains(&key.fingerprint())
-    ///     })
+    ///     .revoked(|key| key.claims().tenant() == "closed-account")
     ///     .build()?;
     /// # Ok::<(), apikee::ConfigError>(())
     /// ```
@@ -474,7 +545,8 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Whether the client owns a thread, in server mode; yes by default. Without one, sessions are
+    /// Whether the client owns threads: one in server mode, and one if it has [files](Self::secret_file); yes by
+    /// default. Without them, files are read again by [`Apikee::reload_files`] only, sessions are
     /// established when they are needed or by [`Apikee::prepare`], a route is registered while its first
     /// request waits, and [`Enforcement::Observe`] is an error of [`build`](Self::build).
     pub const fn background_thread(mut self, background_thread: bool) -> Self {
@@ -519,11 +591,36 @@ impl ApikeeBuilder {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        let mut keys = self.keys.take().ok_or_else(|| ConfigError::Missing([Setting::Secret].into()))?;
-        keys.set_leeway(self.leeway);
+        if self.reload_interval.is_zero() {
+            let setting = Setting::ReloadInterval;
+            return Err(ConfigError::Unusable(setting, OutOfRange(setting).into()));
+        }
+        let (keys, secret_file) = self.secrets()?;
+        let deny_list = self.deny_list_file.take().map(DenyListFile::open).transpose();
+        let deny_list = deny_list.map_err(|error| ConfigError::Unusable(Setting::DenyListFile, error.into()))?;
+        let mut revocations = core::mem::take(&mut self.revocations);
+        revocations.extend(deny_list.as_ref().map(DenyListFile::revocations));
+        let watch = Watch::new(secret_file, deny_list, self.secret_grace, self.reload_interval);
         let (policy, events, revoked) = (self.policy, self.events.clone(), self.revoked.take());
+        let (watches, weak) = (self.background_thread, keys.weak_secrets());
+        let keys = Keys::new(keys, self.leeway);
         let server = self.server()?;
-        Apikee::start(Inner { keys, revoked, policy, server, events }).map_err(ConfigError::Thread)
+        let inner = Inner { keys, revocations: revocations.into(), revoked, watch, policy, server, events };
+        let apikee = Apikee::start(inner, watches).map_err(ConfigError::Thread)?;
+        warn_of_weak_secrets(weak, &apikee.inner.events);
+        Ok(apikee)
+    }
+
+    /// The keyring, and the file that it comes from, if it does.
+    fn secrets(&mut self) -> Result<(Keyring, Option<SecretFile>), ConfigError> {
+        match (self.keys.take(), self.secret_file.take()) {
+            (Some(keys), None) => Ok((keys, None)),
+            (None, Some(path)) => SecretFile::open(path)
+                .map(|(file, keys)| (keys, Some(file)))
+                .map_err(|error| ConfigError::Unusable(Setting::SecretFile, error.into())),
+            (Some(_), Some(_)) => Err(ConfigError::Unusable(Setting::Secret, BesideFile.into())),
+            (None, None) => Err(ConfigError::Missing([Setting::Secret].into())),
+        }
     }
 
     /// `None` in local mode.
@@ -641,6 +738,17 @@ impl fmt::Display for OutOfRange {
 }
 
 impl Error for OutOfRange {}
+
+#[derive(Debug)]
+struct BesideFile;
+
+impl fmt::Display for BesideFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is a secret file, too: put all secrets into it")
+    }
+}
+
+impl Error for BesideFile {}
 
 /// Whether the text is 32 zero bytes, as hexadecimal digits or base64.
 fn is_placeholder(text: &str) -> bool {

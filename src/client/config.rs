@@ -10,6 +10,14 @@ use std::{boxed::Box, io, vec::Vec};
 pub enum Setting {
     /// `secret`: `APIKEE_SECRETS`, `APIKEE_LOCAL_SECRET` or `APIKEE_SECRET`.
     Secret,
+    /// `secret_file`: `APIKEE_SECRET_FILE`.
+    SecretFile,
+    /// `secret_grace`: `APIKEE_SECRET_GRACE`.
+    SecretGrace,
+    /// `deny_list_file`: `APIKEE_DENY_LIST_FILE`.
+    DenyListFile,
+    /// `reload_interval`.
+    ReloadInterval,
     /// `project_key`: `APIKEE_SERVER_KEY`.
     ProjectKey,
     /// `project_env`: `APIKEE_PROJECT_ENV`.
@@ -55,9 +63,12 @@ impl Setting {
     const fn expected(self) -> Option<&'static str> {
         Some(match self {
             Self::Secret => {
-                "at least one byte, better 32 random ones (openssl rand -hex 32), the same where keys are issued and \
-                 where they are verified"
+                "at least one byte, better 32 random ones (apikee secret prints them), the same where keys are issued \
+                 and where they are verified"
             }
+            Self::SecretFile => "the path of a file of UTF-8 with one secret a line, newest first",
+            Self::SecretGrace => "seconds such as 600, or milliseconds such as 1500ms",
+            Self::DenyListFile => "the path of a file with one fingerprint a line, 64 hexadecimal digits",
             Self::ProjectKey => "sk_live_..., sk_test_... or sk_..., from the project's settings on the platform",
             Self::ProjectEnv => {
                 "the slug of project and environment, such as my-app-production, from the project's settings on the \
@@ -87,6 +98,10 @@ impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Secret => "secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)",
+            Self::SecretFile => "secret_file (APIKEE_SECRET_FILE)",
+            Self::SecretGrace => "secret_grace (APIKEE_SECRET_GRACE)",
+            Self::DenyListFile => "deny_list_file (APIKEE_DENY_LIST_FILE)",
+            Self::ReloadInterval => "reload_interval",
             Self::ProjectKey => "project_key (APIKEE_SERVER_KEY)",
             Self::ProjectEnv => "project_env (APIKEE_PROJECT_ENV)",
             Self::ServerPublicKey => "server_public_key (APIKEE_SERVER_PUBLIC_KEY)",

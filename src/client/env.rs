@@ -3,10 +3,17 @@
 use core::{error::Error, fmt, time::Duration};
 use std::{env, path::PathBuf, string::String};
 
-use super::config::{ConfigError, Setting};
-use crate::key::{Keyring, KeyringError};
+use super::{
+    config::{ConfigError, Setting},
+    secrets,
+};
+use crate::key::Keyring;
 
-/// A list of secrets; ours, the SDKs read one.
+/// A file of secrets; ours, as are the next two and the list.
+pub(super) const SECRET_FILE: &str = "APIKEE_SECRET_FILE";
+pub(super) const SECRET_GRACE: &str = "APIKEE_SECRET_GRACE";
+pub(super) const DENY_LIST_FILE: &str = "APIKEE_DENY_LIST_FILE";
+/// A list of secrets; the SDKs read one.
 const SECRETS: &str = "APIKEE_SECRETS";
 /// One secret; the documentation uses both names.
 const LOCAL_SECRET: &str = "APIKEE_LOCAL_SECRET";
@@ -85,40 +92,32 @@ pub(super) fn pem(text: &str) -> String {
     text.replace("\\r", "").replace("\\n", "\n")
 }
 
-/// The secrets, the newest first.
+/// The secrets in variables, the newest first.
 pub(super) fn keyring() -> Result<Option<Keyring>, ConfigError> {
     for name in [SECRETS, LOCAL_SECRET, SECRET] {
         let Some(value) = variable(name)? else {
             continue;
         };
-        let secrets = value.split(|c| name == SECRETS && c == ',').map(str::trim).filter(|secret| !secret.is_empty());
-        let ring = ring(secrets).map_err(|error| ConfigError::Unusable(Setting::Secret, error.into()))?;
-        if ring.is_some() {
-            return Ok(ring);
+        let ring = if name == SECRETS { secrets::keyring(&value, ',') } else { secrets::single(&value) };
+        if let Some(ring) = ring.map_err(|error| ConfigError::Unusable(Setting::Secret, error.into()))? {
+            return Ok(Some(ring));
         }
     }
     Ok(None)
 }
 
-fn ring<'s>(mut secrets: impl Iterator<Item = &'s str>) -> Result<Option<Keyring>, KeyringError> {
-    let Some(newest) = secrets.next() else {
-        return Ok(None);
-    };
-    let mut ring = Keyring::new(newest.as_bytes())?;
-    for older in secrets {
-        ring.accept(older.as_bytes())?;
-    }
-    Ok(Some(ring))
-}
-
 impl Keyring {
-    /// The secrets of the environment: `APIKEE_SECRETS` (several, with commas between them, newest
-    /// first), else `APIKEE_LOCAL_SECRET`, else `APIKEE_SECRET`; blank means unset.
+    /// The secrets of the environment: of the file that `APIKEE_SECRET_FILE` names (see
+    /// [`from_file`](Self::from_file)), else `APIKEE_SECRETS` (several, with commas between them, newest first), else
+    /// `APIKEE_LOCAL_SECRET`, else `APIKEE_SECRET`; blank means unset.
     ///
     /// # Errors
     ///
     /// [`ConfigError`], naming the variables.
     pub fn from_env() -> Result<Self, ConfigError> {
+        if let Some(path) = path(SECRET_FILE) {
+            return Self::from_file(path).map_err(|error| ConfigError::Unusable(Setting::SecretFile, error.into()));
+        }
         keyring()?.ok_or_else(|| ConfigError::Missing([Setting::Secret].into()))
     }
 }

@@ -3,7 +3,10 @@
 use core::{panic::AssertUnwindSafe, time::Duration};
 use std::{panic::catch_unwind, sync::Arc, time::Instant};
 
-use super::audit::Audit;
+use super::{
+    audit::Audit,
+    file::{FileError, WatchedFile},
+};
 #[cfg(any(feature = "log", feature = "tracing"))]
 use crate::key::KeyError;
 use crate::{
@@ -92,6 +95,36 @@ pub enum Event<'e> {
         /// How many entries so far.
         total: u64,
     },
+    /// The secrets were replaced: by [`set_keyring`](super::Apikee::set_keyring), or because the secret file has
+    /// changed, or because the time of an old secret is over.
+    KeyringReplaced {
+        /// How many secrets are accepted now.
+        secrets: usize,
+        /// How many of them are old, and accepted for [`secret_grace`](super::ApikeeBuilder::secret_grace) only.
+        retiring: usize,
+        /// How many old ones were given up before their time, since a keyring holds
+        /// [`MAX_SECRETS`](crate::MAX_SECRETS).
+        displaced: usize,
+    },
+    /// Secrets have fewer than [`STRONG_SECRET_LEN`](crate::STRONG_SECRET_LEN) bytes: whoever has a key may find them
+    /// by trying. Told when the client is built and when its secrets are replaced.
+    WeakSecrets {
+        /// How many.
+        secrets: usize,
+    },
+    /// A file has changed and its content is in use, or it is good again after it was rejected.
+    FileRead {
+        /// Which one.
+        file: WatchedFile,
+        /// How many secrets or fingerprints it has.
+        entries: usize,
+    },
+    /// A file cannot be used any more. What it had before stays in use. Told once for each thing that is wrong with
+    /// it.
+    FileRejected {
+        /// Which file, and why.
+        error: &'e FileError,
+    },
 }
 
 /// How loud an event is in a log.
@@ -122,6 +155,10 @@ impl Event<'_> {
             Self::ClientUpserted { .. } => "client_upserted",
             Self::RoutesFull { .. } => "routes_full",
             Self::Dropped { .. } => "dropped",
+            Self::KeyringReplaced { .. } => "keyring_replaced",
+            Self::WeakSecrets { .. } => "weak_secrets",
+            Self::FileRead { .. } => "file_read",
+            Self::FileRejected { .. } => "file_rejected",
         }
     }
 
@@ -135,8 +172,15 @@ impl Event<'_> {
             | Self::RefusalDisplaced { .. }
             | Self::ClientIdDisplaced { .. }
             | Self::RoutesFull { .. }
-            | Self::Dropped { .. } => Severity::Warning,
-            Self::Denied { .. } | Self::BreakerClosed | Self::ClientBreakerClosed => Severity::Info,
+            | Self::Dropped { .. }
+            | Self::WeakSecrets { .. }
+            | Self::FileRejected { .. } => Severity::Warning,
+            Self::KeyringReplaced { displaced, .. } if *displaced > 0 => Severity::Warning,
+            Self::Denied { .. }
+            | Self::BreakerClosed
+            | Self::ClientBreakerClosed
+            | Self::KeyringReplaced { .. }
+            | Self::FileRead { .. } => Severity::Info,
             Self::Granted { .. }
             | Self::Observed { .. }
             | Self::EndpointRegistered { .. }

@@ -60,6 +60,17 @@ impl fmt::Display for Event<'_> {
             Self::ClientUpserted { client } => write!(f, " client={client}"),
             Self::RoutesFull { limit } => write!(f, r#" limit={limit} hint="give templates as routes, not paths""#),
             Self::Dropped { total } => write!(f, " total={total}"),
+            Self::KeyringReplaced { secrets, retiring, displaced } => {
+                write!(f, " secrets={secrets} retiring={retiring} displaced={displaced}")
+            }
+            Self::WeakSecrets { secrets } => {
+                write!(f, r#" secrets={secrets} hint="apikee secret prints a strong one""#)
+            }
+            Self::FileRead { file, entries } => {
+                text(f, "file", file)?;
+                write!(f, " entries={entries}")
+            }
+            Self::FileRejected { error } => text(f, "cause", Causes(*error)),
         }
     }
 }

@@ -7,8 +7,10 @@ use super::event::{Event, Observer, Severity};
 ///
 /// | event | level |
 /// |---|---|
-/// | an outage, a breaker opened, entries dropped, refusals or client ids displaced, no room for routes, a buffer of the service's that is too small for a key | warn |
-/// | denied, a breaker closed | info |
+/// | an outage, a breaker opened, entries dropped, refusals or client ids displaced, no room for routes | warn |
+/// | a buffer of the service's that is too small for a key | warn |
+/// | weak secrets, a file rejected, old secrets displaced | warn |
+/// | denied, a breaker closed, the keyring replaced, a file read again | info |
 /// | granted, observed, a client upserted, an endpoint registered | debug |
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LogObserver;

@@ -11,7 +11,9 @@
 //! | module | knows |
 //! |---|---|
 //! | `apikee`, `issue`, `request` | what a service calls |
-//! | `revoked` | which good keys are refused |
+//! | `revoked`, `revocations` | which good keys are refused |
+//! | `rotation` | the keyring, which is replaced while requests read it |
+//! | `secrets`, `file`, `watch` | secrets as text, files of secrets and revoked keys, and when they are read again |
 //! | `builder`, `config`, `env`, `features` | how a client is configured |
 //! | `server` | who is asked about, and what goes on beside the requests |
 //! | `background` | the queue to the thread |
@@ -40,6 +42,7 @@ mod deadline;
 mod env;
 mod event;
 mod features;
+mod file;
 mod gate;
 mod issue;
 mod line;
@@ -47,9 +50,12 @@ mod line;
 mod log;
 mod platform;
 mod request;
+mod revocations;
 mod revoked;
+mod rotation;
 mod routes;
 mod scratch;
+mod secrets;
 mod server;
 mod sessions;
 mod sign;
@@ -60,6 +66,7 @@ mod tracing;
 mod transport;
 #[cfg(feature = "ureq")]
 mod ureq;
+mod watch;
 
 pub use apikee::Apikee;
 pub use audit::Audit;
@@ -68,12 +75,14 @@ pub(crate) use audit::OwnedAudit;
 pub use builder::ApikeeBuilder;
 pub use config::{ConfigError, Setting};
 pub use event::{Event, Observer};
+pub use file::{FileError, FileProblem, WatchedFile};
 pub use issue::{ClientIssueError, Issued, NewClient, Upsert};
 #[cfg(feature = "log")]
 pub use log::LogObserver;
 #[cfg(feature = "web")]
 pub(crate) use request::About;
 pub use request::AuthorizeRequest;
+pub use revocations::Revocations;
 pub use server::Enforcement;
 #[cfg(feature = "request-signing")]
 pub use signing::{RequestSigner, SignerError};

@@ -43,6 +43,12 @@ impl MacKey {
         stack::wiped::<STACK_WORDS, _>(|| Core::new_from_slice(secret).ok().map(Self))
     }
 
+    /// The same key once more.
+    #[cfg(feature = "client")]
+    pub(crate) fn duplicate(&self) -> Self {
+        stack::wiped::<STACK_WORDS, _>(|| Self(self.0.clone()))
+    }
+
     pub(crate) fn tag(&self, message: &[u8]) -> Tag {
         let mut state = self.0.clone();
         let mut buffer = Buffer::<Core>::default();

@@ -10,6 +10,9 @@ use crate::crypto::{MacKey, Tag};
 /// Secrets that a [`Keyring`] holds at most.
 pub const MAX_SECRETS: usize = 8;
 
+/// A secret of fewer bytes is [weak](Keyring::weak_secrets).
+pub const STRONG_SECRET_LEN: usize = 16;
+
 /// The secrets that keys are signed with: the first signs, and any is accepted.
 ///
 /// A secret is a byte string of any length; 32 random bytes are advised. The documentation's 64
@@ -19,7 +22,9 @@ pub const MAX_SECRETS: usize = 8;
 /// To rotate, put the new secret first and [`accept`](Self::accept) the old one until the last key
 /// that it signed has expired.
 pub struct Keyring {
-    secrets: Vec<MacKey, MAX_SECRETS>,
+    secrets: Vec<MacKey, MAX_SECRETS, u8>,
+    /// A bit for each secret that is weak.
+    weak: u8,
     leeway: u64,
 }
 
@@ -30,9 +35,13 @@ impl Keyring {
     ///
     /// [`KeyringError::EmptySecret`].
     pub fn new(secret: &[u8]) -> Result<Self, KeyringError> {
-        let mut ring = Self { secrets: Vec::new(), leeway: 0 };
+        let mut ring = Self::empty();
         ring.accept(secret)?;
         Ok(ring)
+    }
+
+    const fn empty() -> Self {
+        Self { secrets: Vec::new(), weak: 0, leeway: 0 }
     }
 
     /// Adds a secret that is accepted, but signs nothing.
@@ -44,9 +53,26 @@ impl Keyring {
         if secret.is_empty() {
             return Err(KeyringError::EmptySecret);
         }
+        let weak = secret.len() < STRONG_SECRET_LEN;
         let secret = MacKey::new(secret).ok_or(KeyringError::EmptySecret)?;
-        self.secrets.push(secret).map_err(|_| KeyringError::Full)?;
+        self.add(secret, weak)?;
         Ok(self)
+    }
+
+    fn add(&mut self, secret: MacKey, weak: bool) -> Result<(), KeyringError> {
+        let bit = bit(self.secrets.len());
+        self.secrets.push(secret).map_err(|_| KeyringError::Full)?;
+        if weak {
+            self.weak |= bit;
+        }
+        Ok(())
+    }
+
+    /// How many of the secrets have fewer than [`STRONG_SECRET_LEN`] bytes. Whoever has a key can try all secrets of
+    /// a few bytes until one fits its signature, and then issue keys.
+    #[must_use]
+    pub fn weak_secrets(&self) -> usize {
+        (0..self.secrets.len()).filter(|index| self.weak & bit(*index) != 0).count()
     }
 
     /// Lets keys be good that much longer and earlier (whole seconds), for devices whose clock
@@ -76,6 +102,55 @@ impl Keyring {
             found |= matches;
         }
         bool::from(found).then(|| usize::from(index))
+    }
+}
+
+/// What a client needs to change its secrets while it serves.
+#[cfg(feature = "client")]
+impl Keyring {
+    /// How many secrets there are.
+    pub(crate) fn secrets(&self) -> usize {
+        self.secrets.len()
+    }
+
+    /// A second ring of the same secrets, with the same leeway.
+    pub(crate) fn duplicate(&self) -> Self {
+        let mut ring = Self { leeway: self.leeway, ..Self::empty() };
+        ring.accept_all_of(self);
+        ring
+    }
+
+    /// Also accepts the secrets of an older ring, except for those that this ring has. Returns how many there was no
+    /// room for.
+    pub(crate) fn accept_all_of(&mut self, older: &Self) -> usize {
+        let mut left_out = 0_usize;
+        for (at, secret) in older.secrets.iter().enumerate() {
+            if !self.has(secret) && self.add(secret.duplicate(), older.weak & bit(at) != 0).is_err() {
+                left_out = left_out.saturating_add(1);
+            }
+        }
+        left_out
+    }
+
+    /// Whether a secret is in the ring, by what it makes of a message.
+    fn has(&self, secret: &MacKey) -> bool {
+        let tag = secret.tag(b"");
+        self.secrets.iter().any(|own| bool::from(own.tag(b"").ct_eq(&tag)))
+    }
+}
+
+/// The bit of that index, none from [`MAX_SECRETS`] on.
+const fn bit(index: usize) -> u8 {
+    match index {
+        0 => 1,
+        1 => 2,
+        2 => 4,
+        3 => 8,
+        4 => 16,
+        5 => 32,
+        6 => 64,
+        7 => 128,
+        _ => 0,
     }
 }
 

@@ -40,7 +40,7 @@ pub use fingerprint::{DenyList, Fingerprint, InvalidFingerprint, Unsorted, log_p
 pub use id::KeyId;
 pub use inspect::UntrustedKey;
 pub use issue::{IssueError, NewKey, issue_buffer_len};
-pub use keyring::{Keyring, KeyringError, MAX_SECRETS};
+pub use keyring::{Keyring, KeyringError, MAX_SECRETS, STRONG_SECRET_LEN};
 pub use meta::{Meta, MetaIter};
 pub use payload::Encoding;
 pub use scopes::{MissingScopes, Scopes};

@@ -84,6 +84,9 @@ impl<'a> RawKey<'a> {
 /// What stands in front of the payload.
 const PAYLOAD: &[u8] = br#","payload":"#;
 
+/// What stands in front of the raw key behind another header field.
+const KEY_FIELD: &[u8] = br#","x-api-key":""#;
+
 /// What the raw key is called among the headers.
 pub(crate) const KEY_HEADER: &str = "x-api-key";
 
@@ -187,7 +190,10 @@ impl<'a> ValidateRequest<'a> {
             write_field(out, out.len() > start, name, self.values(name), end);
         }
         if let Some(raw_key) = self.raw_key.told() {
-            write_field(out, out.len() > start, KEY_HEADER, core::iter::once(raw_key), usize::MAX);
+            out.bytes(if out.len() > start { KEY_FIELD } else { KEY_FIELD.strip_prefix(b",").unwrap_or_default() });
+            // A verified key has nothing to escape.
+            out.bytes(raw_key.as_bytes());
+            out.byte(b'"');
         }
     }
 
@@ -213,8 +219,7 @@ impl<'a> ValidateRequest<'a> {
     /// Bytes of the field of the raw key, a comma included; 0 if there is none.
     fn key_field_len(&self) -> usize {
         if let Some(raw_key) = self.raw_key.told() {
-            // A verified key has nothing to escape.
-            return br#","x-api-key":"""#.len().saturating_add(raw_key.len());
+            return KEY_FIELD.len().saturating_add(raw_key.len()).saturating_add(1);
         }
         let mut counter = Writer::new(&mut []);
         if self.may_send(KEY_HEADER) && self.values(KEY_HEADER).next().is_some() {
@@ -232,24 +237,18 @@ fn write_field<'v>(
     values: impl Iterator<Item = &'v str>,
     end: usize,
 ) {
-    const COLON: &[u8] = br#"":""#;
-    let opening = if is_behind_another { &br#",""#[..] } else { br#"""# };
-    let mut around = Writer::new(&mut []);
-    around.bytes(opening);
-    write::escaped(&mut around, name);
-    around.bytes(COLON);
-    around.byte(b'"');
-    if around.len() > end.saturating_sub(out.len()) {
+    let start = out.len();
+    out.bytes(if is_behind_another { br#",""# } else { br#"""# });
+    write::escaped(out, name);
+    out.bytes(br#"":""#);
+    if out.len() >= end {
+        out.truncate(start);
         return;
     }
-    out.bytes(opening);
-    write::escaped(out, name);
-    out.bytes(COLON);
     let end = end.saturating_sub(1);
     for (at, value) in values.enumerate() {
-        let separator = if at == 0 { "" } else { ", " };
         // What follows a cut would be taken for the rest of what was cut.
-        if !write::escaped_up_to(out, separator, end) || !write::escaped_up_to(out, value, end) {
+        if at > 0 && !write::escaped_up_to(out, ", ", end) || !write::escaped_up_to(out, value, end) {
             break;
         }
     }

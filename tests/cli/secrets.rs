@@ -71,13 +71,78 @@ fn a_secret_file_has_a_secret_a_line_and_comes_first() {
 }
 
 #[test]
-fn secrets_in_a_file_are_bytes_as_they_are() {
-    let spaced = file("spaced-secret", b" \xFF spaced ,one \n");
-    let issue = apikee(["issue", "--tenant", "t", "--secret-file", spaced.to_str().unwrap()]).done().code(0);
-    let trimmed = file("trimmed-secret", b"\xFF spaced ,one\n");
-    for (path, code) in [(spaced, 0), (trimmed, 1)] {
-        apikee(["verify", "--secret-file", path.to_str().unwrap()]).stdin(&issue.stdout).done().code(code);
+fn a_secret_is_the_same_in_a_file_and_in_a_variable() {
+    for text in [" spaced ,one \n", "\u{a0}\u{fc}ml\u{e4}ut\u{2003}", "\ttabs\t"] {
+        let path = file("same-secret", text.as_bytes());
+        let issue = apikee(["issue", "--tenant", "t", "--secret-file", path.to_str().unwrap()]).done().code(0);
+        assert_eq!(signer(&issue.stdout, &[("APIKEE_SECRET", text)]), Some(0), "{text:?}");
+        assert_eq!(signer(&issue.stdout, &[("APIKEE_SECRET", text.trim())]), Some(0), "{text:?}");
+        assert_eq!(signer(&issue.stdout, &[("APIKEE_SECRET_FILE", path.to_str().unwrap())]), Some(0), "{text:?}");
     }
+}
+
+#[test]
+fn a_mistaken_secret_is_an_error_that_says_what_is_wrong() {
+    for (content, problem) in [
+        (&b"\xEF\xBB\xBFhunter2hunter2hunter2"[..], "byte-order mark"),
+        (b"\xFF\xFEh\0u\0n\0t\0e\0r\0", "byte-order mark"),
+        (b"hunter2hunter2\xFF", "not UTF-8"),
+        (b"hunter2\x07hunter2", "control character"),
+        (b"hunter2\rhunter2", "control character"),
+        (b"hunter2\0\0\0\0\0", "control character"),
+    ] {
+        let path = file("mistaken-secret", content);
+        let path = path.to_str().unwrap();
+        let mut runs = vec![
+            apikee(["verify", "--secret-file", path, "apikee_1.1"]),
+            apikee(["verify", "apikee_1.1"]).env("APIKEE_SECRET_FILE", path).env("APIKEE_SECRET", SECRET),
+        ];
+        let text = str::from_utf8(content).ok().filter(|text| !text.contains('\0'));
+        for name in ["APIKEE_SECRET", "APIKEE_LOCAL_SECRET", "APIKEE_SECRETS"] {
+            runs.extend(text.map(|text| apikee(["verify", "apikee_1.1"]).env(name, text)));
+        }
+        for run in runs {
+            let done = run.done().code(2);
+            assert!(done.stdout.is_empty() && done.stderr.contains(problem), "{}", done.stderr);
+            assert!(!done.stderr.contains("hunter"), "{}", done.stderr);
+        }
+    }
+}
+
+#[test]
+fn the_file_that_a_variable_names_comes_before_the_other_variables() {
+    let path = file("named-secrets", SECRET.as_bytes());
+    let variables = [("APIKEE_SECRET_FILE", path.to_str().unwrap()), ("APIKEE_SECRETS", "other")];
+    assert_eq!(signer(&issued([]), &variables), Some(0));
+    assert_eq!(signer(&issued([]), &[("APIKEE_SECRET_FILE", " "), ("APIKEE_SECRETS", SECRET)]), Some(0));
+}
+
+#[test]
+fn a_weak_secret_is_warned_of_and_used() {
+    for (secrets, warning) in [
+        ("0123456789abcde", "a secret has fewer than 16 bytes"),
+        ("0123456789abcdef", ""),
+        ("weak,0123456789abcdef,short", "2 secrets have fewer than 16 bytes"),
+    ] {
+        let done = apikee(["issue", "--tenant", "t"]).env("APIKEE_SECRETS", secrets).done().code(0);
+        assert!(done.stderr.contains(warning) && done.stderr.is_empty() == warning.is_empty(), "{}", done.stderr);
+        assert!(!secrets.split(',').any(|secret| done.stderr.contains(secret)), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn a_new_secret_is_strong_and_each_is_another() {
+    let new = || apikee(["secret"]).done().code(0);
+    let (one, two) = (new(), new());
+    for done in [&one, &two] {
+        let secret = done.stdout.strip_suffix('\n').unwrap();
+        assert!(secret.len() == 64 && secret.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')));
+        let path = file("new-secret", done.stdout.as_bytes());
+        let issue = apikee(["issue", "--tenant", "t", "--secret-file", path.to_str().unwrap()]).done().code(0);
+        assert!(issue.stderr.is_empty(), "{}", issue.stderr);
+        assert_eq!(signer(&issue.stdout, &[("APIKEE_SECRETS", secret)]), Some(0));
+    }
+    assert_ne!(one.stdout, two.stdout);
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn a_key_on_the_deny_list_is_revoked() {
     let (revoked, good) = (issued([]), issued([]));
     let fingerprint = |key: &str| apikee(["fingerprint", key]).done().code(0).stdout;
     let mut lines: Vec<_> = (1..20).map(|at| fingerprint(&format!("apikee_{at}1.1"))).collect();
-    lines.extend([fingerprint(&revoked).to_uppercase(), "\r\n".into()]);
+    lines.extend(["# leaked\n\n".into(), fingerprint(&revoked).to_uppercase(), "\r\n".into()]);
     let path = file("deny-list", lines.concat().as_bytes());
     let said = with_secret(["verify", "--json", "--deny-list", path.to_str().unwrap(), &revoked, &good]);
     let said = said.done().code(1).json_lines();

@@ -179,6 +179,37 @@ fn the_environment_configures_and_blank_is_unset() {
     }
 }
 
+#[test]
+fn files_of_the_environment_are_read_and_do_not_ask_for_server_mode() {
+    let write = |name: &str, content: &str| {
+        let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::write(&path, content).unwrap();
+        path.into_os_string().into_string().unwrap()
+    };
+    let (secrets, list) = (write("env-secrets", "new\nold\n"), write("env-deny-list", "# none\n"));
+    let (secrets, list, bad) = (secrets.as_str(), list.as_str(), write("env-bad", "\u{FEFF}hunter2"));
+    assert_eq!(with_environment(&[("APIKEE_SECRET_FILE", secrets), ("APIKEE_DENY_LIST_FILE", list)]), "local");
+    assert_eq!(with_environment(&[("APIKEE_SECRET_FILE", secrets), ("APIKEE_SECRET_GRACE", "1.5")]), "local");
+    assert_eq!(with_environment(&[("APIKEE_SECRET_FILE", " "), ("APIKEE_SECRET", "s")]), "local");
+    for (name, value, start) in [
+        ("APIKEE_SECRET_FILE", bad.as_str(), "secret_file (APIKEE_SECRET_FILE) cannot be used: the secret file "),
+        (
+            "APIKEE_DENY_LIST_FILE",
+            "no-such-file",
+            "deny_list_file (APIKEE_DENY_LIST_FILE) cannot be used: the deny-list",
+        ),
+        (
+            "APIKEE_SECRET_GRACE",
+            "soon",
+            "secret_grace (APIKEE_SECRET_GRACE) cannot be used: the value is not understood",
+        ),
+        ("APIKEE_SECRET", "hunter2\nhunter3", "secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET) cannot be"),
+    ] {
+        let told = with_environment(&[("APIKEE_LOCAL_SECRET", ""), ("APIKEE_SECRET", "s"), (name, value)]);
+        assert!(told.starts_with(start) && !told.contains("hunter"), "{told}");
+    }
+}
+
 /// The variables that only server mode uses, each of which is enough to ask for it.
 const SERVER_MODE: [&str; 10] = [
     "APIKEE_SERVER_KEY",

@@ -12,6 +12,7 @@ mod issuing;
 mod logging;
 #[path = "../support/platform.rs"]
 mod platform;
+mod reload;
 mod sealing;
 
 use apikee::{Apikee, AuthorizeRequest, Basis, Denial, MethodPath};

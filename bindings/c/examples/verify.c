@@ -34,17 +34,17 @@ static apikee_error may_read(const char *header, size_t len, int64_t now) {
   apikee_claims claims;
   apikee_error error = apikee_verify(&keyring, header, len, now, buf, sizeof buf, &claims);
   if (error != APIKEE_ERROR_OK) return error;
-  error = apikee_claims_has_scope(&claims, "read", 4);
+  error = apikee_claims_require_scope(&claims, "read", 4);
   if (error != APIKEE_ERROR_OK) return error;
 
   /* `tenant` points into `buf`. */
   apikee_text tenant;
-  error = apikee_claims_tenant(&claims, &tenant);
+  error = apikee_claims_get_tenant(&claims, &tenant);
   if (error != APIKEE_ERROR_OK) return error;
   print_text("tenant: ", tenant);
   char plan[16];
   size_t plan_len;
-  if (apikee_claims_meta_str(&claims, "plan", 4, plan, sizeof plan, &plan_len) == APIKEE_ERROR_OK) {
+  if (apikee_claims_get_meta_str(&claims, "plan", 4, plan, sizeof plan, &plan_len) == APIKEE_ERROR_OK) {
     apikee_text text = {plan, plan_len};
     print_text("plan: ", text);
   }

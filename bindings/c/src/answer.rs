@@ -11,14 +11,14 @@ use crate::{
     slot,
 };
 
-/// The answer to a validate call. Its texts point into the body that it was read from; those that are absent
-/// are null.
+/// The platform's answer to a validate call. Its texts point into the body that it was read from. A text that is
+/// absent is null.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct ApikeeAnswer {
-    /// Whether the platform lets the request through. False after an error.
+    /// Whether the platform lets the request through. False after any error.
     pub success: bool,
-    /// Whether it came out of an envelope: from the platform, for this request.
+    /// Whether the answer came out of an envelope: from the platform, for this request.
     pub sealed: bool,
     /// Whether `duration_ms` counts.
     pub has_duration: bool,
@@ -30,9 +30,9 @@ pub struct ApikeeAnswer {
     pub project_env: ApikeeText,
     /// The method and path that were asked about.
     pub method_path: ApikeeText,
-    /// Why the request is refused, as a code.
+    /// The platform's reason for a refusal, as a code.
     pub code: ApikeeText,
-    /// Why the request is refused, in words. They may hold line breaks: escape them in logs.
+    /// The platform's reason for a refusal, in words. It may contain line breaks: escape them in logs.
     pub message: ApikeeText,
 }
 
@@ -65,23 +65,45 @@ impl ApikeeAnswer {
     }
 }
 
-/// Opens the answer, `body_len` bytes at `body`, and reads what it says. The body is changed where it stands.
-/// The pending is used up, unless it is an argument that is wrong.
+/// Zeros `answer` before anything else: nobody finds the verdict of an earlier answer there.
 ///
-/// Any error means that the platform has not answered.
+/// # Safety
 ///
-/// Errors: those of `apikee_pending_open`, `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
+/// The caller in C keeps the rules.
+unsafe fn forget(answer: *mut ApikeeAnswer) -> Result<(), ApikeeError> {
+    // SAFETY: what this function's caller vouches for.
+    unsafe { args::put(answer, ApikeeAnswer::NONE) }
+}
+
+/// # Safety
+///
+/// The caller in C keeps the rules, and nothing else refers to `answer`.
+unsafe fn give(verdict: &Answer<'_>, sealed: bool, answer: *mut ApikeeAnswer) -> Result<(), ApikeeError> {
+    // SAFETY: what this function's caller vouches for.
+    unsafe { args::put(answer, ApikeeAnswer::of(verdict, sealed)) }?;
+    if verdict.success() { Ok(()) } else { Err(ApikeeError::ServerRejected) }
+}
+
+/// Opens the answer to a validate call, `body_len` bytes at `body`, and checks that the platform lets the request
+/// through. Only `APIKEE_ERROR_OK` means that it does.
+///
+/// The body is changed where it stands, and the texts of `answer` point into it. The pending is used up, except
+/// after an error about an argument.
+///
+/// Errors: `APIKEE_ERROR_SERVER_REJECTED` if the platform refuses the request; `answer` then says why. Any other
+/// error means that there is no trustworthy answer: those of `apikee_pending_open`,
+/// `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_pending_read_answer(
+pub unsafe extern "C" fn apikee_pending_require_success(
     pending: *mut ApikeePending,
     body: *mut c_void,
     body_len: usize,
     answer: *mut ApikeeAnswer,
 ) -> ApikeeError {
     report(|| {
-        // First of all: whoever ignores the code finds no verdict of an earlier answer.
         // SAFETY: the caller keeps the rules.
-        unsafe { args::put(answer, ApikeeAnswer::NONE) }?;
+        unsafe { forget(answer) }?;
         args::apart([Span::one(pending), Span::bytes(body, body_len), Span::one(answer)], [])?;
         // SAFETY: the caller keeps the rules, and all are apart.
         let (pending, body) = unsafe {
@@ -90,31 +112,31 @@ pub unsafe extern "C" fn apikee_pending_read_answer(
         };
         let verdict = Answer::read_opened(pending.open(body)?)?;
         // SAFETY: as above.
-        unsafe { args::put(answer, ApikeeAnswer::of(&verdict, true)) }
+        unsafe { give(&verdict, true, answer) }
     })
 }
 
-/// Reads an answer that came without an envelope, as some deployments send it.
+/// As `apikee_pending_require_success`, for an answer that came without an envelope, as some deployments send it.
 ///
-/// Nothing but the connection says who wrote it, or for which request: whoever sits where TLS ends can let all
-/// requests through. Only for where the user has asked for this.
+/// Nothing but the connection says who wrote such an answer, or for which request: whoever ends the TLS connection
+/// can let all requests through. Call this only where the user has asked for it.
 ///
-/// Errors: `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
+/// Errors: `APIKEE_ERROR_SERVER_REJECTED`, `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_answer_read_unsealed(
+pub unsafe extern "C" fn apikee_unsealed_require_success(
     body: *mut c_void,
     body_len: usize,
     answer: *mut ApikeeAnswer,
 ) -> ApikeeError {
     report(|| {
-        // First of all, as above.
         // SAFETY: the caller keeps the rules.
-        unsafe { args::put(answer, ApikeeAnswer::NONE) }?;
+        unsafe { forget(answer) }?;
         args::apart([Span::bytes(body, body_len), Span::one(answer)], [])?;
         // SAFETY: the caller keeps the rules, and the two are apart.
         let body = unsafe { args::bytes_mut(body, body_len) }?;
         let verdict = Answer::read_unsealed(body)?;
         // SAFETY: as above.
-        unsafe { args::put(answer, ApikeeAnswer::of(&verdict, false)) }
+        unsafe { give(&verdict, false, answer) }
     })
 }

@@ -59,23 +59,98 @@ unsafe fn give_time(
     unsafe { give(claims, out, 0, |key| read(key).map(UnixTime::as_secs)) }
 }
 
-/// Whose key it is. Empty if the issuer did not say.
+/// # Safety
+///
+/// The caller in C keeps the rules.
+unsafe fn require(claims: *const ApikeeClaims, scope: *const c_void, scope_len: usize) -> Result<(), ApikeeError> {
+    // SAFETY: what this function's caller vouches for.
+    let (key, scope) = unsafe { (slot::get(claims)?, args::text(scope, scope_len)?) };
+    if key.claims().scopes().contains(scope) { Ok(()) } else { Err(ApikeeError::InsufficientScope) }
+}
+
+/// Whether the key has this scope. A scope matches only itself: there are no wildcards.
+///
+/// True only for the claims of a key that was verified; false after any error.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_claims_tenant(claims: *const ApikeeClaims, tenant: *mut ApikeeText) -> ApikeeError {
+pub unsafe extern "C" fn apikee_claims_has_scope(
+    claims: *const ApikeeClaims,
+    scope: *const c_void,
+    scope_len: usize,
+) -> bool {
+    // SAFETY: the caller keeps the rules.
+    unsafe { require(claims, scope, scope_len) }.is_ok()
+}
+
+/// Checks that the key has this scope. A scope matches only itself: there are no wildcards.
+///
+/// Errors: `APIKEE_ERROR_INSUFFICIENT_SCOPE`.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apikee_claims_require_scope(
+    claims: *const ApikeeClaims,
+    scope: *const c_void,
+    scope_len: usize,
+) -> ApikeeError {
+    // SAFETY: the caller keeps the rules.
+    report(|| unsafe { require(claims, scope, scope_len) })
+}
+
+/// Checks that the key has all of these scopes. An empty list needs no scope.
+///
+/// `missing` may be null. It gets the index of the first scope that the key lacks, and `count` if it lacks none.
+///
+/// Errors: `APIKEE_ERROR_INSUFFICIENT_SCOPE`.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apikee_claims_require_scopes(
+    claims: *const ApikeeClaims,
+    scopes: *const ApikeeText,
+    count: usize,
+    missing: *mut usize,
+) -> ApikeeError {
+    let tell = |at| {
+        // SAFETY: the caller keeps the rules.
+        if missing.is_null() { Ok(()) } else { unsafe { args::put(missing, at) } }
+    };
+    report(|| {
+        args::apart([Span::one(missing)], [Span::one(claims), Span::array(scopes, count)])?;
+        tell(0)?;
+        // SAFETY: the caller keeps the rules, and what is written is apart.
+        let (key, scopes) = unsafe { (slot::get(claims)?, args::array(scopes, count)?) };
+        let own = key.claims().scopes();
+        for (at, scope) in scopes.iter().enumerate() {
+            args::apart([Span::one(missing)], [scope.span()])?;
+            // SAFETY: as above.
+            if !own.contains(unsafe { scope.read() }?) {
+                tell(at)?;
+                return Err(ApikeeError::InsufficientScope);
+            }
+        }
+        tell(count)
+    })
+}
+
+/// The tenant that owns the key. Empty if the issuer named none.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apikee_claims_get_tenant(claims: *const ApikeeClaims, tenant: *mut ApikeeText) -> ApikeeError {
     // SAFETY: the caller keeps the rules.
     unsafe { give_text(claims, tenant, |key| key.claims().tenant()) }
 }
 
-/// The key's id; ids sort by the time of issue. Empty if the issuer gave none.
+/// The key's id. Ids sort by the time of issue. Empty if the issuer gave none.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_claims_id(claims: *const ApikeeClaims, id: *mut ApikeeText) -> ApikeeError {
+pub unsafe extern "C" fn apikee_claims_get_id(claims: *const ApikeeClaims, id: *mut ApikeeText) -> ApikeeError {
     // SAFETY: the caller keeps the rules.
     unsafe { give_text(claims, id, |key| key.claims().id()) }
 }
 
 /// The environment tag, `"production"` if the key has none.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_claims_environment(
+pub unsafe extern "C" fn apikee_claims_get_environment(
     claims: *const ApikeeClaims,
     environment: *mut ApikeeText,
 ) -> ApikeeError {
@@ -85,35 +160,40 @@ pub unsafe extern "C" fn apikee_claims_environment(
 
 /// The last second in which the key is good, since 1970.
 ///
-/// Errors: `APIKEE_ERROR_ABSENT` if it never expires.
+/// Errors: `APIKEE_ERROR_ABSENT` if the key never expires.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_claims_expires_at(claims: *const ApikeeClaims, seconds: *mut i64) -> ApikeeError {
+pub unsafe extern "C" fn apikee_claims_get_expires_at(claims: *const ApikeeClaims, seconds: *mut i64) -> ApikeeError {
     // SAFETY: the caller keeps the rules.
     unsafe { give_time(claims, seconds, |key| key.claims().expires_at()) }
 }
 
 /// The first second in which the key is good, since 1970.
 ///
-/// Errors: `APIKEE_ERROR_ABSENT` if it always was.
+/// Errors: `APIKEE_ERROR_ABSENT` if the key has no such time.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_claims_not_before(claims: *const ApikeeClaims, seconds: *mut i64) -> ApikeeError {
+pub unsafe extern "C" fn apikee_claims_get_not_before(claims: *const ApikeeClaims, seconds: *mut i64) -> ApikeeError {
     // SAFETY: the caller keeps the rules.
     unsafe { give_time(claims, seconds, |key| key.claims().not_before()) }
 }
 
-/// Which secret signed the key: 0 is the one that signs, the others follow as they were accepted.
+/// The index of the secret that signed the key: 0 is the one of `apikee_keyring_init`, the others follow in the
+/// order of `apikee_keyring_accept`.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_claims_secret_index(claims: *const ApikeeClaims, index: *mut usize) -> ApikeeError {
+pub unsafe extern "C" fn apikee_claims_get_secret_index(claims: *const ApikeeClaims, index: *mut usize) -> ApikeeError {
     // SAFETY: the caller keeps the rules.
     unsafe { give(claims, index, 0, |key| Some(key.secret_index())) }
 }
 
-/// The scope of that index, in the issuer's order; for one scope after the other, count up until there is
-/// none. Each call walks from the front.
+/// The scope with that index, in the issuer's order. To list all scopes, count up from 0 until there is none.
+/// Each call starts at the first scope.
 ///
-/// Errors: `APIKEE_ERROR_ABSENT` past the last.
+/// Errors: `APIKEE_ERROR_ABSENT` after the last scope.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_claims_scope(
+pub unsafe extern "C" fn apikee_claims_get_scope(
     claims: *const ApikeeClaims,
     index: usize,
     scope: *mut ApikeeText,
@@ -121,52 +201,4 @@ pub unsafe extern "C" fn apikee_claims_scope(
     let read = |key: &Key| key.claims().scopes().iter().nth(index).map(|own| ApikeeText::of(own.as_bytes()));
     // SAFETY: the caller keeps the rules.
     unsafe { give(claims, scope, ApikeeText::NONE, read) }
-}
-
-/// Whether the key has exactly this scope. There are no wildcards.
-///
-/// Errors: `APIKEE_ERROR_INSUFFICIENT_SCOPE` if it does not.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_claims_has_scope(
-    claims: *const ApikeeClaims,
-    scope: *const c_void,
-    scope_len: usize,
-) -> ApikeeError {
-    report(|| {
-        // SAFETY: the caller keeps the rules.
-        let (key, scope) = unsafe { (slot::get(claims)?, args::text(scope, scope_len)?) };
-        if key.claims().scopes().contains(scope) { Ok(()) } else { Err(ApikeeError::InsufficientScope) }
-    })
-}
-
-/// Makes sure that the key has all of these scopes. `missing`, unless it is null, gets the index of the
-/// first that it lacks, or `count`.
-///
-/// Errors: `APIKEE_ERROR_INSUFFICIENT_SCOPE`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_claims_require(
-    claims: *const ApikeeClaims,
-    scopes: *const ApikeeText,
-    count: usize,
-    missing: *mut usize,
-) -> ApikeeError {
-    report(|| {
-        args::apart([Span::one(missing)], [Span::one(claims), Span::array(scopes, count)])?;
-        // SAFETY: the caller keeps the rules, and what is written is apart.
-        let (key, scopes) = unsafe { (slot::get(claims)?, args::array(scopes, count)?) };
-        let own = key.claims().scopes();
-        let mut lacking = None;
-        for (at, scope) in scopes.iter().enumerate() {
-            // SAFETY: as above.
-            if !own.contains(unsafe { scope.read() }?) {
-                lacking = Some(at);
-                break;
-            }
-        }
-        if !missing.is_null() {
-            // SAFETY: as above.
-            unsafe { args::put(missing, lacking.unwrap_or(count)) }?;
-        }
-        if lacking.is_none() { Ok(()) } else { Err(ApikeeError::InsufficientScope) }
-    })
 }

@@ -1,42 +1,44 @@
-//! The codes that all functions return.
+//! The codes that functions return.
 
 use core::ffi::{CStr, c_char};
 
 use apikee::{IssueError, KeyError, KeyringError};
 
-/// What a function came to. The numbers stay what they are.
+/// Why a function could not do what it was asked. The numbers do not change.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(i32)]
 pub enum ApikeeError {
-    /// It is done.
+    /// No error: it is done.
     Ok = 0,
 
-    /// The key is refused: there is none.
+    /// The key is refused: the request has none.
     MissingKey = 1,
     /// The key is refused: it does not start with `apikee_`.
     InvalidPrefix = 2,
-    /// The key is refused: there is no `.` behind the payload.
+    /// The key is refused: it has no `.` after the payload.
     InvalidFormat = 3,
-    /// The key is refused: it is no key, or its claims are not well-formed.
+    /// The key is refused: it cannot be decoded, or its claims are not well-formed.
     Decode = 4,
-    /// The key is refused: the buffer is too small to find out whether it is good.
+    /// The key is refused: it does not fit the buffer, so it was not checked.
     KeyTooLong = 5,
-    /// The key is refused: no secret of the keyring has signed it.
+    /// The key is refused: no secret of the keyring signed it.
     InvalidSignature = 6,
-    /// The key is refused: it was good until a time that is past.
+    /// The key is refused: it has expired.
     Expired = 7,
-    /// The key is refused: it is good from a time that is yet to come.
+    /// The key is refused: it is not valid yet.
     NotYetValid = 8,
-    /// The key lacks a scope.
+    /// The request is refused: the key lacks a scope.
     InsufficientScope = 9,
+    /// The request is refused by the platform.
+    ServerRejected = 10,
 
     /// A pointer is null that must not be.
     NullPointer = 32,
-    /// A pointer is not aligned for what it points to.
+    /// A pointer is not aligned for its type.
     Misaligned = 33,
-    /// A length is more than memory has.
+    /// A length is larger than memory.
     InvalidLength = 34,
-    /// What is written overlaps something else.
+    /// Memory to be written overlaps another argument.
     Overlap = 35,
     /// An object was not initialised, was wiped, or is used up.
     NotInitialised = 36,
@@ -44,33 +46,33 @@ pub enum ApikeeError {
     InvalidUtf8 = 37,
     /// There are more scopes or headers than `APIKEE_MAX_SCOPES` or `APIKEE_MAX_HEADERS`.
     TooMany = 38,
-    /// The buffer is too small. Where there is a length to return, it is one that is enough.
+    /// The buffer is too small. If the function gives a length, it gives one that is enough.
     BufferTooSmall = 39,
-    /// There is no such claim, scope or member, or it is of another type.
+    /// There is no such claim, scope or member, or it has another type.
     Absent = 40,
-    /// The generator failed, repeats itself, or gives zeros.
+    /// The random number generator failed, repeats itself, or gives zeros.
     RandomFailed = 41,
 
-    /// A secret is empty.
+    /// The secret is empty.
     EmptySecret = 64,
-    /// The keyring holds `APIKEE_MAX_SECRETS` secrets already.
+    /// The keyring already has `APIKEE_MAX_SECRETS` secrets.
     KeyringFull = 65,
     /// The claims are too long for a key.
     ClaimsTooLong = 66,
-    /// A time is out of range, or an expiry is of no known kind or negative.
+    /// A time is out of range, or `expiry` is unknown.
     TimeOutOfRange = 67,
-    /// A text is no well-formed JSON object.
+    /// A text is not a well-formed JSON object.
     InvalidJson = 68,
 
     /// The server's public key is neither 64 hexadecimal digits nor base64 of 32 bytes.
     ServerKeyMalformed = 96,
-    /// The server's public key is of low order, as a placeholder is.
+    /// The server's public key has low order, like a placeholder of zeros.
     ServerKeyLowOrder = 97,
-    /// The envelope is no well-formed JSON object.
+    /// The envelope is not a well-formed JSON object.
     EnvelopeMalformed = 98,
-    /// The body is not sealed.
+    /// The body is not an envelope.
     EnvelopeUnsealed = 99,
-    /// The envelope's version is not known.
+    /// The envelope's version is unknown.
     EnvelopeVersion = 100,
     /// A member of the envelope is missing or wrongly encoded.
     EnvelopeEncoding = 101,
@@ -80,16 +82,16 @@ pub enum ApikeeError {
     EnvelopeReflected = 103,
     /// The envelope is not authentic.
     EnvelopeForged = 104,
-    /// The answer is no well-formed JSON object.
+    /// The answer is not a well-formed JSON object.
     AnswerMalformed = 105,
     /// The answer has no boolean `success`.
     AnswerNoVerdict = 106,
-    /// The client's id is no UUID of 36 characters.
+    /// The client's id is not a UUID of 36 characters.
     InvalidClientId = 108,
-    /// The method is no HTTP token.
+    /// The method is not an HTTP token.
     InvalidMethod = 109,
 
-    /// An error that this interface has no code for.
+    /// An error for which this interface has no code.
     Other = 127,
 }
 
@@ -98,60 +100,60 @@ pub(crate) fn report(body: impl FnOnce() -> Result<(), ApikeeError>) -> ApikeeEr
     body().err().unwrap_or(ApikeeError::Ok)
 }
 
-/// The code of an error as a text that lasts, ended by a NUL.
+/// The code of an error as a constant text that ends with a NUL. Never null.
 ///
-/// A key that is refused has the code that all Apikee SDKs use, to be sent to whoever sent the key:
-/// `"EXPIRED"`. Anything else has a name for logs. Never null.
+/// For a refusal it is the code that all Apikee SDKs send to the client, such as `"EXPIRED"`. Any other error has a
+/// name for logs.
 #[unsafe(no_mangle)]
 pub extern "C" fn apikee_error_code(error: i32) -> *const c_char {
     text(error).as_ptr()
 }
 
-fn text(error: i32) -> &'static CStr {
-    use ApikeeError as E;
+/// By the number: a caller in C may pass any.
+static NAMES: &[(ApikeeError, &CStr)] = &[
+    (ApikeeError::Ok, c"OK"),
+    (ApikeeError::MissingKey, c"MISSING_KEY"),
+    (ApikeeError::InvalidPrefix, c"INVALID_PREFIX"),
+    (ApikeeError::InvalidFormat, c"INVALID_FORMAT"),
+    (ApikeeError::Decode, c"DECODE_ERROR"),
+    (ApikeeError::KeyTooLong, c"DECODE_ERROR"),
+    (ApikeeError::InvalidSignature, c"INVALID_SIGNATURE"),
+    (ApikeeError::Expired, c"EXPIRED"),
+    (ApikeeError::NotYetValid, c"NOT_YET_VALID"),
+    (ApikeeError::InsufficientScope, c"INSUFFICIENT_SCOPE"),
+    (ApikeeError::ServerRejected, c"SERVER_REJECTED"),
+    (ApikeeError::NullPointer, c"NULL_POINTER"),
+    (ApikeeError::Misaligned, c"MISALIGNED"),
+    (ApikeeError::InvalidLength, c"INVALID_LENGTH"),
+    (ApikeeError::Overlap, c"OVERLAP"),
+    (ApikeeError::NotInitialised, c"NOT_INITIALISED"),
+    (ApikeeError::InvalidUtf8, c"INVALID_UTF8"),
+    (ApikeeError::TooMany, c"TOO_MANY"),
+    (ApikeeError::BufferTooSmall, c"BUFFER_TOO_SMALL"),
+    (ApikeeError::Absent, c"ABSENT"),
+    (ApikeeError::RandomFailed, c"RANDOM_FAILED"),
+    (ApikeeError::EmptySecret, c"EMPTY_SECRET"),
+    (ApikeeError::KeyringFull, c"KEYRING_FULL"),
+    (ApikeeError::ClaimsTooLong, c"CLAIMS_TOO_LONG"),
+    (ApikeeError::TimeOutOfRange, c"TIME_OUT_OF_RANGE"),
+    (ApikeeError::InvalidJson, c"INVALID_JSON"),
+    (ApikeeError::ServerKeyMalformed, c"SERVER_KEY_MALFORMED"),
+    (ApikeeError::ServerKeyLowOrder, c"SERVER_KEY_LOW_ORDER"),
+    (ApikeeError::EnvelopeMalformed, c"ENVELOPE_MALFORMED"),
+    (ApikeeError::EnvelopeUnsealed, c"ENVELOPE_UNSEALED"),
+    (ApikeeError::EnvelopeVersion, c"ENVELOPE_VERSION"),
+    (ApikeeError::EnvelopeEncoding, c"ENVELOPE_ENCODING"),
+    (ApikeeError::EnvelopeWrongKey, c"ENVELOPE_WRONG_KEY"),
+    (ApikeeError::EnvelopeReflected, c"ENVELOPE_REFLECTED"),
+    (ApikeeError::EnvelopeForged, c"ENVELOPE_FORGED"),
+    (ApikeeError::AnswerMalformed, c"ANSWER_MALFORMED"),
+    (ApikeeError::AnswerNoVerdict, c"ANSWER_NO_VERDICT"),
+    (ApikeeError::InvalidClientId, c"INVALID_CLIENT_ID"),
+    (ApikeeError::InvalidMethod, c"INVALID_METHOD"),
+];
 
-    // Not the enum itself: a caller in C may pass any number.
-    let names = [
-        (E::Ok, c"OK"),
-        (E::MissingKey, c"MISSING_KEY"),
-        (E::InvalidPrefix, c"INVALID_PREFIX"),
-        (E::InvalidFormat, c"INVALID_FORMAT"),
-        (E::Decode, c"DECODE_ERROR"),
-        (E::KeyTooLong, c"DECODE_ERROR"),
-        (E::InvalidSignature, c"INVALID_SIGNATURE"),
-        (E::Expired, c"EXPIRED"),
-        (E::NotYetValid, c"NOT_YET_VALID"),
-        (E::InsufficientScope, c"INSUFFICIENT_SCOPE"),
-        (E::NullPointer, c"NULL_POINTER"),
-        (E::Misaligned, c"MISALIGNED"),
-        (E::InvalidLength, c"INVALID_LENGTH"),
-        (E::Overlap, c"OVERLAP"),
-        (E::NotInitialised, c"NOT_INITIALISED"),
-        (E::InvalidUtf8, c"INVALID_UTF8"),
-        (E::TooMany, c"TOO_MANY"),
-        (E::BufferTooSmall, c"BUFFER_TOO_SMALL"),
-        (E::Absent, c"ABSENT"),
-        (E::RandomFailed, c"RANDOM_FAILED"),
-        (E::EmptySecret, c"EMPTY_SECRET"),
-        (E::KeyringFull, c"KEYRING_FULL"),
-        (E::ClaimsTooLong, c"CLAIMS_TOO_LONG"),
-        (E::TimeOutOfRange, c"TIME_OUT_OF_RANGE"),
-        (E::InvalidJson, c"INVALID_JSON"),
-        (E::ServerKeyMalformed, c"SERVER_KEY_MALFORMED"),
-        (E::ServerKeyLowOrder, c"SERVER_KEY_LOW_ORDER"),
-        (E::EnvelopeMalformed, c"ENVELOPE_MALFORMED"),
-        (E::EnvelopeUnsealed, c"ENVELOPE_UNSEALED"),
-        (E::EnvelopeVersion, c"ENVELOPE_VERSION"),
-        (E::EnvelopeEncoding, c"ENVELOPE_ENCODING"),
-        (E::EnvelopeWrongKey, c"ENVELOPE_WRONG_KEY"),
-        (E::EnvelopeReflected, c"ENVELOPE_REFLECTED"),
-        (E::EnvelopeForged, c"ENVELOPE_FORGED"),
-        (E::AnswerMalformed, c"ANSWER_MALFORMED"),
-        (E::AnswerNoVerdict, c"ANSWER_NO_VERDICT"),
-        (E::InvalidClientId, c"INVALID_CLIENT_ID"),
-        (E::InvalidMethod, c"INVALID_METHOD"),
-    ];
-    names.into_iter().find(|(own, _)| number(*own) == error).map_or(c"OTHER", |(_, name)| name)
+fn text(error: i32) -> &'static CStr {
+    NAMES.iter().find(|(own, _)| number(*own) == error).map_or(c"OTHER", |(_, name)| name)
 }
 
 #[expect(clippy::as_conversions, reason = "the number is what the enum is")]

@@ -2,17 +2,17 @@
 
 use core::{ffi::c_void, time::Duration};
 
-use apikee::{Expiry, IssueError, JsonObject, MAX_PAYLOAD_LEN, NewKey, UnixTime, issue_buffer_len};
+use apikee::{Expiry, IssueError, Keyring, MAX_PAYLOAD_LEN, NewKey, UnixTime, issue_buffer_len};
 
 use crate::{
-    args::{self, ApikeeText, Span},
+    args::{self, ApikeeBool, ApikeeText, Span},
     error::{ApikeeError, report},
     keyring::ApikeeKeyring,
     random::{ApikeeRandom, Random},
     slot,
 };
 
-/// Scopes that `apikee_issue` takes at most.
+/// Most scopes that `apikee_issue` takes.
 pub const APIKEE_MAX_SCOPES: usize = 32;
 
 /// When a new key expires.
@@ -20,11 +20,11 @@ pub const APIKEE_MAX_SCOPES: usize = 32;
 pub enum ApikeeExpiry {
     /// After 90 days; `expiry_seconds` is not read.
     Default = 0,
-    /// `expiry_seconds` after it is issued.
+    /// `expiry_seconds` after the time of issue.
     After = 1,
     /// At the end of the second `expiry_seconds` since 1970.
     At = 2,
-    /// Not at all; `expiry_seconds` is not read.
+    /// Never; `expiry_seconds` is not read.
     Never = 3,
 }
 
@@ -39,15 +39,15 @@ mod kind {
     pub(super) const NEVER: u32 = ApikeeExpiry::Never as u32;
 }
 
-/// What a new key shall say. All zeros, it is a key for no tenant and without scopes, for `"production"`, good
-/// for 90 days.
+/// What a new key says. All zeros are a key without a tenant and without scopes, for `"production"`, good for
+/// 90 days.
 #[repr(C)]
 pub struct ApikeeNewKey {
-    /// Whose key it is.
+    /// Tenant that owns the key.
     pub tenant: ApikeeText,
-    /// What it is good for, in that order. May be null if `scope_count` is 0.
+    /// What the key is good for, in that order. May be null if `scope_count` is 0.
     pub scopes: *const ApikeeText,
-    /// How many scopes there are: `APIKEE_MAX_SCOPES` at most.
+    /// Number of scopes, at most `APIKEE_MAX_SCOPES`.
     pub scope_count: usize,
     /// The environment tag; null for `"production"`.
     pub environment: ApikeeText,
@@ -55,11 +55,11 @@ pub struct ApikeeNewKey {
     pub meta: ApikeeText,
     /// What `expiry_seconds` means: an `apikee_expiry`.
     pub expiry: u32,
-    /// Whether `not_before` counts: 0 or 1.
-    pub has_not_before: u32,
-    /// When it expires.
+    /// Whether `not_before` counts.
+    pub has_not_before: ApikeeBool,
+    /// When the key expires: `expiry` says how.
     pub expiry_seconds: i64,
-    /// The first second in which it is good, since 1970.
+    /// The first second in which the key is good, since 1970.
     pub not_before: i64,
 }
 
@@ -76,18 +76,62 @@ impl ApikeeNewKey {
             _ => Err(ApikeeError::TimeOutOfRange),
         }
     }
+
+    /// Reads the texts, which must be apart from what is written. `places` is room for the scopes.
+    ///
+    /// In a frame of its own, which is gone when the key is made.
+    ///
+    /// # Safety
+    ///
+    /// The caller in C keeps the rules.
+    #[inline(never)]
+    unsafe fn read<'a>(
+        &'a self,
+        places: &'a mut [&'a str; APIKEE_MAX_SCOPES],
+        written: [Span; 2],
+    ) -> Result<NewKey<'a>, ApikeeError> {
+        let scopes = Span::array(self.scopes, self.scope_count);
+        args::apart(written, [self.tenant.span(), self.environment.span(), self.meta.span(), scopes])?;
+        // SAFETY: what this function's caller vouches for, and what is written is apart.
+        let (listed, tenant, environment, meta) = unsafe {
+            (
+                args::array(self.scopes, self.scope_count)?,
+                self.tenant.read()?,
+                self.environment.read_if_any()?,
+                self.meta.read_if_any()?,
+            )
+        };
+        let scopes = places.get_mut(..listed.len()).ok_or(ApikeeError::TooMany)?;
+        for (place, scope) in scopes.iter_mut().zip(listed) {
+            args::apart(written, [scope.span()])?;
+            // SAFETY: as above.
+            *place = unsafe { scope.read() }?;
+        }
+        let mut new = NewKey::new(tenant).scopes(scopes).expires(self.expires()?);
+        if let Some(environment) = environment {
+            new = new.environment(environment);
+        }
+        if let Some(meta) = meta {
+            new = new.meta(args::object(meta)?);
+        }
+        if self.has_not_before != 0 {
+            new = new.not_before(UnixTime::from_secs(self.not_before));
+        }
+        Ok(new)
+    }
 }
 
-/// Issues a key, signed with the keyring's first secret, into `buf`, and its length into `key_len`.
+/// Issues a key into `buf`, signed with the keyring's first secret. `key_len` gets its length.
 ///
-/// `now_millis` is in milliseconds since 1970. `random` gives the id its ten bytes, and is called again, a few
-/// times at most, in one case of 256. `APIKEE_ISSUE_BUFFER_LEN(payload_len)` bytes of buffer are enough, and
-/// 1024 are for most keys. The key stands at the front of `buf`; behind it, and after an error, `buf` holds
-/// unspecified bytes.
+/// `now_millis` is in milliseconds since 1970. `random` gives the ten random bytes of the key's id. It is called
+/// again for one key in 256, a few times at most. `APIKEE_ISSUE_BUFFER_LEN(payload_len)` bytes of buffer are
+/// enough, and 1024 are enough for most keys. The key is at the front of `buf` and does not end with a NUL. The
+/// rest of `buf`, and after an error all of it, contains unspecified bytes.
 ///
 /// Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with a length that is enough in `key_len`;
 /// `APIKEE_ERROR_CLAIMS_TOO_LONG`, `APIKEE_ERROR_TIME_OUT_OF_RANGE`, `APIKEE_ERROR_INVALID_JSON`,
 /// `APIKEE_ERROR_TOO_MANY`, `APIKEE_ERROR_RANDOM_FAILED`.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_issue(
     keyring: *const ApikeeKeyring,
@@ -108,44 +152,32 @@ pub unsafe extern "C" fn apikee_issue(
             (slot::get(keyring)?, args::one(new_key)?)
         };
         let mut random = Random::new(random, random_context)?;
-        let scopes = Span::array(new_key.scopes, new_key.scope_count);
-        args::apart(written, [new_key.tenant.span(), new_key.environment.span(), new_key.meta.span(), scopes])?;
-        // SAFETY: as above.
-        let (listed, tenant, environment, meta) = unsafe {
-            (
-                args::array(new_key.scopes, new_key.scope_count)?,
-                new_key.tenant.read()?,
-                new_key.environment.read_if_any()?,
-                new_key.meta.read_if_any()?,
-            )
-        };
         let mut places = [""; APIKEE_MAX_SCOPES];
-        let scopes = places.get_mut(..listed.len()).ok_or(ApikeeError::TooMany)?;
-        for (place, scope) in scopes.iter_mut().zip(listed) {
-            args::apart(written, [scope.span()])?;
-            // SAFETY: as above.
-            *place = unsafe { scope.read() }?;
-        }
-        let mut new = NewKey::new(tenant).scopes(scopes).expires(new_key.expires()?);
-        if let Some(environment) = environment {
-            new = new.environment(environment);
-        }
-        if let Some(meta) = meta {
-            new = new.meta(JsonObject::new(meta).map_err(|_| ApikeeError::InvalidJson)?);
-        }
-        if new_key.has_not_before != 0 {
-            new = new.not_before(UnixTime::from_secs(new_key.not_before));
-        }
+        // SAFETY: as above.
+        let new = unsafe { new_key.read(&mut places, written) };
+        // Not moved out: that would be a second one on the stack.
+        let new = new.as_ref().map_err(|error| *error)?;
         // SAFETY: as above.
         let buf = unsafe { args::buffer(buf, buf_len, issue_buffer_len(MAX_PAYLOAD_LEN)) }?;
-        let issued = keyring.issue(&new, UnixTime::from_millis(now_millis), &mut random, buf);
+        let issued = issue(keyring, new, UnixTime::from_millis(now_millis), &mut random, buf);
         let len = match issued {
-            Ok(key) => key.len(),
-            Err(IssueError::BufferTooSmall { needed }) => needed,
+            Ok(len) | Err(IssueError::BufferTooSmall { needed: len }) => len,
             Err(_) => 0,
         };
         // SAFETY: as above.
         unsafe { args::put(key_len, len) }?;
         issued.map(drop).map_err(ApikeeError::from)
     })
+}
+
+/// In a frame of its own: inlined, the kernel's variables and those of the arguments take 0.9 kB together.
+#[inline(never)]
+fn issue(
+    keyring: &Keyring,
+    new: &NewKey<'_>,
+    now: UnixTime,
+    random: &mut Random,
+    buf: &mut [u8],
+) -> Result<usize, IssueError> {
+    keyring.issue(new, now, random, buf).map(str::len)
 }

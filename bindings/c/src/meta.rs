@@ -1,4 +1,4 @@
-//! Anything else that the issuer put into a key.
+//! What else the issuer put into a key.
 
 use core::ffi::c_void;
 
@@ -28,9 +28,11 @@ unsafe fn meta(claims: *const ApikeeClaims) -> Result<Meta<'static>, ApikeeError
     Ok(unsafe { slot::get(claims) }?.claims().meta())
 }
 
-/// The bytes of `meta` as the issuer wrote them, `{}` if there are none, and how: an `apikee_encoding`.
+/// The bytes of `meta` as the issuer wrote them, `{}` if the key has no `meta`. `encoding` gets how they are
+/// written: an `apikee_encoding`.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_claims_meta(
+pub unsafe extern "C" fn apikee_claims_get_meta(
     claims: *const ApikeeClaims,
     bytes: *mut ApikeeText,
     encoding: *mut u32,
@@ -40,6 +42,7 @@ pub unsafe extern "C" fn apikee_claims_meta(
         // SAFETY: the caller keeps the rules, and what is written is apart.
         let meta = unsafe {
             args::put(bytes, ApikeeText::NONE)?;
+            args::put(encoding, 0)?;
             meta(claims)?
         };
         let written = match meta.encoding() {
@@ -55,13 +58,14 @@ pub unsafe extern "C" fn apikee_claims_meta(
     })
 }
 
-/// Copies the member of `meta` of that name, if it is a string, into `buf`, and its length in bytes into
-/// `len`. No NUL is put behind it, and some may be in it.
+/// Copies the member of `meta` with that name into `buf`, if it is a string. `len` gets its length in bytes. The
+/// string does not end with a NUL, and may contain some.
 ///
-/// Errors: `APIKEE_ERROR_ABSENT`; `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the length in `len`, and a part of the
-/// string in `buf`.
+/// Errors: `APIKEE_ERROR_ABSENT`; `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the string's length in `len` and a part
+/// of it in `buf`.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_claims_meta_str(
+pub unsafe extern "C" fn apikee_claims_get_meta_str(
     claims: *const ApikeeClaims,
     name: *const c_void,
     name_len: usize,
@@ -113,11 +117,12 @@ unsafe fn give<T: Copy + Default>(
     })
 }
 
-/// The member of `meta` of that name, if it is an integer that fits.
+/// The member of `meta` with that name, if it is an integer that fits.
 ///
 /// Errors: `APIKEE_ERROR_ABSENT`.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_claims_meta_int(
+pub unsafe extern "C" fn apikee_claims_get_meta_int(
     claims: *const ApikeeClaims,
     name: *const c_void,
     name_len: usize,
@@ -127,11 +132,13 @@ pub unsafe extern "C" fn apikee_claims_meta_int(
     unsafe { give(claims, name, name_len, value, |meta, name| meta.get_i64(name)) }
 }
 
-/// The member of `meta` of that name, if it is a boolean.
+/// The member of `meta` with that name, if it is a boolean. Look at the error first: `value` is false as well if
+/// there is no such member.
 ///
 /// Errors: `APIKEE_ERROR_ABSENT`.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_claims_meta_bool(
+pub unsafe extern "C" fn apikee_claims_get_meta_bool(
     claims: *const ApikeeClaims,
     name: *const c_void,
     name_len: usize,

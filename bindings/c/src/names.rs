@@ -1,4 +1,4 @@
-//! Names for keys that give no key away.
+//! Names for keys, which do not reveal the key.
 
 use core::ffi::c_void;
 
@@ -15,10 +15,11 @@ pub const APIKEE_FINGERPRINT_LEN: usize = 32;
 /// Bytes of a key that are safe in logs.
 const PREFIX_LEN: usize = 12;
 
-/// Writes the SHA-256 of a whole key, of `APIKEE_FINGERPRINT_LEN` bytes: its name for storage and deny-lists.
-/// The SDKs print it as lower-case hexadecimal digits.
+/// The SHA-256 of a whole key, `APIKEE_FINGERPRINT_LEN` bytes: the key's name for storage and deny-lists. The
+/// SDKs print it as lower-case hexadecimal digits.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_fingerprint(
+pub unsafe extern "C" fn apikee_get_fingerprint(
     key: *const c_void,
     key_len: usize,
     fingerprint: *mut [u8; APIKEE_FINGERPRINT_LEN],
@@ -35,9 +36,14 @@ pub unsafe extern "C" fn apikee_fingerprint(
     })
 }
 
-/// The front of a key that is safe in logs: 12 bytes at most, and no more than is UTF-8.
+/// The front of a key, which is safe in logs: at most 12 bytes, and only as far as it is UTF-8.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_log_prefix(key: *const c_void, key_len: usize, prefix: *mut ApikeeText) -> ApikeeError {
+pub unsafe extern "C" fn apikee_get_log_prefix(
+    key: *const c_void,
+    key_len: usize,
+    prefix: *mut ApikeeText,
+) -> ApikeeError {
     report(|| {
         args::apart([Span::one(prefix)], [Span::bytes(key, key_len)])?;
         // SAFETY: the caller keeps the rules, and the two are apart.

@@ -9,10 +9,11 @@ use rand_core::{TryCryptoRng, TryRng};
 
 use crate::error::ApikeeError;
 
-/// Fills `len` bytes at `out` with random ones, fit for keys, and returns 0; anything else means that it could
-/// not. It is called while a function of this library runs, and leaves that function's arguments alone.
+/// Fills `len` bytes at `out` with random bytes that are fit for keys, and returns 0. Any other number means that
+/// it could not. This is the convention of mbedTLS: `mbedtls_ctr_drbg_random` is such a function.
 ///
-/// All zeros count as a failure: so a generator looks that nobody has turned on.
+/// It is called while a function of this library runs, on the same stack, and must not touch that function's
+/// arguments. Bytes that are all zeros count as a failure: a generator that nobody has turned on gives them.
 pub type ApikeeRandom = Option<unsafe extern "C" fn(context: *mut c_void, out: *mut u8, len: usize) -> c_int>;
 
 /// A generator and what it is called with.

@@ -2,14 +2,14 @@
 
 use core::ffi::c_void;
 
-use apikee::{BufferTooSmall, ClientId, JsonObject, MethodPath, Request as _, Timestamp, UnixTime, ValidateRequest};
+use apikee::{BufferTooSmall, ClientId, MethodPath, Request as _, Timestamp, UnixTime, ValidateRequest};
 
 use crate::{
-    args::{self, ApikeeText, Span},
+    args::{self, ApikeeBool, ApikeeText, Span},
     error::{ApikeeError, report},
 };
 
-/// Headers that a request takes at most.
+/// Most headers that a request takes.
 pub const APIKEE_MAX_HEADERS: usize = 16;
 
 /// A header field of the incoming request.
@@ -21,7 +21,7 @@ pub struct ApikeeHeader {
     pub value: ApikeeText,
 }
 
-/// Asks whether a client may make a request of that method and path, now.
+/// Asks the platform whether a client may make a request with that method and path now.
 #[repr(C)]
 pub struct ApikeeValidateRequest {
     /// The client's id: a UUID of 36 characters.
@@ -34,16 +34,16 @@ pub struct ApikeeValidateRequest {
     pub path: ApikeeText,
     /// The name of the key among the client's; null for `"default"`.
     pub key_name: ApikeeText,
-    /// The header fields that the platform shall see, never all. May be null if `header_count` is 0.
+    /// The header fields to show to the platform. Do not send all. May be null if `header_count` is 0.
     pub headers: *const ApikeeHeader,
-    /// How many there are: `APIKEE_MAX_HEADERS` at most.
+    /// Number of header fields, at most `APIKEE_MAX_HEADERS`.
     pub header_count: usize,
-    /// What else the platform shall see, a JSON object; null for nothing.
+    /// What else to show to the platform, a JSON object; null for nothing.
     pub payload: ApikeeText,
     /// Milliseconds since 1970.
     pub now_millis: i64,
-    /// 1 keeps the query of `path`, which may hold secrets; 0 leaves it out.
-    pub keep_query: u32,
+    /// Keeps the query of `path`, which may hold secrets. False leaves it out.
+    pub keep_query: ApikeeBool,
 }
 
 type Written = Result<usize, BufferTooSmall>;
@@ -97,7 +97,7 @@ unsafe fn write(
             validate = validate.key_name(name);
         }
         if let Some(payload) = payload {
-            validate = validate.payload(JsonObject::new(payload).map_err(|_| ApikeeError::InvalidJson)?);
+            validate = validate.payload(args::object(payload)?);
         }
         // SAFETY: as above.
         let buf = unsafe { args::buffer(buf, buf_len, buf_len) }?;
@@ -111,14 +111,15 @@ unsafe fn write(
     })
 }
 
-/// Writes the target of a validate call, path and query, to the front of `buf`: what follows the base URL's
-/// own path. It is visible ASCII. `target_len` gets its length.
+/// Writes the target of a validate call to the front of `buf`: path and query, to be appended to the base URL.
+/// It is visible ASCII. `target_len` gets its length. This asks nobody anything.
 ///
 /// Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the exact length in `target_len`;
 /// `APIKEE_ERROR_INVALID_CLIENT_ID`, `APIKEE_ERROR_INVALID_METHOD`, `APIKEE_ERROR_TIME_OUT_OF_RANGE`,
 /// `APIKEE_ERROR_INVALID_JSON`, `APIKEE_ERROR_TOO_MANY`.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_validate_target(
+pub unsafe extern "C" fn apikee_write_validate_target(
     request: *const ApikeeValidateRequest,
     buf: *mut c_void,
     buf_len: usize,
@@ -128,12 +129,13 @@ pub unsafe extern "C" fn apikee_validate_target(
     unsafe { write(request, buf, buf_len, target_len, |request, buf| request.write_target(buf).map(str::len)) }
 }
 
-/// Writes the body of a validate call, the plaintext for `apikee_session_seal`, to the front of `buf`. It holds
-/// the raw key if the headers do. `body_len` gets its length.
+/// Writes the body of a validate call to the front of `buf`: the plaintext for `apikee_session_seal`. It contains
+/// the raw key if the headers do. `body_len` gets its length. This asks nobody anything.
 ///
-/// Errors: as of `apikee_validate_target`.
+/// Errors: those of `apikee_write_validate_target`, with the exact length in `body_len`.
+#[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_validate_body(
+pub unsafe extern "C" fn apikee_write_validate_body(
     request: *const ApikeeValidateRequest,
     buf: *mut c_void,
     buf_len: usize,

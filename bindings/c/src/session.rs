@@ -18,21 +18,23 @@ pub const APIKEE_SESSION_SIZE: usize = 112;
 /// Bytes of an `apikee_pending`, on every target.
 pub const APIKEE_PENDING_SIZE: usize = 96;
 
-/// The platform's public key, ready for sessions. It holds no secret.
+/// The platform's public key, ready for sessions. It contains no secret.
 #[repr(C)]
 pub struct ApikeeServerKey {
     opaque: [u64; 20],
 }
 const _: () = assert!(APIKEE_SERVER_KEY_SIZE == size_of::<ApikeeServerKey>());
 
-/// A key shared with the platform, for one request. Sealing uses it up; else `apikee_session_wipe` wipes it.
+/// A key shared with the platform, for one request. Sealing uses it up. If it is not used, wipe it with
+/// `apikee_session_wipe`.
 #[repr(C)]
 pub struct ApikeeSession {
     opaque: [u64; 14],
 }
 const _: () = assert!(APIKEE_SESSION_SIZE == size_of::<ApikeeSession>());
 
-/// What opens the answer to one request. Opening uses it up; else `apikee_pending_wipe` wipes it.
+/// What opens the answer to one request. Opening uses it up. If it is not used, wipe it with
+/// `apikee_pending_wipe`.
 #[repr(C)]
 pub struct ApikeePending {
     opaque: [u64; 12],
@@ -54,10 +56,11 @@ impl Place for ApikeePending {
     const MARK: u64 = 0x6170_696B_6565_0005;
 }
 
-/// Reads the platform's public key: 64 hexadecimal digits, or base64 of 32 bytes, of either alphabet, padded
-/// or not. What stood in `server_key` is overwritten, also if this fails.
+/// Reads the platform's public key: 64 hexadecimal digits, or base64 of 32 bytes in either alphabet, padded or
+/// not. The former contents of `server_key` are overwritten, also after an error.
 ///
 /// Errors: `APIKEE_ERROR_SERVER_KEY_MALFORMED`, `APIKEE_ERROR_SERVER_KEY_LOW_ORDER`.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_server_key_init(
     server_key: *mut ApikeeServerKey,
@@ -77,10 +80,11 @@ pub unsafe extern "C" fn apikee_server_key_init(
     })
 }
 
-/// Establishes a session, which draws 32 bytes. It takes two X25519 operations, and may be done ahead of time.
-/// What stood in `session` is overwritten, also if this fails.
+/// Establishes a session for one request: draws 32 random bytes and computes two X25519 operations. It can be
+/// done ahead of time. The former contents of `session` are overwritten, also after an error.
 ///
 /// Errors: `APIKEE_ERROR_RANDOM_FAILED`.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_session_establish(
     session: *mut ApikeeSession,
@@ -102,12 +106,13 @@ pub unsafe extern "C" fn apikee_session_establish(
     })
 }
 
-/// Seals a request into `buf`, of `APIKEE_SEALED_LEN(plaintext_len)` bytes, and draws its nonce of 12 bytes.
-/// The envelope's length goes into `envelope_len`, and what opens the answer into `pending`. The session is
-/// used up, unless it is an argument that is wrong, or a buffer that is too small.
+/// Seals a request into `buf`, which needs `APIKEE_SEALED_LEN(plaintext_len)` bytes, and draws a nonce of 12
+/// bytes. `envelope_len` gets the envelope's length, and `pending` what opens the answer. The session is used up,
+/// except after an error about an argument or a buffer that is too small.
 ///
 /// Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the envelope's length in `envelope_len`;
 /// `APIKEE_ERROR_RANDOM_FAILED`.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_session_seal(
     session: *mut ApikeeSession,
@@ -154,12 +159,14 @@ pub unsafe extern "C" fn apikee_session_seal(
     })
 }
 
-/// Opens the answer, `answer_len` bytes at `answer`, where it stands. `plaintext` then points into it. The
-/// pending is used up, unless it is an argument that is wrong.
+/// Opens an answer where it stands: `answer_len` bytes at `answer`. `plaintext` then points into it. The pending
+/// is used up, except after an error about an argument.
 ///
-/// After an error `answer` holds parts of the envelope, never of a plaintext.
+/// That an answer opens does not mean that it says yes: see `apikee_pending_require_success`. After an error,
+/// `answer` contains parts of the envelope, never of a plaintext.
 ///
 /// Errors: those from `APIKEE_ERROR_ENVELOPE_MALFORMED` to `APIKEE_ERROR_ENVELOPE_FORGED`.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_pending_open(
     pending: *mut ApikeePending,
@@ -181,16 +188,16 @@ pub unsafe extern "C" fn apikee_pending_open(
     })
 }
 
-/// Overwrites a session with zeros, whether it was established or not.
+/// Overwrites a session with zeros, whether there is one or not. Does nothing if `session` is null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_session_wipe(session: *mut ApikeeSession) -> ApikeeError {
+pub unsafe extern "C" fn apikee_session_wipe(session: *mut ApikeeSession) {
     // SAFETY: the caller keeps the rules.
-    report(|| unsafe { slot::wipe(session) })
+    unsafe { slot::wipe_any(session) }
 }
 
-/// Overwrites a pending with zeros, whether there is one or not.
+/// Overwrites a pending with zeros, whether there is one or not. Does nothing if `pending` is null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apikee_pending_wipe(pending: *mut ApikeePending) -> ApikeeError {
+pub unsafe extern "C" fn apikee_pending_wipe(pending: *mut ApikeePending) {
     // SAFETY: the caller keeps the rules.
-    report(|| unsafe { slot::wipe(pending) })
+    unsafe { slot::wipe_any(pending) }
 }

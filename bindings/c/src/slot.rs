@@ -1,4 +1,4 @@
-//! Objects of the kernel's in memory of the caller's.
+//! Objects of the kernel in the caller's memory.
 //!
 //! ```text
 //!   caller's object   | mark | value ...            | unused |
@@ -8,6 +8,9 @@
 //! The published size is an upper bound for all targets, and each target is checked when it is compiled.
 //! The mark says that there is a value, and of which kind: memory that is all zeros holds none, nor does
 //! what was wiped. Nothing here has to be dropped: dropping only wipes, which is done to all of an object.
+//!
+//! An object is zeros before its value is made, and what is large is made where it stands ([`build`]). A move copies
+//! unused bytes as well: the stack of the caller's earlier functions would get into the object.
 
 use core::{mem::MaybeUninit, slice};
 
@@ -37,6 +40,20 @@ struct Slot<V> {
     value: MaybeUninit<V>,
 }
 
+/// Overwrites an object with zeros, for a caller who cannot do anything about an error: null is no object, and
+/// any alignment will do.
+///
+/// # Safety
+///
+/// Not null, it points to memory for a `P`, which nothing else refers to.
+pub(crate) unsafe fn wipe_any<P: Place>(place: *mut P) {
+    if !place.is_null() {
+        // SAFETY: so many bytes are a `P`, and they may be uninitialised.
+        let memory = unsafe { slice::from_raw_parts_mut(place.cast::<MaybeUninit<u8>>(), size_of::<P>()) };
+        memory.zeroize();
+    }
+}
+
 /// Overwrites all of an object with zeros.
 ///
 /// # Safety
@@ -51,16 +68,56 @@ pub(crate) unsafe fn wipe<P: Place>(place: *mut P) -> Result<(), ApikeeError> {
     Ok(())
 }
 
-/// Puts a value into an object that was wiped: where the value has no bytes, what was there would stay.
+/// Puts a value into an object that was wiped: what is unused stays zeros. For values without gaps.
 ///
 /// # Safety
 ///
 /// As for [`wipe`].
 pub(crate) unsafe fn init<P: Place>(place: *mut P, value: P::Value) -> Result<(), ApikeeError> {
     args::check_one(place.cast_const())?;
-    // SAFETY: checked just now; a `P` is large enough, and aligned, for a slot.
-    unsafe { place.cast::<Slot<P::Value>>().write(Slot { mark: P::MARK, value: MaybeUninit::new(value) }) };
+    let slot = place.cast::<Slot<P::Value>>();
+    // SAFETY: checked just now; a `P` is large enough, and aligned, for a slot. The two are written one by one: a slot
+    // may have a gap behind the value.
+    unsafe {
+        (&raw mut (*slot).value).write(MaybeUninit::new(value));
+        (&raw mut (*slot).mark).write(P::MARK);
+    }
     Ok(())
+}
+
+/// A place whose value may start as zeros.
+///
+/// # Safety
+///
+/// Bytes that are all zero are a value.
+pub(crate) unsafe trait StartsAsZeros: Place {}
+
+/// Makes a value where it stands: `fill` gets one that is all zeros. After an error the object is zeros again.
+///
+/// # Safety
+///
+/// As for [`wipe`].
+pub(crate) unsafe fn build<P: StartsAsZeros>(
+    place: *mut P,
+    fill: impl FnOnce(&mut P::Value) -> Result<(), ApikeeError>,
+) -> Result<(), ApikeeError> {
+    // SAFETY: what this function's caller vouches for.
+    unsafe { wipe(place) }?;
+    // SAFETY: a `P` is large enough, and aligned, for a slot. All of it is zeros, which are a mark, and a value as
+    // `StartsAsZeros` says.
+    let (slot, value) = unsafe {
+        let slot = place.cast::<Slot<P::Value>>();
+        (slot, (*slot).value.assume_init_mut())
+    };
+    let filled = fill(value);
+    // SAFETY: as above; `value` is not used any more.
+    unsafe {
+        match filled {
+            Ok(()) => (&raw mut (*slot).mark).write(P::MARK),
+            Err(_) => wipe(place)?,
+        }
+    }
+    filled
 }
 
 /// The value of an object.

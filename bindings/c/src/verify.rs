@@ -14,8 +14,8 @@ use crate::{
 /// Bytes of an `apikee_claims`, on every target.
 pub const APIKEE_CLAIMS_SIZE: usize = 112;
 
-/// A key that was verified, and what it says. It points into the key's text and into the buffer that the key
-/// was verified with, which both stay as they are while it is used.
+/// What a verified key says. It points into the key's text and into the buffer that the key was verified with:
+/// keep both unchanged while you use it.
 #[repr(C)]
 pub struct ApikeeClaims {
     opaque: [u64; 14],
@@ -28,14 +28,18 @@ impl Place for ApikeeClaims {
     const MARK: u64 = 0x6170_696B_6565_0002;
 }
 
-/// Verifies a key: its signature, then its claims, then its times. `now` is in seconds since 1970.
+/// Verifies a key: its signature, then its claims, then its times. Only `APIKEE_ERROR_OK` means that it is good.
 ///
-/// `buf` is the limit on the length of a key: `APIKEE_VERIFY_BUFFER_LEN(key_len)` bytes are enough, and 1024
-/// are for most. A null `key` of no bytes is a request without a key. After an error, `claims` is all zeros,
-/// and `buf` holds unspecified bytes.
+/// `now` is in seconds since 1970. A clock at 0, or one that is too early in any other way, makes expired keys good:
+/// a device whose clock starts at 1970 must not verify keys until it has learnt the time.
+///
+/// The size of `buf` limits the length of a key: `APIKEE_VERIFY_BUFFER_LEN(key_len)` bytes are enough, and 1024
+/// are enough for most keys. A null `key` with length 0 is a request without a key. After an error, `claims` is
+/// all zeros, and `buf` contains unspecified bytes.
 ///
 /// Errors: those from `APIKEE_ERROR_MISSING_KEY` to `APIKEE_ERROR_NOT_YET_VALID`, for the first check that
 /// fails.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_verify(
     keyring: *const ApikeeKeyring,

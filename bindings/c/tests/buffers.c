@@ -38,7 +38,7 @@ static apikee_error issue(void *buf, size_t buf_len, size_t *len) {
 }
 
 static apikee_error meta_str(void *buf, size_t buf_len, size_t *len) {
-  return apikee_claims_meta_str(&claims, "plan", 4, buf, buf_len, len);
+  return apikee_claims_get_meta_str(&claims, "plan", 4, buf, buf_len, len);
 }
 
 #ifdef APIKEE_ENVELOPE
@@ -65,11 +65,11 @@ static apikee_error seal(void *buf, size_t buf_len, size_t *len) {
 }
 
 static apikee_error target(void *buf, size_t buf_len, size_t *len) {
-  return apikee_validate_target(&REQUEST, buf, buf_len, len);
+  return apikee_write_validate_target(&REQUEST, buf, buf_len, len);
 }
 
 static apikee_error body(void *buf, size_t buf_len, size_t *len) {
-  return apikee_validate_body(&REQUEST, buf, buf_len, len);
+  return apikee_write_validate_body(&REQUEST, buf, buf_len, len);
 }
 #endif
 

@@ -75,12 +75,14 @@ static void check_answer(const envelope_vector *v) {
   copy_answer(v);
   apikee_answer answer;
   answer.success = true;
-  apikee_error error = apikee_pending_read_answer(&pending, buf, v->envelope.len, &answer);
+  apikee_error error = apikee_pending_require_success(&pending, buf, v->envelope.len, &answer);
+  CHECK_OF(v->name, answer.success == (error == APIKEE_ERROR_OK));
   if (v->ok) {
-    CHECK_OF(v->name, error == APIKEE_ERROR_OK && answer.sealed);
+    CHECK_OF(v->name, error == APIKEE_ERROR_OK || error == APIKEE_ERROR_SERVER_REJECTED);
+    CHECK_OF(v->name, answer.sealed);
   } else {
     CHECK_OF(v->name, error >= APIKEE_ERROR_ANSWER_MALFORMED && error <= APIKEE_ERROR_ANSWER_NO_VERDICT);
-    CHECK_OF(v->name, !answer.success && !answer.sealed);
+    CHECK_OF(v->name, !answer.sealed);
   }
 }
 
@@ -91,11 +93,11 @@ static void check_verdict(const envelope_vector *v) {
   static char body[4096];
   if (!await(v, &pending)) return;
   copy_answer(v);
-  apikee_error error = apikee_pending_read_answer(&pending, buf, v->envelope.len, &sealed);
+  apikee_error error = apikee_pending_require_success(&pending, buf, v->envelope.len, &sealed);
   CHECK_OF(v->name, v->plaintext.len <= sizeof body);
   for (size_t at = 0; at < v->plaintext.len; at++) body[at] = v->plaintext.ptr[at];
-  CHECK_OF(v->name, apikee_answer_read_unsealed(body, v->plaintext.len, &unsealed) == error);
-  if (error != APIKEE_ERROR_OK) return;
+  CHECK_OF(v->name, apikee_unsealed_require_success(body, v->plaintext.len, &unsealed) == error);
+  if (error != APIKEE_ERROR_OK && error != APIKEE_ERROR_SERVER_REJECTED) return;
   CHECK_OF(v->name, sealed.sealed && !unsealed.sealed && sealed.success == unsealed.success);
   CHECK_OF(v->name, sealed.has_duration == unsealed.has_duration && sealed.duration_ms == unsealed.duration_ms);
   CHECK_OF(v->name, same_text(sealed.client_id, unsealed.client_id));
@@ -115,13 +117,13 @@ static void check_members(void) {
       "{\"success\":true,\"clientId\":\"c\",\"project_env\":\"p\",\"method_path\":\"GET:::/\",\"durationMs\":12.9,"
       "\"code\":\"C\",\"message\":\"m\\u00e9\"}";
   apikee_answer answer;
-  CHECK(apikee_answer_read_unsealed(body, sizeof body - 1, &answer) == APIKEE_ERROR_OK);
+  CHECK(apikee_unsealed_require_success(body, sizeof body - 1, &answer) == APIKEE_ERROR_OK);
   CHECK(answer.success && !answer.sealed && answer.has_duration && answer.duration_ms == 12);
   CHECK(is_text(answer.client_id, "c") && is_text(answer.project_env, "p") && is_text(answer.method_path, "GET:::/"));
   CHECK(is_text(answer.code, "C") && is_text(answer.message, "m\303\251"));
-  char refusal[] = "{\"success\":false}";
-  CHECK(apikee_answer_read_unsealed(refusal, sizeof refusal - 1, &answer) == APIKEE_ERROR_OK);
-  CHECK(!answer.success && !answer.has_duration && answer.code.ptr == NULL && answer.client_id.ptr == NULL);
+  char refusal[] = "{\"success\":false,\"code\":\"REVOKED\"}";
+  CHECK(apikee_unsealed_require_success(refusal, sizeof refusal - 1, &answer) == APIKEE_ERROR_SERVER_REJECTED);
+  CHECK(!answer.success && !answer.has_duration && is_text(answer.code, "REVOKED") && answer.client_id.ptr == NULL);
 }
 
 void test_envelopes(void) {

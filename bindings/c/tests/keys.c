@@ -12,21 +12,22 @@ static void check_time(const key_vector *v, optional_time expected, apikee_error
 static void check_scopes(const key_vector *v, const apikee_claims *claims) {
   apikee_text scope;
   for (size_t at = 0; at < v->scope_count; at++) {
-    CHECK_OF(v->name, apikee_claims_scope(claims, at, &scope) == APIKEE_ERROR_OK);
+    CHECK_OF(v->name, apikee_claims_get_scope(claims, at, &scope) == APIKEE_ERROR_OK);
     CHECK_OF(v->name, same_text(scope, v->scopes[at]));
-    CHECK_OF(v->name, apikee_claims_has_scope(claims, scope.ptr, scope.len) == APIKEE_ERROR_OK);
+    CHECK_OF(v->name, apikee_claims_has_scope(claims, scope.ptr, scope.len));
+    CHECK_OF(v->name, apikee_claims_require_scope(claims, scope.ptr, scope.len) == APIKEE_ERROR_OK);
   }
-  CHECK_OF(v->name, apikee_claims_scope(claims, v->scope_count, &scope) == APIKEE_ERROR_ABSENT);
+  CHECK_OF(v->name, apikee_claims_get_scope(claims, v->scope_count, &scope) == APIKEE_ERROR_ABSENT);
   CHECK_OF(v->name, scope.ptr == NULL && scope.len == 0);
 
   size_t missing = 99;
-  CHECK_OF(v->name, apikee_claims_require(claims, v->scopes, v->scope_count, &missing) == APIKEE_ERROR_OK);
+  CHECK_OF(v->name, apikee_claims_require_scopes(claims, v->scopes, v->scope_count, &missing) == APIKEE_ERROR_OK);
   CHECK_OF(v->name, missing == v->scope_count);
   /* The table has one scope more, which no key has. */
-  apikee_error error = apikee_claims_require(claims, v->scopes, v->scope_count + 1, &missing);
+  apikee_error error = apikee_claims_require_scopes(claims, v->scopes, v->scope_count + 1, &missing);
   CHECK_OF(v->name, error == APIKEE_ERROR_INSUFFICIENT_SCOPE);
   CHECK_OF(v->name, missing == v->scope_count);
-  CHECK_OF(v->name, apikee_claims_require(claims, v->scopes, v->scope_count + 1, NULL) == error);
+  CHECK_OF(v->name, apikee_claims_require_scopes(claims, v->scopes, v->scope_count + 1, NULL) == error);
 }
 
 static void check_members(const key_vector *v, const apikee_claims *claims) {
@@ -36,13 +37,13 @@ static void check_members(const key_vector *v, const apikee_claims *claims) {
     apikee_text text = {buf, 0};
     int64_t number;
     bool truth;
-    apikee_error error = apikee_claims_meta_str(claims, m->name.ptr, m->name.len, buf, sizeof buf, &text.len);
+    apikee_error error = apikee_claims_get_meta_str(claims, m->name.ptr, m->name.len, buf, sizeof buf, &text.len);
     CHECK_OF(v->name, error == (m->kind == 's' ? APIKEE_ERROR_OK : APIKEE_ERROR_ABSENT));
     CHECK_OF(v->name, same_text(text, m->text));
-    error = apikee_claims_meta_int(claims, m->name.ptr, m->name.len, &number);
+    error = apikee_claims_get_meta_int(claims, m->name.ptr, m->name.len, &number);
     CHECK_OF(v->name, error == (m->kind == 'i' ? APIKEE_ERROR_OK : APIKEE_ERROR_ABSENT));
     CHECK_OF(v->name, number == (m->kind == 'i' ? m->number : 0));
-    error = apikee_claims_meta_bool(claims, m->name.ptr, m->name.len, &truth);
+    error = apikee_claims_get_meta_bool(claims, m->name.ptr, m->name.len, &truth);
     CHECK_OF(v->name, error == (m->kind == 'b' ? APIKEE_ERROR_OK : APIKEE_ERROR_ABSENT));
     CHECK_OF(v->name, truth == (m->kind == 'b' && m->number == 1));
   }
@@ -50,18 +51,18 @@ static void check_members(const key_vector *v, const apikee_claims *claims) {
 
 static void check_claims(const key_vector *v, const apikee_claims *claims) {
   apikee_text text;
-  CHECK_OF(v->name, apikee_claims_id(claims, &text) == APIKEE_ERROR_OK && same_text(text, v->id));
-  CHECK_OF(v->name, apikee_claims_tenant(claims, &text) == APIKEE_ERROR_OK && same_text(text, v->tenant));
-  CHECK_OF(v->name, apikee_claims_environment(claims, &text) == APIKEE_ERROR_OK && same_text(text, v->environment));
+  CHECK_OF(v->name, apikee_claims_get_id(claims, &text) == APIKEE_ERROR_OK && same_text(text, v->id));
+  CHECK_OF(v->name, apikee_claims_get_tenant(claims, &text) == APIKEE_ERROR_OK && same_text(text, v->tenant));
+  CHECK_OF(v->name, apikee_claims_get_environment(claims, &text) == APIKEE_ERROR_OK && same_text(text, v->environment));
   int64_t seconds;
-  apikee_error error = apikee_claims_expires_at(claims, &seconds);
+  apikee_error error = apikee_claims_get_expires_at(claims, &seconds);
   check_time(v, v->expires_at, error, seconds);
-  error = apikee_claims_not_before(claims, &seconds);
+  error = apikee_claims_get_not_before(claims, &seconds);
   check_time(v, v->not_before, error, seconds);
   size_t index = 99;
-  CHECK_OF(v->name, apikee_claims_secret_index(claims, &index) == APIKEE_ERROR_OK && index < v->secret_count);
+  CHECK_OF(v->name, apikee_claims_get_secret_index(claims, &index) == APIKEE_ERROR_OK && index < v->secret_count);
   uint32_t encoding = 99;
-  CHECK_OF(v->name, apikee_claims_meta(claims, &text, &encoding) == APIKEE_ERROR_OK);
+  CHECK_OF(v->name, apikee_claims_get_meta(claims, &text, &encoding) == APIKEE_ERROR_OK);
   CHECK_OF(v->name, text.len > 0);
   /* A key without `meta` has the one that stands for it, which is JSON. */
   bool packed = v->msgpack && !is_text(text, "{}");
@@ -96,7 +97,9 @@ static void check_key(const key_vector *v) {
   } else {
     CHECK_OF(v->name, error != APIKEE_ERROR_OK && is_one_of(apikee_error_code(error), v->codes));
     apikee_text text;
-    CHECK_OF(v->name, apikee_claims_tenant(&claims, &text) == APIKEE_ERROR_NOT_INITIALISED);
+    CHECK_OF(v->name, apikee_claims_get_tenant(&claims, &text) == APIKEE_ERROR_NOT_INITIALISED);
+    for (size_t at = 0; at < v->scope_count; at++)
+      CHECK_OF(v->name, !apikee_claims_has_scope(&claims, v->scopes[at].ptr, v->scopes[at].len));
   }
   apikee_keyring_wipe(&keyring);
 }

@@ -55,7 +55,6 @@ static void null_pointers(void) {
   IS_NULL(apikee_keyring_accept(NULL, "s", 1));
   IS_NULL(apikee_keyring_accept(&keyring, NULL, 1));
   IS_NULL(apikee_keyring_set_leeway(NULL, 1));
-  IS_NULL(apikee_keyring_wipe(NULL));
   IS_NULL(issue(NULL, &NEW_KEY, key, sizeof key, &len));
   IS_NULL(issue(&keyring, NULL, key, sizeof key, &len));
   IS_NULL(issue(&keyring, &NEW_KEY, NULL, 1, &len));
@@ -68,44 +67,46 @@ static void null_pointers(void) {
   IS_NULL(issue(&keyring, &wrong, key, sizeof key, &len));
 
   ready();
-  IS_NULL(apikee_claims_tenant(NULL, &text));
-  IS_NULL(apikee_claims_tenant(&claims, NULL));
-  IS_NULL(apikee_claims_id(NULL, &text));
-  IS_NULL(apikee_claims_id(&claims, NULL));
-  IS_NULL(apikee_claims_environment(NULL, &text));
-  IS_NULL(apikee_claims_environment(&claims, NULL));
-  IS_NULL(apikee_claims_expires_at(NULL, &number));
-  IS_NULL(apikee_claims_expires_at(&claims, NULL));
-  IS_NULL(apikee_claims_not_before(NULL, &number));
-  IS_NULL(apikee_claims_not_before(&claims, NULL));
-  IS_NULL(apikee_claims_secret_index(NULL, &len));
-  IS_NULL(apikee_claims_secret_index(&claims, NULL));
-  IS_NULL(apikee_claims_scope(NULL, 0, &text));
-  IS_NULL(apikee_claims_scope(&claims, 0, NULL));
-  IS_NULL(apikee_claims_has_scope(NULL, "s", 1));
-  IS_NULL(apikee_claims_has_scope(&claims, NULL, 1));
-  IS_NULL(apikee_claims_require(NULL, NULL, 0, NULL));
-  IS_NULL(apikee_claims_require(&claims, NULL, 1, NULL));
-  IS_NULL(apikee_claims_meta(NULL, &text, &encoding));
-  IS_NULL(apikee_claims_meta(&claims, NULL, &encoding));
-  IS_NULL(apikee_claims_meta(&claims, &text, NULL));
-  IS_NULL(apikee_claims_meta_str(NULL, "n", 1, key, 1, &len));
-  IS_NULL(apikee_claims_meta_str(&claims, NULL, 1, key, 1, &len));
-  IS_NULL(apikee_claims_meta_str(&claims, "n", 1, key, 1, NULL));
-  IS_NULL(apikee_claims_meta_int(NULL, "n", 1, &number));
-  IS_NULL(apikee_claims_meta_int(&claims, NULL, 1, &number));
-  IS_NULL(apikee_claims_meta_int(&claims, "n", 1, NULL));
-  IS_NULL(apikee_claims_meta_bool(NULL, "n", 1, &truth));
-  IS_NULL(apikee_claims_meta_bool(&claims, NULL, 1, &truth));
-  IS_NULL(apikee_claims_meta_bool(&claims, "n", 1, NULL));
+  IS_NULL(apikee_claims_get_tenant(NULL, &text));
+  IS_NULL(apikee_claims_get_tenant(&claims, NULL));
+  IS_NULL(apikee_claims_get_id(NULL, &text));
+  IS_NULL(apikee_claims_get_id(&claims, NULL));
+  IS_NULL(apikee_claims_get_environment(NULL, &text));
+  IS_NULL(apikee_claims_get_environment(&claims, NULL));
+  IS_NULL(apikee_claims_get_expires_at(NULL, &number));
+  IS_NULL(apikee_claims_get_expires_at(&claims, NULL));
+  IS_NULL(apikee_claims_get_not_before(NULL, &number));
+  IS_NULL(apikee_claims_get_not_before(&claims, NULL));
+  IS_NULL(apikee_claims_get_secret_index(NULL, &len));
+  IS_NULL(apikee_claims_get_secret_index(&claims, NULL));
+  IS_NULL(apikee_claims_get_scope(NULL, 0, &text));
+  IS_NULL(apikee_claims_get_scope(&claims, 0, NULL));
+  CHECK(!apikee_claims_has_scope(NULL, "s", 1));
+  CHECK(!apikee_claims_has_scope(&claims, NULL, 1));
+  IS_NULL(apikee_claims_require_scope(NULL, "s", 1));
+  IS_NULL(apikee_claims_require_scope(&claims, NULL, 1));
+  IS_NULL(apikee_claims_require_scopes(NULL, NULL, 0, NULL));
+  IS_NULL(apikee_claims_require_scopes(&claims, NULL, 1, NULL));
+  IS_NULL(apikee_claims_get_meta(NULL, &text, &encoding));
+  IS_NULL(apikee_claims_get_meta(&claims, NULL, &encoding));
+  IS_NULL(apikee_claims_get_meta(&claims, &text, NULL));
+  IS_NULL(apikee_claims_get_meta_str(NULL, "n", 1, key, 1, &len));
+  IS_NULL(apikee_claims_get_meta_str(&claims, NULL, 1, key, 1, &len));
+  IS_NULL(apikee_claims_get_meta_str(&claims, "n", 1, key, 1, NULL));
+  IS_NULL(apikee_claims_get_meta_int(NULL, "n", 1, &number));
+  IS_NULL(apikee_claims_get_meta_int(&claims, NULL, 1, &number));
+  IS_NULL(apikee_claims_get_meta_int(&claims, "n", 1, NULL));
+  IS_NULL(apikee_claims_get_meta_bool(NULL, "n", 1, &truth));
+  IS_NULL(apikee_claims_get_meta_bool(&claims, NULL, 1, &truth));
+  IS_NULL(apikee_claims_get_meta_bool(&claims, "n", 1, NULL));
   IS_NULL(verify(NULL, key, key_len, buf, sizeof buf, &claims));
   IS_NULL(verify(&keyring, NULL, 1, buf, sizeof buf, &claims));
   IS_NULL(verify(&keyring, key, key_len, NULL, sizeof buf, &claims));
   IS_NULL(verify(&keyring, key, key_len, buf, sizeof buf, NULL));
-  IS_NULL(apikee_fingerprint(NULL, 1, &fingerprint));
-  IS_NULL(apikee_fingerprint("k", 1, NULL));
-  IS_NULL(apikee_log_prefix(NULL, 1, &text));
-  IS_NULL(apikee_log_prefix("k", 1, NULL));
+  IS_NULL(apikee_get_fingerprint(NULL, 1, &fingerprint));
+  IS_NULL(apikee_get_fingerprint("k", 1, NULL));
+  IS_NULL(apikee_get_log_prefix(NULL, 1, &text));
+  IS_NULL(apikee_get_log_prefix("k", 1, NULL));
 }
 
 static void nothing_at_all(void) {
@@ -113,10 +114,12 @@ static void nothing_at_all(void) {
   CHECK(verify(&keyring, NULL, 0, buf, sizeof buf, &claims) == APIKEE_ERROR_MISSING_KEY);
   CHECK(verify(&keyring, "", 0, buf, sizeof buf, &claims) == APIKEE_ERROR_INVALID_PREFIX);
   CHECK(verify(&keyring, key, key_len, NULL, 0, &claims) == APIKEE_ERROR_KEY_TOO_LONG);
-  CHECK(apikee_log_prefix(NULL, 0, &text) == APIKEE_ERROR_OK && text.len == 0);
+  CHECK(apikee_get_log_prefix(NULL, 0, &text) == APIKEE_ERROR_OK && text.len == 0);
   ready();
-  CHECK(apikee_claims_has_scope(&claims, NULL, 0) == APIKEE_ERROR_INSUFFICIENT_SCOPE);
-  CHECK(apikee_claims_require(&claims, NULL, 0, NULL) == APIKEE_ERROR_OK);
+  CHECK(!apikee_claims_has_scope(&claims, NULL, 0));
+  CHECK(apikee_claims_require_scope(&claims, NULL, 0) == APIKEE_ERROR_INSUFFICIENT_SCOPE);
+  apikee_keyring_wipe(NULL);
+  CHECK(apikee_claims_require_scopes(&claims, NULL, 0, NULL) == APIKEE_ERROR_OK);
 }
 
 static void pointers_that_are_not_aligned(void) {
@@ -124,19 +127,24 @@ static void pointers_that_are_not_aligned(void) {
   memset(room, 0xEE, sizeof room);
   ready();
   IS_MISALIGNED(apikee_keyring_init(OFF(apikee_keyring, room), "s", 1));
-  IS_MISALIGNED(apikee_keyring_wipe(OFF(apikee_keyring, room)));
   IS_MISALIGNED(apikee_keyring_set_leeway(OFF(apikee_keyring, room), 1));
   IS_MISALIGNED(verify(OFF(apikee_keyring, room), key, key_len, buf, sizeof buf, &claims));
   IS_MISALIGNED(verify(&keyring, key, key_len, buf, sizeof buf, OFF(apikee_claims, room)));
   IS_MISALIGNED(issue(&keyring, OFF(apikee_new_key, room), key, sizeof key, &len));
   IS_MISALIGNED(issue(&keyring, &NEW_KEY, key, sizeof key, OFF(size_t, room)));
   ready();
-  IS_MISALIGNED(apikee_claims_tenant(&claims, OFF(apikee_text, room)));
-  IS_MISALIGNED(apikee_claims_tenant(OFF(apikee_claims, room), &text));
-  IS_MISALIGNED(apikee_claims_expires_at(&claims, OFF(int64_t, room)));
-  IS_MISALIGNED(apikee_claims_require(&claims, OFF(apikee_text, room), 1, NULL));
-  IS_MISALIGNED(apikee_claims_require(&claims, NULL, 0, OFF(size_t, room)));
+  IS_MISALIGNED(apikee_claims_get_tenant(&claims, OFF(apikee_text, room)));
+  IS_MISALIGNED(apikee_claims_get_tenant(OFF(apikee_claims, room), &text));
+  IS_MISALIGNED(apikee_claims_get_expires_at(&claims, OFF(int64_t, room)));
+  IS_MISALIGNED(apikee_claims_require_scopes(&claims, OFF(apikee_text, room), 1, NULL));
+  IS_MISALIGNED(apikee_claims_require_scopes(&claims, NULL, 0, OFF(size_t, room)));
+  CHECK(!apikee_claims_has_scope(OFF(apikee_claims, room), "s", 1));
+  IS_MISALIGNED(apikee_claims_require_scope(OFF(apikee_claims, room), "s", 1));
   for (size_t at = 0; at < sizeof room; at++) CHECK(((uint8_t *)room)[at] == 0xEE);
+  /* A secret is wiped, wherever it is. */
+  apikee_keyring_wipe(OFF(apikee_keyring, room));
+  for (size_t at = 0; at < sizeof room; at++)
+    CHECK(((uint8_t *)room)[at] == (at < 1 || at > APIKEE_KEYRING_SIZE ? 0xEE : 0));
 }
 
 static void what_is_written_overlaps(void) {
@@ -163,6 +171,8 @@ static void what_is_written_overlaps(void) {
   OVERLAPS(issue(&both.keyring, &NEW_KEY, both.bytes + 8, 500, &len));
   OVERLAPS(issue(&keyring, &NEW_KEY, both.bytes, 500, &both.len));
 
+  /* From here on it is read as text. */
+  memset(&both, 'x', sizeof both);
   apikee_new_key new_key = NEW_KEY;
   new_key.tenant.ptr = both.bytes + 499;
   OVERLAPS(issue(&keyring, &new_key, both.bytes, 500, &len));
@@ -177,9 +187,9 @@ static void what_is_written_overlaps(void) {
 
   ready();
   memcpy(&both.claims, &claims, sizeof claims);
-  OVERLAPS(apikee_claims_tenant(&both.claims, &both.text));
-  OVERLAPS(apikee_claims_meta_str(&claims, "n", 1, both.bytes, 500, &both.len));
-  OVERLAPS(apikee_log_prefix(both.bytes, 20, &both.text));
+  OVERLAPS(apikee_claims_get_tenant(&both.claims, &both.text));
+  OVERLAPS(apikee_claims_get_meta_str(&claims, "n", 1, both.bytes, 500, &both.len));
+  OVERLAPS(apikee_get_log_prefix(both.bytes, 20, &both.text));
 }
 
 static void lengths_that_no_memory_has(void) {
@@ -192,10 +202,11 @@ static void lengths_that_no_memory_has(void) {
     error = verify(&keyring, key, key_len, buf, lengths[at], &claims);
     CHECK(error == APIKEE_ERROR_INVALID_LENGTH || error == APIKEE_ERROR_OVERLAP);
     ready();
-    CHECK(apikee_claims_has_scope(&claims, "s", lengths[at]) == APIKEE_ERROR_INVALID_LENGTH);
-    error = apikee_claims_require(&claims, &text, lengths[at], NULL);
+    CHECK(!apikee_claims_has_scope(&claims, "s", lengths[at]));
+    CHECK(apikee_claims_require_scope(&claims, "s", lengths[at]) == APIKEE_ERROR_INVALID_LENGTH);
+    error = apikee_claims_require_scopes(&claims, &text, lengths[at], NULL);
     CHECK(error == APIKEE_ERROR_INVALID_LENGTH);
-    CHECK(apikee_log_prefix("k", lengths[at], &text) != APIKEE_ERROR_OK);
+    CHECK(apikee_get_log_prefix("k", lengths[at], &text) != APIKEE_ERROR_OK);
   }
 }
 
@@ -232,29 +243,29 @@ static void server_mode(void) {
   IS_NULL(apikee_pending_open(NULL, sealed, len, &text));
   IS_NULL(apikee_pending_open(&pending, NULL, len, &text));
   IS_NULL(apikee_pending_open(&pending, sealed, len, NULL));
-  IS_NULL(apikee_pending_read_answer(NULL, sealed, len, &answer));
-  IS_NULL(apikee_pending_read_answer(&pending, NULL, len, &answer));
-  IS_NULL(apikee_pending_read_answer(&pending, sealed, len, NULL));
+  IS_NULL(apikee_pending_require_success(NULL, sealed, len, &answer));
+  IS_NULL(apikee_pending_require_success(&pending, NULL, len, &answer));
+  IS_NULL(apikee_pending_require_success(&pending, sealed, len, NULL));
   OVERLAPS(apikee_pending_open(&pending, &pending, 8, &text));
   CHECK(apikee_pending_open(&pending, NULL, 0, &text) == APIKEE_ERROR_ENVELOPE_MALFORMED);
-  IS_NULL(apikee_answer_read_unsealed(NULL, 1, &answer));
-  IS_NULL(apikee_answer_read_unsealed(sealed, 1, NULL));
-  CHECK(apikee_answer_read_unsealed(NULL, 0, &answer) == APIKEE_ERROR_ANSWER_MALFORMED);
-  IS_NULL(apikee_session_wipe(NULL));
-  IS_NULL(apikee_pending_wipe(NULL));
+  IS_NULL(apikee_unsealed_require_success(NULL, 1, &answer));
+  IS_NULL(apikee_unsealed_require_success(sealed, 1, NULL));
+  CHECK(apikee_unsealed_require_success(NULL, 0, &answer) == APIKEE_ERROR_ANSWER_MALFORMED);
+  apikee_session_wipe(NULL);
+  apikee_pending_wipe(NULL);
 
   const apikee_validate_request request = {APIKEE_TEXT("497f6eca-6276-4993-bfeb-53cbbbba6f08"), APIKEE_TEXT("p"),
                                            APIKEE_TEXT("GET"), APIKEE_TEXT("/"), {NULL, 0}, NULL, 0, {NULL, 0}, 0, 0};
   apikee_validate_request wrong = request;
-  IS_NULL(apikee_validate_target(NULL, buf, sizeof buf, &len));
-  IS_NULL(apikee_validate_target(&request, NULL, sizeof buf, &len));
-  IS_NULL(apikee_validate_target(&request, buf, sizeof buf, NULL));
-  IS_NULL(apikee_validate_body(NULL, buf, sizeof buf, &len));
+  IS_NULL(apikee_write_validate_target(NULL, buf, sizeof buf, &len));
+  IS_NULL(apikee_write_validate_target(&request, NULL, sizeof buf, &len));
+  IS_NULL(apikee_write_validate_target(&request, buf, sizeof buf, NULL));
+  IS_NULL(apikee_write_validate_body(NULL, buf, sizeof buf, &len));
   wrong.header_count = 1;
-  IS_NULL(apikee_validate_body(&wrong, buf, sizeof buf, &len));
+  IS_NULL(apikee_write_validate_body(&wrong, buf, sizeof buf, &len));
   wrong = request;
   wrong.path.ptr = (const char *)buf;
-  OVERLAPS(apikee_validate_body(&wrong, buf, sizeof buf, &len));
+  OVERLAPS(apikee_write_validate_body(&wrong, buf, sizeof buf, &len));
 }
 #endif
 

@@ -8,15 +8,15 @@ static char buf[4096];
 
 static void check_exchange(const request_vector *v) {
   apikee_text written = {buf, 0};
-  CHECK(apikee_validate_target(&v->request, buf, sizeof buf, &written.len) == APIKEE_ERROR_OK);
+  CHECK(apikee_write_validate_target(&v->request, buf, sizeof buf, &written.len) == APIKEE_ERROR_OK);
   CHECK(same_text(written, v->target));
-  CHECK(apikee_validate_body(&v->request, buf, sizeof buf, &written.len) == APIKEE_ERROR_OK);
+  CHECK(apikee_write_validate_body(&v->request, buf, sizeof buf, &written.len) == APIKEE_ERROR_OK);
   CHECK(same_text(written, v->body));
 }
 
 static apikee_error target_of(const apikee_validate_request *request) {
   size_t len = 99;
-  apikee_error error = apikee_validate_target(request, buf, sizeof buf, &len);
+  apikee_error error = apikee_write_validate_target(request, buf, sizeof buf, &len);
   if (error != APIKEE_ERROR_OK) CHECK(len == 0);
   return error;
 }
@@ -27,15 +27,15 @@ void test_requests(void) {
 
   apikee_validate_request request = request_vectors[1].request;
   apikee_text written = {buf, 0};
-  request.keep_query = 0;
-  CHECK(apikee_validate_target(&request, buf, sizeof buf, &written.len) == APIKEE_ERROR_OK);
+  request.keep_query = false;
+  CHECK(apikee_write_validate_target(&request, buf, sizeof buf, &written.len) == APIKEE_ERROR_OK);
   CHECK(is_text(written, "/client/497f6eca-6276-4993-bfeb-53cbbbba6f08?project_env=my-app-production"
                          "&method_path=POST%3A%3A%3A%2Forders%2F42"));
 
   request.key_name.ptr = NULL;
   request.key_name.len = 0;
   request.payload = request.key_name;
-  CHECK(apikee_validate_body(&request, buf, sizeof buf, &written.len) == APIKEE_ERROR_OK);
+  CHECK(apikee_write_validate_body(&request, buf, sizeof buf, &written.len) == APIKEE_ERROR_OK);
   CHECK(is_text(written, "{\"name\":\"default\",\"timestamp\":\"2026-11-24T02:21:45.021Z\",\"headers\":{}}"));
 
   apikee_validate_request wrong = request;

@@ -52,29 +52,32 @@ impl Module {
             return Err(Failure::SessionUsed);
         }
         let plaintext = self.input.get(..len).filter(|body| body.len() <= MAX_BODY).ok_or(Failure::TooLong)?;
-        let Stage::Established(session) = core::mem::replace(stage, Stage::VACANT) else {
+        let Stage::Established(established) = core::mem::replace(stage, Stage::VACANT) else {
             return Err(Failure::SessionUsed);
         };
-        let sealed = session.seal(plaintext, &mut Brought::new(&mut self.random), &mut self.output.0);
-        let (envelope, pending) = sealed.map_err(|error| match error {
-            SealError::Rng => Failure::RngFailed,
-            _ => Failure::TooLong,
-        })?;
-        let len = i32::try_from(envelope.len()).map_err(|_| Failure::TooLong)?;
+        let sealed = established.seal(plaintext, &mut Brought::new(&mut self.random), &mut self.output.0);
+        let (envelope, pending) = match sealed {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                self.sessions.free(session);
+                return Err(if matches!(error, SealError::Rng) { Failure::RngFailed } else { Failure::TooLong });
+            }
+        };
         *stage = Stage::Pending(pending);
-        Ok(len)
+        i32::try_from(envelope.len()).map_err(|_| Failure::TooLong)
     }
 
-    /// Opens the answer in the input.
+    /// Opens the answer in the input. Whatever comes of it, the session's place is free from then on.
     pub(crate) fn open(&mut self, session: i32, len: usize) -> Result<i32, Failure> {
         let stage = self.sessions.get(session)?;
         if !matches!(stage, Stage::Pending(_)) {
             return Err(Failure::SessionUsed);
         }
-        let answer = self.input.get_mut(..len).ok_or(Failure::TooLong)?;
         let Stage::Pending(pending) = core::mem::replace(stage, Stage::VACANT) else {
             return Err(Failure::SessionUsed);
         };
+        self.sessions.free(session);
+        let answer = self.input.get_mut(..len).ok_or(Failure::TooLong)?;
         let opened = pending.open(answer).map_err(failure)?;
         let place = self.output.0.get_mut(..opened.as_bytes().len()).ok_or(Failure::TooLong)?;
         place.copy_from_slice(opened.as_bytes());

@@ -85,6 +85,12 @@ extern "C" fn issue(keyring: i32, len: u32, now_millis: f64, expires_at: f64, no
     answer(module().issue(keyring, size(len), now_millis, expires_at, not_before))
 }
 
+/// Writes the SHA-256 of the input to the output.
+#[unsafe(no_mangle)]
+extern "C" fn fingerprint(len: u32) -> i32 {
+    answer(module().fingerprint(size(len)))
+}
+
 /// Where random bytes are put.
 #[cfg(any(feature = "issue", feature = "envelope"))]
 #[unsafe(no_mangle)]

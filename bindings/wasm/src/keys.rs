@@ -1,6 +1,6 @@
 //! Keyrings, verification and issue.
 
-use apikee::{Keyring, UnixTime};
+use apikee::{Fingerprint, Keyring, UnixTime};
 
 use crate::{arguments::Arguments, failure::Failure, module::Module, output};
 
@@ -23,6 +23,14 @@ impl Module {
         let verified = keys.verify(key, from_millis(now_millis)?, &mut self.payload)?;
         let written = output::write(&verified, &mut self.output.0)?;
         i32::try_from(written).map_err(|_| Failure::TooLong)
+    }
+
+    /// The fingerprint of the key in the input, verified or not.
+    pub(crate) fn fingerprint(&mut self, len: usize) -> Result<i32, Failure> {
+        let key = self.input.get(..len).and_then(|key| core::str::from_utf8(key).ok());
+        let digest = Fingerprint::of(key.ok_or(Failure::InvalidArgument)?);
+        *self.output.0.first_chunk_mut().ok_or(Failure::TooLong)? = *digest.as_bytes();
+        Ok(32)
     }
 }
 

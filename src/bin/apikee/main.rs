@@ -3,10 +3,11 @@
 //!
 //! ```text
 //! main ── issue                     exit code 0: every key is good, or what was asked for is done
-//!      ├─ verify ─── deny_list                1: at least one key is not
+//!      ├─ verify                              1: at least one key is not
 //!      ├─ authorize                               (or a request is denied)
 //!      ├─ inspect                             2: wrong use, or something that failed on the way
 //!      ├─ fingerprint
+//!      ├─ secret
 //!      ├─ seal, open
 //!      ├─ platform                             runs until it is killed
 //!      └─ demo
@@ -17,7 +18,8 @@
 //! times: on the way in and out          text, json: what is said of a key     refusal: why it is refused
 //! ```
 //!
-//! - Secrets come from the environment or a file, never from an argument, and nothing prints them.
+//! - Secrets come from the environment or a file, never from an argument, and nothing prints them but `secret`, which
+//!   makes a new one.
 //! - What a key holds is printed with control characters escaped: it may be a stranger's.
 //! - Results go to standard output, and what went wrong with the command itself to standard error.
 #![forbid(unsafe_code)]
@@ -26,7 +28,6 @@
 mod authorize;
 mod candidates;
 mod demo;
-mod deny_list;
 mod envelope;
 mod exchange;
 mod fingerprint;
@@ -38,6 +39,7 @@ mod pinned;
 mod platform;
 mod refusal;
 mod seal;
+mod secret;
 mod secrets;
 mod text;
 mod times;
@@ -69,6 +71,7 @@ enum Command {
     Authorize(authorize::Args),
     Inspect(inspect::Args),
     Fingerprint(fingerprint::Args),
+    Secret(secret::Args),
     Seal(seal::Args),
     Open(open::Args),
     Platform(platform::Args),
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         Command::Authorize(args) => authorize::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Fingerprint(args) => fingerprint::run(&args),
+        Command::Secret(args) => secret::run(&args),
         Command::Seal(args) => seal::run(&args),
         Command::Open(args) => open::run(&args),
         Command::Platform(args) => platform::run(&args),

@@ -6,12 +6,12 @@ use std::{
     time::Duration,
 };
 
-use apikee::{DenyList, Keyring, UnixTime, VerifiedKey};
+use apikee::{Keyring, Revocations, UnixTime, VerifiedKey};
 
 use crate::{
     Ended, Outcome,
     candidates::{BUFFER_LEN, Candidate, KeyArgs},
-    deny_list, json,
+    json,
     refusal::Refusal,
     secrets::SecretArgs,
     text, times,
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = times::duration)]
     leeway: Duration,
 
-    /// Refuse the keys whose fingerprints are in this file, one a line
+    /// Refuse the keys whose fingerprints are in this file, one a line; what follows a # is ignored
     #[arg(long, value_name = "PATH")]
     deny_list: Option<PathBuf>,
 
@@ -46,9 +46,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Ended {
     let mut keys = args.secrets.keyring()?;
     keys.set_leeway(args.leeway);
-    let revoked = args.deny_list.as_deref().map(deny_list::read).transpose()?.unwrap_or_default();
+    let revoked = Revocations::new();
+    if let Some(path) = &args.deny_list {
+        revoked.replace_from_file(path)?;
+    }
     let scopes: Vec<&str> = args.scopes.iter().map(String::as_str).collect();
-    let checks = Checks { keys: &keys, revoked: DenyList::new(&revoked)?, scopes: &scopes };
+    let checks = Checks { keys: &keys, revoked: &revoked, scopes: &scopes };
 
     let mut buf = vec![0; BUFFER_LEN];
     let mut out = BufWriter::new(io::stdout().lock());
@@ -77,7 +80,7 @@ pub(crate) fn run(args: &Args) -> Ended {
 /// What a key must stand up to.
 struct Checks<'c> {
     keys: &'c Keyring,
-    revoked: DenyList<'c>,
+    revoked: &'c Revocations,
     scopes: &'c [&'c str],
 }
 

@@ -1,0 +1,227 @@
+// What is said to the platform about one request, and what it says back: docs/WIRE.md, "The platform's API".
+import * as checks from "./checks.mjs";
+import { ApikeeError, PlatformError, invalid } from "./errors.mjs";
+
+const BASE_URL = "https://apikee.dev/api/v1";
+const USER_AGENT = "apikee-wasm/0.1.0";
+/** Of RFC 9110, section 5.6.2: methods and the names of header fields. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** What a header can hold whoever reads it: visible ASCII, 256 bytes at most. */
+const PROJECT_KEY = /^[!-~]{1,256}$/;
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+const QUESTION = [
+  "baseUrl", "projectKey", "projectEnv", "client", "method", "path", "keyName", "headers", "payload", "now", "allowPlainHttp",
+];
+
+/** As Python's `urlencode` does, and so the SDKs. */
+const encoded = (text) =>
+  encodeURIComponent(text)
+    .replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replace(/%20/g, "+");
+
+/** The base of the platform's URLs. Its project key goes there, so it is HTTPS, or this machine. */
+function base(given, allowPlainHttp) {
+  let url;
+  try {
+    url = new URL(checks.text(given, "baseUrl"));
+  } catch (cause) {
+    throw cause instanceof ApikeeError ? cause : invalid("baseUrl must be a URL");
+  }
+  const { protocol, hostname, username, password, search, hash } = url;
+  if (protocol !== "https:" && protocol !== "http:") throw invalid("baseUrl must start with https://");
+  if (`${username}${password}${search}${hash}` !== "") throw invalid("baseUrl must have no user, password, query or fragment");
+  if (protocol === "http:" && !LOOPBACK.test(hostname) && !allowPlainHttp) {
+    throw invalid("baseUrl is http: the project key would be sent in the clear; allowPlainHttp permits it");
+  }
+  return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
+}
+
+/** Pairs of names and values, from `Headers`, an object, or a list of pairs. */
+function* pairs(given) {
+  if (given === undefined) return;
+  if (given === null || typeof given !== "object") throw invalid("headers must be Headers, an object or a list of pairs");
+  const all = typeof given[Symbol.iterator] === "function" ? checks.list(given, "headers") : Object.entries(given);
+  for (const pair of all) {
+    const [name, value, ...more] = checks.list(pair, "a header field");
+    if (more.length > 0 || typeof name !== "string" || !TOKEN.test(name)) throw invalid("the name of a header field must be an HTTP token");
+    // As `headers.get` and Node have those that are not there, or there twice.
+    if (value === undefined || value === null) continue;
+    for (const one of typeof value === "string" ? [value] : checks.list(value, "the value of a header field")) {
+      yield [name, checks.text(one, "the value of a header field")];
+    }
+  }
+}
+
+/** Fields of one name are one, and no value has a control character: HTTP has none but the tab. */
+function fields(given) {
+  const found = new Map();
+  for (const [name, text] of pairs(given)) {
+    const value = text.replace(/[\0-\x1f\x7f]/g, "");
+    const same = found.get(name.toLowerCase());
+    if (same === undefined) found.set(name.toLowerCase(), [name, value]);
+    else same[1] += `, ${value}`;
+  }
+  return Object.fromEntries(found.values());
+}
+
+/** The JSON of an object, or JSON itself. */
+export function json(value, what) {
+  const written = typeof value === "string" ? value : stringified(value);
+  if (written === undefined) throw invalid(`${what} must be an object, or the JSON of one`);
+  return checks.someText(written, what);
+}
+
+/** Undefined if it has a cycle or a BigInt, or is a `Map` or a `Set`, which would be written as `{}`. */
+function stringified(value) {
+  try {
+    const isCollection = typeof value?.[Symbol.iterator] === "function" && !Array.isArray(value);
+    return isCollection ? undefined : JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The payload of a question: an object, or the JSON of one. */
+function payloadOf(given) {
+  if (given === undefined) return undefined;
+  let read;
+  try {
+    read = JSON.parse(json(given, "payload"));
+  } catch (cause) {
+    throw cause instanceof ApikeeError ? cause : invalid("payload must be an object, or the JSON of one");
+  }
+  if (read === null || typeof read !== "object" || Array.isArray(read)) throw invalid("payload must be an object, or the JSON of one");
+  return read;
+}
+
+/**
+ * What asks whether a client may make a request: where to, with which header fields and which plaintext, and the
+ * subject, which the answer is held against. `timeOf` tells what time it is.
+ */
+export function question(given, timeOf) {
+  if (given === undefined) throw invalid("a question must be a plain object");
+  const read = checks.members(given, QUESTION, "a question");
+  const { baseUrl = BASE_URL, projectKey, projectEnv, client, method, path, keyName = "default", allowPlainHttp = false } = read;
+  if (typeof allowPlainHttp !== "boolean") throw invalid("allowPlainHttp must be true or false");
+  if (typeof projectKey !== "string" || !PROJECT_KEY.test(projectKey)) {
+    throw invalid("projectKey must be a string of visible ASCII, 256 characters at most: is its variable set?");
+  }
+  const project = checks.someText(projectEnv, "projectEnv");
+  const id = checks.text(client, "client").toLowerCase();
+  if (!UUID.test(id)) throw invalid("client must be the UUID that the platform gave the client");
+  if (typeof method !== "string" || !TOKEN.test(method)) throw invalid("method must be an HTTP method");
+  const name = checks.someText(keyName, "keyName");
+  // A query may hold secrets, and makes each request a route of its own.
+  const route = checks.text(path, "path").split(/[?#]/, 1)[0].replace(/^\//, "");
+  const headers = fields(read.headers);
+  const payload = payloadOf(read.payload);
+  const timestamp = new Date(timeOf(read.now)).toISOString();
+  const subject = { client: id, project, method: method.toUpperCase(), path: `/${route}` };
+  const methodPath = `${subject.method}:::${subject.path}`;
+  const target = `/client/${id}?project_env=${encoded(project)}&method_path=${encoded(methodPath)}`;
+  return {
+    url: `${base(baseUrl, allowPlainHttp)}${target}`,
+    headers: {
+      "Content-Type": "application/json",
+      "x-api-key": projectKey,
+      "User-Agent": USER_AGENT,
+      "X-Apikee-Encrypted": "1",
+    },
+    plaintext: JSON.stringify({ name, timestamp, headers, payload }),
+    subject,
+  };
+}
+
+/** Bytes of the longest envelope, and some of white space. */
+const MAX_ANSWER = 96 * 1024;
+
+const fault = (why, cause) => new PlatformError("SERVER_FAULT", why, { cause });
+const unavailable = (why, cause) => new PlatformError("SERVER_UNAVAILABLE", why, { cause });
+
+/** What a status says by itself: as `Outcome::from_status` of the crate. */
+function refusal(status, headers) {
+  if (status >= 200 && status < 300) return undefined;
+  if (status === 401) return fault("the platform refused the project key");
+  if (status === 403) return new PlatformError("SERVER_REJECTED", "the platform rejects the request: forbidden");
+  if (status === 429) {
+    const after = headers?.get?.("retry-after");
+    const retryAfter = /^\d{1,9}$/.test(after ?? "") ? Number(after) : undefined;
+    return new PlatformError("SERVER_REJECTED", "the platform rejects the request: rate limit exceeded", { retryAfter });
+  }
+  if (status >= 500 && status < 600) return unavailable(`the platform answered with status ${status}`);
+  // What `fetch` makes of a redirect that it does not follow is 0 in browsers.
+  if (status === 0 || (status >= 300 && status < 400)) return fault("the platform answered with a redirect");
+  return fault(`the platform answered with the unexpected status ${status}`);
+}
+
+/** The envelope that a response holds, or a `PlatformError`. */
+export async function envelopeOf(response) {
+  const { status, headers, body } = response ?? {};
+  if (typeof status !== "number" || typeof response.arrayBuffer !== "function") {
+    throw invalid("an answer must be the Response that fetch gave");
+  }
+  const refused = refusal(status, headers);
+  if (refused !== undefined) {
+    // Its connection is free for the next.
+    Promise.resolve(body?.cancel?.()).catch(() => {});
+    throw refused;
+  }
+  const parts = [];
+  let len = 0;
+  try {
+    if (body === null || typeof body?.getReader !== "function") return new Uint8Array(await response.arrayBuffer());
+    const reader = body.getReader();
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      parts.push(part.value);
+      len += part.value.byteLength;
+      if (len > MAX_ANSWER) {
+        reader.cancel().catch(() => {});
+        throw fault("the platform's answer is too long");
+      }
+    }
+  } catch (cause) {
+    throw cause instanceof ApikeeError ? cause : unavailable("the platform's answer was cut off", cause);
+  }
+  const all = new Uint8Array(len);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.byteLength;
+  }
+  return all;
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** A string of the answer's, or undefined. */
+const said = (answer, name) => (Object.hasOwn(answer, name) && typeof answer[name] === "string" ? answer[name] : undefined);
+
+/** The platform's reason, for operators: bounded, and in one line. */
+function reasonOf(answer) {
+  const parts = [said(answer, "error") ?? said(answer, "code"), said(answer, "message")];
+  const reason = parts.filter((part) => part !== undefined).join(": ").replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]/g, " ");
+  return reason === "" ? undefined : reason.slice(0, 256);
+}
+
+/** Returns what the platform says of a request that it lets through. `success` alone is the verdict. */
+export function readVerdict(plaintext, subject) {
+  let answer;
+  try {
+    answer = JSON.parse(decoder.decode(plaintext));
+  } catch {
+    // Below.
+  }
+  const success = answer !== null && typeof answer === "object" && Object.hasOwn(answer, "success") ? answer.success : undefined;
+  if (typeof success !== "boolean") throw new ApikeeError("MALFORMED_ANSWER", "the answer is not a JSON object with a boolean 'success'");
+  if (!success) throw new PlatformError("SERVER_REJECTED", "the platform rejects the request", { reason: reasonOf(answer) });
+  const [client, project, methodPath] = ["clientId", "project_env", "method_path"].map((name) => said(answer, name));
+  const spellings = [":::", ":"].map((separator) => `${subject.method}${separator}${subject.path}`);
+  const isAbout =
+    (client === undefined || client.toLowerCase() === subject.client) &&
+    (project === undefined || project === subject.project) &&
+    (methodPath === undefined || spellings.includes(methodPath));
+  if (!isAbout) throw new ApikeeError("ANOTHER_REQUEST", "the answer is about another request");
+  return answer;
+}

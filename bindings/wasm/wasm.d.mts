@@ -1,0 +1,3 @@
+/** The compiled module, as bundlers for Workers import it: what `instantiate` takes. */
+declare const module: object;
+export default module;

@@ -1,0 +1,334 @@
+//! Files of secrets and of revoked keys.
+//!
+//! | file | a line | also |
+//! |---|---|---|
+//! | secrets | one secret, the newest first, white space around it removed | blank lines |
+//! | deny-list | one fingerprint, 64 hexadecimal digits | blank lines; what follows a `#` |
+//!
+//! Both are UTF-8 without a byte-order mark. The rules for secrets are those of the environment; see
+//! [`secrets`](super::secrets).
+
+use core::{error::Error, fmt};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+    vec::Vec,
+};
+
+use super::secrets::{SecretsError, keyring};
+use crate::{
+    crypto::{Zeroize as _, sha256},
+    key::{Fingerprint, Keyring},
+};
+
+/// Far more than [`MAX_SECRETS`](crate::MAX_SECRETS) of any useful length.
+const MAX_SECRETS_BYTES: usize = 64 * 1024;
+
+/// Eight million fingerprints.
+const MAX_DENY_LIST_BYTES: usize = 512 * 1024 * 1024;
+
+/// A file that a client reads, and reads again when it changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WatchedFile {
+    /// [`ApikeeBuilder::secret_file`](super::ApikeeBuilder::secret_file): `APIKEE_SECRET_FILE`.
+    Secrets,
+    /// [`ApikeeBuilder::deny_list_file`](super::ApikeeBuilder::deny_list_file): `APIKEE_DENY_LIST_FILE`.
+    DenyList,
+}
+
+impl fmt::Display for WatchedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Secrets => "secret file",
+            Self::DenyList => "deny-list",
+        })
+    }
+}
+
+/// A file of secrets or of revoked keys cannot be used. Its text names the file, and says what is wrong and how to
+/// mend it. It has nothing of the file's content.
+#[derive(Debug)]
+pub struct FileError {
+    file: WatchedFile,
+    path: PathBuf,
+    problem: FileProblem,
+}
+
+/// What is wrong with a file.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FileProblem {
+    /// It cannot be opened or read.
+    Unreadable(io::Error),
+    /// It is a pipe or another thing that can be read once only.
+    NotAFile,
+    /// It is larger than this many bytes.
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// It has no entry. It may be half written. A deny-list that is meant to be empty has a comment.
+    Empty,
+    /// It is not UTF-8.
+    NotUtf8,
+    /// It has a byte-order mark, which would be part of a secret.
+    ByteOrderMark,
+    /// A secret has a control character in it.
+    ControlCharacter,
+    /// It has more secrets than a [`Keyring`] holds.
+    TooManySecrets,
+    /// A line is not a fingerprint.
+    NotAFingerprint {
+        /// Its number; the first is 1.
+        line: usize,
+    },
+}
+
+impl FileError {
+    pub(super) fn new(file: WatchedFile, path: &Path, problem: FileProblem) -> Self {
+        Self { file, path: path.into(), problem }
+    }
+
+    /// Which of a client's files it is.
+    #[must_use]
+    pub const fn file(&self) -> WatchedFile {
+        self.file
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub const fn problem(&self) -> &FileProblem {
+        &self.problem
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, path, problem } = self;
+        if let FileProblem::NotAFingerprint { line } = problem {
+            return write!(f, "line {line} of the {file} {path:?} is not a fingerprint of 64 hexadecimal digits");
+        }
+        write!(f, "the {file} {path:?} ")?;
+        match problem {
+            FileProblem::Unreadable(error) => write!(f, "cannot be read: {error}"),
+            FileProblem::NotAFile => f.write_str("is not a regular file, so it is not read again"),
+            FileProblem::TooLarge { limit } => write!(f, "has more than {limit} bytes"),
+            FileProblem::Empty if *file == WatchedFile::DenyList => {
+                f.write_str("is empty: if no key is revoked any more, write a line with a # into it")
+            }
+            FileProblem::Empty => f.write_str("has no secret in it"),
+            FileProblem::NotUtf8 => f.write_str("is not UTF-8: write the secret as text, as apikee secret prints it"),
+            FileProblem::ByteOrderMark => f.write_str("has a byte-order mark: save it as UTF-8 without one"),
+            FileProblem::ControlCharacter => f.write_str("has a control character in a secret"),
+            FileProblem::TooManySecrets => f.write_str("has too many secrets: a keyring holds 8 secrets at most"),
+            FileProblem::NotAFingerprint { .. } => Ok(()),
+        }
+    }
+}
+
+impl Error for FileError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.problem {
+            FileProblem::Unreadable(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+/// A name for what a file has in it: its SHA-256.
+pub(super) type Digest = [u8; 32];
+
+/// The whole of a file, wiped on drop.
+pub(super) struct Content(Vec<u8>);
+
+impl Content {
+    pub(super) fn read(file: WatchedFile, path: &Path) -> Result<Self, FileError> {
+        let fail = |problem| FileError::new(file, path, problem);
+        let limit = match file {
+            WatchedFile::Secrets => MAX_SECRETS_BYTES,
+            WatchedFile::DenyList => MAX_DENY_LIST_BYTES,
+        };
+        // With one byte more than any file may have, the buffer does not move: nothing is left behind.
+        let room = match file {
+            WatchedFile::Secrets => limit.saturating_add(1),
+            WatchedFile::DenyList => 0,
+        };
+        let mut content = Self(Vec::with_capacity(room));
+        let more_than_limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        let read = File::open(path).and_then(|file| file.take(more_than_limit).read_to_end(&mut content.0));
+        match read {
+            Err(error) => Err(fail(FileProblem::Unreadable(error))),
+            Ok(len) if len > limit => Err(fail(FileProblem::TooLarge { limit })),
+            Ok(_) => Ok(content),
+        }
+    }
+
+    pub(super) fn digest(&self) -> Digest {
+        sha256(&self.0)
+    }
+
+    fn text(&self) -> Result<&str, FileProblem> {
+        // Those of UTF-16 are not UTF-8; what is wrong is the same.
+        if [&b"\xEF\xBB\xBF"[..], b"\xFF\xFE", b"\xFE\xFF"].iter().any(|mark| self.0.starts_with(mark)) {
+            return Err(FileProblem::ByteOrderMark);
+        }
+        core::str::from_utf8(&self.0).map_err(|_| FileProblem::NotUtf8)
+    }
+
+    /// The secrets in it.
+    pub(super) fn keyring(&self, path: &Path) -> Result<Keyring, FileError> {
+        let read = || keyring(self.text()?, '\n').map_err(FileProblem::from)?.ok_or(FileProblem::Empty);
+        read().map_err(|problem| FileError::new(WatchedFile::Secrets, path, problem))
+    }
+
+    /// The fingerprints in it.
+    pub(super) fn deny_list(&self, path: &Path) -> Result<DenyListFile, FileError> {
+        self.fingerprints().map_err(|problem| FileError::new(WatchedFile::DenyList, path, problem))
+    }
+
+    fn fingerprints(&self) -> Result<DenyListFile, FileProblem> {
+        let mut list = DenyListFile { fingerprints: Vec::new(), is_blank: true };
+        for (line, text) in (1..).zip(self.text()?.lines()) {
+            let entry = text.split('#').next().unwrap_or_default().trim();
+            list.is_blank &= text.trim().is_empty();
+            if !entry.is_empty() {
+                list.fingerprints.push(entry.parse().map_err(|_| FileProblem::NotAFingerprint { line })?);
+            }
+        }
+        Ok(list)
+    }
+}
+
+impl Drop for Content {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
+    }
+}
+
+impl From<SecretsError> for FileProblem {
+    fn from(error: SecretsError) -> Self {
+        match error {
+            SecretsError::ByteOrderMark => Self::ByteOrderMark,
+            SecretsError::ControlCharacter => Self::ControlCharacter,
+            SecretsError::TooMany => Self::TooManySecrets,
+        }
+    }
+}
+
+/// What a deny-list has in it.
+pub(super) struct DenyListFile {
+    pub(super) fingerprints: Vec<Fingerprint>,
+    /// There is neither an entry nor a comment.
+    pub(super) is_blank: bool,
+}
+
+/// Reads a deny-list.
+pub(super) fn deny_list(path: &Path) -> Result<DenyListFile, FileError> {
+    Content::read(WatchedFile::DenyList, path)?.deny_list(path)
+}
+
+impl Keyring {
+    /// The secrets of a file: UTF-8 with one secret a line, newest first. White space around a secret and blank lines
+    /// are ignored, as they are in the environment.
+    ///
+    /// # Errors
+    ///
+    /// As [`FileError`] says.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, FileError> {
+        let path = path.as_ref();
+        Content::read(WatchedFile::Secrets, path)?.keyring(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem<T>(read: Result<T, FileError>) -> std::string::String {
+        read.err().map(|error| std::format!("{:?}", error.problem)).unwrap_or_else(|| "none".into())
+    }
+
+    fn secrets(content: &[u8]) -> std::string::String {
+        problem(Content(content.into()).keyring(Path::new("f")))
+    }
+
+    #[test]
+    fn a_secret_file_is_utf_8_without_marks_and_control_characters() {
+        for good in ["a", "a\n", "a\r\nb\r\n", " \u{a0}a\u{2003}\n\n\t\n b", "\u{fc}", "a,b", "1\n2\n3\n4\n5\n6\n7\n8"]
+        {
+            assert_eq!(secrets(good.as_bytes()), "none", "{good:?}");
+        }
+        for (bad, expected) in [
+            (&b""[..], "Empty"),
+            (b"\n \r\n\t", "Empty"),
+            (b"\xEF\xBB\xBFabc", "ByteOrderMark"),
+            (b"\xEF\xBB\xBF", "ByteOrderMark"),
+            (b"\xFF\xFEa\0b\0", "ByteOrderMark"),
+            (b"\xFE\xFF\0a\0b", "ByteOrderMark"),
+            (b"new\n\xEF\xBB\xBFold", "ByteOrderMark"),
+            (b"abc\xFF", "NotUtf8"),
+            (b"abc\xC3", "NotUtf8"),
+            (b"a\0b", "ControlCharacter"),
+            (b"abc\0\0\0\0", "ControlCharacter"),
+            (b"a\rb", "ControlCharacter"),
+            (b"a\tb", "ControlCharacter"),
+            (b"a\x7Fb", "ControlCharacter"),
+            (b"1\n2\n3\n4\n5\n6\n7\n8\n9", "TooManySecrets"),
+        ] {
+            assert_eq!(secrets(bad), expected, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_deny_list_has_comments_and_blank_lines_and_any_order() {
+        let [one, two] = ["1", "2"].map(Fingerprint::of);
+        let text = std::format!("# revoked\n\n{two}\n  {one}  # leaked\r\n{two}\n#\n").replace("2", "2");
+        let list = Content(text.into_bytes()).deny_list(Path::new("f")).unwrap();
+        assert_eq!((list.fingerprints, list.is_blank), (std::vec![two, one, two], false));
+        for (blank, is_blank) in [("", true), (" \n\n", true), ("#", false), ("\n # none\n", false)] {
+            let list = Content(blank.into()).deny_list(Path::new("f")).unwrap();
+            assert_eq!((list.fingerprints.len(), list.is_blank), (0, is_blank), "{blank:?}");
+        }
+        for (bad, line) in [
+            (std::format!("{one}\n{two}0\n"), 2),
+            (std::format!("{one} {two}\n"), 1),
+            (std::format!("\n\n{}", &two.to_string()[..63]), 3),
+            (std::format!("{one}\n; comment\n"), 2),
+        ] {
+            let problem = problem(Content(bad.clone().into_bytes()).deny_list(Path::new("f")));
+            assert_eq!(problem, std::format!("NotAFingerprint {{ line: {line} }}"), "{bad:?}");
+        }
+        assert_eq!(problem(Content(b"\xEF\xBB\xBF# x".into()).deny_list(Path::new("f"))), "ByteOrderMark");
+        assert_eq!(problem(Content(b"\xFF".into()).deny_list(Path::new("f"))), "NotUtf8");
+    }
+
+    #[test]
+    fn an_error_names_the_file_and_says_what_to_do() {
+        let told = |content: &[u8]| Content(content.into()).keyring(Path::new("/run/secret")).unwrap_err().to_string();
+        let expected = r#"the secret file "/run/secret" has a byte-order mark: save it as UTF-8 without one"#;
+        assert_eq!(told(b"\xEF\xBB\xBFhunter2"), expected);
+        for content in [&b"hunter2\xFF"[..], b"hunter2\0", b"\xEF\xBB\xBFhunter2"] {
+            assert!(!told(content).contains("hunter"), "{}", told(content));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_and_what_is_too_large_is_refused() {
+        let directory = std::env::temp_dir();
+        assert!(matches!(Keyring::from_file(&directory).unwrap_err().problem, FileProblem::Unreadable(_)));
+        let path = directory.join(std::format!("apikee-large-{}", std::process::id()));
+        std::fs::write(&path, std::vec![b'a'; MAX_SECRETS_BYTES]).unwrap();
+        assert!(Keyring::from_file(&path).is_ok());
+        std::fs::write(&path, std::vec![b'a'; MAX_SECRETS_BYTES + 1]).unwrap();
+        assert!(matches!(Keyring::from_file(&path).unwrap_err().problem, FileProblem::TooLarge { .. }));
+        std::fs::remove_file(&path).unwrap();
+    }
+}

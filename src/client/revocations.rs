@@ -1,0 +1,263 @@
+//! Keys that are revoked, in a set that changes while requests read it.
+//!
+//! ```text
+//! fingerprint ── first 10 bits ──> one of 1024 shards ── ArcSwap ──> HashSet
+//! ```
+//!
+//! - Readers take no lock. A writer copies a shard, changes the copy, and puts it in the shard's place.
+//! - A shard is small: to copy one takes microseconds, and so does freeing one, which the last reader may have to do.
+//!   A single set of a million entries takes milliseconds.
+
+use core::fmt;
+use std::{collections::HashSet, path::Path, sync::Arc, vec::Vec};
+
+use arc_swap::ArcSwapOption;
+
+use super::file::{FileError, deny_list};
+use crate::key::Fingerprint;
+
+/// A power of 2 of at most 2^16.
+const SHARDS: usize = 1024;
+
+type Shard = HashSet<Fingerprint>;
+
+/// Fingerprints of revoked keys: a set that is shared between threads and changed while it is read.
+///
+/// A clone is another handle of the same set. Give one to
+/// [`ApikeeBuilder::revocations`](super::ApikeeBuilder::revocations), and keep one to change it: when a message comes
+/// in, when somebody revokes a key, or from a [file](Self::replace_from_file). For a file that is to be read again
+/// when it changes, [`ApikeeBuilder::deny_list_file`](super::ApikeeBuilder::deny_list_file) is enough.
+///
+/// ```
+/// use apikee::{Apikee, Fingerprint, Revocations};
+///
+/// let revocations = Revocations::new();
+/// let apikee = Apikee::builder()
+///     .secret(b"the current secret: 32 random bytes")
+///     .revocations(revocations.clone())
+///     .build()?;
+///
+/// let leaked = Fingerprint::of("apikee_leaked.key");
+/// assert!(revocations.insert(leaked));
+/// assert!(revocations.contains(&leaked));
+/// # Ok::<(), apikee::ConfigError>(())
+/// ```
+///
+/// # Cost
+///
+/// [`contains`](Self::contains) takes no lock, and changes do not make it wait. An entry takes 35 to 75 bytes. Changes
+/// are made in steps: a request sees each key either as before or as after.
+/// To [`insert`](Self::insert) one of a million copies about a thousand entries: use [`extend`](Self::extend) for
+/// many. [`replace`](Self::replace) with a million takes about a quarter of a second, on the thread that calls it.
+#[derive(Clone)]
+pub struct Revocations(Arc<[ArcSwapOption<Shard>]>);
+
+impl Revocations {
+    /// An empty set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self((0..SHARDS).map(|_| ArcSwapOption::empty()).collect())
+    }
+
+    /// Whether that key is revoked.
+    #[must_use]
+    pub fn contains(&self, fingerprint: &Fingerprint) -> bool {
+        self.shard(fingerprint).load().as_ref().is_some_and(|shard| shard.contains(fingerprint))
+    }
+
+    /// Revokes a key. Returns whether it was not revoked before.
+    pub fn insert(&self, fingerprint: Fingerprint) -> bool {
+        !self.contains(&fingerprint) && self.extend([fingerprint]) == 1
+    }
+
+    /// Revokes several keys. Returns how many of them were not revoked before.
+    pub fn extend(&self, fingerprints: impl IntoIterator<Item = Fingerprint>) -> usize {
+        let sorted = sorted(fingerprints);
+        // They are sorted, so those of a shard stand together.
+        let of_a_shard = sorted.chunk_by(|one, other| shard_of(one) == shard_of(other));
+        of_a_shard.filter_map(|added| added.first().map(|first| (self.shard(first), added))).map(add).sum()
+    }
+
+    /// Takes a key off the list. Returns whether it was revoked.
+    pub fn remove(&self, fingerprint: &Fingerprint) -> bool {
+        let mut removed = false;
+        self.shard(fingerprint).rcu(|old| {
+            removed = old.as_ref().is_some_and(|old| old.contains(fingerprint));
+            if !removed {
+                return old.clone();
+            }
+            let mut shard = copy(old);
+            shard.remove(fingerprint);
+            (!shard.is_empty()).then(|| Arc::new(shard))
+        });
+        removed
+    }
+
+    /// Revokes these keys and no others. Returns how many they are.
+    ///
+    /// What another thread inserts meanwhile may be lost: let one thread make all changes, or use
+    /// [`extend`](Self::extend).
+    pub fn replace(&self, fingerprints: impl IntoIterator<Item = Fingerprint>) -> usize {
+        let sorted = sorted(fingerprints);
+        let mut rest = sorted.as_slice();
+        for (at, shard) in self.0.iter().enumerate() {
+            let (own, others) = rest.split_at(rest.partition_point(|fingerprint| shard_of(fingerprint) <= at));
+            rest = others;
+            shard.store((!own.is_empty()).then(|| Arc::new(own.iter().copied().collect())));
+        }
+        sorted.len()
+    }
+
+    /// [Replaces](Self::replace) the set with a deny-list, as `apikee verify --deny-list` reads it: a file of UTF-8
+    /// with one fingerprint a line, 64 hexadecimal digits, in any order. Blank lines and what follows a `#` are
+    /// ignored. Returns how many entries it has.
+    ///
+    /// # Errors
+    ///
+    /// As [`FileError`] says. The set is then as it was.
+    pub fn replace_from_file(&self, path: impl AsRef<Path>) -> Result<usize, FileError> {
+        deny_list(path.as_ref()).map(|list| self.replace(list.fingerprints))
+    }
+
+    /// How many keys are revoked. It looks into each of 1024 shards.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|shard| shard.load().as_ref().map_or(0, |shard| shard.len())).sum()
+    }
+
+    /// Whether no key is revoked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|shard| shard.load().is_none())
+    }
+
+    /// All of them, sorted: to store them, or to tell another service.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<Fingerprint> {
+        let mut all = Vec::new();
+        for shard in self.0.iter() {
+            all.extend(shard.load().iter().flat_map(|shard| shard.iter()));
+        }
+        all.sort_unstable();
+        all
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the index is below the number of shards")]
+    fn shard(&self, fingerprint: &Fingerprint) -> &ArcSwapOption<Shard> {
+        &self.0[shard_of(fingerprint)]
+    }
+}
+
+/// The front of a fingerprint, so that sorted fingerprints are sorted by shard.
+fn shard_of(fingerprint: &Fingerprint) -> usize {
+    let [first, second, ..] = *fingerprint.as_bytes();
+    usize::from(u16::from_be_bytes([first, second])) / (0x1_0000 / SHARDS)
+}
+
+fn sorted(fingerprints: impl IntoIterator<Item = Fingerprint>) -> Vec<Fingerprint> {
+    let mut sorted: Vec<_> = fingerprints.into_iter().collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted
+}
+
+fn copy(shard: &Option<Arc<Shard>>) -> Shard {
+    shard.as_deref().cloned().unwrap_or_default()
+}
+
+/// Adds to a shard, and returns how many it did not have.
+fn add((shard, added): (&ArcSwapOption<Shard>, &[Fingerprint])) -> usize {
+    let mut new = 0;
+    shard.rcu(|old| {
+        let mut shard = copy(old);
+        let before = shard.len();
+        shard.extend(added);
+        new = shard.len().saturating_sub(before);
+        Some(Arc::new(shard))
+    });
+    new
+}
+
+impl Default for Revocations {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FromIterator<Fingerprint> for Revocations {
+    fn from_iter<I: IntoIterator<Item = Fingerprint>>(fingerprints: I) -> Self {
+        let this = Self::new();
+        this.replace(fingerprints);
+        this
+    }
+}
+
+/// How many there are.
+impl fmt::Debug for Revocations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Revocations").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fingerprints of a fixed sequence.
+    fn some(range: core::ops::Range<u32>) -> Vec<Fingerprint> {
+        range.map(|number| Fingerprint::of(&std::format!("{number}"))).collect()
+    }
+
+    #[test]
+    fn what_is_inserted_is_found_and_what_is_removed_is_not() {
+        let (revocations, list) = (Revocations::new(), some(0..5_000));
+        assert!(revocations.is_empty() && !revocations.contains(&list[0]));
+        assert!(revocations.insert(list[0]) && !revocations.insert(list[0]));
+        assert_eq!(revocations.extend(list[..4_000].iter().copied()), 3_999);
+        assert_eq!(revocations.extend(list[3_000..].iter().chain(&list).copied()), 1_000);
+        assert_eq!(revocations.len(), 5_000);
+        assert!(list.iter().all(|fingerprint| revocations.contains(fingerprint)));
+        assert!(revocations.remove(&list[7]) && !revocations.remove(&list[7]));
+        assert!(!revocations.contains(&list[7]) && revocations.contains(&list[8]));
+        assert_eq!(revocations.len(), 4_999);
+        for fingerprint in &list {
+            revocations.remove(fingerprint);
+        }
+        assert!(revocations.is_empty());
+    }
+
+    #[test]
+    fn a_replaced_set_has_what_it_was_given_and_nothing_else() {
+        let (old, new) = (some(0..3_000), some(2_000..5_000));
+        let revocations: Revocations = old.iter().copied().collect();
+        assert_eq!(revocations.replace(new.iter().chain(&new).copied()), 3_000);
+        assert!(old[..2_000].iter().all(|fingerprint| !revocations.contains(fingerprint)));
+        assert!(new.iter().all(|fingerprint| revocations.contains(fingerprint)));
+        let mut sorted = new;
+        sorted.sort_unstable();
+        assert_eq!(revocations.to_vec(), sorted);
+        assert_eq!(revocations.replace([]), 0);
+        assert!(revocations.is_empty());
+    }
+
+    #[test]
+    fn the_first_and_the_last_fingerprint_have_a_shard() {
+        let ends = [Fingerprint::from_bytes([0; 32]), Fingerprint::from_bytes([0xff; 32])];
+        let revocations: Revocations = ends.into_iter().collect();
+        assert!(ends.iter().all(|end| revocations.contains(end)));
+        assert_eq!(revocations.to_vec(), ends);
+    }
+
+    #[test]
+    fn nothing_that_several_threads_insert_at_once_is_lost() {
+        let (revocations, list) = (Revocations::new(), some(0..4_000));
+        let added: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> = list
+                .chunks(1_000)
+                .map(|part| scope.spawn(|| part.iter().filter(|one| revocations.insert(**one)).count()))
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!((added, revocations.len()), (4_000, 4_000));
+    }
+}

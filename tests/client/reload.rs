@@ -1,0 +1,490 @@
+//! Secrets and revocations that change while the client serves.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    string::String,
+    sync::{
+        Condvar, Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, channel},
+    },
+    time::Duration,
+};
+
+use apikee::{
+    Apikee, ApikeeBuilder, Event, Fingerprint, Keyring, NewKey, Revocations, Setting, SysRng, UnixTime, WatchedFile,
+};
+
+use crate::ask;
+
+/// Far more than anything here takes.
+const LONG: Duration = Duration::from_secs(60);
+
+const A: &str = "secret a of 32 bytes, more or so";
+const B: &str = "secret b of 32 bytes, more or so";
+const C: &str = "secret c of 32 bytes, more or so";
+
+/// A key that was signed with that secret, for the route of these tests.
+fn issued(secret: &str) -> String {
+    let keys = Keyring::new(secret.as_bytes()).unwrap();
+    let new = NewKey::new("acme-corp").scopes(&["read"]);
+    keys.issue(&new, UnixTime::now(), &mut SysRng, &mut [0; 1024]).unwrap().into()
+}
+
+fn good(apikee: &Apikee, key: &str) -> bool {
+    match ask(apikee, key) {
+        Ok(_) => true,
+        Err(denial) => {
+            assert!(["INVALID_SIGNATURE", "REVOKED"].iter().any(|code| denial.starts_with(code)), "{denial}");
+            false
+        }
+    }
+}
+
+/// Which of the secrets are accepted.
+fn accepted(apikee: &Apikee) -> [bool; 3] {
+    [A, B, C].map(|secret| good(apikee, &issued(secret)))
+}
+
+fn ring(secrets: &[&str]) -> Keyring {
+    let mut keys = Keyring::new(secrets[0].as_bytes()).unwrap();
+    for secret in &secrets[1..] {
+        keys.accept(secret.as_bytes()).unwrap();
+    }
+    keys
+}
+
+/// A folder of one test's own.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("reload-{name}"));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Writes a file as a whole: beside its place, and then renamed into it.
+    fn put(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let (new, path) = (self.path("new"), self.path(name));
+        fs::write(&new, content).unwrap();
+        fs::rename(new, &path).unwrap();
+        path
+    }
+}
+
+/// What an event says, for the events of this part.
+fn told(event: &Event<'_>) -> Option<String> {
+    Some(match event {
+        Event::KeyringReplaced { secrets, retiring, displaced } => format!("keyring {secrets} {retiring} {displaced}"),
+        Event::WeakSecrets { secrets } => format!("weak {secrets}"),
+        Event::FileRead { file, entries } => format!("{file} read {entries}"),
+        Event::FileRejected { error } => format!("{} rejected: {:?}", error.file(), error.problem()),
+        _ => return None,
+    })
+}
+
+fn observed(builder: ApikeeBuilder) -> (Apikee, Receiver<String>) {
+    let (tell, heard) = channel();
+    let tell = Mutex::new(tell);
+    let observer = move |event: &Event<'_>| {
+        if let Some(told) = told(event) {
+            let _ = tell.lock().unwrap().send(told);
+        }
+    };
+    (builder.observer(observer).build().unwrap(), heard)
+}
+
+fn all(heard: &Receiver<String>) -> Vec<String> {
+    heard.try_iter().collect()
+}
+
+#[test]
+fn a_new_keyring_is_used_at_once_for_verifying_and_for_issuing() {
+    let (apikee, heard) = observed(Apikee::builder().secret(A.as_bytes()));
+    assert_eq!(accepted(&apikee), [true, false, false]);
+    apikee.set_keyring(ring(&[B, A]));
+    assert_eq!(accepted(&apikee), [true, true, false]);
+    let mut buf = [0; 1024];
+    let key = apikee.issue(&NewKey::new("t"), &mut buf).unwrap();
+    assert_eq!(ring(&[A, B]).verify(key.key(), UnixTime::now(), &mut [0; 1024]).unwrap().secret_index(), 1);
+    apikee.set_keyring(ring(&[C]));
+    assert_eq!(accepted(&apikee), [false, false, true], "no old secret is kept that is not in the new ring");
+    apikee.set_keyring(Keyring::new(b"weak").unwrap());
+    assert_eq!(all(&heard), ["keyring 2 0 0", "keyring 1 0 0", "keyring 1 0 0", "weak 1"]);
+}
+
+#[test]
+fn the_leeway_of_the_builder_holds_for_a_new_keyring() {
+    let apikee = Apikee::builder().secret(A.as_bytes()).leeway(Duration::from_secs(3_600)).build().unwrap();
+    apikee.set_keyring(ring(&[B]));
+    let expired = UnixTime::from_secs(UnixTime::now().as_secs() - 60);
+    let new = NewKey::new("acme-corp").scopes(&["read"]).expires(apikee::Expiry::At(expired));
+    let mut buf = [0; 1024];
+    let key = ring(&[B]).issue(&new, UnixTime::now(), &mut SysRng, &mut buf).unwrap();
+    assert!(good(&apikee, key));
+}
+
+#[test]
+fn a_secret_that_leaves_the_file_is_good_for_a_time() {
+    let folder = Folder::new("grace");
+    let path = folder.put("secrets", format!("{A}\n"));
+    let builder = || Apikee::builder().secret_file(&path).background_thread(false);
+    let (apikee, heard) = observed(builder());
+    let (strict, _) = observed(builder().secret_grace(Duration::ZERO));
+    assert_eq!(accepted(&apikee), [true, false, false]);
+
+    folder.put("secrets", format!(" {B}\r\n\r\n"));
+    assert_eq!(accepted(&apikee), [true, false, false], "not read yet");
+    apikee.reload_files().unwrap();
+    strict.reload_files().unwrap();
+    assert_eq!(accepted(&apikee), [true, true, false]);
+    assert_eq!(accepted(&strict), [false, true, false]);
+    let mut buf = [0; 1024];
+    let key = apikee.issue(&NewKey::new("acme-corp").scopes(&["read"]), &mut buf).unwrap();
+    assert!(good(&strict, key.key()), "new keys are signed with the new secret");
+
+    apikee.reload_files().unwrap();
+    assert_eq!(all(&heard), ["keyring 2 1 0", "secret file read 1"], "what has not changed is not told");
+    folder.put("secrets", format!("{C}\n{B}"));
+    apikee.reload_files().unwrap();
+    assert_eq!(accepted(&apikee), [true; 3]);
+    assert_eq!(all(&heard), ["keyring 3 1 0", "secret file read 2"]);
+}
+
+#[test]
+fn a_file_that_goes_wrong_keeps_the_last_good_secrets_and_is_told_once() {
+    let folder = Folder::new("wrong");
+    let path = folder.put("secrets", A);
+    let (apikee, heard) = observed(Apikee::builder().secret_file(&path).background_thread(false));
+    let mut last = "";
+    for (content, problem) in [
+        (&b""[..], "Empty"),
+        (b"\n \n", "Empty"),
+        (b"\xEF\xBB\xBFsecret b of 32 bytes, more or so", "ByteOrderMark"),
+        (b"\xFF\xFEs\0e\0c\0r\0e\0t\0", "ByteOrderMark"),
+        (b"secret b of 32 bytes\xFF", "NotUtf8"),
+        (b"secret b of 32 b\0\0\0\0\0\0", "ControlCharacter"),
+        (b"1\n2\n3\n4\n5\n6\n7\n8\n9\n", "TooManySecrets"),
+    ] {
+        folder.put("secrets", content);
+        for _ in 0..3 {
+            assert!(apikee.reload_files().is_err(), "whoever asks hears it each time");
+        }
+        assert_eq!(accepted(&apikee), [true, false, false], "{problem}");
+        let heard = all(&heard);
+        let told = (problem != last).then(|| format!("secret file rejected: {problem}"));
+        assert_eq!(heard, Vec::from_iter(told));
+        last = problem;
+    }
+    fs::remove_file(&path).unwrap();
+    let error = apikee.reload_files().unwrap_err();
+    assert_eq!((error.file(), error.path()), (WatchedFile::Secrets, path.as_path()));
+    assert!(all(&heard)[0].starts_with("secret file rejected: Unreadable"));
+    fs::create_dir(&path).unwrap();
+    apikee.reload_files().unwrap_err();
+    assert_eq!(all(&heard), ["secret file rejected: NotAFile"]);
+    assert_eq!(accepted(&apikee), [true, false, false]);
+    fs::remove_dir(&path).unwrap();
+    folder.put("secrets", A);
+    apikee.reload_files().unwrap();
+    assert_eq!(all(&heard), ["secret file read 1"], "it is good again");
+    folder.put("secrets", B);
+    apikee.reload_files().unwrap();
+    assert_eq!(accepted(&apikee), [true, true, false]);
+}
+
+#[test]
+fn a_deny_list_that_goes_wrong_revokes_what_it_did() {
+    let folder = Folder::new("deny-list");
+    let (one, two) = (issued(A), issued(A));
+    let [first, second] = [&one, &two].map(|key| Fingerprint::of(key));
+    let path = folder.put("revoked", format!("# leaked\n{first}\n"));
+    let builder = Apikee::builder().secret(A.as_bytes()).deny_list_file(&path).background_thread(false);
+    let (apikee, heard) = observed(builder);
+    assert_eq!((good(&apikee, &one), good(&apikee, &two)), (false, true));
+    for (content, problem) in [
+        (String::new(), "Empty"),
+        (format!("{first}\n{}", &second.to_string()[..40]), "NotAFingerprint { line: 2 }"),
+        (format!("{second}\n\nno fingerprint"), "NotAFingerprint { line: 3 }"),
+        (format!("\u{FEFF}{second}"), "ByteOrderMark"),
+    ] {
+        folder.put("revoked", &content);
+        assert!(apikee.reload_files().is_err());
+        assert_eq!((good(&apikee, &one), good(&apikee, &two)), (false, true), "{content}");
+        assert_eq!(all(&heard), [format!("deny-list rejected: {problem}")]);
+    }
+    folder.put("revoked", format!("{second}\n{first} # again\n{second}\n"));
+    apikee.reload_files().unwrap();
+    assert_eq!((good(&apikee, &one), good(&apikee, &two)), (false, false));
+    folder.put("revoked", "# none any more\n");
+    apikee.reload_files().unwrap();
+    assert_eq!((good(&apikee, &one), good(&apikee, &two)), (true, true));
+    assert_eq!(all(&heard), ["deny-list read 2", "deny-list read 0"]);
+}
+
+#[test]
+fn a_key_is_refused_that_any_list_has() {
+    let folder = Folder::new("several");
+    let keys = [(); 4].map(|()| issued(A));
+    let path = folder.put("revoked", Fingerprint::of(&keys[0]).to_string());
+    let (one, two) = (Revocations::new(), Revocations::new());
+    let apikee = Apikee::builder()
+        .secret(A.as_bytes())
+        .deny_list_file(&path)
+        .revocations(one.clone())
+        .revocations(two.clone())
+        .background_thread(false)
+        .build()
+        .unwrap();
+    assert_eq!(keys.each_ref().map(|key| good(&apikee, key)), [false, true, true, true]);
+    one.insert(Fingerprint::of(&keys[1]));
+    two.extend([Fingerprint::of(&keys[2])]);
+    assert_eq!(keys.each_ref().map(|key| good(&apikee, key)), [false, false, false, true]);
+    // A list that is read again takes nothing off the others.
+    folder.put("revoked", "# none");
+    apikee.reload_files().unwrap();
+    assert_eq!(keys.each_ref().map(|key| good(&apikee, key)), [true, false, false, true]);
+    one.remove(&Fingerprint::of(&keys[1]));
+    assert_eq!(keys.each_ref().map(|key| good(&apikee, key)), [true, true, false, true]);
+}
+
+#[test]
+fn a_file_that_cannot_be_used_at_the_start_is_an_error_that_names_it() {
+    let folder = Folder::new("start");
+    let marked = folder.put("marked", "\u{FEFF}hunter2");
+    let error = Apikee::builder().secret_file(&marked).build().unwrap_err().to_string();
+    assert!(error.starts_with("secret_file (APIKEE_SECRET_FILE) cannot be used: the secret file "), "{error}");
+    assert!(error.contains("marked\" has a byte-order mark") && !error.contains("hunter2"), "{error}");
+    let missing = Apikee::builder().secret(A.as_bytes()).deny_list_file(folder.path("none")).build().unwrap_err();
+    let missing = missing.to_string();
+    assert!(missing.starts_with("deny_list_file (APIKEE_DENY_LIST_FILE) cannot be used: the deny-list "), "{missing}");
+    // A list that is empty from the start revokes nothing.
+    let empty = folder.put("empty", "");
+    Apikee::builder().secret(A.as_bytes()).deny_list_file(&empty).build().unwrap();
+    let secrets = folder.put("secrets", A);
+    let both = Apikee::builder().secret_file(&secrets).secret(B.as_bytes()).build().unwrap_err();
+    assert!(both.to_string().starts_with("secret (APIKEE_SECRETS"), "{both}");
+    // The last of these holds.
+    let ring = Apikee::builder().secret_file(&marked).keyring(ring(&[A])).build().unwrap();
+    assert!(good(&ring, &issued(A)));
+    let zero = Apikee::builder().secret(A.as_bytes()).reload_interval(Duration::ZERO).build().unwrap_err();
+    assert!(matches!(zero, apikee::ConfigError::Unusable(Setting::ReloadInterval, _)));
+}
+
+#[test]
+fn weak_secrets_are_told_at_the_start() {
+    let strong = "x".repeat(16);
+    let builder = Apikee::builder().secret(&strong.as_bytes()[1..]).secret(strong.as_bytes()).secret(b"y");
+    assert_eq!(all(&observed(builder).1), ["weak 2"]);
+    assert!(all(&observed(Apikee::builder().secret(strong.as_bytes())).1).is_empty());
+    let folder = Folder::new("weak");
+    let path = folder.put("secrets", "hunter2\n");
+    let (apikee, heard) = observed(Apikee::builder().secret_file(&path).background_thread(false));
+    folder.put("secrets", "hunter3\n");
+    apikee.reload_files().unwrap();
+    assert_eq!(all(&heard), ["weak 1", "keyring 2 1 0", "weak 1", "secret file read 1"]);
+}
+
+/// A builder whose thread looks often.
+fn watching(builder: ApikeeBuilder) -> (Apikee, Receiver<String>) {
+    observed(builder.reload_interval(Duration::from_millis(5)))
+}
+
+fn wait_for(heard: &Receiver<String>, expected: &str) {
+    loop {
+        if heard.recv_timeout(LONG).unwrap_or_else(|_| panic!("{expected} never came")) == expected {
+            return;
+        }
+    }
+}
+
+#[test]
+fn the_thread_reads_a_file_that_is_renamed_or_written_in_place() {
+    let folder = Folder::new("thread");
+    let path = folder.put("secrets", A);
+    let list = folder.put("revoked", "");
+    let (apikee, heard) = watching(Apikee::builder().secret_file(&path).deny_list_file(&list));
+    folder.put("secrets", B);
+    wait_for(&heard, "secret file read 1");
+    assert_eq!(accepted(&apikee), [true, true, false]);
+    // The same length, and maybe the same time.
+    fs::write(&path, C).unwrap();
+    wait_for(&heard, "secret file read 1");
+    assert_eq!(accepted(&apikee), [true; 3]);
+    let key = issued(C);
+    fs::write(&list, format!("{}\n", Fingerprint::of(&key))).unwrap();
+    wait_for(&heard, "deny-list read 1");
+    assert!(!good(&apikee, &key));
+    fs::remove_file(&list).unwrap();
+    let problem = loop {
+        let told = heard.recv_timeout(LONG).unwrap();
+        if told.starts_with("deny-list rejected") {
+            break told;
+        }
+    };
+    assert!(problem.contains("Unreadable"), "{problem}");
+    assert!(!good(&apikee, &key));
+}
+
+#[test]
+fn an_old_secret_is_given_up_by_the_thread() {
+    let folder = Folder::new("expiry");
+    let path = folder.put("secrets", A);
+    let (apikee, heard) = watching(Apikee::builder().secret_file(&path).secret_grace(Duration::from_millis(50)));
+    folder.put("secrets", B);
+    wait_for(&heard, "keyring 2 1 0");
+    wait_for(&heard, "keyring 1 0 0");
+    assert_eq!(accepted(&apikee), [false, true, false]);
+}
+
+/// As Kubernetes mounts a secret: the file is a link into `..data`, which is a link to a folder, and is replaced.
+#[cfg(unix)]
+#[test]
+fn a_mounted_secret_is_read_again_when_its_link_is_swapped() {
+    use std::os::unix::fs::symlink;
+
+    let folder = Folder::new("mounted");
+    let publish = |version: &str, secret: &str| {
+        fs::create_dir(folder.path(version)).unwrap();
+        fs::write(folder.path(version).join("secret"), secret).unwrap();
+        symlink(version, folder.path("..data_tmp")).unwrap();
+        fs::rename(folder.path("..data_tmp"), folder.path("..data")).unwrap();
+    };
+    publish("..1", A);
+    symlink("..data/secret", folder.path("secret")).unwrap();
+    let (apikee, heard) = watching(Apikee::builder().secret_file(folder.path("secret")));
+    publish("..2", B);
+    wait_for(&heard, "secret file read 1");
+    assert_eq!(accepted(&apikee), [true, true, false]);
+    fs::remove_dir_all(folder.path("..1")).unwrap();
+    publish("..3", C);
+    wait_for(&heard, "secret file read 1");
+    assert_eq!(accepted(&apikee), [true; 3]);
+}
+
+#[test]
+fn an_observer_may_use_the_client_and_may_panic() {
+    use std::sync::{Arc, OnceLock};
+
+    let folder = Folder::new("observer");
+    let path = folder.put("secrets", A);
+    let client = Arc::new(OnceLock::<Apikee>::new());
+    let shared = Arc::clone(&client);
+    let builder = Apikee::builder().secret_file(&path).background_thread(false).observer(move |event: &Event<'_>| {
+        if let (Event::KeyringReplaced { .. }, Some(apikee)) = (event, shared.get()) {
+            apikee.reload_files().unwrap();
+            panic!("an observer that fails");
+        }
+    });
+    client.set(builder.build().unwrap()).unwrap();
+    let apikee = client.get().unwrap();
+    folder.put("secrets", B);
+    apikee.reload_files().unwrap();
+    assert_eq!(accepted(apikee), [true, true, false]);
+}
+
+/// How many requests have been made with each round's key.
+struct Rounds {
+    /// The round, and the requests in it before and after the rotation.
+    state: Mutex<(usize, bool, [usize; 2])>,
+    changed: Condvar,
+}
+
+/// Rotates 100 times while threads ask with a key of the secret that is good before and after each rotation.
+fn rotates_under_load(apikee: &Apikee, keys: &[String], rotate: impl Fn(usize)) {
+    const THREADS: usize = 4;
+    let rounds = Rounds { state: Mutex::new((0, false, [0; 2])), changed: Condvar::new() };
+    let refused = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let (round, rotated) = {
+                        let state = rounds.state.lock().unwrap();
+                        (state.0, state.1)
+                    };
+                    let Some(key) = keys.get(round) else {
+                        return;
+                    };
+                    let refusal = ask(apikee, key).is_err();
+                    let mut state = rounds.state.lock().unwrap();
+                    // Otherwise there may have been another rotation during the request.
+                    if state.0 == round {
+                        refused.fetch_add(usize::from(refusal), Ordering::Relaxed);
+                        state.2[usize::from(rotated)] += 1;
+                        rounds.changed.notify_all();
+                    }
+                }
+            });
+        }
+        for round in 0..keys.len() {
+            let busy = |after: usize| {
+                let state = rounds.state.lock().unwrap();
+                drop(rounds.changed.wait_while(state, |state| state.2[after] < 2 * THREADS).unwrap());
+            };
+            busy(0);
+            rotate(round);
+            rounds.state.lock().unwrap().1 = true;
+            busy(1);
+            *rounds.state.lock().unwrap() = (round + 1, false, [0; 2]);
+        }
+    });
+    assert_eq!(refused.into_inner(), 0);
+}
+
+fn secret(round: usize) -> String {
+    format!("the secret of round {round}, of 32 bytes or more")
+}
+
+#[test]
+fn a_hundred_rotations_refuse_no_request_that_either_secret_allows() {
+    let keys: Vec<String> = (0..100).map(|round| issued(&secret(round))).collect();
+    let apikee = Apikee::builder().secret(secret(0).as_bytes()).build().unwrap();
+    rotates_under_load(&apikee, &keys, |round| apikee.set_keyring(ring(&[&secret(round + 1), &secret(round)])));
+    assert!(!good(&apikee, &keys[0]) && good(&apikee, &keys[99]));
+}
+
+#[test]
+fn a_hundred_secret_files_refuse_no_request_that_either_secret_allows() {
+    let folder = Folder::new("rotations");
+    let keys: Vec<String> = (0..100).map(|round| issued(&secret(round))).collect();
+    let path = folder.put("secrets", secret(0));
+    let apikee = Apikee::builder().secret_file(&path).background_thread(false).build().unwrap();
+    rotates_under_load(&apikee, &keys, |round| {
+        folder.put("secrets", secret(round + 1));
+        apikee.reload_files().unwrap();
+    });
+    assert!(good(&apikee, &keys[99]));
+}
+
+#[test]
+fn revocations_replaced_under_load_never_let_a_key_through_that_all_of_them_have() {
+    let key = issued(A);
+    let other = issued(A);
+    let revocations: Revocations = [Fingerprint::of(&key)].into_iter().collect();
+    let apikee = Apikee::builder().secret(A.as_bytes()).revocations(revocations.clone()).build().unwrap();
+    let done = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while done.load(Ordering::Relaxed) == 0 {
+                    assert_eq!(ask(&apikee, &key).unwrap_err(), "REVOKED");
+                    assert!(ask(&apikee, &other).is_ok());
+                }
+            });
+        }
+        for round in 0..50 {
+            let others = (0..200).map(|number| Fingerprint::of(&format!("{round} {number}")));
+            revocations.replace(others.chain([Fingerprint::of(&key)]));
+        }
+        done.store(1, Ordering::Relaxed);
+    });
+    assert_eq!(revocations.len(), 201);
+}
