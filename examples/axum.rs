@@ -8,12 +8,13 @@
 //! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
 //! ```
 //!
-//! `REVOKED` lists fingerprints of keys, with commas between them. `ApikeeBuilder::from_env` documents the other
-//! variables: set those of server mode, and the platform is asked about each request.
-use std::{collections::HashSet, env, error::Error, net::SocketAddr, sync::Arc};
+//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the other
+//! variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE` and
+//! `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
+use std::{env, error::Error, net::SocketAddr, sync::Arc};
 
 use apikee::{
-    ApikeeBuilder, Fingerprint,
+    ApikeeBuilder, Fingerprint, Revocations,
     web::{Guard, RequestView},
 };
 use axum::{
@@ -55,10 +56,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 fn guard() -> Result<Guard, Box<dyn Error>> {
     let apikee = ApikeeBuilder::from_env()?;
-    let revoked = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
-    let revoked = revoked.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
-    let revoked = revoked.map(str::parse).collect::<Result<HashSet<Fingerprint>, _>>()?;
-    let apikee = apikee.revoked(move |key| revoked.contains(&key.fingerprint())).build()?;
+    let listed = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
+    let listed = listed.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
+    let revoked = Revocations::new();
+    revoked.extend(listed.map(str::parse).collect::<Result<Vec<Fingerprint>, _>>()?);
+    let apikee = apikee.revocations(revoked).build()?;
     Ok(Guard::new(apikee).excluded_paths(["/health", "/openapi.json"]))
 }
 

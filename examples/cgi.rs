@@ -9,10 +9,10 @@
 //! ```
 //!
 //! The third is for a web server that has it in place as `/cgi-bin/api`, and the same environment.
-//! `REVOKED` lists fingerprints of keys, with commas between them. `ApikeeBuilder::from_env` documents the other
-//! variables: set those of server mode, and the platform is asked about each request.
+//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the other
+//! variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE` and
+//! `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
 use std::{
-    collections::HashSet,
     env,
     error::Error,
     ffi::OsString,
@@ -20,7 +20,7 @@ use std::{
 };
 
 use apikee::{
-    ApikeeBuilder, Fingerprint, OwnedGrant,
+    ApikeeBuilder, Fingerprint, OwnedGrant, Revocations,
     web::{Guard, RequestView},
 };
 use serde_json::json;
@@ -110,10 +110,11 @@ fn encode(path: &OsString) -> String {
 fn guard() -> Result<Guard, Box<dyn Error>> {
     // The program ends with the request: nothing is left to do later, and routes would be registered each time.
     let apikee = ApikeeBuilder::from_env()?.background_thread(false).auto_register(false);
-    let revoked = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
-    let revoked = revoked.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
-    let revoked = revoked.map(str::parse).collect::<Result<HashSet<Fingerprint>, _>>()?;
-    let apikee = apikee.revoked(move |key| revoked.contains(&key.fingerprint())).build()?;
+    let listed = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
+    let listed = listed.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
+    let revoked = Revocations::new();
+    revoked.extend(listed.map(str::parse).collect::<Result<Vec<Fingerprint>, _>>()?);
+    let apikee = apikee.revocations(revoked).build()?;
     Ok(Guard::new(apikee).excluded_paths(["/health", "/openapi.json"]))
 }
 
