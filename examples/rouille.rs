@@ -115,5 +115,9 @@ fn openapi(guard: &Guard) -> String {
         },
     });
     guard.add_to_openapi(&mut document).expect("it is an OpenAPI document");
+    for (template, method, scope) in [("/users/{id}", "get", "read"), ("/users", "post", "write")] {
+        let route = guard.route(template);
+        route.require(&[scope]).add_to_openapi(method, &mut document).expect("the document has it");
+    }
     document.to_string()
 }

@@ -197,8 +197,13 @@ fn the_openapi_document_says_what_the_guard_asks_for() {
         );
         assert_eq!(document["security"], json!([{ "ApikeeAuth": [] }]), "{who}");
         assert_eq!(document["paths"]["/health"]["get"]["security"], json!([]), "{who}");
-        for (path, method) in [("/me", "get"), ("/users/{id}", "get"), ("/users", "post")] {
-            assert_eq!(document["paths"][path][method]["security"], json!([{ "ApikeeAuth": [] }]), "{who}: {path}");
+        for (path, method, scopes) in
+            [("/me", "get", json!([])), ("/users/{id}", "get", json!(["read"])), ("/users", "post", json!(["write"]))]
+        {
+            let operation = &document["paths"][path][method];
+            let asked = operation.get("security").unwrap_or(&document["security"]);
+            assert_eq!(*asked, json!([{ "ApikeeAuth": scopes }]), "{who}: {path}");
+            assert!(operation["responses"]["401"].is_object(), "{who}: {path}");
         }
         let mounted = if service.name == "cgi" { json!(Gateway::SCRIPT_NAME) } else { Value::Null };
         assert_eq!(document["servers"][0]["url"], mounted, "{who}");
