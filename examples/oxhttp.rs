@@ -12,6 +12,9 @@
 //! variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE` and
 //! `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
 //!
+//! With `LOG_EVENTS=1` it writes a line for each event to its standard error: who was let through, who was not and why,
+//! outages, files that cannot be used.
+//!
 //! It may stand in front of the internet; `apikee::web` has the table of what it survives:
 //!
 //! - At most 8,192 connections (`MAX_CONNECTIONS`), or what the limit on file descriptors allows. It raises its own
@@ -35,7 +38,7 @@ use std::{
 };
 
 use apikee::{
-    ApikeeBuilder, Fingerprint, OwnedGrant, Revocations,
+    ApikeeBuilder, Event, Fingerprint, OwnedGrant, Revocations,
     web::{Guard, RequestView},
 };
 use oxhttp::{
@@ -123,7 +126,11 @@ fn guard() -> Result<Guard, Box<dyn Error>> {
     let listed = listed.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
     let revoked = Revocations::new();
     revoked.extend(listed.map(str::parse).collect::<Result<Vec<Fingerprint>, _>>()?);
-    let apikee = apikee.revocations(revoked).build()?;
+    let mut apikee = apikee.revocations(revoked);
+    if env::var_os("LOG_EVENTS").is_some() {
+        apikee = apikee.observer(|event: &Event<'_>| eprintln!("{event}"));
+    }
+    let apikee = apikee.build()?;
     Ok(Guard::new(apikee).excluded_paths(["/health", "/openapi.json"]))
 }
 

@@ -58,11 +58,10 @@ def read(client, wait=HOLD):
 
 
 def told(text, closed):
-    """The statuses of the answers."""
+    """The statuses of the answers, with a star if one is that to the `HIDDEN` request."""
     statuses = [status for status in re.findall(rb"HTTP/1\.[01] (\d{3})", text) if status != b"100"]
-    if b"\r\n\r\nok" in text:
-        return "**smuggled**"
-    return ", ".join(status.decode() for status in statuses) or ("closed" if closed else "nothing")
+    statuses = ", ".join(status.decode() for status in statuses) or ("closed" if closed else "nothing")
+    return statuses + "*" * (b"\r\n\r\nok" in text)
 
 
 def write(client, data):
