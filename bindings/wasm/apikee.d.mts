@@ -179,6 +179,8 @@ export interface SealedRequest {
   headers: Record<string, string>;
   body: string;
   redirect: "manual";
+  /** What `x-apikee-signature` is over, for projects whose requests are signed. `fetch` ignores it. */
+  signedText: string;
 }
 
 /** What is looked at of a `Response`. */

@@ -353,6 +353,12 @@ class Session extends Resident {
 
   /** Opens the answer; returns its plaintext. The session is used up, whatever comes of it. */
   open(answer, ...more) {
+    contextOf(this);
+    return this.#opened("open", answer, more);
+  }
+
+  /** What a call of the module makes of the answer. */
+  #opened(name, answer, more = []) {
     const { memory } = contextOf(this);
     const isSealed = this.#isSealed;
     try {
@@ -362,7 +368,7 @@ class Session extends Resident {
       if (!isSealed) throw new ApikeeError(...USED);
       return memory.run({
         put: () => memory.put(value),
-        call: (len) => memory.exports.open(handle, len),
+        call: (len) => memory.exports[name](handle, len),
         read: (len) => memory.bytes.slice(memory.output, memory.output + len),
       });
     } finally {
@@ -374,11 +380,11 @@ class Session extends Resident {
   validateRequest(given, ...more) {
     const context = contextOf(this);
     checks.noMore(more);
-    const { url, headers, plaintext, subject } = question(given, (now) => context.now(now));
+    const { url, headers, plaintext, signedText, subject } = question(given, (now) => context.now(now));
     const body = this.seal(plaintext);
     this.#subject = subject;
     // A redirect would take the project key elsewhere.
-    return { url, method: "POST", headers, body, redirect: "manual" };
+    return { url, method: "POST", headers, body, redirect: "manual", signedText };
   }
 
   /** Reads the answer to that question; throws unless the platform lets the request through. */
@@ -395,6 +401,6 @@ class Session extends Resident {
       if (this.#isSealed) this.#useUp();
       throw error;
     }
-    return readVerdict(this.open(envelope), subject);
+    return readVerdict(this.#opened("verdict", envelope), subject);
   }
 }

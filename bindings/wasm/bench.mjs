@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { instantiateSync } from "./apikee.mjs";
 
-const [folder = new URL("target/wasm", import.meta.url).pathname, least = "0"] = process.argv.slice(2);
+const [folder = new URL(".", import.meta.url).pathname, least = "0"] = process.argv.slice(2);
 const { ApikeeKeyEngine } = await import(process.env.NODE_SDK ?? "apikee");
 
 const ROUNDS = 101;

@@ -113,8 +113,8 @@ const MAX_LIST = 4096;
 
 export function list(value, what) {
   return foreign(() => {
-    // `new String("abc")` would be three.
-    const isText = typeof value === "string" || survives(unboxed, value);
+    // `new String("abc")` would be three. To find that out takes an exception, so not for arrays.
+    const isText = typeof value === "string" || (!Array.isArray(value) && survives(unboxed, value));
     if (isText || typeof value?.[Symbol.iterator] !== "function") throw invalid(`${what} must be a list`);
     const found = [];
     for (const element of value) {

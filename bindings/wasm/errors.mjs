@@ -21,6 +21,7 @@ const STATUS = {
   REFLECTED: 502,
   FORGED: 502,
   MALFORMED_ANSWER: 502,
+  NO_VERDICT: 502,
   ANOTHER_REQUEST: 502,
 };
 
@@ -86,6 +87,8 @@ const FAILURES = [
   ["WRONG_KEY", "the envelope names a key that cannot be trusted"],
   ["REFLECTED", "the answer is our own request sent back"],
   ["FORGED", "the envelope is not authentic"],
+  ["MALFORMED_ANSWER", "the answer is not a well-formed JSON object"],
+  ["NO_VERDICT", "the answer has no boolean 'success'"],
 ];
 
 /** What a negative answer of the module means. */

@@ -130,6 +130,7 @@ export function question(given, timeOf) {
       "X-Apikee-Encrypted": "1",
     },
     plaintext: JSON.stringify({ name, timestamp, headers, payload }),
+    signedText: `${id}|${methodPath}|${timestamp}`,
     subject,
   };
 }
@@ -205,17 +206,19 @@ function reasonOf(answer) {
   return reason === "" ? undefined : reason.slice(0, 256);
 }
 
-/** Returns what the platform says of a request that it lets through. `success` alone is the verdict. */
-export function readVerdict(plaintext, subject) {
+/**
+ * Returns what the platform says of a request that it lets through. The module has read the answer: its verdict stands
+ * in front. What else the answer has only describes the verdict.
+ */
+export function readVerdict(bytes, subject) {
   let answer;
   try {
-    answer = JSON.parse(decoder.decode(plaintext));
-  } catch {
-    // Below.
+    answer = JSON.parse(decoder.decode(bytes.subarray(1)));
+  } catch (cause) {
+    // JavaScript reads all that the module does.
+    throw new ApikeeError("MALFORMED_ANSWER", "the answer is not a well-formed JSON object", cause);
   }
-  const success = answer !== null && typeof answer === "object" && Object.hasOwn(answer, "success") ? answer.success : undefined;
-  if (typeof success !== "boolean") throw new ApikeeError("MALFORMED_ANSWER", "the answer is not a JSON object with a boolean 'success'");
-  if (!success) throw new PlatformError("SERVER_REJECTED", "the platform rejects the request", { reason: reasonOf(answer) });
+  if (bytes[0] !== 1) throw new PlatformError("SERVER_REJECTED", "the platform rejects the request", { reason: reasonOf(answer) });
   const [client, project, methodPath] = ["clientId", "project_env", "method_path"].map((name) => said(answer, name));
   const spellings = [":::", ":"].map((separator) => `${subject.method}${separator}${subject.path}`);
   const isAbout =

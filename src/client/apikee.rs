@@ -224,27 +224,26 @@ impl Apikee {
         let events = &self.inner.events;
         let start = events.start();
         let now = UnixTime::now();
-        let (claims, decision) = match self.verified(header, now, buf) {
-            Ok(key) => (Some(*key.claims()), self.decide(key, scopes, about, now)),
-            Err((error, claims)) => (claims, Err(error.into())),
+        let (denial, claims) = match self.verified(header, now, buf) {
+            Ok(key) => match self.decide(key, scopes, about, now) {
+                Ok(grant) => {
+                    if let Some(start) = start {
+                        let elapsed = start.elapsed();
+                        let audit = audit().with_key(header.ok().flatten(), Some(key.claims()));
+                        events.emit(&Event::Granted { audit, basis: grant.basis(), elapsed });
+                    }
+                    return Ok(grant);
+                }
+                Err(denial) => (denial, Some(*key.claims())),
+            },
+            Err((error, claims)) => (error.into(), claims),
         };
         let elapsed = start.map(|start| start.elapsed());
-        let audit = || audit().with_key(header.ok().flatten(), claims.as_ref());
-        match decision {
-            Ok(grant) => {
-                if let Some(elapsed) = elapsed {
-                    events.emit(&Event::Granted { audit: audit(), basis: grant.basis(), elapsed });
-                }
-                Ok(grant)
-            }
-            Err(denial) => {
-                let audit = audit();
-                if let Some(elapsed) = elapsed {
-                    events.emit(&Event::Denied { audit, denial, elapsed });
-                }
-                Err(denied(denial, &audit))
-            }
+        let audit = audit().with_key(header.ok().flatten(), claims.as_ref());
+        if let Some(elapsed) = elapsed {
+            events.emit(&Event::Denied { audit, denial, elapsed });
         }
+        Err(denied(denial, &audit))
     }
 
     /// With the error come the claims of a key whose signature is good.

@@ -156,7 +156,7 @@ impl ApikeeBuilder {
     /// The last three configure the transport of the feature `ureq`. Without that feature, or with a
     /// [`transport`](Self::transport) of your own, they configure nothing.
     ///
-    /// A variable that is blank counts as unset. **Any of them but the first five means server mode**, and then
+    /// A variable that is blank counts as unset. **Any of them but those of the first five rows means server mode**, and then
     /// [`build`](Self::build) names what is missing (docs/WIRE.md, "Configuration names").
     ///
     /// # Errors

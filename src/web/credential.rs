@@ -39,13 +39,17 @@ fn only<'r>(headers: &'r dyn HeaderLookup<'r>, name: &str) -> Result<Option<&'r 
     Ok(Some(value).filter(|value| !value.is_empty()))
 }
 
-/// Whether the value has more than one key in it, as when a proxy joins two fields to one (RFC 9110, section 5.3). No
-/// comma and no blank is in a key.
+/// Whether the value may be that of two fields: a proxy or a CGI gateway joins them with a comma (RFC 9110, section
+/// 5.3), and some with a blank. Neither is in a key.
 fn is_joined(value: &[u8]) -> bool {
-    const BETWEEN: [u8; 3] = [b',', b' ', b'\t'];
-    let is_key = |part: &&[u8]| part.starts_with(PREFIX.as_bytes());
-    BETWEEN.iter().any(|byte| value.contains(byte))
-        && value.split(|byte| BETWEEN.contains(byte)).filter(is_key).nth(1).is_some()
+    // All bytes of a key come behind comma and blank. This is done for each request: several bytes at a time.
+    if value.iter().fold(u8::MAX, |lowest, byte| lowest.min(*byte)) > b',' {
+        return false;
+    }
+    let has_comma = value.contains(&b',');
+    let parts = value.split(|byte| matches!(byte, b',' | b' ' | b'\t'));
+    let keys = parts.filter(|part| part.starts_with(PREFIX.as_bytes())).count();
+    keys > 1 || keys == 1 && has_comma
 }
 
 /// The token of credentials for the scheme `Bearer` (RFC 6750, section 2.1), in whatever case (RFC 9110, section

@@ -36,14 +36,19 @@ fn two_keys_are_refused_for_being_two_even_if_they_are_equal() {
         let fields = [("x-api-key", key.as_bytes()), ("X-Api-Key", second.as_bytes())];
         assert_eq!(ask(&guard(), &fields), Err("MULTIPLE_KEYS"), "{second:?}");
     }
-    // As a proxy joins two fields to one.
-    for list in
-        [format!("{key}, {other}"), format!("{key},{key}"), format!("{key}, , {other}"), format!("{key}\t{key}")]
-    {
+    // As a proxy or a gateway joins two fields to one.
+    for list in ["K, L", "K,K", "K, , L", "K\tK", "K,", ", K", "K, x", "x, K"] {
+        let list = list.replace('K', &key).replace('L', &other);
         assert_eq!(ask(&guard(), &[("x-api-key", list.as_bytes())]), Err("MULTIPLE_KEYS"), "{list}");
+        let credentials = format!("Bearer {list}");
+        let bearer = guard().bearer();
+        assert_eq!(ask(&bearer, &[("authorization", credentials.as_bytes())]), Err("MULTIPLE_KEYS"), "{list}");
     }
-    for no_list in [format!("{key},"), format!("{key}, x"), format!(", {key}"), format!("x{key}")] {
-        assert!(matches!(ask(&guard(), &[("x-api-key", no_list.as_bytes())]), Err(code) if code != "MULTIPLE_KEYS"));
+    for (no_list, code) in
+        [("xK", "INVALID_PREFIX"), ("K x", "DECODE_ERROR"), ("x, y", "INVALID_PREFIX"), (",", "INVALID_PREFIX")]
+    {
+        let value = no_list.replace('K', &key);
+        assert_eq!(ask(&guard(), &[("x-api-key", value.as_bytes())]), Err(code), "{no_list}");
     }
 }
 

@@ -31,6 +31,11 @@ static _Noreturn void leave(uint32_t code) {
 static void fault(void) { leave(3); }
 
 static void reset(void) {
+#ifdef __ARM_FP
+  /* The floating-point unit is off after a reset: full access to coprocessors 10 and 11 (CPACR). */
+  *(volatile uint32_t *)0xE000ED88 |= UINT32_C(0xF) << 20;
+  __asm__ volatile("dsb\n isb" ::: "memory");
+#endif
   const uint32_t *from = data_load;
   for (uint32_t *to = data_start; to < data_end; to++) *to = *from++;
   for (uint32_t *to = bss_start; to < bss_end; to++) *to = 0;

@@ -1,6 +1,6 @@
 //! Sessions with the platform.
 
-use apikee::{OpenError, Pending, SealError, ServerKey, Session};
+use apikee::{Answer, AnswerError, OpenError, Opened, Pending, SealError, ServerKey, Session};
 
 use crate::{
     failure::Failure,
@@ -69,6 +69,32 @@ impl Module {
 
     /// Opens the answer in the input. Whatever comes of it, the session's place is free from then on.
     pub(crate) fn open(&mut self, session: i32, len: usize) -> Result<i32, Failure> {
+        let pending = self.take_pending(session)?;
+        let answer = self.input.get_mut(..len).ok_or(Failure::TooLong)?;
+        copy(&pending.open(answer).map_err(failure)?, &mut self.output.0)
+    }
+
+    /// The same for the answer to a question, which is also read: the output is 1 if the platform lets the request
+    /// through, or else 0, and then the answer.
+    pub(crate) fn verdict(&mut self, session: i32, len: usize) -> Result<i32, Failure> {
+        let pending = self.take_pending(session)?;
+        let answer = self.input.get_mut(..len).ok_or(Failure::TooLong)?;
+        let opened = pending.open(answer).map_err(failure)?;
+        let (verdict, text) = self.output.0.split_first_mut().ok_or(Failure::TooLong)?;
+        // Before it is read, which undoes its escapes.
+        let len = copy(&opened, text)?;
+        match Answer::read_opened(opened) {
+            Ok(answer) => *verdict = u8::from(answer.success()),
+            Err(error) => {
+                text.fill(0);
+                return Err(if error == AnswerError::NoVerdict { Failure::NoVerdict } else { Failure::MalformedAnswer });
+            }
+        }
+        Ok(len.saturating_add(1))
+    }
+
+    /// Takes what is to open an answer out of its place, which is free from then on.
+    fn take_pending(&mut self, session: i32) -> Result<Pending, Failure> {
         let stage = self.sessions.get(session)?;
         if !matches!(stage, Stage::Pending(_)) {
             return Err(Failure::SessionUsed);
@@ -77,12 +103,15 @@ impl Module {
             return Err(Failure::SessionUsed);
         };
         self.sessions.free(session);
-        let answer = self.input.get_mut(..len).ok_or(Failure::TooLong)?;
-        let opened = pending.open(answer).map_err(failure)?;
-        let place = self.output.0.get_mut(..opened.as_bytes().len()).ok_or(Failure::TooLong)?;
-        place.copy_from_slice(opened.as_bytes());
-        i32::try_from(place.len()).map_err(|_| Failure::TooLong)
+        Ok(pending)
     }
+}
+
+/// Copies what was opened; returns its length.
+fn copy(opened: &Opened<'_>, output: &mut [u8]) -> Result<i32, Failure> {
+    let place = output.get_mut(..opened.as_bytes().len()).ok_or(Failure::TooLong)?;
+    place.copy_from_slice(opened.as_bytes());
+    i32::try_from(place.len()).map_err(|_| Failure::TooLong)
 }
 
 fn failure(error: OpenError) -> Failure {

@@ -128,6 +128,11 @@ mod envelopes {
     }
 
     #[unsafe(no_mangle)]
+    extern "C" fn verdict(session: i32, len: u32) -> i32 {
+        answer(module().verdict(session, size(len)))
+    }
+
+    #[unsafe(no_mangle)]
     extern "C" fn session_free(session: i32) {
         module().sessions.free(session);
     }

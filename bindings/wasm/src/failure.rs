@@ -46,6 +46,10 @@ pub(crate) enum Failure {
     Reflected = -25,
     #[cfg(feature = "envelope")]
     Forged = -26,
+    #[cfg(feature = "envelope")]
+    MalformedAnswer = -27,
+    #[cfg(feature = "envelope")]
+    NoVerdict = -28,
 }
 
 impl From<KeyError> for Failure {

@@ -41,6 +41,8 @@ test("20,000 random calls of the raw exports never trap", () => {
     () => exports.establish(handle()),
     () => exports.seal(handle(), len()),
     () => exports.open(handle(), len()),
+    () => exports.verdict(handle(), len()),
+    () => exports.fingerprint(len()),
     () => draw(4) === 0 && exports.keyring_free(handle()),
     () => draw(4) === 0 && exports.session_free(handle()),
     () => draw(4) === 0 && exports.server_key_free(handle()),

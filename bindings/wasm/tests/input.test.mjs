@@ -1,7 +1,8 @@
 // Whatever is passed in, what comes out is an answer or an error with a code.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { codeOf, load, pinned } from "./support.mjs";
+import { instantiate, instantiateSync } from "../apikee.mjs";
+import { codeOf, errorOf, full, load, pinned } from "./support.mjs";
 
 const apikee = load();
 const ring = apikee.keyring("secret");
@@ -85,7 +86,7 @@ test("times that are none are invalid arguments, and so nothing is valid by them
     assert.equal(codeOf(() => ring.issue({ tenant: "t", expiresAt: now })), "INVALID_ARGUMENT");
     assert.equal(codeOf(() => ring.issue({ tenant: "t", notBefore: now })), "INVALID_ARGUMENT");
   }
-  for (const clock of [() => NaN, () => null, () => "now"]) {
+  for (const clock of [() => NaN, () => null, () => "now", () => 1e12]) {
     assert.equal(codeOf(() => load({ clock }).keyring("secret").verify(key)), "INVALID_ARGUMENT");
   }
   // One that says nothing leaves it to the system's.
@@ -247,8 +248,9 @@ test("a generator that draws nothing, or fails, makes no key and no session", ()
     assert.equal(codeOf(() => mine.keyring("s").issue({ tenant: "t" })), "RNG_FAILED");
     assert.equal(codeOf(() => mine.serverKey(new Uint8Array(32).fill(9)).establish()), "RNG_FAILED");
   }
-  const mine = load({ random: () => { throw new TypeError("no"); } });
-  assert.throws(() => mine.keyring("s").issue({ tenant: "t" }), TypeError);
+  const cause = new TypeError("no");
+  const mine = load({ random: () => { throw cause; } });
+  assert.throws(() => mine.keyring("s").issue({ tenant: "t" }), { name: "ApikeeError", code: "RNG_FAILED", cause });
   for (const options of [{ random: 1 }, { clock: "now" }]) assert.equal(codeOf(() => load(options)), "INVALID_ARGUMENT");
 });
 
@@ -261,4 +263,253 @@ test("callbacks that call back disturb nothing", () => {
   const key = keys.issue({ tenant: "outer", scopes: ["s"] });
   assert.equal(key, quiet.issue({ tenant: "outer", scopes: ["s"] }));
   assert.deepEqual(keys.verify(key), quiet.verify(key));
+});
+
+/** What no call takes for its options. */
+const WRONG_OPTIONS = [
+  null, 0, 1n, true, "scopes", ["admin"], () => {}, Symbol("s"), new Date(), new Map([["scopes", ["admin"]]]), new Set(),
+  new (class { scopes = ["admin"]; })(), Object.create({ scopes: ["admin"] }), Promise.resolve({}), new Uint8Array(1),
+  new Proxy({}, { ownKeys: () => { throw new TypeError("no"); } }),
+];
+
+test("options are a plain object with known names, in every call", () => {
+  const key = ring.issue({ tenant: "t" });
+  const calls = {
+    load: (options) => load(options),
+    keyring: (options) => apikee.keyring("s", options),
+    verify: (options) => ring.verify(key, options),
+    issue: (options) => ring.issue({ tenant: "t" }, options),
+    "a new key": (options) => ring.issue(options),
+    validateRequest: (options) => server.establish().validateRequest(options),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    for (const options of WRONG_OPTIONS) assert.equal(codeOf(() => call(options)), "INVALID_ARGUMENT", `${name}: ${typeof options}`);
+    for (const wrong of ["scope", "Scopes", "scopes ", "admin", "", "__proto__", "constructor", "hasOwnProperty", "0", Symbol("scopes")]) {
+      const options = Object.defineProperty({}, wrong, { value: ["admin"], enumerable: true });
+      const error = errorOf(() => call(options));
+      assert.equal(error.code, "INVALID_ARGUMENT", `${name}: ${String(wrong)}`);
+      assert.ok(error.message.includes(JSON.stringify(String(wrong))), error.message);
+    }
+    // One that is not enumerable is there as well.
+    assert.equal(codeOf(() => call(Object.defineProperty({}, "scope", { value: ["admin"] }))), "INVALID_ARGUMENT");
+  }
+  assert.match(errorOf(() => ring.verify(key, { scope: ["a"], leway: 1 })).message, /"scope", "leway"; known names: now, scopes$/);
+  const long = errorOf(() => ring.verify(key, { [`${"x".repeat(9999)}`]: 1, "\n": 2, a: 3, b: 4, c: 5 })).message;
+  assert.ok(long.length < 200 && !long.includes("\n"), long);
+  // And what is known, of a prototype that is none.
+  const options = Object.assign(Object.create(null), { scopes: [], now: new Date() });
+  assert.equal(ring.verify(key, options).tenant, "t");
+});
+
+test("a scope list that is undefined, or is none, is refused, and not taken for no scopes", () => {
+  const key = ring.issue({ tenant: "t", scopes: ["read"] });
+  for (const scopes of [undefined, null, "read", new String("read"), {}, 7, [undefined], [null], [["read"]], [1], ["\ud800"]]) {
+    assert.equal(codeOf(() => ring.verify(key, { scopes })), "INVALID_ARGUMENT");
+  }
+  const endless = (function* () { for (;;) yield "read"; })();
+  assert.equal(codeOf(() => ring.verify(key, { scopes: endless })), "TOO_LONG");
+  const broken = (function* () { throw new TypeError("no"); })();
+  assert.equal(codeOf(() => ring.verify(key, { scopes: broken })), "INVALID_ARGUMENT");
+  assert.equal(ring.verify(key, { scopes: [] }).tenant, "t");
+});
+
+test("what a polluted prototype has is not an option", () => {
+  const key = ring.issue({ tenant: "t" }, { now: 1_760_000_000 });
+  Object.prototype.now = 1_760_000_000;
+  Object.prototype.leeway = 0xffffffff;
+  try {
+    assert.equal(codeOf(() => apikee.keyring("secret", {}).verify(key, { scopes: [] })), "EXPIRED");
+  } finally {
+    delete Object.prototype.now;
+    delete Object.prototype.leeway;
+  }
+});
+
+test("an argument too many is refused", () => {
+  const key = ring.issue({ tenant: "t" });
+  const session = server.establish();
+  for (const call of [
+    () => ring.verify(key, {}, ["admin"]),
+    () => ring.verify(key, undefined, { scopes: ["admin"] }),
+    () => ring.issue({ tenant: "t" }, {}, {}),
+    () => apikee.keyring("new", {}, "old"),
+    () => apikee.serverKey("a", "b"),
+    () => apikee.fingerprint(key, 1),
+    () => server.establish(1),
+    () => session.seal("{}", {}),
+  ]) {
+    assert.equal(codeOf(call), "INVALID_ARGUMENT");
+  }
+});
+
+test("a method without its object is refused", () => {
+  const session = server.establish();
+  for (const object of [apikee, ring, server, session]) {
+    for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(object)).filter((name) => !["constructor", "readAnswer"].includes(name))) {
+      for (const given of [undefined, null, 7, {}, new Proxy(object, {})]) {
+        assert.equal(codeOf(() => object[name].call(given, "x")), "INVALID_ARGUMENT", name);
+      }
+    }
+  }
+});
+
+test("a clock at or before 1970 is refused, and so is such a time", () => {
+  const key = ring.issue({ tenant: "t", expiresAt: 1_000_000_000 }, { now: 900_000_000 });
+  for (const time of [0, -0, -1, new Date(0), new Date(-5), -1e9]) {
+    const stopped = load({ clock: () => time }).keyring("secret");
+    assert.equal(codeOf(() => stopped.verify(key)), "CLOCK_FAILED");
+    assert.equal(codeOf(() => stopped.issue({ tenant: "t" })), "CLOCK_FAILED");
+    assert.equal(codeOf(() => ring.verify(key, { now: time })), "INVALID_ARGUMENT");
+  }
+  const { now } = Date;
+  Date.now = () => 0;
+  try {
+    assert.equal(codeOf(() => ring.verify(key)), "CLOCK_FAILED");
+  } finally {
+    Date.now = now;
+  }
+  const cause = new Error("no");
+  assert.throws(() => load({ clock: () => { throw cause; } }).keyring("secret").verify(key), { code: "CLOCK_FAILED", cause });
+  assert.equal(codeOf(() => ring.verify(key)), "EXPIRED");
+});
+
+test("milliseconds are not taken for seconds", () => {
+  for (const time of [Date.now(), 253_402_300_800]) {
+    for (const name of ["expiresAt", "notBefore"]) {
+      assert.match(errorOf(() => ring.issue({ tenant: "t", [name]: time })).message, /seconds, not milliseconds/);
+    }
+    assert.equal(codeOf(() => ring.verify(ring.issue({ tenant: "t" }), { now: time })), "INVALID_ARGUMENT");
+  }
+});
+
+test("what is empty or null is not taken for a default", () => {
+  for (const name of ["environment", "expiresIn", "meta", "id"]) {
+    assert.equal(codeOf(() => ring.issue({ tenant: "t", [name]: "" })), "INVALID_ARGUMENT", name);
+  }
+  for (const name of ["environment", "expiresIn", "expiresAt", "notBefore", "id", "scopes"]) {
+    assert.equal(codeOf(() => ring.issue({ tenant: "t", [name]: null })), "INVALID_ARGUMENT", name);
+  }
+  for (const meta of [new Map([["plan", "pro"]]), new Set(["plan"]), () => {}, undefined]) {
+    const code = codeOf(() => ring.issue({ tenant: "t", meta }));
+    assert.equal(code, meta === undefined ? undefined : "INVALID_ARGUMENT");
+  }
+});
+
+test("a secret that is not there is named as that", () => {
+  for (const [secrets, code] of [
+    [undefined, "INVALID_ARGUMENT"], [null, "INVALID_ARGUMENT"], [[], "EMPTY_SECRET"], [["a", undefined], "INVALID_ARGUMENT"],
+    [new Set(), "EMPTY_SECRET"],
+  ]) {
+    const error = errorOf(() => apikee.keyring(secrets));
+    assert.deepEqual([error.code, error.message], [code, "no secret was given: is the variable that holds it set?"]);
+  }
+  for (const secrets of ["", [""], new Uint8Array(0)]) assert.equal(codeOf(() => apikee.keyring(secrets)), "EMPTY_SECRET");
+  // Each of these would be several secrets of one character or number.
+  for (const secrets of [new String("abc"), new Uint16Array([97, 98]), new DataView(new ArrayBuffer(4)), new ArrayBuffer(4)]) {
+    assert.equal(codeOf(() => apikee.keyring(secrets)), "INVALID_ARGUMENT");
+  }
+  for (const key of [undefined, null]) assert.match(errorOf(() => apikee.serverKey(key)).message, /no server key was given/);
+});
+
+test("a fingerprint is the SHA-256 of the whole key", async () => {
+  const { createHash } = await import("node:crypto");
+  for (const key of ["", "a", "apikee_one.two", ring.issue({ tenant: "t" }), "caf\u00e9", "x".repeat(55), "x".repeat(56), "x".repeat(64), "x".repeat(9999)]) {
+    const expected = createHash("sha256").update(key).digest("hex");
+    assert.equal(apikee.fingerprint(key), expected);
+    assert.equal(apikee.fingerprint(new TextEncoder().encode(key)), expected);
+  }
+  for (const [key, code] of [
+    [undefined, "MISSING_KEY"], [null, "MISSING_KEY"], [7, "INVALID_ARGUMENT"], ["\ud800", "INVALID_ARGUMENT"],
+    [new Uint8Array([0xff]), "INVALID_ARGUMENT"], ["x".repeat(1 << 20), "TOO_LONG"],
+  ]) {
+    assert.equal(codeOf(() => apikee.fingerprint(key)), code);
+  }
+});
+
+test("an answer gives the session's place back, and a session too many takes the oldest's", () => {
+  const mine = load();
+  const own = mine.serverKey(SERVER);
+  // Nothing here is freed, and nothing is collected, since all are held.
+  const held = [];
+  for (let n = 0; n < 1500; n++) {
+    const session = own.establish();
+    session.seal("{}");
+    assert.equal(codeOf(() => session.open("{}")), "UNSEALED");
+    held.push(session);
+  }
+  const first = own.establish();
+  first.seal("{}");
+  for (let n = 0; n < 1023; n++) held.push(own.establish());
+  // All places are taken, and the first session is still good for its answer.
+  const second = held.at(-1023);
+  assert.equal(codeOf(() => first.open("{}")), "UNSEALED");
+  held.push(own.establish(), own.establish());
+  assert.match(errorOf(() => second.seal("{}")).message, /given up for a newer one/);
+  for (const call of [() => second.seal("{}"), () => second.open("{}")]) assert.equal(codeOf(call), "FREED");
+  // What names its place now is left alone.
+  for (const session of held) session.free();
+  const last = own.establish();
+  second.free();
+  held[0].free();
+  assert.ok(last.seal("{}").length > 0);
+});
+
+test("a session whose request failed is not lost unless it was used up", () => {
+  const session = server.establish();
+  assert.equal(codeOf(() => session.seal("x".repeat((64 << 10) + 1))), "TOO_LONG");
+  assert.equal(codeOf(() => session.open("{}")), "SESSION_USED");
+  assert.ok(session.seal("{}").length > 0);
+  assert.equal(codeOf(() => session.seal("{}")), "SESSION_USED");
+  assert.equal(codeOf(() => session.open("x".repeat(1 << 20))), "TOO_LONG");
+  assert.equal(codeOf(() => session.open("{}")), "SESSION_USED");
+  session.free();
+  assert.equal(codeOf(() => session.open("{}")), "SESSION_USED");
+});
+
+test("what is not a module says why", async () => {
+  const later = async (source) => {
+    try {
+      await instantiate(source);
+    } catch (error) {
+      assert.equal(error.name, "ApikeeError");
+      return error;
+    }
+  };
+  const empty = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
+  for (const [source, code, words] of [
+    [new Response("gone", { status: 404 }), "LOAD_FAILED", /status 404/],
+    [Promise.resolve(new Response(null, { status: 500 })), "LOAD_FAILED", /status 500/],
+    [Promise.reject(new TypeError("fetch failed")), "LOAD_FAILED", /could not be read/],
+    [new Response("<html>"), "LOAD_FAILED", /not a WebAssembly module/],
+    [empty, "LOAD_FAILED", /not Apikee's/],
+    [new WebAssembly.Module(empty), "LOAD_FAILED", /not Apikee's/],
+    [full.subarray(0, 1000), "LOAD_FAILED", /not a WebAssembly module/],
+    [undefined, "INVALID_ARGUMENT", /must be a WebAssembly.Module/],
+    ["apikee.wasm", "INVALID_ARGUMENT", /must be a WebAssembly.Module/],
+  ]) {
+    const error = await later(source);
+    assert.equal(error.code, code);
+    assert.match(error.message, words);
+  }
+  for (const source of [empty, new Uint8Array(3), {}, null]) assert.notEqual(codeOf(() => instantiateSync(source)), undefined);
+});
+
+test("a module that a policy blocks says what the policy needs", async () => {
+  const { compile, Module } = WebAssembly;
+  // As Chromium, Firefox, Safari and workerd say it.
+  for (const words of [
+    "WebAssembly.compile(): Compiling or instantiating WebAssembly module violates the following Content Security policy directive",
+    "call to WebAssembly.compile() blocked by CSP",
+    "Refused to create a WebAssembly object because 'unsafe-eval' or 'wasm-unsafe-eval' is not an allowed source of script",
+    "WebAssembly.compile(): Wasm code generation disallowed by embedder",
+  ]) {
+    const cause = new WebAssembly.CompileError(words);
+    WebAssembly.compile = async () => { throw cause; };
+    try {
+      await assert.rejects(instantiate(full), { name: "ApikeeError", code: "WASM_BLOCKED", message: /'wasm-unsafe-eval'/, cause });
+    } finally {
+      WebAssembly.compile = compile;
+    }
+  }
+  assert.equal(WebAssembly.Module, Module);
 });

@@ -40,14 +40,16 @@ export function payloadOf(key) {
   return Buffer.from(digits.padStart(digits.length + (digits.length % 2), "0"), "hex");
 }
 
-/** The code that a call throws, which has to be one of ours; undefined if it throws nothing. */
-export function codeOf(call) {
+/** What a call throws, which has to be one of ours; undefined if it throws nothing. */
+export function errorOf(call) {
   try {
     call();
     return undefined;
   } catch (error) {
     assert.ok(error.name === "ApikeeError" && /^[A-Z_]+$/.test(error.code), `${error.stack}`);
-    assert.ok(error.message.length > 0 && error.message.length < 100);
-    return error.code;
+    assert.ok(error.message.length > 0 && error.message.length < 200);
+    return error;
   }
 }
+
+export const codeOf = (call) => errorOf(call)?.code;

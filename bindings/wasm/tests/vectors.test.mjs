@@ -88,9 +88,40 @@ test("answers are opened, or refused, as their vectors say", () => {
   assert.ok(ofKind("response").length >= 36);
 });
 
-test("answers whose plaintext is no verdict are opened all the same: reading them is the caller's", () => {
-  for (const vector of ofKind("answer")) assert.ok(pending(vector).open(vector.envelope) instanceof Uint8Array, vector.name);
+/** The code that reading an answer to a question comes to. */
+async function verdictOf({ server_public, ephemeral_private, envelope }) {
+  const apikee = load({ random: pinned(hex(ephemeral_private), new Uint8Array(12).fill(7)) });
+  const session = apikee.serverKey(server_public).establish();
+  session.validateRequest({
+    projectKey: "k", projectEnv: "my-app-production", client: "497f6eca-6276-4993-bfeb-53cbbbba6f08", method: "GET", path: "/users", now: 1_760_000_000,
+  });
+  try {
+    await session.readAnswer(new Response(envelope));
+    return undefined;
+  } catch (error) {
+    assert.equal(error.name, "ApikeeError", error.stack);
+    return error.code;
+  }
+}
+
+test("answers whose plaintext is no verdict are opened, but not read as one", async () => {
+  for (const vector of ofKind("answer")) {
+    assert.ok(pending(vector).open(vector.envelope) instanceof Uint8Array, vector.name);
+    assert.ok(["NO_VERDICT", "MALFORMED_ANSWER"].includes(await verdictOf(vector)), vector.name);
+  }
   assert.ok(ofKind("answer").length >= 10);
+});
+
+test("a verdict is what the answer says", async () => {
+  const codes = [];
+  for (const vector of ofKind("response")) {
+    const code = await verdictOf(vector);
+    if (vector.ok && JSON.parse(vector.plaintext).success) assert.ok([undefined, "ANOTHER_REQUEST"].includes(code), `${vector.name}: ${code}`);
+    else if (vector.ok) assert.equal(code, "SERVER_REJECTED", vector.name);
+    else assert.notEqual(code, undefined, vector.name);
+    codes.push(code);
+  }
+  for (const code of [undefined, "ANOTHER_REQUEST", "SERVER_REJECTED"]) assert.ok(codes.includes(code), `${code}`);
 });
 
 test("server keys are taken, or refused, as their vectors say", () => {

@@ -1,0 +1,296 @@
+// What is said to the platform, and what is made of what it says: `apikee platform` with each of its faults.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createCipheriv, createPublicKey, createSign, diffieHellman, generateKeyPairSync, hkdfSync, randomBytes } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import readline from "node:readline";
+import { after, test } from "node:test";
+import { question } from "../exchange.mjs";
+import { codeOf, load } from "./support.mjs";
+
+const CLIENT = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
+const NOW = 1_795_486_905.017;
+const GIVEN = { projectKey: "sk_test_example", projectEnv: "my-app-production", client: CLIENT, method: "GET", path: "/users", now: NOW };
+const ask = (change) => question({ ...GIVEN, ...change }, (now) => Math.round(now * 1000));
+const server = load().serverKey(new Uint8Array(32).fill(9));
+
+test("a question is what the published SDK asks", () => {
+  const { exchanges } = JSON.parse(readFileSync(new URL("../../../tests/vectors/http.json", import.meta.url)));
+  let compared = 0;
+  for (const { target, headers, body } of exchanges) {
+    const { pathname, searchParams } = new URL(target, "http://x");
+    if (!/\/client\/./.test(pathname)) continue;
+    const [method, route] = searchParams.get("method_path").split(":::");
+    const { url, headers: fields, plaintext } = ask({ method, path: route, keyName: body.name, headers: body.headers, payload: body.payload });
+    // A query is left out.
+    assert.equal(url, `https://apikee.dev${target.replace(/%3F.*/, "")}`);
+    const { timestamp, ...rest } = JSON.parse(plaintext);
+    const { timestamp: theirs, ...expected } = body;
+    assert.deepEqual(rest, expected);
+    assert.deepEqual(Object.keys(JSON.parse(plaintext)), Object.keys(body));
+    assert.match(timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    assert.ok(Number.isFinite(Date.parse(theirs)));
+    for (const name of ["Content-Type", "X-Apikee-Encrypted"]) assert.equal(fields[name], headers[name]);
+    assert.equal(fields["x-api-key"], headers["X-Api-Key"]);
+    compared += 1;
+  }
+  assert.ok(compared >= 4);
+});
+
+test("a question stays one question, whatever its parts say", () => {
+  // As Python's `quote_plus` writes all of ASCII.
+  const all = String.fromCharCode(...Array(128).keys()).replace(/[?#]/g, "");
+  const { url } = ask({ path: `/${all}`, projectEnv: all });
+  const encoded = [...all].map((c) => (/[A-Za-z0-9_.~-]/.test(c) ? c : c === " " ? "+" : `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`)).join("");
+  assert.equal(url, `https://apikee.dev/api/v1/client/${CLIENT}?project_env=${encoded}&method_path=GET%3A%3A%3A%2F${encoded}`);
+  assert.equal(new URL(url).hash, "");
+  for (const [path, route] of [["users", "/users"], ["/users?key=1", "/users"], ["/users#x", "/users"], ["", "/"], ["?", "/"], ["//a", "//a"]]) {
+    assert.equal(new URL(ask({ path }).url).searchParams.get("method_path"), `GET:::${route}`);
+  }
+  assert.equal(ask({ method: "patch", client: CLIENT.toUpperCase() }).signedText, `${CLIENT}|PATCH:::/users|2026-11-24T02:21:45.017Z`);
+});
+
+test("header fields come from objects, lists and Headers, and those of one name are one", () => {
+  const headersOf = (headers) => JSON.parse(ask({ headers }).plaintext).headers;
+  assert.deepEqual(headersOf(undefined), {});
+  assert.deepEqual(headersOf({ via: ["a", "b"], accept: undefined, "user-agent": null, Via: "c" }), { via: "a, b, c" });
+  assert.deepEqual(headersOf(new Headers({ Accept: "*/*" })), { accept: "*/*" });
+  assert.deepEqual(headersOf([["X-A", "1"], ["x-a", "2"]]), { "X-A": "1, 2" });
+  assert.deepEqual(headersOf(new Map([["__proto__", "a\r\nb\tc"]])), Object.fromEntries([["__proto__", "abc"]]));
+  for (const headers of [7, "a", null, { a: 7 }, { "a b": "c" }, { "": "c" }, [["a"], "bc"], [["a", "b", "c"]], [[1, "b"]], { a: "\ud800" }, { a: [1] }]) {
+    const code = codeOf(() => ask({ headers }));
+    // A name without a value is left out.
+    assert.equal(code, "INVALID_ARGUMENT", JSON.stringify(headers));
+  }
+});
+
+test("a question that cannot be asked is refused", () => {
+  for (const change of [
+    { projectKey: undefined }, { projectKey: "" }, { projectKey: "a b" }, { projectKey: "a\r\nx: y" }, { projectKey: "k".repeat(257) }, { projectKey: 7 },
+    { projectEnv: undefined }, { projectEnv: "" }, { projectEnv: 7 }, { client: undefined }, { client: "acme-corp" }, { client: `${CLIENT}/..` },
+    { method: undefined }, { method: "" }, { method: "GET /" }, { method: "G\u00c9T" }, { path: undefined }, { path: 7 }, { path: "\ud800" },
+    { keyName: "" }, { payload: [] }, { payload: "[]" }, { payload: "{" }, { payload: null }, { payload: 7 }, { payload: new Map() },
+    { allowPlainHttp: "true" }, { allowPlainHttp: 1 },
+    ...["", "apikee.dev", "ftp://apikee.dev", "http://apikee.dev", "http://127.0.0.1.example", "http://localhost.example", "https://user@apikee.dev",
+      "https://:pw@apikee.dev", "https://apikee.dev?x", "https://apikee.dev#x", "javascript:1", "file:///x", 7, null].map((baseUrl) => ({ baseUrl })),
+    { project: "x" }, { base_url: "x" },
+  ]) {
+    assert.equal(codeOf(() => ask(change)), "INVALID_ARGUMENT", JSON.stringify(change));
+  }
+  for (const [baseUrl, more, front] of [
+    ["https://apikee.dev/api/v1//", {}, "https://apikee.dev/api/v1/client/"],
+    ["http://127.0.0.1:8080", {}, "http://127.0.0.1:8080/client/"],
+    ["http://[::1]:8080/x", {}, "http://[::1]:8080/x/client/"],
+    ["http://localhost/api", {}, "http://localhost/api/client/"],
+    ["http://10.0.0.1/api", { allowPlainHttp: true }, "http://10.0.0.1/api/client/"],
+  ]) {
+    assert.ok(ask({ baseUrl, ...more }).url.startsWith(front));
+  }
+});
+
+/** A platform of this test: it answers what it is told to, sealed. */
+const { publicKey, privateKey } = generateKeyPairSync("x25519");
+const POINT = Buffer.from("302a300506032b656e032100", "hex");
+const OWN = publicKey.export({ type: "spki", format: "der" }).subarray(-32);
+const own = load().serverKey(OWN);
+function sealed(envelope, plaintext) {
+  const epk = Buffer.from(JSON.parse(envelope).epk, "base64url");
+  const theirs = createPublicKey({ key: Buffer.concat([POINT, epk]), type: "spki", format: "der" });
+  const key = hkdfSync("sha256", diffieHellman({ privateKey, publicKey: theirs }), "", "apikee-v1", 32);
+  const iv = randomBytes(12);
+  const cipher = createCipheriv("aes-256-gcm", Buffer.from(key), iv);
+  const ct = Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
+  return JSON.stringify({ v: "1", epk: OWN.toString("base64url"), iv: iv.toString("base64url"), ct: ct.toString("base64url") });
+}
+
+async function verdict(plaintext) {
+  const session = own.establish();
+  const { body } = session.validateRequest({ ...GIVEN, projectEnv: "my-app" });
+  try {
+    assert.equal((await session.readAnswer(new Response(sealed(body, plaintext)))).success, true);
+    return undefined;
+  } catch (error) {
+    assert.equal(error.name, "ApikeeError", error.stack);
+    assert.equal(codeOf(() => session.open("{}")), "SESSION_USED");
+    return error;
+  }
+}
+
+test("success alone is the verdict, and it is about the request", async () => {
+  for (const text of ['{"success":true}', `{"success":true,"clientId":"${CLIENT.toUpperCase()}","project_env":"my-app","method_path":"GET:::/users","more":[1]}`,
+    '{"success":true,"method_path":"GET:\\/users","clientId":7,"project_env":null}', ' { "succ\\u0065ss" : true } ']) {
+    assert.equal((await verdict(text))?.code, undefined, text);
+  }
+  for (const [text, code] of [
+    ["", "MALFORMED_ANSWER"], ["true", "MALFORMED_ANSWER"], ["null", "MALFORMED_ANSWER"], ["[]", "MALFORMED_ANSWER"], ["[true]", "MALFORMED_ANSWER"],
+    ['"success"', "MALFORMED_ANSWER"], ['{"success":true', "MALFORMED_ANSWER"], ['\ufeff{"success":true}', "MALFORMED_ANSWER"],
+    ['{"success":false,"success":true}', "MALFORMED_ANSWER"], ['{"success":true}{"success":true}', "MALFORMED_ANSWER"], [Buffer.from([0xff]), "MALFORMED_ANSWER"],
+    ["{}", "NO_VERDICT"], ['{"success":1}', "NO_VERDICT"], ['{"success":"true"}', "NO_VERDICT"], ['{"success":null}', "NO_VERDICT"],
+    ['{"Success":true}', "NO_VERDICT"], ['{"__proto__":{"success":true}}', "NO_VERDICT"], ['{"answer":{"success":true}}', "NO_VERDICT"],
+  ]) {
+    assert.equal((await verdict(text))?.code, code, text);
+  }
+  for (const members of ['"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f09"', '"clientId":""', '"project_env":"my-app2"', '"project_env":""',
+    '"method_path":"POST:::/users"', '"method_path":"GET:::/users/"', '"method_path":"get:::/users"', '"method_path":""']) {
+    assert.equal((await verdict(`{"success":true,${members}}`))?.code, "ANOTHER_REQUEST", members);
+    assert.equal((await verdict(`{"success":false,${members}}`))?.code, "SERVER_REJECTED", members);
+  }
+  Object.prototype.success = true;
+  try {
+    assert.equal((await verdict("{}"))?.code, "NO_VERDICT");
+  } finally {
+    delete Object.prototype.success;
+  }
+});
+
+test("the platform's reason is one line, and bounded", async () => {
+  const rejected = await verdict(`{"success":false,"error":"IP_NOT_ALLOWED","message":"a\\nb${"x".repeat(999)}"}`);
+  assert.ok(rejected.reason.startsWith("IP_NOT_ALLOWED: a bx") && rejected.reason.length === 256 && rejected.httpStatus === 401);
+  assert.equal((await verdict('{"success":false,"code":"A","error":7}')).reason, "A");
+  assert.equal((await verdict('{"success":false,"error":""}')).reason, undefined);
+});
+
+const running = [];
+after(() => running.forEach((child) => child.kill()));
+
+async function platform(...flags) {
+  const child = spawn(process.env.APIKEE, ["platform", "--json", "--until-eof", "--client", `acme-corp=${CLIENT}`, ...flags], {
+    stdio: ["pipe", "pipe", "inherit"], env: {},
+  });
+  running.push(child);
+  const lines = readline.createInterface({ input: child.stdout });
+  const told = JSON.parse((await lines[Symbol.asyncIterator]().next()).value);
+  const server = load().serverKey(told.public_key);
+  return async (change = {}, headers = () => ({})) => {
+    const session = server.establish();
+    try {
+      const { now, ...given } = GIVEN;
+      const asked = session.validateRequest({
+        ...given, baseUrl: told.url, projectKey: told.project_key, projectEnv: told.project_env, ...change,
+      });
+      const response = await fetch(asked.url, { ...asked, headers: { ...asked.headers, ...headers(asked) }, signal: AbortSignal.timeout(5000) });
+      const answer = await session.readAnswer(response);
+      assert.equal(answer.success, true);
+      return undefined;
+    } catch (error) {
+      // What `fetch` throws has no code of ours.
+      return error.name === "ApikeeError" ? error : { code: "fetch" };
+    } finally {
+      // It gave its place back, whatever came.
+      session.free();
+    }
+  };
+}
+
+for (const [fault, ...codes] of [
+  ["status:503", "SERVER_UNAVAILABLE"], ["status:500", "SERVER_UNAVAILABLE"], ["unavailable:5", "SERVER_UNAVAILABLE"],
+  ["status:404", "SERVER_FAULT"], ["status:401", "SERVER_FAULT"], ["status:418", "SERVER_FAULT"], ["redirect:http://127.0.0.1:1/", "SERVER_FAULT"],
+  ["status:403", "SERVER_REJECTED"], ["status:429", "SERVER_REJECTED"], ["refuse", "SERVER_REJECTED"],
+  ["reset", "fetch", "SERVER_UNAVAILABLE"], ["hang-up", "fetch", "SERVER_UNAVAILABLE"], ["truncate", "SERVER_UNAVAILABLE"],
+  ["garbage", "MALFORMED_ENVELOPE"], ["oversized:300000", "SERVER_FAULT"], ["unsealed", "UNSEALED"],
+  ["forged", "FORGED"], ["impostor", "WRONG_KEY"], ["reflected", "WRONG_KEY", "REFLECTED"], ["delay:50ms"], ["drip:1ms"], ["close-idle"],
+]) {
+  test(`a platform with the fault ${fault}: ${codes.join(" or ") || "it is waited for"}`, async () => {
+    const ask = await platform("--fault", fault);
+    // Keys are fresh for each request, so an answer that is given twice shows from the second on.
+    const error = await ask();
+    assert.ok(codes.length === 0 ? error === undefined : codes.includes(error?.code), `${error?.code}: ${error?.message}`);
+  });
+}
+
+test("an answer to an earlier request is not one to this", async () => {
+  const ask = await platform("--fault", "replayed");
+  const codes = [(await ask())?.code, (await ask())?.code];
+  assert.equal(codes[1], "FORGED", `${codes}`);
+});
+
+test("a limit that is used up is a rejection, and an address that is not allowed", async () => {
+  const limited = await platform("--hourly", "2");
+  assert.deepEqual([await limited(), await limited()], [undefined, undefined]);
+  const error = await limited();
+  assert.equal(error.code, "SERVER_REJECTED");
+  assert.ok(error.httpStatus === 401 && (error.retryAfter === undefined || error.retryAfter > 0));
+  const elsewhere = await platform("--ip", "203.0.113.0/24");
+  assert.equal((await elsewhere()).code, "SERVER_REJECTED");
+});
+
+test("a project whose requests are signed takes them", async () => {
+  const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048, publicKeyEncoding: { type: "spki", format: "pem" } });
+  const folder = mkdtempSync(path.join(tmpdir(), "apikee-"));
+  const file = path.join(folder, "key.pem");
+  writeFileSync(file, publicKey);
+  try {
+    const ask = await platform("--signing-key", file);
+    const sign = (text) => ({ "x-apikee-signature": createSign("sha256").update(text).sign(privateKey, "base64url") });
+    assert.equal(await ask({}, ({ signedText }) => sign(signedText)), undefined);
+    assert.notEqual(await ask({}, ({ signedText }) => sign(`${signedText}x`)), undefined);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+/** An answer of HTTP as it may be read: `fetch` of a server of this test. */
+async function answered(status, body, headers = {}) {
+  const site = http.createServer((request, response) => {
+    request.resume();
+    response.writeHead(status, headers);
+    if (typeof body === "function") body(response);
+    else response.end(body);
+  });
+  await new Promise((resolve) => site.listen(0, "127.0.0.1", resolve));
+  try {
+    const session = server.establish();
+    const asked = session.validateRequest({ ...GIVEN, now: undefined, baseUrl: `http://127.0.0.1:${site.address().port}` });
+    const response = await fetch(asked.url, asked);
+    const error = await session.readAnswer(response).then(() => undefined, (error) => error);
+    assert.equal(codeOf(() => session.open("{}")), "SESSION_USED");
+    return error;
+  } finally {
+    site.closeAllConnections();
+    site.close();
+  }
+}
+
+test("each status says what it says, and only 200 to 299 is read", async () => {
+  for (const [status, code] of [
+    [200, "UNSEALED"], [299, "UNSEALED"], [204, "MALFORMED_ENVELOPE"], [301, "SERVER_FAULT"], [304, "SERVER_FAULT"], [308, "SERVER_FAULT"], [400, "SERVER_FAULT"],
+    [401, "SERVER_FAULT"], [403, "SERVER_REJECTED"], [408, "SERVER_FAULT"], [429, "SERVER_REJECTED"], [500, "SERVER_UNAVAILABLE"],
+    [599, "SERVER_UNAVAILABLE"], [600, "SERVER_FAULT"],
+  ]) {
+    assert.equal((await answered(status, '{"success":true}', { location: "/" })).code, code, `${status}`);
+  }
+  for (const [after, expected] of [["30", 30], ["x", undefined], ["-1", undefined], ["1e9", undefined], ["99999999999", undefined]]) {
+    assert.equal((await answered(429, "", { "retry-after": after })).retryAfter, expected);
+  }
+});
+
+test("an answer without an end is cut off", async () => {
+  const endless = (response) => {
+    const more = () => { while (!response.destroyed && response.write("x".repeat(1 << 14))); };
+    response.on("drain", more);
+    more();
+  };
+  assert.equal((await answered(200, endless)).code, "SERVER_FAULT");
+  assert.equal((await answered(200, (response) => response.write("x", () => response.destroy()))).code, "SERVER_UNAVAILABLE");
+});
+
+test("what is not a response is refused, and the session is used up", async () => {
+  for (const response of [undefined, null, "{}", {}, { status: 200 }, Promise.resolve(new Response("{}"))]) {
+    const session = server.establish();
+    session.validateRequest({ ...GIVEN, now: undefined });
+    await assert.rejects(session.readAnswer(response), { name: "ApikeeError", code: "INVALID_ARGUMENT" });
+    assert.equal(codeOf(() => session.open("{}")), "SESSION_USED");
+  }
+  // One that has sealed something else, and one that has sealed nothing.
+  const session = server.establish();
+  await assert.rejects(session.readAnswer(new Response("{}")), { code: "SESSION_USED" });
+  session.seal("{}");
+  await assert.rejects(session.readAnswer(new Response("{}")), { code: "SESSION_USED" });
+  const read = server.establish();
+  read.validateRequest({ ...GIVEN, now: undefined });
+  const both = await Promise.allSettled([read.readAnswer(new Response("{}")), read.readAnswer(new Response("{}"))]);
+  assert.deepEqual(both.map(({ reason }) => reason.code), ["UNSEALED", "SESSION_USED"]);
+});

@@ -1,0 +1,255 @@
+//! One of many instances of a service, which share their revocations through Redis.
+//!
+//! ```text
+//!   instance ── SADD, PUBLISH ──> Redis: a set and a channel ──> the other instances
+//! ```
+//!
+//! The third line starts an instance, on another address if one is given. Start as many as you like:
+//!
+//! ```text
+//! apikee secret > secret                           # the same file for all instances and for `apikee issue`
+//! export APIKEE_SECRET_FILE=secret REDIS_URL=redis://127.0.0.1:6379
+//! cargo run --features http,serde --example fleet 127.0.0.1:8081
+//! curl -i http://127.0.0.1:8081/me -H "x-api-key: $(apikee issue --tenant acme-corp)"
+//! curl -i http://127.0.0.1:8081/revocations -H "x-api-key: $(apikee issue --tenant us --scope revoke)" \
+//!     -d "$(apikee fingerprint KEY)"
+//! ```
+//!
+//! - No request waits for Redis. Each instance has all revocations in its memory, and one thread follows Redis.
+//! - A revoked key stays revoked: an instance adds what Redis has, and gives Redis what that does not have. So nothing is
+//!   lost if Redis is away, or comes back empty.
+//! - Once a second the number of members is compared, in case a message was lost.
+//!
+//! docs/FLEET.md says what else instances share, and what they do not. The server is as simple as can be; the example
+//! `oxhttp` has one with all limits.
+use std::{
+    collections::HashSet,
+    env,
+    error::Error,
+    io::{self, Read as _, Write as _},
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{self, Receiver, Sender},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use apikee::{ApikeeBuilder, Event, Fingerprint, Revocations, web::Guard};
+use oxhttp::{
+    Server,
+    model::{Body, Request, Response},
+};
+use redis::{Client, Commands as _, Connection, RedisError, RedisResult};
+
+/// The fingerprints of all revoked keys.
+const SET: &str = "apikee:revoked";
+
+/// The fingerprint of each key when it is revoked.
+const CHANNEL: &str = "apikee:revocations";
+
+/// For a connection, and for each answer. Redis is near.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Between two attempts to reach Redis.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// An instance's own revocations wait for that long at most before they are told.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How often the set is compared by its size.
+const COMPARE: Duration = Duration::from_secs(1);
+
+/// Members in one command.
+const CHUNK: usize = 1000;
+
+/// What the thread that follows Redis shares with requests.
+#[derive(Default)]
+struct Shared {
+    revocations: Revocations,
+    follows: AtomicBool,
+    /// How often something was not a fingerprint.
+    ignored: AtomicU64,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let shared = Arc::new(Shared::default());
+    let redis = Client::open(env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".into()))?;
+    let apikee = ApikeeBuilder::from_env()?.revocations(shared.revocations.clone()).observer(on_event).build()?;
+    let guard = Guard::new(apikee);
+
+    let (tell, own) = mpsc::channel();
+    let follower = Arc::clone(&shared);
+    thread::spawn(move || follow(&redis, &follower, &own));
+
+    let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
+    // `oxhttp` does not tell which port it got for port 0.
+    let address = TcpListener::bind(address)?.local_addr()?;
+    let server = Server::new(move |request: &mut Request<Body>| respond(&guard, &shared, &tell, request));
+    let server = server.bind(address).with_global_timeout(Duration::from_secs(10)).with_max_concurrent_connections(256);
+    let server = server.spawn()?;
+    println!("listening on http://{address}");
+    Ok(server.join()?)
+}
+
+/// What operators see besides the requests.
+fn on_event(event: &Event<'_>) {
+    if !matches!(event, Event::Granted { .. } | Event::Denied { .. }) {
+        note(&format!("{event:?}"));
+    }
+}
+
+/// A line for operators. Standard error may be closed.
+fn note(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+fn respond(guard: &Guard, shared: &Shared, tell: &Sender<Fingerprint>, request: &mut Request<Body>) -> Response<Body> {
+    let mut buf = [0; 1024];
+    let checked = match (request.method().as_str(), request.uri().path()) {
+        ("GET", "/health") => return response(200, state(shared)),
+        ("GET", "/me") => guard.route("/me").check(&*request, &mut buf).map(|_| ()),
+        ("POST", "/revocations") => {
+            guard.route("/revocations").require(&["revoke"]).check(&*request, &mut buf).map(|_| ())
+        }
+        _ => return response(404, r#"{"error":"NOT_FOUND"}"#.into()),
+    };
+    if let Err(refusal) = checked {
+        return refusal.to_http();
+    }
+    if request.method() == "GET" {
+        return response(200, r#"{"ok":true}"#.into());
+    }
+    match fingerprint(request.body_mut()) {
+        Some(fingerprint) => {
+            // It holds here at once, and elsewhere when Redis knows.
+            shared.revocations.insert(fingerprint);
+            let _ = tell.send(fingerprint);
+            response(202, r#"{"ok":true}"#.into())
+        }
+        None => response(400, r#"{"error":"NOT_A_FINGERPRINT"}"#.into()),
+    }
+}
+
+/// The body, if it is a fingerprint.
+fn fingerprint(body: &mut Body) -> Option<Fingerprint> {
+    let mut text = String::new();
+    body.take(128).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+fn state(shared: &Shared) -> String {
+    let (revoked, ignored) = (shared.revocations.len(), shared.ignored.load(Ordering::Relaxed));
+    let follows = shared.follows.load(Ordering::Relaxed);
+    format!(r#"{{"redis":{follows},"revoked":{revoked},"ignored":{ignored}}}"#)
+}
+
+fn response(status: u16, json: String) -> Response<Body> {
+    let response = Response::builder().status(status).header("content-type", "application/json");
+    response.body(json.into()).expect("the parts are valid")
+}
+
+/// Follows Redis for ever. While it is away, the revocations are those that were known last.
+fn follow(redis: &Client, shared: &Shared, own: &Receiver<Fingerprint>) {
+    let mut last = String::new();
+    loop {
+        let error = follow_once(redis, shared, own, &mut last).unwrap_or_else(|error| error);
+        shared.follows.store(false, Ordering::Relaxed);
+        let line = format!("redis: {error}; {} revocations stay in use", shared.revocations.len());
+        if line != last {
+            note(&line);
+            last = line;
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Follows Redis until something fails, which is the result.
+fn follow_once(
+    redis: &Client,
+    shared: &Shared,
+    own: &Receiver<Fingerprint>,
+    last: &mut String,
+) -> RedisResult<RedisError> {
+    let mut commands = redis.get_connection_with_timeout(TIMEOUT)?;
+    commands.set_read_timeout(Some(TIMEOUT))?;
+    commands.set_write_timeout(Some(TIMEOUT))?;
+    let mut messages = redis.get_connection_with_timeout(TIMEOUT)?;
+    messages.set_read_timeout(Some(TIMEOUT))?;
+    let mut messages = messages.as_pubsub();
+    // First of all: what is revoked while the set is read comes as a message.
+    messages.subscribe(CHANNEL)?;
+    messages.set_read_timeout(Some(TICK))?;
+    // All of them are here, and go into the set with the others that it lacks.
+    own.try_iter().for_each(drop);
+    reconcile(&mut commands, shared)?;
+    let (mut members, mut compared): (usize, _) = (commands.scard(SET)?, Instant::now());
+    shared.follows.store(true, Ordering::Relaxed);
+    *last = format!("redis: following, {} revocations", shared.revocations.len());
+    note(last);
+    loop {
+        match messages.get_message() {
+            Ok(message) => match parse(message.get_payload_bytes()) {
+                Some(fingerprint) => drop(shared.revocations.insert(fingerprint)),
+                None => ignore(shared, "a message"),
+            },
+            Err(error) if error.is_timeout() => {}
+            Err(error) => return Ok(error),
+        }
+        let new: Vec<_> = own.try_iter().collect();
+        tell(&mut commands, &new)?;
+        if compared.elapsed() >= COMPARE {
+            let now: usize = commands.scard(SET)?;
+            if now != members {
+                reconcile(&mut commands, shared)?;
+            }
+            (members, compared) = (commands.scard(SET)?, Instant::now());
+        }
+    }
+}
+
+/// Makes the set in Redis and the one in memory the same: both get what they lack.
+fn reconcile(commands: &mut Connection, shared: &Shared) -> RedisResult<()> {
+    let mut theirs = HashSet::new();
+    let mut bad = 0;
+    for member in commands.sscan::<_, Vec<u8>>(SET)? {
+        match parse(&member?) {
+            Some(fingerprint) => drop(theirs.insert(fingerprint)),
+            None => bad += 1,
+        }
+    }
+    if bad > 0 {
+        ignore(shared, &format!("{bad} members of the set"));
+    }
+    shared.revocations.extend(theirs.iter().copied());
+    let missing: Vec<_> = shared.revocations.to_vec().into_iter().filter(|own| !theirs.contains(own)).collect();
+    tell(commands, &missing)
+}
+
+/// Adds to the set, and tells the other instances of each. With many, they find out by comparing.
+fn tell(commands: &mut Connection, fingerprints: &[Fingerprint]) -> RedisResult<()> {
+    for chunk in fingerprints.chunks(CHUNK) {
+        let names: Vec<String> = chunk.iter().map(Fingerprint::to_string).collect();
+        let mut pipe = redis::pipe();
+        pipe.atomic().sadd(SET, &names).ignore();
+        if fingerprints.len() <= CHUNK {
+            for name in &names {
+                pipe.publish(CHANNEL, name).ignore();
+            }
+        }
+        pipe.exec(commands)?;
+    }
+    Ok(())
+}
+
+fn parse(text: &[u8]) -> Option<Fingerprint> {
+    str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Somebody else writes into the set or the channel. It is not repeated here: it may be anything.
+fn ignore(shared: &Shared, what: &str) {
+    shared.ignored.fetch_add(1, Ordering::Relaxed);
+    note(&format!("redis: ignored {what}: not a fingerprint"));
+}
