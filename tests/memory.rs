@@ -93,6 +93,22 @@ mod stack {
         }
     }
 
+    #[cfg(feature = "client")]
+    #[test]
+    fn a_secret_file_leaves_nothing_of_a_padded_secret() {
+        let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("memory-secret");
+        for len in [32, 64, 100] {
+            let mut rng = support::Xorshift(len);
+            let secret: Vec<u8> = (0..len).map(|_| b'a' + (rng.word() % 26) as u8).collect();
+            std::fs::write(&path, &secret).unwrap();
+            assert_eq!(
+                left_by(|| drop(black_box(Keyring::from_file(&path))), &padded(&secret)),
+                [""; 0],
+                "{len} bytes"
+            );
+        }
+    }
+
     #[cfg(feature = "envelope")]
     #[test]
     fn a_session_leaves_nothing_of_what_it_was_derived_from() {

@@ -1,3 +1,4 @@
+// @ts-self-types="./apikee.d.mts"
 // Apikee keys and envelopes in JavaScript: a thin face on a WebAssembly module without imports.
 //
 // The clock and the random numbers are JavaScript's, and are passed in. Whatever can run code of the caller's (a clock,

@@ -320,6 +320,28 @@ mod tests {
         }
     }
 
+    /// Reads freed memory as a file, which Linux has.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_content_of_a_file_is_wiped() {
+        use std::os::unix::fs::FileExt as _;
+
+        let secret = b"the secret of a file that is wiped";
+        let path = std::env::temp_dir().join(std::format!("apikee-wiped-{}", std::process::id()));
+        std::fs::write(&path, secret).unwrap();
+        let content = Content::read(WatchedFile::Secrets, &path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let address = content.0.as_ptr() as u64;
+        let left = || {
+            let mut memory = [0; 34];
+            std::fs::File::open("/proc/self/mem").unwrap().read_exact_at(&mut memory, address).unwrap();
+            memory.windows(8).any(|window| secret.windows(8).any(|part| part == window))
+        };
+        assert!(left());
+        drop(content);
+        assert!(!left());
+    }
+
     #[test]
     fn what_cannot_be_read_and_what_is_too_large_is_refused() {
         let directory = std::env::temp_dir();

@@ -99,7 +99,7 @@ impl Keys {
 
 #[cfg(test)]
 mod tests {
-    use std::string::String;
+    use std::{string::String, vec::Vec};
 
     use super::*;
     use crate::{NewKey, SysRng, UnixTime};
@@ -175,6 +175,32 @@ mod tests {
         for round in 0..=20 {
             assert_eq!(good(&keys, &std::format!("{round}")), round >= 13, "{round}");
         }
+    }
+
+    /// Reads freed memory as a file, which Linux has.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_ring_that_was_replaced_is_wiped() {
+        use std::os::unix::fs::FileExt as _;
+
+        let keys = Keys::new(ring(&["a", "b"]), Duration::ZERO);
+        let address = Arc::as_ptr(&keys.load()) as u64;
+        let read = || {
+            let mut memory = [0; size_of::<Keyring>()];
+            std::fs::File::open("/proc/self/mem").unwrap().read_exact_at(&mut memory, address).unwrap();
+            memory
+        };
+        let states = |memory: &[u8]| -> Vec<[u8; 16]> {
+            let windows = memory.windows(16).filter(|window| !window.contains(&0));
+            windows.map(|window| window.try_into().unwrap()).collect()
+        };
+        let before = states(&read());
+        assert!(!before.is_empty(), "the search finds no state of a secret");
+        let reader = keys.load();
+        keys.replace(ring(&["c"]), Duration::ZERO, Instant::now());
+        assert!(states(&read()).iter().any(|state| before.contains(state)), "a request still uses it");
+        drop(reader);
+        assert!(!states(&read()).iter().any(|state| before.contains(state)));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::{error::Error as _, sync::Mutex, time::Duration};
 
-use apikee::{Audit, Basis, Denial, Event, Fault, KeyError, LogObserver, Observer as _, Outage, Overload, Rejection};
+use apikee::{
+    Audit, Basis, Denial, Event, Fault, KeyError, Keyring, LogObserver, Observer as _, Outage, Overload, Rejection,
+    WatchedFile,
+};
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::{
@@ -85,4 +88,21 @@ fn what_happens_is_logged_on_one_line_each_and_without_the_key() {
         logged(Event::RoutesFull { limit: 1024 }),
         r#"WARN event=routes_full limit=1024 hint="give templates as routes, not paths""#
     );
+    assert_eq!(
+        logged(Event::KeyringReplaced { secrets: 2, retiring: 1, displaced: 0 }),
+        "INFO event=keyring_replaced secrets=2 retiring=1 displaced=0"
+    );
+    assert!(logged(Event::KeyringReplaced { secrets: 8, retiring: 7, displaced: 3 }).starts_with("WARN "));
+    assert_eq!(
+        logged(Event::WeakSecrets { secrets: 1 }),
+        r#"WARN event=weak_secrets secrets=1 hint="apikee secret prints a strong one""#
+    );
+    assert_eq!(
+        logged(Event::FileRead { file: WatchedFile::DenyList, entries: 3 }),
+        r#"INFO event=file_read file="deny-list" entries=3"#
+    );
+    let error = &Keyring::from_file("no-such\nfile").unwrap_err();
+    let line = logged(Event::FileRejected { error });
+    assert!(line.starts_with(r#"WARN event=file_rejected cause="the secret file "#), "{line}");
+    assert!(line.contains("cannot be read") && !line.contains('\n'), "{line}");
 }

@@ -2,6 +2,7 @@
 #![cfg(feature = "client")]
 
 mod asking;
+mod audits;
 mod background;
 mod configuration;
 #[cfg(unix)]
@@ -14,6 +15,8 @@ mod logging;
 mod platform;
 mod reload;
 mod sealing;
+#[cfg(feature = "tracing")]
+mod tracing;
 
 use apikee::{Apikee, AuthorizeRequest, Basis, Denial, MethodPath};
 

@@ -1,3 +1,4 @@
+// @ts-self-types="../load.d.mts"
 // Browsers, and whatever else has `fetch`; bundlers find the module by this form of its URL.
 import { instantiate } from "../apikee.mjs";
 

@@ -1,3 +1,4 @@
+// @ts-self-types="../load.d.mts"
 // Deno, which needs no permission for what is imported.
 import source module from "../apikee.wasm";
 import { instantiate } from "../apikee.mjs";

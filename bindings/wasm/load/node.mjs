@@ -1,3 +1,4 @@
+// @ts-self-types="../load.d.mts"
 // Node, Bun, and what bundles for them.
 import { readFile } from "node:fs/promises";
 import { instantiate } from "../apikee.mjs";

@@ -1,3 +1,4 @@
+// @ts-self-types="../load.d.mts"
 // Workers, which compile no bytes: the bundler makes a module of the import.
 import module from "../apikee.wasm";
 import { instantiate } from "../apikee.mjs";

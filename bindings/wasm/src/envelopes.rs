@@ -87,7 +87,11 @@ impl Module {
             Ok(answer) => *verdict = u8::from(answer.success()),
             Err(error) => {
                 text.fill(0);
-                return Err(if error == AnswerError::NoVerdict { Failure::NoVerdict } else { Failure::MalformedAnswer });
+                return Err(if error == AnswerError::NoVerdict {
+                    Failure::NoVerdict
+                } else {
+                    Failure::MalformedAnswer
+                });
             }
         }
         Ok(len.saturating_add(1))

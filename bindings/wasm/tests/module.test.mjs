@@ -20,10 +20,10 @@ for (const [name, bytes, limit] of LIMITS) {
   });
 }
 
-test("a module comes from its bytes, compiled, or in a response", async () => {
+test("a module comes from its bytes, compiled, in a response or in a blob", async () => {
   const response = new Response(full, { headers: { "content-type": "application/wasm" } });
   const array = full.buffer.slice(full.byteOffset, full.byteOffset + full.length);
-  for (const source of [full, array, new WebAssembly.Module(full), response, Promise.resolve(full)]) {
+  for (const source of [full, array, new DataView(array), new WebAssembly.Module(full), response, new Blob([full]), Promise.resolve(full)]) {
     const ring = (await instantiate(source)).keyring("secret");
     assert.equal(ring.verify(ring.issue({ tenant: "t" })).tenant, "t");
   }

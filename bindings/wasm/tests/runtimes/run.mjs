@@ -2,7 +2,7 @@
 // CHROMIUM the browser. A runtime that does not start here is "not run", which is not "passed".
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
-import { copyFileSync, createReadStream, mkdirSync, mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, createReadStream, mkdirSync, mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { createRequire } from "node:module";
 import path from "node:path";
@@ -107,6 +107,14 @@ async function deno() {
   const done = names(await call(tool("deno"), ["run", ...flags, "--allow-net=127.0.0.1", "--allow-env=SETTINGS", "deno.mjs"], { SETTINGS }));
   done.push("it needs no permission but the network's");
   await call(tool("deno"), ["check", ...flags.slice(1), "types.mts"]);
+  // As files of its own, Deno finds types by what the modules say of themselves.
+  cpSync(path.join(PLACE, "node_modules/apikee-wasm"), path.join(PLACE, "vendored"), { recursive: true });
+  const program = (type) => `import { load } from "./vendored/load/deno.mjs";
+const tenant: ${type} = (await load()).keyring("s").verify("apikee_1.1").tenant;\ntenant;\n`;
+  writeFileSync(path.join(PLACE, "good.ts"), program("string"));
+  writeFileSync(path.join(PLACE, "bad.ts"), program("number"));
+  await call(tool("deno"), ["check", "good.ts"]);
+  await assert.rejects(call(tool("deno"), ["check", "bad.ts"]), /TS2322/);
   done.push("the types check");
   return done;
 }

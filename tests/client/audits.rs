@@ -1,0 +1,78 @@
+//! What an audit log hears without a guard.
+
+use std::sync::{Arc, Mutex};
+
+use apikee::{Apikee, AuthorizeRequest, Event, KeyError, MethodPath};
+
+use crate::platform::{CLIENT, SECRET, key};
+
+/// The tenant, method, route, path and address of the events of `requests`, each in one line.
+fn heard(requests: &[AuthorizeRequest<'_, '_>]) -> Vec<String> {
+    let lines = Arc::<Mutex<Vec<String>>>::default();
+    let tell = Arc::clone(&lines);
+    let observer = move |event: &Event<'_>| {
+        let (Event::Granted { audit, .. } | Event::Denied { audit, .. }) = event else { panic!("{event}") };
+        let address = audit.address().map(|address| address.to_string());
+        let texts = [audit.tenant(), audit.method(), audit.route(), audit.path(), address.as_deref()];
+        tell.lock().unwrap().push(format!("{} {}", event.name(), texts.map(|text| text.unwrap_or("-")).join(" ")));
+    };
+    let apikee = Apikee::builder().secret(SECRET).observer(observer).build().unwrap();
+    for request in requests {
+        let granted = apikee.authorize(request).is_ok();
+        // With a buffer it is the same.
+        assert_eq!(apikee.authorize_in(request, &mut [0; 1024]).is_ok(), granted);
+    }
+    let lines = std::mem::take(&mut *lines.lock().unwrap());
+    assert!(lines.chunks(2).all(|pair| pair[0] == pair[1]));
+    lines.into_iter().step_by(2).collect()
+}
+
+#[test]
+fn a_request_is_told_of_with_its_path_or_its_route() {
+    let key = key(CLIENT, "{}");
+    let asks = |path| AuthorizeRequest::new(Some(&key), MethodPath::new("get", path).unwrap());
+    assert_eq!(
+        heard(&[
+            asks("/users/7?token=secret#part"),
+            asks("/users/{id}").as_route(),
+            asks("users"),
+            asks("/admin").scopes(&["admin"]),
+        ]),
+        [
+            format!("granted {CLIENT} get - /users/7 -"),
+            format!("granted {CLIENT} get /users/{{id}} - -"),
+            format!("granted {CLIENT} get - users -"),
+            format!("denied {CLIENT} get - /admin -"),
+        ]
+    );
+}
+
+#[test]
+fn the_address_is_the_one_that_the_platform_would_be_told() {
+    let key = key(CLIENT, "{}");
+    for (name, value, address) in [
+        ("X-Forwarded-For", "203.0.113.9, 10.0.0.1", "203.0.113.9"),
+        ("x-forwarded-for", "[2001:db8::1]:80", "2001:db8::1"),
+        ("x-real-ip", "::ffff:203.0.113.9", "203.0.113.9"),
+        ("x-real-ip", "unknown", "-"),
+        ("user-agent", "203.0.113.9", "-"),
+    ] {
+        let headers = [(name, value)];
+        let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/").unwrap()).headers(&headers);
+        assert_eq!(heard(&[request]), [format!("granted {CLIENT} GET - / {address}")], "{name}: {value}");
+    }
+}
+
+#[test]
+fn a_key_of_any_length_is_verified_without_a_buffer() {
+    let apikee = Apikee::builder().secret(SECRET).build().unwrap();
+    let text = key(CLIENT, "{}");
+    let owned = apikee.verify(&text).unwrap();
+    assert_eq!((owned.claims().tenant(), owned.prefix()), (CLIENT, &text[..12]));
+    assert_eq!(apikee.verify_in(&text, &mut [0; 1024]).unwrap().claims().tenant(), CLIENT);
+    assert!(matches!(apikee.verify_in(&text, &mut [0; 8]), Err(KeyError::BufferTooSmall { .. })));
+    for len in [0, 1, 100, 10_000, 1_000_000] {
+        let error = apikee.verify(&format!("apikee_{}.z", "z".repeat(len))).unwrap_err();
+        assert!(matches!(error, KeyError::Decode | KeyError::InvalidSignature), "{len}: {error:?}");
+    }
+}
