@@ -12,14 +12,14 @@ import time
 from drive import Server, issue
 from inputs import INPUTS
 
-# How many secrets the file has: enough for a server that sees a change only after seconds.
-SECRETS = 5
+# How many secrets the file has that are replaced, beside one that stays.
+SECRETS = 6
+
+# A server has taken up a file after that many seconds, also on a machine that is busy with hostile clients.
+TAKEN_UP = 4
 
 # Secrets that are older than that, in seconds, are not in the file, their grace is over, and that was seen.
-RETIRED = 12
-
-# A server takes up a file within that time, in seconds.
-TAKEN_UP = 3
+RETIRED = SECRETS + 2 * TAKEN_UP
 
 OTHER_REVOKED = 10_000
 THREADS = 4
@@ -30,16 +30,16 @@ class Files:
 
     def __init__(self, place):
         self.secret_file, self.deny_list = os.path.join(place, "secrets"), os.path.join(place, "deny-list")
+        self.lasting = random.randbytes(32).hex()
         self.secrets, self.revoked, self.pardoned = [], [], []
         self.others = [hashlib.sha256(b"%d" % number).hexdigest() for number in range(OTHER_REVOKED)]
-        for _ in range(SECRETS):
+        for _ in range(RETIRED):
             self.replace()
 
     def replace(self):
         """One more secret; one more key is revoked, and one is for this second alone."""
-        secret = random.randbytes(32).hex()
-        # Other keys than those of the good traffic.
-        revoked, pardoned = (issue(secret, scp=["read", scope]) for scope in ("revoked", "pardoned"))
+        secret, number = random.randbytes(32).hex(), str(len(self.secrets))
+        revoked, pardoned = (issue(self.lasting, scp=["read", kind, number]) for kind in ("revoked", "pardoned"))
         self.secrets, self.revoked, self.pardoned = (
             [secret, *self.secrets],
             [revoked, *self.revoked],
@@ -47,7 +47,7 @@ class Files:
         )
         random.shuffle(self.others)
         listed = [hashlib.sha256(key.encode()).hexdigest() for key in [*self.revoked[:RETIRED], pardoned]]
-        write(self.secret_file, self.secrets[:SECRETS])
+        write(self.secret_file, [*self.secrets[:SECRETS], self.lasting])
         write(self.deny_list, [*self.others, *listed])
 
 
@@ -60,7 +60,7 @@ def write(path, lines):
 def case(files):
     """A key, and what a request with it must get. Each is true however far the server is with the files."""
     secrets = files.secrets
-    taken_up = secrets[random.randrange(TAKEN_UP, SECRETS)]
+    taken_up = random.choice([secrets[TAKEN_UP], files.lasting])
     good = issue(taken_up, scp=["read"])
     kind = random.randrange(12)
     if kind == 0:
@@ -75,7 +75,7 @@ def case(files):
         return files.revoked[TAKEN_UP], (401, "REVOKED")
     if kind == 5:
         # Revoked for one second, and that is over.
-        return files.pardoned[SECRETS - 1], (200, None)
+        return files.pardoned[TAKEN_UP + 1], (200, None)
     if kind == 6 and len(secrets) > RETIRED:
         return issue(secrets[random.randrange(RETIRED, len(secrets))], scp=["read"]), (401, "INVALID_SIGNATURE")
     return good, (200, None)
@@ -151,6 +151,8 @@ def main(seconds):
                 sent += 1
             sent = 0 if len(measured) == 0 and sent < len(hostile) else sent
             if server.ended() is None:
+                # Each time after the one that takes most.
+                hostile[0].send(server)
                 measured.append(figures(server))
         over.set()
         for thread in threads:
@@ -161,7 +163,7 @@ def main(seconds):
     traffic = threads[1:]
     wrong = [wrong for thread in traffic for wrong in thread.wrong]
     print(
-        f"{sum(thread.asked for thread in traffic)} requests while {len(files.secrets) - SECRETS} secrets and deny-lists"
+        f"{sum(thread.asked for thread in traffic)} requests while {len(files.secrets) - RETIRED} secrets and deny-lists"
         f" came and went; the slowest took {max(thread.slowest for thread in traffic):.2f} s; {len(wrong)} wrong answers"
     )
     (resident, descriptors, running), (resident_end, descriptors_end, running_end) = measured
