@@ -4,7 +4,7 @@
 //! every second: stat ── same ──> nothing
 //!                    └─ changed ──> read ── same content ──> nothing
 //!                                        └─ new: read once more after 0.1 s ── still the same ──> used
-//!                                                                           └─ not: next time
+//!                                                                           └─ not: again, and then next time
 //! ```
 //!
 //! - A file is looked up by its path each time, so a link that is pointed elsewhere counts, as Kubernetes updates a
@@ -32,6 +32,10 @@ use crate::key::Keyring;
 
 /// Between the two looks at a new content.
 const SETTLE: Duration = Duration::from_millis(100);
+
+/// Looks at a content that is another one each time. A file that is replaced every second, just between two looks,
+/// must not wait for the next time again and again.
+const MAX_LOOKS: u32 = 5;
 
 /// A file system may write the same time for two changes within this time: FAT counts in steps of 2 s.
 const YOUNG: Duration = Duration::from_secs(2);
@@ -232,13 +236,16 @@ impl Watched {
         self.stamp = None;
         let mut content = self.read();
         if digest(&content) != Some(self.digest) {
-            if !settles() {
-                return;
-            }
-            let first = digest(&content);
-            content = self.read();
-            if digest(&content) != first {
-                return;
+            let mut looks = 0..MAX_LOOKS;
+            loop {
+                if looks.next().is_none() || !settles() {
+                    return;
+                }
+                let first = digest(&content);
+                content = self.read();
+                if digest(&content) == first {
+                    break;
+                }
             }
         }
         self.stamp = stamp.filter(|stamp| stamp.is_old(now));
