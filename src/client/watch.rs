@@ -234,23 +234,22 @@ impl Watched {
             return;
         }
         self.stamp = None;
-        let mut content = self.read();
-        if digest(&content) != Some(self.digest) {
+        let mut read = self.read();
+        if digest(&read) != Some(self.digest) {
             let mut looks = 0..MAX_LOOKS;
             loop {
                 if looks.next().is_none() || !settles() {
                     return;
                 }
-                let first = digest(&content);
-                content = self.read();
-                if digest(&content) == first {
+                let first = digest(&read);
+                read = self.read();
+                if digest(&read) == first {
                     break;
                 }
             }
         }
         self.stamp = stamp.filter(|stamp| stamp.is_old(now));
-        let taken = content.and_then(|content| {
-            let digest = content.digest();
+        let taken = read.and_then(|(content, digest)| {
             if digest != self.digest {
                 self.entries = take(&content, &self.path, news)?;
                 self.digest = digest;
@@ -275,17 +274,20 @@ impl Watched {
         }
     }
 
-    fn read(&self) -> Result<Content, FileError> {
+    /// The content, and what it is known by.
+    fn read(&self) -> Result<(Content, Digest), FileError> {
         // To open a pipe may block for ever.
-        match fs::metadata(&self.path) {
+        let content = match fs::metadata(&self.path) {
             Ok(metadata) if !metadata.is_file() => Err(FileError::new(self.file, &self.path, FileProblem::NotAFile)),
             _ => Content::read(self.file, &self.path),
-        }
+        }?;
+        let digest = content.digest();
+        Ok((content, digest))
     }
 }
 
-fn digest(content: &Result<Content, FileError>) -> Option<Digest> {
-    content.as_ref().ok().map(Content::digest)
+fn digest(read: &Result<(Content, Digest), FileError>) -> Option<Digest> {
+    read.as_ref().ok().map(|(_, digest)| *digest)
 }
 
 /// What tells one state of a file from another without reading it.
