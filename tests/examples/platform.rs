@@ -24,6 +24,23 @@ pub(crate) fn started(client: EmulatedClient) -> Emulator {
     platform
 }
 
+/// One that knows a client and answers about its requests only when the lock is free. It tells of each request that
+/// has arrived.
+pub(crate) fn holding() -> (Emulator, Arc<Mutex<()>>, mpsc::Receiver<()>) {
+    let (tell, arrived) = mpsc::channel();
+    let answers = Arc::new(Mutex::new(()));
+    let (tell, may_answer) = (Mutex::new(tell), Arc::clone(&answers));
+    let observe = move |entry: &LoggedRequest| {
+        if entry.kind == RequestKind::Validate {
+            let _ = tell.lock().unwrap().send(());
+            drop(may_answer.lock());
+        }
+    };
+    let platform = Emulator::builder().on_request(observe).start().unwrap();
+    platform.add_client(ClientId::new(CLIENT).unwrap(), EmulatedClient::new("acme-corp"));
+    (platform, answers, arrived)
+}
+
 /// A service that asks it.
 pub(crate) fn asking(name: &'static str, platform: &Emulator) -> Service {
     asking_with(name, platform, &[])

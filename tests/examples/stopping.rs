@@ -1,35 +1,19 @@
 //! How services end: when they are told to, and when they can no longer serve.
 
-use std::{
-    net::TcpStream,
-    sync::{Arc, Mutex, mpsc},
-    thread,
-};
-
-use apikee::{ClientId, EmulatedClient, Emulator, LoggedRequest, RequestKind};
+use std::{net::TcpStream, thread};
 
 use crate::{
     LONG,
     caller::{Ask, curl},
-    keys::{CLIENT, borrowed, environment, good},
-    platform::asking_with,
+    keys::{borrowed, environment, good},
+    platform::{asking_with, holding},
     service::Service,
 };
 
 #[test]
 fn a_stop_finishes_what_is_in_flight_and_refuses_what_is_new() {
     for signal in ["TERM", "INT"] {
-        let (tell, arrived) = mpsc::channel();
-        let answers = Arc::new(Mutex::new(()));
-        let (tell, may_answer) = (Mutex::new(tell), Arc::clone(&answers));
-        let observe = move |entry: &LoggedRequest| {
-            if entry.kind == RequestKind::Validate {
-                let _ = tell.lock().unwrap().send(());
-                drop(may_answer.lock());
-            }
-        };
-        let platform = Emulator::builder().on_request(observe).start().unwrap();
-        platform.add_client(ClientId::new(CLIENT).unwrap(), EmulatedClient::new("acme-corp"));
+        let (platform, answers, arrived) = holding();
         let mut service = asking_with("oxhttp", &platform, &[]);
 
         let held = answers.lock().unwrap();
