@@ -107,13 +107,10 @@ fn note(line: &str) {
 }
 
 fn respond(guard: &Guard, shared: &Shared, tell: &Sender<Fingerprint>, request: &mut Request<Body>) -> Response<Body> {
-    let mut buf = [0; 1024];
     let checked = match (request.method().as_str(), request.uri().path()) {
         ("GET", "/health") => return response(200, state(shared)),
-        ("GET", "/me") => guard.route("/me").check(&*request, &mut buf).map(|_| ()),
-        ("POST", "/revocations") => {
-            guard.route("/revocations").require(&["revoke"]).check(&*request, &mut buf).map(|_| ())
-        }
+        ("GET", "/me") => guard.route("/me").check(&*request).map(|_| ()),
+        ("POST", "/revocations") => guard.route("/revocations").require(&["revoke"]).check(&*request).map(|_| ()),
         _ => return response(404, r#"{"error":"NOT_FOUND"}"#.into()),
     };
     if let Err(refusal) = checked {

@@ -1,36 +1,57 @@
-//! An API behind a guard, served by `rouille`.
+//! An API behind a guard, served by `rouille`. The crate has no feature for it: a closure over header fields will do.
 //!
 //! The second line starts it, on another address if one is given:
 //!
 //! ```text
 //! export APIKEE_SECRET=$(openssl rand -hex 32)    # where it runs and where keys are issued
-//! cargo run --features rouille,openapi,serde,ureq --example rouille
+//! cargo run --features web,openapi,serde,ureq --example rouille
 //! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
 //! ```
 //!
-//! `REVOKED` lists fingerprints of keys, with commas between them. `ApikeeBuilder::from_env` documents the other
-//! variables: set those of server mode, and the platform is asked about each request.
-use std::{collections::HashSet, env, error::Error};
+//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the other
+//! variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE` and
+//! `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
+//!
+//! `rouille` is built on `tiny_http`: put a proxy in front that bounds and buffers bodies. `apikee::web` has the table of
+//! what happens without one. Its dependencies `multipart` and `buf_redux` are not maintained.
+use std::{env, error::Error, io, net::TcpStream, process, thread, time::Duration};
 
-use apikee::{ApikeeBuilder, Fingerprint, OwnedGrant, web::Guard};
+use apikee::{
+    ApikeeBuilder, Fingerprint, OwnedGrant, Revocations,
+    web::{Guard, RequestView},
+};
 use rouille::{Request, Response, Server};
 use serde_json::json;
+
+const STOPPED: &str = "the server has stopped listening";
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let guard = guard()?;
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
     let server = Server::new(address, move |request| respond(&guard, request))?;
-    println!("listening on http://{}", server.server_addr());
-    server.run();
-    Ok(())
+    let address = server.server_addr();
+    println!("listening on http://{address}");
+    thread::spawn(move || {
+        server.run();
+        eprintln!("{STOPPED}");
+        process::exit(1);
+    });
+    // Without file descriptors the thread that accepts connections may also panic, and tells nobody.
+    loop {
+        thread::sleep(Duration::from_secs(1));
+        if TcpStream::connect(address).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+            return Err(STOPPED.into());
+        }
+    }
 }
 
 fn guard() -> Result<Guard, Box<dyn Error + Send + Sync>> {
     let apikee = ApikeeBuilder::from_env()?;
-    let revoked = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
-    let revoked = revoked.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
-    let revoked = revoked.map(str::parse).collect::<Result<HashSet<Fingerprint>, _>>()?;
-    let apikee = apikee.revoked(move |key| revoked.contains(&key.fingerprint())).build()?;
+    let listed = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
+    let listed = listed.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
+    let revoked = Revocations::new();
+    revoked.extend(listed.map(str::parse).collect::<Result<Vec<Fingerprint>, _>>()?);
+    let apikee = apikee.revocations(revoked).build()?;
     Ok(Guard::new(apikee).excluded_paths(["/health", "/openapi.json"]))
 }
 
@@ -39,28 +60,43 @@ fn respond(guard: &Guard, request: &Request) -> Response {
     // As the guard sees it: `Request::url` has decoded it.
     let path = request.raw_url().split('?').next().unwrap_or_default();
     let segments: Vec<&str> = path.split('/').collect();
+    let headers = |name: &str, nth: usize| {
+        let mut named = request.headers().filter(|field| field.0.eq_ignore_ascii_case(name));
+        named.nth(nth).map(|field| field.1.as_bytes())
+    };
+    let view = RequestView::new(request.method(), request.raw_url(), &headers).peer(request.remote_addr().ip());
 
     let checked = match (method, &segments[..]) {
         ("GET", ["", "health"]) => return Response::text("ok"),
         ("GET", ["", "openapi.json"]) => Ok((200, openapi(guard))),
         ("GET", ["", "me"]) => {
             let claims = |grant: OwnedGrant| serde_json::to_string(&grant.key().claims()).expect("claims are JSON");
-            guard.route("/me").check(request).map(|grant| (200, claims(grant)))
+            guard.route("/me").check(view).map(|grant| (200, claims(grant)))
         }
         ("GET", ["", "users", id]) if !id.is_empty() => {
             let guard = guard.route("/users/{id}").require(&["read"]);
-            guard.check(request).map(|_| (200, json!({ "id": id }).to_string()))
+            guard.check(view).map(|_| (200, json!({ "id": id }).to_string()))
         }
         ("POST", ["", "users"]) => {
             let guard = guard.route("/users").require(&["write"]);
             let user = |grant: OwnedGrant| json!({ "tenant": grant.key().claims().tenant() }).to_string();
-            guard.check(request).map(|grant| (201, user(grant)))
+            guard.check(view).map(|grant| (201, user(grant)))
         }
-        _ => guard.check(request).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into())),
+        // One template for all, and no made-up methods: else each scan would fill the platform's list of endpoints.
+        ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS", _) => {
+            let view = view.route("/{unknown}");
+            guard.check(view).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into()))
+        }
+        _ => Ok((501, r#"{"error":"NOT_IMPLEMENTED"}"#.into())),
     };
     match checked {
         Ok((status, body)) => Response::from_data("application/json", body).with_status_code(status),
-        Err(refusal) => refusal.to_rouille(),
+        Err(refusal) => {
+            let response = Response::from_data("application/json", refusal.body()).with_status_code(refusal.status());
+            refusal
+                .headers()
+                .fold(response, |response, (name, value)| response.with_unique_header(name, value.into_owned()))
+        }
     }
 }
 
@@ -79,5 +115,9 @@ fn openapi(guard: &Guard) -> String {
         },
     });
     guard.add_to_openapi(&mut document).expect("it is an OpenAPI document");
+    for (template, method, scope) in [("/users/{id}", "get", "read"), ("/users", "post", "write")] {
+        let route = guard.route(template);
+        route.require(&[scope]).add_to_openapi(method, &mut document).expect("the document has it");
+    }
     document.to_string()
 }

@@ -8,44 +8,75 @@
 //! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
 //! ```
 //!
-//! `REVOKED` lists fingerprints of keys, with commas between them. `ApikeeBuilder::from_env` documents the other
-//! variables: set those of server mode, and the platform is asked about each request.
-use std::{collections::HashSet, env, error::Error, io, thread};
+//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the other
+//! variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE` and
+//! `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
+//!
+//! **Put a proxy in front that bounds and buffers bodies.** `apikee::web` has the table of what happens without one.
+//! When it can no longer serve, the exit code is not 0, so that a supervisor starts it again.
+use std::{
+    env,
+    error::Error,
+    io::{self, Read as _},
+    net::TcpStream,
+    panic::{self, AssertUnwindSafe},
+    process,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
-use apikee::{ApikeeBuilder, Fingerprint, OwnedGrant, web::Guard};
+use apikee::{
+    ApikeeBuilder, Fingerprint, OwnedGrant, Revocations,
+    web::{Guard, RequestView},
+};
 use serde_json::json;
 use tiny_http::{Header, Method, Request, Response, Server};
 
 const THREADS: usize = 8;
 
+const STOPPED: &str = "the server has stopped listening";
+
+/// More of a body is not read. The proxy should let no longer ones through.
+const MAX_BODY: u64 = 1024 * 1024;
+
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let guard = guard()?;
+    let guard = Arc::new(guard()?);
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
-    let server = Server::http(address)?;
-    println!("listening on http://{}", server.server_addr());
-    thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                for request in server.incoming_requests() {
-                    // Whoever has gone away needs no answer.
-                    let _ = serve(&guard, request);
-                }
-            });
+    let server = Arc::new(Server::http(address)?);
+    let address = server.server_addr().to_ip().ok_or("it listens on TCP")?;
+    println!("listening on http://{address}");
+    for _ in 0..THREADS {
+        let (guard, server) = (Arc::clone(&guard), Arc::clone(&server));
+        thread::spawn(move || {
+            for request in server.incoming_requests() {
+                // Whoever has gone away needs no answer. A length that nobody can allocate is a panic.
+                let _ = panic::catch_unwind(AssertUnwindSafe(|| serve(&guard, request)));
+            }
+            eprintln!("{STOPPED}");
+            process::exit(1);
+        });
+    }
+    // Without file descriptors the thread that accepts connections may also panic, and tells nobody.
+    loop {
+        thread::sleep(Duration::from_secs(1));
+        if TcpStream::connect(address).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+            return Err(STOPPED.into());
         }
-    });
-    Ok(())
+    }
 }
 
 fn guard() -> Result<Guard, Box<dyn Error + Send + Sync>> {
     let apikee = ApikeeBuilder::from_env()?;
-    let revoked = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
-    let revoked = revoked.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
-    let revoked = revoked.map(str::parse).collect::<Result<HashSet<Fingerprint>, _>>()?;
-    let apikee = apikee.revoked(move |key| revoked.contains(&key.fingerprint())).build()?;
+    let listed = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
+    let listed = listed.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
+    let revoked = Revocations::new();
+    revoked.extend(listed.map(str::parse).collect::<Result<Vec<Fingerprint>, _>>()?);
+    let apikee = apikee.revocations(revoked).build()?;
     Ok(Guard::new(apikee).excluded_paths(["/health", "/openapi.json"]))
 }
 
-fn serve(guard: &Guard, request: Request) -> io::Result<()> {
+fn serve(guard: &Guard, mut request: Request) -> io::Result<()> {
     let method = if *request.method() == Method::Head { "GET" } else { request.method().as_str() };
     let path = request.url().split('?').next().unwrap_or_default();
     let segments: Vec<&str> = path.split('/').collect();
@@ -66,10 +97,17 @@ fn serve(guard: &Guard, request: Request) -> io::Result<()> {
             let user = |grant: OwnedGrant| json!({ "tenant": grant.key().claims().tenant() }).to_string();
             guard.check(&request).map(|grant| (201, user(grant)))
         }
-        _ => guard.check(&request).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into())),
+        // One template for all, and no made-up methods: else each scan would fill the platform's list of endpoints.
+        ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS", _) => {
+            let view = RequestView::from(&request).route("/{unknown}");
+            guard.check(view).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into()))
+        }
+        _ => Ok((501, r#"{"error":"NOT_IMPLEMENTED"}"#.into())),
     };
     match checked {
         Ok((status, body)) => {
+            // A chunked body that is not read would be taken for further requests.
+            io::copy(&mut request.as_reader().take(MAX_BODY), &mut io::sink())?;
             let json = Header::from_bytes("Content-Type", "application/json").expect("it is ASCII");
             request.respond(Response::from_string(body).with_status_code(status).with_header(json))
         }
@@ -92,5 +130,9 @@ fn openapi(guard: &Guard) -> String {
         },
     });
     guard.add_to_openapi(&mut document).expect("it is an OpenAPI document");
+    for (template, method, scope) in [("/users/{id}", "get", "read"), ("/users", "post", "write")] {
+        let route = guard.route(template);
+        route.require(&[scope]).add_to_openapi(method, &mut document).expect("the document has it");
+    }
     document.to_string()
 }

@@ -190,12 +190,12 @@ impl Content {
     }
 
     /// The fingerprints in it.
-    pub(super) fn deny_list(&self, path: &Path) -> Result<DenyListFile, FileError> {
+    pub(super) fn deny_list(&self, path: &Path) -> Result<DenyListContent, FileError> {
         self.fingerprints().map_err(|problem| FileError::new(WatchedFile::DenyList, path, problem))
     }
 
-    fn fingerprints(&self) -> Result<DenyListFile, FileProblem> {
-        let mut list = DenyListFile { fingerprints: Vec::new(), is_blank: true };
+    fn fingerprints(&self) -> Result<DenyListContent, FileProblem> {
+        let mut list = DenyListContent { fingerprints: Vec::new(), is_blank: true };
         for (line, text) in (1..).zip(self.text()?.lines()) {
             let entry = text.split('#').next().unwrap_or_default().trim();
             list.is_blank &= text.trim().is_empty();
@@ -224,14 +224,14 @@ impl From<SecretsError> for FileProblem {
 }
 
 /// What a deny-list has in it.
-pub(super) struct DenyListFile {
+pub(super) struct DenyListContent {
     pub(super) fingerprints: Vec<Fingerprint>,
     /// There is neither an entry nor a comment.
     pub(super) is_blank: bool,
 }
 
 /// Reads a deny-list.
-pub(super) fn deny_list(path: &Path) -> Result<DenyListFile, FileError> {
+pub(super) fn deny_list(path: &Path) -> Result<DenyListContent, FileError> {
     Content::read(WatchedFile::DenyList, path)?.deny_list(path)
 }
 
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn a_deny_list_has_comments_and_blank_lines_and_any_order() {
         let [one, two] = ["1", "2"].map(Fingerprint::of);
-        let text = std::format!("# revoked\n\n{two}\n  {one}  # leaked\r\n{two}\n#\n").replace("2", "2");
+        let text = std::format!("# revoked\n\n{two}\n  {one}  # leaked\r\n{two}\n#\n");
         let list = Content(text.into_bytes()).deny_list(Path::new("f")).unwrap();
         assert_eq!((list.fingerprints, list.is_blank), (std::vec![two, one, two], false));
         for (blank, is_blank) in [("", true), (" \n\n", true), ("#", false), ("\n # none\n", false)] {

@@ -8,11 +8,18 @@
 //!   a key is not in the set in 4 of 5 cases, with a million entries. That takes one access to memory; the set takes
 //!   two or three.
 //! - Readers take no lock. A writer copies a shard, changes the copy, and puts it in the shard's place.
-//! - A shard is small: to copy one takes microseconds, and so does freeing one, which the last reader may have to do.
-//!   A single set of a million entries takes milliseconds.
+//! - A shard is small: to copy one takes microseconds.
+//! - Writers alone free what they have replaced, since an allocator may lock. A shard that somebody still reads is kept
+//!   until the next change.
 
 use core::fmt;
-use std::{collections::HashSet, path::Path, sync::Arc, vec::Vec};
+use std::{
+    boxed::Box,
+    collections::HashSet,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    vec::Vec,
+};
 
 use arc_swap::ArcSwapOption;
 
@@ -60,13 +67,20 @@ struct Shard {
 /// To [`insert`](Self::insert) one of a million copies about a thousand entries: use [`extend`](Self::extend) for
 /// many. [`replace`](Self::replace) with a million takes about a quarter of a second, on the thread that calls it.
 #[derive(Clone)]
-pub struct Revocations(Arc<[ArcSwapOption<Shard>]>);
+pub struct Revocations(Arc<Inner>);
+
+struct Inner {
+    shards: Box<[ArcSwapOption<Shard>]>,
+    /// What was replaced while somebody read it.
+    retired: Mutex<Vec<Arc<Shard>>>,
+}
 
 impl Revocations {
     /// An empty set.
     #[must_use]
     pub fn new() -> Self {
-        Self((0..SHARDS).map(|_| ArcSwapOption::empty()).collect())
+        let shards = (0..SHARDS).map(|_| ArcSwapOption::empty()).collect();
+        Self(Arc::new(Inner { shards, retired: Mutex::default() }))
     }
 
     /// Whether that key is revoked.
@@ -85,13 +99,38 @@ impl Revocations {
         let sorted = sorted(fingerprints);
         // They are sorted, so those of a shard stand together.
         let of_a_shard = sorted.chunk_by(|one, other| shard_of(one) == shard_of(other));
-        of_a_shard.filter_map(|added| added.first().map(|first| (self.shard(first), added))).map(add).sum()
+        of_a_shard.map(|added| self.add(added)).sum()
+    }
+
+    /// Adds to the shard that all of these belong to, and returns how many it did not have.
+    fn add(&self, fingerprints: &[Fingerprint]) -> usize {
+        let Some(first) = fingerprints.first() else {
+            return 0;
+        };
+        let mut new = 0;
+        let old = self.shard(first).rcu(|old| {
+            let mut shard = old.as_deref().cloned().unwrap_or_else(Shard::empty);
+            let before = shard.set.len();
+            shard.extend(fingerprints);
+            new = shard.set.len().saturating_sub(before);
+            Some(Arc::new(shard))
+        });
+        self.retire(old);
+        new
+    }
+
+    /// Frees a shard that was replaced, and those before it, when nobody reads them.
+    fn retire(&self, old: Option<Arc<Shard>>) {
+        let mut retired = self.0.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        retired.extend(old);
+        // It is in no set any more, so nobody can begin to read one that is here alone.
+        retired.retain(|shard| Arc::strong_count(shard) > 1);
     }
 
     /// Takes a key off the list. Returns whether it was revoked.
     pub fn remove(&self, fingerprint: &Fingerprint) -> bool {
         let mut removed = false;
-        self.shard(fingerprint).rcu(|old| {
+        let old = self.shard(fingerprint).rcu(|old| {
             removed = old.as_ref().is_some_and(|old| old.contains(fingerprint));
             let rest = |old: &Arc<Shard>| {
                 let rest = old.set.iter().filter(|other| *other != fingerprint);
@@ -99,6 +138,10 @@ impl Revocations {
             };
             if removed { old.as_ref().and_then(rest) } else { old.clone() }
         });
+        // Otherwise it is still in its place.
+        if removed {
+            self.retire(old);
+        }
         removed
     }
 
@@ -109,10 +152,10 @@ impl Revocations {
     pub fn replace(&self, fingerprints: impl IntoIterator<Item = Fingerprint>) -> usize {
         let sorted = sorted(fingerprints);
         let mut rest = sorted.as_slice();
-        for (at, shard) in self.0.iter().enumerate() {
+        for (at, shard) in self.0.shards.iter().enumerate() {
             let (own, others) = rest.split_at(rest.partition_point(|fingerprint| shard_of(fingerprint) <= at));
             rest = others;
-            shard.store(Shard::of(own));
+            self.retire(shard.swap(Shard::of(own)));
         }
         sorted.len()
     }
@@ -131,20 +174,20 @@ impl Revocations {
     /// How many keys are revoked. It looks into each of 1024 shards.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.iter().map(|shard| shard.load().as_ref().map_or(0, |shard| shard.set.len())).sum()
+        self.0.shards.iter().map(|shard| shard.load().as_ref().map_or(0, |shard| shard.set.len())).sum()
     }
 
     /// Whether no key is revoked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|shard| shard.load().is_none())
+        self.0.shards.iter().all(|shard| shard.load().is_none())
     }
 
     /// All of them, sorted: to store them, or to tell another service.
     #[must_use]
     pub fn to_vec(&self) -> Vec<Fingerprint> {
         let mut all = Vec::new();
-        for shard in self.0.iter() {
+        for shard in self.0.shards.iter() {
             all.extend(shard.load().iter().flat_map(|shard| &shard.set));
         }
         all.sort_unstable();
@@ -153,7 +196,7 @@ impl Revocations {
 
     #[expect(clippy::indexing_slicing, reason = "the index is below the number of shards")]
     fn shard(&self, fingerprint: &Fingerprint) -> &ArcSwapOption<Shard> {
-        &self.0[shard_of(fingerprint)]
+        &self.0.shards[shard_of(fingerprint)]
     }
 }
 
@@ -205,19 +248,6 @@ fn place(fingerprint: &Fingerprint) -> (usize, u64) {
     let [_, _, third, fourth, ..] = *fingerprint.as_bytes();
     let index = u16::from_be_bytes([third, fourth]) % FILTER_BITS;
     (usize::from(index / 64), 1 << (index % 64))
-}
-
-/// Adds to a shard, and returns how many it did not have.
-fn add((shard, added): (&ArcSwapOption<Shard>, &[Fingerprint])) -> usize {
-    let mut new = 0;
-    shard.rcu(|old| {
-        let mut shard = old.as_deref().cloned().unwrap_or_else(Shard::empty);
-        let before = shard.set.len();
-        shard.extend(added);
-        new = shard.set.len().saturating_sub(before);
-        Some(Arc::new(shard))
-    });
-    new
 }
 
 impl Default for Revocations {
@@ -288,6 +318,22 @@ mod tests {
         let revocations: Revocations = ends.into_iter().collect();
         assert!(ends.iter().all(|end| revocations.contains(end)));
         assert_eq!(revocations.to_vec(), ends);
+    }
+
+    #[test]
+    fn a_reader_frees_nothing() {
+        let (revocations, list) = (Revocations::new(), some(0..1_000));
+        let retired = || revocations.0.retired.lock().unwrap().len();
+        revocations.replace(list.iter().copied());
+        let read = revocations.shard(&list[0]).load();
+        let owner = Arc::downgrade(read.as_ref().unwrap());
+        revocations.replace([]);
+        assert_eq!(retired(), 1);
+        drop(read);
+        assert!(owner.upgrade().is_some(), "the reader has freed it");
+        assert!(!revocations.remove(&list[2]));
+        revocations.insert(list[1]);
+        assert!(owner.upgrade().is_none() && retired() == 0);
     }
 
     #[test]

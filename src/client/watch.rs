@@ -4,7 +4,7 @@
 //! every second: stat ── same ──> nothing
 //!                    └─ changed ──> read ── same content ──> nothing
 //!                                        └─ new: read once more after 0.1 s ── still the same ──> used
-//!                                                                           └─ not: next time
+//!                                                                           └─ not: again, and then next time
 //! ```
 //!
 //! - A file is looked up by its path each time, so a link that is pointed elsewhere counts, as Kubernetes updates a
@@ -32,6 +32,10 @@ use crate::key::Keyring;
 
 /// Between the two looks at a new content.
 const SETTLE: Duration = Duration::from_millis(100);
+
+/// Looks at a content that is another one each time. A file that is replaced every second, just between two looks,
+/// must not wait for the next time again and again.
+const MAX_LOOKS: u32 = 5;
 
 /// A file system may write the same time for two changes within this time: FAT counts in steps of 2 s.
 const YOUNG: Duration = Duration::from_secs(2);
@@ -230,20 +234,22 @@ impl Watched {
             return;
         }
         self.stamp = None;
-        let mut content = self.read();
-        if digest(&content) != Some(self.digest) {
-            if !settles() {
-                return;
-            }
-            let first = digest(&content);
-            content = self.read();
-            if digest(&content) != first {
-                return;
+        let mut read = self.read();
+        if digest(&read) != Some(self.digest) {
+            let mut looks = 0..MAX_LOOKS;
+            loop {
+                if looks.next().is_none() || !settles() {
+                    return;
+                }
+                let first = digest(&read);
+                read = self.read();
+                if digest(&read) == first {
+                    break;
+                }
             }
         }
         self.stamp = stamp.filter(|stamp| stamp.is_old(now));
-        let taken = content.and_then(|content| {
-            let digest = content.digest();
+        let taken = read.and_then(|(content, digest)| {
             if digest != self.digest {
                 self.entries = take(&content, &self.path, news)?;
                 self.digest = digest;
@@ -268,17 +274,20 @@ impl Watched {
         }
     }
 
-    fn read(&self) -> Result<Content, FileError> {
+    /// The content, and what it is known by.
+    fn read(&self) -> Result<(Content, Digest), FileError> {
         // To open a pipe may block for ever.
-        match fs::metadata(&self.path) {
+        let content = match fs::metadata(&self.path) {
             Ok(metadata) if !metadata.is_file() => Err(FileError::new(self.file, &self.path, FileProblem::NotAFile)),
             _ => Content::read(self.file, &self.path),
-        }
+        }?;
+        let digest = content.digest();
+        Ok((content, digest))
     }
 }
 
-fn digest(content: &Result<Content, FileError>) -> Option<Digest> {
-    content.as_ref().ok().map(Content::digest)
+fn digest(read: &Result<(Content, Digest), FileError>) -> Option<Digest> {
+    read.as_ref().ok().map(|(_, digest)| *digest)
 }
 
 /// What tells one state of a file from another without reading it.

@@ -1,53 +1,207 @@
 //! Whose request it is, behind proxies.
+//!
+//! ```text
+//! X-Forwarded-For: 1.1.1.1, 203.0.113.9        <- written by the client, and by the proxy that it came to
+//! X-Forwarded-For: 10.0.0.2                    <- that proxy's own address, written by the next one
+//!                                                 peer: 10.0.0.3, the last proxy
+//! ```
+//!
+//! Entries are read from the end, for as long as they are trusted proxies' own. What stands before them anybody may
+//! have written, so it is not even looked at, however much it is.
 
 use core::net::{IpAddr, SocketAddr};
+use std::{string::String, vec::Vec};
 
 use ipnet::IpNet;
 
 use super::view::RequestView;
 
-/// Proxies do not write more header fields of that name.
-const MAX_FIELDS: usize = 16;
+/// No chain of proxies is as long. Empty entries count.
+const MAX_ENTRIES: usize = 256;
 
-/// The client's address: the peer's, or behind a trusted proxy the one that it names in `X-Forwarded-For`, and so
-/// on from right to left, up to the first that is not trusted. What stands left of it anybody may have written.
-///
-/// An entry that is not an address ends the search: the address is that of the last proxy.
-pub(super) fn client(request: &RequestView<'_>, proxies: &[IpNet]) -> Option<IpAddr> {
-    let mut address = request.peer?.to_canonical();
-    if !is_among(proxies, address) {
-        return Some(address);
-    }
-    let fields = (0..=MAX_FIELDS).take_while(|nth| request.headers.get("x-forwarded-for", *nth).is_some()).count();
-    if fields > MAX_FIELDS {
-        return Some(address);
-    }
-    for nth in (0..fields).rev() {
-        let value = request.headers.get("x-forwarded-for", nth).unwrap_or_default();
-        for entry in value.rsplit(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-            if entry.is_empty() {
-                continue;
-            }
-            let Some(named) = read(entry) else {
-                return Some(address);
-            };
-            address = named;
-            if !is_among(proxies, address) {
-                return Some(address);
-            }
-        }
-    }
-    Some(address)
+/// Far more header fields of one name than any server lets through.
+const MAX_FIELDS: usize = 1 << 20;
+
+/// The proxies whose word is taken, and where they write it.
+#[derive(Debug, Default)]
+pub(super) struct Proxies {
+    pub(super) networks: Vec<IpNet>,
+    pub(super) notation: Notation,
 }
 
-fn is_among(networks: &[IpNet], address: IpAddr) -> bool {
-    networks.iter().any(|network| network.contains(&address))
+/// How proxies name the client.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum Notation {
+    #[default]
+    XForwardedFor,
+    /// RFC 7239.
+    Forwarded,
+}
+
+/// What an entry says.
+enum Named {
+    Nothing,
+    Address(IpAddr),
+    /// Something that is not an address.
+    Other,
+}
+
+impl Proxies {
+    /// The client's address: the peer's, or behind a trusted proxy the one that it names, and so on from right to
+    /// left, up to the first that is not trusted.
+    ///
+    /// An entry of `X-Forwarded-For` that is not an address ends the search: the address is that of the last proxy. An
+    /// entry of `Forwarded` may hide the address (`unknown`, `_hidden`): then there is none. There is none either
+    /// behind more entries than any chain of proxies writes.
+    pub(super) fn client(&self, request: &RequestView<'_>) -> Option<IpAddr> {
+        let mut address = request.peer?.to_canonical();
+        if !self.trusts(address) {
+            return Some(address);
+        }
+        let field = |nth| request.headers.get(self.notation.field(), nth);
+        let mut entries = 0..MAX_ENTRIES;
+        for nth in (0..count(|nth| field(nth).is_some())?).rev() {
+            let mut rest = field(nth);
+            while let Some(text) = rest {
+                entries.next()?;
+                let (before, entry) = self.notation.split_last(text);
+                rest = before;
+                match (self.notation.read(entry.trim_ascii()), self.notation) {
+                    (Named::Nothing, _) => continue,
+                    (Named::Address(named), _) => address = named,
+                    (Named::Other, Notation::XForwardedFor) => return Some(address),
+                    (Named::Other, Notation::Forwarded) => return None,
+                }
+                if !self.trusts(address) {
+                    return Some(address);
+                }
+            }
+        }
+        Some(address)
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&address))
+    }
+}
+
+impl Notation {
+    const fn field(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::Forwarded => "forwarded",
+        }
+    }
+
+    /// The last entry of a field, and what stands before the comma before it.
+    fn split_last(self, field: &[u8]) -> (Option<&[u8]>, &[u8]) {
+        let comma = match self {
+            Self::XForwardedFor => field.iter().rposition(|byte| *byte == b','),
+            Self::Forwarded => rposition_unquoted(field, b','),
+        };
+        match comma {
+            Some(at) => (field.get(..at), field.get(at.saturating_add(1)..).unwrap_or_default()),
+            None => (None, field),
+        }
+    }
+
+    fn read(self, entry: &[u8]) -> Named {
+        if entry.is_empty() {
+            return Named::Nothing;
+        }
+        let address = match self {
+            Self::XForwardedFor => core::str::from_utf8(entry).ok().and_then(read),
+            Self::Forwarded => node(entry).as_deref().and_then(read_node),
+        };
+        address.map_or(Named::Other, |address| Named::Address(address.to_canonical()))
+    }
+}
+
+/// How many fields there are, in few look-ups: each of them may go through all fields. `None` for more than
+/// [`MAX_FIELDS`].
+fn count(has: impl Fn(usize) -> bool) -> Option<usize> {
+    let mut high: usize = 0;
+    while has(high) {
+        if high > MAX_FIELDS {
+            return None;
+        }
+        high = high.saturating_mul(2).saturating_add(1);
+    }
+    let mut low = high / 2;
+    while low < high {
+        let middle = low.midpoint(high);
+        if has(middle) { low = middle.saturating_add(1) } else { high = middle }
+    }
+    Some(low)
+}
+
+/// The last place of a byte that is not in a quoted string.
+///
+/// Proxies append to what the client has written, so a quote that a client leaves open must not take in what they
+/// write: the text is read from its end. A quotation mark with an odd number of backslashes before it is escaped,
+/// which only occurs in a quoted string.
+fn rposition_unquoted(text: &[u8], wanted: u8) -> Option<usize> {
+    let mut quoted = false;
+    for (at, byte) in text.iter().enumerate().rev() {
+        if *byte == b'"' {
+            let before = text.get(..at).unwrap_or_default();
+            let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\').count();
+            quoted = !quoted || backslashes % 2 == 1;
+        } else if *byte == wanted && !quoted {
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// The value of the one parameter `for` of a forwarded element (RFC 7239, section 4).
+fn node(element: &[u8]) -> Option<String> {
+    let (mut rest, mut found) = (Some(element), None);
+    while let Some(text) = rest {
+        let at = rposition_unquoted(text, b';');
+        let pair = text.get(at.map_or(0, |at| at.saturating_add(1))..)?;
+        rest = at.and_then(|at| text.get(..at));
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        let (name, value) = (halves.next()?.trim_ascii(), halves.next());
+        if name.eq_ignore_ascii_case(b"for") {
+            if found.is_some() {
+                return None;
+            }
+            found = Some(value?.trim_ascii());
+        }
+    }
+    let value = core::str::from_utf8(found?).ok()?;
+    let Some(quoted) = value.strip_prefix('"') else { return Some(value.into()) };
+    let (mut text, mut characters) = (String::new(), quoted.strip_suffix('"')?.chars());
+    while let Some(character) = characters.next() {
+        text.push(if character == '\\' { characters.next()? } else { character });
+    }
+    Some(text)
+}
+
+/// The address of a node (RFC 7239, section 6): IPv6 stands in brackets, and the port may be hidden (`_port`).
+fn read_node(node: &str) -> Option<IpAddr> {
+    let (address, port) = match node.strip_prefix('[') {
+        Some(rest) => {
+            let (address, after) = rest.split_once(']')?;
+            (IpAddr::V6(address.parse().ok()?), after)
+        }
+        None => {
+            let (address, after) = node.split_at(node.find(':').unwrap_or(node.len()));
+            (IpAddr::V4(address.parse().ok()?), after)
+        }
+    };
+    let is_port = |port: &str| match port.strip_prefix('_') {
+        Some(hidden) => {
+            !hidden.is_empty() && hidden.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        }
+        None => (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit()),
+    };
+    (port.is_empty() || port.strip_prefix(':').is_some_and(is_port)).then_some(address)
 }
 
 /// An address as proxies write it: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`.
-fn read(entry: &[u8]) -> Option<IpAddr> {
-    let text = core::str::from_utf8(entry).ok()?;
+fn read(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    let address = bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))?;
-    Some(address.to_canonical())
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }

@@ -7,9 +7,7 @@ use std::{
     vec::Vec,
 };
 
-use ipnet::IpNet;
-
-use super::{address, view::RequestView};
+use super::{address::Proxies, view::RequestView};
 
 /// The number of fields of one name that are passed on.
 const MAX_FIELDS: usize = 8;
@@ -30,11 +28,11 @@ const ADDRESS: [&str; 2] = ["x-forwarded-for", "x-real-ip"];
 pub(super) fn headers<'r: 'a, 'a>(
     request: &RequestView<'r>,
     allowed: impl Iterator<Item = &'a Box<str>>,
-    proxies: &[IpNet],
+    proxies: &Proxies,
 ) -> Vec<(&'a str, Cow<'a, str>)> {
     let mut headers = Vec::new();
     // Where there is no room for all, the first ones are sent whole.
-    if let Some(address) = address::client(request, proxies) {
+    if let Some(address) = proxies.client(request) {
         let address = address.to_string();
         headers.extend(ADDRESS.map(|name| (name, Cow::Owned(address.clone()))));
     }

@@ -3,9 +3,12 @@
 use core::{cell::OnceCell, error::Error, fmt, net::IpAddr};
 use std::{borrow::Cow, boxed::Box, format, sync::Arc, vec, vec::Vec};
 
-use ipnet::IpNet;
-
-use super::{address, credential, disclosed, path, refusal::Refusal, view::RequestView};
+use super::{
+    address::{Notation, Proxies},
+    credential, disclosed, path,
+    refusal::Refusal,
+    view::RequestView,
+};
 use crate::{
     client::{About, Apikee, Audit},
     key::{KeyError, bounded_buffer_len},
@@ -48,7 +51,7 @@ pub struct Guard {
     pub(super) challenge: Box<str>,
     pub(super) bearer: bool,
     pub(super) excluded: Vec<Box<str>>,
-    proxies: Vec<IpNet>,
+    proxies: Proxies,
     disclosed: Vec<Box<str>>,
 }
 
@@ -61,7 +64,7 @@ impl Guard {
             challenge: challenge(DEFAULT_HEADER),
             bearer: false,
             excluded: DEFAULT_EXCLUDED.map(Box::from).into(),
-            proxies: vec![],
+            proxies: Proxies::default(),
             disclosed: disclosed::DEFAULT.map(Box::from).into(),
         }
     }
@@ -105,8 +108,17 @@ impl Guard {
     ///
     /// [`InvalidNetwork`].
     pub fn trusted_proxy(mut self, network: &str) -> Result<Self, InvalidNetwork> {
-        self.proxies.push(network::read(network)?);
+        self.proxies.networks.push(network::read(network)?);
         Ok(self)
+    }
+
+    /// The trusted proxies name the client in `Forwarded` (RFC 7239), and `X-Forwarded-For` is not read. Choose the
+    /// header that the proxies write themselves: the other one may come from the client.
+    ///
+    /// A proxy may hide the address (`for=unknown`, `for=_hidden`), and then the request has none.
+    pub const fn forwarded(mut self) -> Self {
+        self.proxies.notation = Notation::Forwarded;
+        self
     }
 
     /// One more header field that the platform is told of, in server mode. It sees the key, `user-agent`, and the
@@ -137,10 +149,11 @@ impl Guard {
     }
 
     /// The client's address: that of the peer, or, behind trusted proxies, the one that they name in
-    /// `X-Forwarded-For`. `None` if the peer's is not known.
+    /// `X-Forwarded-For`, or in [`Forwarded`](Self::forwarded). `None` if the peer's is not known, or if the proxies do
+    /// not tell the client's.
     #[must_use]
     pub fn client_address<'r>(&self, request: impl Into<RequestView<'r>>) -> Option<IpAddr> {
-        address::client(&request.into(), &self.proxies)
+        self.proxies.client(&request.into())
     }
 
     /// Checks a request of whichever route: for all of a service at one place. `None` if its path is
@@ -294,7 +307,7 @@ impl<'g> RouteGuard<'g> {
             let seen: &Vec<_> = seen.get_or_init(|| owned.iter().map(|(name, value)| (*name, &**value)).collect());
             Some(about.headers(seen))
         };
-        let audit = || Audit::of(request.method, template, request.path(), address::client(&request, proxies));
+        let audit = || Audit::of(request.method, template, request.path(), proxies.client(&request));
         let denied = |denial, audit: &Audit<'_>| Refusal::new(denial, self.guard, audit);
         apikee.authorize_about(key, self.scopes, audit, about, denied, buf)
     }

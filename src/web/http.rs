@@ -36,6 +36,30 @@ fn view<'r>(method: &'r str, uri: &'r ::http::Uri, headers: &'r HeaderMap) -> Re
 
 impl Refusal<'_> {
     /// The response, with the feature `http`.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use apikee::{Apikee, web::Guard};
+    /// use oxhttp::{Server, model::Response};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let guard = Guard::new(Apikee::from_env()?);
+    /// Server::new(move |request| match guard.check(&*request) {
+    ///     Ok(Some(grant)) => Response::new(format!("hello {}", grant.key().claims().tenant()).into()),
+    ///     Ok(None) => Response::new("ok".into()), // an excluded path: /health, for example
+    ///     Err(refusal) => refusal.to_http(),
+    /// })
+    /// .bind(([127, 0, 0, 1], 8080))
+    /// .with_global_timeout(Duration::from_secs(10))
+    /// .with_max_concurrent_connections(400)
+    /// .spawn()?
+    /// .join()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The example `oxhttp` has what a service needs besides.
     #[must_use]
     pub fn to_http<B: From<String>>(&self) -> Response<B> {
         let mut response = Response::new(B::from(self.body()));

@@ -1,4 +1,10 @@
-//! The types of `tiny_http`, and a shorter way to the wire than its `Response` for refused requests.
+//! **Put a proxy in front of `tiny_http` that bounds and buffers bodies.** Without one, a single request ends the
+//! service: `tiny_http` 0.12 allocates the declared length of a body that is not read, so that `Content-Length:
+//! 100000000000` aborts the process and 2^64-1 panics the thread that answers. A body that stalls holds that thread for
+//! ever, since there are no timeouts. When there are no file descriptors left, nobody is served again. `tests/hostile`
+//! has the whole list.
+//!
+//! This module knows the types of `tiny_http`, and a shorter way to the wire than its `Response` for refused requests.
 //!
 //! `Request::respond` builds header fields, with two allocations for each, and writes them piece by piece. A refusal
 //! is short and known: it is put together on the stack and written at once.
@@ -16,10 +22,13 @@
 //! A request that is taken apart for its writer lets go of its body first, and then `tiny_http` waits for what is
 //! left of it. So a body that may be still to come is answered by `Request::respond`, which writes first: the client
 //! may be waiting for a status before it sends anything (`Expect: 100-continue`).
+//!
+//! A chunked body is read before its request is answered, up to a bound: `tiny_http` would take what is left of it for
+//! further requests.
 
 use core::{fmt::Write as _, net::SocketAddr};
 use std::{
-    io::{self, Cursor, ErrorKind, Write as _},
+    io::{self, Cursor, ErrorKind, Read as _, Write as _},
     time::{SystemTime, UNIX_EPOCH},
     vec::Vec,
 };
@@ -35,6 +44,9 @@ use crate::buf::Writer;
 
 /// `tiny_http` has read a body of this length before it hands the request over, if the client does not wait.
 const READ_BODY_LEN: usize = 1024;
+
+/// What nginx lets through by default. A longer chunked body is not read to its end.
+const MAX_CHUNKED_LEN: u64 = 1024 * 1024;
 
 /// A response of this length is put together on the stack: `tiny_http`, too, collects that much before it writes.
 const RESPONSE_LEN: usize = 1024;
@@ -52,6 +64,8 @@ impl<'r> HeaderLookup<'r> for Request {
     }
 }
 
+/// With the feature `tiny_http`, which needs a proxy in front that bounds and buffers bodies: see
+/// [`Refusal::respond`].
 impl<'r> From<&'r Request> for RequestView<'r> {
     fn from(request: &'r Request) -> Self {
         let view = Self::new(request.method().as_str(), request.url(), request);
@@ -60,9 +74,16 @@ impl<'r> From<&'r Request> for RequestView<'r> {
 }
 
 impl Refusal<'_> {
-    /// Responds to the request, with the feature `tiny_http`. As a rule it takes less than `Request::respond` takes
-    /// for the shortest of responses, and allocates nothing more. A body that is still to come and a long list of missing
-    /// scopes are the exceptions.
+    /// Responds to the request, with the feature `tiny_http`. **Put a proxy in front that bounds and buffers bodies.**
+    /// Without one, a request that declares a huge body ends the process when it is refused: `tiny_http` 0.12 allocates
+    /// the declared length of a body that is not read. 2^64-1 bytes are a panic. A body that stalls holds the thread, and
+    /// header lines have no bound. [The module](crate::web#in-front-of-the-internet) has the table of what else happens.
+    ///
+    /// A chunked body is read first, up to 1 MiB: `tiny_http` would take it for further requests. Where a request is let
+    /// through, the service must read such a body to its end.
+    ///
+    /// As a rule it takes less than `Request::respond` takes for the shortest of responses, and allocates nothing more. A body
+    /// that is still to come and a long list of missing scopes are the exceptions.
     ///
     /// ```
     /// # use apikee::web::Guard;
@@ -79,7 +100,11 @@ impl Refusal<'_> {
     /// # Errors
     ///
     /// Those of the connection, but none if the client has gone away, as with `Request::respond`.
-    pub fn respond(&self, request: Request) -> io::Result<()> {
+    pub fn respond(&self, mut request: Request) -> io::Result<()> {
+        if HeaderLookup::get(&request, "Transfer-Encoding", 0).is_some() {
+            // After an error it is unknown where a further request would begin.
+            let _ = io::copy(&mut request.as_reader().take(MAX_CHUNKED_LEN), &mut io::sink());
+        }
         let mut room = [0; RESPONSE_LEN];
         let response = if has_body_to_come(&request) { None } else { self.write_response(&request, &mut room) };
         let Some(response) = response else {
@@ -89,8 +114,9 @@ impl Refusal<'_> {
         unless_gone(writer.write_all(response).and_then(|()| writer.flush()))
     }
 
-    /// The response, with the feature `tiny_http`: for more header fields, those of CORS perhaps. Without,
-    /// [`respond`](Self::respond) takes less.
+    /// The response, with the feature `tiny_http`, which needs a proxy in front as [`respond`](Self::respond) says: for
+    /// more header fields, those of CORS perhaps. Without, [`respond`](Self::respond) takes less. A chunked body must be
+    /// read to its end before the request is answered.
     #[must_use]
     pub fn to_tiny_http(&self) -> Response<Cursor<Vec<u8>>> {
         let body = self.body().into_bytes();

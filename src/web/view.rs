@@ -20,7 +20,7 @@ impl<'r, 'h: 'r, F: Fn(&str, usize) -> Option<&'h [u8]>> HeaderLookup<'r> for F 
 
 /// A request as a guard sees it: borrowed from what a server has read.
 ///
-/// References to the requests of `http`, `tiny_http` and `rouille` turn into one by themselves, with the
+/// References to the requests of `http` and `tiny_http` turn into one by themselves, with the
 /// features of these names.
 #[derive(Clone, Copy)]
 pub struct RequestView<'r> {

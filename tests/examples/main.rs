@@ -10,6 +10,7 @@ mod local;
 mod platform;
 mod service;
 mod smuggling;
+mod stopping;
 mod waiting;
 
 /// Far more than anything here takes.

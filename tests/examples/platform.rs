@@ -24,6 +24,23 @@ pub(crate) fn started(client: EmulatedClient) -> Emulator {
     platform
 }
 
+/// One that knows a client and answers about its requests only when the lock is free. It tells of each request that
+/// has arrived.
+pub(crate) fn holding() -> (Emulator, Arc<Mutex<()>>, mpsc::Receiver<()>) {
+    let (tell, arrived) = mpsc::channel();
+    let answers = Arc::new(Mutex::new(()));
+    let (tell, may_answer) = (Mutex::new(tell), Arc::clone(&answers));
+    let observe = move |entry: &LoggedRequest| {
+        if entry.kind == RequestKind::Validate {
+            let _ = tell.lock().unwrap().send(());
+            drop(may_answer.lock());
+        }
+    };
+    let platform = Emulator::builder().on_request(observe).start().unwrap();
+    platform.add_client(ClientId::new(CLIENT).unwrap(), EmulatedClient::new("acme-corp"));
+    (platform, answers, arrived)
+}
+
 /// A service that asks it.
 pub(crate) fn asking(name: &'static str, platform: &Emulator) -> Service {
     asking_with(name, platform, &[])
@@ -127,7 +144,8 @@ fn routes_are_asked_about_by_their_templates_and_methods() {
             (Ask::get("/me"), 200, "GET:::/me"),
             (Ask::new("HEAD", "/users/8"), 200, "HEAD:::/users/{id}"),
             (Ask::new("POST", "/users?x"), 201, "POST:::/users"),
-            (Ask::get("/nowhere?x"), 404, "GET:::/nowhere"),
+            (Ask::get("/nowhere?x"), 404, "GET:::/{unknown}"),
+            (Ask::new("DELETE", "/users/8"), 404, "DELETE:::/{unknown}"),
         ];
         for (request, status, route) in asked {
             platform.clear_log();
@@ -238,6 +256,33 @@ fn a_proxy_header_sends_no_call_elsewhere() {
         assert_eq!(curl(&service, &request).status, 200, "{name}");
         assert_eq!(validations(&platform).len(), 1, "{name}");
         assert_eq!(elsewhere.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "{name}");
+    }
+}
+
+#[test]
+fn a_scan_of_paths_and_methods_leaves_one_template_with_the_platform() {
+    for name in ALL {
+        let platform = started(acme());
+        let service = asking(name, &platform);
+        let key = good(&["read", "write"]);
+        let paths = ["/admin", "/.env", "/users/7/x", "/me/", "/%2e%2e/etc/passwd", "/users/"];
+        for path in paths {
+            for method in ["GET", "DELETE"] {
+                assert_eq!(curl(&service, &Ask::new(method, path).key(&key)).status, 404, "{name}: {method} {path}");
+            }
+        }
+        for (method, path) in [("FUZZ", "/admin"), ("PROPFIND", "/me"), ("get", "/users/7"), ("FUZZ", "/users")] {
+            assert_eq!(curl(&service, &Ask::new(method, path).key(&key)).status, 501, "{name}: {method} {path}");
+        }
+        drop(service);
+        let asked: Vec<_> = validations(&platform).into_iter().map(|seen| seen.method_path.unwrap()).collect();
+        assert_eq!(asked.len(), 2 * paths.len(), "{name}");
+        let usual = ["GET:::/{unknown}", "DELETE:::/{unknown}"];
+        assert!(asked.iter().all(|path| usual.contains(&&**path)), "{name}: {asked:?}");
+        for entry in platform.log() {
+            let path = entry.body.filter(|_| entry.kind == RequestKind::Endpoint);
+            assert!(path.is_none_or(|body| body.contains(r#""path":"/{unknown}""#)), "{name}");
+        }
     }
 }
 

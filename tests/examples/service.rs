@@ -11,15 +11,16 @@ use std::{
         mpsc::{self, Receiver, RecvTimeoutError},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use crate::{LONG, gateway::Gateway};
 
 /// The examples that are servers.
-pub(crate) const SERVERS: [&str; 4] = ["tiny_http", "rouille", "touche", "axum"];
+pub(crate) const SERVERS: [&str; 4] = ["oxhttp", "tiny_http", "rouille", "axum"];
 
 /// All examples; the last is run by a [`Gateway`].
-pub(crate) const ALL: [&str; 5] = ["tiny_http", "rouille", "touche", "axum", "cgi"];
+pub(crate) const ALL: [&str; 5] = ["oxhttp", "tiny_http", "rouille", "axum", "cgi"];
 
 /// What an example has written to its standard output and standard error.
 pub(crate) type Output = Arc<Mutex<Vec<u8>>>;
@@ -45,7 +46,20 @@ impl Service {
             let gateway = Gateway::start(program(name), environment, Arc::clone(&output));
             return Self { name, address: gateway.address, output, running: Running::Cgi(gateway) };
         }
-        let (mut this, told) = Self::launch(name, environment, output);
+        Self::started(Self::launch(program(name), name, &["127.0.0.1:0"], environment, output))
+    }
+
+    /// Starts it with at most that many file descriptors.
+    pub(crate) fn start_with_descriptors(name: &'static str, number: u32, environment: &[(&str, &str)]) -> Self {
+        let (program, number) = (program(name), number.to_string());
+        let script = r#"ulimit -n "$1"; exec "$2" 127.0.0.1:0"#;
+        let arguments = ["-c", script, "sh", &*number, program.to_str().unwrap()];
+        Self::started(Self::launch("/bin/sh".into(), name, &arguments, environment, Output::default()))
+    }
+
+    /// Waits until it listens.
+    fn started((mut this, told): (Self, Receiver<String>)) -> Self {
+        let name = this.name;
         let first = told.recv_timeout(LONG).unwrap_or_else(|_| panic!("{name}: {}", this.output()));
         let address = first.strip_prefix("listening on http://").and_then(|line| line.strip_suffix('\n'));
         this.address = address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{name}: {first}"));
@@ -55,7 +69,12 @@ impl Service {
 
     /// Has it end by itself, badly and without a line on its standard output, and returns what else it has written.
     pub(crate) fn refuses_to_start(name: &'static str, environment: &[(&str, &str)]) -> String {
-        let (mut this, told) = Self::launch(name, environment, Output::default());
+        Self::refuses_to_start_at(([127, 0, 0, 1], 0).into(), name, environment)
+    }
+
+    pub(crate) fn refuses_to_start_at(address: SocketAddr, name: &'static str, environment: &[(&str, &str)]) -> String {
+        let address = address.to_string();
+        let (mut this, told) = Self::launch(program(name), name, &[&address], environment, Output::default());
         assert_eq!(told.recv_timeout(LONG), Err(RecvTimeoutError::Disconnected), "{name}");
         let Running::Server(child, threads) = &mut this.running else { unreachable!() };
         assert!(!child.wait().unwrap().success(), "{name}");
@@ -64,9 +83,15 @@ impl Service {
     }
 
     /// Starts a server, whose lines on its standard output are told.
-    fn launch(name: &'static str, environment: &[(&str, &str)], output: Output) -> (Self, Receiver<String>) {
-        let mut command = Command::new(program(name));
-        command.arg("127.0.0.1:0").env_clear().envs(environment.iter().copied());
+    fn launch(
+        program: PathBuf,
+        name: &'static str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        output: Output,
+    ) -> (Self, Receiver<String>) {
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().envs(environment.iter().copied());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (tell, told) = mpsc::channel();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
@@ -86,6 +111,27 @@ impl Service {
     /// What it has written so far.
     pub(crate) fn output(&self) -> String {
         String::from_utf8_lossy(&self.output.lock().unwrap()).into_owned()
+    }
+
+    /// Sends a signal to a server.
+    pub(crate) fn signal(&self, signal: &str) {
+        let Running::Server(child, _) = &self.running else { panic!("{} is not a server", self.name) };
+        assert!(
+            Command::new("kill").args([&*format!("-{signal}"), &child.id().to_string()]).status().unwrap().success()
+        );
+    }
+
+    /// The exit code of a server that ends by itself; `None` if a signal ended it.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        let Running::Server(child, _) = &mut self.running else { panic!("{} is not a server", self.name) };
+        let latest = Instant::now() + LONG;
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < latest, "{} goes on", self.name);
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Whether it is still there. A CGI program comes and goes, its gateway stays.

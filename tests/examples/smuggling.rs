@@ -69,14 +69,16 @@ fn assert_whole(platform: &Emulator, key: &str, who: &str) {
     }
 }
 
-/// It answers, and it has said nothing but where it listens.
+/// It answers, and has written nothing that came with a request.
 fn assert_well(service: &mut Service) {
     let name = service.name;
     assert!(service.lives(), "{name}: {}", service.output());
     assert_eq!(curl(service, &Ask::get("/health")).status, 200, "{name}");
     let output = service.output();
     let quiet = output.chars().all(|char| char == '\n' || (' '..='~').contains(&char));
-    assert!(quiet && output.lines().count() <= 1 && !output.contains("apikee_"), "{name}: {output:?}");
+    // oxhttp tells of each connection that it gives up.
+    let talks = name == "oxhttp" || output.lines().count() <= 1;
+    assert!(quiet && talks && !output.contains("apikee_"), "{name}: {output:?}");
 }
 
 fn raw(service: &Service, target: &[u8], fields: &[(&str, &[u8])]) -> Option<Reply> {
@@ -152,44 +154,50 @@ fn a_key_with_anything_in_it_is_no_key() {
 
 #[test]
 fn a_path_stays_one_path() {
-    // The target of a request, and the path that the platform is asked about: as it came, up to the query, with
-    // unreserved characters decoded.
-    let paths = [
-        ("/a/../b", "/a/../b"),
-        ("/users/..", "/users/{id}"),
-        ("/users/%2e%2e", "/users/{id}"),
-        ("/users/a%00b", "/users/{id}"),
-        ("/users/7:::GET", "/users/{id}"),
-        ("/users/7%3fproject_env=other", "/users/{id}"),
-        ("/users/%7B%22id%22:1%7D", "/users/{id}"),
-        ("/%2e%2e/%2e%2e/me", "/../../me"),
-        ("/x?project_env=other&method_path=GET:::/me", "/x"),
-        ("/x&project_env=other", "/x&project_env=other"),
-        ("/x&method_path=GET:::/me", "/x&method_path=GET:::/me"),
-        ("/x%26project_env=other", "/x%26project_env=other"),
-        ("/x%3Fproject_env=other", "/x%3Fproject_env=other"),
-        ("/x%23", "/x%23"),
-        ("/x%00", "/x%00"),
-        ("/x%0d%0aX-Injected:%20yes", "/x%0D%0AX-Injected:%20yes"),
-        ("/x%22,%22name%22:%22", "/x%22,%22name%22:%22"),
-        ("/:::/me", "/:::/me"),
-        ("/GET:::/me", "/GET:::/me"),
-        ("//evil.example/health", "//evil.example/health"),
-        ("/health;x", "/health;x"),
-        ("/health%2f", "/health%2F"),
-        ("/+x", "/+x"),
+    // Those of a user, and those that the service does not know. The platform is told a template, never a path.
+    let users = [
+        "/users/..",
+        "/users/%2e%2e",
+        "/users/a%00b",
+        "/users/7:::GET",
+        "/users/7%3fproject_env=other",
+        "/users/%7B%22id%22:1%7D",
+        "/users/{unknown}",
     ];
+    let unknown = [
+        "/a/../b",
+        "/%2e%2e/%2e%2e/me",
+        "/x?project_env=other&method_path=GET:::/me",
+        "/x&project_env=other",
+        "/x&method_path=GET:::/me",
+        "/x%26project_env=other",
+        "/x%3Fproject_env=other",
+        "/x%23",
+        "/x%00",
+        "/x%0d%0aX-Injected:%20yes",
+        "/x%22,%22name%22:%22",
+        "/:::/me",
+        "/GET:::/me",
+        "//evil.example/health",
+        "/health;x",
+        "/health%2f",
+        "/+x",
+        "/{unknown}",
+        "/users/{id}/x",
+    ];
+    let paths = users.map(|path| (path, 200, "/users/{id}")).into_iter();
+    let paths: Vec<_> = paths.chain(unknown.map(|path| (path, 404, "/{unknown}"))).collect();
     for name in SERVERS {
         let (platform, key) = (started(EmulatedClient::new("acme-corp")), good(&["read"]));
         let mut service = asking(name, &platform);
-        for (target, path) in paths {
+        for (target, status, template) in &paths {
             let who = format!("{name}: {target}");
             assert_eq!(raw(&service, target.as_bytes(), &[]).unwrap().status, 401, "{who}");
             let reply = raw(&service, target.as_bytes(), &[("x-api-key", key.as_bytes())]).unwrap();
-            assert_eq!(reply.status, if path == "/users/{id}" { 200 } else { 404 }, "{who}: {reply:?}");
+            assert_eq!(reply.status, *status, "{who}: {reply:?}");
             assert!(reply.json().is_object(), "{who}");
             let seen = validations(&platform).pop().unwrap();
-            assert_eq!(seen.method_path, Some(format!("GET:::{path}")), "{who}");
+            assert_eq!(seen.method_path, Some(format!("GET:::{template}")), "{who}");
         }
         assert_eq!(validations(&platform).len(), paths.len(), "{name}");
         assert_whole(&platform, &key, name);

@@ -1,17 +1,12 @@
 //! The guard waits for the platform. An async server must not wait with it.
 
-use std::{
-    sync::{Arc, Mutex, mpsc},
-    thread,
-};
-
-use apikee::{ClientId, EmulatedClient, Emulator, LoggedRequest, RequestKind};
+use std::{sync::mpsc, thread};
 
 use crate::{
     LONG,
     caller::{Ask, curl},
-    keys::{CLIENT, good},
-    platform::asking_with,
+    keys::good,
+    platform::{asking_with, holding},
 };
 
 /// Requests that wait, one more than the server has threads for what is async.
@@ -27,17 +22,7 @@ fn an_async_server_answers_others_while_guards_wait() {
 
 /// Whether a path that needs no key is answered before those that wait for the platform.
 fn others_are_answered_first() -> bool {
-    let (tell, arrived) = mpsc::channel();
-    let answers = Arc::new(Mutex::new(()));
-    let (tell, may_answer) = (Mutex::new(tell), Arc::clone(&answers));
-    let observe = move |entry: &LoggedRequest| {
-        if entry.kind == RequestKind::Validate {
-            let _ = tell.lock().unwrap().send(());
-            drop(may_answer.lock());
-        }
-    };
-    let platform = Emulator::builder().on_request(observe).start().unwrap();
-    platform.add_client(ClientId::new(CLIENT).unwrap(), EmulatedClient::new("acme-corp"));
+    let (platform, answers, arrived) = holding();
     let service = asking_with("axum", &platform, &[("TOKIO_WORKER_THREADS", "1")]);
     let waits = Ask::get("/me").key(&good(&[]));
 

@@ -2,9 +2,8 @@
 
 import importlib
 import sys
-from datetime import datetime, timezone
 
-from sdks import NODE, SECRET, Sdk
+from sdks import SECRET, Sdk
 from specs import EXPIRY
 
 TENANTS = ["acme-corp", 'ten"ant\\', "caf\u00e9", "\u65e5\u672c", "\U0001f600", "line\nbreak\t\u0001", "a" * 300]
@@ -28,13 +27,9 @@ def of_node(specs):
     return [{**spec, "expires_at": EXPIRY} for spec in specs]
 
 
-def moment(seconds):
-    return None if seconds is None else datetime.fromtimestamp(seconds, tz=timezone.utc)
-
-
-def node(specs):
-    """Keys of the Node SDK."""
-    with Sdk(NODE) as sdk:
+def issue(published, specs):
+    """Keys of a published SDK."""
+    with Sdk(published) as sdk:
         return sdk.issue(specs)
 
 
@@ -45,15 +40,3 @@ def python_sdk(encoding):
     if encoding == "json":
         sys.modules["msgpack"] = None
     return importlib.import_module("apikee.key")
-
-
-def issue_in_python(sdk, spec):
-    options = sdk.KeyOptions(
-        tenant=spec["tenant"],
-        scopes=spec["scopes"],
-        expires_in=moment(spec["expires_at"]),
-        not_before=moment(spec["not_before"]),
-        environment=spec["environment"],
-        meta=spec["meta"],
-    )
-    return sdk.ApikeeKey([SECRET]).create(options)

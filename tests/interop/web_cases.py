@@ -89,7 +89,7 @@ def crafted():
         Case(
             "a digit that is none",
             DECODE,
-            [with_key(f"apikee_{text}") for text in ("!.1", f"{payload}-.{made}", f"{payload}.{made}.{made}", f"{payload} .{made}", f"{payload}.{made},")],
+            [with_key(f"apikee_{text}") for text in ("!.1", f"{payload}-.{made}", f"{payload}.{made}.{made}", f"{payload} .{made}", f"{payload}.{made};")],
         ),
         Case("an empty segment", DECODE, [with_key(f"apikee_{text}") for text in (".", f"{payload}.", f".{made}")]),
         Case("a tag of more than 32 bytes", DECODE, [with_key(f"apikee_{payload}.{text}") for text in (too_large, "z" * 43, made + "0")]),
@@ -235,7 +235,7 @@ def request_cases(key):
         Case("two empty fields", MULTIPLE, [request(b"x-api-key:", b"x-api-key:")]),
         Case("another prefix, then a good key", MULTIPLE, [request(field("x"), good)]),
         Case("two keys without a dot", MULTIPLE, [request(field("apikee_1"), field("apikee_1"))]),
-        Case("two keys in one field", MULTIPLE, [with_key(f"{key}, {other}"), with_key(f"{key} {key}")]),
+        Case("two keys in one field", MULTIPLE, [with_key(f"{key}, {other}"), with_key(f"{key} {key}"), with_key(f"{key},")]),
         Case("a key of 8 kB", GRANTED, [of(tid="a" * 5800), of(meta={"m": ["\u00e9" * 2000, 1]})]),
         Case("a forged key of 8 kB", SIGNATURE, [with_key(altered(of_claims(tid="a" * 5800)))]),
         Case("a key of 12 kB", DECODE, [of(tid="a" * 8900)]),

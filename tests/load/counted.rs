@@ -2,11 +2,11 @@
 //! or `ignore` instead, which makes the same requests and does nothing with them.
 mod service;
 
-use std::{env, mem};
+use std::{env, io, mem};
 
 use apikee::web::Guard;
-use service::{serve, start, users};
-use tiny_http::{Header, Request, TestRequest};
+use service::{USERS, start};
+use tiny_http::{Header, Request, Response, TestRequest};
 
 fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut arguments = env::args().skip(1);
@@ -37,4 +37,16 @@ fn request(key: &str) -> Request {
     let fields = [("Host", "127.0.0.1:8080"), ("x-api-key", key)];
     let header = |(name, value)| Header::from_bytes::<&str, &str>(name, value).expect("it is ASCII");
     fields.map(header).into_iter().fold(TestRequest::new().with_path("/users"), TestRequest::with_header).into()
+}
+
+fn serve(guard: &Guard, request: Request) -> io::Result<()> {
+    match guard.route("/users").require(&["read"]).check(&request) {
+        Ok(_) => request.respond(users()),
+        Err(refusal) => refusal.respond(request),
+    }
+}
+
+fn users() -> Response<io::Cursor<Vec<u8>>> {
+    let json = Header::from_bytes("Content-Type", "application/json").expect("it is ASCII");
+    Response::from_string(USERS).with_header(json)
 }

@@ -1,19 +1,19 @@
-//! The server that `tests/load/run` loads: `load bare` or `load guarded`, which differ by the guard alone.
+//! The oxhttp server that `tests/load/run` loads: `load bare` or `load guarded`, which differ by the guard alone.
 //!
 //! Prints its address, and who may ask it with which key, as `name=key`. Ends with its standard input.
 mod service;
 
 use std::{
     io::{self, Read as _},
-    sync::Arc,
-    thread,
+    net::TcpListener,
 };
 
-use service::{serve, start, users};
-use tiny_http::Server;
-
-/// As many as connections are made: `tiny_http` reads each from a thread of its own, and hands requests to these.
-const WORKERS: usize = 4;
+use apikee::web::Guard;
+use oxhttp::{
+    Server,
+    model::{Body, Request, Response, header::CONTENT_TYPE},
+};
+use service::{USERS, start};
 
 fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let guarded = match std::env::args().nth(1).as_deref() {
@@ -22,20 +22,23 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         _ => return Err("bare or guarded?".into()),
     };
     let (guard, callers) = start()?;
-    let server = Arc::new(Server::http("127.0.0.1:0")?);
+    // A free port, which `oxhttp` would not tell.
+    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let on_request = move |request: &mut Request<Body>| if guarded { serve(&guard, request) } else { users() };
+    let _server = Server::new(on_request).bind(address).spawn()?;
     let callers = callers.map(|(name, key)| format!(" {name}={key}")).concat();
-    println!("http://{}{callers}", server.server_addr());
-
-    let guard = Arc::new(guard);
-    for _ in 0..WORKERS {
-        let (server, guard) = (Arc::clone(&server), Arc::clone(&guard));
-        thread::spawn(move || {
-            for request in server.incoming_requests() {
-                // Who hangs up before the answer is there is no concern of the others'.
-                let _ = if guarded { serve(&guard, request) } else { request.respond(users()) };
-            }
-        });
-    }
+    println!("http://{address}{callers}");
     io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
+}
+
+fn serve(guard: &Guard, request: &Request<Body>) -> Response<Body> {
+    match guard.route("/users").require(&["read"]).check(request) {
+        Ok(_) => users(),
+        Err(refusal) => refusal.to_http(),
+    }
+}
+
+fn users() -> Response<Body> {
+    Response::builder().header(CONTENT_TYPE, "application/json").body(USERS.into()).expect("they are good")
 }

@@ -77,26 +77,3 @@ fn requests_and_responses_of_tiny_http() {
     response.into_reader().read_to_string(&mut body).unwrap();
     assert_eq!(body, r#"{"error":"MISSING_KEY","message":"'x-api-key' header is required"}"#);
 }
-
-#[cfg(feature = "rouille")]
-#[test]
-fn requests_and_responses_of_rouille() {
-    use std::io::Read as _;
-    let (guard, key) = (guard(), key());
-    let request = |keys: &[&str]| {
-        let headers = keys.iter().map(|key| ("X-API-KEY".into(), (*key).into())).collect();
-        rouille::Request::fake_http_from(([203, 0, 113, 9], 1).into(), "GET", "/users/7?page=2", headers, vec![])
-    };
-    let (good, twice, none) = (request(&[&key]), request(&[&key, &key]), request(&[]));
-    holds(&guard, &good, &twice, &none);
-    assert_eq!(guard.client_address(&good), Some([203, 0, 113, 9].into()));
-
-    let response = guard.check(&none).unwrap_err().to_rouille();
-    assert_eq!(response.status_code, 401);
-    assert!(response.headers.contains(&("Content-Type".into(), "application/json".into())));
-    let challenge = r#"ApiKey realm="apikee", header="x-api-key""#;
-    assert!(response.headers.contains(&("WWW-Authenticate".into(), challenge.into())));
-    let mut body = String::new();
-    response.data.into_reader_and_size().0.read_to_string(&mut body).unwrap();
-    assert_eq!(body, r#"{"error":"MISSING_KEY","message":"'x-api-key' header is required"}"#);
-}

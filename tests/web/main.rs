@@ -1,7 +1,7 @@
 //! The guard, without a server: requests as views of a few fields.
 #![cfg(feature = "web")]
 
-#[cfg(any(feature = "http", feature = "tiny_http", feature = "rouille"))]
+#[cfg(any(feature = "http", feature = "tiny_http"))]
 mod adapters;
 mod addresses;
 mod audits;

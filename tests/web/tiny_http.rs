@@ -229,6 +229,38 @@ fn a_client_that_waits_with_a_long_body_is_answered_before_it_sends_it() {
 }
 
 #[test]
+fn a_chunked_body_that_nobody_reads_is_not_taken_for_a_request() {
+    let service = Service::start(serve);
+    for (len, expect) in [(0, ""), (1, ""), (40, "Expect: 100-continue\r\n"), (5_000, ""), (1_000_000, "")] {
+        // It looks like one.
+        let body: String = get(Some(&key())).chars().cycle().take(len).collect();
+        let chunk = if len == 0 { String::new() } else { format!("{len:x}\r\n{body}\r\n") };
+        let mut connection = service.connect();
+        let fields = format!("Transfer-Encoding: chunked\r\n{expect}");
+        connection.send(&request("POST /users HTTP/1.1", None, &fields));
+        connection.send(&format!("{chunk}0\r\n\r\n"));
+        if !expect.is_empty() {
+            assert_eq!(connection.reply_to("HEAD").status(), 100);
+        }
+        let reply = connection.reply();
+        assert_eq!((reply.status(), &*reply.body), (401, MISSING), "{len}");
+        connection.goes_on();
+    }
+}
+
+#[test]
+fn a_chunked_body_without_an_end_is_answered_all_the_same() {
+    let service = Service::start(serve);
+    let chunk = format!("1000\r\n{}\r\n", "x".repeat(4096));
+    for body in ["zz\r\n".to_owned(), format!("{}\r\n", "f".repeat(20)), chunk.repeat(256)] {
+        let mut connection = service.connect();
+        connection.send(&request("POST /users HTTP/1.1", None, "Transfer-Encoding: chunked\r\n"));
+        connection.send(&body);
+        assert_eq!(connection.reply().status(), 401);
+    }
+}
+
+#[test]
 fn a_client_that_expects_to_send_nothing_is_answered() {
     let service = Service::start(serve);
     let mut connection = service.connect();

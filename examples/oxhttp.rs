@@ -1,0 +1,227 @@
+//! An API behind a guard, served by `oxhttp`, a blocking server on the types of the `http` crate.
+//!
+//! The second line starts it, on another address if one is given:
+//!
+//! ```text
+//! export APIKEE_SECRET=$(openssl rand -hex 32)    # where it runs and where keys are issued
+//! cargo run --features http,openapi,serde,ureq --example oxhttp
+//! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
+//! ```
+//!
+//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the other
+//! variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE` and
+//! `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
+//!
+//! With `LOG_EVENTS=1` it writes a line for each event to its standard error: who was let through, who was not and why,
+//! outages, files that cannot be used.
+//!
+//! It may stand in front of the internet; `apikee::web` has the table of what it survives:
+//!
+//! - At most 8,192 connections (`MAX_CONNECTIONS`), or what the limit on file descriptors allows. It raises its own
+//!   limit as far as it may.
+//! - A client that sends nothing for 10 seconds (`TIMEOUT_SECONDS`), or takes nothing, is cut off.
+//! - A body that nobody reads is read up to 64 kB; a longer one ends the connection.
+//! - `SIGTERM` and `SIGINT` stop it: requests in flight are finished, new ones get 503, and the exit code is 0. If
+//!   it can no longer serve, the exit code is 1, so that a supervisor starts it again.
+use std::{
+    env,
+    error::Error,
+    io::{self, Read as _},
+    net::{SocketAddr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use apikee::{
+    ApikeeBuilder, Event, Fingerprint, OwnedGrant, Revocations,
+    web::{Guard, RequestView},
+};
+use oxhttp::{
+    Server,
+    model::{
+        Body, HeaderValue, Method, Request, Response,
+        header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER},
+    },
+};
+use serde_json::json;
+use signal_hook::{consts::TERM_SIGNALS, iterator::Signals};
+
+/// Each has a thread and two descriptors.
+const MAX_CONNECTIONS: u64 = 8192;
+
+/// Descriptors for everything but clients: standard streams, signals, calls to the platform.
+const OTHER_DESCRIPTORS: u64 = 128;
+
+/// A client may be silent for that long. It is also the longest time that a stop waits for requests in flight.
+const TIMEOUT_SECONDS: u64 = 10;
+
+/// More of an unread body is not read, so that nobody can keep a connection busy with one.
+const MAX_UNREAD: u64 = 64 * 1024;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let guard = guard()?;
+    let timeout = Duration::from_secs(number("TIMEOUT_SECONDS", TIMEOUT_SECONDS)?);
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX)?;
+    let connections = number("MAX_CONNECTIONS", MAX_CONNECTIONS)?;
+    let connections = connections.min(descriptors.saturating_sub(OTHER_DESCRIPTORS) / 2).max(1);
+    let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
+    // `oxhttp` binds it again: it takes no host names, and does not tell which port it got for port 0.
+    let address = TcpListener::bind(address)?.local_addr()?;
+
+    let mut signals = Signals::new(TERM_SIGNALS)?;
+    let stopping = Arc::new(AtomicBool::new(false));
+    // Each request in flight has a clone.
+    let in_flight = Arc::new(());
+    let (stop, in_each) = (Arc::clone(&stopping), Arc::clone(&in_flight));
+    let on_request = move |request: &mut Request<Body>| {
+        let in_flight = Arc::clone(&in_each);
+        let stopping = stop.load(Ordering::SeqCst);
+        let mut response = if stopping { unavailable() } else { respond(&guard, request) };
+        if request.method() == Method::HEAD {
+            // A body that was read to its end still has its length.
+            let _ = io::copy(response.body_mut(), &mut io::sink());
+        }
+        if stopping || !finish(request.body_mut(), timeout) {
+            *request.body_mut() = Body::empty();
+            request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        // The response is dropped when it has been written.
+        response.extensions_mut().insert(in_flight);
+        response
+    };
+    let server = Server::new(on_request).bind(address).with_global_timeout(timeout);
+    let server = server.with_max_concurrent_connections(connections.try_into()?).spawn()?;
+    println!("listening on http://{address}");
+
+    let (end, ended) = mpsc::channel();
+    let fail = end.clone();
+    thread::spawn(move || fail.send(server.join().and(Err(io::Error::other("the server has stopped listening")))));
+    thread::spawn(move || signals.forever().next().map(|_| end.send(Ok(()))));
+    ended.recv()??;
+
+    stopping.store(true, Ordering::SeqCst);
+    let latest = Instant::now() + timeout;
+    // One is here, and one is the server's.
+    while Arc::strong_count(&in_flight) > 2 && Instant::now() < latest {
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+/// A variable of the environment.
+fn number(name: &str, default: u64) -> Result<u64, Box<dyn Error>> {
+    let Some(text) = env::var_os(name) else { return Ok(default) };
+    let number = text.to_str().and_then(|text| text.parse().ok()).filter(|number| *number > 0);
+    number.ok_or_else(|| format!("{name} is not a number above 0").into())
+}
+
+fn guard() -> Result<Guard, Box<dyn Error>> {
+    let apikee = ApikeeBuilder::from_env()?;
+    let listed = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
+    let listed = listed.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
+    let revoked = Revocations::new();
+    revoked.extend(listed.map(str::parse).collect::<Result<Vec<Fingerprint>, _>>()?);
+    let mut apikee = apikee.revocations(revoked);
+    if env::var_os("LOG_EVENTS").is_some() {
+        apikee = apikee.observer(|event: &Event<'_>| eprintln!("{event}"));
+    }
+    let apikee = apikee.build()?;
+    Ok(Guard::new(apikee).excluded_paths(["/health", "/openapi.json"]))
+}
+
+fn respond(guard: &Guard, request: &Request<Body>) -> Response<Body> {
+    let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
+    let segments: Vec<&str> = request.uri().path().split('/').collect();
+    let mut view = RequestView::from(request);
+    if let Some(peer) = peer() {
+        view = view.peer(peer.ip());
+    }
+
+    let checked = match (method, &segments[..]) {
+        ("GET", ["", "health"]) => return response(200, "text/plain", "ok".into()),
+        ("GET", ["", "openapi.json"]) => Ok((200, openapi(guard))),
+        ("GET", ["", "me"]) => {
+            let claims = |grant: OwnedGrant| serde_json::to_string(&grant.key().claims()).expect("claims are JSON");
+            guard.route("/me").check(view).map(|grant| (200, claims(grant)))
+        }
+        ("GET", ["", "users", id]) if !id.is_empty() => {
+            let guard = guard.route("/users/{id}").require(&["read"]);
+            guard.check(view).map(|_| (200, json!({ "id": id }).to_string()))
+        }
+        ("POST", ["", "users"]) => {
+            let guard = guard.route("/users").require(&["write"]);
+            let user = |grant: OwnedGrant| json!({ "tenant": grant.key().claims().tenant() }).to_string();
+            guard.check(view).map(|grant| (201, user(grant)))
+        }
+        // One template for all, and no made-up methods: else each scan would fill the platform's list of endpoints.
+        ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS", _) => {
+            let view = view.route("/{unknown}");
+            guard.check(view).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into()))
+        }
+        _ => Ok((501, r#"{"error":"NOT_IMPLEMENTED"}"#.into())),
+    };
+    match checked {
+        Ok((status, body)) => response(status, "application/json", body),
+        Err(refusal) => refusal.to_http(),
+    }
+}
+
+/// The client's address: `oxhttp` does not hand it over, but names each connection's thread after it.
+fn peer() -> Option<SocketAddr> {
+    thread::current().name()?.strip_suffix(": responding thread of OxHTTP")?.parse().ok()
+}
+
+/// Reads what the service has left of a body, as a client may send all of it before it reads the response. Whether
+/// the body has ended: otherwise the connection must end, or the rest would be taken for a request.
+fn finish(body: &mut Body, timeout: Duration) -> bool {
+    if body.len().is_some_and(|len| len > MAX_UNREAD) {
+        return false;
+    }
+    let (mut left, latest) = (body.take(MAX_UNREAD), Instant::now() + timeout);
+    let mut buf = [0; 4096];
+    while left.limit() > 0 && Instant::now() < latest {
+        match left.read(&mut buf) {
+            Ok(0) => return true,
+            Ok(_) => (),
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
+fn unavailable() -> Response<Body> {
+    let mut response = response(503, "application/json", r#"{"error":"STOPPING"}"#.into());
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+fn response(status: u16, content_type: &str, body: String) -> Response<Body> {
+    Response::builder().status(status).header(CONTENT_TYPE, content_type).body(body.into()).expect("they are good")
+}
+
+fn openapi(guard: &Guard) -> String {
+    let mut document = json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Users", "version": "1" },
+        "paths": {
+            "/health": { "get": { "responses": { "200": { "description": "It is up" } } } },
+            "/me": { "get": { "responses": { "200": { "description": "The claims of the key" } } } },
+            "/users/{id}": {
+                "parameters": [{ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } }],
+                "get": { "responses": { "200": { "description": "A user" } } },
+            },
+            "/users": { "post": { "responses": { "201": { "description": "A new user" } } } },
+        },
+    });
+    guard.add_to_openapi(&mut document).expect("it is an OpenAPI document");
+    for (template, method, scope) in [("/users/{id}", "get", "read"), ("/users", "post", "write")] {
+        let route = guard.route(template);
+        route.require(&[scope]).add_to_openapi(method, &mut document).expect("the document has it");
+    }
+    document.to_string()
+}

@@ -1,0 +1,237 @@
+"""What hostile clients send: the table `INPUTS`, and the few ways of sending that it is made of."""
+
+import itertools
+import re
+import select
+import socket
+import struct
+import time
+
+# Seconds that a stalled or slow client goes on: longer than the servers' timeouts, where they have one.
+HOLD = 3
+
+# Seconds without a byte after which an answer counts as whole.
+QUIET = 0.2
+
+
+class Input:
+    """A hostile input: `send(server)` sends it, and tells what the client got for it."""
+
+    def __init__(self, name, send, connections=1, descriptors=None):
+        self.name, self.send = name, send
+        # How many connections it holds open, and how many descriptors the server may have.
+        self.connections, self.descriptors = connections, descriptors
+
+
+def connect(server):
+    client = socket.create_connection(server.address, timeout=5)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return client
+
+
+def head(line, *fields):
+    return "\r\n".join([line, "Host: localhost", *fields, "", ""]).encode()
+
+
+def post(*fields):
+    return head("POST /me HTTP/1.1", *fields)
+
+
+def get(server, *fields):
+    return head("GET /me HTTP/1.1", f"x-api-key: {server.key}", *fields)
+
+
+def read(client, wait=HOLD):
+    """What comes within that time, and whether the connection was closed."""
+    text, closed, end = b"", False, time.monotonic() + wait
+    while not closed and time.monotonic() < end:
+        begun = text.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"")
+        client.settimeout(QUIET if begun else max(end - time.monotonic(), 0.01))
+        try:
+            piece = client.recv(65536)
+        except TimeoutError:
+            break
+        except OSError:
+            piece = b""
+        text, closed = text + piece, not piece
+    return text, closed
+
+
+def told(text, closed):
+    """The statuses of the answers, with a star if one is that to the `HIDDEN` request."""
+    statuses = [status for status in re.findall(rb"HTTP/1\.[01] (\d{3})", text) if status != b"100"]
+    statuses = ", ".join(status.decode() for status in statuses) or ("closed" if closed else "nothing")
+    return statuses + "*" * (b"\r\n\r\nok" in text)
+
+
+def write(client, data):
+    """Whether all of it was taken."""
+    try:
+        client.sendall(data)
+        return True
+    except OSError:
+        return False
+
+
+def once(*pieces):
+    """Sends it at once, and reads. A piece may be a function of the server."""
+
+    def send(server):
+        with connect(server) as client:
+            write(client, b"".join(piece(server) if callable(piece) else piece for piece in pieces))
+            return told(*read(client))
+
+    return send
+
+
+def many(number, first, then=b""):
+    """Opens that many connections, sends each the beginning, and then a byte of `then` every tenth of a second."""
+
+    def send(server):
+        clients = [connect(server) for _ in range(number)]
+        for client in clients:
+            write(client, first)
+        text, closed, end = b"", False, time.monotonic() + HOLD
+        for byte in itertools.cycle(then or b" "):
+            if time.monotonic() > end:
+                break
+            for client in clients if then else []:
+                write(client, bytes([byte]))
+            time.sleep(0.1)
+            if not closed and select.select([clients[0]], [], [], 0)[0]:
+                more, closed = read(clients[0], QUIET)
+                text += more
+        for client in clients:
+            client.close()
+        return told(text, closed)
+
+    return send
+
+
+def flood(first, piece, length=200_000_000, seconds=HOLD):
+    """Sends the beginning, and then the piece over and over, as fast as it is taken."""
+
+    def send(server):
+        with connect(server) as client:
+            client.settimeout(seconds)
+            taken, end = write(client, first), time.monotonic() + seconds
+            block = piece * (1 + 100_000 // len(piece))
+            for _ in range(length // len(block)):
+                if not taken or time.monotonic() > end:
+                    break
+                taken = write(client, block)
+            return told(*read(client))
+
+    return send
+
+
+def idle(number):
+    """Opens connections that say nothing."""
+
+    def send(server):
+        clients = []
+        for _ in range(number):
+            try:
+                clients.append(connect(server))
+            except OSError:
+                break
+        time.sleep(HOLD / 2)
+        for client in clients:
+            client.close()
+        return "nothing"
+
+    return send
+
+
+def aborted(number, data, wait=0):
+    """Connections that are reset after that."""
+
+    def send(server):
+        for _ in range(number):
+            client = connect(server)
+            write(client, data(server) if callable(data) else data)
+            time.sleep(wait)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+        return "nothing"
+
+    return send
+
+
+def unread(number):
+    """Asks for documents over and over and reads none of them."""
+
+    def send(server):
+        clients = [connect(server) for _ in range(number)]
+        for client in clients:
+            client.settimeout(0.2)
+        end = time.monotonic() + HOLD
+        while time.monotonic() < end:
+            for client in clients:
+                write(client, head("GET /openapi.json HTTP/1.1") * 50)
+        for client in clients:
+            client.close()
+        return "nothing"
+
+    return send
+
+
+CHUNKED = "Transfer-Encoding: chunked"
+HIDDEN = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def in_chunks(data):
+    return b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data)
+
+
+INPUTS = [
+    Input("a length of 100 GB, and no body", once(post("Content-Length: 100000000000"))),
+    Input("a length of 2^64-1", once(post("Content-Length: 18446744073709551615"))),
+    Input("a length past 2^64", once(post("Content-Length: 1" + "0" * 30))),
+    Input("a length below 0", once(post("Content-Length: -1"), b"x")),
+    Input("two lengths", once(post("Content-Length: 0", f"Content-Length: {len(HIDDEN)}"), HIDDEN)),
+    Input("a body shorter than its length, then the end", aborted(50, post("Content-Length: 5000") + b"x")),
+    Input("64 bodies that stall", many(64, post("Content-Length: 5000") + b"x"), connections=64),
+    Input("64 bodies, a byte at a time", many(64, post("Content-Length: 5000"), b"x"), connections=64),
+    Input("an endless body", flood(post("Content-Length: 100000000000"), b"x")),
+    Input("64 heads that stall", many(64, b"GET /me HT"), connections=64),
+    Input("64 heads, a byte at a time", many(64, b"GET /me HTTP/1.1\r\nx: ", b"y"), connections=64),
+    Input("64 heads, a field at a time", many(64, b"GET /me HTTP/1.1\r\n", b"a:\r\n"), connections=64),
+    Input("a header line of 200 MB", flood(b"GET /me HTTP/1.1\r\nx: ", b"y")),
+    Input("200 MB of header fields", flood(b"GET /me HTTP/1.1\r\n", b"a: b\r\n")),
+    Input("a target of 200 MB", flood(b"GET /", b"y")),
+    Input("2,000 header fields", once(head("GET /me HTTP/1.1", *["a: b"] * 2000))),
+    Input("a chunk of 2^64-1", once(post(CHUNKED), b"ffffffffffffffff\r\nx")),
+    Input("a chunk past 2^64", once(post(CHUNKED), b"f" * 20 + b"\r\nx")),
+    Input("a chunk size that is not a number", once(post(CHUNKED), b"-1\r\nx\r\n0\r\n\r\n")),
+    Input("64 chunk sizes that stall", many(64, post(CHUNKED) + b"5"), connections=64),
+    Input("64 chunked bodies, a byte at a time", many(64, post(CHUNKED), b"1\r\nx\r\n"), connections=64),
+    Input("an endless chunk size", flood(post(CHUNKED), b"0")),
+    Input("an endless chunk extension", flood(post(CHUNKED) + b"1;", b"x")),
+    Input("an endless chunked body", flood(post(CHUNKED), b"5\r\nhello\r\n")),
+    Input("endless trailers", flood(post(CHUNKED) + b"0\r\n", b"a: b\r\n")),
+    Input("64 trailers, a byte at a time", many(64, post(CHUNKED) + b"0\r\na: ", b"b"), connections=64),
+    Input("3,000 idle connections", idle(3000), connections=3000),
+    Input("more connections than descriptors", idle(600), connections=600, descriptors=512),
+    Input("2,000 connections, reset at once", aborted(2000, b"")),
+    Input("500 requests, reset before the answer", aborted(500, get)),
+    Input("16 clients that read no answer", unread(16), connections=16),
+    Input("three requests at once", once(get, get, get)),
+    Input("a request in the body", once(post(f"Content-Length: {len(HIDDEN)}"), HIDDEN)),
+    Input("a request in a chunk", once(post(CHUNKED), in_chunks(HIDDEN))),
+    Input("a request in a chunk of 200 kB", once(post(CHUNKED), in_chunks(HIDDEN * 5000))),
+    Input("a length and chunks", once(post(f"Content-Length: {len(HIDDEN) + 5}", CHUNKED), b"0\r\n\r\n", HIDDEN)),
+    Input("`Transfer-Encoding: xchunked`", once(post("Transfer-Encoding: xchunked"), in_chunks(HIDDEN))),
+    Input("`Transfer-Encoding : chunked`", once(post("Transfer-Encoding : chunked"), in_chunks(HIDDEN))),
+    Input("chunks in HTTP/1.0", once(head("POST /me HTTP/1.0", CHUNKED), in_chunks(HIDDEN))),
+    Input("`Expect: 100-continue`, and no body", once(post("Content-Length: 5000", "Expect: 100-continue"))),
+    Input("`Expect: 100-continue` with 100 GB", once(post("Content-Length: 100000000000", "Expect: 100-continue"))),
+    Input("`Expect: something`", once(post("Content-Length: 5", "Expect: something"), b"hello")),
+    Input("HTTP/1.0", once(lambda server: get(server).replace(b"HTTP/1.1", b"HTTP/1.0"))),
+    Input("HTTP/0.9", once(b"GET /me\r\n")),
+    Input("HTTP/2", once(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")),
+    Input("a TLS handshake", once(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 600)),
+    Input("zeros", once(b"\x00" * 100_000)),
+    Input("a target that is not a path", once(head("GET me HTTP/1.1"))),
+    Input("a key of 1 MB", once(lambda server: head("GET /me HTTP/1.1", "x-api-key: apikee_" + "z" * 1_000_000))),
+]
