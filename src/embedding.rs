@@ -11,7 +11,7 @@
 //! | TLS and a connection | only in server mode, and only by you |
 //!
 //! What it takes in flash, in stack and in instructions on a Cortex-M4 stands in
-//! `tests/bare-metal/budget.toml` of the repository, and is checked there. For firmware in C see `bindings/c`.
+//! `tests/checks/bare-metal/budget.toml` of the repository, and is checked there. For firmware in C see `bindings/c`.
 //!
 //! # Features
 //!
@@ -360,7 +360,7 @@
 //! | no issuing, no `meta` look-ups, no server mode | what is not called is not linked |
 //!
 //! The toolchain's `memcpy`, `memmove`, `memset` and `memcmp`, and Arm's names for them (`__aeabi_memcpy4`), are
-//! weak and made for speed. `tests/bare-metal/src/memory.rs` of the repository has all of them in 150 bytes of
+//! weak and made for speed. `tests/checks/bare-metal/src/memory.rs` of the repository has all of them in 150 bytes of
 //! Thumb code for any Cortex-M, and verifying and sealing take fewer instructions with it. A compiler that allows
 //! unstable features tells crates that a Cortex-M3 is an ARMv7, and RustCrypto then takes words of 64 bits, which
 //! it has no registers for: `cpubits` says how many there are.

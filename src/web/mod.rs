@@ -55,7 +55,7 @@
 //!
 //! # In front of the internet
 //!
-//! A guard protects a service only as well as the server under it does. `tests/hostile/run --update` sends the
+//! A guard protects a service only as well as the server under it does. `tests/checks/hostile/run --update` sends the
 //! following to the example servers and writes this table: what the client gets (statuses of answers, `closed`, or
 //! `nothing` within three seconds), and in bold what is not as it should be:
 //!

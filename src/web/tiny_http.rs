@@ -1,7 +1,7 @@
 //! **Put a proxy in front of `tiny_http` that bounds and buffers bodies.** Without one, a single request ends the
 //! service: `tiny_http` 0.12 allocates the declared length of a body that is not read, so that `Content-Length:
 //! 100000000000` aborts the process and 2^64-1 panics the thread that answers. A body that stalls holds that thread for
-//! ever, since there are no timeouts. When there are no file descriptors left, nobody is served again. `tests/hostile`
+//! ever, since there are no timeouts. When there are no file descriptors left, nobody is served again. `tests/checks/hostile`
 //! has the whole list.
 //!
 //! This module knows the types of `tiny_http`, and a shorter way to the wire than its `Response` for refused requests.

@@ -1,10 +1,14 @@
-//! The client against a platform in the same process, and against none.
+//! The client: against a platform in the same process, and against none; over `ureq`, against servers written by hand
+//! and the emulator.
 #![cfg(feature = "client")]
 
 mod asking;
 mod audits;
 mod background;
 mod configuration;
+#[cfg(all(feature = "ureq", feature = "emulator"))]
+#[path = "../support/faults.rs"]
+mod faults;
 #[cfg(unix)]
 mod fork;
 mod gate;
@@ -13,10 +17,16 @@ mod issuing;
 mod logging;
 #[path = "../support/platform.rs"]
 mod platform;
+#[cfg(all(feature = "ureq", feature = "emulator"))]
+mod refusals;
 mod reload;
 mod sealing;
+#[cfg(all(feature = "ureq", feature = "emulator"))]
+mod server_mode;
 #[cfg(feature = "tracing")]
 mod tracing;
+#[cfg(feature = "ureq")]
+mod ureq;
 
 use apikee::{Apikee, AuthorizeRequest, Basis, Denial, MethodPath};
 

@@ -11,6 +11,8 @@ mod misbehaviour;
 mod page;
 mod recorded;
 mod state;
+#[cfg(target_os = "linux")]
+mod threads;
 mod wire;
 
 use apikee::{ClientId, EmulatedClient, Emulator, EmulatorBuilder, MethodPath, Timestamp, UnixTime, ValidateRequest};

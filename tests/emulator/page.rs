@@ -1,4 +1,4 @@
-//! The page and its API, over bare sockets. How it looks is for `tests/page/run`.
+//! The page and its API, over bare sockets. How it looks is for `tests/checks/page/run`.
 
 use apikee::{EmulatedClient, Emulator, JsonObject, Misbehaviour, Occasion};
 use serde_json::{Value, json};

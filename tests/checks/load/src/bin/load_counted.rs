@@ -1,0 +1,51 @@
+//! Answers requests without a socket, for `valgrind` to count the instructions: `load_counted NAME NUMBER answer`,
+//! or `ignore` instead, which makes the same requests and does nothing with them.
+
+use std::{env, io, mem};
+
+use apikee::web::Guard;
+use apikee_load::{USERS, start};
+use tiny_http::{Header, Request, Response, TestRequest};
+
+fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let mut arguments = env::args().skip(1);
+    let mut next = || arguments.next().ok_or("who, how often, and what then?");
+    let (name, number, what) = (next()?, next()?.parse()?, next()?);
+    let (guard, callers) = start()?;
+    let bare = name == "bare";
+    let wanted = if bare { "accepted" } else { &*name };
+    let (_, key) = callers.iter().find(|caller| caller.0 == wanted).ok_or("nobody of that name")?;
+    let act: fn(&Guard, Request) -> std::io::Result<()> = match &*what {
+        "answer" if bare => |_, request| request.respond(users()),
+        "answer" => serve,
+        // Dropped it would be answered, too.
+        "ignore" => |_, request| {
+            mem::forget(request);
+            Ok(())
+        },
+        _ => return Err("answer or ignore?".into()),
+    };
+    for _ in 0..number {
+        act(&guard, request(key))?;
+    }
+    Ok(())
+}
+
+/// As `wrk` asks.
+fn request(key: &str) -> Request {
+    let fields = [("Host", "127.0.0.1:8080"), ("x-api-key", key)];
+    let header = |(name, value)| Header::from_bytes::<&str, &str>(name, value).expect("it is ASCII");
+    fields.map(header).into_iter().fold(TestRequest::new().with_path("/users"), TestRequest::with_header).into()
+}
+
+fn serve(guard: &Guard, request: Request) -> io::Result<()> {
+    match guard.route("/users").require(&["read"]).check(&request) {
+        Ok(_) => request.respond(users()),
+        Err(refusal) => refusal.respond(request),
+    }
+}
+
+fn users() -> Response<io::Cursor<Vec<u8>>> {
+    let json = Header::from_bytes("Content-Type", "application/json").expect("it is ASCII");
+    Response::from_string(USERS).with_header(json)
+}

@@ -1,0 +1,134 @@
+//! Clients that are not known, not known any more, or named like an id.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use apikee::{
+    Basis, ClientId, EmulatedClient, Emulator, Fault, OnRejection, Outage, Policy, Rejection, RequestKind,
+    TransportError,
+};
+
+use super::{
+    Denied, ask, ask_for, builder, emulator, id,
+    platform::{Platform, Told, key, listed},
+};
+
+const FROM_INSIDE: [(&str, &str); 1] = [("x-forwarded-for", "203.0.113.9")];
+
+fn created(emulator: &Emulator) -> bool {
+    emulator.log().iter().any(|request| request.kind == RequestKind::Client)
+}
+
+#[test]
+fn first_request_from_a_forbidden_address_leaves_the_client_as_it_is() {
+    for create in [false, true] {
+        let emulator = emulator().start().unwrap();
+        let client = EmulatedClient::new("acme-corp").network("203.0.113.0/24").unwrap().hourly(1);
+        emulator.add_client(id(1).parse().unwrap(), client);
+        let apikee = builder(&emulator).create_unknown_clients(create).build().unwrap();
+        let key = key("acme-corp", "{}");
+        for _ in 0..2 {
+            assert_eq!(ask(&apikee, &key), Err(Denied::Rejected(Rejection::Forbidden)));
+        }
+        assert!(!created(&emulator));
+        assert_eq!(ask_for(&apikee, &key, "/users", &FROM_INSIDE), Ok(Basis::Confirmed));
+        let answer = ask_for(&apikee, &key, "/users", &FROM_INSIDE);
+        assert!(matches!(answer, Err(Denied::Rejected(Rejection::RateLimited { .. }))), "{answer:?}");
+    }
+}
+
+#[test]
+fn deleted_client_gets_the_same_answer_in_every_process_and_is_not_created_again() {
+    let key = key("acme-corp", "{}");
+    for policy in [Policy::DEFAULT, Policy::DEFAULT.on_rejection(OnRejection::AdmitUnsuccessful)] {
+        let emulator = emulator().start().unwrap();
+        let client: ClientId = id(1).parse().unwrap();
+        emulator.add_client(client, EmulatedClient::new("acme-corp"));
+        let [knowing, fresh] = [(); 2].map(|()| builder(&emulator).policy(policy).build().unwrap());
+        assert_eq!(ask(&knowing, &key), Ok(Basis::Confirmed));
+        assert!(emulator.remove_client(client));
+        for _ in 0..3 {
+            assert_eq!(ask(&knowing, &key), Err(Denied::Fault(Fault::UnknownClient)));
+            assert_eq!(ask(&fresh, &key), Err(Denied::Fault(Fault::UnknownClient)));
+        }
+        assert!(!created(&emulator));
+        assert_eq!(emulator.client_named("acme-corp"), None);
+    }
+}
+
+/// What a look-up was refused says who was refused, as long as no other look-up succeeds.
+#[test]
+fn refusal_of_a_look_up_holds_until_the_next_look_up_succeeds() {
+    let step = Arc::new(AtomicUsize::new(0));
+    let at = Arc::clone(&step);
+    let platform = Platform::new(move |seen| match (at.load(Ordering::Relaxed), seen.looked_up()) {
+        (0, Some(_)) => Told::Limited(3600),
+        (2, Some(tenant)) => listed(&[(&id(1), tenant)]),
+        (2, None) => Told::yes(),
+        _ => Told::Error(TransportError::Outage(Outage::Connect)),
+    });
+    let apikee = platform.builder().tenant_is_client_id(false).build().unwrap();
+    let key = key("acme-corp", "{}");
+    let ask_at = |now| {
+        step.store(now, Ordering::Relaxed);
+        ask(&apikee, &key)
+    };
+    assert_eq!(ask_at(0), Err(Denied::Rejected(Rejection::RateLimited { retry_after: Some(3600) })));
+    assert!(matches!(ask_at(1), Err(Denied::Remembered(Rejection::RateLimited { .. }))));
+    assert_eq!(ask_at(2), Ok(Basis::Confirmed));
+    assert_eq!(ask_at(3), Ok(Basis::FailedOpen(Outage::Connect)), "it has been confirmed since");
+}
+
+/// A tenant's name may be as long as a key allows.
+#[test]
+fn refused_client_is_remembered_whatever_the_length_of_its_name() {
+    for len in [1, 256, 257, 500] {
+        let tenant = "t".repeat(len);
+        let down = Arc::new(AtomicUsize::new(0));
+        let is_down = Arc::clone(&down);
+        let platform = Platform::new(move |seen| match seen.looked_up() {
+            _ if is_down.load(Ordering::Relaxed) > 0 => Told::Error(TransportError::Outage(Outage::Connect)),
+            Some(tenant) => listed(&[(&id(1), tenant)]),
+            None => Told::Limited(3600),
+        });
+        let apikee = platform.builder().tenant_is_client_id(false).build().unwrap();
+        let key = key(&tenant, "{}");
+        assert_eq!(ask(&apikee, &key), Err(Denied::Rejected(Rejection::RateLimited { retry_after: Some(3600) })));
+        down.store(1, Ordering::Relaxed);
+        let answer = ask(&apikee, &key);
+        assert!(matches!(answer, Err(Denied::Remembered(Rejection::RateLimited { .. }))), "{len}: {answer:?}");
+    }
+}
+
+/// Whoever may choose a tenant's name must not become the client of that id.
+#[test]
+fn tenant_that_is_a_uuid_is_an_ordinary_name() {
+    let emulator = emulator().start().unwrap();
+    let [by_name, of_that_id, resolved]: [ClientId; 3] = [1, 2, 3].map(|number| id(number).parse().unwrap());
+    emulator.add_client(by_name, EmulatedClient::new(&id(2)));
+    emulator.add_client(of_that_id, EmulatedClient::new("victim"));
+    emulator.add_client(resolved, EmulatedClient::new("resolved"));
+    let key = key(&id(2), "{}");
+    let asked = || emulator.log().iter().filter_map(|request| request.client).collect::<Vec<_>>();
+
+    let resolver_asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&resolver_asked);
+    let does_not_know = builder(&emulator).client_resolver(move |claims| {
+        assert_eq!(claims.tenant(), id(2));
+        count.fetch_add(1, Ordering::Relaxed);
+        None
+    });
+    assert_eq!(ask(&does_not_know.build().unwrap(), &key), Ok(Basis::Confirmed));
+    assert_eq!((asked(), resolver_asked.load(Ordering::Relaxed)), (vec![by_name], 1));
+
+    let knows = builder(&emulator).client_resolver(move |_| Some(resolved)).build().unwrap();
+    assert_eq!(ask(&knows, &key), Ok(Basis::Confirmed));
+    assert_eq!(asked(), [by_name, resolved]);
+    assert_eq!(emulator.log().iter().filter(|request| request.kind == RequestKind::Lookup).count(), 1);
+
+    let told = builder(&emulator).tenant_is_client_id(true).build().unwrap();
+    assert_eq!(ask(&told, &key), Ok(Basis::Confirmed));
+    assert_eq!(asked(), [by_name, resolved, of_that_id], "only where told to");
+}

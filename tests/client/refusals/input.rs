@@ -1,0 +1,191 @@
+//! Resolvers and observers that panic or block, and what `Retry-After` may say.
+
+use std::{
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use apikee::{Basis, Call, ClientId, Event, Fault, Outage, Received, Rejection, Transport, TransportError};
+
+use super::{
+    Denied, LONG, ask, at_once, builder_at, id,
+    platform::{Platform, Told, key},
+    server::Server,
+};
+
+#[test]
+fn resolver_that_panics_does_not_know_and_harms_no_other_request() {
+    let platform = Platform::new(|seen| match seen.looked_up() {
+        Some(_) => super::platform::listed(&[(&id(1), "acme-corp"), (&id(2), "other")]),
+        None if seen.target.contains(&id(1)) => Told::no(),
+        None => Told::yes(),
+    });
+    let apikee = platform
+        .builder()
+        .tenant_is_client_id(false)
+        .client_resolver(|claims| {
+            assert_ne!(claims.tenant(), "acme-corp", "a resolver that panics");
+            None
+        })
+        .build()
+        .unwrap();
+    let keys = [key("acme-corp", "{}"), key("other", "{}")];
+    for (number, answer) in at_once(16, 4, |number| (number, ask(&apikee, &keys[number % 2]))) {
+        let expected =
+            if number % 2 == 0 { Err(Denied::Rejected(Rejection::UNSUCCESSFUL)) } else { Ok(Basis::Confirmed) };
+        assert_eq!(answer, expected);
+    }
+}
+
+/// While it blocks, others get their answers. What it takes is no outage of the platform's.
+#[test]
+fn resolver_that_blocks_delays_its_own_request_alone_and_does_not_let_it_through() {
+    let platform = Platform::willing();
+    let entered = Arc::new(Barrier::new(2));
+    let leaves = Arc::clone(&entered);
+    let limit = Duration::from_millis(300);
+    let apikee = platform
+        .builder()
+        .tenant_is_client_id(false)
+        .timeout(limit)
+        .client_resolver(move |claims| {
+            if claims.tenant() == "slow" {
+                leaves.wait();
+                leaves.wait();
+            }
+            ClientId::new(&id(1)).ok().filter(|_| claims.tenant() != "slow")
+        })
+        .build()
+        .unwrap();
+    let [slow, other] = ["slow", "other"].map(|tenant| key(tenant, "{}"));
+    thread::scope(|scope| {
+        let blocked = scope.spawn(|| ask(&apikee, &slow));
+        entered.wait();
+        for _ in 0..8 {
+            assert_eq!(ask(&apikee, &other), Ok(Basis::Confirmed));
+        }
+        // Nothing but time ends the request's time.
+        thread::sleep(limit);
+        entered.wait();
+        assert_eq!(blocked.join().unwrap(), Err(Denied::Fault(Fault::UnknownClient)));
+    });
+    assert!(platform.seen().iter().all(is_of_other), "nothing is asked of the slow one");
+}
+
+fn is_of_other(seen: &super::platform::Seen) -> bool {
+    seen.target.contains(&id(1))
+}
+
+#[test]
+fn observer_that_panics_changes_no_answer() {
+    let down = Arc::new(AtomicBool::new(false));
+    let is_down = Arc::clone(&down);
+    let platform = Platform::new(move |seen| match seen.target.contains(&id(1)) {
+        _ if is_down.load(Ordering::Relaxed) => Told::Error(TransportError::Outage(Outage::Connect)),
+        true => Told::Limited(60),
+        false => Told::yes(),
+    });
+    let apikee = platform.builder().observer(|_: &Event<'_>| panic!("an observer that panics")).build().unwrap();
+    let [refused, good] = [1, 2].map(|number| key(&id(number), "{}"));
+    assert!(ask(&apikee, &refused).is_err());
+    assert_eq!(ask(&apikee, &good), Ok(Basis::Confirmed));
+    down.store(true, Ordering::Relaxed);
+    for _ in 0..16 {
+        assert!(matches!(ask(&apikee, &refused), Err(Denied::Remembered(_))));
+        assert!(matches!(ask(&apikee, &good), Ok(Basis::FailedOpen(_))));
+    }
+}
+
+/// It is called without a lock of the client's.
+#[test]
+fn observer_that_blocks_delays_its_own_request_alone() {
+    let platform = Platform::new(|seen| if seen.target.contains(&id(1)) { Told::no() } else { Told::yes() });
+    let entered = Arc::new(Barrier::new(2));
+    let leaves = Arc::clone(&entered);
+    let apikee = platform
+        .builder()
+        .observer(move |event: &Event<'_>| {
+            if let Event::Denied { .. } = event {
+                leaves.wait();
+                leaves.wait();
+            }
+        })
+        .build()
+        .unwrap();
+    let [refused, good] = [1, 2].map(|number| key(&id(number), "{}"));
+    thread::scope(|scope| {
+        let blocked = scope.spawn(|| ask(&apikee, &refused));
+        entered.wait();
+        for answer in at_once(8, 4, |_| ask(&apikee, &good)) {
+            assert_eq!(answer, Ok(Basis::Confirmed));
+        }
+        entered.wait();
+        assert_eq!(blocked.join().unwrap(), Err(Denied::Rejected(Rejection::UNSUCCESSFUL)));
+    });
+}
+
+/// What is remembered of a 429 of that transport, in seconds.
+fn remembered_seconds(transport: &Arc<impl Transport + 'static>) -> u32 {
+    loop {
+        let (platform, transport, calls) = (Platform::willing(), Arc::clone(transport), AtomicUsize::new(0));
+        let apikee = platform
+            .builder()
+            .timeout(LONG)
+            .transport(move |call: &Call<'_>, answer: &mut [u8]| match calls.fetch_add(1, Ordering::Relaxed) {
+                0 => transport.call(call, answer),
+                _ => Err(TransportError::Outage(Outage::Connect)),
+            })
+            .build()
+            .unwrap();
+        let key = key(&id(1), "{}");
+        let refused = ask(&apikee, &key);
+        let start = Instant::now();
+        assert!(matches!(refused, Err(Denied::Rejected(Rejection::RateLimited { .. }))), "{refused:?}");
+        let answer = ask(&apikee, &key);
+        // A busy machine may need longer than the shortest of them lasts.
+        if start.elapsed() < Duration::from_millis(500) {
+            match answer {
+                Err(Denied::Remembered(Rejection::RateLimited { retry_after: Some(seconds) })) => return seconds,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn retry_after_is_remembered_for_a_second_at_least_and_an_hour_at_most() {
+    for (told, expected) in
+        [(None, 60), (Some(0), 1), (Some(1), 1), (Some(90), 90), (Some(7200), 3600), (Some(u32::MAX), 3600)]
+    {
+        let transport = move |_: &Call<'_>, _: &mut [u8]| Ok(Received { status: 429, len: 0, retry_after: told });
+        // Of less than a second that has passed, nothing is seen: what is left is rounded up.
+        assert_eq!(remembered_seconds(&Arc::new(transport)), expected, "{told:?}");
+    }
+}
+
+#[test]
+fn retry_after_that_is_no_number_of_seconds_is_as_good_as_none() {
+    for (told, expected) in [
+        ("", 60),
+        ("Retry-After: -1\r\n", 60),
+        ("Retry-After: 1e9\r\n", 60),
+        ("Retry-After: 1.5\r\n", 60),
+        ("Retry-After: +7\r\n", 60),
+        ("Retry-After: soon\r\n", 60),
+        ("Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n", 60),
+        ("Retry-After: 0\r\n", 1),
+        ("Retry-After: 7200\r\n", 3600),
+        ("Retry-After: 30\r\n", 30),
+    ] {
+        let server = Server::answering(format!("HTTP/1.1 429 Slow Down\r\n{told}Content-Length: 2\r\n\r\n{{}}"));
+        let transport = Arc::new(apikee::UreqTransport::new(&server.url()).unwrap());
+        assert_eq!(remembered_seconds(&transport), expected, "{told}");
+        // And without a transport of the test's own.
+        let direct = ask(&builder_at(&server.url()).build().unwrap(), &key(&id(1), "{}"));
+        assert!(matches!(direct, Err(Denied::Rejected(Rejection::RateLimited { .. }))), "{told}: {direct:?}");
+    }
+}

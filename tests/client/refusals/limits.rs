@@ -1,0 +1,171 @@
+//! Load, and failures that one client causes.
+
+use std::{
+    net::TcpStream,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use apikee::{
+    Basis, BreakerConfig, BreakerState, Call, EmulatedClient, Event, Misbehaviour, Occasion, Outage, Overload,
+    Rejection, Transport, TransportError,
+};
+
+use super::{
+    Denied, LONG, ask, at_once, builder, builder_at, emulator, id,
+    platform::{Platform, Told, key},
+    server::{Connection, Server},
+};
+
+/// The limit is spent before this process starts, so that it remembers nothing.
+#[test]
+fn spent_limit_stays_spent_however_many_requests_come_at_once() {
+    let emulator = emulator().start().unwrap();
+    let key = key("acme-corp", "{}");
+    emulator.add_client(id(1).parse().unwrap(), EmulatedClient::new("acme-corp").hourly(1));
+    assert!(ask(&builder(&emulator).build().unwrap(), &key).is_ok());
+    emulator.misbehave(Misbehaviour::Delay(Duration::from_millis(20)), Occasion::Always);
+    for threads in [48, 64, 256] {
+        let apikee = builder(&emulator).build().unwrap();
+        for answer in at_once(threads, 1, |_| ask(&apikee, &key)) {
+            assert!(matches!(answer, Err(Denied::Rejected(Rejection::RateLimited { .. }))), "{threads}: {answer:?}");
+        }
+        assert_eq!(apikee.breaker_state(), Some(BreakerState::Closed), "load opens no breaker");
+    }
+}
+
+/// The platform is not asked in time because of the others who wait, not because of the platform.
+#[test]
+fn waiting_for_a_slot_until_too_little_time_is_left_is_no_outage() {
+    let limit = Duration::from_millis(600);
+    let platform = Platform::willing();
+    let transport = platform.transport();
+    let calls = AtomicUsize::new(0);
+    let changes = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&changes);
+    let apikee = platform
+        .builder()
+        .max_in_flight(1)
+        .timeout(limit)
+        .breaker(BreakerConfig::DEFAULT.consecutive_failures(1).unwrap())
+        .observer(move |event: &Event<'_>| {
+            if let Event::BreakerOpened | Event::ClientBreakerOpened | Event::Outage { .. } = event {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+        .transport(move |call: &Call<'_>, answer: &mut [u8]| {
+            // The first takes most of the time of both, and the second would need as long.
+            if calls.fetch_add(1, Ordering::Relaxed) == 0 {
+                thread::sleep(limit * 2 / 3);
+                return transport.call(call, answer);
+            }
+            thread::sleep(call.timeout);
+            Err(TransportError::Outage(Outage::Timeout))
+        })
+        .build()
+        .unwrap();
+    let keys = [1, 2].map(|number| key(&id(number), "{}"));
+    let answers = at_once(2, 1, |number| ask(&apikee, &keys[number]));
+    assert!(answers.contains(&Ok(Basis::Confirmed)), "{answers:?}");
+    assert!(answers.contains(&Err(Denied::Overload(Overload::TooManyInFlight))), "{answers:?}");
+    assert_eq!(changes.load(Ordering::Relaxed), 0, "it is no evidence");
+}
+
+/// One of many requests at once is refused; those before it are confirmed, and their answers may come later.
+#[test]
+fn confirmation_of_an_earlier_request_does_not_forget_a_later_refusal() {
+    let (entered, arrivals) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let calls = AtomicUsize::new(0);
+    let platform = Platform::new(move |_| match calls.fetch_add(1, Ordering::Relaxed) {
+        0 => {
+            entered.send(()).unwrap();
+            released.lock().unwrap().recv().unwrap();
+            Told::yes()
+        }
+        1 => Told::Limited(3600),
+        _ => Told::Error(TransportError::Outage(Outage::Connect)),
+    });
+    let apikee = platform.builder().timeout(LONG).build().unwrap();
+    let key = key(&id(1), "{}");
+    thread::scope(|scope| {
+        let earlier = scope.spawn(|| ask(&apikee, &key));
+        arrivals.recv().unwrap();
+        let refused = ask(&apikee, &key);
+        assert!(matches!(refused, Err(Denied::Rejected(Rejection::RateLimited { .. }))), "{refused:?}");
+        release.send(()).unwrap();
+        assert_eq!(earlier.join().unwrap(), Ok(Basis::Confirmed));
+    });
+    let answer = ask(&apikee, &key);
+    assert!(matches!(answer, Err(Denied::Remembered(Rejection::RateLimited { .. }))), "{answer:?}");
+}
+
+/// What the culprit's requests make of the connection.
+type Cause = fn(&mut Connection<TcpStream>) -> bool;
+
+const CAUSES: [(&str, Cause); 4] = [
+    ("500", |connection| connection.write(b"HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\n{}")),
+    ("reset", |connection| {
+        socket2::SockRef::from(connection.stream()).set_linger(Some(Duration::ZERO)).unwrap();
+        false
+    }),
+    ("half an answer", |connection| {
+        connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{");
+        false
+    }),
+    ("no answer", |connection| {
+        connection.wait_for_end();
+        false
+    }),
+];
+
+#[test]
+fn failures_of_one_client_let_no_other_through() {
+    let keys: Vec<_> = (0..8).map(|number| key(&id(number), "{}")).collect();
+    for (name, cause) in CAUSES {
+        let server = Server::run(move |connection, _| {
+            while let Some(request) = connection.request() {
+                let goes_on = if request.line.contains(&id(0)) {
+                    cause(connection)
+                } else {
+                    connection.write(b"HTTP/1.1 429 Slow Down\r\nRetry-After: 60\r\nContent-Length: 2\r\n\r\n{}")
+                };
+                if !goes_on {
+                    return;
+                }
+            }
+        });
+        let opened = Arc::new([(); 2].map(|()| AtomicUsize::new(0)));
+        let count = Arc::clone(&opened);
+        let apikee = builder_at(&server.url())
+            .timeout(Duration::from_secs(1))
+            .observer(move |event: &Event<'_>| match event {
+                Event::BreakerOpened => _ = count[0].fetch_add(1, Ordering::Relaxed),
+                Event::ClientBreakerOpened => _ = count[1].fetch_add(1, Ordering::Relaxed),
+                _ => {}
+            })
+            .build()
+            .unwrap();
+        // Alone at first, and long enough to open its own breaker.
+        for _ in 0..8 {
+            assert!(ask(&apikee, &keys[0]).is_ok(), "{name}: an outage");
+        }
+        let answers = at_once(32, 4, |number| (number % 8, ask(&apikee, &keys[number % 8])));
+        for (client, answer) in answers {
+            match answer {
+                Ok(_) => assert_eq!(client, 0, "{name}: {answer:?}"),
+                Err(Denied::Rejected(Rejection::RateLimited { retry_after: Some(60) })) => assert_ne!(client, 0),
+                other => panic!("{name}: client {client}: {other:?}"),
+            }
+        }
+        assert_eq!(apikee.breaker_state(), Some(BreakerState::Closed), "{name}");
+        assert_eq!(opened[0].load(Ordering::Relaxed), 0, "{name}");
+        assert!(opened[1].load(Ordering::Relaxed) > 0, "{name}: it is open for the culprit");
+    }
+}

@@ -1,0 +1,118 @@
+//! What may fail open, and what must not: no request that the platform refused, or would refuse, is let through
+//! because a client made the platform, or this process, fail.
+
+mod clients;
+mod input;
+mod limits;
+mod matrix;
+mod transport;
+mod wire;
+
+use std::{
+    sync::Barrier,
+    thread,
+    time::{Duration, Instant},
+};
+
+use apikee::{
+    Apikee, ApikeeBuilder, AuthorizeRequest, Basis, Denial, Emulator, EmulatorBuilder, Fault, MethodPath, Outage,
+    Overload, Rejection, UnixTime,
+};
+
+use crate::{faults, platform, ureq::server};
+
+/// Far more than anything here takes.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Why a request is denied, without what it borrows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Denied {
+    Rejected(Rejection),
+    Remembered(Rejection),
+    Outage(Outage),
+    Overload(Overload),
+    Fault(Fault),
+    /// The platform was not asked.
+    Local(&'static str),
+}
+
+type Answer = Result<Basis, Denied>;
+
+/// What becomes of a request with that key to `GET /users`.
+fn ask(apikee: &Apikee, key: &str) -> Answer {
+    ask_for(apikee, key, "/users", &[])
+}
+
+fn ask_for(apikee: &Apikee, key: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    decide(apikee, &AuthorizeRequest::new(Some(key), MethodPath::new("GET", path).unwrap()).headers(headers))
+}
+
+fn decide(apikee: &Apikee, request: &AuthorizeRequest<'_, '_>) -> Answer {
+    apikee.authorize(request).map(|grant| grant.basis()).map_err(|denial| match denial {
+        Denial::Rejected(rejection) => Denied::Rejected(rejection),
+        Denial::Remembered(rejection) => Denied::Remembered(rejection),
+        Denial::Outage(outage) => Denied::Outage(outage),
+        Denial::Overload(overload) => Denied::Overload(overload),
+        Denial::Fault(fault) => Denied::Fault(fault),
+        local => Denied::Local(local.code()),
+    })
+}
+
+/// What `ask` says on so many threads at once, so many times on each. It is given the number of the request.
+fn at_once<T: Send>(threads: usize, each: usize, ask: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let (start, ask) = (Barrier::new(threads), &ask);
+    thread::scope(|scope| {
+        let start = &start;
+        let threads: Vec<_> = (0..threads)
+            .map(|thread| {
+                scope.spawn(move || {
+                    start.wait();
+                    (0..each).map(|round| ask(thread * each + round)).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// Waits until that is so.
+fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < LONG, "it never is");
+        thread::yield_now();
+    }
+}
+
+/// A platform whose clock stands still, at 400 s before the full hour.
+fn emulator() -> EmulatorBuilder {
+    Emulator::builder().time(UnixTime::from_secs(1_760_000_000)).timestamp_tolerance(None)
+}
+
+/// A client of that platform with the defaults, but for the routes: nothing else is on the way.
+fn builder(emulator: &Emulator) -> ApikeeBuilder {
+    Apikee::builder()
+        .secret(platform::SECRET)
+        .project_key(Emulator::PROJECT_KEY)
+        .project_env(emulator.project_env())
+        .server_public_key(emulator.public_key())
+        .base_url(emulator.url())
+        .auto_register(false)
+}
+
+/// A client of the platform at that URL, which no answer can be sealed by.
+fn builder_at(url: &str) -> ApikeeBuilder {
+    Apikee::builder()
+        .secret(platform::SECRET)
+        .project_key(platform::PROJECT_KEY)
+        .project_env("my-app-production")
+        .server_key(apikee::ServerKey::from_bytes(*apikee::Recipient::new([7; 32]).public_key()).unwrap())
+        .base_url(url)
+        .auto_register(false)
+        .tenant_is_client_id(true)
+}
+
+/// The id of the client of that number.
+fn id(number: usize) -> String {
+    format!("497f6eca-6276-4993-bfeb-{number:012x}")
+}

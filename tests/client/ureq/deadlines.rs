@@ -1,0 +1,240 @@
+//! No call takes longer than it may. The servers hang until the client has hung up.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    time::{Duration, Instant},
+};
+
+use apikee::{Call, Outage, Received, Transport as _, TransportError, UreqTransport};
+use socket2::{Domain, Socket, Type};
+
+use super::{
+    AMPLE, call, post,
+    server::{Connection, OK, Server},
+};
+
+const DEADLINE: Duration = Duration::from_secs(1);
+
+/// Runs the call, and says what came of it, if that took as long as it may and not a fifth more.
+fn timed<T>(deadline: Duration, call: impl FnOnce() -> T) -> T {
+    let started = Instant::now();
+    let result = call();
+    let took = started.elapsed();
+    assert!(took >= deadline && took < deadline.mul_f64(1.2), "took {took:?} of {deadline:?}");
+    result
+}
+
+/// A listener whose queue is full: what connects to it waits.
+pub(crate) struct BlackHole {
+    _listener: Socket,
+    _queue: Vec<Socket>,
+    addr: SocketAddr,
+}
+
+impl BlackHole {
+    pub(crate) fn new() -> Self {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let local = listener.local_addr().unwrap();
+        let mut queue = Vec::new();
+        loop {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            let connected = socket.connect_timeout(&local, Duration::from_millis(100));
+            queue.push(socket);
+            if connected.is_err() {
+                break;
+            }
+        }
+        Self { _listener: listener, _queue: queue, addr: local.as_socket().unwrap() }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+}
+
+#[test]
+fn connection_that_does_not_come_about_is_given_up_at_the_deadline() {
+    let hole = BlackHole::new();
+    let transport = UreqTransport::new(&hole.url()).unwrap();
+    let error = timed(DEADLINE, || post(&transport, DEADLINE));
+    assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
+}
+
+#[test]
+fn connect_timeout_is_below_the_deadline() {
+    let hole = BlackHole::new();
+    let transport = UreqTransport::builder().base_url(&hole.url()).connect_timeout(DEADLINE).build().unwrap();
+    let error = timed(DEADLINE, || post(&transport, AMPLE));
+    assert_eq!(error, Err(TransportError::Outage(Outage::Connect)));
+}
+
+#[test]
+fn connect_timeout_counts_only_to_the_connection() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let receiver = std::sync::Mutex::new(receiver);
+    let server = Server::run(move |connection, _| {
+        connection.request();
+        receiver.lock().unwrap().recv().unwrap();
+        connection.write(OK);
+    });
+    let timeout = Duration::from_millis(100);
+    let transport = UreqTransport::builder().base_url(&server.url()).connect_timeout(timeout).build().unwrap();
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| post(&transport, AMPLE));
+        while server.requests().is_empty() {
+            std::thread::yield_now();
+        }
+        // This is not to wait for anything but the time itself.
+        std::thread::sleep(timeout * 2);
+        sender.send(()).unwrap();
+        assert_eq!(call.join().unwrap().unwrap().1, b"ok");
+    });
+}
+
+#[test]
+fn server_that_never_answers_is_given_up_at_the_deadline() {
+    let server = Server::run(|connection, _| {
+        connection.request();
+        connection.wait_for_end();
+    });
+    let transport = UreqTransport::new(&server.url()).unwrap();
+    let error = timed(DEADLINE, || post(&transport, DEADLINE));
+    assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn dripping_answer_is_cut_at_the_deadline() {
+    for head in ["", "HTTP/1.1 200 OK\r\nX: ", "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n"] {
+        let server = Server::run(move |connection, _| {
+            connection.request();
+            connection.write(head.as_bytes());
+            let drip: &[u8] = if head.is_empty() { b"\r\n" } else { b"x" };
+            while connection.write(drip) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let transport = UreqTransport::new(&server.url()).unwrap();
+        let error = timed(DEADLINE, || post(&transport, DEADLINE));
+        assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)), "{head}");
+    }
+}
+
+/// How a server goes on after an answer's header fields: its last field, and then what it does.
+type Rest = (&'static str, fn(&mut Connection<TcpStream>));
+
+#[test]
+fn body_that_decides_nothing_is_not_waited_for() {
+    let stall: fn(&mut Connection<TcpStream>) = |connection| connection.wait_for_end();
+    let drip: fn(&mut Connection<TcpStream>) = |connection| {
+        while connection.write(b"x") {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let rests: [Rest; 9] = [
+        ("Content-Length: 100", stall),
+        ("Content-Length: 65536", stall),
+        ("Content-Length: 18446744073709551615", stall),
+        ("Connection: close", stall),
+        ("Transfer-Encoding: chunked", stall),
+        ("Content-Length: 60000", drip),
+        ("Connection: close", drip),
+        ("Transfer-Encoding: chunked", |connection| {
+            while connection.write(b"1\r\nx\r\n") {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }),
+        ("Transfer-Encoding: chunked", |connection| while connection.write(b"4\r\nmore\r\n") {}),
+    ];
+    for (number, (field, rest)) in rests.into_iter().enumerate() {
+        let server = Server::run(move |connection, _| {
+            connection.request();
+            connection.write(format!("HTTP/1.1 429 Slow Down\r\nRetry-After: 7\r\n{field}\r\n\r\n").as_bytes());
+            rest(connection);
+        });
+        let transport = UreqTransport::new(&server.url()).unwrap();
+        for connections in 1..=2 {
+            let started = Instant::now();
+            let (received, _) = post(&transport, Duration::from_secs(3)).unwrap();
+            // The limit is 50 ms. The rest is for a machine that has much else to do.
+            assert!(started.elapsed() < Duration::from_millis(500), "{number} {field}: {:?}", started.elapsed());
+            assert_eq!(received, Received { status: 429, len: 0, retry_after: Some(7) });
+            assert_eq!(server.connections(), connections, "{number} {field}");
+        }
+    }
+}
+
+/// More than sockets hold.
+const BIG: usize = 32 << 20;
+
+#[test]
+fn server_that_does_not_read_is_given_up_at_the_deadline() {
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    let receiver = std::sync::Mutex::new(receiver);
+    let server = Server::run(move |_, _| receiver.lock().unwrap().recv().unwrap());
+    let transport = UreqTransport::new(&server.url()).unwrap();
+    let body = vec![b'x'; BIG];
+    let call = Call { body: &body, ..call(DEADLINE) };
+    let error = timed(DEADLINE, || transport.call(&call, &mut [0; 100]));
+    assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
+    sender.send(()).unwrap();
+}
+
+#[test]
+fn server_that_reads_a_little_now_and_then_is_given_up_at_the_deadline() {
+    use std::io::Read as _;
+    let server = Server::on_streams(|_, mut stream, _| {
+        let mut piece = vec![0; 4096];
+        while matches!(stream.read(&mut piece), Ok(1..)) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let transport = UreqTransport::new(&server.url()).unwrap();
+    let body = vec![b'x'; BIG];
+    let call = Call { body: &body, ..call(DEADLINE) };
+    let error = timed(DEADLINE, || transport.call(&call, &mut [0; 100]));
+    assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
+}
+
+#[test]
+fn other_try_is_within_the_same_deadline() {
+    // A connection that ends, and one that was idle for too long.
+    for end in ["", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"] {
+        let server = Server::run(move |connection, number| {
+            connection.request();
+            if number == 0 {
+                connection.write(OK);
+                connection.request();
+                // Half of the time, and then it is over with this connection.
+                std::thread::sleep(DEADLINE / 2);
+                connection.write(end.as_bytes());
+                return;
+            }
+            connection.wait_for_end();
+        });
+        let transport = UreqTransport::new(&server.url()).unwrap();
+        post(&transport, AMPLE).unwrap();
+        let error = timed(DEADLINE, || post(&transport, DEADLINE));
+        assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
+        assert_eq!((server.connections(), server.requests().len()), (2, 3));
+    }
+}
+
+#[test]
+fn no_time_is_no_call_and_no_end_of_time_is_no_panic() {
+    let server = Server::answering(OK);
+    let transport = UreqTransport::new(&server.url()).unwrap();
+    assert_eq!(post(&transport, Duration::ZERO), Err(TransportError::Outage(Outage::Timeout)));
+    assert_eq!(server.connections(), 0);
+    let transport = UreqTransport::builder()
+        .base_url(&server.url())
+        .connect_timeout(Duration::MAX)
+        .max_idle_age(Duration::MAX)
+        .build()
+        .unwrap();
+    post(&transport, Duration::MAX).unwrap();
+    post(&transport, Duration::MAX).unwrap();
+    assert_eq!(server.connections(), 1);
+}

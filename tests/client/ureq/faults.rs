@@ -1,0 +1,223 @@
+//! Calls of the operating system that fail, which takes a process of its own. Most are made to fail by a
+//! shared object, see `faults.c`.
+
+use std::{
+    env, fs,
+    fs::File,
+    path::{Path, PathBuf},
+    process::{self, Command},
+    sync::OnceLock,
+};
+
+use apikee::{Outage, Overload, TransportError, UreqTransport};
+
+use super::{
+    AMPLE,
+    environment::run_by,
+    post,
+    server::{OK, Server},
+    tls::{Authority, serve},
+};
+
+const OUT_OF_RESOURCES: TransportError = TransportError::Overload(Overload::OutOfResources);
+
+/// Where this process, or the one that it starts, reads what is to fail.
+const FAULTS: &str = "APIKEE_FAULTS";
+
+/// The shared object, if there is a C compiler.
+fn shared_object() -> Option<&'static Path> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/client/ureq/faults.c");
+        let object = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("faults-{}.so", process::id()));
+        let mut cc = Command::new("cc");
+        cc.args(["-shared", "-fPIC", "-Wall", "-Werror", "-o"]).arg(&object).args([source, "-ldl"]);
+        match cc.status() {
+            Ok(status) => {
+                assert!(status.success(), "{cc:?}");
+                Some(object)
+            }
+            Err(error) => {
+                eprintln!("there is no C compiler, so this test is skipped: cc: {error}");
+                None
+            }
+        }
+    });
+    built.as_deref()
+}
+
+/// A file that says what is to fail, in a process that can be made to.
+struct Faults(PathBuf);
+
+impl Faults {
+    /// Runs the test of that name again with the shared object. `None` if this is not that process. What it
+    /// has written must show that something failed.
+    fn run(name: &str, initially: Option<&str>) -> Option<Self> {
+        let path = env::var_os(FAULTS).map(PathBuf::from);
+        if path.is_none() {
+            let object = shared_object()?;
+            let faults = Self(object.with_extension(name.replace("::", "-")));
+            if let Some(fault) = initially {
+                faults.set(fault);
+            }
+            let variables = [("LD_PRELOAD", object), (FAULTS, faults.0.as_path())]
+                .map(|(name, path)| (name, path.to_str().unwrap().to_owned()));
+            let text = run_by(Command::new(env::current_exe().unwrap()), name, &variables).unwrap();
+            assert!(text.contains("\nfault: "), "nothing has failed, so this test shows nothing: {text}");
+            faults.clear();
+        }
+        path.map(Self)
+    }
+
+    fn set(&self, fault: &str) {
+        let whole = self.0.with_extension("new");
+        fs::write(&whole, fault).unwrap();
+        fs::rename(whole, &self.0).unwrap();
+    }
+
+    fn clear(&self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn exhaustion_at_any_step_is_an_overload_and_passes() {
+    let Some(faults) = Faults::run("ureq::faults::exhaustion_at_any_step_is_an_overload_and_passes", None) else {
+        return;
+    };
+    for fault in [
+        "pthread_create 11", // EAGAIN
+        "getaddrinfo 24",    // EAI_SYSTEM: EMFILE
+        "getaddrinfo 23",    // EAI_SYSTEM: ENFILE
+        "getaddrinfo 12",    // EAI_SYSTEM: ENOMEM
+        "getaddrinfo -10",   // EAI_MEMORY
+        "socket 24",         // EMFILE
+        "socket 23",         // ENFILE
+        "socket 12",         // ENOMEM
+        "socket 105",        // ENOBUFS
+        "connect 99",        // EADDRNOTAVAIL: no local port is left
+        "connect 11",        // EAGAIN
+        "connect 12",        // ENOMEM
+        "connect 105",       // ENOBUFS
+        "send 12",           // ENOMEM
+        "send 105",          // ENOBUFS
+        "recv 12",           // ENOMEM
+        "recv 105",          // ENOBUFS
+    ] {
+        let server = Server::answering(OK);
+        let transport = UreqTransport::new(&format!("http://localhost:{}", server.port())).unwrap();
+        for _ in 0..2 {
+            faults.set(fault);
+            assert_eq!(post(&transport, AMPLE), Err(OUT_OF_RESOURCES), "{fault}");
+            faults.clear();
+        }
+        assert_eq!(post(&transport, AMPLE).unwrap().1, b"ok", "{fault}");
+    }
+}
+
+#[test]
+fn exhaustion_under_tls_and_on_a_kept_connection_is_an_overload() {
+    let name = "ureq::faults::exhaustion_under_tls_and_on_a_kept_connection_is_an_overload";
+    let Some(faults) = Faults::run(name, None) else { return };
+    let ca = Authority::new();
+    let tls =
+        serve(ca.config("localhost"), |connection| while connection.request().is_some() && connection.write(OK) {});
+    let plain = Server::answering(OK);
+    for (scheme, port) in [("http", plain.port()), ("https", tls.port())] {
+        for fault in ["send 12", "send 105", "recv 12", "recv 105"] {
+            for kept in [false, true] {
+                let url = format!("{scheme}://localhost:{port}");
+                let transport = UreqTransport::builder().base_url(&url).ca_pem(ca.pem().as_bytes()).build().unwrap();
+                if kept {
+                    post(&transport, AMPLE).unwrap();
+                }
+                faults.set(fault);
+                assert_eq!(post(&transport, AMPLE), Err(OUT_OF_RESOURCES), "{fault} {scheme} {kept}");
+                faults.clear();
+                assert_eq!(post(&transport, AMPLE).unwrap().1, b"ok", "{fault} {scheme} {kept}");
+            }
+        }
+    }
+}
+
+#[test]
+fn other_errors_are_outages() {
+    let Some(faults) = Faults::run("ureq::faults::other_errors_are_outages", None) else { return };
+    for (fault, outage) in [
+        ("getaddrinfo -2", Outage::Dns),  // EAI_NONAME
+        ("getaddrinfo -3", Outage::Dns),  // EAI_AGAIN
+        ("getaddrinfo 111", Outage::Dns), // EAI_SYSTEM: ECONNREFUSED
+        ("socket 97", Outage::Connect),   // EAFNOSUPPORT
+        ("connect 101", Outage::Connect), // ENETUNREACH
+        ("connect 111", Outage::Connect), // ECONNREFUSED
+        ("send 32", Outage::Reset),       // EPIPE
+        ("recv 104", Outage::Reset),      // ECONNRESET
+    ] {
+        let server = Server::answering(OK);
+        let transport = UreqTransport::new(&format!("http://localhost:{}", server.port())).unwrap();
+        faults.set(fault);
+        assert_eq!(post(&transport, AMPLE), Err(TransportError::Outage(outage)), "{fault}");
+        faults.clear();
+    }
+}
+
+/// Opens files until there is not one descriptor left.
+fn all_descriptors() -> Vec<File> {
+    let mut files = Vec::new();
+    loop {
+        match File::open("/dev/null") {
+            Ok(file) => files.push(file),
+            Err(error) => {
+                assert_eq!(error.raw_os_error(), Some(24), "{error}");
+                return files;
+            }
+        }
+    }
+}
+
+/// Runs the test of that name again with few descriptors. `true` if this is that process.
+fn runs_with_few_descriptors(name: &str) -> bool {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 64 && exec \"$@\"", "sh"]).arg(env::current_exe().unwrap());
+    run_by(command, name, &[]).is_none()
+}
+
+#[test]
+fn lack_of_descriptors_is_an_overload_and_kept_connections_serve() {
+    if !runs_with_few_descriptors("ureq::faults::lack_of_descriptors_is_an_overload_and_kept_connections_serve") {
+        return;
+    }
+    let server = Server::answering(OK);
+    let to = |host| UreqTransport::new(&format!("http://{host}:{}", server.port())).unwrap();
+    let (literal, name, kept) = (to("127.0.0.1"), to("localhost"), to("127.0.0.1"));
+    post(&kept, AMPLE).unwrap();
+    let files = all_descriptors();
+    for _ in 0..2 {
+        assert_eq!(post(&literal, AMPLE), Err(OUT_OF_RESOURCES));
+        assert_eq!(post(&name, AMPLE), Err(OUT_OF_RESOURCES));
+        assert_eq!(post(&kept, AMPLE).unwrap().1, b"ok");
+    }
+    drop(files);
+    for transport in [literal, name, kept] {
+        assert_eq!(post(&transport, AMPLE).unwrap().1, b"ok");
+    }
+}
+
+/// On macOS no option of a socket can be set once the peer has closed the connection.
+#[test]
+fn connections_whose_options_cannot_be_set_are_told_by_reading_and_writing() {
+    let name = "ureq::faults::connections_whose_options_cannot_be_set_are_told_by_reading_and_writing";
+    if Faults::run(name, Some("setsockopt 22")).is_none() {
+        return;
+    }
+    super::connections::kept_connection_that_ends_without_a_byte_is_tried_again_once();
+    super::connections::kept_connection_that_ends_while_a_request_goes_out_is_tried_again();
+    super::connections::server_that_closes_idle_connections_costs_no_request();
+    super::connections::other_try_is_on_a_new_connection();
+    super::connections::second_try_that_fails_is_the_last();
+    super::connections::failure_of_a_new_connection_is_never_tried_again();
+    super::connections::nothing_is_sent_twice_after_a_byte_of_an_answer();
+    super::connections::status_408_on_a_kept_connection_is_tried_again_on_a_new_one();
+    super::early::answer_before_the_whole_request_is_used();
+    super::early::early_answer_that_is_torn_is_an_outage_and_not_tried_again();
+}

@@ -1,0 +1,335 @@
+//! `examples/fleet.rs` with a Redis of this test's own: several instances, each its own program.
+//!
+//! It needs the program `redis-server`. Without it the tests do nothing and say so, but fail if the variable `CI` is
+//! set.
+
+use std::{
+    env, fs,
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    os::unix::net::UnixListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use apikee::{Fingerprint, Keyring, NewKey, SysRng, UnixTime};
+use redis::Commands as _;
+
+/// Far more than anything here takes.
+const LONG: Duration = Duration::from_secs(60);
+
+const SECRET: &str = "the secret of all instances, of 32 bytes or more";
+const SET: &str = "apikee:revoked";
+const CHANNEL: &str = "apikee:revocations";
+
+/// Whether there is a Redis. If not, the test of that name is skipped.
+fn has_redis(test: &str) -> bool {
+    let version = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
+    if version.is_ok_and(|status| status.success()) {
+        return true;
+    }
+    assert!(env::var_os("CI").is_none(), "this test needs the program redis-server");
+    // Not a print: the harness hides those of a test that passes.
+    let _ = writeln!(io::stderr(), "{test} skipped: it needs the program redis-server");
+    false
+}
+
+/// A Redis without a disk, at a socket in a folder of one test's own.
+struct Redis {
+    folder: PathBuf,
+    server: Option<Child>,
+}
+
+impl Redis {
+    fn new(test: &str) -> Option<Self> {
+        let folder = env::temp_dir().join(format!("apikee-{test}-{}", std::process::id()));
+        let this = has_redis(test).then_some(Self { folder, server: None })?;
+        fs::create_dir_all(&this.folder).unwrap();
+        Some(this)
+    }
+
+    fn start(&mut self) {
+        let mut command = Command::new("redis-server");
+        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]).arg(self.socket());
+        command.arg("--dir").arg(&self.folder).stdin(Stdio::null()).stdout(Stdio::null());
+        self.server = Some(command.spawn().unwrap());
+        let client = self.client();
+        wait("Redis", || client.get_connection().is_ok_and(|mut redis| redis.ping::<String>().is_ok()));
+    }
+
+    /// Ends it at once. It keeps nothing.
+    fn kill(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            let _ = server.kill();
+            server.wait().unwrap();
+            let _ = fs::remove_file(self.socket());
+        }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.join("redis")
+    }
+
+    fn url(&self) -> String {
+        format!("redis+unix://{}", self.socket().display())
+    }
+
+    fn client(&self) -> redis::Client {
+        redis::Client::open(self.url()).unwrap()
+    }
+
+    fn members(&self) -> usize {
+        self.client().get_connection().unwrap().scard(SET).unwrap()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The example, while it runs.
+struct Instance {
+    child: Child,
+    address: SocketAddr,
+    told: Arc<Mutex<String>>,
+}
+
+impl Instance {
+    fn start(redis: &Redis) -> Self {
+        let path = env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/fleet");
+        assert!(Path::new(&path).exists(), "build it: cargo build --features http,serde --example fleet");
+        let mut command = Command::new(path);
+        command.arg("127.0.0.1:0").env_clear().env("APIKEE_SECRET", SECRET).env("REDIS_URL", redis.url());
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let told = Arc::new(Mutex::new(String::new()));
+        let (lines, collected) = (BufReader::new(child.stderr.take().unwrap()).lines(), Arc::clone(&told));
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                *collected.lock().unwrap() += &(line + "\n");
+            }
+        });
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let address = first.trim_end().strip_prefix("listening on http://").unwrap().parse().unwrap();
+        Self { child, address, told }
+    }
+
+    /// One that follows Redis already.
+    fn following(redis: &Redis) -> Self {
+        let this = Self::start(redis);
+        this.wait_for("redis: following");
+        this
+    }
+
+    fn told(&self) -> String {
+        self.told.lock().unwrap().clone()
+    }
+
+    fn wait_for(&self, line: &str) {
+        wait(line, || self.told().contains(line));
+    }
+
+    fn request(&self, method: &str, path: &str, key: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        let len = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: fleet\r\nconnection: close\r\nx-api-key: {key}\r\n\
+             content-length: {len}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let status = response.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let body = response.split_once("\r\n\r\n").map(|(_, body)| body.into());
+        status.zip(body).unwrap_or_else(|| panic!("{response:?}"))
+    }
+
+    /// The status that a request with this key gets.
+    fn status(&self, key: &str) -> u16 {
+        self.request("GET", "/me", key, "").0
+    }
+
+    fn revoke(&self, key: &str) {
+        let fingerprint = Fingerprint::of(key).to_string();
+        assert_eq!(self.request("POST", "/revocations", &issued(&["revoke"]), &fingerprint).0, 202);
+    }
+
+    fn health(&self) -> String {
+        self.request("GET", "/health", "", "").1
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn issued(scopes: &[&str]) -> String {
+    let keys = Keyring::new(SECRET.as_bytes()).unwrap();
+    let new = NewKey::new("acme-corp").scopes(scopes);
+    keys.issue(&new, UnixTime::now(), &mut SysRng, &mut [0; 1024]).unwrap().into()
+}
+
+/// Asks until it is so.
+fn wait(what: &str, mut so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !so() {
+        assert!(start.elapsed() < LONG, "never: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_revocation_reaches_all_instances_and_those_that_start_later() {
+    let Some(mut redis) = Redis::new("fleet-reaches") else { return };
+    redis.start();
+    let [one, two] = [(); 2].map(|()| Instance::following(&redis));
+    let (key, other) = (issued(&[]), issued(&[]));
+    assert_eq!([&one, &two].map(|instance| instance.status(&key)), [200, 200]);
+    one.revoke(&key);
+    assert_eq!(one.status(&key), 401, "at once where it was revoked");
+    wait("the other instance", || two.status(&key) == 401);
+    assert_eq!(Instance::following(&redis).status(&key), 401);
+    assert_eq!([&one, &two].map(|instance| instance.status(&other)), [200, 200]);
+
+    for (body, scopes, status) in [("no fingerprint", &["revoke"][..], 400), ("", &["revoke"], 400), ("", &[], 403)] {
+        assert_eq!(one.request("POST", "/revocations", &issued(scopes), body).0, status);
+    }
+    assert_eq!(redis.members(), 1);
+}
+
+#[test]
+fn instances_serve_from_what_they_know_while_redis_is_away_and_catch_up_when_it_is_back() {
+    let Some(mut redis) = Redis::new("fleet-away") else { return };
+    redis.start();
+    let [one, two] = [(); 2].map(|()| Instance::following(&redis));
+    let [early, late, good] = [(); 3].map(|()| issued(&[]));
+    one.revoke(&early);
+    wait("the other instance", || two.status(&early) == 401);
+
+    let (done, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let took = thread::scope(|scope| {
+        // Requests all the time, to both: none fails.
+        for instance in [&one, &two] {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    assert_eq!((instance.status(&good), instance.status(&early)), (200, 401));
+                    asked.fetch_add(2, Ordering::Relaxed);
+                }
+            });
+        }
+        redis.kill();
+        for instance in [&one, &two] {
+            instance.wait_for("1 revocations stay in use");
+            assert!(instance.health().contains(r#""redis":false"#));
+        }
+        let before = asked.load(Ordering::Relaxed);
+        one.revoke(&late);
+        assert_eq!((one.status(&late), two.status(&late)), (401, 200), "only where it was revoked");
+        wait("requests", || asked.load(Ordering::Relaxed) >= before + 200);
+        // It is empty now: what the instances know goes back into it.
+        redis.start();
+        let back = Instant::now();
+        wait("the other instance", || two.status(&late) == 401);
+        let took = back.elapsed();
+        wait("both in Redis", || redis.members() == 2);
+        done.store(true, Ordering::Relaxed);
+        took
+    });
+    let asked = asked.into_inner();
+    let _ = writeln!(io::stderr(), "fleet: {asked} requests, 0 failed; seen {took:?} after Redis was back");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(Instance::following(&redis).status(&late), 401);
+}
+
+#[test]
+fn what_is_not_a_fingerprint_is_ignored_and_told_and_nothing_is_lost() {
+    let Some(mut redis) = Redis::new("fleet-garbage") else { return };
+    redis.start();
+    let mut commands = redis.client().get_connection().unwrap();
+    let [in_set, by_message, unannounced, last] = [(); 4].map(|()| issued(&[]));
+    let name = |key: &str| Fingerprint::of(key).to_string();
+    let short = name(&in_set)[..63].to_owned();
+    let garbage: [&[u8]; 5] = [b"", b"\xFF\xFE", b"DROP TABLE", &[b'a'; 100_000], short.as_bytes()];
+    let () = commands.sadd(SET, &garbage[..]).unwrap();
+    let () = commands.sadd(SET, name(&in_set)).unwrap();
+    let instance = Instance::following(&redis);
+    instance.wait_for("ignored 5 members of the set: not a fingerprint");
+    assert_eq!((instance.status(&in_set), instance.status(&by_message)), (401, 200));
+
+    for message in garbage {
+        let () = commands.publish(CHANNEL, message).unwrap();
+    }
+    let () = commands.publish(CHANNEL, name(&by_message)).unwrap();
+    wait("the message behind the garbage", || instance.status(&by_message) == 401);
+    assert_eq!(instance.told().matches("ignored a message").count(), 5);
+    assert!(!instance.told().contains("DROP"), "nothing of it is repeated");
+    // A message may be lost; the set is compared.
+    let () = commands.sadd(SET, name(&unannounced)).unwrap();
+    wait("the member without a message", || instance.status(&unannounced) == 401);
+
+    // The set is overwritten with something else: what is known stays, and comes back when it is gone.
+    let () = commands.set(SET, "a string").unwrap();
+    wait("the error", || instance.told().contains("stay in use"));
+    instance.revoke(&last);
+    assert_eq!([&in_set, &by_message, &unannounced, &last].map(|key| instance.status(key)), [401; 4]);
+    let () = commands.del(SET).unwrap();
+    wait("all four in Redis", || commands.scard::<_, usize>(SET) == Ok(4));
+}
+
+#[test]
+fn a_server_that_is_no_redis_costs_no_request() {
+    let Some(mut redis) = Redis::new("fleet-fake") else { return };
+    redis.start();
+    let instance = Instance::following(&redis);
+    let (revoked, good) = (issued(&[]), issued(&[]));
+    instance.revoke(&revoked);
+    wait("the revocation in Redis", || redis.members() == 1);
+    let answers: [&[u8]; 7] = [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\xFF\x00\x01\x02garbage\r\n",
+        b"-ERR no\r\n-ERR no\r\n-ERR no\r\n",
+        b"*2147483647\r\n$2147483647\r\n",
+        b"$-5\r\n:99999999999999999999\r\n",
+        b"",
+        // Silence.
+        b"\0",
+    ];
+    for answer in answers {
+        redis.kill();
+        wait("the loss", || instance.health().contains(r#""redis":false"#));
+        let listener = UnixListener::bind(redis.socket()).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let (mut taken, mut kept) = (0, vec![]);
+        wait("two connections", || {
+            if let Ok((mut stream, _)) = listener.accept() {
+                taken += 1;
+                let _ = stream.write_all(if answer == b"\0" { b"" } else { answer });
+                // Without an answer it is closed, and for silence it stays open.
+                if !answer.is_empty() {
+                    kept.push(stream);
+                }
+            }
+            assert_eq!((instance.status(&good), instance.status(&revoked)), (200, 401));
+            taken >= 2
+        });
+        drop((listener, kept));
+        fs::remove_file(redis.socket()).unwrap();
+        redis.start();
+        wait("the real one", || instance.health().contains(r#""redis":true"#));
+        assert_eq!(redis.members(), 1, "what it lost");
+    }
+}

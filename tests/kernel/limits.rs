@@ -1,0 +1,101 @@
+//! Where the library says that it ends: lengths, counts, and the values at the ends of ranges.
+
+use crate::support::{NOW, SECRET, Xorshift, key, payload_of};
+use apikee::{
+    Expiry, IssueError, JsonObject, KeyError, Keyring, KeyringError, MAX_PAYLOAD_LEN, MAX_SECRETS, NewKey, Text,
+    UnixTime, issue_buffer_len, verify_buffer_len,
+};
+
+const NOW_TIME: UnixTime = UnixTime::from_secs(NOW);
+
+fn issue(new: &NewKey<'_>) -> Result<String, IssueError> {
+    let mut buf = vec![0; issue_buffer_len(MAX_PAYLOAD_LEN)];
+    Keyring::new(SECRET).unwrap().issue(new, NOW_TIME, &mut Xorshift(9), &mut buf).map(str::to_owned)
+}
+
+fn verify(key: &str) -> Result<(), KeyError> {
+    let mut buf = vec![0; verify_buffer_len(key.len())];
+    Keyring::new(SECRET).unwrap().verify(key, NOW_TIME, &mut buf).map(drop)
+}
+
+/// A payload of that length, of 40 bytes at least.
+fn payload(len: usize) -> Vec<u8> {
+    format!("{{\"tid\":\"{}\"}}", "t".repeat(len - 10)).into_bytes()
+}
+
+#[test]
+fn every_length_of_payload_verifies_up_to_4096() {
+    for len in (40..300).chain([511, 512, 513, 1023, 1024, 1025, 4095, 4096]) {
+        assert_eq!(verify(&key(SECRET, &payload(len))), Ok(()), "{len} bytes");
+    }
+}
+
+#[test]
+fn payloads_verify_up_to_the_longest_that_is_issued() {
+    let around = issue(&NewKey::new("").expires(Expiry::Never)).map(|key| payload_of(&key).len()).unwrap();
+    for len in [8129, 8130, MAX_PAYLOAD_LEN] {
+        let tenant = "t".repeat(len - around);
+        let key = issue(&NewKey::new(&tenant).expires(Expiry::Never)).unwrap();
+        assert_eq!(payload_of(&key).len(), len);
+        assert_eq!(verify(&key), Ok(()), "{len} bytes");
+    }
+}
+
+#[test]
+fn a_payload_past_the_limit_is_neither_issued_nor_verified() {
+    let tenant = "t".repeat(MAX_PAYLOAD_LEN);
+    assert_eq!(issue(&NewKey::new(&tenant)), Err(IssueError::TooLong));
+    for len in [MAX_PAYLOAD_LEN + 60, 2 * MAX_PAYLOAD_LEN] {
+        assert_eq!(verify(&key(SECRET, &payload(len))), Err(KeyError::Decode), "{len} bytes");
+    }
+    // However long, and however large the buffer, at no cost.
+    let endless = format!("apikee_{}", "7".repeat(10_000_000));
+    assert_eq!(verify(&endless), Err(KeyError::Decode));
+}
+
+#[test]
+fn what_is_issued_verifies_however_its_meta_is_spaced() {
+    let members: Vec<_> = (0..800).map(|n| format!("\"{n}\":1")).collect();
+    for space in [0, 20_000] {
+        let meta = format!("{{{}}}{}", members.join(","), " ".repeat(space));
+        if let Ok(meta) = JsonObject::new(&meta) {
+            let key = issue(&NewKey::new("acme").meta(meta)).unwrap();
+            assert_eq!(verify(&key), Ok(()), "{space} bytes of white space");
+        }
+    }
+}
+
+#[test]
+fn a_ring_takes_eight_secrets_and_no_empty_one() {
+    assert_eq!(Keyring::new(b"").err(), Some(KeyringError::EmptySecret));
+    let mut ring = Keyring::new(b"1").unwrap();
+    for n in 1..MAX_SECRETS {
+        ring.accept(&[n as u8]).unwrap();
+    }
+    assert_eq!(ring.accept(b"9").err(), Some(KeyringError::Full));
+    assert_eq!(ring.accept(b"").err(), Some(KeyringError::EmptySecret));
+}
+
+#[test]
+fn a_secret_that_is_accepted_twice_has_its_first_place() {
+    let mut ring = Keyring::new(SECRET).unwrap();
+    ring.accept(b"other").unwrap().accept(SECRET).unwrap();
+    let (key, mut buf) = (key(SECRET, b"{}"), [0; 64]);
+    assert_eq!(ring.verify(&key, NOW_TIME, &mut buf).unwrap().secret_index(), 0);
+}
+
+#[test]
+fn text_is_shown_as_the_string_that_it_means() {
+    for text in ["it's", "e\u{301}", "\u{301}", "\"\\\n\u{7f}\u{200b}"] {
+        assert_eq!(format!("{:?}", Text::from(text)), format!("{text:?}"));
+    }
+}
+
+#[test]
+fn minus_zero_is_zero_as_any_integer() {
+    let key = key(SECRET, br#"{"meta":{"a":-0}}"#);
+    let (ring, mut buf) = (Keyring::new(SECRET).unwrap(), [0; 64]);
+    let verified = ring.verify(&key, NOW_TIME, &mut buf).unwrap();
+    let meta = verified.claims().meta();
+    assert_eq!((meta.get_i64("a"), meta.get_u64("a")), (Some(0), Some(0)));
+}

@@ -1,0 +1,344 @@
+//! What each outcome means under each setting: the truth table of the module's documentation, read
+//! from there, and the rest claim by claim.
+
+use core::{error::Error as _, time::Duration};
+use std::collections::HashSet;
+
+use apikee::{
+    Basis, Breaker, BreakerConfig, Denial, FailOpen, Fault, Grant, Health, KeyError, Keyring, NewKey, OnFault,
+    OnOverload, OnRejection, Outage, Outcome, Overload, Policy, Rejection, UnixTime, VerifiedKey,
+};
+
+const TABLE: &str = include_str!("../../src/policy/mod.rs");
+
+const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+const OUTAGES: [Outage; 6] = [
+    Outage::Dns,
+    Outage::Connect,
+    Outage::Reset,
+    Outage::Timeout,
+    Outage::Status(503),
+    Outage::BreakerOpen { retry_after: Duration::from_millis(1_001) },
+];
+
+const OVERLOADS: [Overload; 3] = [Overload::TooManyInFlight, Overload::OutOfResources, Overload::NoRandomness];
+
+const FAULTS: [Fault; 8] = [
+    Fault::Status(404),
+    Fault::Redirect,
+    Fault::ProjectKeyRefused,
+    Fault::Unreadable,
+    Fault::Unsealed,
+    Fault::Oversized,
+    Fault::Forged,
+    Fault::UntrustedCertificate,
+];
+
+const REFUSALS: [Rejection; 3] = [
+    Rejection::Forbidden,
+    Rejection::RateLimited { retry_after: None },
+    Rejection::RateLimited { retry_after: Some(7) },
+];
+
+/// The outcomes of each column of the table, with the basis that a grant on it has.
+fn columns() -> [Vec<(Outcome, Option<Basis>)>; 6] {
+    let unsuccessful = Outcome::Rejected(Rejection::UNSUCCESSFUL);
+    [
+        vec![(Outcome::Confirmed, Some(Basis::Confirmed))],
+        OUTAGES.map(|outage| (Outcome::Outage(outage), Some(Basis::FailedOpen(outage)))).to_vec(),
+        OVERLOADS.map(|overload| (Outcome::Overload(overload), Some(Basis::DespiteOverload(overload)))).to_vec(),
+        [unsuccessful, Outcome::Remembered(Rejection::UNSUCCESSFUL)]
+            .map(|outcome| (outcome, Some(Basis::DespiteRejection)))
+            .to_vec(),
+        REFUSALS
+            .iter()
+            .flat_map(|rejection| [Outcome::Rejected(*rejection), Outcome::Remembered(*rejection)])
+            .map(|outcome| (outcome, None))
+            .collect(),
+        FAULTS.map(|fault| (Outcome::Fault(fault), Some(Basis::DespiteFault(fault)))).to_vec(),
+    ]
+}
+
+/// Issues a key with the scopes `read` and `write`, and hands it over verified.
+fn with_key(check: impl FnOnce(VerifiedKey<'_>)) {
+    let keys = Keyring::new(b"secret").unwrap();
+    let mut text = [0; 512];
+    let new = NewKey::new("acme-corp").scopes(&["read", "write"]);
+    let key = keys.issue(&new, NOW, &mut Counter(0), &mut text).unwrap();
+    let mut buf = [0; 512];
+    check(keys.verify(key, NOW, &mut buf).unwrap());
+}
+
+/// Draws other bytes each time, as issuing may ask for.
+struct Counter(u8);
+
+impl rand_core::TryRng for Counter {
+    type Error = core::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(0)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(0)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        self.0 += 1;
+        bytes.fill(self.0);
+        Ok(())
+    }
+}
+
+impl rand_core::TryCryptoRng for Counter {}
+
+#[test]
+fn the_truth_table_is_complete_and_true() {
+    let rows = TABLE.lines().filter_map(|line| line.strip_prefix("//! | `"));
+    let rows = rows.filter(|row| row.starts_with("Open`") || row.starts_with("Closed`"));
+    let (mut settings_seen, mut checked) = (HashSet::new(), 0);
+    for row in rows {
+        let cells: Vec<&str> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        assert!(settings_seen.insert(cells[..4].to_vec()), "twice: {row}");
+        let outages = if cells[0] == "Open" { FailOpen::Open } else { FailOpen::Closed };
+        let overloads = if cells[1] == "Admit" { OnOverload::Admit } else { OnOverload::Deny };
+        let rejections = match cells[2] {
+            "Deny" => OnRejection::Deny,
+            "AdmitUnsuccessful" => OnRejection::AdmitUnsuccessful,
+            other => panic!("{other}"),
+        };
+        let faults = match cells[3] {
+            "Deny" => OnFault::Deny,
+            "Admit" => OnFault::Admit,
+            other => panic!("{other}"),
+        };
+        let policy = Policy::DEFAULT.fail_open(outages).on_overload(overloads);
+        let policy = policy.on_rejection(rejections).on_fault(faults);
+        if settings_seen.len() == 1 {
+            assert_eq!((policy, policy), (Policy::DEFAULT, Policy::default()), "the first row is the default");
+        }
+        for (cell, outcomes) in cells[4..].iter().zip(columns()) {
+            for (outcome, basis) in outcomes {
+                match (*cell, policy.decide(outcome)) {
+                    ("-", Ok(granted)) => assert_eq!(Some(granted), basis, "{row}"),
+                    (status, Err(denial)) => {
+                        assert_eq!(status, denial.http_status().to_string(), "{outcome:?} in {row}");
+                        assert_eq!(denied(denial), outcome);
+                    }
+                    (cell, Ok(basis)) => panic!("{outcome:?} is granted as {basis:?}, not {cell}: {row}"),
+                }
+                checked += 1;
+            }
+        }
+    }
+    assert_eq!(settings_seen.len(), 16, "four settings of two values");
+    let outcomes: usize = columns().iter().map(Vec::len).sum();
+    assert_eq!(checked, 16 * outcomes);
+}
+
+/// The outcome that a denial names as its cause.
+fn denied(denial: Denial<'_>) -> Outcome {
+    match denial {
+        Denial::Rejected(rejection) => Outcome::Rejected(rejection),
+        Denial::Remembered(rejection) => Outcome::Remembered(rejection),
+        Denial::Outage(outage) => Outcome::Outage(outage),
+        Denial::Overload(overload) => Outcome::Overload(overload),
+        Denial::Fault(fault) => Outcome::Fault(fault),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn no_setting_and_no_outcome_admits_a_key_without_the_scopes() {
+    let outcomes: Vec<Outcome> = columns().into_iter().flatten().map(|(outcome, _)| outcome).collect();
+    with_key(|key| {
+        for outages in [FailOpen::Open, FailOpen::Closed] {
+            for rejections in [OnRejection::Deny, OnRejection::AdmitUnsuccessful] {
+                for faults in [OnFault::Deny, OnFault::Admit] {
+                    let policy = Policy::DEFAULT.fail_open(outages).on_rejection(rejections).on_fault(faults);
+                    for outcome in &outcomes {
+                        let denial = policy.authorize(key, &["read", "admin"], *outcome).unwrap_err();
+                        let Denial::MissingScopes(missing) = denial else { panic!("{denial:?}") };
+                        assert!(missing.iter().eq(["admin"]));
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn authorizing_decides_as_the_table_does() {
+    with_key(|key| {
+        for (outcome, _) in columns().into_iter().flatten() {
+            let decided = Policy::DEFAULT.decide(outcome).map_err(denied);
+            let authorized = Policy::DEFAULT.authorize(key, &["read"], outcome);
+            assert_eq!(authorized.map(|grant| grant.basis()).map_err(denied), decided);
+        }
+    });
+}
+
+#[test]
+fn a_grant_keeps_the_key_and_says_its_basis() {
+    with_key(|key| {
+        let grant = Grant::local(key, &["write"]).unwrap();
+        assert_eq!(grant.basis(), Basis::Local);
+        assert_eq!(grant.key().claims().tenant(), "acme-corp");
+
+        let outage = Outcome::Outage(Outage::Timeout);
+        let grant = Policy::DEFAULT.authorize(key, &[], outage).unwrap();
+        assert_eq!(grant.basis(), Basis::FailedOpen(Outage::Timeout));
+        assert_eq!(grant.key().raw(), key.raw());
+        assert!(!format!("{grant:?}").contains(key.raw()), "a key is a credential");
+    });
+}
+
+#[test]
+fn local_mode_needs_the_scopes_too() {
+    with_key(|key| {
+        let denial = Denial::from(Grant::local(key, &["admin", "read"]).unwrap_err());
+        assert_eq!((denial.code(), denial.http_status()), ("INSUFFICIENT_SCOPE", 403));
+        assert_eq!(denial.to_string(), "the key lacks the scopes \"admin\"");
+    });
+}
+
+#[test]
+fn every_status_is_of_one_class() {
+    for status in 0..=u16::MAX {
+        let expected = match status {
+            403 => Some(Outcome::Rejected(Rejection::Forbidden)),
+            429 => Some(Outcome::Rejected(Rejection::RateLimited { retry_after: Some(30) })),
+            401 => Some(Outcome::Fault(Fault::ProjectKeyRefused)),
+            _ if status / 100 == 2 => None,
+            _ if status / 100 == 3 => Some(Outcome::Fault(Fault::Redirect)),
+            _ if status / 100 == 5 => Some(Outcome::Outage(Outage::Status(status))),
+            _ => Some(Outcome::Fault(Fault::Status(status))),
+        };
+        assert_eq!(Outcome::from_status(status, Some(30)), expected, "{status}");
+    }
+}
+
+#[test]
+fn success_confirms_and_its_absence_rejects() {
+    assert_eq!(Outcome::from_success(true), Outcome::Confirmed);
+    assert_eq!(Outcome::from_success(false), Outcome::Rejected(Rejection::UNSUCCESSFUL));
+}
+
+#[test]
+fn only_outages_of_calls_that_were_made_count_against_the_platform() {
+    for (outcome, _) in columns().into_iter().flatten() {
+        let expected = match outcome {
+            Outcome::Outage(Outage::BreakerOpen { .. }) | Outcome::Overload(_) | Outcome::Remembered(_) => None,
+            Outcome::Outage(_) => Some(Health::Down),
+            _ => Some(Health::Up),
+        };
+        assert_eq!(outcome.health(), expected, "{outcome:?}");
+    }
+}
+
+#[test]
+fn an_open_breaker_is_an_outage_that_says_when_to_come_again() {
+    let mut breaker = Breaker::new(BreakerConfig::DEFAULT.consecutive_failures(1).unwrap());
+    let permit = breaker.acquire(Duration::ZERO).unwrap();
+    breaker.record(permit, Health::Down, Duration::ZERO, u32::MAX);
+    let outage = Outage::from(breaker.acquire(Duration::from_millis(1)).unwrap_err());
+    assert_eq!(outage, Outage::BreakerOpen { retry_after: Duration::from_millis(999) });
+
+    let closed = Policy::DEFAULT.fail_open(FailOpen::Closed);
+    let denial = closed.decide(Outcome::Outage(outage)).unwrap_err();
+    assert_eq!(denial.retry_after(), Some(1), "rounded up");
+}
+
+#[test]
+fn a_denial_says_when_to_come_again_if_anybody_knows() {
+    let limited = |retry_after| Denial::Rejected(Rejection::RateLimited { retry_after }).retry_after();
+    assert_eq!((limited(Some(30)), limited(None)), (Some(30), None));
+
+    let remembered = |retry_after| Denial::Remembered(Rejection::RateLimited { retry_after }).retry_after();
+    assert_eq!((remembered(Some(30)), remembered(None)), (Some(30), None));
+    assert_eq!(Denial::Overload(Overload::TooManyInFlight).retry_after(), Some(1));
+
+    let open = |retry_after| Denial::Outage(Outage::BreakerOpen { retry_after }).retry_after();
+    assert_eq!(open(Duration::from_secs(2)), Some(2));
+    assert_eq!(open(Duration::from_nanos(2_000_000_001)), Some(3));
+    assert_eq!(open(Duration::MAX), Some(u32::MAX));
+
+    for denial in [Denial::Key(KeyError::Expired), Denial::Outage(Outage::Timeout), Denial::Fault(Fault::Forged)] {
+        assert_eq!(denial.retry_after(), None);
+    }
+}
+
+#[test]
+fn denials_have_the_sdks_codes_and_statuses() {
+    let denials = [
+        (Denial::from(KeyError::Missing), "MISSING_KEY", 401),
+        (Denial::from(KeyError::Expired), "EXPIRED", 401),
+        (Denial::Revoked, "REVOKED", 401),
+        (Denial::Rejected(Rejection::UNSUCCESSFUL), "SERVER_REJECTED", 401),
+        (Denial::Rejected(Rejection::Forbidden), "SERVER_REJECTED", 401),
+        (Denial::Rejected(Rejection::RateLimited { retry_after: Some(1) }), "SERVER_REJECTED", 401),
+        (Denial::Remembered(Rejection::Forbidden), "SERVER_REJECTED", 401),
+        (Denial::Outage(Outage::Dns), "SERVER_UNAVAILABLE", 503),
+        (Denial::Overload(Overload::OutOfResources), "SERVER_UNAVAILABLE", 503),
+        (Denial::Fault(Fault::ProjectKeyRefused), "SERVER_FAULT", 502),
+    ];
+    for (denial, code, status) in denials {
+        assert_eq!((denial.code(), denial.http_status()), (code, status));
+    }
+}
+
+#[test]
+fn a_denial_says_its_own_sentence_and_has_the_cause_as_its_source() {
+    let denials = [
+        (Denial::Key(KeyError::Expired), KeyError::Expired.to_string()),
+        (Denial::Rejected(Rejection::Forbidden), Rejection::Forbidden.to_string()),
+        (Denial::Remembered(Rejection::Forbidden), Rejection::Forbidden.to_string()),
+        (Denial::Outage(Outage::Dns), Outage::Dns.to_string()),
+        (Denial::Overload(Overload::NoRandomness), Overload::NoRandomness.to_string()),
+        (Denial::Fault(Fault::ProjectKeyRefused), Fault::ProjectKeyRefused.to_string()),
+    ];
+    for (denial, cause) in denials {
+        assert_eq!(denial.source().unwrap().to_string(), cause);
+        assert!(!denial.to_string().contains(&cause), "{denial}");
+    }
+}
+
+#[test]
+fn all_sentences_differ_and_are_lower_case_phrases() {
+    let mut sentences: Vec<String> = OUTAGES.iter().map(ToString::to_string).collect();
+    sentences.extend(OVERLOADS.iter().map(ToString::to_string));
+    sentences.extend(FAULTS.iter().map(ToString::to_string));
+    sentences.extend(REFUSALS[..2].iter().map(ToString::to_string));
+    sentences.push(Rejection::UNSUCCESSFUL.to_string());
+    let bases = [Basis::Local, Basis::Confirmed, Basis::DespiteRejection];
+    sentences.extend(bases.iter().map(ToString::to_string));
+    sentences.push(Basis::FailedOpen(Outage::Dns).to_string());
+    sentences.push(Basis::DespiteOverload(Overload::TooManyInFlight).to_string());
+    sentences.push(Basis::DespiteFault(Fault::Forged).to_string());
+    for sentence in &sentences {
+        assert!(sentence.starts_with(|first: char| first.is_ascii_lowercase()), "{sentence}");
+        assert!(!sentence.ends_with('.'), "{sentence}");
+    }
+    assert_eq!(sentences.iter().collect::<HashSet<_>>().len(), sentences.len());
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn denials_serialize_as_the_body_of_the_answer() {
+    let body = |denial: Denial<'_>| serde_json::to_string(&denial).unwrap();
+    assert_eq!(body(Denial::Key(KeyError::Expired)), r#"{"error":"EXPIRED","message":"the key has expired"}"#);
+    assert_eq!(
+        body(Denial::Rejected(Rejection::Forbidden)),
+        r#"{"error":"SERVER_REJECTED","message":"the platform rejects the request"}"#
+    );
+    // What is wrong with this service's project key is none of the caller's business.
+    assert_eq!(
+        body(Denial::Fault(Fault::ProjectKeyRefused)),
+        r#"{"error":"SERVER_FAULT","message":"the platform gave no answer that can be trusted"}"#
+    );
+    with_key(|key| {
+        let denial = Denial::from(Grant::local(key, &["admin"]).unwrap_err());
+        assert_eq!(body(denial), r#"{"error":"INSUFFICIENT_SCOPE","message":"the key lacks the scopes \"admin\""}"#);
+    });
+}
