@@ -14,7 +14,7 @@ use std::{string::String, vec::Vec};
 
 use ipnet::IpNet;
 
-use super::view::RequestView;
+use super::request::RequestView;
 
 /// No chain of proxies is as long. Empty entries count.
 const MAX_ENTRIES: usize = 256;
@@ -99,9 +99,9 @@ impl Notation {
             Self::XForwardedFor => field.iter().rposition(|byte| *byte == b','),
             Self::Forwarded => rposition_unquoted(field, b','),
         };
-        match comma {
-            Some(at) => (field.get(..at), field.get(at.saturating_add(1)..).unwrap_or_default()),
-            None => (None, field),
+        match comma.and_then(|at| field.split_at_checked(at)) {
+            Some((before, [_, entry @ ..])) => (Some(before), entry),
+            _ => (None, field),
         }
     }
 
@@ -144,8 +144,7 @@ fn rposition_unquoted(text: &[u8], wanted: u8) -> Option<usize> {
     let mut quoted = false;
     for (at, byte) in text.iter().enumerate().rev() {
         if *byte == b'"' {
-            let before = text.get(..at).unwrap_or_default();
-            let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\').count();
+            let backslashes = text.iter().take(at).rev().take_while(|byte| **byte == b'\\').count();
             quoted = !quoted || backslashes % 2 == 1;
         } else if *byte == wanted && !quoted {
             return Some(at);

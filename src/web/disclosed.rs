@@ -1,13 +1,14 @@
-//! What the platform is told of a request, besides its route and its key.
+//! What the platform is told of a request, besides its key: the path in one spelling, and some header fields.
 
 use std::{
     borrow::Cow,
     boxed::Box,
+    format,
     string::{String, ToString as _},
     vec::Vec,
 };
 
-use super::{address::Proxies, view::RequestView};
+use super::{address::Proxies, request::RequestView};
 
 /// The number of fields of one name that are passed on.
 const MAX_FIELDS: usize = 8;
@@ -45,4 +46,119 @@ pub(super) fn headers<'r: 'a, 'a>(
         }
     }
     headers
+}
+
+/// The path with its escapes normalized (RFC 3986): unreserved characters are decoded (section 6.2.2.2), the
+/// hexadecimal digits of all others are in upper case (section 6.2.2.1). Borrowed if that changes nothing.
+///
+/// What is not an escape stays as it is: a `%` without two hexadecimal digits behind it. So does an escape that a
+/// cut-off one runs into, as in `%%41` and `%4%31`: decoded, it would complete an escape that nobody wrote.
+pub(super) fn normalized(path: &str) -> Cow<'_, str> {
+    let (mut changed, mut rest) = (String::new(), path);
+    let mut is_cut_off = false;
+    while let Some((before, after)) = rest.split_once('%') {
+        changed.push_str(before);
+        if let Some((byte, behind)) = escaped(after) {
+            if is_unreserved(byte) && !is_cut_off {
+                changed.push(byte.into());
+            } else {
+                changed.push_str(&format!("%{byte:02X}"));
+            }
+            (is_cut_off, rest) = (false, behind);
+        } else {
+            changed.push('%');
+            (is_cut_off, rest) = (after.find('%').is_some_and(|len| len < 2), after);
+        }
+    }
+    changed.push_str(rest);
+    if changed == path { path.into() } else { changed.into() }
+}
+
+/// What the two digits behind a `%` stand for, and what follows them.
+fn escaped(after: &str) -> Option<(u8, &str)> {
+    let (digits, behind) = after.split_at_checked(2)?;
+    // `from_str_radix` takes a sign, too.
+    let is_byte = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_byte.then(|| u8::from_str_radix(digits, 16).ok())?.map(|byte| (byte, behind))
+}
+
+/// RFC 3986, section 2.3.
+const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{borrow::Cow, format, string::String};
+
+    use proptest::prelude::*;
+
+    use super::normalized;
+
+    #[test]
+    fn unreserved_characters_are_decoded_and_other_escapes_get_upper_case_digits() {
+        for (path, expected) in [
+            ("/%7euser/%41%62%30", "/~user/Ab0"),
+            ("/%2d%2E%5f%7E", "/-._~"),
+            ("/a%2fb%c3%a9%3F%23%25", "/a%2Fb%C3%A9%3F%23%25"),
+            ("/%2541", "/%2541"),
+            ("/%25%34%31", "/%2541"),
+            ("\u{e9}%61\u{e9}", "\u{e9}a\u{e9}"),
+        ] {
+            assert_eq!(normalized(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn every_byte_is_decoded_if_it_is_unreserved_and_no_other() {
+        for byte in 0..=u8::MAX {
+            let (lower, upper) = (format!("/%{byte:02x}"), format!("/%{byte:02X}"));
+            let kept = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".contains(char::from(byte));
+            let expected = if kept { format!("/{}", char::from(byte)) } else { upper.clone() };
+            assert_eq!((normalized(&lower), normalized(&upper)), (expected.clone().into(), expected.into()));
+        }
+    }
+
+    #[test]
+    fn malformed_escapes_stay_and_complete_no_other() {
+        for path in
+            ["/%", "/%4", "/%zz", "/%+1", "/% 1", "/%%41", "/%4%31", "/%%%41", "/%\u{e9}", "/%4\u{e9}", "/%u0041"]
+        {
+            assert!(matches!(normalized(path), Cow::Borrowed(same) if same == path), "{path}");
+        }
+        for (path, expected) in
+            [("/%zz%41", "/%zzA"), ("/%%41%42", "/%%41B"), ("/%4%7e", "/%4%7E"), ("/%zz%%41%42", "/%zz%%41B")]
+        {
+            assert_eq!(normalized(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_has_nothing_to_change_is_borrowed() {
+        for path in ["", "/", "/users/7", "/a%2Fb", "/caf\u{e9}", "/{id}"] {
+            assert!(matches!(normalized(path), Cow::Borrowed(same) if same == path), "{path}");
+        }
+    }
+
+    /// Decodes every well-formed escape.
+    fn decoded(path: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut rest = path.as_bytes();
+        while let [first, after @ ..] = rest {
+            let digits = after.get(..2).filter(|digits| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+            let value = digits.map(|digits| u8::from_str_radix(core::str::from_utf8(digits).unwrap(), 16).unwrap());
+            bytes.push(value.unwrap_or(*first));
+            rest = if value.is_some() { &after[2..] } else { after };
+        }
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn a_normalized_path_means_the_same_and_stays_as_it_is(path in "(%|4|1|7|[eE]|[fF]|z|/|\u{e9}){0,16}") {
+            let once = String::from(normalized(&path));
+            prop_assert_eq!(decoded(&once), decoded(&path));
+            prop_assert_eq!(normalized(&once), &*once);
+        }
+    }
 }

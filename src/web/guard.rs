@@ -1,13 +1,13 @@
 //! What is guarded, and how.
 
 use core::{cell::OnceCell, error::Error, fmt, net::IpAddr};
-use std::{borrow::Cow, boxed::Box, format, sync::Arc, vec, vec::Vec};
+use std::{borrow::Cow, boxed::Box, format, string::String, sync::Arc, vec, vec::Vec};
 
 use super::{
     address::{Notation, Proxies},
-    credential, disclosed, path,
-    refusal::Refusal,
-    view::RequestView,
+    disclosed,
+    refusal::{Challenge, Refusal},
+    request::RequestView,
 };
 use crate::{
     client::{About, Apikee, Audit},
@@ -19,6 +19,9 @@ use crate::{
 
 /// The SDKs' header for keys.
 const DEFAULT_HEADER: &str = "x-api-key";
+
+/// The SDKs' words.
+pub(super) const OPENAPI_DESCRIPTION: &str = "apikee_ signed key with embedded claims (tenant, scopes, expiry)";
 
 /// What the SDKs' middlewares let through.
 const DEFAULT_EXCLUDED: [&str; 3] = ["/health", "/ready", "/metrics"];
@@ -46,10 +49,7 @@ const DEFAULT_EXCLUDED: [&str; 3] = ["/health", "/ready", "/metrics"];
 #[must_use]
 pub struct Guard {
     pub(super) apikee: Arc<Apikee>,
-    pub(super) header: Box<str>,
-    /// What `WWW-Authenticate` says of it.
-    pub(super) challenge: Box<str>,
-    pub(super) bearer: bool,
+    pub(super) challenge: Arc<Challenge>,
     pub(super) excluded: Vec<Box<str>>,
     proxies: Proxies,
     disclosed: Vec<Box<str>>,
@@ -60,9 +60,7 @@ impl Guard {
     pub fn new(apikee: impl Into<Arc<Apikee>>) -> Self {
         Self {
             apikee: apikee.into(),
-            header: DEFAULT_HEADER.into(),
-            challenge: challenge(DEFAULT_HEADER),
-            bearer: false,
+            challenge: Challenge::new(DEFAULT_HEADER, false).into(),
             excluded: DEFAULT_EXCLUDED.map(Box::from).into(),
             proxies: Proxies::default(),
             disclosed: disclosed::DEFAULT.map(Box::from).into(),
@@ -76,18 +74,18 @@ impl Guard {
     ///
     /// [`InvalidHeaderName`], also for `Authorization`.
     pub fn header(mut self, name: &str) -> Result<Self, InvalidHeaderName> {
-        self.header = header_name(name)?;
-        if *self.header == *"authorization" {
+        let name = header_name(name)?;
+        if *name == *"authorization" {
             return Err(InvalidHeaderName);
         }
-        self.challenge = challenge(&self.header);
+        self.challenge = Challenge::new(&name, self.challenge.bearer).into();
         Ok(self)
     }
 
     /// Also accepts the key as `Authorization: Bearer apikee_...` (RFC 6750). A request with a key in both places
     /// is refused; an unrelated bearer token beside the key is ignored.
     pub fn bearer(mut self) -> Self {
-        self.bearer = true;
+        self.challenge = Challenge::new(&self.challenge.header, true).into();
         self
     }
 
@@ -212,9 +210,27 @@ impl Guard {
         self.any_route().require(scopes)
     }
 
+    /// The security scheme `ApikeeAuth` as JSON, for `components.securitySchemes` of an OpenAPI 3 document.
+    ///
+    /// ```
+    /// # use apikee::{Apikee, web::Guard};
+    /// # let apikee = Apikee::builder().secret(b"the current secret: 32 random bytes").build()?;
+    /// assert_eq!(
+    ///     Guard::new(apikee).openapi_scheme(),
+    ///     r#"{"type":"apiKey","in":"header","name":"x-api-key","description":"apikee_ signed key with embedded claims (tenant, scopes, expiry)"}"#
+    /// );
+    /// # Ok::<(), apikee::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn openapi_scheme(&self) -> String {
+        // A token, with nothing to escape.
+        let header = &self.challenge.header;
+        format!(r#"{{"type":"apiKey","in":"header","name":"{header}","description":"{OPENAPI_DESCRIPTION}"}}"#)
+    }
+
     /// The key is told of by itself; a copy would not be wiped.
     fn may_tell(&self, name: &str) -> bool {
-        *name != *self.header && !(self.bearer && name == "authorization")
+        *name != *self.challenge.header && !(self.challenge.bearer && name == "authorization")
     }
 
     const fn any_route(&self) -> RouteGuard<'_> {
@@ -226,8 +242,8 @@ impl Guard {
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard")
-            .field("header", &self.header)
-            .field("bearer", &self.bearer)
+            .field("header", &self.challenge.header)
+            .field("bearer", &self.challenge.bearer)
             .field("excluded", &self.excluded)
             .field("proxies", &self.proxies)
             .field("disclosed", &self.disclosed)
@@ -279,7 +295,7 @@ impl<'g> RouteGuard<'g> {
     }
 
     fn find_key<'r>(self, request: &RequestView<'r>) -> Result<Option<&'r [u8]>, KeyError> {
-        credential::find(request.headers, &self.guard.header, self.guard.bearer)
+        request.key(&self.guard.challenge.header, self.guard.challenge.bearer)
     }
 
     fn decide<'r: 'k, 'b: 'k, 'k>(
@@ -298,7 +314,7 @@ impl<'g> RouteGuard<'g> {
                 // In a template a `?` may mean something.
                 Some(template) => About::new(MethodPath::with_query(request.method, template).ok()?).as_route(),
                 None => {
-                    let path: &Cow<'_, str> = path.get_or_init(|| path::normalized(request.path()));
+                    let path: &Cow<'_, str> = path.get_or_init(|| disclosed::normalized(request.path()));
                     About::new(MethodPath::new(request.method, path).ok()?)
                 }
             };
@@ -308,14 +324,9 @@ impl<'g> RouteGuard<'g> {
             Some(about.headers(seen))
         };
         let audit = || Audit::of(request.method, template, request.path(), proxies.client(&request));
-        let denied = |denial, audit: &Audit<'_>| Refusal::new(denial, self.guard, audit);
+        let denied = |denial, audit: &Audit<'_>| Refusal::new(denial, &self.guard.challenge, audit);
         apikee.authorize_about(key, self.scopes, audit, about, denied, buf)
     }
-}
-
-/// A header's name is a token, with nothing to escape.
-fn challenge(header: &str) -> Box<str> {
-    format!(r#"ApiKey realm="apikee", header="{header}""#).into()
 }
 
 /// In lower case, as look-ups of some servers want it.

@@ -6,7 +6,7 @@ use ::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, 
 
 use super::{
     refusal::Refusal,
-    view::{HeaderLookup, RequestView},
+    request::{HeaderLookup, RequestView},
 };
 
 impl<'r> HeaderLookup<'r> for HeaderMap {
@@ -63,11 +63,13 @@ impl Refusal<'_> {
     #[must_use]
     pub fn to_http<B: From<String>>(&self) -> Response<B> {
         let mut response = Response::new(B::from(self.body()));
-        *response.status_mut() = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::UNAUTHORIZED);
+        let status = StatusCode::from_u16(self.status());
+        debug_assert!(status.is_ok(), "statuses have three digits");
+        *response.status_mut() = status.unwrap_or(StatusCode::UNAUTHORIZED);
         for (name, value) in self.headers() {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(&*value)) {
-                response.headers_mut().insert(name, value);
-            }
+            let field = HeaderName::try_from(name).ok().zip(HeaderValue::try_from(&*value).ok());
+            debug_assert!(field.is_some(), "names are fixed, and values are ASCII");
+            response.headers_mut().extend(field);
         }
         response
     }

@@ -13,13 +13,11 @@
 //! | module | knows |
 //! |---|---|
 //! | `guard` | what is guarded, and how |
-//! | `view` | what a guard reads of a request |
-//! | `credential` | where the key is |
+//! | `request` | what a guard reads of a request, and where the key is |
 //! | `address` | whose request it is, behind proxies |
 //! | `disclosed` | what the platform is told of a request |
-//! | `path` | which paths are the same |
 //! | `refusal` | the response to a refused request |
-//! | `openapi`, `document` | how an API's description says all that; the latter with the feature `openapi` |
+//! | `openapi` | how an API's description says all that, with the feature of that name |
 //! | `http`, `tiny_http` | the types of those crates, each with the feature of its name |
 //!
 //! Any other server fits in a few lines, since a closure is a header look-up:
@@ -85,22 +83,19 @@
 //! - A CGI program has none of this to decide: the web server in front of it does.
 
 mod address;
-mod credential;
 mod disclosed;
-#[cfg(feature = "openapi")]
-mod document;
 mod guard;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "openapi")]
 mod openapi;
-mod path;
 mod refusal;
+mod request;
 #[cfg(feature = "tiny_http")]
 mod tiny_http;
-mod view;
 
-#[cfg(feature = "openapi")]
-pub use document::{NoSuchOperation, NotOpenApi};
 pub use guard::{Guard, InvalidHeaderName, RouteGuard};
+#[cfg(feature = "openapi")]
+pub use openapi::{NoSuchOperation, NotOpenApi};
 pub use refusal::Refusal;
-pub use view::{HeaderLookup, RequestView};
+pub use request::{HeaderLookup, RequestView};

@@ -1,36 +1,260 @@
-//! The guard's security scheme, as OpenAPI has it.
+//! What a guard adds to an OpenAPI document.
+//!
+//! | where | what |
+//! |---|---|
+//! | `components.securitySchemes` | `ApikeeAuth`, and `ApikeeBearerAuth` where [`bearer`](Guard::bearer) is set |
+//! | `components.responses`, `components.schemas` | the refusals: 401, 403, 429, 503, and their body |
+//! | `security`, for the document and for each operation | either scheme will do |
+//! | `responses` of each operation | references to the refusals |
+//! | an operation whose route is told | its scopes |
+//!
+//! Scopes stand as roles in the security requirement, as OpenAPI 3.1 has them for schemes that are not OAuth
+//! ("Security Requirement Object"). OpenAPI 3.0 wants that list empty: there they stand in `x-apikee-scopes`. In both they
+//! stand in the description of the response 403.
 
-use std::string::String;
+use core::{error::Error, fmt};
+use std::{
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
 
-use super::guard::Guard;
-use crate::{buf::Writer, json::write};
+use serde_json::{Map, Value, json};
 
-/// The SDKs' words.
-pub(super) const DESCRIPTION: &str = "apikee_ signed key with embedded claims (tenant, scopes, expiry)";
+use super::guard::{Guard, OPENAPI_DESCRIPTION, RouteGuard};
+
+/// What the SDKs call the security scheme.
+const SCHEME: &str = "ApikeeAuth";
+
+/// The other one, where `Authorization: Bearer` is accepted.
+const BEARER_SCHEME: &str = "ApikeeBearerAuth";
+
+/// The body of a refusal.
+const BODY: &str = "ApikeeRefusal";
+
+/// Where OpenAPI 3.0 has the scopes of an operation.
+const SCOPES: &str = "x-apikee-scopes";
+
+/// What a path item calls its operations (OpenAPI 3, "Path Item Object"); its other members are none.
+const OPERATIONS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/// The refusals: status, name among the components, and description.
+const REFUSALS: [(&str, &str, &str); 4] = [
+    (
+        "401",
+        "ApikeeUnauthorized",
+        "The key is missing, malformed, forged, expired, not yet valid or revoked, or the Apikee platform refuses it: \
+         because its rate limit is exceeded, for example, and then with Retry-After",
+    ),
+    ("403", "ApikeeForbidden", "The key lacks scopes that the route needs"),
+    ("429", "ApikeeTooManyRequests", "Too many requests: come back later"),
+    ("503", "ApikeeUnavailable", "The key cannot be checked at the moment: come back later"),
+];
 
 impl Guard {
-    /// The security scheme `ApikeeAuth` as JSON, for `components.securitySchemes` of an OpenAPI 3 document.
+    /// Adds to an OpenAPI 3 document what this guard asks for and how it refuses: the security scheme `ApikeeAuth`, as
+    /// the SDKs do, and `ApikeeBearerAuth` where [`bearer`](Self::bearer) is set; either will do, for the document
+    /// as a whole and for each operation that says nothing of its own. These operations get the responses 401, 403,
+    /// 429 and 503, as far as they have none. Operations under [excluded](Self::excluded_paths) paths are marked as open,
+    /// and get no responses. Doing it again changes nothing.
+    ///
+    /// The document says the same in local and in server mode. The guard itself never answers 429: an exceeded rate limit
+    /// of the platform's is a 401, as in the SDKs' middlewares. 429 is there for the proxies and limits of the service's
+    /// own that stand beside it.
+    ///
+    /// [`RouteGuard::add_to_openapi`] adds the scopes of a route.
+    ///
+    /// # Errors
+    ///
+    /// [`NotOpenApi`] if the document, or one of the members that there would be something added to, is of
+    /// the wrong type. What stands before that one has been added then.
+    pub fn add_to_openapi(&self, document: &mut Value) -> Result<(), NotOpenApi> {
+        self.add_components(document)?;
+        let ours = self.requirements(&[]);
+        let root = object(document)?;
+        let security = root.entry("security").or_insert_with(|| json!([])).as_array_mut().ok_or(NotOpenApi)?;
+        for requirement in &ours {
+            if !security.contains(requirement) {
+                security.push(requirement.clone());
+            }
+        }
+        let Some(paths) = root.get_mut("paths") else {
+            return Ok(());
+        };
+        for (path, item) in object(paths)? {
+            let open = self.excluded.iter().any(|excluded| **excluded == **path);
+            for operation in OPERATIONS {
+                let Some(Value::Object(operation)) = item.get_mut(operation) else { continue };
+                let default = if open { json!([]) } else { Value::from(ours.clone()) };
+                let security = operation.entry("security").or_insert(default);
+                if security.as_array().is_some_and(|security| security.iter().any(is_ours)) {
+                    add_responses(operation)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_components(&self, document: &mut Value) -> Result<(), NotOpenApi> {
+        let components = object(object(document)?.entry("components").or_insert_with(|| json!({})))?;
+        let schemes = object(components.entry("securitySchemes").or_insert_with(|| json!({})))?;
+        let scheme = json!({"type": "apiKey", "in": "header", "name": self.challenge.header, "description": OPENAPI_DESCRIPTION});
+        schemes.insert(SCHEME.into(), scheme);
+        if self.challenge.bearer {
+            let scheme = json!({"type": "http", "scheme": "bearer", "description": OPENAPI_DESCRIPTION});
+            schemes.insert(BEARER_SCHEME.into(), scheme);
+        }
+        let schemas = object(components.entry("schemas").or_insert_with(|| json!({})))?;
+        let text = json!({"type": "string"});
+        let body = json!({
+            "type": "object",
+            "required": ["error", "message"],
+            "properties": {"error": text, "message": text},
+        });
+        schemas.insert(BODY.into(), body);
+        let responses = object(components.entry("responses").or_insert_with(|| json!({})))?;
+        for (status, name, description) in REFUSALS {
+            responses.insert(name.into(), refusal(status, description));
+        }
+        Ok(())
+    }
+
+    /// Either will do.
+    fn requirements(&self, roles: &[&str]) -> Vec<Value> {
+        let schemes = [Some(SCHEME), self.challenge.bearer.then_some(BEARER_SCHEME)];
+        schemes.into_iter().flatten().map(|scheme| json!({ scheme: roles })).collect()
+    }
+}
+
+impl RouteGuard<'_> {
+    /// Adds to an OpenAPI 3 document which scopes the operation of that method needs under the route's template, and
+    /// what [`Guard::add_to_openapi`] adds to an operation. The two may be called in any order, and again.
+    ///
+    /// From OpenAPI 3.1 on the scopes stand in the security requirement; in 3.0, where these must be empty, in
+    /// `x-apikee-scopes`. In both, the response 403 names them. Requirements of other schemes stay.
     ///
     /// ```
     /// # use apikee::{Apikee, web::Guard};
-    /// # let apikee = Apikee::builder().secret(b"the current secret: 32 random bytes").build()?;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let guard = Guard::new(Apikee::builder().secret(b"the current secret: 32 random bytes").build()?);
+    /// let mut document = serde_json::json!({
+    ///     "openapi": "3.1.0",
+    ///     "info": { "title": "Users", "version": "1" },
+    ///     "paths": { "/users/{id}": { "get": { "responses": {} } } },
+    /// });
+    /// guard.add_to_openapi(&mut document)?;
+    /// guard.route("/users/{id}").require(&["read"]).add_to_openapi("get", &mut document)?;
     /// assert_eq!(
-    ///     Guard::new(apikee).openapi_scheme(),
-    ///     r#"{"type":"apiKey","in":"header","name":"x-api-key","description":"apikee_ signed key with embedded claims (tenant, scopes, expiry)"}"#
+    ///     document["paths"]["/users/{id}"]["get"]["security"],
+    ///     serde_json::json!([{ "ApikeeAuth": ["read"] }])
     /// );
-    /// # Ok::<(), apikee::ConfigError>(())
+    /// # Ok(())
+    /// # }
     /// ```
-    #[must_use]
-    pub fn openapi_scheme(&self) -> String {
-        let mut buf = std::vec![0; self.header.len().saturating_add(160)];
-        let mut out = Writer::new(&mut buf);
-        out.bytes(br#"{"type":"apiKey","in":"header","name":""#);
-        write::escaped(&mut out, &self.header);
-        out.bytes(br#"","description":""#);
-        write::escaped(&mut out, DESCRIPTION);
-        out.bytes(br#""}"#);
-        let len = out.len();
-        buf.truncate(len);
-        String::from_utf8(buf).unwrap_or_default()
+    ///
+    /// # Errors
+    ///
+    /// [`NoSuchOperation`] if the document does not have it, letter for letter, or is not an OpenAPI document, or the
+    /// guard has no template.
+    pub fn add_to_openapi(self, method: &str, document: &mut Value) -> Result<(), NoSuchOperation> {
+        self.guard.add_components(document)?;
+        let has_roles = !document.get("openapi").and_then(Value::as_str).unwrap_or_default().starts_with("3.0");
+        let ours = self.guard.requirements(if has_roles { self.scopes } else { &[] });
+        let method =
+            OPERATIONS.iter().find(|operation| operation.eq_ignore_ascii_case(method)).ok_or(NoSuchOperation)?;
+        let template = self.template.ok_or(NoSuchOperation)?;
+        let item = document.get_mut("paths").and_then(|paths| paths.get_mut(template));
+        let operation = object(item.and_then(|item| item.get_mut(method)).ok_or(NoSuchOperation)?)?;
+
+        let security = operation.entry("security").or_insert_with(|| json!([])).as_array_mut().ok_or(NotOpenApi)?;
+        security.retain(|requirement| !is_ours(requirement));
+        security.extend(ours);
+        let responses = add_responses(operation)?;
+        if !self.scopes.is_empty() {
+            if responses.get("403").is_some_and(is_refusal) {
+                let scopes = self.scopes.join(", ");
+                let description = format!("The key lacks scopes. The route needs all of these: {scopes}");
+                responses.insert("403".into(), refusal("403", &description));
+            }
+            if !has_roles {
+                operation.insert(SCOPES.into(), json!(self.scopes));
+            }
+        }
+        Ok(())
     }
 }
+
+/// Whether a security requirement asks for one of our schemes.
+fn is_ours(requirement: &Value) -> bool {
+    [SCHEME, BEARER_SCHEME].iter().any(|scheme| requirement.get(scheme).is_some())
+}
+
+/// Whether a response is one that is added here.
+fn is_refusal(response: &Value) -> bool {
+    let reference = response.get("$ref").or_else(|| response.pointer("/content/application~1json/schema/$ref"));
+    reference.and_then(Value::as_str).is_some_and(|reference| {
+        let name = reference.rsplit_once('/').map_or(reference, |(_, name)| name);
+        name == BODY || REFUSALS.iter().any(|refusal| refusal.1 == name)
+    })
+}
+
+fn refusal(status: &str, description: &str) -> Value {
+    let header = |text: &str| json!({"description": text, "schema": {"type": "string"}});
+    let mut headers = Map::new();
+    if status == "401" {
+        headers.insert("WWW-Authenticate".into(), header("The scheme that is asked for (RFC 9110, section 11.6.1)"));
+    }
+    if status != "403" {
+        headers.insert("Retry-After".into(), header("Seconds, where it is known when to come back"));
+    }
+    let schema = json!({ "$ref": format!("#/components/schemas/{BODY}") });
+    let mut response = json!({"description": description, "content": {"application/json": {"schema": schema}}});
+    if let Some(response) = response.as_object_mut().filter(|_| !headers.is_empty()) {
+        response.insert("headers".into(), headers.into());
+    }
+    response
+}
+
+/// The responses of an operation, with the refusals that it does not have yet.
+fn add_responses(operation: &mut Map<String, Value>) -> Result<&mut Map<String, Value>, NotOpenApi> {
+    let responses = object(operation.entry("responses").or_insert_with(|| json!({})))?;
+    for (status, name, _) in REFUSALS {
+        let reference = || json!({ "$ref": format!("#/components/responses/{name}") });
+        responses.entry(status.to_string()).or_insert_with(reference);
+    }
+    Ok(responses)
+}
+
+fn object(value: &mut Value) -> Result<&mut Map<String, Value>, NotOpenApi> {
+    value.as_object_mut().ok_or(NotOpenApi)
+}
+
+/// The document is not an OpenAPI document: a member that should be an object or an array is neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotOpenApi;
+
+impl fmt::Display for NotOpenApi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an OpenAPI document")
+    }
+}
+
+impl Error for NotOpenApi {}
+
+/// The document has no operation of that method under the route's template, or is not an OpenAPI document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSuchOperation;
+
+impl From<NotOpenApi> for NoSuchOperation {
+    fn from(NotOpenApi: NotOpenApi) -> Self {
+        Self
+    }
+}
+
+impl fmt::Display for NoSuchOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the OpenAPI document does not have the route's operation")
+    }
+}
+
+impl Error for NoSuchOperation {}

@@ -4,10 +4,12 @@ use core::{error::Error, fmt};
 use std::{
     borrow::Cow,
     boxed::Box,
+    format,
     string::{String, ToString as _},
+    sync::Arc,
+    vec,
 };
 
-use super::guard::Guard;
 use crate::{
     buf::{BufferTooSmall, Writer},
     client::{Audit, OwnedAudit},
@@ -31,7 +33,7 @@ use crate::{
 /// The body is `{"error":CODE,"message":..}`, where the message says no more than the code, but for the scopes that
 /// are missing and the header that the key belongs in.
 ///
-/// It borrows the guard and the route's list of scopes, and nothing of the request. [`audit`](Self::audit) says who
+/// It borrows the route's list of scopes, and nothing of the request. [`audit`](Self::audit) says who
 /// asked for what:
 ///
 /// ```
@@ -54,13 +56,31 @@ pub struct Refusal<'a>(Box<Refused<'a>>);
 #[derive(Clone)]
 struct Refused<'a> {
     denial: Denial<'a>,
-    guard: &'a Guard,
+    challenge: Arc<Challenge>,
     audit: OwnedAudit,
 }
 
+/// Where a guard wants the key to be, which a refused client is told.
+#[derive(Debug)]
+pub(super) struct Challenge {
+    /// The name of the header field, in lower case.
+    pub(super) header: Box<str>,
+    /// Whether the key may also be a bearer token.
+    pub(super) bearer: bool,
+    /// `WWW-Authenticate` where it may not. The scheme is not registered: it says which header to use.
+    api_key: Box<str>,
+}
+
+impl Challenge {
+    /// The header's name is a token, with nothing to escape.
+    pub(super) fn new(header: &str, bearer: bool) -> Self {
+        Self { header: header.into(), bearer, api_key: format!(r#"ApiKey realm="apikee", header="{header}""#).into() }
+    }
+}
+
 impl<'a> Refusal<'a> {
-    pub(super) fn new(denial: Denial<'a>, guard: &'a Guard, audit: &Audit<'_>) -> Self {
-        Self(Box::new(Refused { denial, guard, audit: OwnedAudit::of(audit) }))
+    pub(super) fn new(denial: Denial<'a>, challenge: &Arc<Challenge>, audit: &Audit<'_>) -> Self {
+        Self(Box::new(Refused { denial, challenge: Arc::clone(challenge), audit: OwnedAudit::of(audit) }))
     }
 
     /// Why, for the service's own eyes.
@@ -98,19 +118,19 @@ impl<'a> Refusal<'a> {
     ///
     /// Where it is not, the scheme is `ApiKey`, which is not registered: it says which header to use.
     #[must_use]
-    pub fn www_authenticate(&self) -> Option<&'a str> {
-        Some(match (self.status(), self.0.guard.bearer) {
+    pub fn www_authenticate(&self) -> Option<&str> {
+        Some(match (self.status(), self.0.challenge.bearer) {
             // A token that was not even looked at, or that will do another time, is not to be thrown away.
             (401, true) if self.spares_token() => r#"Bearer realm="apikee""#,
             (401, true) => r#"Bearer realm="apikee", error="invalid_token""#,
             (403, true) => r#"Bearer realm="apikee", error="insufficient_scope""#,
-            (401, false) => &self.0.guard.challenge,
+            (401, false) => &self.0.challenge.api_key,
             _ => return None,
         })
     }
 
     /// All header fields of the response, `Content-Type` among them; `Content-Length` is the server's.
-    pub fn headers(&self) -> impl Iterator<Item = (&'static str, Cow<'a, str>)> + use<'a> {
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
         [
             ("Content-Type", Some(Cow::Borrowed("application/json"))),
             ("WWW-Authenticate", self.www_authenticate().map(Cow::Borrowed)),
@@ -139,14 +159,13 @@ impl<'a> Refusal<'a> {
     /// The response's body; see [`write_body`](Self::write_body).
     #[must_use]
     pub fn body(&self) -> String {
-        let mut buf = [0; 256];
-        match self.write_body(&mut buf) {
-            Ok(body) => body.into(),
-            Err(BufferTooSmall { needed }) => {
-                let mut buf = std::vec![0; needed];
-                self.write_body(&mut buf).unwrap_or_default().into()
-            }
+        let mut buf = vec![0; 256];
+        if let Err(BufferTooSmall { needed }) = self.write_body(&mut buf) {
+            buf = vec![0; needed];
         }
+        let body = self.write_body(&mut buf);
+        debug_assert!(body.is_ok(), "there is as much room as it asked for");
+        body.unwrap_or_default().into()
     }
 
     /// The SDKs' sentence, as the inside of a JSON string.
@@ -154,7 +173,7 @@ impl<'a> Refusal<'a> {
         let sentence: &[u8] = match self.0.denial {
             Denial::Key(KeyError::Missing) => {
                 out.byte(b'\'');
-                out.bytes(self.0.guard.header.as_bytes());
+                out.bytes(self.0.challenge.header.as_bytes());
                 b"' header is required"
             }
             Denial::Key(KeyError::InvalidPrefix) => b"Key does not start with 'apikee_'",
@@ -212,18 +231,15 @@ impl Error for Refusal<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        client::Apikee,
-        policy::{Overload, Reason, Rejection},
-    };
+    use crate::policy::{Overload, Reason, Rejection};
 
-    fn guard() -> Guard {
-        Guard::new(Apikee::builder().secret(b"a secret of the guard's tests").build().unwrap())
+    fn refusal(denial: Denial<'static>, bearer: bool) -> Refusal<'static> {
+        Refusal::new(denial, &Arc::new(Challenge::new("x-api-key", bearer)), &Audit::default())
     }
 
     #[test]
     fn a_remembered_refusal_is_answered_as_the_refusal_was() {
-        for guard in [guard(), guard().bearer()] {
+        for bearer in [false, true] {
             for (rejection, retry_after) in [
                 (Rejection::UNSUCCESSFUL, None),
                 (Rejection::Unsuccessful(Reason::new(Some("IP_NOT_ALLOWED"), None)), None),
@@ -232,8 +248,9 @@ mod tests {
                 (Rejection::RateLimited { retry_after: Some(42) }, Some("42")),
             ] {
                 let responses = [Denial::Rejected(rejection), Denial::Remembered(rejection)].map(|denial| {
-                    let refusal = Refusal::new(denial, &guard, &Audit::default());
-                    (refusal.status(), refusal.body(), refusal.headers().collect::<std::vec::Vec<_>>())
+                    let refusal = refusal(denial, bearer);
+                    let headers = refusal.headers().map(|(name, value)| (name, value.into_owned()));
+                    (refusal.status(), refusal.body(), headers.collect::<vec::Vec<_>>())
                 });
                 assert_eq!(responses[0], responses[1], "{rejection:?}");
                 let (status, body, headers) = &responses[1];
@@ -248,9 +265,8 @@ mod tests {
 
     #[test]
     fn an_overload_asks_to_come_back_and_does_not_blame_the_key() {
-        let guard = guard();
         for overload in [Overload::TooManyInFlight, Overload::OutOfResources, Overload::NoRandomness] {
-            let refusal = Refusal::new(Denial::Overload(overload), &guard, &Audit::default());
+            let refusal = refusal(Denial::Overload(overload), false);
             assert_eq!((refusal.status(), refusal.code()), (503, "SERVER_UNAVAILABLE"));
             assert_eq!((refusal.retry_after(), refusal.www_authenticate()), (Some(1), None));
             assert_eq!(

@@ -9,7 +9,7 @@ use std::{
 };
 
 use apikee::{NewKey, web::Guard};
-use tiny_http::{Header, Request, Response, Server, TestRequest};
+use tiny_http::{Header, Request, Response, Server};
 
 use crate::{
     guard, key,
@@ -57,15 +57,6 @@ fn serve(guard: &Guard, request: Request) {
     request.respond(response).unwrap();
 }
 
-/// What [`serve`] is held against.
-fn serve_by_tiny_http_alone(guard: &Guard, request: Request) {
-    let response = match guard.route("/users").require(&["read"]).check(&request) {
-        Ok(_) => json(),
-        Err(refusal) => refusal.to_tiny_http(),
-    };
-    request.respond(response).unwrap();
-}
-
 fn json() -> Response<io::Cursor<Vec<u8>>> {
     Response::from_string("{}").with_header(Header::from_bytes("Content-Type", "application/json").unwrap())
 }
@@ -82,30 +73,31 @@ fn a_refusal_is_a_whole_response_with_a_date() {
     assert_eq!(reply.body, MISSING);
     let date = httpdate::parse_http_date(reply.field("date").unwrap()).unwrap();
     assert!(SystemTime::now().duration_since(date).unwrap() < LONG, "{reply:?}");
-    let names: Vec<&str> = reply.fields.iter().map(|field| &*field.0).collect();
-    assert_eq!(names, ["date", "content-type", "www-authenticate", "content-length"]);
+    let mut names: Vec<&str> = reply.fields.iter().map(|field| &*field.0).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["content-length", "content-type", "date", "server", "www-authenticate"]);
     connection.goes_on();
 }
 
 #[test]
-fn a_refusal_says_what_tiny_http_says_but_for_the_name_of_the_server() {
-    let (ours, theirs) = (Service::start(serve), Service::start(serve_by_tiny_http_alone));
+fn each_refusal_has_its_status_whatever_the_method_and_the_version() {
+    let service = Service::start(serve);
     let under_scoped = issued(NewKey::new("acme-corp").scopes(&["write"]));
     let good = key();
     for line in ["GET /users HTTP/1.1", "HEAD /users HTTP/1.1", "GET /users HTTP/1.0", "POST /users HTTP/1.1"] {
-        for key in [None, Some("nonsense"), Some("apikee_a.b"), Some(&good[..good.len() - 1]), Some(&under_scoped)] {
-            let [mut ours, mut theirs] = [&ours, &theirs].map(|service| {
-                let mut connection = service.connect();
-                connection.send(&request(line, key, "Connection: keep-alive\r\n"));
-                connection.reply_to(line.split(' ').next().unwrap())
-            });
-            assert!(matches!(ours.status(), 401 | 403), "{line}, {key:?}: {ours:?}");
-            for reply in [&mut ours, &mut theirs] {
-                assert!(reply.field("date").is_some());
-                reply.fields.retain(|field| !matches!(&*field.0, "date" | "server"));
-                reply.fields.sort();
-            }
-            assert_eq!(ours, theirs, "{line}, {key:?}");
+        for (key, status) in [
+            (None, 401),
+            (Some("nonsense"), 401),
+            (Some("apikee_a.b"), 401),
+            (Some(&good[..good.len() - 1]), 401),
+            (Some(&*under_scoped), 403),
+        ] {
+            let mut connection = service.connect();
+            connection.send(&request(line, key, "Connection: keep-alive\r\n"));
+            let reply = connection.reply_to(line.split(' ').next().unwrap());
+            assert_eq!(reply.status(), status, "{line}, {key:?}: {reply:?}");
+            assert_eq!(reply.field("content-type"), Some("application/json"));
+            connection.goes_on();
         }
     }
 }
@@ -299,7 +291,6 @@ fn a_header_with_a_long_name_is_named_whole() {
         let refusal = guard.check(&request).unwrap_err();
         refusal.respond(request).unwrap();
     });
-    // From 390 or so on, body and head have room each, but not together.
     for len in [1, 100, 380, 390, 400, 410, 420, 1_000, 2_000] {
         let mut connection = service.connect();
         connection.send(&request(&format!("GET /{len} HTTP/1.1"), None, ""));
@@ -324,23 +315,4 @@ fn a_client_that_has_gone_away_is_no_error() {
         let refusal = guard.check(&request).unwrap_err();
         assert!(refusal.respond(request).is_ok());
     }
-}
-
-#[test]
-fn a_refusal_is_answered_with_no_more_allocation_than_for_its_audit() {
-    let guard = guard();
-    let under_scoped = issued(NewKey::new("acme-corp").scopes(&["write"]));
-    for key in [None, Some("nonsense"), Some(&*under_scoped)] {
-        let header = key.map(|key| Header::from_bytes("x-api-key", key).unwrap());
-        let request = header.into_iter().fold(TestRequest::new(), TestRequest::with_header);
-        let request = Request::from(request);
-        let counted = allocation_counter::measure(|| serve(&guard, request));
-        // The refusal, the texts of its audit, and the buffer for a key's payload.
-        let expected = if key.is_some() { 3 } else { 2 };
-        assert_eq!(counted.count_total, expected, "{key:?}");
-    }
-    // It would be seen.
-    let header = Header::from_bytes("x-api-key", key()).unwrap();
-    let request = Request::from(TestRequest::new().with_header(header));
-    assert!(allocation_counter::measure(|| serve(&guard, request)).count_total > 3);
 }
