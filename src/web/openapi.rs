@@ -98,7 +98,8 @@ impl Guard {
     fn add_components(&self, document: &mut Value) -> Result<(), NotOpenApi> {
         let components = object(object(document)?.entry("components").or_insert_with(|| json!({})))?;
         let schemes = object(components.entry("securitySchemes").or_insert_with(|| json!({})))?;
-        let scheme = json!({"type": "apiKey", "in": "header", "name": self.challenge.header, "description": OPENAPI_DESCRIPTION});
+        let name = &self.challenge.header;
+        let scheme = json!({"type": "apiKey", "in": "header", "name": name, "description": OPENAPI_DESCRIPTION});
         schemes.insert(SCHEME.into(), scheme);
         if self.challenge.bearer {
             let scheme = json!({"type": "http", "scheme": "bearer", "description": OPENAPI_DESCRIPTION});

@@ -1,8 +1,8 @@
 //! **Put a proxy in front of `tiny_http` that bounds and buffers bodies.** Without one, a single request ends the
 //! service: `tiny_http` 0.12 allocates the declared length of a body that is not read, so that `Content-Length:
 //! 100000000000` aborts the process and 2^64-1 panics the thread that answers. A body that stalls holds that thread for
-//! ever, since there are no timeouts. When there are no file descriptors left, nobody is served again. `tests/checks/hostile`
-//! has the whole list.
+//! ever, since there are no timeouts. When there are no file descriptors left, nobody is served again.
+//! `tests/checks/hostile` has the whole list.
 //!
 //! A chunked body is read before its request is refused, up to a bound: `tiny_http` would take what is left of it for
 //! further requests. Any other body is left to `Request::respond`, which first writes the answer and then reads what is
