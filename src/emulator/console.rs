@@ -22,11 +22,10 @@ use rand_core::TryRng as _;
 use serde_json::{Value, json};
 
 use super::{
-    LoggedRequest, Misbehaviour, Occasion, RequestKind,
-    deliver::{JSON, Message},
     handle::Platform,
-    http::{self, Request},
-    log::without_keys,
+    http::{self, JSON, Message, Request},
+    log::{LoggedRequest, without_keys},
+    misbehaviour::{Misbehaviour, Occasion, RequestKind},
     registry::Registry,
     state::State,
 };
@@ -42,14 +41,14 @@ const API: &str = "/api/console/";
 /// Rows of each table in one answer.
 const MAX_ROWS: usize = 200;
 
-/// Answers what is for the page; `None` is not.
-pub(super) fn answer(platform: &Platform, request: &Request) -> Option<Message> {
+/// Answers what is for the page, on that port; `None` is not.
+pub(super) fn answer(platform: &Platform, request: &Request, port: u16) -> Option<Message> {
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
     let is_page = path == "/" && request.method == "GET";
     if !is_page && !path.starts_with(API) {
         return None;
     }
-    Some(if !is_from_here(request, platform.port) {
+    Some(if !is_from_here(request, port) {
         error(403, "FOREIGN_PAGE")
     } else if is_page {
         page()
@@ -105,11 +104,11 @@ fn page() -> Message {
     );
     let mut headers = HEADERS.to_vec();
     headers.push(("Content-Security-Policy", &policy));
-    Message::of(200, "text/html; charset=utf-8", PAGE.replace(NONCE, &nonce).into_bytes(), &headers)
+    Message::of(200, "text/html; charset=utf-8", PAGE.replace(NONCE, &nonce).as_bytes(), &headers)
 }
 
 fn json(status: u16, value: &Value) -> Message {
-    Message::of(status, JSON, value.to_string().into_bytes(), &HEADERS)
+    Message::of(status, JSON, value.to_string().as_bytes(), &HEADERS)
 }
 
 fn error(status: u16, code: &str) -> Message {
@@ -195,7 +194,7 @@ fn state(platform: &Platform, filter: &Filter) -> Value {
             "name": client.name(),
             "template": client.template,
             "used": client.usage.used(now),
-            "limits": registry.limits(client).list(),
+            "limits": registry.limits(client).0,
         })
     });
     let clients: Vec<_> = clients.collect();
@@ -233,7 +232,7 @@ fn state(platform: &Platform, filter: &Filter) -> Value {
     let requests: Vec<_> = requests.collect();
 
     json!({
-        "projectEnv": platform.project_env(),
+        "projectEnv": platform.settings.project_env,
         "sealing": platform.settings.sealing.as_str(),
         "now": time(now),
         "last": state.requests,

@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Misbehaviour, http};
+use super::{
+    http,
+    misbehaviour::{Misbehaviour, RequestKind},
+};
 use crate::{ClientId, PREFIX, UnixTime, log_prefix};
 
 /// Bytes that all entries of the log hold at most; older ones go first.
@@ -15,26 +18,6 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// What stands in the log for a secret.
 const REDACTED: &str = "[redacted]";
-
-/// What a request is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RequestKind {
-    /// `POST /client/{uuid}`: may a client do this?
-    Validate,
-    /// `POST /client`: a client to create or to bring up to date.
-    Client,
-    /// `GET /client` or `GET /client/{uuid}`: clients to look up.
-    Lookup,
-    /// `PUT` or `DELETE /client/{uuid}`: a client to change or to delete, or a key to revoke.
-    Change,
-    /// `POST /endpoint`: an endpoint to register or to describe.
-    Endpoint,
-    /// `POST` or `GET /template`: a template to create, or all of them.
-    Template,
-    /// Anything else.
-    Other,
-}
 
 /// A request and what came of it.
 ///
