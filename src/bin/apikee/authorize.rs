@@ -12,7 +12,7 @@ use apikee::{
     Setting,
 };
 
-use crate::{Ended, Outcome, candidates::KeyArgs, json, secrets::SecretArgs, text, times};
+use crate::{Ended, Outcome, candidates::KeyArgs, report, secrets::SecretArgs, times};
 
 /// Ask a platform about one request with a key
 ///
@@ -127,7 +127,7 @@ pub(crate) fn run(args: &Args) -> Ended {
 }
 
 fn as_json(decision: &Result<OwnedGrant, Denial<'_>>, elapsed: Duration) -> io::Result<()> {
-    json::line(io::stdout().lock(), |members| {
+    report::json_line(io::stdout().lock(), |members| {
         members.member("ok", &decision.is_ok())?;
         match decision {
             Ok(grant) => {
@@ -153,21 +153,21 @@ fn as_text(decision: &Result<OwnedGrant, Denial<'_>>, elapsed: Duration) -> io::
     match decision {
         Ok(grant) => {
             writeln!(out, "granted: {}", grant.basis())?;
-            text::field(&mut out, "tenant", grant.key().claims().tenant().escape_debug())?;
+            report::field(&mut out, "tenant", grant.key().claims().tenant().escape_debug())?;
         }
         Err(denial) => {
             writeln!(out, "denied: {}", denial.code())?;
-            text::field(&mut out, "class", denial.class())?;
-            text::field(&mut out, "message", denial.to_string().escape_debug())?;
+            report::field(&mut out, "class", denial.class())?;
+            report::field(&mut out, "message", denial.to_string().escape_debug())?;
             if let Some(cause) = cause(denial) {
-                text::field(&mut out, "cause", cause)?;
+                report::field(&mut out, "cause", cause)?;
             }
             if let Some(reason) = denial.reason() {
-                text::field(&mut out, "reason", reason)?;
+                report::field(&mut out, "reason", reason)?;
             }
         }
     }
-    text::field(&mut out, "elapsed", format_args!("{} ms", millis(elapsed)))
+    report::field(&mut out, "elapsed", format_args!("{} ms", millis(elapsed)))
 }
 
 pub(crate) fn cause(denial: &Denial<'_>) -> Option<String> {

@@ -2,17 +2,21 @@
 //! proof.
 
 use std::{
-    fmt::Display,
+    collections::BTreeSet,
+    fmt::{self, Display},
     io::{self, BufWriter, Write},
 };
 
-use apikee::{Encoding, KeyError, OpenError, UnixTime, UntrustedKey};
+use apikee::{Encoding, KeyError, OpenError, ServerKey, ServerKeyError, UnixTime, UntrustedKey};
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 
 use crate::{
     Ended, Outcome,
-    candidates::{BUFFER_LEN, Candidate, KeyArgs},
-    envelope::{self, UntrustedEnvelope},
-    json, text,
+    candidates::{self, BUFFER_LEN, Candidate, KeyArgs},
+    exchange,
+    report::{self, Members, json_line},
 };
 
 /// Decode keys and envelopes without a secret; nothing is verified
@@ -36,12 +40,12 @@ pub(crate) fn run(args: &Args) -> Ended {
         writeln!(out, "NOT VERIFIED: anyone can write a key or an envelope that says this")?;
     }
     args.keys.each(|candidate| {
-        if let Some(text) = candidate.text.filter(|text| envelope::is_meant(text)) {
+        if let Some(text) = candidate.text.filter(|text| candidates::is_envelope(text)) {
             let read = UntrustedEnvelope::read(text);
             match (&read, args.json) {
                 (Some(envelope), true) => envelope_as_json(&mut out, candidate, envelope)?,
                 (Some(envelope), false) => envelope_as_text(&mut out, candidate, envelope)?,
-                (None, true) => json::line(&mut out, |members| {
+                (None, true) => json_line(&mut out, |members| {
                     envelope_place(members, candidate)?;
                     members.member("message", &OpenError::Malformed.to_string())
                 })?,
@@ -56,12 +60,12 @@ pub(crate) fn run(args: &Args) -> Ended {
         match (&read, args.json) {
             (Ok(key), true) => as_json(&mut out, candidate, key)?,
             (Ok(key), false) => as_text(&mut out, candidate, key)?,
-            (Err(error), true) => json::line(&mut out, |members| {
+            (Err(error), true) => json_line(&mut out, |members| {
                 members.member("verified", &false)?;
                 members.place(candidate)?;
                 members.refusal(candidate, &(*error).into())
             })?,
-            (Err(error), false) => text::refused(&mut out, candidate, &(*error).into())?,
+            (Err(error), false) => report::refused(&mut out, candidate, &(*error).into())?,
         }
         out.flush()?;
         Ok(if read.is_ok_and(|key| key.claims.is_some()) { Outcome::Good } else { Outcome::Bad })
@@ -69,20 +73,20 @@ pub(crate) fn run(args: &Args) -> Ended {
 }
 
 fn as_text<W: Write>(out: &mut W, candidate: &Candidate<'_>, key: &UntrustedKey<'_>) -> io::Result<()> {
-    text::headline(out, candidate, "not verified")?;
+    report::headline(out, candidate, "not verified")?;
     if let Some(claims) = &key.claims {
-        text::claims(out, claims, UnixTime::now())?;
+        report::claims(out, claims, UnixTime::now())?;
     }
-    text::field(out, "encoding", encoding(key))?;
-    text::field(out, "read by", readers(key).join(", "))?;
+    report::field(out, "encoding", encoding(key))?;
+    report::field(out, "read by", readers(key).join(", "))?;
     for warning in warnings(key) {
-        text::field(out, "warning", warning)?;
+        report::field(out, "warning", warning)?;
     }
     Ok(())
 }
 
 fn as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, key: &UntrustedKey<'_>) -> io::Result<()> {
-    json::line(out, |members| {
+    json_line(out, |members| {
         members.member("verified", &false)?;
         members.place(candidate)?;
         match &key.claims {
@@ -107,21 +111,21 @@ fn envelope_as_text<W: Write>(out: &mut W, candidate: &Candidate<'_>, envelope: 
     let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "unreadable".into());
     envelope_headline(out, candidate, "not verified")?;
     match &envelope.version {
-        Some(version) => text::field(out, "version", format_args!("{version:?}"))?,
-        None => text::field(out, "version", "unreadable")?,
+        Some(version) => report::field(out, "version", format_args!("{version:?}"))?,
+        None => report::field(out, "version", "unreadable")?,
     }
-    text::field(out, "epk", part(&envelope.epk))?;
-    text::field(out, "iv", part(&envelope.iv))?;
-    text::field(out, "ciphertext", format_args!("{}, with its tag", len(envelope.ciphertext_len)))?;
-    text::field(out, "plaintext", len(envelope.plaintext_len))?;
+    report::field(out, "epk", part(&envelope.epk))?;
+    report::field(out, "iv", part(&envelope.iv))?;
+    report::field(out, "ciphertext", format_args!("{}, with its tag", len(envelope.ciphertext_len)))?;
+    report::field(out, "plaintext", len(envelope.plaintext_len))?;
     for warning in &envelope.warnings {
-        text::field(out, "warning", warning)?;
+        report::field(out, "warning", warning)?;
     }
     Ok(())
 }
 
 fn envelope_as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, envelope: &UntrustedEnvelope) -> io::Result<()> {
-    json::line(out, |members| {
+    json_line(out, |members| {
         envelope_place(members, candidate)?;
         members.member("version", &envelope.version)?;
         members.member("epk", &envelope.epk)?;
@@ -133,7 +137,7 @@ fn envelope_as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, envelope: 
 }
 
 /// What every line on an envelope starts with.
-fn envelope_place<W: Write>(members: &mut json::Members<'_, W>, candidate: &Candidate<'_>) -> io::Result<()> {
+fn envelope_place<W: Write>(members: &mut Members<'_, W>, candidate: &Candidate<'_>) -> io::Result<()> {
     members.member("verified", &false)?;
     members.place(candidate)?;
     members.member("kind", "envelope")
@@ -175,4 +179,141 @@ fn warnings(key: &UntrustedKey<'_>) -> Vec<&'static str> {
         ),
     ];
     of.into_iter().filter(|(applies, _)| *applies).map(|(_, warning)| warning).collect()
+}
+
+/// Bytes of the tag, which the ciphertext ends with.
+const TAG_LEN: usize = 16;
+
+/// The parts that could be read, and what is wrong with the others.
+struct UntrustedEnvelope {
+    version: Option<String>,
+    /// In base64url, as it stands in the envelope; so is `iv`.
+    epk: Option<String>,
+    iv: Option<String>,
+    /// The length in bytes, with the tag.
+    ciphertext_len: Option<usize>,
+    /// The length in bytes.
+    plaintext_len: Option<usize>,
+    /// Whether an envelope like this is opened by nobody, whatever the key.
+    unusable: bool,
+    warnings: Vec<String>,
+}
+
+impl UntrustedEnvelope {
+    /// `None` if it is not a JSON object.
+    fn read(text: &[u8]) -> Option<Self> {
+        let AllMembers(members) = serde_json::from_slice(text).ok()?;
+        let mut faults = Vec::new();
+        let mut names = BTreeSet::new();
+        if !members.iter().all(|(name, _)| names.insert(name)) {
+            faults.push("a name is there twice".to_owned());
+        }
+        let mut member = |name: &str| {
+            let value = members.iter().find(|(own, _)| own == name).map(|(_, value)| value);
+            let fault = match value {
+                Some(Value::String(text)) => return Some(text.as_str()),
+                Some(_) => format!("{name} is no string"),
+                None if name == "ct" => "ct is missing: the body is not sealed".into(),
+                None => format!("{name} is missing"),
+            };
+            faults.push(fault);
+            None
+        };
+        let (version, epk, iv, ct) = (member("v"), member("epk"), member("iv"), member("ct"));
+        if version.is_some_and(|version| version != "1") {
+            faults.push("the version is none that is known: that would be \"1\"".into());
+        }
+        let mut note = |decoded: Result<Vec<u8>, String>| decoded.map_err(|fault| faults.push(fault)).ok();
+        let epk_bytes = epk.and_then(|text| note(exactly::<32>("epk", text)));
+        let iv_bytes = iv.and_then(|text| note(exactly::<12>("iv", text)));
+        let ct_bytes = ct.and_then(|text| note(decode("ct", text)));
+        let ciphertext_len = ct_bytes.map(|bytes| bytes.len());
+        let plaintext_len = ciphertext_len.and_then(|len| len.checked_sub(TAG_LEN));
+        if ciphertext_len.is_some() && plaintext_len.is_none() {
+            faults.push(format!("ct is shorter than its tag of {TAG_LEN} bytes"));
+        }
+
+        let unusable = !faults.is_empty();
+        let mut warnings = faults;
+        if let Some(epk) = epk_bytes.as_ref().and_then(|bytes| bytes.as_slice().try_into().ok()) {
+            warnings.extend(of_epk(epk));
+        }
+        Some(Self {
+            version: version.map(Into::into),
+            epk: epk_bytes.and(epk).map(Into::into),
+            iv: iv_bytes.and(iv).map(Into::into),
+            ciphertext_len,
+            plaintext_len,
+            unusable,
+            warnings,
+        })
+    }
+}
+
+/// What there is to say of a public key (docs/WIRE.md, "Envelopes").
+fn of_epk(epk: [u8; 32]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if matches!(ServerKey::from_bytes(epk), Err(ServerKeyError::LowOrder)) {
+        warnings.push("epk is of low order, as a placeholder is: both sides refuse it".into());
+    }
+    match exchange::configured_server_key() {
+        Ok(Some(server)) if *server.as_bytes() == epk => {
+            warnings.push("epk is the configured server key: this is an answer, not a request".into());
+        }
+        Ok(_) => {}
+        Err(_) => warnings.push("the configured server key cannot be used, so epk is not compared with it".into()),
+    }
+    warnings
+}
+
+fn exactly<const N: usize>(name: &str, text: &str) -> Result<Vec<u8>, String> {
+    let bytes = decode(name, text)?;
+    match bytes.len() {
+        len if len == N => Ok(bytes),
+        len => Err(format!("{name} is {len} bytes long, and should be {N}")),
+    }
+}
+
+fn decode(name: &str, text: &str) -> Result<Vec<u8>, String> {
+    let decode = |text: &str| {
+        let mut bytes = vec![0; text.len()];
+        let len = Base64UrlUnpadded::decode(text, &mut bytes).ok()?.len();
+        bytes.truncate(len);
+        Some(bytes)
+    };
+    decode(text).ok_or_else(|| {
+        let respelt = text.trim_end_matches('=').replace('+', "-").replace('/', "_");
+        if decode(&respelt).is_some() {
+            format!("{name} has padding or another alphabet, and should be base64url without padding")
+        } else {
+            format!("{name} is no base64url")
+        }
+    })
+}
+
+/// The members of an object as they stand, even twice.
+struct AllMembers(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for AllMembers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = AllMembers;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AllMembers, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(AllMembers(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
 }

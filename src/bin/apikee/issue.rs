@@ -8,7 +8,7 @@ use apikee::{
 };
 use clap::builder::NonEmptyStringValueParser;
 
-use crate::{Ended, Outcome, json, note, secrets::SecretArgs, times};
+use crate::{Ended, Outcome, note, report, secrets::SecretArgs, times};
 
 /// Issue a key and print it
 #[derive(clap::Args)]
@@ -162,7 +162,7 @@ fn as_json(issued: &Issued<'_>) -> io::Result<()> {
         Upsert::Done(client) => ("done", Some(client.to_string())),
         Upsert::Postponed(_) => ("postponed", None),
     };
-    json::line(io::stdout().lock(), |members| {
+    report::json_line(io::stdout().lock(), |members| {
         members.member("key", issued.key())?;
         members.member("id", issued.id().as_str())?;
         members.member("prefix", issued.prefix())?;

@@ -11,10 +11,9 @@ use apikee::{Keyring, Revocations, UnixTime, VerifiedKey};
 use crate::{
     Ended, Outcome,
     candidates::{BUFFER_LEN, Candidate, KeyArgs},
-    json,
-    refusal::Refusal,
+    report::{self, Refusal},
     secrets::SecretArgs,
-    text, times,
+    times,
 };
 
 /// Verify keys and print what they say
@@ -61,15 +60,15 @@ pub(crate) fn run(args: &Args) -> Ended {
         match (&checked, args.json) {
             (Ok(key), true) => good_as_json(&mut out, candidate, key)?,
             (Ok(key), false) => {
-                text::headline(&mut out, candidate, "good")?;
-                text::verified(&mut out, key, now)?;
+                report::headline(&mut out, candidate, "good")?;
+                report::verified(&mut out, key, now)?;
             }
-            (Err(refusal), true) => json::line(&mut out, |members| {
+            (Err(refusal), true) => report::json_line(&mut out, |members| {
                 members.member("ok", &false)?;
                 members.place(candidate)?;
                 members.refusal(candidate, refusal)
             })?,
-            (Err(refusal), false) => text::refused(&mut out, candidate, refusal)?,
+            (Err(refusal), false) => report::refused(&mut out, candidate, refusal)?,
         }
         // Whoever feeds keys in one by one waits for each answer.
         out.flush()?;
@@ -96,7 +95,7 @@ impl Checks<'_> {
 }
 
 fn good_as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, key: &VerifiedKey<'_>) -> io::Result<()> {
-    json::line(out, |members| {
+    report::json_line(out, |members| {
         members.member("ok", &true)?;
         members.place(candidate)?;
         members.claims(key.claims())?;

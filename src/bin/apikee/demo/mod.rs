@@ -3,35 +3,35 @@
 //! Each section is a function that takes the [`Stage`]. Each result is compared with the expected one, and the exit
 //! code says whether all of them were the same.
 
-mod local;
-mod refusals;
-mod sdk;
-mod sealed;
-mod server;
-mod timing;
+mod keys;
+mod platform;
 
 use std::{
     error::Error,
     fmt::Display,
     io::{self, BufWriter, StdoutLock, Write as _},
-    time::Duration,
 };
 
-use apikee::{IssueError, KeyError, KeyId, Keyring, KeyringError, NewKey, UnixTime, VerifiedKey};
+use apikee::{KeyError, UnixTime, VerifiedKey};
 
 use crate::{Ended, Outcome};
 
 type Section = fn(&mut Stage) -> Result<(), Box<dyn Error>>;
 
-const SECTIONS: [Section; 7] =
-    [local::issue_and_verify, refusals::show, local::rotate, sdk::show, sealed::show, server::show, timing::show];
+const SECTIONS: [Section; 7] = [
+    keys::issue_and_verify,
+    keys::refuse,
+    keys::rotate,
+    keys::golden_cases,
+    platform::envelopes,
+    platform::server_mode,
+    keys::timing,
+];
 
 /// 2025-10-09T08:53:20Z, the time that the golden cases were made for.
 const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
 
 const SECRET: &[u8] = b"a demo secret that everyone knows";
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) fn run() -> Ended {
     let mut stage = Stage { out: BufWriter::new(io::stdout().lock()), wrong: 0 };
@@ -91,16 +91,6 @@ impl Stage {
         }
         writeln!(self.out)
     }
-}
-
-fn keyring() -> Result<Keyring, KeyringError> {
-    Keyring::new(SECRET)
-}
-
-/// Issues a key at [`NOW`], with an id that is the same every time.
-fn issue(keys: &Keyring, new: &NewKey<'_>) -> Result<String, IssueError> {
-    let mut buf = [0; 1024];
-    keys.issue_with_id(new, KeyId::new(NOW, [7; 10]).as_str(), NOW, &mut buf).map(str::to_owned)
 }
 
 /// The text with another character there.

@@ -1,7 +1,9 @@
-//! Server mode against the platform on loopback, and without it.
+//! Envelopes with keys and nonces that are the same every time, and server mode against the platform on
+//! loopback, and without it.
 
 use std::{
     error::Error,
+    io::{self, Write as _},
     sync::Barrier,
     thread,
     time::{Duration, Instant},
@@ -9,11 +11,64 @@ use std::{
 
 use apikee::{
     Apikee, AuthorizeRequest, BreakerConfig, BreakerState, Denial, EmulatedClient, Emulator, FailOpen, MethodPath,
-    Misbehaviour, NewKey, Occasion, Policy, Upsert,
+    Misbehaviour, NewKey, Occasion, OpenError, Pending, Policy, Recipient, ServerKey, Session, Upsert, sealed_len,
 };
 
-use super::{NOW, SECRET, Stage};
-use crate::authorize;
+use super::{NOW, SECRET, Stage, changed};
+use crate::{authorize, exchange::Pinned};
+
+const SERVER_SECRET: [u8; 32] = [0x5e; 32];
+const EPHEMERAL_SECRET: [u8; 32] = [0xe9; 32];
+const REQUEST_IV: [u8; 12] = [1; 12];
+const ANSWER_IV: [u8; 12] = [2; 12];
+
+const REQUEST: &[u8] = br#"{"name":"default","timestamp":"2025-10-09T08:53:20Z","headers":{}}"#;
+const ANSWER: &[u8] = br#"{"success":true}"#;
+
+pub(super) fn envelopes(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
+    stage.heading("A request is sealed for the server, and its answer for the client")?;
+    let recipient = Recipient::new(SERVER_SECRET);
+    let server = ServerKey::from_bytes(*recipient.public_key())?;
+
+    let (request, pending) = seal(&server)?;
+    writeln!(stage.out, "  {request}\n")?;
+    let mut arrived = request.clone().into_bytes();
+    let (plaintext, reply) = recipient.open(&mut arrived)?;
+    opened(stage, "the request, at the server", "ok", Ok(plaintext), REQUEST)?;
+
+    let mut buf = vec![0; sealed_len(ANSWER.len())];
+    let answer = reply.seal(ANSWER, &mut Pinned(&ANSWER_IV), &mut buf)?;
+    at_client(stage, "its answer, at the client", "ok", pending, answer)?;
+    // A pending opens one answer: each of these is the first for its own.
+    at_client(stage, "the request, reflected", "WrongKey", seal(&server)?.1, &request)?;
+    let ciphertext = answer.find(r#""ct":""#).map_or(0, |member| member + r#""ct":""#.len());
+    at_client(stage, "the answer, changed", "Forged", seal(&server)?.1, &changed(answer, ciphertext))
+}
+
+/// The request, and what opens its answer.
+fn seal(server: &ServerKey) -> Result<(String, Pending), Box<dyn Error>> {
+    let session = Session::establish(server, &mut Pinned(&EPHEMERAL_SECRET))?;
+    let mut buf = vec![0; sealed_len(REQUEST.len())];
+    let (request, pending) = session.seal(REQUEST, &mut Pinned(&REQUEST_IV), &mut buf)?;
+    Ok((request.to_owned(), pending))
+}
+
+fn at_client(stage: &mut Stage, tried: &str, told: &str, pending: Pending, answer: &str) -> Result<(), Box<dyn Error>> {
+    let mut arrived = answer.as_bytes().to_vec();
+    let came = pending.open(&mut arrived);
+    Ok(opened(stage, tried, told, came.as_ref().map(|opened| opened.as_bytes()).map_err(|error| *error), ANSWER)?)
+}
+
+/// A line on what came of opening, which is `"ok"` only for the plaintext that was sealed.
+fn opened(stage: &mut Stage, tried: &str, told: &str, came: Result<&[u8], OpenError>, sealed: &[u8]) -> io::Result<()> {
+    match came {
+        Ok(plaintext) if plaintext == sealed => {
+            stage.outcome(tried, told, "ok", format_args!("{} bytes", plaintext.len()))
+        }
+        Ok(_) => stage.outcome(tried, told, "another plaintext", ""),
+        Err(error) => stage.outcome(tried, told, &format!("{error:?}"), error),
+    }
+}
 
 /// Requests that are made at once.
 const CROWD: usize = 64;
@@ -21,7 +76,7 @@ const CROWD: usize = 64;
 /// After how many failures in a row the platform is not asked for a while.
 const FAILURES: u32 = 2;
 
-pub(super) fn show(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
+pub(super) fn server_mode(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
     stage.heading("In server mode the platform has a say in each request (here on loopback)")?;
     // A fixed clock, 400 s before a full hour: the limit of an hour does not start anew meanwhile.
     let platform = Emulator::builder().time(NOW).timestamp_tolerance(None).start()?;
@@ -36,7 +91,7 @@ pub(super) fn show(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
 
     ask(stage, "a request with it", "confirmed", &open, key)?;
     ask(stage, "another, on the same connection", "confirmed", &open, key)?;
-    ask(stage, "with a key that is changed", "INVALID_SIGNATURE", &open, &super::changed(key, 12))?;
+    ask(stage, "with a key that is changed", "INVALID_SIGNATURE", &open, &changed(key, 12))?;
 
     let Upsert::Done(id) = issued.upsert() else {
         return Err("the platform on loopback does not answer".into());
