@@ -220,7 +220,7 @@ impl EmulatedClient {
             ("keys", keys.collect()),
             ("fingerprints", self.fingerprints.iter().map(ToString::to_string).collect()),
             ("limits", self.limits.record()),
-            ("usage", self.usage.record()),
+            ("usage", json!(self.usage.0)),
         ];
         with(self.record(id), more)
     }
@@ -232,7 +232,7 @@ impl EmulatedClient {
         let fingerprints = saved.get("fingerprints")?.as_array()?.iter();
         this.fingerprints = fingerprints.map(|text| text.as_str()?.parse().ok()).collect::<Option<_>>()?;
         this.limits = Limits::read(saved.get("limits"))?;
-        this.usage = Usage::read(saved.get("usage")?)?;
+        this.usage = Usage(serde_json::from_value(saved.get("usage")?.clone()).ok()?);
         Some((id, this))
     }
 
@@ -422,16 +422,10 @@ macro_rules! limit_setters {
 limit_setters!(EmulatedClient);
 limit_setters!(EmulatedTemplate);
 
-/// What a client has used, in the periods that its last request was in.
+/// What a client has used: of each period the number of the one that was counted last, and the requests
+/// in it.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Usage([Counter; 4]);
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Counter {
-    /// The period that `used` was counted in.
-    period: i64,
-    used: u32,
-}
+pub(super) struct Usage([(i64, u32); 4]);
 
 impl Usage {
     /// The seconds, at least 1, until all limits that are reached start anew; `None` if none is reached.
@@ -445,39 +439,21 @@ impl Usage {
 
     /// Counts one request.
     pub(super) fn count(&mut self, now: UnixTime) {
-        for ((period, _), counter) in PERIODS.iter().zip(&mut self.0) {
-            let (current, _) = period.at(now.as_secs());
-            if counter.period != current {
-                *counter = Counter { period: current, used: 0 };
-            }
-            counter.used = counter.used.saturating_add(1);
+        let used = self.used(now);
+        for (((period, _), counter), used) in PERIODS.iter().zip(&mut self.0).zip(used) {
+            *counter = (period.at(now.as_secs()).0, used.saturating_add(1));
         }
     }
 
     /// The requests of the hour, day, week and month that it is now.
     pub(super) fn used(&self, now: UnixTime) -> [u32; 4] {
-        let mut used = [0; 4];
-        for (((period, _), counter), used) in PERIODS.iter().zip(&self.0).zip(&mut used) {
-            if counter.period == period.at(now.as_secs()).0 {
-                *used = counter.used;
+        let mut all = [0; 4];
+        for (((period, _), (number, used)), now_used) in PERIODS.iter().zip(self.0).zip(&mut all) {
+            if number == period.at(now.as_secs()).0 {
+                *now_used = used;
             }
         }
-        used
-    }
-
-    /// As it stands in the state file: the number of each period and the requests in it.
-    fn record(&self) -> Value {
-        self.0.iter().map(|counter| Value::from(Vec::from([counter.period, counter.used.into()]))).collect()
-    }
-
-    fn read(value: &Value) -> Option<Self> {
-        let counters: &[Value; 4] = value.as_array()?.as_slice().try_into().ok()?;
-        let mut this = Self::default();
-        for (counter, value) in this.0.iter_mut().zip(counters) {
-            let [period, used]: &[Value; 2] = value.as_array()?.as_slice().try_into().ok()?;
-            *counter = Counter { period: period.as_i64()?, used: u32::try_from(used.as_u64()?).ok()? };
-        }
-        Some(this)
+        all
     }
 }
 

@@ -253,7 +253,7 @@ fn faults(state: &State) -> Vec<Value> {
             all.push(fault);
         }
     }
-    all.sort_by_key(|fault| Misbehaviour::examples().iter().position(|example| example == fault));
+    all.sort_by_key(|fault| Misbehaviour::examples().position(|example| example == *fault));
     let row = |fault: &Misbehaviour| {
         let on = state.arranged.all().any(|own| own == fault);
         json!({ "fault": fault.to_string(), "on": on })

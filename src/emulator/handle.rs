@@ -133,8 +133,7 @@ impl Platform {
         let mut entry = LoggedRequest::new(connection);
         let answer = self.handle(&request, peer, &mut entry).unwrap_or_else(|refused| {
             entry.refusal = Some(refused.code);
-            let Refused { status, code, retry_after } = refused;
-            Answer { status, json: json!({ "error": code }), reply: None, retry_after }
+            plain(&refused)
         });
         entry.misbehaviour = self.state().arranged.next(entry.kind);
         let message = self.delivery.compose(answer, entry.misbehaviour.as_ref(), &request.body);
@@ -150,8 +149,7 @@ impl Platform {
         entry.status = Some(status);
         entry.refusal = Some(MALFORMED.code);
         self.note(entry);
-        let json = json!({ "error": MALFORMED.code });
-        self.delivery.compose(Answer { status, json, reply: None, retry_after: None }, None, &[])
+        self.delivery.compose(plain(&Refused { status, ..MALFORMED }), None, &[])
     }
 
     fn note(&self, entry: LoggedRequest) {
@@ -369,6 +367,12 @@ impl Platform {
         let signature = request.header("x-apikee-signature").unwrap_or_default();
         self.settings.verifier.as_ref().is_none_or(|accepts| accepts(message, signature))
     }
+}
+
+/// The plain answer to what is refused.
+fn plain(refused: &Refused) -> Answer {
+    let Refused { status, code, retry_after } = *refused;
+    Answer { status, json: json!({ "error": code }), reply: None, retry_after }
 }
 
 impl Call {

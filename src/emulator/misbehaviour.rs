@@ -108,27 +108,16 @@ impl Misbehaviour {
     ];
 
     /// One of each, for people to choose from.
-    pub(super) fn examples() -> [Self; 18] {
-        [
+    pub(super) fn examples() -> impl Iterator<Item = Self> {
+        let before = [
             Self::Status(503),
             Self::Status(429),
             Self::Unavailable { retry_after: 5 },
             Self::Delay(Duration::from_millis(500)),
             Self::Drip { every: Duration::from_millis(10) },
-            Self::Reset,
-            Self::HangUp,
-            Self::CloseIdle,
-            Self::Truncate,
-            Self::Garbage,
-            Self::Refuse,
-            Self::Forged,
-            Self::Impostor,
-            Self::Replayed,
-            Self::Reflected,
-            Self::Unsealed,
-            Self::Oversized(100_000),
-            Self::Redirect("http://127.0.0.1/".into()),
-        ]
+        ];
+        let after = [Self::Oversized(100_000), Self::Redirect("http://127.0.0.1/".into())];
+        before.into_iter().chain(Self::PLAIN.map(|(_, plain)| plain)).chain(after)
     }
 }
 

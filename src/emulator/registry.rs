@@ -47,12 +47,12 @@ impl Change {
     /// As a line of JSON, with its end.
     pub(super) fn line(&self) -> String {
         match self {
-            Self::Client(id, client) => client_line(*id, client),
-            Self::Removed(id) => format!("{}\n", json!({ "removed": id.to_string() })),
+            Self::Client(id, client) => line("client", client.saved(*id)),
+            Self::Removed(id) => line("removed", id.to_string().into()),
             // The one that every validation writes: its parts have nothing to escape.
             Self::Used(id, time) => format!("{{\"used\":\"{id}\",\"at\":{}}}\n", time.as_secs()),
-            Self::Template(template) => template_line(template),
-            Self::Endpoint(endpoint) => endpoint_line(endpoint),
+            Self::Template(template) => line("template", template.record()),
+            Self::Endpoint(endpoint) => line("endpoint", endpoint.record()),
         }
     }
 
@@ -72,16 +72,9 @@ impl Change {
     }
 }
 
-fn client_line(id: ClientId, client: &EmulatedClient) -> String {
-    format!("{}\n", json!({ "client": client.saved(id) }))
-}
-
-fn template_line(template: &EmulatedTemplate) -> String {
-    format!("{}\n", json!({ "template": template.record() }))
-}
-
-fn endpoint_line(endpoint: &RegisteredEndpoint) -> String {
-    format!("{}\n", json!({ "endpoint": endpoint.record() }))
+/// A line of JSON, with its end.
+fn line(kind: &str, value: Value) -> String {
+    format!("{}\n", json!({ kind: value }))
 }
 
 impl Registry {
@@ -209,9 +202,9 @@ impl Registry {
 
     /// These lines.
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
-        let templates = self.templates.values().map(template_line);
-        let clients = self.clients.iter().map(|(id, client)| client_line(*id, client));
-        templates.chain(clients).chain(self.endpoints.iter().map(endpoint_line))
+        let templates = self.templates.values().map(|template| line("template", template.record()));
+        let clients = self.clients.iter().map(|(id, client)| line("client", client.saved(*id)));
+        templates.chain(clients).chain(self.endpoints.iter().map(|endpoint| line("endpoint", endpoint.record())))
     }
 }
 
@@ -245,6 +238,7 @@ impl RegisteredEndpoint {
         let text = |member| body.get(member).and_then(Value::as_str).map(String::from);
         let (method, path, name) = (text("method")?, text("path")?, text("name")?);
         let metadata = optional(body, "metadata", |value| value.is_object().then_some(value))?.unwrap_or(&Value::Null);
+        let texts = |list: &Value| serde_json::from_value(list.clone()).ok();
         let object = |value: &Value| value.is_object().then(|| value.to_string());
         is_route(&method, &path).then_some(Self {
             method,
@@ -312,8 +306,4 @@ impl RegisteredEndpoint {
 pub(super) fn is_route(method: &str, path: &str) -> bool {
     let is_method = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_lowercase() && byte != b':';
     !method.is_empty() && method.bytes().all(is_method) && path.starts_with('/')
-}
-
-fn texts(list: &Value) -> Option<Vec<String>> {
-    list.as_array()?.iter().map(|text| text.as_str().map(String::from)).collect()
 }

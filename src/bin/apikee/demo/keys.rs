@@ -14,7 +14,7 @@ use apikee::{
 };
 use serde_json::Value;
 
-use super::{NOW, SECRET, Stage, changed};
+use super::{NOW, SECRET, Shown, Stage, changed};
 use crate::report::{self, Refusal};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -29,7 +29,7 @@ fn issue(keys: &Keyring, new: &NewKey<'_>) -> Result<String, IssueError> {
     keys.issue_with_id(new, KeyId::new(NOW, [7; 10]).as_str(), NOW, &mut buf).map(str::to_owned)
 }
 
-pub(super) fn issue_and_verify(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
+pub(super) fn issue_and_verify(stage: &mut Stage) -> Shown {
     stage.heading("A key is issued, and verified with nothing but the secret")?;
     let keys = keyring()?;
     let key = issue(
@@ -43,11 +43,10 @@ pub(super) fn issue_and_verify(stage: &mut Stage) -> Result<(), Box<dyn Error>> 
         report::verified(&mut stage.out, key, NOW)?;
         writeln!(stage.out)?;
     }
-    stage.verified("this key", "ok", &verified)?;
-    Ok(())
+    stage.verified("this key", "ok", &verified)
 }
 
-pub(super) fn rotate(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
+pub(super) fn rotate(stage: &mut Stage) -> Shown {
     stage.heading("A secret is replaced while its keys are still about")?;
     let old_key = issue(&keyring()?, &NewKey::new("acme-corp"))?;
     let mut keys = Keyring::new(b"the new secret")?;
@@ -57,11 +56,10 @@ pub(super) fn rotate(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
     stage.verified("new key", "ok", &keys.verify(&new_key, NOW, &mut buf))?;
     stage.verified("old key, its secret still accepted", "ok", &keys.verify(&old_key, NOW, &mut buf))?;
     let keys = Keyring::new(b"the new secret")?;
-    stage.verified("old key, its secret dropped", "INVALID_SIGNATURE", &keys.verify(&old_key, NOW, &mut buf))?;
-    Ok(())
+    stage.verified("old key, its secret dropped", "INVALID_SIGNATURE", &keys.verify(&old_key, NOW, &mut buf))
 }
 
-pub(super) fn refuse(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
+pub(super) fn refuse(stage: &mut Stage) -> Shown {
     stage.heading("What is refused, and with which code")?;
     let keys = keyring()?;
     let key = issue(&keys, &NewKey::new("acme-corp").scopes(&["read"]).expires(Expiry::After(DAY)))?;
@@ -89,24 +87,15 @@ pub(super) fn refuse(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
     }
 
     let verified = keys.verify(&key, NOW, &mut buf)?;
-    scopes(stage, &verified)?;
-    revocation(stage, &verified)
-}
-
-fn scopes(stage: &mut Stage, key: &VerifiedKey<'_>) -> Result<(), Box<dyn Error>> {
-    let tried = "a reader's key where admin is needed";
-    match key.require(&["read", "admin"]) {
-        Ok(()) => stage.outcome(tried, "INSUFFICIENT_SCOPE", "ok", "")?,
-        Err(missing) => stage.outcome(tried, "INSUFFICIENT_SCOPE", missing.code(), missing)?,
+    let missing = verified.require(&["read", "admin"]).err().map(Refusal::from);
+    let denied = DenyList::new(&[Fingerprint::of(verified.raw())])?.contains(&verified.fingerprint());
+    for (tried, told, refusal) in [
+        ("a reader's key where admin is needed", "INSUFFICIENT_SCOPE", missing),
+        ("a key on the deny-list", Refusal::revoked().code, denied.then(Refusal::revoked)),
+    ] {
+        let Refusal { code, message } = refusal.unwrap_or(Refusal { code: "ok", message: String::new() });
+        stage.outcome(tried, told, code, message)?;
     }
-    Ok(())
-}
-
-fn revocation(stage: &mut Stage, key: &VerifiedKey<'_>) -> Result<(), Box<dyn Error>> {
-    let Refusal { code, message } = Refusal::revoked();
-    let revoked = [Fingerprint::of(key.raw())];
-    let came = if DenyList::new(&revoked)?.contains(&key.fingerprint()) { code } else { "ok" };
-    stage.outcome("a key on the deny-list", code, came, message)?;
     Ok(())
 }
 
@@ -125,7 +114,7 @@ const SHOWN: [(&str, &str); 6] = [
     ("bad-shape-exp-string", "signed by hand, with an expiry that is no number: to Node it is eternal"),
 ];
 
-pub(super) fn golden_cases(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
+pub(super) fn golden_cases(stage: &mut Stage) -> Shown {
     stage.heading("Keys made with the published SDKs, and what those answer to them")?;
     let file: Value = serde_json::from_str(VECTORS)?;
     let vectors = file["vectors"].as_array().ok_or("there are no golden cases")?;
@@ -163,7 +152,7 @@ fn same_claims(key: &VerifiedKey<'_>, expected: &Value) -> serde_json::Result<bo
 
 const ROUNDS: u32 = 10_000;
 
-pub(super) fn timing(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
+pub(super) fn timing(stage: &mut Stage) -> Shown {
     let build = if cfg!(debug_assertions) { " (in a debug build: a release is faster by far)" } else { "" };
     stage.heading(&format!("How long it takes{build}"))?;
     let keys = keyring()?;
@@ -172,11 +161,10 @@ pub(super) fn timing(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
     time(stage, "10,000 verifications", "ok", &keys, &key)?;
     time(stage, "10,000 headers of 1 MB", "DECODE_ERROR", &keys, &format!("apikee_{}", "z".repeat(1_000_000)))?;
     // docs/WIRE.md, "Keys".
-    stage.remark("the published SDKs take 150 s (Python) to 600 s (Node) for one")?;
-    Ok(())
+    stage.remark("the published SDKs take 150 s (Python) to 600 s (Node) for one")
 }
 
-fn time(stage: &mut Stage, tried: &str, told: &str, keys: &Keyring, key: &str) -> Result<(), Box<dyn Error>> {
+fn time(stage: &mut Stage, tried: &str, told: &str, keys: &Keyring, key: &str) -> Shown {
     let mut buf = [0; MAX_PAYLOAD_LEN];
     let mut came = "";
     let start = Instant::now();
@@ -184,6 +172,5 @@ fn time(stage: &mut Stage, tried: &str, told: &str, keys: &Keyring, key: &str) -
         came = keys.verify(black_box(key), NOW, &mut buf).map_or_else(|error| error.code(), |_| "ok");
     }
     let each = start.elapsed().as_secs_f64() * 1e6 / f64::from(ROUNDS);
-    stage.outcome(tried, told, came, format_args!("{each:.1} \u{b5}s each"))?;
-    Ok(())
+    stage.outcome(tried, told, came, format_args!("{each:.1} \u{b5}s each"))
 }
