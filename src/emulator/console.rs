@@ -72,16 +72,14 @@ fn is_from_here(request: &Request, port: u16) -> bool {
         let own = |name: &str| authority == format!("{name}:{port}") || port == 80 && authority == name;
         names.into_iter().any(own)
     };
-    let all = |name: &str, is_good: &dyn Fn(&str) -> bool| {
-        let fields = request.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
-        fields
-            .map(|(_, value)| is_good(&value.to_ascii_lowercase()))
-            .fold((0_usize, true), |(count, good), own| (count.saturating_add(1), good && own))
+    let fields = |name: &'static str| {
+        let fields = request.headers.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name));
+        fields.map(|(_, value)| value.to_ascii_lowercase())
     };
-    let (hosts, host_is_here) = all("host", &is_here);
-    let (_, origin_is_here) = all("origin", &|origin| origin.strip_prefix("http://").is_some_and(is_here));
-    let (_, site_is_here) = all("sec-fetch-site", &|site| matches!(site, "same-origin" | "none"));
-    hosts == 1 && host_is_here && origin_is_here && site_is_here
+    fields("host").count() == 1
+        && fields("host").all(|host| is_here(&host))
+        && fields("origin").all(|origin| origin.strip_prefix("http://").is_some_and(is_here))
+        && fields("sec-fetch-site").all(|site| matches!(&*site, "same-origin" | "none"))
 }
 
 /// What every answer says to a browser, beside its policy.
@@ -197,7 +195,6 @@ fn state(platform: &Platform, filter: &Filter) -> Value {
             "limits": registry.limits(client).0,
         })
     });
-    let clients: Vec<_> = clients.collect();
 
     let endpoints = registry.endpoints().iter().filter(|endpoint| {
         filter.has_endpoint(&format!("{}:::{}", endpoint.method, endpoint.path)) || filter.has_endpoint(&endpoint.name)
@@ -213,7 +210,6 @@ fn state(platform: &Platform, filter: &Filter) -> Value {
             "deprecated": endpoint.deprecated,
         })
     });
-    let endpoints: Vec<_> = endpoints.collect();
 
     let requests = state.log.after(filter.after).filter(|entry| filter.has_request(entry, registry));
     let requests = requests.take(MAX_ROWS).map(|entry| {
@@ -229,18 +225,17 @@ fn state(platform: &Platform, filter: &Filter) -> Value {
             "fault": entry.misbehaviour.as_ref().map(ToString::to_string),
         })
     });
-    let requests: Vec<_> = requests.collect();
 
     json!({
         "projectEnv": platform.settings.project_env,
         "sealing": platform.settings.sealing.as_str(),
         "now": time(now),
         "last": state.requests,
-        "clients": clients,
+        "clients": clients.collect::<Vec<_>>(),
         "clientCount": registry.clients().len(),
-        "endpoints": endpoints,
+        "endpoints": endpoints.collect::<Vec<_>>(),
         "endpointCount": registry.endpoints().len(),
-        "requests": requests,
+        "requests": requests.collect::<Vec<_>>(),
         "faults": faults(&state),
     })
 }

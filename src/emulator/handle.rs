@@ -187,7 +187,7 @@ impl Platform {
 
         let json = match call {
             Call::Validate(client) => {
-                let method_path = entry.method_path.as_deref().unwrap_or_default();
+                let method_path = entry.method_path.as_deref().ok_or(MALFORMED)?;
                 match self.validate(client, method_path, &body, request, peer)? {
                     Some(code) => {
                         entry.refusal = Some(code);

@@ -101,12 +101,12 @@ impl LoggedRequest {
 
 /// A text in which no key has more than its prefix, wherever it stands.
 pub(super) fn without_keys(text: &str) -> String {
-    let mut parts = text.split(PREFIX);
-    let mut cut = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
+    let Some((front, parts)) = text.split_once(PREFIX) else { return text.to_owned() };
+    let mut cut = front.to_owned();
+    for part in parts.split(PREFIX) {
         // What looks like the rest of a key is, with its prefix, the first of these.
         let end = part.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(part.len());
-        let (key, after) = part.split_at_checked(end).unwrap_or((part, ""));
+        let (key, after) = part.split_at(end);
         cut.push_str(log_prefix(&format!("{PREFIX}{key}")));
         cut.push_str(after);
     }

@@ -194,10 +194,7 @@ impl State {
 
     fn update(&mut self, id: ClientId, newer: EmulatedClient) -> Result<(), Refused> {
         let older = self.registry.client(id);
-        let mut client = match older {
-            Some(older) => older.updated(newer),
-            None => EmulatedClient::new("").updated(newer),
-        };
+        let mut client = older.unwrap_or(&EmulatedClient::new("")).updated(newer);
         if let Some(id) = client.template.as_deref()
             && older.is_none_or(|older| older.template.as_deref() != Some(id))
             && let Some(most) = self.registry.template(id).and_then(|template| template.max_clients)

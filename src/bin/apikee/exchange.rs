@@ -18,7 +18,7 @@ use std::{
 };
 
 use apikee::ServerKey;
-use rand_core::{TryCryptoRng, TryRng};
+use rand_core::{TryCryptoRng, TryRng, utils::next_word_via_fill};
 
 const SERVER_KEY: &str = "APIKEE_SERVER_PUBLIC_KEY";
 
@@ -117,15 +117,11 @@ impl TryRng for Pinned<'_> {
     type Error = UsedUp;
 
     fn try_next_u32(&mut self) -> Result<u32, UsedUp> {
-        let mut bytes = [0; 4];
-        self.try_fill_bytes(&mut bytes)?;
-        Ok(u32::from_le_bytes(bytes))
+        next_word_via_fill(self)
     }
 
     fn try_next_u64(&mut self) -> Result<u64, UsedUp> {
-        let mut bytes = [0; 8];
-        self.try_fill_bytes(&mut bytes)?;
-        Ok(u64::from_le_bytes(bytes))
+        next_word_via_fill(self)
     }
 
     fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), UsedUp> {

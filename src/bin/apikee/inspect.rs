@@ -5,11 +5,12 @@ use std::{
     collections::BTreeSet,
     fmt::{self, Display},
     io::{self, BufWriter, Write},
+    iter,
 };
 
 use apikee::{Encoding, KeyError, OpenError, ServerKey, ServerKeyError, UnixTime, UntrustedKey};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::{
@@ -202,7 +203,7 @@ struct UntrustedEnvelope {
 impl UntrustedEnvelope {
     /// `None` if it is not a JSON object.
     fn read(text: &[u8]) -> Option<Self> {
-        let AllMembers(members) = serde_json::from_slice(text).ok()?;
+        let members = all_members(text)?;
         let mut faults = Vec::new();
         let mut names = BTreeSet::new();
         if !members.iter().all(|(name, _)| names.insert(name)) {
@@ -223,10 +224,9 @@ impl UntrustedEnvelope {
         if version.is_some_and(|version| version != "1") {
             faults.push("the version is none that is known: that would be \"1\"".into());
         }
-        let mut note = |decoded: Result<Vec<u8>, String>| decoded.map_err(|fault| faults.push(fault)).ok();
-        let epk_bytes = epk.and_then(|text| note(exactly::<32>("epk", text)));
-        let iv_bytes = iv.and_then(|text| note(exactly::<12>("iv", text)));
-        let ct_bytes = ct.and_then(|text| note(decode("ct", text)));
+        let epk_bytes = epk.and_then(|text| exactly::<32>("epk", text).map_err(|fault| faults.push(fault)).ok());
+        let iv_bytes = iv.and_then(|text| exactly::<12>("iv", text).map_err(|fault| faults.push(fault)).ok());
+        let ct_bytes = ct.and_then(|text| decode("ct", text).map_err(|fault| faults.push(fault)).ok());
         let ciphertext_len = ct_bytes.map(|bytes| bytes.len());
         let plaintext_len = ciphertext_len.and_then(|len| len.checked_sub(TAG_LEN));
         if ciphertext_len.is_some() && plaintext_len.is_none() {
@@ -235,9 +235,7 @@ impl UntrustedEnvelope {
 
         let unusable = !faults.is_empty();
         let mut warnings = faults;
-        if let Some(epk) = epk_bytes.as_ref().and_then(|bytes| bytes.as_slice().try_into().ok()) {
-            warnings.extend(of_epk(epk));
-        }
+        warnings.extend(epk_bytes.into_iter().flat_map(of_epk));
         Some(Self {
             version: version.map(Into::into),
             epk: epk_bytes.and(epk).map(Into::into),
@@ -266,12 +264,9 @@ fn of_epk(epk: [u8; 32]) -> Vec<String> {
     warnings
 }
 
-fn exactly<const N: usize>(name: &str, text: &str) -> Result<Vec<u8>, String> {
+fn exactly<const N: usize>(name: &str, text: &str) -> Result<[u8; N], String> {
     let bytes = decode(name, text)?;
-    match bytes.len() {
-        len if len == N => Ok(bytes),
-        len => Err(format!("{name} is {len} bytes long, and should be {N}")),
-    }
+    bytes.try_into().map_err(|bytes: Vec<u8>| format!("{name} is {} bytes long, and should be {N}", bytes.len()))
 }
 
 fn decode(name: &str, text: &str) -> Result<Vec<u8>, String> {
@@ -291,29 +286,23 @@ fn decode(name: &str, text: &str) -> Result<Vec<u8>, String> {
     })
 }
 
-/// The members of an object as they stand, even twice.
-struct AllMembers(Vec<(String, Value)>);
+/// The members of a JSON object as they stand, even twice; `None` if it is not one.
+fn all_members(text: &[u8]) -> Option<Vec<(String, Value)>> {
+    struct AllMembers;
 
-impl<'de> Deserialize<'de> for AllMembers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
+    impl<'de> Visitor<'de> for AllMembers {
+        type Value = Vec<(String, Value)>;
 
-        impl<'de> Visitor<'de> for Object {
-            type Value = AllMembers;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AllMembers, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(AllMembers(members))
-            }
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
         }
 
-        deserializer.deserialize_map(Object)
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            iter::from_fn(|| map.next_entry().transpose()).collect()
+        }
     }
+
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let members = deserializer.deserialize_map(AllMembers).ok()?;
+    deserializer.end().ok().map(|()| members)
 }

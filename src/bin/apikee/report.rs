@@ -146,7 +146,7 @@ impl Formatter for Printable {
         for part in fragment.split_inclusive(|c| !is_printable(c)) {
             let plain = part.trim_end_matches(|c| !is_printable(c));
             out.write_all(plain.as_bytes())?;
-            for unit in part.get(plain.len()..).unwrap_or_default().encode_utf16() {
+            for unit in part[plain.len()..].encode_utf16() {
                 write!(out, "\\u{unit:04x}")?;
             }
         }
