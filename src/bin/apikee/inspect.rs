@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeSet,
-    fmt::{self, Display},
+    fmt,
     io::{self, BufWriter, Write},
     iter,
 };
@@ -17,7 +17,7 @@ use crate::{
     Ended, Outcome,
     candidates::{self, BUFFER_LEN, Candidate, KeyArgs},
     exchange,
-    report::{self, Members, json_line},
+    report::{self, json_line},
 };
 
 /// Decode keys and envelopes without a secret; nothing is verified
@@ -43,37 +43,32 @@ pub(crate) fn run(args: &Args) -> Ended {
     args.keys.each(|candidate| {
         if let Some(text) = candidate.text.filter(|text| candidates::is_envelope(text)) {
             let read = UntrustedEnvelope::read(text);
-            match (&read, args.json) {
-                (Some(envelope), true) => envelope_as_json(&mut out, candidate, envelope)?,
-                (Some(envelope), false) => envelope_as_text(&mut out, candidate, envelope)?,
-                (None, true) => json_line(&mut out, |members| {
-                    envelope_place(members, candidate)?;
-                    members.member("message", &OpenError::Malformed.to_string())
-                })?,
-                (None, false) => {
-                    envelope_headline(&mut out, candidate, format_args!("refused: {}", OpenError::Malformed))?;
-                }
+            if args.json {
+                envelope_as_json(&mut out, candidate, read.as_ref())?;
+            } else {
+                envelope_as_text(&mut out, candidate, read.as_ref())?;
             }
             out.flush()?;
             return Ok(if read.is_some_and(|envelope| !envelope.unusable) { Outcome::Good } else { Outcome::Bad });
         }
         let read = candidate.text.ok_or(KeyError::Missing).and_then(|key| UntrustedKey::read(key, &mut buf));
-        match (&read, args.json) {
-            (Ok(key), true) => as_json(&mut out, candidate, key)?,
-            (Ok(key), false) => as_text(&mut out, candidate, key)?,
-            (Err(error), true) => json_line(&mut out, |members| {
-                members.member("verified", &false)?;
-                members.place(candidate)?;
-                members.refusal(candidate, &(*error).into())
-            })?,
-            (Err(error), false) => report::refused(&mut out, candidate, &(*error).into())?,
+        if args.json {
+            as_json(&mut out, candidate, &read)?;
+        } else {
+            as_text(&mut out, candidate, &read)?;
         }
         out.flush()?;
         Ok(if read.is_ok_and(|key| key.claims.is_some()) { Outcome::Good } else { Outcome::Bad })
     })
 }
 
-fn as_text<W: Write>(out: &mut W, candidate: &Candidate<'_>, key: &UntrustedKey<'_>) -> io::Result<()> {
+type Read<'b> = Result<UntrustedKey<'b>, KeyError>;
+
+fn as_text(out: &mut impl Write, candidate: &Candidate<'_>, read: &Read<'_>) -> io::Result<()> {
+    let key = match read {
+        Ok(key) => key,
+        Err(error) => return report::refused(out, candidate, &(*error).into()),
+    };
     report::headline(out, candidate, "not verified")?;
     if let Some(claims) = &key.claims {
         report::claims(out, claims, UnixTime::now())?;
@@ -86,10 +81,14 @@ fn as_text<W: Write>(out: &mut W, candidate: &Candidate<'_>, key: &UntrustedKey<
     Ok(())
 }
 
-fn as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, key: &UntrustedKey<'_>) -> io::Result<()> {
+fn as_json(out: &mut impl Write, candidate: &Candidate<'_>, read: &Read<'_>) -> io::Result<()> {
     json_line(out, |members| {
         members.member("verified", &false)?;
         members.place(candidate)?;
+        let key = match read {
+            Ok(key) => key,
+            Err(error) => return members.refusal(candidate, &(*error).into()),
+        };
         match &key.claims {
             Some(claims) => members.claims(claims)?,
             None => members.refusal(candidate, &KeyError::Decode.into())?,
@@ -100,17 +99,19 @@ fn as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, key: &UntrustedKey<
     })
 }
 
-fn envelope_headline<W: Write>(out: &mut W, candidate: &Candidate<'_>, verdict: impl Display) -> io::Result<()> {
+fn envelope_as_text(
+    out: &mut impl Write,
+    candidate: &Candidate<'_>,
+    read: Option<&UntrustedEnvelope>,
+) -> io::Result<()> {
     match candidate.line {
-        Some(line) => writeln!(out, "line {line}, envelope: {verdict}"),
-        None => writeln!(out, "envelope: {verdict}"),
+        Some(line) => write!(out, "line {line}, envelope: ")?,
+        None => write!(out, "envelope: ")?,
     }
-}
-
-fn envelope_as_text<W: Write>(out: &mut W, candidate: &Candidate<'_>, envelope: &UntrustedEnvelope) -> io::Result<()> {
+    let Some(envelope) = read else { return writeln!(out, "refused: {}", OpenError::Malformed) };
+    writeln!(out, "not verified")?;
     let len = |len: Option<usize>| len.map_or("unknown".into(), |len| format!("{len} bytes"));
     let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "unreadable".into());
-    envelope_headline(out, candidate, "not verified")?;
     match &envelope.version {
         Some(version) => report::field(out, "version", format_args!("{version:?}"))?,
         None => report::field(out, "version", "unreadable")?,
@@ -125,9 +126,16 @@ fn envelope_as_text<W: Write>(out: &mut W, candidate: &Candidate<'_>, envelope: 
     Ok(())
 }
 
-fn envelope_as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, envelope: &UntrustedEnvelope) -> io::Result<()> {
+fn envelope_as_json(
+    out: &mut impl Write,
+    candidate: &Candidate<'_>,
+    read: Option<&UntrustedEnvelope>,
+) -> io::Result<()> {
     json_line(out, |members| {
-        envelope_place(members, candidate)?;
+        members.member("verified", &false)?;
+        members.place(candidate)?;
+        members.member("kind", "envelope")?;
+        let Some(envelope) = read else { return members.member("message", &OpenError::Malformed.to_string()) };
         members.member("version", &envelope.version)?;
         members.member("epk", &envelope.epk)?;
         members.member("iv", &envelope.iv)?;
@@ -135,13 +143,6 @@ fn envelope_as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, envelope: 
         members.member("plaintext_len", &envelope.plaintext_len)?;
         members.member("warnings", &envelope.warnings)
     })
-}
-
-/// What every line on an envelope starts with.
-fn envelope_place<W: Write>(members: &mut Members<'_, W>, candidate: &Candidate<'_>) -> io::Result<()> {
-    members.member("verified", &false)?;
-    members.place(candidate)?;
-    members.member("kind", "envelope")
 }
 
 fn encoding(key: &UntrustedKey<'_>) -> &'static str {

@@ -290,10 +290,9 @@ fn tell(request: &LoggedRequest) {
 }
 
 /// Writes a line of JSON for a request, in one piece.
-fn write(mut log: &File, request: &LoggedRequest) {
+fn write(log: &File, request: &LoggedRequest) {
     let request = request.clone().without_keys();
-    let mut line = Vec::new();
-    let written = report::json_line(&mut line, |members| {
+    let written = report::json_line(log, |members| {
         members.member("kind", &format!("{:?}", request.kind).to_lowercase())?;
         members.member("client", &request.client.map(|id| id.to_string()))?;
         members.member("method_path", &request.method_path)?;
@@ -303,7 +302,7 @@ fn write(mut log: &File, request: &LoggedRequest) {
         members.member("status", &request.status)?;
         members.member("refusal", &request.refusal)
     });
-    if let Err(error) = written.and_then(|()| log.write_all(&line)) {
+    if let Err(error) = written {
         note(&format!("apikee: the log cannot be written: {error}"));
     }
 }

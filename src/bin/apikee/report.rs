@@ -43,7 +43,7 @@ impl From<MissingScopes<'_>> for Refusal {
 }
 
 /// What a key's block starts with.
-pub(crate) fn headline<W: Write>(out: &mut W, candidate: &Candidate<'_>, verdict: impl Display) -> io::Result<()> {
+pub(crate) fn headline(out: &mut impl Write, candidate: &Candidate<'_>, verdict: impl Display) -> io::Result<()> {
     match (candidate.line, candidate.prefix()) {
         (Some(line), Some(prefix)) => write!(out, "line {line}, {}...", prefix.escape_debug())?,
         (Some(line), None) => write!(out, "line {line}")?,
@@ -54,17 +54,17 @@ pub(crate) fn headline<W: Write>(out: &mut W, candidate: &Candidate<'_>, verdict
 }
 
 /// All that is said of a key that is refused.
-pub(crate) fn refused<W: Write>(out: &mut W, candidate: &Candidate<'_>, refusal: &Refusal) -> io::Result<()> {
+pub(crate) fn refused(out: &mut impl Write, candidate: &Candidate<'_>, refusal: &Refusal) -> io::Result<()> {
     headline(out, candidate, format_args!("refused, {}: {}", refusal.code, refusal.message))
 }
 
 /// One line of a block.
-pub(crate) fn field<W: Write>(out: &mut W, name: &str, value: impl Display) -> io::Result<()> {
+pub(crate) fn field(out: &mut impl Write, name: &str, value: impl Display) -> io::Result<()> {
     writeln!(out, "  {name:<13}{value}")
 }
 
 /// A field for each claim.
-pub(crate) fn claims<W: Write>(out: &mut W, claims: &Claims<'_>, now: UnixTime) -> io::Result<()> {
+pub(crate) fn claims(out: &mut impl Write, claims: &Claims<'_>, now: UnixTime) -> io::Result<()> {
     let time = |time: Option<UnixTime>, absent: &str| match time {
         Some(time) => Shown { time, now }.to_string(),
         None => absent.into(),
@@ -80,7 +80,7 @@ pub(crate) fn claims<W: Write>(out: &mut W, claims: &Claims<'_>, now: UnixTime) 
 }
 
 /// The fields of a key that is good.
-pub(crate) fn verified<W: Write>(out: &mut W, key: &VerifiedKey<'_>, now: UnixTime) -> io::Result<()> {
+pub(crate) fn verified(out: &mut impl Write, key: &VerifiedKey<'_>, now: UnixTime) -> io::Result<()> {
     claims(out, key.claims(), now)?;
     let index = key.secret_index();
     field(out, "secret", format_args!("{index} ({})", if index == 0 { "the newest" } else { "an older one" }))?;
@@ -88,18 +88,20 @@ pub(crate) fn verified<W: Write>(out: &mut W, key: &VerifiedKey<'_>, now: UnixTi
 }
 
 /// The members of an object that is being written.
-pub(crate) struct Members<'o, W: Write>(Compound<'o, W, Printable>);
+pub(crate) struct Members<'o, 'l>(Compound<'o, &'l mut Vec<u8>, Printable>);
 
-/// Writes an object and ends the line.
-pub(crate) fn json_line<W: Write>(
-    mut out: W,
-    members: impl FnOnce(&mut Members<'_, &mut W>) -> io::Result<()>,
+/// Writes an object and the end of its line, in one piece.
+pub(crate) fn json_line(
+    mut out: impl Write,
+    members: impl FnOnce(&mut Members<'_, '_>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut serializer = Serializer::with_formatter(&mut out, Printable);
+    let mut line = Vec::new();
+    let mut serializer = Serializer::with_formatter(&mut line, Printable);
     let mut object = Members(serializer.serialize_map(None)?);
     members(&mut object)?;
     object.0.end()?;
-    out.write_all(b"\n")
+    line.push(b'\n');
+    out.write_all(&line)
 }
 
 /// A value as it is written in a line.
@@ -109,7 +111,7 @@ fn json(value: &(impl Serialize + ?Sized)) -> io::Result<String> {
     String::from_utf8(text).map_err(io::Error::other)
 }
 
-impl<W: Write> Members<'_, W> {
+impl Members<'_, '_> {
     pub(crate) fn member(&mut self, name: &str, value: &(impl Serialize + ?Sized)) -> io::Result<()> {
         Ok(self.0.serialize_entry(name, value)?)
     }
