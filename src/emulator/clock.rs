@@ -121,29 +121,21 @@ const fn at(days: i64, hour: i64, minute: i64, second: i64, offset: i64, milli: 
     (((days * 24 + hour) * 60 + minute - offset) * 60 + second) * 1000 + milli
 }
 
-/// SplitMix64 (Steele, Lea and Flood, 2014). For what is to be repeatable, never for a secret.
-#[derive(Debug)]
-pub(super) struct SplitMix(pub(super) u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below 100.
-    pub(super) fn percent(&mut self) -> u64 {
-        self.next() % 100
-    }
+/// The next number of SplitMix64 (Steele, Lea and Flood, 2014). For what is to be repeatable, never for
+/// a secret.
+pub(super) const fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
 }
 
 /// Where ids of new clients come from.
 #[derive(Debug)]
 pub(super) enum Ids {
     System,
-    Seeded(SplitMix),
+    /// The state of a generator.
+    Seeded(u64),
 }
 
 impl Ids {
@@ -152,9 +144,9 @@ impl Ids {
         let mut bytes = [0; 16];
         match self {
             Self::System => SysRng.try_fill_bytes(&mut bytes).ok()?,
-            Self::Seeded(generator) => {
+            Self::Seeded(state) => {
                 let (halves, _) = bytes.as_chunks_mut::<8>();
-                halves.iter_mut().for_each(|half| *half = generator.next().to_be_bytes());
+                halves.iter_mut().for_each(|half| *half = split_mix(state).to_be_bytes());
             }
         }
         let id = u128::from_be_bytes(bytes) & !(0xF << 76) & !(0b11 << 62) | 4 << 76 | 0b10 << 62;

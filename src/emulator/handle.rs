@@ -4,9 +4,7 @@ use core::{net::IpAddr, time::Duration};
 use std::{
     borrow::ToOwned as _,
     boxed::Box,
-    format,
-    fs::File,
-    io,
+    format, io,
     string::{String, ToString as _},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -106,22 +104,20 @@ impl Platform {
     pub(super) fn sync(&self) -> io::Result<()> {
         // Syncing takes milliseconds, so the lock is not held meanwhile.
         let file = self.state().file();
-        self.sync_file(file)
-    }
-
-    /// The same, if something was written since this was called last.
-    pub(super) fn sync_if_needed(&self) {
-        let file = self.state().unsynced();
-        // If it fails, the next change writes everything again.
-        let _ = self.sync_file(file);
-    }
-
-    fn sync_file(&self, file: Option<Arc<File>>) -> io::Result<()> {
         let synced = file.map_or(Ok(()), |file| file.sync_data());
         if synced.is_err() {
             self.state().fall_behind();
         }
         synced
+    }
+
+    /// The same, if something was written since this was called last.
+    pub(super) fn sync_if_needed(&self) {
+        let is_needed = self.state().is_unsynced();
+        if is_needed {
+            // If it fails, the next change writes everything again.
+            let _ = self.sync();
+        }
     }
 
     fn project_key(&self) -> &str {

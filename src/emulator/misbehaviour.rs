@@ -17,7 +17,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    clock::SplitMix,
+    clock::split_mix,
     http::{JSON, Manner, Message},
 };
 use crate::{Recipient, Reply, SealError, ServerKey, Session, SysRng, sealed_len};
@@ -245,23 +245,11 @@ pub(super) struct Arranged(Vec<Rule>);
 struct Rule {
     kind: Option<RequestKind>,
     misbehaviour: Misbehaviour,
-    when: When,
-}
-
-#[derive(Debug)]
-enum When {
-    Next(usize),
-    Always,
-    Randomly { percent: u8, generator: SplitMix },
+    when: Occasion,
 }
 
 impl Arranged {
     pub(super) fn add(&mut self, kind: Option<RequestKind>, misbehaviour: Misbehaviour, when: Occasion) {
-        let when = match when {
-            Occasion::Next(requests) => When::Next(requests),
-            Occasion::Always => When::Always,
-            Occasion::Randomly { percent, seed } => When::Randomly { percent, generator: SplitMix(seed) },
-        };
         self.0.push(Rule { kind, misbehaviour, when });
     }
 
@@ -282,26 +270,25 @@ impl Arranged {
     /// The oldest arrangement that is for this request.
     pub(super) fn next(&mut self, kind: RequestKind) -> Option<Misbehaviour> {
         let misbehaviour = self.0.iter_mut().find_map(|rule| {
-            let meant = rule.kind.is_none_or(|wanted| wanted == kind) && rule.when.now();
+            let meant = rule.kind.is_none_or(|wanted| wanted == kind) && rule.when.is_now();
             meant.then(|| rule.misbehaviour.clone())
         });
-        self.0.retain(|rule| !matches!(rule.when, When::Next(0)));
+        self.0.retain(|rule| !matches!(rule.when, Occasion::Next(0)));
         misbehaviour
     }
 }
 
-impl When {
-    fn now(&mut self) -> bool {
+impl Occasion {
+    /// Whether the misbehaviour happens at this request. Counts the request.
+    fn is_now(&mut self) -> bool {
         match self {
             Self::Always => true,
-            Self::Randomly { percent, generator } => generator.percent() < u64::from(*percent),
-            Self::Next(left) => match left.checked_sub(1) {
-                Some(rest) => {
-                    *left = rest;
-                    true
-                }
-                None => false,
-            },
+            Self::Randomly { percent, seed } => split_mix(seed) % 100 < u64::from(*percent),
+            Self::Next(0) => false,
+            Self::Next(left) => {
+                *left = left.saturating_sub(1);
+                true
+            }
         }
     }
 }

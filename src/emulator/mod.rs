@@ -50,7 +50,7 @@ pub use self::{
     state::StateFileError,
 };
 use self::{
-    clock::{Clock, Ids, SplitMix},
+    clock::{Clock, Ids},
     handle::{Platform, Settings},
     registry::Change,
     server::Server,
@@ -420,7 +420,7 @@ impl EmulatorBuilder {
     /// Makes the ids of the clients that calls create the same in every run.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
-        self.ids = Ids::Seeded(SplitMix(seed));
+        self.ids = Ids::Seeded(seed);
         self
     }
 

@@ -138,10 +138,9 @@ impl State {
         self.journal.as_ref().map(|journal| Arc::clone(&journal.file))
     }
 
-    /// The same, if something was written since this was called last.
-    pub(super) fn unsynced(&mut self) -> Option<Arc<File>> {
-        let written = self.journal.as_mut().is_some_and(|journal| core::mem::take(&mut journal.unsynced));
-        self.file().filter(|_| written)
+    /// Whether something was written since this was called last.
+    pub(super) fn is_unsynced(&mut self) -> bool {
+        self.journal.as_mut().is_some_and(|journal| core::mem::take(&mut journal.unsynced))
     }
 
     /// To be told if what was written may not be on the disk.
