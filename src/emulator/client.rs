@@ -1,16 +1,19 @@
-//! What the platform knows of a client.
+//! What the platform knows of a client: its keys, its networks, its limits and what it has used of
+//! them, and the template that it shares limits with others by.
 
 use core::net::IpAddr;
-use std::{borrow::ToOwned as _, boxed::Box, string::ToString, sync::Arc, vec::Vec};
+use std::{
+    borrow::ToOwned as _,
+    boxed::Box,
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
 
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use super::{
-    clock,
-    limits::{Limits, Usage},
-    random::Ids,
-};
+use super::clock::{self, Ids};
 use crate::{
     ClientId, ClientType, Fingerprint, Timestamp, UnixTime,
     network::{self, InvalidNetwork},
@@ -77,34 +80,6 @@ impl EmulatedClient {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Requests that are good in each hour of the emulator's clock.
-    #[must_use]
-    pub const fn hourly(mut self, requests: u32) -> Self {
-        self.limits.hour = Some(requests);
-        self
-    }
-
-    /// Requests that are good in each day (UTC) of the emulator's clock.
-    #[must_use]
-    pub const fn daily(mut self, requests: u32) -> Self {
-        self.limits.day = Some(requests);
-        self
-    }
-
-    /// Requests that are good in each week (UTC, from Monday) of the emulator's clock.
-    #[must_use]
-    pub const fn weekly(mut self, requests: u32) -> Self {
-        self.limits.week = Some(requests);
-        self
-    }
-
-    /// Requests that are good in each month (UTC) of the emulator's clock.
-    #[must_use]
-    pub const fn monthly(mut self, requests: u32) -> Self {
-        self.limits.month = Some(requests);
-        self
     }
 
     /// The template by its id. Its limits count beside the client's own. An id that the emulator does
@@ -196,17 +171,14 @@ impl EmulatedClient {
         let name = body.get("name")?.as_str().filter(|name| !name.is_empty())?;
         let mut this = Self::new(name);
         this.client_type = read_type(body.get("type")?.as_str()?)?;
-        for key in list(body, "keys")? {
+        for key in optional(body, "keys", Value::as_array)?.into_iter().flatten() {
             this.keys.push(Key::read(key)?);
         }
-        for network in list(body, "ipWhitelist")? {
+        for network in optional(body, "ipWhitelist", Value::as_array)?.into_iter().flatten() {
             this = this.network(network.as_str()?).ok()?;
         }
-        let given = |member| body.get(member).filter(|value| !value.is_null());
-        if let Some(id) = given("templateId") {
-            this.template = Some(id.as_str()?.into());
-        }
-        this.metadata = given("metadata").map(|value| value.to_string().into());
+        this.template = optional(body, "templateId", Value::as_str)?.map(Into::into);
+        this.metadata = optional(body, "metadata", Some)?.map(|value| value.to_string().into());
         Some(this)
     }
 
@@ -226,45 +198,31 @@ impl EmulatedClient {
 
     /// The client's record, as JSON.
     pub(super) fn record(&self, id: ClientId) -> Value {
-        let keys: Vec<_> = self.keys.iter().filter(|key| !key.revoked).map(Key::record).collect();
-        let mut record = json!({
+        let networks: Vec<_> = self.networks.iter().map(ToString::to_string).collect();
+        without_nulls(json!({
             "id": id.to_string(),
             "name": &*self.name,
             "type": self.client_type.as_str(),
-            "keys": keys,
-        });
-        if let Value::Object(members) = &mut record {
-            if let Some(template) = &self.template {
-                members.insert("templateId".to_owned(), (**template).into());
-            }
-            if let Some(metadata) = self.metadata.as_ref().and_then(|text| serde_json::from_str(text).ok()) {
-                members.insert("metadata".to_owned(), metadata);
-            }
-            if !self.networks.is_empty() {
-                let networks: Vec<_> = self.networks.iter().map(ToString::to_string).collect();
-                members.insert("ipWhitelist".to_owned(), networks.into());
-            }
-        }
-        record
+            "keys": self.keys.iter().filter(|key| !key.revoked).map(Key::record).collect::<Vec<_>>(),
+            "templateId": self.template,
+            "metadata": self.metadata.as_deref().map(parsed),
+            "ipWhitelist": (!networks.is_empty()).then_some(networks),
+        }))
     }
 
     /// All that the state file keeps of it: the record, and what no call speaks of.
     pub(super) fn saved(&self, id: ClientId) -> Value {
-        let mut record = self.record(id);
-        if let Value::Object(members) = &mut record {
-            let keys = self.keys.iter().map(|key| {
-                let mut record = key.record();
-                if let (true, Value::Object(members)) = (key.revoked, &mut record) {
-                    members.insert("revoked".to_owned(), true.into());
-                }
-                record
-            });
-            members.insert("keys".to_owned(), keys.collect());
-            members.insert("fingerprints".to_owned(), self.fingerprints.iter().map(ToString::to_string).collect());
-            members.insert("limits".to_owned(), self.limits.record());
-            members.insert("usage".to_owned(), self.usage.record());
-        }
-        record
+        let keys = self.keys.iter().map(|key| match key.revoked {
+            true => with(key.record(), [("revoked", true.into())]),
+            false => key.record(),
+        });
+        let more = [
+            ("keys", keys.collect()),
+            ("fingerprints", self.fingerprints.iter().map(ToString::to_string).collect()),
+            ("limits", self.limits.record()),
+            ("usage", json!(self.usage.0)),
+        ];
+        with(self.record(id), more)
     }
 
     /// Reads what [`saved`](Self::saved) wrote.
@@ -274,7 +232,7 @@ impl EmulatedClient {
         let fingerprints = saved.get("fingerprints")?.as_array()?.iter();
         this.fingerprints = fingerprints.map(|text| text.as_str()?.parse().ok()).collect::<Option<_>>()?;
         this.limits = Limits::read(saved.get("limits"))?;
-        this.usage = Usage::read(saved.get("usage")?)?;
+        this.usage = Usage(serde_json::from_value(saved.get("usage")?.clone()).ok()?);
         Some((id, this))
     }
 
@@ -294,14 +252,10 @@ impl EmulatedClient {
 
 impl Key {
     fn read(key: &Value) -> Option<Self> {
-        let expires_at = match key.get("expiresAt") {
-            None | Some(Value::Null) => None,
-            Some(time) => Some(clock::read_rfc3339(time.as_str()?)?),
-        };
         Some(Self {
             id: key.get("id").and_then(Value::as_str).and_then(|id| ClientId::new(id).ok()),
             name: key.get("name")?.as_str()?.into(),
-            expires_at,
+            expires_at: optional(key, "expiresAt", |time| clock::read_rfc3339(time.as_str()?))?,
             revoked: key.get("revoked") == Some(&Value::Bool(true)),
         })
     }
@@ -309,21 +263,235 @@ impl Key {
     fn record(&self) -> Value {
         let id = self.id.map(|id| id.to_string());
         match self.expires_at.and_then(|time| Timestamp::new(time).ok()) {
-            Some(time) => json!({ "id": id, "name": &*self.name, "expiresAt": time.as_str() }),
-            None => json!({ "id": id, "name": &*self.name }),
+            Some(time) => json!({ "id": id, "name": self.name, "expiresAt": time.as_str() }),
+            None => json!({ "id": id, "name": self.name }),
         }
-    }
-}
-
-/// The entries of a list that may be missing.
-fn list<'v>(body: &'v Value, member: &str) -> Option<&'v [Value]> {
-    match body.get(member) {
-        None | Some(Value::Null) => Some(&[]),
-        Some(value) => value.as_array().map(Vec::as_slice),
     }
 }
 
 fn read_type(text: &str) -> Option<ClientType> {
     use ClientType::{Company, Device, Internal, Person, Service};
     [Person, Company, Service, Device, Internal].into_iter().find(|client_type| client_type.as_str() == text)
+}
+
+/// A template to be known to an [`Emulator`](super::Emulator). Each client that names it has its limits,
+/// beside limits of its own.
+///
+/// ```
+/// use apikee::{EmulatedClient, EmulatedTemplate, Emulator};
+///
+/// let emulator = Emulator::builder().template(EmulatedTemplate::new("tmpl_pro").hourly(100)).start()?;
+/// emulator.create_client(EmulatedClient::new("acme-corp").template("tmpl_pro"))?;
+/// # Ok::<_, apikee::EmulatorError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmulatedTemplate {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) limits: Limits,
+    pub(super) max_clients: Option<u32>,
+}
+
+impl EmulatedTemplate {
+    /// A template without limits. The id is what clients name (`templateId`), and its name too.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self { id: id.to_owned(), name: id.to_owned(), limits: Limits::default(), max_clients: None }
+    }
+
+    /// Clients that calls may give this template.
+    #[must_use]
+    pub const fn max_clients(mut self, clients: u32) -> Self {
+        self.max_clients = Some(clients);
+        self
+    }
+
+    /// Reads the body of a call that creates one, or a record; `None` if it is neither. Without an `id`
+    /// it has that of its name.
+    pub(super) fn read(body: &Value) -> Option<Self> {
+        let text = |member| body.get(member).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let name = text("name")?;
+        let id = if body.get("id").is_some() { text("id")? } else { name };
+        let (max_clients, limits) = (optional(body, "maxClients", number)?, Limits::read(body.get("limits"))?);
+        Some(Self { id: id.to_owned(), name: name.to_owned(), limits, max_clients })
+    }
+
+    pub(super) fn record(&self) -> Value {
+        without_nulls(json!({
+            "id": self.id,
+            "name": self.name,
+            "limits": self.limits.record(),
+            "maxClients": self.max_clients,
+        }))
+    }
+}
+
+// Limits are counted in whole hours, days, weeks and months (UTC) of the emulator's clock.
+
+const HOUR: i64 = 60 * 60;
+const DAY: i64 = 24 * HOUR;
+const WEEK: i64 = 7 * DAY;
+
+/// 1970 began on a Thursday, and a week begins on Monday.
+const MONDAY_TO_1970: i64 = 3 * DAY;
+
+/// What a limit is counted in. The names are those of the members of JSON.
+#[derive(Debug, Clone, Copy)]
+enum Period {
+    Hour,
+    Day,
+    Week,
+    Month,
+}
+
+const PERIODS: [(Period, &str); 4] =
+    [(Period::Hour, "hour"), (Period::Day, "day"), (Period::Week, "week"), (Period::Month, "month")];
+
+impl Period {
+    /// The number of the period that a second is in, and the second that the next one starts in.
+    fn at(self, secs: i64) -> (i64, i64) {
+        let whole = |len: i64, shift: i64| {
+            let number = secs.saturating_add(shift).div_euclid(len);
+            (number, number.saturating_add(1).saturating_mul(len).saturating_sub(shift))
+        };
+        match self {
+            Self::Hour => whole(HOUR, 0),
+            Self::Day => whole(DAY, 0),
+            Self::Week => whole(WEEK, MONDAY_TO_1970),
+            Self::Month => {
+                let (month, next) = clock::month(secs.div_euclid(DAY));
+                (month, next.saturating_mul(DAY))
+            }
+        }
+    }
+}
+
+/// The requests that are good in each hour, day, week and month; `None` is as many as wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Limits(pub(super) [Option<u32>; 4]);
+
+impl Limits {
+    /// Both at once.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        for (limit, other) in self.0.iter_mut().zip(other.0) {
+            *limit = limit.iter().copied().chain(other).min();
+        }
+        self
+    }
+
+    /// An object with a number for each limit that there is.
+    fn record(&self) -> Value {
+        let members = PERIODS.iter().zip(self.0);
+        Value::Object(members.filter_map(|((_, name), limit)| Some(((*name).into(), limit?.into()))).collect())
+    }
+
+    /// Reads such an object; `None` if it is not one. An absent object has no limits.
+    fn read(value: Option<&Value>) -> Option<Self> {
+        let mut this = Self::default();
+        if let Some(members) = value.filter(|value| !value.is_null()) {
+            members.as_object()?;
+            for (limit, (_, name)) in this.0.iter_mut().zip(PERIODS) {
+                *limit = optional(members, name, number)?;
+            }
+        }
+        Some(this)
+    }
+}
+
+/// The methods that set the limits of a client or of a template.
+macro_rules! limit_setters {
+    ($type:ident) => {
+        limit_setters! {
+            $type: hourly 0 "hour", daily 1 "day (UTC)", weekly 2 "week (UTC, from Monday)", monthly 3 "month (UTC)"
+        }
+    };
+    ($type:ident: $($name:ident $at:literal $period:literal),*) => {
+        impl $type {
+            $(
+                #[doc = concat!("Requests of one client that are good in each ", $period, " of the emulator's clock.")]
+                #[must_use]
+                pub const fn $name(mut self, requests: u32) -> Self {
+                    self.limits.0[$at] = Some(requests);
+                    self
+                }
+            )*
+        }
+    };
+}
+
+limit_setters!(EmulatedClient);
+limit_setters!(EmulatedTemplate);
+
+/// What a client has used: of each period the number of the one that was counted last, and the requests
+/// in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Usage([(i64, u32); 4]);
+
+impl Usage {
+    /// The seconds, at least 1, until all limits that are reached start anew; `None` if none is reached.
+    pub(super) fn wait(&self, now: UnixTime, limits: Limits) -> Option<u32> {
+        let waits = PERIODS.iter().zip(self.used(now)).zip(limits.0).filter_map(|(((period, _), used), limit)| {
+            let (_, end) = period.at(now.as_secs());
+            limit.filter(|limit| used >= *limit).map(|_| end.saturating_sub(now.as_secs()))
+        });
+        waits.max().map(|wait| u32::try_from(wait).unwrap_or(u32::MAX))
+    }
+
+    /// Counts one request.
+    pub(super) fn count(&mut self, now: UnixTime) {
+        let used = self.used(now);
+        for (((period, _), counter), used) in PERIODS.iter().zip(&mut self.0).zip(used) {
+            *counter = (period.at(now.as_secs()).0, used.saturating_add(1));
+        }
+    }
+
+    /// The requests of the hour, day, week and month that it is now.
+    pub(super) fn used(&self, now: UnixTime) -> [u32; 4] {
+        let mut all = [0; 4];
+        for (((period, _), (number, used)), now_used) in PERIODS.iter().zip(self.0).zip(&mut all) {
+            if number == period.at(now.as_secs()).0 {
+                *now_used = used;
+            }
+        }
+        all
+    }
+}
+
+/// A member of a record, which may be missing or null; `None` if it is there and cannot be read.
+pub(super) fn optional<'v, T>(
+    record: &'v Value,
+    member: &str,
+    read: impl FnOnce(&'v Value) -> Option<T>,
+) -> Option<Option<T>> {
+    match record.get(member).filter(|value| !value.is_null()) {
+        None => Some(None),
+        Some(value) => read(value).map(Some),
+    }
+}
+
+fn number(value: &Value) -> Option<u32> {
+    u32::try_from(value.as_u64()?).ok()
+}
+
+/// A record without the members that say nothing.
+pub(super) fn without_nulls(mut record: Value) -> Value {
+    if let Value::Object(members) = &mut record {
+        members.retain(|_, value| !value.is_null());
+    }
+    record
+}
+
+/// A record with these members, too, or instead of those of the same name.
+pub(super) fn with<const N: usize>(mut record: Value, members: [(&str, Value); N]) -> Value {
+    if let Value::Object(own) = &mut record {
+        own.extend(members.map(|(name, value)| (name.to_owned(), value)));
+    }
+    record
+}
+
+/// JSON that was kept as text.
+pub(super) fn parsed(text: &str) -> Value {
+    let parsed = serde_json::from_str(text);
+    debug_assert!(parsed.is_ok(), "it was written by serde_json");
+    parsed.unwrap_or_default()
 }

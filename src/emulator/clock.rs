@@ -1,8 +1,12 @@
-//! The emulator's clock, and times as the platform is told them.
+//! Time and chance, both of which can be fixed: the emulator's clock, times as the platform is told
+//! them, and where ids come from.
 
 use core::time::Duration;
+use std::format;
 
-use crate::UnixTime;
+use rand_core::TryRng as _;
+
+use crate::{ClientId, SysRng, UnixTime};
 
 /// Follows the system's clock, or stands still.
 #[derive(Debug, Clone, Copy)]
@@ -53,13 +57,17 @@ pub(super) fn read_rfc3339(text: &str) -> Option<UnixTime> {
         return None;
     }
     let offset = offset(zone)?;
+    let days = days(year, month, day);
+    // A day that its month does not have is a day of another month.
+    let is_date =
+        (1..=12).contains(&month) && self::month(days).0 == year.wrapping_mul(12).wrapping_add(month).wrapping_sub(1);
     // A leap second is taken for the second after it.
-    if day == 0 || day > days_in(year, month)? || hour > 23 || minute > 59 || second > 60 {
+    if !is_date || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     let places = fraction.bytes().chain([b'0'; 3]).take(3);
     let milli = places.fold(0_i64, |milli, digit| milli.wrapping_mul(10).wrapping_add((digit & 0xF).into()));
-    Some(UnixTime::from_millis(at(days(year, month, day), hour, minute, second, offset, milli)))
+    Some(UnixTime::from_millis(at(days, hour, minute, second, offset, milli)))
 }
 
 /// `Z`, or hours and minutes: in minutes.
@@ -82,16 +90,6 @@ fn numbers<const N: usize>(text: &str, separator: char, lengths: [usize; N]) -> 
         *number = part.parse().ok()?;
     }
     parts.next().is_none().then_some(numbers)
-}
-
-fn days_in(year: i64, month: i64) -> Option<i64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    match month {
-        2 => Some(if leap { 29 } else { 28 }),
-        4 | 6 | 9 | 11 => Some(30),
-        1..=12 => Some(31),
-        _ => None,
-    }
 }
 
 /// Days from 1970-01-01 to a day of the years 0 to 9999, counted in years that start in March.
@@ -121,6 +119,41 @@ pub(super) const fn month(day: i64) -> (i64, i64) {
 #[expect(clippy::arithmetic_side_effects, reason = "all of it is below ten thousand years")]
 const fn at(days: i64, hour: i64, minute: i64, second: i64, offset: i64, milli: i64) -> i64 {
     (((days * 24 + hour) * 60 + minute - offset) * 60 + second) * 1000 + milli
+}
+
+/// The next number of SplitMix64 (Steele, Lea and Flood, 2014). For what is to be repeatable, never for
+/// a secret.
+pub(super) const fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
+/// Where ids of new clients come from.
+#[derive(Debug)]
+pub(super) enum Ids {
+    System,
+    /// The state of a generator.
+    Seeded(u64),
+}
+
+impl Ids {
+    /// A random UUID (RFC 9562, version 4); `None` if the system has no randomness.
+    pub(super) fn draw(&mut self) -> Option<ClientId> {
+        let mut bytes = [0; 16];
+        match self {
+            Self::System => SysRng.try_fill_bytes(&mut bytes).ok()?,
+            Self::Seeded(state) => {
+                let (halves, _) = bytes.as_chunks_mut::<8>();
+                halves.iter_mut().for_each(|half| *half = split_mix(state).to_be_bytes());
+            }
+        }
+        let id = u128::from_be_bytes(bytes) & !(0xF << 76) & !(0b11 << 62) | 4 << 76 | 0b10 << 62;
+        let mut text = format!("{id:032x}");
+        [20, 16, 12, 8].into_iter().for_each(|at| text.insert(at, '-'));
+        ClientId::new(&text).ok()
+    }
 }
 
 #[cfg(test)]

@@ -22,11 +22,10 @@ use rand_core::TryRng as _;
 use serde_json::{Value, json};
 
 use super::{
-    LoggedRequest, Misbehaviour, Occasion, RequestKind,
-    deliver::{JSON, Message},
     handle::Platform,
-    http::{self, Request},
-    log::without_keys,
+    http::{self, JSON, Message, Request},
+    log::{LoggedRequest, without_keys},
+    misbehaviour::{Misbehaviour, Occasion, RequestKind},
     registry::Registry,
     state::State,
 };
@@ -42,14 +41,14 @@ const API: &str = "/api/console/";
 /// Rows of each table in one answer.
 const MAX_ROWS: usize = 200;
 
-/// Answers what is for the page; `None` is not.
-pub(super) fn answer(platform: &Platform, request: &Request) -> Option<Message> {
+/// Answers what is for the page, on that port; `None` is not.
+pub(super) fn answer(platform: &Platform, request: &Request, port: u16) -> Option<Message> {
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
     let is_page = path == "/" && request.method == "GET";
     if !is_page && !path.starts_with(API) {
         return None;
     }
-    Some(if !is_from_here(request, platform.port) {
+    Some(if !is_from_here(request, port) {
         error(403, "FOREIGN_PAGE")
     } else if is_page {
         page()
@@ -73,16 +72,14 @@ fn is_from_here(request: &Request, port: u16) -> bool {
         let own = |name: &str| authority == format!("{name}:{port}") || port == 80 && authority == name;
         names.into_iter().any(own)
     };
-    let all = |name: &str, is_good: &dyn Fn(&str) -> bool| {
-        let fields = request.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
-        fields
-            .map(|(_, value)| is_good(&value.to_ascii_lowercase()))
-            .fold((0_usize, true), |(count, good), own| (count.saturating_add(1), good && own))
+    let fields = |name: &'static str| {
+        let fields = request.headers.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name));
+        fields.map(|(_, value)| value.to_ascii_lowercase())
     };
-    let (hosts, host_is_here) = all("host", &is_here);
-    let (_, origin_is_here) = all("origin", &|origin| origin.strip_prefix("http://").is_some_and(is_here));
-    let (_, site_is_here) = all("sec-fetch-site", &|site| matches!(site, "same-origin" | "none"));
-    hosts == 1 && host_is_here && origin_is_here && site_is_here
+    fields("host").count() == 1
+        && fields("host").all(|host| is_here(&host))
+        && fields("origin").all(|origin| origin.strip_prefix("http://").is_some_and(is_here))
+        && fields("sec-fetch-site").all(|site| matches!(&*site, "same-origin" | "none"))
 }
 
 /// What every answer says to a browser, beside its policy.
@@ -105,11 +102,11 @@ fn page() -> Message {
     );
     let mut headers = HEADERS.to_vec();
     headers.push(("Content-Security-Policy", &policy));
-    Message::of(200, "text/html; charset=utf-8", PAGE.replace(NONCE, &nonce).into_bytes(), &headers)
+    Message::of(200, "text/html; charset=utf-8", PAGE.replace(NONCE, &nonce).as_bytes(), &headers)
 }
 
 fn json(status: u16, value: &Value) -> Message {
-    Message::of(status, JSON, value.to_string().into_bytes(), &HEADERS)
+    Message::of(status, JSON, value.to_string().as_bytes(), &HEADERS)
 }
 
 fn error(status: u16, code: &str) -> Message {
@@ -195,10 +192,9 @@ fn state(platform: &Platform, filter: &Filter) -> Value {
             "name": client.name(),
             "template": client.template,
             "used": client.usage.used(now),
-            "limits": registry.limits(client).list(),
+            "limits": registry.limits(client).0,
         })
     });
-    let clients: Vec<_> = clients.collect();
 
     let endpoints = registry.endpoints().iter().filter(|endpoint| {
         filter.has_endpoint(&format!("{}:::{}", endpoint.method, endpoint.path)) || filter.has_endpoint(&endpoint.name)
@@ -214,7 +210,6 @@ fn state(platform: &Platform, filter: &Filter) -> Value {
             "deprecated": endpoint.deprecated,
         })
     });
-    let endpoints: Vec<_> = endpoints.collect();
 
     let requests = state.log.after(filter.after).filter(|entry| filter.has_request(entry, registry));
     let requests = requests.take(MAX_ROWS).map(|entry| {
@@ -230,18 +225,17 @@ fn state(platform: &Platform, filter: &Filter) -> Value {
             "fault": entry.misbehaviour.as_ref().map(ToString::to_string),
         })
     });
-    let requests: Vec<_> = requests.collect();
 
     json!({
-        "projectEnv": platform.project_env(),
+        "projectEnv": platform.settings.project_env,
         "sealing": platform.settings.sealing.as_str(),
         "now": time(now),
         "last": state.requests,
-        "clients": clients,
+        "clients": clients.collect::<Vec<_>>(),
         "clientCount": registry.clients().len(),
-        "endpoints": endpoints,
+        "endpoints": endpoints.collect::<Vec<_>>(),
         "endpointCount": registry.endpoints().len(),
-        "requests": requests,
+        "requests": requests.collect::<Vec<_>>(),
         "faults": faults(&state),
     })
 }
@@ -254,7 +248,7 @@ fn faults(state: &State) -> Vec<Value> {
             all.push(fault);
         }
     }
-    all.sort_by_key(|fault| Misbehaviour::examples().iter().position(|example| example == fault));
+    all.sort_by_key(|fault| Misbehaviour::examples().position(|example| example == *fault));
     let row = |fault: &Misbehaviour| {
         let on = state.arranged.all().any(|own| own == fault);
         json!({ "fault": fault.to_string(), "on": on })

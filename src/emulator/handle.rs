@@ -1,33 +1,32 @@
 //! Answers requests (docs/WIRE.md, "The platform's API").
 
-use core::{net::IpAddr, sync::atomic::AtomicBool};
+use core::{net::IpAddr, time::Duration};
 use std::{
     borrow::ToOwned as _,
-    format,
-    fs::File,
-    io,
+    boxed::Box,
+    format, io,
     string::{String, ToString as _},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
     vec::Vec,
 };
 
-use base64ct::{Base64, Encoding as _};
 use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq as _;
 
 use super::{
-    EmulatedClient, EmulatedTemplate, Emulator, EmulatorBuilder, LoggedRequest, RegisteredEndpoint, RequestKind,
-    StateFileError, clock,
-    config::Settings,
-    console,
-    deliver::{self, Message},
-    endpoint::is_route,
-    http::{self, Request},
-    registry::Change,
-    state::{NotChanged, State},
+    client::{EmulatedClient, EmulatedTemplate, with},
+    clock,
+    http::{self, JSON, Message, Request},
+    log::LoggedRequest,
+    misbehaviour::{Answer, Delivery, RequestKind},
+    registry::{Change, RegisteredEndpoint, is_route},
+    state::{NOT_FOUND, Refused, State, refused},
 };
 use crate::{ClientId, ProjectKey, Recipient, Reply, Sealing};
+
+/// The project key unless another is set.
+pub(super) const PROJECT_KEY: &str = "sk_test_emulator";
 
 const BASE_PATH: &str = "/api/v1";
 
@@ -38,56 +37,26 @@ const MAX_LOOKUP_LIMIT: usize = 100;
 /// All of the emulator but its socket.
 pub(super) struct Platform {
     pub(super) settings: Settings,
-    /// `None` for the default one, which is not a secret.
-    project_key: Option<ProjectKey>,
-    pub(super) recipient: Recipient,
-    /// What the next reflected request names as the public key.
-    pub(super) reflects_with_our_key: AtomicBool,
-    /// Where it listens.
-    pub(super) port: u16,
+    pub(super) delivery: Delivery,
     state: Mutex<State>,
 }
 
-/// An answer before it is sealed.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) json: Value,
-    /// What seals it.
-    pub(super) reply: Option<Reply>,
-    /// In seconds.
-    pub(super) retry_after: Option<u32>,
+/// What stays as it is while the emulator runs.
+pub(super) struct Settings {
+    /// `None` for the default one, which is not a secret.
+    pub(super) project_key: Option<ProjectKey>,
+    pub(super) project_env: String,
+    pub(super) sealing: Sealing,
+    /// `None` takes any timestamp.
+    pub(super) tolerance: Option<Duration>,
+    pub(super) observer: Box<dyn Fn(&LoggedRequest) + Send + Sync>,
+    /// Whether the second text is a signature over the first. `None` asks for no signature.
+    pub(super) verifier: Option<Verifier>,
 }
 
-/// Why there is a plain answer of another status than 200.
-struct Refused {
-    status: u16,
-    code: &'static str,
-    retry_after: Option<u32>,
-}
-
-const fn refused(status: u16, code: &'static str) -> Refused {
-    Refused { status, code, retry_after: None }
-}
+type Verifier = Box<dyn Fn(&str, &str) -> bool + Send + Sync>;
 
 const MALFORMED: Refused = refused(400, "MALFORMED_REQUEST");
-
-impl From<NotChanged> for Refused {
-    fn from(reason: NotChanged) -> Self {
-        match reason {
-            NotChanged::Full => refused(422, "TOO_MANY"),
-            NotChanged::TemplateFull => refused(422, "TEMPLATE_FULL"),
-            NotChanged::Unknown => refused(404, "NOT_FOUND"),
-            NotChanged::NameTaken => refused(409, "NAME_TAKEN"),
-            NotChanged::Failed => refused(500, "NOT_SAVED"),
-        }
-    }
-}
-
-impl From<io::Error> for Refused {
-    fn from(error: io::Error) -> Self {
-        NotChanged::from(error).into()
-    }
-}
 
 /// A call, by its method and its path.
 #[derive(Clone, Copy)]
@@ -123,18 +92,8 @@ enum Form {
 }
 
 impl Platform {
-    pub(super) fn new(mut builder: EmulatorBuilder, secret: [u8; 32]) -> Result<Self, StateFileError> {
-        let settings = core::mem::take(&mut builder.settings);
-        let project_key = builder.project_key.take();
-        let state = Mutex::new(State::new(builder)?);
-        Ok(Self {
-            settings,
-            project_key,
-            recipient: Recipient::new(secret),
-            reflects_with_our_key: AtomicBool::new(false),
-            port: 0,
-            state,
-        })
+    pub(super) const fn new(settings: Settings, recipient: Recipient, state: State) -> Self {
+        Self { settings, delivery: Delivery::new(recipient), state: Mutex::new(state) }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -145,17 +104,6 @@ impl Platform {
     pub(super) fn sync(&self) -> io::Result<()> {
         // Syncing takes milliseconds, so the lock is not held meanwhile.
         let file = self.state().file();
-        self.sync_file(file)
-    }
-
-    /// The same, if something was written since this was called last.
-    pub(super) fn sync_if_needed(&self) {
-        let file = self.state().unsynced();
-        // If it fails, the next change writes everything again.
-        let _ = self.sync_file(file);
-    }
-
-    fn sync_file(&self, file: Option<Arc<File>>) -> io::Result<()> {
         let synced = file.map_or(Ok(()), |file| file.sync_data());
         if synced.is_err() {
             self.state().fall_behind();
@@ -163,32 +111,28 @@ impl Platform {
         synced
     }
 
-    pub(super) fn public_key(&self) -> String {
-        let mut text = [0; 44];
-        Base64::encode(self.recipient.public_key(), &mut text).unwrap_or_default().to_owned()
-    }
-
-    pub(super) fn project_env(&self) -> &str {
-        &self.settings.project_env
+    /// The same, if something was written since this was called last.
+    pub(super) fn sync_if_needed(&self) {
+        let is_needed = self.state().is_unsynced();
+        if is_needed {
+            // If it fails, the next change writes everything again.
+            let _ = self.sync();
+        }
     }
 
     fn project_key(&self) -> &str {
-        self.project_key.as_ref().map_or(Emulator::PROJECT_KEY, ProjectKey::header_value)
+        self.settings.project_key.as_ref().map_or(PROJECT_KEY, ProjectKey::header_value)
     }
 
     /// Acts on a request, makes its answer, and writes both down.
     pub(super) fn answer(&self, request: Request, connection: u64, peer: IpAddr) -> Message {
-        if let Some(message) = console::answer(self, &request) {
-            return message;
-        }
         let mut entry = LoggedRequest::new(connection);
         let answer = self.handle(&request, peer, &mut entry).unwrap_or_else(|refused| {
             entry.refusal = Some(refused.code);
-            let Refused { status, code, retry_after } = refused;
-            Answer { status, json: json!({ "error": code }), reply: None, retry_after }
+            plain(&refused)
         });
         entry.misbehaviour = self.state().arranged.next(entry.kind);
-        let message = deliver::compose(self, answer, entry.misbehaviour.as_ref(), &request.body);
+        let message = self.delivery.compose(answer, entry.misbehaviour.as_ref(), &request.body);
         entry.headers = request.headers;
         entry.status = message.status;
         self.note(entry);
@@ -201,8 +145,7 @@ impl Platform {
         entry.status = Some(status);
         entry.refusal = Some(MALFORMED.code);
         self.note(entry);
-        let json = json!({ "error": MALFORMED.code });
-        deliver::compose(self, Answer { status, json, reply: None, retry_after: None }, None, &[])
+        self.delivery.compose(plain(&Refused { status, ..MALFORMED }), None, &[])
     }
 
     fn note(&self, entry: LoggedRequest) {
@@ -240,7 +183,7 @@ impl Platform {
 
         let json = match call {
             Call::Validate(client) => {
-                let method_path = entry.method_path.as_deref().unwrap_or_default();
+                let method_path = entry.method_path.as_deref().ok_or(MALFORMED)?;
                 match self.validate(client, method_path, &body, request, peer)? {
                     Some(code) => {
                         entry.refusal = Some(code);
@@ -249,7 +192,7 @@ impl Platform {
                     None => json!({
                         "success": true,
                         "clientId": client.to_string(),
-                        "project_env": self.project_env(),
+                        "project_env": self.settings.project_env,
                         "method_path": method_path,
                         "durationMs": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
                     }),
@@ -280,12 +223,9 @@ impl Platform {
             }
             Call::RegisterEndpoint => {
                 let endpoint = RegisteredEndpoint::read(&body).ok_or(MALFORMED)?;
-                let mut record = endpoint.record();
+                let record = with(endpoint.record(), [("success", true.into())]);
                 self.state().register(endpoint)?;
                 self.sync()?;
-                if let Value::Object(members) = &mut record {
-                    members.insert("success".to_owned(), true.into());
-                }
                 record
             }
             Call::CreateTemplate => {
@@ -301,6 +241,7 @@ impl Platform {
                 json!({ "pagination": pagination(1, records.len().max(1), records.len()), "data": records })
             }
         };
+        let reply = reply.filter(|_| self.settings.sealing == Sealing::Required);
         Ok(Answer { status: 200, json, reply, retry_after: None })
     }
 
@@ -308,7 +249,7 @@ impl Platform {
         if call.form() != Form::None {
             let media_type =
                 request.header("content-type").and_then(|value| value.split(';').next()).unwrap_or_default();
-            if !media_type.trim().eq_ignore_ascii_case("application/json") {
+            if !media_type.trim().eq_ignore_ascii_case(JSON) {
                 return Err(refused(415, "NOT_JSON"));
             }
         }
@@ -333,7 +274,8 @@ impl Platform {
     fn body(&self, request: &Request, entry: &mut LoggedRequest) -> Result<(Value, Option<Reply>), Refused> {
         let mut bytes = request.body.clone();
         let (body, reply) = if request.header("x-apikee-encrypted") == Some("1") {
-            let (body, reply) = self.recipient.open(&mut bytes).map_err(|_| refused(400, "UNREADABLE_ENVELOPE"))?;
+            let (body, reply) =
+                self.delivery.recipient.open(&mut bytes).map_err(|_| refused(400, "UNREADABLE_ENVELOPE"))?;
             (body, Some(reply))
         } else {
             (bytes.as_mut_slice(), None)
@@ -344,7 +286,7 @@ impl Platform {
 
     fn record(&self, id: ClientId) -> Result<Value, Refused> {
         let state = self.state();
-        Ok(state.registry().client(id).ok_or(NotChanged::Unknown)?.record(id))
+        Ok(state.registry().client(id).ok_or(NOT_FOUND)?.record(id))
     }
 
     /// Those of one name, or all in the order of their names; a page of them.
@@ -421,6 +363,12 @@ impl Platform {
         let signature = request.header("x-apikee-signature").unwrap_or_default();
         self.settings.verifier.as_ref().is_none_or(|accepts| accepts(message, signature))
     }
+}
+
+/// The plain answer to what is refused.
+fn plain(refused: &Refused) -> Answer {
+    let Refused { status, code, retry_after } = *refused;
+    Answer { status, json: json!({ "error": code }), reply: None, retry_after }
 }
 
 impl Call {

@@ -1,14 +1,22 @@
 //! As much of HTTP/1.1 (RFC 9112) as the platform's clients speak: requests whose bodies have a
-//! `Content-Length`, over connections that are kept alive.
+//! `Content-Length`, over connections that are kept alive, and answers that are sent well or not.
 
+use core::time::Duration;
 use std::{
     borrow::ToOwned as _,
     format,
     io::{self, BufRead, Read as _, Write},
+    net::TcpStream,
     string::String,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
     vec,
     vec::Vec,
 };
+
+use socket2::SockRef;
+
+/// The media type of every body but the page's.
+pub(super) const JSON: &str = "application/json";
 
 /// The header field that carries the project key.
 pub(super) const PROJECT_KEY: &str = "x-api-key";
@@ -117,16 +125,60 @@ fn line(reader: &mut impl BufRead, left: &mut usize) -> Result<String, NoRequest
     String::from_utf8(line).map_err(|_| BAD)
 }
 
-/// The status line and header fields of an answer.
-pub(super) fn head(status: u16, media_type: &str, body_len: usize, more: &[(&str, &str)]) -> String {
-    let mut head =
-        format!("HTTP/1.1 {status} {}\r\nContent-Type: {media_type}\r\nContent-Length: {body_len}\r\n", reason(status));
-    for (name, value) in more {
-        let value: String = value.chars().filter(|c| !c.is_control()).collect();
-        head.push_str(&format!("{name}: {value}\r\n"));
+/// What goes over the wire, and how.
+#[derive(Default)]
+pub(super) struct Message {
+    /// `None` if nothing does.
+    pub(super) status: Option<u16>,
+    pub(super) bytes: Vec<u8>,
+    pub(super) manner: Manner,
+}
+
+#[derive(Default)]
+pub(super) enum Manner {
+    #[default]
+    Whole,
+    After(Duration),
+    /// Byte by byte, with this time after each.
+    Drip(Duration),
+    ThenClosed,
+    Reset,
+}
+
+impl Message {
+    /// An answer with a body, and with more header fields. Nothing goes wrong with it.
+    pub(super) fn of(status: u16, media_type: &str, body: &[u8], more: &[(&str, &str)]) -> Self {
+        let reason = reason(status);
+        let len = body.len();
+        let mut head = format!("HTTP/1.1 {status} {reason}\r\nContent-Type: {media_type}\r\nContent-Length: {len}\r\n");
+        for (name, value) in more {
+            let value: String = value.chars().filter(|c| !c.is_control()).collect();
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        Self { status: Some(status), bytes: [head.as_bytes(), body].concat(), manner: Manner::Whole }
     }
-    head.push_str("\r\n");
-    head
+
+    /// Sends it. Returns whether the connection may go on.
+    pub(super) fn send(self, mut stream: &TcpStream, stop: &Stop) -> io::Result<bool> {
+        match self.manner {
+            Manner::After(time) if stop.wait(time) => return Ok(false),
+            Manner::Drip(every) => {
+                for byte in self.bytes {
+                    stream.write_all(&[byte])?;
+                    if stop.wait(every) {
+                        return Ok(false);
+                    }
+                }
+                return Ok(true);
+            }
+            // With no time to linger, closing is resetting; whoever owns the stream closes it.
+            Manner::Reset => SockRef::from(stream).set_linger(Some(Duration::ZERO))?,
+            Manner::Whole | Manner::After(_) | Manner::ThenClosed => {}
+        }
+        stream.write_all(&self.bytes)?;
+        Ok(!matches!(self.manner, Manner::ThenClosed | Manner::Reset))
+    }
 }
 
 const fn reason(status: u16) -> &'static str {
@@ -151,6 +203,34 @@ const fn reason(status: u16) -> &'static str {
         504 => "Gateway Timeout",
         505 => "HTTP Version Not Supported",
         _ => "Status",
+    }
+}
+
+/// Tells all threads to stop, even those that wait for a time to pass.
+#[derive(Default)]
+pub(super) struct Stop {
+    stopped: Mutex<bool>,
+    told: Condvar,
+}
+
+impl Stop {
+    pub(super) fn tell(&self) {
+        *self.stopped() = true;
+        self.told.notify_all();
+    }
+
+    pub(super) fn is_told(&self) -> bool {
+        *self.stopped()
+    }
+
+    /// Waits that long, or until it is told. Returns whether it is.
+    pub(super) fn wait(&self, time: Duration) -> bool {
+        let waited = self.told.wait_timeout_while(self.stopped(), time, |stopped| !*stopped);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn stopped(&self) -> MutexGuard<'_, bool> {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Misbehaviour, http};
+use super::{
+    http,
+    misbehaviour::{Misbehaviour, RequestKind},
+};
 use crate::{ClientId, PREFIX, UnixTime, log_prefix};
 
 /// Bytes that all entries of the log hold at most; older ones go first.
@@ -15,26 +18,6 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// What stands in the log for a secret.
 const REDACTED: &str = "[redacted]";
-
-/// What a request is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RequestKind {
-    /// `POST /client/{uuid}`: may a client do this?
-    Validate,
-    /// `POST /client`: a client to create or to bring up to date.
-    Client,
-    /// `GET /client` or `GET /client/{uuid}`: clients to look up.
-    Lookup,
-    /// `PUT` or `DELETE /client/{uuid}`: a client to change or to delete, or a key to revoke.
-    Change,
-    /// `POST /endpoint`: an endpoint to register or to describe.
-    Endpoint,
-    /// `POST` or `GET /template`: a template to create, or all of them.
-    Template,
-    /// Anything else.
-    Other,
-}
 
 /// A request and what came of it.
 ///
@@ -118,12 +101,12 @@ impl LoggedRequest {
 
 /// A text in which no key has more than its prefix, wherever it stands.
 pub(super) fn without_keys(text: &str) -> String {
-    let mut parts = text.split(PREFIX);
-    let mut cut = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
+    let Some((front, parts)) = text.split_once(PREFIX) else { return text.to_owned() };
+    let mut cut = front.to_owned();
+    for part in parts.split(PREFIX) {
         // What looks like the rest of a key is, with its prefix, the first of these.
         let end = part.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(part.len());
-        let (key, after) = part.split_at_checked(end).unwrap_or((part, ""));
+        let (key, after) = part.split_at(end);
         cut.push_str(log_prefix(&format!("{PREFIX}{key}")));
         cut.push_str(after);
     }

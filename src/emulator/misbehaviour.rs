@@ -1,9 +1,26 @@
-//! What goes wrong on demand, and when.
+//! What goes wrong on demand, when, and what is sent then.
 
-use core::{fmt, str::FromStr, time::Duration};
-use std::{string::String, vec::Vec};
+use core::{
+    fmt,
+    str::FromStr,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+use std::{
+    borrow::ToOwned as _,
+    format,
+    string::{String, ToString as _},
+    vec,
+    vec::Vec,
+};
 
-use super::{RequestKind, random::SplitMix};
+use serde_json::{Value, json};
+
+use super::{
+    clock::split_mix,
+    http::{JSON, Manner, Message},
+};
+use crate::{Recipient, Reply, SealError, ServerKey, Session, SysRng, sealed_len};
 
 /// A way not to answer well.
 ///
@@ -75,28 +92,32 @@ pub enum Misbehaviour {
 }
 
 impl Misbehaviour {
+    /// Those that are named by a word alone.
+    const PLAIN: [(&str, Self); 11] = [
+        ("reset", Self::Reset),
+        ("hang-up", Self::HangUp),
+        ("close-idle", Self::CloseIdle),
+        ("truncate", Self::Truncate),
+        ("garbage", Self::Garbage),
+        ("refuse", Self::Refuse),
+        ("forged", Self::Forged),
+        ("impostor", Self::Impostor),
+        ("replayed", Self::Replayed),
+        ("reflected", Self::Reflected),
+        ("unsealed", Self::Unsealed),
+    ];
+
     /// One of each, for people to choose from.
-    pub(super) fn examples() -> [Self; 18] {
-        [
+    pub(super) fn examples() -> impl Iterator<Item = Self> {
+        let before = [
             Self::Status(503),
             Self::Status(429),
             Self::Unavailable { retry_after: 5 },
             Self::Delay(Duration::from_millis(500)),
             Self::Drip { every: Duration::from_millis(10) },
-            Self::Reset,
-            Self::HangUp,
-            Self::CloseIdle,
-            Self::Truncate,
-            Self::Garbage,
-            Self::Refuse,
-            Self::Forged,
-            Self::Impostor,
-            Self::Replayed,
-            Self::Reflected,
-            Self::Unsealed,
-            Self::Oversized(100_000),
-            Self::Redirect("http://127.0.0.1/".into()),
-        ]
+        ];
+        let after = [Self::Oversized(100_000), Self::Redirect("http://127.0.0.1/".into())];
+        before.into_iter().chain(Self::PLAIN.map(|(_, plain)| plain)).chain(after)
     }
 }
 
@@ -107,25 +128,19 @@ impl fmt::Display for Misbehaviour {
             let micros = time.as_micros();
             if micros.is_multiple_of(1000) { write!(f, ":{}ms", time.as_millis()) } else { write!(f, ":{micros}us") }
         };
-        f.write_str(match self {
-            Self::Status(status) => return write!(f, "status:{status}"),
-            Self::Unavailable { retry_after } => return write!(f, "unavailable:{retry_after}"),
-            Self::Delay(by) => return f.write_str("delay").and_then(|()| time(f, by)),
-            Self::Drip { every } => return f.write_str("drip").and_then(|()| time(f, every)),
-            Self::Oversized(bytes) => return write!(f, "oversized:{bytes}"),
-            Self::Redirect(location) => return write!(f, "redirect:{location}"),
-            Self::Reset => "reset",
-            Self::HangUp => "hang-up",
-            Self::CloseIdle => "close-idle",
-            Self::Truncate => "truncate",
-            Self::Garbage => "garbage",
-            Self::Forged => "forged",
-            Self::Impostor => "impostor",
-            Self::Replayed => "replayed",
-            Self::Reflected => "reflected",
-            Self::Unsealed => "unsealed",
-            Self::Refuse => "refuse",
-        })
+        match self {
+            Self::Status(status) => write!(f, "status:{status}"),
+            Self::Unavailable { retry_after } => write!(f, "unavailable:{retry_after}"),
+            Self::Delay(by) => f.write_str("delay").and_then(|()| time(f, by)),
+            Self::Drip { every } => f.write_str("drip").and_then(|()| time(f, every)),
+            Self::Oversized(bytes) => write!(f, "oversized:{bytes}"),
+            Self::Redirect(location) => write!(f, "redirect:{location}"),
+            plain => {
+                let name = Self::PLAIN.iter().find(|(_, own)| own == plain).map(|(name, _)| *name);
+                debug_assert!(name.is_some(), "{plain:?} is in the table");
+                f.write_str(name.unwrap_or_default())
+            }
+        }
     }
 }
 
@@ -137,23 +152,10 @@ impl FromStr for Misbehaviour {
     type Err = InvalidMisbehaviour;
 
     fn from_str(text: &str) -> Result<Self, InvalidMisbehaviour> {
-        let (name, value) = text.split_once(':').map_or((text, None), |(name, value)| (name, Some(value)));
-        let Some(value) = value else {
-            return Ok(match name {
-                "drip" => Self::Drip { every: Duration::from_millis(10) },
-                "reset" => Self::Reset,
-                "hang-up" => Self::HangUp,
-                "close-idle" => Self::CloseIdle,
-                "truncate" => Self::Truncate,
-                "garbage" => Self::Garbage,
-                "forged" => Self::Forged,
-                "impostor" => Self::Impostor,
-                "replayed" => Self::Replayed,
-                "reflected" => Self::Reflected,
-                "unsealed" => Self::Unsealed,
-                "refuse" => Self::Refuse,
-                _ => return Err(InvalidMisbehaviour("it has no such name, or needs a value")),
-            });
+        let Some((name, value)) = text.split_once(':') else {
+            let mut named = Self::PLAIN.into_iter().chain([("drip", Self::Drip { every: Duration::from_millis(10) })]);
+            let unknown = InvalidMisbehaviour("it has no such name, or needs a value");
+            return named.find(|(name, _)| *name == text).map(|(_, found)| found).ok_or(unknown);
         };
         let bad = InvalidMisbehaviour;
         Ok(match name {
@@ -198,6 +200,26 @@ impl fmt::Display for InvalidMisbehaviour {
 
 impl core::error::Error for InvalidMisbehaviour {}
 
+/// What a request is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RequestKind {
+    /// `POST /client/{uuid}`: may a client do this?
+    Validate,
+    /// `POST /client`: a client to create or to bring up to date.
+    Client,
+    /// `GET /client` or `GET /client/{uuid}`: clients to look up.
+    Lookup,
+    /// `PUT` or `DELETE /client/{uuid}`: a client to change or to delete, or a key to revoke.
+    Change,
+    /// `POST /endpoint`: an endpoint to register or to describe.
+    Endpoint,
+    /// `POST` or `GET /template`: a template to create, or all of them.
+    Template,
+    /// Anything else.
+    Other,
+}
+
 /// When to misbehave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -223,23 +245,11 @@ pub(super) struct Arranged(Vec<Rule>);
 struct Rule {
     kind: Option<RequestKind>,
     misbehaviour: Misbehaviour,
-    when: When,
-}
-
-#[derive(Debug)]
-enum When {
-    Next(usize),
-    Always,
-    Randomly { percent: u8, generator: SplitMix },
+    when: Occasion,
 }
 
 impl Arranged {
     pub(super) fn add(&mut self, kind: Option<RequestKind>, misbehaviour: Misbehaviour, when: Occasion) {
-        let when = match when {
-            Occasion::Next(requests) => When::Next(requests),
-            Occasion::Always => When::Always,
-            Occasion::Randomly { percent, seed } => When::Randomly { percent, generator: SplitMix(seed) },
-        };
         self.0.push(Rule { kind, misbehaviour, when });
     }
 
@@ -260,34 +270,194 @@ impl Arranged {
     /// The oldest arrangement that is for this request.
     pub(super) fn next(&mut self, kind: RequestKind) -> Option<Misbehaviour> {
         let misbehaviour = self.0.iter_mut().find_map(|rule| {
-            let meant = rule.kind.is_none_or(|wanted| wanted == kind) && rule.when.now();
+            let meant = rule.kind.is_none_or(|wanted| wanted == kind) && rule.when.is_now();
             meant.then(|| rule.misbehaviour.clone())
         });
-        self.0.retain(|rule| !matches!(rule.when, When::Next(0)));
+        self.0.retain(|rule| !matches!(rule.when, Occasion::Next(0)));
         misbehaviour
     }
 }
 
-impl When {
-    fn now(&mut self) -> bool {
+impl Occasion {
+    /// Whether the misbehaviour happens at this request. Counts the request.
+    fn is_now(&mut self) -> bool {
         match self {
             Self::Always => true,
-            Self::Randomly { percent, generator } => generator.below(100) < u64::from(*percent),
-            Self::Next(left) => match left.checked_sub(1) {
-                Some(rest) => {
-                    *left = rest;
-                    true
-                }
-                None => false,
-            },
+            Self::Randomly { percent, seed } => split_mix(seed) % 100 < u64::from(*percent),
+            Self::Next(0) => false,
+            Self::Next(left) => {
+                *left = left.saturating_sub(1);
+                true
+            }
         }
     }
 }
 
+/// An answer before it is sealed.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) json: Value,
+    /// What seals it, if it is status 200 and to be sealed.
+    pub(super) reply: Option<Reply>,
+    /// In seconds.
+    pub(super) retry_after: Option<u32>,
+}
+
+/// Makes messages of answers, and of what is sent in their place.
+pub(super) struct Delivery {
+    pub(super) recipient: Recipient,
+    /// What the next reflected request names as the public key.
+    reflects_with_our_key: AtomicBool,
+}
+
+impl Delivery {
+    pub(super) const fn new(recipient: Recipient) -> Self {
+        Self { recipient, reflects_with_our_key: AtomicBool::new(false) }
+    }
+
+    /// Makes the answer, or what is sent in its place.
+    pub(super) fn compose(&self, answer: Answer, how: Option<&Misbehaviour>, request: &[u8]) -> Message {
+        use Misbehaviour as M;
+        let error = |status| (status, text(&json!({ "error": "MISBEHAVIOUR" })));
+        let mut more = vec![];
+        let (status, body) = match how {
+            Some(M::Status(status)) => error(*status),
+            Some(M::Unavailable { retry_after }) => {
+                more.push(("Retry-After", retry_after.to_string()));
+                error(503)
+            }
+            Some(M::Redirect(location)) => {
+                more.push(("Location", location.clone()));
+                error(307)
+            }
+            Some(M::Garbage) => (200, b"<html>It works!</html>".to_vec()),
+            Some(M::Oversized(len)) => {
+                (200, format!(r#"{{"pad":"{}"}}"#, "x".repeat(len.saturating_sub(10))).into_bytes())
+            }
+            Some(M::Reflected) => (200, self.reflected(request)),
+            _ => {
+                more.extend(answer.retry_after.map(|secs| ("Retry-After", secs.to_string())));
+                let status = answer.status;
+                self.body(answer, how, request).map_or_else(|_| error(500), |body| (status, body))
+            }
+        };
+        let more: Vec<_> = more.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut message = Message::of(status, JSON, &body, &more);
+        message.manner = match how {
+            Some(M::Reset) => return Message { manner: Manner::Reset, ..Message::default() },
+            Some(M::HangUp) => return Message { manner: Manner::ThenClosed, ..Message::default() },
+            Some(M::Truncate) => {
+                message.bytes.truncate(message.bytes.len().saturating_sub(body.len().div_ceil(2)));
+                Manner::ThenClosed
+            }
+            Some(M::CloseIdle) => Manner::ThenClosed,
+            Some(M::Delay(time)) => Manner::After(*time),
+            Some(M::Drip { every }) => Manner::Drip(*every),
+            _ => Manner::Whole,
+        };
+        message
+    }
+
+    /// The answer's body, sealed if it is one that is. A refusal of another status than 200 stays as it is.
+    fn body(&self, answer: Answer, how: Option<&Misbehaviour>, request: &[u8]) -> Result<Vec<u8>, SealError> {
+        use Misbehaviour as M;
+        let Answer { status, json, reply, .. } = answer;
+        match (how.filter(|_| status == 200), reply) {
+            (Some(M::Refuse), reply) => seal(&json!({ "success": false }), reply),
+            (Some(M::Forged), None) => Ok(text(&about_another_client(json))),
+            (Some(M::Forged), reply) => seal(&json, reply).map(forge),
+            (Some(M::Replayed), None) => Ok(text(&about_another_request(json))),
+            (Some(M::Replayed), reply) => seal(&json, to_another_request(&self.recipient).or(reply)),
+            (Some(M::Impostor), reply) => match (impostor(request), reply) {
+                (Some(envelope), _) => Ok(envelope),
+                (None, None) => Ok(text(&json!({ "success": true }))),
+                (None, reply) => seal(&json, reply),
+            },
+            (Some(M::Unsealed), _) => Ok(text(&json)),
+            (_, reply) => seal(&json, reply),
+        }
+    }
+
+    /// The request by turns as it came and with our key instead of the client's.
+    fn reflected(&self, request: &[u8]) -> Vec<u8> {
+        let with_our_key = self.reflects_with_our_key.fetch_xor(true, Ordering::Relaxed);
+        let changed = with_our_key.then(|| with_key_of(&self.recipient, request)).flatten();
+        changed.unwrap_or_else(|| request.to_vec())
+    }
+}
+
+fn text(json: &Value) -> Vec<u8> {
+    json.to_string().into_bytes()
+}
+
+/// Seals it, if there is what does.
+fn seal(json: &Value, reply: Option<Reply>) -> Result<Vec<u8>, SealError> {
+    let json = text(json);
+    let Some(reply) = reply else { return Ok(json) };
+    let mut buf = vec![0; sealed_len(json.len())];
+    Ok(reply.seal(&json, &mut SysRng, &mut buf)?.as_bytes().to_owned())
+}
+
+/// Changes the first character of the ciphertext, which holds no padding bits: another one is as
+/// canonical.
+fn forge(mut envelope: Vec<u8>) -> Vec<u8> {
+    const CT: &[u8] = br#""ct":""#;
+    let at = envelope.windows(CT.len()).position(|part| part == CT);
+    debug_assert!(at.is_some(), "an envelope has a ciphertext");
+    if let Some(first) = at.and_then(|at| envelope.get_mut(at.saturating_add(CT.len()))) {
+        *first = if *first == b'A' { b'B' } else { b'A' };
+    }
+    envelope
+}
+
+/// The same envelope, but that it names our key. `None` if it is not an envelope.
+fn with_key_of(recipient: &Recipient, envelope: &[u8]) -> Option<Vec<u8>> {
+    let text = core::str::from_utf8(envelope).ok()?;
+    let parsed: Value = serde_json::from_str(text).ok()?;
+    let key = ServerKey::from_bytes(*recipient.public_key()).ok()?;
+    Some(text.replacen(parsed.get("epk")?.as_str()?, &key.to_string(), 1).into_bytes())
+}
+
+/// A plain answer with another id of the client than the right one.
+fn about_another_client(mut answer: Value) -> Value {
+    for member in ["clientId", "id"] {
+        if let Some(Value::String(id)) = answer.get_mut(member) {
+            let other = if id.starts_with('0') { "1" } else { "0" };
+            id.replace_range(..1, other);
+        }
+    }
+    answer
+}
+
+/// A plain answer to another request of another client.
+fn about_another_request(answer: Value) -> Value {
+    let mut answer = about_another_client(answer);
+    if let Some(method_path) = answer.get_mut("method_path") {
+        *method_path = "GET:::/another/request".into();
+    }
+    answer
+}
+
+/// What anyone can make of the request's `epk`, who takes it for a server's key.
+fn impostor(request: &[u8]) -> Option<Vec<u8>> {
+    let request: Value = serde_json::from_slice(request).ok()?;
+    let client: ServerKey = request.get("epk")?.as_str()?.parse().ok()?;
+    let json = text(&json!({ "success": true }));
+    let mut buf = vec![0; sealed_len(json.len())];
+    let (envelope, _) = Session::establish(&client, &mut SysRng).ok()?.seal(&json, &mut SysRng, &mut buf).ok()?;
+    Some(envelope.as_bytes().to_owned())
+}
+
+/// What seals answers to a request that nobody has sent.
+fn to_another_request(recipient: &Recipient) -> Option<Reply> {
+    let server = ServerKey::from_bytes(*recipient.public_key()).ok()?;
+    let mut buf = vec![0; sealed_len(0)];
+    Session::establish(&server, &mut SysRng).ok()?.seal(&[], &mut SysRng, &mut buf).ok()?;
+    recipient.open(&mut buf).ok().map(|(_, reply)| reply)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::string::ToString as _;
-
     use super::*;
 
     #[test]

@@ -1,52 +1,62 @@
 //! The platform on loopback, for tests, demos and offline work: see [`Emulator`].
 //!
-//! ```text
-//! server   accepts connections, a thread each     config     how it is set up
-//!   ├─ http       reads requests                  registry   clients (client, limits), templates, endpoints
-//!   ├─ handle     answers calls from `state`      journal    keeps the registry in a file
-//!   ├─ console    answers the page for people     log, clock what was asked, and when
-//!   └─ deliver    writes answers, well or not     misbehaviour, signature, random   as they say
-//! ```
+//! | file | knows |
+//! |---|---|
+//! | `server` | connections, a thread each |
+//! | `console` | the page for people, and its API |
+//! | `handle` | the platform's calls and how they are answered |
+//! | `state` | what changes while it runs, and the file that keeps it |
+//! | `registry` | clients, templates and endpoints, and every change of them |
+//! | `client` | what is known of one client, its limits and its template |
+//! | `log` | what was asked |
+//! | `misbehaviour` | what goes wrong on demand, and what is sent then |
+//! | `http` | requests as they come, answers as they go |
+//! | `clock` | time and chance |
+//! | `signature` | signed requests |
+//!
+//! A file imports only from files below it.
 //!
 //! It speaks HTTP itself. A server library keeps the sockets of its connections to itself, and without
 //! them there is no resetting or cutting them, and no way to end the threads that wait on idle ones.
 
 mod client;
 mod clock;
-mod config;
 mod console;
-mod deliver;
-mod endpoint;
 mod handle;
 mod http;
-mod journal;
-mod limits;
 mod log;
 mod misbehaviour;
-mod random;
 mod registry;
 mod server;
 #[cfg(feature = "request-signing")]
 mod signature;
 mod state;
-mod template;
 
-use core::{fmt, time::Duration};
-use std::{format, net::TcpListener, string::String, sync::Arc, vec::Vec};
+use core::{fmt, net::Ipv4Addr, time::Duration};
+use std::{
+    borrow::ToOwned as _, boxed::Box, format, io, net::TcpListener, path::PathBuf, string::String, sync::Arc, vec::Vec,
+};
+
+use base64ct::{Base64, Encoding as _};
+use rand_core::TryRng as _;
 
 #[cfg(feature = "request-signing")]
 pub use self::signature::InvalidSigningKey;
 pub use self::{
-    client::EmulatedClient,
-    config::{EmulatorBuilder, EmulatorError},
-    endpoint::RegisteredEndpoint,
-    journal::StateFileError,
-    log::{LoggedRequest, RequestKind},
-    misbehaviour::{InvalidMisbehaviour, Misbehaviour, Occasion},
-    template::EmulatedTemplate,
+    client::{EmulatedClient, EmulatedTemplate},
+    log::LoggedRequest,
+    misbehaviour::{InvalidMisbehaviour, Misbehaviour, Occasion, RequestKind},
+    registry::RegisteredEndpoint,
+    state::StateFileError,
 };
-use self::{clock::Clock, handle::Platform, registry::Change, server::Server};
-use crate::{ClientId, Sealing, UnixTime};
+use self::{
+    clock::{Clock, Ids},
+    handle::{Platform, Settings},
+    registry::Change,
+    server::Server,
+    state::State,
+};
+use crate::{ClientId, ProjectKey, Recipient, Sealing, SysRng, UnixTime, crypto::Zeroizing};
 
 /// The platform on loopback.
 ///
@@ -120,7 +130,7 @@ pub struct Emulator {
 
 impl Emulator {
     /// The project key unless another is set: no secret.
-    pub const PROJECT_KEY: &str = "sk_test_emulator";
+    pub const PROJECT_KEY: &str = handle::PROJECT_KEY;
 
     /// The project env unless another is set.
     pub const PROJECT_ENV: &str = "my-app-development";
@@ -138,18 +148,6 @@ impl Emulator {
     #[must_use]
     pub fn builder() -> EmulatorBuilder {
         EmulatorBuilder::default()
-    }
-
-    fn serve(mut platform: Platform, listener: TcpListener, max_connections: usize) -> Result<Self, EmulatorError> {
-        let address = listener.local_addr().map_err(EmulatorError::Listen)?;
-        platform.port = address.port();
-        let platform = Arc::new(platform);
-        Ok(Self {
-            url: format!("http://{address}/api/v1"),
-            public_key: platform.public_key(),
-            server: Server::start(listener, address, max_connections, Arc::clone(&platform))?,
-            platform,
-        })
     }
 
     /// The base URL: `http://127.0.0.1:PORT/api/v1`.
@@ -181,7 +179,7 @@ impl Emulator {
     /// The project env that calls must name.
     #[must_use]
     pub fn project_env(&self) -> &str {
-        self.platform.project_env()
+        &self.platform.settings.project_env
     }
 
     /// How requests and answers travel.
@@ -307,5 +305,237 @@ impl fmt::Debug for Emulator {
             .field("public_key", &self.public_key)
             .field("project_env", &self.project_env())
             .finish_non_exhaustive()
+    }
+}
+
+/// Sets up an [`Emulator`].
+pub struct EmulatorBuilder {
+    port: u16,
+    secret: Option<Zeroizing<[u8; 32]>>,
+    settings: Settings,
+    clock: Clock,
+    ids: Ids,
+    log_capacity: usize,
+    max_connections: usize,
+    templates: Vec<EmulatedTemplate>,
+    state_file: Option<PathBuf>,
+}
+
+impl Default for EmulatorBuilder {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            secret: None,
+            settings: Settings {
+                project_key: None,
+                project_env: Emulator::PROJECT_ENV.to_owned(),
+                sealing: Sealing::Required,
+                tolerance: Some(Duration::from_secs(5 * 60)),
+                observer: Box::new(|_| ()),
+                verifier: None,
+            },
+            clock: Clock::System { ahead: Duration::ZERO },
+            ids: Ids::System,
+            log_capacity: 10_000,
+            max_connections: 256,
+            templates: Vec::new(),
+            state_file: None,
+        }
+    }
+}
+
+impl EmulatorBuilder {
+    /// The port on 127.0.0.1, instead of any that is free.
+    #[must_use]
+    pub const fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// The server's X25519 secret key, instead of one that is drawn.
+    #[must_use]
+    pub fn secret(mut self, secret: [u8; 32]) -> Self {
+        self.secret = Some(Zeroizing::new(secret));
+        self
+    }
+
+    /// The project key that calls must carry, instead of [`Emulator::PROJECT_KEY`].
+    #[must_use]
+    pub fn project_key(mut self, key: ProjectKey) -> Self {
+        self.settings.project_key = Some(key);
+        self
+    }
+
+    /// The project env that calls must name, instead of [`Emulator::PROJECT_ENV`].
+    #[must_use]
+    pub fn project_env(mut self, project_env: &str) -> Self {
+        project_env.clone_into(&mut self.settings.project_env);
+        self
+    }
+
+    /// How requests and answers travel, instead of [`Sealing::Required`]. With [`Sealing::Off`] sealed
+    /// requests are understood too: the published SDKs seal as soon as they know the public key. Their
+    /// answers are plain all the same.
+    #[must_use]
+    pub const fn sealing(mut self, sealing: Sealing) -> Self {
+        self.settings.sealing = sealing;
+        self
+    }
+
+    /// One more template that is known from the start, instead of any with that id.
+    #[must_use]
+    pub fn template(mut self, template: EmulatedTemplate) -> Self {
+        self.templates.push(template);
+        self
+    }
+
+    /// Keeps clients with their keys and their use, templates and endpoints in this file, and starts
+    /// with what it has. The emulator's key, its clock and its log are not kept.
+    ///
+    /// The latest changes are in a file beside it, `PATH.journal`. Each change is written before a
+    /// caller is told of it, so that nothing that was confirmed is lost when the process is killed.
+    /// Clients, templates and endpoints are also synced to the disk by then. The use of limits is synced
+    /// within about a second, which is what a power failure may cost. Only one emulator may use a file.
+    #[must_use]
+    pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.state_file = Some(path.into());
+        self
+    }
+
+    /// How far the timestamp of a request may be from the emulator's clock, either way: 5 minutes
+    /// unless this says otherwise. `None` takes any timestamp.
+    #[must_use]
+    pub const fn timestamp_tolerance(mut self, tolerance: Option<Duration>) -> Self {
+        self.settings.tolerance = tolerance;
+        self
+    }
+
+    /// A clock that stands still at this time, instead of the system's.
+    #[must_use]
+    pub const fn time(mut self, time: UnixTime) -> Self {
+        self.clock = Clock::Stopped(time);
+        self
+    }
+
+    /// Makes the ids of the clients that calls create the same in every run.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.ids = Ids::Seeded(seed);
+        self
+    }
+
+    /// Requests that the log holds, instead of 10,000. It holds 16 MiB of them at most.
+    #[must_use]
+    pub const fn log_capacity(mut self, requests: usize) -> Self {
+        self.log_capacity = requests;
+        self
+    }
+
+    /// Connections that are served at a time, each by a thread of its own, instead of 256. Those
+    /// beyond are closed at once.
+    #[must_use]
+    pub const fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
+        self
+    }
+
+    /// Is called with every request, on the thread that is about to answer it.
+    #[must_use]
+    pub fn on_request(mut self, observer: impl Fn(&LoggedRequest) + Send + Sync + 'static) -> Self {
+        self.settings.observer = Box::new(observer);
+        self
+    }
+
+    /// The public key, PEM of an RSA key of 2048 to 8192 bits, that must have signed every call that
+    /// validates (`x-apikee-signature`).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSigningKey`].
+    #[cfg(feature = "request-signing")]
+    pub fn request_signing_key(mut self, pem: &str) -> Result<Self, InvalidSigningKey> {
+        let key = signature::SigningKey::from_pem(pem)?;
+        self.settings.verifier = Some(Box::new(move |message, signature| key.accepts(message, signature)));
+        Ok(self)
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// As [`EmulatorError`] says.
+    pub fn start(self) -> Result<Emulator, EmulatorError> {
+        let secret = match self.secret {
+            Some(secret) => secret,
+            None => {
+                let mut secret = Zeroizing::new([0; 32]);
+                SysRng.try_fill_bytes(secret.as_mut_slice()).map_err(|_| EmulatorError::Rng)?;
+                secret
+            }
+        };
+        let recipient = Recipient::new(*secret);
+        let mut public_key = [0; 44];
+        let public_key = Base64::encode(recipient.public_key(), &mut public_key).map(str::to_owned);
+        debug_assert!(public_key.is_ok(), "32 bytes are 44 characters");
+        let state = State::open(self.clock, self.ids, self.log_capacity, self.templates, self.state_file.as_deref())
+            .map_err(EmulatorError::StateFile)?;
+        let platform = Arc::new(Platform::new(self.settings, recipient, state));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).map_err(EmulatorError::Listen)?;
+        let address = listener.local_addr().map_err(EmulatorError::Listen)?;
+        Ok(Emulator {
+            url: format!("http://{address}/api/v1"),
+            public_key: public_key.unwrap_or_default(),
+            server: Server::start(listener, address, self.max_connections, Arc::clone(&platform))
+                .map_err(EmulatorError::Thread)?,
+            platform,
+        })
+    }
+}
+
+/// Nothing of the keys.
+impl fmt::Debug for EmulatorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmulatorBuilder")
+            .field("port", &self.port)
+            .field("project_env", &self.settings.project_env)
+            .field("sealing", &self.settings.sealing)
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an emulator does not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EmulatorError {
+    /// It cannot listen on the port.
+    Listen(io::Error),
+    /// Its thread cannot be started.
+    Thread(io::Error),
+    /// The operating system has no randomness for a key or an id.
+    Rng,
+    /// The state file cannot be used.
+    StateFile(StateFileError),
+}
+
+impl fmt::Display for EmulatorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(_) => f.write_str("the emulator cannot listen on its port"),
+            Self::Thread(_) => f.write_str("the emulator's thread cannot be started"),
+            Self::Rng => f.write_str("the random number generator failed"),
+            Self::StateFile(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for EmulatorError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Listen(error) | Self::Thread(error) => Some(error),
+            Self::Rng => None,
+            // Its own words are above.
+            Self::StateFile(error) => error.source(),
+        }
     }
 }

@@ -4,14 +4,14 @@
 use std::{
     collections::{BTreeMap, HashMap},
     format,
-    string::{String, ToString as _},
+    string::{String, ToString},
     sync::Arc,
     vec::Vec,
 };
 
 use serde_json::{Value, json};
 
-use super::{EmulatedClient, EmulatedTemplate, RegisteredEndpoint, limits::Limits};
+use super::client::{EmulatedClient, EmulatedTemplate, Limits, optional, parsed, without_nulls};
 use crate::{ClientId, UnixTime};
 
 #[derive(Default)]
@@ -47,12 +47,12 @@ impl Change {
     /// As a line of JSON, with its end.
     pub(super) fn line(&self) -> String {
         match self {
-            Self::Client(id, client) => client_line(*id, client),
-            Self::Removed(id) => format!("{}\n", json!({ "removed": id.to_string() })),
+            Self::Client(id, client) => line("client", client.saved(*id)),
+            Self::Removed(id) => line("removed", id.to_string().into()),
             // The one that every validation writes: its parts have nothing to escape.
             Self::Used(id, time) => format!("{{\"used\":\"{id}\",\"at\":{}}}\n", time.as_secs()),
-            Self::Template(template) => template_line(template),
-            Self::Endpoint(endpoint) => endpoint_line(endpoint),
+            Self::Template(template) => line("template", template.record()),
+            Self::Endpoint(endpoint) => line("endpoint", endpoint.record()),
         }
     }
 
@@ -72,16 +72,9 @@ impl Change {
     }
 }
 
-fn client_line(id: ClientId, client: &EmulatedClient) -> String {
-    format!("{}\n", json!({ "client": client.saved(id) }))
-}
-
-fn template_line(template: &EmulatedTemplate) -> String {
-    format!("{}\n", json!({ "template": template.record() }))
-}
-
-fn endpoint_line(endpoint: &RegisteredEndpoint) -> String {
-    format!("{}\n", json!({ "endpoint": endpoint.record() }))
+/// A line of JSON, with its end.
+fn line(kind: &str, value: Value) -> String {
+    format!("{}\n", json!({ kind: value }))
 }
 
 impl Registry {
@@ -209,8 +202,108 @@ impl Registry {
 
     /// These lines.
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
-        let templates = self.templates.values().map(template_line);
-        let clients = self.clients.iter().map(|(id, client)| client_line(*id, client));
-        templates.chain(clients).chain(self.endpoints.iter().map(endpoint_line))
+        let templates = self.templates.values().map(|template| line("template", template.record()));
+        let clients = self.clients.iter().map(|(id, client)| line("client", client.saved(*id)));
+        templates.chain(clients).chain(self.endpoints.iter().map(|endpoint| line("endpoint", endpoint.record())))
     }
+}
+
+/// An endpoint as it was last registered or described.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RegisteredEndpoint {
+    /// `GET`.
+    pub method: String,
+    /// With a `/` at its front.
+    pub path: String,
+    /// What it is called.
+    pub name: String,
+    /// What it does, in words.
+    pub description: Option<String>,
+    /// What it takes: a JSON object, as compact text with sorted members.
+    pub request: Option<String>,
+    /// What it returns: a JSON object, as compact text with sorted members.
+    pub response: Option<String>,
+    /// Scopes that a key needs.
+    pub scopes: Vec<String>,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// Whether callers ought to stop using it.
+    pub deprecated: bool,
+}
+
+impl RegisteredEndpoint {
+    /// Reads the body of a call that registers or describes it; `None` if it is not such a body.
+    pub(super) fn read(body: &Value) -> Option<Self> {
+        let text = |member| body.get(member).and_then(Value::as_str).map(String::from);
+        let (method, path, name) = (text("method")?, text("path")?, text("name")?);
+        let metadata = optional(body, "metadata", |value| value.is_object().then_some(value))?.unwrap_or(&Value::Null);
+        let texts = |list: &Value| serde_json::from_value(list.clone()).ok();
+        let object = |value: &Value| value.is_object().then(|| value.to_string());
+        is_route(&method, &path).then_some(Self {
+            method,
+            path,
+            name,
+            description: optional(body, "description", Value::as_str)?.map(String::from),
+            request: optional(body, "request", object)?,
+            response: optional(body, "response", object)?,
+            scopes: optional(metadata, "scopes", texts)?.unwrap_or_default(),
+            tags: optional(metadata, "tags", texts)?.unwrap_or_default(),
+            deprecated: optional(metadata, "deprecated", Value::as_bool)?.unwrap_or_default(),
+        })
+    }
+
+    /// Takes over what a later call says. A call that describes nothing leaves a description as it is,
+    /// and the name too, unless it gives one of its own.
+    pub(super) fn update(&mut self, newer: Self) {
+        if !newer.is_bare() || self.is_bare() {
+            *self = newer;
+        } else if newer.name != format!("{} {}", newer.method, newer.path) {
+            self.name = newer.name;
+        }
+    }
+
+    /// Whether nothing but its name is known.
+    fn is_bare(&self) -> bool {
+        let Self { method: _, path: _, name: _, description, request, response, scopes, tags, deprecated } = self;
+        description.is_none()
+            && request.is_none()
+            && response.is_none()
+            && scopes.is_empty()
+            && tags.is_empty()
+            && !deprecated
+    }
+
+    /// As calls describe it: members that say nothing are left out.
+    pub(super) fn record(&self) -> Value {
+        let listed = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
+        let metadata = without_nulls(json!({
+            "scopes": listed(&self.scopes),
+            "tags": listed(&self.tags),
+            "deprecated": self.deprecated.then_some(true),
+        }));
+        without_nulls(json!({
+            "method": self.method,
+            "path": self.path,
+            "name": self.name,
+            "description": self.description,
+            "request": self.request.as_deref().map(parsed),
+            "response": self.response.as_deref().map(parsed),
+            "metadata": (metadata != json!({})).then_some(metadata),
+        }))
+    }
+
+    /// Bytes that it takes, about.
+    pub(super) fn len(&self) -> usize {
+        let texts = [&self.method, &self.path, &self.name];
+        let more = [&self.description, &self.request, &self.response].into_iter().flatten();
+        let texts = texts.into_iter().chain(more).chain(&self.scopes).chain(&self.tags);
+        texts.map(|text| text.len().saturating_add(size_of::<String>())).fold(size_of::<Self>(), usize::saturating_add)
+    }
+}
+
+/// Whether it is a method in upper case and a path with a `/` at its front.
+pub(super) fn is_route(method: &str, path: &str) -> bool {
+    let is_method = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_lowercase() && byte != b':';
+    !method.is_empty() && method.bytes().all(is_method) && path.starts_with('/')
 }

@@ -7,14 +7,14 @@ use std::{
     io::{self, BufReader, Read as _},
     net::{Shutdown, TcpListener, TcpStream},
     string::ToString as _,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
 };
 
 use super::{
-    EmulatorError,
+    console,
     handle::Platform,
-    http::{NoRequest, Request},
+    http::{NoRequest, Request, Stop},
 };
 
 /// How long a connection may be silent, and an answer go unread.
@@ -38,46 +38,18 @@ pub(super) struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Tells all threads to stop, even those that wait for a time to pass.
-#[derive(Default)]
-pub(super) struct Stop {
-    stopped: Mutex<bool>,
-    told: Condvar,
-}
-
-impl Stop {
-    fn tell(&self) {
-        *self.stopped() = true;
-        self.told.notify_all();
-    }
-
-    fn is_told(&self) -> bool {
-        *self.stopped()
-    }
-
-    /// Waits that long, or until it is told. Returns whether it is.
-    pub(super) fn wait(&self, time: Duration) -> bool {
-        let waited = self.told.wait_timeout_while(self.stopped(), time, |stopped| !*stopped);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-
-    fn stopped(&self) -> MutexGuard<'_, bool> {
-        self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Server {
     pub(super) fn start(
         listener: TcpListener,
         address: SocketAddr,
         max_connections: usize,
         platform: Arc<Platform>,
-    ) -> Result<Self, EmulatorError> {
+    ) -> io::Result<Self> {
         let stop = Arc::new(Stop::default());
         let listener = Arc::new(listener);
         let (told, listening) = (Arc::clone(&stop), Arc::clone(&listener));
         let listen = move || accept(&listening, max_connections, &platform, &told);
-        let thread = builder().spawn(listen).map_err(EmulatorError::Thread)?;
+        let thread = builder().spawn(listen)?;
         Ok(Self { address, _listener: listener, stop, thread: Some(thread) })
     }
 
@@ -187,7 +159,10 @@ fn converse(stream: &TcpStream, number: u64, peer: SocketAddr, platform: &Platfo
             }
         };
         let last = request.last;
-        let message = platform.answer(request, number, peer.ip());
+        let message = match console::answer(platform, &request, stream.local_addr()?.port()) {
+            Some(message) => message,
+            None => platform.answer(request, number, peer.ip()),
+        };
         if !message.send(stream, stop)? || last {
             return Ok(());
         }

@@ -1,30 +1,14 @@
 //! Checks `x-apikee-signature` (docs/WIRE.md, "The platform's API").
 
 use core::fmt;
-use std::{borrow::ToOwned as _, boxed::Box, vec, vec::Vec};
+use std::{borrow::ToOwned as _, vec, vec::Vec};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use rustls_pki_types::{SubjectPublicKeyInfoDer, pem::PemObject as _};
 
-use super::EmulatorBuilder;
-
-impl EmulatorBuilder {
-    /// The public key, PEM of an RSA key of 2048 to 8192 bits, that must have signed every call that
-    /// validates (`x-apikee-signature`).
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidSigningKey`].
-    pub fn request_signing_key(mut self, pem: &str) -> Result<Self, InvalidSigningKey> {
-        let key = SigningKey::from_pem(pem)?;
-        self.settings.verifier = Some(Box::new(move |message, signature| key.accepts(message, signature)));
-        Ok(self)
-    }
-}
-
 /// The public half of the key that a project signs its requests with.
-struct SigningKey(UnparsedPublicKey<Vec<u8>>);
+pub(super) struct SigningKey(UnparsedPublicKey<Vec<u8>>);
 
 /// What DER says of every RSA key in front of its numbers: the algorithm's OID, and NULL for its
 /// parameters (RFC 3279, section 2.3.1).
@@ -34,14 +18,14 @@ const SEQUENCE: u8 = 0x30;
 const BIT_STRING: u8 = 0x03;
 
 impl SigningKey {
-    fn from_pem(pem: &str) -> Result<Self, InvalidSigningKey> {
+    pub(super) fn from_pem(pem: &str) -> Result<Self, InvalidSigningKey> {
         let spki = SubjectPublicKeyInfoDer::from_pem_slice(pem.as_bytes()).map_err(|_| InvalidSigningKey)?;
         let numbers = rsa_numbers(&spki).ok_or(InvalidSigningKey)?;
         Ok(Self(UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, numbers.to_owned())))
     }
 
     /// Whether `signature`, base64url without padding, is one over that.
-    fn accepts(&self, message: &str, signature: &str) -> bool {
+    pub(super) fn accepts(&self, message: &str, signature: &str) -> bool {
         let mut bytes = vec![0; signature.len()];
         let signature = Base64UrlUnpadded::decode(signature, &mut bytes);
         signature.is_ok_and(|signature| self.0.verify(message.as_bytes(), signature).is_ok())

@@ -1,15 +1,42 @@
-//! What changes while the emulator runs.
+//! What changes while the emulator runs, and the state file that some of it outlives the process in.
+//!
+//! ```text
+//! FILE           {"apikee":"state","clean":false,"generation":7,"records":2,"version":1}
+//!                {"client":{...}}
+//!                {"endpoint":{...}}
+//! FILE.journal   {"apikee":"journal","generation":7,"version":1}
+//!                {"used":"497f6eca-...","at":1795486905}
+//! ```
+//!
+//! FILE is a snapshot, with as many lines as it says. The journal has the changes since, one a line,
+//! each written before it is made. Now and then a new snapshot is written to `FILE.tmp`, which then
+//! replaces FILE, and a new journal likewise. A journal of an earlier generation than the
+//! snapshot is what a process left behind that ended between the two: the snapshot has all of it.
+//!
+//! A process can end while it writes, so the last line of the journal may be cut short: nobody was told
+//! that this change was made, and it is dropped. Whatever else is wrong is an error. In particular a
+//! snapshot without a journal is one, unless it was written at an end in good order (`clean`).
 
-use std::{fs::File, io, sync::Arc};
+use core::fmt;
+use std::{
+    borrow::ToOwned as _,
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead as _, BufReader, BufWriter, Write as _},
+    path::{Path, PathBuf},
+    string::ToString as _,
+    sync::Arc,
+    vec::Vec,
+};
+
+use serde_json::{Value, json};
 
 use super::{
-    EmulatedClient, EmulatorBuilder, RegisteredEndpoint, StateFileError,
-    clock::Clock,
-    journal::Journal,
+    client::{EmulatedClient, EmulatedTemplate},
+    clock::{Clock, Ids},
     log::Log,
     misbehaviour::Arranged,
-    random::Ids,
-    registry::{Change, Registry},
+    registry::{Change, RegisteredEndpoint, Registry},
 };
 use crate::ClientId;
 
@@ -39,43 +66,47 @@ pub(super) struct State {
     pub(super) requests: u64,
 }
 
-/// Why a change is not made.
-pub(super) enum NotChanged {
-    /// There is no room.
-    Full,
-    /// The client's template has as many clients as it may.
-    TemplateFull,
-    /// There is no such client or key.
-    Unknown,
-    /// Another client has the name.
-    NameTaken,
-    /// The state file cannot be written, or there is no randomness for an id.
-    Failed,
+/// Why a call gets a plain answer of another status than 200.
+pub(super) struct Refused {
+    pub(super) status: u16,
+    pub(super) code: &'static str,
+    /// In seconds.
+    pub(super) retry_after: Option<u32>,
 }
 
-impl From<io::Error> for NotChanged {
+pub(super) const fn refused(status: u16, code: &'static str) -> Refused {
+    Refused { status, code, retry_after: None }
+}
+
+/// There is no such client or key.
+pub(super) const NOT_FOUND: Refused = refused(404, "NOT_FOUND");
+
+/// There is no room.
+const TOO_MANY: Refused = refused(422, "TOO_MANY");
+
+/// The state file cannot be written, or there is no randomness for an id.
+const NOT_SAVED: Refused = refused(500, "NOT_SAVED");
+
+impl From<io::Error> for Refused {
     fn from(_: io::Error) -> Self {
-        Self::Failed
+        NOT_SAVED
     }
 }
 
 impl State {
-    pub(super) fn new(builder: EmulatorBuilder) -> Result<Self, StateFileError> {
+    /// Starts with what the state file has, if there is one, and with these templates.
+    pub(super) fn open(
+        clock: Clock,
+        ids: Ids,
+        log_capacity: usize,
+        templates: Vec<EmulatedTemplate>,
+        state_file: Option<&Path>,
+    ) -> Result<Self, StateFileError> {
         let mut registry = Registry::default();
-        let journal = builder.state_file.map(|path| Journal::open(&path, &mut registry)).transpose()?;
-        let mut this = Self {
-            clock: builder.clock,
-            ids: builder.ids,
-            registry,
-            journal,
-            arranged: Arranged::default(),
-            log: Log::new(builder.log_capacity),
-            connections: 0,
-            requests: 0,
-        };
-        for template in builder.templates {
-            this.make(Change::Template(template));
-        }
+        let journal = state_file.map(|path| Journal::open(path, &mut registry)).transpose()?;
+        let (arranged, log) = (Arranged::default(), Log::new(log_capacity));
+        let mut this = Self { clock, ids, registry, journal, arranged, log, connections: 0, requests: 0 };
+        templates.into_iter().for_each(|template| this.make(Change::Template(template)));
         Ok(this)
     }
 
@@ -97,25 +128,25 @@ impl State {
         if let Some(journal) = &mut self.journal
             && journal.append(&change, &self.registry).is_err()
         {
-            journal.fall_behind();
+            journal.behind = true;
         }
         self.registry.apply(change);
     }
 
     /// The file that changes are written to, to be synced without a lock.
     pub(super) fn file(&self) -> Option<Arc<File>> {
-        self.journal.as_ref().map(Journal::file)
+        self.journal.as_ref().map(|journal| Arc::clone(&journal.file))
     }
 
-    /// The same, if something was written since this was called last.
-    pub(super) fn unsynced(&mut self) -> Option<Arc<File>> {
-        self.journal.as_mut().and_then(Journal::unsynced)
+    /// Whether something was written since this was called last.
+    pub(super) fn is_unsynced(&mut self) -> bool {
+        self.journal.as_mut().is_some_and(|journal| core::mem::take(&mut journal.unsynced))
     }
 
     /// To be told if what was written may not be on the disk.
     pub(super) const fn fall_behind(&mut self) {
         if let Some(journal) = &mut self.journal {
-            journal.fall_behind();
+            journal.behind = true;
         }
     }
 
@@ -138,77 +169,74 @@ impl State {
     }
 
     /// Creates the client or brings the one of its name up to date. Returns its id.
-    pub(super) fn upsert(&mut self, newer: EmulatedClient) -> Result<ClientId, NotChanged> {
+    pub(super) fn upsert(&mut self, newer: EmulatedClient) -> Result<ClientId, Refused> {
         let known = self.registry.named(&newer.name).first().copied();
         let id = match known {
             Some(id) => id,
-            None if self.registry.clients().len() >= MAX_CLIENTS => return Err(NotChanged::Full),
-            None => self.new_id().ok_or(NotChanged::Failed)?,
+            None if self.registry.clients().len() >= MAX_CLIENTS => return Err(TOO_MANY),
+            None => self.new_id().ok_or(NOT_SAVED)?,
         };
         self.update(id, newer)?;
         Ok(id)
     }
 
     /// Brings a client that is known up to date.
-    pub(super) fn replace(&mut self, id: ClientId, newer: EmulatedClient) -> Result<(), NotChanged> {
+    pub(super) fn replace(&mut self, id: ClientId, newer: EmulatedClient) -> Result<(), Refused> {
         if self.registry.client(id).is_none() {
-            return Err(NotChanged::Unknown);
+            return Err(NOT_FOUND);
         }
         if self.registry.named(&newer.name).iter().any(|other| *other != id) {
-            return Err(NotChanged::NameTaken);
+            return Err(refused(409, "NAME_TAKEN"));
         }
         self.update(id, newer)
     }
 
-    fn update(&mut self, id: ClientId, newer: EmulatedClient) -> Result<(), NotChanged> {
+    fn update(&mut self, id: ClientId, newer: EmulatedClient) -> Result<(), Refused> {
         let older = self.registry.client(id);
-        let mut client = match older {
-            Some(older) => older.updated(newer),
-            None => EmulatedClient::new("").updated(newer),
-        };
+        let mut client = older.unwrap_or(&EmulatedClient::new("")).updated(newer);
         if let Some(id) = client.template.as_deref()
             && older.is_none_or(|older| older.template.as_deref() != Some(id))
             && let Some(most) = self.registry.template(id).and_then(|template| template.max_clients)
             && self.registry.members(id) >= usize::try_from(most).unwrap_or(usize::MAX)
         {
-            return Err(NotChanged::TemplateFull);
+            return Err(refused(422, "TEMPLATE_FULL"));
         }
         let (bytes, _) = self.registry.bytes();
         if bytes.saturating_add(client.len()) > MAX_CLIENT_BYTES {
-            return Err(NotChanged::Full);
+            return Err(TOO_MANY);
         }
-        client.name_keys(&mut self.ids).ok_or(NotChanged::Failed)?;
+        client.name_keys(&mut self.ids).ok_or(NOT_SAVED)?;
         Ok(self.change(Change::Client(id, client))?)
     }
 
-    pub(super) fn remove(&mut self, id: ClientId) -> Result<(), NotChanged> {
-        self.registry.client(id).ok_or(NotChanged::Unknown)?;
+    pub(super) fn remove(&mut self, id: ClientId) -> Result<(), Refused> {
+        self.registry.client(id).ok_or(NOT_FOUND)?;
         Ok(self.change(Change::Removed(id))?)
     }
 
     /// Revokes one key of a client.
-    pub(super) fn revoke(&mut self, id: ClientId, key: ClientId) -> Result<(), NotChanged> {
-        let mut client = self.registry.client(id).ok_or(NotChanged::Unknown)?.clone();
+    pub(super) fn revoke(&mut self, id: ClientId, key: ClientId) -> Result<(), Refused> {
+        let mut client = self.registry.client(id).ok_or(NOT_FOUND)?.clone();
         if !client.revoke(key) {
-            return Err(NotChanged::Unknown);
+            return Err(NOT_FOUND);
         }
         Ok(self.change(Change::Client(id, client))?)
     }
 
-    pub(super) fn add_template(&mut self, template: super::EmulatedTemplate) -> Result<(), NotChanged> {
+    pub(super) fn add_template(&mut self, template: EmulatedTemplate) -> Result<(), Refused> {
         if self.registry.template(&template.id).is_none() && self.registry.templates().len() >= MAX_TEMPLATES {
-            return Err(NotChanged::Full);
+            return Err(TOO_MANY);
         }
         Ok(self.change(Change::Template(template))?)
     }
 
-    pub(super) fn register(&mut self, endpoint: RegisteredEndpoint) -> Result<(), NotChanged> {
+    pub(super) fn register(&mut self, endpoint: RegisteredEndpoint) -> Result<(), Refused> {
         let new = !self.registry.has_endpoint(&endpoint);
         let (_, bytes) = self.registry.bytes();
         if new && self.registry.endpoints().len() >= MAX_ENDPOINTS
             || bytes.saturating_add(endpoint.len()) > MAX_ENDPOINT_BYTES
         {
-            return Err(NotChanged::Full);
+            return Err(TOO_MANY);
         }
         Ok(self.change(Change::Endpoint(endpoint))?)
     }
@@ -218,6 +246,307 @@ impl Drop for State {
     fn drop(&mut self) {
         if let Some(journal) = &mut self.journal {
             journal.close(&self.registry);
+        }
+    }
+}
+
+const VERSION: u64 = 1;
+
+/// Bytes of a journal that are worth a new snapshot, if they are also more than those of the last.
+const MIN_JOURNAL: u64 = 4 * 1024 * 1024;
+
+/// A registry's files, open for more changes.
+struct Journal {
+    path: PathBuf,
+    /// The journal, to be added to.
+    file: Arc<File>,
+    generation: u64,
+    /// Bytes of the journal that are whole.
+    len: u64,
+    /// Bytes of the journal from which on a new snapshot is written.
+    limit: u64,
+    /// Whether the journal lacks a change, so that only a new snapshot makes it whole.
+    behind: bool,
+    /// Whether something is written that may not be on the disk.
+    unsynced: bool,
+}
+
+impl Journal {
+    /// Reads what the files hold into an empty registry, and starts a new generation.
+    fn open(path: &Path, registry: &mut Registry) -> Result<Self, StateFileError> {
+        // The file itself is replaced, not a link to it.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let journal_path = beside(&path, ".journal");
+        let snapshot = Lines::open(&path, "state")?;
+        let journal = Lines::open(&journal_path, "journal")?;
+        let wrong = |problem| Err(StateFileError { path: path.clone(), problem });
+        let had_journal = journal.is_some();
+        let generation = match (snapshot, journal) {
+            (None, None) => 0,
+            (None, Some(journal)) => {
+                // The very first start may have ended before there was a snapshot.
+                if journal.generation != 0 || journal.replay(None, registry)? != 0 {
+                    return wrong(Problem::NoSnapshot);
+                }
+                0
+            }
+            (Some(snapshot), journal) => {
+                let generation = snapshot.generation;
+                let clean = snapshot.header.get("clean") == Some(&Value::Bool(true));
+                let Some(records) = snapshot.header.get("records").and_then(Value::as_u64) else {
+                    return wrong(Problem::Damaged { line: 1 });
+                };
+                snapshot.replay(Some(records), registry)?;
+                match journal {
+                    None if !clean => return wrong(Problem::NoJournal),
+                    Some(journal) if journal.generation > generation => return wrong(Problem::OlderThanJournal),
+                    Some(journal) if journal.generation == generation => {
+                        journal.replay(None, registry)?;
+                    }
+                    _ => {}
+                }
+                // To replace a file takes no right to write to it.
+                let writable = OpenOptions::new().write(true).open(&path);
+                writable.map_err(|error| StateFileError::write(&path, error))?;
+                generation
+            }
+        };
+        let unwritable = |error| StateFileError::write(&path, error);
+        if !had_journal {
+            start_journal(&journal_path, generation).map_err(unwritable)?;
+        }
+        // `snapshot` replaces this handle.
+        let file = Arc::new(File::open(&journal_path).map_err(unwritable)?);
+        let mut this = Self { path: path.clone(), file, generation, len: 0, limit: 0, behind: true, unsynced: false };
+        this.snapshot(registry, false).map_err(unwritable)?;
+        Ok(this)
+    }
+
+    /// Writes a change down before it is made. After an error it is not written, and is not to be made.
+    fn append(&mut self, change: &Change, registry: &Registry) -> io::Result<()> {
+        if self.behind {
+            self.snapshot(registry, false)?;
+        } else if self.len >= self.limit
+            && let Err(error) = self.snapshot(registry, false)
+        {
+            if self.behind {
+                return Err(error);
+            }
+            // The old files will do for now.
+            self.limit = self.len.saturating_mul(2);
+        }
+        let line = change.line();
+        // In one piece, so that the end of this process finds all of it written or the last line cut.
+        if let Err(error) = (&*self.file).write_all(line.as_bytes()) {
+            // Half a line must not have another after it.
+            self.behind = self.file.set_len(self.len).is_err();
+            return Err(error);
+        }
+        self.len = self.len.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
+        self.unsynced = true;
+        Ok(())
+    }
+
+    /// Writes all to a snapshot; the journal is not needed then.
+    fn close(&mut self, registry: &Registry) {
+        // If this fails, the journal still has everything, or it could not be written before.
+        if self.snapshot(registry, true).is_ok() {
+            let _ = fs::remove_file(beside(&self.path, ".journal"));
+        }
+    }
+
+    fn snapshot(&mut self, registry: &Registry, clean: bool) -> io::Result<()> {
+        let generation = self.generation.saturating_add(1);
+        let header = json!({
+            "apikee": "state",
+            "version": VERSION,
+            "generation": generation,
+            "clean": clean,
+            "records": registry.len(),
+        });
+        let bytes = replace(&self.path, |out| {
+            writeln!(out, "{header}")?;
+            registry.lines().try_for_each(|line| out.write_all(line.as_bytes()))
+        })?;
+        // From here on the old journal is of an earlier generation: nothing added to it would be read.
+        (self.generation, self.behind) = (generation, true);
+        if clean {
+            return Ok(());
+        }
+        let (file, len) = start_journal(&beside(&self.path, ".journal"), generation)?;
+        (self.file, self.len, self.limit) = (Arc::new(file), len, bytes.max(MIN_JOURNAL));
+        (self.behind, self.unsynced) = (false, false);
+        Ok(())
+    }
+}
+
+/// Makes an empty journal, open for adding.
+fn start_journal(path: &Path, generation: u64) -> io::Result<(File, u64)> {
+    let header = json!({ "apikee": "journal", "version": VERSION, "generation": generation });
+    let len = replace(path, |out| writeln!(out, "{header}"))?;
+    Ok((OpenOptions::new().append(true).open(path)?, len))
+}
+
+/// Writes a file as a whole or not at all, and returns its length. When it returns, the file is on the
+/// disk under its name.
+fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<u64> {
+    let temporary = beside(path, ".tmp");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut out = BufWriter::new(options.open(&temporary)?);
+    write(&mut out)?;
+    let file = out.into_inner()?;
+    file.sync_all()?;
+    let len = file.metadata()?.len();
+    fs::rename(&temporary, path)?;
+    // The name is in the folder, and other systems keep it without being asked.
+    #[cfg(unix)]
+    File::open(folder(path))?.sync_all()?;
+    Ok(len)
+}
+
+#[cfg(unix)]
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(ending);
+    name.into()
+}
+
+/// A file that is being read line by line.
+struct Lines {
+    path: PathBuf,
+    reader: BufReader<File>,
+    header: Value,
+    generation: u64,
+}
+
+impl Lines {
+    /// Opens a file of that kind; `None` if there is none.
+    fn open(path: &Path, kind: &str) -> Result<Option<Self>, StateFileError> {
+        let wrong = |problem| StateFileError { path: path.to_owned(), problem };
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(wrong(Problem::Read(error))),
+        };
+        let mut reader = BufReader::new(file);
+        let mut line = Vec::new();
+        reader.read_until(b'\n', &mut line).map_err(|error| wrong(Problem::Read(error)))?;
+        if line.is_empty() {
+            return Err(wrong(Problem::Truncated));
+        }
+        let header: Value = serde_json::from_slice(&line).map_err(|_| wrong(Problem::Damaged { line: 1 }))?;
+        let number = |name| header.get(name).and_then(Value::as_u64);
+        let (Some(true), Some(version)) =
+            (header.get("apikee").map(|own| own.as_str() == Some(kind)), number("version"))
+        else {
+            return Err(wrong(Problem::Foreign));
+        };
+        if version > VERSION {
+            return Err(wrong(Problem::Newer { version }));
+        }
+        let (true, Some(generation)) = (line.ends_with(b"\n") && version == VERSION, number("generation")) else {
+            return Err(wrong(Problem::Damaged { line: 1 }));
+        };
+        Ok(Some(Self { path: path.to_owned(), reader, header, generation }))
+    }
+
+    /// Makes all changes that follow, and returns their number. There must be exactly `records`;
+    /// without that number the last line may be cut.
+    fn replay(mut self, records: Option<u64>, registry: &mut Registry) -> Result<u64, StateFileError> {
+        let wrong = |problem| Err(StateFileError { path: self.path.clone(), problem });
+        let mut line = Vec::new();
+        for number in 0_u64.. {
+            line.clear();
+            if let Err(error) = self.reader.read_until(b'\n', &mut line) {
+                return wrong(Problem::Read(error));
+            }
+            match (line.ends_with(b"\n"), records) {
+                (false, None) => return Ok(number),
+                (false, Some(records)) if line.is_empty() && number == records => return Ok(number),
+                (false, Some(records)) if number < records => return wrong(Problem::Truncated),
+                _ => {}
+            }
+            let change = Change::read(&line).filter(|_| records.is_none_or(|records| number < records));
+            if !change.is_some_and(|change| registry.apply(change)) {
+                return wrong(Problem::Damaged { line: number.saturating_add(2) });
+            }
+        }
+        Ok(u64::MAX)
+    }
+}
+
+/// Why a state file cannot be used. `Display` names the file, and says what to do.
+#[derive(Debug)]
+pub struct StateFileError {
+    path: PathBuf,
+    problem: Problem,
+}
+
+#[derive(Debug)]
+enum Problem {
+    Read(io::Error),
+    Write(io::Error),
+    Foreign,
+    Newer { version: u64 },
+    Truncated,
+    Damaged { line: u64 },
+    NoJournal,
+    NoSnapshot,
+    OlderThanJournal,
+}
+
+impl StateFileError {
+    fn write(path: &Path, error: io::Error) -> Self {
+        Self { path: path.to_owned(), problem: Problem::Write(error) }
+    }
+
+    /// The file that it is about.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl fmt::Display for StateFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display().to_string();
+        let path = path.escape_debug();
+        match &self.problem {
+            Problem::Read(_) => write!(f, "the state file {path} cannot be read"),
+            Problem::Write(_) => write!(f, "the state file {path}, or one beside it, cannot be written"),
+            Problem::Foreign => write!(f, "{path} is not a state file of the emulator"),
+            Problem::Newer { version } => {
+                write!(f, "the state file {path} has version {version}, and this program reads up to {VERSION}")
+            }
+            Problem::Truncated => write!(f, "the state file {path} is truncated: restore it, or move it away"),
+            Problem::Damaged { line } => {
+                write!(f, "the state file {path} is damaged in line {line}: restore it, or move it away")
+            }
+            Problem::NoJournal => {
+                write!(f, "{path}.journal is missing, which has the latest changes: restore it, or move {path} away")
+            }
+            Problem::NoSnapshot => {
+                write!(f, "the state file {path} is missing, but its journal is there: restore it, or move that away")
+            }
+            Problem::OlderThanJournal => {
+                write!(f, "the state file {path} is older than its journal: restore it, or move both away")
+            }
+        }
+    }
+}
+
+impl core::error::Error for StateFileError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match &self.problem {
+            Problem::Read(error) | Problem::Write(error) => Some(error),
+            _ => None,
         }
     }
 }

@@ -8,11 +8,11 @@ use std::{
 };
 
 use apikee::{
-    ApikeeBuilder, AuthorizeRequest, ClientId, ConfigError, Denial, FailOpen, MethodPath, OwnedGrant, Policy, Sealing,
-    Setting,
+    Apikee, ApikeeBuilder, AuthorizeRequest, ClientId, ConfigError, Denial, FailOpen, MethodPath, OwnedGrant, Policy,
+    Sealing, Setting,
 };
 
-use crate::{Ended, Outcome, candidates::KeyArgs, json, secrets::SecretArgs, text, times};
+use crate::{Ended, Outcome, candidates::KeyArgs, report, secrets::SecretArgs, times};
 
 /// Ask a platform about one request with a key
 ///
@@ -82,42 +82,24 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Ended {
     let method_path = MethodPath::new(&args.method, &args.path)?;
-    let mut builder = ApikeeBuilder::from_env()?
-        .keyring(args.secrets.keyring()?)
-        .background_thread(false)
-        .auto_create(false)
-        .auto_register(false);
+    let mut builder = ApikeeBuilder::from_env()?.keyring(args.secrets.keyring()?).auto_create(false);
     if args.fail_closed {
         builder = builder.policy(Policy::DEFAULT.fail_open(FailOpen::Closed));
-    }
-    if let Some(timeout) = args.timeout {
-        builder = builder.timeout(timeout);
-    }
-    if let Some(sealing) = args.sealing {
-        builder = builder.sealing(sealing);
-    }
-    if let Some(url) = &args.url {
-        builder = builder.base_url(url);
-    }
-    if let Some(path) = &args.ca_file {
-        builder = builder.ca_file(path);
     }
     if args.allow_plain_http {
         builder = builder.allow_plain_http();
     }
-    let apikee = builder.build()?;
-    if !apikee.is_server_mode() {
-        let settings = [Setting::ProjectKey, Setting::ProjectEnv, Setting::ServerPublicKey];
-        return Err(ConfigError::Missing(settings.into()).into());
-    }
+    builder = args.timeout.into_iter().fold(builder, ApikeeBuilder::timeout);
+    builder = args.sealing.into_iter().fold(builder, ApikeeBuilder::sealing);
+    builder = args.url.as_deref().into_iter().fold(builder, ApikeeBuilder::base_url);
+    builder = args.ca_file.iter().fold(builder, ApikeeBuilder::ca_file);
+    let apikee = in_server_mode(builder)?;
 
     let scopes: Vec<&str> = args.scopes.iter().map(String::as_str).collect();
     let headers: Vec<_> = args.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     args.keys.each(|candidate| {
         let mut request = AuthorizeRequest::new(candidate.text, method_path).scopes(&scopes).headers(&headers);
-        if let Some(client) = args.client {
-            request = request.client(client);
-        }
+        request = args.client.into_iter().fold(request, AuthorizeRequest::client);
         let start = Instant::now();
         let decision = apikee.authorize(&request);
         let elapsed = start.elapsed();
@@ -126,8 +108,17 @@ pub(crate) fn run(args: &Args) -> Ended {
     })
 }
 
+/// A client that talks to a platform, and to nobody in the background.
+pub(crate) fn in_server_mode(builder: ApikeeBuilder) -> Result<Apikee, ConfigError> {
+    let apikee = builder.background_thread(false).auto_register(false).build()?;
+    if apikee.is_server_mode() {
+        return Ok(apikee);
+    }
+    Err(ConfigError::Missing([Setting::ProjectKey, Setting::ProjectEnv, Setting::ServerPublicKey].into()))
+}
+
 fn as_json(decision: &Result<OwnedGrant, Denial<'_>>, elapsed: Duration) -> io::Result<()> {
-    json::line(io::stdout().lock(), |members| {
+    report::json_line(io::stdout().lock(), |members| {
         members.member("ok", &decision.is_ok())?;
         match decision {
             Ok(grant) => {
@@ -153,21 +144,21 @@ fn as_text(decision: &Result<OwnedGrant, Denial<'_>>, elapsed: Duration) -> io::
     match decision {
         Ok(grant) => {
             writeln!(out, "granted: {}", grant.basis())?;
-            text::field(&mut out, "tenant", grant.key().claims().tenant().escape_debug())?;
+            report::field(&mut out, "tenant", grant.key().claims().tenant().escape_debug())?;
         }
         Err(denial) => {
             writeln!(out, "denied: {}", denial.code())?;
-            text::field(&mut out, "class", denial.class())?;
-            text::field(&mut out, "message", denial.to_string().escape_debug())?;
+            report::field(&mut out, "class", denial.class())?;
+            report::field(&mut out, "message", denial.to_string().escape_debug())?;
             if let Some(cause) = cause(denial) {
-                text::field(&mut out, "cause", cause)?;
+                report::field(&mut out, "cause", cause)?;
             }
             if let Some(reason) = denial.reason() {
-                text::field(&mut out, "reason", reason)?;
+                report::field(&mut out, "reason", reason)?;
             }
         }
     }
-    text::field(&mut out, "elapsed", format_args!("{} ms", millis(elapsed)))
+    report::field(&mut out, "elapsed", format_args!("{} ms", millis(elapsed)))
 }
 
 pub(crate) fn cause(denial: &Denial<'_>) -> Option<String> {

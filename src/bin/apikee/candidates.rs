@@ -11,7 +11,7 @@ use std::{
 
 use apikee::{MAX_PAYLOAD_LEN, PREFIX, log_prefix, verify_buffer_len};
 
-use crate::{Ended, envelope};
+use crate::Ended;
 
 /// Bytes of a line that are read.
 const MAX_LINE: usize = 16 * 1024;
@@ -88,7 +88,7 @@ where
         if len == 0 {
             break;
         }
-        if len == MAX_LINE && !line.ends_with(b"\n") && envelope::is_meant(&line) {
+        if len == MAX_LINE && !line.ends_with(b"\n") && is_envelope(&line) {
             input.by_ref().take((MAX_ENVELOPE - MAX_LINE) as u64).read_until(b'\n', &mut line)?;
         }
         let full = [MAX_LINE, MAX_ENVELOPE].contains(&line.len());
@@ -102,4 +102,9 @@ where
         }
     }
     Ok(())
+}
+
+/// Whether this can only be an envelope: a key starts with no brace.
+pub(crate) fn is_envelope(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(b"{")
 }

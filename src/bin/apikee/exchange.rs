@@ -10,15 +10,15 @@
 //! file or a variable: an argument would show in the process list.
 
 use std::{
+    env,
     error::Error,
     fmt, fs,
     io::{self, Read as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use apikee::{ServerKey, ServerKeyError};
-
-use crate::secrets;
+use apikee::ServerKey;
+use rand_core::{TryCryptoRng, TryRng, utils::next_word_via_fill};
 
 const SERVER_KEY: &str = "APIKEE_SERVER_PUBLIC_KEY";
 
@@ -45,48 +45,42 @@ pub(crate) struct ServerKeyArgs {
 impl ServerKeyArgs {
     pub(crate) fn get(&self) -> Result<ServerKey, Box<dyn Error>> {
         match &self.server_key {
-            Some(text) => Ok(parse("--server-key", text)?),
-            None => Ok(configured_server_key()?.ok_or(ExchangeError::NoServerKey)?),
+            Some(text) => parse("--server-key", text),
+            None => Ok(configured_server_key()?
+                .ok_or_else(|| format!("there is no server key: set {SERVER_KEY}, or use --server-key"))?),
         }
     }
 }
 
 /// The server's public key that the environment names.
 pub(crate) fn configured_server_key() -> Result<Option<ServerKey>, Box<dyn Error>> {
-    Ok(set(SERVER_KEY)?.map(|text| parse(SERVER_KEY, &text)).transpose()?)
+    set(SERVER_KEY)?.map(|text| parse(SERVER_KEY, &text)).transpose()
 }
 
 impl Side {
-    /// The secret in this file.
-    pub(crate) fn in_file(&self, path: &Path) -> Result<[u8; 32], ExchangeError> {
-        let text = fs::read(path).map_err(|error| ExchangeError::Unreadable(path.into(), error))?;
-        hex(text.trim_ascii()).ok_or(ExchangeError::NoSecret(self.argument))
-    }
-
-    /// The secret that the environment has, if it has one.
-    pub(crate) fn in_environment(&self) -> Result<Option<[u8; 32]>, Box<dyn Error>> {
-        let Some(text) = set(self.variable)? else {
-            return Ok(None);
+    /// The secret in that file or, without one, that the environment has, if it has one.
+    pub(crate) fn secret(&self, file: Option<&Path>) -> Result<Option<[u8; 32]>, Box<dyn Error>> {
+        let (origin, text) = match file {
+            Some(path) => {
+                let unreadable = |error| format!("the secret file {path:?} cannot be read: {error}");
+                (self.argument, fs::read(path).map_err(unreadable)?)
+            }
+            None => match set(self.variable)? {
+                Some(text) => (self.variable, text.trim().into()),
+                None => return Ok(None),
+            },
         };
-        Ok(Some(hex(text.trim().as_bytes()).ok_or(ExchangeError::NoSecret(self.variable))?))
+        let secret = hex(text.trim_ascii());
+        Ok(Some(secret.ok_or_else(|| format!("{origin} does not give 64 hexadecimal digits"))?))
     }
 }
 
 /// Exactly `N` bytes in hexadecimal digits.
 pub(crate) fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
-    let (pairs, []) = text.as_chunks::<2>() else {
-        return None;
-    };
-    let mut bytes = [0; N];
-    if pairs.len() != N {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(pairs) {
-        for digit in pair {
-            *byte = *byte << 4 | u8::try_from(char::from(*digit).to_digit(16)?).ok()?;
-        }
-    }
-    Some(bytes)
+    let (pairs, []) = text.as_chunks::<2>() else { return None };
+    let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(value(*high)? << 4 | value(*low)?)).collect();
+    bytes?.try_into().ok()
 }
 
 /// All of standard input.
@@ -94,48 +88,57 @@ pub(crate) fn input() -> Result<Vec<u8>, Box<dyn Error>> {
     let mut bytes = Vec::new();
     io::stdin().lock().take(MAX_INPUT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_INPUT {
-        return Err(ExchangeError::InputTooLong.into());
+        return Err(format!("standard input is longer than {MAX_INPUT} bytes").into());
     }
     Ok(bytes)
 }
 
 /// What a variable is set to, unless that is blank.
-pub(crate) fn set(name: &'static str) -> Result<Option<String>, Box<dyn Error>> {
-    Ok(secrets::variable(name)?.filter(|value| !value.trim().is_empty()))
+pub(crate) fn set(name: &str) -> Result<Option<String>, String> {
+    let value = env::var_os(name).map(|value| value.into_string()).transpose();
+    let value = value.map_err(|_| format!("the value of {name} is not UTF-8"))?;
+    Ok(value.filter(|value| !value.trim().is_empty()))
 }
 
-fn parse(origin: &'static str, text: &str) -> Result<ServerKey, ExchangeError> {
-    text.trim().parse().map_err(|error| ExchangeError::ServerKey(origin, error))
+fn parse(origin: &str, text: &str) -> Result<ServerKey, Box<dyn Error>> {
+    Ok(text.trim().parse().map_err(|error| format!("{origin} cannot be used: {error}"))?)
 }
 
-/// Why an exchange failed. It never holds a secret.
+/// A generator that gives these bytes one after another, so that a run can be repeated, and fails when
+/// they are used up. For debugging only: a key and a nonce that are sealed with twice give both
+/// plaintexts away.
+pub(crate) struct Pinned<'p>(pub(crate) &'p [u8]);
+
+/// There are no pinned bytes left.
 #[derive(Debug)]
-pub(crate) enum ExchangeError {
-    NoServerKey,
-    ServerKey(&'static str, ServerKeyError),
-    Unreadable(PathBuf, io::Error),
-    NoSecret(&'static str),
-    InputTooLong,
+pub(crate) struct UsedUp;
+
+impl TryRng for Pinned<'_> {
+    type Error = UsedUp;
+
+    fn try_next_u32(&mut self) -> Result<u32, UsedUp> {
+        next_word_via_fill(self)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, UsedUp> {
+        next_word_via_fill(self)
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), UsedUp> {
+        let (given, left) = self.0.split_at_checked(out.len()).ok_or(UsedUp)?;
+        out.copy_from_slice(given);
+        self.0 = left;
+        Ok(())
+    }
 }
 
-impl fmt::Display for ExchangeError {
+/// Whoever pins the bytes answers for them.
+impl TryCryptoRng for Pinned<'_> {}
+
+impl fmt::Display for UsedUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoServerKey => write!(f, "there is no server key: set {SERVER_KEY}, or use --server-key"),
-            Self::ServerKey(origin, _) => write!(f, "{origin} cannot be used"),
-            Self::Unreadable(path, _) => write!(f, "the secret file {path:?} cannot be read"),
-            Self::NoSecret(origin) => write!(f, "{origin} does not give 64 hexadecimal digits"),
-            Self::InputTooLong => write!(f, "standard input is longer than {MAX_INPUT} bytes"),
-        }
+        f.write_str("the pinned bytes are used up")
     }
 }
 
-impl Error for ExchangeError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::ServerKey(_, error) => Some(error),
-            Self::Unreadable(_, error) => Some(error),
-            Self::NoServerKey | Self::NoSecret(_) | Self::InputTooLong => None,
-        }
-    }
-}
+impl Error for UsedUp {}

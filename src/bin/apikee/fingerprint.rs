@@ -10,7 +10,7 @@ use apikee::{Fingerprint, KeyError, UntrustedKey};
 use crate::{
     Ended, Outcome,
     candidates::{BUFFER_LEN, Candidate, KeyArgs},
-    text,
+    report,
 };
 
 /// Print the SHA-256 of keys, for storage and deny-lists
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Args) -> Ended {
         }
         Err(error) => {
             // Standard output is for fingerprints alone. If standard error is closed, the exit code is left.
-            let _ = text::refused(&mut io::stderr(), candidate, &error.into());
+            let _ = report::refused(&mut io::stderr(), candidate, &error.into());
             Ok(Outcome::Bad)
         }
     })

@@ -2,17 +2,22 @@
 //! proof.
 
 use std::{
-    fmt::Display,
+    collections::BTreeSet,
+    fmt,
     io::{self, BufWriter, Write},
+    iter,
 };
 
-use apikee::{Encoding, KeyError, OpenError, UnixTime, UntrustedKey};
+use apikee::{Encoding, KeyError, OpenError, ServerKey, ServerKeyError, UnixTime, UntrustedKey};
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::Value;
 
 use crate::{
     Ended, Outcome,
-    candidates::{BUFFER_LEN, Candidate, KeyArgs},
-    envelope::{self, UntrustedEnvelope},
-    json, text,
+    candidates::{self, BUFFER_LEN, Candidate, KeyArgs},
+    exchange,
+    report::{self, json_line},
 };
 
 /// Decode keys and envelopes without a secret; nothing is verified
@@ -36,55 +41,54 @@ pub(crate) fn run(args: &Args) -> Ended {
         writeln!(out, "NOT VERIFIED: anyone can write a key or an envelope that says this")?;
     }
     args.keys.each(|candidate| {
-        if let Some(text) = candidate.text.filter(|text| envelope::is_meant(text)) {
+        if let Some(text) = candidate.text.filter(|text| candidates::is_envelope(text)) {
             let read = UntrustedEnvelope::read(text);
-            match (&read, args.json) {
-                (Some(envelope), true) => envelope_as_json(&mut out, candidate, envelope)?,
-                (Some(envelope), false) => envelope_as_text(&mut out, candidate, envelope)?,
-                (None, true) => json::line(&mut out, |members| {
-                    envelope_place(members, candidate)?;
-                    members.member("message", &OpenError::Malformed.to_string())
-                })?,
-                (None, false) => {
-                    envelope_headline(&mut out, candidate, format_args!("refused: {}", OpenError::Malformed))?;
-                }
+            if args.json {
+                envelope_as_json(&mut out, candidate, read.as_ref())?;
+            } else {
+                envelope_as_text(&mut out, candidate, read.as_ref())?;
             }
             out.flush()?;
             return Ok(if read.is_some_and(|envelope| !envelope.unusable) { Outcome::Good } else { Outcome::Bad });
         }
         let read = candidate.text.ok_or(KeyError::Missing).and_then(|key| UntrustedKey::read(key, &mut buf));
-        match (&read, args.json) {
-            (Ok(key), true) => as_json(&mut out, candidate, key)?,
-            (Ok(key), false) => as_text(&mut out, candidate, key)?,
-            (Err(error), true) => json::line(&mut out, |members| {
-                members.member("verified", &false)?;
-                members.place(candidate)?;
-                members.refusal(candidate, &(*error).into())
-            })?,
-            (Err(error), false) => text::refused(&mut out, candidate, &(*error).into())?,
+        if args.json {
+            as_json(&mut out, candidate, &read)?;
+        } else {
+            as_text(&mut out, candidate, &read)?;
         }
         out.flush()?;
         Ok(if read.is_ok_and(|key| key.claims.is_some()) { Outcome::Good } else { Outcome::Bad })
     })
 }
 
-fn as_text<W: Write>(out: &mut W, candidate: &Candidate<'_>, key: &UntrustedKey<'_>) -> io::Result<()> {
-    text::headline(out, candidate, "not verified")?;
+type Read<'b> = Result<UntrustedKey<'b>, KeyError>;
+
+fn as_text(out: &mut impl Write, candidate: &Candidate<'_>, read: &Read<'_>) -> io::Result<()> {
+    let key = match read {
+        Ok(key) => key,
+        Err(error) => return report::refused(out, candidate, &(*error).into()),
+    };
+    report::headline(out, candidate, "not verified")?;
     if let Some(claims) = &key.claims {
-        text::claims(out, claims, UnixTime::now())?;
+        report::claims(out, claims, UnixTime::now())?;
     }
-    text::field(out, "encoding", encoding(key))?;
-    text::field(out, "read by", readers(key).join(", "))?;
+    report::field(out, "encoding", encoding(key))?;
+    report::field(out, "read by", readers(key).join(", "))?;
     for warning in warnings(key) {
-        text::field(out, "warning", warning)?;
+        report::field(out, "warning", warning)?;
     }
     Ok(())
 }
 
-fn as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, key: &UntrustedKey<'_>) -> io::Result<()> {
-    json::line(out, |members| {
+fn as_json(out: &mut impl Write, candidate: &Candidate<'_>, read: &Read<'_>) -> io::Result<()> {
+    json_line(out, |members| {
         members.member("verified", &false)?;
         members.place(candidate)?;
+        let key = match read {
+            Ok(key) => key,
+            Err(error) => return members.refusal(candidate, &(*error).into()),
+        };
         match &key.claims {
             Some(claims) => members.claims(claims)?,
             None => members.refusal(candidate, &KeyError::Decode.into())?,
@@ -95,34 +99,43 @@ fn as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, key: &UntrustedKey<
     })
 }
 
-fn envelope_headline<W: Write>(out: &mut W, candidate: &Candidate<'_>, verdict: impl Display) -> io::Result<()> {
+fn envelope_as_text(
+    out: &mut impl Write,
+    candidate: &Candidate<'_>,
+    read: Option<&UntrustedEnvelope>,
+) -> io::Result<()> {
     match candidate.line {
-        Some(line) => writeln!(out, "line {line}, envelope: {verdict}"),
-        None => writeln!(out, "envelope: {verdict}"),
+        Some(line) => write!(out, "line {line}, envelope: ")?,
+        None => write!(out, "envelope: ")?,
     }
-}
-
-fn envelope_as_text<W: Write>(out: &mut W, candidate: &Candidate<'_>, envelope: &UntrustedEnvelope) -> io::Result<()> {
+    let Some(envelope) = read else { return writeln!(out, "refused: {}", OpenError::Malformed) };
+    writeln!(out, "not verified")?;
     let len = |len: Option<usize>| len.map_or("unknown".into(), |len| format!("{len} bytes"));
     let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "unreadable".into());
-    envelope_headline(out, candidate, "not verified")?;
     match &envelope.version {
-        Some(version) => text::field(out, "version", format_args!("{version:?}"))?,
-        None => text::field(out, "version", "unreadable")?,
+        Some(version) => report::field(out, "version", format_args!("{version:?}"))?,
+        None => report::field(out, "version", "unreadable")?,
     }
-    text::field(out, "epk", part(&envelope.epk))?;
-    text::field(out, "iv", part(&envelope.iv))?;
-    text::field(out, "ciphertext", format_args!("{}, with its tag", len(envelope.ciphertext_len)))?;
-    text::field(out, "plaintext", len(envelope.plaintext_len))?;
+    report::field(out, "epk", part(&envelope.epk))?;
+    report::field(out, "iv", part(&envelope.iv))?;
+    report::field(out, "ciphertext", format_args!("{}, with its tag", len(envelope.ciphertext_len)))?;
+    report::field(out, "plaintext", len(envelope.plaintext_len))?;
     for warning in &envelope.warnings {
-        text::field(out, "warning", warning)?;
+        report::field(out, "warning", warning)?;
     }
     Ok(())
 }
 
-fn envelope_as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, envelope: &UntrustedEnvelope) -> io::Result<()> {
-    json::line(out, |members| {
-        envelope_place(members, candidate)?;
+fn envelope_as_json(
+    out: &mut impl Write,
+    candidate: &Candidate<'_>,
+    read: Option<&UntrustedEnvelope>,
+) -> io::Result<()> {
+    json_line(out, |members| {
+        members.member("verified", &false)?;
+        members.place(candidate)?;
+        members.member("kind", "envelope")?;
+        let Some(envelope) = read else { return members.member("message", &OpenError::Malformed.to_string()) };
         members.member("version", &envelope.version)?;
         members.member("epk", &envelope.epk)?;
         members.member("iv", &envelope.iv)?;
@@ -130,13 +143,6 @@ fn envelope_as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, envelope: 
         members.member("plaintext_len", &envelope.plaintext_len)?;
         members.member("warnings", &envelope.warnings)
     })
-}
-
-/// What every line on an envelope starts with.
-fn envelope_place<W: Write>(members: &mut json::Members<'_, W>, candidate: &Candidate<'_>) -> io::Result<()> {
-    members.member("verified", &false)?;
-    members.place(candidate)?;
-    members.member("kind", "envelope")
 }
 
 fn encoding(key: &UntrustedKey<'_>) -> &'static str {
@@ -175,4 +181,129 @@ fn warnings(key: &UntrustedKey<'_>) -> Vec<&'static str> {
         ),
     ];
     of.into_iter().filter(|(applies, _)| *applies).map(|(_, warning)| warning).collect()
+}
+
+/// Bytes of the tag, which the ciphertext ends with.
+const TAG_LEN: usize = 16;
+
+/// The parts that could be read, and what is wrong with the others.
+struct UntrustedEnvelope {
+    version: Option<String>,
+    /// In base64url, as it stands in the envelope; so is `iv`.
+    epk: Option<String>,
+    iv: Option<String>,
+    /// The length in bytes, with the tag.
+    ciphertext_len: Option<usize>,
+    /// The length in bytes.
+    plaintext_len: Option<usize>,
+    /// Whether an envelope like this is opened by nobody, whatever the key.
+    unusable: bool,
+    warnings: Vec<String>,
+}
+
+impl UntrustedEnvelope {
+    /// `None` if it is not a JSON object.
+    fn read(text: &[u8]) -> Option<Self> {
+        let members = all_members(text)?;
+        let mut faults = Vec::new();
+        let mut names = BTreeSet::new();
+        if !members.iter().all(|(name, _)| names.insert(name)) {
+            faults.push("a name is there twice".to_owned());
+        }
+        let mut member = |name: &str| {
+            let value = members.iter().find(|(own, _)| own == name).map(|(_, value)| value);
+            let fault = match value {
+                Some(Value::String(text)) => return Some(text.as_str()),
+                Some(_) => format!("{name} is no string"),
+                None if name == "ct" => "ct is missing: the body is not sealed".into(),
+                None => format!("{name} is missing"),
+            };
+            faults.push(fault);
+            None
+        };
+        let (version, epk, iv, ct) = (member("v"), member("epk"), member("iv"), member("ct"));
+        if version.is_some_and(|version| version != "1") {
+            faults.push("the version is none that is known: that would be \"1\"".into());
+        }
+        let epk_bytes = epk.and_then(|text| exactly::<32>("epk", text).map_err(|fault| faults.push(fault)).ok());
+        let iv_bytes = iv.and_then(|text| exactly::<12>("iv", text).map_err(|fault| faults.push(fault)).ok());
+        let ct_bytes = ct.and_then(|text| decode("ct", text).map_err(|fault| faults.push(fault)).ok());
+        let ciphertext_len = ct_bytes.map(|bytes| bytes.len());
+        let plaintext_len = ciphertext_len.and_then(|len| len.checked_sub(TAG_LEN));
+        if ciphertext_len.is_some() && plaintext_len.is_none() {
+            faults.push(format!("ct is shorter than its tag of {TAG_LEN} bytes"));
+        }
+
+        let unusable = !faults.is_empty();
+        let mut warnings = faults;
+        warnings.extend(epk_bytes.into_iter().flat_map(of_epk));
+        Some(Self {
+            version: version.map(Into::into),
+            epk: epk_bytes.and(epk).map(Into::into),
+            iv: iv_bytes.and(iv).map(Into::into),
+            ciphertext_len,
+            plaintext_len,
+            unusable,
+            warnings,
+        })
+    }
+}
+
+/// What there is to say of a public key (docs/WIRE.md, "Envelopes").
+fn of_epk(epk: [u8; 32]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if matches!(ServerKey::from_bytes(epk), Err(ServerKeyError::LowOrder)) {
+        warnings.push("epk is of low order, as a placeholder is: both sides refuse it".into());
+    }
+    match exchange::configured_server_key() {
+        Ok(Some(server)) if *server.as_bytes() == epk => {
+            warnings.push("epk is the configured server key: this is an answer, not a request".into());
+        }
+        Ok(_) => {}
+        Err(_) => warnings.push("the configured server key cannot be used, so epk is not compared with it".into()),
+    }
+    warnings
+}
+
+fn exactly<const N: usize>(name: &str, text: &str) -> Result<[u8; N], String> {
+    let bytes = decode(name, text)?;
+    bytes.try_into().map_err(|bytes: Vec<u8>| format!("{name} is {} bytes long, and should be {N}", bytes.len()))
+}
+
+fn decode(name: &str, text: &str) -> Result<Vec<u8>, String> {
+    let decode = |text: &str| {
+        let mut bytes = vec![0; text.len()];
+        let len = Base64UrlUnpadded::decode(text, &mut bytes).ok()?.len();
+        bytes.truncate(len);
+        Some(bytes)
+    };
+    decode(text).ok_or_else(|| {
+        let respelt = text.trim_end_matches('=').replace('+', "-").replace('/', "_");
+        if decode(&respelt).is_some() {
+            format!("{name} has padding or another alphabet, and should be base64url without padding")
+        } else {
+            format!("{name} is no base64url")
+        }
+    })
+}
+
+/// The members of a JSON object as they stand, even twice; `None` if it is not one.
+fn all_members(text: &[u8]) -> Option<Vec<(String, Value)>> {
+    struct AllMembers;
+
+    impl<'de> Visitor<'de> for AllMembers {
+        type Value = Vec<(String, Value)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            iter::from_fn(|| map.next_entry().transpose()).collect()
+        }
+    }
+
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let members = deserializer.deserialize_map(AllMembers).ok()?;
+    deserializer.end().ok().map(|()| members)
 }

@@ -4,11 +4,11 @@ use std::io::{self, Write as _};
 
 use apikee::{
     Apikee, ApikeeBuilder, ClientIssueError, ClientType, ConfigError, Encoding, Expiry, Issued, JsonObject, Keyring,
-    MAX_PAYLOAD_LEN, NewClient, NewKey, Setting, UnixTime, Upsert, issue_buffer_len,
+    MAX_PAYLOAD_LEN, NewClient, NewKey, UnixTime, Upsert, issue_buffer_len,
 };
 use clap::builder::NonEmptyStringValueParser;
 
-use crate::{Ended, Outcome, json, note, secrets::SecretArgs, times};
+use crate::{Ended, Outcome, authorize, note, report, secrets::SecretArgs, times};
 
 /// Issue a key and print it
 #[derive(clap::Args)]
@@ -92,12 +92,7 @@ impl ClientArgs {
         if !self.upsert {
             return Apikee::builder().keyring(keys).build();
         }
-        let apikee = ApikeeBuilder::from_env()?.keyring(keys).background_thread(false).auto_register(false).build()?;
-        if apikee.is_server_mode() {
-            return Ok(apikee);
-        }
-        let settings = [Setting::ProjectKey, Setting::ProjectEnv, Setting::ServerPublicKey];
-        Err(ConfigError::Missing(settings.into()))
+        authorize::in_server_mode(ApikeeBuilder::from_env()?.keyring(keys))
     }
 }
 
@@ -113,28 +108,21 @@ pub(crate) fn run(args: &Args) -> Ended {
     let scopes: Vec<&str> = args.scopes.iter().map(String::as_str).collect();
     let meta = JsonObject::new(&args.meta).map_err(|error| format!("--meta: {error}"))?;
     let mut new = NewKey::new(&args.tenant).scopes(&scopes).environment(&args.env).expires(args.expires).meta(meta);
-    if let Some(time) = args.not_before {
-        new = new.not_before(time);
-    }
+    new = args.not_before.into_iter().fold(new, NewKey::not_before);
     if args.msgpack {
         new = new.encoding(Encoding::MessagePack);
     }
-    let networks: Vec<&str> = args.client.networks.iter().map(String::as_str).collect();
-    let mut client = NewClient::new().client_type(args.client.client_type);
-    if let Some(name) = &args.client.client_name {
-        client = client.name(name);
-    }
-    if let Some(template) = &args.client.template {
-        client = client.template_id(template);
-    }
+    let told = &args.client;
+    let networks: Vec<&str> = told.networks.iter().map(String::as_str).collect();
+    let metadata = told.client_metadata.as_deref().map(JsonObject::new).transpose();
+    let metadata = metadata.map_err(|error| format!("--client-metadata: {error}"))?;
+    let mut client = NewClient::new().client_type(told.client_type);
+    client = told.client_name.as_deref().into_iter().fold(client, NewClient::name);
+    client = told.template.as_deref().into_iter().fold(client, NewClient::template_id);
+    client = told.key_name.as_deref().into_iter().fold(client, NewClient::key_name);
+    client = metadata.into_iter().fold(client, NewClient::metadata);
     if !networks.is_empty() {
         client = client.ip_whitelist(&networks);
-    }
-    if let Some(metadata) = &args.client.client_metadata {
-        client = client.metadata(JsonObject::new(metadata).map_err(|error| format!("--client-metadata: {error}"))?);
-    }
-    if let Some(name) = &args.client.key_name {
-        client = client.key_name(name);
     }
     let mut buf = vec![0; issue_buffer_len(MAX_PAYLOAD_LEN)];
     let issued = match args.client.apikee(keys)?.issue_for(&client, &new, &mut buf) {
@@ -162,7 +150,7 @@ fn as_json(issued: &Issued<'_>) -> io::Result<()> {
         Upsert::Done(client) => ("done", Some(client.to_string())),
         Upsert::Postponed(_) => ("postponed", None),
     };
-    json::line(io::stdout().lock(), |members| {
+    report::json_line(io::stdout().lock(), |members| {
         members.member("key", issued.key())?;
         members.member("id", issued.id().as_str())?;
         members.member("prefix", issued.prefix())?;

@@ -13,9 +13,8 @@
 //!      └─ demo
 //!
 //! secrets: where secrets come from      candidates: where keys come from
-//! exchange: the keys of an envelope     pinned: a generator whose bytes are known
-//! envelope: what an envelope says
-//! times: on the way in and out          text, json: what is said of a key     refusal: why it is refused
+//! exchange: the keys of an envelope     times: on the way in and out
+//! report: what is said of a key, as text or as JSON
 //! ```
 //!
 //! - Secrets come from the environment or a file, never from an argument, and nothing prints them but `secret`, which
@@ -28,20 +27,14 @@
 mod authorize;
 mod candidates;
 mod demo;
-mod envelope;
 mod exchange;
 mod fingerprint;
 mod inspect;
 mod issue;
-mod json;
-mod open;
-mod pinned;
 mod platform;
-mod refusal;
+mod report;
 mod seal;
-mod secret;
 mod secrets;
-mod text;
 mod times;
 mod verify;
 
@@ -71,9 +64,9 @@ enum Command {
     Authorize(authorize::Args),
     Inspect(inspect::Args),
     Fingerprint(fingerprint::Args),
-    Secret(secret::Args),
-    Seal(seal::Args),
-    Open(open::Args),
+    Secret(secrets::NewSecret),
+    Seal(seal::SealArgs),
+    Open(seal::OpenArgs),
     Platform(platform::Args),
     /// Issue and verify keys, and show every refusal; needs no secret and no network
     Demo,
@@ -96,9 +89,9 @@ fn main() -> ExitCode {
         Command::Authorize(args) => authorize::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Fingerprint(args) => fingerprint::run(&args),
-        Command::Secret(args) => secret::run(&args),
-        Command::Seal(args) => seal::run(&args),
-        Command::Open(args) => open::run(&args),
+        Command::Secret(args) => secrets::run(&args),
+        Command::Seal(args) => seal::seal(&args),
+        Command::Open(args) => seal::open(&args),
         Command::Platform(args) => platform::run(&args),
         Command::Demo => demo::run(),
     };

@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    fmt,
+    fmt::Display,
     fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::{
     Ended, Outcome,
     exchange::{self, SERVER},
-    json, note, text,
+    note, report,
 };
 
 const BASE_URL: &str = "APIKEE_BASE_URL";
@@ -147,23 +147,22 @@ impl Args {
         if let Some(project_env) = exchange::set(PROJECT_ENV)? {
             builder = builder.project_env(project_env.trim());
         }
-        let secret = match &self.server_secret_file {
-            Some(path) => Some(SERVER.in_file(path)?),
-            None => SERVER.in_environment()?,
-        };
-        if let Some(secret) = secret {
+        if let Some(secret) = SERVER.secret(self.server_secret_file.as_deref())? {
             builder = builder.secret(secret);
         }
         if let Some(path) = &self.signing_key {
-            let unusable = |error: Box<dyn Error>| UnusableFile { what: "signing key", path: path.clone(), error };
-            let pem = fs::read_to_string(path).map_err(|error| unusable(error.into()))?;
-            builder = builder.request_signing_key(&pem).map_err(|error| unusable(error.into()))?;
+            let pem = fs::read_to_string(path).map_err(|error| unusable("signing key", path, error))?;
+            builder = builder.request_signing_key(&pem).map_err(|error| unusable("signing key", path, error))?;
         }
         if let Some(path) = &self.state {
             builder = builder.state_file(path);
         }
         builder = self.templates.iter().cloned().fold(builder, EmulatorBuilder::template);
-        let log = self.log.as_deref().map(open_log).transpose()?;
+        let open = |path: &PathBuf| {
+            let log = File::options().create(true).append(true).open(path);
+            log.map_err(|error| unusable("log", path, error))
+        };
+        let log = self.log.as_ref().map(open).transpose()?;
         let spoken = !self.json && !self.env;
         Ok(builder.on_request(move |request| {
             if spoken {
@@ -199,7 +198,7 @@ impl Args {
         if self.json {
             let clients: Vec<_> =
                 clients.iter().map(|(name, id)| serde_json::json!({ "name": name, "id": id.to_string() })).collect();
-            json::line(&mut out, |members| {
+            report::json_line(&mut out, |members| {
                 members.member("url", emulator.url())?;
                 members.member("page", &emulator.page())?;
                 members.member("public_key", emulator.public_key())?;
@@ -223,14 +222,14 @@ impl Args {
             }
         } else {
             writeln!(out, "The platform:")?;
-            text::field(&mut out, "page", emulator.page())?;
-            text::field(&mut out, "url", emulator.url())?;
-            text::field(&mut out, "public key", emulator.public_key())?;
-            text::field(&mut out, "project key", key.unwrap_or(PROJECT_KEY))?;
-            text::field(&mut out, "project env", emulator.project_env().escape_debug())?;
-            text::field(&mut out, "sealing", self.sealing)?;
+            report::field(&mut out, "page", emulator.page())?;
+            report::field(&mut out, "url", emulator.url())?;
+            report::field(&mut out, "public key", emulator.public_key())?;
+            report::field(&mut out, "project key", key.unwrap_or(PROJECT_KEY))?;
+            report::field(&mut out, "project env", emulator.project_env().escape_debug())?;
+            report::field(&mut out, "sealing", self.sealing)?;
             for (name, id) in clients {
-                text::field(&mut out, "client", format_args!("{id} {}", name.escape_debug()))?;
+                report::field(&mut out, "client", format_args!("{id} {}", name.escape_debug()))?;
             }
         }
         out.flush()
@@ -268,29 +267,8 @@ fn template(text: &str) -> Result<EmulatedTemplate, &'static str> {
     Ok(template)
 }
 
-fn open_log(path: &Path) -> Result<File, UnusableFile> {
-    let file = File::options().create(true).append(true).open(path);
-    file.map_err(|error| UnusableFile { what: "log", path: path.into(), error: error.into() })
-}
-
-/// A file that was named cannot be used.
-#[derive(Debug)]
-struct UnusableFile {
-    what: &'static str,
-    path: PathBuf,
-    error: Box<dyn Error>,
-}
-
-impl fmt::Display for UnusableFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the {} file {:?} cannot be used", self.what, self.path)
-    }
-}
-
-impl Error for UnusableFile {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.error)
-    }
+fn unusable(what: &str, path: &Path, error: impl Display) -> String {
+    format!("the {what} file {path:?} cannot be used: {error}")
 }
 
 /// Prints a line for a request; whoever reads may have gone.
@@ -312,10 +290,9 @@ fn tell(request: &LoggedRequest) {
 }
 
 /// Writes a line of JSON for a request, in one piece.
-fn write(mut log: &File, request: &LoggedRequest) {
+fn write(log: &File, request: &LoggedRequest) {
     let request = request.clone().without_keys();
-    let mut line = Vec::new();
-    let written = json::line(&mut line, |members| {
+    let written = report::json_line(log, |members| {
         members.member("kind", &format!("{:?}", request.kind).to_lowercase())?;
         members.member("client", &request.client.map(|id| id.to_string()))?;
         members.member("method_path", &request.method_path)?;
@@ -325,7 +302,7 @@ fn write(mut log: &File, request: &LoggedRequest) {
         members.member("status", &request.status)?;
         members.member("refusal", &request.refusal)
     });
-    if let Err(error) = written.and_then(|()| log.write_all(&line)) {
+    if let Err(error) = written {
         note(&format!("apikee: the log cannot be written: {error}"));
     }
 }

@@ -1,17 +1,18 @@
-//! `apikee seal`: a request's envelope, alone on standard output.
+//! `apikee seal`: a request's envelope, alone on standard output. `apikee open`: the plaintext of an
+//! envelope, exactly, on standard output.
 
 use std::{
+    error::Error,
     io::{self, Write as _},
     path::PathBuf,
 };
 
-use apikee::{Session, sealed_len};
-use getrandom::SysRng;
+use apikee::{OpenError, Pending, Recipient, Session, SysRng, sealed_len};
 
 use crate::{
     Ended, Outcome,
-    exchange::{self, CLIENT, ServerKeyArgs, hex},
-    pinned::Pinned,
+    exchange::{self, CLIENT, Pinned, SERVER, ServerKeyArgs, hex},
+    note,
 };
 
 /// Seal a request for the server and print the envelope
@@ -20,7 +21,7 @@ use crate::{
 /// forgotten, unless it is pinned: without a pinned secret the answer to the request can never be
 /// opened.
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct SealArgs {
     /// Seal this text instead of standard input
     ///
     /// Other users of this machine can see an argument in the process list. Standard input they
@@ -46,12 +47,9 @@ pub(crate) struct Args {
     iv: Option<String>,
 }
 
-pub(crate) fn run(args: &Args) -> Ended {
+pub(crate) fn seal(args: &SealArgs) -> Ended {
     let server = args.server_key.get()?;
-    let secret = match &args.ephemeral_secret_file {
-        Some(path) => Some(CLIENT.in_file(path)?),
-        None => CLIENT.in_environment()?,
-    };
+    let secret = CLIENT.secret(args.ephemeral_secret_file.as_deref())?;
     let iv: Option<[u8; 12]> = match &args.iv {
         Some(digits) => Some(hex(digits.as_bytes()).ok_or("--iv is not 24 hexadecimal digits")?),
         None => None,
@@ -72,4 +70,88 @@ pub(crate) fn run(args: &Args) -> Ended {
     };
     writeln!(io::stdout().lock(), "{envelope}")?;
     Ok(Outcome::Good)
+}
+
+/// Open an envelope from standard input and print its plaintext; for debugging
+///
+/// With the client's ephemeral secret and the server's public key, it is opened as an answer to the
+/// request that was sealed with that secret. With the server's secret, it is opened as a request.
+#[derive(clap::Args)]
+pub(crate) struct OpenArgs {
+    #[command(flatten)]
+    server_key: ServerKeyArgs,
+
+    /// Open an answer: read the client's ephemeral secret, 64 hexadecimal digits, from this file;
+    /// without any file, it is taken from APIKEE_EPHEMERAL_SECRET
+    #[arg(long, value_name = "PATH", conflicts_with = "server_secret_file")]
+    ephemeral_secret_file: Option<PathBuf>,
+
+    /// Open a request: read the server's secret, 64 hexadecimal digits, from this file; without any
+    /// file, it is taken from APIKEE_SERVER_SECRET
+    #[arg(long, value_name = "PATH")]
+    server_secret_file: Option<PathBuf>,
+}
+
+/// Whose eyes the envelope is read with.
+enum Role {
+    Client(Pending),
+    Server(Recipient),
+}
+
+pub(crate) fn open(args: &OpenArgs) -> Ended {
+    let role = args.role()?;
+    let mut envelope = exchange::input()?;
+    match role.open(&mut envelope) {
+        Ok(plaintext) => {
+            let mut out = io::stdout().lock();
+            out.write_all(plaintext)?;
+            out.flush()?;
+            Ok(Outcome::Good)
+        }
+        Err(error) => {
+            note(&format!("apikee: {error}"));
+            Ok(Outcome::Bad)
+        }
+    }
+}
+
+impl OpenArgs {
+    fn role(&self) -> Result<Role, Box<dyn Error>> {
+        let client = self.ephemeral_secret_file.as_deref();
+        let server = self.server_secret_file.as_deref();
+        // A file comes before the environment, that of the other side as well.
+        let client = if server.is_none() { CLIENT.secret(client)? } else { None };
+        let server = if self.ephemeral_secret_file.is_none() { SERVER.secret(server)? } else { None };
+        match (client, server) {
+            (Some(secret), None) => self.client(&secret),
+            (None, Some(secret)) => Ok(Role::Server(Recipient::new(secret))),
+            (Some(_), Some(_)) => Err(format!(
+                "both {} and {} are set: unset one, or use {} or {}",
+                CLIENT.variable, SERVER.variable, CLIENT.argument, SERVER.argument
+            )
+            .into()),
+            (None, None) => Err(format!(
+                "there is no secret to open with: set {} or {}, or use {} or {}",
+                CLIENT.variable, SERVER.variable, CLIENT.argument, SERVER.argument
+            )
+            .into()),
+        }
+    }
+
+    fn client(&self, secret: &[u8; 32]) -> Result<Role, Box<dyn Error>> {
+        let session = Session::establish(&self.server_key.get()?, &mut Pinned(secret))?;
+        // Only who has sealed a request may open its answer. This request goes nowhere, so its nonce
+        // does no harm.
+        let (_, pending) = session.seal(b"", &mut Pinned(&[0; 12]), &mut vec![0; sealed_len(0)])?;
+        Ok(Role::Client(pending))
+    }
+}
+
+impl Role {
+    fn open(self, envelope: &mut [u8]) -> Result<&[u8], OpenError> {
+        Ok(match self {
+            Self::Client(pending) => pending.open(envelope)?.into_bytes(),
+            Self::Server(recipient) => recipient.open(envelope)?.0,
+        })
+    }
 }

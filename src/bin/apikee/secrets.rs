@@ -1,4 +1,5 @@
-//! Where secrets come from: a file, or the environment (docs/WIRE.md, "Configuration names").
+//! Where secrets come from: `apikee secret` makes a new one, and all other commands read theirs from a
+//! file or the environment (docs/WIRE.md, "Configuration names").
 //!
 //! | first that is set | holds |
 //! |---|---|
@@ -8,14 +9,20 @@
 //! | `APIKEE_LOCAL_SECRET` | one secret |
 //! | `APIKEE_SECRET` | one secret |
 //!
-//! The newest signs. White space around a secret does not belong to it, wherever it comes from. An argument would show in the process list, so there is none. Secrets are held
-//! no longer than it takes to build a [`Keyring`], which wipes what it keeps.
+//! The newest signs. White space around a secret does not belong to it, wherever it comes from. An
+//! argument would show in the process list, so there is none. Secrets are held no longer than it takes
+//! to build a [`Keyring`], which wipes what it keeps.
 
-use std::{env, error::Error, fmt, path::PathBuf};
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    path::PathBuf,
+};
 
-use apikee::{ConfigError, FileError, Keyring, STRONG_SECRET_LEN};
+use apikee::{ConfigError, Keyring, STRONG_SECRET_LEN, SysRng};
+use rand_core::TryRng as _;
 
-use crate::note;
+use crate::{Ended, Outcome, note};
 
 #[derive(clap::Args)]
 pub(crate) struct SecretArgs {
@@ -27,10 +34,13 @@ pub(crate) struct SecretArgs {
 
 impl SecretArgs {
     /// A ring of the secrets that are configured. A weak one is warned of.
-    pub(crate) fn keyring(&self) -> Result<Keyring, SecretsError> {
+    pub(crate) fn keyring(&self) -> Result<Keyring, Box<dyn Error>> {
         let keys = match &self.secret_file {
-            Some(path) => Keyring::from_file(path).map_err(SecretsError::File)?,
-            None => Keyring::from_env().map_err(SecretsError::Environment)?,
+            Some(path) => Keyring::from_file(path)?,
+            None => match Keyring::from_env() {
+                Err(ConfigError::Missing(_)) => return Err(MISSING.into()),
+                keys => keys?,
+            },
         };
         match keys.weak_secrets() {
             0 => {}
@@ -43,39 +53,23 @@ impl SecretArgs {
 
 const NEW: &str = "whoever has a key may find it by trying (apikee secret prints a new one)";
 
-/// What a variable is set to.
-pub(crate) fn variable(name: &'static str) -> Result<Option<String>, SecretsError> {
-    env::var_os(name).map(|value| value.into_string().map_err(|_| SecretsError::NotUtf8(name))).transpose()
-}
+const MISSING: &str = "there is no secret: set APIKEE_SECRET_FILE, APIKEE_SECRETS, APIKEE_LOCAL_SECRET or APIKEE_SECRET, or use \
+     --secret-file (apikee secret prints a new secret)";
 
-/// Why a keyring cannot be made. It never holds a secret.
-#[derive(Debug)]
-pub(crate) enum SecretsError {
-    Environment(ConfigError),
-    NotUtf8(&'static str),
-    File(FileError),
-}
+/// Random bytes of a secret: as many as the tag of a key has.
+const LEN: usize = 32;
 
-impl fmt::Display for SecretsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Environment(ConfigError::Missing(_)) => f.write_str(
-                "there is no secret: set APIKEE_SECRET_FILE, APIKEE_SECRETS, APIKEE_LOCAL_SECRET or APIKEE_SECRET, or \
-                 use --secret-file (apikee secret prints a new secret)",
-            ),
-            Self::Environment(error) => error.fmt(f),
-            Self::NotUtf8(name) => write!(f, "the value of {name} is not UTF-8"),
-            Self::File(error) => error.fmt(f),
-        }
-    }
-}
+/// Print a new signing secret: 32 random bytes as 64 hexadecimal digits
+///
+/// The digits are the secret, as text: they are not decoded. Put them into APIKEE_SECRET, or on the first line of a
+/// secret file that only the service can read (umask 077; apikee secret > FILE).
+#[derive(clap::Args)]
+pub(crate) struct NewSecret {}
 
-impl Error for SecretsError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Environment(error) => error.source(),
-            Self::File(error) => error.source(),
-            Self::NotUtf8(_) => None,
-        }
-    }
+pub(crate) fn run(_: &NewSecret) -> Ended {
+    let mut secret = [0; LEN];
+    SysRng.try_fill_bytes(&mut secret)?;
+    let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    writeln!(io::stdout().lock(), "{digits}")?;
+    Ok(Outcome::Good)
 }

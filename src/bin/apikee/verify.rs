@@ -6,15 +6,14 @@ use std::{
     time::Duration,
 };
 
-use apikee::{Keyring, Revocations, UnixTime, VerifiedKey};
+use apikee::{Revocations, UnixTime, VerifiedKey};
 
 use crate::{
     Ended, Outcome,
     candidates::{BUFFER_LEN, Candidate, KeyArgs},
-    json,
-    refusal::Refusal,
+    report::{self, Refusal},
     secrets::SecretArgs,
-    text, times,
+    times,
 };
 
 /// Verify keys and print what they say
@@ -51,25 +50,26 @@ pub(crate) fn run(args: &Args) -> Ended {
         revoked.replace_from_file(path)?;
     }
     let scopes: Vec<&str> = args.scopes.iter().map(String::as_str).collect();
-    let checks = Checks { keys: &keys, revoked: &revoked, scopes: &scopes };
 
     let mut buf = vec![0; BUFFER_LEN];
     let mut out = BufWriter::new(io::stdout().lock());
     args.keys.each(|candidate| {
         let now = UnixTime::now();
-        let checked = checks.run(candidate, now, &mut buf);
-        match (&checked, args.json) {
-            (Ok(key), true) => good_as_json(&mut out, candidate, key)?,
-            (Ok(key), false) => {
-                text::headline(&mut out, candidate, "good")?;
-                text::verified(&mut out, key, now)?;
+        let verified = keys.verify_header(candidate.text, now, &mut buf).map_err(Refusal::from);
+        let checked = verified.and_then(|key| {
+            if revoked.contains(&key.fingerprint()) {
+                return Err(Refusal::revoked());
             }
-            (Err(refusal), true) => json::line(&mut out, |members| {
-                members.member("ok", &false)?;
-                members.place(candidate)?;
-                members.refusal(candidate, refusal)
-            })?,
-            (Err(refusal), false) => text::refused(&mut out, candidate, refusal)?,
+            key.require(&scopes)?;
+            Ok(key)
+        });
+        match &checked {
+            _ if args.json => as_json(&mut out, candidate, &checked)?,
+            Ok(key) => {
+                report::headline(&mut out, candidate, "good")?;
+                report::verified(&mut out, key, now)?;
+            }
+            Err(refusal) => report::refused(&mut out, candidate, refusal)?,
         }
         // Whoever feeds keys in one by one waits for each answer.
         out.flush()?;
@@ -77,30 +77,17 @@ pub(crate) fn run(args: &Args) -> Ended {
     })
 }
 
-/// What a key must stand up to.
-struct Checks<'c> {
-    keys: &'c Keyring,
-    revoked: &'c Revocations,
-    scopes: &'c [&'c str],
-}
-
-impl Checks<'_> {
-    fn run<'b>(&self, candidate: &Candidate<'b>, now: UnixTime, buf: &'b mut [u8]) -> Result<VerifiedKey<'b>, Refusal> {
-        let key = self.keys.verify_header(candidate.text, now, buf)?;
-        if self.revoked.contains(&key.fingerprint()) {
-            return Err(Refusal::revoked());
-        }
-        key.require(self.scopes)?;
-        Ok(key)
-    }
-}
-
-fn good_as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, key: &VerifiedKey<'_>) -> io::Result<()> {
-    json::line(out, |members| {
-        members.member("ok", &true)?;
+fn as_json(out: impl Write, candidate: &Candidate<'_>, checked: &Result<VerifiedKey<'_>, Refusal>) -> io::Result<()> {
+    report::json_line(out, |members| {
+        members.member("ok", &checked.is_ok())?;
         members.place(candidate)?;
-        members.claims(key.claims())?;
-        members.member("secret", &key.secret_index())?;
-        members.member("fingerprint", &key.fingerprint())
+        match checked {
+            Ok(key) => {
+                members.claims(key.claims())?;
+                members.member("secret", &key.secret_index())?;
+                members.member("fingerprint", &key.fingerprint())
+            }
+            Err(refusal) => members.refusal(candidate, refusal),
+        }
     })
 }

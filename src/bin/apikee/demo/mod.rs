@@ -3,35 +3,37 @@
 //! Each section is a function that takes the [`Stage`]. Each result is compared with the expected one, and the exit
 //! code says whether all of them were the same.
 
-mod local;
-mod refusals;
-mod sdk;
-mod sealed;
-mod server;
-mod timing;
+mod keys;
+mod platform;
 
 use std::{
     error::Error,
     fmt::Display,
     io::{self, BufWriter, StdoutLock, Write as _},
-    time::Duration,
 };
 
-use apikee::{IssueError, KeyError, KeyId, Keyring, KeyringError, NewKey, UnixTime, VerifiedKey};
+use apikee::{KeyError, UnixTime, VerifiedKey};
 
 use crate::{Ended, Outcome};
 
-type Section = fn(&mut Stage) -> Result<(), Box<dyn Error>>;
+type Shown = Result<(), Box<dyn Error>>;
 
-const SECTIONS: [Section; 7] =
-    [local::issue_and_verify, refusals::show, local::rotate, sdk::show, sealed::show, server::show, timing::show];
+type Section = fn(&mut Stage) -> Shown;
+
+const SECTIONS: [Section; 7] = [
+    keys::issue_and_verify,
+    keys::refuse,
+    keys::rotate,
+    keys::golden_cases,
+    platform::envelopes,
+    platform::server_mode,
+    keys::timing,
+];
 
 /// 2025-10-09T08:53:20Z, the time that the golden cases were made for.
 const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
 
 const SECRET: &[u8] = b"a demo secret that everyone knows";
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) fn run() -> Ended {
     let mut stage = Stage { out: BufWriter::new(io::stdout().lock()), wrong: 0 };
@@ -39,22 +41,13 @@ pub(crate) fn run() -> Ended {
         section(&mut stage)?;
         writeln!(stage.out)?;
     }
-    let outcome = match stage.wrong {
-        0 => {
-            writeln!(stage.out, "All checks passed.")?;
-            Outcome::Good
-        }
-        1 => {
-            writeln!(stage.out, "1 check failed.")?;
-            Outcome::Bad
-        }
-        wrong => {
-            writeln!(stage.out, "{wrong} checks failed.")?;
-            Outcome::Bad
-        }
-    };
+    match stage.wrong {
+        0 => writeln!(stage.out, "All checks passed.")?,
+        1 => writeln!(stage.out, "1 check failed.")?,
+        wrong => writeln!(stage.out, "{wrong} checks failed.")?,
+    }
     stage.out.flush()?;
-    Ok(outcome)
+    Ok(if stage.wrong == 0 { Outcome::Good } else { Outcome::Bad })
 }
 
 /// Where the sections print.
@@ -65,51 +58,40 @@ struct Stage {
 }
 
 impl Stage {
-    fn heading(&mut self, heading: &str) -> io::Result<()> {
-        writeln!(self.out, "{heading}\n")
+    fn heading(&mut self, heading: &str) -> Shown {
+        Ok(writeln!(self.out, "{heading}\n")?)
     }
 
     /// A line on the line before.
-    fn remark(&mut self, remark: &str) -> io::Result<()> {
-        writeln!(self.out, "    {remark}")
+    fn remark(&mut self, remark: &str) -> Shown {
+        Ok(writeln!(self.out, "    {remark}")?)
     }
 
     /// A line on one verification: what was tried, the expected result (`"ok"` or the code of a refusal), and the
     /// result.
-    fn verified(&mut self, tried: &str, expected: &str, came: &Result<VerifiedKey<'_>, KeyError>) -> io::Result<()> {
+    fn verified(&mut self, tried: &str, expected: &str, came: &Result<VerifiedKey<'_>, KeyError>) -> Shown {
         match came {
             Ok(key) => self.outcome(tried, expected, "ok", format_args!("signed with secret {}", key.secret_index())),
             Err(error) => self.outcome(tried, expected, error.code(), error),
         }
     }
 
-    fn outcome(&mut self, tried: &str, expected: &str, came: &str, remark: impl Display) -> io::Result<()> {
+    fn outcome(&mut self, tried: &str, expected: &str, came: &str, remark: impl Display) -> Shown {
         write!(self.out, "  {tried:<40}{came:<20}{remark}")?;
         if came != expected {
             self.wrong += 1;
             write!(self.out, "  WRONG, this should be {expected}")?;
         }
-        writeln!(self.out)
+        Ok(writeln!(self.out)?)
     }
-}
-
-fn keyring() -> Result<Keyring, KeyringError> {
-    Keyring::new(SECRET)
-}
-
-/// Issues a key at [`NOW`], with an id that is the same every time.
-fn issue(keys: &Keyring, new: &NewKey<'_>) -> Result<String, IssueError> {
-    let mut buf = [0; 1024];
-    keys.issue_with_id(new, KeyId::new(NOW, [7; 10]).as_str(), NOW, &mut buf).map(str::to_owned)
 }
 
 /// The text with another character there.
 fn changed(text: &str, there: usize) -> String {
-    text.char_indices()
-        .map(|(at, digit)| match digit {
-            'A' if at == there => 'B',
-            _ if at == there => 'A',
-            _ => digit,
-        })
-        .collect()
+    let another = |(at, digit)| match digit {
+        'A' if at == there => 'B',
+        _ if at == there => 'A',
+        _ => digit,
+    };
+    text.char_indices().map(another).collect()
 }

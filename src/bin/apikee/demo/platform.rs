@@ -1,7 +1,9 @@
-//! Server mode against the platform on loopback, and without it.
+//! Envelopes with keys and nonces that are the same every time, and server mode against the platform on
+//! loopback, and without it.
 
 use std::{
     error::Error,
+    io::Write as _,
     sync::Barrier,
     thread,
     time::{Duration, Instant},
@@ -9,11 +11,64 @@ use std::{
 
 use apikee::{
     Apikee, AuthorizeRequest, BreakerConfig, BreakerState, Denial, EmulatedClient, Emulator, FailOpen, MethodPath,
-    Misbehaviour, NewKey, Occasion, Policy, Upsert,
+    Misbehaviour, NewKey, Occasion, OpenError, Pending, Policy, Recipient, ServerKey, Session, Upsert, sealed_len,
 };
 
-use super::{NOW, SECRET, Stage};
-use crate::authorize;
+use super::{NOW, SECRET, Shown, Stage, changed};
+use crate::{authorize, exchange::Pinned};
+
+const SERVER_SECRET: [u8; 32] = [0x5e; 32];
+const EPHEMERAL_SECRET: [u8; 32] = [0xe9; 32];
+const REQUEST_IV: [u8; 12] = [1; 12];
+const ANSWER_IV: [u8; 12] = [2; 12];
+
+const REQUEST: &[u8] = br#"{"name":"default","timestamp":"2025-10-09T08:53:20Z","headers":{}}"#;
+const ANSWER: &[u8] = br#"{"success":true}"#;
+
+pub(super) fn envelopes(stage: &mut Stage) -> Shown {
+    stage.heading("A request is sealed for the server, and its answer for the client")?;
+    let recipient = Recipient::new(SERVER_SECRET);
+    let server = ServerKey::from_bytes(*recipient.public_key())?;
+
+    let (request, pending) = seal(&server)?;
+    writeln!(stage.out, "  {request}\n")?;
+    let mut arrived = request.clone().into_bytes();
+    let (plaintext, reply) = recipient.open(&mut arrived)?;
+    opened(stage, "the request, at the server", "ok", Ok(plaintext), REQUEST)?;
+
+    let mut buf = vec![0; sealed_len(ANSWER.len())];
+    let answer = reply.seal(ANSWER, &mut Pinned(&ANSWER_IV), &mut buf)?;
+    at_client(stage, "its answer, at the client", "ok", pending, answer)?;
+    // A pending opens one answer: each of these is the first for its own.
+    at_client(stage, "the request, reflected", "WrongKey", seal(&server)?.1, &request)?;
+    let ciphertext = answer.find(r#""ct":""#).map_or(0, |member| member + r#""ct":""#.len());
+    at_client(stage, "the answer, changed", "Forged", seal(&server)?.1, &changed(answer, ciphertext))
+}
+
+/// The request, and what opens its answer.
+fn seal(server: &ServerKey) -> Result<(String, Pending), Box<dyn Error>> {
+    let session = Session::establish(server, &mut Pinned(&EPHEMERAL_SECRET))?;
+    let mut buf = vec![0; sealed_len(REQUEST.len())];
+    let (request, pending) = session.seal(REQUEST, &mut Pinned(&REQUEST_IV), &mut buf)?;
+    Ok((request.to_owned(), pending))
+}
+
+fn at_client(stage: &mut Stage, tried: &str, told: &str, pending: Pending, answer: &str) -> Shown {
+    let mut arrived = answer.as_bytes().to_vec();
+    let came = pending.open(&mut arrived);
+    opened(stage, tried, told, came.as_ref().map(|opened| opened.as_bytes()).map_err(|error| *error), ANSWER)
+}
+
+/// A line on what came of opening, which is `"ok"` only for the plaintext that was sealed.
+fn opened(stage: &mut Stage, tried: &str, told: &str, came: Result<&[u8], OpenError>, sealed: &[u8]) -> Shown {
+    match came {
+        Ok(plaintext) if plaintext == sealed => {
+            stage.outcome(tried, told, "ok", format_args!("{} bytes", plaintext.len()))
+        }
+        Ok(_) => stage.outcome(tried, told, "another plaintext", ""),
+        Err(error) => stage.outcome(tried, told, &format!("{error:?}"), error),
+    }
+}
 
 /// Requests that are made at once.
 const CROWD: usize = 64;
@@ -21,7 +76,7 @@ const CROWD: usize = 64;
 /// After how many failures in a row the platform is not asked for a while.
 const FAILURES: u32 = 2;
 
-pub(super) fn show(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
+pub(super) fn server_mode(stage: &mut Stage) -> Shown {
     stage.heading("In server mode the platform has a say in each request (here on loopback)")?;
     // A fixed clock, 400 s before a full hour: the limit of an hour does not start anew meanwhile.
     let platform = Emulator::builder().time(NOW).timestamp_tolerance(None).start()?;
@@ -36,7 +91,7 @@ pub(super) fn show(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
 
     ask(stage, "a request with it", "confirmed", &open, key)?;
     ask(stage, "another, on the same connection", "confirmed", &open, key)?;
-    ask(stage, "with a key that is changed", "INVALID_SIGNATURE", &open, &super::changed(key, 12))?;
+    ask(stage, "with a key that is changed", "INVALID_SIGNATURE", &open, &changed(key, 12))?;
 
     let Upsert::Done(id) = issued.upsert() else {
         return Err("the platform on loopback does not answer".into());
@@ -75,8 +130,7 @@ pub(super) fn show(stage: &mut Stage) -> Result<(), Box<dyn Error>> {
     ask(stage, "one client's call fails", "failed_open", &open, key)?;
     ask(stage, "another client's call fails, too", "failed_open", &open, other)?;
     ask(stage, "the next: nobody is asked", "failed_open", &open, other)?;
-    breaker(stage, "open", "for a minute at most, then one call tries", &open)?;
-    Ok(())
+    breaker(stage, "open", "for a minute at most, then one call tries", &open)
 }
 
 fn client(platform: &Emulator, outages: FailOpen) -> Result<Apikee, Box<dyn Error>> {
@@ -95,17 +149,17 @@ fn client(platform: &Emulator, outages: FailOpen) -> Result<Apikee, Box<dyn Erro
 }
 
 /// A line on the breaker for all clients.
-fn breaker(stage: &mut Stage, expected: &str, remark: &str, apikee: &Apikee) -> Result<(), Box<dyn Error>> {
+fn breaker(stage: &mut Stage, expected: &str, remark: &str, apikee: &Apikee) -> Shown {
     let state = match apikee.breaker_state() {
         Some(BreakerState::Open) => "open",
         Some(BreakerState::Closed) => "closed",
         _ => "half-open",
     };
-    Ok(stage.outcome("the circuit breaker for all", expected, state, remark)?)
+    stage.outcome("the circuit breaker for all", expected, state, remark)
 }
 
 /// A line on many requests at once of a client whose limit is spent.
-fn at_once(stage: &mut Stage, apikee: &Apikee, key: &str) -> Result<(), Box<dyn Error>> {
+fn at_once(stage: &mut Stage, apikee: &Apikee, key: &str) -> Shown {
     let route = MethodPath::new("GET", "/users")?;
     let together = Barrier::new(CROWD);
     let through = thread::scope(|scope| {
@@ -119,19 +173,19 @@ fn at_once(stage: &mut Stage, apikee: &Apikee, key: &str) -> Result<(), Box<dyn 
     });
     let tried = format!("{CROWD} more at once");
     let came = format!("{through} let through");
-    Ok(stage.outcome(&tried, "0 let through", &came, "load opens no door")?)
+    stage.outcome(&tried, "0 let through", &came, "load opens no door")
 }
 
 /// A line on one request: what is expected and what came is a basis or the code of a denial.
-fn ask(stage: &mut Stage, tried: &str, expected: &str, apikee: &Apikee, key: &str) -> Result<(), Box<dyn Error>> {
+fn ask(stage: &mut Stage, tried: &str, expected: &str, apikee: &Apikee, key: &str) -> Shown {
     let request = AuthorizeRequest::new(Some(key), MethodPath::new("GET", "/users")?).scopes(&["read"]);
     let start = Instant::now();
     let decision = apikee.authorize(&request);
     let elapsed = start.elapsed();
-    Ok(match &decision {
+    match &decision {
         Ok(grant) => stage.outcome(tried, expected, grant.basis().name(), remark(&grant.basis().to_string(), elapsed)),
         Err(denial) => stage.outcome(tried, expected, denial.code(), remark(&why(denial), elapsed)),
-    }?)
+    }
 }
 
 fn why(denial: &Denial<'_>) -> String {

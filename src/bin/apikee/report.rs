@@ -1,0 +1,180 @@
+//! What is said of a key: as text for people, a headline and a block of fields, or as JSON for
+//! programs, one compact object a line.
+//!
+//! Strings are printed with every character escaped that is not printable, in text in quotes as Rust
+//! writes them. They may be a stranger's: a control character could drive the terminal, and a mark that
+//! turns the direction of writing could fake what is read. JSON may be read on a terminal, too.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
+
+use apikee::{Claims, Denial, KeyError, MissingScopes, UnixTime, VerifiedKey};
+use serde::{Serialize, Serializer as _, ser::SerializeMap as _};
+use serde_json::ser::{Compound, Formatter, Serializer};
+
+use crate::{candidates::Candidate, times::Shown};
+
+/// Why a key is refused, whichever check it was: a code, the SDKs' own where they have one, and a
+/// sentence. Nothing of the key is in it.
+pub(crate) struct Refusal {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    /// For a key on the deny-list. The SDKs have no code for it.
+    pub(crate) fn revoked() -> Self {
+        Self { code: Denial::Revoked.code(), message: Denial::Revoked.to_string() }
+    }
+}
+
+impl From<KeyError> for Refusal {
+    fn from(error: KeyError) -> Self {
+        Self { code: error.code(), message: error.to_string() }
+    }
+}
+
+impl From<MissingScopes<'_>> for Refusal {
+    fn from(missing: MissingScopes<'_>) -> Self {
+        Self { code: missing.code(), message: missing.to_string() }
+    }
+}
+
+/// What a key's block starts with.
+pub(crate) fn headline(out: &mut impl Write, candidate: &Candidate<'_>, verdict: impl Display) -> io::Result<()> {
+    match (candidate.line, candidate.prefix()) {
+        (Some(line), Some(prefix)) => write!(out, "line {line}, {}...", prefix.escape_debug())?,
+        (Some(line), None) => write!(out, "line {line}")?,
+        (None, Some(prefix)) => write!(out, "{}...", prefix.escape_debug())?,
+        (None, None) => write!(out, "key")?,
+    }
+    writeln!(out, ": {verdict}")
+}
+
+/// All that is said of a key that is refused.
+pub(crate) fn refused(out: &mut impl Write, candidate: &Candidate<'_>, refusal: &Refusal) -> io::Result<()> {
+    headline(out, candidate, format_args!("refused, {}: {}", refusal.code, refusal.message))
+}
+
+/// One line of a block.
+pub(crate) fn field(out: &mut impl Write, name: &str, value: impl Display) -> io::Result<()> {
+    writeln!(out, "  {name:<13}{value}")
+}
+
+/// A field for each claim.
+pub(crate) fn claims(out: &mut impl Write, claims: &Claims<'_>, now: UnixTime) -> io::Result<()> {
+    let time = |time: Option<UnixTime>, absent: &str| match time {
+        Some(time) => Shown { time, now }.to_string(),
+        None => absent.into(),
+    };
+    let scopes: Vec<String> = claims.scopes().iter().map(|scope| format!("{scope:?}")).collect();
+    field(out, "tenant", format_args!("{:?}", claims.tenant()))?;
+    field(out, "id", format_args!("{:?}", claims.id()))?;
+    field(out, "scopes", if scopes.is_empty() { "none".into() } else { scopes.join(", ") })?;
+    field(out, "environment", format_args!("{:?}", claims.environment()))?;
+    field(out, "expires", time(claims.expires_at(), "never"))?;
+    field(out, "not before", time(claims.not_before(), "good at once"))?;
+    field(out, "meta", json(&claims.meta())?)
+}
+
+/// The fields of a key that is good.
+pub(crate) fn verified(out: &mut impl Write, key: &VerifiedKey<'_>, now: UnixTime) -> io::Result<()> {
+    claims(out, key.claims(), now)?;
+    let index = key.secret_index();
+    field(out, "secret", format_args!("{index} ({})", if index == 0 { "the newest" } else { "an older one" }))?;
+    field(out, "fingerprint", key.fingerprint())
+}
+
+/// The members of an object that is being written.
+pub(crate) struct Members<'o, 'l>(Compound<'o, &'l mut Vec<u8>, Printable>);
+
+/// Writes an object and the end of its line, in one piece.
+pub(crate) fn json_line(
+    mut out: impl Write,
+    members: impl FnOnce(&mut Members<'_, '_>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut line = Vec::new();
+    let mut serializer = Serializer::with_formatter(&mut line, Printable);
+    let mut object = Members(serializer.serialize_map(None)?);
+    members(&mut object)?;
+    object.0.end()?;
+    line.push(b'\n');
+    out.write_all(&line)
+}
+
+/// A value as it is written in a line.
+fn json(value: &(impl Serialize + ?Sized)) -> io::Result<String> {
+    let mut text = Vec::new();
+    value.serialize(&mut Serializer::with_formatter(&mut text, Printable))?;
+    String::from_utf8(text).map_err(io::Error::other)
+}
+
+impl Members<'_, '_> {
+    pub(crate) fn member(&mut self, name: &str, value: &(impl Serialize + ?Sized)) -> io::Result<()> {
+        Ok(self.0.serialize_entry(name, value)?)
+    }
+
+    /// The line that a key was on, if it was on one.
+    pub(crate) fn place(&mut self, candidate: &Candidate<'_>) -> io::Result<()> {
+        candidate.line.map_or(Ok(()), |line| self.member("line", &line))
+    }
+
+    /// A member for each claim.
+    pub(crate) fn claims(&mut self, claims: &Claims<'_>) -> io::Result<()> {
+        self.member("id", claims.id())?;
+        self.member("tenant", claims.tenant())?;
+        self.member("scopes", &claims.scopes())?;
+        self.member("environment", claims.environment())?;
+        self.member("expires_at", &claims.expires_at())?;
+        self.member("not_before", &claims.not_before())?;
+        self.member("meta", &claims.meta())
+    }
+
+    /// The front of the key that is safe in logs, and why it is refused.
+    pub(crate) fn refusal(&mut self, candidate: &Candidate<'_>, refusal: &Refusal) -> io::Result<()> {
+        self.member("prefix", &candidate.prefix())?;
+        self.member("code", refusal.code)?;
+        self.member("message", &refusal.message)
+    }
+}
+
+/// Compact JSON that is all printable.
+struct Printable;
+
+impl Formatter for Printable {
+    fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        for part in fragment.split_inclusive(|c| !is_printable(c)) {
+            let plain = part.trim_end_matches(|c| !is_printable(c));
+            out.write_all(plain.as_bytes())?;
+            for unit in part[plain.len()..].encode_utf16() {
+                write!(out, "\\u{unit:04x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What `escape_debug` leaves alone, and the quote, which it escapes for Rust's sake.
+fn is_printable(c: char) -> bool {
+    c == '\'' || c.escape_debug().eq([c])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unprintable_characters_are_escaped_and_mean_the_same() {
+        for meant in
+            ["plain", "it's", "\u{1b}[31m", "\u{9b}2J", "a\u{202e}b\u{7f}", "\"\\\n", "\u{1F600}\u{E0001}é", ""]
+        {
+            let written = json(&meant).unwrap();
+            assert!(written.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{written:?}");
+            assert_eq!(serde_json::from_str::<String>(&written).unwrap(), meant);
+        }
+        assert_eq!(json("it's \u{1F600}").unwrap(), "\"it's \u{1F600}\"");
+        assert_eq!(json("\u{E0001}").unwrap(), r#""\udb40\udc01""#);
+    }
+}
