@@ -2,7 +2,7 @@
 
 use super::{
     method_path::MethodPath,
-    request::{BodyForm, Request, sealed::Sealed, write_project_env, written},
+    request::{BodyForm, Request, project_env, sealed::Sealed, string, strings, written},
 };
 use crate::{
     buf::{BufferTooSmall, Writer},
@@ -113,9 +113,7 @@ impl<'a> Endpoint<'a> {
         }
         out.byte(b'"');
         if !self.description.is_empty() {
-            out.bytes(br#","description":""#);
-            write::escaped(out, self.description);
-            out.byte(b'"');
+            string(out, br#","description":""#, self.description);
         }
         for (name, object) in [(&br#","request":"#[..], self.request), (br#","response":"#, self.response)] {
             if !object.is_empty() {
@@ -136,13 +134,7 @@ impl<'a> Endpoint<'a> {
         };
         for (name, words) in lists.into_iter().filter(|(_, words)| !words.is_empty()) {
             open(out);
-            out.bytes(name);
-            for (at, word) in words.iter().enumerate() {
-                out.bytes(if at == 0 { br#"""# } else { br#",""# });
-                write::escaped(out, word);
-                out.byte(b'"');
-            }
-            out.byte(b']');
+            strings(out, name, words);
         }
         if self.deprecated {
             open(out);
@@ -212,10 +204,10 @@ impl Request for RegisterEndpoint<'_> {
 
 impl Sealed for RegisterEndpoint<'_> {}
 
-fn write_target<'b>(project_env: &str, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
+fn write_target<'b>(slug: &str, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
     written(buf, |out| {
         out.bytes(b"/endpoint");
-        write_project_env(out, project_env);
+        project_env(out, slug);
     })
 }
 
