@@ -11,9 +11,9 @@
 //! | `emulator` | the platform on loopback, with the feature `emulator` |
 //! | `web` | the guard in front of a service's routes, with the feature `web` |
 //! | `client` | the blocking client and its transports, with the feature `client` |
-//! | `policy` | what an answer or an outage means for a request: [`Policy`], [`Grant`], [`Denial`] |
-//! | `breaker` | when to stop asking a platform that does not answer: [`Breaker`] |
 //! | `protocol` | the platform's requests and answers, with the feature `envelope` |
+//! | `breaker` | when to stop asking a platform that does not answer: [`Breaker`] |
+//! | `policy` | what an answer or an outage means for a request: [`Policy`], [`Grant`], [`Denial`] |
 //! | `envelope` | sealing and opening what goes over the wire, likewise |
 //! | `key` | keys: claims, verification, issue, fingerprints; all of it is re-exported here |
 //! | `json`, `text`, `names` | bounded readers over borrowed bytes |

@@ -43,8 +43,8 @@
 use core::{fmt, time::Duration};
 
 use super::{
-    BreakerConfig, BreakerOpen, BreakerState, Health, RefusalMemory,
-    circuit::{Circuit, nanos},
+    circuit::{BreakerOpen, BreakerState, Circuit, Health, nanos},
+    config::{BreakerConfig, RefusalMemory},
 };
 use crate::{
     crypto,
@@ -245,12 +245,10 @@ impl Refusals {
         }
         if self.forbidden.since < asked
             && let Some(addresses) = self.addresses.get_mut(..self.len.into())
-            && let Some(at) = addresses.iter().position(|own| *own == address)
+            && let Some(last) = addresses.last().copied()
+            && let Some(place) = addresses.iter_mut().find(|own| **own == address)
         {
-            let last = addresses.last().copied().unwrap_or_default();
-            if let Some(place) = addresses.get_mut(at) {
-                *place = last;
-            }
+            *place = last;
             self.len = self.len.saturating_sub(1);
         }
     }

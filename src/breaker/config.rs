@@ -1,6 +1,8 @@
 //! When a breaker opens, and for how long.
 
-use core::{fmt, time::Duration};
+use core::time::Duration;
+
+use crate::error::sentences;
 
 /// Results that a breaker remembers: as many as a word has bits.
 const MAX_WINDOW: u32 = 64;
@@ -148,18 +150,13 @@ pub enum BreakerConfigError {
     ProbeTimeout,
 }
 
-impl fmt::Display for BreakerConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Failures => "the number of failures is zero or exceeds the calls that count",
-            Self::Window => "the window is not 1 to 64 calls",
-            Self::CoolDown => "the cool-downs are not from a millisecond to a day, the first at most the longest",
-            Self::ProbeTimeout => "the probe's time limit is zero or above a day",
-        })
-    }
-}
-
-impl core::error::Error for BreakerConfigError {}
+sentences!(
+    BreakerConfigError,
+    Failures: "the number of failures is zero or exceeds the calls that count",
+    Window: "the window is not 1 to 64 calls",
+    CoolDown: "the cool-downs are not from a millisecond to a day, the first at most the longest",
+    ProbeTimeout: "the probe's time limit is zero or above a day",
+);
 
 /// The longest time that a refusal can be remembered.
 const MAX_MEMORY: Duration = Duration::from_secs(60 * 60);

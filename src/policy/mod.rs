@@ -60,16 +60,12 @@
 mod denial;
 mod grant;
 mod outcome;
-mod reason;
-#[cfg(feature = "serde")]
-mod serialize;
 
 pub use denial::Denial;
 #[cfg(feature = "std")]
 pub use grant::OwnedGrant;
 pub use grant::{Basis, Grant};
-pub use outcome::{Fault, Outage, Outcome, Overload, Rejection};
-pub use reason::Reason;
+pub use outcome::{Fault, Outage, Outcome, Overload, Reason, Rejection};
 
 use crate::key::{MissingScopes, VerifiedKey};
 
