@@ -133,30 +133,26 @@ impl Policy {
 
     /// Sets what an outage means.
     #[must_use]
-    pub const fn fail_open(mut self, outages: FailOpen) -> Self {
-        self.outages = outages;
-        self
+    pub const fn fail_open(self, outages: FailOpen) -> Self {
+        Self { outages, ..self }
     }
 
     /// Sets what an overload means.
     #[must_use]
-    pub const fn on_overload(mut self, overloads: OnOverload) -> Self {
-        self.overloads = overloads;
-        self
+    pub const fn on_overload(self, overloads: OnOverload) -> Self {
+        Self { overloads, ..self }
     }
 
     /// Sets what a rejection means.
     #[must_use]
-    pub const fn on_rejection(mut self, rejections: OnRejection) -> Self {
-        self.rejections = rejections;
-        self
+    pub const fn on_rejection(self, rejections: OnRejection) -> Self {
+        Self { rejections, ..self }
     }
 
     /// Sets what a fault means.
     #[must_use]
-    pub const fn on_fault(mut self, faults: OnFault) -> Self {
-        self.faults = faults;
-        self
+    pub const fn on_fault(self, faults: OnFault) -> Self {
+        Self { faults, ..self }
     }
 
     /// Whether a request with a good key is let through on that outcome.
