@@ -480,7 +480,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         if rejection == Rejection::Forbidden {
             slot.refusals.forbid(address, now, millis);
         } else if slot.refusals.client.extend(now, millis) {
-            slot.refusals.limited = !matches!(rejection, Rejection::Unsuccessful(_));
+            slot.refusals.limited = matches!(rejection, Rejection::RateLimited { .. });
         }
     }
 

@@ -6,7 +6,7 @@
 //! | [`Outage`] | DNS, connect, reset, timeout, 5xx, breaker open |
 //! | [`Remembered`](Outcome::Remembered) | any of these, where the platform refused the client a short time ago |
 //! | [`Overload`] | no slot for a call within the deadline; no file descriptors, memory, threads or randomness |
-//! | [`Rejection`] | the answer says `success: false`; HTTP 403, 429 |
+//! | [`Rejection`] | the answer says `success: false`, or the status is a refusal ([`Outcome::from_status`]) |
 //! | [`Fault`] | other statuses, redirects; an answer that is unreadable, unsealed, oversized or forged; an untrusted certificate; a refused project key |
 //!
 //! The truth table, which the test reads from here. `-` is a grant; a number is the HTTP status of the

@@ -2,7 +2,7 @@
 
 use super::{
     client_id::ClientId,
-    request::{BodyForm, Request, project_env, sealed::Sealed, string, strings, written},
+    request::{BodyForm, Request, sealed::Sealed, string, strings, written, written_target},
     timestamp::Timestamp,
 };
 use crate::{
@@ -153,10 +153,7 @@ impl Request for CreateClient<'_> {
     const FORM: BodyForm = BodyForm::Sealed;
 
     fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
-        written(buf, |out| {
-            out.bytes(b"/client");
-            project_env(out, self.project_env);
-        })
+        written_target(buf, b"/client", self.project_env)
     }
 
     fn write_body<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {

@@ -1,8 +1,8 @@
-//! Registering and describing endpoints.
+//! Registering and describing endpoints: [`RegisterEndpoint`].
 
 use super::{
     method_path::MethodPath,
-    request::{BodyForm, Request, project_env, sealed::Sealed, string, strings, written},
+    request::{BodyForm, Request, sealed::Sealed, string, strings, written, written_target},
 };
 use crate::{
     buf::{BufferTooSmall, Writer},
@@ -194,7 +194,7 @@ impl Request for RegisterEndpoint<'_> {
     const FORM: BodyForm = BodyForm::Plain;
 
     fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
-        write_target(self.project_env, buf)
+        written_target(buf, b"/endpoint", self.project_env)
     }
 
     fn write_body<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
@@ -203,14 +203,6 @@ impl Request for RegisterEndpoint<'_> {
 }
 
 impl Sealed for RegisterEndpoint<'_> {}
-
-fn write_target<'b>(slug: &str, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
-    written(buf, |out| {
-        out.bytes(b"/endpoint");
-        project_env(out, slug);
-    })
-}
-
 /// A [`RegisterEndpoint`] whose body was written before.
 #[cfg(feature = "client")]
 #[derive(Clone, Copy)]
@@ -224,7 +216,7 @@ impl Request for WrittenEndpoint<'_> {
     const FORM: BodyForm = BodyForm::Plain;
 
     fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
-        write_target(self.project_env, buf)
+        written_target(buf, b"/endpoint", self.project_env)
     }
 
     fn write_body<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {

@@ -6,6 +6,7 @@ use super::headers::{ProjectKey, UserAgent};
 use crate::{
     buf::{BufferTooSmall, Writer},
     error::sentences,
+    hex,
     json::write,
 };
 
@@ -238,6 +239,14 @@ pub(super) fn written(buf: &mut [u8], write: impl FnOnce(&mut Writer<'_>)) -> Re
     Ok(text.unwrap_or_default())
 }
 
+/// The target of a call that has that path, and in its query nothing besides the project and environment.
+pub(super) fn written_target<'b>(buf: &'b mut [u8], path: &[u8], slug: &str) -> Result<&'b str, BufferTooSmall> {
+    written(buf, |out| {
+        out.bytes(path);
+        project_env(out, slug);
+    })
+}
+
 /// Writes the part of the query that all targets have.
 pub(super) fn project_env(out: &mut Writer<'_>, project_env: &str) {
     out.bytes(b"?project_env=");
@@ -273,15 +282,10 @@ pub(super) fn query_byte(out: &mut Writer<'_>, byte: u8) {
     match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.byte(byte),
         b' ' => out.byte(b'+'),
-        _ => out.bytes(&[b'%', hex_digit(byte >> 4), hex_digit(byte & 0xF)]),
-    }
-}
-
-/// Of 0 to 15.
-const fn hex_digit(value: u8) -> u8 {
-    match value {
-        0..=9 => b'0'.wrapping_add(value),
-        _ => b'A'.wrapping_sub(10).wrapping_add(value),
+        _ => {
+            let [high, low] = hex::digits(byte).map(|digit| digit.to_ascii_uppercase());
+            out.bytes(&[b'%', high, low]);
+        }
     }
 }
 
