@@ -11,14 +11,14 @@
 //! | `emulator` | the platform on loopback, with the feature `emulator` |
 //! | `web` | the guard in front of a service's routes, with the feature `web` |
 //! | `client` | the blocking client and its transports, with the feature `client` |
-//! | `policy` | what an answer or an outage means for a request: [`Policy`], [`Grant`], [`Denial`] |
-//! | `breaker` | when to stop asking a platform that does not answer: [`Breaker`] |
 //! | `protocol` | the platform's requests and answers, with the feature `envelope` |
+//! | `breaker` | when to stop asking a platform that does not answer: [`Breaker`] |
+//! | `policy` | what an answer or an outage means for a request: [`Policy`], [`Grant`], [`Denial`] |
 //! | `envelope` | sealing and opening what goes over the wire, likewise |
-//! | `opened` | the proof that a body came out of an envelope |
 //! | `key` | keys: claims, verification, issue, fingerprints; all of it is re-exported here |
 //! | `json`, `text`, `names` | bounded readers over borrowed bytes |
 //! | `network` | networks as text |
+//! | `error` | the shape that most error types have |
 //! | `hex` | hexadecimal text of a known length |
 //! | `buf` | the one cursor that everything is written through |
 //! | `crypto` | HMAC, SHA-256, HKDF, X25519, AES-GCM; nothing else names what implements them |
@@ -56,14 +56,13 @@ pub mod embedding;
 mod emulator;
 #[cfg(feature = "envelope")]
 mod envelope;
+mod error;
 mod hex;
 mod json;
 mod key;
 mod names;
 #[cfg(any(feature = "emulator", feature = "web"))]
 mod network;
-#[cfg(feature = "envelope")]
-mod opened;
 mod policy;
 #[cfg(feature = "envelope")]
 mod protocol;
@@ -100,8 +99,8 @@ pub use emulator::{
 };
 #[cfg(feature = "envelope")]
 pub use envelope::{
-    EstablishError, OpenError, Pending, Recipient, Reply, SealError, ServerKey, ServerKeyError, Session, SessionPool,
-    sealed_len,
+    EstablishError, OpenError, Opened, Pending, Recipient, Reply, SealError, ServerKey, ServerKeyError, Session,
+    SessionPool, sealed_len,
 };
 pub use json::{InvalidJsonObject, JsonObject};
 pub use key::{
@@ -114,8 +113,6 @@ pub use key::{
 pub use key::{OwnedClaims, OwnedKey};
 #[cfg(any(feature = "emulator", feature = "web"))]
 pub use network::InvalidNetwork;
-#[cfg(feature = "envelope")]
-pub use opened::Opened;
 #[cfg(feature = "std")]
 pub use policy::OwnedGrant;
 pub use policy::{

@@ -1,8 +1,10 @@
 //! Networks as text.
 
-use core::{fmt, net::IpAddr};
+use core::net::IpAddr;
 
 use ipnet::IpNet;
+
+use crate::error::sentences;
 
 /// Reads an address, or a network in CIDR notation. What is IPv4 written as IPv6 is IPv4.
 pub(crate) fn read(text: &str) -> Result<IpNet, InvalidNetwork> {
@@ -20,10 +22,4 @@ pub(crate) fn read(text: &str) -> Result<IpNet, InvalidNetwork> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidNetwork;
 
-impl fmt::Display for InvalidNetwork {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the network is neither an address nor CIDR")
-    }
-}
-
-impl core::error::Error for InvalidNetwork {}
+sentences!(InvalidNetwork, "the network is neither an address nor CIDR");

@@ -1,10 +1,161 @@
-//! The state machine that a [`Breaker`](super::Breaker) and each client of a [`ClientTable`](super::ClientTable)
-//! have, without the settings that they share.
+//! The circuit breaker, and the state machine in it.
 
 use core::time::Duration;
 
-use super::{BreakerConfig, BreakerOpen, BreakerState, Health};
+use super::config::BreakerConfig;
+use crate::{
+    error::sentences,
+    policy::{Fault, Outage, Outcome},
+};
 
+/// A circuit breaker: says whether to make a call.
+///
+/// While closed, it permits every call; it opens when too many of them fail, and permits none until a
+/// cool-down is over; then it is half-open and permits one probe at a time, whose answer closes it and
+/// whose failure opens it for longer. A permit counts only in the state that gave it, and a probe that
+/// is lost is given up.
+///
+/// It has no lock: share it in a mutex, held for [`acquire`](Self::acquire) and
+/// [`record`](Self::record), not for the call in between.
+///
+/// `now` is the time since any fixed start, on a clock that does not go backwards (`Instant::elapsed`
+/// gives it).
+#[derive(Debug)]
+pub struct Breaker {
+    config: BreakerConfig,
+    circuit: Circuit,
+}
+
+/// Leave for one call, to be given back to [`Breaker::record`] or [`Breaker::release`].
+///
+/// It cannot be copied, so a call counts once:
+///
+/// ```compile_fail
+/// # use apikee::{Breaker, Health, Permit};
+/// fn record(breaker: &mut Breaker, permit: Permit, now: core::time::Duration) {
+///     breaker.record(permit, Health::Down, now, 0);
+///     breaker.record(permit, Health::Down, now, 0);
+/// }
+/// ```
+///
+/// ```
+/// # use apikee::{Breaker, Health, Permit};
+/// fn record(breaker: &mut Breaker, permit: Permit, now: core::time::Duration) {
+///     breaker.record(permit, Health::Down, now, 0);
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "a probe that is not given back stops all others until it is given up"]
+pub struct Permit {
+    generation: u32,
+}
+
+/// What a call says of the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Health {
+    /// It answers, whatever the answer is.
+    Up,
+    /// It could not be reached, or failed.
+    Down,
+}
+
+impl Outcome {
+    /// What this says of the platform, for [`Breaker::record`](crate::Breaker::record). `None` if no
+    /// call was made: then the permit, if any, is to be [released](crate::Breaker::release).
+    #[must_use]
+    pub const fn health(self) -> Option<Health> {
+        match self {
+            Self::Outage(Outage::BreakerOpen { .. })
+            | Self::Overload(_)
+            | Self::Remembered(_)
+            | Self::Fault(Fault::UnknownClient | Fault::NotSent | Fault::Forked) => None,
+            Self::Outage(_) => Some(Health::Down),
+            Self::Confirmed | Self::Rejected(_) | Self::Fault(_) => Some(Health::Up),
+        }
+    }
+}
+
+/// The state of a [`Breaker`] at some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum BreakerState {
+    /// Every call is made.
+    Closed,
+    /// No call is made.
+    Open,
+    /// One call at a time is made, to find out.
+    HalfOpen,
+}
+
+impl Breaker {
+    /// A closed breaker.
+    #[must_use]
+    pub const fn new(config: BreakerConfig) -> Self {
+        Self { config, circuit: Circuit::CLOSED }
+    }
+
+    /// Leave for a call.
+    ///
+    /// # Errors
+    ///
+    /// [`BreakerOpen`] during a cool-down, and while another call is the probe.
+    pub fn acquire(&mut self, now: Duration) -> Result<Permit, BreakerOpen> {
+        self.circuit.acquire(&self.config, now).map(|generation| Permit { generation })
+    }
+
+    /// Takes note of what a permitted call came to. `random` is 32 random bits, of which a cool-down
+    /// makes use; they need not be secret.
+    ///
+    /// Nothing changes if the state that gave the permit has ended.
+    pub fn record(&mut self, permit: Permit, health: Health, now: Duration, random: u32) {
+        let Self { config, circuit } = self;
+        circuit.record(config, permit.generation, health, now, random, |failures| config.trips(failures));
+    }
+
+    /// Takes back a permit without a call. If it was the probe's, the next caller may be the probe.
+    pub fn release(&mut self, permit: Permit) {
+        self.circuit.release(permit.generation);
+    }
+
+    /// The state at that time.
+    #[must_use]
+    pub fn state(&self, now: Duration) -> BreakerState {
+        self.circuit.state(&self.config, now)
+    }
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self::new(BreakerConfig::DEFAULT)
+    }
+}
+
+/// No call is to be made now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct BreakerOpen {
+    pub(super) retry_after: Duration,
+}
+
+impl BreakerOpen {
+    /// How long to wait at least, never zero. Another caller may be first then.
+    #[must_use]
+    pub const fn retry_after(self) -> Duration {
+        self.retry_after
+    }
+}
+
+sentences!(BreakerOpen, "the circuit breaker is open");
+
+impl From<BreakerOpen> for Outage {
+    fn from(open: BreakerOpen) -> Self {
+        Self::BreakerOpen { retry_after: open.retry_after() }
+    }
+}
+
+/// The state machine that a [`Breaker`] and each client of a [`ClientTable`](super::ClientTable) have, without the
+/// settings that they share.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Circuit {
     phase: Phase,

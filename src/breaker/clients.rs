@@ -43,8 +43,8 @@
 use core::{fmt, time::Duration};
 
 use super::{
-    BreakerConfig, BreakerOpen, BreakerState, Health, RefusalMemory,
-    circuit::{Circuit, nanos},
+    circuit::{BreakerOpen, BreakerState, Circuit, Health, nanos},
+    config::{BreakerConfig, RefusalMemory},
 };
 use crate::{
     crypto,
@@ -245,12 +245,10 @@ impl Refusals {
         }
         if self.forbidden.since < asked
             && let Some(addresses) = self.addresses.get_mut(..self.len.into())
-            && let Some(at) = addresses.iter().position(|own| *own == address)
+            && let Some(last) = addresses.last().copied()
+            && let Some(place) = addresses.iter_mut().find(|own| **own == address)
         {
-            let last = addresses.last().copied().unwrap_or_default();
-            if let Some(place) = addresses.get_mut(at) {
-                *place = last;
-            }
+            *place = last;
             self.len = self.len.saturating_sub(1);
         }
     }
@@ -298,7 +296,7 @@ impl Witnesses {
     /// Whether these failures open the breaker for all.
     fn trip(&self, config: &BreakerConfig, failures: u64) -> bool {
         let row = if self.are_two_within(failures.trailing_ones()) { failures } else { self.unreachable };
-        let window = if self.are_two_within(config.window()) { failures } else { self.unreachable };
+        let window = if self.are_two_within(config.window) { failures } else { self.unreachable };
         config.trips_by_row(row) || config.trips_by_rate(window)
     }
 }
@@ -366,12 +364,10 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
     ///
     /// [`BreakerOpen`] during a cool-down of the client's or of all, and while another call is the probe.
     pub fn check(&mut self, client: ClientRef, now: Duration) -> Result<(), BreakerOpen> {
-        let Self { config, all, .. } = self;
-        let (config, all) = (*config, all.check(config, now));
-        match self.find(client).and_then(|at| self.slot(at)) {
-            Some(slot) => slot.circuit.check(&config, now).and(all),
-            None => all,
-        }
+        let config = self.config;
+        let all = self.all.check(&config, now);
+        let slot = self.find(client).and_then(|at| self.slot(at));
+        slot.map_or(Ok(()), |slot| slot.circuit.check(&config, now)).and(all)
     }
 
     /// Whether a call may be made now that does not belong to a client and says nothing about the platform's health:
@@ -395,16 +391,11 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         self.check(client, now)?;
         let config = self.config;
         let all = self.all.acquire(&config, now)?;
-        let own = match self.find(client) {
-            Some(at) => {
-                self.touch(at);
-                match self.slot(at).map(|slot| slot.circuit.acquire(&config, now)) {
-                    Some(own) => Some(own?),
-                    None => None,
-                }
-            }
-            None => None,
-        };
+        let slot = self.find(client).and_then(|at| {
+            self.touch(at);
+            self.slot(at)
+        });
+        let own = slot.map(|slot| slot.circuit.acquire(&config, now)).transpose()?;
         Ok(ClientPermit { client, all, own })
     }
 
@@ -431,26 +422,20 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
                 }
             }
         }
-        if let Some(own) = permit.own
-            && let Some(at) = self.find(permit.client)
+        let config = self.config;
+        if let (Some(own), Some(at)) = (permit.own, self.find(permit.client))
+            && let Some(slot) = self.slot(at)
         {
-            let config = self.config;
-            if let Some(slot) = self.slot(at) {
-                match evidence {
-                    Evidence::Answered => slot.circuit.record(&config, own, Health::Up, now, 0, |_| false),
-                    // It says nothing of this client.
-                    Evidence::Unreachable => slot.circuit.release(own),
-                    Evidence::Failed => {}
-                }
+            match evidence {
+                Evidence::Answered => slot.circuit.record(&config, own, Health::Up, now, 0, |_| false),
+                // It says nothing of this client.
+                Evidence::Unreachable => slot.circuit.release(own),
+                Evidence::Failed => {}
             }
         }
         let after = (self.state(now), self.client_state(permit.client, now));
-        change(before.0, after.0)
-            .map(|opened| if opened { BreakerChange::Opened } else { BreakerChange::Closed })
-            .or_else(|| {
-                change(before.1, after.1)
-                    .map(|opened| if opened { BreakerChange::OpenedForClient } else { BreakerChange::ClosedForClient })
-            })
+        change(before.0, after.0, BreakerChange::Opened, BreakerChange::Closed)
+            .or_else(|| change(before.1, after.1, BreakerChange::OpenedForClient, BreakerChange::ClosedForClient))
     }
 
     /// Takes back a permit without a call. If it was the probe's, the next caller may be the probe.
@@ -495,7 +480,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         if rejection == Rejection::Forbidden {
             slot.refusals.forbid(address, now, millis);
         } else if slot.refusals.client.extend(now, millis) {
-            slot.refusals.limited = !matches!(rejection, Rejection::Unsuccessful(_));
+            slot.refusals.limited = matches!(rejection, Rejection::RateLimited { .. });
         }
     }
 
@@ -709,11 +694,16 @@ impl<S: AsRef<[ClientSlot]>> fmt::Debug for ClientTable<S> {
     }
 }
 
-/// Whether it has opened, or closed; `None` for neither.
-const fn change(before: BreakerState, after: BreakerState) -> Option<bool> {
+/// Which of the two has happened, if any.
+const fn change(
+    before: BreakerState,
+    after: BreakerState,
+    opened: BreakerChange,
+    closed: BreakerChange,
+) -> Option<BreakerChange> {
     match (before, after) {
-        (BreakerState::Closed | BreakerState::HalfOpen, BreakerState::Open) => Some(true),
-        (BreakerState::HalfOpen, BreakerState::Closed) => Some(false),
+        (BreakerState::Closed | BreakerState::HalfOpen, BreakerState::Open) => Some(opened),
+        (BreakerState::HalfOpen, BreakerState::Closed) => Some(closed),
         _ => None,
     }
 }

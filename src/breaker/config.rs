@@ -1,6 +1,8 @@
 //! When a breaker opens, and for how long.
 
-use core::{fmt, time::Duration};
+use core::time::Duration;
+
+use crate::error::sentences;
 
 /// Results that a breaker remembers: as many as a word has bits.
 const MAX_WINDOW: u32 = 64;
@@ -13,7 +15,8 @@ const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct BreakerConfig {
     consecutive: u32,
     failures: u32,
-    window: u32,
+    /// How many of the last results count.
+    pub(super) window: u32,
     /// In milliseconds.
     pub(super) first_cool_down: u32,
     /// In milliseconds.
@@ -41,12 +44,11 @@ impl BreakerConfig {
     /// # Errors
     ///
     /// [`BreakerConfigError::Failures`].
-    pub const fn consecutive_failures(mut self, failures: u32) -> Result<Self, BreakerConfigError> {
+    pub const fn consecutive_failures(self, failures: u32) -> Result<Self, BreakerConfigError> {
         if failures == 0 || failures > MAX_WINDOW {
             return Err(BreakerConfigError::Failures);
         }
-        self.consecutive = failures;
-        Ok(self)
+        Ok(Self { consecutive: failures, ..self })
     }
 
     /// Opens at this number of failures among the last `window` calls: 1 to 64, and `failures` at most
@@ -57,16 +59,14 @@ impl BreakerConfig {
     /// # Errors
     ///
     /// [`BreakerConfigError::Failures`] or [`BreakerConfigError::Window`].
-    pub const fn failure_rate(mut self, failures: u32, window: u32) -> Result<Self, BreakerConfigError> {
+    pub const fn failure_rate(self, failures: u32, window: u32) -> Result<Self, BreakerConfigError> {
         if window == 0 || window > MAX_WINDOW {
             return Err(BreakerConfigError::Window);
         }
         if failures == 0 || failures > window {
             return Err(BreakerConfigError::Failures);
         }
-        self.failures = failures;
-        self.window = window;
-        Ok(self)
+        Ok(Self { failures, window, ..self })
     }
 
     /// Stays open for `first`, and after each failed probe for twice as long as before, up to
@@ -76,14 +76,16 @@ impl BreakerConfig {
     ///
     /// [`BreakerConfigError::CoolDown`] if `first` is below a millisecond or above `longest`, or
     /// `longest` above a day.
-    pub fn cool_down(mut self, first: Duration, longest: Duration) -> Result<Self, BreakerConfigError> {
+    pub fn cool_down(self, first: Duration, longest: Duration) -> Result<Self, BreakerConfigError> {
         if first > longest || longest > MAX_WAIT {
             return Err(BreakerConfigError::CoolDown);
         }
-        let millis = |wait: Duration| u32::try_from(wait.as_millis()).ok().filter(|millis| *millis > 0);
-        self.first_cool_down = millis(first).ok_or(BreakerConfigError::CoolDown)?;
-        self.longest_cool_down = millis(longest).ok_or(BreakerConfigError::CoolDown)?;
-        Ok(self)
+        match (u32::try_from(first.as_millis()), u32::try_from(longest.as_millis())) {
+            (Ok(first_cool_down @ 1..), Ok(longest_cool_down)) => {
+                Ok(Self { first_cool_down, longest_cool_down, ..self })
+            }
+            _ => Err(BreakerConfigError::CoolDown),
+        }
     }
 
     /// Gives up a probe that has not come back after this time. It should exceed the time limit of a
@@ -92,19 +94,17 @@ impl BreakerConfig {
     /// # Errors
     ///
     /// [`BreakerConfigError::ProbeTimeout`] if it is zero or above a day.
-    pub fn probe_timeout(mut self, timeout: Duration) -> Result<Self, BreakerConfigError> {
+    pub fn probe_timeout(self, timeout: Duration) -> Result<Self, BreakerConfigError> {
         if timeout.is_zero() || timeout > MAX_WAIT {
             return Err(BreakerConfigError::ProbeTimeout);
         }
-        self.probe_timeout = timeout;
-        Ok(self)
+        Ok(Self { probe_timeout: timeout, ..self })
     }
 
     /// A probe is not given up before its call is.
     #[cfg(feature = "client")]
-    pub(crate) fn outlasting(mut self, call: Duration) -> Self {
-        self.probe_timeout = self.probe_timeout.max(call);
-        self
+    pub(crate) fn outlasting(self, call: Duration) -> Self {
+        Self { probe_timeout: self.probe_timeout.max(call), ..self }
     }
 
     /// Whether these results open a closed breaker: a bit for each, 1 for a failure, the latest lowest.
@@ -119,11 +119,6 @@ impl BreakerConfig {
     pub(super) const fn trips_by_rate(&self, failures: u64) -> bool {
         let window = u64::MAX.wrapping_shr(MAX_WINDOW.saturating_sub(self.window));
         (failures & window).count_ones() >= self.failures
-    }
-
-    /// How many of the last results count.
-    pub(super) const fn window(&self) -> u32 {
-        self.window
     }
 }
 
@@ -148,18 +143,13 @@ pub enum BreakerConfigError {
     ProbeTimeout,
 }
 
-impl fmt::Display for BreakerConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Failures => "the number of failures is zero or exceeds the calls that count",
-            Self::Window => "the window is not 1 to 64 calls",
-            Self::CoolDown => "the cool-downs are not from a millisecond to a day, the first at most the longest",
-            Self::ProbeTimeout => "the probe's time limit is zero or above a day",
-        })
-    }
-}
-
-impl core::error::Error for BreakerConfigError {}
+sentences!(
+    BreakerConfigError,
+    Failures: "the number of failures is zero or exceeds the calls that count",
+    Window: "the window is not 1 to 64 calls",
+    CoolDown: "the cool-downs are not from a millisecond to a day, the first at most the longest",
+    ProbeTimeout: "the probe's time limit is zero or above a day",
+);
 
 /// The longest time that a refusal can be remembered.
 const MAX_MEMORY: Duration = Duration::from_secs(60 * 60);
@@ -184,24 +174,21 @@ impl RefusalMemory {
 
     /// For how long a `success:false` is remembered.
     #[must_use]
-    pub fn unsuccessful(mut self, time: Duration) -> Self {
-        self.unsuccessful = memory_millis(time);
-        self
+    pub fn unsuccessful(self, time: Duration) -> Self {
+        Self { unsuccessful: memory_millis(time), ..self }
     }
 
     /// For how long a 403 is remembered, for the client together with the address that the platform was told.
     #[must_use]
-    pub fn forbidden(mut self, time: Duration) -> Self {
-        self.forbidden = memory_millis(time);
-        self
+    pub fn forbidden(self, time: Duration) -> Self {
+        Self { forbidden: memory_millis(time), ..self }
     }
 
     /// For how long a 429 without `Retry-After` is remembered, and for how long one with it at most.
     #[must_use]
-    pub fn rate_limited(mut self, without_retry_after: Duration, longest: Duration) -> Self {
-        self.longest = memory_millis(longest);
-        self.rate_limited = memory_millis(without_retry_after).min(self.longest);
-        self
+    pub fn rate_limited(self, without_retry_after: Duration, longest: Duration) -> Self {
+        let longest = memory_millis(longest);
+        Self { rate_limited: memory_millis(without_retry_after).min(longest), longest, ..self }
     }
 }
 

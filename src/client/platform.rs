@@ -16,8 +16,8 @@ use super::{
     transport::{Call, Transport},
 };
 use crate::{
+    envelope::Opened,
     envelope::{OpenError, SealError, ServerKey, Session, sealed_len},
-    opened::Opened,
     policy::{Fault, Outage, Outcome, Overload, Reason, Rejection},
     protocol::{
         Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, FindClient, FoundClient,

@@ -18,19 +18,12 @@
 //! seals, so that a fork or a snapshot in between cannot repeat a key with a nonce.
 
 mod base64url;
-mod error;
-mod pool;
 mod recipient;
 mod server_key;
 mod session;
 mod wire;
 
-pub use error::{EstablishError, OpenError, SealError, ServerKeyError};
-pub use pool::SessionPool;
 pub use recipient::{Recipient, Reply};
-pub use server_key::ServerKey;
-pub use session::{Pending, Session};
-pub use wire::sealed_len;
-
-/// What keys are derived for.
-const INFO: &[u8] = b"apikee-v1";
+pub use server_key::{ServerKey, ServerKeyError};
+pub use session::{EstablishError, Opened, Pending, Session, SessionPool};
+pub use wire::{OpenError, SealError, sealed_len};

@@ -4,12 +4,8 @@ use core::fmt;
 
 use rand_core::TryCryptoRng;
 
-use super::{
-    INFO, OpenError, SealError,
-    session::draw_nonce,
-    wire::{self, Parts},
-};
-use crate::crypto::{self, OwnKey, POINT_LEN, Zeroizing};
+use super::wire::{self, OpenError, Parts, SealError};
+use crate::crypto::{OwnKey, POINT_LEN, Zeroizing};
 
 /// Opens requests with the server's secret key. Wiped on drop.
 pub struct Recipient {
@@ -43,7 +39,7 @@ impl Recipient {
     pub fn open<'b>(&self, request: &'b mut [u8]) -> Result<(&'b mut [u8], Reply), OpenError> {
         let parts = Parts::read(request)?;
         let shared = self.own.agree(&parts.epk).ok_or(OpenError::WrongKey)?;
-        let key = crypto::derive(&shared, INFO).ok_or(OpenError::WrongKey)?;
+        let key = wire::key(&shared).ok_or(OpenError::WrongKey)?;
         let plaintext = parts.open(&key)?;
         Ok((plaintext, Reply { key, server: *self.own.public() }))
     }
@@ -60,8 +56,7 @@ impl Reply {
     where
         R: TryCryptoRng + ?Sized,
     {
-        let iv = draw_nonce(rng)?;
-        wire::seal(&self.key, &self.server, &iv, plaintext, buf)
+        wire::seal(&self.key, &self.server, plaintext, rng, buf).map(|(envelope, _)| envelope)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use core::{fmt, str::FromStr};
 
-use super::{ServerKeyError, base64url};
+use super::base64url;
 use crate::{
     crypto::{POINT_LEN, PeerKey},
+    error::sentences,
     hex,
 };
 
@@ -85,3 +86,21 @@ impl PartialEq for ServerKey {
 }
 
 impl Eq for ServerKey {}
+
+/// A public key of the platform cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ServerKeyError {
+    /// It is neither 64 hexadecimal digits nor base64 of 32 bytes.
+    Malformed,
+    /// It is of low order: every shared secret would be zero. The published SDKs ship such a key as a
+    /// placeholder.
+    LowOrder,
+}
+
+sentences!(
+    ServerKeyError,
+    Malformed: "the server's public key is neither 64 hexadecimal digits nor base64 of 32 bytes",
+    LowOrder: "the server's public key is of low order, as a placeholder is",
+);

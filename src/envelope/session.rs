@@ -1,22 +1,24 @@
-//! The client's side: a session seals one request, and what is then pending opens one answer.
+//! The client's side: a session seals one request, and what is then pending opens one answer. A pool keeps sessions
+//! that were established ahead of time.
 
-use core::fmt;
+use core::{fmt, time::Duration};
 
+use heapless::Deque;
 use rand_core::TryCryptoRng;
 
 use super::{
-    EstablishError, INFO, OpenError, SealError, ServerKey,
-    wire::{self, Parts},
+    server_key::ServerKey,
+    wire::{self, OpenError, Parts, SealError},
 };
 use crate::{
-    crypto::{self, NONCE_LEN, POINT_LEN, Zeroize as _, Zeroizing},
-    opened::Opened,
+    crypto::{NONCE_LEN, POINT_LEN, Zeroize as _, Zeroizing},
+    error::sentences,
 };
 
 /// A key shared with the server, for one request and its answer. Wiped on drop.
 ///
 /// It takes two X25519 operations to establish, and may be established ahead of time: see
-/// [`SessionPool`](super::SessionPool).
+/// [`SessionPool`].
 ///
 /// It cannot seal twice:
 ///
@@ -79,7 +81,7 @@ impl Session {
         let mut secret = Zeroizing::new([0; 32]);
         rng.try_fill_bytes(secret.as_mut_slice()).map_err(|_| EstablishError)?;
         let agreement = server.peer.agree(&secret);
-        let key = crypto::derive(&agreement.shared, INFO).ok_or(EstablishError)?;
+        let key = wire::key(&agreement.shared).ok_or(EstablishError)?;
         Ok(Self { key, epk: agreement.public, server: *server.as_bytes() })
     }
 
@@ -93,20 +95,19 @@ impl Session {
     where
         R: TryCryptoRng + ?Sized,
     {
-        let iv = draw_nonce(rng)?;
-        let envelope = wire::seal(&self.key, &self.epk, &iv, plaintext, buf)?;
+        let (envelope, iv) = wire::seal(&self.key, &self.epk, plaintext, rng, buf)?;
         Ok((envelope, Pending { key: self.key, server: self.server, iv }))
     }
 
     /// Moves a session out of a place that lives on, and overwrites its key there: a move by itself copies.
-    pub(super) fn take(&mut self) -> Self {
+    fn take(&mut self) -> Self {
         let taken = Self { key: self.key.clone(), epk: self.epk, server: self.server };
         self.wipe();
         taken
     }
 
     /// Overwrites the key in its place.
-    pub(super) fn wipe(&mut self) {
+    fn wipe(&mut self) {
         self.key.zeroize();
     }
 }
@@ -134,14 +135,36 @@ impl Pending {
     }
 }
 
-pub(super) fn draw_nonce<R>(rng: &mut R) -> Result<[u8; NONCE_LEN], SealError>
-where
-    R: TryCryptoRng + ?Sized,
-{
-    let mut iv = [0; NONCE_LEN];
-    rng.try_fill_bytes(&mut iv).map_err(|_| SealError::Rng)?;
-    Ok(iv)
+/// The plaintext of an answer that was sealed, and was opened: the platform wrote it, for this request.
+///
+/// There is no public constructor, so bytes that came in the clear cannot be taken for it.
+pub struct Opened<'b>(&'b mut [u8]);
+
+impl<'b> Opened<'b> {
+    /// Only for what authenticates the plaintext.
+    pub(crate) const fn new(plaintext: &'b mut [u8]) -> Self {
+        Self(plaintext)
+    }
+
+    /// The plaintext.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8] {
+        self.0
+    }
+
+    /// The plaintext, which from here on is bytes like any other.
+    #[must_use]
+    pub const fn into_bytes(self) -> &'b mut [u8] {
+        self.0
+    }
 }
+
+/// The random number generator failed, so no session was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct EstablishError;
+
+sentences!(EstablishError, "the random number generator failed");
 
 /// Nothing of the key.
 impl fmt::Debug for Session {
@@ -154,5 +177,86 @@ impl fmt::Debug for Session {
 impl fmt::Debug for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending").finish_non_exhaustive()
+    }
+}
+
+/// The length only: a body may hold what belongs in no log.
+impl fmt::Debug for Opened<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").field("len", &self.0.len()).finish_non_exhaustive()
+    }
+}
+
+/// Up to `N` sessions, at least one, that were established ahead of time, so that a request pays for AES only.
+///
+/// Each is taken once. Those older than a set age are thrown away, which bounds how long a key lies
+/// in memory before it is used. What leaves the pool is overwritten there, but a pool that is moved leaves its
+/// bytes behind: fill it where it stays.
+///
+/// Times are those of any clock that does not go back, counted from any
+/// start; to a clock that does go back, sessions from its future are as good as new.
+pub struct SessionPool<const N: usize> {
+    sessions: Deque<(Duration, Session), N>,
+    max_age: Duration,
+}
+
+impl<const N: usize> SessionPool<N> {
+    /// An empty pool, of sessions that may be used for `max_age` after they were put there.
+    #[must_use]
+    pub const fn new(max_age: Duration) -> Self {
+        Self { sessions: Deque::new(), max_age }
+    }
+
+    /// Puts a session in, or returns it if there are `N` already that can still be used.
+    ///
+    /// # Errors
+    ///
+    /// The session, if the pool is full.
+    pub fn put(&mut self, session: Session, now: Duration) -> Result<(), Session> {
+        self.drop_old(now);
+        self.sessions.push_back((now, session)).map_err(|(_, session)| session)
+    }
+
+    /// Takes the oldest session that can still be used.
+    pub fn take(&mut self, now: Duration) -> Option<Session> {
+        self.drop_old(now);
+        let session = self.sessions.front_mut().map(|(_, session)| session.take());
+        self.sessions.pop_front();
+        session
+    }
+
+    /// How many sessions there are, old ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// Whether there is no room for another, old ones included.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.sessions.is_full()
+    }
+
+    /// Throws away the sessions that are too old to be used.
+    pub fn drop_old(&mut self, now: Duration) {
+        while let Some((since, session)) = self.sessions.front_mut() {
+            if now.saturating_sub(*since) <= self.max_age {
+                break;
+            }
+            session.wipe();
+            self.sessions.pop_front();
+        }
+    }
+}
+
+impl<const N: usize> fmt::Debug for SessionPool<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionPool").field("len", &self.len()).field("max_age", &self.max_age).finish()
     }
 }

@@ -1,16 +1,21 @@
 //! The text of an envelope.
 
-use core::ops::Range;
+use core::{fmt, ops::Range};
 
-use super::{OpenError, SealError, base64url};
+use rand_core::TryCryptoRng;
+
+use super::base64url;
 use crate::{
-    crypto::{self, NONCE_LEN, POINT_LEN, SEAL_LEN},
-    json::{cursor::Cursor, run::plain_end, scan::Reader},
+    crypto::{self, NONCE_LEN, POINT_LEN, SEAL_LEN, Zeroizing},
+    error::sentences,
+    json::find::{find, string},
     names::Malformed,
-    text::{Text, unquote_in_place},
 };
 
-const VERSION: &str = "1";
+/// What keys are derived for.
+const INFO: &[u8] = b"apikee-v1";
+
+const VERSION: &[u8] = b"1";
 /// Characters of a public key and of a nonce.
 const EPK_LEN: usize = base64url::encoded_len(POINT_LEN);
 const IV_LEN: usize = base64url::encoded_len(NONCE_LEN);
@@ -19,7 +24,6 @@ const IV_LEN: usize = base64url::encoded_len(NONCE_LEN);
 const FRONT: &[u8; CT_AT] =
     br#"{"v":"1","epk":"...........................................","iv":"................","ct":""#;
 const BACK: &[u8; 2] = br#""}"#;
-const V_AT: usize = br#"{"v":""#.len();
 const EPK_AT: usize = br#"{"v":"1","epk":""#.len();
 const IV_AT: usize = EPK_AT + EPK_LEN + br#"","iv":""#.len();
 const CT_AT: usize = IV_AT + IV_LEN + br#"","ct":""#.len();
@@ -30,17 +34,27 @@ pub const fn sealed_len(plaintext_len: usize) -> usize {
     CT_AT.saturating_add(base64url::encoded_len(plaintext_len.saturating_add(SEAL_LEN))).saturating_add(BACK.len())
 }
 
-/// Seals `plaintext` into `buf`.
-pub(super) fn seal<'b>(
+/// The key of an envelope. Never `None`, as [`crypto::derive`] says.
+pub(super) fn key(shared: &[u8; 32]) -> Option<Zeroizing<[u8; 32]>> {
+    crypto::derive(shared, INFO)
+}
+
+/// Seals `plaintext` into `buf` with a nonce that it draws, and returns both.
+pub(super) fn seal<'b, R>(
     key: &[u8; 32],
     epk: &[u8; POINT_LEN],
-    iv: &[u8; NONCE_LEN],
     plaintext: &[u8],
+    rng: &mut R,
     buf: &'b mut [u8],
-) -> Result<&'b str, SealError> {
+) -> Result<(&'b str, [u8; NONCE_LEN]), SealError>
+where
+    R: TryCryptoRng + ?Sized,
+{
+    let mut iv = [0; NONCE_LEN];
+    rng.try_fill_bytes(&mut iv).map_err(|_| SealError::Rng)?;
     let needed = sealed_len(plaintext.len());
-    let envelope = buf.get_mut(..needed).and_then(|place| fill(key, epk, iv, plaintext, place));
-    envelope.ok_or(SealError::BufferTooSmall { needed })
+    let envelope = buf.get_mut(..needed).and_then(|place| fill(key, epk, &iv, plaintext, place));
+    Ok((envelope.ok_or(SealError::BufferTooSmall { needed })?, iv))
 }
 
 /// Fills `envelope` to its last byte; `None` if it has another length than it takes.
@@ -77,14 +91,16 @@ pub(super) struct Parts<'e> {
 
 impl<'e> Parts<'e> {
     pub(super) fn read(envelope: &'e mut [u8]) -> Result<Self, OpenError> {
-        let Found { v, epk, iv, ct } = Found::scan(envelope)?;
-        let ct = ct.ok_or(OpenError::Unsealed)?;
-        if string(envelope, v).ok_or(OpenError::Version)? != VERSION.as_bytes() {
+        let [v, epk, iv, ct] = find(envelope, ["v", "epk", "iv", "ct"]).map_err(|Malformed| OpenError::Malformed)?;
+        if ct.is_empty() {
+            return Err(OpenError::Unsealed);
+        }
+        if string(envelope, v).and_then(|at| envelope.get(at)) != Some(VERSION) {
             return Err(OpenError::Version);
         }
         let epk = decoded(envelope, epk)?.as_ref().try_into().map_err(|_| OpenError::Encoding)?;
         let iv = decoded(envelope, iv)?.as_ref().try_into().map_err(|_| OpenError::Encoding)?;
-        let sealed = decoded(envelope, Some(ct))?;
+        let sealed = decoded(envelope, ct)?;
         let (message, tag) = sealed.split_last_chunk_mut().ok_or(OpenError::Encoding)?;
         Ok(Self { epk, iv, tag: *tag, message })
     }
@@ -96,117 +112,70 @@ impl<'e> Parts<'e> {
     }
 }
 
-/// Where the values of the members stand.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Found {
-    v: Option<Range<usize>>,
-    epk: Option<Range<usize>>,
-    iv: Option<Range<usize>>,
-    ct: Option<Range<usize>>,
+/// The bytes that the string at `at` means, where it stands.
+fn decoded(envelope: &mut [u8], at: Range<usize>) -> Result<&mut [u8], OpenError> {
+    let digits = string(envelope, at).and_then(|at| envelope.get_mut(at));
+    digits.and_then(base64url::decode_in_place).ok_or(OpenError::Encoding)
 }
 
-impl Found {
-    fn scan(envelope: &[u8]) -> Result<Self, OpenError> {
-        let in_place = if cfg!(target_pointer_width = "64") { Self::as_sealed(envelope) } else { None };
-        in_place.map_or_else(|| Self::anywhere(envelope), Ok).map_err(|Malformed| OpenError::Malformed)
-    }
+/// A message cannot be sealed. The session or reply is used up all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum SealError {
+    /// The buffer is too small.
+    BufferTooSmall {
+        /// The length in bytes that the envelope has.
+        needed: usize,
+    },
+    /// The random number generator failed.
+    Rng,
+}
 
-    /// Of an envelope that is spelt as [`seal`] does it, where each member has its place. Most are, and it takes a
-    /// fraction of the time; on narrow processors it would only add to the code.
-    fn as_sealed(envelope: &[u8]) -> Option<Self> {
-        let (front, rest) = envelope.split_first_chunk::<CT_AT>()?;
-        let ct = rest.strip_suffix(BACK)?;
-        for (fixed, own) in [(0..EPK_AT, EPK_LEN), (EPK_AT + EPK_LEN..IV_AT, IV_LEN), (IV_AT + IV_LEN..CT_AT, ct.len())]
-        {
-            let text = envelope.get(fixed.end..)?.get(..own)?;
-            if front.get(fixed.clone()) != FRONT.get(fixed) || plain_end(text, 0) != text.len() {
-                return None;
+impl fmt::Display for SealError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BufferTooSmall { needed } => {
+                write!(f, "the buffer is too small for the envelope: {needed} bytes are needed")
             }
-        }
-        Some(Self {
-            v: Some(quoted(V_AT, VERSION.len())),
-            epk: Some(quoted(EPK_AT, EPK_LEN)),
-            iv: Some(quoted(IV_AT, IV_LEN)),
-            ct: Some(quoted(CT_AT, ct.len())),
-        })
-    }
-
-    fn anywhere(envelope: &[u8]) -> Result<Self, Malformed> {
-        let mut found = Self::default();
-        let mut reader = Reader::new(Cursor::new(envelope));
-        reader.outermost()?;
-        while reader.next()? {
-            let (name, value) = (reader.name(), reader.value()?);
-            found.note(name, value);
-        }
-        reader.end()?;
-        Ok(found)
-    }
-
-    fn note(&mut self, name: Text<'_>, value: Range<usize>) {
-        if name == "v" {
-            self.v = Some(value);
-        } else if name == "epk" {
-            self.epk = Some(value);
-        } else if name == "iv" {
-            self.iv = Some(value);
-        } else if name == "ct" {
-            self.ct = Some(value);
+            Self::Rng => f.write_str("the random number generator failed"),
         }
     }
 }
 
-/// A string with its quotes, from where it starts without them.
-const fn quoted(at: usize, len: usize) -> Range<usize> {
-    at.saturating_sub(1)..at.saturating_add(len).saturating_add(1)
+impl core::error::Error for SealError {}
+
+/// An envelope cannot be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum OpenError {
+    /// It is not a JSON object, a name is there twice, it is nested too deep, or an object in it has more than 32,768
+    /// members (2,048 on 32-bit processors; see [`JsonObject`](crate::JsonObject)).
+    Malformed,
+    /// It is an object without a ciphertext: an answer in the clear, perhaps.
+    Unsealed,
+    /// Its version is missing, or none that is known.
+    Version,
+    /// A member is missing, is not a string of canonical base64url, or has the wrong length.
+    Encoding,
+    /// It names another key than the one that is pinned: it is not from the server, or is our own
+    /// request sent back. From the server's side: the client's key is of low order.
+    WrongKey,
+    /// It names the right key but has our request's nonce: it is our own request sent back, with its
+    /// public key replaced by the server's.
+    Reflected,
+    /// It was not made with this session's key, or has been changed.
+    Forged,
 }
 
-/// The characters of a member that is a string, where they stand.
-fn string(envelope: &mut [u8], at: Option<Range<usize>>) -> Option<&mut [u8]> {
-    let value = envelope.get_mut(at?)?;
-    let inner = unquote_in_place(value)?;
-    value.get_mut(inner)
-}
-
-/// The bytes that such a member means, where it stands.
-fn decoded(envelope: &mut [u8], at: Option<Range<usize>>) -> Result<&mut [u8], OpenError> {
-    string(envelope, at).and_then(base64url::decode_in_place).ok_or(OpenError::Encoding)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BYTES: &[u8] = b"\0\n\x1F \"+,-/19:=AZ[\\]_az{}\x7F\x80\xC3\xE9\xFF";
-
-    #[test]
-    fn members_are_found_in_their_places_only_where_a_reader_finds_them() {
-        let mut sealed = vec![0; sealed_len(70)];
-        seal(&[1; 32], &[2; POINT_LEN], &[3; NONCE_LEN], &[b'x'; 70], &mut sealed).unwrap();
-        let mut in_place = 0;
-        let mut try_with = |envelope: &[u8]| {
-            if let Some(found) = Found::as_sealed(envelope) {
-                assert_eq!(Ok(found), Found::anywhere(envelope), "{}", envelope.escape_ascii());
-                in_place += 1;
-            }
-        };
-        try_with(&sealed);
-        for at in 0..=sealed.len() {
-            try_with(&sealed[..at]);
-            for byte in BYTES {
-                let mut longer = sealed.clone();
-                longer.insert(at, *byte);
-                try_with(&longer);
-                if at < sealed.len() {
-                    let mut other = sealed.clone();
-                    other[at] = *byte;
-                    try_with(&other);
-                    other.remove((at + 1) % sealed.len());
-                    try_with(&other);
-                }
-            }
-        }
-        // The digits of key, nonce and ciphertext, each with 17 of the bytes, and where one more digit fits.
-        assert!(in_place > (EPK_LEN + IV_LEN) * 17, "{in_place}");
-    }
-}
+sentences!(
+    OpenError,
+    Malformed: "the envelope is no well-formed JSON object",
+    Unsealed: "the body is not sealed",
+    Version: "the envelope's version is not known",
+    Encoding: "a member of the envelope is missing or wrongly encoded",
+    WrongKey: "the envelope names a key that cannot be trusted",
+    Reflected: "the answer is our own request sent back",
+    Forged: "the envelope is not authentic",
+);

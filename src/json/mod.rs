@@ -6,6 +6,8 @@
 //! [`MAX_DEPTH`](crate::names::MAX_DEPTH) levels, bytes after the end.
 
 pub(crate) mod cursor;
+#[cfg(feature = "envelope")]
+pub(crate) mod find;
 pub(crate) mod members;
 mod object;
 pub(crate) mod run;

@@ -2,7 +2,7 @@
 
 use core::{error::Error, fmt, time::Duration};
 
-use super::{Fault, Outage, Overload, Rejection};
+use super::outcome::{Fault, Outage, Overload, Rejection};
 use crate::key::{KeyError, MissingScopes};
 
 /// Why a request is denied.
@@ -161,5 +161,29 @@ impl Error for Denial<'_> {
 impl defmt::Format for Denial<'_> {
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(f, "{=str}", self.code());
+    }
+}
+
+/// As the body that the SDKs' middlewares answer with: `error`, the code, and `message`.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Denial<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+
+        match self {
+            Self::Key(error) => error.serialize(serializer),
+            Self::MissingScopes(missing) => missing.serialize(serializer),
+            Self::Revoked
+            | Self::Rejected(_)
+            | Self::Remembered(_)
+            | Self::Outage(_)
+            | Self::Overload(_)
+            | Self::Fault(_) => {
+                let mut object = serializer.serialize_struct("Refusal", 2)?;
+                object.serialize_field("error", self.code())?;
+                object.serialize_field("message", &format_args!("{self}"))?;
+                object.end()
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Fault, Outage, Overload};
+use super::outcome::{Fault, Outage, Overload};
 #[cfg(feature = "std")]
 use crate::key::OwnedKey;
 use crate::key::{MissingScopes, VerifiedKey};

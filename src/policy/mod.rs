@@ -6,7 +6,7 @@
 //! | [`Outage`] | DNS, connect, reset, timeout, 5xx, breaker open |
 //! | [`Remembered`](Outcome::Remembered) | any of these, where the platform refused the client a short time ago |
 //! | [`Overload`] | no slot for a call within the deadline; no file descriptors, memory, threads or randomness |
-//! | [`Rejection`] | the answer says `success: false`; HTTP 403, 429 |
+//! | [`Rejection`] | the answer says `success: false`, or the status is a refusal ([`Outcome::from_status`]) |
 //! | [`Fault`] | other statuses, redirects; an answer that is unreadable, unsealed, oversized or forged; an untrusted certificate; a refused project key |
 //!
 //! The truth table, which the test reads from here. `-` is a grant; a number is the HTTP status of the
@@ -60,16 +60,12 @@
 mod denial;
 mod grant;
 mod outcome;
-mod reason;
-#[cfg(feature = "serde")]
-mod serialize;
 
 pub use denial::Denial;
 #[cfg(feature = "std")]
 pub use grant::OwnedGrant;
 pub use grant::{Basis, Grant};
-pub use outcome::{Fault, Outage, Outcome, Overload, Rejection};
-pub use reason::Reason;
+pub use outcome::{Fault, Outage, Outcome, Overload, Reason, Rejection};
 
 use crate::key::{MissingScopes, VerifiedKey};
 
@@ -137,30 +133,26 @@ impl Policy {
 
     /// Sets what an outage means.
     #[must_use]
-    pub const fn fail_open(mut self, outages: FailOpen) -> Self {
-        self.outages = outages;
-        self
+    pub const fn fail_open(self, outages: FailOpen) -> Self {
+        Self { outages, ..self }
     }
 
     /// Sets what an overload means.
     #[must_use]
-    pub const fn on_overload(mut self, overloads: OnOverload) -> Self {
-        self.overloads = overloads;
-        self
+    pub const fn on_overload(self, overloads: OnOverload) -> Self {
+        Self { overloads, ..self }
     }
 
     /// Sets what a rejection means.
     #[must_use]
-    pub const fn on_rejection(mut self, rejections: OnRejection) -> Self {
-        self.rejections = rejections;
-        self
+    pub const fn on_rejection(self, rejections: OnRejection) -> Self {
+        Self { rejections, ..self }
     }
 
     /// Sets what a fault means.
     #[must_use]
-    pub const fn on_fault(mut self, faults: OnFault) -> Self {
-        self.faults = faults;
-        self
+    pub const fn on_fault(self, faults: OnFault) -> Self {
+        Self { faults, ..self }
     }
 
     /// Whether a request with a good key is let through on that outcome.

@@ -2,8 +2,7 @@
 
 use core::{fmt, time::Duration};
 
-use super::Reason;
-use crate::breaker::{BreakerOpen, Health};
+use crate::{buf::Writer, error::sentences};
 
 /// What a call to the platform came to: what the transport, the status and the answer said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,20 +57,6 @@ impl Outcome {
     pub const fn from_success(success: bool) -> Self {
         if success { Self::Confirmed } else { Self::Rejected(Rejection::UNSUCCESSFUL) }
     }
-
-    /// What this says of the platform, for [`Breaker::record`](crate::Breaker::record). `None` if no
-    /// call was made: then the permit, if any, is to be [released](crate::Breaker::release).
-    #[must_use]
-    pub const fn health(self) -> Option<Health> {
-        match self {
-            Self::Outage(Outage::BreakerOpen { .. })
-            | Self::Overload(_)
-            | Self::Remembered(_)
-            | Self::Fault(Fault::UnknownClient | Fault::NotSent | Fault::Forked) => None,
-            Self::Outage(_) => Some(Health::Down),
-            Self::Confirmed | Self::Rejected(_) | Self::Fault(_) => Some(Health::Up),
-        }
-    }
 }
 
 /// Why the platform could not be asked.
@@ -94,12 +79,6 @@ pub enum Outage {
         /// How long at least.
         retry_after: Duration,
     },
-}
-
-impl From<BreakerOpen> for Outage {
-    fn from(open: BreakerOpen) -> Self {
-        Self::BreakerOpen { retry_after: open.retry_after() }
-    }
 }
 
 impl fmt::Display for Outage {
@@ -131,17 +110,12 @@ pub enum Overload {
     NoRandomness,
 }
 
-impl fmt::Display for Overload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TooManyInFlight => "too many calls to the platform are in flight",
-            Self::OutOfResources => "this process is out of file descriptors, memory or threads",
-            Self::NoRandomness => "the operating system gives no randomness",
-        })
-    }
-}
-
-impl core::error::Error for Overload {}
+sentences!(
+    Overload,
+    TooManyInFlight: "too many calls to the platform are in flight",
+    OutOfResources: "this process is out of file descriptors, memory or threads",
+    NoRandomness: "the operating system gives no randomness",
+);
 
 /// How the platform says no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,6 +153,104 @@ impl fmt::Display for Rejection {
 }
 
 impl core::error::Error for Rejection {}
+
+/// The platform's own reason for a refusal, for the service's operators: the members `error` (or else `code`) and
+/// `message` of its answer, with a colon between them.
+///
+/// It is escaped as `Debug` escapes a string, so that it is safe on one line of a log, and it has at most
+/// [`MAX_LEN`](Self::MAX_LEN) bytes: a longer one is cut between two characters. No response to a client has it.
+///
+/// ```
+/// use apikee::Reason;
+///
+/// let reason = Reason::new(Some("IP_NOT_ALLOWED"), Some("203.0.113.9 is not\non the list"));
+/// assert_eq!(reason.as_str(), r"IP_NOT_ALLOWED: 203.0.113.9 is not\non the list");
+/// assert!(Reason::new(None, None).is_none());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Reason {
+    /// The text, and zeros behind it. An escaped text has none.
+    text: [u8; Self::MAX_LEN],
+}
+
+impl Reason {
+    /// Bytes of the longest reason. A [`Denial`](super::Denial) has one in it and is handed through every function
+    /// that can deny: with 128 bytes and more, an error is too large for that.
+    pub const MAX_LEN: usize = 100;
+
+    /// No reason was given.
+    pub const NONE: Self = Self { text: [0; Self::MAX_LEN] };
+
+    /// Takes what an answer says: `Answer::reason` and `Answer::message`.
+    #[must_use]
+    pub fn new(code: Option<&str>, message: Option<&str>) -> Self {
+        let separator = if code.is_some() && message.is_some() { ": " } else { "" };
+        let mut text = [0; Self::MAX_LEN];
+        let mut out = Writer::new(&mut text);
+        let parts = [code.unwrap_or_default(), separator, message.unwrap_or_default()];
+        // All characters are at least one byte, so this ends after `MAX_LEN` of them.
+        parts.into_iter().flat_map(str::chars).all(|c| push(&mut out, c));
+        Self { text }
+    }
+
+    /// The text, escaped; empty if no reason was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let text = core::str::from_utf8(&self.text);
+        debug_assert!(text.is_ok(), "only whole characters are written");
+        text.unwrap_or_default().trim_end_matches('\0')
+    }
+
+    /// Whether no reason was given.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        matches!(self.text, [0, ..])
+    }
+}
+
+/// Writes a character, escaped; `false` if there is no room for all of it.
+fn push(out: &mut Writer<'_>, c: char) -> bool {
+    // `Debug` of a string leaves it alone.
+    if c == '\'' {
+        return push_all(out, core::iter::once(c));
+    }
+    push_all(out, c.escape_debug())
+}
+
+fn push_all(out: &mut Writer<'_>, spelt: impl Iterator<Item = char> + Clone) -> bool {
+    let len = spelt.clone().map(char::len_utf8).fold(out.len(), usize::saturating_add);
+    let fits = len <= Reason::MAX_LEN;
+    if fits {
+        spelt.for_each(|c| out.bytes(c.encode_utf8(&mut [0; 4]).as_bytes()));
+    }
+    fits
+}
+
+impl Default for Reason {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text in quotes.
+impl fmt::Debug for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reason(\"{self}\")")
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Reason {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=str}", self.as_str());
+    }
+}
 
 /// No trustworthy answer was received, and it was not an outage: what came back cannot be trusted, or nothing
 /// could be asked.
@@ -236,3 +308,39 @@ impl fmt::Display for Fault {
 }
 
 impl core::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Denial;
+
+    #[test]
+    fn a_reason_is_escaped_as_debug_escapes() {
+        for text in ["it's", "a\r\n\"b\"\\", "\u{1b}[31m\u{202e}\u{7f}\u{9b}", "caf\u{e9} \u{1F600}", "\0"] {
+            let quoted = format!("{text:?}");
+            assert_eq!(Reason::new(Some(text), None).as_str(), &quoted[1..quoted.len() - 1]);
+            assert_eq!(Reason::new(None, Some(text)), Reason::new(Some(text), None));
+        }
+        assert_eq!(Reason::new(Some("A"), Some("b")).as_str(), "A: b");
+        assert_eq!(Reason::new(None, None), Reason::NONE);
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_between_characters_and_never_within_an_escape() {
+        for (c, spelt) in
+            [('a', "a"), ('\u{e9}', "\u{e9}"), ('\u{1F600}', "\u{1F600}"), ('\n', r"\n"), ('\u{7f}', r"\u{7f}")]
+        {
+            for before in 0..8 {
+                let text: String = "x".repeat(before) + &c.to_string().repeat(10_000);
+                let reason = Reason::new(Some(&text), Some("never seen"));
+                let fitting = (Reason::MAX_LEN - before) / spelt.len();
+                assert_eq!(reason.as_str(), "x".repeat(before) + &spelt.repeat(fitting));
+            }
+        }
+    }
+
+    #[test]
+    fn a_denial_with_a_reason_is_small_enough_to_be_an_error() {
+        assert!(size_of::<Denial<'_>>() + size_of::<&()>() < 128, "{}", size_of::<Denial<'_>>());
+    }
+}

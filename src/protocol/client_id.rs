@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{breaker::ClientRef, hex};
+use crate::{breaker::ClientRef, error::sentences, hex};
 
 const LEN: usize = 36;
 const DASHES: [usize; 4] = [8, 13, 18, 23];
@@ -34,7 +34,7 @@ impl ClientId {
         let values = text.map(hex::value);
         let (mut bytes, mut all) = ([0; BYTES.len()], 0);
         for (byte, at) in bytes.iter_mut().zip(BYTES) {
-            let [high, low] = values.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or([u8::MAX; 2]);
+            let [high, low] = *values.get(at..).and_then(<[u8]>::first_chunk).ok_or(InvalidClientId)?;
             *byte = high << 4 | low;
             all |= high | low;
         }
@@ -62,7 +62,7 @@ impl From<ClientId> for ClientRef {
 /// The 36 characters.
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(core::str::from_utf8(&self.text()).unwrap_or_default())
+        f.write_str(core::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -85,13 +85,7 @@ impl core::str::FromStr for ClientId {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidClientId;
 
-impl fmt::Display for InvalidClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the client id is not a UUID of 36 characters")
-    }
-}
-
-impl core::error::Error for InvalidClientId {}
+sentences!(InvalidClientId, "the client id is not a UUID of 36 characters");
 
 #[cfg(test)]
 mod tests {

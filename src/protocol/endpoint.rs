@@ -1,8 +1,8 @@
-//! Registering and describing endpoints.
+//! Registering and describing endpoints: [`RegisterEndpoint`].
 
 use super::{
     method_path::MethodPath,
-    request::{BodyForm, Request, sealed::Sealed, write_project_env, written},
+    request::{BodyForm, Request, sealed::Sealed, string, strings, written, written_target},
 };
 use crate::{
     buf::{BufferTooSmall, Writer},
@@ -113,9 +113,7 @@ impl<'a> Endpoint<'a> {
         }
         out.byte(b'"');
         if !self.description.is_empty() {
-            out.bytes(br#","description":""#);
-            write::escaped(out, self.description);
-            out.byte(b'"');
+            string(out, br#","description":""#, self.description);
         }
         for (name, object) in [(&br#","request":"#[..], self.request), (br#","response":"#, self.response)] {
             if !object.is_empty() {
@@ -136,13 +134,7 @@ impl<'a> Endpoint<'a> {
         };
         for (name, words) in lists.into_iter().filter(|(_, words)| !words.is_empty()) {
             open(out);
-            out.bytes(name);
-            for (at, word) in words.iter().enumerate() {
-                out.bytes(if at == 0 { br#"""# } else { br#",""# });
-                write::escaped(out, word);
-                out.byte(b'"');
-            }
-            out.byte(b']');
+            strings(out, name, words);
         }
         if self.deprecated {
             open(out);
@@ -202,7 +194,7 @@ impl Request for RegisterEndpoint<'_> {
     const FORM: BodyForm = BodyForm::Plain;
 
     fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
-        write_target(self.project_env, buf)
+        written_target(buf, b"/endpoint", self.project_env)
     }
 
     fn write_body<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
@@ -211,14 +203,6 @@ impl Request for RegisterEndpoint<'_> {
 }
 
 impl Sealed for RegisterEndpoint<'_> {}
-
-fn write_target<'b>(project_env: &str, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
-    written(buf, |out| {
-        out.bytes(b"/endpoint");
-        write_project_env(out, project_env);
-    })
-}
-
 /// A [`RegisterEndpoint`] whose body was written before.
 #[cfg(feature = "client")]
 #[derive(Clone, Copy)]
@@ -232,7 +216,7 @@ impl Request for WrittenEndpoint<'_> {
     const FORM: BodyForm = BodyForm::Plain;
 
     fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
-        write_target(self.project_env, buf)
+        written_target(buf, b"/endpoint", self.project_env)
     }
 
     fn write_body<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {

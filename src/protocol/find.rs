@@ -1,17 +1,17 @@
-//! Looking clients up.
+//! Looking a client up by its name: [`FindClient`], and its answer, a [`FoundClient`].
 
-use core::fmt;
+use core::ops::Range;
 
 use super::{
     client_id::ClientId,
-    percent,
-    request::{BodyForm, HttpMethod, Request, sealed::Sealed, write_project_env, written},
+    request::{BodyForm, HttpMethod, Request, project_env, query_value, sealed::Sealed, written},
 };
 use crate::{
     buf::BufferTooSmall,
-    json::{cursor::Cursor, scan::Reader, write},
+    error::sentences,
+    json::{cursor::Cursor, find::find, scan::Reader, write},
     names::Malformed,
-    text::Text,
+    text::{Text, has},
 };
 
 /// Asks for the clients of a name. The answer is read as a [`FoundClient`].
@@ -55,9 +55,9 @@ impl Request for FindClient<'_> {
     fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
         written(buf, |out| {
             out.bytes(b"/client");
-            write_project_env(out, self.project_env);
+            project_env(out, self.project_env);
             out.bytes(b"&name=");
-            percent::query_value(out, self.name);
+            query_value(out, self.name);
             out.bytes(b"&limit=");
             write::integer(out, LIMIT.into());
         })
@@ -111,29 +111,17 @@ impl FoundClient {
     ///
     /// As [`FoundClientError`] says. None of them means that there is no such client.
     pub fn read_unsealed(body: &[u8], name: &str) -> Result<Self, FoundClientError> {
-        let mut reader = Reader::new(Cursor::new(body));
-        let (mut list, mut refused) = (None, false);
-        reader.outermost()?;
-        while reader.next()? {
-            if reader.name() == "data" && reader.peek() == b'[' {
-                list = Some(List::read(&mut reader, body, name)?);
-            } else {
-                let is_success = reader.name() == "success";
-                let value = reader.value()?;
-                refused |= is_success && body.get(value) == Some(b"false");
-            }
-        }
-        reader.end()?;
-        if refused {
+        let [data, success] = find(body, ["data", "success"]).map_err(|Malformed| FoundClientError::Malformed)?;
+        if body.get(success) == Some(b"false") {
             return Err(FoundClientError::Refused);
         }
-        let List { named, len } = list.ok_or(FoundClientError::NoList)?;
-        match named {
-            Named::One(client) => Ok(Self::One(client)),
-            Named::Several => Ok(Self::Several),
-            Named::WithoutId => Err(FoundClientError::NoId),
-            Named::None if len >= usize::from(LIMIT) => Err(FoundClientError::Incomplete),
-            Named::None => Ok(Self::None),
+        let list = body.get(data).filter(|list| list.starts_with(b"[")).ok_or(FoundClientError::NoList)?;
+        match Named::read(list, name).map_err(|Malformed| FoundClientError::Malformed)? {
+            (Named::One(client), _) => Ok(Self::One(client)),
+            (Named::Several, _) => Ok(Self::Several),
+            (Named::WithoutId, _) => Err(FoundClientError::NoId),
+            (Named::None, len) if len >= usize::from(LIMIT) => Err(FoundClientError::Incomplete),
+            (Named::None, _) => Ok(Self::None),
         }
     }
 }
@@ -148,44 +136,25 @@ enum Named {
     Several,
 }
 
-struct List {
-    named: Named,
-    /// Records, whatever their names.
-    len: usize,
-}
-
-impl List {
-    /// Passes the array that the reader stands in front of.
-    fn read(reader: &mut Reader<'_>, body: &[u8], name: &str) -> Result<Self, Malformed> {
-        let mut list = Self { named: Named::None, len: 0 };
+impl Named {
+    /// What a list that has been checked says of that name, and how many records it has, whatever their names.
+    fn read(list: &[u8], name: &str) -> Result<(Self, usize), Malformed> {
+        let (mut named, mut len) = (Self::None, 0_usize);
+        let mut reader = Reader::new(Cursor::new(list));
         reader.open(b'[')?;
         while reader.next()? {
-            list.len = list.len.saturating_add(1);
-            if reader.peek() != b'{' {
-                reader.skip()?;
-                continue;
-            }
-            let (mut is_meant, mut id) = (false, None);
-            reader.open(b'{')?;
-            while reader.next()? {
-                let member = reader.name();
-                if member == "name" {
-                    is_meant = string(reader, body)?.is_some_and(|own| own == name);
-                } else if member == "id" {
-                    id = string(reader, body)?.and_then(client_id);
-                } else {
-                    reader.skip()?;
-                }
-            }
-            if is_meant {
-                list.named = list.named.and(id);
+            len = len.saturating_add(1);
+            let record = list.get(reader.value()?).ok_or(Malformed)?;
+            // What is not an object is not a record.
+            if let Ok([own, id]) = find(record, ["name", "id"])
+                && string(record, own).is_some_and(|own| own == name)
+            {
+                named = named.and(string(record, id).and_then(client_id));
             }
         }
-        Ok(list)
+        Ok((named, len))
     }
-}
 
-impl Named {
     /// With one more record of the name.
     fn and(self, id: Option<ClientId>) -> Self {
         match (self, id) {
@@ -197,16 +166,10 @@ impl Named {
     }
 }
 
-/// Passes any value, and returns what it says if it is a string.
-fn string<'t>(reader: &mut Reader<'_>, body: &'t [u8]) -> Result<Option<Text<'t>>, Malformed> {
-    if reader.peek() != b'"' {
-        reader.skip()?;
-        return Ok(None);
-    }
-    let start = reader.place().saturating_add(1);
-    let escaped = reader.string()?;
-    let raw = body.get(start..reader.place().saturating_sub(1)).ok_or(Malformed)?;
-    Ok(Some(Text::json(raw, escaped)))
+/// What the value at `at` says if it is a string.
+fn string(record: &[u8], at: Range<usize>) -> Option<Text<'_>> {
+    let raw = record.get(at)?.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    Some(Text::json(raw, has(raw, b'\\')))
 }
 
 fn client_id(text: Text<'_>) -> Option<ClientId> {
@@ -232,25 +195,14 @@ pub enum FoundClientError {
     Incomplete,
 }
 
-impl fmt::Display for FoundClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "the list of clients is not a well-formed JSON object",
-            Self::Refused => "the platform refused to list the clients",
-            Self::NoList => "the answer has no list of clients",
-            Self::NoId => "the client of that name has no 'id' that is a UUID",
-            Self::Incomplete => "the list of clients is full and may go on",
-        })
-    }
-}
-
-impl core::error::Error for FoundClientError {}
-
-impl From<Malformed> for FoundClientError {
-    fn from(_: Malformed) -> Self {
-        Self::Malformed
-    }
-}
+sentences!(
+    FoundClientError,
+    Malformed: "the list of clients is not a well-formed JSON object",
+    Refused: "the platform refused to list the clients",
+    NoList: "the answer has no list of clients",
+    NoId: "the client of that name has no 'id' that is a UUID",
+    Incomplete: "the list of clients is full and may go on",
+);
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,82 @@
-//! The header fields of every call.
+//! What every call says of its sender, in header fields: the project key and the user agent.
 
-use core::{fmt, ops::Deref};
+use core::fmt;
 
-use super::{
-    project_key::ProjectKey,
-    request::{BodyForm, HttpMethod},
-};
+use heapless::String;
+
+use crate::{crypto::Zeroize as _, error::sentences};
+
+/// Bytes that a [`ProjectKey`] holds at most.
+pub const MAX_PROJECT_KEY_LEN: usize = 256;
+
+/// The project key, `sk_live_...` or `sk_test_...`: the secret that every call carries in the header
+/// `x-api-key`.
+///
+/// It is visible ASCII, so it cannot split a header. Wiped on drop; `Debug` shows nothing of it.
+///
+/// ```
+/// # use apikee::{ProjectKey, ProjectKeyError};
+/// let key = ProjectKey::new("sk_test_example")?;
+/// assert_eq!(format!("{key:?}"), "ProjectKey { .. }");
+/// assert_eq!(ProjectKey::new("sk_test\r\nx: y").unwrap_err(), ProjectKeyError::NotVisibleAscii);
+/// # Ok::<_, ProjectKeyError>(())
+/// ```
+pub struct ProjectKey(String<MAX_PROJECT_KEY_LEN>);
+
+impl ProjectKey {
+    /// Takes a copy of the key.
+    ///
+    /// # Errors
+    ///
+    /// As [`ProjectKeyError`] says.
+    pub fn new(key: &str) -> Result<Self, ProjectKeyError> {
+        if key.is_empty() {
+            return Err(ProjectKeyError::Empty);
+        }
+        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(ProjectKeyError::NotVisibleAscii);
+        }
+        key.try_into().map(Self).map_err(|_| ProjectKeyError::TooLong)
+    }
+
+    /// For the one header that it belongs in.
+    pub(crate) fn header_value(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl Drop for ProjectKey {
+    fn drop(&mut self) {
+        self.0.as_mut_str().zeroize();
+    }
+}
+
+/// Nothing of the key.
+impl fmt::Debug for ProjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProjectKey").finish_non_exhaustive()
+    }
+}
+
+/// Why a text is not a project key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ProjectKeyError {
+    /// A key has at least one byte.
+    Empty,
+    /// It has more than [`MAX_PROJECT_KEY_LEN`] bytes.
+    TooLong,
+    /// A control character, a space or a character beyond ASCII, which a header cannot hold.
+    NotVisibleAscii,
+}
+
+sentences!(
+    ProjectKeyError,
+    Empty: "the project key is empty",
+    TooLong: "the project key is longer than 256 bytes",
+    NotVisibleAscii: "the project key has characters other than visible ASCII",
+);
 
 /// What a client calls itself: visible ASCII and single spaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,61 +126,7 @@ impl Default for UserAgent<'_> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidUserAgent;
 
-impl fmt::Display for InvalidUserAgent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the user agent has characters that a header cannot hold")
-    }
-}
-
-impl core::error::Error for InvalidUserAgent {}
-
-/// The names and values of a call's header fields: a slice of two without a body, and of four with one.
-///
-/// None has a line break or another control character. One value is the project key, a secret, so that
-/// `Debug` shows the names alone.
-///
-/// ```
-/// # use apikee::{FindClient, ProjectKey, Request as _, UserAgent};
-/// let key = ProjectKey::new("sk_test_example")?;
-/// let fields = FindClient::new("my-app", "acme-corp").header_fields(&key, UserAgent::new("acme/1.0")?);
-/// assert_eq!(fields[..], [("x-api-key", "sk_test_example"), ("User-Agent", "acme/1.0")]);
-/// # Ok::<_, Box<dyn core::error::Error>>(())
-/// ```
-#[derive(Clone, Copy)]
-pub struct HeaderFields<'h> {
-    /// What describes the body stands at the ends.
-    all: [(&'static str, &'h str); 4],
-    has_body: bool,
-}
-
-impl<'h> HeaderFields<'h> {
-    pub(crate) fn new(method: HttpMethod, form: BodyForm, key: &'h ProjectKey, user_agent: UserAgent<'h>) -> Self {
-        Self {
-            all: [
-                ("Content-Type", "application/json"),
-                ("x-api-key", key.header_value()),
-                ("User-Agent", user_agent.0),
-                ("X-Apikee-Encrypted", form.header_value()),
-            ],
-            has_body: method != HttpMethod::Get,
-        }
-    }
-}
-
-impl<'h> Deref for HeaderFields<'h> {
-    type Target = [(&'static str, &'h str)];
-
-    fn deref(&self) -> &Self::Target {
-        let [_, without_body @ .., _] = &self.all;
-        if self.has_body { &self.all } else { without_body }
-    }
-}
-
-impl fmt::Debug for HeaderFields<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter().map(|(name, _)| name)).finish()
-    }
-}
+sentences!(InvalidUserAgent, "the user agent has characters that a header cannot hold");
 
 #[cfg(test)]
 mod tests {
@@ -122,5 +139,20 @@ mod tests {
         }
         assert!(UserAgent::new("acme/1.0 (linux; arm)").is_ok());
         assert_eq!(UserAgent::new(UserAgent::DEFAULT.0), Ok(UserAgent::default()));
+    }
+
+    #[test]
+    fn keys_that_could_split_a_header_are_refused() {
+        for key in ["a\r\nb", "a\nb", "a b", " a", "a\t", "a\0", "a\u{7f}", "caf\u{e9}"] {
+            assert_eq!(ProjectKey::new(key).unwrap_err(), ProjectKeyError::NotVisibleAscii, "{key:?}");
+        }
+        assert_eq!(ProjectKey::new("").unwrap_err(), ProjectKeyError::Empty);
+    }
+
+    #[test]
+    fn a_key_of_256_bytes_is_the_longest() {
+        let longest = "k".repeat(256);
+        assert_eq!(ProjectKey::new(&longest).unwrap().header_value(), longest);
+        assert_eq!(ProjectKey::new(&"k".repeat(257)).unwrap_err(), ProjectKeyError::TooLong);
     }
 }

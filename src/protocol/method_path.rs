@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use super::percent;
-use crate::{buf::Writer, json::write};
+use super::request::{query_byte, query_value};
+use crate::{buf::Writer, error::sentences, json::write};
 
 /// The method and the path of a request or a route: `GET:::/users`.
 ///
@@ -55,7 +55,7 @@ impl<'a> MethodPath<'a> {
         if !is_token(method) {
             return Err(InvalidMethod);
         }
-        Ok(Self { method, path: path.split(ends).next().unwrap_or_default() })
+        Ok(Self { method, path: path.split_once(ends).map_or(path, |(front, _)| front) })
     }
 
     /// The path without the leading slash.
@@ -94,11 +94,11 @@ impl<'a> MethodPath<'a> {
     /// Writes it as a value of a query.
     pub(crate) fn write_query_value(&self, out: &mut Writer<'_>) {
         for byte in self.method.bytes() {
-            percent::query_byte(out, byte.to_ascii_uppercase());
+            query_byte(out, byte.to_ascii_uppercase());
         }
-        percent::query_value(out, SEPARATOR);
-        percent::query_byte(out, b'/');
-        percent::query_value(out, self.tail());
+        query_value(out, SEPARATOR);
+        query_byte(out, b'/');
+        query_value(out, self.tail());
     }
 
     /// Writes the method as the inside of a JSON string; a token has nothing to escape.
@@ -144,13 +144,7 @@ impl fmt::Display for MethodPath<'_> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidMethod;
 
-impl fmt::Display for InvalidMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the method is not an HTTP token")
-    }
-}
-
-impl core::error::Error for InvalidMethod {}
+sentences!(InvalidMethod, "the method is not an HTTP token");
 
 #[cfg(test)]
 mod tests {

@@ -8,43 +8,35 @@
 //! | [`FindClient`] | `GET /client?project_env=...&name=...&limit=...` | none | [`FoundClient`] |
 //! | [`RegisterEndpoint`] | `POST /endpoint?project_env=...` | plain | none is read |
 //!
+//! A request and its answer are one file: `validate`, `create`, `find`, `endpoint`. `request` has what they share.
+//!
 //! Whatever the parts of a request say, it stays one request with those parts. What could break out
 //! is refused when the part is made ([`ClientId`], the method of a [`MethodPath`], [`ProjectKey`],
 //! [`UserAgent`], [`JsonObject`](crate::JsonObject), [`Timestamp`]); everything else is percent-encoded or escaped. So
 //! writing can only fail for want of room.
 
-mod answer;
-mod client;
 mod client_id;
+mod create;
 mod endpoint;
 mod find;
 mod headers;
-mod members;
 mod method_path;
-mod percent;
-mod project_key;
-mod record;
 mod request;
-mod sealing;
 mod timestamp;
 mod validate;
 
-pub use answer::{Answer, AnswerError, Provenance};
-pub use client::{ClientKey, ClientType, CreateClient};
 pub use client_id::{ClientId, InvalidClientId};
+pub use create::{ClientKey, ClientRecord, ClientRecordError, ClientType, CreateClient};
 #[cfg(feature = "client")]
 pub(crate) use endpoint::WrittenEndpoint;
 pub use endpoint::{Endpoint, RegisterEndpoint};
 pub use find::{FindClient, FoundClient, FoundClientError};
-pub use headers::{HeaderFields, InvalidUserAgent, UserAgent};
+pub use headers::{InvalidUserAgent, MAX_PROJECT_KEY_LEN, ProjectKey, ProjectKeyError, UserAgent};
 #[cfg(feature = "web")]
 pub(crate) use method_path::is_token;
 pub use method_path::{InvalidMethod, MethodPath};
-pub use project_key::{MAX_PROJECT_KEY_LEN, ProjectKey, ProjectKeyError};
-pub use record::{ClientRecord, ClientRecordError};
-pub use request::{BodyForm, HttpMethod, Request};
-pub use sealing::{InvalidSealing, Sealing};
+pub use request::{BodyForm, HeaderFields, HttpMethod, InvalidSealing, Request, Sealing};
 pub use timestamp::{Timestamp, TimestampOutOfRange};
 #[cfg(feature = "client")]
 pub(crate) use validate::KEY_HEADER;
-pub use validate::ValidateRequest;
+pub use validate::{Answer, AnswerError, Provenance, ValidateRequest};

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{buf::Writer, time::UnixTime};
+use crate::{buf::Writer, error::sentences, time::UnixTime};
 
 /// A time in UTC as RFC 3339 writes it, to the millisecond: `2026-11-24T02:21:45.017Z`.
 ///
@@ -43,7 +43,9 @@ impl Timestamp {
     /// The 24 characters.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        core::str::from_utf8(&self.0).unwrap_or_default()
+        let text = core::str::from_utf8(&self.0);
+        debug_assert!(text.is_ok(), "it is ASCII");
+        text.unwrap_or_default()
     }
 }
 
@@ -77,7 +79,8 @@ fn civil(days: i64) -> Option<(u32, u32, u32)> {
 fn digits<const N: usize>(out: &mut Writer<'_>, mut value: u32, end: u8) {
     let mut digits = [0; N];
     for place in digits.iter_mut().rev() {
-        *place = b'0'.wrapping_add(u8::try_from(value % 10).unwrap_or_default());
+        let [digit, ..] = (value % 10).to_le_bytes();
+        *place = b'0' | digit;
         value /= 10;
     }
     out.bytes(&digits);
@@ -101,13 +104,7 @@ impl fmt::Debug for Timestamp {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TimestampOutOfRange;
 
-impl fmt::Display for TimestampOutOfRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the time is outside the years 0 to 9999")
-    }
-}
-
-impl core::error::Error for TimestampOutOfRange {}
+sentences!(TimestampOutOfRange, "the time is outside the years 0 to 9999");
 
 #[cfg(test)]
 mod tests {

@@ -1,12 +1,9 @@
-//! Finding known members in the body of an answer.
+//! Finding known members in the body of a request or of an answer.
 
 use core::ops::Range;
 
-use crate::{
-    json::{cursor::Cursor, scan::Reader},
-    names::Malformed,
-    text::unquote_in_place,
-};
+use super::{cursor::Cursor, scan::Reader};
+use crate::{names::Malformed, text::unquote_in_place};
 
 /// Where the values of the members of those names stand in `body`, which is checked to be one JSON
 /// object: an empty range for one that is absent. Other members are ignored.
@@ -32,7 +29,9 @@ pub(crate) fn string(body: &mut [u8], at: Range<usize>) -> Option<Range<usize>> 
     Some(at.start.saturating_add(inner.start)..at.start.saturating_add(inner.end))
 }
 
-/// The string that stands at `at`, which was checked to be UTF-8.
+/// The string that stands at `at`.
 pub(crate) fn text(body: &[u8], at: Option<Range<usize>>) -> Option<&str> {
-    core::str::from_utf8(body.get(at?)?).ok()
+    let text = core::str::from_utf8(body.get(at?)?);
+    debug_assert!(text.is_ok(), "strings are checked to be UTF-8");
+    text.ok()
 }

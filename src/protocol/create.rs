@@ -1,0 +1,308 @@
+//! Creating a client: [`CreateClient`], and its answer, a [`ClientRecord`].
+
+use super::{
+    client_id::ClientId,
+    request::{BodyForm, Request, sealed::Sealed, string, strings, written, written_target},
+    timestamp::Timestamp,
+};
+use crate::{
+    buf::{BufferTooSmall, Writer},
+    envelope::Opened,
+    error::sentences,
+    json::{JsonObject, find},
+    names::Malformed,
+};
+
+/// Creates a client with its keys, or brings the one of that name up to date. The answer is a
+/// [`ClientRecord`].
+///
+/// ```
+/// use apikee::{ClientKey, CreateClient, Request as _};
+///
+/// let keys = [ClientKey::new("acme-corp-key")];
+/// let request = CreateClient::new("my-app-production", "acme-corp").keys(&keys);
+/// let mut buf = [0; 256];
+/// assert_eq!(request.write_target(&mut buf)?, "/client?project_env=my-app-production");
+/// assert_eq!(
+///     request.write_body(&mut buf)?,
+///     r#"{"name":"acme-corp","type":"service","keys":[{"name":"acme-corp-key"}]}"#
+/// );
+/// # Ok::<_, apikee::BufferTooSmall>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct CreateClient<'a> {
+    project_env: &'a str,
+    name: &'a str,
+    client_type: ClientType,
+    keys: &'a [ClientKey<'a>],
+    template_id: Option<&'a str>,
+    metadata: Option<JsonObject<'a>>,
+    ip_whitelist: Option<&'a [&'a str]>,
+}
+
+impl<'a> CreateClient<'a> {
+    /// A service with one key, `default`.
+    #[must_use]
+    pub const fn new(project_env: &'a str, name: &'a str) -> Self {
+        const KEYS: &[ClientKey<'_>] = &[ClientKey::new("default")];
+        Self {
+            project_env,
+            name,
+            client_type: ClientType::Service,
+            keys: KEYS,
+            template_id: None,
+            metadata: None,
+            ip_whitelist: None,
+        }
+    }
+
+    /// What kind of client it is.
+    #[must_use]
+    pub const fn client_type(self, client_type: ClientType) -> Self {
+        Self { client_type, ..self }
+    }
+
+    /// The client's keys, instead of `default`.
+    #[must_use]
+    pub const fn keys(self, keys: &'a [ClientKey<'a>]) -> Self {
+        Self { keys, ..self }
+    }
+
+    /// The template that the client is made from.
+    #[must_use]
+    pub const fn template_id(self, template_id: &'a str) -> Self {
+        Self { template_id: Some(template_id), ..self }
+    }
+
+    /// Anything else about the client.
+    #[must_use]
+    pub const fn metadata(self, metadata: JsonObject<'a>) -> Self {
+        Self { metadata: Some(metadata), ..self }
+    }
+
+    /// The networks that the client may call from, in the platform's notation (`203.0.113.0/24`). An
+    /// empty list is sent as one.
+    #[must_use]
+    pub const fn ip_whitelist(self, networks: &'a [&'a str]) -> Self {
+        Self { ip_whitelist: Some(networks), ..self }
+    }
+}
+
+/// A key of a client that is created.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientKey<'a> {
+    name: &'a str,
+    expires_at: Option<Timestamp>,
+}
+
+impl<'a> ClientKey<'a> {
+    /// A key that never expires, as far as the platform knows.
+    #[must_use]
+    pub const fn new(name: &'a str) -> Self {
+        Self { name, expires_at: None }
+    }
+
+    /// When it expires.
+    #[must_use]
+    pub const fn expires_at(self, time: Timestamp) -> Self {
+        Self { expires_at: Some(time), ..self }
+    }
+
+    fn write(&self, out: &mut Writer<'_>) {
+        string(out, br#"{"name":""#, self.name);
+        if let Some(time) = self.expires_at {
+            string(out, br#","expiresAt":""#, time.as_str());
+        }
+        out.byte(b'}');
+    }
+}
+
+/// What kind of client it is, in the platform's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ClientType {
+    /// A human being.
+    Person,
+    /// An organisation.
+    Company,
+    /// A program that others run.
+    #[default]
+    Service,
+    /// A thing.
+    Device,
+    /// A part of one's own system.
+    Internal,
+}
+
+impl ClientType {
+    /// The platform's word: `"service"`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Company => "company",
+            Self::Service => "service",
+            Self::Device => "device",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl Request for CreateClient<'_> {
+    const FORM: BodyForm = BodyForm::Sealed;
+
+    fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
+        written_target(buf, b"/client", self.project_env)
+    }
+
+    fn write_body<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
+        written(buf, |out| {
+            string(out, br#"{"name":""#, self.name);
+            string(out, br#","type":""#, self.client_type.as_str());
+            out.bytes(br#","keys":["#);
+            for (at, key) in self.keys.iter().enumerate() {
+                if at > 0 {
+                    out.byte(b',');
+                }
+                key.write(out);
+            }
+            out.byte(b']');
+            if let Some(template_id) = self.template_id {
+                string(out, br#","templateId":""#, template_id);
+            }
+            if let Some(metadata) = self.metadata {
+                out.bytes(br#","metadata":"#);
+                metadata.write(out);
+            }
+            if let Some(networks) = self.ip_whitelist {
+                strings(out, br#","ipWhitelist":["#, networks);
+            }
+            out.byte(b'}');
+        })
+    }
+}
+
+impl Sealed for CreateClient<'_> {}
+
+/// The answer to a [`CreateClient`]: a JSON object with an `id` that is a UUID.
+/// Members that are not known are ignored.
+///
+/// ```
+/// # use apikee::ClientRecord;
+/// let mut body = *br#"{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08","name":"acme-corp"}"#;
+/// let record = ClientRecord::read_unsealed(&mut body)?;
+/// assert_eq!(record.id().to_string(), "497f6eca-6276-4993-bfeb-53cbbbba6f08");
+/// # Ok::<_, apikee::ClientRecordError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientRecord {
+    id: ClientId,
+}
+
+impl ClientRecord {
+    /// Reads what came out of an envelope. Escapes are undone where they stand.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientRecordError`] says.
+    pub fn read_opened(body: Opened<'_>) -> Result<Self, ClientRecordError> {
+        Self::read(body.into_bytes())
+    }
+
+    /// Reads what came without an envelope. **Nothing but the connection says who wrote it**, as for
+    /// [`Answer::read_unsealed`](crate::Answer::read_unsealed): whoever sits where TLS ends can have
+    /// one client's requests judged as another's. Only for where the user has asked for this.
+    ///
+    /// Escapes are undone where they stand.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientRecordError`] says.
+    pub fn read_unsealed(body: &mut [u8]) -> Result<Self, ClientRecordError> {
+        Self::read(body)
+    }
+
+    fn read(body: &mut [u8]) -> Result<Self, ClientRecordError> {
+        let [id, success] = find::find(body, ["id", "success"]).map_err(|Malformed| ClientRecordError::Malformed)?;
+        match body.get(success) {
+            Some(b"" | b"true") => {}
+            Some(b"false") => return Err(ClientRecordError::Refused),
+            _ => return Err(ClientRecordError::Malformed),
+        }
+        let id = find::string(body, id);
+        let id = find::text(body, id).and_then(|id| ClientId::new(id).ok());
+        Ok(Self { id: id.ok_or(ClientRecordError::NoId)? })
+    }
+
+    /// The client's id, which every [`ValidateRequest`](crate::ValidateRequest) for it names.
+    #[must_use]
+    pub const fn id(&self) -> ClientId {
+        self.id
+    }
+}
+
+/// Why a body is not a record of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ClientRecordError {
+    /// It is not one well-formed JSON object, or its `success` is not a boolean.
+    Malformed,
+    /// It says `"success":false`.
+    Refused,
+    /// It has no `id` that is a UUID.
+    NoId,
+}
+
+sentences!(
+    ClientRecordError,
+    Malformed: "the client record is no well-formed JSON object",
+    Refused: "the platform refused to create the client",
+    NoId: "the client record has no 'id' that is a UUID",
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
+
+    fn read(body: &str) -> Result<ClientRecord, ClientRecordError> {
+        let opened = ClientRecord::read_opened(Opened::new(&mut body.as_bytes().to_vec()));
+        assert_eq!(opened, ClientRecord::read_unsealed(&mut body.as_bytes().to_vec()));
+        opened
+    }
+
+    #[test]
+    fn the_id_is_read_whatever_stands_beside_it() {
+        let id = ClientId::new(ID).unwrap();
+        for body in [
+            format!(r#"{{"id":"{ID}"}}"#),
+            format!(r#"{{"success":true,"keys":[{{"id":"x"}}],"id":"{ID}"}}"#),
+            format!(r#"{{"\u0069d":"\u0034{}"}}"#, &ID[1..]),
+        ] {
+            assert_eq!(read(&body).map(|record| record.id()), Ok(id), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_uuid_is_no_record() {
+        use ClientRecordError::{Malformed, NoId, Refused};
+        for (body, error) in [
+            ("{}", NoId),
+            (r#"{"id":null}"#, NoId),
+            (r#"{"id":7}"#, NoId),
+            (r#"{"id":""}"#, NoId),
+            (r#"{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f0/"}"#, NoId),
+            (r#"{"client":{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08"}}"#, NoId),
+            (r#"{"success":false,"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08"}"#, Refused),
+            (r#"{"success":0,"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08"}"#, Malformed),
+            (r#"{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08","id":"x"}"#, Malformed),
+            (r#"{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08""#, Malformed),
+            ("", Malformed),
+        ] {
+            assert_eq!(read(body), Err(error), "{body}");
+        }
+    }
+}
