@@ -4,19 +4,14 @@ use core::{fmt, mem, panic::AssertUnwindSafe, time::Duration};
 use std::{boxed::Box, io, panic::catch_unwind, process, sync::Arc, thread, time::Instant, vec};
 
 use super::{
-    audit::Audit,
     background::{Background, Task},
-    builder::ApikeeBuilder,
-    config::ConfigError,
-    deadline::Deadline,
     event::{Event, Events},
-    file::FileError,
-    request::{About, AuthorizeRequest},
-    revocations::Revocations,
-    revoked::Revoked,
-    rotation::Keys,
+    files::{FileError, News, Watch},
+    gate::Deadline,
+    request::{About, Audit, AuthorizeRequest},
+    revocations::{Revocations, Revoked},
+    secrets::Keys,
     server::{Enforcement, Server},
-    watch::{News, Watch},
 };
 use crate::{
     breaker::BreakerState,
@@ -29,7 +24,7 @@ use crate::{
 /// Issues and verifies keys, and in server mode asks the platform about each request: one for each
 /// process, shared by reference.
 ///
-/// It is in local mode until something is configured that only server mode uses; see [`ApikeeBuilder`].
+/// It is in local mode until something is configured that only server mode uses; see [`ApikeeBuilder`](super::ApikeeBuilder).
 ///
 /// ```
 /// use apikee::{Apikee, AuthorizeRequest, Basis, MethodPath, NewKey};
@@ -52,10 +47,10 @@ use crate::{
 /// # Threads
 ///
 /// In server mode it owns one thread, unless
-/// [`background_thread(false)`](ApikeeBuilder::background_thread) is set. [`close`](Self::close) waits
+/// [`background_thread(false)`](super::ApikeeBuilder::background_thread) is set. [`close`](Self::close) waits
 /// for it; dropping the client ends it without waiting, after the call that it is making.
 ///
-/// With a [secret file](ApikeeBuilder::secret_file) or a [deny-list](ApikeeBuilder::deny_list_file) it owns another
+/// With a [secret file](super::ApikeeBuilder::secret_file) or a [deny-list](super::ApikeeBuilder::deny_list_file) it owns another
 /// one, in either mode, which reads them again when they change. It ends when the client is dropped.
 ///
 /// # Processes that fork
@@ -65,7 +60,7 @@ use crate::{
 /// may be held for ever, and its connections belong to both processes.
 ///
 /// The client knows the process that built it. In any other one, a request with a good key comes to
-/// [`Fault::Forked`], also in [`Enforcement::Observe`]: the [`Policy`](ApikeeBuilder::policy) denies it by default.
+/// [`Fault::Forked`], also in [`Enforcement::Observe`]: the [`Policy`](super::ApikeeBuilder::policy) denies it by default.
 /// [`issue`](Self::issue) fails with the same fault. Dropping the client, [`close`](Self::close) and
 /// [`prepare`](Self::prepare) do nothing, and no observer hears of entries that wait in the queue: the parent has
 /// them, too.
@@ -89,21 +84,6 @@ pub(super) struct Inner {
 }
 
 impl Apikee {
-    /// Starts with the defaults: local mode. At least one secret must be set before `build`.
-    pub fn builder() -> ApikeeBuilder {
-        ApikeeBuilder::new()
-    }
-
-    /// Configures a client from the environment (docs/WIRE.md, "Configuration names"); see
-    /// [`ApikeeBuilder::from_env`].
-    ///
-    /// # Errors
-    ///
-    /// As [`ConfigError`] says, naming the variable.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        ApikeeBuilder::from_env()?.build()
-    }
-
     pub(super) fn start(inner: Inner, watches: bool) -> io::Result<Self> {
         let inner = Arc::new(inner);
         if watches && inner.watch.is_some() {
@@ -123,18 +103,18 @@ impl Apikee {
     /// those of all of `keys` are good. A request that has begun is decided by one keyring or the other.
     ///
     /// To rotate, [`accept`](Keyring::accept) the old secret in the new keyring until the last key that it signed has
-    /// expired. The [leeway](ApikeeBuilder::leeway) is the builder's. The old secrets are wiped when no request uses
+    /// expired. The [leeway](super::ApikeeBuilder::leeway) is the builder's. The old secrets are wiped when no request uses
     /// them any more.
     ///
-    /// With a [secret file](ApikeeBuilder::secret_file), what is set here holds until the file changes.
+    /// With a [secret file](super::ApikeeBuilder::secret_file), what is set here holds until the file changes.
     pub fn set_keyring(&self, keys: Keyring) {
         let replaced = self.inner.keys.replace(keys, Duration::ZERO, Instant::now());
         News::Keyring(replaced).tell(&self.inner.events);
     }
 
-    /// Reads the [secret file](ApikeeBuilder::secret_file) and the [deny-list](ApikeeBuilder::deny_list_file) now.
+    /// Reads the [secret file](super::ApikeeBuilder::secret_file) and the [deny-list](super::ApikeeBuilder::deny_list_file) now.
     /// The client's thread does it by itself when they change; this is for programs that know when they do, or that
-    /// have no [thread](ApikeeBuilder::background_thread). Without such files nothing happens.
+    /// have no [thread](super::ApikeeBuilder::background_thread). Without such files nothing happens.
     ///
     /// # Errors
     ///
@@ -150,7 +130,7 @@ impl Apikee {
     }
 
     /// Verifies a key locally, now, whichever the mode; see [`Keyring::verify`]. Whether it is
-    /// [revoked](ApikeeBuilder::revocations) is not asked.
+    /// [revoked](super::ApikeeBuilder::revocations) is not asked.
     ///
     /// # Errors
     ///
@@ -175,16 +155,16 @@ impl Apikee {
         self.inner.keys.load().verify(key, UnixTime::now(), buf)
     }
 
-    /// Decides on a request: its key must be good, not [revoked](ApikeeBuilder::revocations), and have the scopes,
+    /// Decides on a request: its key must be good, not [revoked](super::ApikeeBuilder::revocations), and have the scopes,
     /// and then, in server mode, the platform is asked. The calls that takes are over within
-    /// [`timeout`](ApikeeBuilder::timeout), all of them together.
+    /// [`timeout`](super::ApikeeBuilder::timeout), all of them together.
     ///
     /// The grant owns what it says. [`authorize_in`](Self::authorize_in) is the form for a buffer of the caller's.
     ///
     /// # Errors
     ///
     /// As [`Denial`] says: it borrows the scopes alone. What an outage, a rejection and a fault come to, the
-    /// [`Policy`](ApikeeBuilder::policy) says.
+    /// [`Policy`](super::ApikeeBuilder::policy) says.
     pub fn authorize<'s>(&self, request: &AuthorizeRequest<'_, 's>) -> Result<OwnedGrant, Denial<'s>> {
         let mut buf = vec![0; request.key.map_or(0, bounded_buffer_len)];
         self.authorize_in(request, &mut buf).map(Grant::into_owned)
@@ -304,7 +284,7 @@ impl Apikee {
     ///
     /// A description replaces an earlier one, and the bare registration of the route. After a failure of any kind, the
     /// next confirmed request of the [route](AuthorizeRequest::as_route) tries again, as with
-    /// [`auto_register`](ApikeeBuilder::auto_register), also where that is off.
+    /// [`auto_register`](super::ApikeeBuilder::auto_register), also where that is off.
     ///
     /// ```
     /// use apikee::{Apikee, Endpoint, MethodPath};

@@ -6,21 +6,17 @@ use std::{boxed::Box, path::PathBuf, vec::Vec};
 use super::{
     apikee::{Apikee, Inner},
     background::Background,
-    clients::Clients,
-    config::{ConfigError, Setting},
-    env::{self, NotUnderstood},
+    config::{self, ConfigError, Connection, Setting},
+    directory::{Clients, Routes},
     event::{Events, Observer},
-    features::{self, Connection},
+    files::{DenyListFile, SecretFile, Watch, warn_of_weak_secrets},
     gate::{Gate, Limits},
     platform::{Answers, Channel, Platform},
-    revocations::Revocations,
-    revoked::Revoked,
-    rotation::Keys,
-    routes::Routes,
+    revocations::{Revocations, Revoked},
+    secrets::Keys,
     server::{Enforcement, Resolver, Server},
-    sign::Sign,
+    signing::{self, Sign},
     transport::Transport,
-    watch::{DenyListFile, SecretFile, Watch, warn_of_weak_secrets},
 };
 use crate::{
     breaker::{BreakerConfig, RefusalMemory},
@@ -90,9 +86,10 @@ pub struct ApikeeBuilder {
     asks_for_server: bool,
 }
 
-impl ApikeeBuilder {
-    pub(super) fn new() -> Self {
-        Self {
+impl Apikee {
+    /// Starts with the defaults: local mode. At least one secret must be set before `build`.
+    pub fn builder() -> ApikeeBuilder {
+        ApikeeBuilder {
             error: None,
             keys: None,
             secret_file: None,
@@ -133,6 +130,18 @@ impl ApikeeBuilder {
         }
     }
 
+    /// Configures a client from the environment (docs/WIRE.md, "Configuration names"); see
+    /// [`ApikeeBuilder::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ConfigError`] says, naming the variable.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        ApikeeBuilder::from_env()?.build()
+    }
+}
+
+impl ApikeeBuilder {
     /// Takes what the environment says.
     ///
     /// | variable | option | value |
@@ -164,47 +173,47 @@ impl ApikeeBuilder {
     /// [`ConfigError::NotUtf8`] and [`ConfigError::Unusable`]. A value that is not understood is an error; it is never
     /// ignored.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let mut this = Self::new();
-        this.secret_file = env::path(env::SECRET_FILE);
+        let mut this = Apikee::builder();
+        this.secret_file = config::path(config::SECRET_FILE);
         if this.secret_file.is_none() {
-            this.keys = env::keyring()?;
+            this.keys = config::keyring()?;
         }
-        if let Some(text) = env::variable(env::SECRET_GRACE)? {
-            this.secret_grace = this.check(Setting::SecretGrace, env::duration(&text)).unwrap_or_default();
+        if let Some(text) = config::variable(config::SECRET_GRACE)? {
+            this.secret_grace = this.check(Setting::SecretGrace, config::duration(&text)).unwrap_or_default();
         }
-        this.deny_list_file = env::path(env::DENY_LIST_FILE);
-        if let Some(key) = env::variable(env::PROJECT_KEY)? {
+        this.deny_list_file = config::path(config::DENY_LIST_FILE);
+        if let Some(key) = config::variable(config::PROJECT_KEY)? {
             this = this.project_key(&key);
         }
-        if let Some(slug) = env::variable(env::PROJECT_ENV)? {
+        if let Some(slug) = config::variable(config::PROJECT_ENV)? {
             this = this.project_env(&slug);
         }
-        if let Some(key) = env::variable(env::SERVER_PUBLIC_KEY)? {
+        if let Some(key) = config::variable(config::SERVER_PUBLIC_KEY)? {
             this = this.server_public_key(&key);
         }
-        if let Some(pem) = env::variable(env::PRIVATE_KEY)? {
-            this = features::private_key(this, &env::pem(&pem));
+        if let Some(pem) = config::variable(config::PRIVATE_KEY)? {
+            this.sign_with(&config::pem(&pem));
         }
         if let Some(sealing) =
-            this.read(env::SEALING, Setting::Sealing, |text| text.parse().map_err(|_| NotUnderstood))?
+            this.read(config::SEALING, Setting::Sealing, |text| text.parse().map_err(|_| config::NOT_UNDERSTOOD))?
         {
             this.sealing = sealing;
         }
-        if let Some(fail_open) = this.read(env::FAIL_OPEN, Setting::FailOpen, env::boolean)? {
+        if let Some(fail_open) = this.read(config::FAIL_OPEN, Setting::FailOpen, config::boolean)? {
             this.policy = this.policy.fail_open(if fail_open { FailOpen::Open } else { FailOpen::Closed });
         }
-        if let Some(timeout) = this.read(env::TIMEOUT, Setting::Timeout, env::duration)? {
+        if let Some(timeout) = this.read(config::TIMEOUT, Setting::Timeout, config::duration)? {
             this.timeout = timeout;
         }
-        if let Some(url) = env::variable(env::BASE_URL)? {
+        if let Some(url) = config::variable(config::BASE_URL)? {
             this.connection.base_url = Some(url);
             this.asks_for_server = true;
         }
-        if let Some(path) = env::path(env::CA_FILE) {
+        if let Some(path) = config::path(config::CA_FILE) {
             this.connection.ca_file = Some(path);
             this.asks_for_server = true;
         }
-        if let Some(allow) = this.read(env::ALLOW_PLAIN_HTTP, Setting::AllowPlainHttp, env::boolean)? {
+        if let Some(allow) = this.read(config::ALLOW_PLAIN_HTTP, Setting::AllowPlainHttp, config::boolean)? {
             this.connection.allow_plain_http = allow;
         }
         this.error.take().map_or(Ok(this), Err)
@@ -215,9 +224,9 @@ impl ApikeeBuilder {
         &mut self,
         name: &'static str,
         setting: Setting,
-        parse: impl FnOnce(&str) -> Result<T, NotUnderstood>,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
     ) -> Result<Option<T>, ConfigError> {
-        let Some(text) = env::variable(name)? else {
+        let Some(text) = config::variable(name)? else {
             return Ok(None);
         };
         self.asks_for_server = true;
@@ -349,7 +358,10 @@ impl ApikeeBuilder {
     /// digits. One of the three settings of server mode; [`Sealing::Off`] does without it.
     pub fn server_public_key(mut self, key: &str) -> Self {
         if is_placeholder(key) {
-            self.fail(ConfigError::Unusable(Setting::ServerPublicKey, Placeholder.into()));
+            self.fail(ConfigError::Unusable(
+                Setting::ServerPublicKey,
+                "it is the all-zero placeholder of the published SDKs".into(),
+            ));
         } else {
             self.server_key = self.check(Setting::ServerPublicKey, key.parse());
         }
@@ -418,6 +430,14 @@ impl ApikeeBuilder {
     pub fn user_agent(mut self, user_agent: &str) -> Self {
         let checked = UserAgent::new(user_agent).map(|_| user_agent.into());
         self.user_agent = self.check(Setting::UserAgent, checked);
+        self
+    }
+
+    /// Signs validation requests with an RSA private key in PEM; see
+    /// [`RequestSigner::from_pem`](super::RequestSigner::from_pem).
+    #[cfg(feature = "request-signing")]
+    pub fn private_key(mut self, pem: &str) -> Self {
+        self.sign_with(pem);
         self
     }
 
@@ -571,15 +591,9 @@ impl ApikeeBuilder {
         self
     }
 
-    pub(super) fn signer(mut self, signer: Result<Box<dyn Sign>, Box<dyn Error + Send + Sync>>) -> Self {
-        match signer {
-            Ok(signer) => {
-                self.signer = Some(signer);
-                self.asks_for_server = true;
-            }
-            Err(error) => self.fail(ConfigError::Unusable(Setting::PrivateKey, error)),
-        }
-        self
+    fn sign_with(&mut self, pem: &str) {
+        self.signer = self.check(Setting::PrivateKey, signing::signer(pem));
+        self.asks_for_server = true;
     }
 
     /// Builds the client, and in server mode starts its thread.
@@ -593,7 +607,7 @@ impl ApikeeBuilder {
         }
         if self.reload_interval.is_zero() {
             let setting = Setting::ReloadInterval;
-            return Err(ConfigError::Unusable(setting, OutOfRange(setting).into()));
+            return Err(ConfigError::Unusable(setting, out_of_range(setting).into()));
         }
         let (keys, secret_file) = self.secrets()?;
         let deny_list = self.deny_list_file.take().map(DenyListFile::open).transpose();
@@ -618,7 +632,10 @@ impl ApikeeBuilder {
             (None, Some(path)) => SecretFile::open(path)
                 .map(|(file, keys)| (keys, Some(file)))
                 .map_err(|error| ConfigError::Unusable(Setting::SecretFile, error.into())),
-            (Some(_), Some(_)) => Err(ConfigError::Unusable(Setting::Secret, BesideFile.into())),
+            (Some(_), Some(_)) => Err(ConfigError::Unusable(
+                Setting::Secret,
+                "there is a secret file, too: put all secrets into it".into(),
+            )),
             (None, None) => Err(ConfigError::Missing([Setting::Secret].into())),
         }
     }
@@ -662,7 +679,7 @@ impl ApikeeBuilder {
             (Setting::ProjectEnv, !project_env.is_empty()),
         ] {
             if !usable {
-                return Err(ConfigError::Unusable(setting, OutOfRange(setting).into()));
+                return Err(ConfigError::Unusable(setting, out_of_range(setting).into()));
             }
         }
         let limits = Limits {
@@ -698,11 +715,7 @@ impl ApikeeBuilder {
     }
 
     /// Keeps the first thing that is wrong.
-    pub(super) fn check<T, E: Error + Send + Sync + 'static>(
-        &mut self,
-        setting: Setting,
-        result: Result<T, E>,
-    ) -> Option<T> {
+    fn check<T, E: Into<Box<dyn Error + Send + Sync>>>(&mut self, setting: Setting, result: Result<T, E>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(error) => {
@@ -724,31 +737,13 @@ impl fmt::Debug for ApikeeBuilder {
     }
 }
 
-#[derive(Debug)]
-struct OutOfRange(Setting);
-
-impl fmt::Display for OutOfRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Setting::BackgroundThread => "requests are observed by the thread, so there must be one",
-            Setting::ProjectEnv => "it is empty",
-            _ => "it must be more than zero",
-        })
+const fn out_of_range(setting: Setting) -> &'static str {
+    match setting {
+        Setting::BackgroundThread => "requests are observed by the thread, so there must be one",
+        Setting::ProjectEnv => "it is empty",
+        _ => "it must be more than zero",
     }
 }
-
-impl Error for OutOfRange {}
-
-#[derive(Debug)]
-struct BesideFile;
-
-impl fmt::Display for BesideFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is a secret file, too: put all secrets into it")
-    }
-}
-
-impl Error for BesideFile {}
 
 /// Whether the text is 32 zero bytes, as hexadecimal digits or base64.
 fn is_placeholder(text: &str) -> bool {
@@ -757,14 +752,3 @@ fn is_placeholder(text: &str) -> bool {
         .into_iter()
         .any(|(text, zero, len)| text.len() == len && text.bytes().all(|byte| byte == zero))
 }
-
-#[derive(Debug)]
-struct Placeholder;
-
-impl fmt::Display for Placeholder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it is the all-zero placeholder of the published SDKs")
-    }
-}
-
-impl Error for Placeholder {}

@@ -1,22 +1,22 @@
 //! Calls of the platform: through the gate, sealed, over the transport, opened, and read.
 
 use core::time::Duration;
-use std::{boxed::Box, string::String};
+use std::{
+    boxed::Box,
+    string::String,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use getrandom::SysRng;
 
 use super::{
-    caller::Caller,
-    deadline::Deadline,
     event::{Event, Events},
-    gate::{Gate, Slot},
-    scratch::{self, Scratch},
-    sessions::Sessions,
-    sign::{NotSigned, Sign},
+    gate::{self, Caller, Deadline, Gate, Scratch, Slot},
+    signing::{NotSigned, Sign},
     transport::{Call, Transport},
 };
 use crate::{
-    envelope::{OpenError, SealError, ServerKey, Session, sealed_len},
+    envelope::{OpenError, SealError, ServerKey, Session, SessionPool, sealed_len},
     opened::Opened,
     policy::{Fault, Outage, Outcome, Overload, Reason, Rejection},
     protocol::{
@@ -89,6 +89,51 @@ impl Channel {
             None => Session::establish(&sealer.server, &mut SysRng),
         };
         session.map(Some).map_err(|_| Outcome::Overload(Overload::NoRandomness))
+    }
+}
+
+/// As many as calls may be under way by default.
+pub(super) const POOLED: usize = 32;
+
+/// Older ones are thrown away when the next is taken or added.
+const MAX_AGE: Duration = Duration::from_secs(300);
+
+/// Sessions that were established ahead of time.
+struct Sessions(Mutex<SessionPool<POOLED>>);
+
+impl Sessions {
+    const fn new() -> Self {
+        Self(Mutex::new(SessionPool::new(MAX_AGE)))
+    }
+
+    fn take(&self, now: Duration) -> Option<Session> {
+        self.lock().take(now)
+    }
+
+    /// Whether so few are left that it is time to refill.
+    fn run_low(&self, now: Duration) -> bool {
+        let mut pool = self.lock();
+        pool.drop_old(now);
+        pool.len() <= POOLED / 2
+    }
+
+    /// Establishes one more; `false` if there is no room for it, or no randomness. No request waits for it.
+    fn add(&self, server: &ServerKey, now: Duration) -> bool {
+        let mut pool = self.lock();
+        pool.drop_old(now);
+        let full = pool.is_full();
+        drop(pool);
+        if full {
+            return false;
+        }
+        match Session::establish(server, &mut SysRng) {
+            Ok(session) => self.lock().put(session, now).is_ok(),
+            Err(_) => false,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SessionPool<POOLED>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -244,7 +289,7 @@ impl Platform {
         let Some(Scratch { target, body, envelope, answer }) = slot.scratch() else {
             return Err(Outcome::Overload(Overload::OutOfResources));
         };
-        let target = scratch::write(target, |buf| request.write_target(buf).map(str::len));
+        let target = gate::write(target, |buf| request.write_target(buf).map(str::len));
         let body = body.write(|buf| request.write_body(buf).map(|text| text.len()));
         if body.len() > MAX_BODY_LEN {
             crate::crypto::Zeroize::zeroize(body);

@@ -13,15 +13,11 @@ use std::{
 
 use super::{
     background::{Background, Dropped},
-    caller::{Caller, Origin},
-    clients::Clients,
-    deadline::Deadline,
+    directory::{Clients, MAX_ROUTES, Routes, Turn},
     event::Event,
-    issue::NewClient,
+    gate::{self, Caller, Deadline, Plaintext},
     platform::{Channel, MAX_BODY_LEN, Platform},
-    request::About,
-    routes::{MAX_ROUTES, Routes, Turn},
-    scratch::{self, Plaintext},
+    request::{About, Origin},
 };
 use crate::{
     breaker::ClientRef,
@@ -251,28 +247,6 @@ impl Server {
         Ok(id)
     }
 
-    /// Creates the client of a tenant's new key, or brings the platform's record of it up to date. It is remembered
-    /// if it is found by the tenant's name.
-    pub(super) fn upsert(
-        &self,
-        tenant: &str,
-        client: &NewClient<'_>,
-        expires_at: Option<Timestamp>,
-        deadline: Deadline,
-    ) -> Result<ClientId, Outcome> {
-        let (name, key_name) = (client.name_for(tenant), client.key_name_for(tenant));
-        let key = ClientKey::new(&key_name);
-        let keys = [expires_at.map_or(key, |time| key.expires_at(time))];
-        let request = client.request(&self.platform.project_env, name, &keys);
-        let [breaker_key, _] = self.keys_of(name);
-        let caller = Caller { client: breaker_key, origin: None, judged: false };
-        let id = self.platform.upsert(caller, &request, deadline)?;
-        if name == tenant {
-            self.remember(tenant, id);
-        }
-        Ok(id)
-    }
-
     /// Creates the client of a tenant that the platform does not know. The key is named without an expiry: all keys
     /// of that name share it there, and each has its own in its claims.
     fn create(&self, tenant: &str, key_name: &str, deadline: Deadline) -> Result<ClientId, Outcome> {
@@ -282,14 +256,14 @@ impl Server {
         self.platform.upsert(Caller { client, origin: None, judged: false }, &request, deadline)
     }
 
-    fn remember(&self, tenant: &str, id: ClientId) {
+    pub(super) fn remember(&self, tenant: &str, id: ClientId) {
         if let Some(total) = self.clients.remember(tenant, id, self.platform.gate.now()) {
             self.platform.events.emit(&Event::ClientIdDisplaced { total });
         }
     }
 
     /// What breakers and refusals of a tenant go by: the last id that the platform told, else the tenant's name.
-    fn keys_of(&self, tenant: &str) -> [ClientRef; 2] {
+    pub(super) fn keys_of(&self, tenant: &str) -> [ClientRef; 2] {
         let by_name = ClientRef::of_name(tenant);
         [self.clients.last_known(tenant).map_or(by_name, ClientRef::from), by_name]
     }
@@ -416,7 +390,7 @@ impl Server {
     /// Establishes sessions until there is no room for more; tells how many.
     pub(super) fn prepare(&self) -> usize {
         let mut added = 0_usize;
-        while added < super::sessions::POOLED && self.platform.channel.prepare(self.platform.gate.now()) {
+        while added < super::platform::POOLED && self.platform.channel.prepare(self.platform.gate.now()) {
             added = added.saturating_add(1);
         }
         added
@@ -449,7 +423,7 @@ impl Told {
 /// The body that registers an endpoint.
 fn body_of(endpoint: &Endpoint<'_>) -> Arc<str> {
     let mut buf = vec![0; 256];
-    scratch::write(&mut buf, |buf| RegisterEndpoint::describing("", *endpoint).write_body(buf).map(str::len)).into()
+    gate::write(&mut buf, |buf| RegisterEndpoint::describing("", *endpoint).write_body(buf).map(str::len)).into()
 }
 
 /// A copy of the header fields, as far as there is room for them in a question. Without the key, wherever it stands:
