@@ -8,7 +8,7 @@ use super::{
     event::{Event, Events},
     files::{FileError, News, Watch},
     gate::Deadline,
-    request::{About, Audit, AuthorizeRequest},
+    request::{About, AuthorizeRequest, Facts},
     revocations::{Revocations, Revoked},
     secrets::Keys,
     server::{Enforcement, Server},
@@ -185,98 +185,84 @@ impl Apikee {
         request: &AuthorizeRequest<'b, 's>,
         buf: &'b mut [u8],
     ) -> Result<Grant<'b>, Denial<'s>> {
-        let (audit, about) = (|| request.about.audit(), || Some(request.about));
-        self.authorize_about(Ok(request.key), request.scopes, audit, about, |denial, _| denial, buf)
+        self.decide(Ok(request.key), request.scopes, &request.about, buf).verdict
     }
 
     /// As [`authorize_in`](Self::authorize_in), also for a header that is refused before it is read, and for a request
-    /// that the platform cannot be asked about. What it is told is gathered only if it is told. What an audit log needs
-    /// is gathered for a denial, and for a grant that somebody hears of.
-    pub(crate) fn authorize_about<'k, 'b: 'k, 's, 'a, E>(
+    /// that the platform cannot be asked about.
+    pub(crate) fn decide<'k, 'b: 'k, 's>(
         &self,
         header: Result<Option<&'k [u8]>, KeyError>,
         scopes: &'s [&'s str],
-        audit: impl FnOnce() -> Audit<'a>,
-        about: impl FnOnce() -> Option<About<'a>>,
-        denied: impl FnOnce(Denial<'s>, &Audit<'_>) -> E,
+        facts: &impl Facts,
         buf: &'b mut [u8],
-    ) -> Result<Grant<'k>, E> {
-        let events = &self.inner.events;
-        let start = events.start();
-        let now = UnixTime::now();
-        let (denial, claims) = match self.verified(header, now, buf) {
-            Ok(key) => match self.decide(key, scopes, about, now) {
-                Ok(grant) => {
-                    if let Some(start) = start {
-                        let elapsed = start.elapsed();
-                        let audit = audit().with_key(header.ok().flatten(), Some(key.claims()));
-                        events.emit(&Event::Granted { audit, basis: grant.basis(), elapsed });
-                    }
-                    return Ok(grant);
-                }
-                Err(denial) => (denial, Some(*key.claims())),
-            },
-            Err((error, claims)) => (error.into(), claims),
-        };
-        let elapsed = start.map(|start| start.elapsed());
-        let audit = audit().with_key(header.ok().flatten(), claims.as_ref());
-        if let Some(elapsed) = elapsed {
-            events.emit(&Event::Denied { audit, denial, elapsed });
-        }
-        Err(denied(denial, &audit))
-    }
-
-    /// With the error come the claims of a key whose signature is good.
-    fn verified<'k, 'b: 'k>(
-        &self,
-        header: Result<Option<&'k [u8]>, KeyError>,
-        now: UnixTime,
-        buf: &'b mut [u8],
-    ) -> Result<VerifiedKey<'k>, (KeyError, Option<Claims<'k>>)> {
-        let key = header.and_then(|key| key.ok_or(KeyError::Missing)).map_err(|error| (error, None))?;
-        self.inner.keys.load().verify_or_tell(key, now, buf)
-    }
-
-    fn decide<'k, 's, 'a>(
-        &self,
-        key: VerifiedKey<'k>,
-        scopes: &'s [&'s str],
-        about: impl FnOnce() -> Option<About<'a>>,
-        now: UnixTime,
-    ) -> Result<Grant<'k>, Denial<'s>> {
-        let Inner { revocations, revoked, policy, server, .. } = &*self.inner;
-        if !revocations.is_empty() {
-            let fingerprint = key.fingerprint();
-            if revocations.iter().any(|revocations| revocations.contains(&fingerprint)) {
-                return Err(Denial::Revoked);
-            }
-        }
-        if revoked.as_ref().is_some_and(|revoked| revoked.has(&key)) {
-            return Err(Denial::Revoked);
-        }
-        let Some(server) = server else {
-            return Ok(Grant::local(key, scopes)?);
-        };
-        if self.has_forked() {
-            return policy.authorize(key, scopes, Outcome::Fault(Fault::Forked));
-        }
-        match server.enforcement {
-            Enforcement::Enforce => {
+    ) -> Decision<'k, 's> {
+        let Inner { policy, server, events, .. } = &*self.inner;
+        let (start, now) = (events.start(), UnixTime::now());
+        let (key, claims) = self.accept(header, now, buf);
+        let verdict = match (key, server) {
+            (Err(denial), _) => Err(denial),
+            (Ok(key), None) => Grant::local(key, scopes).map_err(Denial::from),
+            (Ok(key), Some(_)) if self.has_forked() => policy.authorize(key, scopes, Outcome::Fault(Fault::Forked)),
+            (Ok(key), Some(server)) => match server.enforcement {
                 // Before the platform is asked, and again by the policy, which takes nobody's word for it.
-                MissingScopes::check(key.claims().scopes(), scopes)?;
-                // From here on: the time that the check for revoked keys took is not an outage of the platform.
-                let deadline = Deadline::after(server.timeout);
-                let ask = |about| server.ask(&key, &About { scopes, ..about }, now, deadline, *policy);
-                policy.authorize(key, scopes, about().map_or(Outcome::Fault(Fault::NotSent), ask))
-            }
-            Enforcement::Observe => {
-                let grant = Grant::observed(key, scopes)?;
-                if let Some(about) = about() {
-                    server.tell_soon(&key, &About { scopes, ..about }, now);
+                Enforcement::Enforce => match MissingScopes::check(key.claims().scopes(), scopes) {
+                    Err(missing) => Err(missing.into()),
+                    Ok(()) => {
+                        // From here on: the time that the check for revoked keys took is not an outage of the platform.
+                        let deadline = Deadline::after(server.timeout);
+                        let outcome = match facts.about() {
+                            Some(about) => server.ask(&key, &About { scopes, ..about }, now, deadline, *policy),
+                            None => Outcome::Fault(Fault::NotSent),
+                        };
+                        policy.authorize(key, scopes, outcome)
+                    }
+                },
+                Enforcement::Observe => {
+                    let grant = Grant::observed(key, scopes);
+                    if grant.is_ok()
+                        && let Some(about) = facts.about()
+                    {
+                        server.tell_soon(&key, &About { scopes, ..about }, now);
+                    }
+                    grant.map_err(Denial::from)
                 }
-                Ok(grant)
-            }
+            },
+        };
+        if let Some(start) = start {
+            let elapsed = start.elapsed();
+            let audit = facts.audit().with_key(header.ok().flatten(), claims.as_ref());
+            events.emit(&match verdict {
+                Ok(grant) => Event::Granted { audit, basis: grant.basis(), elapsed },
+                Err(denial) => Event::Denied { audit, denial, elapsed },
+            });
         }
+        Decision { verdict, claims }
+    }
+
+    /// The key, if it is good and not revoked, and the claims of a key whose signature is good.
+    fn accept<'k, 'b: 'k>(
+        &self,
+        header: Result<Option<&'k [u8]>, KeyError>,
+        now: UnixTime,
+        buf: &'b mut [u8],
+    ) -> (Result<VerifiedKey<'k>, Denial<'static>>, Option<Claims<'k>>) {
+        let Inner { keys, revocations, revoked, .. } = &*self.inner;
+        let key = match header {
+            Ok(Some(key)) => key,
+            Ok(None) => return (Err(KeyError::Missing.into()), None),
+            Err(error) => return (Err(error.into()), None),
+        };
+        let key = match keys.load().verify_or_tell(key, now, buf) {
+            Ok(key) => key,
+            Err((error, claims)) => return (Err(error.into()), claims),
+        };
+        let is_listed = !revocations.is_empty() && {
+            let fingerprint = key.fingerprint();
+            revocations.iter().any(|revocations| revocations.contains(&fingerprint))
+        };
+        let is_revoked = is_listed || revoked.as_ref().is_some_and(|revoked| revoked.has(&key));
+        (if is_revoked { Err(Denial::Revoked) } else { Ok(key) }, Some(*key.claims()))
     }
 
     /// Describes one of the service's routes to the platform, for its console: best effort, on the client's thread, or
@@ -336,6 +322,13 @@ impl Apikee {
     }
 }
 
+/// What a request comes to.
+pub(crate) struct Decision<'k, 's> {
+    pub(crate) verdict: Result<Grant<'k>, Denial<'s>>,
+    /// Those of the key, if its signature is good.
+    pub(crate) claims: Option<Claims<'k>>,
+}
+
 impl Inner {
     fn background(&self) -> Option<&Background<super::server::Job>> {
         self.server.as_ref().and_then(|server| server.background.as_ref())
@@ -361,7 +354,8 @@ impl Inner {
         };
         let _ends = Ends(background);
         while let Some(task) = background.next() {
-            // A transport of the caller's may panic: the next job has nothing to do with it.
+            // A transport of the caller's may panic: the next job has nothing to do with it. The test
+            // `a_job_that_panics_is_the_last_of_nothing` shows it.
             let _ = catch_unwind(AssertUnwindSafe(|| match task {
                 Task::Job(job) => {
                     server.work(&self.keys.load(), self.policy, &job, background.time_left(server.timeout))

@@ -10,7 +10,7 @@
 //!            Slot ── call ── settle ──> breakers take note, who waits is woken
 //! ```
 
-use core::time::Duration;
+use core::{mem, time::Duration};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -156,14 +156,14 @@ impl Gate {
                 if permit.is_ok() {
                     state.in_flight.push(client);
                 }
-                let scratch = state.scratches.pop();
+                let scratch = state.scratches.pop().unwrap_or_default();
                 // Two slots may have been given back before this request woke up.
                 self.leave(state, place.as_ref());
                 let permit = permit.map_err(|open| Outcome::Outage(open.into()))?;
                 let mut slot =
                     Slot { gate: self, events, caller, waited, entered: now, permit, outcome: None, scratch };
-                if slot.scratch.is_none() {
-                    slot.scratch = Some(Scratch::new().ok_or(Outcome::Overload(Overload::OutOfResources))?);
+                if slot.scratch.answer.is_empty() {
+                    slot.scratch = Scratch::new().ok_or(Outcome::Overload(Overload::OutOfResources))?;
                 }
                 return Ok(slot);
             }
@@ -235,7 +235,7 @@ pub(super) struct Slot<'g> {
     entered: Duration,
     permit: Option<ClientPermit>,
     outcome: Option<Outcome>,
-    scratch: Option<Scratch>,
+    pub(super) scratch: Scratch,
 }
 
 impl Slot<'_> {
@@ -257,10 +257,6 @@ impl Slot<'_> {
             Err(open) => Outcome::Outage(open.into()),
             Ok(()) => Outcome::Overload(Overload::TooManyInFlight),
         }
-    }
-
-    pub(super) fn scratch(&mut self) -> Option<&mut Scratch> {
-        self.scratch.as_mut()
     }
 
     /// Ends the call, and says what it came to.
@@ -304,7 +300,7 @@ impl Drop for Slot<'_> {
             }
         }
         let total = state.table.displaced();
-        state.scratches.extend(self.scratch.take().filter(Scratch::is_usual));
+        state.scratches.extend(Some(mem::take(&mut self.scratch)).filter(Scratch::is_usual));
         if change == Some(BreakerChange::Opened) || change == Some(BreakerChange::OpenedForClient) {
             state.waiting.iter().for_each(|waiter| waiter.thread.unpark());
         }
@@ -339,6 +335,7 @@ pub(super) const MAX_ANSWER_LEN: usize = 64 * 1024;
 const USUAL_LEN: usize = 1024;
 
 /// The buffers of one call, kept for the next.
+#[derive(Default)]
 pub(super) struct Scratch {
     pub(super) target: Vec<u8>,
     /// A body in the clear, which may hold a raw key: wiped after use.
@@ -358,9 +355,10 @@ impl Scratch {
         })
     }
 
-    /// Whether it is worth keeping: one very long request must not hold its memory for good.
+    /// Whether it is worth keeping: it has memory, and one very long request must not hold that for good.
     pub(super) fn is_usual(&self) -> bool {
-        [self.target.len(), self.body.0.len(), self.envelope.len()].into_iter().all(|len| len <= MAX_ANSWER_LEN)
+        let lens = [self.target.len(), self.body.0.len(), self.envelope.len()];
+        !self.answer.is_empty() && lens.into_iter().all(|len| len <= MAX_ANSWER_LEN)
     }
 }
 
@@ -373,6 +371,7 @@ fn zeroed(len: usize) -> Option<Vec<u8>> {
 }
 
 /// Bytes that are wiped before they are given back or moved.
+#[derive(Default)]
 pub(super) struct Plaintext(Vec<u8>);
 
 impl Plaintext {

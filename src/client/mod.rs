@@ -49,6 +49,8 @@ mod transport;
 mod ureq;
 
 pub use apikee::Apikee;
+#[cfg(feature = "web")]
+pub(crate) use apikee::Decision;
 pub use builder::ApikeeBuilder;
 pub use config::{ConfigError, Setting};
 #[cfg(feature = "log")]
@@ -59,7 +61,7 @@ pub use event::{Event, Observer};
 pub use files::{FileError, FileProblem, WatchedFile};
 pub use issue::{ClientIssueError, Issued, NewClient, Upsert};
 #[cfg(feature = "web")]
-pub(crate) use request::{About, OwnedAudit};
+pub(crate) use request::{About, Facts, OwnedAudit};
 pub use request::{Audit, AuthorizeRequest};
 pub use revocations::Revocations;
 pub use server::Enforcement;

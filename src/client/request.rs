@@ -69,8 +69,24 @@ impl<'a> About<'a> {
     pub(crate) const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
         Self { headers, ..self }
     }
+}
 
-    pub(super) fn audit(&self) -> Audit<'a> {
+/// The facts of a request. They are gathered when they are needed: in local mode the platform is told nothing, and a
+/// grant that nobody hears of needs no audit.
+pub(crate) trait Facts {
+    /// What the platform is told. `None` if there is nothing that it could be asked about.
+    fn about(&self) -> Option<About<'_>>;
+
+    /// What an audit log is told, without the key.
+    fn audit(&self) -> Audit<'_>;
+}
+
+impl Facts for About<'_> {
+    fn about(&self) -> Option<About<'_>> {
+        Some(*self)
+    }
+
+    fn audit(&self) -> Audit<'_> {
         let (method, path) = self.method_path.given();
         let (route, path) = if self.is_route { (Some(path), "") } else { (None, path) };
         Audit::of(method, route, path, Origin::told(self.headers).address())
@@ -267,7 +283,7 @@ impl<'a> Audit<'a> {
     }
 
     /// Adds what is known of the key; the claims only if their signature is good.
-    pub(super) fn with_key(self, key: Option<&'a [u8]>, claims: Option<&Claims<'a>>) -> Self {
+    pub(crate) fn with_key(self, key: Option<&'a [u8]>, claims: Option<&Claims<'a>>) -> Self {
         Self {
             tenant: cut(claims.map_or("", Claims::tenant)),
             key_id: cut(claims.map_or("", Claims::id)),

@@ -247,7 +247,8 @@ impl Revoked {
         Self(Box::new(revoked))
     }
 
-    /// A check that panics counts as revoked.
+    /// A check that panics counts as revoked: see the test
+    /// `whoever_cannot_tell_whether_a_key_is_revoked_lets_nobody_in`.
     pub(super) fn has(&self, key: &VerifiedKey<'_>) -> bool {
         catch_unwind(AssertUnwindSafe(|| (self.0)(key))).unwrap_or(true)
     }

@@ -16,8 +16,8 @@ use super::{
     directory::{Clients, MAX_ROUTES, Routes, Turn},
     event::Event,
     gate::{self, Caller, Deadline, Plaintext},
-    platform::{Channel, MAX_BODY_LEN, Platform},
-    request::{About, Origin},
+    platform::{Channel, Failed, MAX_BODY_LEN, Platform},
+    request::{About, Facts as _, Origin},
 };
 use crate::{
     breaker::ClientRef,
@@ -25,8 +25,8 @@ use crate::{
     key::{Claims, Keyring, VerifiedKey},
     policy::{Denial, Fault, Outage, Outcome, Policy, Rejection},
     protocol::{
-        ClientId, ClientKey, CreateClient, Endpoint, KEY_HEADER, MethodPath, RegisterEndpoint, Request as _, Timestamp,
-        ValidateRequest,
+        ClientId, ClientKey, CreateClient, Endpoint, FindClient, KEY_HEADER, MethodPath, RegisterEndpoint,
+        Request as _, Timestamp, ValidateRequest, WrittenEndpoint,
     },
     time::UnixTime,
 };
@@ -113,9 +113,25 @@ impl Server {
             Ok(named) => named,
             Err(fault) => return Outcome::Fault(fault),
         };
-        let outcome = match named {
-            Some(client) => self.validate(client, key, about, at, deadline, origin).0,
-            None => self.ask_by_tenant(key, about, at, deadline, origin),
+        let tenant = claims.tenant();
+        let client = match named {
+            Some(client) => Ok(client),
+            None => self.client_of(tenant, about.key_name, deadline, origin),
+        };
+        let outcome = match client {
+            Ok(client) => match self.validate(client, key, about, at, deadline, origin) {
+                Ok(()) => Outcome::Confirmed,
+                Err(Failed { outcome, unknown_client: true }) if named.is_none() => {
+                    self.clients.give_up(tenant, client);
+                    // It has been deleted. A process that has never known it says the same.
+                    match outcome {
+                        Outcome::Rejected(Rejection::Unsuccessful(_)) => Outcome::Fault(Fault::UnknownClient),
+                        outcome => outcome,
+                    }
+                }
+                Err(failed) => failed.outcome,
+            },
+            Err(outcome) => outcome,
         };
         let unasked = match outcome {
             Outcome::Outage(_) => true,
@@ -125,7 +141,7 @@ impl Server {
         if unasked {
             let refused = match named {
                 Some(client) => self.platform.gate.remembered([client.into()], origin),
-                None => self.platform.gate.remembered(self.keys_of(claims.tenant()), origin),
+                None => self.platform.gate.remembered(self.keys_of(tenant), origin),
             };
             if let Some(rejection) = refused {
                 return Outcome::Remembered(rejection);
@@ -134,37 +150,26 @@ impl Server {
         outcome
     }
 
-    fn ask_by_tenant(
+    /// The client that the platform has under the tenant's name.
+    fn client_of(
         &self,
-        key: &VerifiedKey<'_>,
-        about: &About<'_>,
-        at: UnixTime,
+        tenant: &str,
+        key_name: &str,
         deadline: Deadline,
         origin: Origin<'_>,
-    ) -> Outcome {
-        let tenant = key.claims().tenant();
+    ) -> Result<ClientId, Outcome> {
         if tenant.is_empty() {
-            return Outcome::Fault(Fault::UnknownClient);
+            return Err(Outcome::Fault(Fault::UnknownClient));
         }
-        let look_up = || self.look_up(tenant, about.key_name, deadline, origin);
-        let client = match self.clients.find(tenant, self.platform.gate.now(), deadline, look_up) {
+        let look_up = || self.look_up(tenant, key_name, deadline, origin);
+        let found = self.clients.find(tenant, self.platform.gate.now(), deadline, look_up)?;
+        if found.asked && deadline.left().is_none() {
             // What the platform took for that is the platform's.
-            Ok(found) if found.asked && deadline.left().is_none() => return Outcome::Outage(Outage::Timeout),
-            Ok(found) => found.id,
-            Err(outcome) => return outcome,
-        };
-        let (outcome, unknown) = self.validate(client, key, about, at, deadline, origin);
-        if unknown {
-            self.clients.give_up(tenant, client);
-            // It has been deleted. A process that has never known it says the same.
-            if matches!(outcome, Outcome::Rejected(Rejection::Unsuccessful(_))) {
-                return Outcome::Fault(Fault::UnknownClient);
-            }
+            return Err(Outcome::Outage(Outage::Timeout));
         }
-        outcome
+        Ok(found.id)
     }
 
-    /// What it came to, and whether the platform does not know the client.
     fn validate(
         &self,
         client: ClientId,
@@ -173,10 +178,8 @@ impl Server {
         at: UnixTime,
         deadline: Deadline,
         origin: Origin<'_>,
-    ) -> (Outcome, bool) {
-        let Ok(timestamp) = Timestamp::new(at) else {
-            return (Outcome::Fault(Fault::NotSent), false);
-        };
+    ) -> Result<(), Failed> {
+        let timestamp = Timestamp::new(at).map_err(|_| Outcome::Fault(Fault::NotSent))?;
         let mut question = ValidateRequest::new(client, &self.platform.project_env, about.method_path, timestamp)
             .key_name(about.key_name)
             .headers(about.headers)
@@ -189,13 +192,15 @@ impl Server {
             question = question.payload(payload);
         }
         let caller = Caller { client: client.into(), origin: Some(origin), judged: true };
-        let (outcome, unknown) = self.platform.validate(caller, &question, deadline);
+        let result = self.platform.exchange(Some(caller), &question, deadline);
         // Only then: who has no good key, or is refused, does not get to name routes.
-        if outcome == Outcome::Confirmed && about.is_route {
+        if result.is_ok() && about.is_route {
             match self.routes.turn(&about.method_path, self.auto_register, self.platform.gate.now()) {
                 Turn::Register => {
-                    let bare = || body_of(&Endpoint::new(about.method_path).scopes(about.scopes));
-                    let body = self.routes.description(&about.method_path).unwrap_or_else(bare);
+                    let body = match self.routes.description(&about.method_path) {
+                        Some(body) => body,
+                        None => body_of(&Endpoint::new(about.method_path).scopes(about.scopes)),
+                    };
                     self.register_soon(&about.method_path, body, deadline);
                 }
                 Turn::Rest => {}
@@ -203,7 +208,7 @@ impl Server {
             }
         }
         self.refill_soon();
-        (outcome, unknown)
+        result
     }
 
     /// The client that the caller, the key or the resolver names.
@@ -216,7 +221,8 @@ impl Server {
             return Ok(Some(client));
         }
         if let Some(resolver) = &self.resolver {
-            // A resolver that panics does not know.
+            // A resolver that panics does not know: see the test
+            // `who_the_client_is_comes_from_meta_then_the_resolver_then_the_tenant_then_the_platform`.
             if let Ok(Some(client)) = catch_unwind(AssertUnwindSafe(|| resolver(claims))) {
                 return Ok(Some(client));
             }
@@ -236,7 +242,8 @@ impl Server {
         let [client, _] = self.keys_of(tenant);
         let caller = Caller { client, origin: Some(origin), judged: false };
         let asked = self.platform.gate.now();
-        let id = match self.platform.find(caller, tenant, deadline)? {
+        let request = FindClient::new(&self.platform.project_env, tenant);
+        let id = match self.platform.exchange(Some(caller), &request, deadline)? {
             Some(id) => id,
             None if self.create_unknown_clients => self.create(tenant, key_name, deadline)?,
             None => return Err(Outcome::Fault(Fault::UnknownClient)),
@@ -288,8 +295,10 @@ impl Server {
 
     /// Best effort: whatever comes of it, no request hears of it.
     fn register(&self, method_path: &MethodPath<'_>, body: &str, deadline: Deadline) {
-        // A transport that panics has failed, too.
-        match catch_unwind(AssertUnwindSafe(|| self.platform.register(body, deadline))) {
+        let request = WrittenEndpoint { project_env: &self.platform.project_env, body };
+        // A transport that panics has failed, too, and without a thread the request goes on: see the test
+        // `a_registration_that_failed_in_any_way_is_tried_again_after_a_pause`.
+        match catch_unwind(AssertUnwindSafe(|| self.platform.exchange(None, &request, deadline))) {
             Ok(Ok(())) => self.platform.events.emit(&Event::EndpointRegistered { method_path: *method_path }),
             Ok(Err(_)) | Err(_) => self.routes.failed(method_path, self.platform.gate.now()),
         }
