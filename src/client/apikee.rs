@@ -109,7 +109,7 @@ impl Apikee {
     /// With a [secret file](super::ApikeeBuilder::secret_file), what is set here holds until the file changes.
     pub fn set_keyring(&self, keys: Keyring) {
         let replaced = self.inner.keys.replace(keys, Duration::ZERO, Instant::now());
-        News::Keyring(replaced).tell(&self.inner.events);
+        self.inner.events.tell(&News::Keyring(replaced));
     }
 
     /// Reads the [secret file](super::ApikeeBuilder::secret_file) and the [deny-list](super::ApikeeBuilder::deny_list_file) now.
@@ -120,7 +120,10 @@ impl Apikee {
     ///
     /// The first [`FileError`]. What that file had before stays in use.
     pub fn reload_files(&self) -> Result<(), FileError> {
-        self.inner.watch.as_ref().map_or(Ok(()), |watch| watch.reload(&self.inner.keys, &self.inner.events))
+        let Inner { keys, watch, events, .. } = &*self.inner;
+        let news = watch.as_ref().map(|watch| watch.reload(keys)).unwrap_or_default();
+        news.iter().for_each(|news| events.tell(news));
+        news.into_iter().find_map(News::into_error).map_or(Ok(()), Err)
     }
 
     /// Whether the platform is asked.
@@ -185,18 +188,18 @@ impl Apikee {
         request: &AuthorizeRequest<'b, 's>,
         buf: &'b mut [u8],
     ) -> Result<Grant<'b>, Denial<'s>> {
-        self.decide(Ok(request.key), request.scopes, &request.about, buf).verdict
+        self.decide(Ok(request.key), request.scopes, &request.about, buf).0
     }
 
     /// As [`authorize_in`](Self::authorize_in), also for a header that is refused before it is read, and for a request
-    /// that the platform cannot be asked about.
+    /// that the platform cannot be asked about. Beside the verdict come the claims of a key whose signature is good.
     pub(crate) fn decide<'k, 'b: 'k, 's>(
         &self,
         header: Result<Option<&'k [u8]>, KeyError>,
         scopes: &'s [&'s str],
         facts: &impl Facts,
         buf: &'b mut [u8],
-    ) -> Decision<'k, 's> {
+    ) -> (Result<Grant<'k>, Denial<'s>>, Option<Claims<'k>>) {
         let Inner { policy, server, events, .. } = &*self.inner;
         let (start, now) = (events.start(), UnixTime::now());
         let (key, claims) = self.accept(header, now, buf);
@@ -204,13 +207,13 @@ impl Apikee {
             (Err(denial), _) => Err(denial),
             (Ok(key), None) => Grant::local(key, scopes).map_err(Denial::from),
             (Ok(key), Some(_)) if self.has_forked() => policy.authorize(key, scopes, Outcome::Fault(Fault::Forked)),
-            (Ok(key), Some(server)) => match server.enforcement {
+            (Ok(key), Some(server)) => match server.settings.enforcement {
                 // Before the platform is asked, and again by the policy, which takes nobody's word for it.
                 Enforcement::Enforce => match MissingScopes::check(key.claims().scopes(), scopes) {
                     Err(missing) => Err(missing.into()),
                     Ok(()) => {
                         // From here on: the time that the check for revoked keys took is not an outage of the platform.
-                        let deadline = Deadline::after(server.timeout);
+                        let deadline = Deadline::after(server.settings.timeout);
                         let outcome = match facts.about() {
                             Some(about) => server.ask(&key, &About { scopes, ..about }, now, deadline, *policy),
                             None => Outcome::Fault(Fault::NotSent),
@@ -237,7 +240,7 @@ impl Apikee {
                 Err(denial) => Event::Denied { audit, denial, elapsed },
             });
         }
-        Decision { verdict, claims }
+        (verdict, claims)
     }
 
     /// The key, if it is good and not revoked, and the claims of a key whose signature is good.
@@ -322,13 +325,6 @@ impl Apikee {
     }
 }
 
-/// What a request comes to.
-pub(crate) struct Decision<'k, 's> {
-    pub(crate) verdict: Result<Grant<'k>, Denial<'s>>,
-    /// Those of the key, if its signature is good.
-    pub(crate) claims: Option<Claims<'k>>,
-}
-
 impl Inner {
     fn background(&self) -> Option<&Background<super::server::Job>> {
         self.server.as_ref().and_then(|server| server.background.as_ref())
@@ -337,7 +333,9 @@ impl Inner {
     /// The thread that reads files again.
     fn watch(&self) {
         if let Some(watch) = &self.watch {
-            watch.work(&self.keys, &self.events);
+            while let Some(news) = watch.next(&self.keys) {
+                news.iter().for_each(|news| self.events.tell(news));
+            }
         }
     }
 
@@ -358,7 +356,7 @@ impl Inner {
             // `a_job_that_panics_is_the_last_of_nothing` shows it.
             let _ = catch_unwind(AssertUnwindSafe(|| match task {
                 Task::Job(job) => {
-                    server.work(&self.keys.load(), self.policy, &job, background.time_left(server.timeout))
+                    server.work(&self.keys.load(), self.policy, &job, background.time_left(server.settings.timeout))
                 }
                 Task::Refill => {
                     server.prepare();

@@ -9,12 +9,12 @@ use super::{
     config::{self, ConfigError, Connection, Setting},
     directory::{Clients, Routes},
     event::{Events, Observer},
-    files::{DenyListFile, SecretFile, Watch, warn_of_weak_secrets},
+    files::{DenyListFile, SecretFile, Watch},
     gate::{Gate, Limits},
     platform::{Answers, Channel, Platform},
     revocations::{Revocations, Revoked},
     secrets::Keys,
-    server::{Enforcement, Resolver, Server},
+    server::{Enforcement, Server, Settings},
     signing::{self, Sign},
     transport::Transport,
 };
@@ -26,13 +26,9 @@ use crate::{
     protocol::{ClientId, ProjectKey, Sealing, UserAgent},
 };
 
-/// The documented limit for all calls of one request together.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longer than it takes until all machines of a platform have a new file.
 const DEFAULT_SECRET_GRACE: Duration = Duration::from_secs(10 * 60);
 const DEFAULT_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
-const DEFAULT_IN_FLIGHT: usize = 32;
-const DEFAULT_CLIENTS: usize = 4096;
 const DEFAULT_CLIENT_IDS: usize = 65_536;
 const DEFAULT_CLIENT_ID_AGE: Duration = Duration::from_secs(10 * 60);
 const DEFAULT_QUEUE_LEN: usize = 1024;
@@ -65,20 +61,10 @@ pub struct ApikeeBuilder {
     user_agent: Option<Box<str>>,
     connection: Connection,
     sealing: Sealing,
-    timeout: Duration,
-    max_in_flight: usize,
-    max_in_flight_per_client: Option<usize>,
-    max_clients: usize,
-    breaker: BreakerConfig,
-    refusal_memory: RefusalMemory,
-    enforcement: Enforcement,
-    resolver: Option<Box<Resolver>>,
-    tenant_is_client_id: bool,
+    limits: Limits,
+    settings: Settings,
     max_client_ids: usize,
     max_client_id_age: Duration,
-    auto_create: bool,
-    create_unknown_clients: bool,
-    auto_register: bool,
     background_thread: bool,
     queue_len: usize,
     queue_bytes: usize,
@@ -109,20 +95,10 @@ impl Apikee {
             user_agent: None,
             connection: Connection::default(),
             sealing: Sealing::Required,
-            timeout: DEFAULT_TIMEOUT,
-            max_in_flight: DEFAULT_IN_FLIGHT,
-            max_in_flight_per_client: None,
-            max_clients: DEFAULT_CLIENTS,
-            breaker: BreakerConfig::DEFAULT,
-            refusal_memory: RefusalMemory::DEFAULT,
-            enforcement: Enforcement::Enforce,
-            resolver: None,
-            tenant_is_client_id: false,
+            limits: Limits::DEFAULT,
+            settings: Settings::DEFAULT,
             max_client_ids: DEFAULT_CLIENT_IDS,
             max_client_id_age: DEFAULT_CLIENT_ID_AGE,
-            auto_create: true,
-            create_unknown_clients: false,
-            auto_register: true,
             background_thread: true,
             queue_len: DEFAULT_QUEUE_LEN,
             queue_bytes: DEFAULT_QUEUE_BYTES,
@@ -178,8 +154,10 @@ impl ApikeeBuilder {
         if this.secret_file.is_none() {
             this.keys = config::keyring()?;
         }
-        if let Some(text) = config::variable(config::SECRET_GRACE)? {
-            this.secret_grace = this.check(Setting::SecretGrace, config::duration(&text)).unwrap_or_default();
+        if let Some(text) = config::variable(config::SECRET_GRACE)?
+            && let Some(grace) = this.check(Setting::SecretGrace, config::duration(&text))
+        {
+            this.secret_grace = grace;
         }
         this.deny_list_file = config::path(config::DENY_LIST_FILE);
         if let Some(key) = config::variable(config::PROJECT_KEY)? {
@@ -203,7 +181,7 @@ impl ApikeeBuilder {
             this.policy = this.policy.fail_open(if fail_open { FailOpen::Open } else { FailOpen::Closed });
         }
         if let Some(timeout) = this.read(config::TIMEOUT, Setting::Timeout, config::duration)? {
-            this.timeout = timeout;
+            this.settings.timeout = timeout;
         }
         if let Some(url) = config::variable(config::BASE_URL)? {
             this.connection.base_url = Some(url);
@@ -456,7 +434,7 @@ impl ApikeeBuilder {
     /// byte of an answer; 3 s by default, more than zero. A transport, a resolver or an observer of your
     /// own has to keep to it by itself: nothing ends one that blocks.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.settings.timeout = timeout;
         self
     }
 
@@ -465,14 +443,14 @@ impl ApikeeBuilder {
     /// [overload](crate::Overload::TooManyInFlight), which is denied by default. Each call takes some 70 kB of memory,
     /// 260 kB at most, which is kept for the next.
     pub const fn max_in_flight(mut self, calls: usize) -> Self {
-        self.max_in_flight = calls;
+        self.limits.in_flight = calls;
         self
     }
 
     /// How many of the calls in flight may be one client's, at least one; by default half of
     /// [`max_in_flight`](Self::max_in_flight). Other requests of that client wait meanwhile.
     pub const fn max_in_flight_per_client(mut self, calls: usize) -> Self {
-        self.max_in_flight_per_client = Some(calls);
+        self.limits.in_flight_per_client = Some(calls);
         self
     }
 
@@ -480,26 +458,26 @@ impl ApikeeBuilder {
     /// whose requests are all confirmed take no room. When the table is full, the client that was heard of least
     /// recently is forgotten.
     pub const fn max_clients(mut self, clients: usize) -> Self {
-        self.max_clients = clients;
+        self.limits.clients = clients;
         self
     }
 
     /// For how long the platform's refusals are remembered. While the platform cannot be asked, they hold: an outage
     /// lets nobody through who was refused a moment ago. A confirmation forgets them.
     pub const fn refusal_memory(mut self, memory: RefusalMemory) -> Self {
-        self.refusal_memory = memory;
+        self.limits.memory = memory;
         self
     }
 
     /// When the platform is not asked for a while, and for how long.
     pub const fn breaker(mut self, config: BreakerConfig) -> Self {
-        self.breaker = config;
+        self.limits.breaker = config;
         self
     }
 
     /// Whether requests wait for the platform's answer; see [`Enforcement`].
     pub const fn enforcement(mut self, enforcement: Enforcement) -> Self {
-        self.enforcement = enforcement;
+        self.settings.enforcement = enforcement;
         self.asks_for_server = true;
         self
     }
@@ -512,7 +490,7 @@ impl ApikeeBuilder {
         mut self,
         resolver: impl Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync + 'static,
     ) -> Self {
-        self.resolver = Some(Box::new(resolver));
+        self.settings.resolver = Some(Box::new(resolver));
         self.asks_for_server = true;
         self
     }
@@ -520,7 +498,7 @@ impl ApikeeBuilder {
     /// Whether tenants are the platform's ids of clients; no by default. Otherwise a tenant that is a UUID is an
     /// ordinary name.
     pub const fn tenant_is_client_id(mut self, tenant_is_client_id: bool) -> Self {
-        self.tenant_is_client_id = tenant_is_client_id;
+        self.settings.tenant_is_client_id = tenant_is_client_id;
         self
     }
 
@@ -541,7 +519,7 @@ impl ApikeeBuilder {
 
     /// Whether [`Apikee::issue`] creates the key's client on the platform, or brings it up to date; yes by default.
     pub const fn auto_create(mut self, auto_create: bool) -> Self {
-        self.auto_create = auto_create;
+        self.settings.auto_create = auto_create;
         self
     }
 
@@ -549,7 +527,7 @@ impl ApikeeBuilder {
     /// **that would undo a deletion on the platform**: the client comes back without its limits and its address list.
     /// By default such a request is [`Fault::UnknownClient`](crate::Fault::UnknownClient).
     pub const fn create_unknown_clients(mut self, create: bool) -> Self {
-        self.create_unknown_clients = create;
+        self.settings.create_unknown_clients = create;
         self
     }
 
@@ -561,7 +539,7 @@ impl ApikeeBuilder {
     /// again, not before a pause of 1 s, which doubles with each failure up to 1 h. There is room for 1024 routes of
     /// 512 bytes; the first that has none is [`Event::RoutesFull`](super::Event::RoutesFull).
     pub const fn auto_register(mut self, auto_register: bool) -> Self {
-        self.auto_register = auto_register;
+        self.settings.auto_register = auto_register;
         self
     }
 
@@ -621,7 +599,7 @@ impl ApikeeBuilder {
         let server = self.server()?;
         let inner = Inner { keys, revocations: revocations.into(), revoked, watch, policy, server, events };
         let apikee = Apikee::start(inner, watches).map_err(ConfigError::Thread)?;
-        warn_of_weak_secrets(weak, &apikee.inner.events);
+        apikee.inner.events.warn_of_weak_secrets(weak);
         Ok(apikee)
     }
 
@@ -668,27 +646,20 @@ impl ApikeeBuilder {
             None => self.connection.transport()?,
         };
         for (setting, usable) in [
-            (Setting::Timeout, !self.timeout.is_zero()),
-            (Setting::MaxInFlight, self.max_in_flight > 0),
-            (Setting::MaxInFlightPerClient, self.max_in_flight_per_client != Some(0)),
-            (Setting::MaxClients, self.max_clients > 0),
+            (Setting::Timeout, !self.settings.timeout.is_zero()),
+            (Setting::MaxInFlight, self.limits.in_flight > 0),
+            (Setting::MaxInFlightPerClient, self.limits.in_flight_per_client != Some(0)),
+            (Setting::MaxClients, self.limits.clients > 0),
             (Setting::MaxClientIds, self.max_client_ids > 0),
             (Setting::QueueLen, self.queue_len > 0),
             (Setting::QueueBytes, self.queue_bytes > 0),
-            (Setting::BackgroundThread, self.background_thread || self.enforcement == Enforcement::Enforce),
+            (Setting::BackgroundThread, self.background_thread || self.settings.enforcement == Enforcement::Enforce),
             (Setting::ProjectEnv, !project_env.is_empty()),
         ] {
             if !usable {
                 return Err(ConfigError::Unusable(setting, out_of_range(setting).into()));
             }
         }
-        let limits = Limits {
-            breaker: self.breaker.outlasting(self.timeout),
-            memory: self.refusal_memory,
-            clients: self.max_clients,
-            in_flight: self.max_in_flight,
-            in_flight_per_client: self.max_in_flight_per_client.unwrap_or((self.max_in_flight / 2).max(1)),
-        };
         let platform = Platform {
             project_key,
             project_env,
@@ -696,18 +667,12 @@ impl ApikeeBuilder {
             user_agent: self.user_agent.unwrap_or_else(|| UserAgent::DEFAULT.as_str().into()),
             transport,
             signer: self.signer,
-            gate: Gate::new(&limits),
+            gate: Gate::new(&self.limits, self.settings.timeout),
             events: self.events,
         };
         Ok(Some(Server {
             platform,
-            timeout: self.timeout,
-            enforcement: self.enforcement,
-            resolver: self.resolver,
-            tenant_is_client_id: self.tenant_is_client_id,
-            auto_create: self.auto_create,
-            create_unknown_clients: self.create_unknown_clients,
-            auto_register: self.auto_register,
+            settings: self.settings,
             clients: Clients::new(self.max_client_ids, self.max_client_id_age),
             routes: Routes::default(),
             background: self.background_thread.then(|| Background::new(self.queue_len, self.queue_bytes)),

@@ -18,8 +18,9 @@ use core::{
 use std::{panic::catch_unwind, sync::Arc, time::Instant};
 
 use super::{
-    files::{FileError, WatchedFile},
+    files::{FileError, News, WatchedFile},
     request::Audit,
+    secrets::Replaced,
 };
 #[cfg(any(feature = "log", feature = "tracing"))]
 use crate::key::KeyError;
@@ -246,6 +247,26 @@ impl Events {
     /// The time, if somebody hears of what is about to happen: then there will be an event that says how long it took.
     pub(super) fn start(&self) -> Option<Instant> {
         self.0.as_ref().map(|_| Instant::now())
+    }
+
+    /// Tells of a file that was read again, or of new secrets.
+    pub(super) fn tell(&self, news: &News) {
+        match news {
+            News::Keyring(Replaced { secrets, retiring, displaced, weak }) => {
+                let (secrets, retiring, displaced) = (*secrets, *retiring, *displaced);
+                self.emit(&Event::KeyringReplaced { secrets, retiring, displaced });
+                self.warn_of_weak_secrets(*weak);
+            }
+            News::Read { file, entries } => self.emit(&Event::FileRead { file: *file, entries: *entries }),
+            News::Rejected { error, known: false } => self.emit(&Event::FileRejected { error }),
+            News::Rejected { known: true, .. } => {}
+        }
+    }
+
+    pub(super) fn warn_of_weak_secrets(&self, weak: usize) {
+        if weak > 0 {
+            self.emit(&Event::WeakSecrets { secrets: weak });
+        }
     }
 
     pub(super) fn emit(&self, event: &Event<'_>) {

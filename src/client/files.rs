@@ -32,7 +32,6 @@ use std::{
 };
 
 use super::{
-    event::{Event, Events},
     revocations::Revocations,
     secrets::{Keys, Replaced, SecretsError, keyring},
 };
@@ -216,7 +215,7 @@ impl Content {
     fn fingerprints(&self) -> Result<DenyListContent, FileProblem> {
         let mut list = DenyListContent { fingerprints: Vec::new(), is_blank: true };
         for (line, text) in (1..).zip(self.text()?.lines()) {
-            let entry = text.split('#').next().unwrap_or_default().trim();
+            let entry = text.split_once('#').map_or(text, |(entry, _)| entry).trim();
             list.is_blank &= text.trim().is_empty();
             if !entry.is_empty() {
                 list.fingerprints.push(entry.parse().map_err(|_| FileProblem::NotAFingerprint { line })?);
@@ -316,23 +315,11 @@ pub(super) enum News {
 }
 
 impl News {
-    pub(super) fn tell(&self, events: &Events) {
+    pub(super) fn into_error(self) -> Option<FileError> {
         match self {
-            Self::Keyring(Replaced { secrets, retiring, displaced, weak }) => {
-                let (secrets, retiring, displaced) = (*secrets, *retiring, *displaced);
-                events.emit(&Event::KeyringReplaced { secrets, retiring, displaced });
-                warn_of_weak_secrets(*weak, events);
-            }
-            Self::Read { file, entries } => events.emit(&Event::FileRead { file: *file, entries: *entries }),
-            Self::Rejected { error, known: false } => events.emit(&Event::FileRejected { error }),
-            Self::Rejected { known: true, .. } => {}
+            Self::Rejected { error, .. } => Some(error),
+            Self::Keyring(_) | Self::Read { .. } => None,
         }
-    }
-}
-
-pub(super) fn warn_of_weak_secrets(weak: usize, events: &Events) {
-    if weak > 0 {
-        events.emit(&Event::WeakSecrets { secrets: weak });
     }
 }
 
@@ -382,12 +369,10 @@ impl Watch {
         Some(Self { files, grace, interval, stop: Mutex::new(false), stopped: Condvar::new() })
     }
 
-    /// The thread.
-    pub(super) fn work(&self, keys: &Keys, events: &Events) {
-        while !self.stops_within(self.interval) {
-            let news = self.look(keys, false, || !self.stops_within(SETTLE.min(self.interval)));
-            news.iter().for_each(|news| news.tell(events));
-        }
+    /// Waits for the time to look, and reads what has changed. `None` when it is over.
+    pub(super) fn next(&self, keys: &Keys) -> Option<Vec<News>> {
+        let goes_on = !self.stops_within(self.interval);
+        goes_on.then(|| self.look(keys, false, || !self.stops_within(SETTLE.min(self.interval))))
     }
 
     /// Reads what may have changed, or all of it. `settles` waits before the second look; `false` means that there is none.
@@ -416,15 +401,9 @@ impl Watch {
         news
     }
 
-    /// Reads what has changed, with one look. Returns the first error.
-    pub(super) fn reload(&self, keys: &Keys, events: &Events) -> Result<(), FileError> {
-        let news = self.look(keys, true, || true);
-        news.iter().for_each(|news| news.tell(events));
-        let error = news.into_iter().find_map(|news| match news {
-            News::Rejected { error, .. } => Some(error),
-            News::Keyring(_) | News::Read { .. } => None,
-        });
-        error.map_or(Ok(()), Err)
+    /// Reads all of it, with one look.
+    pub(super) fn reload(&self, keys: &Keys) -> Vec<News> {
+        self.look(keys, true, || true)
     }
 
     /// Ends the thread when it has read what it is reading.

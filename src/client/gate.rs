@@ -69,7 +69,18 @@ pub(super) struct Limits {
     /// Clients that are told from others.
     pub(super) clients: usize,
     pub(super) in_flight: usize,
-    pub(super) in_flight_per_client: usize,
+    /// By default half of those.
+    pub(super) in_flight_per_client: Option<usize>,
+}
+
+impl Limits {
+    pub(super) const DEFAULT: Self = Self {
+        breaker: BreakerConfig::DEFAULT,
+        memory: RefusalMemory::DEFAULT,
+        clients: 4096,
+        in_flight: 32,
+        in_flight_per_client: None,
+    };
 }
 
 /// Lets calls through to the platform.
@@ -108,9 +119,11 @@ impl State {
 }
 
 impl Gate {
-    pub(super) fn new(limits: &Limits) -> Self {
+    /// A request has that time for all of its calls.
+    pub(super) fn new(limits: &Limits, timeout: Duration) -> Self {
+        let breaker = limits.breaker.outlasting(timeout);
         let state = State {
-            table: ClientTable::new(limits.breaker, limits.memory, vec![ClientSlot::EMPTY; limits.clients]),
+            table: ClientTable::new(breaker, limits.memory, vec![ClientSlot::EMPTY; limits.clients]),
             in_flight: Vec::new(),
             waiting: VecDeque::new(),
             scratches: Vec::new(),
@@ -118,7 +131,7 @@ impl Gate {
         Self {
             state: Mutex::new(state),
             max_in_flight: limits.in_flight,
-            max_per_client: limits.in_flight_per_client,
+            max_per_client: limits.in_flight_per_client.unwrap_or((limits.in_flight / 2).max(1)),
             start: Instant::now(),
         }
     }
@@ -385,8 +398,7 @@ impl Plaintext {
 
     /// What `write` writes, after making room for it.
     pub(super) fn write(&mut self, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooSmall>) -> &mut [u8] {
-        let len = fill(&mut self.0, write);
-        self.0.get_mut(..len).unwrap_or_default()
+        fill(&mut self.0, write)
     }
 }
 
@@ -398,18 +410,20 @@ impl Drop for Plaintext {
 
 /// What `write` writes into `buf`, after making room for it.
 pub(super) fn write(buf: &mut Vec<u8>, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooSmall>) -> &str {
-    let len = fill(buf, write);
-    let text = buf.get(..len).unwrap_or_default();
-    core::str::from_utf8(text).unwrap_or_default()
+    let text = core::str::from_utf8(fill(buf, write));
+    debug_assert!(text.is_ok(), "targets and bodies are UTF-8");
+    text.unwrap_or_default()
 }
 
-/// Has `write` write into `buf`, after making room for it; returns how much. What there was is wiped before it
-/// is given back, for it may have been a plaintext.
-fn fill(buf: &mut Vec<u8>, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooSmall>) -> usize {
-    write(buf).unwrap_or_else(|BufferTooSmall { needed }| {
+/// Has `write` write into `buf`, after making room for it; returns what it wrote. What there was is wiped before it is
+/// given back, for it may have been a plaintext.
+fn fill(buf: &mut Vec<u8>, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooSmall>) -> &mut [u8] {
+    let written = write(buf).or_else(|BufferTooSmall { needed }| {
         buf.zeroize();
         *buf = vec![0; needed];
-        // It has said itself that this is enough.
-        write(buf).unwrap_or(0)
-    })
+        write(buf)
+    });
+    let written = written.ok().and_then(|len| buf.get_mut(..len));
+    debug_assert!(written.is_some(), "it has said itself that this is enough");
+    written.unwrap_or_default()
 }

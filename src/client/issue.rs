@@ -242,8 +242,9 @@ impl Server {
     ) -> Result<Upsert, ClientIssueError> {
         let tenant = new.get_tenant();
         let name = client.name.unwrap_or(tenant);
-        let known = is_named(new.get_meta().as_str()) || self.tenant_is_client_id && ClientId::new(tenant).is_ok();
-        if known || !self.auto_create || name.is_empty() {
+        let known =
+            is_named(new.get_meta().as_str()) || self.settings.tenant_is_client_id && ClientId::new(tenant).is_ok();
+        if known || !self.settings.auto_create || name.is_empty() {
             return Ok(Upsert::Skipped);
         }
         let key_name = client.key_name.map_or_else(|| format!("{tenant}-key").into(), Cow::from);
@@ -255,7 +256,7 @@ impl Server {
         let request = client.request(&self.platform.project_env, name, &keys);
         let [breaker_key, _] = self.keys_of(name);
         let caller = Caller { client: breaker_key, origin: None, judged: false };
-        match self.platform.upsert(caller, &request, Deadline::after(self.timeout)) {
+        match self.platform.upsert(caller, &request, Deadline::after(self.settings.timeout)) {
             Ok(id) => {
                 if name == tenant {
                     self.remember(tenant, id);
@@ -268,8 +269,10 @@ impl Server {
                 Err(ClientIssueError::Rejected(rejection))
             }
             Err(Outcome::Fault(fault)) => Err(ClientIssueError::Fault(fault)),
-            // An upsert ends with an id or one of the above.
-            Err(Outcome::Confirmed) => Err(ClientIssueError::Fault(Fault::Unreadable)),
+            Err(Outcome::Confirmed) => {
+                debug_assert!(false, "a call that fails is not confirmed");
+                Err(ClientIssueError::Fault(Fault::Unreadable))
+            }
         }
     }
 }
@@ -282,7 +285,9 @@ fn is_named(meta: &str) -> bool {
 /// The checked object, which has no `clientId`, with one in front.
 fn with_client(meta: &str, client: ClientId) -> String {
     let comma = if Members::new(meta.as_bytes()).next().is_some() { "," } else { "" };
-    let rest = meta.trim_start().strip_prefix('{').unwrap_or_default();
+    let rest = meta.trim_start().strip_prefix('{');
+    debug_assert!(rest.is_some(), "an object that was checked begins with a brace");
+    let rest = rest.unwrap_or_default();
     format!(r#"{{"clientId":"{client}"{comma}{rest}"#)
 }
 

@@ -49,8 +49,6 @@ mod transport;
 mod ureq;
 
 pub use apikee::Apikee;
-#[cfg(feature = "web")]
-pub(crate) use apikee::Decision;
 pub use builder::ApikeeBuilder;
 pub use config::{ConfigError, Setting};
 #[cfg(feature = "log")]

@@ -182,7 +182,7 @@ impl<'a> Origin<'a> {
         let Some(told) = field("x-forwarded-for").or_else(|| field("x-real-ip")) else {
             return Self::Unknown;
         };
-        let first = told.split(',').next().unwrap_or_default().trim();
+        let first = told.split_once(',').map_or(told, |(first, _)| first).trim();
         let bare = first.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(first);
         let address = bare.parse().ok().or_else(|| first.parse::<SocketAddr>().ok().map(|address| address.ip()));
         match address.map(|address: IpAddr| address.to_canonical()) {
@@ -278,15 +278,15 @@ impl<'a> Audit<'a> {
     }
 
     pub(crate) fn of(method: &'a str, route: Option<&'a str>, path: &'a str, address: Option<IpAddr>) -> Self {
-        let route = cut(route.unwrap_or_default());
-        Self { method: cut(method), route, path: cut(path), address, ..Self::default() }
+        let [method, route, path] = [method, route.unwrap_or_default(), path].map(|text| cut(text, Self::MAX_LEN));
+        Self { method, route, path, address, ..Self::default() }
     }
 
     /// Adds what is known of the key; the claims only if their signature is good.
     pub(crate) fn with_key(self, key: Option<&'a [u8]>, claims: Option<&Claims<'a>>) -> Self {
         Self {
-            tenant: cut(claims.map_or("", Claims::tenant)),
-            key_id: cut(claims.map_or("", Claims::id)),
+            tenant: cut(claims.map_or("", Claims::tenant), Self::MAX_LEN),
+            key_id: cut(claims.map_or("", Claims::id), Self::MAX_LEN),
             key_prefix: key.and_then(prefix).unwrap_or_default(),
             ..self
         }
@@ -297,12 +297,14 @@ fn given(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-fn cut(text: &str) -> &str {
-    let mut len = text.len().min(Audit::MAX_LEN);
-    while !text.is_char_boundary(len) {
-        len = len.saturating_sub(1);
+/// At most that many bytes of the text, cut between two characters.
+pub(super) fn cut(text: &str, max: usize) -> &str {
+    if text.len() <= max {
+        return text;
     }
-    text.get(..len).unwrap_or_default()
+    let front = (0..=max).rev().find_map(|end| text.get(..end));
+    debug_assert!(front.is_some(), "0 is between two characters");
+    front.unwrap_or_default()
 }
 
 /// As [`log_prefix`](crate::log_prefix), for a text that may not be a key.
@@ -335,7 +337,9 @@ impl OwnedAudit {
     pub(crate) fn as_audit(&self) -> Audit<'_> {
         let mut rest = &*self.texts;
         let [tenant, key_id, key_prefix, method, route, path] = self.lens.map(|len| {
-            let (text, behind) = rest.split_at_checked(len).unwrap_or_default();
+            let parts = rest.split_at_checked(len);
+            debug_assert!(parts.is_some(), "the lengths are those of the texts");
+            let (text, behind) = parts.unwrap_or_default();
             rest = behind;
             text
         });

@@ -17,7 +17,7 @@ use super::{
     event::Event,
     gate::{self, Caller, Deadline, Plaintext},
     platform::{Channel, Failed, MAX_BODY_LEN, Platform},
-    request::{About, Facts as _, Origin},
+    request::{About, Facts as _, Origin, cut},
 };
 use crate::{
     breaker::ClientRef,
@@ -49,9 +49,8 @@ const MAX_QUESTION_LEN: usize = 16 * 1024;
 /// Tells the platform's id of the client that a key was issued to.
 pub(super) type Resolver = dyn Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync;
 
-/// Everything that is there in server mode only.
-pub(super) struct Server {
-    pub(super) platform: Platform,
+/// What is configured of server mode itself; see [`ApikeeBuilder`](super::ApikeeBuilder).
+pub(super) struct Settings {
     pub(super) timeout: Duration,
     pub(super) enforcement: Enforcement,
     pub(super) resolver: Option<Box<Resolver>>,
@@ -59,6 +58,25 @@ pub(super) struct Server {
     pub(super) auto_create: bool,
     pub(super) create_unknown_clients: bool,
     pub(super) auto_register: bool,
+}
+
+impl Settings {
+    pub(super) const DEFAULT: Self = Self {
+        // The documented limit for all calls of one request together.
+        timeout: Duration::from_secs(3),
+        enforcement: Enforcement::Enforce,
+        resolver: None,
+        tenant_is_client_id: false,
+        auto_create: true,
+        create_unknown_clients: false,
+        auto_register: true,
+    };
+}
+
+/// Everything that is there in server mode only.
+pub(super) struct Server {
+    pub(super) platform: Platform,
+    pub(super) settings: Settings,
     pub(super) clients: Clients,
     pub(super) routes: Routes,
     /// `None` without a thread.
@@ -195,7 +213,7 @@ impl Server {
         let result = self.platform.exchange(Some(caller), &question, deadline);
         // Only then: who has no good key, or is refused, does not get to name routes.
         if result.is_ok() && about.is_route {
-            match self.routes.turn(&about.method_path, self.auto_register, self.platform.gate.now()) {
+            match self.routes.turn(&about.method_path, self.settings.auto_register, self.platform.gate.now()) {
                 Turn::Register => {
                     let body = match self.routes.description(&about.method_path) {
                         Some(body) => body,
@@ -220,7 +238,7 @@ impl Server {
         if let Some(client) = about.client.or_else(|| named_in_meta(claims)) {
             return Ok(Some(client));
         }
-        if let Some(resolver) = &self.resolver {
+        if let Some(resolver) = &self.settings.resolver {
             // A resolver that panics does not know: see the test
             // `who_the_client_is_comes_from_meta_then_the_resolver_then_the_tenant_then_the_platform`.
             if let Ok(Some(client)) = catch_unwind(AssertUnwindSafe(|| resolver(claims))) {
@@ -228,7 +246,7 @@ impl Server {
             }
             deadline.left().ok_or(Fault::UnknownClient)?;
         }
-        Ok(if self.tenant_is_client_id { ClientId::new(claims.tenant()).ok() } else { None })
+        Ok(if self.settings.tenant_is_client_id { ClientId::new(claims.tenant()).ok() } else { None })
     }
 
     /// Asks the platform which client the tenant is.
@@ -245,7 +263,7 @@ impl Server {
         let request = FindClient::new(&self.platform.project_env, tenant);
         let id = match self.platform.exchange(Some(caller), &request, deadline)? {
             Some(id) => id,
-            None if self.create_unknown_clients => self.create(tenant, key_name, deadline)?,
+            None if self.settings.create_unknown_clients => self.create(tenant, key_name, deadline)?,
             None => return Err(Outcome::Fault(Fault::UnknownClient)),
         };
         self.remember(tenant, id);
@@ -279,7 +297,7 @@ impl Server {
     pub(super) fn describe(&self, endpoint: &Endpoint<'_>) {
         let (method_path, body) = (endpoint.method_path(), body_of(endpoint));
         match self.routes.describe(&method_path, &body) {
-            Turn::Register => self.register_soon(&method_path, body, Deadline::after(self.timeout)),
+            Turn::Register => self.register_soon(&method_path, body, Deadline::after(self.settings.timeout)),
             Turn::Rest => {}
             Turn::Full => self.platform.events.emit(&Event::RoutesFull { limit: MAX_ROUTES }),
         }
@@ -444,8 +462,7 @@ fn worth_keeping(headers: &[(&str, &str)], raw_key: &str) -> Vec<(String, String
         |(name, value): &&(&str, &str)| !name.eq_ignore_ascii_case(KEY_HEADER) && !value.contains(raw_key);
     for (name, value) in headers.iter().filter(without_key) {
         let Some(left) = room.checked_sub(name.len()) else { break };
-        let end = (0..=left.min(value.len())).rev().find(|end| value.is_char_boundary(*end)).unwrap_or_default();
-        let value = value.get(..end).unwrap_or_default();
+        let value = cut(value, left);
         kept.push((name.to_string(), value.to_string()));
         room = left.saturating_sub(value.len());
     }

@@ -10,7 +10,7 @@ use super::{
     view::RequestView,
 };
 use crate::{
-    client::{About, Apikee, Audit, Decision, Facts},
+    client::{About, Apikee, Audit, Facts},
     key::{Claims, KeyError, bounded_buffer_len},
     network::{self, InvalidNetwork},
     policy::{Denial, Grant, OwnedGrant},
@@ -263,7 +263,7 @@ impl<'g> RouteGuard<'g> {
         let texts = Texts::default();
         let facts = Guarded { route: self, request, texts: &texts, headers: OnceCell::new() };
         let mut buf = vec![0; key.ok().flatten().map_or(0, bounded_buffer_len)];
-        let Decision { verdict, claims } = self.guard.apikee.decide(key, self.scopes, &facts, &mut buf);
+        let (verdict, claims) = self.guard.apikee.decide(key, self.scopes, &facts, &mut buf);
         verdict.map(Grant::into_owned).map_err(|denial| self.refusal(denial, &facts, key, claims))
     }
 
@@ -281,7 +281,7 @@ impl<'g> RouteGuard<'g> {
         let key = self.find_key(&request);
         let texts = Texts::default();
         let facts = Guarded { route: self, request, texts: &texts, headers: OnceCell::new() };
-        let Decision { verdict, claims } = self.guard.apikee.decide(key, self.scopes, &facts, buf);
+        let (verdict, claims) = self.guard.apikee.decide(key, self.scopes, &facts, buf);
         verdict.map_err(|denial| self.refusal(denial, &facts, key, claims))
     }
 

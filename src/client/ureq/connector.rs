@@ -270,7 +270,9 @@ impl Watched {
 
     /// Transmits the first `amount` bytes of the output, which begin a request, with these header fields in its head.
     fn transmit_with(&mut self, fields: &[u8], amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        let request = self.inner.buffers().output().get(..amount).unwrap_or_default();
+        let output = self.inner.buffers().output();
+        debug_assert!(amount <= output.len(), "ureq transmits what it has written");
+        let request = output.get(..amount).unwrap_or_default();
         // ureq's part of the head fits into the output, since a URL is not that long.
         let end = request.windows(4).position(|bytes| bytes == b"\r\n\r\n");
         let Some((front, rest)) = end.and_then(|end| request.split_at_checked(end.saturating_add(2))) else {
@@ -309,8 +311,9 @@ impl Watched {
 fn answer_has_begun(mut input: &[u8]) -> bool {
     const VERSION: usize = b"HTTP/1.1 ".len();
     while input.get(VERSION) == Some(&b'1') {
-        let Some(end) = input.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return false };
-        input = input.get(end.saturating_add(4)..).unwrap_or_default();
+        let end = input.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+        let Some(rest) = end.and_then(|end| input.get(end.saturating_add(4)..)) else { return false };
+        input = rest;
     }
     input.len() > VERSION
 }
@@ -548,7 +551,9 @@ impl Transport for TcpTransport {
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let limit = Limit::new(timeout)?;
         self.send_unsent(&limit)?;
-        let output = self.buffers.output().get(..amount).unwrap_or_default();
+        let output = self.buffers.output();
+        debug_assert!(amount <= output.len(), "ureq transmits what it has written");
+        let output = output.get(..amount).unwrap_or_default();
         let mut sent = 0;
         if self.unsent.is_empty() {
             match self.socket.send(output, &mut sent, &limit) {
@@ -557,6 +562,7 @@ impl Transport for TcpTransport {
                 result => result?,
             }
         }
+        debug_assert!(sent <= output.len(), "no more is sent than there is");
         self.unsent.extend_from_slice(output.get(sent..).unwrap_or_default());
         Ok(())
     }

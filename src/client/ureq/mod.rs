@@ -205,11 +205,10 @@ fn read_body(body: &mut Body, answer: &mut [u8]) -> Result<usize, Error> {
     let mut reader = body.as_reader();
     let mut len = 0_usize;
     loop {
-        let rest = answer.get_mut(len..).unwrap_or_default();
-        if rest.is_empty() {
+        let Some(rest) = answer.get_mut(len..).filter(|rest| !rest.is_empty()) else {
             // The end is only seen by reading on.
             return if reader.read(&mut [0])? == 0 { Ok(len) } else { Err(too_long()) };
-        }
+        };
         match reader.read(rest)? {
             0 => return Ok(len),
             read => len = len.saturating_add(read),
