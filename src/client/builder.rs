@@ -5,13 +5,11 @@ use std::{boxed::Box, path::PathBuf, vec::Vec};
 
 use super::{
     apikee::{Apikee, Inner},
-    background::Background,
     config::{self, ConfigError, Connection, Setting},
-    directory::{Clients, Routes},
     event::{Events, Observer},
     files::{DenyListFile, SecretFile, Watch},
     gate::{Gate, Limits},
-    platform::{Answers, Channel, Platform},
+    platform::{Channel, Platform},
     revocations::{Revocations, Revoked},
     secrets::Keys,
     server::{Enforcement, Server, Settings},
@@ -29,10 +27,6 @@ use crate::{
 /// Longer than it takes until all machines of a platform have a new file.
 const DEFAULT_SECRET_GRACE: Duration = Duration::from_secs(10 * 60);
 const DEFAULT_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
-const DEFAULT_CLIENT_IDS: usize = 65_536;
-const DEFAULT_CLIENT_ID_AGE: Duration = Duration::from_secs(10 * 60);
-const DEFAULT_QUEUE_LEN: usize = 1024;
-const DEFAULT_QUEUE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Configures an [`Apikee`]. The first thing that is wrong is the error of [`build`](Self::build).
 ///
@@ -63,11 +57,6 @@ pub struct ApikeeBuilder {
     sealing: Sealing,
     limits: Limits,
     settings: Settings,
-    max_client_ids: usize,
-    max_client_id_age: Duration,
-    background_thread: bool,
-    queue_len: usize,
-    queue_bytes: usize,
     /// Something is set that only server mode has a use for.
     asks_for_server: bool,
 }
@@ -97,11 +86,6 @@ impl Apikee {
             sealing: Sealing::Required,
             limits: Limits::DEFAULT,
             settings: Settings::DEFAULT,
-            max_client_ids: DEFAULT_CLIENT_IDS,
-            max_client_id_age: DEFAULT_CLIENT_ID_AGE,
-            background_thread: true,
-            queue_len: DEFAULT_QUEUE_LEN,
-            queue_bytes: DEFAULT_QUEUE_BYTES,
             asks_for_server: false,
         }
     }
@@ -506,14 +490,14 @@ impl ApikeeBuilder {
     /// takes some 150 bytes. With more tenants in use each of them may cost a call;
     /// [`Event::ClientIdDisplaced`](super::Event::ClientIdDisplaced) says so.
     pub const fn max_client_ids(mut self, tenants: usize) -> Self {
-        self.max_client_ids = tenants;
+        self.settings.max_client_ids = tenants;
         self
     }
 
     /// After how long such an id is asked for again, 10 minutes by default. It is also asked for again when the
     /// platform does not know the client any more.
     pub const fn max_client_id_age(mut self, age: Duration) -> Self {
-        self.max_client_id_age = age;
+        self.settings.max_client_id_age = age;
         self
     }
 
@@ -548,14 +532,14 @@ impl ApikeeBuilder {
     /// established when they are needed or by [`Apikee::prepare`], a route is registered while its first
     /// request waits, and [`Enforcement::Observe`] is an error of [`build`](Self::build).
     pub const fn background_thread(mut self, background_thread: bool) -> Self {
-        self.background_thread = background_thread;
+        self.settings.background_thread = background_thread;
         self
     }
 
     /// How many entries wait for the thread at most, 1024 by default, at least one. One more drops the
     /// oldest; see [`Event::Dropped`](super::Event::Dropped).
     pub const fn queue_len(mut self, entries: usize) -> Self {
-        self.queue_len = entries;
+        self.settings.queue_len = entries;
         self
     }
 
@@ -565,7 +549,7 @@ impl ApikeeBuilder {
     /// oldest until it does; one that is larger than the queue is dropped itself; see
     /// [`Event::Dropped`](super::Event::Dropped).
     pub const fn queue_bytes(mut self, bytes: usize) -> Self {
-        self.queue_bytes = bytes;
+        self.settings.queue_bytes = bytes;
         self
     }
 
@@ -584,8 +568,7 @@ impl ApikeeBuilder {
             return Err(error);
         }
         if self.reload_interval.is_zero() {
-            let setting = Setting::ReloadInterval;
-            return Err(ConfigError::Unusable(setting, out_of_range(setting).into()));
+            return Err(out_of_range(Setting::ReloadInterval));
         }
         let (keys, secret_file) = self.secrets()?;
         let deny_list = self.deny_list_file.take().map(DenyListFile::open).transpose();
@@ -594,7 +577,7 @@ impl ApikeeBuilder {
         revocations.extend(deny_list.as_ref().map(DenyListFile::revocations));
         let watch = Watch::new(secret_file, deny_list, self.secret_grace, self.reload_interval);
         let (policy, events, revoked) = (self.policy, self.events.clone(), self.revoked.take());
-        let (watches, weak) = (self.background_thread, keys.weak_secrets());
+        let (watches, weak) = (self.settings.background_thread, keys.weak_secrets());
         let keys = Keys::new(keys, self.leeway);
         let server = self.server()?;
         let inner = Inner { keys, revocations: revocations.into(), revoked, watch, policy, server, events };
@@ -623,23 +606,16 @@ impl ApikeeBuilder {
         let parts = [
             (Setting::ProjectKey, self.project_key.is_some()),
             (Setting::ProjectEnv, self.project_env.is_some()),
-            (Setting::ServerPublicKey, self.server_key.is_some()),
+            (Setting::ServerPublicKey, self.server_key.is_some() || self.sealing == Sealing::Off),
         ];
-        let unsealed = self.sealing == Sealing::Off;
         if !self.asks_for_server && parts.iter().all(|(_, there)| !there) {
             return Ok(None);
         }
-        let channel = match (self.sealing, self.server_key) {
-            (Sealing::Required, Some(server)) => Some(Channel::sealed(server, Answers::Sealed)),
-            (Sealing::Requests, Some(server)) => Some(Channel::sealed(server, Answers::SealedOrNot)),
-            (Sealing::Off, _) => Some(Channel::Plain),
-            (Sealing::Required | Sealing::Requests, None) => None,
-        };
+        let channel = Channel::new(self.sealing, self.server_key);
         let (Some(project_key), Some(project_env), Some(channel)) = (self.project_key, self.project_env, channel)
         else {
-            let needed = parts.into_iter().filter(|(setting, _)| *setting != Setting::ServerPublicKey || !unsealed);
-            let missing = needed.filter(|(_, there)| !there).map(|(setting, _)| setting).collect();
-            return Err(ConfigError::Missing(missing));
+            let missing = parts.into_iter().filter(|(_, there)| !there).map(|(setting, _)| setting);
+            return Err(ConfigError::Missing(missing.collect()));
         };
         let transport = match self.transport {
             Some(transport) => transport,
@@ -650,14 +626,17 @@ impl ApikeeBuilder {
             (Setting::MaxInFlight, self.limits.in_flight > 0),
             (Setting::MaxInFlightPerClient, self.limits.in_flight_per_client != Some(0)),
             (Setting::MaxClients, self.limits.clients > 0),
-            (Setting::MaxClientIds, self.max_client_ids > 0),
-            (Setting::QueueLen, self.queue_len > 0),
-            (Setting::QueueBytes, self.queue_bytes > 0),
-            (Setting::BackgroundThread, self.background_thread || self.settings.enforcement == Enforcement::Enforce),
+            (Setting::MaxClientIds, self.settings.max_client_ids > 0),
+            (Setting::QueueLen, self.settings.queue_len > 0),
+            (Setting::QueueBytes, self.settings.queue_bytes > 0),
+            (
+                Setting::BackgroundThread,
+                self.settings.background_thread || self.settings.enforcement == Enforcement::Enforce,
+            ),
             (Setting::ProjectEnv, !project_env.is_empty()),
         ] {
             if !usable {
-                return Err(ConfigError::Unusable(setting, out_of_range(setting).into()));
+                return Err(out_of_range(setting));
             }
         }
         let platform = Platform {
@@ -670,13 +649,7 @@ impl ApikeeBuilder {
             gate: Gate::new(&self.limits, self.settings.timeout),
             events: self.events,
         };
-        Ok(Some(Server {
-            platform,
-            settings: self.settings,
-            clients: Clients::new(self.max_client_ids, self.max_client_id_age),
-            routes: Routes::default(),
-            background: self.background_thread.then(|| Background::new(self.queue_len, self.queue_bytes)),
-        }))
+        Ok(Some(Server::new(platform, self.settings)))
     }
 
     /// Keeps the first thing that is wrong.
@@ -702,12 +675,13 @@ impl fmt::Debug for ApikeeBuilder {
     }
 }
 
-const fn out_of_range(setting: Setting) -> &'static str {
-    match setting {
+fn out_of_range(setting: Setting) -> ConfigError {
+    let text = match setting {
         Setting::BackgroundThread => "requests are observed by the thread, so there must be one",
         Setting::ProjectEnv => "it is empty",
         _ => "it must be more than zero",
-    }
+    };
+    ConfigError::Unusable(setting, text.into())
 }
 
 /// Whether the text is 32 zero bytes, as hexadecimal digits or base64.

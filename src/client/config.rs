@@ -271,7 +271,7 @@ pub(super) fn keyring() -> Result<Option<Keyring>, ConfigError> {
         let Some(value) = variable(name)? else {
             continue;
         };
-        let ring = if name == SECRETS { secrets::keyring(&value, ',') } else { secrets::single(&value) };
+        let ring = if name == SECRETS { secrets::keyring(value.split(',')) } else { secrets::keyring([&*value]) };
         if let Some(ring) = ring.map_err(|error| ConfigError::Unusable(Setting::Secret, error.into()))? {
             return Ok(Some(ring));
         }

@@ -203,7 +203,7 @@ impl Content {
 
     /// The secrets in it.
     fn keyring(&self, path: &Path) -> Result<Keyring, FileError> {
-        let read = || keyring(self.text()?, '\n').map_err(FileProblem::from)?.ok_or(FileProblem::Empty);
+        let read = || keyring(self.text()?.split('\n')).map_err(FileProblem::from)?.ok_or(FileProblem::Empty);
         read().map_err(|problem| FileError::new(WatchedFile::Secrets, path, problem))
     }
 

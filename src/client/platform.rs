@@ -39,29 +39,23 @@ pub(super) enum Channel {
 pub(super) struct Sealer {
     server: ServerKey,
     sessions: Sessions,
-    answers: Answers,
-}
-
-/// Whether the answer to a sealed request may come in the clear.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answers {
-    Sealed,
-    SealedOrNot,
+    sealing: Sealing,
 }
 
 impl Channel {
-    pub(super) fn sealed(server: ServerKey, answers: Answers) -> Self {
-        Self::Sealed(Box::new(Sealer { server, sessions: Sessions::new(), answers }))
+    /// `None` without the key that it takes.
+    pub(super) fn new(sealing: Sealing, server: Option<ServerKey>) -> Option<Self> {
+        match (sealing, server) {
+            (Sealing::Off, _) => Some(Self::Plain),
+            (_, server) => Some(Self::Sealed(Box::new(Sealer { server: server?, sessions: Sessions::new(), sealing }))),
+        }
     }
 
     /// The degree of sealing that it is for.
     fn sealing(&self) -> Sealing {
         match self {
             Self::Plain => Sealing::Off,
-            Self::Sealed(sealer) => match sealer.answers {
-                Answers::Sealed => Sealing::Required,
-                Answers::SealedOrNot => Sealing::Requests,
-            },
+            Self::Sealed(sealer) => sealer.sealing,
         }
     }
 

@@ -27,17 +27,8 @@ use crate::key::{Keyring, KeyringError, MAX_SECRETS};
 /// U+FEFF, which `trim` leaves where it is.
 const BYTE_ORDER_MARK: char = '\u{FEFF}';
 
-/// A ring of the secrets in a text, the newest first, `None` if there are none.
-pub(super) fn keyring(text: &str, separator: char) -> Result<Option<Keyring>, SecretsError> {
-    ring(text.split(separator))
-}
-
-/// A ring of the one secret that a text is.
-pub(super) fn single(text: &str) -> Result<Option<Keyring>, SecretsError> {
-    ring([text])
-}
-
-fn ring<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Result<Option<Keyring>, SecretsError> {
+/// A ring of these secrets, the newest first, `None` if there are none.
+pub(super) fn keyring<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Result<Option<Keyring>, SecretsError> {
     let mut ring: Option<Keyring> = None;
     for secret in secrets.into_iter().map(str::trim).filter(|secret| !secret.is_empty()) {
         if secret.contains(BYTE_ORDER_MARK) {

@@ -58,6 +58,11 @@ pub(super) struct Settings {
     pub(super) auto_create: bool,
     pub(super) create_unknown_clients: bool,
     pub(super) auto_register: bool,
+    pub(super) max_client_ids: usize,
+    pub(super) max_client_id_age: Duration,
+    pub(super) background_thread: bool,
+    pub(super) queue_len: usize,
+    pub(super) queue_bytes: usize,
 }
 
 impl Settings {
@@ -70,6 +75,11 @@ impl Settings {
         auto_create: true,
         create_unknown_clients: false,
         auto_register: true,
+        max_client_ids: 65_536,
+        max_client_id_age: Duration::from_secs(10 * 60),
+        background_thread: true,
+        queue_len: 1024,
+        queue_bytes: 4 * 1024 * 1024,
     };
 }
 
@@ -77,8 +87,8 @@ impl Settings {
 pub(super) struct Server {
     pub(super) platform: Platform,
     pub(super) settings: Settings,
-    pub(super) clients: Clients,
-    pub(super) routes: Routes,
+    clients: Clients,
+    routes: Routes,
     /// `None` without a thread.
     pub(super) background: Option<Background<Job>>,
 }
@@ -116,6 +126,16 @@ pub(super) struct Told {
 }
 
 impl Server {
+    pub(super) fn new(platform: Platform, settings: Settings) -> Self {
+        Self {
+            platform,
+            clients: Clients::new(settings.max_client_ids, settings.max_client_id_age),
+            routes: Routes::default(),
+            background: settings.background_thread.then(|| Background::new(settings.queue_len, settings.queue_bytes)),
+            settings,
+        }
+    }
+
     /// Asks the platform about a request with a good key, and waits for the answer. While the platform cannot be
     /// asked, a refusal that is remembered stands in for it.
     pub(super) fn ask(

@@ -19,14 +19,15 @@ pub(super) trait Sign: Send + Sync {
 }
 
 /// Signs with the RSA private key in a PEM.
+#[cfg(feature = "request-signing")]
 pub(super) fn signer(pem: &str) -> Result<Box<dyn Sign>, Box<dyn Error + Send + Sync>> {
-    #[cfg(feature = "request-signing")]
-    return Ok(Box::new(RequestSigner::from_pem(pem)?));
-    #[cfg(not(feature = "request-signing"))]
-    {
-        let _ = pem;
-        Err("it takes the feature request-signing to sign requests".into())
-    }
+    Ok(Box::new(RequestSigner::from_pem(pem)?))
+}
+
+/// There is nothing that signs.
+#[cfg(not(feature = "request-signing"))]
+pub(super) fn signer(_pem: &str) -> Result<Box<dyn Sign>, Box<dyn Error + Send + Sync>> {
+    Err("it takes the feature request-signing to sign requests".into())
 }
 
 #[cfg(feature = "request-signing")]
