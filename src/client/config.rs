@@ -63,69 +63,75 @@ pub enum Setting {
 }
 
 impl Setting {
-    /// What its value may be, and where the value comes from; `None` where the option's documentation is enough.
-    const fn expected(self) -> Option<&'static str> {
-        Some(match self {
-            Self::Secret => {
-                "at least one byte, better 32 random ones (apikee secret prints them), the same where keys are issued \
-                 and where they are verified"
+    /// Its name and variables; and what its value may be and where it comes from, which is empty where the option's
+    /// documentation is enough.
+    const fn texts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Secret => (
+                "secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)",
+                "at least one byte, better 32 random ones (apikee secret prints them), the same where keys are \
+                 issued and where they are verified",
+            ),
+            Self::SecretFile => {
+                ("secret_file (APIKEE_SECRET_FILE)", "the path of a file of UTF-8 with one secret a line, newest first")
             }
-            Self::SecretFile => "the path of a file of UTF-8 with one secret a line, newest first",
-            Self::SecretGrace => "seconds such as 600, or milliseconds such as 1500ms",
-            Self::DenyListFile => "the path of a file with one fingerprint a line, 64 hexadecimal digits",
-            Self::ProjectKey => "sk_live_..., sk_test_... or sk_..., from the project's settings on the platform",
-            Self::ProjectEnv => {
-                "the slug of project and environment, such as my-app-production, from the project's settings on the \
-                 platform"
+            Self::SecretGrace => {
+                ("secret_grace (APIKEE_SECRET_GRACE)", "seconds such as 600, or milliseconds such as 1500ms")
             }
-            Self::ServerPublicKey => {
+            Self::DenyListFile => (
+                "deny_list_file (APIKEE_DENY_LIST_FILE)",
+                "the path of a file with one fingerprint a line, 64 hexadecimal digits",
+            ),
+            Self::ReloadInterval => ("reload_interval", ""),
+            Self::ProjectKey => (
+                "project_key (APIKEE_SERVER_KEY)",
+                "sk_live_..., sk_test_... or sk_..., from the project's settings on the platform",
+            ),
+            Self::ProjectEnv => (
+                "project_env (APIKEE_PROJECT_ENV)",
+                "the slug of project and environment, such as my-app-production, from the project's settings on \
+                 the platform",
+            ),
+            Self::ServerPublicKey => (
+                "server_public_key (APIKEE_SERVER_PUBLIC_KEY)",
                 "the platform's X25519 public key, 32 bytes as base64 or as 64 hexadecimal digits, from the \
-                 platform's settings, not needed with APIKEE_SEALING=off"
+                 platform's settings, not needed with APIKEE_SEALING=off",
+            ),
+            Self::PrivateKey => (
+                "private_key (APIKEE_PRIVATE_KEY)",
+                "an RSA private key as PEM, the counterpart of the public key in the project's settings on the \
+                 platform",
+            ),
+            Self::Sealing => ("sealing (APIKEE_SEALING)", "required, requests or off"),
+            Self::FailOpen => ("fail_open (APIKEE_FAIL_OPEN)", "true or false"),
+            Self::Timeout => (
+                "timeout (APIKEE_SERVER_TIMEOUT)",
+                "seconds such as 1.5, or milliseconds such as 1500ms, more than zero",
+            ),
+            Self::BaseUrl => (
+                "base_url (APIKEE_BASE_URL)",
+                "https://host/path, or http:// if the host is this machine or APIKEE_ALLOW_PLAIN_HTTP is true",
+            ),
+            Self::CaFile => {
+                ("ca_file (APIKEE_CA_FILE)", "the path of a file that has certificates of authorities as PEM")
             }
-            Self::PrivateKey => {
-                "an RSA private key as PEM, the counterpart of the public key in the project's settings on the platform"
-            }
-            Self::Sealing => "required, requests or off",
-            Self::FailOpen | Self::AllowPlainHttp => "true or false",
-            Self::Timeout => "seconds such as 1.5, or milliseconds such as 1500ms, more than zero",
-            Self::BaseUrl => {
-                "https://host/path, or http:// if the host is this machine or APIKEE_ALLOW_PLAIN_HTTP is true"
-            }
-            Self::CaFile => "the path of a file that has certificates of authorities as PEM",
-            Self::Transport => "enable the feature ureq or set a transport",
-            _ => return None,
-        })
+            Self::AllowPlainHttp => ("allow_plain_http (APIKEE_ALLOW_PLAIN_HTTP)", "true or false"),
+            Self::Transport => ("transport", "enable the feature ureq or set a transport"),
+            Self::UserAgent => ("user_agent", ""),
+            Self::MaxInFlight => ("max_in_flight", ""),
+            Self::MaxInFlightPerClient => ("max_in_flight_per_client", ""),
+            Self::MaxClients => ("max_clients", ""),
+            Self::MaxClientIds => ("max_client_ids", ""),
+            Self::QueueLen => ("queue_len", ""),
+            Self::QueueBytes => ("queue_bytes", ""),
+            Self::BackgroundThread => ("background_thread", ""),
+        }
     }
 }
 
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Secret => "secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)",
-            Self::SecretFile => "secret_file (APIKEE_SECRET_FILE)",
-            Self::SecretGrace => "secret_grace (APIKEE_SECRET_GRACE)",
-            Self::DenyListFile => "deny_list_file (APIKEE_DENY_LIST_FILE)",
-            Self::ReloadInterval => "reload_interval",
-            Self::ProjectKey => "project_key (APIKEE_SERVER_KEY)",
-            Self::ProjectEnv => "project_env (APIKEE_PROJECT_ENV)",
-            Self::ServerPublicKey => "server_public_key (APIKEE_SERVER_PUBLIC_KEY)",
-            Self::PrivateKey => "private_key (APIKEE_PRIVATE_KEY)",
-            Self::Sealing => "sealing (APIKEE_SEALING)",
-            Self::FailOpen => "fail_open (APIKEE_FAIL_OPEN)",
-            Self::Timeout => "timeout (APIKEE_SERVER_TIMEOUT)",
-            Self::BaseUrl => "base_url (APIKEE_BASE_URL)",
-            Self::CaFile => "ca_file (APIKEE_CA_FILE)",
-            Self::AllowPlainHttp => "allow_plain_http (APIKEE_ALLOW_PLAIN_HTTP)",
-            Self::Transport => "transport",
-            Self::UserAgent => "user_agent",
-            Self::MaxInFlight => "max_in_flight",
-            Self::MaxInFlightPerClient => "max_in_flight_per_client",
-            Self::MaxClients => "max_clients",
-            Self::MaxClientIds => "max_client_ids",
-            Self::QueueLen => "queue_len",
-            Self::QueueBytes => "queue_bytes",
-            Self::BackgroundThread => "background_thread",
-        })
+        f.write_str(self.texts().0)
     }
 }
 
@@ -153,20 +159,17 @@ impl fmt::Display for ConfigError {
                 f.write_str("missing: ")?;
                 for (at, setting) in settings.iter().enumerate() {
                     let separator = if at == 0 { "" } else { "; " };
-                    write!(f, "{separator}{setting}")?;
-                    if let Some(expected) = setting.expected() {
-                        write!(f, ": {expected}")?;
+                    match setting.texts() {
+                        (name, "") => write!(f, "{separator}{name}")?,
+                        (name, expected) => write!(f, "{separator}{name}: {expected}")?,
                     }
                 }
                 Ok(())
             }
-            Self::Unusable(setting, error) => {
-                write!(f, "{setting} cannot be used: {error}")?;
-                match setting.expected() {
-                    Some(expected) => write!(f, " (expected: {expected})"),
-                    None => Ok(()),
-                }
-            }
+            Self::Unusable(setting, error) => match setting.texts() {
+                (name, "") => write!(f, "{name} cannot be used: {error}"),
+                (name, expected) => write!(f, "{name} cannot be used: {error} (expected: {expected})"),
+            },
             Self::NotUtf8(variable) => write!(f, "the value of {variable} is not UTF-8"),
             Self::Thread(error) => write!(f, "the client's thread cannot be started: {error}"),
         }

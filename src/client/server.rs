@@ -95,14 +95,12 @@ pub(super) struct Server {
 
 /// What is left to the thread.
 pub(super) enum Job {
-    Register(Registration),
+    Register {
+        route: Route,
+        /// What registers it.
+        body: Arc<str>,
+    },
     Tell(Box<Told>),
-}
-
-/// A route that is to be registered, and the body that does it.
-pub(super) struct Registration {
-    route: Route,
-    body: Arc<str>,
 }
 
 /// A copy of a [`MethodPath`].
@@ -325,7 +323,7 @@ impl Server {
 
     fn register_soon(&self, method_path: &MethodPath<'_>, body: Arc<str>, deadline: Deadline) {
         if self.background.is_some() {
-            self.queue(Job::Register(Registration { route: Route::of(method_path), body }));
+            self.queue(Job::Register { route: Route::of(method_path), body });
         } else {
             self.register(method_path, &body, deadline);
         }
@@ -390,7 +388,7 @@ impl Server {
     pub(super) fn work(&self, keys: &Keyring, policy: Policy, job: &Job, limit: Duration) {
         let deadline = Deadline::after(limit);
         match job {
-            Job::Register(Registration { route, body }) => {
+            Job::Register { route, body } => {
                 if let Some(method_path) = route.method_path() {
                     self.register(&method_path, body, deadline);
                 }
@@ -414,7 +412,7 @@ impl Server {
     /// Tells of jobs that are dropped, if there are any. Returns how many.
     fn give_up(&self, Dropped { jobs, total }: Dropped<Job>) -> usize {
         for job in &jobs {
-            if let Job::Register(Registration { route, .. }) = job
+            if let Job::Register { route, .. } = job
                 && let Some(method_path) = route.method_path()
             {
                 self.routes.failed(&method_path, self.platform.gate.now());
@@ -448,7 +446,7 @@ impl Job {
     /// The memory that it owns beside its own size, in bytes.
     fn owned_bytes(&self) -> usize {
         match self {
-            Self::Register(Registration { route, body }) => route.owned_bytes().saturating_add(body.len()),
+            Self::Register { route, body } => route.owned_bytes().saturating_add(body.len()),
             Self::Tell(told) => size_of::<Told>().saturating_add(told.owned_bytes()),
         }
     }

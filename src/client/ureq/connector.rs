@@ -198,7 +198,7 @@ impl Connector for Connect {
         if self.proxied && details.config.proxy().is_none() {
             return Ok(transport);
         }
-        Ok(transport.map(|inner| -> Self::Out { Box::new(Watched::new(inner)) }))
+        Ok(transport.map(|inner| Watched::new(inner).boxed()))
     }
 }
 
@@ -225,7 +225,7 @@ impl<In: Transport> Connector<In> for Boxed {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, _: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
-        Ok(chained.map(|transport| -> Self::Out { Box::new(transport) }))
+        Ok(chained.map(Transport::boxed))
     }
 }
 
