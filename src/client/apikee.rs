@@ -4,19 +4,14 @@ use core::{fmt, mem, panic::AssertUnwindSafe, time::Duration};
 use std::{boxed::Box, io, panic::catch_unwind, process, sync::Arc, thread, time::Instant, vec};
 
 use super::{
-    audit::Audit,
     background::{Background, Task},
-    builder::ApikeeBuilder,
-    config::ConfigError,
-    deadline::Deadline,
     event::{Event, Events},
-    file::FileError,
-    request::{About, AuthorizeRequest},
-    revocations::Revocations,
-    revoked::Revoked,
-    rotation::Keys,
+    files::{FileError, News, Watch},
+    gate::Deadline,
+    request::{About, AuthorizeRequest, Facts},
+    revocations::{Revocations, Revoked},
+    secrets::Keys,
     server::{Enforcement, Server},
-    watch::{News, Watch},
 };
 use crate::{
     breaker::BreakerState,
@@ -29,7 +24,7 @@ use crate::{
 /// Issues and verifies keys, and in server mode asks the platform about each request: one for each
 /// process, shared by reference.
 ///
-/// It is in local mode until something is configured that only server mode uses; see [`ApikeeBuilder`].
+/// It is in local mode until something is configured that only server mode uses; see [`ApikeeBuilder`](super::ApikeeBuilder).
 ///
 /// ```
 /// use apikee::{Apikee, AuthorizeRequest, Basis, MethodPath, NewKey};
@@ -52,10 +47,10 @@ use crate::{
 /// # Threads
 ///
 /// In server mode it owns one thread, unless
-/// [`background_thread(false)`](ApikeeBuilder::background_thread) is set. [`close`](Self::close) waits
+/// [`background_thread(false)`](super::ApikeeBuilder::background_thread) is set. [`close`](Self::close) waits
 /// for it; dropping the client ends it without waiting, after the call that it is making.
 ///
-/// With a [secret file](ApikeeBuilder::secret_file) or a [deny-list](ApikeeBuilder::deny_list_file) it owns another
+/// With a [secret file](super::ApikeeBuilder::secret_file) or a [deny-list](super::ApikeeBuilder::deny_list_file) it owns another
 /// one, in either mode, which reads them again when they change. It ends when the client is dropped.
 ///
 /// # Processes that fork
@@ -65,7 +60,7 @@ use crate::{
 /// may be held for ever, and its connections belong to both processes.
 ///
 /// The client knows the process that built it. In any other one, a request with a good key comes to
-/// [`Fault::Forked`], also in [`Enforcement::Observe`]: the [`Policy`](ApikeeBuilder::policy) denies it by default.
+/// [`Fault::Forked`], also in [`Enforcement::Observe`]: the [`Policy`](super::ApikeeBuilder::policy) denies it by default.
 /// [`issue`](Self::issue) fails with the same fault. Dropping the client, [`close`](Self::close) and
 /// [`prepare`](Self::prepare) do nothing, and no observer hears of entries that wait in the queue: the parent has
 /// them, too.
@@ -89,21 +84,6 @@ pub(super) struct Inner {
 }
 
 impl Apikee {
-    /// Starts with the defaults: local mode. At least one secret must be set before `build`.
-    pub fn builder() -> ApikeeBuilder {
-        ApikeeBuilder::new()
-    }
-
-    /// Configures a client from the environment (docs/WIRE.md, "Configuration names"); see
-    /// [`ApikeeBuilder::from_env`].
-    ///
-    /// # Errors
-    ///
-    /// As [`ConfigError`] says, naming the variable.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        ApikeeBuilder::from_env()?.build()
-    }
-
     pub(super) fn start(inner: Inner, watches: bool) -> io::Result<Self> {
         let inner = Arc::new(inner);
         if watches && inner.watch.is_some() {
@@ -123,24 +103,27 @@ impl Apikee {
     /// those of all of `keys` are good. A request that has begun is decided by one keyring or the other.
     ///
     /// To rotate, [`accept`](Keyring::accept) the old secret in the new keyring until the last key that it signed has
-    /// expired. The [leeway](ApikeeBuilder::leeway) is the builder's. The old secrets are wiped when no request uses
+    /// expired. The [leeway](super::ApikeeBuilder::leeway) is the builder's. The old secrets are wiped when no request uses
     /// them any more.
     ///
-    /// With a [secret file](ApikeeBuilder::secret_file), what is set here holds until the file changes.
+    /// With a [secret file](super::ApikeeBuilder::secret_file), what is set here holds until the file changes.
     pub fn set_keyring(&self, keys: Keyring) {
         let replaced = self.inner.keys.replace(keys, Duration::ZERO, Instant::now());
-        News::Keyring(replaced).tell(&self.inner.events);
+        self.inner.events.tell(&News::Keyring(replaced));
     }
 
-    /// Reads the [secret file](ApikeeBuilder::secret_file) and the [deny-list](ApikeeBuilder::deny_list_file) now.
+    /// Reads the [secret file](super::ApikeeBuilder::secret_file) and the [deny-list](super::ApikeeBuilder::deny_list_file) now.
     /// The client's thread does it by itself when they change; this is for programs that know when they do, or that
-    /// have no [thread](ApikeeBuilder::background_thread). Without such files nothing happens.
+    /// have no [thread](super::ApikeeBuilder::background_thread). Without such files nothing happens.
     ///
     /// # Errors
     ///
     /// The first [`FileError`]. What that file had before stays in use.
     pub fn reload_files(&self) -> Result<(), FileError> {
-        self.inner.watch.as_ref().map_or(Ok(()), |watch| watch.reload(&self.inner.keys, &self.inner.events))
+        let Inner { keys, watch, events, .. } = &*self.inner;
+        let news = watch.as_ref().map(|watch| watch.reload(keys)).unwrap_or_default();
+        news.iter().for_each(|news| events.tell(news));
+        news.into_iter().find_map(News::into_error).map_or(Ok(()), Err)
     }
 
     /// Whether the platform is asked.
@@ -150,7 +133,7 @@ impl Apikee {
     }
 
     /// Verifies a key locally, now, whichever the mode; see [`Keyring::verify`]. Whether it is
-    /// [revoked](ApikeeBuilder::revocations) is not asked.
+    /// [revoked](super::ApikeeBuilder::revocations) is not asked.
     ///
     /// # Errors
     ///
@@ -175,16 +158,16 @@ impl Apikee {
         self.inner.keys.load().verify(key, UnixTime::now(), buf)
     }
 
-    /// Decides on a request: its key must be good, not [revoked](ApikeeBuilder::revocations), and have the scopes,
+    /// Decides on a request: its key must be good, not [revoked](super::ApikeeBuilder::revocations), and have the scopes,
     /// and then, in server mode, the platform is asked. The calls that takes are over within
-    /// [`timeout`](ApikeeBuilder::timeout), all of them together.
+    /// [`timeout`](super::ApikeeBuilder::timeout), all of them together.
     ///
     /// The grant owns what it says. [`authorize_in`](Self::authorize_in) is the form for a buffer of the caller's.
     ///
     /// # Errors
     ///
     /// As [`Denial`] says: it borrows the scopes alone. What an outage, a rejection and a fault come to, the
-    /// [`Policy`](ApikeeBuilder::policy) says.
+    /// [`Policy`](super::ApikeeBuilder::policy) says.
     pub fn authorize<'s>(&self, request: &AuthorizeRequest<'_, 's>) -> Result<OwnedGrant, Denial<'s>> {
         let mut buf = vec![0; request.key.map_or(0, bounded_buffer_len)];
         self.authorize_in(request, &mut buf).map(Grant::into_owned)
@@ -205,98 +188,84 @@ impl Apikee {
         request: &AuthorizeRequest<'b, 's>,
         buf: &'b mut [u8],
     ) -> Result<Grant<'b>, Denial<'s>> {
-        let (audit, about) = (|| request.about.audit(), || Some(request.about));
-        self.authorize_about(Ok(request.key), request.scopes, audit, about, |denial, _| denial, buf)
+        self.decide(Ok(request.key), request.scopes, &request.about, buf).0
     }
 
     /// As [`authorize_in`](Self::authorize_in), also for a header that is refused before it is read, and for a request
-    /// that the platform cannot be asked about. What it is told is gathered only if it is told. What an audit log needs
-    /// is gathered for a denial, and for a grant that somebody hears of.
-    pub(crate) fn authorize_about<'k, 'b: 'k, 's, 'a, E>(
+    /// that the platform cannot be asked about. Beside the verdict come the claims of a key whose signature is good.
+    pub(crate) fn decide<'k, 'b: 'k, 's>(
         &self,
         header: Result<Option<&'k [u8]>, KeyError>,
         scopes: &'s [&'s str],
-        audit: impl FnOnce() -> Audit<'a>,
-        about: impl FnOnce() -> Option<About<'a>>,
-        denied: impl FnOnce(Denial<'s>, &Audit<'_>) -> E,
+        facts: &impl Facts,
         buf: &'b mut [u8],
-    ) -> Result<Grant<'k>, E> {
-        let events = &self.inner.events;
-        let start = events.start();
-        let now = UnixTime::now();
-        let (denial, claims) = match self.verified(header, now, buf) {
-            Ok(key) => match self.decide(key, scopes, about, now) {
-                Ok(grant) => {
-                    if let Some(start) = start {
-                        let elapsed = start.elapsed();
-                        let audit = audit().with_key(header.ok().flatten(), Some(key.claims()));
-                        events.emit(&Event::Granted { audit, basis: grant.basis(), elapsed });
-                    }
-                    return Ok(grant);
-                }
-                Err(denial) => (denial, Some(*key.claims())),
-            },
-            Err((error, claims)) => (error.into(), claims),
-        };
-        let elapsed = start.map(|start| start.elapsed());
-        let audit = audit().with_key(header.ok().flatten(), claims.as_ref());
-        if let Some(elapsed) = elapsed {
-            events.emit(&Event::Denied { audit, denial, elapsed });
-        }
-        Err(denied(denial, &audit))
-    }
-
-    /// With the error come the claims of a key whose signature is good.
-    fn verified<'k, 'b: 'k>(
-        &self,
-        header: Result<Option<&'k [u8]>, KeyError>,
-        now: UnixTime,
-        buf: &'b mut [u8],
-    ) -> Result<VerifiedKey<'k>, (KeyError, Option<Claims<'k>>)> {
-        let key = header.and_then(|key| key.ok_or(KeyError::Missing)).map_err(|error| (error, None))?;
-        self.inner.keys.load().verify_or_tell(key, now, buf)
-    }
-
-    fn decide<'k, 's, 'a>(
-        &self,
-        key: VerifiedKey<'k>,
-        scopes: &'s [&'s str],
-        about: impl FnOnce() -> Option<About<'a>>,
-        now: UnixTime,
-    ) -> Result<Grant<'k>, Denial<'s>> {
-        let Inner { revocations, revoked, policy, server, .. } = &*self.inner;
-        if !revocations.is_empty() {
-            let fingerprint = key.fingerprint();
-            if revocations.iter().any(|revocations| revocations.contains(&fingerprint)) {
-                return Err(Denial::Revoked);
-            }
-        }
-        if revoked.as_ref().is_some_and(|revoked| revoked.has(&key)) {
-            return Err(Denial::Revoked);
-        }
-        let Some(server) = server else {
-            return Ok(Grant::local(key, scopes)?);
-        };
-        if self.has_forked() {
-            return policy.authorize(key, scopes, Outcome::Fault(Fault::Forked));
-        }
-        match server.enforcement {
-            Enforcement::Enforce => {
+    ) -> (Result<Grant<'k>, Denial<'s>>, Option<Claims<'k>>) {
+        let Inner { policy, server, events, .. } = &*self.inner;
+        let (start, now) = (events.start(), UnixTime::now());
+        let (key, claims) = self.accept(header, now, buf);
+        let verdict = match (key, server) {
+            (Err(denial), _) => Err(denial),
+            (Ok(key), None) => Grant::local(key, scopes).map_err(Denial::from),
+            (Ok(key), Some(_)) if self.has_forked() => policy.authorize(key, scopes, Outcome::Fault(Fault::Forked)),
+            (Ok(key), Some(server)) => match server.settings.enforcement {
                 // Before the platform is asked, and again by the policy, which takes nobody's word for it.
-                MissingScopes::check(key.claims().scopes(), scopes)?;
-                // From here on: the time that the check for revoked keys took is not an outage of the platform.
-                let deadline = Deadline::after(server.timeout);
-                let ask = |about| server.ask(&key, &About { scopes, ..about }, now, deadline, *policy);
-                policy.authorize(key, scopes, about().map_or(Outcome::Fault(Fault::NotSent), ask))
-            }
-            Enforcement::Observe => {
-                let grant = Grant::observed(key, scopes)?;
-                if let Some(about) = about() {
-                    server.tell_soon(&key, &About { scopes, ..about }, now);
+                Enforcement::Enforce => match MissingScopes::check(key.claims().scopes(), scopes) {
+                    Err(missing) => Err(missing.into()),
+                    Ok(()) => {
+                        // From here on: the time that the check for revoked keys took is not an outage of the platform.
+                        let deadline = Deadline::after(server.settings.timeout);
+                        let outcome = match facts.about() {
+                            Some(about) => server.ask(&key, &About { scopes, ..about }, now, deadline, *policy),
+                            None => Outcome::Fault(Fault::NotSent),
+                        };
+                        policy.authorize(key, scopes, outcome)
+                    }
+                },
+                Enforcement::Observe => {
+                    let grant = Grant::observed(key, scopes);
+                    if grant.is_ok()
+                        && let Some(about) = facts.about()
+                    {
+                        server.tell_soon(&key, &About { scopes, ..about }, now);
+                    }
+                    grant.map_err(Denial::from)
                 }
-                Ok(grant)
-            }
+            },
+        };
+        if let Some(start) = start {
+            let elapsed = start.elapsed();
+            let audit = facts.audit().with_key(header.ok().flatten(), claims.as_ref());
+            events.emit(&match verdict {
+                Ok(grant) => Event::Granted { audit, basis: grant.basis(), elapsed },
+                Err(denial) => Event::Denied { audit, denial, elapsed },
+            });
         }
+        (verdict, claims)
+    }
+
+    /// The key, if it is good and not revoked, and the claims of a key whose signature is good.
+    fn accept<'k, 'b: 'k>(
+        &self,
+        header: Result<Option<&'k [u8]>, KeyError>,
+        now: UnixTime,
+        buf: &'b mut [u8],
+    ) -> (Result<VerifiedKey<'k>, Denial<'static>>, Option<Claims<'k>>) {
+        let Inner { keys, revocations, revoked, .. } = &*self.inner;
+        let key = match header {
+            Ok(Some(key)) => key,
+            Ok(None) => return (Err(KeyError::Missing.into()), None),
+            Err(error) => return (Err(error.into()), None),
+        };
+        let key = match keys.load().verify_or_tell(key, now, buf) {
+            Ok(key) => key,
+            Err((error, claims)) => return (Err(error.into()), claims),
+        };
+        let is_listed = !revocations.is_empty() && {
+            let fingerprint = key.fingerprint();
+            revocations.iter().any(|revocations| revocations.contains(&fingerprint))
+        };
+        let is_revoked = is_listed || revoked.as_ref().is_some_and(|revoked| revoked.has(&key));
+        (if is_revoked { Err(Denial::Revoked) } else { Ok(key) }, Some(*key.claims()))
     }
 
     /// Describes one of the service's routes to the platform, for its console: best effort, on the client's thread, or
@@ -304,7 +273,7 @@ impl Apikee {
     ///
     /// A description replaces an earlier one, and the bare registration of the route. After a failure of any kind, the
     /// next confirmed request of the [route](AuthorizeRequest::as_route) tries again, as with
-    /// [`auto_register`](ApikeeBuilder::auto_register), also where that is off.
+    /// [`auto_register`](super::ApikeeBuilder::auto_register), also where that is off.
     ///
     /// ```
     /// use apikee::{Apikee, Endpoint, MethodPath};
@@ -364,7 +333,9 @@ impl Inner {
     /// The thread that reads files again.
     fn watch(&self) {
         if let Some(watch) = &self.watch {
-            watch.work(&self.keys, &self.events);
+            while let Some(news) = watch.next(&self.keys) {
+                news.iter().for_each(|news| self.events.tell(news));
+            }
         }
     }
 
@@ -381,10 +352,11 @@ impl Inner {
         };
         let _ends = Ends(background);
         while let Some(task) = background.next() {
-            // A transport of the caller's may panic: the next job has nothing to do with it.
+            // A transport of the caller's may panic: the next job has nothing to do with it. The test
+            // `a_job_that_panics_is_the_last_of_nothing` shows it.
             let _ = catch_unwind(AssertUnwindSafe(|| match task {
                 Task::Job(job) => {
-                    server.work(&self.keys.load(), self.policy, &job, background.time_left(server.timeout))
+                    server.work(&self.keys.load(), self.policy, &job, background.time_left(server.settings.timeout))
                 }
                 Task::Refill => {
                     server.prepare();

@@ -5,22 +5,16 @@ use std::{boxed::Box, path::PathBuf, vec::Vec};
 
 use super::{
     apikee::{Apikee, Inner},
-    background::Background,
-    clients::Clients,
-    config::{ConfigError, Setting},
-    env::{self, NotUnderstood},
+    config::{self, ConfigError, Connection, Setting},
     event::{Events, Observer},
-    features::{self, Connection},
+    files::{DenyListFile, SecretFile, Watch},
     gate::{Gate, Limits},
-    platform::{Answers, Channel, Platform},
-    revocations::Revocations,
-    revoked::Revoked,
-    rotation::Keys,
-    routes::Routes,
-    server::{Enforcement, Resolver, Server},
-    sign::Sign,
+    platform::{Channel, Platform},
+    revocations::{Revocations, Revoked},
+    secrets::Keys,
+    server::{Enforcement, Server, Settings},
+    signing::{self, Sign},
     transport::Transport,
-    watch::{DenyListFile, SecretFile, Watch, warn_of_weak_secrets},
 };
 use crate::{
     breaker::{BreakerConfig, RefusalMemory},
@@ -30,17 +24,9 @@ use crate::{
     protocol::{ClientId, ProjectKey, Sealing, UserAgent},
 };
 
-/// The documented limit for all calls of one request together.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longer than it takes until all machines of a platform have a new file.
 const DEFAULT_SECRET_GRACE: Duration = Duration::from_secs(10 * 60);
 const DEFAULT_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
-const DEFAULT_IN_FLIGHT: usize = 32;
-const DEFAULT_CLIENTS: usize = 4096;
-const DEFAULT_CLIENT_IDS: usize = 65_536;
-const DEFAULT_CLIENT_ID_AGE: Duration = Duration::from_secs(10 * 60);
-const DEFAULT_QUEUE_LEN: usize = 1024;
-const DEFAULT_QUEUE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Configures an [`Apikee`]. The first thing that is wrong is the error of [`build`](Self::build).
 ///
@@ -69,30 +55,16 @@ pub struct ApikeeBuilder {
     user_agent: Option<Box<str>>,
     connection: Connection,
     sealing: Sealing,
-    timeout: Duration,
-    max_in_flight: usize,
-    max_in_flight_per_client: Option<usize>,
-    max_clients: usize,
-    breaker: BreakerConfig,
-    refusal_memory: RefusalMemory,
-    enforcement: Enforcement,
-    resolver: Option<Box<Resolver>>,
-    tenant_is_client_id: bool,
-    max_client_ids: usize,
-    max_client_id_age: Duration,
-    auto_create: bool,
-    create_unknown_clients: bool,
-    auto_register: bool,
-    background_thread: bool,
-    queue_len: usize,
-    queue_bytes: usize,
+    limits: Limits,
+    settings: Settings,
     /// Something is set that only server mode has a use for.
     asks_for_server: bool,
 }
 
-impl ApikeeBuilder {
-    pub(super) fn new() -> Self {
-        Self {
+impl Apikee {
+    /// Starts with the defaults: local mode. At least one secret must be set before `build`.
+    pub fn builder() -> ApikeeBuilder {
+        ApikeeBuilder {
             error: None,
             keys: None,
             secret_file: None,
@@ -112,27 +84,24 @@ impl ApikeeBuilder {
             user_agent: None,
             connection: Connection::default(),
             sealing: Sealing::Required,
-            timeout: DEFAULT_TIMEOUT,
-            max_in_flight: DEFAULT_IN_FLIGHT,
-            max_in_flight_per_client: None,
-            max_clients: DEFAULT_CLIENTS,
-            breaker: BreakerConfig::DEFAULT,
-            refusal_memory: RefusalMemory::DEFAULT,
-            enforcement: Enforcement::Enforce,
-            resolver: None,
-            tenant_is_client_id: false,
-            max_client_ids: DEFAULT_CLIENT_IDS,
-            max_client_id_age: DEFAULT_CLIENT_ID_AGE,
-            auto_create: true,
-            create_unknown_clients: false,
-            auto_register: true,
-            background_thread: true,
-            queue_len: DEFAULT_QUEUE_LEN,
-            queue_bytes: DEFAULT_QUEUE_BYTES,
+            limits: Limits::DEFAULT,
+            settings: Settings::DEFAULT,
             asks_for_server: false,
         }
     }
 
+    /// Configures a client from the environment (docs/WIRE.md, "Configuration names"); see
+    /// [`ApikeeBuilder::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ConfigError`] says, naming the variable.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        ApikeeBuilder::from_env()?.build()
+    }
+}
+
+impl ApikeeBuilder {
     /// Takes what the environment says.
     ///
     /// | variable | option | value |
@@ -164,47 +133,49 @@ impl ApikeeBuilder {
     /// [`ConfigError::NotUtf8`] and [`ConfigError::Unusable`]. A value that is not understood is an error; it is never
     /// ignored.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let mut this = Self::new();
-        this.secret_file = env::path(env::SECRET_FILE);
+        let mut this = Apikee::builder();
+        this.secret_file = config::path(config::SECRET_FILE);
         if this.secret_file.is_none() {
-            this.keys = env::keyring()?;
+            this.keys = config::keyring()?;
         }
-        if let Some(text) = env::variable(env::SECRET_GRACE)? {
-            this.secret_grace = this.check(Setting::SecretGrace, env::duration(&text)).unwrap_or_default();
+        if let Some(text) = config::variable(config::SECRET_GRACE)?
+            && let Some(grace) = this.check(Setting::SecretGrace, config::duration(&text))
+        {
+            this.secret_grace = grace;
         }
-        this.deny_list_file = env::path(env::DENY_LIST_FILE);
-        if let Some(key) = env::variable(env::PROJECT_KEY)? {
+        this.deny_list_file = config::path(config::DENY_LIST_FILE);
+        if let Some(key) = config::variable(config::PROJECT_KEY)? {
             this = this.project_key(&key);
         }
-        if let Some(slug) = env::variable(env::PROJECT_ENV)? {
+        if let Some(slug) = config::variable(config::PROJECT_ENV)? {
             this = this.project_env(&slug);
         }
-        if let Some(key) = env::variable(env::SERVER_PUBLIC_KEY)? {
+        if let Some(key) = config::variable(config::SERVER_PUBLIC_KEY)? {
             this = this.server_public_key(&key);
         }
-        if let Some(pem) = env::variable(env::PRIVATE_KEY)? {
-            this = features::private_key(this, &env::pem(&pem));
+        if let Some(pem) = config::variable(config::PRIVATE_KEY)? {
+            this.sign_with(&config::pem(&pem));
         }
         if let Some(sealing) =
-            this.read(env::SEALING, Setting::Sealing, |text| text.parse().map_err(|_| NotUnderstood))?
+            this.read(config::SEALING, Setting::Sealing, |text| text.parse().map_err(|_| config::NOT_UNDERSTOOD))?
         {
             this.sealing = sealing;
         }
-        if let Some(fail_open) = this.read(env::FAIL_OPEN, Setting::FailOpen, env::boolean)? {
+        if let Some(fail_open) = this.read(config::FAIL_OPEN, Setting::FailOpen, config::boolean)? {
             this.policy = this.policy.fail_open(if fail_open { FailOpen::Open } else { FailOpen::Closed });
         }
-        if let Some(timeout) = this.read(env::TIMEOUT, Setting::Timeout, env::duration)? {
-            this.timeout = timeout;
+        if let Some(timeout) = this.read(config::TIMEOUT, Setting::Timeout, config::duration)? {
+            this.settings.timeout = timeout;
         }
-        if let Some(url) = env::variable(env::BASE_URL)? {
+        if let Some(url) = config::variable(config::BASE_URL)? {
             this.connection.base_url = Some(url);
             this.asks_for_server = true;
         }
-        if let Some(path) = env::path(env::CA_FILE) {
+        if let Some(path) = config::path(config::CA_FILE) {
             this.connection.ca_file = Some(path);
             this.asks_for_server = true;
         }
-        if let Some(allow) = this.read(env::ALLOW_PLAIN_HTTP, Setting::AllowPlainHttp, env::boolean)? {
+        if let Some(allow) = this.read(config::ALLOW_PLAIN_HTTP, Setting::AllowPlainHttp, config::boolean)? {
             this.connection.allow_plain_http = allow;
         }
         this.error.take().map_or(Ok(this), Err)
@@ -215,9 +186,9 @@ impl ApikeeBuilder {
         &mut self,
         name: &'static str,
         setting: Setting,
-        parse: impl FnOnce(&str) -> Result<T, NotUnderstood>,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
     ) -> Result<Option<T>, ConfigError> {
-        let Some(text) = env::variable(name)? else {
+        let Some(text) = config::variable(name)? else {
             return Ok(None);
         };
         self.asks_for_server = true;
@@ -349,7 +320,10 @@ impl ApikeeBuilder {
     /// digits. One of the three settings of server mode; [`Sealing::Off`] does without it.
     pub fn server_public_key(mut self, key: &str) -> Self {
         if is_placeholder(key) {
-            self.fail(ConfigError::Unusable(Setting::ServerPublicKey, Placeholder.into()));
+            self.fail(ConfigError::Unusable(
+                Setting::ServerPublicKey,
+                "it is the all-zero placeholder of the published SDKs".into(),
+            ));
         } else {
             self.server_key = self.check(Setting::ServerPublicKey, key.parse());
         }
@@ -421,6 +395,14 @@ impl ApikeeBuilder {
         self
     }
 
+    /// Signs validation requests with an RSA private key in PEM; see
+    /// [`RequestSigner::from_pem`](super::RequestSigner::from_pem).
+    #[cfg(feature = "request-signing")]
+    pub fn private_key(mut self, pem: &str) -> Self {
+        self.sign_with(pem);
+        self
+    }
+
     /// What travels in envelopes: requests and answers by default. Anything less means that whoever sits where TLS
     /// ends can answer every request, and is for platforms that do not seal.
     ///
@@ -436,7 +418,7 @@ impl ApikeeBuilder {
     /// byte of an answer; 3 s by default, more than zero. A transport, a resolver or an observer of your
     /// own has to keep to it by itself: nothing ends one that blocks.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.settings.timeout = timeout;
         self
     }
 
@@ -445,14 +427,14 @@ impl ApikeeBuilder {
     /// [overload](crate::Overload::TooManyInFlight), which is denied by default. Each call takes some 70 kB of memory,
     /// 260 kB at most, which is kept for the next.
     pub const fn max_in_flight(mut self, calls: usize) -> Self {
-        self.max_in_flight = calls;
+        self.limits.in_flight = calls;
         self
     }
 
     /// How many of the calls in flight may be one client's, at least one; by default half of
     /// [`max_in_flight`](Self::max_in_flight). Other requests of that client wait meanwhile.
     pub const fn max_in_flight_per_client(mut self, calls: usize) -> Self {
-        self.max_in_flight_per_client = Some(calls);
+        self.limits.in_flight_per_client = Some(calls);
         self
     }
 
@@ -460,26 +442,26 @@ impl ApikeeBuilder {
     /// whose requests are all confirmed take no room. When the table is full, the client that was heard of least
     /// recently is forgotten.
     pub const fn max_clients(mut self, clients: usize) -> Self {
-        self.max_clients = clients;
+        self.limits.clients = clients;
         self
     }
 
     /// For how long the platform's refusals are remembered. While the platform cannot be asked, they hold: an outage
     /// lets nobody through who was refused a moment ago. A confirmation forgets them.
     pub const fn refusal_memory(mut self, memory: RefusalMemory) -> Self {
-        self.refusal_memory = memory;
+        self.limits.memory = memory;
         self
     }
 
     /// When the platform is not asked for a while, and for how long.
     pub const fn breaker(mut self, config: BreakerConfig) -> Self {
-        self.breaker = config;
+        self.limits.breaker = config;
         self
     }
 
     /// Whether requests wait for the platform's answer; see [`Enforcement`].
     pub const fn enforcement(mut self, enforcement: Enforcement) -> Self {
-        self.enforcement = enforcement;
+        self.settings.enforcement = enforcement;
         self.asks_for_server = true;
         self
     }
@@ -492,7 +474,7 @@ impl ApikeeBuilder {
         mut self,
         resolver: impl Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync + 'static,
     ) -> Self {
-        self.resolver = Some(Box::new(resolver));
+        self.settings.resolver = Some(Box::new(resolver));
         self.asks_for_server = true;
         self
     }
@@ -500,7 +482,7 @@ impl ApikeeBuilder {
     /// Whether tenants are the platform's ids of clients; no by default. Otherwise a tenant that is a UUID is an
     /// ordinary name.
     pub const fn tenant_is_client_id(mut self, tenant_is_client_id: bool) -> Self {
-        self.tenant_is_client_id = tenant_is_client_id;
+        self.settings.tenant_is_client_id = tenant_is_client_id;
         self
     }
 
@@ -508,20 +490,20 @@ impl ApikeeBuilder {
     /// takes some 150 bytes. With more tenants in use each of them may cost a call;
     /// [`Event::ClientIdDisplaced`](super::Event::ClientIdDisplaced) says so.
     pub const fn max_client_ids(mut self, tenants: usize) -> Self {
-        self.max_client_ids = tenants;
+        self.settings.max_client_ids = tenants;
         self
     }
 
     /// After how long such an id is asked for again, 10 minutes by default. It is also asked for again when the
     /// platform does not know the client any more.
     pub const fn max_client_id_age(mut self, age: Duration) -> Self {
-        self.max_client_id_age = age;
+        self.settings.max_client_id_age = age;
         self
     }
 
     /// Whether [`Apikee::issue`] creates the key's client on the platform, or brings it up to date; yes by default.
     pub const fn auto_create(mut self, auto_create: bool) -> Self {
-        self.auto_create = auto_create;
+        self.settings.auto_create = auto_create;
         self
     }
 
@@ -529,7 +511,7 @@ impl ApikeeBuilder {
     /// **that would undo a deletion on the platform**: the client comes back without its limits and its address list.
     /// By default such a request is [`Fault::UnknownClient`](crate::Fault::UnknownClient).
     pub const fn create_unknown_clients(mut self, create: bool) -> Self {
-        self.create_unknown_clients = create;
+        self.settings.create_unknown_clients = create;
         self
     }
 
@@ -541,7 +523,7 @@ impl ApikeeBuilder {
     /// again, not before a pause of 1 s, which doubles with each failure up to 1 h. There is room for 1024 routes of
     /// 512 bytes; the first that has none is [`Event::RoutesFull`](super::Event::RoutesFull).
     pub const fn auto_register(mut self, auto_register: bool) -> Self {
-        self.auto_register = auto_register;
+        self.settings.auto_register = auto_register;
         self
     }
 
@@ -550,14 +532,14 @@ impl ApikeeBuilder {
     /// established when they are needed or by [`Apikee::prepare`], a route is registered while its first
     /// request waits, and [`Enforcement::Observe`] is an error of [`build`](Self::build).
     pub const fn background_thread(mut self, background_thread: bool) -> Self {
-        self.background_thread = background_thread;
+        self.settings.background_thread = background_thread;
         self
     }
 
     /// How many entries wait for the thread at most, 1024 by default, at least one. One more drops the
     /// oldest; see [`Event::Dropped`](super::Event::Dropped).
     pub const fn queue_len(mut self, entries: usize) -> Self {
-        self.queue_len = entries;
+        self.settings.queue_len = entries;
         self
     }
 
@@ -567,19 +549,13 @@ impl ApikeeBuilder {
     /// oldest until it does; one that is larger than the queue is dropped itself; see
     /// [`Event::Dropped`](super::Event::Dropped).
     pub const fn queue_bytes(mut self, bytes: usize) -> Self {
-        self.queue_bytes = bytes;
+        self.settings.queue_bytes = bytes;
         self
     }
 
-    pub(super) fn signer(mut self, signer: Result<Box<dyn Sign>, Box<dyn Error + Send + Sync>>) -> Self {
-        match signer {
-            Ok(signer) => {
-                self.signer = Some(signer);
-                self.asks_for_server = true;
-            }
-            Err(error) => self.fail(ConfigError::Unusable(Setting::PrivateKey, error)),
-        }
-        self
+    fn sign_with(&mut self, pem: &str) {
+        self.signer = self.check(Setting::PrivateKey, signing::signer(pem));
+        self.asks_for_server = true;
     }
 
     /// Builds the client, and in server mode starts its thread.
@@ -592,8 +568,7 @@ impl ApikeeBuilder {
             return Err(error);
         }
         if self.reload_interval.is_zero() {
-            let setting = Setting::ReloadInterval;
-            return Err(ConfigError::Unusable(setting, OutOfRange(setting).into()));
+            return Err(out_of_range(Setting::ReloadInterval));
         }
         let (keys, secret_file) = self.secrets()?;
         let deny_list = self.deny_list_file.take().map(DenyListFile::open).transpose();
@@ -602,12 +577,12 @@ impl ApikeeBuilder {
         revocations.extend(deny_list.as_ref().map(DenyListFile::revocations));
         let watch = Watch::new(secret_file, deny_list, self.secret_grace, self.reload_interval);
         let (policy, events, revoked) = (self.policy, self.events.clone(), self.revoked.take());
-        let (watches, weak) = (self.background_thread, keys.weak_secrets());
+        let (watches, weak) = (self.settings.background_thread, keys.weak_secrets());
         let keys = Keys::new(keys, self.leeway);
         let server = self.server()?;
         let inner = Inner { keys, revocations: revocations.into(), revoked, watch, policy, server, events };
         let apikee = Apikee::start(inner, watches).map_err(ConfigError::Thread)?;
-        warn_of_weak_secrets(weak, &apikee.inner.events);
+        apikee.inner.events.warn_of_weak_secrets(weak);
         Ok(apikee)
     }
 
@@ -618,7 +593,10 @@ impl ApikeeBuilder {
             (None, Some(path)) => SecretFile::open(path)
                 .map(|(file, keys)| (keys, Some(file)))
                 .map_err(|error| ConfigError::Unusable(Setting::SecretFile, error.into())),
-            (Some(_), Some(_)) => Err(ConfigError::Unusable(Setting::Secret, BesideFile.into())),
+            (Some(_), Some(_)) => Err(ConfigError::Unusable(
+                Setting::Secret,
+                "there is a secret file, too: put all secrets into it".into(),
+            )),
             (None, None) => Err(ConfigError::Missing([Setting::Secret].into())),
         }
     }
@@ -628,50 +606,39 @@ impl ApikeeBuilder {
         let parts = [
             (Setting::ProjectKey, self.project_key.is_some()),
             (Setting::ProjectEnv, self.project_env.is_some()),
-            (Setting::ServerPublicKey, self.server_key.is_some()),
+            (Setting::ServerPublicKey, self.server_key.is_some() || self.sealing == Sealing::Off),
         ];
-        let unsealed = self.sealing == Sealing::Off;
         if !self.asks_for_server && parts.iter().all(|(_, there)| !there) {
             return Ok(None);
         }
-        let channel = match (self.sealing, self.server_key) {
-            (Sealing::Required, Some(server)) => Some(Channel::sealed(server, Answers::Sealed)),
-            (Sealing::Requests, Some(server)) => Some(Channel::sealed(server, Answers::SealedOrNot)),
-            (Sealing::Off, _) => Some(Channel::Plain),
-            (Sealing::Required | Sealing::Requests, None) => None,
-        };
+        let channel = Channel::new(self.sealing, self.server_key);
         let (Some(project_key), Some(project_env), Some(channel)) = (self.project_key, self.project_env, channel)
         else {
-            let needed = parts.into_iter().filter(|(setting, _)| *setting != Setting::ServerPublicKey || !unsealed);
-            let missing = needed.filter(|(_, there)| !there).map(|(setting, _)| setting).collect();
-            return Err(ConfigError::Missing(missing));
+            let missing = parts.into_iter().filter(|(_, there)| !there).map(|(setting, _)| setting);
+            return Err(ConfigError::Missing(missing.collect()));
         };
         let transport = match self.transport {
             Some(transport) => transport,
             None => self.connection.transport()?,
         };
         for (setting, usable) in [
-            (Setting::Timeout, !self.timeout.is_zero()),
-            (Setting::MaxInFlight, self.max_in_flight > 0),
-            (Setting::MaxInFlightPerClient, self.max_in_flight_per_client != Some(0)),
-            (Setting::MaxClients, self.max_clients > 0),
-            (Setting::MaxClientIds, self.max_client_ids > 0),
-            (Setting::QueueLen, self.queue_len > 0),
-            (Setting::QueueBytes, self.queue_bytes > 0),
-            (Setting::BackgroundThread, self.background_thread || self.enforcement == Enforcement::Enforce),
+            (Setting::Timeout, !self.settings.timeout.is_zero()),
+            (Setting::MaxInFlight, self.limits.in_flight > 0),
+            (Setting::MaxInFlightPerClient, self.limits.in_flight_per_client != Some(0)),
+            (Setting::MaxClients, self.limits.clients > 0),
+            (Setting::MaxClientIds, self.settings.max_client_ids > 0),
+            (Setting::QueueLen, self.settings.queue_len > 0),
+            (Setting::QueueBytes, self.settings.queue_bytes > 0),
+            (
+                Setting::BackgroundThread,
+                self.settings.background_thread || self.settings.enforcement == Enforcement::Enforce,
+            ),
             (Setting::ProjectEnv, !project_env.is_empty()),
         ] {
             if !usable {
-                return Err(ConfigError::Unusable(setting, OutOfRange(setting).into()));
+                return Err(out_of_range(setting));
             }
         }
-        let limits = Limits {
-            breaker: self.breaker.outlasting(self.timeout),
-            memory: self.refusal_memory,
-            clients: self.max_clients,
-            in_flight: self.max_in_flight,
-            in_flight_per_client: self.max_in_flight_per_client.unwrap_or((self.max_in_flight / 2).max(1)),
-        };
         let platform = Platform {
             project_key,
             project_env,
@@ -679,30 +646,14 @@ impl ApikeeBuilder {
             user_agent: self.user_agent.unwrap_or_else(|| UserAgent::DEFAULT.as_str().into()),
             transport,
             signer: self.signer,
-            gate: Gate::new(&limits),
+            gate: Gate::new(&self.limits, self.settings.timeout),
             events: self.events,
         };
-        Ok(Some(Server {
-            platform,
-            timeout: self.timeout,
-            enforcement: self.enforcement,
-            resolver: self.resolver,
-            tenant_is_client_id: self.tenant_is_client_id,
-            auto_create: self.auto_create,
-            create_unknown_clients: self.create_unknown_clients,
-            auto_register: self.auto_register,
-            clients: Clients::new(self.max_client_ids, self.max_client_id_age),
-            routes: Routes::default(),
-            background: self.background_thread.then(|| Background::new(self.queue_len, self.queue_bytes)),
-        }))
+        Ok(Some(Server::new(platform, self.settings)))
     }
 
     /// Keeps the first thing that is wrong.
-    pub(super) fn check<T, E: Error + Send + Sync + 'static>(
-        &mut self,
-        setting: Setting,
-        result: Result<T, E>,
-    ) -> Option<T> {
+    fn check<T, E: Into<Box<dyn Error + Send + Sync>>>(&mut self, setting: Setting, result: Result<T, E>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(error) => {
@@ -724,31 +675,14 @@ impl fmt::Debug for ApikeeBuilder {
     }
 }
 
-#[derive(Debug)]
-struct OutOfRange(Setting);
-
-impl fmt::Display for OutOfRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Setting::BackgroundThread => "requests are observed by the thread, so there must be one",
-            Setting::ProjectEnv => "it is empty",
-            _ => "it must be more than zero",
-        })
-    }
+fn out_of_range(setting: Setting) -> ConfigError {
+    let text = match setting {
+        Setting::BackgroundThread => "requests are observed by the thread, so there must be one",
+        Setting::ProjectEnv => "it is empty",
+        _ => "it must be more than zero",
+    };
+    ConfigError::Unusable(setting, text.into())
 }
-
-impl Error for OutOfRange {}
-
-#[derive(Debug)]
-struct BesideFile;
-
-impl fmt::Display for BesideFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is a secret file, too: put all secrets into it")
-    }
-}
-
-impl Error for BesideFile {}
 
 /// Whether the text is 32 zero bytes, as hexadecimal digits or base64.
 fn is_placeholder(text: &str) -> bool {
@@ -757,14 +691,3 @@ fn is_placeholder(text: &str) -> bool {
         .into_iter()
         .any(|(text, zero, len)| text.len() == len && text.bytes().all(|byte| byte == zero))
 }
-
-#[derive(Debug)]
-struct Placeholder;
-
-impl fmt::Display for Placeholder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it is the all-zero placeholder of the published SDKs")
-    }
-}
-
-impl Error for Placeholder {}

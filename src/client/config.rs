@@ -1,7 +1,11 @@
-//! What a client is configured with, and what is wrong with it.
+//! What a client is configured with, by the builder or the environment (docs/WIRE.md, "Configuration names"), and what
+//! is wrong with it.
 
-use core::{error::Error, fmt};
-use std::{boxed::Box, io, vec::Vec};
+use core::{error::Error, fmt, time::Duration};
+use std::{boxed::Box, env, io, path::PathBuf, string::String, vec::Vec};
+
+use super::{secrets, transport::Transport};
+use crate::key::Keyring;
 
 /// A setting of a client: an option of [`ApikeeBuilder`](super::ApikeeBuilder), and the variable of the
 /// environment that it may come from.
@@ -59,69 +63,75 @@ pub enum Setting {
 }
 
 impl Setting {
-    /// What its value may be, and where the value comes from; `None` where the option's documentation is enough.
-    const fn expected(self) -> Option<&'static str> {
-        Some(match self {
-            Self::Secret => {
-                "at least one byte, better 32 random ones (apikee secret prints them), the same where keys are issued \
-                 and where they are verified"
+    /// Its name and variables; and what its value may be and where it comes from, which is empty where the option's
+    /// documentation is enough.
+    const fn texts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Secret => (
+                "secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)",
+                "at least one byte, better 32 random ones (apikee secret prints them), the same where keys are \
+                 issued and where they are verified",
+            ),
+            Self::SecretFile => {
+                ("secret_file (APIKEE_SECRET_FILE)", "the path of a file of UTF-8 with one secret a line, newest first")
             }
-            Self::SecretFile => "the path of a file of UTF-8 with one secret a line, newest first",
-            Self::SecretGrace => "seconds such as 600, or milliseconds such as 1500ms",
-            Self::DenyListFile => "the path of a file with one fingerprint a line, 64 hexadecimal digits",
-            Self::ProjectKey => "sk_live_..., sk_test_... or sk_..., from the project's settings on the platform",
-            Self::ProjectEnv => {
-                "the slug of project and environment, such as my-app-production, from the project's settings on the \
-                 platform"
+            Self::SecretGrace => {
+                ("secret_grace (APIKEE_SECRET_GRACE)", "seconds such as 600, or milliseconds such as 1500ms")
             }
-            Self::ServerPublicKey => {
+            Self::DenyListFile => (
+                "deny_list_file (APIKEE_DENY_LIST_FILE)",
+                "the path of a file with one fingerprint a line, 64 hexadecimal digits",
+            ),
+            Self::ReloadInterval => ("reload_interval", ""),
+            Self::ProjectKey => (
+                "project_key (APIKEE_SERVER_KEY)",
+                "sk_live_..., sk_test_... or sk_..., from the project's settings on the platform",
+            ),
+            Self::ProjectEnv => (
+                "project_env (APIKEE_PROJECT_ENV)",
+                "the slug of project and environment, such as my-app-production, from the project's settings on \
+                 the platform",
+            ),
+            Self::ServerPublicKey => (
+                "server_public_key (APIKEE_SERVER_PUBLIC_KEY)",
                 "the platform's X25519 public key, 32 bytes as base64 or as 64 hexadecimal digits, from the \
-                 platform's settings, not needed with APIKEE_SEALING=off"
+                 platform's settings, not needed with APIKEE_SEALING=off",
+            ),
+            Self::PrivateKey => (
+                "private_key (APIKEE_PRIVATE_KEY)",
+                "an RSA private key as PEM, the counterpart of the public key in the project's settings on the \
+                 platform",
+            ),
+            Self::Sealing => ("sealing (APIKEE_SEALING)", "required, requests or off"),
+            Self::FailOpen => ("fail_open (APIKEE_FAIL_OPEN)", "true or false"),
+            Self::Timeout => (
+                "timeout (APIKEE_SERVER_TIMEOUT)",
+                "seconds such as 1.5, or milliseconds such as 1500ms, more than zero",
+            ),
+            Self::BaseUrl => (
+                "base_url (APIKEE_BASE_URL)",
+                "https://host/path, or http:// if the host is this machine or APIKEE_ALLOW_PLAIN_HTTP is true",
+            ),
+            Self::CaFile => {
+                ("ca_file (APIKEE_CA_FILE)", "the path of a file that has certificates of authorities as PEM")
             }
-            Self::PrivateKey => {
-                "an RSA private key as PEM, the counterpart of the public key in the project's settings on the platform"
-            }
-            Self::Sealing => "required, requests or off",
-            Self::FailOpen | Self::AllowPlainHttp => "true or false",
-            Self::Timeout => "seconds such as 1.5, or milliseconds such as 1500ms, more than zero",
-            Self::BaseUrl => {
-                "https://host/path, or http:// if the host is this machine or APIKEE_ALLOW_PLAIN_HTTP is true"
-            }
-            Self::CaFile => "the path of a file that has certificates of authorities as PEM",
-            Self::Transport => "enable the feature ureq or set a transport",
-            _ => return None,
-        })
+            Self::AllowPlainHttp => ("allow_plain_http (APIKEE_ALLOW_PLAIN_HTTP)", "true or false"),
+            Self::Transport => ("transport", "enable the feature ureq or set a transport"),
+            Self::UserAgent => ("user_agent", ""),
+            Self::MaxInFlight => ("max_in_flight", ""),
+            Self::MaxInFlightPerClient => ("max_in_flight_per_client", ""),
+            Self::MaxClients => ("max_clients", ""),
+            Self::MaxClientIds => ("max_client_ids", ""),
+            Self::QueueLen => ("queue_len", ""),
+            Self::QueueBytes => ("queue_bytes", ""),
+            Self::BackgroundThread => ("background_thread", ""),
+        }
     }
 }
 
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Secret => "secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)",
-            Self::SecretFile => "secret_file (APIKEE_SECRET_FILE)",
-            Self::SecretGrace => "secret_grace (APIKEE_SECRET_GRACE)",
-            Self::DenyListFile => "deny_list_file (APIKEE_DENY_LIST_FILE)",
-            Self::ReloadInterval => "reload_interval",
-            Self::ProjectKey => "project_key (APIKEE_SERVER_KEY)",
-            Self::ProjectEnv => "project_env (APIKEE_PROJECT_ENV)",
-            Self::ServerPublicKey => "server_public_key (APIKEE_SERVER_PUBLIC_KEY)",
-            Self::PrivateKey => "private_key (APIKEE_PRIVATE_KEY)",
-            Self::Sealing => "sealing (APIKEE_SEALING)",
-            Self::FailOpen => "fail_open (APIKEE_FAIL_OPEN)",
-            Self::Timeout => "timeout (APIKEE_SERVER_TIMEOUT)",
-            Self::BaseUrl => "base_url (APIKEE_BASE_URL)",
-            Self::CaFile => "ca_file (APIKEE_CA_FILE)",
-            Self::AllowPlainHttp => "allow_plain_http (APIKEE_ALLOW_PLAIN_HTTP)",
-            Self::Transport => "transport",
-            Self::UserAgent => "user_agent",
-            Self::MaxInFlight => "max_in_flight",
-            Self::MaxInFlightPerClient => "max_in_flight_per_client",
-            Self::MaxClients => "max_clients",
-            Self::MaxClientIds => "max_client_ids",
-            Self::QueueLen => "queue_len",
-            Self::QueueBytes => "queue_bytes",
-            Self::BackgroundThread => "background_thread",
-        })
+        f.write_str(self.texts().0)
     }
 }
 
@@ -149,20 +159,17 @@ impl fmt::Display for ConfigError {
                 f.write_str("missing: ")?;
                 for (at, setting) in settings.iter().enumerate() {
                     let separator = if at == 0 { "" } else { "; " };
-                    write!(f, "{separator}{setting}")?;
-                    if let Some(expected) = setting.expected() {
-                        write!(f, ": {expected}")?;
+                    match setting.texts() {
+                        (name, "") => write!(f, "{separator}{name}")?,
+                        (name, expected) => write!(f, "{separator}{name}: {expected}")?,
                     }
                 }
                 Ok(())
             }
-            Self::Unusable(setting, error) => {
-                write!(f, "{setting} cannot be used: {error}")?;
-                match setting.expected() {
-                    Some(expected) => write!(f, " (expected: {expected})"),
-                    None => Ok(()),
-                }
-            }
+            Self::Unusable(setting, error) => match setting.texts() {
+                (name, "") => write!(f, "{name} cannot be used: {error}"),
+                (name, expected) => write!(f, "{name} cannot be used: {error} (expected: {expected})"),
+            },
             Self::NotUtf8(variable) => write!(f, "the value of {variable} is not UTF-8"),
             Self::Thread(error) => write!(f, "the client's thread cannot be started: {error}"),
         }
@@ -183,6 +190,213 @@ impl Error for ConfigError {
             Self::Unusable(_, error) => error.source(),
             Self::Thread(error) => error.source(),
             Self::Missing(_) | Self::NotUtf8(_) => None,
+        }
+    }
+}
+
+/// A file of secrets; ours, as are the next two and the list.
+pub(super) const SECRET_FILE: &str = "APIKEE_SECRET_FILE";
+pub(super) const SECRET_GRACE: &str = "APIKEE_SECRET_GRACE";
+pub(super) const DENY_LIST_FILE: &str = "APIKEE_DENY_LIST_FILE";
+/// A list of secrets; the SDKs read one.
+const SECRETS: &str = "APIKEE_SECRETS";
+/// One secret; the documentation uses both names.
+const LOCAL_SECRET: &str = "APIKEE_LOCAL_SECRET";
+const SECRET: &str = "APIKEE_SECRET";
+
+pub(super) const PROJECT_KEY: &str = "APIKEE_SERVER_KEY";
+pub(super) const PROJECT_ENV: &str = "APIKEE_PROJECT_ENV";
+pub(super) const SERVER_PUBLIC_KEY: &str = "APIKEE_SERVER_PUBLIC_KEY";
+pub(super) const PRIVATE_KEY: &str = "APIKEE_PRIVATE_KEY";
+pub(super) const SEALING: &str = "APIKEE_SEALING";
+pub(super) const FAIL_OPEN: &str = "APIKEE_FAIL_OPEN";
+pub(super) const TIMEOUT: &str = "APIKEE_SERVER_TIMEOUT";
+pub(super) const BASE_URL: &str = "APIKEE_BASE_URL";
+pub(super) const CA_FILE: &str = "APIKEE_CA_FILE";
+pub(super) const ALLOW_PLAIN_HTTP: &str = "APIKEE_ALLOW_PLAIN_HTTP";
+
+/// What a variable is set to, trimmed as the SDKs do. Blank means unset.
+pub(super) fn variable(name: &'static str) -> Result<Option<String>, ConfigError> {
+    let Some(value) = env::var_os(name) else {
+        return Ok(None);
+    };
+    let value = value.into_string().map_err(|_| ConfigError::NotUtf8(name))?;
+    let value = value.trim();
+    Ok((!value.is_empty()).then(|| value.into()))
+}
+
+/// The path in a variable, which need not be UTF-8. Blank means unset.
+pub(super) fn path(name: &'static str) -> Option<PathBuf> {
+    let value = env::var_os(name)?;
+    match value.to_str().map(str::trim) {
+        Some("") => None,
+        Some(path) => Some(path.into()),
+        None => Some(value.into()),
+    }
+}
+
+/// A value is never repeated in an error.
+pub(super) const NOT_UNDERSTOOD: &str = "the value is not understood";
+
+/// `true` or `false`.
+pub(super) fn boolean(text: &str) -> Result<bool, &'static str> {
+    text.parse().map_err(|_| NOT_UNDERSTOOD)
+}
+
+/// Seconds, `1.5`, or milliseconds, `1500ms`.
+pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
+    if let Some(millis) = text.strip_suffix("ms") {
+        return digits(millis, "")
+            .and_then(|millis| millis.parse().ok())
+            .map(Duration::from_millis)
+            .ok_or(NOT_UNDERSTOOD);
+    }
+    // Signs, exponents, infinity and the like are numbers to `f64`.
+    let seconds = digits(text, ".").and_then(|seconds| seconds.parse().ok()).ok_or(NOT_UNDERSTOOD)?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| NOT_UNDERSTOOD)
+}
+
+/// The text, if it has ASCII digits and those other characters only.
+fn digits<'t>(text: &'t str, others: &str) -> Option<&'t str> {
+    text.chars().all(|c| c.is_ascii_digit() || others.contains(c)).then_some(text)
+}
+
+/// A PEM as tools that set variables from a file have it: in quotes, and with line breaks spelt `\n`.
+pub(super) fn pem(text: &str) -> String {
+    let unquoted = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    let text = unquoted('"').or_else(|| unquoted('\'')).unwrap_or(text);
+    text.replace("\\r", "").replace("\\n", "\n")
+}
+
+/// The secrets in variables, the newest first.
+pub(super) fn keyring() -> Result<Option<Keyring>, ConfigError> {
+    for name in [SECRETS, LOCAL_SECRET, SECRET] {
+        let Some(value) = variable(name)? else {
+            continue;
+        };
+        let ring = if name == SECRETS { secrets::keyring(value.split(',')) } else { secrets::keyring([&*value]) };
+        if let Some(ring) = ring.map_err(|error| ConfigError::Unusable(Setting::Secret, error.into()))? {
+            return Ok(Some(ring));
+        }
+    }
+    Ok(None)
+}
+
+impl Keyring {
+    /// The secrets of the environment: of the file that `APIKEE_SECRET_FILE` names (see
+    /// [`from_file`](Self::from_file)), else `APIKEE_SECRETS` (several, with commas between them, newest first), else
+    /// `APIKEE_LOCAL_SECRET`, else `APIKEE_SECRET`; blank means unset.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], naming the variables.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        if let Some(path) = path(SECRET_FILE) {
+            return Self::from_file(path).map_err(|error| ConfigError::Unusable(Setting::SecretFile, error.into()));
+        }
+        keyring()?.ok_or_else(|| ConfigError::Missing([Setting::Secret].into()))
+    }
+}
+
+/// How the platform is reached where no transport is set.
+#[derive(Default)]
+#[cfg_attr(not(feature = "ureq"), expect(dead_code, reason = "the environment sets it, and nothing reads it"))]
+pub(super) struct Connection {
+    /// `None` is the published one.
+    pub(super) base_url: Option<String>,
+    /// Authorities to trust beside the built-in ones.
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) ca_pem: Vec<u8>,
+    pub(super) allow_plain_http: bool,
+}
+
+impl Connection {
+    #[cfg(feature = "ureq")]
+    pub(super) fn transport(self) -> Result<Box<dyn Transport>, ConfigError> {
+        use super::{UreqTransport, UreqTransportError};
+
+        let mut builder = UreqTransport::builder();
+        if let Some(url) = &self.base_url {
+            builder = builder.base_url(url);
+        }
+        if let Some(path) = &self.ca_file {
+            let pem = std::fs::read(path).map_err(|error| ConfigError::Unusable(Setting::CaFile, error.into()))?;
+            builder = builder.add_ca_pem(&pem);
+        }
+        if !self.ca_pem.is_empty() {
+            builder = builder.add_ca_pem(&self.ca_pem);
+        }
+        if self.allow_plain_http {
+            builder = builder.allow_plain_http();
+        }
+        match builder.build() {
+            Ok(transport) => Ok(Box::new(transport)),
+            Err(error) => {
+                let setting = match error {
+                    UreqTransportError::CaPem => Setting::CaFile,
+                    _ if error.is_about_base_url() => Setting::BaseUrl,
+                    _ => Setting::Transport,
+                };
+                Err(ConfigError::Unusable(setting, error.into()))
+            }
+        }
+    }
+
+    #[cfg(not(feature = "ureq"))]
+    pub(super) fn transport(self) -> Result<Box<dyn Transport>, ConfigError> {
+        Err(ConfigError::Missing([Setting::Transport].into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_seconds_or_milliseconds_and_nothing_else() {
+        for (text, millis) in
+            [("3", 3_000), ("1.5", 1_500), ("0.25", 250), (".5", 500), ("2.", 2_000), ("1500ms", 1_500), ("0", 0)]
+        {
+            assert_eq!(duration(text).unwrap(), Duration::from_millis(millis), "{text}");
+        }
+        for text in [
+            "",
+            ".",
+            "1,5",
+            "-1",
+            "+1",
+            "1e3",
+            "inf",
+            "nan",
+            "1.5.0",
+            "3s",
+            "3 ",
+            "1.5ms",
+            "ms",
+            "1500 ms",
+            "1500MS",
+            "99999999999999999999999999",
+            "99999999999999999999999999ms",
+        ] {
+            assert!(duration(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn truth_is_spelt_in_one_way() {
+        assert!(boolean("true").unwrap() && !boolean("false").unwrap());
+        for text in ["", "True", "TRUE", "yes", "no", "on", "off", "0", "1", "true "] {
+            assert!(boolean(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_pem_is_the_same_in_quotes_and_with_its_line_breaks_spelt() {
+        for text in ["-\na\n-", "\"-\na\n-\"", "'-\na\n-'", r"-\na\n-", r#""-\r\na\r\n-""#, r"'-\na\n-'"] {
+            assert_eq!(pem(text), "-\na\n-", "{text:?}");
+        }
+        for text in ["\"-", "-\"", "\"", "'-\""] {
+            assert_eq!(pem(text), text, "quotes that are not a pair stay");
         }
     }
 }

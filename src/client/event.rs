@@ -1,15 +1,31 @@
-//! What happens, for logs and metrics.
+//! What happens, for logs and metrics: events, who hears of them, and an event as one line of `key=value` pairs.
+//!
+//! ```text
+//! event=denied code=INSUFFICIENT_SCOPE class=scopes tenant="acme" key_id="0OlPYxTx2cSZAc2Qmd9Kzf" key_prefix="apikee_2VPfZ"
+//! method="GET" route="/admin" path="/admin" address=203.0.113.9 missing_scopes="admin" elapsed_us=9
+//! ```
+//!
+//! (That is one line.) A value without quotes is a number, an address, or one of a fixed set of words. All other
+//! values stand in quotes. They are escaped as `Debug` escapes a string, so that nobody can forge a line or a pair, and
+//! each has at most [`MAX_VALUE_LEN`] bytes.
 
-use core::{panic::AssertUnwindSafe, time::Duration};
+use core::{
+    error::Error,
+    fmt::{self, Write as _},
+    panic::AssertUnwindSafe,
+    time::Duration,
+};
 use std::{panic::catch_unwind, sync::Arc, time::Instant};
 
 use super::{
-    audit::Audit,
-    file::{FileError, WatchedFile},
+    files::{FileError, News, WatchedFile},
+    request::Audit,
+    secrets::Replaced,
 };
 #[cfg(any(feature = "log", feature = "tracing"))]
 use crate::key::KeyError;
 use crate::{
+    key::MissingScopes,
     policy::{Basis, Denial, Outage},
     protocol::{ClientId, MethodPath},
 };
@@ -130,7 +146,7 @@ pub enum Event<'e> {
 /// How loud an event is in a log.
 #[cfg(any(feature = "log", feature = "tracing"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Severity {
+enum Severity {
     Warning,
     Info,
     Debug,
@@ -163,7 +179,7 @@ impl Event<'_> {
     }
 
     #[cfg(any(feature = "log", feature = "tracing"))]
-    pub(super) const fn severity(&self) -> Severity {
+    const fn severity(&self) -> Severity {
         match self {
             Self::Denied { denial: Denial::Key(KeyError::BufferTooSmall { .. }), .. }
             | Self::Outage { .. }
@@ -233,10 +249,257 @@ impl Events {
         self.0.as_ref().map(|_| Instant::now())
     }
 
+    /// Tells of a file that was read again, or of new secrets.
+    pub(super) fn tell(&self, news: &News) {
+        match news {
+            News::Keyring(Replaced { secrets, retiring, displaced, weak }) => {
+                let (secrets, retiring, displaced) = (*secrets, *retiring, *displaced);
+                self.emit(&Event::KeyringReplaced { secrets, retiring, displaced });
+                self.warn_of_weak_secrets(*weak);
+            }
+            News::Read { file, entries } => self.emit(&Event::FileRead { file: *file, entries: *entries }),
+            News::Rejected { error, known: false } => self.emit(&Event::FileRejected { error }),
+            News::Rejected { known: true, .. } => {}
+        }
+    }
+
+    pub(super) fn warn_of_weak_secrets(&self, weak: usize) {
+        if weak > 0 {
+            self.emit(&Event::WeakSecrets { secrets: weak });
+        }
+    }
+
     pub(super) fn emit(&self, event: &Event<'_>) {
         if let Some(observer) = &self.0 {
-            // Nothing of ours is behind the observer, so nothing can be left half done.
+            // The observer is promised this: see the test `an_observer_that_panics_takes_no_request_down`. Nothing of
+            // ours is behind it, so nothing can be left half done.
             let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(event)));
         }
+    }
+}
+
+/// A longer value is cut, and ends in `...`.
+const MAX_VALUE_LEN: usize = 256;
+
+/// One line of `key=value` pairs, for logs: the event's [name](Event::name) first.
+///
+/// Values that are not from a fixed set stand in quotes and are escaped, so that no tenant and no path can forge a line.
+/// Each has at most 256 bytes.
+///
+/// | key | of a request |
+/// |---|---|
+/// | `event` | the [name](Event::name) |
+/// | `basis` | of a grant: [`Basis::name`] |
+/// | `code`, `class` | of a denial: [`Denial::code`], [`Denial::class`] |
+/// | `tenant`, `key_id`, `key_prefix`, `method`, `route`, `path`, `address` | as [`Audit`] has them; what is not known is left out |
+/// | `missing_scopes` | of a denial, with commas between them |
+/// | `cause` | what happened between the service and the platform, or what is wrong with the key |
+/// | `elapsed_us` | how long the decision took, in microseconds |
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "event={}", self.name())?;
+        match self {
+            Self::Granted { audit, basis, elapsed } => {
+                granted(f, audit, basis)?;
+                took(f, *elapsed)
+            }
+            Self::Denied { audit, denial, elapsed } => {
+                denied(f, audit, denial)?;
+                took(f, *elapsed)
+            }
+            Self::Observed { audit, verdict: Ok(basis) } => granted(f, audit, basis),
+            Self::Observed { audit, verdict: Err(denial) } => denied(f, audit, denial),
+            Self::Outage { outage } => text(f, "cause", outage),
+            Self::BreakerOpened | Self::BreakerClosed | Self::ClientBreakerOpened | Self::ClientBreakerClosed => Ok(()),
+            Self::RefusalDisplaced { total } => write!(f, r#" total={total} hint="raise max_clients""#),
+            Self::ClientIdDisplaced { total } => write!(f, r#" total={total} hint="raise max_client_ids""#),
+            Self::EndpointRegistered { method_path } => text(f, "route", method_path),
+            Self::ClientUpserted { client } => write!(f, " client={client}"),
+            Self::RoutesFull { limit } => write!(f, r#" limit={limit} hint="give templates as routes, not paths""#),
+            Self::Dropped { total } => write!(f, " total={total}"),
+            Self::KeyringReplaced { secrets, retiring, displaced } => {
+                write!(f, " secrets={secrets} retiring={retiring} displaced={displaced}")
+            }
+            Self::WeakSecrets { secrets } => {
+                write!(f, r#" secrets={secrets} hint="apikee secret prints a strong one""#)
+            }
+            Self::FileRead { file, entries } => {
+                text(f, "file", file)?;
+                write!(f, " entries={entries}")
+            }
+            Self::FileRejected { error } => text(f, "cause", Causes(*error)),
+        }
+    }
+}
+
+fn granted(f: &mut fmt::Formatter<'_>, audit: &Audit<'_>, basis: &Basis) -> fmt::Result {
+    write!(f, " basis={}", basis.name())?;
+    who(f, audit)?;
+    basis.cause().map_or(Ok(()), |cause| text(f, "cause", Causes(cause)))
+}
+
+fn denied(f: &mut fmt::Formatter<'_>, audit: &Audit<'_>, denial: &Denial<'_>) -> fmt::Result {
+    write!(f, " code={} class={}", denial.code(), denial.class())?;
+    who(f, audit)?;
+    if let Denial::MissingScopes(missing) = denial {
+        text(f, "missing_scopes", List(missing))?;
+    }
+    denial.source().map_or(Ok(()), |cause| text(f, "cause", Causes(cause)))
+}
+
+fn who(f: &mut fmt::Formatter<'_>, audit: &Audit<'_>) -> fmt::Result {
+    for (name, value) in [
+        ("tenant", audit.tenant()),
+        ("key_id", audit.key_id()),
+        ("key_prefix", audit.key_prefix()),
+        ("method", audit.method()),
+        ("route", audit.route()),
+        ("path", audit.path()),
+    ] {
+        if let Some(value) = value {
+            text(f, name, value)?;
+        }
+    }
+    audit.address().map_or(Ok(()), |address| write!(f, " address={address}"))
+}
+
+fn took(f: &mut fmt::Formatter<'_>, elapsed: Duration) -> fmt::Result {
+    write!(f, " elapsed_us={}", elapsed.as_micros())
+}
+
+/// A pair whose value is escaped.
+fn text(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {
+    write!(f, " {name}=\"")?;
+    write!(Escaped { f, room: Some(MAX_VALUE_LEN) }, "{value}")?;
+    f.write_char('"')
+}
+
+/// Escapes what is written, and cuts it.
+struct Escaped<'f, 'g> {
+    f: &'f mut fmt::Formatter<'g>,
+    /// `None` when the value is cut.
+    room: Option<usize>,
+}
+
+impl fmt::Write for Escaped<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            let Some(room) = self.room else {
+                return Ok(());
+            };
+            // As `Debug` has it, a single quote needs no escape between double ones.
+            let (plain, escape) = if c == '\'' { (Some(c), None) } else { (None, Some(c.escape_debug())) };
+            let escaped = plain.into_iter().chain(escape.into_iter().flatten());
+            self.room = room.checked_sub(escaped.clone().map(char::len_utf8).sum());
+            if self.room.is_none() {
+                return self.f.write_str("...");
+            }
+            escaped.into_iter().try_for_each(|c| self.f.write_char(c))?;
+        }
+        Ok(())
+    }
+}
+
+/// An error and its causes, with colons between them.
+struct Causes<'e>(&'e (dyn Error + 'static));
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// Scopes with commas between them.
+struct List<'m>(&'m MissingScopes<'m>);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().enumerate().try_for_each(|(at, scope)| {
+            f.write_str(if at == 0 { "" } else { "," })?;
+            f.write_str(scope)
+        })
+    }
+}
+
+/// Writes events to the `log` crate, under the target `apikee`: each as one line of `key=value` pairs, which is the
+/// `Display` of [`Event`].
+///
+/// | event | level |
+/// |---|---|
+/// | an outage, a breaker opened, entries dropped, refusals or client ids displaced, no room for routes | warn |
+/// | a buffer of the service's that is too small for a key | warn |
+/// | weak secrets, a file rejected, old secrets displaced | warn |
+/// | denied, a breaker closed, the keyring replaced, a file read again | info |
+/// | granted, observed, a client upserted, an endpoint registered | debug |
+#[cfg(feature = "log")]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LogObserver;
+
+#[cfg(feature = "log")]
+impl Observer for LogObserver {
+    fn on_event(&self, event: &Event<'_>) {
+        let level = match event.severity() {
+            Severity::Warning => log::Level::Warn,
+            Severity::Info => log::Level::Info,
+            Severity::Debug => log::Level::Debug,
+        };
+        log::log!(target: "apikee", level, "{event}");
+    }
+}
+
+/// Writes events to the `tracing` crate, under the target `apikee`, at the levels of `LogObserver`.
+///
+/// The message is the event's [name](Event::name). An event about a request has the fields `tenant`, `key_id`,
+/// `key_prefix`, `method`, `route`, `path` and `address`, as far as they are known; a grant `basis`, and a denial `code` and
+/// `class`. The field `line` is the whole event as one line of `key=value` pairs, escaped.
+///
+/// Events are written within the span that the request is in.
+#[cfg(feature = "tracing")]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TracingObserver;
+
+/// The level of an event is fixed where it is written.
+#[cfg(feature = "tracing")]
+macro_rules! write_event {
+    ($severity:expr, $($fields:tt)*) => {
+        match $severity {
+            Severity::Warning => tracing::event!(target: "apikee", tracing::Level::WARN, $($fields)*),
+            Severity::Info => tracing::event!(target: "apikee", tracing::Level::INFO, $($fields)*),
+            Severity::Debug => tracing::event!(target: "apikee", tracing::Level::DEBUG, $($fields)*),
+        }
+    };
+}
+
+#[cfg(feature = "tracing")]
+impl Observer for TracingObserver {
+    fn on_event(&self, event: &Event<'_>) {
+        let (audit, decision) = match event {
+            Event::Granted { audit, basis, .. } => (audit, Ok(basis)),
+            Event::Denied { audit, denial, .. } => (audit, Err(denial)),
+            Event::Observed { audit, verdict } => (audit, verdict.as_ref()),
+            _ => return write_event!(event.severity(), line = %event, "{}", event.name()),
+        };
+        write_event!(
+            event.severity(),
+            tenant = audit.tenant(),
+            key_id = audit.key_id(),
+            key_prefix = audit.key_prefix(),
+            method = audit.method(),
+            route = audit.route(),
+            path = audit.path(),
+            address = audit.address().map(tracing::field::display),
+            basis = decision.ok().map(|basis| basis.name()),
+            code = decision.err().map(|denial| denial.code()),
+            class = decision.err().map(|denial| denial.class()),
+            line = %event,
+            "{}",
+            event.name()
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Which calls are made at all, and how many at once: the breakers, and the queue for a slot.
+//! Which calls are made at all, for whom, until when, and how many at once: the breakers, and the queue for a slot.
 //!
 //! ```text
 //! enter ──> breaker open? ── yes ──────────────────────────────────> outage
@@ -10,7 +10,7 @@
 //!            Slot ── call ── settle ──> breakers take note, who waits is woken
 //! ```
 
-use core::time::Duration;
+use core::{mem, time::Duration};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -21,18 +21,46 @@ use std::{
 };
 
 use super::{
-    caller::{Caller, Origin},
-    deadline::Deadline,
     event::{Event, Events},
-    scratch::Scratch,
+    request::Origin,
 };
 use crate::{
     breaker::{
         BreakerChange, BreakerConfig, BreakerOpen, BreakerState, ClientPermit, ClientRef, ClientSlot, ClientTable,
         Evidence, RefusalMemory,
     },
+    buf::BufferTooSmall,
+    crypto::Zeroize as _,
     policy::{Outcome, Overload, Rejection},
 };
+
+/// A client, and where its request comes from.
+#[derive(Clone, Copy)]
+pub(super) struct Caller<'a> {
+    pub(super) client: ClientRef,
+    /// `None` if no request of the client's waits: then a refusal is not the client's.
+    pub(super) origin: Option<Origin<'a>>,
+    /// Whether the call is about the request itself, so that its success is a confirmation.
+    pub(super) judged: bool,
+}
+
+/// The time for all calls of one request together.
+#[derive(Clone, Copy)]
+pub(super) struct Deadline {
+    start: Instant,
+    limit: Duration,
+}
+
+impl Deadline {
+    pub(super) fn after(limit: Duration) -> Self {
+        Self { start: Instant::now(), limit }
+    }
+
+    /// What is left: more than zero.
+    pub(super) fn left(&self) -> Option<Duration> {
+        self.limit.checked_sub(self.start.elapsed()).filter(|left| !left.is_zero())
+    }
+}
 
 /// How many calls are made, and for whom.
 pub(super) struct Limits {
@@ -41,7 +69,18 @@ pub(super) struct Limits {
     /// Clients that are told from others.
     pub(super) clients: usize,
     pub(super) in_flight: usize,
-    pub(super) in_flight_per_client: usize,
+    /// By default half of those.
+    pub(super) in_flight_per_client: Option<usize>,
+}
+
+impl Limits {
+    pub(super) const DEFAULT: Self = Self {
+        breaker: BreakerConfig::DEFAULT,
+        memory: RefusalMemory::DEFAULT,
+        clients: 4096,
+        in_flight: 32,
+        in_flight_per_client: None,
+    };
 }
 
 /// Lets calls through to the platform.
@@ -80,9 +119,11 @@ impl State {
 }
 
 impl Gate {
-    pub(super) fn new(limits: &Limits) -> Self {
+    /// A request has that time for all of its calls.
+    pub(super) fn new(limits: &Limits, timeout: Duration) -> Self {
+        let breaker = limits.breaker.outlasting(timeout);
         let state = State {
-            table: ClientTable::new(limits.breaker, limits.memory, vec![ClientSlot::EMPTY; limits.clients]),
+            table: ClientTable::new(breaker, limits.memory, vec![ClientSlot::EMPTY; limits.clients]),
             in_flight: Vec::new(),
             waiting: VecDeque::new(),
             scratches: Vec::new(),
@@ -90,7 +131,7 @@ impl Gate {
         Self {
             state: Mutex::new(state),
             max_in_flight: limits.in_flight,
-            max_per_client: limits.in_flight_per_client,
+            max_per_client: limits.in_flight_per_client.unwrap_or((limits.in_flight / 2).max(1)),
             start: Instant::now(),
         }
     }
@@ -128,14 +169,14 @@ impl Gate {
                 if permit.is_ok() {
                     state.in_flight.push(client);
                 }
-                let scratch = state.scratches.pop();
+                let scratch = state.scratches.pop().unwrap_or_default();
                 // Two slots may have been given back before this request woke up.
                 self.leave(state, place.as_ref());
                 let permit = permit.map_err(|open| Outcome::Outage(open.into()))?;
                 let mut slot =
                     Slot { gate: self, events, caller, waited, entered: now, permit, outcome: None, scratch };
-                if slot.scratch.is_none() {
-                    slot.scratch = Some(Scratch::new().ok_or(Outcome::Overload(Overload::OutOfResources))?);
+                if slot.scratch.answer.is_empty() {
+                    slot.scratch = Scratch::new().ok_or(Outcome::Overload(Overload::OutOfResources))?;
                 }
                 return Ok(slot);
             }
@@ -207,7 +248,7 @@ pub(super) struct Slot<'g> {
     entered: Duration,
     permit: Option<ClientPermit>,
     outcome: Option<Outcome>,
-    scratch: Option<Scratch>,
+    pub(super) scratch: Scratch,
 }
 
 impl Slot<'_> {
@@ -229,10 +270,6 @@ impl Slot<'_> {
             Err(open) => Outcome::Outage(open.into()),
             Ok(()) => Outcome::Overload(Overload::TooManyInFlight),
         }
-    }
-
-    pub(super) fn scratch(&mut self) -> Option<&mut Scratch> {
-        self.scratch.as_mut()
     }
 
     /// Ends the call, and says what it came to.
@@ -276,7 +313,7 @@ impl Drop for Slot<'_> {
             }
         }
         let total = state.table.displaced();
-        state.scratches.extend(self.scratch.take().filter(Scratch::is_usual));
+        state.scratches.extend(Some(mem::take(&mut self.scratch)).filter(Scratch::is_usual));
         if change == Some(BreakerChange::Opened) || change == Some(BreakerChange::OpenedForClient) {
             state.waiting.iter().for_each(|waiter| waiter.thread.unpark());
         }
@@ -302,4 +339,91 @@ fn random() -> u32 {
         Ok(()) => u32::from_ne_bytes(bytes),
         Err(_) => 0,
     }
+}
+
+/// The longest answer that is read, in bytes.
+pub(super) const MAX_ANSWER_LEN: usize = 64 * 1024;
+
+/// A target and a body of usual length fit.
+const USUAL_LEN: usize = 1024;
+
+/// The buffers of one call, kept for the next.
+#[derive(Default)]
+pub(super) struct Scratch {
+    pub(super) target: Vec<u8>,
+    /// A body in the clear, which may hold a raw key: wiped after use.
+    pub(super) body: Plaintext,
+    pub(super) envelope: Vec<u8>,
+    pub(super) answer: Vec<u8>,
+}
+
+impl Scratch {
+    /// `None` if there is no memory for it.
+    pub(super) fn new() -> Option<Self> {
+        Some(Self {
+            target: zeroed(USUAL_LEN)?,
+            body: Plaintext(zeroed(USUAL_LEN)?),
+            envelope: zeroed(USUAL_LEN)?,
+            answer: zeroed(MAX_ANSWER_LEN)?,
+        })
+    }
+
+    /// Whether it is worth keeping: it has memory, and one very long request must not hold that for good.
+    pub(super) fn is_usual(&self) -> bool {
+        let lens = [self.target.len(), self.body.0.len(), self.envelope.len()];
+        !self.answer.is_empty() && lens.into_iter().all(|len| len <= MAX_ANSWER_LEN)
+    }
+}
+
+/// `None` if there is no memory for it.
+fn zeroed(len: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).ok()?;
+    bytes.resize(len, 0);
+    Some(bytes)
+}
+
+/// Bytes that are wiped before they are given back or moved.
+#[derive(Default)]
+pub(super) struct Plaintext(Vec<u8>);
+
+impl Plaintext {
+    pub(super) fn copy_of(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What `write` writes, after making room for it.
+    pub(super) fn write(&mut self, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooSmall>) -> &mut [u8] {
+        fill(&mut self.0, write)
+    }
+}
+
+impl Drop for Plaintext {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// What `write` writes into `buf`, after making room for it.
+pub(super) fn write(buf: &mut Vec<u8>, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooSmall>) -> &str {
+    let text = core::str::from_utf8(fill(buf, write));
+    debug_assert!(text.is_ok(), "targets and bodies are UTF-8");
+    text.unwrap_or_default()
+}
+
+/// Has `write` write into `buf`, after making room for it; returns what it wrote. What there was is wiped before it is
+/// given back, for it may have been a plaintext.
+fn fill(buf: &mut Vec<u8>, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooSmall>) -> &mut [u8] {
+    let written = write(buf).or_else(|BufferTooSmall { needed }| {
+        buf.zeroize();
+        *buf = vec![0; needed];
+        write(buf)
+    });
+    let written = written.ok().and_then(|len| buf.get_mut(..len));
+    debug_assert!(written.is_some(), "it has said itself that this is enough");
+    written.unwrap_or_default()
 }

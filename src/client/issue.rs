@@ -5,7 +5,11 @@ use std::{borrow::Cow, format, string::String};
 
 use getrandom::SysRng;
 
-use super::{Apikee, deadline::Deadline, server::Server};
+use super::{
+    apikee::Apikee,
+    gate::{Caller, Deadline},
+    server::Server,
+};
 use crate::{
     json::{JsonObject, members::Members},
     key::{Fingerprint, IssueError, KeyId, NewKey, log_prefix},
@@ -98,23 +102,7 @@ impl<'a> NewClient<'a> {
         Self { key_name: Some(key_name), ..self }
     }
 
-    pub(super) const fn name_for(&self, tenant: &'a str) -> &'a str {
-        match self.name {
-            Some(name) => name,
-            None => tenant,
-        }
-    }
-
-    pub(super) fn key_name_for(&self, tenant: &str) -> Cow<'a, str> {
-        self.key_name.map_or_else(|| format!("{tenant}-key").into(), Cow::from)
-    }
-
-    pub(super) const fn request<'r>(
-        &'r self,
-        project_env: &'r str,
-        name: &'r str,
-        keys: &'r [ClientKey<'r>],
-    ) -> CreateClient<'r> {
+    const fn request<'r>(&'r self, project_env: &'r str, name: &'r str, keys: &'r [ClientKey<'r>]) -> CreateClient<'r> {
         let mut request = CreateClient::new(project_env, name).client_type(self.client_type).keys(keys);
         if let Some(template_id) = self.template_id {
             request = request.template_id(template_id);
@@ -225,7 +213,7 @@ impl Apikee {
         let expires_at = new.expires_at(now).map_err(ClientIssueError::Key)?;
         let upsert = match &self.inner.server {
             Some(_) if self.has_forked() => return Err(ClientIssueError::Fault(Fault::Forked)),
-            Some(server) => upsert(server, client, new, expires_at)?,
+            Some(server) => server.upsert_for(client, new, expires_at)?,
             None => Upsert::Local,
         };
         let merged;
@@ -242,30 +230,50 @@ impl Apikee {
     }
 }
 
-/// By the same order as the client of a key is found out when it is used.
-fn upsert(
-    server: &Server,
-    client: &NewClient<'_>,
-    new: &NewKey<'_>,
-    expires_at: Option<UnixTime>,
-) -> Result<Upsert, ClientIssueError> {
-    let tenant = new.get_tenant();
-    let known = is_named(new.get_meta().as_str()) || server.tenant_is_client_id && ClientId::new(tenant).is_ok();
-    if known || !server.auto_create || client.name_for(tenant).is_empty() {
-        return Ok(Upsert::Skipped);
-    }
-    let expires_at = expires_at.map(Timestamp::new).transpose();
-    let expires_at = expires_at.map_err(|_| ClientIssueError::Key(IssueError::TimeOutOfRange))?;
-    match server.upsert(tenant, client, expires_at, Deadline::after(server.timeout)) {
-        Ok(client) => Ok(Upsert::Done(client)),
-        Err(Outcome::Outage(outage)) => Ok(Upsert::Postponed(outage)),
-        Err(Outcome::Overload(overload)) => Err(ClientIssueError::Overload(overload)),
-        Err(Outcome::Rejected(rejection) | Outcome::Remembered(rejection)) => {
-            Err(ClientIssueError::Rejected(rejection))
+impl Server {
+    /// Creates the client of a tenant's new key, or brings the platform's record of it up to date. It is found by the
+    /// same order as the client of a key is found out when it is used, and is remembered if it is found by the tenant's
+    /// name.
+    fn upsert_for(
+        &self,
+        client: &NewClient<'_>,
+        new: &NewKey<'_>,
+        expires_at: Option<UnixTime>,
+    ) -> Result<Upsert, ClientIssueError> {
+        let tenant = new.get_tenant();
+        let name = client.name.unwrap_or(tenant);
+        let known =
+            is_named(new.get_meta().as_str()) || self.settings.tenant_is_client_id && ClientId::new(tenant).is_ok();
+        if known || !self.settings.auto_create || name.is_empty() {
+            return Ok(Upsert::Skipped);
         }
-        Err(Outcome::Fault(fault)) => Err(ClientIssueError::Fault(fault)),
-        // An upsert ends with an id or one of the above.
-        Err(Outcome::Confirmed) => Err(ClientIssueError::Fault(Fault::Unreadable)),
+        let key_name = client.key_name.map_or_else(|| format!("{tenant}-key").into(), Cow::from);
+        let mut key = ClientKey::new(&key_name);
+        if let Some(time) = expires_at {
+            key = key.expires_at(Timestamp::new(time).map_err(|_| ClientIssueError::Key(IssueError::TimeOutOfRange))?);
+        }
+        let keys = [key];
+        let request = client.request(&self.platform.project_env, name, &keys);
+        let [breaker_key, _] = self.keys_of(name);
+        let caller = Caller { client: breaker_key, origin: None, judged: false };
+        match self.platform.upsert(caller, &request, Deadline::after(self.settings.timeout)) {
+            Ok(id) => {
+                if name == tenant {
+                    self.remember(tenant, id);
+                }
+                Ok(Upsert::Done(id))
+            }
+            Err(Outcome::Outage(outage)) => Ok(Upsert::Postponed(outage)),
+            Err(Outcome::Overload(overload)) => Err(ClientIssueError::Overload(overload)),
+            Err(Outcome::Rejected(rejection) | Outcome::Remembered(rejection)) => {
+                Err(ClientIssueError::Rejected(rejection))
+            }
+            Err(Outcome::Fault(fault)) => Err(ClientIssueError::Fault(fault)),
+            Err(Outcome::Confirmed) => {
+                debug_assert!(false, "a call that fails is not confirmed");
+                Err(ClientIssueError::Fault(Fault::Unreadable))
+            }
+        }
     }
 }
 
@@ -277,7 +285,9 @@ fn is_named(meta: &str) -> bool {
 /// The checked object, which has no `clientId`, with one in front.
 fn with_client(meta: &str, client: ClientId) -> String {
     let comma = if Members::new(meta.as_bytes()).next().is_some() { "," } else { "" };
-    let rest = meta.trim_start().strip_prefix('{').unwrap_or_default();
+    let rest = meta.trim_start().strip_prefix('{');
+    debug_assert!(rest.is_some(), "an object that was checked begins with a brace");
+    let rest = rest.unwrap_or_default();
     format!(r#"{{"clientId":"{client}"{comma}{rest}"#)
 }
 

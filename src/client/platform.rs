@@ -1,23 +1,24 @@
 //! Calls of the platform: through the gate, sealed, over the transport, opened, and read.
 
 use core::time::Duration;
-use std::{boxed::Box, string::String};
+use std::{
+    boxed::Box,
+    string::String,
+    sync::{Mutex, MutexGuard, PoisonError},
+    vec::Vec,
+};
 
 use getrandom::SysRng;
 
 use super::{
-    caller::Caller,
-    deadline::Deadline,
     event::{Event, Events},
-    gate::{Gate, Slot},
-    scratch::{self, Scratch},
-    sessions::Sessions,
-    sign::{NotSigned, Sign},
-    transport::{Call, Transport},
+    gate::{self, Caller, Deadline, Gate, Plaintext, Scratch},
+    signing::{NotSigned, Sign},
+    transport::{Call, Received, Transport},
 };
 use crate::{
-    envelope::Opened,
-    envelope::{OpenError, SealError, ServerKey, Session, sealed_len},
+    crypto::Zeroize as _,
+    envelope::{OpenError, Opened, Pending, SealError, ServerKey, Session, SessionPool, sealed_len},
     policy::{Fault, Outage, Outcome, Overload, Reason, Rejection},
     protocol::{
         Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, FindClient, FoundClient,
@@ -37,29 +38,23 @@ pub(super) enum Channel {
 pub(super) struct Sealer {
     server: ServerKey,
     sessions: Sessions,
-    answers: Answers,
-}
-
-/// Whether the answer to a sealed request may come in the clear.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answers {
-    Sealed,
-    SealedOrNot,
+    sealing: Sealing,
 }
 
 impl Channel {
-    pub(super) fn sealed(server: ServerKey, answers: Answers) -> Self {
-        Self::Sealed(Box::new(Sealer { server, sessions: Sessions::new(), answers }))
+    /// `None` without the key that it takes.
+    pub(super) fn new(sealing: Sealing, server: Option<ServerKey>) -> Option<Self> {
+        match (sealing, server) {
+            (Sealing::Off, _) => Some(Self::Plain),
+            (_, server) => Some(Self::Sealed(Box::new(Sealer { server: server?, sessions: Sessions::new(), sealing }))),
+        }
     }
 
     /// The degree of sealing that it is for.
     fn sealing(&self) -> Sealing {
         match self {
             Self::Plain => Sealing::Off,
-            Self::Sealed(sealer) => match sealer.answers {
-                Answers::Sealed => Sealing::Required,
-                Answers::SealedOrNot => Sealing::Requests,
-            },
+            Self::Sealed(sealer) => sealer.sealing,
         }
     }
 
@@ -92,8 +87,53 @@ impl Channel {
     }
 }
 
+/// As many as calls may be under way by default.
+pub(super) const POOLED: usize = 32;
+
+/// Older ones are thrown away when the next is taken or added.
+const MAX_AGE: Duration = Duration::from_secs(300);
+
+/// Sessions that were established ahead of time.
+struct Sessions(Mutex<SessionPool<POOLED>>);
+
+impl Sessions {
+    const fn new() -> Self {
+        Self(Mutex::new(SessionPool::new(MAX_AGE)))
+    }
+
+    fn take(&self, now: Duration) -> Option<Session> {
+        self.lock().take(now)
+    }
+
+    /// Whether so few are left that it is time to refill.
+    fn run_low(&self, now: Duration) -> bool {
+        let mut pool = self.lock();
+        pool.drop_old(now);
+        pool.len() <= POOLED / 2
+    }
+
+    /// Establishes one more; `false` if there is no room for it, or no randomness. No request waits for it.
+    fn add(&self, server: &ServerKey, now: Duration) -> bool {
+        let mut pool = self.lock();
+        pool.drop_old(now);
+        let full = pool.is_full();
+        drop(pool);
+        if full {
+            return false;
+        }
+        match Session::establish(server, &mut SysRng) {
+            Ok(session) => self.lock().put(session, now).is_ok(),
+            Err(_) => false,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SessionPool<POOLED>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The body of an answer.
-enum Body<'b> {
+pub(super) enum Body<'b> {
     Opened(Opened<'b>),
     Unsealed(&'b mut [u8]),
 }
@@ -102,9 +142,115 @@ enum Body<'b> {
 /// in it; a longer one, which a server may refuse before it has read it, is not tried.
 pub(super) const MAX_BODY_LEN: usize = 64 * 1024;
 
-/// Only validation requests are signed.
-fn unsigned() -> Result<Option<String>, NotSigned> {
-    Ok(None)
+/// Why a call came to nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Failed {
+    pub(super) outcome: Outcome,
+    /// The platform does not know the client that the call is about.
+    pub(super) unknown_client: bool,
+}
+
+impl From<Outcome> for Failed {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, unknown_client: outcome == Outcome::Fault(Fault::Status(404)) }
+    }
+}
+
+impl From<Failed> for Outcome {
+    fn from(failed: Failed) -> Self {
+        failed.outcome
+    }
+}
+
+/// What the client calls the platform for.
+pub(super) trait Exchange: Request {
+    type Answer;
+
+    /// Only validation requests are signed.
+    fn sign(&self, _signer: &dyn Sign) -> Result<Option<String>, NotSigned> {
+        Ok(None)
+    }
+
+    /// What the body of the answer comes to.
+    fn read(&self, body: Body<'_>) -> Result<Self::Answer, Failed>;
+}
+
+impl Exchange for ValidateRequest<'_> {
+    type Answer = ();
+
+    fn sign(&self, signer: &dyn Sign) -> Result<Option<String>, NotSigned> {
+        let (client, method_path, timestamp) = self.signed();
+        signer.sign(client, &method_path, &timestamp).map(Some)
+    }
+
+    fn read(&self, body: Body<'_>) -> Result<(), Failed> {
+        let answer = match body {
+            Body::Opened(body) => Answer::read_opened(body),
+            Body::Unsealed(body) => Answer::read_unsealed(body),
+        };
+        let answer = answer.map_err(|_| Outcome::Fault(Fault::Unreadable))?;
+        if !answer.success() {
+            let unknown_client = [answer.error(), answer.code()].into_iter().flatten().any(names_no_client);
+            let reason = Reason::new(answer.reason(), answer.message());
+            return Err(Failed { outcome: Outcome::Rejected(Rejection::Unsuccessful(reason)), unknown_client });
+        }
+        if answer.is_about(self) { Ok(()) } else { Err(Outcome::Fault(Fault::Forged).into()) }
+    }
+}
+
+impl Exchange for FindClient<'_> {
+    /// The client of that name, if there is one.
+    type Answer = Option<ClientId>;
+
+    /// It is a fault if there are several.
+    fn read(&self, body: Body<'_>) -> Result<Option<ClientId>, Failed> {
+        let Body::Unsealed(body) = body else {
+            return Err(Outcome::Fault(Fault::Unreadable).into());
+        };
+        match FoundClient::read_unsealed(body, self.name) {
+            Ok(FoundClient::One(id)) => Ok(Some(id)),
+            Ok(FoundClient::None) => Ok(None),
+            Ok(FoundClient::Several) => Err(Outcome::Fault(Fault::UnknownClient).into()),
+            Err(FoundClientError::Refused) => Err(Outcome::Rejected(Rejection::Forbidden).into()),
+            Err(_) => Err(Outcome::Fault(Fault::Unreadable).into()),
+        }
+    }
+}
+
+impl Exchange for CreateClient<'_> {
+    type Answer = ClientId;
+
+    fn read(&self, body: Body<'_>) -> Result<ClientId, Failed> {
+        let record = match body {
+            Body::Opened(body) => ClientRecord::read_opened(body),
+            Body::Unsealed(body) => ClientRecord::read_unsealed(body),
+        };
+        match record {
+            Ok(record) => Ok(record.id()),
+            // Of the client, not of a key: nothing that may be overruled has been validated.
+            Err(ClientRecordError::Refused) => Err(Outcome::Rejected(Rejection::Forbidden).into()),
+            Err(_) => Err(Outcome::Fault(Fault::Unreadable).into()),
+        }
+    }
+}
+
+impl Exchange for WrittenEndpoint<'_> {
+    type Answer = ();
+
+    fn read(&self, _: Body<'_>) -> Result<(), Failed> {
+        Ok(())
+    }
+}
+
+/// A call that is ready to be sent.
+struct Outgoing<'s> {
+    target: &'s str,
+    form: BodyForm,
+    signature: Option<String>,
+    body: &'s [u8],
+    /// What opens the answer, if the body is sealed.
+    pending: Option<Pending>,
+    timeout: Duration,
 }
 
 /// How the platform is reached, and by whom.
@@ -121,58 +267,6 @@ pub(super) struct Platform {
 }
 
 impl Platform {
-    /// Asks about a request. What comes of it is an outcome, whichever way, and whether the platform does not know
-    /// the client.
-    pub(super) fn validate(
-        &self,
-        caller: Caller<'_>,
-        request: &ValidateRequest<'_>,
-        deadline: Deadline,
-    ) -> (Outcome, bool) {
-        let mut unknown = false;
-        let sign = || match &self.signer {
-            Some(signer) => {
-                let (client, method_path, timestamp) = request.signed();
-                signer.sign(client, &method_path, &timestamp).map(Some)
-            }
-            None => Ok(None),
-        };
-        let verdict = self.exchange(Some(caller), request, sign, deadline, |body| {
-            let answer = match body {
-                Body::Opened(body) => Answer::read_opened(body),
-                Body::Unsealed(body) => Answer::read_unsealed(body),
-            };
-            let answer = answer.map_err(|_| Outcome::Fault(Fault::Unreadable))?;
-            if !answer.success() {
-                unknown = [answer.error(), answer.code()].into_iter().flatten().any(names_no_client);
-                let reason = Reason::new(answer.reason(), answer.message());
-                return Err(Outcome::Rejected(Rejection::Unsuccessful(reason)));
-            }
-            if answer.is_about(request) { Ok(()) } else { Err(Outcome::Fault(Fault::Forged)) }
-        });
-        match verdict {
-            Ok(()) => (Outcome::Confirmed, false),
-            Err(outcome) => (outcome, unknown || outcome == Outcome::Fault(Fault::Status(404))),
-        }
-    }
-
-    /// Looks up the client of that name, if there is one: a fault if there are several.
-    pub(super) fn find(&self, caller: Caller<'_>, name: &str, deadline: Deadline) -> Result<Option<ClientId>, Outcome> {
-        let request = FindClient::new(&self.project_env, name);
-        self.exchange(Some(caller), &request, unsigned, deadline, |body| {
-            let Body::Unsealed(body) = body else {
-                return Err(Outcome::Fault(Fault::Unreadable));
-            };
-            match FoundClient::read_unsealed(body, name) {
-                Ok(FoundClient::One(id)) => Ok(Some(id)),
-                Ok(FoundClient::None) => Ok(None),
-                Ok(FoundClient::Several) => Err(Outcome::Fault(Fault::UnknownClient)),
-                Err(FoundClientError::Refused) => Err(Outcome::Rejected(Rejection::Forbidden)),
-                Err(_) => Err(Outcome::Fault(Fault::Unreadable)),
-            }
-        })
-    }
-
     /// Creates a client, or brings it up to date.
     pub(super) fn upsert(
         &self,
@@ -180,44 +274,43 @@ impl Platform {
         request: &CreateClient<'_>,
         deadline: Deadline,
     ) -> Result<ClientId, Outcome> {
-        let client = self.exchange(Some(caller), request, unsigned, deadline, |body| {
-            let record = match body {
-                Body::Opened(body) => ClientRecord::read_opened(body),
-                Body::Unsealed(body) => ClientRecord::read_unsealed(body),
-            };
-            record.map(|record| record.id()).map_err(|error| match error {
-                // Of the client, not of a key: nothing that may be overruled has been validated.
-                ClientRecordError::Refused => Outcome::Rejected(Rejection::Forbidden),
-                _ => Outcome::Fault(Fault::Unreadable),
-            })
-        })?;
+        let client = self.exchange(Some(caller), request, deadline)?;
         self.events.emit(&Event::ClientUpserted { client });
         Ok(client)
     }
 
-    /// Tells of a route, by the body of a [`RegisterEndpoint`](crate::RegisterEndpoint).
-    pub(super) fn register(&self, body: &str, deadline: Deadline) -> Result<(), Outcome> {
-        let request = WrittenEndpoint { project_env: &self.project_env, body };
-        self.exchange(None, &request, unsigned, deadline, |_| Ok(()))
-    }
-
-    /// One call, from the gate to what `read` makes of the answer's body. Without a caller, no request waits for it,
-    /// and it says nothing about the validations that the breaker is for.
-    fn exchange<R: Request, T>(
+    /// One call, from the gate to what the answer's body comes to. Without a caller, no request waits for it, and it
+    /// says nothing about the validations that the breaker is for.
+    pub(super) fn exchange<R: Exchange>(
         &self,
         caller: Option<Caller<'_>>,
         request: &R,
-        sign: impl FnOnce() -> Result<Option<String>, NotSigned>,
         deadline: Deadline,
-        read: impl FnOnce(Body<'_>) -> Result<T, Outcome>,
-    ) -> Result<T, Outcome> {
+    ) -> Result<R::Answer, Failed> {
         let mut slot = self.gate.enter(caller, deadline, &self.events)?;
-        let result = match self.call(&mut slot, request, sign, deadline, read) {
-            // What was left was too little. Load did that, and load must not look like an outage.
-            Err(Outcome::Outage(Outage::Timeout)) if slot.mostly_waited() => Err(slot.as_if_still_waiting()),
-            result => result,
+        let entered = slot.entered();
+        let Scratch { target, body, envelope, answer } = &mut slot.scratch;
+        let mut result = match self.write(request, deadline, entered, target, body, envelope) {
+            Err(outcome) => Err(outcome.into()),
+            Ok(Outgoing { target, form, signature, body, pending, timeout }) => {
+                let user_agent = UserAgent::checked(&self.user_agent);
+                let fields = request.header_fields_as(form, &self.project_key, user_agent);
+                let mut headers: heapless::Vec<(&str, &str), 5> = fields.iter().copied().collect();
+                headers.extend(signature.as_deref().map(|signature| ("x-apikee-signature", signature)));
+                let call = Call { method: R::METHOD, target, headers: &headers, body, timeout };
+                match self.transport.call(&call, answer) {
+                    Err(error) => Err(Outcome::from(error).into()),
+                    Ok(received) => self.read(request, received, pending, answer),
+                }
+            }
         };
-        let outcome = result.as_ref().err().copied().unwrap_or(Outcome::Confirmed);
+        if let Err(Failed { outcome: Outcome::Outage(Outage::Timeout), .. }) = result
+            && slot.mostly_waited()
+        {
+            // What was left was too little. Load did that, and load must not look like an outage.
+            result = Err(slot.as_if_still_waiting().into());
+        }
+        let outcome = result.as_ref().err().map_or(Outcome::Confirmed, |failed| failed.outcome);
         slot.settle(outcome);
         if let Outcome::Outage(outage) = outcome {
             self.events.emit(&Event::Outage { outage });
@@ -225,72 +318,74 @@ impl Platform {
         result
     }
 
-    fn call<R: Request, T>(
+    /// Writes a request into these buffers, and seals it if it must be.
+    fn write<'s, R: Exchange>(
         &self,
-        slot: &mut Slot<'_>,
         request: &R,
-        sign: impl FnOnce() -> Result<Option<String>, NotSigned>,
         deadline: Deadline,
-        read: impl FnOnce(Body<'_>) -> Result<T, Outcome>,
-    ) -> Result<T, Outcome> {
-        let sealing = self.channel.sealing();
-        let form = R::form(sealing);
+        now: Duration,
+        target: &'s mut Vec<u8>,
+        body: &'s mut Plaintext,
+        envelope: &'s mut Vec<u8>,
+    ) -> Result<Outgoing<'s>, Outcome> {
+        let form = R::form(self.channel.sealing());
         let session = match form {
             BodyForm::Plain => None,
-            BodyForm::Sealed => self.channel.session(slot.entered())?,
+            BodyForm::Sealed => self.channel.session(now)?,
         };
-        let signature = sign().map_err(|NotSigned| Outcome::Fault(Fault::NotSent))?;
+        let signature = match &self.signer {
+            Some(signer) => request.sign(&**signer).map_err(|NotSigned| Outcome::Fault(Fault::NotSent))?,
+            None => None,
+        };
         let timeout = deadline.left().ok_or(Outcome::Overload(Overload::TooManyInFlight))?;
-        let Some(Scratch { target, body, envelope, answer }) = slot.scratch() else {
-            return Err(Outcome::Overload(Overload::OutOfResources));
-        };
-        let target = scratch::write(target, |buf| request.write_target(buf).map(str::len));
+        let target = gate::write(target, |buf| request.write_target(buf).map(str::len));
         let body = body.write(|buf| request.write_body(buf).map(|text| text.len()));
         if body.len() > MAX_BODY_LEN {
-            crate::crypto::Zeroize::zeroize(body);
+            body.zeroize();
             return Err(Outcome::Fault(Fault::NotSent));
         }
-        let (sent, pending) = match session {
-            None => (&*body, None),
-            Some(session) => {
-                let room = sealed_len(body.len());
-                if envelope.len() < room {
-                    envelope.resize(room, 0);
-                }
-                let sealed = session.seal(body, &mut SysRng, envelope);
-                crate::crypto::Zeroize::zeroize(body);
-                let (sealed, pending) = sealed.map_err(|error| match error {
-                    SealError::Rng => Outcome::Overload(Overload::NoRandomness),
-                    SealError::BufferTooSmall { .. } => Outcome::Fault(Fault::NotSent),
-                })?;
-                (sealed.as_bytes(), Some(pending))
-            }
+        let Some(session) = session else {
+            return Ok(Outgoing { target, form, signature, body, pending: None, timeout });
         };
+        let room = sealed_len(body.len());
+        if envelope.len() < room {
+            envelope.resize(room, 0);
+        }
+        let sealed = session.seal(body, &mut SysRng, envelope);
+        body.zeroize();
+        let (sealed, pending) = sealed.map_err(|error| match error {
+            SealError::Rng => Outcome::Overload(Overload::NoRandomness),
+            SealError::BufferTooSmall { .. } => Outcome::Fault(Fault::NotSent),
+        })?;
+        Ok(Outgoing { target, form, signature, body: sealed.as_bytes(), pending: Some(pending), timeout })
+    }
 
-        let user_agent = UserAgent::checked(&self.user_agent);
-        let fields = request.header_fields_as(form, &self.project_key, user_agent);
-        let mut headers: heapless::Vec<(&str, &str), 5> = fields.iter().copied().collect();
-        headers.extend(signature.as_deref().map(|signature| ("x-apikee-signature", signature)));
-        let call = Call { method: R::METHOD, target, headers: &headers, body: sent, timeout };
-        let received = self.transport.call(&call, answer)?;
-
+    /// Opens the answer, if it is sealed, and reads it.
+    fn read<R: Exchange>(
+        &self,
+        request: &R,
+        received: Received,
+        pending: Option<Pending>,
+        answer: &mut [u8],
+    ) -> Result<R::Answer, Failed> {
         if let Some(outcome) = Outcome::from_status(received.status, received.retry_after) {
-            return Err(outcome);
+            return Err(outcome.into());
         }
         let answer = answer.get_mut(..received.len).ok_or(Outcome::Fault(Fault::Oversized))?;
         let Some(pending) = pending else {
-            return read(Body::Unsealed(answer));
+            return request.read(Body::Unsealed(answer));
         };
         // An answer in the clear leaves the buffer as it was.
-        match pending.open(answer) {
-            Ok(opened) => read(Body::Opened(opened)),
-            Err(OpenError::Unsealed) if sealing != Sealing::Required => read(Body::Unsealed(answer)),
-            Err(OpenError::Unsealed) => Err(Outcome::Fault(Fault::Unsealed)),
-            Err(OpenError::WrongKey | OpenError::Reflected | OpenError::Forged) => Err(Outcome::Fault(Fault::Forged)),
-            Err(OpenError::Malformed | OpenError::Version | OpenError::Encoding) => {
-                Err(Outcome::Fault(Fault::Unreadable))
+        let fault = match pending.open(answer) {
+            Ok(opened) => return request.read(Body::Opened(opened)),
+            Err(OpenError::Unsealed) if self.channel.sealing() != Sealing::Required => {
+                return request.read(Body::Unsealed(answer));
             }
-        }
+            Err(OpenError::Unsealed) => Fault::Unsealed,
+            Err(OpenError::WrongKey | OpenError::Reflected | OpenError::Forged) => Fault::Forged,
+            Err(OpenError::Malformed | OpenError::Version | OpenError::Encoding) => Fault::Unreadable,
+        };
+        Err(Outcome::Fault(fault).into())
     }
 }
 

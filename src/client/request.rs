@@ -1,10 +1,16 @@
-//! What is asked of [`Apikee::authorize`](super::Apikee::authorize).
+//! A request: what is asked of [`Apikee::authorize`](super::Apikee::authorize), what the platform is told of it, and
+//! what an audit log is told.
 
-use core::fmt;
+use core::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
+#[cfg(feature = "web")]
+use std::boxed::Box;
 
-use super::{audit::Audit, caller::Origin};
 use crate::{
     json::JsonObject,
+    key::{Claims, PREFIX},
     protocol::{ClientId, MethodPath},
 };
 
@@ -63,8 +69,24 @@ impl<'a> About<'a> {
     pub(crate) const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
         Self { headers, ..self }
     }
+}
 
-    pub(super) fn audit(&self) -> Audit<'a> {
+/// The facts of a request. They are gathered when they are needed: in local mode the platform is told nothing, and a
+/// grant that nobody hears of needs no audit.
+pub(crate) trait Facts {
+    /// What the platform is told. `None` if there is nothing that it could be asked about.
+    fn about(&self) -> Option<About<'_>>;
+
+    /// What an audit log is told, without the key.
+    fn audit(&self) -> Audit<'_>;
+}
+
+impl Facts for About<'_> {
+    fn about(&self) -> Option<About<'_>> {
+        Some(*self)
+    }
+
+    fn audit(&self) -> Audit<'_> {
         let (method, path) = self.method_path.given();
         let (route, path) = if self.is_route { (Some(path), "") } else { (None, path) };
         Audit::of(method, route, path, Origin::told(self.headers).address())
@@ -140,5 +162,221 @@ impl fmt::Debug for AuthorizeRequest<'_, '_> {
             .field("key_name", &self.about.key_name)
             .field("headers", &self.about.headers.len())
             .finish_non_exhaustive()
+    }
+}
+
+/// Where a request comes from, as the platform is told.
+#[derive(Clone, Copy)]
+pub(super) enum Origin<'a> {
+    Unknown,
+    Address([u8; 16]),
+    /// Something that is not an address.
+    Text(&'a str),
+}
+
+impl<'a> Origin<'a> {
+    /// By the header fields that the platform sees: the first of `x-forwarded-for`, else `x-real-ip`.
+    pub(super) fn told(headers: &[(&'a str, &'a str)]) -> Self {
+        let field =
+            |name: &str| headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
+        let Some(told) = field("x-forwarded-for").or_else(|| field("x-real-ip")) else {
+            return Self::Unknown;
+        };
+        let first = told.split_once(',').map_or(told, |(first, _)| first).trim();
+        let bare = first.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(first);
+        let address = bare.parse().ok().or_else(|| first.parse::<SocketAddr>().ok().map(|address| address.ip()));
+        match address.map(|address: IpAddr| address.to_canonical()) {
+            Some(IpAddr::V4(address)) => Self::Address(address.to_ipv6_mapped().octets()),
+            Some(IpAddr::V6(address)) => Self::Address(address.octets()),
+            None => Self::Text(first),
+        }
+    }
+
+    /// The address, if it is one.
+    pub(super) fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Address(octets) => Some(IpAddr::from(octets).to_canonical()),
+            Self::Unknown | Self::Text(_) => None,
+        }
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Unknown => &[],
+            Self::Address(address) => address,
+            Self::Text(text) => text.as_bytes(),
+        }
+    }
+}
+
+/// Who asked for what: an [`Event`](super::Event) about a request has it, and so has a refusal of the guard. No secret,
+/// no query and no header value is in it.
+///
+/// Method and path are what a stranger has sent: escape them in logs, as the `Display` of
+/// [`Event`](super::Event) does. Each text has at most [`MAX_LEN`](Self::MAX_LEN) bytes: a longer one is cut between two
+/// characters.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Audit<'a> {
+    tenant: &'a str,
+    key_id: &'a str,
+    key_prefix: &'a str,
+    method: &'a str,
+    route: &'a str,
+    path: &'a str,
+    address: Option<IpAddr>,
+}
+
+impl<'a> Audit<'a> {
+    /// Bytes of the longest text in it.
+    pub const MAX_LEN: usize = 256;
+
+    /// The key's tenant. `None` if the key's signature is not good, or the key has no tenant.
+    ///
+    /// An expired or revoked key has one: its signature is good.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&'a str> {
+        given(self.tenant)
+    }
+
+    /// The key's id. `None` if the key's signature is not good, or the key has no id.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&'a str> {
+        given(self.key_id)
+    }
+
+    /// The front of the key, 12 characters: see [`log_prefix`](crate::log_prefix). It is shorter where something else
+    /// than a letter or a digit stands in these places. `None` without a key, and for a text that does not start with
+    /// `apikee_`: that may be a secret of another kind.
+    #[must_use]
+    pub fn key_prefix(&self) -> Option<&'a str> {
+        given(self.key_prefix)
+    }
+
+    /// The method of the request.
+    #[must_use]
+    pub fn method(&self) -> Option<&'a str> {
+        given(self.method)
+    }
+
+    /// The template of the route, `/users/{id}`. `None` if the service has not given it.
+    #[must_use]
+    pub fn route(&self) -> Option<&'a str> {
+        given(self.route)
+    }
+
+    /// The path of the request, without its query. `None` if only the route is known.
+    #[must_use]
+    pub fn path(&self) -> Option<&'a str> {
+        given(self.path)
+    }
+
+    /// The client's address, as `Guard::client_address` finds it. Without a guard it is the one in
+    /// the [header fields](super::AuthorizeRequest::headers) that the platform is told.
+    #[must_use]
+    pub const fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    pub(crate) fn of(method: &'a str, route: Option<&'a str>, path: &'a str, address: Option<IpAddr>) -> Self {
+        let [method, route, path] = [method, route.unwrap_or_default(), path].map(|text| cut(text, Self::MAX_LEN));
+        Self { method, route, path, address, ..Self::default() }
+    }
+
+    /// Adds what is known of the key; the claims only if their signature is good.
+    pub(crate) fn with_key(self, key: Option<&'a [u8]>, claims: Option<&Claims<'a>>) -> Self {
+        Self {
+            tenant: cut(claims.map_or("", Claims::tenant), Self::MAX_LEN),
+            key_id: cut(claims.map_or("", Claims::id), Self::MAX_LEN),
+            key_prefix: key.and_then(prefix).unwrap_or_default(),
+            ..self
+        }
+    }
+}
+
+fn given(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// At most that many bytes of the text, cut between two characters.
+pub(super) fn cut(text: &str, max: usize) -> &str {
+    if text.len() <= max {
+        return text;
+    }
+    let front = (0..=max).rev().find_map(|end| text.get(..end));
+    debug_assert!(front.is_some(), "0 is between two characters");
+    front.unwrap_or_default()
+}
+
+/// As [`log_prefix`](crate::log_prefix), for a text that may not be a key.
+fn prefix(key: &[u8]) -> Option<&str> {
+    /// Characters behind `apikee_`.
+    const SHOWN: usize = 5;
+    let rest = key.strip_prefix(PREFIX.as_bytes())?;
+    let shown = rest.iter().take(SHOWN).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    core::str::from_utf8(key.get(..PREFIX.len().saturating_add(shown))?).ok()
+}
+
+/// An [`Audit`] that owns its texts.
+#[cfg(feature = "web")]
+#[derive(Clone)]
+pub(crate) struct OwnedAudit {
+    /// One behind the other, for the sake of one allocation.
+    texts: Box<str>,
+    lens: [usize; 6],
+    address: Option<IpAddr>,
+}
+
+#[cfg(feature = "web")]
+impl OwnedAudit {
+    pub(crate) fn of(audit: &Audit<'_>) -> Self {
+        let Audit { tenant, key_id, key_prefix, method, route, path, address } = *audit;
+        let texts = [tenant, key_id, key_prefix, method, route, path];
+        Self { texts: texts.concat().into(), lens: texts.map(str::len), address }
+    }
+
+    pub(crate) fn as_audit(&self) -> Audit<'_> {
+        let mut rest = &*self.texts;
+        let [tenant, key_id, key_prefix, method, route, path] = self.lens.map(|len| {
+            let parts = rest.split_at_checked(len);
+            debug_assert!(parts.is_some(), "the lengths are those of the texts");
+            let (text, behind) = parts.unwrap_or_default();
+            rest = behind;
+            text
+        });
+        Audit { tenant, key_id, key_prefix, method, route, path, address: self.address }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(name: &str, value: &str) -> std::vec::Vec<u8> {
+        Origin::told(&[("user-agent", "x"), (name, value)]).as_bytes().into()
+    }
+
+    #[test]
+    fn one_address_is_one_however_it_is_spelt() {
+        let plain = told("x-forwarded-for", "203.0.113.9");
+        assert_eq!(plain.len(), 16);
+        for (name, value) in [
+            ("X-Forwarded-For", " 203.0.113.9 "),
+            ("x-forwarded-for", "203.0.113.9:8080"),
+            ("x-forwarded-for", "::ffff:203.0.113.9"),
+            ("x-forwarded-for", "[::ffff:203.0.113.9]:1"),
+            ("x-forwarded-for", "203.0.113.9, 10.0.0.1"),
+            ("x-real-ip", "203.0.113.9"),
+        ] {
+            assert_eq!(told(name, value), plain, "{name}: {value}");
+        }
+        assert_eq!(told("x-forwarded-for", "[2001:db8::1]"), told("x-real-ip", "2001:DB8:0::1"));
+    }
+
+    #[test]
+    fn others_are_others() {
+        let all = [told("x-real-ip", "203.0.113.9"), told("x-real-ip", "203.0.113.8"), told("x-real-ip", "unknown")];
+        assert!(all[0] != all[1] && all[1] != all[2] && !all[2].is_empty());
+        assert!(told("x-other", "203.0.113.9").is_empty());
+        assert!(told("x-real-ip", "").is_empty());
     }
 }

@@ -1,4 +1,7 @@
-//! Keys that are revoked, in a set that changes while requests read it.
+//! Good keys that are refused: those in a set that changes while requests read it, and those that a check of the
+//! service names.
+//!
+//! How the set is made:
 //!
 //! ```text
 //! fingerprint ── first 10 bits ──> one of 1024 shards: filter of 4096 bits ── may have it ──> ArcSwap ──> HashSet
@@ -15,20 +18,20 @@
 
 use core::{
     fmt,
+    panic::AssertUnwindSafe,
     sync::atomic::{AtomicU32, Ordering},
 };
 use std::{
     boxed::Box,
     collections::HashSet,
-    path::Path,
+    panic::catch_unwind,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     vec::Vec,
 };
 
 use arc_swap::ArcSwapOption;
 
-use super::file::{FileError, deny_list};
-use crate::key::Fingerprint;
+use crate::key::{Fingerprint, VerifiedKey};
 
 const SHARDS: usize = 1024;
 /// Words of a shard's filter, of 32 bits.
@@ -147,17 +150,6 @@ impl Revocations {
         self.0.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// [Replaces](Self::replace) the set with a deny-list, as `apikee verify --deny-list` reads it: a file of UTF-8
-    /// with one fingerprint a line, 64 hexadecimal digits, in any order. Blank lines and what follows a `#` are
-    /// ignored. Returns how many entries it has.
-    ///
-    /// # Errors
-    ///
-    /// As [`FileError`] says. The set is then as it was.
-    pub fn replace_from_file(&self, path: impl AsRef<Path>) -> Result<usize, FileError> {
-        deny_list(path.as_ref()).map(|list| self.replace(list.fingerprints))
-    }
-
     /// How many keys are revoked. It looks into each of 1024 shards.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -244,6 +236,21 @@ impl FromIterator<Fingerprint> for Revocations {
 impl fmt::Debug for Revocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Revocations").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// Tells whether a key is revoked.
+pub(super) struct Revoked(Box<dyn Fn(&VerifiedKey<'_>) -> bool + Send + Sync>);
+
+impl Revoked {
+    pub(super) fn new(revoked: impl Fn(&VerifiedKey<'_>) -> bool + Send + Sync + 'static) -> Self {
+        Self(Box::new(revoked))
+    }
+
+    /// A check that panics counts as revoked: see the test
+    /// `whoever_cannot_tell_whether_a_key_is_revoked_lets_nobody_in`.
+    pub(super) fn has(&self, key: &VerifiedKey<'_>) -> bool {
+        catch_unwind(AssertUnwindSafe(|| (self.0)(key))).unwrap_or(true)
     }
 }
 

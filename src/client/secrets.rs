@@ -1,28 +1,34 @@
-//! Secrets as text: one set of rules for the environment and for files, so that the same secret makes the same keys
-//! wherever it comes from.
+//! Secrets: as text, and the keyring that is made of them, which is replaced while requests read it.
+//!
+//! There is one set of rules for the environment and for files, so that the same secret makes the same keys wherever it
+//! comes from.
 //!
 //! - White space around a secret does not belong to it. A blank one is none.
 //! - A byte-order mark and control characters are errors: an editor or a copy has put them there, nobody sees them, and
 //!   another service would read another secret.
+//!
+//! ```text
+//! request ── load ──> ArcSwap <── the ring in use ── current + retired ── replace, expire
+//! ```
+//!
+//! Readers take no lock. Whoever lets go of a replaced ring last wipes it.
 
-use core::{error::Error, fmt};
+use core::{error::Error, fmt, ops::Deref, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 
-use crate::key::{Keyring, KeyringError};
+use arc_swap::ArcSwap;
+
+use crate::key::{Keyring, KeyringError, MAX_SECRETS};
 
 /// U+FEFF, which `trim` leaves where it is.
 const BYTE_ORDER_MARK: char = '\u{FEFF}';
 
-/// A ring of the secrets in a text, the newest first, `None` if there are none.
-pub(super) fn keyring(text: &str, separator: char) -> Result<Option<Keyring>, SecretsError> {
-    ring(text.split(separator))
-}
-
-/// A ring of the one secret that a text is.
-pub(super) fn single(text: &str) -> Result<Option<Keyring>, SecretsError> {
-    ring([text])
-}
-
-fn ring<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Result<Option<Keyring>, SecretsError> {
+/// A ring of these secrets, the newest first, `None` if there are none.
+pub(super) fn keyring<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Result<Option<Keyring>, SecretsError> {
     let mut ring: Option<Keyring> = None;
     for secret in secrets.into_iter().map(str::trim).filter(|secret| !secret.is_empty()) {
         if secret.contains(BYTE_ORDER_MARK) {
@@ -62,3 +68,197 @@ impl fmt::Display for SecretsError {
 }
 
 impl Error for SecretsError {}
+
+/// The keyring in use, and what it is made of.
+pub(super) struct Keys {
+    in_use: ArcSwap<Keyring>,
+    /// For writers only.
+    parts: Mutex<Parts>,
+    leeway: Duration,
+}
+
+struct Parts {
+    current: Keyring,
+    /// Rings that were current before, the newest first.
+    retired: VecDeque<Retired>,
+}
+
+struct Retired {
+    keys: Keyring,
+    until: Instant,
+}
+
+/// What a replacement came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Replaced {
+    /// Secrets that are accepted now.
+    pub(super) secrets: usize,
+    /// How many of them are accepted for a time only.
+    pub(super) retiring: usize,
+    /// Old secrets whose time is not over, for which there is no room.
+    pub(super) displaced: usize,
+    /// How many of the current secrets are weak.
+    pub(super) weak: usize,
+}
+
+impl Keys {
+    pub(super) fn new(mut keys: Keyring, leeway: Duration) -> Self {
+        keys.set_leeway(leeway);
+        let in_use = ArcSwap::from_pointee(keys.duplicate());
+        Self { in_use, parts: Mutex::new(Parts { current: keys, retired: VecDeque::new() }), leeway }
+    }
+
+    /// The ring in use.
+    pub(super) fn load(&self) -> impl Deref<Target = Arc<Keyring>> {
+        self.in_use.load()
+    }
+
+    /// Signs with `keys` from now on, and accepts the secrets before them for that time.
+    pub(super) fn replace(&self, mut keys: Keyring, grace: Duration, now: Instant) -> Replaced {
+        keys.set_leeway(self.leeway);
+        let mut parts = self.parts();
+        let old = core::mem::replace(&mut parts.current, keys);
+        match now.checked_add(grace).filter(|_| !grace.is_zero()) {
+            Some(until) => parts.retired.push_front(Retired { keys: old, until }),
+            None => parts.retired.clear(),
+        }
+        // More cannot have a secret in the ring.
+        parts.retired.truncate(MAX_SECRETS);
+        self.publish(&mut parts, now)
+    }
+
+    /// Gives up old secrets whose time is over. `None` if there are none.
+    pub(super) fn expire(&self, now: Instant) -> Option<Replaced> {
+        let mut parts = self.parts();
+        let over = parts.retired.iter().any(|retired| retired.until <= now);
+        over.then(|| self.publish(&mut parts, now))
+    }
+
+    fn publish(&self, parts: &mut Parts, now: Instant) -> Replaced {
+        parts.retired.retain(|retired| retired.until > now);
+        let mut keys = parts.current.duplicate();
+        let displaced = parts.retired.iter().map(|retired| keys.accept_all_of(&retired.keys)).sum();
+        let secrets = keys.secrets();
+        let retiring = secrets.saturating_sub(parts.current.secrets());
+        self.in_use.store(Arc::new(keys));
+        Replaced { secrets, retiring, displaced, weak: parts.current.weak_secrets() }
+    }
+
+    fn parts(&self) -> MutexGuard<'_, Parts> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{string::String, vec::Vec};
+
+    use super::*;
+    use crate::{NewKey, SysRng, UnixTime};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn ring(secrets: &[&str]) -> Keyring {
+        let mut keys = Keyring::new(secrets[0].as_bytes()).unwrap();
+        for secret in &secrets[1..] {
+            keys.accept(secret.as_bytes()).unwrap();
+        }
+        keys
+    }
+
+    fn issued(secret: &str) -> String {
+        ring(&[secret]).issue(&NewKey::new("t"), UnixTime::now(), &mut SysRng, &mut [0; 1024]).unwrap().into()
+    }
+
+    fn good(keys: &Keys, secret: &str) -> bool {
+        keys.load().verify(&issued(secret), UnixTime::now(), &mut [0; 1024]).is_ok()
+    }
+
+    #[test]
+    fn an_old_secret_is_good_until_its_time_is_over() {
+        let start = Instant::now();
+        let keys = Keys::new(ring(&["a"]), Duration::ZERO);
+        assert_eq!(
+            keys.replace(ring(&["b"]), MINUTE, start),
+            Replaced { secrets: 2, retiring: 1, displaced: 0, weak: 1 }
+        );
+        assert!(good(&keys, "a") && good(&keys, "b"));
+        assert_eq!(keys.expire(start + MINUTE - Duration::from_nanos(1)), None);
+        assert!(good(&keys, "a"));
+        assert_eq!(keys.expire(start + MINUTE), Some(Replaced { secrets: 1, retiring: 0, displaced: 0, weak: 1 }));
+        assert!(!good(&keys, "a") && good(&keys, "b"));
+        assert_eq!(keys.expire(start + 2 * MINUTE), None, "told once");
+    }
+
+    #[test]
+    fn without_a_time_only_the_new_ring_is_good() {
+        let start = Instant::now();
+        let keys = Keys::new(ring(&["a"]), Duration::ZERO);
+        keys.replace(ring(&["b"]), MINUTE, start);
+        keys.replace(ring(&["c", "d"]), Duration::ZERO, start);
+        assert_eq!(["a", "b", "c", "d"].map(|secret| good(&keys, secret)), [false, false, true, true]);
+    }
+
+    #[test]
+    fn a_secret_that_comes_back_is_current_and_takes_no_second_place() {
+        let start = Instant::now();
+        let keys = Keys::new(ring(&["a"]), Duration::ZERO);
+        for secret in ["b", "a", "b", "a"] {
+            keys.replace(ring(&[secret]), MINUTE, start);
+        }
+        let told = keys.replace(ring(&["b", "a"]), MINUTE, start);
+        assert_eq!((told.secrets, told.retiring, told.displaced), (2, 0, 0));
+        keys.expire(start + MINUTE);
+        assert!(good(&keys, "a") && good(&keys, "b"));
+    }
+
+    #[test]
+    fn the_newest_of_many_old_secrets_stay() {
+        let start = Instant::now();
+        let keys = Keys::new(ring(&["0"]), Duration::ZERO);
+        let mut told = None;
+        for round in 1..=20 {
+            let secret = std::format!("{round}");
+            told = Some(keys.replace(ring(&[&secret]), MINUTE, start));
+        }
+        let told = told.unwrap();
+        assert_eq!((told.secrets, told.retiring), (MAX_SECRETS, MAX_SECRETS - 1));
+        assert!(told.displaced > 0);
+        for round in 0..=20 {
+            assert_eq!(good(&keys, &std::format!("{round}")), round >= 13, "{round}");
+        }
+    }
+
+    /// Reads freed memory as a file, which Linux has.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_ring_that_was_replaced_is_wiped() {
+        use std::os::unix::fs::FileExt as _;
+
+        let keys = Keys::new(ring(&["a", "b"]), Duration::ZERO);
+        let address = Arc::as_ptr(&keys.load()) as u64;
+        let read = || {
+            let mut memory = [0; size_of::<Keyring>()];
+            std::fs::File::open("/proc/self/mem").unwrap().read_exact_at(&mut memory, address).unwrap();
+            memory
+        };
+        let states = |memory: &[u8]| -> Vec<[u8; 16]> {
+            let windows = memory.windows(16).filter(|window| !window.contains(&0));
+            windows.map(|window| window.try_into().unwrap()).collect()
+        };
+        let before = states(&read());
+        assert!(!before.is_empty(), "the search finds no state of a secret");
+        let reader = keys.load();
+        keys.replace(ring(&["c"]), Duration::ZERO, Instant::now());
+        assert!(states(&read()).iter().any(|state| before.contains(state)), "a request still uses it");
+        drop(reader);
+        assert!(!states(&read()).iter().any(|state| before.contains(state)));
+    }
+
+    #[test]
+    fn the_leeway_stays() {
+        let keys = Keys::new(ring(&["a"]), MINUTE);
+        keys.replace(ring(&["b"]), MINUTE, Instant::now());
+        assert_eq!(keys.load().leeway_secs(), 60);
+    }
+}

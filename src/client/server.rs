@@ -13,15 +13,11 @@ use std::{
 
 use super::{
     background::{Background, Dropped},
-    caller::{Caller, Origin},
-    clients::Clients,
-    deadline::Deadline,
+    directory::{Clients, MAX_ROUTES, Routes, Turn},
     event::Event,
-    issue::NewClient,
-    platform::{Channel, MAX_BODY_LEN, Platform},
-    request::About,
-    routes::{MAX_ROUTES, Routes, Turn},
-    scratch::{self, Plaintext},
+    gate::{self, Caller, Deadline, Plaintext},
+    platform::{Channel, Failed, MAX_BODY_LEN, Platform},
+    request::{About, Facts as _, Origin, cut},
 };
 use crate::{
     breaker::ClientRef,
@@ -29,8 +25,8 @@ use crate::{
     key::{Claims, Keyring, VerifiedKey},
     policy::{Denial, Fault, Outage, Outcome, Policy, Rejection},
     protocol::{
-        ClientId, ClientKey, CreateClient, Endpoint, KEY_HEADER, MethodPath, RegisterEndpoint, Request as _, Timestamp,
-        ValidateRequest,
+        ClientId, ClientKey, CreateClient, Endpoint, FindClient, KEY_HEADER, MethodPath, RegisterEndpoint,
+        Request as _, Timestamp, ValidateRequest, WrittenEndpoint,
     },
     time::UnixTime,
 };
@@ -53,9 +49,8 @@ const MAX_QUESTION_LEN: usize = 16 * 1024;
 /// Tells the platform's id of the client that a key was issued to.
 pub(super) type Resolver = dyn Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync;
 
-/// Everything that is there in server mode only.
-pub(super) struct Server {
-    pub(super) platform: Platform,
+/// What is configured of server mode itself; see [`ApikeeBuilder`](super::ApikeeBuilder).
+pub(super) struct Settings {
     pub(super) timeout: Duration,
     pub(super) enforcement: Enforcement,
     pub(super) resolver: Option<Box<Resolver>>,
@@ -63,22 +58,49 @@ pub(super) struct Server {
     pub(super) auto_create: bool,
     pub(super) create_unknown_clients: bool,
     pub(super) auto_register: bool,
-    pub(super) clients: Clients,
-    pub(super) routes: Routes,
+    pub(super) max_client_ids: usize,
+    pub(super) max_client_id_age: Duration,
+    pub(super) background_thread: bool,
+    pub(super) queue_len: usize,
+    pub(super) queue_bytes: usize,
+}
+
+impl Settings {
+    pub(super) const DEFAULT: Self = Self {
+        // The documented limit for all calls of one request together.
+        timeout: Duration::from_secs(3),
+        enforcement: Enforcement::Enforce,
+        resolver: None,
+        tenant_is_client_id: false,
+        auto_create: true,
+        create_unknown_clients: false,
+        auto_register: true,
+        max_client_ids: 65_536,
+        max_client_id_age: Duration::from_secs(10 * 60),
+        background_thread: true,
+        queue_len: 1024,
+        queue_bytes: 4 * 1024 * 1024,
+    };
+}
+
+/// Everything that is there in server mode only.
+pub(super) struct Server {
+    pub(super) platform: Platform,
+    pub(super) settings: Settings,
+    clients: Clients,
+    routes: Routes,
     /// `None` without a thread.
     pub(super) background: Option<Background<Job>>,
 }
 
 /// What is left to the thread.
 pub(super) enum Job {
-    Register(Registration),
+    Register {
+        route: Route,
+        /// What registers it.
+        body: Arc<str>,
+    },
     Tell(Box<Told>),
-}
-
-/// A route that is to be registered, and the body that does it.
-pub(super) struct Registration {
-    route: Route,
-    body: Arc<str>,
 }
 
 /// A copy of a [`MethodPath`].
@@ -102,6 +124,16 @@ pub(super) struct Told {
 }
 
 impl Server {
+    pub(super) fn new(platform: Platform, settings: Settings) -> Self {
+        Self {
+            platform,
+            clients: Clients::new(settings.max_client_ids, settings.max_client_id_age),
+            routes: Routes::default(),
+            background: settings.background_thread.then(|| Background::new(settings.queue_len, settings.queue_bytes)),
+            settings,
+        }
+    }
+
     /// Asks the platform about a request with a good key, and waits for the answer. While the platform cannot be
     /// asked, a refusal that is remembered stands in for it.
     pub(super) fn ask(
@@ -117,9 +149,25 @@ impl Server {
             Ok(named) => named,
             Err(fault) => return Outcome::Fault(fault),
         };
-        let outcome = match named {
-            Some(client) => self.validate(client, key, about, at, deadline, origin).0,
-            None => self.ask_by_tenant(key, about, at, deadline, origin),
+        let tenant = claims.tenant();
+        let client = match named {
+            Some(client) => Ok(client),
+            None => self.client_of(tenant, about.key_name, deadline, origin),
+        };
+        let outcome = match client {
+            Ok(client) => match self.validate(client, key, about, at, deadline, origin) {
+                Ok(()) => Outcome::Confirmed,
+                Err(Failed { outcome, unknown_client: true }) if named.is_none() => {
+                    self.clients.give_up(tenant, client);
+                    // It has been deleted. A process that has never known it says the same.
+                    match outcome {
+                        Outcome::Rejected(Rejection::Unsuccessful(_)) => Outcome::Fault(Fault::UnknownClient),
+                        outcome => outcome,
+                    }
+                }
+                Err(failed) => failed.outcome,
+            },
+            Err(outcome) => outcome,
         };
         let unasked = match outcome {
             Outcome::Outage(_) => true,
@@ -129,7 +177,7 @@ impl Server {
         if unasked {
             let refused = match named {
                 Some(client) => self.platform.gate.remembered([client.into()], origin),
-                None => self.platform.gate.remembered(self.keys_of(claims.tenant()), origin),
+                None => self.platform.gate.remembered(self.keys_of(tenant), origin),
             };
             if let Some(rejection) = refused {
                 return Outcome::Remembered(rejection);
@@ -138,37 +186,26 @@ impl Server {
         outcome
     }
 
-    fn ask_by_tenant(
+    /// The client that the platform has under the tenant's name.
+    fn client_of(
         &self,
-        key: &VerifiedKey<'_>,
-        about: &About<'_>,
-        at: UnixTime,
+        tenant: &str,
+        key_name: &str,
         deadline: Deadline,
         origin: Origin<'_>,
-    ) -> Outcome {
-        let tenant = key.claims().tenant();
+    ) -> Result<ClientId, Outcome> {
         if tenant.is_empty() {
-            return Outcome::Fault(Fault::UnknownClient);
+            return Err(Outcome::Fault(Fault::UnknownClient));
         }
-        let look_up = || self.look_up(tenant, about.key_name, deadline, origin);
-        let client = match self.clients.find(tenant, self.platform.gate.now(), deadline, look_up) {
+        let look_up = || self.look_up(tenant, key_name, deadline, origin);
+        let found = self.clients.find(tenant, self.platform.gate.now(), deadline, look_up)?;
+        if found.asked && deadline.left().is_none() {
             // What the platform took for that is the platform's.
-            Ok(found) if found.asked && deadline.left().is_none() => return Outcome::Outage(Outage::Timeout),
-            Ok(found) => found.id,
-            Err(outcome) => return outcome,
-        };
-        let (outcome, unknown) = self.validate(client, key, about, at, deadline, origin);
-        if unknown {
-            self.clients.give_up(tenant, client);
-            // It has been deleted. A process that has never known it says the same.
-            if matches!(outcome, Outcome::Rejected(Rejection::Unsuccessful(_))) {
-                return Outcome::Fault(Fault::UnknownClient);
-            }
+            return Err(Outcome::Outage(Outage::Timeout));
         }
-        outcome
+        Ok(found.id)
     }
 
-    /// What it came to, and whether the platform does not know the client.
     fn validate(
         &self,
         client: ClientId,
@@ -177,10 +214,8 @@ impl Server {
         at: UnixTime,
         deadline: Deadline,
         origin: Origin<'_>,
-    ) -> (Outcome, bool) {
-        let Ok(timestamp) = Timestamp::new(at) else {
-            return (Outcome::Fault(Fault::NotSent), false);
-        };
+    ) -> Result<(), Failed> {
+        let timestamp = Timestamp::new(at).map_err(|_| Outcome::Fault(Fault::NotSent))?;
         let mut question = ValidateRequest::new(client, &self.platform.project_env, about.method_path, timestamp)
             .key_name(about.key_name)
             .headers(about.headers)
@@ -193,13 +228,15 @@ impl Server {
             question = question.payload(payload);
         }
         let caller = Caller { client: client.into(), origin: Some(origin), judged: true };
-        let (outcome, unknown) = self.platform.validate(caller, &question, deadline);
+        let result = self.platform.exchange(Some(caller), &question, deadline);
         // Only then: who has no good key, or is refused, does not get to name routes.
-        if outcome == Outcome::Confirmed && about.is_route {
-            match self.routes.turn(&about.method_path, self.auto_register, self.platform.gate.now()) {
+        if result.is_ok() && about.is_route {
+            match self.routes.turn(&about.method_path, self.settings.auto_register, self.platform.gate.now()) {
                 Turn::Register => {
-                    let bare = || body_of(&Endpoint::new(about.method_path).scopes(about.scopes));
-                    let body = self.routes.description(&about.method_path).unwrap_or_else(bare);
+                    let body = match self.routes.description(&about.method_path) {
+                        Some(body) => body,
+                        None => body_of(&Endpoint::new(about.method_path).scopes(about.scopes)),
+                    };
                     self.register_soon(&about.method_path, body, deadline);
                 }
                 Turn::Rest => {}
@@ -207,7 +244,7 @@ impl Server {
             }
         }
         self.refill_soon();
-        (outcome, unknown)
+        result
     }
 
     /// The client that the caller, the key or the resolver names.
@@ -219,14 +256,15 @@ impl Server {
         if let Some(client) = about.client.or_else(|| named_in_meta(claims)) {
             return Ok(Some(client));
         }
-        if let Some(resolver) = &self.resolver {
-            // A resolver that panics does not know.
+        if let Some(resolver) = &self.settings.resolver {
+            // A resolver that panics does not know: see the test
+            // `who_the_client_is_comes_from_meta_then_the_resolver_then_the_tenant_then_the_platform`.
             if let Ok(Some(client)) = catch_unwind(AssertUnwindSafe(|| resolver(claims))) {
                 return Ok(Some(client));
             }
             deadline.left().ok_or(Fault::UnknownClient)?;
         }
-        Ok(if self.tenant_is_client_id { ClientId::new(claims.tenant()).ok() } else { None })
+        Ok(if self.settings.tenant_is_client_id { ClientId::new(claims.tenant()).ok() } else { None })
     }
 
     /// Asks the platform which client the tenant is.
@@ -240,36 +278,15 @@ impl Server {
         let [client, _] = self.keys_of(tenant);
         let caller = Caller { client, origin: Some(origin), judged: false };
         let asked = self.platform.gate.now();
-        let id = match self.platform.find(caller, tenant, deadline)? {
+        let request = FindClient::new(&self.platform.project_env, tenant);
+        let id = match self.platform.exchange(Some(caller), &request, deadline)? {
             Some(id) => id,
-            None if self.create_unknown_clients => self.create(tenant, key_name, deadline)?,
+            None if self.settings.create_unknown_clients => self.create(tenant, key_name, deadline)?,
             None => return Err(Outcome::Fault(Fault::UnknownClient)),
         };
         self.remember(tenant, id);
         // Look-ups that were refused. From now on refusals are kept under its id.
         self.platform.gate.confirm(ClientRef::of_name(tenant), origin, asked);
-        Ok(id)
-    }
-
-    /// Creates the client of a tenant's new key, or brings the platform's record of it up to date. It is remembered
-    /// if it is found by the tenant's name.
-    pub(super) fn upsert(
-        &self,
-        tenant: &str,
-        client: &NewClient<'_>,
-        expires_at: Option<Timestamp>,
-        deadline: Deadline,
-    ) -> Result<ClientId, Outcome> {
-        let (name, key_name) = (client.name_for(tenant), client.key_name_for(tenant));
-        let key = ClientKey::new(&key_name);
-        let keys = [expires_at.map_or(key, |time| key.expires_at(time))];
-        let request = client.request(&self.platform.project_env, name, &keys);
-        let [breaker_key, _] = self.keys_of(name);
-        let caller = Caller { client: breaker_key, origin: None, judged: false };
-        let id = self.platform.upsert(caller, &request, deadline)?;
-        if name == tenant {
-            self.remember(tenant, id);
-        }
         Ok(id)
     }
 
@@ -282,14 +299,14 @@ impl Server {
         self.platform.upsert(Caller { client, origin: None, judged: false }, &request, deadline)
     }
 
-    fn remember(&self, tenant: &str, id: ClientId) {
+    pub(super) fn remember(&self, tenant: &str, id: ClientId) {
         if let Some(total) = self.clients.remember(tenant, id, self.platform.gate.now()) {
             self.platform.events.emit(&Event::ClientIdDisplaced { total });
         }
     }
 
     /// What breakers and refusals of a tenant go by: the last id that the platform told, else the tenant's name.
-    fn keys_of(&self, tenant: &str) -> [ClientRef; 2] {
+    pub(super) fn keys_of(&self, tenant: &str) -> [ClientRef; 2] {
         let by_name = ClientRef::of_name(tenant);
         [self.clients.last_known(tenant).map_or(by_name, ClientRef::from), by_name]
     }
@@ -298,7 +315,7 @@ impl Server {
     pub(super) fn describe(&self, endpoint: &Endpoint<'_>) {
         let (method_path, body) = (endpoint.method_path(), body_of(endpoint));
         match self.routes.describe(&method_path, &body) {
-            Turn::Register => self.register_soon(&method_path, body, Deadline::after(self.timeout)),
+            Turn::Register => self.register_soon(&method_path, body, Deadline::after(self.settings.timeout)),
             Turn::Rest => {}
             Turn::Full => self.platform.events.emit(&Event::RoutesFull { limit: MAX_ROUTES }),
         }
@@ -306,7 +323,7 @@ impl Server {
 
     fn register_soon(&self, method_path: &MethodPath<'_>, body: Arc<str>, deadline: Deadline) {
         if self.background.is_some() {
-            self.queue(Job::Register(Registration { route: Route::of(method_path), body }));
+            self.queue(Job::Register { route: Route::of(method_path), body });
         } else {
             self.register(method_path, &body, deadline);
         }
@@ -314,8 +331,10 @@ impl Server {
 
     /// Best effort: whatever comes of it, no request hears of it.
     fn register(&self, method_path: &MethodPath<'_>, body: &str, deadline: Deadline) {
-        // A transport that panics has failed, too.
-        match catch_unwind(AssertUnwindSafe(|| self.platform.register(body, deadline))) {
+        let request = WrittenEndpoint { project_env: &self.platform.project_env, body };
+        // A transport that panics has failed, too, and without a thread the request goes on: see the test
+        // `a_registration_that_failed_in_any_way_is_tried_again_after_a_pause`.
+        match catch_unwind(AssertUnwindSafe(|| self.platform.exchange(None, &request, deadline))) {
             Ok(Ok(())) => self.platform.events.emit(&Event::EndpointRegistered { method_path: *method_path }),
             Ok(Err(_)) | Err(_) => self.routes.failed(method_path, self.platform.gate.now()),
         }
@@ -369,7 +388,7 @@ impl Server {
     pub(super) fn work(&self, keys: &Keyring, policy: Policy, job: &Job, limit: Duration) {
         let deadline = Deadline::after(limit);
         match job {
-            Job::Register(Registration { route, body }) => {
+            Job::Register { route, body } => {
                 if let Some(method_path) = route.method_path() {
                     self.register(&method_path, body, deadline);
                 }
@@ -393,7 +412,7 @@ impl Server {
     /// Tells of jobs that are dropped, if there are any. Returns how many.
     fn give_up(&self, Dropped { jobs, total }: Dropped<Job>) -> usize {
         for job in &jobs {
-            if let Job::Register(Registration { route, .. }) = job
+            if let Job::Register { route, .. } = job
                 && let Some(method_path) = route.method_path()
             {
                 self.routes.failed(&method_path, self.platform.gate.now());
@@ -416,7 +435,7 @@ impl Server {
     /// Establishes sessions until there is no room for more; tells how many.
     pub(super) fn prepare(&self) -> usize {
         let mut added = 0_usize;
-        while added < super::sessions::POOLED && self.platform.channel.prepare(self.platform.gate.now()) {
+        while added < super::platform::POOLED && self.platform.channel.prepare(self.platform.gate.now()) {
             added = added.saturating_add(1);
         }
         added
@@ -427,7 +446,7 @@ impl Job {
     /// The memory that it owns beside its own size, in bytes.
     fn owned_bytes(&self) -> usize {
         match self {
-            Self::Register(Registration { route, body }) => route.owned_bytes().saturating_add(body.len()),
+            Self::Register { route, body } => route.owned_bytes().saturating_add(body.len()),
             Self::Tell(told) => size_of::<Told>().saturating_add(told.owned_bytes()),
         }
     }
@@ -449,7 +468,7 @@ impl Told {
 /// The body that registers an endpoint.
 fn body_of(endpoint: &Endpoint<'_>) -> Arc<str> {
     let mut buf = vec![0; 256];
-    scratch::write(&mut buf, |buf| RegisterEndpoint::describing("", *endpoint).write_body(buf).map(str::len)).into()
+    gate::write(&mut buf, |buf| RegisterEndpoint::describing("", *endpoint).write_body(buf).map(str::len)).into()
 }
 
 /// A copy of the header fields, as far as there is room for them in a question. Without the key, wherever it stands:
@@ -461,8 +480,7 @@ fn worth_keeping(headers: &[(&str, &str)], raw_key: &str) -> Vec<(String, String
         |(name, value): &&(&str, &str)| !name.eq_ignore_ascii_case(KEY_HEADER) && !value.contains(raw_key);
     for (name, value) in headers.iter().filter(without_key) {
         let Some(left) = room.checked_sub(name.len()) else { break };
-        let end = (0..=left.min(value.len())).rev().find(|end| value.is_char_boundary(*end)).unwrap_or_default();
-        let value = value.get(..end).unwrap_or_default();
+        let value = cut(value, left);
         kept.push((name.to_string(), value.to_string()));
         room = left.saturating_sub(value.len());
     }

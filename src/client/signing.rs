@@ -3,183 +3,206 @@
 //! RSASSA-PKCS1-v1_5 with SHA-256 over `{client uuid}|{method_path}|{timestamp}`, as base64url without
 //! padding. Signing takes a millisecond or two with a key of 2048 bits.
 
-use core::{error::Error, fmt};
-use std::{
-    boxed::Box,
-    format,
-    string::{String, ToString as _},
-    vec,
-};
+use core::error::Error;
+use std::{boxed::Box, string::String};
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
-use ring::{
-    rand::SystemRandom,
-    signature::{RSA_PKCS1_SHA256, RsaKeyPair},
-};
-use rustls_pki_types::{PrivateKeyDer, pem::PemObject as _};
+#[cfg(feature = "request-signing")]
+pub use self::rsa::{RequestSigner, SignerError};
+use crate::protocol::{ClientId, MethodPath, Timestamp};
 
-use super::{
-    builder::ApikeeBuilder,
-    sign::{NotSigned, Sign},
-};
-use crate::{
-    crypto::Zeroize as _,
-    protocol::{ClientId, MethodPath, Timestamp},
-};
+/// The signature could not be made.
+pub(super) struct NotSigned;
 
-/// Signs validation requests, for projects that have a public key configured.
-///
-/// The key pair is `ring`'s, which does not wipe it: it is held as long as this is.
-pub struct RequestSigner {
-    key: RsaKeyPair,
+/// Makes the value of `x-apikee-signature`.
+pub(super) trait Sign: Send + Sync {
+    fn sign(&self, client: ClientId, method_path: &MethodPath<'_>, timestamp: &Timestamp) -> Result<String, NotSigned>;
 }
 
-impl RequestSigner {
-    /// Takes an RSA private key of 2048 to 4096 bits, as PEM: PKCS#8 (`PRIVATE KEY`) or PKCS#1 (`RSA
-    /// PRIVATE KEY`), not encrypted.
+/// Signs with the RSA private key in a PEM.
+#[cfg(feature = "request-signing")]
+pub(super) fn signer(pem: &str) -> Result<Box<dyn Sign>, Box<dyn Error + Send + Sync>> {
+    Ok(Box::new(RequestSigner::from_pem(pem)?))
+}
+
+/// There is nothing that signs.
+#[cfg(not(feature = "request-signing"))]
+pub(super) fn signer(_pem: &str) -> Result<Box<dyn Sign>, Box<dyn Error + Send + Sync>> {
+    Err("it takes the feature request-signing to sign requests".into())
+}
+
+#[cfg(feature = "request-signing")]
+mod rsa {
+    use core::{error::Error, fmt};
+    use std::{
+        format,
+        string::{String, ToString as _},
+        vec,
+    };
+
+    use base64ct::{Base64UrlUnpadded, Encoding as _};
+    use ring::{
+        rand::SystemRandom,
+        signature::{RSA_PKCS1_SHA256, RsaKeyPair},
+    };
+    use rustls_pki_types::{PrivateKeyDer, pem::PemObject as _};
+
+    use super::{NotSigned, Sign};
+    use crate::{
+        crypto::Zeroize as _,
+        protocol::{ClientId, MethodPath, Timestamp},
+    };
+
+    /// Signs validation requests, for projects that have a public key configured.
     ///
-    /// # Errors
-    ///
-    /// As [`SignerError`] says.
-    pub fn from_pem(pem: &str) -> Result<Self, SignerError> {
-        let mut der = PrivateKeyDer::from_pem_slice(pem.as_bytes())
-            .map_err(|_| if pem.contains("ENCRYPTED") { SignerError::Encrypted } else { SignerError::NotPem })?;
-        let key = match &der {
-            PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()),
-            PrivateKeyDer::Pkcs8(der) => RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()),
-            _ => return Err(SignerError::NotRsa),
-        };
-        der.zeroize();
-        let key = key.map_err(|rejected| match rejected.to_string().as_str() {
-            "WrongAlgorithm" => SignerError::NotRsa,
-            "TooSmall" | "TooLarge" => SignerError::Size,
-            _ => SignerError::Malformed,
-        })?;
-        let this = Self { key };
-        // Some of a key's parts are only held against each other when it signs.
-        this.signature(b"").ok_or(SignerError::Malformed)?;
-        Ok(this)
+    /// The key pair is `ring`'s, which does not wipe it: it is held as long as this is.
+    pub struct RequestSigner {
+        key: RsaKeyPair,
     }
 
-    fn signature(&self, message: &[u8]) -> Option<String> {
-        let mut signature = vec![0; self.key.public().modulus_len()];
-        self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).ok()?;
-        let mut text = vec![0; Base64UrlUnpadded::encoded_len(&signature)];
-        Base64UrlUnpadded::encode(&signature, &mut text).ok().map(Into::into)
-    }
-}
-
-impl Sign for RequestSigner {
-    fn sign(&self, client: ClientId, method_path: &MethodPath<'_>, timestamp: &Timestamp) -> Result<String, NotSigned> {
-        let message = format!("{client}|{method_path}|{}", timestamp.as_str());
-        self.signature(message.as_bytes()).ok_or(NotSigned)
-    }
-}
-
-impl ApikeeBuilder {
-    /// Signs validation requests with an RSA private key in PEM; see [`RequestSigner::from_pem`].
-    pub fn private_key(self, pem: &str) -> Self {
-        match RequestSigner::from_pem(pem) {
-            Ok(signer) => self.signer(Ok(Box::new(signer))),
-            Err(error) => self.signer(Err(error.into())),
+    impl RequestSigner {
+        /// Takes an RSA private key of 2048 to 4096 bits, as PEM: PKCS#8 (`PRIVATE KEY`) or PKCS#1 (`RSA
+        /// PRIVATE KEY`), not encrypted.
+        ///
+        /// # Errors
+        ///
+        /// As [`SignerError`] says.
+        pub fn from_pem(pem: &str) -> Result<Self, SignerError> {
+            let mut der = PrivateKeyDer::from_pem_slice(pem.as_bytes())
+                .map_err(|_| if pem.contains("ENCRYPTED") { SignerError::Encrypted } else { SignerError::NotPem })?;
+            let key = match &der {
+                PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()),
+                PrivateKeyDer::Pkcs8(der) => RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()),
+                _ => return Err(SignerError::NotRsa),
+            };
+            der.zeroize();
+            let key = key.map_err(|rejected| match rejected.to_string().as_str() {
+                "WrongAlgorithm" => SignerError::NotRsa,
+                "TooSmall" | "TooLarge" => SignerError::Size,
+                _ => SignerError::Malformed,
+            })?;
+            let this = Self { key };
+            // Some of a key's parts are only held against each other when it signs.
+            this.signature(b"").ok_or(SignerError::Malformed)?;
+            Ok(this)
         }
-    }
-}
 
-/// Nothing of the key but its length in bits.
-impl fmt::Debug for RequestSigner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bits = self.key.public().modulus_len().saturating_mul(8);
-        f.debug_struct("RequestSigner").field("bits", &bits).finish_non_exhaustive()
-    }
-}
-
-/// Why a text is not a key to sign with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SignerError {
-    /// It has no private key as PEM.
-    NotPem,
-    /// It is encrypted with a passphrase.
-    Encrypted,
-    /// It is a key of another algorithm.
-    NotRsa,
-    /// It has fewer than 2048 bits, or more than 4096.
-    Size,
-    /// It is not a well-formed key, or its parts do not fit each other.
-    Malformed,
-}
-
-impl fmt::Display for SignerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotPem => "there is no private key in PEM",
-            Self::Encrypted => "the private key is encrypted",
-            Self::NotRsa => "the private key is not for RSA",
-            Self::Size => "the private key has not 2048 to 4096 bits",
-            Self::Malformed => "the private key is not well-formed",
-        })
-    }
-}
-
-impl Error for SignerError {}
-
-#[cfg(test)]
-mod tests {
-    use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
-    use serde_json::Value;
-
-    use super::*;
-    use crate::time::UnixTime;
-
-    // Made for these tests with `openssl genrsa -traditional 2048` and `openssl pkcs8 -topk8 -nocrypt`.
-    const PKCS1: &str = include_str!("../../tests/data/signing-test-key.pkcs1.pem");
-    const PKCS8: &str = include_str!("../../tests/data/signing-test-key.pkcs8.pem");
-    /// `openssl dgst -sha256 -sign` over `497f6eca-6276-4993-bfeb-53cbbbba6f08|GET:::/users|2026-11-24T02:21:45.017Z`,
-    /// in base64url.
-    const SIGNATURE: &str = include_str!("../../tests/data/signing-test-key.signature");
-
-    #[test]
-    fn both_forms_of_a_key_sign_as_openssl_does() {
-        for pem in [PKCS1, PKCS8] {
-            let signer = RequestSigner::from_pem(pem).unwrap();
-            let client = ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08").unwrap();
-            let timestamp = Timestamp::new(UnixTime::from_millis(1_795_486_905_017)).unwrap();
-            let signature = signer.sign(client, &MethodPath::new("get", "users?page=2").unwrap(), &timestamp);
-            assert_eq!(signature.ok().as_deref(), Some(SIGNATURE.trim()));
-            assert_eq!(format!("{signer:?}"), "RequestSigner { bits: 2048, .. }");
+        fn signature(&self, message: &[u8]) -> Option<String> {
+            let mut signature = vec![0; self.key.public().modulus_len()];
+            self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).ok()?;
+            let mut text = vec![0; Base64UrlUnpadded::encoded_len(&signature)];
+            Base64UrlUnpadded::encode(&signature, &mut text).ok().map(Into::into)
         }
     }
 
-    /// What the published Python SDK has signed is signed over what is signed here.
-    #[test]
-    fn the_recorded_signature_is_over_the_same_message() {
-        let recorded: Value = serde_json::from_str(include_str!("../../tests/vectors/http.json")).unwrap();
-        let exchanges = recorded["exchanges"].as_array().unwrap();
-        let signed = exchanges.iter().find(|exchange| !exchange["headers"]["X-Apikee-Signature"].is_null()).unwrap();
-        let pem = signed["request_signing_public_key_pem"].as_str().unwrap();
-        let public = rustls_pki_types::SubjectPublicKeyInfoDer::from_pem_slice(pem.as_bytes()).unwrap();
-        // The key itself stands behind 24 bytes of SubjectPublicKeyInfo, for 2048 bits.
-        let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public[24..].to_vec());
-        let target = signed["target"].as_str().unwrap();
-        let client = &target["/api/v1/client/".len()..][..36];
-        let message = format!("{client}|GET:::/signed|{}", signed["body"]["timestamp"].as_str().unwrap());
-        let mut signature = [0; 256];
-        Base64UrlUnpadded::decode(signed["headers"]["X-Apikee-Signature"].as_str().unwrap(), &mut signature).unwrap();
-        assert!(public.verify(message.as_bytes(), &signature).is_ok());
-        assert!(public.verify(message.replace(":::", ":").as_bytes(), &signature).is_err());
+    impl Sign for RequestSigner {
+        fn sign(
+            &self,
+            client: ClientId,
+            method_path: &MethodPath<'_>,
+            timestamp: &Timestamp,
+        ) -> Result<String, NotSigned> {
+            let message = format!("{client}|{method_path}|{}", timestamp.as_str());
+            self.signature(message.as_bytes()).ok_or(NotSigned)
+        }
     }
 
-    #[test]
-    fn what_is_no_key_to_sign_with_is_told_apart() {
-        let refusal = |pem: &str| RequestSigner::from_pem(pem).unwrap_err();
-        assert_eq!(refusal(""), SignerError::NotPem);
-        assert_eq!(refusal("no PEM"), SignerError::NotPem);
-        assert_eq!(refusal(&PKCS8[..PKCS8.len() / 2]), SignerError::NotPem);
-        assert_eq!(refusal(&PKCS8.replace("PRIVATE", "ENCRYPTED PRIVATE")), SignerError::Encrypted);
-        assert_eq!(refusal(&PKCS1.replace("RSA PRIVATE", "EC PRIVATE")), SignerError::NotRsa);
-        assert_eq!(refusal(include_str!("../../tests/data/ec-test-key.pem")), SignerError::NotRsa);
-        assert_eq!(refusal(include_str!("../../tests/data/small-test-key.pem")), SignerError::Size);
-        assert_eq!(refusal(&PKCS1.replace("RSA PRIVATE", "PRIVATE")), SignerError::Malformed);
+    /// Nothing of the key but its length in bits.
+    impl fmt::Debug for RequestSigner {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            let bits = self.key.public().modulus_len().saturating_mul(8);
+            f.debug_struct("RequestSigner").field("bits", &bits).finish_non_exhaustive()
+        }
+    }
+
+    /// Why a text is not a key to sign with.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub enum SignerError {
+        /// It has no private key as PEM.
+        NotPem,
+        /// It is encrypted with a passphrase.
+        Encrypted,
+        /// It is a key of another algorithm.
+        NotRsa,
+        /// It has fewer than 2048 bits, or more than 4096.
+        Size,
+        /// It is not a well-formed key, or its parts do not fit each other.
+        Malformed,
+    }
+
+    impl fmt::Display for SignerError {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(match self {
+                Self::NotPem => "there is no private key in PEM",
+                Self::Encrypted => "the private key is encrypted",
+                Self::NotRsa => "the private key is not for RSA",
+                Self::Size => "the private key has not 2048 to 4096 bits",
+                Self::Malformed => "the private key is not well-formed",
+            })
+        }
+    }
+
+    impl Error for SignerError {}
+
+    #[cfg(test)]
+    mod tests {
+        use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+        use serde_json::Value;
+
+        use super::*;
+        use crate::time::UnixTime;
+
+        // Made for these tests with `openssl genrsa -traditional 2048` and `openssl pkcs8 -topk8 -nocrypt`.
+        const PKCS1: &str = include_str!("../../tests/data/signing-test-key.pkcs1.pem");
+        const PKCS8: &str = include_str!("../../tests/data/signing-test-key.pkcs8.pem");
+        /// `openssl dgst -sha256 -sign` over `497f6eca-6276-4993-bfeb-53cbbbba6f08|GET:::/users|2026-11-24T02:21:45.017Z`,
+        /// in base64url.
+        const SIGNATURE: &str = include_str!("../../tests/data/signing-test-key.signature");
+
+        #[test]
+        fn both_forms_of_a_key_sign_as_openssl_does() {
+            for pem in [PKCS1, PKCS8] {
+                let signer = RequestSigner::from_pem(pem).unwrap();
+                let client = ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08").unwrap();
+                let timestamp = Timestamp::new(UnixTime::from_millis(1_795_486_905_017)).unwrap();
+                let signature = signer.sign(client, &MethodPath::new("get", "users?page=2").unwrap(), &timestamp);
+                assert_eq!(signature.ok().as_deref(), Some(SIGNATURE.trim()));
+                assert_eq!(format!("{signer:?}"), "RequestSigner { bits: 2048, .. }");
+            }
+        }
+
+        /// What the published Python SDK has signed is signed over what is signed here.
+        #[test]
+        fn the_recorded_signature_is_over_the_same_message() {
+            let recorded: Value = serde_json::from_str(include_str!("../../tests/vectors/http.json")).unwrap();
+            let exchanges = recorded["exchanges"].as_array().unwrap();
+            let signed =
+                exchanges.iter().find(|exchange| !exchange["headers"]["X-Apikee-Signature"].is_null()).unwrap();
+            let pem = signed["request_signing_public_key_pem"].as_str().unwrap();
+            let public = rustls_pki_types::SubjectPublicKeyInfoDer::from_pem_slice(pem.as_bytes()).unwrap();
+            // The key itself stands behind 24 bytes of SubjectPublicKeyInfo, for 2048 bits.
+            let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public[24..].to_vec());
+            let target = signed["target"].as_str().unwrap();
+            let client = &target["/api/v1/client/".len()..][..36];
+            let message = format!("{client}|GET:::/signed|{}", signed["body"]["timestamp"].as_str().unwrap());
+            let mut signature = [0; 256];
+            Base64UrlUnpadded::decode(signed["headers"]["X-Apikee-Signature"].as_str().unwrap(), &mut signature)
+                .unwrap();
+            assert!(public.verify(message.as_bytes(), &signature).is_ok());
+            assert!(public.verify(message.replace(":::", ":").as_bytes(), &signature).is_err());
+        }
+
+        #[test]
+        fn what_is_no_key_to_sign_with_is_told_apart() {
+            let refusal = |pem: &str| RequestSigner::from_pem(pem).unwrap_err();
+            assert_eq!(refusal(""), SignerError::NotPem);
+            assert_eq!(refusal("no PEM"), SignerError::NotPem);
+            assert_eq!(refusal(&PKCS8[..PKCS8.len() / 2]), SignerError::NotPem);
+            assert_eq!(refusal(&PKCS8.replace("PRIVATE", "ENCRYPTED PRIVATE")), SignerError::Encrypted);
+            assert_eq!(refusal(&PKCS1.replace("RSA PRIVATE", "EC PRIVATE")), SignerError::NotRsa);
+            assert_eq!(refusal(include_str!("../../tests/data/ec-test-key.pem")), SignerError::NotRsa);
+            assert_eq!(refusal(include_str!("../../tests/data/small-test-key.pem")), SignerError::Size);
+            assert_eq!(refusal(&PKCS1.replace("RSA PRIVATE", "PRIVATE")), SignerError::Malformed);
+        }
     }
 }

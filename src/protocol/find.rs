@@ -32,7 +32,7 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub struct FindClient<'a> {
     project_env: &'a str,
-    name: &'a str,
+    pub(crate) name: &'a str,
 }
 
 /// How many records are asked for. `name` filters the platform's list and may do so by a part of the

@@ -10,10 +10,10 @@ use super::{
     request::RequestView,
 };
 use crate::{
-    client::{About, Apikee, Audit},
-    key::{KeyError, bounded_buffer_len},
+    client::{About, Apikee, Audit, Facts},
+    key::{Claims, KeyError, bounded_buffer_len},
     network::{self, InvalidNetwork},
-    policy::{Grant, OwnedGrant},
+    policy::{Denial, Grant, OwnedGrant},
     protocol::{MethodPath, is_token},
 };
 
@@ -276,8 +276,11 @@ impl<'g> RouteGuard<'g> {
     pub fn check<'r>(self, request: impl Into<RequestView<'r>>) -> Result<OwnedGrant, Refusal<'g>> {
         let request = request.into();
         let key = self.find_key(&request);
+        let texts = Texts::default();
+        let facts = Guarded { route: self, request, texts: &texts, headers: OnceCell::new() };
         let mut buf = vec![0; key.ok().flatten().map_or(0, bounded_buffer_len)];
-        self.decide(request, key, &mut buf).map(Grant::into_owned)
+        let (verdict, claims) = self.guard.apikee.decide(key, self.scopes, &facts, &mut buf);
+        verdict.map(Grant::into_owned).map_err(|denial| self.refusal(denial, &facts, key, claims))
     }
 
     /// Checks a request in a buffer of the caller's: see [`Guard::check_in`].
@@ -291,41 +294,70 @@ impl<'g> RouteGuard<'g> {
         buf: &'b mut [u8],
     ) -> Result<Grant<'k>, Refusal<'g>> {
         let request = request.into();
-        self.decide(request, self.find_key(&request), buf)
+        let key = self.find_key(&request);
+        let texts = Texts::default();
+        let facts = Guarded { route: self, request, texts: &texts, headers: OnceCell::new() };
+        let (verdict, claims) = self.guard.apikee.decide(key, self.scopes, &facts, buf);
+        verdict.map_err(|denial| self.refusal(denial, &facts, key, claims))
     }
 
     fn find_key<'r>(self, request: &RequestView<'r>) -> Result<Option<&'r [u8]>, KeyError> {
         request.key(&self.guard.challenge.header, self.guard.challenge.bearer)
     }
 
-    fn decide<'r: 'k, 'b: 'k, 'k>(
+    fn refusal(
         self,
-        request: RequestView<'r>,
-        key: Result<Option<&'r [u8]>, KeyError>,
-        buf: &'b mut [u8],
-    ) -> Result<Grant<'k>, Refusal<'g>> {
-        let Guard { apikee, proxies, disclosed, .. } = self.guard;
-        let template = self.template.or(request.route);
+        denial: Denial<'g>,
+        facts: &Guarded<'_, '_, '_>,
+        key: Result<Option<&[u8]>, KeyError>,
+        claims: Option<Claims<'_>>,
+    ) -> Refusal<'g> {
+        let audit = facts.audit().with_key(key.ok().flatten(), claims.as_ref());
+        Refusal::new(denial, &self.guard.challenge, &audit)
+    }
+}
 
-        let (path, owned, seen) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        let about = || {
-            // Without a method there is nothing to ask about, which matters once the key is good.
-            let about = match template {
-                // In a template a `?` may mean something.
-                Some(template) => About::new(MethodPath::with_query(request.method, template).ok()?).as_route(),
-                None => {
-                    let path: &Cow<'_, str> = path.get_or_init(|| disclosed::normalized(request.path()));
-                    About::new(MethodPath::new(request.method, path).ok()?)
-                }
-            };
-            let allowed = disclosed.iter().filter(|name| self.guard.may_tell(name));
-            let owned: &Vec<_> = owned.get_or_init(|| disclosed::headers(&request, allowed, proxies));
-            let seen: &Vec<_> = seen.get_or_init(|| owned.iter().map(|(name, value)| (*name, &**value)).collect());
-            Some(about.headers(seen))
+/// A request to a route that is guarded.
+struct Guarded<'t, 'a, 'r: 'a> {
+    route: RouteGuard<'a>,
+    request: RequestView<'r>,
+    texts: &'t Texts<'a>,
+    headers: OnceCell<Vec<(&'t str, &'t str)>>,
+}
+
+/// The texts that the platform is told of, made once they are asked for.
+#[derive(Default)]
+struct Texts<'a> {
+    path: OnceCell<Cow<'a, str>>,
+    headers: OnceCell<Vec<(&'a str, Cow<'a, str>)>>,
+}
+
+impl Guarded<'_, '_, '_> {
+    fn template(&self) -> Option<&str> {
+        self.route.template.or(self.request.route)
+    }
+}
+
+impl<'a, 'r: 'a> Facts for Guarded<'_, 'a, 'r> {
+    fn about(&self) -> Option<About<'_>> {
+        let Self { route: RouteGuard { guard, .. }, request, texts, headers } = self;
+        // Without a method there is nothing to ask about, which matters once the key is good.
+        let about = match self.template() {
+            // In a template a `?` may mean something.
+            Some(template) => About::new(MethodPath::with_query(request.method, template).ok()?).as_route(),
+            None => {
+                let path = texts.path.get_or_init(|| disclosed::normalized(request.path()));
+                About::new(MethodPath::new(request.method, path).ok()?)
+            }
         };
-        let audit = || Audit::of(request.method, template, request.path(), proxies.client(&request));
-        let denied = |denial, audit: &Audit<'_>| Refusal::new(denial, &self.guard.challenge, audit);
-        apikee.authorize_about(key, self.scopes, audit, about, denied, buf)
+        let allowed = guard.disclosed.iter().filter(|name| guard.may_tell(name));
+        let owned = texts.headers.get_or_init(|| disclosed::headers(request, allowed, &guard.proxies));
+        Some(about.headers(headers.get_or_init(|| owned.iter().map(|(name, value)| (*name, &**value)).collect())))
+    }
+
+    fn audit(&self) -> Audit<'_> {
+        let address = self.route.guard.proxies.client(&self.request);
+        Audit::of(self.request.method, self.template(), self.request.path(), address)
     }
 }
 

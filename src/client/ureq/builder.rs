@@ -1,26 +1,25 @@
 //! Configuring a transport.
 
-use core::{fmt, time::Duration};
-use std::{string::String, vec::Vec};
+use core::{error::Error, fmt, net::IpAddr, time::Duration};
+use std::{env, format, string::String, vec::Vec};
 
+use ipnet::IpNet;
 use rustls::{
     RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject as _},
+    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
 };
 use ureq::{
-    Agent,
+    Agent, Proxy, ProxyProtocol,
     config::Config,
+    http::Uri,
     tls::{Certificate, RootCerts, TlsConfig},
 };
 use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 
 use super::{
     UreqTransport,
-    base_url::BaseUrl,
-    connection::Connect,
-    error::UreqTransportError,
-    proxy::{self, ProxySetting},
-    resolver::Names,
+    connector::Connect,
+    resolver::{Names, bare},
 };
 
 /// The published base URL.
@@ -50,9 +49,19 @@ pub struct UreqTransportBuilder {
     names: Names,
 }
 
-impl UreqTransportBuilder {
-    pub(super) fn new() -> Self {
-        Self {
+impl UreqTransport {
+    /// A transport to that base URL, and the defaults for all else.
+    ///
+    /// # Errors
+    ///
+    /// [`UreqTransportError::BaseUrl`] and [`UreqTransportError::PlainHttp`].
+    pub fn new(base_url: &str) -> Result<Self, UreqTransportError> {
+        Self::builder().base_url(base_url).build()
+    }
+
+    /// Configures a transport.
+    pub fn builder() -> UreqTransportBuilder {
+        UreqTransportBuilder {
             base_url: BASE_URL.into(),
             ca_pem: None,
             added_ca_pem: Vec::new(),
@@ -64,7 +73,9 @@ impl UreqTransportBuilder {
             names: Names::new(),
         }
     }
+}
 
+impl UreqTransportBuilder {
     /// What stands before `/client/...`; `https://apikee.dev/api/v1` by default. Slashes at its end are
     /// stripped. It has neither user nor query nor fragment.
     pub fn base_url(mut self, url: &str) -> Self {
@@ -164,11 +175,11 @@ impl UreqTransportBuilder {
             return Err(UreqTransportError::ConnectTimeout);
         }
         let roots = roots(self.ca_pem.as_deref(), &self.added_ca_pem)?;
-        let proxy = proxy::find(&self.proxy, &base_url)?;
+        let proxy = self.proxy.for_calls_to(&base_url)?;
         let proxied = proxy.is_some();
         // The call says what is sent: nothing is added to it, no `Accept-Encoding` above all.
         let config = Config::builder()
-            .https_only(base_url.is_https())
+            .https_only(base_url.https)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
@@ -189,21 +200,143 @@ impl UreqTransportBuilder {
     }
 }
 
+/// Nothing of the settings: the URL of a proxy may hold a password.
+impl fmt::Debug for UreqTransportBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UreqTransportBuilder").finish_non_exhaustive()
+    }
+}
+
+/// Which option of a [`UreqTransportBuilder`] cannot be used. It holds
+/// nothing of what was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UreqTransportError {
+    /// `base_url`: it is not a URL of `http` or `https` with a host.
+    BaseUrl,
+    /// `base_url`: it does not start with `https://` or `http://`.
+    NoScheme,
+    /// `base_url`: it has a user or a password.
+    Credentials,
+    /// `base_url`: it has a query or a fragment.
+    QueryOrFragment,
+    /// `base_url`: it is of `http` and not on this machine, which takes `allow_plain_http`.
+    PlainHttp,
+    /// `ca_pem` or `add_ca_pem`: it is not PEM, or has something that is not a certificate.
+    CaPem,
+    /// `proxy`: it is not the URL of an `http` or `https` proxy.
+    Proxy,
+    /// `proxy_from_env`: the variable is not the URL of an `http` or `https` proxy.
+    ProxyFromEnv,
+    /// `connect_timeout`: it is zero.
+    ConnectTimeout,
+}
+
+impl UreqTransportError {
+    pub(in crate::client) const fn is_about_base_url(self) -> bool {
+        matches!(self, Self::BaseUrl | Self::NoScheme | Self::Credentials | Self::QueryOrFragment | Self::PlainHttp)
+    }
+}
+
+impl fmt::Display for UreqTransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BaseUrl => "base_url is not a URL of http or https that has a host",
+            Self::NoScheme => "base_url does not start with https:// or http://",
+            Self::Credentials => "base_url has a user or a password",
+            Self::QueryOrFragment => "base_url has a query or a fragment",
+            Self::PlainHttp => "base_url is plain http to another machine, which only allow_plain_http permits",
+            Self::CaPem => "ca_pem is not PEM with certificates",
+            Self::Proxy => "proxy is not the URL of an http or https proxy",
+            Self::ProxyFromEnv => "proxy_from_env finds a variable that is not the URL of an http or https proxy",
+            Self::ConnectTimeout => "connect_timeout must be more than zero",
+        })
+    }
+}
+
+impl Error for UreqTransportError {}
+
+/// Leaves room in ureq's output for what else is in the head of a request.
+const MAX_URL_LEN: usize = 7 * 1024;
+
+/// Scheme, authority and path, without slashes at the end.
+pub(super) struct BaseUrl {
+    text: String,
+    https: bool,
+    /// Without the brackets of an IPv6 address.
+    host: String,
+    port: u16,
+}
+
+impl BaseUrl {
+    fn new(url: &str, plain_http: bool) -> Result<Self, UreqTransportError> {
+        if !url.contains("://") {
+            return Err(UreqTransportError::NoScheme);
+        }
+        // A `Uri` drops the fragment unseen.
+        if url.contains(['?', '#']) {
+            return Err(UreqTransportError::QueryOrFragment);
+        }
+        let uri: Uri = url.parse().map_err(|_| UreqTransportError::BaseUrl)?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(UreqTransportError::BaseUrl);
+        };
+        if authority.as_str().contains('@') {
+            return Err(UreqTransportError::Credentials);
+        }
+        let host = bare(authority.host());
+        // The port is there and cannot be read: `host:` or `host:99999`.
+        let bad_port = authority.port().is_none() && authority.as_str().len() != authority.host().len();
+        if host.is_empty() || bad_port || ServerName::try_from(host).is_err() {
+            return Err(UreqTransportError::BaseUrl);
+        }
+        let https = match scheme {
+            "https" => true,
+            "http" if plain_http || is_loopback(host) => false,
+            "http" => return Err(UreqTransportError::PlainHttp),
+            _ => return Err(UreqTransportError::BaseUrl),
+        };
+        let path = uri.path().trim_end_matches('/');
+        let port = authority.port_u16().unwrap_or(if https { 443 } else { 80 });
+        Ok(Self { text: format!("{scheme}://{authority}{path}"), https, host: host.into(), port })
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The URL of a call, if its target is one.
+    pub(super) fn join(&self, target: &str) -> Option<Uri> {
+        let url = [self.as_str(), target].concat();
+        let good = target.starts_with('/') && !target.contains('#') && url.len() <= MAX_URL_LEN;
+        if good { url.parse().ok() } else { None }
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || match host.parse() {
+            Ok(IpAddr::V4(addr)) => addr.is_loopback(),
+            Ok(IpAddr::V6(addr)) => addr.is_loopback(),
+            Err(_) => false,
+        }
+}
+
 /// The authorities to trust: Mozilla's or those of `own`, and those of `added`.
 fn roots(own: Option<&[u8]>, added: &[u8]) -> Result<RootCerts, UreqTransportError> {
     let mut certificates = match own {
-        Some(pem) => read(pem)?,
+        Some(pem) => read_certificates(pem)?,
         None if added.is_empty() => return Ok(RootCerts::WebPki),
         None => TLS_SERVER_ROOT_CERTS.iter().map(|certificate| Certificate::from_der(certificate)).collect(),
     };
     if !added.is_empty() {
-        certificates.append(&mut read(added)?);
+        certificates.append(&mut read_certificates(added)?);
     }
     Ok(RootCerts::from(certificates))
 }
 
 /// At least one certificate. ureq leaves out what it cannot read, which would be to trust nobody.
-fn read(pem: &[u8]) -> Result<Vec<Certificate<'static>>, UreqTransportError> {
+fn read_certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, UreqTransportError> {
     let mut certificates = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|_| UreqTransportError::CaPem)?;
@@ -213,11 +346,113 @@ fn read(pem: &[u8]) -> Result<Vec<Certificate<'static>>, UreqTransportError> {
     if certificates.is_empty() { Err(UreqTransportError::CaPem) } else { Ok(certificates) }
 }
 
-/// Nothing of the settings: the URL of a proxy may hold a password.
-impl fmt::Debug for UreqTransportBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UreqTransportBuilder").finish_non_exhaustive()
+/// Which proxy there is, if any.
+enum ProxySetting {
+    None,
+    Url(String),
+    Environment,
+}
+
+impl ProxySetting {
+    /// The proxy for calls to `base`.
+    fn for_calls_to(&self, base: &BaseUrl) -> Result<Option<Proxy>, UreqTransportError> {
+        match self {
+            Self::None => Ok(None),
+            Self::Url(url) => parse_proxy(url).map(Some).ok_or(UreqTransportError::Proxy),
+            Self::Environment => {
+                let names: &[&str] = if base.https { &["https_proxy", "HTTPS_PROXY"] } else { &["http_proxy"] };
+                let Some(url) =
+                    first(names)?.map_or_else(|| first(&["all_proxy", "ALL_PROXY"]), |url| Ok(Some(url)))?
+                else {
+                    return Ok(None);
+                };
+                let proxy = parse_proxy(&url).ok_or(UreqTransportError::ProxyFromEnv)?;
+                let exempt =
+                    first(&["no_proxy", "NO_PROXY"])?.is_some_and(|list| exempts(&list, &base.host, base.port));
+                Ok(if exempt { None } else { Some(proxy) })
+            }
+        }
     }
+}
+
+/// The first of these variables that is not empty.
+fn first(names: &[&str]) -> Result<Option<String>, UreqTransportError> {
+    for name in names {
+        match env::var(name) {
+            Ok(value) if value.trim().is_empty() => {}
+            Ok(value) => return Ok(Some(value)),
+            Err(env::VarError::NotPresent) => {}
+            Err(env::VarError::NotUnicode(_)) => return Err(UreqTransportError::ProxyFromEnv),
+        }
+    }
+    Ok(None)
+}
+
+/// Only the kinds that ureq tunnels through. Without its feature for SOCKS it ignores such a proxy.
+fn parse_proxy(url: &str) -> Option<Proxy> {
+    let proxy = Proxy::new(url.trim()).ok()?;
+    (matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) && !proxy.host().is_empty())
+        .then_some(proxy)
+}
+
+/// Whether a list as in `no_proxy` has the host, which is a name or an address without brackets. The documentation of
+/// [`proxy_from_env`](UreqTransportBuilder::proxy_from_env) has the format.
+fn exempts(list: &str, host: &str, port: u16) -> bool {
+    let entries = || list.split([',', ' ', '\t', '\r', '\n']).filter(|entry| !entry.is_empty());
+    if entries().eq(["*"]) {
+        return true;
+    }
+    let host = Host::new(host);
+    entries().filter_map(|entry| at_port(entry, port)).any(|entry| host.is_in(entry))
+}
+
+/// The entry without its port, unless that is another one.
+fn at_port(entry: &str, port: u16) -> Option<&str> {
+    let (host, its_port) = match entry.strip_prefix('[') {
+        Some(rest) => {
+            let (addr, rest) = rest.split_once(']')?;
+            (addr, if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) })
+        }
+        None => match entry.split_once(':') {
+            // Two colons are of an IPv6 address.
+            Some((host, its_port)) if !its_port.contains(':') => (host, Some(its_port)),
+            _ => (entry, None),
+        },
+    };
+    its_port.is_none_or(|its_port| its_port.parse() == Ok(port)).then_some(host)
+}
+
+enum Host<'h> {
+    Name(&'h str),
+    Addr(IpAddr),
+}
+
+impl<'h> Host<'h> {
+    fn new(host: &'h str) -> Self {
+        host.parse().map_or_else(|_| Self::Name(without_dot(host)), Self::Addr)
+    }
+
+    fn is_in(&self, entry: &str) -> bool {
+        match self {
+            Self::Addr(addr) => match entry.parse::<IpNet>() {
+                Ok(network) => network.contains(addr),
+                Err(_) => entry.parse() == Ok(*addr),
+            },
+            Self::Name(name) => {
+                let domain = without_dot(entry.strip_prefix('.').unwrap_or(entry));
+                let Some((above, end)) =
+                    name.len().checked_sub(domain.len()).and_then(|start| name.split_at_checked(start))
+                else {
+                    return false;
+                };
+                !domain.is_empty() && end.eq_ignore_ascii_case(domain) && (above.is_empty() || above.ends_with('.'))
+            }
+        }
+    }
+}
+
+fn without_dot(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -257,6 +492,92 @@ mod tests {
         assert!(matches!(roots(None, b""), Ok(RootCerts::WebPki)));
         for (own, added) in [(Some(&b""[..]), &b""[..]), (None, b"\n"), (Some(a.as_bytes()), b"no PEM")] {
             assert!(matches!(roots(own, added), Err(UreqTransportError::CaPem)));
+        }
+    }
+
+    #[test]
+    fn hosts_without_a_proxy_are_those_that_curl_finds() {
+        const HTTPS: u16 = 443;
+        #[rustfmt::skip]
+        let table: &[(&str, &str, u16, bool)] = &[
+            ("", "example.com", HTTPS, false),
+            (",, ,", "example.com", HTTPS, false),
+            // All hosts.
+            ("*", "example.com", HTTPS, true),
+            (" *, ", "192.0.2.1", HTTPS, true),
+            ("*", "::1", 8080, true),
+            ("*,other.example", "example.com", HTTPS, false),
+            ("*.example.com", "a.example.com", HTTPS, false),
+            ("*com", "example.com", HTTPS, false),
+            // Names and the names below.
+            ("example.com", "example.com", HTTPS, true),
+            ("example.com", "a.example.com", HTTPS, true),
+            ("example.com", "a.b.example.com", HTTPS, true),
+            ("example.com", "badexample.com", HTTPS, false),
+            ("example.com", "example.com.evil", HTTPS, false),
+            ("example.com", "com", HTTPS, false),
+            ("example.com", "example.org", HTTPS, false),
+            (".example.com", "example.com", HTTPS, true),
+            (".example.com", "a.example.com", HTTPS, true),
+            (".example.com", "badexample.com", HTTPS, false),
+            ("a.example.com", "example.com", HTTPS, false),
+            ("com", "example.com", HTTPS, true),
+            (".", "example.com", HTTPS, false),
+            ("..", "example.com", HTTPS, false),
+            ("localhost", "localhost", 80, true),
+            // Case and dots.
+            ("EXAMPLE.com", "example.COM", HTTPS, true),
+            ("example.com.", "a.example.com", HTTPS, true),
+            ("example.com", "a.example.com.", HTTPS, true),
+            (".Example.Com.", "EXAMPLE.com.", HTTPS, true),
+            ("пример", "р", HTTPS, false),
+            // Separators.
+            ("other.example,example.com", "example.com", HTTPS, true),
+            ("other.example, example.com", "example.com", HTTPS, true),
+            ("other.example example.com", "example.com", HTTPS, true),
+            ("\tother.example\texample.com ", "example.com", HTTPS, true),
+            ("other.example;example.com", "example.com", HTTPS, false),
+            // Ports.
+            ("example.com:443", "example.com", HTTPS, true),
+            ("example.com:443", "a.example.com", HTTPS, true),
+            ("example.com:8443", "example.com", HTTPS, false),
+            ("example.com:8443", "example.com", 8443, true),
+            ("example.com:", "example.com", HTTPS, false),
+            ("example.com:port", "example.com", HTTPS, false),
+            ("example.com:65979", "example.com", HTTPS, false),
+            // Addresses.
+            ("192.0.2.1", "192.0.2.1", HTTPS, true),
+            ("192.0.2.1", "192.0.2.10", HTTPS, false),
+            ("192.0.2.1:80", "192.0.2.1", 80, true),
+            ("192.0.2.1:80", "192.0.2.1", HTTPS, false),
+            ("0.2.1", "192.0.2.1", HTTPS, false),
+            (".0.2.1", "192.0.2.1", HTTPS, false),
+            ("192.0.2.1", "1.192.0.2.1.example", HTTPS, false),
+            ("::1", "::1", HTTPS, true),
+            ("[::1]", "::1", HTTPS, true),
+            ("[::1]:8080", "::1", 8080, true),
+            ("[::1]:8080", "::1", HTTPS, false),
+            ("[::1]8080", "::1", 8080, false),
+            ("[::1", "::1", HTTPS, false),
+            ("0:0:0:0:0:0:0:1", "::1", HTTPS, true),
+            ("2001:DB8::A", "2001:db8::a", HTTPS, true),
+            ("::2", "::1", HTTPS, false),
+            // Networks.
+            ("192.0.2.0/24", "192.0.2.255", HTTPS, true),
+            ("192.0.2.77/24", "192.0.2.1", HTTPS, true),
+            ("192.0.2.0/24", "192.0.3.0", HTTPS, false),
+            ("192.0.2.0/33", "192.0.2.0", HTTPS, false),
+            ("192.0.2.0/", "192.0.2.0", HTTPS, false),
+            ("0.0.0.0/0", "198.51.100.7", HTTPS, true),
+            ("0.0.0.0/0", "::1", HTTPS, false),
+            ("0.0.0.0/0", "example.com", HTTPS, false),
+            ("2001:db8::/32", "2001:db8:1::2", HTTPS, true),
+            ("2001:db8::/32", "2001:db9::", HTTPS, false),
+            ("::/0", "::1", HTTPS, true),
+            ("::/0", "127.0.0.1", HTTPS, false),
+        ];
+        for &(list, host, port, expected) in table {
+            assert_eq!(exempts(list, host, port), expected, "{list:?} for {host:?} at {port}");
         }
     }
 }

@@ -8,45 +8,37 @@
 //!
 //! | module | knows |
 //! |---|---|
-//! | `builder`, `base_url`, `proxy`, `no_proxy`, `error` | what may be configured |
-//! | `body` | reading an answer's body, and how much of it |
-//! | `deadline` | when a call must be over |
+//! | `builder` | what may be configured: base URL, authorities, proxy |
+//! | `connector` | connections: deadlines, header fields, which may be tried again, which errors are this machine's own |
 //! | `resolver` | looking up names once at a time |
-//! | `connection` | which connections may be tried again |
-//! | `tcp` | sockets that heed the deadline and notice an early answer |
-//! | `exhaustion` | which errors are this machine's own |
-//! | `fields` | header fields, which are kept out of logs |
-//! | `failure` | what an error is for the client |
 
-mod base_url;
-mod body;
 mod builder;
-mod connection;
-mod deadline;
-mod error;
-mod exhaustion;
-mod failure;
-mod fields;
-mod no_proxy;
-mod proxy;
+mod connector;
 mod resolver;
-mod tcp;
 #[cfg(test)]
 mod tests;
 
-use core::{fmt, time::Duration};
-use std::time::Instant;
+use core::{error::Error as StdError, fmt, time::Duration};
+use std::{
+    io::{self, Read as _},
+    time::Instant,
+};
 
+use rustls::Error as TlsError;
 use ureq::{
-    Agent, AsSendBody, Body,
+    Agent, AsSendBody, Body, Error, Timeout,
     http::{Method, Request, Response, StatusCode, header::RETRY_AFTER},
 };
 
-use self::{base_url::BaseUrl, resolver::Names};
-pub use self::{builder::UreqTransportBuilder, error::UreqTransportError};
+pub use self::builder::{UreqTransportBuilder, UreqTransportError};
+use self::{
+    builder::BaseUrl,
+    connector::{ConnectionError, Scope, is_exhaustion},
+    resolver::Names,
+};
 use super::transport::{Call, Received, Transport, TransportError};
 use crate::{
-    policy::{Fault, Outage},
+    policy::{Fault, Outage, Overload},
     protocol::HttpMethod,
 };
 
@@ -108,92 +100,85 @@ pub struct UreqTransport {
     names: Names,
 }
 
-impl UreqTransport {
-    /// A transport to that base URL, and the defaults for all else.
-    ///
-    /// # Errors
-    ///
-    /// [`UreqTransportError::BaseUrl`] and [`UreqTransportError::PlainHttp`].
-    pub fn new(base_url: &str) -> Result<Self, UreqTransportError> {
-        Self::builder().base_url(base_url).build()
-    }
-
-    /// Configures a transport.
-    pub fn builder() -> UreqTransportBuilder {
-        UreqTransportBuilder::new()
-    }
-
-    fn make(&self, call: &Call<'_>, deadline: Instant, answer: &mut [u8]) -> Result<Received, ureq::Error> {
-        let mut response = match self.send(call, deadline, None) {
-            // If one connection has been closed, others will have been, too: none of them is used.
-            Err(error) if failure::is_stale(&error) => self.send(call, deadline, Some(Duration::ZERO))?,
-            Ok(response) if response.status() == StatusCode::REQUEST_TIMEOUT && connection::was_reused() => {
-                drop(response);
-                self.send(call, deadline, Some(Duration::ZERO))?
-            }
-            sent => sent?,
-        };
-        let (status, retry_after) = (response.status(), retry_after(&response));
-        let len = if status.is_success() {
-            body::read(response.body_mut(), answer)?
-        } else {
-            // The status says it all, whatever becomes of the connection.
-            body::drain(response.body_mut());
-            0
-        };
-        Ok(Received { status: status.as_u16(), len, retry_after })
-    }
-
-    fn send(
-        &self,
-        call: &Call<'_>,
-        deadline: Instant,
-        max_idle_age: Option<Duration>,
-    ) -> Result<Response<Body>, ureq::Error> {
-        match call.method {
-            HttpMethod::Get if !call.body.is_empty() => Err(ureq::Error::BadUri("body".into())),
-            HttpMethod::Get => self.send_body(Method::GET, (), call, deadline, max_idle_age),
-            HttpMethod::Post => self.send_body(Method::POST, call.body, call, deadline, max_idle_age),
-        }
-    }
-
-    fn send_body(
-        &self,
-        method: Method,
-        body: impl AsSendBody,
-        call: &Call<'_>,
-        deadline: Instant,
-        max_idle_age: Option<Duration>,
-    ) -> Result<Response<Body>, ureq::Error> {
-        let mut request = Request::new(body);
-        *request.method_mut() = method;
-        *request.uri_mut() = self.base_url.join(call.target).ok_or_else(|| ureq::Error::BadUri("target".into()))?;
-        let left = deadline.saturating_duration_since(Instant::now());
-        let mut config = self
-            .agent
-            .configure_request(request)
-            .timeout_global(Some(left))
-            .timeout_connect(Some(self.connect_timeout.min(MAX_TIMEOUT)));
-        if let Some(age) = max_idle_age {
-            config = config.max_idle_age(age);
-        }
-        let request = config.build();
-        fields::with(fields::write(call.headers)?, || self.agent.run(request))
-    }
-}
-
 impl Transport for UreqTransport {
     fn call(&self, call: &Call<'_>, answer: &mut [u8]) -> Result<Received, TransportError> {
         let deadline =
             Instant::now().checked_add(call.timeout.min(MAX_TIMEOUT)).ok_or(TransportError::Fault(Fault::NotSent))?;
-        deadline::until(deadline, || self.make(call, deadline, answer)).map_err(|error| {
-            let error = failure::transport_error(error);
+        let _call = Scope::until(deadline);
+        let mut sent = self.send(call, deadline, None);
+        if may_be_sent_again(&sent) {
+            // If one connection has been closed, others will have been, too: none of them is used.
+            drop(sent);
+            sent = self.send(call, deadline, Some(Duration::ZERO));
+        }
+        sent.and_then(|mut response| receive(&mut response, answer)).map_err(|error| {
+            let error = transport_error(error);
             if error == TransportError::Outage(Outage::Connect) {
                 self.names.expire();
             }
             error
         })
     }
+}
+
+impl UreqTransport {
+    fn send(
+        &self,
+        call: &Call<'_>,
+        deadline: Instant,
+        max_idle_age: Option<Duration>,
+    ) -> Result<Response<Body>, Error> {
+        connector::set_fields(call.headers)?;
+        match call.method {
+            HttpMethod::Get if !call.body.is_empty() => Err(Error::BadUri("body".into())),
+            HttpMethod::Get => self.agent.run(self.request(Method::GET, (), call, deadline, max_idle_age)?),
+            HttpMethod::Post => self.agent.run(self.request(Method::POST, call.body, call, deadline, max_idle_age)?),
+        }
+    }
+
+    fn request<B: AsSendBody>(
+        &self,
+        method: Method,
+        body: B,
+        call: &Call<'_>,
+        deadline: Instant,
+        max_idle_age: Option<Duration>,
+    ) -> Result<Request<B>, Error> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = self.base_url.join(call.target).ok_or_else(|| Error::BadUri("target".into()))?;
+        let config = self
+            .agent
+            .configure_request(request)
+            .timeout_global(Some(deadline.saturating_duration_since(Instant::now())))
+            .timeout_connect(Some(self.connect_timeout.min(MAX_TIMEOUT)));
+        Ok(match max_idle_age {
+            Some(age) => config.max_idle_age(age).build(),
+            None => config.build(),
+        })
+    }
+}
+
+/// Whether the connection had been kept, and the server has closed it without acting on the request.
+fn may_be_sent_again(sent: &Result<Response<Body>, Error>) -> bool {
+    match sent {
+        Ok(response) => response.status() == StatusCode::REQUEST_TIMEOUT && connector::was_reused(),
+        Err(Error::Other(error)) => matches!(error.downcast_ref(), Some(ConnectionError::Stale)),
+        Err(_) => false,
+    }
+}
+
+/// Reads the answer to its end, since only then its connection can be used again.
+fn receive(response: &mut Response<Body>, answer: &mut [u8]) -> Result<Received, Error> {
+    let (status, retry_after) = (response.status(), retry_after(response));
+    let len = if status.is_success() {
+        read_body(response.body_mut(), answer)?
+    } else {
+        // The status says it all, whatever becomes of the connection.
+        drain(response.body_mut());
+        0
+    };
+    Ok(Received { status: status.as_u16(), len, retry_after })
 }
 
 /// In seconds. Digits that are too many for the type stand for its greatest value.
@@ -203,6 +188,89 @@ fn retry_after(response: &Response<Body>) -> Option<u32> {
     let digits = value.to_str().ok()?;
     let good = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     good.then(|| digits.parse().unwrap_or(u32::MAX))
+}
+
+/// How much is read of a body that is of no use, in bytes.
+const MAX_DRAINED: u64 = 64 * 1024;
+/// How long such a body is read. A new connection may cost about as much.
+const MAX_DRAINING: Duration = Duration::from_millis(50);
+
+/// Reads the body into `answer`, and no more than that and a little. Its length.
+fn read_body(body: &mut Body, answer: &mut [u8]) -> Result<usize, Error> {
+    let max = u64::try_from(answer.len()).unwrap_or(u64::MAX);
+    let too_long = || Error::BodyExceedsLimit(max);
+    if body.content_length().is_some_and(|len| len > max) {
+        return Err(too_long());
+    }
+    let mut reader = body.as_reader();
+    let mut len = 0_usize;
+    loop {
+        let Some(rest) = answer.get_mut(len..).filter(|rest| !rest.is_empty()) else {
+            // The end is only seen by reading on.
+            return if reader.read(&mut [0])? == 0 { Ok(len) } else { Err(too_long()) };
+        };
+        match reader.read(rest)? {
+            0 => return Ok(len),
+            read => len = len.saturating_add(read),
+        }
+    }
+}
+
+/// Reads the body and throws it away. If it is too long or does not end soon, the connection is closed.
+fn drain(body: &mut Body) {
+    if body.content_length().is_some_and(|len| len > MAX_DRAINED) {
+        return;
+    }
+    let _soon = Instant::now().checked_add(MAX_DRAINING).map(Scope::sooner);
+    // The end is only seen by reading on.
+    let mut reader = body.as_reader().take(MAX_DRAINED.saturating_add(1));
+    let mut sink = [0; 1024];
+    while matches!(reader.read(&mut sink), Ok(1..)) {}
+}
+
+/// The table stands in the documentation of [`UreqTransport`].
+fn transport_error(error: Error) -> TransportError {
+    match error {
+        Error::HostNotFound => TransportError::Outage(Outage::Dns),
+        Error::Timeout(Timeout::Connect) | Error::ConnectionFailed | Error::ConnectProxyFailed(_) => {
+            TransportError::Outage(Outage::Connect)
+        }
+        Error::Timeout(_) => TransportError::Outage(Outage::Timeout),
+        Error::Io(error) => io_error(&error),
+        Error::Rustls(error) => tls_error(&error),
+        Error::Other(error) => match error.downcast_ref() {
+            Some(ConnectionError::NotConnected) => TransportError::Outage(Outage::Connect),
+            Some(ConnectionError::Exhausted) => TransportError::Overload(Overload::OutOfResources),
+            Some(ConnectionError::Stale | ConnectionError::Broken) | None => TransportError::Outage(Outage::Reset),
+        },
+        Error::BodyExceedsLimit(_) => TransportError::OVERSIZED,
+        Error::Http(_) | Error::BadUri(_) | Error::RequireHttpsOnly(_) | Error::Tls(_) | Error::TlsRequired => {
+            TransportError::Fault(Fault::NotSent)
+        }
+        // `Protocol`, `LargeResponseHeader` and the like.
+        _ => TransportError::Fault(Fault::Unreadable),
+    }
+}
+
+fn io_error(error: &io::Error) -> TransportError {
+    let inner: Option<&(dyn StdError + 'static)> = error.get_ref().map(|inner| -> &(dyn StdError + 'static) { inner });
+    match inner.and_then(|inner| inner.downcast_ref()) {
+        Some(error) => tls_error(error),
+        None if is_exhaustion(error) => TransportError::Overload(Overload::OutOfResources),
+        None => TransportError::Outage(Outage::Reset),
+    }
+}
+
+fn tls_error(error: &TlsError) -> TransportError {
+    match error {
+        TlsError::InvalidCertificate(_) | TlsError::NoCertificatesPresented => {
+            TransportError::Fault(Fault::UntrustedCertificate)
+        }
+        TlsError::FailedToGetRandomBytes => TransportError::Overload(Overload::NoRandomness),
+        // The peer does not want the connection.
+        TlsError::AlertReceived(_) => TransportError::Outage(Outage::Connect),
+        _ => TransportError::Fault(Fault::Unreadable),
+    }
 }
 
 /// The base URL, which holds no secret, and whether there is a proxy, whose URL may hold one.

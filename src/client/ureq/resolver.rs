@@ -7,7 +7,7 @@
 //! fails, or takes longer than [`SLOW`].
 //!
 //! A look-up that fails because this process is out of threads, descriptors or memory says nothing of the
-//! name. Without good addresses it is [`Exhausted`].
+//! name. Without good addresses it is [`ConnectionError::Exhausted`].
 
 use core::{
     fmt,
@@ -35,10 +35,7 @@ use ureq::{
     },
 };
 
-use super::{
-    deadline,
-    exhaustion::{Exhausted, refuses_look_up},
-};
+use super::connector::{ConnectionError, refuses_look_up, remaining};
 
 /// How long addresses are used without another look-up.
 pub(super) const TTL: Duration = Duration::from_secs(30);
@@ -88,7 +85,7 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::NotFound => Self::HostNotFound,
-            Failure::Exhausted => Exhausted::error(),
+            Failure::Exhausted => ConnectionError::Exhausted.into(),
         }
     }
 }
@@ -115,7 +112,7 @@ impl Names {
 
     fn addrs(&self, host: &str, port: u16, timeout: NextTimeout) -> Result<Vec<SocketAddr>, Error> {
         let started = Instant::now();
-        let left = deadline::remaining(timeout)?;
+        let left = remaining(timeout)?;
         let mut names = self.0.lock();
         let index = position(&mut names, host, port);
         let Some(name) = names.get_mut(index) else { return Err(Error::HostNotFound) };

@@ -1,0 +1,747 @@
+//! The seam to ureq's unversioned parts: connections that keep to the deadline of a call, know what has gone over them,
+//! and keep header fields out of logs.
+//!
+//! ```text
+//! ureq ──> Connect: proxy ──> Tcp ──> TLS ──> Watched
+//!
+//! Fresh ──── answer ───> Answered ── request ──> Reused
+//!   closed: no answer        ^  closed: half an     │  closed: Stale, the one
+//!                            │  answer              │  case for another try
+//!                            └────── answer ────────┘
+//! ```
+//!
+//! - **Deadline.** A call runs on one thread from its look-up to its last byte. The deadline is kept with that thread,
+//!   since ureq counts some steps (a `CONNECT` to a proxy, for one) from the beginning each time.
+//! - **Header fields.** `ureq-proto` writes all that it sends to the log, at level trace. So ureq is not told of a
+//!   call's header fields: they are kept with the thread, too, and put into the head of the request when it leaves.
+//! - **Another try.** A server may close a connection that has been idle just while a request is under way to it. Only
+//!   on such a connection, and only while no byte of the answer has come, is the end [`ConnectionError::Stale`]. Some
+//!   servers also say 408 before they close it: see [`was_reused`].
+//! - **Early answers.** A server may answer a request that it has read only a part of, and then stop reading or close
+//!   the connection. ureq does not read before it has written all of a request. So [`Watched`] looks for an answer
+//!   before each further part of a request. Once an answer has begun, the rest of the request is not sent: ureq is told
+//!   that it was. Such a connection is not used again.
+//! - **Writing.** ureq's own connections start the count anew for each part of a write, so that a peer that reads a
+//!   little now and then holds a call for longer than it may take. [`Tcp`] does not. If the peer does not take the
+//!   output while it has sent something, the rest of the output is kept, to be written before the next read: the layers
+//!   above get a chance to read. If the peer has closed the connection and there is input left, the output is thrown
+//!   away. Whoever wrote it reads what has come, and then learns that the connection is broken.
+//! - **Exhaustion.** Some errors say that this process or machine is out of something. They are not the platform's
+//!   doing. Whoever sends many requests can bring them about, so they must not look like an outage, which may let a
+//!   request through.
+
+use core::{
+    cell::{Cell, RefCell},
+    error, fmt,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+use std::{
+    boxed::Box,
+    io::{self, ErrorKind, Read as _, Write as _},
+    net::{TcpStream, UdpSocket},
+    string::ToString as _,
+    thread_local,
+    time::Instant,
+    vec::Vec,
+};
+
+use ureq::{
+    Error,
+    http::{HeaderName, HeaderValue, header},
+    unversioned::transport::{
+        Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout,
+        RustlsConnector, Transport,
+    },
+};
+
+/// How long a look for an early answer may take when something has come that is not part of one, such as
+/// a message of TLS.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// How long a write may wait before it looks for input. On Windows it is not known how much of a write that
+/// times out was sent.
+const PATIENCE: Duration = if cfg!(windows) { Duration::MAX } else { Duration::from_millis(20) };
+
+thread_local! {
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// Of the next request, as they stand in it.
+    static FIELDS: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static REUSED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it lives, what this thread does counts towards a deadline. When it ends, the earlier deadline holds again,
+/// and header fields that were not sent are gone.
+#[must_use]
+pub(super) struct Scope(Option<Instant>);
+
+impl Scope {
+    /// A call that must end at `deadline`.
+    pub(super) fn until(deadline: Instant) -> Self {
+        Self(DEADLINE.replace(Some(deadline)))
+    }
+
+    /// A part of the call that must end at `deadline`, and no later than the call.
+    pub(super) fn sooner(deadline: Instant) -> Self {
+        Self::until(DEADLINE.get().map_or(deadline, |of_call| of_call.min(deadline)))
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        DEADLINE.set(self.0);
+        FIELDS.take();
+    }
+}
+
+/// How long an operation may take that ureq gives `timeout`: more than zero, and not past the deadline.
+pub(super) fn remaining(timeout: NextTimeout) -> Result<Duration, Error> {
+    let left = DEADLINE
+        .get()
+        .map_or(*timeout.after, |deadline| deadline.saturating_duration_since(Instant::now()).min(*timeout.after));
+    if left.is_zero() { Err(Error::Timeout(timeout.reason)) } else { Ok(left) }
+}
+
+/// Gives the next request of this thread these header fields.
+///
+/// # Errors
+///
+/// One is not a header field, or is one that HTTP and ureq decide on.
+pub(super) fn set_fields(headers: &[(&str, &str)]) -> Result<(), Error> {
+    let mut fields = Vec::new();
+    for (name, value) in headers {
+        let known = HeaderName::from_bytes(name.as_bytes()).map_err(|error| Error::Http(error.into()))?;
+        HeaderValue::from_str(value).map_err(|error| Error::Http(error.into()))?;
+        if [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::EXPECT]
+            .contains(&known)
+        {
+            return Err(Error::BadUri("header".into()));
+        }
+        for part in [name, ": ", value, "\r\n"] {
+            fields.extend_from_slice(part.as_bytes());
+        }
+    }
+    FIELDS.set(fields);
+    Ok(())
+}
+
+/// Whether the last request of this thread went out on a connection that had carried another.
+pub(super) fn was_reused() -> bool {
+    REUSED.get()
+}
+
+/// What ureq has no error for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ConnectionError {
+    /// A connection that was open before the request ended without a byte of the answer.
+    Stale,
+    /// The connection broke. ureq would otherwise take that for the end of an answer without a length.
+    Broken,
+    /// The connection could not be made: an error before the first byte of a request.
+    NotConnected,
+    /// This process or machine is out of file descriptors, memory, threads or local ports.
+    Exhausted,
+}
+
+impl fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stale => "the idle connection was closed",
+            Self::Broken => "the connection broke",
+            Self::NotConnected => "could not connect",
+            Self::Exhausted => "this process is out of file descriptors, memory, threads or local ports",
+        })
+    }
+}
+
+impl error::Error for ConnectionError {}
+
+impl From<ConnectionError> for Error {
+    fn from(error: ConnectionError) -> Self {
+        Self::Other(Box::new(error))
+    }
+}
+
+/// TCP, through a proxy if there is one, and TLS if the URL says so.
+pub(super) struct Connect {
+    chain: Box<dyn Connector<(), Out = Box<dyn Transport>>>,
+    proxied: bool,
+}
+
+impl Connect {
+    pub(super) fn new(proxied: bool) -> Self {
+        let chain = ().chain(ConnectProxyConnector::default()).chain(Tcp).chain(RustlsConnector::default());
+        Self { chain: Box::new(chain.chain(Boxed)), proxied }
+    }
+}
+
+impl Connector for Connect {
+    type Out = Box<dyn Transport>;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Self::Out>, Error> {
+        let details = ConnectionDetails {
+            uri: details.uri,
+            addrs: details.addrs.clone(),
+            config: details.config,
+            // The configurations of calls differ in their timeouts only. That of TLS is the agent's,
+            // which keeps it, and the sessions that can be resumed.
+            request_level: false,
+            resolver: details.resolver,
+            now: details.now,
+            timeout: details.timeout,
+            current_time: details.current_time.clone(),
+            run_connector: details.run_connector.clone(),
+            register_shutdown: details.register_shutdown.clone(),
+        };
+        let transport = self.chain.connect(&details, chained).map_err(before_request)?;
+        // The connection to the proxy is part of the one that is watched.
+        if self.proxied && details.config.proxy().is_none() {
+            return Ok(transport);
+        }
+        Ok(transport.map(|inner| Watched::new(inner).boxed()))
+    }
+}
+
+fn before_request(error: Error) -> Error {
+    match error {
+        // TLS says what it has against the peer in an error of I/O.
+        Error::Io(error) if error.kind() != ErrorKind::InvalidData && !is_exhaustion(&error) => {
+            ConnectionError::NotConnected.into()
+        }
+        error => error,
+    }
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect").finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct Boxed;
+
+impl<In: Transport> Connector<In> for Boxed {
+    type Out = Box<dyn Transport>;
+
+    fn connect(&self, _: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
+        Ok(chained.map(Transport::boxed))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// No byte has ever come.
+    Fresh,
+    /// An answer is coming, or has come.
+    Answered,
+    /// A request goes out after the answer to another, and no byte of its own answer has come.
+    Reused,
+}
+
+#[derive(Debug)]
+struct Watched {
+    inner: Box<dyn Transport>,
+    state: State,
+    /// A part of a request has gone out.
+    sending: bool,
+    /// The length of the input when a look has found some. ureq waits for input without knowing that.
+    found: usize,
+    /// The answer began before the request had gone out. Nothing is sent any more.
+    early: bool,
+}
+
+impl Watched {
+    fn new(inner: Box<dyn Transport>) -> Self {
+        Self { inner, state: State::Fresh, sending: false, found: 0, early: false }
+    }
+
+    fn ended(&self) -> Error {
+        if self.state == State::Reused { ConnectionError::Stale } else { ConnectionError::Broken }.into()
+    }
+
+    /// What `error` is, given what has gone over the connection.
+    fn check(&self, error: Error) -> Error {
+        match error {
+            Error::Io(error) if is_closed(&error) => self.ended(),
+            error => error,
+        }
+    }
+
+    /// Transmits the first `amount` bytes of the output, which begin a request, with these header fields in its head.
+    fn transmit_with(&mut self, fields: &[u8], amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let output = self.inner.buffers().output();
+        debug_assert!(amount <= output.len(), "ureq transmits what it has written");
+        let request = output.get(..amount).unwrap_or_default();
+        // ureq's part of the head fits into the output, since a URL is not that long.
+        let end = request.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+        let Some((front, rest)) = end.and_then(|end| request.split_at_checked(end.saturating_add(2))) else {
+            return Err(Error::BadUri("head".into()));
+        };
+        let request = [front, fields, rest].concat();
+        let max = self.inner.buffers().output().len().max(1);
+        for part in request.chunks(max) {
+            if let Some(output) = self.inner.buffers().output().get_mut(..part.len()) {
+                output.copy_from_slice(part);
+            }
+            self.inner.transmit_output(part.len(), timeout)?;
+        }
+        Ok(())
+    }
+
+    /// Reads what has come, without waiting for more, and says whether it is an answer's beginning.
+    fn look(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let after = LOOK.min(*timeout.after).into();
+        match self.inner.await_input(NextTimeout { after, ..timeout }) {
+            Ok(true) => {
+                self.state = State::Answered;
+                let input = self.inner.buffers().input();
+                self.found = input.len();
+                Ok(answer_has_begun(input))
+            }
+            Ok(false) => Err(self.ended()),
+            Err(Error::Timeout(_)) => Ok(false),
+            Err(error) => Err(self.check(error)),
+        }
+    }
+}
+
+/// Whether the input has come to an answer's status, past those of 100 to 199. After them the rest of the
+/// request is still wanted.
+fn answer_has_begun(mut input: &[u8]) -> bool {
+    const VERSION: usize = b"HTTP/1.1 ".len();
+    while input.get(VERSION) == Some(&b'1') {
+        let end = input.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+        let Some(rest) = end.and_then(|end| input.get(end.saturating_add(4)..)) else { return false };
+        input = rest;
+    }
+    input.len() > VERSION
+}
+
+impl Transport for Watched {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        if !self.sending {
+            REUSED.set(self.state == State::Answered);
+            if self.state == State::Answered {
+                self.state = State::Reused;
+            }
+        } else if !self.early && !self.inner.is_open() {
+            self.early = self.look(timeout)?;
+        }
+        self.sending = true;
+        if self.early {
+            return Ok(());
+        }
+        let sent = match FIELDS.take() {
+            fields if fields.is_empty() => self.inner.transmit_output(amount, timeout),
+            fields => self.transmit_with(&fields, amount, timeout),
+        };
+        sent.map_err(|error| self.check(error))
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.sending = false;
+        let found = core::mem::take(&mut self.found);
+        if found > 0 && found == self.inner.buffers().input().len() {
+            return Ok(true);
+        }
+        let came = self.inner.await_input(timeout).map_err(|error| self.check(error))?;
+        if came {
+            self.state = State::Answered;
+        } else if self.state == State::Reused {
+            return Err(self.ended());
+        }
+        Ok(came)
+    }
+
+    fn is_open(&mut self) -> bool {
+        !self.early && self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}
+
+#[derive(Debug)]
+struct Tcp;
+
+impl<In: Transport> Connector<In> for Tcp {
+    type Out = Either<In, TcpTransport>;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
+        // The tunnel through a proxy.
+        if let Some(tunnel) = chained {
+            return Ok(Some(Either::A(tunnel)));
+        }
+        let socket = Socket { stream: connect(details)?, closed: false };
+        socket.unless_closed(socket.stream.set_nodelay(true))?;
+        let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
+        Ok(Some(Either::B(TcpTransport { socket, buffers, unsent: Vec::new() })))
+    }
+}
+
+/// Tries one address after the other. Each but the last may take half of the time that is left.
+fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
+    let limit = Limit::new(details.timeout)?;
+    let mut failure = Error::HostNotFound;
+    let mut exhausted = false;
+    let mut addrs = details.addrs.iter().peekable();
+    while let Some(addr) = addrs.next() {
+        let left = match limit.left() {
+            Ok(left) => left,
+            Err(error) => {
+                failure = error;
+                break;
+            }
+        };
+        let share = if addrs.peek().is_some() {
+            left.checked_div(2).unwrap_or(left).max(Duration::from_millis(1))
+        } else {
+            left
+        };
+        match TcpStream::connect_timeout(addr, share) {
+            Ok(stream) => return Ok(stream),
+            Err(error) if refuses_connection(&error, addr) => exhausted = true,
+            Err(error) => failure = limit.check(error),
+        }
+    }
+    // Whatever the others say, this address might have answered.
+    Err(if exhausted { ConnectionError::Exhausted.into() } else { failure })
+}
+
+/// Whether the peer has closed the connection, by what a read or write says.
+fn is_closed(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::UnexpectedEof
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::NotConnected
+    )
+}
+
+/// Until when an operation may take.
+struct Limit {
+    timeout: NextTimeout,
+    end: Option<Instant>,
+}
+
+impl Limit {
+    fn new(timeout: NextTimeout) -> Result<Self, Error> {
+        let end = Instant::now().checked_add(remaining(timeout)?);
+        Ok(Self { timeout, end })
+    }
+
+    /// More than zero.
+    fn left(&self) -> Result<Duration, Error> {
+        let left = self.end.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
+        if left.is_zero() { Err(Error::Timeout(self.timeout.reason)) } else { Ok(left) }
+    }
+
+    fn check(&self, error: io::Error) -> Error {
+        if is_timeout(&error) { Error::Timeout(self.timeout.reason) } else { Error::Io(error) }
+    }
+}
+
+/// The one on Unix, the other on Windows.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+#[derive(Debug)]
+struct Socket {
+    stream: TcpStream,
+    /// The peer has closed the connection, and output has been thrown away.
+    closed: bool,
+}
+
+impl Socket {
+    /// What a read would say that does not wait: `None` if it would have to wait.
+    fn glance(&self) -> Option<io::Result<usize>> {
+        if let Err(error) = self.stream.set_nonblocking(true) {
+            return Some(Err(error));
+        }
+        let peeked = match self.stream.peek(&mut [0]) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            peeked => Some(peeked),
+        };
+        match self.stream.set_nonblocking(false) {
+            Ok(()) => peeked,
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// The result of setting an option. macOS refuses with `EINVAL` to set any once the peer has reset the
+    /// connection. The next read or write tells what has happened. It does not wait, so it needs no timeout.
+    fn unless_closed(&self, set: io::Result<()>) -> io::Result<()> {
+        match set {
+            Err(error) if error.kind() == ErrorKind::InvalidInput && self.glance().is_some() => Ok(()),
+            set => set,
+        }
+    }
+
+    fn has_input(&self) -> bool {
+        matches!(self.glance(), Some(Ok(1..)))
+    }
+
+    /// Writes `output`, unless the peer does not take it and has sent something. `sent` grows by what the
+    /// layers above need not write again.
+    fn send(&mut self, output: &[u8], sent: &mut usize, limit: &Limit) -> Result<(), Error> {
+        while let Some(rest) = output.get(*sent..).filter(|rest| !rest.is_empty()) {
+            if self.closed {
+                *sent = output.len();
+                return Ok(());
+            }
+            self.unless_closed(self.stream.set_write_timeout(Some(limit.left()?.min(PATIENCE))))?;
+            match self.stream.write(rest) {
+                Ok(0) => return Err(Error::Io(ErrorKind::WriteZero.into())),
+                Ok(written) => *sent = sent.saturating_add(written),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_timeout(&error) => {
+                    if self.has_input() {
+                        return Ok(());
+                    }
+                }
+                Err(error) if is_closed(&error) && self.has_input() => self.closed = true,
+                Err(error) => return Err(Error::Io(error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, input: &mut [u8], limit: &Limit) -> Result<usize, Error> {
+        loop {
+            self.unless_closed(self.stream.set_read_timeout(Some(limit.left()?)))?;
+            match (&self.stream).read(input) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => return read.map_err(|error| limit.check(error)),
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct TcpTransport {
+    socket: Socket,
+    buffers: LazyBuffers,
+    /// Output that the peer did not take when it had sent something, or in time.
+    unsent: Vec<u8>,
+}
+
+impl TcpTransport {
+    fn send_unsent(&mut self, limit: &Limit) -> Result<(), Error> {
+        let mut sent = 0;
+        let result = self.socket.send(&self.unsent, &mut sent, limit);
+        self.unsent.drain(..sent.min(self.unsent.len()));
+        result
+    }
+}
+
+impl Transport for TcpTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let limit = Limit::new(timeout)?;
+        self.send_unsent(&limit)?;
+        let output = self.buffers.output();
+        debug_assert!(amount <= output.len(), "ureq transmits what it has written");
+        let output = output.get(..amount).unwrap_or_default();
+        let mut sent = 0;
+        if self.unsent.is_empty() {
+            match self.socket.send(output, &mut sent, &limit) {
+                // TLS would write all of it again.
+                Err(Error::Timeout(_)) if sent > 0 => {}
+                result => result?,
+            }
+        }
+        debug_assert!(sent <= output.len(), "no more is sent than there is");
+        self.unsent.extend_from_slice(output.get(sent..).unwrap_or_default());
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let limit = Limit::new(timeout)?;
+        if !self.unsent.is_empty() && !self.socket.has_input() {
+            self.send_unsent(&limit)?;
+        }
+        let amount = self.socket.read(self.buffers.input_append_buf(), &limit)?;
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
+    }
+
+    /// Whether the peer has neither closed the connection nor sent what nobody asked for.
+    fn is_open(&mut self) -> bool {
+        !self.socket.closed && self.unsent.is_empty() && self.socket.glance().is_none()
+    }
+}
+
+/// The codes that `ErrorKind` has no stable name for. It does name the lack of memory.
+mod code {
+    /// `EMFILE`: this process may not open more files.
+    #[cfg(unix)]
+    const EMFILE: i32 = 24;
+    /// `ENFILE`: this machine may not open more files.
+    #[cfg(unix)]
+    const ENFILE: i32 = 23;
+    /// `ENOBUFS`: no memory for the network.
+    #[cfg(all(
+        any(target_os = "linux", target_os = "android"),
+        not(any(
+            target_arch = "mips",
+            target_arch = "mips32r6",
+            target_arch = "mips64",
+            target_arch = "mips64r6",
+            target_arch = "sparc",
+            target_arch = "sparc64"
+        ))
+    ))]
+    const ENOBUFS: i32 = 105;
+    #[cfg(any(
+        all(
+            target_os = "linux",
+            any(target_arch = "mips", target_arch = "mips32r6", target_arch = "mips64", target_arch = "mips64r6")
+        ),
+        target_os = "solaris",
+        target_os = "illumos"
+    ))]
+    const ENOBUFS: i32 = 132;
+    /// macOS, the BSDs, and Linux on SPARC, which has the numbers of SunOS 4.
+    #[cfg(all(
+        unix,
+        not(all(target_os = "linux", not(any(target_arch = "sparc", target_arch = "sparc64")))),
+        not(any(target_os = "android", target_os = "solaris", target_os = "illumos"))
+    ))]
+    const ENOBUFS: i32 = 55;
+
+    #[cfg(unix)]
+    pub(super) const ALL: &[i32] = &[EMFILE, ENFILE, ENOBUFS];
+    /// `ERROR_TOO_MANY_OPEN_FILES`, `WSAEMFILE`, `WSAENOBUFS`.
+    #[cfg(windows)]
+    pub(super) const ALL: &[i32] = &[4, 10_024, 10_055];
+    #[cfg(not(any(unix, windows)))]
+    pub(super) const ALL: &[i32] = &[];
+}
+
+/// What `getaddrinfo` says when it lacks memory (`EAI_MEMORY`): glibc, macOS and the BSDs; musl. Rust hands
+/// on the text alone.
+const NO_MEMORY: [&str; 2] = ["Memory allocation failure", "Out of memory"];
+
+/// Whether any operation that fails with `error` does so for lack of descriptors or memory.
+pub(super) fn is_exhaustion(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::OutOfMemory || error.raw_os_error().is_some_and(|code| code::ALL.contains(&code))
+}
+
+/// The same of a connection to `addr`, which also takes a local port.
+fn refuses_connection(error: &io::Error, addr: &SocketAddr) -> bool {
+    match error.kind() {
+        // No local port is left. Or no local address can reach the other one: IPv6 is turned off, for
+        // example. Then a socket that needs no port of TCP fails as well.
+        ErrorKind::AddrNotAvailable => has_route(addr),
+        // Linux has no room for the route, Windows no local port. The time for the connection is not up:
+        // that is `TimedOut`.
+        ErrorKind::WouldBlock | ErrorKind::AddrInUse => true,
+        _ => is_exhaustion(error),
+    }
+}
+
+/// The same of a look-up. `getaddrinfo` often says no more than that the name is not known.
+pub(super) fn refuses_look_up(error: &io::Error) -> bool {
+    let text = error.to_string();
+    is_exhaustion(error) || NO_MEMORY.iter().any(|message| text.contains(message)) || !has_descriptors()
+}
+
+/// Whether a look-up can open the files and sockets that it needs.
+fn has_descriptors() -> bool {
+    let sockets = [(); 2].map(|()| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)));
+    !sockets.iter().any(|socket| matches!(socket, Err(error) if is_exhaustion(error)))
+}
+
+/// Whether a packet to `addr` could be sent. No packet is sent.
+fn has_route(addr: &SocketAddr) -> bool {
+    let socket = match addr {
+        SocketAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)),
+    };
+    socket.and_then(|socket| socket.connect(addr)).map_or_else(|error| is_exhaustion(&error), |()| true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_exhaustion_are_known_and_others_are_not() {
+        assert!(is_exhaustion(&ErrorKind::OutOfMemory.into()));
+        for &code in code::ALL {
+            assert!(is_exhaustion(&io::Error::from_raw_os_error(code)), "{code}");
+        }
+        for kind in [ErrorKind::ConnectionRefused, ErrorKind::NotFound, ErrorKind::WouldBlock, ErrorKind::TimedOut] {
+            assert!(!is_exhaustion(&kind.into()), "{kind}");
+        }
+    }
+
+    /// The numbers are those of this machine: the error's text is the system's.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn codes_are_those_of_the_operating_system() {
+        let texts = code::ALL.iter().map(|&code| io::Error::from_raw_os_error(code).to_string());
+        let expected = ["Too many open files", "Too many open files in system", "No buffer space available"];
+        for (text, expected) in texts.zip(expected) {
+            assert!(text.starts_with(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn address_that_nothing_here_can_reach_is_not_exhaustion() {
+        let error = ErrorKind::AddrNotAvailable.into();
+        assert!(refuses_connection(&error, &SocketAddr::from((Ipv4Addr::LOCALHOST, 1))));
+        // A socket must be told that it may broadcast.
+        let nowhere = SocketAddr::from((Ipv4Addr::BROADCAST, 1));
+        assert!(!refuses_connection(&error, &nowhere));
+    }
+
+    #[test]
+    fn look_up_without_memory_is_exhaustion() {
+        for (text, expected) in [
+            ("failed to lookup address information: Memory allocation failure", true),
+            ("failed to lookup address information: Out of memory", true),
+            ("failed to lookup address information: Name or service not known", false),
+            ("failed to lookup address information: Temporary failure in name resolution", false),
+        ] {
+            assert_eq!(refuses_look_up(&io::Error::other(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn part_of_a_call_ends_no_later_than_the_call() {
+        let left = || {
+            remaining(NextTimeout {
+                after: ureq::unversioned::transport::time::Duration::from_secs(90),
+                ..NextTimeout::default()
+            })
+            .unwrap()
+        };
+        let at = |secs| Instant::now() + Duration::from_secs(secs);
+        assert!(left() > Duration::from_secs(60));
+        let call = Scope::until(at(60));
+        let part = Scope::sooner(at(30));
+        assert!(left() <= Duration::from_secs(30));
+        drop(part);
+        assert!(left() > Duration::from_secs(30));
+        let part = Scope::sooner(at(90));
+        assert!(left() <= Duration::from_secs(60));
+        drop((part, call));
+        let part = Scope::sooner(at(30));
+        assert!(left() <= Duration::from_secs(30));
+        drop(part);
+        assert!(left() > Duration::from_secs(60));
+    }
+}
