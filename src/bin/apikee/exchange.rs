@@ -132,7 +132,7 @@ impl TryRng for Pinned<'_> {
     }
 }
 
-/// Whoever pins the bytes answers for them.
+/// Secure only if the bytes are: the caller answers for them.
 impl TryCryptoRng for Pinned<'_> {}
 
 impl fmt::Display for UsedUp {
