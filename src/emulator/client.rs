@@ -335,35 +335,17 @@ const WEEK: i64 = 7 * DAY;
 /// 1970 began on a Thursday, and a week begins on Monday.
 const MONDAY_TO_1970: i64 = 3 * DAY;
 
-/// What a limit is counted in. The names are those of the members of JSON.
-#[derive(Debug, Clone, Copy)]
-enum Period {
-    Hour,
-    Day,
-    Week,
-    Month,
-}
+/// What limits are counted in, as members of JSON are named.
+const PERIODS: [&str; 4] = ["hour", "day", "week", "month"];
 
-const PERIODS: [(Period, &str); 4] =
-    [(Period::Hour, "hour"), (Period::Day, "day"), (Period::Week, "week"), (Period::Month, "month")];
-
-impl Period {
-    /// The number of the period that a second is in, and the second that the next one starts in.
-    fn at(self, secs: i64) -> (i64, i64) {
-        let whole = |len: i64, shift: i64| {
-            let number = secs.saturating_add(shift).div_euclid(len);
-            (number, number.saturating_add(1).saturating_mul(len).saturating_sub(shift))
-        };
-        match self {
-            Self::Hour => whole(HOUR, 0),
-            Self::Day => whole(DAY, 0),
-            Self::Week => whole(WEEK, MONDAY_TO_1970),
-            Self::Month => {
-                let (month, next) = clock::month(secs.div_euclid(DAY));
-                (month, next.saturating_mul(DAY))
-            }
-        }
-    }
+/// The number of the hour, day, week and month that it is now, and the second that the next one starts in.
+fn periods(now: UnixTime) -> [(i64, i64); 4] {
+    let whole = |len: i64, shift: i64| {
+        let number = now.as_secs().saturating_add(shift).div_euclid(len);
+        (number, number.saturating_add(1).saturating_mul(len).saturating_sub(shift))
+    };
+    let (month, next) = clock::month(now.as_secs().div_euclid(DAY));
+    [whole(HOUR, 0), whole(DAY, 0), whole(WEEK, MONDAY_TO_1970), (month, next.saturating_mul(DAY))]
 }
 
 /// The requests that are good in each hour, day, week and month; `None` is as many as wanted.
@@ -382,7 +364,7 @@ impl Limits {
     /// An object with a number for each limit that there is.
     fn record(&self) -> Value {
         let members = PERIODS.iter().zip(self.0);
-        Value::Object(members.filter_map(|((_, name), limit)| Some(((*name).into(), limit?.into()))).collect())
+        Value::Object(members.filter_map(|(name, limit)| Some(((*name).into(), limit?.into()))).collect())
     }
 
     /// Reads such an object; `None` if it is not one. An absent object has no limits.
@@ -390,7 +372,7 @@ impl Limits {
         let mut this = Self::default();
         if let Some(members) = value.filter(|value| !value.is_null()) {
             members.as_object()?;
-            for (limit, (_, name)) in this.0.iter_mut().zip(PERIODS) {
+            for (limit, name) in this.0.iter_mut().zip(PERIODS) {
                 *limit = optional(members, name, number)?;
             }
         }
@@ -430,27 +412,26 @@ pub(super) struct Usage([(i64, u32); 4]);
 impl Usage {
     /// The seconds, at least 1, until all limits that are reached start anew; `None` if none is reached.
     pub(super) fn wait(&self, now: UnixTime, limits: Limits) -> Option<u32> {
-        let waits = PERIODS.iter().zip(self.used(now)).zip(limits.0).filter_map(|(((period, _), used), limit)| {
-            let (_, end) = period.at(now.as_secs());
-            limit.filter(|limit| used >= *limit).map(|_| end.saturating_sub(now.as_secs()))
-        });
+        let all = periods(now).into_iter().zip(self.used(now)).zip(limits.0);
+        let reached = all.filter(|((_, used), limit)| limit.is_some_and(|limit| *used >= limit));
+        let waits = reached.map(|(((_, end), _), _)| end.saturating_sub(now.as_secs()));
         waits.max().map(|wait| u32::try_from(wait).unwrap_or(u32::MAX))
     }
 
     /// Counts one request.
     pub(super) fn count(&mut self, now: UnixTime) {
         let used = self.used(now);
-        for (((period, _), counter), used) in PERIODS.iter().zip(&mut self.0).zip(used) {
-            *counter = (period.at(now.as_secs()).0, used.saturating_add(1));
+        for ((counter, (period, _)), used) in self.0.iter_mut().zip(periods(now)).zip(used) {
+            *counter = (period, used.saturating_add(1));
         }
     }
 
     /// The requests of the hour, day, week and month that it is now.
     pub(super) fn used(&self, now: UnixTime) -> [u32; 4] {
-        let mut all = [0; 4];
-        for (((period, _), (number, used)), now_used) in PERIODS.iter().zip(self.0).zip(&mut all) {
-            if number == period.at(now.as_secs()).0 {
-                *now_used = used;
+        let mut all = self.0.map(|(_, used)| used);
+        for ((used, (counted, _)), (period, _)) in all.iter_mut().zip(self.0).zip(periods(now)) {
+            if counted != period {
+                *used = 0;
             }
         }
         all

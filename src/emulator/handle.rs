@@ -165,8 +165,8 @@ impl Platform {
         let started = Instant::now();
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
         let call = Call::read(&request.method, path)?;
-        entry.kind = call.kind();
-        entry.client = call.client();
+        let (kind, client, form) = call.about();
+        (entry.kind, entry.client) = (kind, client);
         let project_env = parameter(query, "project_env")?;
         if let Call::Validate(_) = call {
             let method_path = parameter(query, "method_path")?;
@@ -175,8 +175,8 @@ impl Platform {
             }
             entry.method_path = Some(method_path);
         }
-        self.check_head(request, call, &project_env)?;
-        let (body, reply) = match call.form() {
+        self.check_head(request, form, &project_env)?;
+        let (body, reply) = match form {
             Form::None => (Value::Null, None),
             _ => self.body(request, entry)?,
         };
@@ -245,8 +245,8 @@ impl Platform {
         Ok(Answer { status: 200, json, reply, retry_after: None })
     }
 
-    fn check_head(&self, request: &Request, call: Call, project_env: &str) -> Result<(), Refused> {
-        if call.form() != Form::None {
+    fn check_head(&self, request: &Request, form: Form, project_env: &str) -> Result<(), Refused> {
+        if form != Form::None {
             let media_type =
                 request.header("content-type").and_then(|value| value.split(';').next()).unwrap_or_default();
             if !media_type.trim().eq_ignore_ascii_case(JSON) {
@@ -261,7 +261,7 @@ impl Platform {
             return Err(refused(404, "UNKNOWN_PROJECT_ENV"));
         }
         let said = request.header("x-apikee-encrypted");
-        let is_right = match (call.form(), self.settings.sealing) {
+        let is_right = match (form, self.settings.sealing) {
             (Form::None, _) => true,
             (Form::Plain, _) => said == Some("0"),
             (Form::Sealed, Sealing::Required | Sealing::Requests) => said == Some("1"),
@@ -393,29 +393,18 @@ impl Call {
         })
     }
 
-    const fn kind(self) -> RequestKind {
+    /// What it is about, the client that it names, and what its body may travel as.
+    const fn about(self) -> (RequestKind, Option<ClientId>, Form) {
         match self {
-            Self::Validate(_) => RequestKind::Validate,
-            Self::CreateClient => RequestKind::Client,
-            Self::ListClients | Self::GetClient(_) => RequestKind::Lookup,
-            Self::ReplaceClient(_) | Self::DeleteClient(_) => RequestKind::Change,
-            Self::RegisterEndpoint => RequestKind::Endpoint,
-            Self::CreateTemplate | Self::ListTemplates => RequestKind::Template,
-        }
-    }
-
-    const fn client(self) -> Option<ClientId> {
-        match self {
-            Self::Validate(id) | Self::GetClient(id) | Self::ReplaceClient(id) | Self::DeleteClient(id) => Some(id),
-            _ => None,
-        }
-    }
-
-    const fn form(self) -> Form {
-        match self {
-            Self::Validate(_) | Self::CreateClient | Self::ReplaceClient(_) => Form::Sealed,
-            Self::RegisterEndpoint | Self::CreateTemplate => Form::Plain,
-            Self::ListClients | Self::GetClient(_) | Self::DeleteClient(_) | Self::ListTemplates => Form::None,
+            Self::Validate(id) => (RequestKind::Validate, Some(id), Form::Sealed),
+            Self::CreateClient => (RequestKind::Client, None, Form::Sealed),
+            Self::GetClient(id) => (RequestKind::Lookup, Some(id), Form::None),
+            Self::ListClients => (RequestKind::Lookup, None, Form::None),
+            Self::ReplaceClient(id) => (RequestKind::Change, Some(id), Form::Sealed),
+            Self::DeleteClient(id) => (RequestKind::Change, Some(id), Form::None),
+            Self::RegisterEndpoint => (RequestKind::Endpoint, None, Form::Plain),
+            Self::CreateTemplate => (RequestKind::Template, None, Form::Plain),
+            Self::ListTemplates => (RequestKind::Template, None, Form::None),
         }
     }
 }

@@ -438,7 +438,7 @@ fn about_another_request(answer: Value) -> Value {
     answer
 }
 
-/// What anyone can make of the request's `epk`, who takes it for a server's key.
+/// An answer that anybody can make who has seen the request: it is sealed for the request's `epk`.
 fn impostor(request: &[u8]) -> Option<Vec<u8>> {
     let request: Value = serde_json::from_slice(request).ok()?;
     let client: ServerKey = request.get("epk")?.as_str()?.parse().ok()?;

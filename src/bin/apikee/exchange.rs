@@ -79,8 +79,12 @@ impl Side {
 pub(crate) fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let (pairs, []) = text.as_chunks::<2>() else { return None };
     let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-    let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(value(*high)? << 4 | value(*low)?)).collect();
-    bytes?.try_into().ok()
+    let pairs: &[[u8; 2]; N] = pairs.try_into().ok()?;
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = value(*high)? << 4 | value(*low)?;
+    }
+    Some(bytes)
 }
 
 /// All of standard input.
@@ -132,7 +136,7 @@ impl TryRng for Pinned<'_> {
     }
 }
 
-/// Whoever pins the bytes answers for them.
+/// Secure only if the bytes are: the caller answers for them.
 impl TryCryptoRng for Pinned<'_> {}
 
 impl fmt::Display for UsedUp {

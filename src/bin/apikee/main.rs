@@ -72,14 +72,14 @@ enum Command {
     Demo,
 }
 
-/// How it went with the keys; the worst of many counts.
+/// What came of the keys; of many, the worst counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
     Good,
     Bad,
 }
 
-/// What a command comes to, unless it fails.
+/// The result of a command: what came of the keys, or why it failed.
 type Ended = Result<Outcome, Box<dyn Error>>;
 
 fn main() -> ExitCode {
@@ -109,7 +109,7 @@ fn main() -> ExitCode {
 fn complain(error: &(dyn Error + 'static)) {
     let closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
     if error.downcast_ref().is_some_and(closed) {
-        // Whoever reads, as `head` does, has enough.
+        // The reader has closed the pipe, as `head` does.
         return;
     }
     let mut line = format!("apikee: {error}");

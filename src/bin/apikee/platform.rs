@@ -126,7 +126,7 @@ pub(crate) fn run(args: &Args) -> Ended {
         let when = args.fault_percent.map_or(Occasion::Always, |percent| Occasion::Randomly { percent, seed: 0 });
         emulator.misbehave(fault.clone(), when);
     }
-    // Whoever set a key of one's own knows it.
+    // A key that the user has set is not shown.
     let shown_key = own_key.is_none().then_some(Emulator::PROJECT_KEY);
     args.present(&emulator, shown_key, &clients)?;
     if args.until_eof {
@@ -271,7 +271,7 @@ fn unusable(what: &str, path: &Path, error: impl Display) -> String {
     format!("the {what} file {path:?} cannot be used: {error}")
 }
 
-/// Prints a line for a request; whoever reads may have gone.
+/// Prints a line for a request. Errors are ignored: the reader may have gone.
 fn tell(request: &LoggedRequest) {
     let request = request.clone().without_keys();
     let mut line = format!("{:?}", request.kind).to_lowercase();

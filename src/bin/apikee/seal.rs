@@ -140,8 +140,8 @@ impl OpenArgs {
 
     fn client(&self, secret: &[u8; 32]) -> Result<Role, Box<dyn Error>> {
         let session = Session::establish(&self.server_key.get()?, &mut Pinned(secret))?;
-        // Only who has sealed a request may open its answer. This request goes nowhere, so its nonce
-        // does no harm.
+        // Only the sealer of a request can open its answer. This request is sent nowhere, so its nonce does
+        // no harm.
         let (_, pending) = session.seal(b"", &mut Pinned(&[0; 12]), &mut vec![0; sealed_len(0)])?;
         Ok(Role::Client(pending))
     }

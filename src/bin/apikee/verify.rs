@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args) -> Ended {
             }
             Err(refusal) => report::refused(&mut out, candidate, refusal)?,
         }
-        // Whoever feeds keys in one by one waits for each answer.
+        // A program that feeds in keys one by one waits for each answer.
         out.flush()?;
         Ok(if checked.is_ok() { Outcome::Good } else { Outcome::Bad })
     })
