@@ -1,5 +1,7 @@
 //! SHA-256 (FIPS 180-4), and what is made of it: HMAC (RFC 2104, FIPS 198-1) and HKDF (RFC 5869).
 
+#[cfg(feature = "envelope")]
+use hmac::digest::zeroize::Zeroizing;
 use hmac::{
     Hmac, KeyInit as _, Mac as _,
     block_api::HmacCore,
@@ -8,8 +10,6 @@ use hmac::{
 use sha2::{Digest as _, Sha256, block_api::Sha256VarCore};
 use subtle::{Choice, ConstantTimeEq};
 
-#[cfg(feature = "envelope")]
-use super::Zeroizing;
 use super::stack;
 
 pub(crate) const TAG_LEN: usize = 32;

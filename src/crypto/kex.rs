@@ -10,9 +10,10 @@
 
 #[cfg(feature = "tables")]
 use curve25519_dalek::{EdwardsPoint, MontgomeryPoint, edwards::EdwardsBasepointTable, traits::BasepointTable as _};
+use hmac::digest::zeroize::Zeroizing;
 use x25519_dalek::{PublicKey, StaticSecret};
 
-use super::{Zeroizing, stack};
+use super::stack;
 
 pub(crate) const POINT_LEN: usize = 32;
 
