@@ -585,7 +585,9 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         // Multiplied by 2^64 over the golden ratio, so that numbers in a row do not share a bucket.
         let mixed = (high ^ low).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_shr(32);
         let len = u64::try_from(self.slots.as_ref().len()).unwrap_or(u64::MAX).min(u64::from(NONE));
-        Index::try_from(mixed.wrapping_mul(len).wrapping_shr(32)).unwrap_or(NONE)
+        let bucket = Index::try_from(mixed.wrapping_mul(len).wrapping_shr(32));
+        debug_assert!(bucket.is_ok(), "it is below the number of slots");
+        bucket.unwrap_or(NONE)
     }
 
     fn find(&self, client: ClientRef) -> Option<Index> {

@@ -151,8 +151,8 @@ sentences!(
     ProbeTimeout: "the probe's time limit is zero or above a day",
 );
 
-/// The longest time that a refusal can be remembered.
-const MAX_MEMORY: Duration = Duration::from_secs(60 * 60);
+/// The longest time that a refusal can be remembered: an hour, in milliseconds.
+const MAX_MEMORY: u32 = 60 * 60 * 1_000;
 
 /// For how long a [`ClientTable`](crate::ClientTable) remembers that the platform refused a client. Times are cut to
 /// an hour; whole milliseconds count.
@@ -199,5 +199,5 @@ impl Default for RefusalMemory {
 }
 
 fn memory_millis(time: Duration) -> u32 {
-    u32::try_from(time.min(MAX_MEMORY).as_millis()).unwrap_or(u32::MAX)
+    u32::try_from(time.as_millis()).map_or(MAX_MEMORY, |millis| millis.min(MAX_MEMORY))
 }
