@@ -8,6 +8,12 @@
 //!                                          Gate (breakers, queue)  ──> Session ──> Transport
 //! ```
 //!
+//! A request goes through these functions, each of which calls the next:
+//!
+//! ```text
+//! Guard::check, RouteGuard::check, Apikee::decide, Server::ask, Server::validate, Platform::exchange, Transport::call
+//! ```
+//!
 //! | module | knows |
 //! |---|---|
 //! | `builder`, `config` | how a client is configured: by calls, and by the environment |
