@@ -1,5 +1,19 @@
-//! The blocking client: a thin shell with a clock, randomness, a thread and a connection around the
-//! kernel, which has none of them.
+//! The blocking client: a clock, randomness, a thread and a connection around the kernel, which has none of them.
+//!
+//! An [`ApikeeBuilder`] sets an [`Apikee`] up. An [`Observer`] hears each [`Event`]. A [`Transport`] carries the calls to
+//! the platform; `UreqTransport` is the one of the feature `ureq`.
+//!
+//! ```
+//! use apikee::{Apikee, Event};
+//!
+//! let apikee = Apikee::builder()
+//!     .secret(b"the current secret: 32 random bytes")
+//!     .observer(|event: &Event<'_>| eprintln!("{event}"))
+//!     .build()?;
+//! # Ok::<_, apikee::ConfigError>(())
+//! ```
+//!
+//! # How a request is decided
 //!
 //! ```text
 //! Apikee ── authorize ──> key ──> scopes ──> Server: which client? ──> Platform ──> Policy ──> Grant
@@ -8,13 +22,21 @@
 //!                                          Gate (breakers, queue)  ──> Session ──> Transport
 //! ```
 //!
+//! # Invariants
+//!
+//! - The platform is asked about keys that are good locally and have the scopes, and about no others.
+//! - No lock is held while anything of the caller's runs: transport, observer, resolver, revocation.
+//! - Everything that grows has a bound: buffers, queue, clients, routes, calls under way.
+//!
+//! # Files
+//!
 //! A request goes through these functions, each of which calls the next:
 //!
 //! ```text
 //! Guard::check, RouteGuard::check, Apikee::decide, Server::ask, Server::validate, Platform::exchange, Transport::call
 //! ```
 //!
-//! | module | knows |
+//! | file | knows |
 //! |---|---|
 //! | `builder`, `config` | how a client is configured: by calls, and by the environment |
 //! | `apikee`, `issue`, `request` | what a service calls, and with what |
@@ -28,12 +50,6 @@
 //! | `signing` | signatures of requests |
 //! | `transport` | what brings a call to the platform; `ureq` is one |
 //! | `event` | what happens, who hears of it, and how it stands in a log |
-//!
-//! # Invariants
-//!
-//! - The platform is asked about keys that are good locally and have the scopes, and about no others.
-//! - No lock is held while anything of the caller's runs: transport, observer, resolver, revocation.
-//! - Everything that grows has a bound: buffers, queue, clients, routes, calls under way.
 
 mod apikee;
 mod background;

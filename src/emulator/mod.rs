@@ -1,5 +1,18 @@
 //! The platform on loopback, for tests, demos and offline work: see [`Emulator`].
 //!
+//! ```
+//! use apikee::Emulator;
+//!
+//! let emulator = Emulator::start()?;
+//! println!("{} has the public key {}", emulator.url(), emulator.public_key());
+//! # Ok::<_, apikee::EmulatorError>(())
+//! ```
+//!
+//! It speaks HTTP itself. A server library keeps the sockets of its connections to itself, and without
+//! them there is no resetting or cutting them, and no way to end the threads that wait on idle ones.
+//!
+//! # Files
+//!
 //! | file | knows |
 //! |---|---|
 //! | `server` | connections, a thread each |
@@ -15,9 +28,6 @@
 //! | `signature` | signed requests |
 //!
 //! A file imports only from files below it.
-//!
-//! It speaks HTTP itself. A server library keeps the sockets of its connections to itself, and without
-//! them there is no resetting or cutting them, and no way to end the threads that wait on idle ones.
 
 mod client;
 mod clock;
