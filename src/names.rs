@@ -166,7 +166,7 @@ impl<'t> Hashed<'t> {
         Text::json(self.raw, self.hash & 1 != 0)
     }
 
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    #[inline(never)]
     fn cmp(&self, other: &Self) -> Ordering {
         (self.hash >> 1).cmp(&(other.hash >> 1)).then_with(|| self.name().chars().cmp(other.name().chars()))
     }

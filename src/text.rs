@@ -81,7 +81,7 @@ pub struct Chars<'t> {
 impl Iterator for Chars<'_> {
     type Item = char;
 
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    #[inline(never)]
     fn next(&mut self) -> Option<char> {
         let Text { raw, escaped } = self.rest;
         let (c, len) = match raw.first()? {
@@ -149,7 +149,7 @@ fn undo_escape(raw: &[u8]) -> Option<(char, usize)> {
 }
 
 /// The four hexadecimal digits of an escape.
-#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+#[inline(never)]
 fn code_unit(raw: &[u8]) -> Option<u32> {
     let [b'\\', b'u', digits @ ..] = raw.first_chunk::<6>()? else {
         return None;
@@ -257,7 +257,7 @@ impl PartialEq<&str> for Text<'_> {
 }
 
 impl PartialEq for Text<'_> {
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    #[inline(never)]
     fn eq(&self, other: &Self) -> bool {
         match (self.as_bytes(), other.as_bytes()) {
             (Some(ours), Some(theirs)) => ours == theirs,

@@ -1,6 +1,5 @@
 //! A place in a JSON text, and the steps over one token.
 
-use super::run::{is_plain, plain_end};
 use crate::{
     names::Malformed,
     text::{Text, character},
@@ -32,8 +31,6 @@ impl<'t> Cursor<'t> {
     }
 
     /// Passes a byte if it is this one.
-    #[cfg_attr(target_pointer_width = "64", inline)]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn pass_byte(&mut self, byte: u8) -> bool {
         let passed = self.peek() == Some(byte);
         if passed {
@@ -52,7 +49,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    #[inline(never)]
     fn token_behind_space(&mut self) -> u8 {
         loop {
             match self.peek() {
@@ -72,8 +69,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// Passes a string, and returns whether it has escapes.
-    #[cfg_attr(target_pointer_width = "64", inline)]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    #[inline(never)]
     pub(crate) fn pass_string(&mut self) -> Result<bool, Malformed> {
         if self.peek() != Some(b'"') {
             return Err(Malformed);
@@ -87,13 +83,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// Passes what is plain in a string, and returns what comes next.
-    #[inline]
     fn next_special(&mut self) -> Option<u8> {
-        if cfg!(target_pointer_width = "64") {
-            self.at = plain_end(self.text, self.at);
-            return self.peek();
-        }
-        // The same, but what it ends at is not looked at twice.
         let mut at = self.at;
         let special = loop {
             match self.text.get(at) {
@@ -110,7 +100,7 @@ impl<'t> Cursor<'t> {
     fn pass_rest_of_string(&mut self) -> Result<bool, Malformed> {
         let mut escaped = false;
         loop {
-            let len = match self.peek() {
+            let len = match self.next_special() {
                 Some(b'"') => {
                     self.advance();
                     return Ok(escaped);
@@ -122,9 +112,6 @@ impl<'t> Cursor<'t> {
                 }
             };
             self.at = self.at.wrapping_add(len);
-            if cfg!(target_pointer_width = "64") {
-                self.at = plain_end(self.text, self.at);
-            }
         }
     }
 
@@ -156,7 +143,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// Passes a number that is written as an integer and that an `i64` holds.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    #[inline(never)]
     pub(crate) fn integer(&mut self) -> Result<i64, Malformed> {
         let negative = self.pass_byte(b'-');
         let (start, first) = (self.at, self.peek());
@@ -172,7 +159,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// Passes at least one digit, and says their value if there are at most [`MAX_DIGITS`].
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    #[inline(never)]
     fn digits(&mut self, said: &mut u64) -> Result<(), Malformed> {
         let (mut value, mut len) = (0_u64, 0_usize);
         for byte in self.rest() {
@@ -187,6 +174,13 @@ impl<'t> Cursor<'t> {
         *said = value;
         if len == 0 { Err(Malformed) } else { Ok(()) }
     }
+}
+
+/// Whether a byte stands for itself in a string and is ASCII.
+pub(crate) fn is_plain(byte: u8) -> bool {
+    let byte = u32::from(byte);
+    // Small letters are passed by the first comparison.
+    byte.wrapping_sub(0x5D) < 0x23 || byte.wrapping_sub(0x20) < 0x60 && byte != 0x22 && byte != 0x5C
 }
 
 const LITERALS: [&[u8]; 3] = [b"true", b"false", b"null"];

@@ -8,7 +8,6 @@
 pub(crate) mod cursor;
 pub(crate) mod members;
 mod object;
-pub(crate) mod run;
 pub(crate) mod scan;
 pub(crate) mod write;
 

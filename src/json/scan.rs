@@ -62,7 +62,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Opens the array or object that has to come next.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    #[inline(never)]
     pub(crate) fn open(&mut self, bracket: u8) -> Result<(), Malformed> {
         if self.peek() != bracket {
             return Err(Malformed);
@@ -75,8 +75,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Goes on to the next value of the innermost array or object: false if that ends here, and it is closed then.
-    #[cfg_attr(target_pointer_width = "64", inline)]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    #[inline(never)]
     pub(crate) fn next(&mut self) -> Result<bool, Malformed> {
         let first = core::mem::take(&mut self.first);
         let token = self.cursor.token();
@@ -126,8 +125,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Passes any value.
-    #[cfg_attr(target_pointer_width = "64", inline)]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    #[inline(never)]
     pub(crate) fn skip(&mut self) -> Result<(), Malformed> {
         let depth = self.around.len();
         loop {

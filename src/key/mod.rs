@@ -17,7 +17,6 @@ mod fingerprint;
 mod id;
 mod inspect;
 mod issue;
-mod issued;
 mod json;
 mod keyring;
 mod meta;

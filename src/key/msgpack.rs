@@ -8,9 +8,8 @@ use super::{
     scopes::END,
 };
 use crate::{
-    json::run::plain_end,
     names::{MAX_DEPTH, Malformed, Names, distinct},
-    text::{Text, character},
+    text::Text,
 };
 
 /// The front of a value: all of a scalar, the length of the rest.
@@ -112,7 +111,7 @@ impl<'p> Cursor<'p> {
     }
 
     /// Passes the front of a value.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    #[inline(never)]
     fn head(&mut self) -> Option<Head<'p>> {
         let marker = *self.take(1)?.first()?;
         let (kind, width, own) = match marker {
@@ -259,7 +258,7 @@ fn scan(payload: &[u8]) -> Option<[Span; CLAIMS]> {
         } else {
             level.remaining = level.remaining.wrapping_sub(1);
             let Head { kind, number, bytes } = cursor.head()?;
-            if kind == Kind::Str && !is_utf8(bytes) || depth == 0 && kind != Kind::Map {
+            if kind == Kind::Str && core::str::from_utf8(bytes).is_err() || depth == 0 && kind != Kind::Map {
                 return None;
             }
             // Names and values take turns, and the last is a value.
@@ -328,19 +327,4 @@ fn pack_strings(payload: &mut [u8], array: usize) -> Result<usize, Malformed> {
         packed = packed.wrapping_add(1);
     }
     Ok(packed)
-}
-
-/// Narrow processors need no second decoder of UTF-8 for it.
-fn is_utf8(text: &[u8]) -> bool {
-    if cfg!(target_pointer_width = "64") {
-        return core::str::from_utf8(text).is_ok();
-    }
-    let mut at = plain_end(text, 0);
-    while let Some(rest @ [_, ..]) = text.get(at..) {
-        let Some((_, len)) = character(rest, false) else {
-            return false;
-        };
-        at = plain_end(text, at.wrapping_add(len));
-    }
-    true
 }

@@ -1,7 +1,6 @@
-//! The two encodings of a payload behind one face.
+//! Where the claims stand in a payload.
 
-use super::{json, msgpack};
-use crate::{names::Malformed, text::Text, time::UnixTime};
+use crate::{text::Text, time::UnixTime};
 
 /// How a payload is encoded; its first byte tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,16 +57,6 @@ const NAMES: [u32; CLAIMS] =
     [code(b"exp"), code(b"tid"), code(b"nbf"), code(b"scp"), code(b"id"), code(b"meta"), code(b"env")];
 
 impl Found {
-    /// Checks that `payload` is one object and reads the claims in it. Their strings are brought into plain UTF-8 where
-    /// they stand, their scopes into the form of [`Scopes`](super::Scopes); the first byte stays.
-    #[inline]
-    pub(super) fn read(&mut self, payload: &mut [u8]) -> Result<(), Malformed> {
-        match Encoding::of(payload) {
-            Encoding::Json => json::read(payload, self),
-            Encoding::MessagePack => msgpack::read(payload, self),
-        }
-    }
-
     /// A claim that is a time, if it is there.
     pub(crate) const fn time(&self, claim: usize) -> Option<UnixTime> {
         match claim {

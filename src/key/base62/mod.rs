@@ -8,27 +8,41 @@
 
 mod decode;
 mod encode;
-mod limb;
-mod words;
 
+use crate::crypto::TAG_LEN;
 use decode::{decode_by, decode_tag_by};
-use limb::Native;
 
 pub(crate) use decode::{DecodeError, decoded_capacity};
 pub(crate) use encode::{encode, encoded_capacity};
 
-/// Whether [`words`] reads the digits: on the other processors [`mod@decode`] is faster.
-const BY_WORDS: bool = cfg!(target_family = "wasm");
+/// The widest limb whose product this target has an instruction for. Armv6-M is the Arm without atomics.
+#[cfg(target_pointer_width = "64")]
+type Native = u64;
+#[cfg(all(
+    target_pointer_width = "32",
+    not(all(target_arch = "arm", not(target_has_atomic = "32"))),
+    not(all(target_arch = "riscv32", not(target_feature = "m")))
+))]
+type Native = u32;
+#[cfg(not(any(
+    target_pointer_width = "64",
+    all(
+        target_pointer_width = "32",
+        not(all(target_arch = "arm", not(target_has_atomic = "32"))),
+        not(all(target_arch = "riscv32", not(target_feature = "m")))
+    )
+)))]
+type Native = u16;
 
 /// Reads `digits` as one integer; its bytes, big-endian and without leading zeros, end up at the
 /// end of the first [`decoded_capacity`] bytes of `out`. Zero is one zero byte.
 pub(crate) fn decode<'b>(digits: &[u8], out: &'b mut [u8]) -> Result<&'b mut [u8], DecodeError> {
-    if BY_WORDS { words::decode(digits, out) } else { decode_by::<Native, _>(digits, out) }
+    decode_by::<Native, _>(digits, out)
 }
 
 /// Reads the 256-bit number that a tag is, left-padded to its 32 bytes.
-pub(crate) fn decode_tag(digits: &[u8]) -> Result<[u8; 32], DecodeError> {
-    if BY_WORDS { words::decode_tag(digits) } else { decode_tag_by::<Native, _>(digits) }
+pub(crate) fn decode_tag(digits: &[u8]) -> Result<[u8; TAG_LEN], DecodeError> {
+    decode_tag_by::<Native, _>(digits)
 }
 
 /// What follows the zeros at the front; of zeros alone, the last.
@@ -137,16 +151,13 @@ mod tests {
             out.fill(0xAA);
             assert_eq!(decode(text, &mut out).map(|bytes| bytes.to_vec()), native);
         }
-        out.fill(0xAA);
-        assert_eq!(words::decode(text, &mut out).map(|bytes| bytes.to_vec()), native);
         native
     }
 
     /// Likewise.
     fn decoded_tag(text: &[u8]) -> Result<[u8; 32], DecodeError> {
         let native = decode_tag(text);
-        for decode_tag in [decode_tag_by::<u64, 8>, decode_tag_by::<u32, 4>, decode_tag_by::<u16, 2>, words::decode_tag]
-        {
+        for decode_tag in [decode_tag_by::<u64, 8>, decode_tag_by::<u32, 4>, decode_tag_by::<u16, 2>] {
             assert_eq!(decode_tag(text), native);
         }
         native
