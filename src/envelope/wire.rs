@@ -5,7 +5,10 @@ use core::ops::Range;
 use super::{OpenError, SealError, base64url};
 use crate::{
     crypto::{self, NONCE_LEN, POINT_LEN, SEAL_LEN},
-    json::{cursor::{Cursor, is_plain}, scan::Reader},
+    json::{
+        cursor::{Cursor, is_plain},
+        scan::Reader,
+    },
     names::Malformed,
     text::{Text, unquote_in_place},
 };

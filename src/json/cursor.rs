@@ -174,13 +174,45 @@ impl<'t> Cursor<'t> {
         *said = value;
         if len == 0 { Err(Malformed) } else { Ok(()) }
     }
+
+    /// Passes all that stands before the next such byte.
+    pub(super) fn skip_to(&mut self, byte: u8) -> Option<()> {
+        while self.peek()? != byte {
+            self.advance();
+        }
+        Some(())
+    }
+
+    /// Passes a value and returns it. Relies on the text having been checked.
+    pub(crate) fn pass_value(&mut self) -> Option<&'t [u8]> {
+        self.token();
+        let (text, start) = (self.text, self.at);
+        let mut depth = 0_usize;
+        loop {
+            match self.peek()? {
+                b'"' => {
+                    self.string().ok()?;
+                }
+                opening_or_closing => {
+                    match opening_or_closing {
+                        b'{' | b'[' => depth = depth.saturating_add(1),
+                        b'}' | b']' => depth = depth.saturating_sub(1),
+                        _ => {}
+                    }
+                    self.advance();
+                }
+            }
+            let ends = matches!(self.peek(), None | Some(b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'));
+            if depth == 0 && ends {
+                return text.get(start..self.at);
+            }
+        }
+    }
 }
 
 /// Whether a byte stands for itself in a string and is ASCII.
 pub(crate) fn is_plain(byte: u8) -> bool {
-    let byte = u32::from(byte);
-    // Small letters are passed by the first comparison.
-    byte.wrapping_sub(0x5D) < 0x23 || byte.wrapping_sub(0x20) < 0x60 && byte != 0x22 && byte != 0x5C
+    (byte.wrapping_sub(0x20) < 0x60) & (byte != b'"') & (byte != b'\\')
 }
 
 const LITERALS: [&[u8]; 3] = [b"true", b"false", b"null"];

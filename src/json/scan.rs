@@ -1,4 +1,5 @@
-//! The checking reader: one pass, a fixed stack of open objects and arrays, no recursion.
+//! The checking reader: one pass, a fixed stack of open objects and arrays, no recursion. And the walk over the members
+//! and elements of what it has checked.
 
 #[cfg(feature = "envelope")]
 use core::ops::Range;
@@ -219,5 +220,67 @@ impl Level {
 
     fn members_at(&self) -> usize {
         usize::try_from(self.members_at).unwrap_or(usize::MAX)
+    }
+}
+
+/// The members of an object, or of the front of one: names and what stands as their values.
+///
+/// Each step takes time in the length of the value, and no more.
+#[derive(Debug, Clone)]
+pub(crate) struct Members<'t> {
+    rest: &'t [u8],
+}
+
+impl<'t> Members<'t> {
+    /// `text` starts at the first member's name, or at the opening brace.
+    pub(crate) fn new(text: &'t [u8]) -> Self {
+        Self { rest: text }
+    }
+}
+
+impl<'t> Iterator for Members<'t> {
+    type Item = (Text<'t>, &'t [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut cursor = Cursor::new(self.rest);
+        cursor.skip_to(b'"')?;
+        let name = cursor.string().ok()?;
+        cursor.skip_to(b':')?;
+        cursor.advance();
+        let value = cursor.pass_value()?;
+        self.rest = cursor.rest();
+        Some((name, value))
+    }
+}
+
+/// The elements of an array.
+#[derive(Debug, Clone)]
+pub(crate) struct Elements<'t> {
+    rest: &'t [u8],
+}
+
+impl<'t> Elements<'t> {
+    /// `text` starts at the opening bracket.
+    pub(crate) fn new(text: &'t [u8]) -> Self {
+        Self { rest: text }
+    }
+}
+
+impl<'t> Iterator for Elements<'t> {
+    type Item = &'t [u8];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut cursor = Cursor::new(self.rest);
+        // Passes the opening bracket or the comma before the element.
+        if !matches!(cursor.token(), b'[' | b',') {
+            return None;
+        }
+        cursor.advance();
+        if cursor.token() == b']' {
+            return None;
+        }
+        let value = cursor.pass_value()?;
+        self.rest = cursor.rest();
+        Some(value)
     }
 }

@@ -3,9 +3,8 @@
 //! The whole format is read, as far as a payload can have it: names are strings, and every length
 //! is checked against the bytes that are there before anything is done with it.
 
-use super::{
-    payload::{CLAIMS, ENVIRONMENT, EXPIRES_AT, Found, ID, META, NOT_BEFORE, SCOPES, Secs, Span, TENANT, claim},
-    scopes::END,
+use super::payload::{
+    CLAIMS, END, ENVIRONMENT, EXPIRES_AT, Found, ID, META, NOT_BEFORE, SCOPES, Secs, Span, TENANT, claim,
 };
 use crate::{
     names::{MAX_DEPTH, Malformed, Names, distinct},

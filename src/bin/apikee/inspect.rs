@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args) -> Ended {
 fn as_text<W: Write>(out: &mut W, candidate: &Candidate<'_>, key: &UntrustedKey<'_>) -> io::Result<()> {
     text::headline(out, candidate, "not verified")?;
     if let Some(claims) = &key.claims {
-        text::claims(out, claims, UnixTime::now())?;
+        text::claims(out, claims.untrusted(), UnixTime::now())?;
     }
     text::field(out, "encoding", encoding(key))?;
     text::field(out, "read by", readers(key).join(", "))?;
@@ -86,7 +86,7 @@ fn as_json<W: Write>(out: &mut W, candidate: &Candidate<'_>, key: &UntrustedKey<
         members.member("verified", &false)?;
         members.place(candidate)?;
         match &key.claims {
-            Some(claims) => members.claims(claims)?,
+            Some(claims) => members.claims(claims.untrusted())?,
             None => members.refusal(candidate, &KeyError::Decode.into())?,
         }
         members.member("encoding", encoding(key))?;

@@ -340,7 +340,6 @@ limb!(u64, u128, bytes: 8, product: product, join: |digits| {
     }
 });
 
-
 limb!(u32, u64, bytes: 4, product: |a, b| u64::from(a) * u64::from(b), join: |digits| {
     let pairs = (digits & 0x003F_003F).wrapping_mul(62).wrapping_add(digits >> 8 & 0x003F_003F);
     (pairs & 0xFFFF).wrapping_mul(62_u32.pow(2)).wrapping_add(pairs >> 16)
