@@ -63,7 +63,6 @@ impl<'t> Reader<'t> {
     }
 
     /// Opens the array or object that has to come next.
-    #[inline(never)]
     pub(crate) fn open(&mut self, bracket: u8) -> Result<(), Malformed> {
         if self.peek() != bracket {
             return Err(Malformed);
@@ -76,7 +75,6 @@ impl<'t> Reader<'t> {
     }
 
     /// Goes on to the next value of the innermost array or object: false if that ends here, and it is closed then.
-    #[inline(never)]
     pub(crate) fn next(&mut self) -> Result<bool, Malformed> {
         let first = core::mem::take(&mut self.first);
         let token = self.cursor.token();
@@ -106,6 +104,8 @@ impl<'t> Reader<'t> {
     }
 
     /// Refuses the object that ends here if it names a member twice.
+    ///
+    /// Not inlined: [`distinct`] takes much stack.
     #[cold]
     #[inline(never)]
     fn compare_names(&self) -> Result<(), Malformed> {
@@ -126,7 +126,6 @@ impl<'t> Reader<'t> {
     }
 
     /// Passes any value.
-    #[inline(never)]
     pub(crate) fn skip(&mut self) -> Result<(), Malformed> {
         let depth = self.around.len();
         loop {

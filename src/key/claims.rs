@@ -27,13 +27,13 @@ impl<'b> Claims<'b> {
         self.text(self.found.places[ID])
     }
 
-    /// Whose key it is. Empty if the issuer did not say.
+    /// The tenant that owns the key. Empty if the issuer named none.
     #[must_use]
     pub fn tenant(&self) -> &'b str {
         self.text(self.found.places[TENANT])
     }
 
-    /// What the key is good for.
+    /// The scopes that the key has.
     #[must_use]
     pub fn scopes(&self) -> Scopes<'b> {
         Scopes::new(self.found.places[SCOPES].of(self.payload))
@@ -46,19 +46,19 @@ impl<'b> Claims<'b> {
         if at.is_some() { self.text(at) } else { DEFAULT_ENVIRONMENT }
     }
 
-    /// The last second in which the key is good; `None` if it never expires.
+    /// The last second in which the key is valid; `None` if it never expires.
     #[must_use]
     pub const fn expires_at(&self) -> Option<UnixTime> {
         self.found.time(EXPIRES_AT)
     }
 
-    /// The first second in which the key is good; `None` if it always was.
+    /// The first second in which the key is valid; `None` if there is no such limit.
     #[must_use]
     pub const fn not_before(&self) -> Option<UnixTime> {
         self.found.time(NOT_BEFORE)
     }
 
-    /// Anything the issuer put there.
+    /// The object that the issuer put there, whatever it is.
     #[must_use]
     pub fn meta(&self) -> Meta<'b> {
         let at = self.found.places[META];
@@ -106,7 +106,7 @@ pub struct OwnedClaims {
 
 #[cfg(feature = "std")]
 impl Claims<'_> {
-    /// A copy of the claims, for as long as you like.
+    /// A copy of the claims that borrows nothing.
     #[must_use]
     pub fn to_owned(&self) -> OwnedClaims {
         OwnedClaims { payload: self.payload.into(), found: self.found }

@@ -614,4 +614,63 @@ mod tests {
             assert!((1..=MAX_ID_LEN).contains(&id.as_str().len()), "{secs}: {id}");
         }
     }
+
+    /// Each byte of an id is the next number.
+    #[cfg(feature = "std")]
+    struct Counting(u8);
+
+    #[cfg(feature = "std")]
+    impl rand_core::TryRng for Counting {
+        type Error = core::convert::Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            let mut bytes = [0; 4];
+            self.try_fill_bytes(&mut bytes)?;
+            Ok(u32::from_le_bytes(bytes))
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            let mut bytes = [0; 8];
+            self.try_fill_bytes(&mut bytes)?;
+            Ok(u64::from_le_bytes(bytes))
+        }
+
+        fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+            for byte in out {
+                self.0 = self.0.wrapping_add(1);
+                *byte = self.0;
+            }
+            Ok(())
+        }
+    }
+
+    #[cfg(feature = "std")]
+    impl TryCryptoRng for Counting {}
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn a_string_is_the_key_that_a_buffer_would_hold() {
+        let ring = Keyring::new(b"a secret of some length").unwrap();
+        let mut buf = vec![0; issue_buffer_len(MAX_PAYLOAD_LEN)];
+        // Ids of 21 and of 22 characters, claims from nothing to the longest.
+        for now in [UnixTime::from_secs(1_760_000_000), UnixTime::from_secs(0), UnixTime::from_secs(200_000_000_000)] {
+            for len in [0, 1, 100, 1000, 8080, 8090, 8091, 8092, 8093, 8100, 9000] {
+                let tenant = "t".repeat(len);
+                let new = NewKey::new(&tenant).expires(Expiry::Never);
+                let held = ring.issue(&new, now, &mut Counting(0), &mut buf).map(str::to_owned);
+                assert_eq!(ring.issue_string(&new, now, &mut Counting(0)), held, "{len}");
+            }
+        }
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn a_string_is_refused_for_the_reasons_that_a_buffer_is() {
+        let ring = Keyring::new(b"a secret of some length").unwrap();
+        let now = UnixTime::from_secs(1_760_000_000);
+        let long = "t".repeat(MAX_PAYLOAD_LEN);
+        assert_eq!(ring.issue_string(&NewKey::new(&long), now, &mut Counting(0)), Err(IssueError::TooLong));
+        let late = NewKey::new("t").expires(Expiry::At(UnixTime::from_secs(i64::MAX)));
+        assert_eq!(ring.issue_string(&late, now, &mut Counting(0)), Err(IssueError::TimeOutOfRange));
+    }
 }

@@ -110,7 +110,6 @@ impl<'p> Cursor<'p> {
     }
 
     /// Passes the front of a value.
-    #[inline(never)]
     fn head(&mut self) -> Option<Head<'p>> {
         let marker = *self.take(1)?.first()?;
         let (kind, width, own) = match marker {
@@ -296,6 +295,8 @@ fn scan(payload: &[u8]) -> Option<[Span; CLAIMS]> {
 }
 
 /// Refuses the map whose members stand there if it names one twice.
+///
+/// Not inlined: [`distinct`] takes much stack.
 #[cold]
 #[inline(never)]
 fn compare_names(payload: &[u8], start: usize, end: usize) -> Option<()> {

@@ -129,7 +129,6 @@ const fn code(name: &[u8]) -> u32 {
 }
 
 /// The same for a name with escapes, if it is of letters: it is what it means.
-#[inline(never)]
 fn spelt_out(name: Text<'_>) -> u32 {
     let (mut code, mut shift) = (u32::MAX, 0_u32);
     for c in name.chars() {
@@ -164,7 +163,8 @@ pub(super) fn read_json(payload: &mut [u8], found: &mut Found) -> Result<(), Mal
 
 /// Finds where the claims stand, and whether one of their strings has escapes.
 ///
-/// Not inlined: its stack of levels is taken while it runs, and no longer.
+/// Not inlined: its stack of levels is taken while it runs, and no longer. (Inlined, a verifier on a Cortex-M4 is 56 bytes
+/// smaller.)
 #[inline(never)]
 fn find(payload: &[u8], found: &mut Found) -> Result<bool, Malformed> {
     let mut escaped = false;

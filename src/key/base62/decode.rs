@@ -17,7 +17,7 @@
 
 use core::{marker::PhantomData, ops::BitOr};
 
-use super::{TAG_DIGITS, TAG_LEN, product, without_leading};
+use super::{product, without_leading};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DecodeError {
@@ -65,23 +65,6 @@ pub(super) fn decode_by<'b, L: Limb<BYTES>, const BYTES: usize>(
     without_leading(0, out).ok_or(DecodeError::Spelling)
 }
 
-/// As [`decode_tag`](super::decode_tag), likewise.
-pub(super) fn decode_tag_by<L: Limb<BYTES>, const BYTES: usize>(digits: &[u8]) -> Result<[u8; TAG_LEN], DecodeError> {
-    if digits.len() > TAG_DIGITS {
-        return Err(DecodeError::Spelling);
-    }
-    let mut room = [0; decoded_capacity(TAG_DIGITS)];
-    let number = decode_by::<L, BYTES>(digits, &mut room)?;
-    let mut tag = [0; TAG_LEN];
-    if number.len() > tag.len() {
-        return Err(DecodeError::Spelling);
-    }
-    for (place, byte) in tag.iter_mut().rev().zip(number.iter().rev()) {
-        *place = *byte;
-    }
-    Ok(tag)
-}
-
 /// A number that grows from the end of a buffer towards its front.
 struct Number<'o, L, const BYTES: usize> {
     places: &'o mut [[u8; BYTES]],
@@ -116,7 +99,6 @@ impl<'o, L: Limb<BYTES>, const BYTES: usize> Number<'o, L, BYTES> {
 
     /// Replaces the number by itself times 62^W plus `block`, in six limbs more, or in as many of them as
     /// there are; the first block takes `more`.
-    #[inline(always)]
     fn append(&mut self, block: [L; BLOCK_LIMBS], more: usize) {
         let at = self.places.len().saturating_sub(self.used);
         let Some((free, used)) = self.places.split_at_mut_checked(at) else {
@@ -138,28 +120,26 @@ impl<'o, L: Limb<BYTES>, const BYTES: usize> Number<'o, L, BYTES> {
 }
 
 /// The value of a block, least significant limb first; `None` if there is a character that is not a digit.
-#[inline(always)]
 fn value<L: Limb<BYTES>, const BYTES: usize>(block: &[u8]) -> Option<[L; BLOCK_LIMBS]> {
-    let words: &[_; WORDS] = block.as_chunks().0.first_chunk()?;
-    let mut bad = L::default();
-    let [a, b, c, d, e, f, g, h] = words.map(|characters| {
-        let (value, flags) = L::word(characters);
+    let characters: &[_; WORDS] = block.as_chunks().0.first_chunk()?;
+    let (mut words, mut bad) = ([L::default(); WORDS], L::default());
+    for (word, characters) in words.iter_mut().zip(characters) {
+        let (value, flags) = L::word(*characters);
+        *word = value;
         bad = bad | flags;
-        value
-    });
+    }
+    let [a, b, c, d, e, f, g, h] = words;
     let [u0, u1, u2, _] = mul_add_2x2(join(a, b), L::TWO_WORDS, join(c, d));
     let [v0, v1, v2, _] = mul_add_2x2(join(e, f), L::TWO_WORDS, join(g, h));
     (bad == L::default()).then(|| mul_add_3x3([u0, u1, u2], L::FOUR_WORDS, [v0, v1, v2]))
 }
 
-#[inline(always)]
 fn join<L: Limb<BYTES>, const BYTES: usize>(upper: L, lower: L) -> [L; 2] {
     let (low, high) = L::mul_add(upper, L::WORD, lower, L::default());
     [low, high]
 }
 
 /// `a * b + c`, limb by limb.
-#[inline(always)]
 fn mul_add_2x2<L: Limb<BYTES>, const BYTES: usize>([a0, a1]: [L; 2], [b0, b1]: [L; 2], [c0, c1]: [L; 2]) -> [L; 4] {
     let (r0, carry) = L::mul_add(a0, b0, c0, L::default());
     let (t1, t2) = L::mul_add(a0, b1, c1, carry);
@@ -169,7 +149,6 @@ fn mul_add_2x2<L: Limb<BYTES>, const BYTES: usize>([a0, a1]: [L; 2], [b0, b1]: [
 }
 
 /// `a * b + c`, limb by limb.
-#[inline(always)]
 fn mul_add_3x3<L: Limb<BYTES>, const BYTES: usize>(a: [L; 3], b: [L; 3], c: [L; 3]) -> [L; BLOCK_LIMBS] {
     let ([a0, a1, a2], [b0, b1, b2], [c0, c1, c2]) = (a, b, c);
     let (r0, carry) = L::mul_add(a0, b0, c0, L::default());
@@ -203,7 +182,6 @@ pub(super) trait Limb<const BYTES: usize>: Copy + Default + Eq + BitOr<Output = 
     fn word(word: [u8; BYTES]) -> (Self, Self);
 
     /// The products of a limb and 31^W, added to what stands there.
-    #[inline(always)]
     fn products(limb: Self, sums: [Self; ODD_LIMBS]) -> [Self; BLOCK_LIMBS] {
         let ([m0, m1, m2, m3, m4], [s0, s1, s2, s3, s4]) = (Self::ODD, sums);
         let (n0, carry) = Self::mul_add(limb, m0, s0, Self::default());
@@ -235,17 +213,14 @@ macro_rules! limb {
                 limb_of(31, 8, $bytes, 4) as Self,
             ];
 
-            #[inline(always)]
             fn from_be_bytes(bytes: [u8; $bytes]) -> Self {
                 Self::from_be_bytes(bytes)
             }
 
-            #[inline(always)]
             fn to_be_bytes(self) -> [u8; $bytes] {
                 self.to_be_bytes()
             }
 
-            #[inline(always)]
             #[expect(clippy::arithmetic_side_effects, reason = "(2^W - 1)^2 + 2 (2^W - 1) = 2^(2 W) - 1")]
             fn mul_add(a: Self, b: Self, c: Self, d: Self) -> (Self, Self) {
                 let product = $product;
@@ -255,7 +230,6 @@ macro_rules! limb {
 
             /// All characters at once, one a byte, and bit 7 of each byte for what is compared: clear where the
             /// character is a digit. A byte above 127 may spoil its neighbours, but shows its own bit 7.
-            #[inline(always)]
             fn word(word: [u8; $bytes]) -> (Self, Self) {
                 const ONES: $limb = <$limb>::MAX / 0xFF;
                 const TOPS: $limb = ONES << 7;
@@ -320,7 +294,6 @@ limb!(u64, u128, bytes: 8, product: product, join: |digits| {
 }, {
     /// The products of the even limbs stand side by side, and so do those of the odd ones: that is two
     /// chains of carries, where adding each product by itself takes two carries for each.
-    #[inline(always)]
     fn products(limb: Self, [s0, s1, s2, s3, s4]: [Self; ODD_LIMBS]) -> [Self; BLOCK_LIMBS] {
         let [m0, m1, m2, m3, m4] = Self::ODD;
         let [(p0, p1), (p2, p3), (p4, p5)] = [m0, m2, m4].map(|m| Self::mul_add(limb, m, 0, 0));
@@ -350,7 +323,6 @@ limb!(u16, u32, bytes: 2, product: |a, b| u32::from(a) * u32::from(b), join: |di
 }, {});
 
 /// `a + b` and a carry, and the carry of that.
-#[inline(always)]
 fn add(a: u64, b: u64, carry: bool) -> (u64, bool) {
     let (sum, over) = a.overflowing_add(b);
     let (sum, again) = sum.overflowing_add(u64::from(carry));
