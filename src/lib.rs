@@ -106,8 +106,8 @@ pub use json::{InvalidJsonObject, JsonObject};
 pub use key::{
     Array, ArrayIter, Claims, DenyList, Encoding, Expiry, Fingerprint, InvalidDuration, InvalidFingerprint, IssueError,
     KeyError, KeyId, Keyring, KeyringError, MAX_PAYLOAD_LEN, MAX_SECRETS, Meta, MetaIter, MissingScopes, NewKey,
-    Number, PREFIX, STRONG_SECRET_LEN, Scopes, Unsorted, UntrustedKey, Value, VerifiedKey, issue_buffer_len,
-    log_prefix, verify_buffer_len,
+    Number, PREFIX, STRONG_SECRET_LEN, Scopes, Unsorted, UntrustedClaims, UntrustedKey, Value, VerifiedKey,
+    issue_buffer_len, log_prefix, verify_buffer_len,
 };
 #[cfg(feature = "std")]
 pub use key::{OwnedClaims, OwnedKey};

@@ -31,7 +31,7 @@ pub(crate) struct Malformed;
 pub(crate) const MAX_DEPTH: usize = 32;
 
 /// Whether there is room for 16 kB on the stack. Not on 32-bit processors, nor in WebAssembly, where the stack of a
-/// small module has no more than that.
+/// small module has no more than that. All that is different there is named here.
 const ROOMY: bool = cfg!(target_pointer_width = "64");
 
 /// Names that one round compares.
@@ -55,7 +55,6 @@ impl Names {
     const SHARED: u32 = u32::MAX;
 
     /// Adds a name.
-    #[inline]
     pub(crate) fn add(&mut self, name: Text<'_>) {
         // One string may be written with and without escapes: such a name meets all others.
         let bits = name.as_bytes().map_or(Self::SHARED, bit);
@@ -63,7 +62,6 @@ impl Names {
     }
 
     /// Whether one name may be there twice: then [`distinct`] has to look.
-    #[inline]
     pub(crate) const fn may_repeat(&self) -> bool {
         self.0 == Self::SHARED
     }
@@ -78,12 +76,10 @@ fn bit(name: &[u8]) -> u32 {
 /// Refuses an object that names a member twice. `len` is the length of its text.
 ///
 /// Takes much stack: call it from a function that is not inlined, so that only objects of many members take it.
-#[inline]
 pub(crate) fn distinct<'t>(names: impl Iterator<Item = Text<'t>> + Clone, len: usize) -> Result<(), Malformed> {
     distinct_in(ROUNDS, names, len)
 }
 
-#[inline(always)]
 fn distinct_in<'t>(rounds: usize, names: impl Iterator<Item = Text<'t>> + Clone, len: usize) -> Result<(), Malformed> {
     // Where memory is small, so would be the filter: it is not worth its pass.
     let filter = ROOMY.then(|| Filter::of(names.clone(), len));
@@ -166,7 +162,6 @@ impl<'t> Hashed<'t> {
         Text::json(self.raw, self.hash & 1 != 0)
     }
 
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn cmp(&self, other: &Self) -> Ordering {
         (self.hash >> 1).cmp(&(other.hash >> 1)).then_with(|| self.name().chars().cmp(other.name().chars()))
     }
@@ -181,7 +176,6 @@ struct Round<'t> {
 
 impl<'t> Round<'t> {
     /// Keeps a name if it is among the least, and refuses it if it is there already.
-    #[inline(never)]
     fn take(&mut self, mut new: Hashed<'t>, after: Option<&Hashed<'t>>) -> Result<(), Malformed> {
         if after.is_some_and(|last| new.cmp(last).is_le()) {
             return Ok(());

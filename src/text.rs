@@ -81,7 +81,6 @@ pub struct Chars<'t> {
 impl Iterator for Chars<'_> {
     type Item = char;
 
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn next(&mut self) -> Option<char> {
         let Text { raw, escaped } = self.rest;
         let (c, len) = match raw.first()? {
@@ -96,7 +95,6 @@ impl Iterator for Chars<'_> {
 
 /// The character at the front of `raw`, and how many bytes spell it; `None` if it is not well-formed UTF-8, or, where
 /// a backslash starts an escape, no escape or half a surrogate pair.
-#[inline(never)]
 pub(crate) fn character(raw: &[u8], escapes: bool) -> Option<(char, usize)> {
     let first = *raw.first()?;
     match first {
@@ -149,7 +147,6 @@ fn undo_escape(raw: &[u8]) -> Option<(char, usize)> {
 }
 
 /// The four hexadecimal digits of an escape.
-#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 fn code_unit(raw: &[u8]) -> Option<u32> {
     let [b'\\', b'u', digits @ ..] = raw.first_chunk::<6>()? else {
         return None;
@@ -208,10 +205,7 @@ pub(crate) fn unquote_in_place(value: &mut [u8]) -> Option<Range<usize>> {
     Some(1..end)
 }
 
-/// Whether `byte` is anywhere in `text`.
-///
-/// Not inlined and without an early end: as a function over memory its loop is vectorised.
-#[inline(never)]
+/// Whether `byte` is anywhere in `text`. Without an early end, so that the loop is vectorised.
 pub(crate) fn has(text: &[u8], byte: u8) -> bool {
     text.iter().fold(0, |found, own| found | u8::from(*own == byte)) != 0
 }
@@ -257,7 +251,6 @@ impl PartialEq<&str> for Text<'_> {
 }
 
 impl PartialEq for Text<'_> {
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn eq(&self, other: &Self) -> bool {
         match (self.as_bytes(), other.as_bytes()) {
             (Some(ours), Some(theirs)) => ours == theirs,

@@ -11,7 +11,7 @@ use super::{
     server::Server,
 };
 use crate::{
-    json::{JsonObject, members::Members},
+    json::{JsonObject, scan::Members},
     key::{Fingerprint, IssueError, KeyId, NewKey, log_prefix},
     policy::{Fault, Outage, Outcome, Overload, Rejection},
     protocol::{ClientId, ClientKey, ClientType, CreateClient, Timestamp},

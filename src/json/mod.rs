@@ -1,17 +1,149 @@
 //! JSON (RFC 8259) on borrowed bytes: a bounded reader and the little of a writer that is needed.
 //!
-//! A [`Reader`](scan::Reader) goes through a text once, without recursion, stops at each member of the outermost
-//! object, and checks all that it passes; [`members`] walks over text that has been checked. Refused, apart
+//! A [`Reader`] goes through a text once, without recursion, stops at each member of the outermost
+//! object, and checks all that it passes; [`scan::Members`] walks over text that has been checked. Refused, apart
 //! from what the grammar refuses: duplicate names, unpaired surrogates, more than
-//! [`MAX_DEPTH`](crate::names::MAX_DEPTH) levels, bytes after the end.
+//! [`MAX_DEPTH`](crate::names::MAX_DEPTH) levels, bytes after the end. [`JsonObject`] is what a caller wrote, checked once.
 
 pub(crate) mod cursor;
 #[cfg(feature = "envelope")]
 pub(crate) mod find;
-pub(crate) mod members;
-mod object;
-pub(crate) mod run;
 pub(crate) mod scan;
 pub(crate) mod write;
 
-pub use object::{InvalidJsonObject, JsonObject};
+use core::fmt;
+
+use self::{cursor::Cursor, scan::Reader};
+use crate::{buf::Writer, names::Malformed};
+
+/// The text of a JSON object, checked: it can stand in claims or in a body, and not break out.
+///
+/// Refused, apart from what JSON refuses: members named twice in one object, unpaired surrogates,
+/// more than 31 levels of nesting. An object of up to 32,768 members is never refused for their number; one with more
+/// may be, since the check for names that are there twice has a fixed memory and a limit to its time. On 32-bit
+/// processors and in WebAssembly the limit is 2,048.
+///
+/// White space is left out when it is written and strings are respelt
+/// as `JSON.stringify` does; numbers stay as they are.
+///
+/// ```
+/// # use apikee::{InvalidJsonObject, JsonObject};
+/// assert!(JsonObject::new(r#"{"plan": "pro"}"#).is_ok());
+/// assert_eq!(JsonObject::new(r#"{"plan": pro}"#).unwrap_err(), InvalidJsonObject);
+/// ```
+#[derive(Clone, Copy)]
+pub struct JsonObject<'a> {
+    text: &'a str,
+    empty: bool,
+    /// There is nothing to leave out or to respell.
+    compact: bool,
+}
+
+impl<'a> JsonObject<'a> {
+    /// `{}`.
+    pub const EMPTY: Self = Self { text: "{}", empty: true, compact: true };
+
+    /// Checks the text.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidJsonObject`].
+    pub fn new(text: &'a str) -> Result<Self, InvalidJsonObject> {
+        let empty = check(text.as_bytes()).map_err(|_| InvalidJsonObject)?;
+        // A space within a string is not told from one between members; that costs time only.
+        let compact = text.bytes().all(|byte| byte > b' ' && byte != b'\\');
+        Ok(Self { text, empty, compact })
+    }
+
+    /// The text, as it was given.
+    #[must_use]
+    pub const fn as_str(&self) -> &'a str {
+        self.text
+    }
+
+    /// Whether it has no members.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.empty
+    }
+
+    pub(crate) fn write(&self, out: &mut Writer<'_>) {
+        if self.compact {
+            out.bytes(self.text.as_bytes());
+        } else {
+            write::compact(out, self.text.as_bytes());
+        }
+    }
+}
+
+/// Checks a whole object, and returns whether it is empty.
+fn check(text: &[u8]) -> Result<bool, Malformed> {
+    let mut reader = Reader::within(Cursor::new(text));
+    reader.outermost()?;
+    let mut empty = true;
+    while reader.next()? {
+        reader.skip()?;
+        empty = false;
+    }
+    reader.end()?;
+    Ok(empty)
+}
+
+/// The length only: it may hold what belongs in no log.
+impl fmt::Debug for JsonObject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonObject").field("len", &self.text.len()).finish_non_exhaustive()
+    }
+}
+
+/// Not a well-formed JSON object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct InvalidJsonObject;
+
+impl fmt::Display for InvalidJsonObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the text is no well-formed JSON object")
+    }
+}
+
+impl core::error::Error for InvalidJsonObject {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_break_out_of_a_body_is_no_object() {
+        for text in ["", "[]", "1", "{", "{}}", "{},", r#"{"a":1}{"#, r#"{"a":1,"a":2}"#, "{\"a\":\"\n\"}", "{} x"] {
+            assert_eq!(JsonObject::new(text).unwrap_err(), InvalidJsonObject, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_object_of_31_levels_is_the_deepest() {
+        let nested = |levels: usize| format!("{}{{}}{}", "{\"a\":".repeat(levels - 1), "}".repeat(levels - 1));
+        assert!(JsonObject::new(&nested(31)).is_ok());
+        assert!(JsonObject::new(&nested(32)).is_err());
+    }
+
+    #[test]
+    fn whatever_is_not_compact_is_made_so() {
+        for (text, written) in [
+            ("{}", "{}"),
+            (" { } ", "{}"),
+            (r#"{"a":[1.50,true]}"#, r#"{"a":[1.50,true]}"#),
+            (r#"{"a": "b c"}"#, r#"{"a":"b c"}"#),
+            (r#"{"\u0061":"\/\u001F"}"#, r#"{"a":"/\u001f"}"#),
+            ("{\"a\":\n\"\u{e9}\"}", "{\"a\":\"\u{e9}\"}"),
+        ] {
+            let object = JsonObject::new(text).unwrap();
+            assert_eq!(object.is_empty(), written == "{}");
+            let mut buf = [0; 64];
+            let mut out = Writer::new(&mut buf);
+            object.write(&mut out);
+            let len = out.len();
+            assert_eq!(buf.get(..len), Some(written.as_bytes()), "{text}");
+        }
+    }
+}

@@ -1,4 +1,5 @@
-//! The checking reader: one pass, a fixed stack of open objects and arrays, no recursion.
+//! The checking reader: one pass, a fixed stack of open objects and arrays, no recursion. And the walk over the members
+//! and elements of what it has checked.
 
 #[cfg(feature = "envelope")]
 use core::ops::Range;
@@ -62,7 +63,6 @@ impl<'t> Reader<'t> {
     }
 
     /// Opens the array or object that has to come next.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn open(&mut self, bracket: u8) -> Result<(), Malformed> {
         if self.peek() != bracket {
             return Err(Malformed);
@@ -75,8 +75,6 @@ impl<'t> Reader<'t> {
     }
 
     /// Goes on to the next value of the innermost array or object: false if that ends here, and it is closed then.
-    #[cfg_attr(target_pointer_width = "64", inline)]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn next(&mut self) -> Result<bool, Malformed> {
         let first = core::mem::take(&mut self.first);
         let token = self.cursor.token();
@@ -106,6 +104,8 @@ impl<'t> Reader<'t> {
     }
 
     /// Refuses the object that ends here if it names a member twice.
+    ///
+    /// Not inlined: [`distinct`] takes much stack.
     #[cold]
     #[inline(never)]
     fn compare_names(&self) -> Result<(), Malformed> {
@@ -126,8 +126,6 @@ impl<'t> Reader<'t> {
     }
 
     /// Passes any value.
-    #[cfg_attr(target_pointer_width = "64", inline)]
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn skip(&mut self) -> Result<(), Malformed> {
         let depth = self.around.len();
         loop {
@@ -221,5 +219,67 @@ impl Level {
 
     fn members_at(&self) -> usize {
         usize::try_from(self.members_at).unwrap_or(usize::MAX)
+    }
+}
+
+/// The members of an object, or of the front of one: names and what stands as their values.
+///
+/// Each step takes time in the length of the value, and no more.
+#[derive(Debug, Clone)]
+pub(crate) struct Members<'t> {
+    rest: &'t [u8],
+}
+
+impl<'t> Members<'t> {
+    /// `text` starts at the first member's name, or at the opening brace.
+    pub(crate) fn new(text: &'t [u8]) -> Self {
+        Self { rest: text }
+    }
+}
+
+impl<'t> Iterator for Members<'t> {
+    type Item = (Text<'t>, &'t [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut cursor = Cursor::new(self.rest);
+        cursor.skip_to(b'"')?;
+        let name = cursor.string().ok()?;
+        cursor.skip_to(b':')?;
+        cursor.advance();
+        let value = cursor.pass_value()?;
+        self.rest = cursor.rest();
+        Some((name, value))
+    }
+}
+
+/// The elements of an array.
+#[derive(Debug, Clone)]
+pub(crate) struct Elements<'t> {
+    rest: &'t [u8],
+}
+
+impl<'t> Elements<'t> {
+    /// `text` starts at the opening bracket.
+    pub(crate) fn new(text: &'t [u8]) -> Self {
+        Self { rest: text }
+    }
+}
+
+impl<'t> Iterator for Elements<'t> {
+    type Item = &'t [u8];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut cursor = Cursor::new(self.rest);
+        // Passes the opening bracket or the comma before the element.
+        if !matches!(cursor.token(), b'[' | b',') {
+            return None;
+        }
+        cursor.advance();
+        if cursor.token() == b']' {
+            return None;
+        }
+        let value = cursor.pass_value()?;
+        self.rest = cursor.rest();
+        Some(value)
     }
 }

@@ -1,9 +1,6 @@
 //! Writing compact JSON, to the byte as `JSON.stringify` does.
 
-use super::{
-    cursor::Cursor,
-    run::{stops, stops_at},
-};
+use super::cursor::Cursor;
 use crate::{buf::Writer, hex};
 
 /// Writes what stands between the quotes of a string. Only what must be escaped is: the quote, the
@@ -11,10 +8,13 @@ use crate::{buf::Writer, hex};
 pub(crate) fn escaped(out: &mut Writer<'_>, text: &str) {
     let mut rest = text.as_bytes();
     loop {
-        let Some((&byte, after)) = plain(out, rest).split_first() else {
+        let plain = rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)).count();
+        let Some((plain, [byte, after @ ..])) = rest.split_at_checked(plain) else {
+            out.bytes(rest);
             return;
         };
-        match byte {
+        out.bytes(plain);
+        match *byte {
             b'"' => out.bytes(br#"\""#),
             b'\\' => out.bytes(br"\\"),
             0x08 => out.bytes(br"\b"),
@@ -65,28 +65,6 @@ fn fitting(text: &str, room: usize) -> &str {
         }
     }
     text
-}
-
-/// Writes what is to be written as it is, and returns the rest. Most strings are short: eight bytes at a
-/// time are found to be plain and written at once.
-#[inline]
-fn plain<'t>(out: &mut Writer<'_>, text: &'t [u8]) -> &'t [u8] {
-    let mut rest = text;
-    while let Some((word, after)) = rest.split_first_chunk::<8>() {
-        if stops(u64::from_le_bytes(*word)) != 0 {
-            break;
-        }
-        out.bytes(word);
-        rest = after;
-    }
-    while let Some((&byte, after)) = rest.split_first() {
-        if stops_at(byte) {
-            break;
-        }
-        out.byte(byte);
-        rest = after;
-    }
-    rest
 }
 
 /// Writes the JSON that stands in `text`, which has been checked, without white space and with its

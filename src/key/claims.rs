@@ -1,13 +1,12 @@
-//! The claims of a key.
+//! The claims of a key, its scopes among them.
 
 #[cfg(feature = "std")]
 use std::boxed::Box;
 
 use super::{
-    issued,
     meta::Meta,
-    payload::{ENVIRONMENT, EXPIRES_AT, Encoding, Found, ID, META, NOT_BEFORE, SCOPES, Span, TENANT},
-    scopes::Scopes,
+    msgpack,
+    payload::{END, ENVIRONMENT, EXPIRES_AT, Encoding, Found, ID, META, NOT_BEFORE, SCOPES, Span, TENANT, read_json},
 };
 use crate::{names::Malformed, time::UnixTime};
 
@@ -28,13 +27,13 @@ impl<'b> Claims<'b> {
         self.text(self.found.places[ID])
     }
 
-    /// Whose key it is. Empty if the issuer did not say.
+    /// The tenant that owns the key. Empty if the issuer named none.
     #[must_use]
     pub fn tenant(&self) -> &'b str {
         self.text(self.found.places[TENANT])
     }
 
-    /// What the key is good for.
+    /// The scopes that the key has.
     #[must_use]
     pub fn scopes(&self) -> Scopes<'b> {
         Scopes::new(self.found.places[SCOPES].of(self.payload))
@@ -47,41 +46,33 @@ impl<'b> Claims<'b> {
         if at.is_some() { self.text(at) } else { DEFAULT_ENVIRONMENT }
     }
 
-    /// The last second in which the key is good; `None` if it never expires.
+    /// The last second in which the key is valid; `None` if it never expires.
     #[must_use]
     pub const fn expires_at(&self) -> Option<UnixTime> {
         self.found.time(EXPIRES_AT)
     }
 
-    /// The first second in which the key is good; `None` if it always was.
+    /// The first second in which the key is valid; `None` if there is no such limit.
     #[must_use]
     pub const fn not_before(&self) -> Option<UnixTime> {
         self.found.time(NOT_BEFORE)
     }
 
-    /// Anything the issuer put there.
+    /// The object that the issuer put there, whatever it is.
     #[must_use]
     pub fn meta(&self) -> Meta<'b> {
         let at = self.found.places[META];
         if at.is_some() { Meta::new(at.of(self.payload), Encoding::of(self.payload)) } else { Meta::NONE }
     }
 
-    /// Reads a payload, changing it on the way: escapes are undone where they stand.
-    #[inline]
+    /// Checks that `payload` is one object and reads the claims in it, changing it on the way: their strings are
+    /// brought into plain UTF-8 where they stand, their scopes into the form of [`Scopes`]; the first byte stays.
     pub(crate) fn read(payload: &'b mut [u8]) -> Result<Self, Malformed> {
-        // The compiler sees whether there is a short way, and leaves it out where it is not gone.
-        if issued::IS_WORTH_IT
-            && let Some(found) = issued::find(payload)
-        {
-            return Ok(Self { payload, found });
-        }
-        Self::read_any(payload)
-    }
-
-    #[inline(always)]
-    fn read_any(payload: &'b mut [u8]) -> Result<Self, Malformed> {
         let mut found = Found::default();
-        found.read(payload)?;
+        match Encoding::of(payload) {
+            Encoding::Json => read_json(payload, &mut found)?,
+            Encoding::MessagePack => msgpack::read(payload, &mut found)?,
+        }
         Ok(Self { payload, found })
     }
 
@@ -115,7 +106,7 @@ pub struct OwnedClaims {
 
 #[cfg(feature = "std")]
 impl Claims<'_> {
-    /// A copy of the claims, for as long as you like.
+    /// A copy of the claims that borrows nothing.
     #[must_use]
     pub fn to_owned(&self) -> OwnedClaims {
         OwnedClaims { payload: self.payload.into(), found: self.found }
@@ -138,26 +129,126 @@ impl core::fmt::Debug for OwnedClaims {
     }
 }
 
+/// The scopes of a key, in the issuer's order, duplicates included.
+#[derive(Clone, Copy)]
+pub struct Scopes<'b>(
+    // Their strings are in UTF-8, which was checked: a JSON array of strings without escapes, where every second piece
+    // between the quotes is a scope; or one string after the other, an `END` after each. The last byte tells.
+    &'b [u8],
+);
+
+impl<'b> Scopes<'b> {
+    pub(crate) const fn new(text: &'b [u8]) -> Self {
+        Self(text)
+    }
+
+    /// Whether the key has exactly this scope. There are no wildcards.
+    #[must_use]
+    pub fn contains(&self, scope: &str) -> bool {
+        self.raw().any(|own| own == scope.as_bytes())
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.raw().next().is_none()
+    }
+
+    /// The scopes one by one.
+    pub fn iter(&self) -> impl Iterator<Item = &'b str> + Clone + use<'b> {
+        self.raw().map(|scope| core::str::from_utf8(scope).unwrap_or_default())
+    }
+
+    fn raw(&self) -> impl Iterator<Item = &'b [u8]> + Clone + use<'b> {
+        let delimiter = if self.0.last() == Some(&b']') { b'"' } else { END };
+        // What stands before a closing quote or an end, after the opening quote that may precede it.
+        let mut pieces = self.0.split_inclusive(move |byte| *byte == delimiter);
+        core::iter::from_fn(move || {
+            if delimiter == b'"' {
+                pieces.next();
+            }
+            pieces.next()?.strip_suffix(&[delimiter])
+        })
+    }
+}
+
+impl core::fmt::Debug for Scopes<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The scopes that a route needs and a key lacks. It borrows the route's list, and nothing of the key.
+#[derive(Clone, Copy)]
+pub struct MissingScopes<'a> {
+    /// The route's list from the first missing scope on.
+    required: &'a [&'a str],
+    /// A bit for each of the first 64 of these, the lowest for the first: whether it is missing.
+    missing: u64,
+}
+
+impl<'a> MissingScopes<'a> {
+    /// `Ok` when `scopes` has all that are `required`.
+    pub(crate) fn check(scopes: Scopes<'_>, required: &'a [&'a str]) -> Result<(), Self> {
+        let Some(first) = required.iter().position(|scope| !scopes.contains(scope)) else {
+            return Ok(());
+        };
+        let required = required.get(first..).unwrap_or_default();
+        let missing = (0..u64::BITS)
+            .zip(required)
+            .filter(|(_, scope)| !scopes.contains(scope))
+            .fold(0, |missing, (at, _)| missing | 1_u64.wrapping_shl(at));
+        Err(Self { required, missing })
+    }
+
+    /// The missing scopes, in the order of the requirement, each once. At least the first one is named. Of a route that
+    /// needs more than 64 scopes, those that come more than 63 places behind the first are not named.
+    pub fn iter(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
+        let Self { required, missing } = *self;
+        let is_missing = move |at| missing.checked_shr(at).is_some_and(|bits| bits & 1 == 1);
+        let named = move |((at, bit), scope): ((usize, u32), &&'a str)| {
+            let before = required.get(..at).unwrap_or_default();
+            (is_missing(bit) && !before.contains(scope)).then_some(*scope)
+        };
+        (0_usize..).zip(0..u64::BITS).zip(required).filter_map(named)
+    }
+
+    /// The code that all Apikee SDKs use: `INSUFFICIENT_SCOPE`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "INSUFFICIENT_SCOPE"
+    }
+
+    /// The HTTP status to refuse the request with: 403.
+    #[must_use]
+    pub const fn http_status(&self) -> u16 {
+        403
+    }
+}
+
+impl core::fmt::Debug for MissingScopes<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Names the missing scopes.
+impl core::fmt::Display for MissingScopes<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("the key lacks the scopes ")?;
+        for (at, scope) in self.iter().enumerate() {
+            f.write_str(if at == 0 { "" } else { ", " })?;
+            write!(f, "{scope:?}")?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for MissingScopes<'_> {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_short_way_reads_what_the_general_reader_reads() {
-        for payload in [
-            r#"{"id":"","tid":"","scp":[],"env":""}"#,
-            r#"{"id":"i","tid":"t","scp":[""],"env":"production","exp":0}"#,
-            r#"{"id":"i","tid":"t","scp":["a","a","b c"],"env":"e","exp":1,"nbf":9223372036854775807,"meta":{"a":["\n"]}}"#,
-        ] {
-            let (mut short, mut general) = (payload.as_bytes().to_vec(), payload.as_bytes().to_vec());
-            assert!(issued::find(&short).is_some(), "{payload}");
-            let short = Claims::read(&mut short).unwrap();
-            let general = Claims::read_any(&mut general).unwrap();
-            assert_eq!(format!("{short:?}"), format!("{general:?}"));
-            assert!(short.scopes().iter().eq(general.scopes().iter()));
-            assert_eq!(short.meta(), general.meta());
-        }
-    }
 
     #[test]
     fn scopes_are_packed_where_a_string_of_the_payload_has_escapes() {

@@ -4,16 +4,15 @@ use super::{
     PREFIX, SEPARATOR,
     base62::{self, DecodeError},
     claims::Claims,
-    error::KeyError,
     payload::Encoding,
-    verify::MAX_PAYLOAD_DIGITS,
+    verify::{KeyError, MAX_PAYLOAD_DIGITS},
 };
 
 /// What a key says of itself, **unverified**: anyone can write such a key.
 #[derive(Debug, Clone, Copy)]
 pub struct UntrustedKey<'b> {
     /// Its claims, if they are well-formed.
-    pub claims: Option<Claims<'b>>,
+    pub claims: Option<UntrustedClaims<'b>>,
     /// How they are written. Only the Python SDK reads MessagePack, and only with `msgpack`.
     pub encoding: Encoding,
     /// Whether the signature starts with a zero byte: the published SDKs refuse such a key.
@@ -21,6 +20,19 @@ pub struct UntrustedKey<'b> {
     /// Whether the key has leading zeros: the published SDKs accept such spellings, and their
     /// deny-lists miss them. We refuse them.
     pub non_canonical: bool,
+}
+
+/// Claims that nobody has **verified**: anyone can write them. They have a type of their own, so that they are not
+/// taken for those of a [`VerifiedKey`](super::VerifiedKey).
+#[derive(Debug, Clone, Copy)]
+pub struct UntrustedClaims<'b>(Claims<'b>);
+
+impl<'b> UntrustedClaims<'b> {
+    /// What the claims say: to show it to somebody, never to decide anything.
+    #[must_use]
+    pub const fn untrusted(&self) -> &Claims<'b> {
+        &self.0
+    }
 }
 
 impl<'b> UntrustedKey<'b> {
@@ -50,7 +62,7 @@ impl<'b> UntrustedKey<'b> {
         })?;
         Ok(Self {
             encoding: Encoding::of(payload),
-            claims: Claims::read(payload).ok(),
+            claims: Claims::read(payload).ok().map(UntrustedClaims),
             signature_starts_with_zero: tag.first() == Some(&0),
             non_canonical: digits < text.len(),
         })

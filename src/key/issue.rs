@@ -1,19 +1,20 @@
-//! From claims to the text of a key.
+//! From claims to the text of a key: its id, its payload in either encoding, its signature.
 
 use core::fmt;
+#[cfg(feature = "std")]
+use std::string::String;
 
 use rand_core::TryCryptoRng;
 
+#[cfg(feature = "msgpack")]
+use super::payload::Encoding;
 use super::{
     PREFIX, SEPARATOR, base62,
     claims::DEFAULT_ENVIRONMENT,
     expiry::{Expiry, TimeOutOfRange, in_range},
-    id::{KeyId, RANDOM_LEN},
     keyring::Keyring,
     verify::MAX_PAYLOAD_LEN,
 };
-#[cfg(feature = "msgpack")]
-use super::{pack, payload::Encoding};
 use crate::{
     buf::{Writer, move_within},
     crypto::TAG_LEN,
@@ -31,6 +32,52 @@ const MAX_DRAWS: usize = 16;
 pub const fn issue_buffer_len(payload_len: usize) -> usize {
     const AROUND: usize = PREFIX.len().saturating_add(1).saturating_add(base62::encoded_capacity(TAG_LEN));
     payload_len.saturating_add(base62::encoded_capacity(payload_len)).saturating_add(AROUND)
+}
+
+/// Random bytes in an id.
+pub(crate) const ID_RANDOM_LEN: usize = 10;
+
+/// The most characters that an id has; those of the years 1973 to 3120 have one less.
+const MAX_ID_LEN: usize = 22;
+
+/// The id of a key: base62 of the time of issue in milliseconds (8 bytes, big-endian) and 10 random
+/// bytes, cut to 22 characters (docs/WIRE.md, "Claims"). Ids sort by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyId {
+    text: [u8; MAX_ID_LEN],
+    len: usize,
+}
+
+impl KeyId {
+    /// The id for that time and these random bytes. Times before 1970 count as 1970.
+    #[must_use]
+    pub fn new(now: UnixTime, random: [u8; ID_RANDOM_LEN]) -> Self {
+        let mut bytes = [0; 8 + ID_RANDOM_LEN];
+        let whole = now.as_millis().to_be_bytes().into_iter().chain(random);
+        for (place, byte) in bytes.iter_mut().zip(whole) {
+            *place = byte;
+        }
+        let mut digits = [0; base62::encoded_capacity(8 + ID_RANDOM_LEN)];
+        let digits = base62::encode(&bytes, &mut digits).unwrap_or_default();
+        let mut id = Self { text: [0; MAX_ID_LEN], len: digits.len().min(MAX_ID_LEN) };
+        for (place, digit) in id.text.iter_mut().zip(digits) {
+            *place = *digit;
+        }
+        id
+    }
+
+    /// The id as it stands in the claims.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Base62 is ASCII.
+        self.text.get(..self.len).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default()
+    }
+}
+
+impl core::fmt::Display for KeyId {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// What a new key says.
@@ -180,6 +227,171 @@ fn write_json(new: &NewKey<'_>, id: &str, now: UnixTime, out: &mut Writer<'_>) -
     Ok(())
 }
 
+/// Writing claims as MessagePack, to the byte as the Python SDK writes them: `msgpack.packb(claims, use_bin_type=True)`.
+///
+/// Each value has its smallest form. `meta` comes as JSON text, and is written as what Python's `json.loads` makes of
+/// it: a number with a fraction or an exponent is a `float64`, any other one an integer.
+#[cfg(feature = "msgpack")]
+mod pack {
+    use super::{IssueError, NewKey};
+    use crate::{
+        buf::Writer,
+        json::{
+            cursor::Cursor,
+            scan::{Elements, Members},
+        },
+        text::Text,
+        time::UnixTime,
+    };
+
+    /// The payload of a key with that id.
+    pub(super) fn write(new: &NewKey<'_>, id: &str, now: UnixTime, out: &mut Writer<'_>) -> Result<(), IssueError> {
+        let (exp, nbf) = new.times(now)?;
+        let meta = Some(new.meta).filter(|meta| !meta.is_empty());
+        let optional = [exp.is_some(), nbf.is_some(), meta.is_some()];
+        head(out, &MAP, optional.into_iter().filter(|is_there| *is_there).count().saturating_add(4));
+        string(out, Text::from("id"));
+        string(out, Text::from(id));
+        string(out, Text::from("tid"));
+        string(out, Text::from(new.tenant));
+        string(out, Text::from("scp"));
+        head(out, &ARRAY, new.scopes.len());
+        new.scopes.iter().for_each(|scope| string(out, Text::from(*scope)));
+        string(out, Text::from("env"));
+        string(out, Text::from(new.environment));
+        for (name, time) in [("exp", exp), ("nbf", nbf)] {
+            if let Some(secs) = time {
+                string(out, Text::from(name));
+                integer(out, secs.into());
+            }
+        }
+        if let Some(meta) = meta {
+            string(out, Text::from("meta"));
+            json(out, meta.as_str().as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Writes a checked JSON value, token by token: the front of an array or object says how many parts follow, and
+    /// nothing stands at its end.
+    fn json(out: &mut Writer<'_>, text: &[u8]) -> Result<(), IssueError> {
+        let mut cursor = Cursor::new(text);
+        loop {
+            match cursor.token() {
+                0 => return Ok(()),
+                b'{' => head(out, &MAP, Members::new(value_at(&cursor)).count()),
+                b'[' => head(out, &ARRAY, Elements::new(value_at(&cursor)).count()),
+                b'}' | b']' | b',' | b':' => {}
+                b'"' => {
+                    // A checked string can be passed.
+                    string(out, cursor.string().unwrap_or(Text::plain(&[])));
+                    continue;
+                }
+                _ => {
+                    scalar(out, cursor.pass_value().unwrap_or_default())?;
+                    continue;
+                }
+            }
+            cursor.advance();
+        }
+    }
+
+    /// The value that stands there.
+    fn value_at<'t>(cursor: &Cursor<'t>) -> &'t [u8] {
+        cursor.clone().pass_value().unwrap_or_default()
+    }
+
+    fn scalar(out: &mut Writer<'_>, text: &[u8]) -> Result<(), IssueError> {
+        match text {
+            b"null" => out.byte(0xC0),
+            b"false" => out.byte(0xC2),
+            b"true" => out.byte(0xC3),
+            number => {
+                let number = core::str::from_utf8(number).unwrap_or_default();
+                if number.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
+                    let value: f64 = number.parse().unwrap_or_default();
+                    out.byte(0xCB);
+                    out.bytes(&value.to_bits().to_be_bytes());
+                } else {
+                    let value: i128 = number.parse().map_err(|_| IssueError::IntegerTooLarge)?;
+                    if !(i64::MIN.into()..=u64::MAX.into()).contains(&value) {
+                        return Err(IssueError::IntegerTooLarge);
+                    }
+                    integer(out, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An integer from -2^63 to 2^64-1.
+    fn integer(out: &mut Writer<'_>, value: i128) {
+        // The value in two's complement is the end of this.
+        let bytes = value.to_be_bytes();
+        let (marker, width) = match value {
+            -0x20..0x80 => {
+                out.bytes(bytes.last_chunk::<1>().unwrap_or(&[0]));
+                return;
+            }
+            0x80..0x100 => (0xCC, 1),
+            0x100..0x1_0000 => (0xCD, 2),
+            0x1_0000..0x1_0000_0000 => (0xCE, 4),
+            0x1_0000_0000.. => (0xCF, 8),
+            -0x80..-0x20 => (0xD0, 1),
+            -0x8000..-0x80 => (0xD1, 2),
+            -0x8000_0000..-0x8000 => (0xD2, 4),
+            _ => (0xD3, 8),
+        };
+        out.byte(marker);
+        out.bytes(bytes.get(bytes.len().saturating_sub(width)..).unwrap_or_default());
+    }
+
+    /// The markers of a type with a length.
+    struct Markers {
+        /// The marker that holds a length up to `most` itself.
+        own: u8,
+        most: usize,
+        /// The marker before a length of one byte. Arrays and maps have none.
+        one: Option<u8>,
+        /// The markers before a length of two and of four bytes.
+        two: u8,
+        four: u8,
+    }
+
+    const STR: Markers = Markers { own: 0xA0, most: 31, one: Some(0xD9), two: 0xDA, four: 0xDB };
+    const ARRAY: Markers = Markers { own: 0x90, most: 15, one: None, two: 0xDC, four: 0xDD };
+    const MAP: Markers = Markers { own: 0x80, most: 15, one: None, two: 0xDE, four: 0xDF };
+
+    /// The marker and the length. No payload that is issued has a length of more than 32 bits.
+    fn head(out: &mut Writer<'_>, markers: &Markers, len: usize) {
+        match (u8::try_from(len), markers.one, u16::try_from(len)) {
+            (Ok(short), _, _) if len <= markers.most => out.byte(markers.own | short),
+            (Ok(short), Some(marker), _) => out.bytes(&[marker, short]),
+            (_, _, Ok(short)) => {
+                out.byte(markers.two);
+                out.bytes(&short.to_be_bytes());
+            }
+            _ => {
+                out.byte(markers.four);
+                out.bytes(&u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes());
+            }
+        }
+    }
+
+    fn string(out: &mut Writer<'_>, text: Text<'_>) {
+        match text.as_bytes() {
+            Some(plain) => {
+                head(out, &STR, plain.len());
+                out.bytes(plain);
+            }
+            None => {
+                head(out, &STR, text.chars().map(char::len_utf8).sum());
+                text.chars().for_each(|c| out.bytes(c.encode_utf8(&mut [0; 4]).as_bytes()));
+            }
+        }
+    }
+}
+
 impl Keyring {
     /// Issues a key, signed with the first secret, into `buf`.
     ///
@@ -204,6 +416,42 @@ impl Keyring {
         self.issue_and_tell_id(new, now, rng, buf).map(|(key, _)| key)
     }
 
+    /// As [`issue`](Self::issue), and returns the key as a `String`. With the feature `std`.
+    ///
+    /// The key is written into the `String` itself, which has more capacity than the key takes. It is a credential:
+    /// not for logs.
+    ///
+    /// ```
+    /// # #[cfg(feature = "getrandom")] {
+    /// use apikee::{Keyring, NewKey, SysRng, UnixTime};
+    ///
+    /// let keys = Keyring::new(b"32 random bytes from your vault..")?;
+    /// let key = keys.issue_string(&NewKey::new("acme-corp"), UnixTime::now(), &mut SysRng)?;
+    /// assert!(key.starts_with("apikee_"));
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`IssueError`] says, but never [`BufferTooSmall`](IssueError::BufferTooSmall).
+    #[cfg(feature = "std")]
+    pub fn issue_string<R>(&self, new: &NewKey<'_>, now: UnixTime, rng: &mut R) -> Result<String, IssueError>
+    where
+        R: TryCryptoRng + ?Sized,
+    {
+        const LONGEST_ID: &str = "0000000000000000000000";
+        const { assert!(LONGEST_ID.len() == MAX_ID_LEN) };
+
+        // Without room the claims are counted only.
+        let mut counted = Writer::new(&mut []);
+        (new.write)(new, LONGEST_ID, now, &mut counted)?;
+        let mut buf = std::vec![0; issue_buffer_len(counted.len().min(MAX_PAYLOAD_LEN))];
+        let len = self.issue(new, now, rng, &mut buf)?.len();
+        buf.truncate(len);
+        String::from_utf8(buf).map_err(|_| IssueError::TooLong)
+    }
+
     /// As [`issue`](Self::issue), and returns the id, too.
     pub(crate) fn issue_and_tell_id<'b, R>(
         &self,
@@ -216,7 +464,7 @@ impl Keyring {
         R: TryCryptoRng + ?Sized,
     {
         for _ in 0..MAX_DRAWS {
-            let mut random = [0; RANDOM_LEN];
+            let mut random = [0; ID_RANDOM_LEN];
             rng.try_fill_bytes(&mut random).map_err(|_| IssueError::Rng)?;
             let id = KeyId::new(now, random);
             match self.write_key(new, id.as_str(), now, buf) {
@@ -342,5 +590,87 @@ impl core::error::Error for IssueError {}
 impl From<TimeOutOfRange> for IssueError {
     fn from(_: TimeOutOfRange) -> Self {
         Self::TimeOutOfRange
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_time_and_have_21_characters_today() {
+        let earlier = KeyId::new(UnixTime::from_millis(1_760_000_000_000), [0xFF; 10]);
+        let later = KeyId::new(UnixTime::from_millis(1_760_000_000_001), [0; 10]);
+        assert_eq!(earlier.as_str().len(), 21);
+        assert!(earlier.as_str() < later.as_str());
+        // The published Node SDK's `newId`, given this time and these bytes.
+        assert_eq!(later.as_str(), "31GnD7aYo8j6oPBo56j0i");
+    }
+
+    #[test]
+    fn every_time_has_an_id_of_at_most_22_characters() {
+        for secs in [i64::MIN, -1, 0, 1, i64::MAX] {
+            let id = KeyId::new(UnixTime::from_secs(secs), [1; 10]);
+            assert!((1..=MAX_ID_LEN).contains(&id.as_str().len()), "{secs}: {id}");
+        }
+    }
+
+    /// Each byte of an id is the next number.
+    #[cfg(feature = "std")]
+    struct Counting(u8);
+
+    #[cfg(feature = "std")]
+    impl rand_core::TryRng for Counting {
+        type Error = core::convert::Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            let mut bytes = [0; 4];
+            self.try_fill_bytes(&mut bytes)?;
+            Ok(u32::from_le_bytes(bytes))
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            let mut bytes = [0; 8];
+            self.try_fill_bytes(&mut bytes)?;
+            Ok(u64::from_le_bytes(bytes))
+        }
+
+        fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+            for byte in out {
+                self.0 = self.0.wrapping_add(1);
+                *byte = self.0;
+            }
+            Ok(())
+        }
+    }
+
+    #[cfg(feature = "std")]
+    impl TryCryptoRng for Counting {}
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn a_string_is_the_key_that_a_buffer_would_hold() {
+        let ring = Keyring::new(b"a secret of some length").unwrap();
+        let mut buf = vec![0; issue_buffer_len(MAX_PAYLOAD_LEN)];
+        // Ids of 21 and of 22 characters, claims from nothing to the longest.
+        for now in [UnixTime::from_secs(1_760_000_000), UnixTime::from_secs(0), UnixTime::from_secs(200_000_000_000)] {
+            for len in [0, 1, 100, 1000, 8080, 8090, 8091, 8092, 8093, 8100, 9000] {
+                let tenant = "t".repeat(len);
+                let new = NewKey::new(&tenant).expires(Expiry::Never);
+                let held = ring.issue(&new, now, &mut Counting(0), &mut buf).map(str::to_owned);
+                assert_eq!(ring.issue_string(&new, now, &mut Counting(0)), held, "{len}");
+            }
+        }
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn a_string_is_refused_for_the_reasons_that_a_buffer_is() {
+        let ring = Keyring::new(b"a secret of some length").unwrap();
+        let now = UnixTime::from_secs(1_760_000_000);
+        let long = "t".repeat(MAX_PAYLOAD_LEN);
+        assert_eq!(ring.issue_string(&NewKey::new(&long), now, &mut Counting(0)), Err(IssueError::TooLong));
+        let late = NewKey::new("t").expires(Expiry::At(UnixTime::from_secs(i64::MAX)));
+        assert_eq!(ring.issue_string(&late, now, &mut Counting(0)), Err(IssueError::TimeOutOfRange));
     }
 }

@@ -1,11 +1,16 @@
-//! The `meta` claim: any object the issuer put there, in the encoding of its key.
+//! The `meta` claim: any object the issuer put there, in the encoding of its key, and the values in it.
 
 use super::{
     msgpack::{Cursor, Item},
     payload::Encoding,
-    value::{Array, Value, Walk},
 };
-use crate::{json::members::Members, text::Text};
+use crate::{
+    json::{
+        cursor,
+        scan::{Elements, Members},
+    },
+    text::{Text, has},
+};
 
 /// An object in a key: `meta`, or one inside it.
 ///
@@ -175,6 +180,182 @@ impl<'b> IntoIterator for Meta<'b> {
     type IntoIter = MetaIter<'b>;
 
     fn into_iter(self) -> MetaIter<'b> {
+        self.iter()
+    }
+}
+
+/// A value in a key.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Value<'b> {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number.
+    Number(Number<'b>),
+    /// A string.
+    String(Text<'b>),
+    /// An array.
+    Array(Array<'b>),
+    /// An object.
+    Object(Meta<'b>),
+    /// Bytes, which only MessagePack has.
+    Bytes(&'b [u8]),
+    /// An extension type and its bytes, which only MessagePack has.
+    Extension(i8, &'b [u8]),
+}
+
+/// A number in a key, converted when it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Number<'b>(Repr<'b>);
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Repr<'b> {
+    /// As spelt in JSON.
+    Spelt(&'b [u8]),
+    Int(i64),
+    /// Above `i64::MAX`.
+    UInt(u64),
+    Float(f64),
+}
+
+/// An array in a key.
+#[derive(Clone, Copy)]
+pub struct Array<'b> {
+    raw: &'b [u8],
+    encoding: Encoding,
+}
+
+impl<'b> Array<'b> {
+    /// Its elements.
+    #[must_use]
+    pub fn iter(&self) -> ArrayIter<'b> {
+        ArrayIter(match self.encoding.if_read() {
+            Encoding::Json => Walk::Json(Elements::new(self.raw)),
+            Encoding::MessagePack => {
+                let mut cursor = Cursor::new(self.raw);
+                let remaining = match cursor.item() {
+                    Ok(Item::Array(len)) => len,
+                    _ => 0,
+                };
+                Walk::MessagePack { cursor, remaining }
+            }
+        })
+    }
+}
+
+/// The elements of an [`Array`].
+#[derive(Debug, Clone)]
+pub struct ArrayIter<'b>(Walk<'b, Elements<'b>>);
+
+/// How a walk goes on: over JSON, or over so many more items of MessagePack.
+#[derive(Debug, Clone)]
+enum Walk<'b, J> {
+    Json(J),
+    MessagePack { cursor: Cursor<'b>, remaining: u32 },
+}
+
+impl<'b> Iterator for ArrayIter<'b> {
+    type Item = Value<'b>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Walk::Json(elements) => elements.next().map(Value::json),
+            Walk::MessagePack { cursor, remaining } => {
+                *remaining = remaining.checked_sub(1)?;
+                Value::message_pack(cursor.value()?)
+            }
+        }
+    }
+}
+
+impl<'b> Value<'b> {
+    fn json(raw: &'b [u8]) -> Self {
+        match raw {
+            [b'{', ..] => Self::Object(Meta::new(raw, Encoding::Json)),
+            [b'[', ..] => Self::Array(Array { raw, encoding: Encoding::Json }),
+            [b'"', inner @ .., b'"'] => Self::String(Text::json(inner, has(inner, b'\\'))),
+            b"true" => Self::Bool(true),
+            b"false" => Self::Bool(false),
+            b"null" => Self::Null,
+            number => Self::Number(Number(Repr::Spelt(number))),
+        }
+    }
+
+    fn message_pack(raw: &'b [u8]) -> Option<Self> {
+        let encoding = Encoding::MessagePack;
+        Some(match Cursor::new(raw).item().ok()? {
+            Item::Nil => Self::Null,
+            Item::Bool(value) => Self::Bool(value),
+            Item::Int(value) => Self::Number(Number(Repr::Int(value))),
+            Item::UInt(value) => Self::Number(Number(Repr::UInt(value))),
+            Item::Single(bits) => Self::Number(Number(Repr::Float(f32::from_bits(bits).into()))),
+            Item::Double(bits) => Self::Number(Number(Repr::Float(f64::from_bits(bits)))),
+            Item::Str(text) => Self::String(Text::plain(text)),
+            Item::Bin(bytes) => Self::Bytes(bytes),
+            Item::Ext(kind, bytes) => Self::Extension(kind, bytes),
+            Item::Array(_) => Self::Array(Array { raw, encoding }),
+            Item::Map(_) => Self::Object(Meta::new(raw, encoding)),
+        })
+    }
+}
+
+impl Number<'_> {
+    /// The number, if it is an integer and fits. One spelt with a fraction or an exponent is not an integer.
+    #[must_use]
+    pub fn as_i64(self) -> Option<i64> {
+        match self.0 {
+            Repr::Spelt(spelt) => cursor::integer(spelt),
+            Repr::Int(value) => Some(value),
+            Repr::UInt(_) | Repr::Float(_) => None,
+        }
+    }
+
+    /// The number, if it is an integer and fits. One spelt with a fraction or an exponent is not an integer.
+    #[must_use]
+    pub fn as_u64(self) -> Option<u64> {
+        match self.0 {
+            Repr::Spelt(spelt) => match cursor::integer(spelt) {
+                Some(value) => u64::try_from(value).ok(),
+                None => core::str::from_utf8(spelt).ok()?.parse().ok(),
+            },
+            Repr::Int(value) => u64::try_from(value).ok(),
+            Repr::UInt(value) => Some(value),
+            Repr::Float(_) => None,
+        }
+    }
+
+    /// The number, rounded to the nearest there is; infinite if it is out of range.
+    #[must_use]
+    #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "rounding is what the caller asks for")]
+    pub fn as_f64(self) -> Option<f64> {
+        match self.0 {
+            Repr::Spelt(spelt) => core::str::from_utf8(spelt).ok()?.parse().ok(),
+            Repr::Int(value) => Some(value as f64),
+            Repr::UInt(value) => Some(value as f64),
+            Repr::Float(value) => Some(value),
+        }
+    }
+}
+
+impl PartialEq for Array<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl core::fmt::Debug for Array<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<'b> IntoIterator for Array<'b> {
+    type Item = Value<'b>;
+    type IntoIter = ArrayIter<'b>;
+
+    fn into_iter(self) -> ArrayIter<'b> {
         self.iter()
     }
 }

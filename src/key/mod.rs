@@ -8,48 +8,48 @@
 //!
 //! [`Keyring`] holds the secrets and does both. [`Keyring::verify`] is the only way to a
 //! [`VerifiedKey`]; [`Keyring::issue`] writes what a [`NewKey`] says.
+//!
+//! | module | knows |
+//! |---|---|
+//! | `keyring` | the secrets |
+//! | `verify` | from text to a [`VerifiedKey`], or to the [`KeyError`] |
+//! | `issue`, `expiry` | from a [`NewKey`] to text |
+//! | `inspect` | what a key says that nobody has verified |
+//! | `claims`, `meta` | what a key says, scopes and `meta` among it |
+//! | `payload`, `msgpack` | where the claims stand in a payload: the reader of JSON, and that of MessagePack |
+//! | `base62` | bytes to digits, and back |
+//! | `fingerprint` | names for keys that give no key away, and deny-lists |
+//! | `serialize` | `Serialize`, with the feature `serde` |
 
 mod base62;
 mod claims;
-mod error;
 mod expiry;
 mod fingerprint;
-mod id;
 mod inspect;
 mod issue;
-mod issued;
-mod json;
 mod keyring;
 mod meta;
 mod msgpack;
-#[cfg(feature = "msgpack")]
-mod pack;
 mod payload;
-mod scopes;
 #[cfg(feature = "serde")]
 mod serialize;
-mod value;
 mod verify;
 
-pub use claims::Claims;
 #[cfg(feature = "std")]
 pub use claims::OwnedClaims;
-pub use error::KeyError;
+pub use claims::{Claims, MissingScopes, Scopes};
 pub use expiry::{Expiry, InvalidDuration};
 pub use fingerprint::{DenyList, Fingerprint, InvalidFingerprint, Unsorted, log_prefix};
-pub use id::KeyId;
-pub use inspect::UntrustedKey;
-pub use issue::{IssueError, NewKey, issue_buffer_len};
+pub use inspect::{UntrustedClaims, UntrustedKey};
+pub use issue::{IssueError, KeyId, NewKey, issue_buffer_len};
 pub use keyring::{Keyring, KeyringError, MAX_SECRETS, STRONG_SECRET_LEN};
-pub use meta::{Meta, MetaIter};
+pub use meta::{Array, ArrayIter, Meta, MetaIter, Number, Value};
 pub use payload::Encoding;
-pub use scopes::{MissingScopes, Scopes};
-pub use value::{Array, ArrayIter, Number, Value};
 #[cfg(feature = "std")]
 pub use verify::OwnedKey;
 #[cfg(feature = "client")]
 pub(crate) use verify::bounded_buffer_len;
-pub use verify::{MAX_PAYLOAD_LEN, VerifiedKey, verify_buffer_len};
+pub use verify::{KeyError, MAX_PAYLOAD_LEN, VerifiedKey, verify_buffer_len};
 
 /// What every key starts with.
 pub const PREFIX: &str = "apikee_";

@@ -3,14 +3,12 @@
 //! The whole format is read, as far as a payload can have it: names are strings, and every length
 //! is checked against the bytes that are there before anything is done with it.
 
-use super::{
-    payload::{CLAIMS, ENVIRONMENT, EXPIRES_AT, Found, ID, META, NOT_BEFORE, SCOPES, Secs, Span, TENANT, claim},
-    scopes::END,
+use super::payload::{
+    CLAIMS, END, ENVIRONMENT, EXPIRES_AT, Found, ID, META, NOT_BEFORE, SCOPES, Secs, Span, TENANT, claim,
 };
 use crate::{
-    json::run::plain_end,
     names::{MAX_DEPTH, Malformed, Names, distinct},
-    text::{Text, character},
+    text::Text,
 };
 
 /// The front of a value: all of a scalar, the length of the rest.
@@ -112,7 +110,6 @@ impl<'p> Cursor<'p> {
     }
 
     /// Passes the front of a value.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn head(&mut self) -> Option<Head<'p>> {
         let marker = *self.take(1)?.first()?;
         let (kind, width, own) = match marker {
@@ -259,7 +256,7 @@ fn scan(payload: &[u8]) -> Option<[Span; CLAIMS]> {
         } else {
             level.remaining = level.remaining.wrapping_sub(1);
             let Head { kind, number, bytes } = cursor.head()?;
-            if kind == Kind::Str && !is_utf8(bytes) || depth == 0 && kind != Kind::Map {
+            if kind == Kind::Str && core::str::from_utf8(bytes).is_err() || depth == 0 && kind != Kind::Map {
                 return None;
             }
             // Names and values take turns, and the last is a value.
@@ -298,6 +295,8 @@ fn scan(payload: &[u8]) -> Option<[Span; CLAIMS]> {
 }
 
 /// Refuses the map whose members stand there if it names one twice.
+///
+/// Not inlined: [`distinct`] takes much stack.
 #[cold]
 #[inline(never)]
 fn compare_names(payload: &[u8], start: usize, end: usize) -> Option<()> {
@@ -328,19 +327,4 @@ fn pack_strings(payload: &mut [u8], array: usize) -> Result<usize, Malformed> {
         packed = packed.wrapping_add(1);
     }
     Ok(packed)
-}
-
-/// Narrow processors need no second decoder of UTF-8 for it.
-fn is_utf8(text: &[u8]) -> bool {
-    if cfg!(target_pointer_width = "64") {
-        return core::str::from_utf8(text).is_ok();
-    }
-    let mut at = plain_end(text, 0);
-    while let Some(rest @ [_, ..]) = text.get(at..) {
-        let Some((_, len)) = character(rest, false) else {
-            return false;
-        };
-        at = plain_end(text, at.wrapping_add(len));
-    }
-    true
 }

@@ -5,7 +5,9 @@ use serde::{
     ser::{SerializeStruct as _, SerializeTupleStruct as _},
 };
 
-use super::{Array, Claims, KeyError, Meta, MissingScopes, Number, Scopes, Value, fingerprint::Fingerprint};
+use super::{
+    Array, Claims, KeyError, Meta, MissingScopes, Number, Scopes, UntrustedClaims, Value, fingerprint::Fingerprint,
+};
 use crate::{text::Text, time::UnixTime};
 
 impl Serialize for Claims<'_> {
@@ -26,6 +28,12 @@ impl Serialize for Claims<'_> {
 impl Serialize for super::OwnedClaims {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.as_claims().serialize(serializer)
+    }
+}
+
+impl Serialize for UntrustedClaims<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.untrusted().serialize(serializer)
     }
 }
 

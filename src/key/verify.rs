@@ -16,11 +16,9 @@ use super::claims::OwnedClaims;
 use super::{
     PREFIX, SEPARATOR,
     base62::{self, DecodeError, TAG_DIGITS},
-    claims::Claims,
-    error::KeyError,
+    claims::{Claims, MissingScopes},
     fingerprint::{Fingerprint, log_prefix},
     keyring::Keyring,
-    scopes::MissingScopes,
 };
 use crate::{crypto::Tag, text::has, time::UnixTime};
 
@@ -46,6 +44,86 @@ pub const fn verify_buffer_len(key_len: usize) -> usize {
 pub(crate) fn bounded_buffer_len(key: &[u8]) -> usize {
     verify_buffer_len(key.len().min(MAX_KEY_LEN))
 }
+
+/// Why a key is refused: the code of the first check that fails (docs/WIRE.md, "Claims").
+///
+/// There is no more detail than the code has, since whoever could use it may be a forger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum KeyError {
+    /// There is no key at all.
+    Missing,
+    /// There is more than one key, even if they are equal: whatever stands before the service may have looked at another
+    /// one.
+    Multiple,
+    /// It does not start with `apikee_`.
+    InvalidPrefix,
+    /// There is no `.` behind the payload.
+    InvalidFormat,
+    /// A segment is empty, too long, not base62 or not in its one spelling; or the payload, though
+    /// signed, is not a well-formed claims object.
+    Decode,
+    /// The key may be good, but the caller's buffer is too small to find out. That is a mistake of the service, not of
+    /// whoever sent the key.
+    BufferTooSmall {
+        /// A length in bytes that is enough for this key.
+        needed: usize,
+    },
+    /// No configured secret has signed it.
+    InvalidSignature,
+    /// It was good until a time that is past.
+    Expired,
+    /// It is good from a time that is yet to come.
+    NotYetValid,
+}
+
+impl KeyError {
+    /// The code that all Apikee SDKs use, or, ours, `MULTIPLE_KEYS` and `BUFFER_TOO_SMALL`.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Missing => "MISSING_KEY",
+            Self::InvalidPrefix => "INVALID_PREFIX",
+            Self::InvalidFormat => "INVALID_FORMAT",
+            Self::Multiple => "MULTIPLE_KEYS",
+            Self::Decode => "DECODE_ERROR",
+            Self::BufferTooSmall { .. } => "BUFFER_TOO_SMALL",
+            Self::InvalidSignature => "INVALID_SIGNATURE",
+            Self::Expired => "EXPIRED",
+            Self::NotYetValid => "NOT_YET_VALID",
+        }
+    }
+
+    /// The HTTP status to refuse the request with: 500 if the buffer is too small, otherwise 401.
+    #[must_use]
+    pub const fn http_status(self) -> u16 {
+        match self {
+            Self::BufferTooSmall { .. } => 500,
+            _ => 401,
+        }
+    }
+}
+
+impl core::fmt::Display for KeyError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "no key was given",
+            Self::Multiple => "more than one key was given",
+            Self::InvalidPrefix => "the key does not start with 'apikee_'",
+            Self::InvalidFormat => "the key has no signature",
+            Self::Decode => "the key cannot be decoded",
+            Self::BufferTooSmall { needed } => {
+                return write!(f, "the buffer is too small for the key: {needed} bytes are needed");
+            }
+            Self::InvalidSignature => "the key's signature is invalid",
+            Self::Expired => "the key has expired",
+            Self::NotYetValid => "the key is not yet valid",
+        })
+    }
+}
+
+impl core::error::Error for KeyError {}
 
 /// A key whose signature, claims and times have been checked. There is no other way to have one.
 ///
@@ -92,7 +170,7 @@ impl Keyring {
     where
         K: AsRef<[u8]> + ?Sized,
     {
-        self.verify_bytes(key.as_ref(), now, buf)
+        self.verify_or_tell(key.as_ref(), now, buf).map_err(|(error, _)| error)
     }
 
     /// Verifies what a request has as its key header, if it has one.
@@ -112,14 +190,22 @@ impl Keyring {
         self.verify(header.ok_or(KeyError::Missing)?, now, buf)
     }
 
-    fn verify_bytes<'b>(&self, key: &'b [u8], now: UnixTime, buf: &'b mut [u8]) -> Result<VerifiedKey<'b>, KeyError> {
-        let (claims, secret_index) = self.signed_claims(key, buf)?;
-        self.check_times(&claims, now)?;
-        Ok(VerifiedKey { key, claims, secret_index })
+    /// As [`verify`](Self::verify). With the error come the claims of a key that is signed with one of the secrets, and
+    /// is not good at this time: for audit logs, and for nothing else.
+    pub(crate) fn verify_or_tell<'b>(
+        &self,
+        key: &'b [u8],
+        now: UnixTime,
+        buf: &'b mut [u8],
+    ) -> Result<VerifiedKey<'b>, (KeyError, Option<Claims<'b>>)> {
+        let (claims, secret_index) = self.signed_claims(key, buf).map_err(|error| (error, None))?;
+        match self.check_times(&claims, now) {
+            Ok(()) => Ok(VerifiedKey { key, claims, secret_index }),
+            Err(error) => Err((error, Some(claims))),
+        }
     }
 
     /// The claims, and which secret signed them. Their times are not checked.
-    #[inline]
     fn signed_claims<'b>(&self, key: &[u8], buf: &'b mut [u8]) -> Result<(Claims<'b>, usize), KeyError> {
         let Segments { payload, signature } = Segments::of(key, buf.len())?;
         let tag = Tag(base62::decode_tag(signature).map_err(|_| KeyError::Decode)?);
@@ -151,24 +237,6 @@ impl Keyring {
     }
 }
 
-#[cfg(feature = "client")]
-impl Keyring {
-    /// As [`verify`](Self::verify). With the error come the claims of a key that is signed with one of the secrets, and
-    /// is not good at this time: for audit logs, and for nothing else.
-    pub(crate) fn verify_or_tell<'b>(
-        &self,
-        key: &'b [u8],
-        now: UnixTime,
-        buf: &'b mut [u8],
-    ) -> Result<VerifiedKey<'b>, (KeyError, Option<Claims<'b>>)> {
-        let (claims, secret_index) = self.signed_claims(key, buf).map_err(|error| (error, None))?;
-        match self.check_times(&claims, now) {
-            Ok(()) => Ok(VerifiedKey { key, claims, secret_index }),
-            Err(error) => Err((error, Some(claims))),
-        }
-    }
-}
-
 /// The two parts of a key's text.
 struct Segments<'k> {
     payload: &'k [u8],
@@ -180,7 +248,7 @@ impl<'k> Segments<'k> {
     /// they cannot does not depend on the key's length.
     fn of(key: &'k [u8], room: usize) -> Result<Self, KeyError> {
         let text = key.strip_prefix(PREFIX.as_bytes()).ok_or(KeyError::InvalidPrefix)?;
-        // So long a payload there is at least, if the key is well-formed.
+        // The payload of a well-formed key has at least this many digits.
         let shortest = text.len().saturating_sub(TAG_DIGITS).saturating_sub(1);
         if shortest > MAX_PAYLOAD_DIGITS {
             return Err(KeyError::Decode);

@@ -71,7 +71,7 @@ fn as_text(out: &mut impl Write, candidate: &Candidate<'_>, read: &Read<'_>) -> 
     };
     report::headline(out, candidate, "not verified")?;
     if let Some(claims) = &key.claims {
-        report::claims(out, claims, UnixTime::now())?;
+        report::claims(out, claims.untrusted(), UnixTime::now())?;
     }
     report::field(out, "encoding", encoding(key))?;
     report::field(out, "read by", readers(key).join(", "))?;
@@ -90,7 +90,7 @@ fn as_json(out: &mut impl Write, candidate: &Candidate<'_>, read: &Read<'_>) -> 
             Err(error) => return members.refusal(candidate, &(*error).into()),
         };
         match &key.claims {
-            Some(claims) => members.claims(claims)?,
+            Some(claims) => members.claims(claims.untrusted())?,
             None => members.refusal(candidate, &KeyError::Decode.into())?,
         }
         members.member("encoding", encoding(key))?;
