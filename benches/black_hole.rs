@@ -14,7 +14,12 @@ use std::{
 };
 
 use apikee::{
-    Apikee, AuthorizeRequest, Basis, JsonObject, Keyring, MethodPath, NewKey, Recipient, ServerKey, SysRng, UnixTime,
+    Apikee, Keyring, NewKey, SysRng, UnixTime,
+    client::AuthorizeRequest,
+    envelope::{Recipient, ServerKey},
+    meta::JsonObject,
+    policy::Basis,
+    protocol::MethodPath,
 };
 
 const SECRET: &[u8] = b"2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f6bf54ea1";

@@ -12,8 +12,12 @@ use std::{
 };
 
 use apikee::{
-    Apikee, AuthorizeRequest, Basis, Call, JsonObject, Keyring, MethodPath, NewKey, Received, Recipient, ServerKey,
-    SysRng, TransportError, UnixTime, sealed_len,
+    Apikee, Keyring, NewKey, SysRng, UnixTime,
+    client::{AuthorizeRequest, Call, Received, TransportError},
+    envelope::{Recipient, ServerKey, sealed_len},
+    meta::JsonObject,
+    policy::Basis,
+    protocol::MethodPath,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 

@@ -12,9 +12,14 @@ use std::{
 };
 
 use apikee::{
-    Apikee, ApikeeBuilder, AuthorizeRequest, Basis, BreakerConfig, Call, ClientId, EmulatedClient, Emulator,
-    JsonObject, Keyring, MethodPath, NewKey, Occasion, Received, Recipient, ServerKey, SysRng, TransportError,
-    UnixTime, sealed_len,
+    Apikee, Keyring, NewKey, SysRng, UnixTime,
+    breaker::BreakerConfig,
+    client::{ApikeeBuilder, AuthorizeRequest, Call, Received, TransportError},
+    emulator::{EmulatedClient, Emulator, Occasion},
+    envelope::{Recipient, ServerKey, sealed_len},
+    meta::JsonObject,
+    policy::Basis,
+    protocol::{ClientId, MethodPath},
 };
 
 const SECRET: &[u8] = b"2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f6bf54ea1";

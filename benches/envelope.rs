@@ -7,7 +7,7 @@
 use std::hint::black_box;
 
 use aes_gcm::{Aes256Gcm, KeyInit, aead::AeadInOut};
-use apikee::{Recipient, ServerKey, Session, sealed_len};
+use apikee::envelope::{Recipient, ServerKey, Session, sealed_len};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use getrandom::SysRng;
 use hpke::{Kem as _, OpModeR, OpModeS, aead::AesGcm256, kdf::HkdfSha256, kem::X25519HkdfSha256};

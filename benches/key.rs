@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use apikee::{Expiry, JsonObject, KeyError, Keyring, MAX_PAYLOAD_LEN, NewKey, UnixTime, issue_buffer_len};
+use apikee::{Expiry, KeyError, Keyring, NewKey, UnixTime, issue_buffer_len, key::MAX_PAYLOAD_LEN, meta::JsonObject};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

@@ -10,8 +10,12 @@ use std::{
 };
 
 use apikee::{
-    Apikee, AuthorizeRequest, Basis, Call, ClientId, EmulatedClient, Emulator, JsonObject, Keyring, MethodPath, NewKey,
-    SysRng, Transport as _, UnixTime, UreqTransport,
+    Apikee, Keyring, NewKey, SysRng, UnixTime,
+    client::{AuthorizeRequest, Call, Transport as _, UreqTransport},
+    emulator::{EmulatedClient, Emulator},
+    meta::JsonObject,
+    policy::Basis,
+    protocol::{ClientId, MethodPath},
 };
 
 const SECRET: &[u8] = b"2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f6bf54ea1";

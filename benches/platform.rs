@@ -13,8 +13,10 @@ use std::{
 };
 
 use apikee::{
-    Answer, ClientId, EmulatedClient, Emulator, MethodPath, ProjectKey, Request as _, ServerKey, Session, SysRng,
-    Timestamp, UnixTime, UserAgent, ValidateRequest, sealed_len,
+    SysRng, UnixTime,
+    emulator::{EmulatedClient, Emulator},
+    envelope::{ServerKey, Session, sealed_len},
+    protocol::{Answer, ClientId, MethodPath, ProjectKey, Request as _, Timestamp, UserAgent, ValidateRequest},
 };
 
 const THREADS: usize = 4;

@@ -8,13 +8,14 @@
 //! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
 //! ```
 //!
-//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the other
-//! variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE` and
-//! `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
+//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the
+//! other variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE`
+//! and `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
 use std::{env, error::Error, net::SocketAddr, sync::Arc};
 
 use apikee::{
-    ApikeeBuilder, Fingerprint, Revocations,
+    Fingerprint, Revocations,
+    client::ApikeeBuilder,
     web::{Guard, RequestView},
 };
 use axum::{

@@ -9,9 +9,9 @@
 //! ```
 //!
 //! The third is for a web server that has it in place as `/cgi-bin/api`, and the same environment.
-//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the other
-//! variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE` and
-//! `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
+//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the
+//! other variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE`
+//! and `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
 use std::{
     env,
     error::Error,
@@ -20,7 +20,8 @@ use std::{
 };
 
 use apikee::{
-    ApikeeBuilder, Fingerprint, OwnedGrant, Revocations,
+    Fingerprint, OwnedGrant, Revocations,
+    client::ApikeeBuilder,
     web::{Guard, RequestView},
 };
 use serde_json::json;

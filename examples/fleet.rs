@@ -16,8 +16,8 @@
 //! ```
 //!
 //! - No request waits for Redis. Each instance has all revocations in its memory, and one thread follows Redis.
-//! - A revoked key stays revoked: an instance adds what Redis has, and gives Redis what that does not have. So nothing is
-//!   lost if Redis is away, or comes back empty.
+//! - A revoked key stays revoked: an instance adds what Redis has, and gives Redis what that does not have. So nothing
+//!   is lost if Redis is away, or comes back empty.
 //! - Once a second the number of members is compared, in case a message was lost.
 //!
 //! docs/FLEET.md says what else instances share, and what they do not. The server is as simple as can be; the example
@@ -37,7 +37,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use apikee::{ApikeeBuilder, Event, Fingerprint, Revocations, web::Guard};
+use apikee::{
+    Fingerprint, Revocations,
+    client::{ApikeeBuilder, Event},
+    web::Guard,
+};
 use oxhttp::{
     Server,
     model::{Body, Request, Response},

@@ -8,9 +8,9 @@
 //! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
 //! ```
 //!
-//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the other
-//! variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE` and
-//! `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
+//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the
+//! other variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE`
+//! and `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
 //!
 //! With `LOG_EVENTS=1` it writes a line for each event to its standard error: who was let through, who was not and why,
 //! outages, files that cannot be used.
@@ -38,7 +38,8 @@ use std::{
 };
 
 use apikee::{
-    ApikeeBuilder, Event, Fingerprint, OwnedGrant, Revocations,
+    Fingerprint, OwnedGrant, Revocations,
+    client::{ApikeeBuilder, Event},
     web::{Guard, RequestView},
 };
 use oxhttp::{

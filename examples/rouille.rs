@@ -8,16 +8,17 @@
 //! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
 //! ```
 //!
-//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the other
-//! variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE` and
-//! `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
+//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the
+//! other variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE`
+//! and `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
 //!
-//! `rouille` is built on `tiny_http`: put a proxy in front that bounds and buffers bodies. `apikee::web` has the table of
-//! what happens without one. Its dependencies `multipart` and `buf_redux` are not maintained.
+//! `rouille` is built on `tiny_http`: put a proxy in front that bounds and buffers bodies. `apikee::web` has the table
+//! of what happens without one. Its dependencies `multipart` and `buf_redux` are not maintained.
 use std::{env, error::Error, io, net::TcpStream, process, thread, time::Duration};
 
 use apikee::{
-    ApikeeBuilder, Fingerprint, OwnedGrant, Revocations,
+    Fingerprint, OwnedGrant, Revocations,
+    client::ApikeeBuilder,
     web::{Guard, RequestView},
 };
 use rouille::{Request, Response, Server};

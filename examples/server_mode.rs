@@ -1,7 +1,12 @@
 //! Server mode against a platform on loopback: `cargo run --features ureq,emulator --example server_mode`
 use std::time::Duration;
 
-use apikee::{Apikee, AuthorizeRequest, Emulator, Event, MethodPath, NewKey};
+use apikee::{
+    Apikee, NewKey,
+    client::{AuthorizeRequest, Event},
+    emulator::Emulator,
+    protocol::MethodPath,
+};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let platform = Emulator::start()?; // not needed in production: there `Apikee::from_env()?` does all of this

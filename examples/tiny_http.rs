@@ -8,9 +8,9 @@
 //! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
 //! ```
 //!
-//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the other
-//! variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE` and
-//! `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
+//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the
+//! other variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE`
+//! and `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
 //!
 //! **Put a proxy in front that bounds and buffers bodies.** `apikee::web` has the table of what happens without one.
 //! When it can no longer serve, the exit code is not 0, so that a supervisor starts it again.
@@ -27,7 +27,8 @@ use std::{
 };
 
 use apikee::{
-    ApikeeBuilder, Fingerprint, OwnedGrant, Revocations,
+    Fingerprint, OwnedGrant, Revocations,
+    client::ApikeeBuilder,
     web::{Guard, RequestView},
 };
 use serde_json::json;

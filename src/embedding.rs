@@ -137,12 +137,12 @@
 //!
 //! impl<W: FnMut() -> Option<u32>> TryCryptoRng for Trng<W> {}
 //!
-//! # use apikee::{IssueError, Keyring, NewKey, UnixTime};
+//! # use apikee::{Keyring, NewKey, UnixTime, key::IssueError};
 //! let mut dead = Trng { word: || Some(0), last: 0 };
 //! let issued = Keyring::new(b"secret")?.issue(&NewKey::new("acme"), UnixTime::from_secs(0), &mut dead, &mut [0; 512])
 //!     .map(str::len);
 //! assert_eq!(issued, Err(IssueError::Rng));
-//! # Ok::<_, apikee::KeyringError>(())
+//! # Ok::<_, apikee::key::KeyringError>(())
 //! ```
 //!
 //! A generator that fails is an error, and then there is no key and no envelope.
@@ -155,7 +155,9 @@
 //! ```
 //! # #[cfg(feature = "envelope")] mod sketch {
 //! use apikee::{
-//!     Answer, Fault, OpenError, Outage, Outcome, ProjectKey, Request, Session, UserAgent, ValidateRequest,
+//!     envelope::{OpenError, Session},
+//!     policy::{Fault, Outage, Outcome},
+//!     protocol::{Answer, ProjectKey, Request, UserAgent, ValidateRequest},
 //! };
 //! use embedded_io::{Read, Write};
 //!
@@ -308,10 +310,10 @@
 //! ```
 //!
 //! [`Policy::authorize`](crate::Policy::authorize) then says what the outcome means for the request at hand, and
-//! [`Breaker`](crate::Breaker) when to stop asking: its times are those of any clock that does not go back, such
-//! as the uptime. Give the connection a deadline as a whole; one that is missed is
-//! [`Outage::Timeout`](crate::Outage::Timeout). If the headers of the request hold the raw key, `body` does, too:
-//! wipe it.
+//! [`Breaker`](crate::breaker::Breaker) when to stop asking: its times are those of any clock that does not go back,
+//! such as the uptime. Give the connection a deadline as a whole; one that is missed is
+//! [`Outage::Timeout`](crate::policy::Outage::Timeout). If the headers of the request hold the raw key, `body` does,
+//! too: wipe it.
 //!
 //! # Sessions ahead of time
 //!
@@ -322,7 +324,7 @@
 //!
 //! ```
 //! # #[cfg(feature = "envelope")] mod sketch {
-//! use apikee::{ServerKey, Session, SessionPool};
+//! use apikee::envelope::{ServerKey, Session, SessionPool};
 //! use core::time::Duration;
 //!
 //! /// One turn of the main loop; whoever calls feeds the watchdog after it.

@@ -4,27 +4,26 @@
     not(all(feature = "std", feature = "getrandom")),
     doc = "Issue and verify Apikee API keys: a `no_std` kernel without allocation."
 )]
-//! # Map
+//! # Modules
 //!
-//! | module | knows |
+//! The root has the names that most programs use. The others are in modules:
+//!
+//! | module | what it is for |
 //! |---|---|
-//! | `emulator` | the platform on loopback, with the feature `emulator` |
-//! | `web` | the guard in front of a service's routes, with the feature `web` |
-//! | `client` | the blocking client and its transports, with the feature `client` |
-//! | `protocol` | the platform's requests and answers, with the feature `envelope` |
-//! | `breaker` | when to stop asking a platform that does not answer: [`Breaker`] |
-//! | `policy` | what an answer or an outage means for a request: [`Policy`], [`Grant`], [`Denial`] |
-//! | `envelope` | sealing and opening what goes over the wire, likewise |
-//! | `key` | keys: claims, verification, issue, fingerprints; all of it is re-exported here |
-//! | `json`, `text`, `names` | bounded readers over borrowed bytes |
-//! | `network` | networks as text |
-//! | `error` | the shape that most error types have |
-//! | `hex` | hexadecimal text of a known length |
-//! | `buf` | the one cursor that everything is written through |
-//! | `crypto` | HMAC, SHA-256, HKDF, X25519, AES-GCM; nothing else names what implements them |
-//! | `time` | [`UnixTime`]; the clock only with `std` |
+//! | [`key`] | keys: issue, verify, scopes, fingerprints, deny-lists, and keys that were not verified |
+//! | [`meta`] | data of the issuer's own in a key |
+//! | `client` | server mode: how the client is configured, what it reports, and its transports |
+//! | `web` | the guard in front of a service's routes |
+//! | [`policy`] | what an answer of the platform, or an outage, means for a request |
+//! | [`breaker`] | when to stop asking a platform that does not answer |
+//! | `protocol` | the platform's requests and answers, without a socket |
+//! | `envelope` | encryption of what goes over the wire |
+//! | `emulator` | the platform on loopback, for tests and demos |
+//! | [`embedding`] | a guide for firmware |
 //!
-//! Arrows point down this table only. [`embedding`] is a guide for firmware.
+//! `client`, `web`, `emulator`, and `protocol` with `envelope` come with features of these names (the last two with
+//! `envelope`). Each module depends only on those below it: `emulator` and `web` on `client`, then `protocol`,
+//! `policy` and `breaker`, `envelope`, `key`, and private modules for JSON, text, buffers, time and cryptography.
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -46,87 +45,44 @@
 #[cfg(feature = "std")]
 extern crate std;
 
-mod breaker;
+pub mod breaker;
 mod buf;
 #[cfg(feature = "client")]
-mod client;
+pub mod client;
 mod crypto;
 pub mod embedding;
 #[cfg(feature = "emulator")]
-mod emulator;
+pub mod emulator;
 #[cfg(feature = "envelope")]
-mod envelope;
+pub mod envelope;
 mod error;
 mod hex;
 mod json;
-mod key;
+pub mod key;
+pub mod meta;
 mod names;
 #[cfg(any(feature = "emulator", feature = "web"))]
 mod network;
-mod policy;
+pub mod policy;
 #[cfg(feature = "envelope")]
-mod protocol;
+pub mod protocol;
 mod text;
 mod time;
 #[cfg(feature = "web")]
 pub mod web;
 
-pub use breaker::{
-    Breaker, BreakerChange, BreakerConfig, BreakerConfigError, BreakerOpen, BreakerState, ClientPermit, ClientRef,
-    ClientSlot, ClientTable, Evidence, Health, Permit, RefusalMemory,
-};
 pub use buf::BufferTooSmall;
-#[cfg(feature = "log")]
-pub use client::LogObserver;
-#[cfg(feature = "tracing")]
-pub use client::TracingObserver;
 #[cfg(feature = "client")]
-pub use client::{
-    Apikee, ApikeeBuilder, Audit, AuthorizeRequest, Call, ClientIssueError, ConfigError, Enforcement, Event, FileError,
-    FileProblem, Issued, NewClient, Observer, Received, Revocations, Setting, Transport, TransportError, Upsert,
-    WatchedFile,
-};
-#[cfg(feature = "request-signing")]
-pub use client::{RequestSigner, SignerError};
-#[cfg(feature = "ureq")]
-pub use client::{UreqTransport, UreqTransportBuilder, UreqTransportError};
-#[cfg(all(feature = "emulator", feature = "request-signing"))]
-pub use emulator::InvalidSigningKey;
-#[cfg(feature = "emulator")]
-pub use emulator::{
-    EmulatedClient, EmulatedTemplate, Emulator, EmulatorBuilder, EmulatorError, InvalidMisbehaviour, LoggedRequest,
-    Misbehaviour, Occasion, RegisteredEndpoint, RequestKind, StateFileError,
-};
-#[cfg(feature = "envelope")]
-pub use envelope::{
-    EstablishError, OpenError, Opened, Pending, Recipient, Reply, SealError, ServerKey, ServerKeyError, Session,
-    SessionPool, sealed_len,
-};
-pub use json::{InvalidJsonObject, JsonObject};
-pub use key::{
-    Array, ArrayIter, Claims, DenyList, Encoding, Expiry, Fingerprint, InvalidDuration, InvalidFingerprint, IssueError,
-    KeyError, KeyId, Keyring, KeyringError, MAX_PAYLOAD_LEN, MAX_SECRETS, Meta, MetaIter, MissingScopes, NewKey,
-    Number, PREFIX, STRONG_SECRET_LEN, Scopes, Unsorted, UntrustedClaims, UntrustedKey, Value, VerifiedKey,
-    issue_buffer_len, log_prefix, verify_buffer_len,
-};
+pub use client::{Apikee, ConfigError, Revocations};
 #[cfg(feature = "std")]
-pub use key::{OwnedClaims, OwnedKey};
-#[cfg(any(feature = "emulator", feature = "web"))]
-pub use network::InvalidNetwork;
+pub use key::OwnedKey;
+pub use key::{
+    Claims, Expiry, Fingerprint, KeyError, KeyId, Keyring, MissingScopes, NewKey, VerifiedKey, issue_buffer_len,
+    verify_buffer_len,
+};
 #[cfg(feature = "std")]
 pub use policy::OwnedGrant;
-pub use policy::{
-    Basis, Denial, FailOpen, Fault, Grant, OnFault, OnOverload, OnRejection, Outage, Outcome, Overload, Policy, Reason,
-    Rejection,
-};
-#[cfg(feature = "envelope")]
-pub use protocol::{
-    Answer, AnswerError, BodyForm, ClientId, ClientKey, ClientRecord, ClientRecordError, ClientType, CreateClient,
-    Endpoint, FindClient, FoundClient, FoundClientError, HeaderFields, HttpMethod, InvalidClientId, InvalidMethod,
-    InvalidSealing, InvalidUserAgent, MAX_PROJECT_KEY_LEN, MethodPath, ProjectKey, ProjectKeyError, Provenance,
-    RegisterEndpoint, Request, Sealing, Timestamp, TimestampOutOfRange, UserAgent, ValidateRequest,
-};
-pub use text::{Chars, Text};
+pub use policy::{Denial, Grant, Policy};
 pub use time::UnixTime;
 
 #[cfg(feature = "getrandom")]

@@ -112,7 +112,8 @@ struct Filter {
 }
 
 impl Filter {
-    /// For the names of an object of that length: some 30 places for each member of a usual one, up to [`FILTER`] words.
+    /// For the names of an object of that length: some 30 places for each member of a usual one, up to [`FILTER`]
+    /// words.
     fn of<'t>(names: impl Iterator<Item = Text<'t>>, len: usize) -> Self {
         let mut places = Vec::new();
         // There is room.

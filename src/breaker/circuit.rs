@@ -31,7 +31,7 @@ pub struct Breaker {
 /// It cannot be copied, so a call counts once:
 ///
 /// ```compile_fail
-/// # use apikee::{Breaker, Health, Permit};
+/// # use apikee::breaker::{Breaker, Health, Permit};
 /// fn record(breaker: &mut Breaker, permit: Permit, now: core::time::Duration) {
 ///     breaker.record(permit, Health::Down, now, 0);
 ///     breaker.record(permit, Health::Down, now, 0);
@@ -39,7 +39,7 @@ pub struct Breaker {
 /// ```
 ///
 /// ```
-/// # use apikee::{Breaker, Health, Permit};
+/// # use apikee::breaker::{Breaker, Health, Permit};
 /// fn record(breaker: &mut Breaker, permit: Permit, now: core::time::Duration) {
 ///     breaker.record(permit, Health::Down, now, 0);
 /// }
@@ -61,8 +61,8 @@ pub enum Health {
 }
 
 impl Outcome {
-    /// What this says of the platform, for [`Breaker::record`](crate::Breaker::record). `None` if no
-    /// call was made: then the permit, if any, is to be [released](crate::Breaker::release).
+    /// What this says of the platform, for [`Breaker::record`](crate::breaker::Breaker::record). `None` if no
+    /// call was made: then the permit, if any, is to be [released](crate::breaker::Breaker::release).
     #[must_use]
     pub const fn health(self) -> Option<Health> {
         match self {

@@ -10,7 +10,8 @@
 //!              Failed, seen by two clients ─┘
 //! ```
 //!
-//! Each of the two is the machine of a [`Breaker`](crate::Breaker), by the same settings. A call needs leave of both.
+//! Each of the two is the machine of a [`Breaker`](crate::breaker::Breaker), by the same settings. A call needs leave
+//! of both.
 //!
 //! - **Unreachable** counts for all: no request can cause it.
 //! - **Failed** counts for its client. A request may have caused it, a very long one for example. It counts for all
@@ -306,10 +307,13 @@ impl Witnesses {
 /// `S` holds the slots: an array, a slice or a `Vec` of [`ClientSlot::EMPTY`], one for each client that can be told
 /// from others at once.
 ///
-/// Like a [`Breaker`](crate::Breaker) it has no lock, and `now` is the time since any fixed start.
+/// Like a [`Breaker`](crate::breaker::Breaker) it has no lock, and `now` is the time since any fixed start.
 ///
 /// ```
-/// use apikee::{BreakerConfig, ClientRef, ClientSlot, ClientTable, Evidence, RefusalMemory, Rejection};
+/// use apikee::{
+///     breaker::{BreakerConfig, ClientRef, ClientSlot, ClientTable, Evidence, RefusalMemory},
+///     policy::Rejection,
+/// };
 /// use core::time::Duration;
 ///
 /// let mut table = ClientTable::new(BreakerConfig::DEFAULT, RefusalMemory::DEFAULT, [ClientSlot::EMPTY; 16]);
@@ -325,7 +329,7 @@ impl Witnesses {
 ///
 /// table.refuse(other, Rejection::UNSUCCESSFUL, b"203.0.113.9", now);
 /// assert_eq!(table.remembered(other, b"203.0.113.9", now), Some(Rejection::UNSUCCESSFUL));
-/// # Ok::<(), apikee::BreakerOpen>(())
+/// # Ok::<(), apikee::breaker::BreakerOpen>(())
 /// ```
 pub struct ClientTable<S> {
     config: BreakerConfig,

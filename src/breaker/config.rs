@@ -10,7 +10,7 @@ const MAX_WINDOW: u32 = 64;
 /// The longest wait that can be set. Nobody wants a day, and milliseconds of it fit 32 bits.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// When a [`Breaker`](crate::Breaker) opens, and for how long.
+/// When a [`Breaker`](crate::breaker::Breaker) opens, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerConfig {
     consecutive: u32,
@@ -29,7 +29,7 @@ impl BreakerConfig {
     /// probe up to 30 s. A probe is given up after 10 s, about three times the call's default limit.
     ///
     /// The longest cool-down is also how long a platform that is back may not be asked: with
-    /// [`FailOpen::Open`](crate::FailOpen::Open), a key that it revoked is let through that long.
+    /// [`FailOpen::Open`](crate::policy::FailOpen::Open), a key that it revoked is let through that long.
     pub const DEFAULT: Self = Self {
         consecutive: 5,
         failures: 16,
@@ -154,8 +154,8 @@ sentences!(
 /// The longest time that a refusal can be remembered: an hour, in milliseconds.
 const MAX_MEMORY: u32 = 60 * 60 * 1_000;
 
-/// For how long a [`ClientTable`](crate::ClientTable) remembers that the platform refused a client. Times are cut to
-/// an hour; whole milliseconds count.
+/// For how long a [`ClientTable`](crate::breaker::ClientTable) remembers that the platform refused a client. Times are
+/// cut to an hour; whole milliseconds count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefusalMemory {
     pub(super) unsuccessful: u32,

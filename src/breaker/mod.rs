@@ -20,7 +20,7 @@
 //!
 //! [`Breaker::acquire`] gives a [`Permit`] for a call or says how long to wait, and
 //! [`Breaker::record`] takes the permit back with what the call came to. Only an outage is a failure
-//! ([`Outcome::health`](crate::Outcome::health)): a rejection and a fault prove that the platform
+//! ([`Outcome::health`](crate::policy::Outcome::health)): a rejection and a fault prove that the platform
 //! answers. The breaker opens at a number of failures in a row, or at a number of them among the last calls
 //! ([`BreakerConfig`]). The first cool-down is short, and each failed probe doubles it up to a
 //! longest, since a probe costs a caller the whole time limit of a call. The caller's randomness
@@ -45,7 +45,7 @@
 //! # Example
 //!
 //! ```
-//! use apikee::{Breaker, BreakerConfig, BreakerState, Health};
+//! use apikee::breaker::{Breaker, BreakerConfig, BreakerState, Health};
 //! use core::time::Duration;
 //!
 //! let config = BreakerConfig::DEFAULT.consecutive_failures(2)?;

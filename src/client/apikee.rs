@@ -24,10 +24,11 @@ use crate::{
 /// Issues and verifies keys, and in server mode asks the platform about each request: one for each
 /// process, shared by reference.
 ///
-/// It is in local mode until something is configured that only server mode uses; see [`ApikeeBuilder`](super::ApikeeBuilder).
+/// It is in local mode until something is configured that only server mode uses; see
+/// [`ApikeeBuilder`](super::ApikeeBuilder).
 ///
 /// ```
-/// use apikee::{Apikee, AuthorizeRequest, Basis, MethodPath, NewKey};
+/// use apikee::{Apikee, NewKey, client::AuthorizeRequest, policy::Basis, protocol::MethodPath};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let apikee = Apikee::builder().secret(b"the current secret: 32 random bytes").build()?;
@@ -50,8 +51,8 @@ use crate::{
 /// [`background_thread(false)`](super::ApikeeBuilder::background_thread) is set. [`close`](Self::close) waits
 /// for it; dropping the client ends it without waiting, after the call that it is making.
 ///
-/// With a [secret file](super::ApikeeBuilder::secret_file) or a [deny-list](super::ApikeeBuilder::deny_list_file) it owns another
-/// one, in either mode, which reads them again when they change. It ends when the client is dropped.
+/// With a [secret file](super::ApikeeBuilder::secret_file) or a [deny-list](super::ApikeeBuilder::deny_list_file) it
+/// owns another one, in either mode, which reads them again when they change. It ends when the client is dropped.
 ///
 /// # Processes that fork
 ///
@@ -60,10 +61,10 @@ use crate::{
 /// may be held for ever, and its connections belong to both processes.
 ///
 /// The client knows the process that built it. In any other one, a request with a good key comes to
-/// [`Fault::Forked`], also in [`Enforcement::Observe`]: the [`Policy`](super::ApikeeBuilder::policy) denies it by default.
-/// [`issue`](Self::issue) fails with the same fault. Dropping the client, [`close`](Self::close) and
-/// [`prepare`](Self::prepare) do nothing, and no observer hears of entries that wait in the queue: the parent has
-/// them, too.
+/// [`Fault::Forked`], also in [`Enforcement::Observe`]: the [`Policy`](super::ApikeeBuilder::policy) denies it by
+/// default. [`issue`](Self::issue) fails with the same fault. Dropping the client, [`close`](Self::close) and
+/// [`prepare`](Self::prepare) do nothing, and no observer hears of entries that wait in the queue: the parent has them,
+/// too.
 ///
 /// In local mode a client works on after a fork. The thread that reads files again is not there: a child that is to
 /// see changes builds a client of its own.
@@ -103,8 +104,8 @@ impl Apikee {
     /// those of all of `keys` are good. A request that has begun is decided by one keyring or the other.
     ///
     /// To rotate, [`accept`](Keyring::accept) the old secret in the new keyring until the last key that it signed has
-    /// expired. The [leeway](super::ApikeeBuilder::leeway) is the builder's. The old secrets are wiped when no request uses
-    /// them any more.
+    /// expired. The [leeway](super::ApikeeBuilder::leeway) is the builder's. The old secrets are wiped when no request
+    /// uses them any more.
     ///
     /// With a [secret file](super::ApikeeBuilder::secret_file), what is set here holds until the file changes.
     pub fn set_keyring(&self, keys: Keyring) {
@@ -112,9 +113,10 @@ impl Apikee {
         self.inner.events.tell(&News::Keyring(replaced));
     }
 
-    /// Reads the [secret file](super::ApikeeBuilder::secret_file) and the [deny-list](super::ApikeeBuilder::deny_list_file) now.
-    /// The client's thread does it by itself when they change; this is for programs that know when they do, or that
-    /// have no [thread](super::ApikeeBuilder::background_thread). Without such files nothing happens.
+    /// Reads the [secret file](super::ApikeeBuilder::secret_file) and the
+    /// [deny-list](super::ApikeeBuilder::deny_list_file) now. The client's thread does it by itself when they change;
+    /// this is for programs that know when they do, or that have no [thread](super::ApikeeBuilder::background_thread).
+    /// Without such files nothing happens.
     ///
     /// # Errors
     ///
@@ -158,8 +160,8 @@ impl Apikee {
         self.inner.keys.load().verify(key, UnixTime::now(), buf)
     }
 
-    /// Decides on a request: its key must be good, not [revoked](super::ApikeeBuilder::revocations), and have the scopes,
-    /// and then, in server mode, the platform is asked. The calls that takes are over within
+    /// Decides on a request: its key must be good, not [revoked](super::ApikeeBuilder::revocations), and have the
+    /// scopes, and then, in server mode, the platform is asked. The calls that takes are over within
     /// [`timeout`](super::ApikeeBuilder::timeout), all of them together.
     ///
     /// The grant owns what it says. [`authorize_in`](Self::authorize_in) is the form for a buffer of the caller's.
@@ -276,7 +278,7 @@ impl Apikee {
     /// [`auto_register`](super::ApikeeBuilder::auto_register), also where that is off.
     ///
     /// ```
-    /// use apikee::{Apikee, Endpoint, MethodPath};
+    /// use apikee::{Apikee, protocol::{Endpoint, MethodPath}};
     ///
     /// # let apikee = Apikee::builder().secret(b"the current secret: 32 random bytes").build()?;
     /// let route = MethodPath::new("GET", "/users/{id}")?;

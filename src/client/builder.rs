@@ -125,8 +125,8 @@ impl ApikeeBuilder {
     /// The last three configure the transport of the feature `ureq`. Without that feature, or with a
     /// [`transport`](Self::transport) of your own, they configure nothing.
     ///
-    /// A variable that is blank counts as unset. **Any of them but those of the first five rows means server mode**, and then
-    /// [`build`](Self::build) names what is missing (docs/WIRE.md, "Configuration names").
+    /// A variable that is blank counts as unset. **Any of them but those of the first five rows means server mode**,
+    /// and then [`build`](Self::build) names what is missing (docs/WIRE.md, "Configuration names").
     ///
     /// # Errors
     ///
@@ -196,7 +196,7 @@ impl ApikeeBuilder {
     }
 
     /// A signing secret, at least one byte, better 32 random ones. The first signs new keys; keys of
-    /// all of them are good, up to [`MAX_SECRETS`](crate::MAX_SECRETS).
+    /// all of them are good, up to [`MAX_SECRETS`](crate::key::MAX_SECRETS).
     pub fn secret(mut self, secret: &[u8]) -> Self {
         let added = match &mut self.keys {
             Some(keys) => keys.accept(secret).map(|_| ()),
@@ -424,8 +424,8 @@ impl ApikeeBuilder {
 
     /// How many calls may be in flight at once, 32 by default, at least one. A request that would make one more
     /// sleeps until there is room or its time is over: then it is an
-    /// [overload](crate::Overload::TooManyInFlight), which is denied by default. Each call takes some 70 kB of memory,
-    /// 260 kB at most, which is kept for the next.
+    /// [overload](crate::policy::Overload::TooManyInFlight), which is denied by default. Each call takes some 70 kB of
+    /// memory, 260 kB at most, which is kept for the next.
     pub const fn max_in_flight(mut self, calls: usize) -> Self {
         self.limits.in_flight = calls;
         self
@@ -509,7 +509,7 @@ impl ApikeeBuilder {
 
     /// Whether a tenant that the platform does not know is made a client on its first request; no by default, for
     /// **that would undo a deletion on the platform**: the client comes back without its limits and its address list.
-    /// By default such a request is [`Fault::UnknownClient`](crate::Fault::UnknownClient).
+    /// By default such a request is [`Fault::UnknownClient`](crate::policy::Fault::UnknownClient).
     pub const fn create_unknown_clients(mut self, create: bool) -> Self {
         self.settings.create_unknown_clients = create;
         self

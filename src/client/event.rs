@@ -119,11 +119,11 @@ pub enum Event<'e> {
         /// How many of them are old, and accepted for [`secret_grace`](super::ApikeeBuilder::secret_grace) only.
         retiring: usize,
         /// How many old ones were given up before their time, since a keyring holds
-        /// [`MAX_SECRETS`](crate::MAX_SECRETS).
+        /// [`MAX_SECRETS`](crate::key::MAX_SECRETS).
         displaced: usize,
     },
-    /// Secrets have fewer than [`STRONG_SECRET_LEN`](crate::STRONG_SECRET_LEN) bytes: whoever has a key may find them
-    /// by trying. Told when the client is built and when its secrets are replaced.
+    /// Secrets have fewer than [`STRONG_SECRET_LEN`](crate::key::STRONG_SECRET_LEN) bytes: whoever has a key may find
+    /// them by trying. Told when the client is built and when its secrets are replaced.
     WeakSecrets {
         /// How many.
         secrets: usize,
@@ -214,7 +214,7 @@ impl Event<'_> {
 /// A closure is one, too:
 ///
 /// ```
-/// use apikee::{Event, Observer};
+/// use apikee::client::{Event, Observer};
 ///
 /// let observer = |event: &Event<'_>| {
 ///     if let Event::BreakerOpened = event {
@@ -283,8 +283,8 @@ const MAX_VALUE_LEN: usize = 256;
 
 /// One line of `key=value` pairs, for logs: the event's [name](Event::name) first.
 ///
-/// Values that are not from a fixed set stand in quotes and are escaped, so that no tenant and no path can forge a line.
-/// Each has at most 256 bytes.
+/// Values that are not from a fixed set stand in quotes and are escaped, so that no tenant and no path can forge a
+/// line. Each has at most 256 bytes.
 ///
 /// | key | of a request |
 /// |---|---|
@@ -456,8 +456,8 @@ impl Observer for LogObserver {
 /// Writes events to the `tracing` crate, under the target `apikee`, at the levels of `LogObserver`.
 ///
 /// The message is the event's [name](Event::name). An event about a request has the fields `tenant`, `key_id`,
-/// `key_prefix`, `method`, `route`, `path` and `address`, as far as they are known; a grant `basis`, and a denial `code` and
-/// `class`. The field `line` is the whole event as one line of `key=value` pairs, escaped.
+/// `key_prefix`, `method`, `route`, `path` and `address`, as far as they are known; a grant `basis`, and a denial
+/// `code` and `class`. The field `line` is the whole event as one line of `key=value` pairs, escaped.
 ///
 /// Events are written within the span that the request is in.
 #[cfg(feature = "tracing")]

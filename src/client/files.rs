@@ -40,7 +40,7 @@ use crate::{
     key::{Fingerprint, Keyring},
 };
 
-/// Far more than [`MAX_SECRETS`](crate::MAX_SECRETS) of any useful length.
+/// Far more than [`MAX_SECRETS`](crate::key::MAX_SECRETS) of any useful length.
 const MAX_SECRETS_BYTES: usize = 64 * 1024;
 
 /// Eight million fingerprints.
@@ -375,7 +375,8 @@ impl Watch {
         goes_on.then(|| self.look(keys, false, || !self.stops_within(SETTLE.min(self.interval))))
     }
 
-    /// Reads what may have changed, or all of it. `settles` waits before the second look; `false` means that there is none.
+    /// Reads what may have changed, or all of it. `settles` waits before the second look; `false` means that there is
+    /// none.
     fn look(&self, keys: &Keys, must: bool, mut settles: impl FnMut() -> bool) -> Vec<News> {
         let mut news = Vec::new();
         let mut files = lock(&self.files);

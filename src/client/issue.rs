@@ -33,7 +33,7 @@ pub struct Issued<'b> {
 /// that is to hold**: it may reset what is left out.
 ///
 /// ```
-/// use apikee::{ClientType, NewClient};
+/// use apikee::{client::NewClient, protocol::ClientType};
 ///
 /// let client = NewClient::new()
 ///     .client_type(ClientType::Company)

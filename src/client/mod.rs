@@ -1,10 +1,10 @@
 //! The blocking client: a clock, randomness, a thread and a connection around the kernel, which has none of them.
 //!
-//! An [`ApikeeBuilder`] sets an [`Apikee`] up. An [`Observer`] hears each [`Event`]. A [`Transport`] carries the calls to
-//! the platform; `UreqTransport` is the one of the feature `ureq`.
+//! An [`ApikeeBuilder`] sets an [`Apikee`] up. An [`Observer`] hears each [`Event`]. A [`Transport`] carries the calls
+//! to the platform; `UreqTransport` is the one of the feature `ureq`.
 //!
 //! ```
-//! use apikee::{Apikee, Event};
+//! use apikee::{Apikee, client::Event};
 //!
 //! let apikee = Apikee::builder()
 //!     .secret(b"the current secret: 32 random bytes")

@@ -18,7 +18,7 @@ use crate::{
 /// scopes of the route (`'s`); a [`Denial`](crate::Denial) borrows the scopes alone.
 ///
 /// ```
-/// use apikee::{AuthorizeRequest, MethodPath};
+/// use apikee::{client::AuthorizeRequest, protocol::MethodPath};
 ///
 /// # let header: Option<&[u8]> = None;
 /// let headers = [("user-agent", "curl/8.5.0")];
@@ -26,7 +26,7 @@ use crate::{
 ///     .as_route()
 ///     .scopes(&["read"])
 ///     .headers(&headers);
-/// # Ok::<_, apikee::InvalidMethod>(())
+/// # Ok::<_, apikee::protocol::InvalidMethod>(())
 /// ```
 #[derive(Clone, Copy)]
 pub struct AuthorizeRequest<'r, 's> {
@@ -213,8 +213,8 @@ impl<'a> Origin<'a> {
 /// no query and no header value is in it.
 ///
 /// Method and path are what a stranger has sent: escape them in logs, as the `Display` of
-/// [`Event`](super::Event) does. Each text has at most [`MAX_LEN`](Self::MAX_LEN) bytes: a longer one is cut between two
-/// characters.
+/// [`Event`](super::Event) does. Each text has at most [`MAX_LEN`](Self::MAX_LEN) bytes: a longer one is cut between
+/// two characters.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Audit<'a> {
     tenant: &'a str,
@@ -244,9 +244,9 @@ impl<'a> Audit<'a> {
         given(self.key_id)
     }
 
-    /// The front of the key, 12 characters: see [`log_prefix`](crate::log_prefix). It is shorter where something else
-    /// than a letter or a digit stands in these places. `None` without a key, and for a text that does not start with
-    /// `apikee_`: that may be a secret of another kind.
+    /// The front of the key, 12 characters: see [`log_prefix`](crate::key::log_prefix). It is shorter where something
+    /// else than a letter or a digit stands in these places. `None` without a key, and for a text that does not start
+    /// with `apikee_`: that may be a secret of another kind.
     #[must_use]
     pub fn key_prefix(&self) -> Option<&'a str> {
         given(self.key_prefix)
@@ -307,7 +307,7 @@ pub(super) fn cut(text: &str, max: usize) -> &str {
     front.unwrap_or_default()
 }
 
-/// As [`log_prefix`](crate::log_prefix), for a text that may not be a key.
+/// As [`log_prefix`](crate::key::log_prefix), for a text that may not be a key.
 fn prefix(key: &[u8]) -> Option<&str> {
     /// Characters behind `apikee_`.
     const SHOWN: usize = 5;

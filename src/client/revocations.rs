@@ -68,8 +68,8 @@ type Set = HashSet<Fingerprint>;
 ///
 /// # Cost
 ///
-/// [`contains`](Self::contains) takes no lock, and changes do not make it wait. It takes half a megabyte, and 35 to 75 bytes
-/// for each entry. A request sees each key either as before a change or as after it.
+/// [`contains`](Self::contains) takes no lock, and changes do not make it wait. It takes half a megabyte, and 35 to 75
+/// bytes for each entry. A request sees each key either as before a change or as after it.
 ///
 /// To [`insert`](Self::insert) one of a million copies about a thousand entries: use [`extend`](Self::extend) for
 /// many. [`replace`](Self::replace) with a million takes about a quarter of a second, on the thread that calls it.

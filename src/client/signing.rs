@@ -155,8 +155,8 @@ mod rsa {
         // Made for these tests with `openssl genrsa -traditional 2048` and `openssl pkcs8 -topk8 -nocrypt`.
         const PKCS1: &str = include_str!("../../tests/data/signing-test-key.pkcs1.pem");
         const PKCS8: &str = include_str!("../../tests/data/signing-test-key.pkcs8.pem");
-        /// `openssl dgst -sha256 -sign` over `497f6eca-6276-4993-bfeb-53cbbbba6f08|GET:::/users|2026-11-24T02:21:45.017Z`,
-        /// in base64url.
+        /// `openssl dgst -sha256 -sign` over
+        /// `497f6eca-6276-4993-bfeb-53cbbbba6f08|GET:::/users|2026-11-24T02:21:45.017Z`, in base64url.
         const SIGNATURE: &str = include_str!("../../tests/data/signing-test-key.signature");
 
         #[test]

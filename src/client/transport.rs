@@ -42,7 +42,7 @@ pub struct Received {
 /// A closure is one, too:
 ///
 /// ```
-/// use apikee::{Call, Received, Transport, TransportError};
+/// use apikee::client::{Call, Received, Transport, TransportError};
 ///
 /// let transport = |call: &Call<'_>, answer: &mut [u8]| {
 ///     assert!(call.target.starts_with("/client/"));

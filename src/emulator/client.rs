@@ -15,14 +15,15 @@ use serde_json::{Value, json};
 
 use super::clock::{self, Ids};
 use crate::{
-    ClientId, ClientType, Fingerprint, Timestamp, UnixTime,
+    Fingerprint, UnixTime,
     network::{self, InvalidNetwork},
+    protocol::{ClientId, ClientType, Timestamp},
 };
 
 /// A client to be known to an [`Emulator`](super::Emulator).
 ///
 /// ```
-/// use apikee::{ClientId, EmulatedClient, Emulator, Fingerprint};
+/// use apikee::{Fingerprint, emulator::{EmulatedClient, Emulator}, protocol::ClientId};
 ///
 /// let emulator = Emulator::start()?;
 /// let client = EmulatedClient::new("acme-corp")
@@ -278,11 +279,11 @@ fn read_type(text: &str) -> Option<ClientType> {
 /// beside limits of its own.
 ///
 /// ```
-/// use apikee::{EmulatedClient, EmulatedTemplate, Emulator};
+/// use apikee::emulator::{EmulatedClient, EmulatedTemplate, Emulator};
 ///
 /// let emulator = Emulator::builder().template(EmulatedTemplate::new("tmpl_pro").hourly(100)).start()?;
 /// emulator.create_client(EmulatedClient::new("acme-corp").template("tmpl_pro"))?;
-/// # Ok::<_, apikee::EmulatorError>(())
+/// # Ok::<_, apikee::emulator::EmulatorError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmulatedTemplate {

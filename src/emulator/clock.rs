@@ -6,7 +6,7 @@ use std::format;
 
 use rand_core::TryRng as _;
 
-use crate::{ClientId, SysRng, UnixTime};
+use crate::{SysRng, UnixTime, protocol::ClientId};
 
 /// Follows the system's clock, or stands still.
 #[derive(Debug, Clone, Copy)]
@@ -159,7 +159,7 @@ impl Ids {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Timestamp;
+    use crate::protocol::Timestamp;
 
     fn read(text: &str) -> Option<i64> {
         read_rfc3339(text).map(millis)

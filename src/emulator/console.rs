@@ -29,7 +29,7 @@ use super::{
     registry::Registry,
     state::State,
 };
-use crate::{SysRng, Timestamp};
+use crate::{SysRng, protocol::Timestamp};
 
 const PAGE: &str = include_str!("page.html");
 

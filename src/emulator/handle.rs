@@ -23,7 +23,10 @@ use super::{
     registry::{Change, RegisteredEndpoint, is_route},
     state::{NOT_FOUND, Refused, State, refused},
 };
-use crate::{ClientId, ProjectKey, Recipient, Reply, Sealing};
+use crate::{
+    envelope::{Recipient, Reply},
+    protocol::{ClientId, ProjectKey, Sealing},
+};
 
 /// The project key unless another is set.
 pub(super) const PROJECT_KEY: &str = "sk_test_emulator";

@@ -11,7 +11,11 @@ use super::{
     http,
     misbehaviour::{Misbehaviour, RequestKind},
 };
-use crate::{ClientId, PREFIX, UnixTime, log_prefix};
+use crate::{
+    UnixTime,
+    key::{PREFIX, log_prefix},
+    protocol::ClientId,
+};
 
 /// Bytes that all entries of the log hold at most; older ones go first.
 const MAX_BYTES: usize = 16 * 1024 * 1024;

@@ -20,7 +20,10 @@ use super::{
     clock::split_mix,
     http::{JSON, Manner, Message},
 };
-use crate::{Recipient, Reply, SealError, ServerKey, Session, SysRng, sealed_len};
+use crate::{
+    SysRng,
+    envelope::{Recipient, Reply, SealError, ServerKey, Session, sealed_len},
+};
 
 /// A way not to answer well.
 ///
@@ -33,7 +36,7 @@ use crate::{Recipient, Reply, SealError, ServerKey, Session, SysRng, sealed_len}
 /// ```
 /// use std::time::Duration;
 ///
-/// use apikee::Misbehaviour;
+/// use apikee::emulator::Misbehaviour;
 ///
 /// assert_eq!("delay:1500ms".parse(), Ok(Misbehaviour::Delay(Duration::from_millis(1500))));
 /// assert_eq!(Misbehaviour::Unavailable { retry_after: 5 }.to_string(), "unavailable:5");

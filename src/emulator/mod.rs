@@ -1,11 +1,11 @@
 //! The platform on loopback, for tests, demos and offline work: see [`Emulator`].
 //!
 //! ```
-//! use apikee::Emulator;
+//! use apikee::emulator::Emulator;
 //!
 //! let emulator = Emulator::start()?;
 //! println!("{} has the public key {}", emulator.url(), emulator.public_key());
-//! # Ok::<_, apikee::EmulatorError>(())
+//! # Ok::<_, apikee::emulator::EmulatorError>(())
 //! ```
 //!
 //! It speaks HTTP itself. A server library keeps the sockets of its connections to itself, and without
@@ -42,6 +42,7 @@ mod server;
 mod signature;
 mod state;
 
+pub use crate::network::InvalidNetwork;
 use core::{fmt, net::Ipv4Addr, time::Duration};
 use std::{
     borrow::ToOwned as _, boxed::Box, format, io, net::TcpListener, path::PathBuf, string::String, sync::Arc, vec::Vec,
@@ -66,7 +67,12 @@ use self::{
     server::Server,
     state::State,
 };
-use crate::{ClientId, ProjectKey, Recipient, Sealing, SysRng, UnixTime, crypto::Zeroizing};
+use crate::{
+    SysRng, UnixTime,
+    crypto::Zeroizing,
+    envelope::Recipient,
+    protocol::{ClientId, ProjectKey, Sealing},
+};
 
 /// The platform on loopback.
 ///
@@ -122,7 +128,11 @@ use crate::{ClientId, ProjectKey, Recipient, Sealing, SysRng, UnixTime, crypto::
 /// `Content-Length` (411 for chunks).
 ///
 /// ```
-/// use apikee::{ClientId, EmulatedClient, Emulator, Misbehaviour, Occasion, ServerKey};
+/// use apikee::{
+///     emulator::{EmulatedClient, Emulator, Misbehaviour, Occasion},
+///     envelope::ServerKey,
+///     protocol::ClientId,
+/// };
 ///
 /// let emulator = Emulator::start()?;
 /// let server_key: ServerKey = emulator.public_key().parse()?;
@@ -180,7 +190,7 @@ impl Emulator {
     }
 
     /// The server's public key in standard base64 with its padding, as `APIKEE_SERVER_PUBLIC_KEY` has it
-    /// (docs/WIRE.md, "Configuration names"). A [`ServerKey`](crate::ServerKey) is read from it.
+    /// (docs/WIRE.md, "Configuration names"). A [`ServerKey`](crate::envelope::ServerKey) is read from it.
     #[must_use]
     pub fn public_key(&self) -> &str {
         &self.public_key

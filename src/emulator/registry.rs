@@ -12,7 +12,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::client::{EmulatedClient, EmulatedTemplate, Limits, optional, parsed, without_nulls};
-use crate::{ClientId, UnixTime};
+use crate::{UnixTime, protocol::ClientId};
 
 #[derive(Default)]
 pub(super) struct Registry {

@@ -38,7 +38,7 @@ use super::{
     misbehaviour::Arranged,
     registry::{Change, RegisteredEndpoint, Registry},
 };
-use crate::ClientId;
+use crate::protocol::ClientId;
 
 /// Clients that calls may create in all.
 const MAX_CLIENTS: usize = 100_000;

@@ -23,7 +23,7 @@ use crate::{
 /// It cannot seal twice:
 ///
 /// ```compile_fail
-/// fn twice(session: apikee::Session, rng: &mut impl rand_core::CryptoRng, a: &mut [u8], b: &mut [u8]) {
+/// fn twice(session: apikee::envelope::Session, rng: &mut impl rand_core::CryptoRng, a: &mut [u8], b: &mut [u8]) {
 ///     let first = session.seal(b"{}", rng, a);
 ///     let second = session.seal(b"{}", rng, b);
 /// }
@@ -32,7 +32,7 @@ use crate::{
 /// Once it can:
 ///
 /// ```
-/// fn once(session: apikee::Session, rng: &mut impl rand_core::CryptoRng, a: &mut [u8]) {
+/// fn once(session: apikee::envelope::Session, rng: &mut impl rand_core::CryptoRng, a: &mut [u8]) {
 ///     let first = session.seal(b"{}", rng, a);
 /// }
 /// ```
@@ -47,7 +47,7 @@ pub struct Session {
 /// It cannot open twice:
 ///
 /// ```compile_fail
-/// fn twice(pending: apikee::Pending, first: &mut [u8], second: &mut [u8]) {
+/// fn twice(pending: apikee::envelope::Pending, first: &mut [u8], second: &mut [u8]) {
 ///     let _ = pending.open(first);
 ///     let _ = pending.open(second);
 /// }
@@ -56,7 +56,7 @@ pub struct Session {
 /// Once it can:
 ///
 /// ```
-/// fn once(pending: apikee::Pending, first: &mut [u8]) {
+/// fn once(pending: apikee::envelope::Pending, first: &mut [u8]) {
 ///     let _ = pending.open(first);
 /// }
 /// ```

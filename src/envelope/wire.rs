@@ -151,7 +151,7 @@ impl core::error::Error for SealError {}
 #[non_exhaustive]
 pub enum OpenError {
     /// It is not a JSON object, a name is there twice, it is nested too deep, or an object in it has more than 32,768
-    /// members (2,048 on 32-bit processors; see [`JsonObject`](crate::JsonObject)).
+    /// members (2,048 on 32-bit processors; see [`JsonObject`](crate::meta::JsonObject)).
     Malformed,
     /// It is an object without a ciphertext: an answer in the clear, perhaps.
     Unsealed,

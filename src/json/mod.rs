@@ -3,7 +3,8 @@
 //! A [`Reader`] goes through a text once, without recursion, stops at each member of the outermost
 //! object, and checks all that it passes; [`scan::Members`] walks over text that has been checked. Refused, apart
 //! from what the grammar refuses: duplicate names, unpaired surrogates, more than
-//! [`MAX_DEPTH`](crate::names::MAX_DEPTH) levels, bytes after the end. [`JsonObject`] is what a caller wrote, checked once.
+//! [`MAX_DEPTH`](crate::names::MAX_DEPTH) levels, bytes after the end. [`JsonObject`] is what a caller wrote, checked
+//! once.
 
 pub(crate) mod cursor;
 #[cfg(feature = "envelope")]
@@ -27,7 +28,7 @@ use crate::{buf::Writer, names::Malformed};
 /// as `JSON.stringify` does; numbers stay as they are.
 ///
 /// ```
-/// # use apikee::{InvalidJsonObject, JsonObject};
+/// # use apikee::meta::{InvalidJsonObject, JsonObject};
 /// assert!(JsonObject::new(r#"{"plan": "pro"}"#).is_ok());
 /// assert_eq!(JsonObject::new(r#"{"plan": pro}"#).unwrap_err(), InvalidJsonObject);
 /// ```

@@ -67,14 +67,14 @@ impl FromStr for Fingerprint {
 /// Fingerprints of keys that are revoked: a sorted slice, searched by bisection.
 ///
 /// ```
-/// use apikee::{DenyList, Fingerprint};
+/// use apikee::{Fingerprint, key::DenyList};
 ///
 /// let mut revoked = [Fingerprint::of("apikee_one.two"), Fingerprint::of("apikee_three.four")];
 /// revoked.sort_unstable();
 /// let deny = DenyList::new(&revoked)?;
 /// assert!(deny.contains(&Fingerprint::of("apikee_three.four")));
 /// assert!(!deny.contains(&Fingerprint::of("apikee_five.six")));
-/// # Ok::<(), apikee::Unsorted>(())
+/// # Ok::<(), apikee::key::Unsorted>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct DenyList<'l>(&'l [Fingerprint]);

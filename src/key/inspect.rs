@@ -36,8 +36,8 @@ impl<'b> UntrustedClaims<'b> {
 }
 
 impl<'b> UntrustedKey<'b> {
-    /// Decodes a key into `buf`, of [`verify_buffer_len`](super::verify_buffer_len) bytes, without checking its signature or
-    /// its times. Leading zeros are passed over.
+    /// Decodes a key into `buf`, of [`verify_buffer_len`](super::verify_buffer_len) bytes, without checking its
+    /// signature or its times. Leading zeros are passed over.
     ///
     /// # Errors
     ///

@@ -150,7 +150,8 @@ impl<'a> NewKey<'a> {
     /// `msgpack` is not installed. Where it is installed, the Python SDK reads MessagePack only. This crate reads both.
     ///
     /// In MessagePack, `meta` holds what Python's `json.loads` makes of its text: an integer of more than 64 bits is an
-    /// [error](IssueError::IntegerTooLarge), and a number with a fraction or an exponent is rounded to the nearest `f64`.
+    /// [error](IssueError::IntegerTooLarge), and a number with a fraction or an exponent is rounded to the nearest
+    /// `f64`.
     #[cfg(feature = "msgpack")]
     #[must_use]
     pub fn encoding(self, encoding: Encoding) -> Self {
@@ -227,7 +228,8 @@ fn write_json(new: &NewKey<'_>, id: &str, now: UnixTime, out: &mut Writer<'_>) -
     Ok(())
 }
 
-/// Writing claims as MessagePack, to the byte as the Python SDK writes them: `msgpack.packb(claims, use_bin_type=True)`.
+/// Writing claims as MessagePack, to the byte as the Python SDK writes them: `msgpack.packb(claims,
+/// use_bin_type=True)`.
 ///
 /// Each value has its smallest form. `meta` comes as JSON text, and is written as what Python's `json.loads` makes of
 /// it: a number with a fraction or an exponent is a `float64`, any other one an integer.
@@ -558,8 +560,8 @@ pub enum IssueError {
     },
     /// The claims are longer than [`MAX_PAYLOAD_LEN`], so that no verifier of ours would read them.
     TooLong,
-    /// The expiry or the not-before time is not in the years 1 to 9999. The Python SDK would raise an uncaught exception
-    /// over such a key, and the Node SDK would make an invalid date of it.
+    /// The expiry or the not-before time is not in the years 1 to 9999. The Python SDK would raise an uncaught
+    /// exception over such a key, and the Node SDK would make an invalid date of it.
     TimeOutOfRange,
     /// The key is to be MessagePack, and an integer in `meta` needs more than 64 bits, which MessagePack does not have.
     IntegerTooLarge,

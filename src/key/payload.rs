@@ -1,4 +1,5 @@
-//! Where the claims stand in a payload, and the reader that finds them in JSON; [`msgpack`](super::msgpack) has the other.
+//! Where the claims stand in a payload, and the reader that finds them in JSON; [`msgpack`](super::msgpack) has the
+//! other.
 
 use crate::{
     json::{cursor::Cursor, scan::Reader},
@@ -163,8 +164,8 @@ pub(super) fn read_json(payload: &mut [u8], found: &mut Found) -> Result<(), Mal
 
 /// Finds where the claims stand, and whether one of their strings has escapes.
 ///
-/// Not inlined: its stack of levels is taken while it runs, and no longer. (Inlined, a verifier on a Cortex-M4 is 56 bytes
-/// smaller.)
+/// Not inlined: its stack of levels is taken while it runs, and no longer. (Inlined, a verifier on a Cortex-M4 is 56
+/// bytes smaller.)
 #[inline(never)]
 fn find(payload: &[u8], found: &mut Found) -> Result<bool, Malformed> {
     let mut escaped = false;

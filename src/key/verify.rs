@@ -54,8 +54,8 @@ pub(crate) fn bounded_buffer_len(key: &[u8]) -> usize {
 pub enum KeyError {
     /// There is no key at all.
     Missing,
-    /// There is more than one key, even if they are equal: whatever stands before the service may have looked at another
-    /// one.
+    /// There is more than one key, even if they are equal: whatever stands before the service may have looked at
+    /// another one.
     Multiple,
     /// It does not start with `apikee_`.
     InvalidPrefix,
@@ -323,7 +323,7 @@ impl<'b> VerifiedKey<'b> {
 /// There is no other way to have one than from a verified key:
 ///
 /// ```compile_fail
-/// fn forge(claims: apikee::OwnedClaims, fingerprint: apikee::Fingerprint) -> apikee::OwnedKey {
+/// fn forge(claims: apikee::key::OwnedClaims, fingerprint: apikee::Fingerprint) -> apikee::OwnedKey {
 ///     apikee::OwnedKey { claims, fingerprint, prefix: "apikee_12345".into(), secret_index: 0 }
 /// }
 /// ```

@@ -13,7 +13,7 @@ use crate::key::{MissingScopes, VerifiedKey};
 /// A grant cannot be made up, not even from a verified key, whose scopes nobody has checked yet:
 ///
 /// ```compile_fail
-/// use apikee::{Basis, Grant, VerifiedKey};
+/// use apikee::{Grant, VerifiedKey, policy::Basis};
 ///
 /// fn forge(key: VerifiedKey<'_>) -> Grant<'_> {
 ///     Grant { key, basis: Basis::Local }
@@ -23,7 +23,7 @@ use crate::key::{MissingScopes, VerifiedKey};
 /// Nor does it come from a key that is not verified:
 ///
 /// ```compile_fail
-/// use apikee::{Grant, MissingScopes, UntrustedKey};
+/// use apikee::{Grant, MissingScopes, key::UntrustedKey};
 ///
 /// fn grant<'b>(key: UntrustedKey<'b>) -> Result<Grant<'b>, MissingScopes<'b>> {
 ///     Grant::local(key, &["read"])
@@ -95,7 +95,7 @@ impl<'b> Grant<'b> {
 /// It cannot be made up either, not even from an owned key:
 ///
 /// ```compile_fail
-/// use apikee::{Basis, OwnedGrant, OwnedKey};
+/// use apikee::{OwnedGrant, OwnedKey, policy::Basis};
 ///
 /// fn forge(key: OwnedKey) -> OwnedGrant {
 ///     OwnedGrant { key, basis: Basis::Local }

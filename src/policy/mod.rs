@@ -43,7 +43,7 @@
 //! # Example
 //!
 //! ```
-//! use apikee::{Basis, Denial, Grant, Outage, Outcome, Policy, VerifiedKey};
+//! use apikee::{Denial, Grant, Policy, VerifiedKey, policy::{Basis, Outage, Outcome}};
 //!
 //! fn authorize<'b>(key: VerifiedKey<'b>, outcome: Outcome) -> Result<Grant<'b>, Denial<'b>> {
 //!     let grant = Policy::DEFAULT.authorize(key, &["read"], outcome)?;

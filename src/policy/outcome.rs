@@ -161,7 +161,7 @@ impl core::error::Error for Rejection {}
 /// [`MAX_LEN`](Self::MAX_LEN) bytes: a longer one is cut between two characters. No response to a client has it.
 ///
 /// ```
-/// use apikee::Reason;
+/// use apikee::policy::Reason;
 ///
 /// let reason = Reason::new(Some("IP_NOT_ALLOWED"), Some("203.0.113.9 is not\non the list"));
 /// assert_eq!(reason.as_str(), r"IP_NOT_ALLOWED: 203.0.113.9 is not\non the list");

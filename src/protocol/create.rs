@@ -17,7 +17,7 @@ use crate::{
 /// [`ClientRecord`].
 ///
 /// ```
-/// use apikee::{ClientKey, CreateClient, Request as _};
+/// use apikee::protocol::{ClientKey, CreateClient, Request as _};
 ///
 /// let keys = [ClientKey::new("acme-corp-key")];
 /// let request = CreateClient::new("my-app-production", "acme-corp").keys(&keys);
@@ -189,11 +189,11 @@ impl Sealed for CreateClient<'_> {}
 /// Members that are not known are ignored.
 ///
 /// ```
-/// # use apikee::ClientRecord;
+/// # use apikee::protocol::ClientRecord;
 /// let mut body = *br#"{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08","name":"acme-corp"}"#;
 /// let record = ClientRecord::read_unsealed(&mut body)?;
 /// assert_eq!(record.id().to_string(), "497f6eca-6276-4993-bfeb-53cbbbba6f08");
-/// # Ok::<_, apikee::ClientRecordError>(())
+/// # Ok::<_, apikee::protocol::ClientRecordError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientRecord {
@@ -211,7 +211,7 @@ impl ClientRecord {
     }
 
     /// Reads what came without an envelope. **Nothing but the connection says who wrote it**, as for
-    /// [`Answer::read_unsealed`](crate::Answer::read_unsealed): whoever sits where TLS ends can have
+    /// [`Answer::read_unsealed`](crate::protocol::Answer::read_unsealed): whoever sits where TLS ends can have
     /// one client's requests judged as another's. Only for where the user has asked for this.
     ///
     /// Escapes are undone where they stand.
@@ -235,7 +235,7 @@ impl ClientRecord {
         Ok(Self { id: id.ok_or(ClientRecordError::NoId)? })
     }
 
-    /// The client's id, which every [`ValidateRequest`](crate::ValidateRequest) for it names.
+    /// The client's id, which every [`ValidateRequest`](crate::protocol::ValidateRequest) for it names.
     #[must_use]
     pub const fn id(&self) -> ClientId {
         self.id

@@ -12,7 +12,7 @@ use crate::{
 /// A route, and what the platform's console shows of it.
 ///
 /// ```
-/// use apikee::{Endpoint, JsonObject, MethodPath};
+/// use apikee::{meta::JsonObject, protocol::{Endpoint, MethodPath}};
 ///
 /// let endpoint = Endpoint::new(MethodPath::new("GET", "/users/{id}")?)
 ///     .description("One user")
@@ -149,7 +149,7 @@ impl<'a> Endpoint<'a> {
 /// Tells the platform of a route, so that it can be given limits and seen in its console.
 ///
 /// ```
-/// use apikee::{Endpoint, MethodPath, RegisterEndpoint, Request as _};
+/// use apikee::protocol::{Endpoint, MethodPath, RegisterEndpoint, Request as _};
 ///
 /// let route = MethodPath::new("GET", "/users")?;
 /// let mut buf = [0; 256];
@@ -160,7 +160,8 @@ impl<'a> Endpoint<'a> {
 /// let described = Endpoint::new(route).description("All users").scopes(&["read"]);
 /// assert_eq!(
 ///     RegisterEndpoint::describing("my-app-production", described).write_body(&mut buf)?,
-///     r#"{"method":"GET","path":"/users","name":"GET /users","description":"All users","metadata":{"scopes":["read"]}}"#
+///     r#"{"method":"GET","path":"/users","name":"GET /users","description":"All
+///     users","metadata":{"scopes":["read"]}}"#
 /// );
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```

@@ -17,7 +17,7 @@ use crate::{
 /// Asks for the clients of a name. The answer is read as a [`FoundClient`].
 ///
 /// ```
-/// use apikee::{FindClient, HttpMethod, Request};
+/// use apikee::protocol::{FindClient, HttpMethod, Request};
 ///
 /// let request = FindClient::new("my-app-production", "acme corp");
 /// let mut buf = [0; 256];
@@ -76,7 +76,7 @@ impl Sealed for FindClient<'_> {}
 /// is ignored, and so is a record whose `name` is not a string.
 ///
 /// ```
-/// # use apikee::{ClientId, FoundClient};
+/// # use apikee::protocol::{ClientId, FoundClient};
 /// let body = br#"{"data":[
 ///     {"id":"11111111-2222-4333-8444-555555555555","name":"acme-corp-staging"},
 ///     {"id":"497f6eca-6276-4993-bfeb-53cbbbba6f08","name":"acme-corp"}
@@ -101,7 +101,7 @@ impl FoundClient {
     /// Reads the answer, which comes without an envelope. `name` is the name that was asked for.
     ///
     /// **Nothing but the connection says who wrote it**, as for
-    /// [`Answer::read_unsealed`](crate::Answer::read_unsealed): whoever sits where TLS ends can have one
+    /// [`Answer::read_unsealed`](crate::protocol::Answer::read_unsealed): whoever sits where TLS ends can have one
     /// client's requests judged as another's.
     ///
     /// A record that is listed twice, with one id, is one client. The time that it takes is in the

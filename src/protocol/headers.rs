@@ -15,7 +15,7 @@ pub const MAX_PROJECT_KEY_LEN: usize = 256;
 /// It is visible ASCII, so it cannot split a header. Wiped on drop; `Debug` shows nothing of it.
 ///
 /// ```
-/// # use apikee::{ProjectKey, ProjectKeyError};
+/// # use apikee::protocol::{ProjectKey, ProjectKeyError};
 /// let key = ProjectKey::new("sk_test_example")?;
 /// assert_eq!(format!("{key:?}"), "ProjectKey { .. }");
 /// assert_eq!(ProjectKey::new("sk_test\r\nx: y").unwrap_err(), ProjectKeyError::NotVisibleAscii);

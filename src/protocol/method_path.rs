@@ -12,10 +12,10 @@ use crate::{buf::Writer, error::sentences, json::write};
 /// the text before that, which is also what request signatures are over.
 ///
 /// ```
-/// # use apikee::MethodPath;
+/// # use apikee::protocol::MethodPath;
 /// assert_eq!(MethodPath::new("get", "users?page=2#top")?.to_string(), "GET:::/users");
 /// assert_eq!(MethodPath::with_query("get", "users?page=2#top")?.to_string(), "GET:::/users?page=2");
-/// # Ok::<_, apikee::InvalidMethod>(())
+/// # Ok::<_, apikee::protocol::InvalidMethod>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct MethodPath<'a> {

@@ -12,8 +12,8 @@
 //!
 //! Whatever the parts of a request say, it stays one request with those parts. What could break out
 //! is refused when the part is made ([`ClientId`], the method of a [`MethodPath`], [`ProjectKey`],
-//! [`UserAgent`], [`JsonObject`](crate::JsonObject), [`Timestamp`]); everything else is percent-encoded or escaped. So
-//! writing can only fail for want of room.
+//! [`UserAgent`], [`JsonObject`](crate::meta::JsonObject), [`Timestamp`]); everything else is percent-encoded or
+//! escaped. So writing can only fail for want of room.
 
 mod client_id;
 mod create;

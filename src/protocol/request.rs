@@ -42,9 +42,9 @@ pub trait Request: sealed::Sealed {
     /// [`BufferTooSmall`] with the exact length.
     fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall>;
 
-    /// Writes the body, compact JSON, to the front of `buf`; nothing with [`Get`](HttpMethod::Get). Where [`FORM`](Self::FORM) is
-    /// [`Sealed`](BodyForm::Sealed) it is the plaintext of an envelope, and holds the caller's raw
-    /// key if the headers do.
+    /// Writes the body, compact JSON, to the front of `buf`; nothing with [`Get`](HttpMethod::Get). Where
+    /// [`FORM`](Self::FORM) is [`Sealed`](BodyForm::Sealed) it is the plaintext of an envelope, and holds the caller's
+    /// raw key if the headers do.
     ///
     /// # Errors
     ///
@@ -119,7 +119,7 @@ impl BodyForm {
 /// TLS ends can answer every request.
 ///
 /// ```
-/// use apikee::Sealing;
+/// use apikee::protocol::Sealing;
 ///
 /// assert_eq!(Sealing::default(), Sealing::Required);
 /// assert_eq!("requests".parse(), Ok(Sealing::Requests));
@@ -182,7 +182,7 @@ sentences!(InvalidSealing, "sealing must be 'required', 'requests' or 'off'");
 /// `Debug` shows the names alone.
 ///
 /// ```
-/// # use apikee::{FindClient, ProjectKey, Request as _, UserAgent};
+/// # use apikee::protocol::{FindClient, ProjectKey, Request as _, UserAgent};
 /// let key = ProjectKey::new("sk_test_example")?;
 /// let fields = FindClient::new("my-app", "acme-corp").header_fields(&key, UserAgent::new("acme/1.0")?);
 /// assert_eq!(fields[..], [("x-api-key", "sk_test_example"), ("User-Agent", "acme/1.0")]);

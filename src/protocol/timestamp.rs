@@ -7,9 +7,9 @@ use crate::{buf::Writer, error::sentences, time::UnixTime};
 /// A time in UTC as RFC 3339 writes it, to the millisecond: `2026-11-24T02:21:45.017Z`.
 ///
 /// ```
-/// # use apikee::{Timestamp, UnixTime};
+/// # use apikee::{UnixTime, protocol::Timestamp};
 /// assert_eq!(Timestamp::new(UnixTime::from_millis(1_795_486_905_017))?.as_str(), "2026-11-24T02:21:45.017Z");
-/// # Ok::<_, apikee::TimestampOutOfRange>(())
+/// # Ok::<_, apikee::protocol::TimestampOutOfRange>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp([u8; LEN]);

@@ -21,7 +21,7 @@ use crate::{
 /// Asks whether a client may make a request of that method and path, now.
 ///
 /// ```
-/// use apikee::{ClientId, MethodPath, Request as _, Timestamp, UnixTime, ValidateRequest};
+/// use apikee::{UnixTime, protocol::{ClientId, MethodPath, Request as _, Timestamp, ValidateRequest}};
 ///
 /// let client = ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08")?;
 /// let now = Timestamp::new(UnixTime::from_millis(1_795_486_905_017))?;
@@ -334,19 +334,19 @@ impl fmt::Debug for ValidateRequest<'_> {
 /// There are two ways to read one, and bytes that came in the clear do not fit the first:
 ///
 /// ```
-/// # use apikee::Answer;
+/// # use apikee::protocol::Answer;
 /// let mut body = *br#"{"success":true,"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08"}"#;
 /// let answer = Answer::read_unsealed(&mut body)?;
 /// assert!(answer.success());
-/// # Ok::<_, apikee::AnswerError>(())
+/// # Ok::<_, apikee::protocol::AnswerError>(())
 /// ```
 ///
 /// ```compile_fail,E0308
-/// # use apikee::Answer;
+/// # use apikee::protocol::Answer;
 /// let mut body = *br#"{"success":true,"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08"}"#;
 /// let answer = Answer::read_opened(&mut body)?;
 /// assert!(answer.success());
-/// # Ok::<_, apikee::AnswerError>(())
+/// # Ok::<_, apikee::protocol::AnswerError>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'b> {
@@ -426,7 +426,7 @@ impl<'b> Answer<'b> {
     /// route may be spelt `GET:::/users` or, as the documentation also shows it, `GET:/users`.
     ///
     /// ```
-    /// # use apikee::{Answer, ClientId, MethodPath, Timestamp, UnixTime, ValidateRequest};
+    /// # use apikee::{UnixTime, protocol::{Answer, ClientId, MethodPath, Timestamp, ValidateRequest}};
     /// let client = ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08")?;
     /// let now = Timestamp::new(UnixTime::from_secs(1_795_486_905))?;
     /// let request = ValidateRequest::new(client, "my-app", MethodPath::new("GET", "/users")?, now);

@@ -176,8 +176,8 @@ impl Guard {
         self.any_route().check(request).map(Some)
     }
 
-    /// As [`check`](Self::check), without allocation for the key: the grant borrows from the request and from `buf`. Take
-    /// what you need of the claims before the request is answered.
+    /// As [`check`](Self::check), without allocation for the key: the grant borrows from the request and from `buf`.
+    /// Take what you need of the claims before the request is answered.
     ///
     /// `buf` takes the key's payload: 1024 bytes are enough for most, and
     /// [`verify_buffer_len`](crate::verify_buffer_len) says how many a key needs. A key that needs more is refused as a

@@ -61,21 +61,21 @@
 //! - **memory grows** by more than 8 MB and 64 kB for each connection;
 //! - **never recovers, and goes on running**: it serves nobody afterwards, and no supervisor notices;
 //! - **ends**: a supervisor starts it again, if the exit code is not 0;
-//! - **the hidden request is answered**: a body was taken for a request. Behind a proxy that reuses its connections that
-//!   is a way to speak for somebody else.
+//! - **the hidden request is answered**: a body was taken for a request. Behind a proxy that reuses its connections
+//!   that is a way to speak for somebody else.
 //!
 #![doc = include_str!("hostile.md")]
 //!
 //! What the table does not show:
 //!
 //! - `oxhttp` has a thread for each connection and a limit on their number. Its timeout is for each read, so a client
-//!   that sends a byte now and then keeps its connection, and whoever opens as many connections as the limit allows keeps
-//!   others out until the timeout. Its example takes 8,192; limit the connections of one address in the firewall or in
-//!   a proxy.
-//! - `oxhttp` answers the first of several requests that a client sends at once (pipelining, which browsers and proxies do
-//!   not use), and drops the others. A connection that says nothing gets an answer with status 500 when the timeout ends
-//!   it. A request target that is not a path (`GET x`) ends its thread with a panic, and nothing else: do not build it
-//!   with `panic = "abort"`. It sends no `Date`.
+//!   that sends a byte now and then keeps its connection, and whoever opens as many connections as the limit allows
+//!   keeps others out until the timeout. Its example takes 8,192; limit the connections of one address in the firewall
+//!   or in a proxy.
+//! - `oxhttp` answers the first of several requests that a client sends at once (pipelining, which browsers and proxies
+//!   do not use), and drops the others. A connection that says nothing gets an answer with status 500 when the timeout
+//!   ends it. A request target that is not a path (`GET x`) ends its thread with a panic, and nothing else: do not
+//!   build it with `panic = "abort"`. It sends no `Date`.
 //! - `axum::serve` has no timeouts: a head that stalls is waited for. It is the one to choose for tens of thousands of
 //!   connections.
 //! - `tiny_http`, and `rouille` on top of it, need a proxy in front that bounds and buffers bodies, such as nginx with
@@ -94,6 +94,7 @@ mod request;
 #[cfg(feature = "tiny_http")]
 mod tiny_http;
 
+pub use crate::network::InvalidNetwork;
 pub use guard::{Guard, InvalidHeaderName, RouteGuard};
 #[cfg(feature = "openapi")]
 pub use openapi::{NoSuchOperation, NotOpenApi};

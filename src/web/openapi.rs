@@ -9,8 +9,8 @@
 //! | an operation whose route is told | its scopes |
 //!
 //! Scopes stand as roles in the security requirement, as OpenAPI 3.1 has them for schemes that are not OAuth
-//! ("Security Requirement Object"). OpenAPI 3.0 wants that list empty: there they stand in `x-apikee-scopes`. In both they
-//! stand in the description of the response 403.
+//! ("Security Requirement Object"). OpenAPI 3.0 wants that list empty: there they stand in `x-apikee-scopes`. In both
+//! they stand in the description of the response 403.
 
 use core::{error::Error, fmt};
 use std::{
@@ -55,12 +55,12 @@ impl Guard {
     /// Adds to an OpenAPI 3 document what this guard asks for and how it refuses: the security scheme `ApikeeAuth`, as
     /// the SDKs do, and `ApikeeBearerAuth` where [`bearer`](Self::bearer) is set; either will do, for the document
     /// as a whole and for each operation that says nothing of its own. These operations get the responses 401, 403,
-    /// 429 and 503, as far as they have none. Operations under [excluded](Self::excluded_paths) paths are marked as open,
-    /// and get no responses. Doing it again changes nothing.
+    /// 429 and 503, as far as they have none. Operations under [excluded](Self::excluded_paths) paths are marked as
+    /// open, and get no responses. Doing it again changes nothing.
     ///
-    /// The document says the same in local and in server mode. The guard itself never answers 429: an exceeded rate limit
-    /// of the platform's is a 401, as in the SDKs' middlewares. 429 is there for the proxies and limits of the service's
-    /// own that stand beside it.
+    /// The document says the same in local and in server mode. The guard itself never answers 429: an exceeded rate
+    /// limit of the platform's is a 401, as in the SDKs' middlewares. 429 is there for the proxies and limits of the
+    /// service's own that stand beside it.
     ///
     /// [`RouteGuard::add_to_openapi`] adds the scopes of a route.
     ///

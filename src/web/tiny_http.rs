@@ -43,11 +43,12 @@ impl<'r> From<&'r Request> for RequestView<'r> {
 impl Refusal<'_> {
     /// Responds to the request, with the feature `tiny_http`. **Put a proxy in front that bounds and buffers bodies.**
     /// Without one, a request that declares a huge body ends the process when it is refused: `tiny_http` 0.12 allocates
-    /// the declared length of a body that is not read. 2^64-1 bytes are a panic. A body that stalls holds the thread, and
-    /// header lines have no bound. [The module](crate::web#in-front-of-the-internet) has the table of what else happens.
+    /// the declared length of a body that is not read. 2^64-1 bytes are a panic. A body that stalls holds the thread,
+    /// and header lines have no bound. [The module](crate::web#in-front-of-the-internet) has the table of what else
+    /// happens.
     ///
-    /// A chunked body is read first, up to 1 MiB: `tiny_http` would take it for further requests. Where a request is let
-    /// through, the service must read such a body to its end.
+    /// A chunked body is read first, up to 1 MiB: `tiny_http` would take it for further requests. Where a request is
+    /// let through, the service must read such a body to its end.
     ///
     /// ```
     /// # use apikee::web::Guard;
@@ -73,7 +74,8 @@ impl Refusal<'_> {
     }
 
     /// The response, with the feature `tiny_http`, which needs a proxy in front as [`respond`](Self::respond) says: for
-    /// more header fields, those of CORS perhaps. A chunked body must be read to its end before the request is answered.
+    /// more header fields, those of CORS perhaps. A chunked body must be read to its end before the request is
+    /// answered.
     #[must_use]
     pub fn to_tiny_http(&self) -> Response<Cursor<Vec<u8>>> {
         let body = self.body().into_bytes();

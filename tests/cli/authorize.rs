@@ -2,7 +2,10 @@
 
 use std::net::TcpListener;
 
-use apikee::{ClientId, EmulatedClient, Emulator, Misbehaviour, Occasion};
+use apikee::{
+    emulator::{EmulatedClient, Emulator, Misbehaviour, Occasion},
+    protocol::ClientId,
+};
 
 use crate::{Run, SECRET, apikee, issued};
 

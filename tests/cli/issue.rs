@@ -1,6 +1,6 @@
 //! Keys that the command issues.
 
-use apikee::{Emulator, Misbehaviour, Occasion};
+use apikee::emulator::{Emulator, Misbehaviour, Occasion};
 use serde_json::{Value, json};
 
 use crate::{SECRET, issued, with_secret};

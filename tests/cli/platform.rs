@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use apikee::{Timestamp, UnixTime};
+use apikee::{UnixTime, protocol::Timestamp};
 use serde_json::{Value, json};
 
 use crate::{Run, apikee, file};
@@ -82,10 +82,10 @@ fn one_line_of_json_says_all_that_a_client_needs() {
     let line = platform.json();
     let url = line["url"].as_str().unwrap();
     assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/api/v1"), "{url}");
-    assert!(line["public_key"].as_str().unwrap().parse::<apikee::ServerKey>().is_ok());
+    assert!(line["public_key"].as_str().unwrap().parse::<apikee::envelope::ServerKey>().is_ok());
     assert_eq!((&line["sealing"], line["page"].as_str()), (&json!("required"), url.strip_suffix("api/v1")));
     assert_eq!(line["clients"][0], json!({ "name": "acme-corp", "id": id }));
-    assert!(line["clients"][1]["id"].as_str().unwrap().parse::<apikee::ClientId>().is_ok());
+    assert!(line["clients"][1]["id"].as_str().unwrap().parse::<apikee::protocol::ClientId>().is_ok());
 
     let text = |member: &str| line[member].as_str().unwrap();
     let answer = register(url, text("project_key"), text("project_env"));
@@ -154,7 +154,7 @@ fn a_shell_can_take_over_what_a_client_is_configured_with() {
         assert_eq!(set.iter().find_map(|line| line.strip_prefix("APIKEE_SEALING=")), degree);
         assert_eq!(set.len(), 4 + usize::from(degree.is_some()));
         let public_key = value("APIKEE_SERVER_PUBLIC_KEY");
-        assert!(public_key.len() == 44 && public_key.parse::<apikee::ServerKey>().is_ok(), "{public_key}");
+        assert!(public_key.len() == 44 && public_key.parse::<apikee::envelope::ServerKey>().is_ok(), "{public_key}");
         let answer = register(url, value("APIKEE_SERVER_KEY"), "it%27s+%24mine");
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
         assert_eq!(platform.end(), "");

@@ -6,8 +6,11 @@ use std::{
 };
 
 use apikee::{
-    AuthorizeRequest, Basis, ClientId, Event, FailOpen, Fault, Fingerprint, JsonObject, MethodPath, OnFault,
-    OnRejection, Outage, Policy, Reason, Sealing, TransportError,
+    Fingerprint, Policy,
+    client::{AuthorizeRequest, Event, TransportError},
+    meta::JsonObject,
+    policy::{Basis, FailOpen, Fault, OnFault, OnRejection, Outage, Reason},
+    protocol::{ClientId, MethodPath, Sealing},
 };
 use serde_json::json;
 
@@ -362,9 +365,9 @@ fn the_time_for_a_request_is_for_all_of_its_calls_together() {
     let apikee = platform
         .builder()
         .timeout(limit)
-        .transport(move |call: &apikee::Call<'_>, answer: &mut [u8]| {
+        .transport(move |call: &apikee::client::Call<'_>, answer: &mut [u8]| {
             noted.lock().unwrap().push(call.timeout);
-            apikee::Transport::call(&transport, call, answer)
+            apikee::client::Transport::call(&transport, call, answer)
         })
         .build()
         .unwrap();

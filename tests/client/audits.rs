@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use apikee::{Apikee, AuthorizeRequest, Event, KeyError, MethodPath};
+use apikee::{
+    Apikee, KeyError,
+    client::{AuthorizeRequest, Event},
+    protocol::MethodPath,
+};
 
 use crate::platform::{CLIENT, SECRET, key};
 

@@ -6,8 +6,11 @@ use std::{
 };
 
 use apikee::{
-    Apikee, AuthorizeRequest, Basis, Call, Endpoint, Enforcement, Event, Fault, JsonObject, MethodPath, Outage,
-    Transport, TransportError,
+    Apikee,
+    client::{AuthorizeRequest, Call, Enforcement, Event, Transport, TransportError},
+    meta::JsonObject,
+    policy::{Basis, Fault, Outage},
+    protocol::{Endpoint, MethodPath},
 };
 
 use serde_json::{Value, json};
@@ -200,7 +203,7 @@ fn a_registry_that_fails_is_tried_once_for_each_route_and_the_breaker_is_not_for
 
 /// Asks until a route is registered on the second try, and returns the pause between both.
 fn pause_before_the_second_try(
-    builder: impl FnOnce(&Arc<Platform>) -> apikee::ApikeeBuilder,
+    builder: impl FnOnce(&Arc<Platform>) -> apikee::client::ApikeeBuilder,
     first: fn() -> Told,
 ) -> Duration {
     let tries = Arc::new(Mutex::new(Vec::new()));

@@ -2,7 +2,11 @@
 
 use std::{process::Command, time::Duration};
 
-use apikee::{Apikee, ApikeeBuilder, ConfigError, Enforcement, Keyring, Sealing, Setting};
+use apikee::{
+    Apikee, ConfigError, Keyring,
+    client::{ApikeeBuilder, Enforcement, Setting},
+    protocol::Sealing,
+};
 
 use crate::platform::{Platform, SECRET};
 

@@ -10,7 +10,9 @@ use std::{
 };
 
 use apikee::{
-    Apikee, ApikeeBuilder, Basis, Call, ClientIssueError, Enforcement, Fault, NewKey, OnFault, Policy, Transport,
+    Apikee, NewKey, Policy,
+    client::{ApikeeBuilder, Call, ClientIssueError, Enforcement, Transport},
+    policy::{Basis, Fault, OnFault},
 };
 
 use crate::{

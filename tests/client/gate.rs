@@ -10,7 +10,11 @@ use std::{
     time::Duration,
 };
 
-use apikee::{Basis, BreakerConfig, BreakerState, Event, Outage, TransportError};
+use apikee::{
+    breaker::{BreakerConfig, BreakerState},
+    client::{Event, TransportError},
+    policy::{Basis, Outage},
+};
 
 use crate::{
     ask,
@@ -210,13 +214,13 @@ fn an_opening_breaker_lets_all_go_who_wait() {
 #[test]
 fn an_overload_is_let_through_only_where_that_is_asked_for() {
     let (platform, arrivals, release) = holding();
-    let policy = apikee::Policy::DEFAULT.on_overload(apikee::OnOverload::Admit);
+    let policy = apikee::Policy::DEFAULT.on_overload(apikee::policy::OnOverload::Admit);
     let held = platform.builder().max_in_flight(1).timeout(SHORT).policy(policy).build().unwrap();
     let key = key(CLIENT, "{}");
     thread::scope(|scope| {
         let call = scope.spawn(|| ask(&held, &key));
         arrivals.recv().unwrap();
-        assert_eq!(ask(&held, &key), Ok(Basis::DespiteOverload(apikee::Overload::TooManyInFlight)));
+        assert_eq!(ask(&held, &key), Ok(Basis::DespiteOverload(apikee::policy::Overload::TooManyInFlight)));
         release.send(()).unwrap();
         assert!(call.join().unwrap().is_ok());
     });
@@ -230,9 +234,9 @@ fn a_transport_that_panics_leaves_its_place_to_the_next() {
     let apikee = platform
         .builder()
         .max_in_flight(1)
-        .transport(move |call: &apikee::Call<'_>, answer: &mut [u8]| {
+        .transport(move |call: &apikee::client::Call<'_>, answer: &mut [u8]| {
             assert!(calls.fetch_add(1, Ordering::Relaxed) > 0, "a transport that panics");
-            apikee::Transport::call(&transport, call, answer)
+            apikee::client::Transport::call(&transport, call, answer)
         })
         .build()
         .unwrap();

@@ -1,8 +1,12 @@
 //! Issuing through the client.
 
 use apikee::{
-    Apikee, ClientId, ClientIssueError, ClientType, Expiry, Fault, Fingerprint, IssueError, JsonObject, NewClient,
-    NewKey, Outage, Rejection, UnixTime, Upsert, log_prefix,
+    Apikee, Expiry, Fingerprint, NewKey, UnixTime,
+    client::{ClientIssueError, NewClient, Upsert},
+    key::{IssueError, log_prefix},
+    meta::JsonObject,
+    policy::{Fault, Outage, Rejection},
+    protocol::{ClientId, ClientType},
 };
 use serde_json::json;
 

@@ -3,8 +3,9 @@
 use std::{error::Error as _, sync::Mutex, time::Duration};
 
 use apikee::{
-    Audit, Basis, Denial, Event, Fault, KeyError, Keyring, LogObserver, Observer as _, Outage, Overload, Rejection,
-    WatchedFile,
+    Denial, KeyError, Keyring,
+    client::{Audit, Event, LogObserver, Observer as _, WatchedFile},
+    policy::{Basis, Fault, Outage, Overload, Rejection},
 };
 use log::{LevelFilter, Log, Metadata, Record};
 

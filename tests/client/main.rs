@@ -28,7 +28,7 @@ mod tracing;
 #[cfg(feature = "ureq")]
 mod ureq;
 
-use apikee::{Apikee, AuthorizeRequest, Basis, Denial, MethodPath};
+use apikee::{Apikee, Denial, client::AuthorizeRequest, policy::Basis, protocol::MethodPath};
 
 /// What becomes of a request with that key to the route `GET /users`, which needs the scope `read`.
 fn ask(apikee: &Apikee, key: &str) -> Result<Basis, String> {

@@ -13,7 +13,8 @@ use std::{
 };
 
 use apikee::{
-    Apikee, ApikeeBuilder, Event, Fingerprint, Keyring, NewKey, Revocations, Setting, SysRng, UnixTime, WatchedFile,
+    Apikee, Fingerprint, Keyring, NewKey, Revocations, SysRng, UnixTime,
+    client::{ApikeeBuilder, Event, Setting, WatchedFile},
 };
 
 use crate::ask;

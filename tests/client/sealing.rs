@@ -1,6 +1,12 @@
 //! What travels in envelopes, by each degree of sealing.
 
-use apikee::{Apikee, AuthorizeRequest, Basis, ClientId, Enforcement, JsonObject, MethodPath, NewKey, Sealing, Upsert};
+use apikee::{
+    Apikee, NewKey,
+    client::{AuthorizeRequest, Enforcement, Upsert},
+    meta::JsonObject,
+    policy::Basis,
+    protocol::{ClientId, MethodPath, Sealing},
+};
 use serde_json::json;
 
 use crate::{

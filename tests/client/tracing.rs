@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use apikee::TracingObserver;
+use apikee::client::TracingObserver;
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},

@@ -2,7 +2,12 @@
 
 use std::io;
 
-use apikee::{BodyForm, Emulator, OpenError, Pending, ProjectKey, Request, Session, SysRng, UserAgent, sealed_len};
+use apikee::{
+    SysRng,
+    emulator::Emulator,
+    envelope::{OpenError, Pending, Session, sealed_len},
+    protocol::{BodyForm, ProjectKey, Request, UserAgent},
+};
 use serde_json::Value;
 
 use crate::wire::{Response, Wire};

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use apikee::{
-    Answer, EmulatedClient, Emulator, Fingerprint, InvalidNetwork, MethodPath, ProjectKey, RegisterEndpoint, Sealing,
-    UnixTime,
+    Fingerprint, UnixTime,
+    emulator::{EmulatedClient, Emulator, InvalidNetwork},
+    protocol::{Answer, MethodPath, ProjectKey, RegisterEndpoint, Sealing},
 };
 use serde_json::json;
 

@@ -1,9 +1,13 @@
 //! Clients that calls create, and endpoints that they register.
 
 use apikee::{
-    ClientId, ClientKey, ClientRecord, ClientType, CreateClient, EmulatedClient, Emulator, FindClient, FoundClient,
-    JsonObject, MethodPath, ProjectKey, RegisterEndpoint, Request, RequestKind, Sealing, Timestamp, UnixTime,
-    UserAgent, ValidateRequest,
+    UnixTime,
+    emulator::{EmulatedClient, Emulator, RequestKind},
+    meta::JsonObject,
+    protocol::{
+        ClientId, ClientKey, ClientRecord, ClientType, CreateClient, FindClient, FoundClient, MethodPath, ProjectKey,
+        RegisterEndpoint, Request, Sealing, Timestamp, UserAgent, ValidateRequest,
+    },
 };
 use serde_json::json;
 

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use apikee::{Emulator, EmulatorError, Misbehaviour, Occasion};
+use apikee::emulator::{Emulator, EmulatorError, Misbehaviour, Occasion};
 
 use crate::{builder, calls::Call, started, validation, wire::Wire};
 

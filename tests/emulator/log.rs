@@ -3,8 +3,9 @@
 use std::sync::mpsc;
 
 use apikee::{
-    CreateClient, EmulatedClient, Emulator, JsonObject, MethodPath, Misbehaviour, Occasion, ProjectKey,
-    RegisterEndpoint, RequestKind,
+    emulator::{EmulatedClient, Emulator, Misbehaviour, Occasion, RequestKind},
+    meta::JsonObject,
+    protocol::{CreateClient, MethodPath, ProjectKey, RegisterEndpoint},
 };
 
 use crate::{builder, calls::Call, id, started, validation, wire::Wire};

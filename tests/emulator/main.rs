@@ -15,7 +15,11 @@ mod state;
 mod threads;
 mod wire;
 
-use apikee::{ClientId, EmulatedClient, Emulator, EmulatorBuilder, MethodPath, Timestamp, UnixTime, ValidateRequest};
+use apikee::{
+    UnixTime,
+    emulator::{EmulatedClient, Emulator, EmulatorBuilder},
+    protocol::{ClientId, MethodPath, Timestamp, ValidateRequest},
+};
 
 /// 2026-11-24T02:21:45.017Z
 const NOW: UnixTime = UnixTime::from_millis(1_795_486_905_017);

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use apikee::{
-    Answer, ClientId, ClientKey, CreateClient, EmulatedClient, EmulatedTemplate, Emulator, Misbehaviour, Occasion,
-    RequestKind, Sealing, ValidateRequest,
+    emulator::{EmulatedClient, EmulatedTemplate, Emulator, Misbehaviour, Occasion, RequestKind},
+    protocol::{Answer, ClientId, ClientKey, CreateClient, Sealing, ValidateRequest},
 };
 use serde_json::{Value, json};
 
@@ -132,8 +132,8 @@ fn a_client_is_read_replaced_and_deleted_by_its_id() {
         refused(&sent(&emulator, method, &path, "", None), 404, "NOT_FOUND");
     }
     let id = ClientId::new(created["id"].as_str().unwrap()).unwrap();
-    let route = apikee::MethodPath::new("GET", "/users").unwrap();
-    let request = ValidateRequest::new(id, ENV, route, apikee::Timestamp::new(NOW).unwrap());
+    let route = apikee::protocol::MethodPath::new("GET", "/users").unwrap();
+    let request = ValidateRequest::new(id, ENV, route, apikee::protocol::Timestamp::new(NOW).unwrap());
     Call::of(&emulator, &request).to(&emulator).refused("UNKNOWN_CLIENT");
 }
 
@@ -157,8 +157,9 @@ fn one_key_is_revoked_and_stays_so_until_it_is_created_again() {
     let path = target(&created["id"]);
     let id = ClientId::new(created["id"].as_str().unwrap()).unwrap();
     let ask = |name: &str| {
-        let route = apikee::MethodPath::new("GET", "/users").unwrap();
-        let request = ValidateRequest::new(id, ENV, route, apikee::Timestamp::new(NOW).unwrap()).key_name(name);
+        let route = apikee::protocol::MethodPath::new("GET", "/users").unwrap();
+        let request =
+            ValidateRequest::new(id, ENV, route, apikee::protocol::Timestamp::new(NOW).unwrap()).key_name(name);
         Call::of(&emulator, &request).to(&emulator)
     };
     ask("default").accepted();
@@ -183,7 +184,7 @@ fn one_key_is_revoked_and_stays_so_until_it_is_created_again() {
 fn an_upsert_resets_what_it_leaves_out() {
     let emulator = builder().start().unwrap();
     let full = CreateClient::new(ENV, "acme-corp").template_id("pro").ip_whitelist(&["10.0.0.0/8"]);
-    let full = create(&emulator, &full.client_type(apikee::ClientType::Person));
+    let full = create(&emulator, &full.client_type(apikee::protocol::ClientType::Person));
     assert_eq!((&full["templateId"], &full["ipWhitelist"]), (&json!("pro"), &json!(["10.0.0.0/8"])));
     let bare = create(&emulator, &CreateClient::new(ENV, "acme-corp"));
     let expected = json!({ "id": full["id"], "name": "acme-corp", "type": "service", "keys": full["keys"] });
@@ -196,9 +197,9 @@ fn a_template_limits_its_clients_each_by_itself() {
     let emulator = builder().template(template).start().unwrap();
     let name = |name| CreateClient::new(ENV, name).template_id("pro");
     let ids = ["a", "b"].map(|client| create(&emulator, &name(client))["id"].as_str().unwrap().parse().unwrap());
-    let route = apikee::MethodPath::new("GET", "/users").unwrap();
+    let route = apikee::protocol::MethodPath::new("GET", "/users").unwrap();
     let ask = |id| {
-        let time = apikee::Timestamp::new(emulator.now()).unwrap();
+        let time = apikee::protocol::Timestamp::new(emulator.now()).unwrap();
         Call::of(&emulator, &ValidateRequest::new(id, ENV, route, time)).to(&emulator)
     };
     for id in ids {
@@ -399,7 +400,7 @@ fn the_public_key_is_in_the_form_that_the_sdks_read() {
         let emulator = builder().start().unwrap();
         let key = emulator.public_key();
         assert!(key.len() == 44 && key.ends_with('=') && !key.contains(['-', '_']), "{key}");
-        assert!(key.parse::<apikee::ServerKey>().is_ok());
+        assert!(key.parse::<apikee::envelope::ServerKey>().is_ok());
     }
 }
 

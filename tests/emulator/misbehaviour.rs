@@ -6,8 +6,9 @@ use std::{
 };
 
 use apikee::{
-    CreateClient, EmulatedClient, Emulator, MethodPath, Misbehaviour, Occasion, OpenError, RegisterEndpoint,
-    RequestKind, Sealing, ServerKey,
+    emulator::{EmulatedClient, Emulator, Misbehaviour, Occasion, RequestKind},
+    envelope::{OpenError, ServerKey},
+    protocol::{CreateClient, MethodPath, RegisterEndpoint, Sealing},
 };
 use serde_json::{Value, json};
 

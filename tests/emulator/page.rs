@@ -1,6 +1,9 @@
 //! The page and its API, over bare sockets. How it looks is for `tests/checks/page/run`.
 
-use apikee::{EmulatedClient, Emulator, JsonObject, Misbehaviour, Occasion};
+use apikee::{
+    emulator::{EmulatedClient, Emulator, Misbehaviour, Occasion},
+    meta::JsonObject,
+};
 use serde_json::{Value, json};
 
 use crate::{

@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use apikee::{EmulatedClient, Emulator, EmulatorBuilder, ProjectKey, Sealing};
+use apikee::{
+    emulator::{EmulatedClient, Emulator, EmulatorBuilder},
+    protocol::{ProjectKey, Sealing},
+};
 use serde_json::Value;
 
 use crate::{builder, id, wire::Response, wire::Wire};
@@ -77,7 +80,7 @@ fn only_the_signed_request_is_let_through_where_a_signing_key_is_configured() {
 #[cfg(feature = "request-signing")]
 #[test]
 fn what_is_no_rsa_public_key_verifies_nothing() {
-    use apikee::InvalidSigningKey;
+    use apikee::emulator::InvalidSigningKey;
     let file = file();
     let pem = file["exchanges"][7]["request_signing_public_key_pem"].as_str().unwrap().to_owned();
     let ed25519 = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";

@@ -7,8 +7,9 @@ use std::{
 };
 
 use apikee::{
-    ClientKey, ClientType, CreateClient, EmulatedClient, EmulatedTemplate, Emulator, EmulatorError, Fingerprint,
-    MethodPath, RegisterEndpoint,
+    Fingerprint,
+    emulator::{EmulatedClient, EmulatedTemplate, Emulator, EmulatorError},
+    protocol::{ClientKey, ClientType, CreateClient, MethodPath, RegisterEndpoint},
 };
 use serde_json::{Value, json};
 

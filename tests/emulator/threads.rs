@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use apikee::Emulator;
+use apikee::emulator::Emulator;
 
 fn threads() -> usize {
     let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use apikee::Emulator;
+use apikee::emulator::Emulator;
 use serde_json::Value;
 
 pub(crate) struct Wire(BufReader<TcpStream>);

@@ -1,6 +1,6 @@
 //! Keys, good and bad.
 
-use apikee::{Expiry, Fingerprint, JsonObject, Keyring, NewKey, SysRng, UnixTime};
+use apikee::{Expiry, Fingerprint, Keyring, NewKey, SysRng, UnixTime, meta::JsonObject};
 
 pub(crate) const SECRET: &str = "a secret of the tests of the examples";
 

@@ -7,7 +7,10 @@ use std::{
     sync::{Arc, Mutex, mpsc},
 };
 
-use apikee::{ClientId, EmulatedClient, Emulator, LoggedRequest, Misbehaviour, Occasion, RequestKind};
+use apikee::{
+    emulator::{EmulatedClient, Emulator, LoggedRequest, Misbehaviour, Occasion, RequestKind},
+    protocol::ClientId,
+};
 use serde_json::Value;
 
 use crate::{

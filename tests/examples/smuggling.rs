@@ -3,7 +3,7 @@
 //! Frameworks differ in what they let through. What is held here is the same for all: whatever gets as far as the
 //! platform is one value in one place, nothing comes out on the terminal, and the service lives on.
 
-use apikee::{EmulatedClient, Emulator, RequestKind};
+use apikee::emulator::{EmulatedClient, Emulator, RequestKind};
 use serde_json::Value;
 
 use crate::{

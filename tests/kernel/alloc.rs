@@ -9,13 +9,15 @@ use std::{
 
 use crate::support::{NOW, OTHER_SECRET, SECRET, Xorshift, key};
 use allocation_counter::measure;
-use apikee::{
-    Breaker, BreakerConfig, DenyList, Expiry, FailOpen, Fault, Fingerprint, Grant, Health, InvalidJsonObject,
-    IssueError, JsonObject, KeyError, KeyId, Keyring, Meta, NewKey, OnFault, OnRejection, Outage, Outcome, Policy,
-    Rejection, UnixTime, UntrustedKey, Value, VerifiedKey, log_prefix,
-};
 #[cfg(feature = "envelope")]
-use apikee::{OpenError, Recipient, SealError, ServerKey, Session, SessionPool, sealed_len};
+use apikee::envelope::{OpenError, Recipient, SealError, ServerKey, Session, SessionPool, sealed_len};
+use apikee::{
+    Expiry, Fingerprint, Grant, KeyError, KeyId, Keyring, NewKey, Policy, UnixTime, VerifiedKey,
+    breaker::{Breaker, BreakerConfig, Health},
+    key::{DenyList, IssueError, UntrustedKey, log_prefix},
+    meta::{InvalidJsonObject, JsonObject, Meta, Value},
+    policy::{FailOpen, Fault, OnFault, OnRejection, Outage, Outcome, Rejection},
+};
 use rand_core::{TryCryptoRng, TryRng};
 
 const NOW_TIME: UnixTime = UnixTime::from_secs(NOW);
@@ -40,7 +42,7 @@ fn a_keyring_is_made_without_allocation() {
         let mut ring = Keyring::new(SECRET).unwrap();
         ring.accept(OTHER_SECRET).unwrap().set_leeway(Duration::from_secs(5));
         assert!(ring.accept(b"").is_err());
-        for _ in 2..apikee::MAX_SECRETS {
+        for _ in 2..apikee::key::MAX_SECRETS {
             ring.accept(SECRET).unwrap();
         }
         assert!(ring.accept(SECRET).is_err());
@@ -249,7 +251,7 @@ fn issuing_fails_without_allocation() {
         assert_eq!(refused(&new.expires(never_ends), "a", 1024), IssueError::TimeOutOfRange);
         #[cfg(feature = "msgpack")]
         {
-            let packed = new.encoding(apikee::Encoding::MessagePack);
+            let packed = new.encoding(apikee::key::Encoding::MessagePack);
             let large = JsonObject::new(r#"{"a":18446744073709551616}"#).unwrap();
             assert_eq!(refused(&packed.meta(large), "a", 1024), IssueError::IntegerTooLarge);
         }

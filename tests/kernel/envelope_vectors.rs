@@ -1,6 +1,9 @@
 //! The kinds of vectors that are about envelopes: request, response, answer and server-key.
 
-use apikee::{Answer, OpenError, Pending, Recipient, ServerKey, Session, sealed_len};
+use apikee::{
+    envelope::{OpenError, Pending, Recipient, ServerKey, Session, sealed_len},
+    protocol::Answer,
+};
 use rand_core::{TryCryptoRng, TryRng};
 use serde_json::Value;
 

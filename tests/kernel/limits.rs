@@ -2,8 +2,10 @@
 
 use crate::support::{NOW, SECRET, Xorshift, key, payload_of};
 use apikee::{
-    Expiry, IssueError, JsonObject, KeyError, Keyring, KeyringError, MAX_PAYLOAD_LEN, MAX_SECRETS, NewKey, Text,
-    UnixTime, issue_buffer_len, verify_buffer_len,
+    Expiry, KeyError, Keyring, NewKey, UnixTime, issue_buffer_len,
+    key::{IssueError, KeyringError, MAX_PAYLOAD_LEN, MAX_SECRETS},
+    meta::{JsonObject, Text},
+    verify_buffer_len,
 };
 
 const NOW_TIME: UnixTime = UnixTime::from_secs(NOW);

@@ -11,7 +11,7 @@ use hmac::{KeyInit as _, block_api::HmacCore};
 use sha2::{Digest as _, Sha256};
 #[cfg(feature = "envelope")]
 use {
-    apikee::ServerKey,
+    apikee::envelope::ServerKey,
     rand_core::TryRng as _,
     std::sync::LazyLock,
     x25519_dalek::{PublicKey, StaticSecret},
@@ -109,7 +109,7 @@ mod stack {
     #[cfg(feature = "envelope")]
     #[test]
     fn a_session_leaves_nothing_of_what_it_was_derived_from() {
-        use apikee::Session;
+        use apikee::envelope::Session;
 
         for seed in 1..=4 {
             let agreed = agreed(seed);
@@ -160,7 +160,7 @@ fn agreed(seed: u64) -> Agreed {
 mod pool {
     use core::time::Duration;
 
-    use apikee::{Session, SessionPool};
+    use apikee::envelope::{Session, SessionPool};
 
     use super::*;
 

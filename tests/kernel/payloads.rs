@@ -372,21 +372,25 @@ fn an_object_may_have_as_many_members_as_fit() {
         format!("{{{}}}", members.join(","))
     };
     let good = object(&names[..900]);
-    assert!(good.len() <= apikee::MAX_PAYLOAD_LEN && verify(good.as_bytes()).is_ok());
+    assert!(good.len() <= apikee::key::MAX_PAYLOAD_LEN && verify(good.as_bytes()).is_ok());
     let again = format!("{},\"383\":1}}", &good[..good.len() - 1]);
     assert_eq!(verify(again.as_bytes()), Err(KeyError::Decode));
     let large: Vec<String> = (0..8000).map(|n| format!("member {n}")).collect();
-    assert!(apikee::JsonObject::new(&object(&large)).is_ok());
+    assert!(apikee::meta::JsonObject::new(&object(&large)).is_ok());
 }
 
 /// The claims of `make_msgpack.py`, and what Python's `msgpack` makes of them.
 #[cfg(feature = "msgpack")]
 #[test]
 fn message_pack_is_written_to_the_byte_as_python_packs_it() {
-    use apikee::{Encoding, Expiry, IssueError, JsonObject, NewKey, issue_buffer_len};
+    use apikee::{
+        Expiry, NewKey, issue_buffer_len,
+        key::{Encoding, IssueError},
+        meta::JsonObject,
+    };
 
     let cases: Value = serde_json::from_str(include_str!("../data/msgpack.json")).unwrap();
-    let (ring, mut buf) = (Keyring::new(SECRET).unwrap(), vec![0; issue_buffer_len(apikee::MAX_PAYLOAD_LEN)]);
+    let (ring, mut buf) = (Keyring::new(SECRET).unwrap(), vec![0; issue_buffer_len(apikee::key::MAX_PAYLOAD_LEN)]);
     let mut failed = 0;
     for case in cases.as_array().unwrap() {
         let name = &case["name"];
@@ -421,7 +425,7 @@ fn message_pack_is_written_to_the_byte_as_python_packs_it() {
 
 #[test]
 fn a_time_that_the_sdks_cannot_read_is_not_issued() {
-    use apikee::{Expiry, IssueError, NewKey};
+    use apikee::{Expiry, NewKey, key::IssueError};
 
     let ring = Keyring::new(SECRET).unwrap();
     let issue = |new: &NewKey<'_>, now: i64| {

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use crate::support::{NOW, SECRET, Xorshift, payload_of};
 use apikee::{
-    BufferTooSmall, DenyList, Expiry, Fingerprint, IssueError, JsonObject, KeyError, KeyId, Keyring, MAX_PAYLOAD_LEN,
-    NewKey, UnixTime, UntrustedKey, issue_buffer_len, verify_buffer_len,
+    BufferTooSmall, Expiry, Fingerprint, KeyError, KeyId, Keyring, NewKey, UnixTime, issue_buffer_len,
+    key::{DenyList, IssueError, MAX_PAYLOAD_LEN, UntrustedKey},
+    meta::JsonObject,
+    verify_buffer_len,
 };
 use proptest::{
     collection::vec,
@@ -261,7 +263,7 @@ proptest! {
 
     #[test]
     fn any_secret_of_the_ring_is_accepted_and_known_by_its_place(
-        count in 1..=apikee::MAX_SECRETS,
+        count in 1..=apikee::key::MAX_SECRETS,
         signer in any::<Index>(),
         len in 1..200_usize,
     ) {
@@ -423,8 +425,8 @@ proptest! {
     }
 }
 
-/// A name that is likely to be another one in the eyes of a careless comparison: of the same ends, of one length, or with
-/// a long front that all have.
+/// A name that is likely to be another one in the eyes of a careless comparison: of the same ends, of one length, or
+/// with a long front that all have.
 fn names() -> impl Strategy<Value = Vec<String>> {
     let style = prop_oneof![
         Just(("", "")),

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use apikee::{
+use apikee::breaker::{
     Breaker, BreakerConfig, BreakerConfigError,
     BreakerState::{Closed, HalfOpen, Open},
     Health::{self, Down, Up},
@@ -332,7 +332,7 @@ impl Model {
         self.wait().saturating_sub(now.saturating_sub(*began))
     }
 
-    fn state(&self, now: Duration) -> apikee::BreakerState {
+    fn state(&self, now: Duration) -> apikee::breaker::BreakerState {
         match self.kind() {
             Kind::Closed => Closed,
             Kind::Cooling { .. } if self.remaining(now) > ms(0) => Open,

@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use apikee::{
-    BreakerChange, BreakerConfig, BreakerState, ClientRef, ClientSlot, ClientTable, Evidence, RefusalMemory, Rejection,
+    breaker::{
+        BreakerChange, BreakerConfig, BreakerState, ClientRef, ClientSlot, ClientTable, Evidence, RefusalMemory,
+    },
+    policy::Rejection,
 };
 
 type Table = ClientTable<Vec<ClientSlot>>;

@@ -5,8 +5,9 @@ use core::{error::Error as _, time::Duration};
 use std::collections::HashSet;
 
 use apikee::{
-    Basis, Breaker, BreakerConfig, Denial, FailOpen, Fault, Grant, Health, KeyError, Keyring, NewKey, OnFault,
-    OnOverload, OnRejection, Outage, Outcome, Overload, Policy, Rejection, UnixTime, VerifiedKey,
+    Denial, Grant, KeyError, Keyring, NewKey, Policy, UnixTime, VerifiedKey,
+    breaker::{Breaker, BreakerConfig, Health},
+    policy::{Basis, FailOpen, Fault, OnFault, OnOverload, OnRejection, Outage, Outcome, Overload, Rejection},
 };
 
 const TABLE: &str = include_str!("../../src/policy/mod.rs");

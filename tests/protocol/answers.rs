@@ -1,6 +1,6 @@
 //! Answers as `serde_json` reads them, and no other bytes.
 
-use apikee::{Answer, ClientId, ClientRecord, FoundClient, FoundClientError};
+use apikee::protocol::{Answer, ClientId, ClientRecord, FoundClient, FoundClientError};
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 use serde_json::{Map, Value, json};
 

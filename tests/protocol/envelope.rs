@@ -3,7 +3,7 @@
 use std::{collections::HashSet, convert::Infallible, fmt, sync::LazyLock, time::Duration};
 
 use crate::support::Xorshift;
-use apikee::{
+use apikee::envelope::{
     EstablishError, OpenError, Pending, Recipient, Reply, SealError, ServerKey, ServerKeyError, Session, SessionPool,
     sealed_len,
 };

@@ -9,8 +9,12 @@ use std::{
 };
 
 use apikee::{
-    BodyForm, ClientId, ClientKey, ClientType, CreateClient, JsonObject, MethodPath, ProjectKey, RegisterEndpoint,
-    Request, Timestamp, UnixTime, UserAgent, ValidateRequest,
+    UnixTime,
+    meta::JsonObject,
+    protocol::{
+        BodyForm, ClientId, ClientKey, ClientType, CreateClient, MethodPath, ProjectKey, RegisterEndpoint, Request,
+        Timestamp, UserAgent, ValidateRequest,
+    },
 };
 use serde_json::{Value, json};
 

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use apikee::{
-    Answer, BufferTooSmall, ClientId, ClientKey, ClientRecord, ClientType, CreateClient, FindClient, FoundClient,
-    JsonObject, MethodPath, ProjectKey, RegisterEndpoint, Request, Timestamp, UnixTime, UserAgent, ValidateRequest,
+    BufferTooSmall, UnixTime,
+    meta::JsonObject,
+    protocol::{
+        Answer, ClientId, ClientKey, ClientRecord, ClientType, CreateClient, FindClient, FoundClient, MethodPath,
+        ProjectKey, RegisterEndpoint, Request, Timestamp, UserAgent, ValidateRequest,
+    },
 };
 use proptest::{collection::vec, prelude::*, string::string_regex, test_runner::RngSeed};
 use serde_json::{Map, Value, json};

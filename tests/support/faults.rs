@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use apikee::{Misbehaviour, Outage};
+use apikee::{emulator::Misbehaviour, policy::Outage};
 
 /// What a fault is: an outage, which may fail open, or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,10 @@
 use std::sync::{Arc, Mutex};
 
 use apikee::{
-    Apikee, ApikeeBuilder, Call, HttpMethod, Received, Recipient, ServerKey, SysRng, Transport, TransportError,
-    sealed_len,
+    Apikee, SysRng,
+    client::{ApikeeBuilder, Call, Received, Transport, TransportError},
+    envelope::{Recipient, ServerKey, sealed_len},
+    protocol::HttpMethod,
 };
 use serde_json::{Value, json};
 
@@ -172,6 +174,6 @@ pub fn listed(clients: &[(&str, &str)]) -> Told {
 /// A key of [`SECRET`] for that tenant.
 pub fn key(tenant: &str, meta: &str) -> String {
     let keys = apikee::Keyring::new(SECRET).unwrap();
-    let new = apikee::NewKey::new(tenant).scopes(&["read"]).meta(apikee::JsonObject::new(meta).unwrap());
+    let new = apikee::NewKey::new(tenant).scopes(&["read"]).meta(apikee::meta::JsonObject::new(meta).unwrap());
     keys.issue(&new, apikee::UnixTime::now(), &mut SysRng, &mut [0; 2048]).unwrap().to_owned()
 }

@@ -6,7 +6,10 @@ use std::{
 };
 
 use apikee::{
-    ApikeeBuilder, Audit, Enforcement, Event, Expiry, FailOpen, Keyring, NewKey, Policy, SysRng, UnixTime, log_prefix,
+    Expiry, Keyring, NewKey, Policy, SysRng, UnixTime,
+    client::{ApikeeBuilder, Audit, Enforcement, Event},
+    key::log_prefix,
+    policy::FailOpen,
     web::{Guard, RequestView},
 };
 

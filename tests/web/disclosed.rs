@@ -3,7 +3,8 @@
 use std::cell::Cell;
 
 use apikee::{
-    Apikee, Sealing,
+    Apikee,
+    protocol::Sealing,
     web::{Guard, RequestView},
 };
 use serde_json::{Value, json};

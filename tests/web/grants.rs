@@ -3,8 +3,13 @@
 use std::{error::Error, thread};
 
 use apikee::{
-    Apikee, AuthorizeRequest, Basis, Denial, Expiry, Fingerprint, Grant, KeyError, Keyring, MAX_PAYLOAD_LEN,
-    MethodPath, MissingScopes, NewKey, OwnedClaims, OwnedGrant, OwnedKey, SysRng, UnixTime, verify_buffer_len,
+    Apikee, Denial, Expiry, Fingerprint, Grant, KeyError, Keyring, MissingScopes, NewKey, OwnedGrant, OwnedKey, SysRng,
+    UnixTime,
+    client::AuthorizeRequest,
+    key::{MAX_PAYLOAD_LEN, OwnedClaims},
+    policy::Basis,
+    protocol::MethodPath,
+    verify_buffer_len,
     web::{Guard, Refusal, RequestView},
 };
 

@@ -6,7 +6,8 @@ use std::{
 };
 
 use apikee::{
-    Basis, Enforcement, Event,
+    client::{Enforcement, Event},
+    policy::Basis,
     web::{Guard, RequestView},
 };
 

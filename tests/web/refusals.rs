@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use apikee::{
-    Apikee, BreakerConfig, BufferTooSmall, Expiry, FailOpen, Fault, Keyring, NewKey, Outage, Overload, Policy, SysRng,
-    TransportError, UnixTime,
+    Apikee, BufferTooSmall, Expiry, Keyring, NewKey, Policy, SysRng, UnixTime,
+    breaker::BreakerConfig,
+    client::TransportError,
+    policy::{FailOpen, Fault, Outage, Overload},
     web::{Guard, Refusal, RequestView},
 };
 use serde_json::{Value, json};

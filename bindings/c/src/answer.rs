@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use apikee::Answer;
+use apikee::protocol::Answer;
 
 use crate::{
     args::{self, ApikeeText, Span},

@@ -8,7 +8,7 @@ use core::{
     ptr, slice,
 };
 
-use apikee::JsonObject;
+use apikee::meta::JsonObject;
 
 use crate::error::ApikeeError;
 

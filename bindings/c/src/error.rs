@@ -2,7 +2,7 @@
 
 use core::ffi::{CStr, c_char};
 
-use apikee::{IssueError, KeyError, KeyringError};
+use apikee::{KeyError, key::{IssueError, KeyringError}};
 
 /// Why a function could not do what it was asked. The numbers do not change.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -200,49 +200,49 @@ impl From<IssueError> for ApikeeError {
 }
 
 #[cfg(feature = "envelope")]
-impl From<apikee::ServerKeyError> for ApikeeError {
-    fn from(error: apikee::ServerKeyError) -> Self {
+impl From<apikee::envelope::ServerKeyError> for ApikeeError {
+    fn from(error: apikee::envelope::ServerKeyError) -> Self {
         match error {
-            apikee::ServerKeyError::Malformed => Self::ServerKeyMalformed,
-            apikee::ServerKeyError::LowOrder => Self::ServerKeyLowOrder,
+            apikee::envelope::ServerKeyError::Malformed => Self::ServerKeyMalformed,
+            apikee::envelope::ServerKeyError::LowOrder => Self::ServerKeyLowOrder,
             _ => Self::Other,
         }
     }
 }
 
 #[cfg(feature = "envelope")]
-impl From<apikee::SealError> for ApikeeError {
-    fn from(error: apikee::SealError) -> Self {
+impl From<apikee::envelope::SealError> for ApikeeError {
+    fn from(error: apikee::envelope::SealError) -> Self {
         match error {
-            apikee::SealError::BufferTooSmall { .. } => Self::BufferTooSmall,
-            apikee::SealError::Rng => Self::RandomFailed,
+            apikee::envelope::SealError::BufferTooSmall { .. } => Self::BufferTooSmall,
+            apikee::envelope::SealError::Rng => Self::RandomFailed,
             _ => Self::Other,
         }
     }
 }
 
 #[cfg(feature = "envelope")]
-impl From<apikee::OpenError> for ApikeeError {
-    fn from(error: apikee::OpenError) -> Self {
+impl From<apikee::envelope::OpenError> for ApikeeError {
+    fn from(error: apikee::envelope::OpenError) -> Self {
         match error {
-            apikee::OpenError::Malformed => Self::EnvelopeMalformed,
-            apikee::OpenError::Unsealed => Self::EnvelopeUnsealed,
-            apikee::OpenError::Version => Self::EnvelopeVersion,
-            apikee::OpenError::Encoding => Self::EnvelopeEncoding,
-            apikee::OpenError::WrongKey => Self::EnvelopeWrongKey,
-            apikee::OpenError::Reflected => Self::EnvelopeReflected,
-            apikee::OpenError::Forged => Self::EnvelopeForged,
+            apikee::envelope::OpenError::Malformed => Self::EnvelopeMalformed,
+            apikee::envelope::OpenError::Unsealed => Self::EnvelopeUnsealed,
+            apikee::envelope::OpenError::Version => Self::EnvelopeVersion,
+            apikee::envelope::OpenError::Encoding => Self::EnvelopeEncoding,
+            apikee::envelope::OpenError::WrongKey => Self::EnvelopeWrongKey,
+            apikee::envelope::OpenError::Reflected => Self::EnvelopeReflected,
+            apikee::envelope::OpenError::Forged => Self::EnvelopeForged,
             _ => Self::Other,
         }
     }
 }
 
 #[cfg(feature = "envelope")]
-impl From<apikee::AnswerError> for ApikeeError {
-    fn from(error: apikee::AnswerError) -> Self {
+impl From<apikee::protocol::AnswerError> for ApikeeError {
+    fn from(error: apikee::protocol::AnswerError) -> Self {
         match error {
-            apikee::AnswerError::Malformed => Self::AnswerMalformed,
-            apikee::AnswerError::NoVerdict => Self::AnswerNoVerdict,
+            apikee::protocol::AnswerError::Malformed => Self::AnswerMalformed,
+            apikee::protocol::AnswerError::NoVerdict => Self::AnswerNoVerdict,
             _ => Self::Other,
         }
     }

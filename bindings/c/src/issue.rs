@@ -2,7 +2,7 @@
 
 use core::{ffi::c_void, time::Duration};
 
-use apikee::{Expiry, IssueError, Keyring, MAX_PAYLOAD_LEN, NewKey, UnixTime, issue_buffer_len};
+use apikee::{Expiry, Keyring, NewKey, UnixTime, issue_buffer_len, key::{IssueError, MAX_PAYLOAD_LEN}};
 
 use crate::{
     args::{self, ApikeeBool, ApikeeText, Span},

@@ -2,7 +2,7 @@
 
 use core::{ffi::c_void, time::Duration};
 
-use apikee::{Keyring, MAX_SECRETS};
+use apikee::{Keyring, key::MAX_SECRETS};
 
 use crate::{
     args::{self, Span},

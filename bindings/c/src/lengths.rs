@@ -19,5 +19,5 @@ pub extern "C" fn apikee_issue_buffer_len(payload_len: usize) -> usize {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn apikee_sealed_len(plaintext_len: usize) -> usize {
-    apikee::sealed_len(plaintext_len)
+    apikee::envelope::sealed_len(plaintext_len)
 }

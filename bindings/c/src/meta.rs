@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use apikee::{Encoding, MAX_PAYLOAD_LEN, Meta};
+use apikee::{key::{Encoding, MAX_PAYLOAD_LEN}, meta::Meta};
 
 use crate::{
     args::{self, ApikeeText, Span},

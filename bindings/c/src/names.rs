@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use apikee::{Fingerprint, log_prefix};
+use apikee::{Fingerprint, key::log_prefix};
 
 use crate::{
     args::{self, ApikeeText, Span},

@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use apikee::{Pending, ServerKey, Session, sealed_len};
+use apikee::envelope::{Pending, ServerKey, Session, sealed_len};
 
 use crate::{
     args::{self, ApikeeText, Span},

@@ -1,6 +1,6 @@
 //! Sessions with the platform.
 
-use apikee::{Answer, AnswerError, OpenError, Opened, Pending, SealError, ServerKey, Session};
+use apikee::{envelope::{OpenError, Opened, Pending, SealError, ServerKey, Session}, protocol::{Answer, AnswerError}};
 
 use crate::{
     failure::Failure,

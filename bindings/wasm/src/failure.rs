@@ -1,6 +1,6 @@
 //! What JavaScript throws, by number: `errors.mjs` has the code and the words of each.
 
-use apikee::{KeyError, KeyringError};
+use apikee::{KeyError, key::KeyringError};
 
 /// Why a call failed, as the negative number that it returns.
 #[derive(Clone, Copy)]

@@ -1,6 +1,6 @@
 //! All that the module holds, in one fixed place.
 
-use apikee::{Keyring, MAX_PAYLOAD_LEN, verify_buffer_len};
+use apikee::{Keyring, key::MAX_PAYLOAD_LEN, verify_buffer_len};
 
 use crate::slots::{Resident, Slots};
 
@@ -16,14 +16,14 @@ pub(crate) const KEY_ROOM: usize = 11_264;
 pub(crate) const MAX_BODY: usize = 64 * 1024;
 
 #[cfg(feature = "envelope")]
-const INPUT_LEN: usize = apikee::sealed_len(MAX_BODY);
+const INPUT_LEN: usize = apikee::envelope::sealed_len(MAX_BODY);
 #[cfg(not(feature = "envelope"))]
 const INPUT_LEN: usize = 16 * 1024;
 
 /// A scope of claims takes a byte of the payload at least, and four for its length; an envelope is a third longer than
 /// its body.
 #[cfg(feature = "envelope")]
-const OUTPUT_LEN: usize = apikee::sealed_len(MAX_BODY);
+const OUTPUT_LEN: usize = apikee::envelope::sealed_len(MAX_BODY);
 #[cfg(not(feature = "envelope"))]
 const OUTPUT_LEN: usize = 5 * MAX_PAYLOAD_LEN + 64;
 const _: () = assert!(OUTPUT_LEN >= 5 * MAX_PAYLOAD_LEN + 64 && INPUT_LEN >= KEY_ROOM);
@@ -45,7 +45,7 @@ pub(crate) struct Module {
     pub(crate) random: [u8; RANDOM_LEN],
     pub(crate) keyrings: Slots<Option<Keyring>, KEYRINGS>,
     #[cfg(feature = "envelope")]
-    pub(crate) servers: Slots<Option<apikee::ServerKey>, { crate::envelopes::SERVERS }>,
+    pub(crate) servers: Slots<Option<apikee::envelope::ServerKey>, { crate::envelopes::SERVERS }>,
     #[cfg(feature = "envelope")]
     pub(crate) sessions: Slots<crate::envelopes::Stage, { crate::envelopes::SESSIONS }>,
 }

@@ -10,7 +10,7 @@
 //! the bytes of the scopes, the id, the tenant, the environment and meta
 //! ```
 
-use apikee::{Encoding, UnixTime, VerifiedKey};
+use apikee::{UnixTime, VerifiedKey, key::Encoding};
 
 use crate::failure::Failure;
 

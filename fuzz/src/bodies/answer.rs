@@ -1,6 +1,6 @@
 //! The platform's answers: `serde_json` is the second implementation.
 
-use apikee::{
+use apikee::protocol::{
     Answer, AnswerError, ClientId, ClientRecord, ClientRecordError, FoundClient, FoundClientError, Provenance,
 };
 

@@ -8,7 +8,7 @@
 //! | 1 byte, and so many | a tag |
 //! | the rest | the payload |
 
-use apikee::{KeyError, UnixTime, UntrustedKey, verify_buffer_len};
+use apikee::{KeyError, UnixTime, key::UntrustedKey, verify_buffer_len};
 
 use super::{
     claims::{RING, check_signed},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apikee::{Breaker, BreakerConfig, BreakerState, Health, Permit};
+use apikee::breaker::{Breaker, BreakerConfig, BreakerState, Health, Permit};
 
 use super::splitter::Splitter;
 

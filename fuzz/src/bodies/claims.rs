@@ -2,7 +2,11 @@
 
 use std::sync::LazyLock;
 
-use apikee::{Array, Encoding, Keyring, Meta, Text, UnixTime, UntrustedKey, Value, VerifiedKey};
+use apikee::{
+    Keyring, UnixTime, VerifiedKey,
+    key::{Encoding, UntrustedKey},
+    meta::{Array, Meta, Text, Value},
+};
 
 use super::model::{Claims, Number, Tree};
 use crate::support::{self, NOW, OTHER_SECRET, SECRET};
@@ -22,7 +26,7 @@ pub fn is_message_pack(payload: &[u8]) -> bool {
 /// Signs the payload, and holds what the library makes of it against what `tree` says of it.
 pub fn check_payload(payload: &[u8], tree: Option<&Tree>) {
     // Numbers lose leading zeros, so such a payload cannot be written down.
-    if payload.len() > apikee::MAX_PAYLOAD_LEN || matches!(payload, [] | [0, ..]) {
+    if payload.len() > apikee::key::MAX_PAYLOAD_LEN || matches!(payload, [] | [0, ..]) {
         return;
     }
     check_signed(&support::key(SECRET, payload), payload, 0, tree);
@@ -117,7 +121,7 @@ fn check_value(ours: Value<'_>, theirs: &Tree) {
     }
 }
 
-fn check_number(ours: apikee::Number<'_>, theirs: &Number) {
+fn check_number(ours: apikee::meta::Number<'_>, theirs: &Number) {
     let integer = theirs.integer.as_ref();
     assert_eq!(ours.as_i64(), integer.and_then(|value| i64::try_from(*value).ok()));
     assert_eq!(ours.as_u64(), integer.and_then(|value| u64::try_from(*value).ok()));

@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, sync::LazyLock};
 
-use apikee::{OpenError, Pending, Recipient, ServerKey, Session, sealed_len};
+use apikee::envelope::{OpenError, Pending, Recipient, ServerKey, Session, sealed_len};
 use rand_core::{TryCryptoRng, TryRng};
 
 use super::{json, model::Tree, splitter::Splitter};

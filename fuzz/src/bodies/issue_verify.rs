@@ -10,8 +10,9 @@
 use std::{borrow::Cow, time::Duration};
 
 use apikee::{
-    Encoding, Expiry, InvalidJsonObject, IssueError, JsonObject, KeyError, Keyring, MAX_PAYLOAD_LEN, NewKey, UnixTime,
-    issue_buffer_len,
+    Expiry, KeyError, Keyring, NewKey, UnixTime, issue_buffer_len,
+    key::{Encoding, IssueError, MAX_PAYLOAD_LEN},
+    meta::{InvalidJsonObject, JsonObject},
 };
 use serde_json::json;
 

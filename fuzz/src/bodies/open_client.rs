@@ -1,6 +1,6 @@
 //! Opening answers.
 
-use apikee::OpenError;
+use apikee::envelope::OpenError;
 
 use super::envelope;
 

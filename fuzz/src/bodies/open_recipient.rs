@@ -16,7 +16,7 @@ pub fn body(input: &[u8]) {
         return;
     };
     let (_, pending) = envelope::request(&plaintext);
-    let mut buf = vec![0; apikee::sealed_len(plaintext.len())];
+    let mut buf = vec![0; apikee::envelope::sealed_len(plaintext.len())];
     let mut answer = reply.seal(&plaintext, &mut Counting(7), &mut buf).unwrap().to_owned().into_bytes();
     assert_eq!(pending.open(&mut answer).unwrap().as_bytes(), plaintext);
 }

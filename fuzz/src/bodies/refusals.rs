@@ -7,8 +7,9 @@
 use std::{collections::HashSet, time::Duration};
 
 use apikee::{
-    Basis, BreakerConfig, BreakerState, ClientPermit, ClientRef, ClientSlot, ClientTable, Evidence, Fault, Outage,
-    Outcome, Policy, RefusalMemory, Rejection,
+    Policy,
+    breaker::{BreakerConfig, BreakerState, ClientPermit, ClientRef, ClientSlot, ClientTable, Evidence, RefusalMemory},
+    policy::{Basis, Fault, Outage, Outcome, Rejection},
 };
 
 use super::splitter::Splitter;

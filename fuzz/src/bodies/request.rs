@@ -1,9 +1,12 @@
 //! Requests, taken apart again by the book.
 
 use apikee::{
-    BodyForm, BufferTooSmall, ClientId, ClientKey, CreateClient, FindClient, HttpMethod, JsonObject,
-    MAX_PROJECT_KEY_LEN, MethodPath, ProjectKey, RegisterEndpoint, Request, Timestamp, UnixTime, UserAgent,
-    ValidateRequest,
+    BufferTooSmall, UnixTime,
+    meta::JsonObject,
+    protocol::{
+        BodyForm, ClientId, ClientKey, CreateClient, FindClient, HttpMethod, MAX_PROJECT_KEY_LEN, MethodPath,
+        ProjectKey, RegisterEndpoint, Request, Timestamp, UserAgent, ValidateRequest,
+    },
 };
 
 use super::{

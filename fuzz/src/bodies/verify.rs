@@ -1,6 +1,6 @@
 //! Any bytes as a key: they verify exactly when the book says so.
 
-use apikee::{Fingerprint, KeyError, UnixTime, UntrustedKey, VerifiedKey, verify_buffer_len};
+use apikee::{Fingerprint, KeyError, UnixTime, VerifiedKey, key::UntrustedKey, verify_buffer_len};
 use sha2::{Digest, Sha256};
 
 use super::{

@@ -8,8 +8,10 @@ use std::{
 };
 
 use apikee::{
-    Apikee, ApikeeBuilder, AuthorizeRequest, ClientId, ConfigError, Denial, FailOpen, MethodPath, OwnedGrant, Policy,
-    Sealing, Setting,
+    Apikee, ConfigError, Denial, OwnedGrant, Policy,
+    client::{ApikeeBuilder, AuthorizeRequest, Setting},
+    policy::FailOpen,
+    protocol::{ClientId, MethodPath, Sealing},
 };
 
 use crate::{Ended, Outcome, candidates::KeyArgs, report, secrets::SecretArgs, times};

@@ -9,7 +9,10 @@ use std::{
     io::{self, BufRead, Read as _},
 };
 
-use apikee::{MAX_PAYLOAD_LEN, PREFIX, log_prefix, verify_buffer_len};
+use apikee::{
+    key::{MAX_PAYLOAD_LEN, PREFIX, log_prefix},
+    verify_buffer_len,
+};
 
 use crate::Ended;
 

@@ -17,7 +17,7 @@ use std::{
     path::Path,
 };
 
-use apikee::ServerKey;
+use apikee::envelope::ServerKey;
 use rand_core::{TryCryptoRng, TryRng, utils::next_word_via_fill};
 
 const SERVER_KEY: &str = "APIKEE_SERVER_PUBLIC_KEY";

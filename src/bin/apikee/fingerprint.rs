@@ -5,7 +5,7 @@
 
 use std::io::{self, BufWriter, Write as _};
 
-use apikee::{Fingerprint, KeyError, UntrustedKey};
+use apikee::{Fingerprint, KeyError, key::UntrustedKey};
 
 use crate::{
     Ended, Outcome,

@@ -8,7 +8,11 @@ use std::{
     iter,
 };
 
-use apikee::{Encoding, KeyError, OpenError, ServerKey, ServerKeyError, UnixTime, UntrustedKey};
+use apikee::{
+    KeyError, UnixTime,
+    envelope::{OpenError, ServerKey, ServerKeyError},
+    key::{Encoding, UntrustedKey},
+};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::Value;

@@ -3,8 +3,12 @@
 use std::io::{self, Write as _};
 
 use apikee::{
-    Apikee, ApikeeBuilder, ClientIssueError, ClientType, ConfigError, Encoding, Expiry, Issued, JsonObject, Keyring,
-    MAX_PAYLOAD_LEN, NewClient, NewKey, UnixTime, Upsert, issue_buffer_len,
+    Apikee, ConfigError, Expiry, Keyring, NewKey, UnixTime,
+    client::{ApikeeBuilder, ClientIssueError, Issued, NewClient, Upsert},
+    issue_buffer_len,
+    key::{Encoding, MAX_PAYLOAD_LEN},
+    meta::JsonObject,
+    protocol::ClientType,
 };
 use clap::builder::NonEmptyStringValueParser;
 

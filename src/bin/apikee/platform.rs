@@ -10,8 +10,8 @@ use std::{
 };
 
 use apikee::{
-    ClientId, EmulatedClient, EmulatedTemplate, Emulator, EmulatorBuilder, LoggedRequest, Misbehaviour, Occasion,
-    ProjectKey, Sealing,
+    emulator::{EmulatedClient, EmulatedTemplate, Emulator, EmulatorBuilder, LoggedRequest, Misbehaviour, Occasion},
+    protocol::{ClientId, ProjectKey, Sealing},
 };
 use serde_json::Value;
 

@@ -7,7 +7,10 @@ use std::{
     path::PathBuf,
 };
 
-use apikee::{OpenError, Pending, Recipient, Session, SysRng, sealed_len};
+use apikee::{
+    SysRng,
+    envelope::{OpenError, Pending, Recipient, Session, sealed_len},
+};
 
 use crate::{
     Ended, Outcome,

@@ -19,7 +19,7 @@ use std::{
     path::PathBuf,
 };
 
-use apikee::{ConfigError, Keyring, STRONG_SECRET_LEN, SysRng};
+use apikee::{ConfigError, Keyring, SysRng, key::STRONG_SECRET_LEN};
 use rand_core::TryRng as _;
 
 use crate::{Ended, Outcome, note};

@@ -86,7 +86,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// cookies of the platform's are kept and sent, which this transport cannot prevent.
 ///
 /// ```
-/// use apikee::{UreqTransport, UreqTransportError};
+/// use apikee::client::{UreqTransport, UreqTransportError};
 ///
 /// let transport = UreqTransport::builder().base_url("https://apikee.example/api/v1").build()?;
 /// assert_eq!(UreqTransport::new("http://apikee.example/api/v1").unwrap_err(), UreqTransportError::PlainHttp);

@@ -28,7 +28,8 @@ const NARROW: bool = cfg!(any(
     all(target_arch = "riscv32", not(target_feature = "m"))
 ));
 
-/// A product of 128 bits would be a call that returns it through memory, as WebAssembly does: [`mul_by_halves`] instead.
+/// A product of 128 bits would be a call that returns it through memory, as WebAssembly does: [`mul_by_halves`]
+/// instead.
 const BY_HALVES: bool = cfg!(target_family = "wasm");
 
 /// Reads `digits` as one integer; its bytes, big-endian and without leading zeros, end up at the

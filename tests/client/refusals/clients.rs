@@ -6,8 +6,11 @@ use std::sync::{
 };
 
 use apikee::{
-    Basis, ClientId, EmulatedClient, Emulator, Fault, OnRejection, Outage, Policy, Rejection, RequestKind,
-    TransportError,
+    Policy,
+    client::TransportError,
+    emulator::{EmulatedClient, Emulator, RequestKind},
+    policy::{Basis, Fault, OnRejection, Outage, Rejection},
+    protocol::ClientId,
 };
 
 use super::{

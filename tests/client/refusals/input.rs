@@ -9,7 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use apikee::{Basis, Call, ClientId, Event, Fault, Outage, Received, Rejection, Transport, TransportError};
+use apikee::{
+    client::{Call, Event, Received, Transport, TransportError},
+    policy::{Basis, Fault, Outage, Rejection},
+    protocol::ClientId,
+};
 
 use super::{
     Denied, LONG, ask, at_once, builder_at, id,
@@ -182,7 +186,7 @@ fn retry_after_that_is_no_number_of_seconds_is_as_good_as_none() {
         ("Retry-After: 30\r\n", 30),
     ] {
         let server = Server::answering(format!("HTTP/1.1 429 Slow Down\r\n{told}Content-Length: 2\r\n\r\n{{}}"));
-        let transport = Arc::new(apikee::UreqTransport::new(&server.url()).unwrap());
+        let transport = Arc::new(apikee::client::UreqTransport::new(&server.url()).unwrap());
         assert_eq!(remembered_seconds(&transport), expected, "{told}");
         // And without a transport of the test's own.
         let direct = ask(&builder_at(&server.url()).build().unwrap(), &key(&id(1), "{}"));

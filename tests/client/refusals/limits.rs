@@ -12,8 +12,10 @@ use std::{
 };
 
 use apikee::{
-    Basis, BreakerConfig, BreakerState, Call, EmulatedClient, Event, Misbehaviour, Occasion, Outage, Overload,
-    Rejection, Transport, TransportError,
+    breaker::{BreakerConfig, BreakerState},
+    client::{Call, Event, Transport, TransportError},
+    emulator::{EmulatedClient, Misbehaviour, Occasion},
+    policy::{Basis, Outage, Overload, Rejection},
 };
 
 use super::{

@@ -9,8 +9,11 @@ use std::{
 };
 
 use apikee::{
-    Apikee, Basis, BreakerConfig, BreakerState, EmulatedClient, Emulator, Event, Fault, Fingerprint, Occasion, Outage,
-    Overload, RefusalMemory, Rejection, TransportError,
+    Apikee, Fingerprint,
+    breaker::{BreakerConfig, BreakerState, RefusalMemory},
+    client::{Event, TransportError},
+    emulator::{EmulatedClient, Emulator, Occasion},
+    policy::{Basis, Fault, Outage, Overload, Rejection},
 };
 
 use super::{

@@ -15,8 +15,11 @@ use std::{
 };
 
 use apikee::{
-    Apikee, ApikeeBuilder, AuthorizeRequest, Basis, Denial, Emulator, EmulatorBuilder, Fault, MethodPath, Outage,
-    Overload, Rejection, UnixTime,
+    Apikee, Denial, UnixTime,
+    client::{ApikeeBuilder, AuthorizeRequest},
+    emulator::{Emulator, EmulatorBuilder},
+    policy::{Basis, Fault, Outage, Overload, Rejection},
+    protocol::MethodPath,
 };
 
 use crate::{faults, platform, ureq::server};
@@ -106,7 +109,9 @@ fn builder_at(url: &str) -> ApikeeBuilder {
         .secret(platform::SECRET)
         .project_key(platform::PROJECT_KEY)
         .project_env("my-app-production")
-        .server_key(apikee::ServerKey::from_bytes(*apikee::Recipient::new([7; 32]).public_key()).unwrap())
+        .server_key(
+            apikee::envelope::ServerKey::from_bytes(*apikee::envelope::Recipient::new([7; 32]).public_key()).unwrap(),
+        )
         .base_url(url)
         .auto_register(false)
         .tenant_is_client_id(true)

@@ -12,7 +12,12 @@ use std::{
 };
 
 use apikee::{
-    AuthorizeRequest, Basis, BreakerState, Emulator, Event, Fault, JsonObject, MethodPath, Outage, Overload, Rejection,
+    breaker::BreakerState,
+    client::{AuthorizeRequest, Event},
+    emulator::Emulator,
+    meta::JsonObject,
+    policy::{Basis, Fault, Outage, Overload, Rejection},
+    protocol::MethodPath,
 };
 
 use super::{Denied, LONG, ask, at_once, builder, builder_at, decide, emulator, id, platform::key, server::Server};
@@ -122,7 +127,7 @@ fn asks_without_descriptors() {
 #[test]
 fn process_without_descriptors_denies_as_an_overload() {
     let emulator = emulator().start().unwrap();
-    emulator.add_client(id(1).parse().unwrap(), apikee::EmulatedClient::new("acme-corp"));
+    emulator.add_client(id(1).parse().unwrap(), apikee::emulator::EmulatedClient::new("acme-corp"));
     let output = Command::new("sh")
         .args(["-c", r#"ulimit -n 64 && exec "$0" "$@""#])
         .arg(std::env::current_exe().unwrap())
@@ -138,8 +143,8 @@ fn process_without_descriptors_denies_as_an_overload() {
 #[test]
 fn platform_that_refuses_connections_is_an_outage_and_opens_no_door_to_who_was_refused() {
     let emulator = emulator().start().unwrap();
-    emulator.add_client(id(1).parse().unwrap(), apikee::EmulatedClient::new("good"));
-    emulator.add_client(id(2).parse().unwrap(), apikee::EmulatedClient::new("spent").hourly(0));
+    emulator.add_client(id(1).parse().unwrap(), apikee::emulator::EmulatedClient::new("good"));
+    emulator.add_client(id(2).parse().unwrap(), apikee::emulator::EmulatedClient::new("spent").hourly(0));
     let apikee = builder(&emulator).tenant_is_client_id(true).timeout(LONG).build().unwrap();
     let keys = [1, 2].map(|number| key(&id(number), "{}"));
     assert_eq!(ask(&apikee, &keys[0]), Ok(Basis::Confirmed));

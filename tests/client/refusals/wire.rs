@@ -5,7 +5,11 @@ use std::{
     net::{Shutdown, TcpStream},
 };
 
-use apikee::{Basis, EmulatedClient, Emulator, Fault, Misbehaviour, Occasion, Recipient, Rejection, RequestKind};
+use apikee::{
+    emulator::{EmulatedClient, Emulator, Misbehaviour, Occasion, RequestKind},
+    envelope::Recipient,
+    policy::{Basis, Fault, Rejection},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -71,11 +75,16 @@ fn own_request_sent_back_is_no_answer() {
             }
         });
         // A payload that would read as a verdict is not at the top of the question, and must not become it.
-        let payload = apikee::JsonObject::new(r#"{"success":true}"#).unwrap();
+        let payload = apikee::meta::JsonObject::new(r#"{"success":true}"#).unwrap();
         let key = key(&id(1), "{}");
-        let request = apikee::AuthorizeRequest::new(Some(&key), apikee::MethodPath::new("GET", "/users").unwrap())
-            .payload(payload);
-        for apikee in [builder_at(&server.url()), builder_at(&server.url()).sealing(apikee::Sealing::Requests)] {
+        let request = apikee::client::AuthorizeRequest::new(
+            Some(&key),
+            apikee::protocol::MethodPath::new("GET", "/users").unwrap(),
+        )
+        .payload(payload);
+        for apikee in
+            [builder_at(&server.url()), builder_at(&server.url()).sealing(apikee::protocol::Sealing::Requests)]
+        {
             let answer = super::decide(&apikee.build().unwrap(), &request);
             assert_eq!(answer, Err(Denied::Fault(Fault::Forged)), "{overwritten}");
         }

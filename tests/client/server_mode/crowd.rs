@@ -7,8 +7,11 @@ use std::{
 };
 
 use apikee::{
-    Basis, BreakerConfig, BreakerState, ClientId, EmulatedClient, Fault, Keyring, Misbehaviour, NewKey, Occasion,
-    OnFault, Outage, Policy, SysRng, UnixTime,
+    Keyring, NewKey, Policy, SysRng, UnixTime,
+    breaker::{BreakerConfig, BreakerState},
+    emulator::{EmulatedClient, Misbehaviour, Occasion},
+    policy::{Basis, Fault, OnFault, Outage},
+    protocol::ClientId,
 };
 
 use super::{LONG, SECRET, ask, builder, platform};

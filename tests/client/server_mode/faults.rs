@@ -6,7 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use apikee::{Basis, Enforcement, Event, FailOpen, Fault, Misbehaviour, Occasion, Policy, Sealing};
+use apikee::{
+    Policy,
+    client::{Enforcement, Event},
+    emulator::{Misbehaviour, Occasion},
+    policy::{Basis, FailOpen, Fault},
+    protocol::Sealing,
+};
 
 use super::{
     CLIENT, LONG, ask, builder,
@@ -71,7 +77,7 @@ fn every_fault_comes_to_what_it_is_within_the_deadline() {
 fn a_fault_is_told_from_others() {
     let platform = platform();
     let apikee = builder(&platform)
-        .policy(Policy::DEFAULT.on_fault(apikee::OnFault::Admit))
+        .policy(Policy::DEFAULT.on_fault(apikee::policy::OnFault::Admit))
         .breaker(patient())
         .auto_register(false)
         .build()

@@ -7,8 +7,13 @@ mod requests;
 use std::time::Duration;
 
 use apikee::{
-    Apikee, ApikeeBuilder, AuthorizeRequest, Basis, BreakerConfig, ClientId, Denial, EmulatedClient, Emulator,
-    JsonObject, Keyring, MethodPath, NewKey, SysRng, UnixTime,
+    Apikee, Denial, Keyring, NewKey, SysRng, UnixTime,
+    breaker::BreakerConfig,
+    client::{ApikeeBuilder, AuthorizeRequest},
+    emulator::{EmulatedClient, Emulator},
+    meta::JsonObject,
+    policy::Basis,
+    protocol::{ClientId, MethodPath},
 };
 
 use crate::faults as every_fault;

@@ -1,8 +1,11 @@
 //! What the platform sees, and what it decides.
 
 use apikee::{
-    AuthorizeRequest, Basis, EmulatedClient, Fingerprint, MethodPath, Misbehaviour, NewKey, Occasion, RequestKind,
-    Upsert,
+    Fingerprint, NewKey,
+    client::{AuthorizeRequest, Upsert},
+    emulator::{EmulatedClient, Misbehaviour, Occasion, RequestKind},
+    policy::Basis,
+    protocol::MethodPath,
 };
 
 use super::{CLIENT, LONG, ask, builder, key, patient, platform};
@@ -86,7 +89,7 @@ fn a_platform_that_closes_idle_connections_costs_no_failed_request() {
 #[cfg(feature = "request-signing")]
 #[test]
 fn a_project_with_a_public_key_takes_signed_requests_only() {
-    use apikee::Emulator;
+    use apikee::emulator::Emulator;
     let platform = Emulator::builder()
         .request_signing_key(include_str!("../../data/signing-test-key.public.pem"))
         .unwrap()

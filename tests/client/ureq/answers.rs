@@ -1,6 +1,10 @@
 //! What goes out and what comes back.
 
-use apikee::{Call, Fault, HttpMethod, Outage, Received, Transport as _, TransportError, UreqTransport};
+use apikee::{
+    client::{Call, Received, Transport as _, TransportError, UreqTransport},
+    policy::{Fault, Outage},
+    protocol::HttpMethod,
+};
 
 use super::{
     AMPLE, call, post,

@@ -2,7 +2,10 @@
 
 use std::{path::Path, time::Duration};
 
-use apikee::{Apikee, Call, ConfigError, Setting, TransportError, UreqTransport, UreqTransportError};
+use apikee::{
+    Apikee, ConfigError,
+    client::{Call, Setting, TransportError, UreqTransport, UreqTransportError},
+};
 
 #[test]
 fn base_urls_of_https_are_good_and_so_are_those_of_http_to_this_machine() {
@@ -114,7 +117,7 @@ fn nothing_is_told_of_secrets_and_of_what_is_wrong() {
 }
 
 /// Server mode, but for how the platform is reached.
-fn server_mode() -> apikee::ApikeeBuilder {
+fn server_mode() -> apikee::client::ApikeeBuilder {
     Apikee::builder()
         .secret(b"secret")
         .project_key("sk_test_0123456789abcdef0123456789abcdef")

@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
-use apikee::{Call, HttpMethod, Outage, Received, Transport as _, TransportError, UreqTransport};
+use apikee::{
+    client::{Call, Received, Transport as _, TransportError, UreqTransport},
+    policy::Outage,
+    protocol::HttpMethod,
+};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{

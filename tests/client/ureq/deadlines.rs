@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use apikee::{Call, Outage, Received, Transport as _, TransportError, UreqTransport};
+use apikee::{
+    client::{Call, Received, Transport as _, TransportError, UreqTransport},
+    policy::Outage,
+};
 use socket2::{Domain, Socket, Type};
 
 use super::{

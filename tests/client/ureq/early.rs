@@ -6,7 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use apikee::{Call, HttpMethod, Outage, Received, Transport as _, TransportError, UreqTransport};
+use apikee::{
+    client::{Call, Received, Transport as _, TransportError, UreqTransport},
+    policy::Outage,
+    protocol::HttpMethod,
+};
 use socket2::SockRef;
 
 use super::{

@@ -3,7 +3,10 @@
 
 use std::{env, process::Command};
 
-use apikee::{ApikeeBuilder, Fault, UreqTransport, UreqTransportError};
+use apikee::{
+    client::{ApikeeBuilder, UreqTransport, UreqTransportError},
+    policy::Fault,
+};
 
 use super::{
     AMPLE, post,

@@ -9,7 +9,10 @@ use std::{
     sync::OnceLock,
 };
 
-use apikee::{Outage, Overload, TransportError, UreqTransport};
+use apikee::{
+    client::{TransportError, UreqTransport},
+    policy::{Outage, Overload},
+};
 
 use super::{
     AMPLE,

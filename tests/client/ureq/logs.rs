@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use apikee::UreqTransport;
+use apikee::client::UreqTransport;
 use log::{LevelFilter, Log, Metadata, Record};
 
 use super::{

@@ -15,7 +15,10 @@ mod tls;
 
 use std::time::Duration;
 
-use apikee::{Call, HttpMethod, Received, Transport as _, TransportError, UreqTransport};
+use apikee::{
+    client::{Call, Received, Transport as _, TransportError, UreqTransport},
+    protocol::HttpMethod,
+};
 
 /// Enough for anything that is not to time out.
 const AMPLE: Duration = Duration::from_secs(20);

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use apikee::{Outage, TransportError, UreqTransport};
+use apikee::{
+    client::{TransportError, UreqTransport},
+    policy::Outage,
+};
 
 use super::{
     AMPLE, post,

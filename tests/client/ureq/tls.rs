@@ -2,7 +2,10 @@
 
 use std::{net::TcpStream, sync::Arc, time::Duration};
 
-use apikee::{Fault, Outage, TransportError, UreqTransport, UreqTransportError};
+use apikee::{
+    client::{TransportError, UreqTransport, UreqTransportError},
+    policy::{Fault, Outage},
+};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::{
     HandshakeKind, ServerConfig, ServerConnection, StreamOwned,
@@ -67,7 +70,7 @@ fn transport(server: &Server, ca: &Authority) -> UreqTransport {
     UreqTransport::builder().base_url(&url).ca_pem(ca.pem().as_bytes()).build().unwrap()
 }
 
-const UNTRUSTED: Result<(apikee::Received, Vec<u8>), TransportError> =
+const UNTRUSTED: Result<(apikee::client::Received, Vec<u8>), TransportError> =
     Err(TransportError::Fault(Fault::UntrustedCertificate));
 
 #[test]

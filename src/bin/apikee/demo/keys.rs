@@ -9,8 +9,9 @@ use std::{
 };
 
 use apikee::{
-    DenyList, Expiry, Fingerprint, IssueError, JsonObject, KeyError, KeyId, Keyring, KeyringError, MAX_PAYLOAD_LEN,
-    NewKey, UnixTime, VerifiedKey,
+    Expiry, Fingerprint, KeyError, KeyId, Keyring, NewKey, UnixTime, VerifiedKey,
+    key::{DenyList, IssueError, KeyringError, MAX_PAYLOAD_LEN},
+    meta::JsonObject,
 };
 use serde_json::Value;
 

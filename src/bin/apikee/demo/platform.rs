@@ -10,8 +10,13 @@ use std::{
 };
 
 use apikee::{
-    Apikee, AuthorizeRequest, BreakerConfig, BreakerState, Denial, EmulatedClient, Emulator, FailOpen, MethodPath,
-    Misbehaviour, NewKey, Occasion, OpenError, Pending, Policy, Recipient, ServerKey, Session, Upsert, sealed_len,
+    Apikee, Denial, NewKey, Policy,
+    breaker::{BreakerConfig, BreakerState},
+    client::{AuthorizeRequest, Upsert},
+    emulator::{EmulatedClient, Emulator, Misbehaviour, Occasion},
+    envelope::{OpenError, Pending, Recipient, ServerKey, Session, sealed_len},
+    policy::FailOpen,
+    protocol::MethodPath,
 };
 
 use super::{NOW, SECRET, Shown, Stage, changed};

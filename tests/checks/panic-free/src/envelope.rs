@@ -2,7 +2,7 @@
 
 use core::{ffi::c_int, time::Duration};
 
-use apikee::{OpenError, Recipient, SealError, ServerKey, ServerKeyError, Session, SessionPool};
+use apikee::envelope::{OpenError, Recipient, SealError, ServerKey, ServerKeyError, Session, SessionPool};
 
 use crate::{Arguments, generator::Generator};
 

@@ -2,7 +2,7 @@
 
 use core::ffi::c_int;
 
-use apikee::{Expiry, IssueError, JsonObject, NewKey, UnixTime};
+use apikee::{Expiry, NewKey, UnixTime, key::IssueError, meta::JsonObject};
 
 use crate::{Arguments, generator::Generator};
 

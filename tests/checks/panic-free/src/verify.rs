@@ -2,7 +2,7 @@
 
 use core::{ffi::c_int, hint::black_box, time::Duration};
 
-use apikee::{Array, DenyList, Fingerprint, KeyError, Meta, Text, UnixTime, Value, VerifiedKey, log_prefix};
+use apikee::{Fingerprint, KeyError, UnixTime, VerifiedKey, key::{DenyList, log_prefix}, meta::{Array, Meta, Text, Value}};
 
 use crate::Arguments;
 

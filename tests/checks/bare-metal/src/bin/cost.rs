@@ -4,7 +4,7 @@
 
 use core::hint::black_box;
 
-use apikee::{JsonObject, KeyError, Keyring, NewKey, Recipient, ServerKey, Session, UnixTime};
+use apikee::{KeyError, Keyring, NewKey, UnixTime, envelope::{Recipient, ServerKey, Session}, meta::JsonObject};
 use apikee_bare_metal::{
     entry,
     machine::{exit, instructions},

@@ -4,7 +4,7 @@
 
 use core::hint::black_box;
 
-use apikee::{OpenError, ServerKey, Session};
+use apikee::envelope::{OpenError, ServerKey, Session};
 use apikee_bare_metal::{
     entry,
     machine::exit,

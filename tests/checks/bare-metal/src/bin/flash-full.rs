@@ -4,7 +4,7 @@
 
 use core::hint::black_box;
 
-use apikee::{Keyring, OpenError, ServerKey, Session, UnixTime};
+use apikee::{Keyring, UnixTime, envelope::{OpenError, ServerKey, Session}};
 use apikee_bare_metal::{
     entry,
     machine::exit,

@@ -7,7 +7,7 @@
 
 use core::time::Duration;
 
-use apikee::{Answer, OpenError, Recipient, ServerKey, Session, SessionPool, sealed_len};
+use apikee::{envelope::{OpenError, Recipient, ServerKey, Session, SessionPool, sealed_len}, protocol::Answer};
 use apikee_bare_metal::{
     entry,
     machine::{exit, instructions},

@@ -1,6 +1,6 @@
 //! Keys: the secrets and the time, and what comes out.
 
-use apikee::{Keyring, Meta, Number, UnixTime, Value, VerifiedKey};
+use apikee::{Keyring, UnixTime, VerifiedKey, meta::{Meta, Number, Value}};
 
 use super::Outcome;
 

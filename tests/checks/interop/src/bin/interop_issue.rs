@@ -1,7 +1,8 @@
 //! Issues many keys in one process, for `tests/checks/interop/keys.py`.
 //!
-//! Reads one JSON object a line: `tenant`, `scopes`, `environment`, `expires_at` and `not_before` (seconds or null), and
-//! `meta`. Writes one key a line. The secret is in `APIKEE_SECRET`; the argument is the encoding, `json` or `msgpack`.
+//! Reads one JSON object a line: `tenant`, `scopes`, `environment`, `expires_at` and `not_before` (seconds or null),
+//! and `meta`. Writes one key a line. The secret is in `APIKEE_SECRET`; the argument is the encoding, `json` or
+//! `msgpack`.
 use std::{
     collections::BTreeMap,
     env,
@@ -9,7 +10,7 @@ use std::{
     io::{self, BufRead as _, BufWriter, Write as _},
 };
 
-use apikee::{Encoding, Expiry, JsonObject, Keyring, MAX_PAYLOAD_LEN, NewKey, UnixTime, issue_buffer_len};
+use apikee::{Expiry, Keyring, NewKey, UnixTime, issue_buffer_len, key::{Encoding, MAX_PAYLOAD_LEN}, meta::JsonObject};
 use serde_json::value::RawValue;
 
 fn main() -> Result<(), Box<dyn Error>> {

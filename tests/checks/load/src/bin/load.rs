@@ -1,4 +1,5 @@
-//! The oxhttp server that `tests/checks/load/run` loads: `load bare` or `load guarded`, which differ by the guard alone.
+//! The oxhttp server that `tests/checks/load/run` loads: `load bare` or `load guarded`, which differ by the guard
+//! alone.
 //!
 //! Prints its address, and who may ask it with which key, as `name=key`. Ends with its standard input.
 
