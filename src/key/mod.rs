@@ -27,6 +27,7 @@ mod expiry;
 mod fingerprint;
 mod inspect;
 mod issue;
+mod issued;
 mod keyring;
 mod meta;
 mod msgpack;

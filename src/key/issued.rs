@@ -1,0 +1,127 @@
+//! The short way through a payload that is spelt as the SDKs spell it, and we: compact JSON, the claims in their
+//! order, their strings in ASCII and without escapes.
+//!
+//! Whatever differs is left to the general reader, which finds the same in what this reads.
+
+use super::payload::{ENVIRONMENT, EXPIRES_AT, Found, ID, META, NOT_BEFORE, SCOPES, Secs, Span, TENANT};
+use crate::json::{
+    cursor::{Cursor, is_plain},
+    scan::Reader,
+};
+
+/// Without it a verification takes a fifth longer (x86-64). On small processors it would be one part in thirty, and
+/// half a kilobyte of flash.
+pub(super) const IS_WORTH_IT: bool = cfg!(target_pointer_width = "64");
+
+/// Finds the claims; `None` says only that it takes the general reader.
+pub(super) fn find(payload: &[u8]) -> Option<Found> {
+    let mut cursor = Cursor::new(payload);
+    let mut found = Found::default();
+    found.places[ID] = cursor.pass(br#"{"id":"#)?.plain_string()?;
+    found.places[TENANT] = cursor.pass(br#","tid":"#)?.plain_string()?;
+    found.places[SCOPES] = cursor.pass(br#","scp":"#)?.plain_strings()?;
+    found.places[ENVIRONMENT] = cursor.pass(br#","env":"#)?.plain_string()?;
+    if let Some(cursor) = cursor.pass(br#","exp":"#) {
+        (found.places[EXPIRES_AT], found.times[EXPIRES_AT / 2]) = cursor.time()?;
+    }
+    if let Some(cursor) = cursor.pass(br#","nbf":"#) {
+        (found.places[NOT_BEFORE], found.times[NOT_BEFORE / 2]) = cursor.time()?;
+    }
+    if let Some(cursor) = cursor.pass(br#","meta":{"#) {
+        found.places[META] = cursor.rest_of_object()?;
+    }
+    (cursor.rest() == b"}").then_some(found)
+}
+
+impl Cursor<'_> {
+    #[inline(always)]
+    /// Passes `text`, if it comes next.
+    fn pass(&mut self, text: &[u8]) -> Option<&mut Self> {
+        if !self.rest().starts_with(text) {
+            return None;
+        }
+        self.at = self.at.wrapping_add(text.len());
+        Some(self)
+    }
+
+    #[inline(always)]
+    /// Passes a string of ASCII without escapes, and returns where it stands between the quotes.
+    fn plain_string(&mut self) -> Option<Span> {
+        let start = self.pass(b"\"")?.at;
+        let end = start.wrapping_add(self.rest().iter().take_while(|byte| is_plain(**byte)).count());
+        self.at = end;
+        self.pass(b"\"")?;
+        Some(Span::new(start, end))
+    }
+
+    fn plain_strings(&mut self) -> Option<Span> {
+        let start = self.at;
+        if self.pass(b"[]").is_none() {
+            self.pass(b"[")?.plain_string()?;
+            while let Some(next) = self.pass(b",") {
+                next.plain_string()?;
+            }
+            self.pass(b"]")?;
+        }
+        Some(Span::new(start, self.at))
+    }
+
+    fn time(&mut self) -> Option<(Span, Secs)> {
+        let start = self.at;
+        let secs = self.integer().ok()?;
+        Some((Span::new(start, self.at), Secs(secs)))
+    }
+
+    /// Passes an object behind its opening brace.
+    fn rest_of_object(&mut self) -> Option<Span> {
+        let start = self.at.wrapping_sub(1);
+        let mut reader = Reader::within(Cursor { text: self.text, at: start });
+        reader.skip().ok()?;
+        self.at = reader.place();
+        Some(Span::new(start, self.at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_sdk_issues_goes_the_short_way() {
+        for payload in [
+            r#"{"id":"","tid":"","scp":[],"env":""}"#,
+            r#"{"id":"i","tid":"t","scp":[],"env":"e","exp":-1,"nbf":9223372036854775807}"#,
+            r#"{"id":"i","tid":"t","scp":["a","b"],"env":"e","exp":0,"nbf":123456789012345678,"meta":{"a":[1]}}"#,
+        ] {
+            assert!(find(payload.as_bytes()).is_some(), "{payload}");
+        }
+    }
+
+    #[test]
+    fn whatever_differs_goes_the_long_way() {
+        for payload in [
+            r#" {"id":"i","tid":"t","scp":[],"env":"e"}"#,
+            r#"{"id":"i","tid":"t","scp":[],"env":"e"} "#,
+            r#"{"tid":"t","id":"i","scp":[],"env":"e"}"#,
+            r#"{"id":"i","tid":"t","scp":[],"env":"e"},"#,
+            r#"{"id":"i","tid":"t","scp":["a",],"env":"e"}"#,
+            r#"{"id":"i","tid":"t","scp":[1],"env":"e"}"#,
+            r#"{"id":"i","tid":"t\u0041","scp":[],"env":"e"}"#,
+            r#"{"id":"i","tid":"é","scp":[],"env":"e"}"#,
+            r#"{"id":"i","tid":null,"scp":[],"env":"e"}"#,
+            r#"{"id":"i","tid":"t","scp":[],"env":"e","exp":01}"#,
+            r#"{"id":"i","tid":"t","scp":[],"env":"e","exp":}"#,
+            r#"{"id":"i","tid":"t","scp":[],"env":"e","exp":1.0}"#,
+            r#"{"id":"i","tid":"t","scp":[],"env":"e","exp":9223372036854775808}"#,
+            r#"{"id":"i","tid":"t","scp":[],"env":"e","exp":10000000000000000000000000000000000000001}"#,
+            r#"{"id":"i","tid":"t","scp":[],"env":"e","meta":{"a":1,"a":2}}"#,
+            r#"{"id":"i","tid":"t","scp":[],"env":"e","meta":{}}}"#,
+            r#"{"id":"i","tid":"t","scp":[],"env":"e","meta":null}"#,
+            r#"{"id":"i","tid":"t","scp":[],"env":"e","exp":1,"exp":2}"#,
+            r#"{"id":"i","tid":"t","scp":[],"env":"e","zz":1}"#,
+            "",
+        ] {
+            assert!(find(payload.as_bytes()).is_none(), "{payload}");
+        }
+    }
+}
