@@ -96,6 +96,7 @@ pub(crate) fn encode<'b>(bytes: &[u8], out: &'b mut [u8]) -> Option<&'b mut [u8]
 
 /// Replaces the number in the last `used` groups by itself times 2^280 plus `step`, in five groups more,
 /// or in as many of them as there are: what does not get a place is zero.
+#[inline(always)]
 fn append(groups: &mut [[u8; GROUP]], used: usize, step: &[u8; STEP]) {
     let Some((free, standing)) = groups.split_at_mut_checked(groups.len().saturating_sub(used)) else {
         return;
@@ -116,6 +117,7 @@ fn append(groups: &mut [[u8; GROUP]], used: usize, step: &[u8; STEP]) {
 }
 
 /// Takes the lowest digit out of the sums.
+#[inline(always)]
 fn next_digit(window: &mut [u128; UNITS]) -> u64 {
     let [lowest, w1, w2, w3, w4] = *window;
     let (quotient, rest) = divide(lowest);
@@ -124,6 +126,7 @@ fn next_digit(window: &mut [u128; UNITS]) -> u64 {
 }
 
 /// The units of a step, most significant first. Each is read with a byte more, in one access.
+#[inline(always)]
 fn units(step: &[u8; STEP]) -> [u64; UNITS] {
     const MASK: u64 = (1 << (8 * UNIT)) - 1;
     let eight =
@@ -132,6 +135,7 @@ fn units(step: &[u8; STEP]) -> [u64; UNITS] {
 }
 
 /// Adds `factor` times `power` to the sums. None of them can overflow: see the bound above.
+#[inline(always)]
 fn slide_over(window: &mut [u128; UNITS], factor: u64, power: &[u64; UNITS]) {
     for (sum, digit) in window.iter_mut().zip(power) {
         *sum = sum.wrapping_add(mul_add(factor, *digit, 0, 0));
@@ -142,6 +146,7 @@ fn slide_over(window: &mut [u128; UNITS], factor: u64, power: &[u64; UNITS]) {
 ///
 /// With n = 2^58 u + v and R = 2^122 / 62^10, the estimate ⌊u ⌊R⌋ / 2^64⌋ is less than
 /// v / 62^10 + u (R - ⌊R⌋) / 2^64 < 0.35 + 0.44 below n / 62^10, so at most one below its floor.
+#[inline(always)]
 fn divide(dividend: u128) -> (u64, u64) {
     #[expect(clippy::as_conversions, reason = "runs at compile time; below 2^63")]
     const RECIPROCAL: u64 = ((1 << 122) / RADIX as u128) as u64;
@@ -190,6 +195,9 @@ fn write_pairs(groups: &mut [[u8; GROUP]]) {
 }
 
 /// Turns each pair value into its two characters.
+///
+/// Not inlined: as a function over memory its loops are vectorised.
+#[inline(never)]
 #[expect(clippy::as_conversions, reason = "a quotient by 62 of a number below 62^2")]
 #[expect(clippy::arithmetic_side_effects, reason = "a digit is below 62, a character below 128")]
 fn write_text(out: &mut [u8]) {
