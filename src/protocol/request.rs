@@ -226,7 +226,12 @@ impl fmt::Debug for HeaderFields<'_> {
 
 pub(crate) mod sealed {
     /// Keeps [`Request`](super::Request) to this crate.
-    pub trait Sealed {}
+    pub trait Sealed {
+        /// Writes what `x-apikee-signature` vouches for; nothing if the request is not signed.
+        fn write_signed(&self, _out: &mut dyn core::fmt::Write) -> core::fmt::Result {
+            Ok(())
+        }
+    }
 }
 
 /// What `write` writes to the front of `buf`, which is UTF-8.

@@ -171,12 +171,6 @@ impl<'a> ValidateRequest<'a> {
         (self.client, self.project_env, self.method_path)
     }
 
-    /// What `x-apikee-signature` vouches for.
-    #[cfg(feature = "client")]
-    pub(crate) const fn signed(&self) -> (ClientId, MethodPath<'a>, Timestamp) {
-        (self.client, self.method_path, self.timestamp)
-    }
-
     /// Writes the members of `headers`, so that they end before `end` unless the raw key does not.
     fn write_headers(&self, out: &mut Writer<'_>, end: usize) {
         let start = out.len();
@@ -307,7 +301,11 @@ impl<'a> ValidateRequest<'a> {
     }
 }
 
-impl Sealed for ValidateRequest<'_> {}
+impl Sealed for ValidateRequest<'_> {
+    fn write_signed(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        write!(out, "{}|{}|{}", self.client, self.method_path, self.timestamp.as_str())
+    }
+}
 
 /// Without the headers' names and values: the raw key may be among them.
 impl fmt::Debug for ValidateRequest<'_> {
