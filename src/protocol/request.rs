@@ -22,7 +22,7 @@ pub trait Request: sealed::Sealed {
 
     /// How the body travels, and the answer with it, where requests are sealed. Without a body it is
     /// [`Plain`](BodyForm::Plain): nothing is sealed.
-    const FORM: BodyForm;
+    const FORM: BodyForm = BodyForm::Sealed;
 
     /// How the body travels with that degree of sealing: as [`FORM`](Self::FORM) says, and plain with
     /// [`Sealing::Off`].

@@ -6,7 +6,7 @@ use core::fmt;
 use super::{
     client_id::ClientId,
     method_path::MethodPath,
-    request::{BodyForm, Request, project_env, sealed::Sealed, string, written},
+    request::{Request, project_env, sealed::Sealed, string, written},
     timestamp::Timestamp,
 };
 use crate::{
@@ -257,8 +257,6 @@ fn write_field<'v>(
 }
 
 impl Request for ValidateRequest<'_> {
-    const FORM: BodyForm = BodyForm::Sealed;
-
     fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
         written(buf, |out| {
             out.bytes(b"/client/");
