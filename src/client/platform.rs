@@ -13,7 +13,7 @@ use getrandom::SysRng;
 use super::{
     event::{Event, Events},
     gate::{self, Caller, Deadline, Gate, Plaintext, Scratch},
-    signing::{NotSigned, Sign},
+    signing::{NotSigned, Sign, sign},
     transport::{Call, Received, Transport},
 };
 use crate::{
@@ -21,8 +21,8 @@ use crate::{
     envelope::{OpenError, Opened, Pending, SealError, ServerKey, Session, SessionPool, sealed_len},
     policy::{Fault, Outage, Outcome, Overload, Reason, Rejection},
     protocol::{
-        Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, FindClient, FoundClient,
-        FoundClientError, ProjectKey, Request, Sealing, UserAgent, ValidateRequest, WrittenEndpoint,
+        Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, FoundClient, FoundClientError,
+        ProjectKey, Request, Sealing, UserAgent,
     },
 };
 
@@ -162,83 +162,47 @@ impl From<Failed> for Outcome {
     }
 }
 
-/// What the client calls the platform for.
-pub(super) trait Exchange: Request {
-    type Answer;
-
-    /// Only validation requests are signed.
-    fn sign(&self, _signer: &dyn Sign) -> Result<Option<String>, NotSigned> {
-        Ok(None)
+/// Reads an answer whose `success` is the verdict. One that is not a success is a rejection.
+pub(super) fn success(body: Body<'_>) -> Result<Answer<'_>, Failed> {
+    let answer = match body {
+        Body::Opened(body) => Answer::read_opened(body),
+        Body::Unsealed(body) => Answer::read_unsealed(body),
+    };
+    let answer = answer.map_err(|_| Outcome::Fault(Fault::Unreadable))?;
+    if answer.success() {
+        return Ok(answer);
     }
-
-    /// What the body of the answer comes to.
-    fn read(&self, body: Body<'_>) -> Result<Self::Answer, Failed>;
+    let unknown_client = [answer.error(), answer.code()].into_iter().flatten().any(names_no_client);
+    let reason = Reason::new(answer.reason(), answer.message());
+    Err(Failed { outcome: Outcome::Rejected(Rejection::Unsuccessful(reason)), unknown_client })
 }
 
-impl Exchange for ValidateRequest<'_> {
-    type Answer = ();
-
-    fn sign(&self, signer: &dyn Sign) -> Result<Option<String>, NotSigned> {
-        let (client, method_path, timestamp) = self.signed();
-        signer.sign(client, &method_path, &timestamp).map(Some)
-    }
-
-    fn read(&self, body: Body<'_>) -> Result<(), Failed> {
-        let answer = match body {
-            Body::Opened(body) => Answer::read_opened(body),
-            Body::Unsealed(body) => Answer::read_unsealed(body),
-        };
-        let answer = answer.map_err(|_| Outcome::Fault(Fault::Unreadable))?;
-        if !answer.success() {
-            let unknown_client = [answer.error(), answer.code()].into_iter().flatten().any(names_no_client);
-            let reason = Reason::new(answer.reason(), answer.message());
-            return Err(Failed { outcome: Outcome::Rejected(Rejection::Unsuccessful(reason)), unknown_client });
-        }
-        if answer.is_about(self) { Ok(()) } else { Err(Outcome::Fault(Fault::Forged).into()) }
+/// Reads the answer to a [`CreateClient`].
+fn created(body: Body<'_>) -> Result<ClientId, Failed> {
+    let record = match body {
+        Body::Opened(body) => ClientRecord::read_opened(body),
+        Body::Unsealed(body) => ClientRecord::read_unsealed(body),
+    };
+    match record {
+        Ok(record) => Ok(record.id()),
+        // Of the client, not of a key: nothing that may be overruled has been validated.
+        Err(ClientRecordError::Refused) => Err(Outcome::Rejected(Rejection::Forbidden).into()),
+        Err(_) => Err(Outcome::Fault(Fault::Unreadable).into()),
     }
 }
 
-impl Exchange for FindClient<'_> {
-    /// The client of that name, if there is one.
-    type Answer = Option<ClientId>;
-
-    /// It is a fault if there are several.
-    fn read(&self, body: Body<'_>) -> Result<Option<ClientId>, Failed> {
-        let Body::Unsealed(body) = body else {
-            return Err(Outcome::Fault(Fault::Unreadable).into());
-        };
-        match FoundClient::read_unsealed(body, self.name) {
-            Ok(FoundClient::One(id)) => Ok(Some(id)),
-            Ok(FoundClient::None) => Ok(None),
-            Ok(FoundClient::Several) => Err(Outcome::Fault(Fault::UnknownClient).into()),
-            Err(FoundClientError::Refused) => Err(Outcome::Rejected(Rejection::Forbidden).into()),
-            Err(_) => Err(Outcome::Fault(Fault::Unreadable).into()),
-        }
-    }
-}
-
-impl Exchange for CreateClient<'_> {
-    type Answer = ClientId;
-
-    fn read(&self, body: Body<'_>) -> Result<ClientId, Failed> {
-        let record = match body {
-            Body::Opened(body) => ClientRecord::read_opened(body),
-            Body::Unsealed(body) => ClientRecord::read_unsealed(body),
-        };
-        match record {
-            Ok(record) => Ok(record.id()),
-            // Of the client, not of a key: nothing that may be overruled has been validated.
-            Err(ClientRecordError::Refused) => Err(Outcome::Rejected(Rejection::Forbidden).into()),
-            Err(_) => Err(Outcome::Fault(Fault::Unreadable).into()),
-        }
-    }
-}
-
-impl Exchange for WrittenEndpoint<'_> {
-    type Answer = ();
-
-    fn read(&self, _: Body<'_>) -> Result<(), Failed> {
-        Ok(())
+/// Reads the answer to a [`FindClient`](crate::protocol::FindClient): the client of that name, if there is one. It is
+/// a fault if there are several.
+pub(super) fn found(body: Body<'_>, name: &str) -> Result<Option<ClientId>, Failed> {
+    let Body::Unsealed(body) = body else {
+        return Err(Outcome::Fault(Fault::Unreadable).into());
+    };
+    match FoundClient::read_unsealed(body, name) {
+        Ok(FoundClient::One(id)) => Ok(Some(id)),
+        Ok(FoundClient::None) => Ok(None),
+        Ok(FoundClient::Several) => Err(Outcome::Fault(Fault::UnknownClient).into()),
+        Err(FoundClientError::Refused) => Err(Outcome::Rejected(Rejection::Forbidden).into()),
+        Err(_) => Err(Outcome::Fault(Fault::Unreadable).into()),
     }
 }
 
@@ -274,19 +238,20 @@ impl Platform {
         request: &CreateClient<'_>,
         deadline: Deadline,
     ) -> Result<ClientId, Outcome> {
-        let client = self.exchange(Some(caller), request, deadline)?;
+        let client = self.exchange(Some(caller), request, deadline, created)?;
         self.events.emit(&Event::ClientUpserted { client });
         Ok(client)
     }
 
-    /// One call, from the gate to what the answer's body comes to. Without a caller, no request waits for it, and it
+    /// One call, from the gate to what `read` makes of the answer's body. Without a caller, no request waits for it, and it
     /// says nothing about the validations that the breaker is for.
-    pub(super) fn exchange<R: Exchange>(
+    pub(super) fn exchange<R: Request, A>(
         &self,
         caller: Option<Caller<'_>>,
         request: &R,
         deadline: Deadline,
-    ) -> Result<R::Answer, Failed> {
+        read: impl FnOnce(Body<'_>) -> Result<A, Failed>,
+    ) -> Result<A, Failed> {
         let mut slot = self.gate.enter(caller, deadline, &self.events)?;
         let entered = slot.entered();
         let Scratch { target, body, envelope, answer } = &mut slot.scratch;
@@ -300,7 +265,7 @@ impl Platform {
                 let call = Call { method: R::METHOD, target, headers: &headers, body, timeout };
                 match self.transport.call(&call, answer) {
                     Err(error) => Err(Outcome::from(error).into()),
-                    Ok(received) => self.read(request, received, pending, answer),
+                    Ok(received) => self.read(received, pending, answer, read),
                 }
             }
         };
@@ -319,7 +284,7 @@ impl Platform {
     }
 
     /// Writes a request into these buffers, and seals it if it must be.
-    fn write<'s, R: Exchange>(
+    fn write<'s, R: Request>(
         &self,
         request: &R,
         deadline: Deadline,
@@ -334,7 +299,7 @@ impl Platform {
             BodyForm::Sealed => self.channel.session(now)?,
         };
         let signature = match &self.signer {
-            Some(signer) => request.sign(&**signer).map_err(|NotSigned| Outcome::Fault(Fault::NotSent))?,
+            Some(signer) => sign(request, &**signer).map_err(|NotSigned| Outcome::Fault(Fault::NotSent))?,
             None => None,
         };
         let timeout = deadline.left().ok_or(Outcome::Overload(Overload::TooManyInFlight))?;
@@ -361,25 +326,25 @@ impl Platform {
     }
 
     /// Opens the answer, if it is sealed, and reads it.
-    fn read<R: Exchange>(
+    fn read<A>(
         &self,
-        request: &R,
         received: Received,
         pending: Option<Pending>,
         answer: &mut [u8],
-    ) -> Result<R::Answer, Failed> {
+        read: impl FnOnce(Body<'_>) -> Result<A, Failed>,
+    ) -> Result<A, Failed> {
         if let Some(outcome) = Outcome::from_status(received.status, received.retry_after) {
             return Err(outcome.into());
         }
         let answer = answer.get_mut(..received.len).ok_or(Outcome::Fault(Fault::Oversized))?;
         let Some(pending) = pending else {
-            return request.read(Body::Unsealed(answer));
+            return read(Body::Unsealed(answer));
         };
         // An answer in the clear leaves the buffer as it was.
         let fault = match pending.open(answer) {
-            Ok(opened) => return request.read(Body::Opened(opened)),
+            Ok(opened) => return read(Body::Opened(opened)),
             Err(OpenError::Unsealed) if self.channel.sealing() != Sealing::Required => {
-                return request.read(Body::Unsealed(answer));
+                return read(Body::Unsealed(answer));
             }
             Err(OpenError::Unsealed) => Fault::Unsealed,
             Err(OpenError::WrongKey | OpenError::Reflected | OpenError::Forged) => Fault::Forged,

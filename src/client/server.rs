@@ -16,7 +16,7 @@ use super::{
     directory::{Clients, MAX_ROUTES, Routes, Turn},
     event::Event,
     gate::{self, Caller, Deadline, Plaintext},
-    platform::{Channel, Failed, MAX_BODY_LEN, Platform},
+    platform::{Channel, Failed, MAX_BODY_LEN, Platform, found, success},
     request::{About, Facts as _, Origin, cut},
 };
 use crate::{
@@ -228,7 +228,9 @@ impl Server {
             question = question.payload(payload);
         }
         let caller = Caller { client: client.into(), origin: Some(origin), judged: true };
-        let result = self.platform.exchange(Some(caller), &question, deadline);
+        let result = self.platform.exchange(Some(caller), &question, deadline, |body| {
+            if success(body)?.is_about(&question) { Ok(()) } else { Err(Outcome::Fault(Fault::Forged).into()) }
+        });
         // Only then: who has no good key, or is refused, does not get to name routes.
         if result.is_ok() && about.is_route {
             match self.routes.turn(&about.method_path, self.settings.auto_register, self.platform.gate.now()) {
@@ -279,7 +281,7 @@ impl Server {
         let caller = Caller { client, origin: Some(origin), judged: false };
         let asked = self.platform.gate.now();
         let request = FindClient::new(&self.platform.project_env, tenant);
-        let id = match self.platform.exchange(Some(caller), &request, deadline)? {
+        let id = match self.platform.exchange(Some(caller), &request, deadline, |body| found(body, tenant))? {
             Some(id) => id,
             None if self.settings.create_unknown_clients => self.create(tenant, key_name, deadline)?,
             None => return Err(Outcome::Fault(Fault::UnknownClient)),
@@ -334,7 +336,7 @@ impl Server {
         let request = WrittenEndpoint { project_env: &self.platform.project_env, body };
         // A transport that panics has failed, too, and without a thread the request goes on: see the test
         // `a_registration_that_failed_in_any_way_is_tried_again_after_a_pause`.
-        match catch_unwind(AssertUnwindSafe(|| self.platform.exchange(None, &request, deadline))) {
+        match catch_unwind(AssertUnwindSafe(|| self.platform.exchange(None, &request, deadline, |_| Ok(())))) {
             Ok(Ok(())) => self.platform.events.emit(&Event::EndpointRegistered { method_path: *method_path }),
             Ok(Err(_)) | Err(_) => self.routes.failed(method_path, self.platform.gate.now()),
         }

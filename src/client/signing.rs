@@ -8,14 +8,21 @@ use std::{boxed::Box, string::String};
 
 #[cfg(feature = "request-signing")]
 pub use self::rsa::{RequestSigner, SignerError};
-use crate::protocol::{ClientId, MethodPath, Timestamp};
+use crate::protocol::Request;
 
 /// The signature could not be made.
 pub(super) struct NotSigned;
 
 /// Makes the value of `x-apikee-signature`.
 pub(super) trait Sign: Send + Sync {
-    fn sign(&self, client: ClientId, method_path: &MethodPath<'_>, timestamp: &Timestamp) -> Result<String, NotSigned>;
+    fn sign(&self, message: &str) -> Result<String, NotSigned>;
+}
+
+/// The signature, if the request is one that is signed.
+pub(super) fn sign(request: &impl Request, signer: &dyn Sign) -> Result<Option<String>, NotSigned> {
+    let mut message = String::new();
+    request.write_signed(&mut message).map_err(|_| NotSigned)?;
+    if message.is_empty() { Ok(None) } else { signer.sign(&message).map(Some) }
 }
 
 /// Signs with the RSA private key in a PEM.
@@ -34,7 +41,6 @@ pub(super) fn signer(_pem: &str) -> Result<Box<dyn Sign>, Box<dyn Error + Send +
 mod rsa {
     use core::{error::Error, fmt};
     use std::{
-        format,
         string::{String, ToString as _},
         vec,
     };
@@ -47,10 +53,7 @@ mod rsa {
     use rustls_pki_types::{PrivateKeyDer, pem::PemObject as _};
 
     use super::{NotSigned, Sign};
-    use crate::{
-        crypto::Zeroize as _,
-        protocol::{ClientId, MethodPath, Timestamp},
-    };
+    use crate::crypto::Zeroize as _;
 
     /// Signs validation requests, for projects that have a public key configured.
     ///
@@ -95,13 +98,7 @@ mod rsa {
     }
 
     impl Sign for RequestSigner {
-        fn sign(
-            &self,
-            client: ClientId,
-            method_path: &MethodPath<'_>,
-            timestamp: &Timestamp,
-        ) -> Result<String, NotSigned> {
-            let message = format!("{client}|{method_path}|{}", timestamp.as_str());
+        fn sign(&self, message: &str) -> Result<String, NotSigned> {
             self.signature(message.as_bytes()).ok_or(NotSigned)
         }
     }
@@ -149,8 +146,11 @@ mod rsa {
         use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
         use serde_json::Value;
 
-        use super::*;
-        use crate::time::UnixTime;
+        use super::{super::sign, *};
+        use crate::{
+            protocol::{ClientId, MethodPath, Timestamp, ValidateRequest},
+            time::UnixTime,
+        };
 
         // Made for these tests with `openssl genrsa -traditional 2048` and `openssl pkcs8 -topk8 -nocrypt`.
         const PKCS1: &str = include_str!("../../tests/data/signing-test-key.pkcs1.pem");
@@ -165,8 +165,9 @@ mod rsa {
                 let signer = RequestSigner::from_pem(pem).unwrap();
                 let client = ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08").unwrap();
                 let timestamp = Timestamp::new(UnixTime::from_millis(1_795_486_905_017)).unwrap();
-                let signature = signer.sign(client, &MethodPath::new("get", "users?page=2").unwrap(), &timestamp);
-                assert_eq!(signature.ok().as_deref(), Some(SIGNATURE.trim()));
+                let method_path = MethodPath::new("get", "users?page=2").unwrap();
+                let signature = sign(&ValidateRequest::new(client, "e", method_path, timestamp), &signer);
+                assert_eq!(signature.ok().flatten().as_deref(), Some(SIGNATURE.trim()));
                 assert_eq!(format!("{signer:?}"), "RequestSigner { bits: 2048, .. }");
             }
         }

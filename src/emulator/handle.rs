@@ -167,8 +167,7 @@ impl Platform {
     fn handle(&self, request: &Request, peer: IpAddr, entry: &mut LoggedRequest) -> Result<Answer, Refused> {
         let started = Instant::now();
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
-        let call = Call::read(&request.method, path)?;
-        let (kind, client, form) = call.about();
+        let (call, kind, client, form) = Call::read(&request.method, path)?;
         (entry.kind, entry.client) = (kind, client);
         let project_env = parameter(query, "project_env")?;
         if let Call::Validate(_) = call {
@@ -375,40 +374,28 @@ fn plain(refused: &Refused) -> Answer {
 }
 
 impl Call {
-    fn read(method: &str, path: &str) -> Result<Self, Refused> {
+    /// The call, what it is about, the client that it names, and what its body may travel as.
+    fn read(method: &str, path: &str) -> Result<(Self, RequestKind, Option<ClientId>, Form), Refused> {
+        use RequestKind as Kind;
         const UNKNOWN: Refused = refused(404, "UNKNOWN_PATH");
         let path = path.strip_prefix(BASE_PATH).ok_or(UNKNOWN)?;
         let id = path.strip_prefix("/client/").map(|id| ClientId::new(id).map_err(|_| MALFORMED)).transpose()?;
-        Ok(match (method, path, id) {
-            ("POST", _, Some(id)) => Self::Validate(id),
-            ("GET", _, Some(id)) => Self::GetClient(id),
-            ("PUT", _, Some(id)) => Self::ReplaceClient(id),
-            ("DELETE", _, Some(id)) => Self::DeleteClient(id),
-            ("POST", "/client", _) => Self::CreateClient,
-            ("GET", "/client", _) => Self::ListClients,
-            ("POST", "/endpoint", _) => Self::RegisterEndpoint,
-            ("POST", "/template", _) => Self::CreateTemplate,
-            ("GET", "/template", _) => Self::ListTemplates,
+        let (call, kind, form) = match (method, path, id) {
+            ("POST", _, Some(id)) => (Self::Validate(id), Kind::Validate, Form::Sealed),
+            ("GET", _, Some(id)) => (Self::GetClient(id), Kind::Lookup, Form::None),
+            ("PUT", _, Some(id)) => (Self::ReplaceClient(id), Kind::Change, Form::Sealed),
+            ("DELETE", _, Some(id)) => (Self::DeleteClient(id), Kind::Change, Form::None),
+            ("POST", "/client", _) => (Self::CreateClient, Kind::Client, Form::Sealed),
+            ("GET", "/client", _) => (Self::ListClients, Kind::Lookup, Form::None),
+            ("POST", "/endpoint", _) => (Self::RegisterEndpoint, Kind::Endpoint, Form::Plain),
+            ("POST", "/template", _) => (Self::CreateTemplate, Kind::Template, Form::Plain),
+            ("GET", "/template", _) => (Self::ListTemplates, Kind::Template, Form::None),
             (_, "/client" | "/endpoint" | "/template", _) | (_, _, Some(_)) => {
                 return Err(refused(405, "METHOD_NOT_ALLOWED"));
             }
             _ => return Err(UNKNOWN),
-        })
-    }
-
-    /// What it is about, the client that it names, and what its body may travel as.
-    const fn about(self) -> (RequestKind, Option<ClientId>, Form) {
-        match self {
-            Self::Validate(id) => (RequestKind::Validate, Some(id), Form::Sealed),
-            Self::CreateClient => (RequestKind::Client, None, Form::Sealed),
-            Self::GetClient(id) => (RequestKind::Lookup, Some(id), Form::None),
-            Self::ListClients => (RequestKind::Lookup, None, Form::None),
-            Self::ReplaceClient(id) => (RequestKind::Change, Some(id), Form::Sealed),
-            Self::DeleteClient(id) => (RequestKind::Change, Some(id), Form::None),
-            Self::RegisterEndpoint => (RequestKind::Endpoint, None, Form::Plain),
-            Self::CreateTemplate => (RequestKind::Template, None, Form::Plain),
-            Self::ListTemplates => (RequestKind::Template, None, Form::None),
-        }
+        };
+        Ok((call, kind, id, form))
     }
 }
 

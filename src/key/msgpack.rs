@@ -3,9 +3,7 @@
 //! The whole format is read, as far as a payload can have it: names are strings, and every length
 //! is checked against the bytes that are there before anything is done with it.
 
-use super::payload::{
-    CLAIMS, END, ENVIRONMENT, EXPIRES_AT, Found, ID, META, NOT_BEFORE, SCOPES, Secs, Span, TENANT, claim,
-};
+use super::payload::{CLAIMS, END, EXPIRES_AT, Found, ID, META, NOT_BEFORE, SCOPES, Secs, Span, claim};
 use crate::{
     names::{MAX_DEPTH, Malformed, Names, distinct},
     text::Text,
@@ -208,7 +206,7 @@ pub(super) fn read(payload: &mut [u8], found: &mut Found) -> Result<(), Malforme
     for (claim, value) in values.iter().enumerate().filter(|(_, value)| value.is_some()) {
         let Head { kind, number, bytes } = Cursor { bytes: payload, at: value.start() }.head().ok_or(Malformed)?;
         let place = match (claim, kind) {
-            (ID | TENANT | ENVIRONMENT, Kind::Str) => Span::new(value.end().wrapping_sub(bytes.len()), value.end()),
+            (ID..CLAIMS, Kind::Str) => Span::new(value.end().wrapping_sub(bytes.len()), value.end()),
             (SCOPES, Kind::Array) => Span::new(value.start(), pack_strings(payload, value.start())?),
             (META, Kind::Map) => *value,
             (EXPIRES_AT | NOT_BEFORE, Kind::Int | Kind::UInt) => {
@@ -216,7 +214,7 @@ pub(super) fn read(payload: &mut [u8], found: &mut Found) -> Result<(), Malforme
                 if kind == Kind::UInt && secs < 0 {
                     return Err(Malformed);
                 }
-                if let Some(time) = found.times.get_mut(claim / 2) {
+                if let Some(time) = found.times.get_mut(claim) {
                     *time = Secs(secs);
                 }
                 *value

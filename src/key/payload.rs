@@ -40,7 +40,7 @@ impl Encoding {
 pub(crate) struct Found {
     /// Where the values stand that are there and not null, strings without their quotes.
     pub(crate) places: [Span; CLAIMS],
-    /// Those that are numbers, each where half its claim says.
+    /// Those that are times, in the same order.
     pub(crate) times: [Secs; 2],
 }
 
@@ -49,33 +49,33 @@ pub(crate) struct Found {
 #[repr(Rust, packed(4))]
 pub(crate) struct Secs(pub(crate) i64);
 
-/// The claims by their places in [`NAMES`].
+/// The claims by their places in [`NAMES`]: first the times, last the strings.
 pub(crate) const EXPIRES_AT: usize = 0;
-pub(crate) const TENANT: usize = 1;
-pub(crate) const NOT_BEFORE: usize = 2;
-pub(crate) const SCOPES: usize = 3;
+pub(crate) const NOT_BEFORE: usize = 1;
+pub(crate) const SCOPES: usize = 2;
+pub(crate) const META: usize = 3;
 pub(crate) const ID: usize = 4;
-pub(crate) const META: usize = 5;
+pub(crate) const TENANT: usize = 5;
 pub(crate) const ENVIRONMENT: usize = 6;
 pub(super) const CLAIMS: usize = 7;
 
-/// The names of the claims. Each stands where the lowest three bits of its second letter say: no two have the same.
+/// The names of the claims.
 const NAMES: [u32; CLAIMS] =
-    [code(b"exp"), code(b"tid"), code(b"nbf"), code(b"scp"), code(b"id"), code(b"meta"), code(b"env")];
+    [code(b"exp"), code(b"nbf"), code(b"scp"), code(b"meta"), code(b"id"), code(b"tid"), code(b"env")];
 
 impl Found {
     /// A claim that is a time, if it is there.
     pub(crate) const fn time(&self, claim: usize) -> Option<UnixTime> {
         match claim {
-            EXPIRES_AT if self.places[EXPIRES_AT].is_some() => Some(UnixTime::from_secs(self.times[EXPIRES_AT / 2].0)),
-            NOT_BEFORE if self.places[NOT_BEFORE].is_some() => Some(UnixTime::from_secs(self.times[NOT_BEFORE / 2].0)),
+            EXPIRES_AT if self.places[EXPIRES_AT].is_some() => Some(UnixTime::from_secs(self.times[EXPIRES_AT].0)),
+            NOT_BEFORE if self.places[NOT_BEFORE].is_some() => Some(UnixTime::from_secs(self.times[NOT_BEFORE].0)),
             _ => None,
         }
     }
 }
 
-/// A place in a payload, both ends in one word, as [`MAX_PAYLOAD_LEN`](super::MAX_PAYLOAD_LEN) allows: there are
-/// seven in each verified key, which is moved.
+/// A place in a payload, both ends in one word, as [`MAX_PAYLOAD_LEN`](super::MAX_PAYLOAD_LEN) allows: there is
+/// one for each claim in each verified key, which is moved.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Span(u32);
 
@@ -115,9 +115,7 @@ pub(super) fn claim(name: Text<'_>) -> usize {
         Some(name) => code(name),
         None => spelt_out(name),
     };
-    let [_, letter, ..] = code.to_le_bytes();
-    let claim = usize::from(letter & 7);
-    if NAMES.get(claim) == Some(&code) { claim } else { CLAIMS }
+    NAMES.iter().position(|own| *own == code).unwrap_or(CLAIMS)
 }
 
 /// A name of two to four bytes as a number, filled up with bytes that UTF-8 does not have; for another one 0.
@@ -163,11 +161,8 @@ fn read_any_json(payload: &mut [u8], found: &mut Found) -> Result<(), Malformed>
     if !find(payload, found)? {
         return Ok(());
     }
-    for string in [ID, TENANT, ENVIRONMENT] {
-        let place = found.places.get_mut(string).filter(|place| place.is_some());
-        if let Some(place) = place {
-            place.end_at(pull(payload, place.start(), place.start()).1);
-        }
+    for place in found.places[ID..].iter_mut().filter(|place| place.is_some()) {
+        place.end_at(pull(payload, place.start(), place.start()).1);
     }
     let scopes = &mut found.places[SCOPES];
     scopes.end_at(pack(payload, *scopes)?);
@@ -194,7 +189,7 @@ fn find(payload: &[u8], found: &mut Found) -> Result<bool, Malformed> {
                 reader.skip()?;
                 continue;
             }
-            ID | TENANT | ENVIRONMENT => {
+            ID..CLAIMS => {
                 escaped |= reader.string()?;
                 quote = 1;
             }
@@ -206,7 +201,7 @@ fn find(payload: &[u8], found: &mut Found) -> Result<bool, Malformed> {
             }
             EXPIRES_AT | NOT_BEFORE => {
                 let secs = reader.integer()?;
-                if let Some(time) = found.times.get_mut(claim / 2) {
+                if let Some(time) = found.times.get_mut(claim) {
                     *time = Secs(secs);
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::{
     client_id::ClientId,
-    request::{BodyForm, Request, sealed::Sealed, string, strings, written, written_target},
+    request::{Request, sealed::Sealed, string, strings, written, written_target},
     timestamp::Timestamp,
 };
 use crate::{
@@ -150,8 +150,6 @@ impl ClientType {
 }
 
 impl Request for CreateClient<'_> {
-    const FORM: BodyForm = BodyForm::Sealed;
-
     fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
         written_target(buf, b"/client", self.project_env)
     }

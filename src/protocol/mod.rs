@@ -8,7 +8,7 @@
 //! | [`FindClient`] | `GET /client?project_env=...&name=...&limit=...` | none | [`FoundClient`] |
 //! | [`RegisterEndpoint`] | `POST /endpoint?project_env=...` | plain | none is read |
 //!
-//! A request and its answer are one file: `validate`, `create`, `find`, `endpoint`. `request` has what they share.
+//! A request and its answer are one file. `request` has what they share.
 //!
 //! Whatever the parts of a request say, it stays one request with those parts. What could break out
 //! is refused when the part is made ([`ClientId`], the method of a [`MethodPath`], [`ProjectKey`],

@@ -22,7 +22,7 @@ pub trait Request: sealed::Sealed {
 
     /// How the body travels, and the answer with it, where requests are sealed. Without a body it is
     /// [`Plain`](BodyForm::Plain): nothing is sealed.
-    const FORM: BodyForm;
+    const FORM: BodyForm = BodyForm::Sealed;
 
     /// How the body travels with that degree of sealing: as [`FORM`](Self::FORM) says, and plain with
     /// [`Sealing::Off`].
@@ -226,7 +226,12 @@ impl fmt::Debug for HeaderFields<'_> {
 
 pub(crate) mod sealed {
     /// Keeps [`Request`](super::Request) to this crate.
-    pub trait Sealed {}
+    pub trait Sealed {
+        /// Writes what `x-apikee-signature` vouches for; nothing if the request is not signed.
+        fn write_signed(&self, _out: &mut dyn core::fmt::Write) -> core::fmt::Result {
+            Ok(())
+        }
+    }
 }
 
 /// What `write` writes to the front of `buf`, which is UTF-8.

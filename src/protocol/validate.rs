@@ -6,7 +6,7 @@ use core::fmt;
 use super::{
     client_id::ClientId,
     method_path::MethodPath,
-    request::{BodyForm, Request, project_env, sealed::Sealed, string, written},
+    request::{Request, project_env, sealed::Sealed, string, written},
     timestamp::Timestamp,
 };
 use crate::{
@@ -171,12 +171,6 @@ impl<'a> ValidateRequest<'a> {
         (self.client, self.project_env, self.method_path)
     }
 
-    /// What `x-apikee-signature` vouches for.
-    #[cfg(feature = "client")]
-    pub(crate) const fn signed(&self) -> (ClientId, MethodPath<'a>, Timestamp) {
-        (self.client, self.method_path, self.timestamp)
-    }
-
     /// Writes the members of `headers`, so that they end before `end` unless the raw key does not.
     fn write_headers(&self, out: &mut Writer<'_>, end: usize) {
         let start = out.len();
@@ -263,8 +257,6 @@ fn write_field<'v>(
 }
 
 impl Request for ValidateRequest<'_> {
-    const FORM: BodyForm = BodyForm::Sealed;
-
     fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
         written(buf, |out| {
             out.bytes(b"/client/");
@@ -307,7 +299,11 @@ impl<'a> ValidateRequest<'a> {
     }
 }
 
-impl Sealed for ValidateRequest<'_> {}
+impl Sealed for ValidateRequest<'_> {
+    fn write_signed(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        write!(out, "{}|{}|{}", self.client, self.method_path, self.timestamp.as_str())
+    }
+}
 
 /// Without the headers' names and values: the raw key may be among them.
 impl fmt::Debug for ValidateRequest<'_> {
