@@ -22,10 +22,10 @@ pub(super) fn find(payload: &[u8]) -> Option<Found> {
     found.places[SCOPES] = cursor.pass(br#","scp":"#)?.plain_strings()?;
     found.places[ENVIRONMENT] = cursor.pass(br#","env":"#)?.plain_string()?;
     if let Some(cursor) = cursor.pass(br#","exp":"#) {
-        (found.places[EXPIRES_AT], found.times[EXPIRES_AT / 2]) = cursor.time()?;
+        (found.places[EXPIRES_AT], found.times[EXPIRES_AT]) = cursor.time()?;
     }
     if let Some(cursor) = cursor.pass(br#","nbf":"#) {
-        (found.places[NOT_BEFORE], found.times[NOT_BEFORE / 2]) = cursor.time()?;
+        (found.places[NOT_BEFORE], found.times[NOT_BEFORE]) = cursor.time()?;
     }
     if let Some(cursor) = cursor.pass(br#","meta":{"#) {
         found.places[META] = cursor.rest_of_object()?;
@@ -85,15 +85,25 @@ impl Cursor<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::payload::read_any_json;
 
     #[test]
-    fn what_an_sdk_issues_goes_the_short_way() {
+    fn what_an_sdk_issues_goes_the_short_way_and_is_read_alike() {
         for payload in [
             r#"{"id":"","tid":"","scp":[],"env":""}"#,
             r#"{"id":"i","tid":"t","scp":[],"env":"e","exp":-1,"nbf":9223372036854775807}"#,
             r#"{"id":"i","tid":"t","scp":["a","b"],"env":"e","exp":0,"nbf":123456789012345678,"meta":{"a":[1]}}"#,
         ] {
-            assert!(find(payload.as_bytes()).is_some(), "{payload}");
+            let short = find(payload.as_bytes()).unwrap();
+            let mut general = Found::default();
+            read_any_json(&mut payload.as_bytes().to_vec(), &mut general).unwrap();
+            for (short, general) in short.places.into_iter().zip(general.places) {
+                assert_eq!(short.is_some(), general.is_some(), "{payload}");
+                assert_eq!(short.of(payload.as_bytes()), general.of(payload.as_bytes()), "{payload}");
+            }
+            for time in [EXPIRES_AT, NOT_BEFORE] {
+                assert_eq!(short.time(time), general.time(time), "{payload}");
+            }
         }
     }
 

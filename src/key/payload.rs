@@ -157,7 +157,7 @@ pub(super) fn read_json(payload: &mut [u8], found: &mut Found) -> Result<(), Mal
 }
 
 /// The same for each spelling.
-fn read_any_json(payload: &mut [u8], found: &mut Found) -> Result<(), Malformed> {
+pub(super) fn read_any_json(payload: &mut [u8], found: &mut Found) -> Result<(), Malformed> {
     if !find(payload, found)? {
         return Ok(());
     }
