@@ -4,6 +4,7 @@
 use std::boxed::Box;
 
 use super::{
+    issued,
     meta::Meta,
     msgpack,
     payload::{END, ENVIRONMENT, EXPIRES_AT, Encoding, Found, ID, META, NOT_BEFORE, SCOPES, Span, TENANT, read_json},
@@ -70,7 +71,10 @@ impl<'b> Claims<'b> {
     pub(crate) fn read(payload: &'b mut [u8]) -> Result<Self, Malformed> {
         let mut found = Found::default();
         match Encoding::of(payload) {
-            Encoding::Json => read_json(payload, &mut found)?,
+            Encoding::Json => match issued::find(payload) {
+                Some(short) => found = short,
+                None => read_json(payload, &mut found)?,
+            },
             Encoding::MessagePack => msgpack::read(payload, &mut found)?,
         }
         Ok(Self { payload, found })

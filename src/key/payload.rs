@@ -1,7 +1,6 @@
 //! Where the claims stand in a payload, and the reader that finds them in JSON; [`msgpack`](super::msgpack) has the
 //! other.
 
-use super::issued;
 use crate::{
     json::{cursor::Cursor, scan::Reader},
     names::Malformed,
@@ -147,17 +146,6 @@ pub(super) const END: u8 = 0xFF;
 /// Checks that `payload` is one object and reads the claims in it. Escapes in their strings are undone where these
 /// stand.
 pub(super) fn read_json(payload: &mut [u8], found: &mut Found) -> Result<(), Malformed> {
-    if issued::IS_WORTH_IT
-        && let Some(short) = issued::find(payload)
-    {
-        *found = short;
-        return Ok(());
-    }
-    read_any_json(payload, found)
-}
-
-/// The same for each spelling.
-pub(super) fn read_any_json(payload: &mut [u8], found: &mut Found) -> Result<(), Malformed> {
     if !find(payload, found)? {
         return Ok(());
     }

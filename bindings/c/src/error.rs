@@ -2,7 +2,10 @@
 
 use core::ffi::{CStr, c_char};
 
-use apikee::{KeyError, key::{IssueError, KeyringError}};
+use apikee::{
+    KeyError,
+    key::{IssueError, KeyringError},
+};
 
 /// Why a function could not do what it was asked. The numbers do not change.
 #[derive(Clone, Copy, PartialEq, Eq)]

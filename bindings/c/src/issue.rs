@@ -2,7 +2,10 @@
 
 use core::{ffi::c_void, time::Duration};
 
-use apikee::{Expiry, Keyring, NewKey, UnixTime, issue_buffer_len, key::{IssueError, MAX_PAYLOAD_LEN}};
+use apikee::{
+    Expiry, Keyring, NewKey, UnixTime, issue_buffer_len,
+    key::{IssueError, MAX_PAYLOAD_LEN},
+};
 
 use crate::{
     args::{self, ApikeeBool, ApikeeText, Span},

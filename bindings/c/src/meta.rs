@@ -2,7 +2,10 @@
 
 use core::ffi::c_void;
 
-use apikee::{key::{Encoding, MAX_PAYLOAD_LEN}, meta::Meta};
+use apikee::{
+    key::{Encoding, MAX_PAYLOAD_LEN},
+    meta::Meta,
+};
 
 use crate::{
     args::{self, ApikeeText, Span},

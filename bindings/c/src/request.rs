@@ -2,7 +2,10 @@
 
 use core::ffi::c_void;
 
-use apikee::{BufferTooSmall, UnixTime, protocol::{ClientId, MethodPath, Request as _, Timestamp, ValidateRequest}};
+use apikee::{
+    BufferTooSmall, UnixTime,
+    protocol::{ClientId, MethodPath, Request as _, Timestamp, ValidateRequest},
+};
 
 use crate::{
     args::{self, ApikeeBool, ApikeeText, Span},

@@ -1,6 +1,9 @@
 //! Sessions with the platform.
 
-use apikee::{envelope::{OpenError, Opened, Pending, SealError, ServerKey, Session}, protocol::{Answer, AnswerError}};
+use apikee::{
+    envelope::{OpenError, Opened, Pending, SealError, ServerKey, Session},
+    protocol::{Answer, AnswerError},
+};
 
 use crate::{
     failure::Failure,

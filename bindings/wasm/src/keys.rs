@@ -42,7 +42,11 @@ fn from_millis(millis: f64) -> Result<UnixTime, Failure> {
 
 #[cfg(feature = "issue")]
 mod issue {
-    use apikee::{Expiry, NewKey, UnixTime, issue_buffer_len, key::{IssueError, MAX_PAYLOAD_LEN}, meta::JsonObject};
+    use apikee::{
+        Expiry, NewKey, UnixTime, issue_buffer_len,
+        key::{IssueError, MAX_PAYLOAD_LEN},
+        meta::JsonObject,
+    };
 
     use super::from_millis;
     use crate::{arguments::Arguments, failure::Failure, module::Module, random::Brought};

@@ -2,7 +2,11 @@
 
 use core::{ffi::c_int, hint::black_box, time::Duration};
 
-use apikee::{Fingerprint, KeyError, UnixTime, VerifiedKey, key::{DenyList, log_prefix}, meta::{Array, Meta, Text, Value}};
+use apikee::{
+    Fingerprint, KeyError, UnixTime, VerifiedKey,
+    key::{DenyList, log_prefix},
+    meta::{Array, Meta, Text, Value},
+};
 
 use crate::Arguments;
 

@@ -4,7 +4,11 @@
 
 use core::hint::black_box;
 
-use apikee::{KeyError, Keyring, NewKey, UnixTime, envelope::{Recipient, ServerKey, Session}, meta::JsonObject};
+use apikee::{
+    KeyError, Keyring, NewKey, UnixTime,
+    envelope::{Recipient, ServerKey, Session},
+    meta::JsonObject,
+};
 use apikee_bare_metal::{
     entry,
     machine::{exit, instructions},

@@ -4,7 +4,10 @@
 
 use core::hint::black_box;
 
-use apikee::{Keyring, UnixTime, envelope::{OpenError, ServerKey, Session}};
+use apikee::{
+    Keyring, UnixTime,
+    envelope::{OpenError, ServerKey, Session},
+};
 use apikee_bare_metal::{
     entry,
     machine::exit,

@@ -7,7 +7,10 @@
 
 use core::time::Duration;
 
-use apikee::{envelope::{OpenError, Recipient, ServerKey, Session, SessionPool, sealed_len}, protocol::Answer};
+use apikee::{
+    envelope::{OpenError, Recipient, ServerKey, Session, SessionPool, sealed_len},
+    protocol::Answer,
+};
 use apikee_bare_metal::{
     entry,
     machine::{exit, instructions},

@@ -2,7 +2,10 @@
 
 use core::ops::Range;
 
-use apikee::{envelope::{OpenError, Pending, Recipient, ServerKey, Session, sealed_len}, protocol::Answer};
+use apikee::{
+    envelope::{OpenError, Pending, Recipient, ServerKey, Session, sealed_len},
+    protocol::Answer,
+};
 use apikee_bare_metal::rng::Pinned;
 
 use super::{Buffers, Outcome};

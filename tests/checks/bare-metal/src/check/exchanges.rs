@@ -1,6 +1,13 @@
 //! Requests that the Python SDK sent: from the same inputs the same target, header fields and body.
 
-use apikee::{UnixTime, meta::JsonObject, protocol::{BodyForm, ClientId, ClientKey, ClientType, CreateClient, MethodPath, ProjectKey, RegisterEndpoint, Request, Timestamp, UserAgent, ValidateRequest}};
+use apikee::{
+    UnixTime,
+    meta::JsonObject,
+    protocol::{
+        BodyForm, ClientId, ClientKey, ClientType, CreateClient, MethodPath, ProjectKey, RegisterEndpoint, Request,
+        Timestamp, UserAgent, ValidateRequest,
+    },
+};
 
 use super::{Buffers, Outcome};
 

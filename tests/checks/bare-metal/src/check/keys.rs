@@ -1,6 +1,9 @@
 //! Keys: the secrets and the time, and what comes out.
 
-use apikee::{Keyring, UnixTime, VerifiedKey, meta::{Meta, Number, Value}};
+use apikee::{
+    Keyring, UnixTime, VerifiedKey,
+    meta::{Meta, Number, Value},
+};
 
 use super::Outcome;
 

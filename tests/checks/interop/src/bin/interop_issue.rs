@@ -10,7 +10,11 @@ use std::{
     io::{self, BufRead as _, BufWriter, Write as _},
 };
 
-use apikee::{Expiry, Keyring, NewKey, UnixTime, issue_buffer_len, key::{Encoding, MAX_PAYLOAD_LEN}, meta::JsonObject};
+use apikee::{
+    Expiry, Keyring, NewKey, UnixTime, issue_buffer_len,
+    key::{Encoding, MAX_PAYLOAD_LEN},
+    meta::JsonObject,
+};
 use serde_json::value::RawValue;
 
 fn main() -> Result<(), Box<dyn Error>> {
