@@ -3,9 +3,12 @@
 #[cfg(feature = "envelope")]
 use hmac::digest::zeroize::Zeroizing;
 use hmac::{
-    Hmac, KeyInit as _, Mac as _,
+    KeyInit as _,
     block_api::HmacCore,
-    digest::{block_api::Buffer, zeroize::ZeroizeOnDrop},
+    digest::{
+        block_api::{Buffer, FixedOutputCore as _, UpdateCore as _},
+        zeroize::ZeroizeOnDrop,
+    },
 };
 use sha2::{Digest as _, Sha256, block_api::Sha256VarCore};
 use subtle::{Choice, ConstantTimeEq};
@@ -20,15 +23,20 @@ pub(crate) fn sha256(message: &[u8]) -> [u8; 32] {
 
 /// A key with the state after its two pads computed, so that a message costs two blocks less.
 /// Wiped on drop, as is each copy of the state that a message is run through.
-pub(crate) struct MacKey(Hmac<Sha256>);
+///
+/// The states alone: `Hmac` has an empty buffer beside them, with which a [`Keyring`](crate::Keyring) is half as large
+/// again.
+pub(crate) struct MacKey(Core);
 
-/// What it is made of wipes itself, or this does not compile.
-const _: fn(Sha256VarCore, Buffer<HmacCore<Sha256>>) = wiped_on_drop;
+type Core = HmacCore<Sha256>;
+
+/// What a message is run through wipes itself, or this does not compile.
+const _: fn(Sha256VarCore, Buffer<Core>) = wiped_on_drop;
 fn wiped_on_drop<T: ZeroizeOnDrop, U: ZeroizeOnDrop>(_: T, _: U) {}
 
 impl MacKey {
     pub(crate) fn new(secret: &[u8]) -> Option<Self> {
-        stack::wiped::<{ stack::HASH }, _>(|| Hmac::new_from_slice(secret).ok().map(Self))
+        stack::wiped::<{ stack::HASH }, _>(|| Core::new_from_slice(secret).ok().map(Self))
     }
 
     /// The same key once more.
@@ -38,9 +46,12 @@ impl MacKey {
     }
 
     pub(crate) fn tag(&self, message: &[u8]) -> Tag {
-        let mut mac = self.0.clone();
-        mac.update(message);
-        Tag(mac.finalize().into_bytes().into())
+        let mut state = self.0.clone();
+        let mut buffer = Buffer::<Core>::default();
+        buffer.digest_blocks(message, |blocks| state.update_blocks(blocks));
+        let mut tag = Default::default();
+        state.finalize_fixed_core(&mut buffer, &mut tag);
+        Tag(tag.into())
     }
 }
 
