@@ -23,12 +23,12 @@ pub(crate) use encode::{encode, encoded_capacity};
 /// Reads `digits` as one integer; its bytes, big-endian and without leading zeros, end up at the
 /// end of the first [`decoded_capacity`] bytes of `out`. Zero is one zero byte.
 pub(crate) fn decode<'b>(digits: &[u8], out: &'b mut [u8]) -> Result<&'b mut [u8], DecodeError> {
-    decode_by::<Native, _>(digits, out)
+    decode_by::<Native, { size_of::<Native>() }>(digits, out)
 }
 
 /// Reads the 256-bit number that a tag is, left-padded to its 32 bytes.
 pub(crate) fn decode_tag(digits: &[u8]) -> Result<[u8; 32], DecodeError> {
-    decode_tag_by::<Native, _>(digits)
+    decode_tag_by::<Native, { size_of::<Native>() }>(digits)
 }
 
 /// What follows the zeros at the front; of zeros alone, the last.
