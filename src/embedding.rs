@@ -244,7 +244,7 @@
 //! # #[cfg(not(feature = "envelope"))] fn main() {}
 //! # #[cfg(feature = "envelope")]
 //! # fn main() {
-//! #     use apikee::*;
+//! #     use apikee::{*, envelope::*, policy::*, protocol::*};
 //! #     struct Platform { recipient: Recipient, sent: Vec<u8>, answer: Vec<u8>, status: &'static str, forge: bool }
 //! #     impl embedded_io::ErrorType for Platform { type Error = core::convert::Infallible; }
 //! #     impl embedded_io::Write for Platform {

@@ -4,16 +4,16 @@
 //! [`NewKey::meta`](crate::NewKey::meta).
 //!
 //! ```
-//! use apikee::{Keyring, NewKey, UnixTime, meta::{JsonObject, Value}};
+//! use apikee::{Keyring, NewKey, UnixTime, meta::JsonObject};
 //! # let keys = Keyring::new(b"the current secret: 32 random bytes")?;
 //! let meta = JsonObject::new(r#"{"plan":"gold","seats":5}"#)?;
-//! # let (now, mut rng) = (UnixTime::from_secs(1_700_000_000), apikee::SysRng);
-//! let key = keys.issue(&NewKey::new("acme-corp").meta(meta), now, &mut rng, &mut [0; 512])?.to_owned();
+//! # let (now, mut issued) = (UnixTime::from_secs(1_700_000_000), [0; 512]);
+//! let key = keys.issue_with_id(&NewKey::new("acme-corp").meta(meta), "k-1", now, &mut issued)?;
 //!
 //! let mut buf = [0; 512];
-//! let key = keys.verify(&key, now, &mut buf)?;
-//! let plan = key.claims().meta().and_then(|meta| meta.get("plan"));
-//! assert!(matches!(plan, Some(Value::String(plan)) if plan == "gold"));
+//! let key = keys.verify(key, now, &mut buf)?;
+//! assert!(key.claims().meta().get_str("plan").is_some_and(|plan| plan == "gold"));
+//! assert_eq!(key.claims().meta().get_i64("seats"), Some(5));
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 

@@ -160,8 +160,7 @@ impl<'a> Endpoint<'a> {
 /// let described = Endpoint::new(route).description("All users").scopes(&["read"]);
 /// assert_eq!(
 ///     RegisterEndpoint::describing("my-app-production", described).write_body(&mut buf)?,
-///     r#"{"method":"GET","path":"/users","name":"GET /users","description":"All
-///     users","metadata":{"scopes":["read"]}}"#
+///     r#"{"method":"GET","path":"/users","name":"GET /users","description":"All users","metadata":{"scopes":["read"]}}"#
 /// );
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
