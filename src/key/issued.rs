@@ -5,7 +5,7 @@
 
 use super::payload::{ENVIRONMENT, EXPIRES_AT, Found, ID, META, NOT_BEFORE, SCOPES, Secs, Span, TENANT};
 use crate::json::{
-    cursor::{Cursor, is_plain},
+    cursor::{Cursor, plain_len},
     scan::Reader,
 };
 
@@ -51,7 +51,7 @@ impl Cursor<'_> {
     /// Passes a string of ASCII without escapes, and returns where it stands between the quotes.
     fn plain_string(&mut self) -> Option<Span> {
         let start = self.pass(b"\"")?.at;
-        let end = start.wrapping_add(self.rest().iter().take_while(|byte| is_plain(**byte)).count());
+        let end = start.wrapping_add(plain_len(self.rest()));
         self.at = end;
         self.pass(b"\"")?;
         Some(Span::new(start, end))
