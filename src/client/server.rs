@@ -154,20 +154,31 @@ impl Server {
             Some(client) => Ok(client),
             None => self.client_of(tenant, about.key_name, deadline, origin),
         };
-        let outcome = match client {
-            Ok(client) => match self.validate(client, key, about, at, deadline, origin) {
-                Ok(()) => Outcome::Confirmed,
-                Err(Failed { outcome, unknown_client: true }) if named.is_none() => {
-                    self.clients.give_up(tenant, client);
-                    // It has been deleted. A process that has never known it says the same.
-                    match outcome {
-                        Outcome::Rejected(Rejection::Unsuccessful(_)) => Outcome::Fault(Fault::UnknownClient),
-                        outcome => outcome,
-                    }
-                }
-                Err(failed) => failed.outcome,
-            },
+        let question = client.and_then(|client| Ok((client, self.question(client, key, about, at)?)));
+        let outcome = match question {
             Err(outcome) => outcome,
+            Ok((client, question)) => {
+                let caller = Caller { client: client.into(), origin: Some(origin), judged: true };
+                let answered = self.platform.exchange(Some(caller), &question, deadline, |body| {
+                    if success(body)?.is_about(&question) { Ok(()) } else { Err(Outcome::Fault(Fault::Forged).into()) }
+                });
+                self.refill_soon();
+                match answered {
+                    Ok(()) => {
+                        self.register_soon_if_new(about, deadline);
+                        Outcome::Confirmed
+                    }
+                    Err(Failed { outcome, unknown_client: true }) if named.is_none() => {
+                        self.clients.give_up(tenant, client);
+                        // It has been deleted. A process that has never known it says the same.
+                        match outcome {
+                            Outcome::Rejected(Rejection::Unsuccessful(_)) => Outcome::Fault(Fault::UnknownClient),
+                            outcome => outcome,
+                        }
+                    }
+                    Err(failed) => failed.outcome,
+                }
+            }
         };
         let unasked = match outcome {
             Outcome::Outage(_) => true,
@@ -206,15 +217,13 @@ impl Server {
         Ok(found.id)
     }
 
-    fn validate(
-        &self,
+    fn question<'q>(
+        &'q self,
         client: ClientId,
-        key: &VerifiedKey<'_>,
-        about: &About<'_>,
+        key: &VerifiedKey<'q>,
+        about: &About<'q>,
         at: UnixTime,
-        deadline: Deadline,
-        origin: Origin<'_>,
-    ) -> Result<(), Failed> {
+    ) -> Result<ValidateRequest<'q>, Outcome> {
         let timestamp = Timestamp::new(at).map_err(|_| Outcome::Fault(Fault::NotSent))?;
         let mut question = ValidateRequest::new(client, &self.platform.project_env, about.method_path, timestamp)
             .key_name(about.key_name)
@@ -224,29 +233,29 @@ impl Server {
             Channel::Sealed(_) => question.raw_key(key.raw()),
             Channel::Plain => question.withhold_key(key.raw()),
         };
-        if let Some(payload) = about.payload {
-            question = question.payload(payload);
+        Ok(match about.payload {
+            Some(payload) => question.payload(payload),
+            None => question,
+        })
+    }
+
+    /// Tells the platform of a route that it may not know. Only of a confirmed request: who has no good key, or is
+    /// refused, does not get to name routes.
+    fn register_soon_if_new(&self, about: &About<'_>, deadline: Deadline) {
+        if !about.is_route {
+            return;
         }
-        let caller = Caller { client: client.into(), origin: Some(origin), judged: true };
-        let result = self.platform.exchange(Some(caller), &question, deadline, |body| {
-            if success(body)?.is_about(&question) { Ok(()) } else { Err(Outcome::Fault(Fault::Forged).into()) }
-        });
-        // Only then: who has no good key, or is refused, does not get to name routes.
-        if result.is_ok() && about.is_route {
-            match self.routes.turn(&about.method_path, self.settings.auto_register, self.platform.gate.now()) {
-                Turn::Register => {
-                    let body = match self.routes.description(&about.method_path) {
-                        Some(body) => body,
-                        None => body_of(&Endpoint::new(about.method_path).scopes(about.scopes)),
-                    };
-                    self.register_soon(&about.method_path, body, deadline);
-                }
-                Turn::Rest => {}
-                Turn::Full => self.platform.events.emit(&Event::RoutesFull { limit: MAX_ROUTES }),
+        match self.routes.turn(&about.method_path, self.settings.auto_register, self.platform.gate.now()) {
+            Turn::Register => {
+                let body = match self.routes.description(&about.method_path) {
+                    Some(body) => body,
+                    None => body_of(&Endpoint::new(about.method_path).scopes(about.scopes)),
+                };
+                self.register_soon(&about.method_path, body, deadline);
             }
+            Turn::Rest => {}
+            Turn::Full => self.platform.events.emit(&Event::RoutesFull { limit: MAX_ROUTES }),
         }
-        self.refill_soon();
-        result
     }
 
     /// The client that the caller, the key or the resolver names.

@@ -268,25 +268,17 @@ impl Watched {
         }
     }
 
-    /// Transmits the first `amount` bytes of the output, which begin a request, with these header fields in its head.
-    fn transmit_with(&mut self, fields: &[u8], amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+    /// The first `amount` bytes of the output, which begin a request, with these header fields in its head.
+    fn request_with(&mut self, fields: &[u8], amount: usize) -> Result<Vec<u8>, Error> {
         let output = self.inner.buffers().output();
         debug_assert!(amount <= output.len(), "ureq transmits what it has written");
         let request = output.get(..amount).unwrap_or_default();
         // ureq's part of the head fits into the output, since a URL is not that long.
         let end = request.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-        let Some((front, rest)) = end.and_then(|end| request.split_at_checked(end.saturating_add(2))) else {
-            return Err(Error::BadUri("head".into()));
-        };
-        let request = [front, fields, rest].concat();
-        let max = self.inner.buffers().output().len().max(1);
-        for part in request.chunks(max) {
-            if let Some(output) = self.inner.buffers().output().get_mut(..part.len()) {
-                output.copy_from_slice(part);
-            }
-            self.inner.transmit_output(part.len(), timeout)?;
-        }
-        Ok(())
+        let (front, rest) = end
+            .and_then(|end| request.split_at_checked(end.saturating_add(2)))
+            .ok_or_else(|| Error::BadUri("head".into()))?;
+        Ok([front, fields, rest].concat())
     }
 
     /// Reads what has come, without waiting for more, and says whether it is an answer's beginning.
@@ -336,11 +328,19 @@ impl Transport for Watched {
         if self.early {
             return Ok(());
         }
-        let sent = match FIELDS.take() {
-            fields if fields.is_empty() => self.inner.transmit_output(amount, timeout),
-            fields => self.transmit_with(&fields, amount, timeout),
-        };
-        sent.map_err(|error| self.check(error))
+        let fields = FIELDS.take();
+        if fields.is_empty() {
+            return self.inner.transmit_output(amount, timeout).map_err(|error| self.check(error));
+        }
+        let request = self.request_with(&fields, amount)?;
+        let max = self.inner.buffers().output().len().max(1);
+        for part in request.chunks(max) {
+            if let Some(output) = self.inner.buffers().output().get_mut(..part.len()) {
+                output.copy_from_slice(part);
+            }
+            self.inner.transmit_output(part.len(), timeout).map_err(|error| self.check(error))?;
+        }
+        Ok(())
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {

@@ -105,12 +105,23 @@ impl Transport for UreqTransport {
         let deadline =
             Instant::now().checked_add(call.timeout.min(MAX_TIMEOUT)).ok_or(TransportError::Fault(Fault::NotSent))?;
         let _call = Scope::until(deadline);
-        let mut sent = self.send(call, deadline, None);
-        if may_be_sent_again(&sent) {
+        let mut max_idle_age = None;
+        let sent = loop {
+            let sent = match call.method {
+                HttpMethod::Get if !call.body.is_empty() => Err(Error::BadUri("body".into())),
+                HttpMethod::Get => {
+                    self.request(Method::GET, (), call, deadline, max_idle_age).and_then(|get| self.agent.run(get))
+                }
+                HttpMethod::Post => self
+                    .request(Method::POST, call.body, call, deadline, max_idle_age)
+                    .and_then(|post| self.agent.run(post)),
+            };
+            if max_idle_age.is_some() || !may_be_sent_again(&sent) {
+                break sent;
+            }
             // If one connection has been closed, others will have been, too: none of them is used.
-            drop(sent);
-            sent = self.send(call, deadline, Some(Duration::ZERO));
-        }
+            max_idle_age = Some(Duration::ZERO);
+        };
         sent.and_then(|mut response| receive(&mut response, answer)).map_err(|error| {
             let error = transport_error(error);
             if error == TransportError::Outage(Outage::Connect) {
@@ -122,20 +133,7 @@ impl Transport for UreqTransport {
 }
 
 impl UreqTransport {
-    fn send(
-        &self,
-        call: &Call<'_>,
-        deadline: Instant,
-        max_idle_age: Option<Duration>,
-    ) -> Result<Response<Body>, Error> {
-        connector::set_fields(call.headers)?;
-        match call.method {
-            HttpMethod::Get if !call.body.is_empty() => Err(Error::BadUri("body".into())),
-            HttpMethod::Get => self.agent.run(self.request(Method::GET, (), call, deadline, max_idle_age)?),
-            HttpMethod::Post => self.agent.run(self.request(Method::POST, call.body, call, deadline, max_idle_age)?),
-        }
-    }
-
+    /// A request as ureq is told of it. Its header fields wait on this thread until it leaves.
     fn request<B: AsSendBody>(
         &self,
         method: Method,
@@ -144,6 +142,7 @@ impl UreqTransport {
         deadline: Instant,
         max_idle_age: Option<Duration>,
     ) -> Result<Request<B>, Error> {
+        connector::set_fields(call.headers)?;
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = self.base_url.join(call.target).ok_or_else(|| Error::BadUri("target".into()))?;
