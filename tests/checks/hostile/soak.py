@@ -15,11 +15,11 @@ from inputs import INPUTS
 # How many secrets the file has that are replaced, beside one that stays.
 SECRETS = 6
 
-# A server has taken up a file after that many seconds, also on a machine that is busy with hostile clients.
-TAKEN_UP = 4
+# Files that so many others have followed were taken up: the newest ones may not have been yet, see `wait_until_used`.
+TAKEN_UP = 1
 
-# Secrets that are older than that, in seconds, are not in the file, their grace is over, and that was seen.
-RETIRED = SECRETS + 2 * TAKEN_UP
+# Secrets that so many others have followed are not in the file, and their grace of one second is over.
+RETIRED = SECRETS + 4
 
 OTHER_REVOKED = 10_000
 THREADS = 4
@@ -49,6 +49,28 @@ class Files:
         listed = [hashlib.sha256(key.encode()).hexdigest() for key in [*self.revoked[:RETIRED], pardoned]]
         write(self.secret_file, [*self.secrets[:SECRETS], self.lasting])
         write(self.deny_list, [*self.others, *listed])
+
+    def wait_until_used(self, server):
+        """Waits until the server has taken up the newest secret and the newest revoked key, however busy it is."""
+        new, revoked = issue(self.secrets[0], scp=["read"]), self.revoked[0]
+        end = time.monotonic() + 60
+        while ask(server, new)[0] != 200 or ask(server, revoked)[0] != 401:
+            if time.monotonic() > end:
+                raise TimeoutError("the server does not take up the files")
+            time.sleep(0.05)
+
+
+def ask(server, key):
+    """The status and the body."""
+    connection = http.client.HTTPConnection(*server.address, timeout=10)
+    try:
+        connection.request("GET", "/users/7", headers={"x-api-key": key})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        return None, error
+    finally:
+        connection.close()
 
 
 def write(path, lines):
@@ -130,9 +152,15 @@ def main(seconds):
         "APIKEE_SECRET_GRACE": "1",
     }
 
+    not_used = []
+
     def replace():
-        while not over.wait(1):
+        while not over.wait(1) and not not_used:
             files.replace()
+            try:
+                files.wait_until_used(server)
+            except TimeoutError as error:
+                not_used.append(str(error))
 
     # Those that take most first, so that both halves have them.
     hostile = sorted((hostile for hostile in INPUTS if not hostile.descriptors), key=lambda one: -one.connections)
@@ -161,7 +189,7 @@ def main(seconds):
             sys.exit(f"the server has ended with code {server.ended()}")
 
     traffic = threads[1:]
-    wrong = [wrong for thread in traffic for wrong in thread.wrong]
+    wrong = not_used + [wrong for thread in traffic for wrong in thread.wrong]
     print(
         f"{sum(thread.asked for thread in traffic)} requests while {len(files.secrets) - RETIRED} secrets and deny-lists"
         f" came and went; the slowest took {max(thread.slowest for thread in traffic):.2f} s; {len(wrong)} wrong answers"
