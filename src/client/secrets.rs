@@ -13,7 +13,7 @@
 //!
 //! Readers take no lock. Whoever lets go of a replaced ring last wipes it.
 
-use core::{error::Error, fmt, ops::Deref, time::Duration};
+use core::{ops::Deref, time::Duration};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -22,7 +22,10 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use crate::key::{Keyring, KeyringError, MAX_SECRETS};
+use crate::{
+    error::sentences,
+    key::{Keyring, KeyringError, MAX_SECRETS},
+};
 
 /// U+FEFF, which `trim` leaves where it is.
 const BYTE_ORDER_MARK: char = '\u{FEFF}';
@@ -57,17 +60,12 @@ pub(super) enum SecretsError {
     TooMany,
 }
 
-impl fmt::Display for SecretsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ByteOrderMark => "it has a byte-order mark: save it as UTF-8 without one",
-            Self::ControlCharacter => "a secret has a control character in it, such as a line break",
-            Self::TooMany => "a keyring holds 8 secrets at most",
-        })
-    }
-}
-
-impl Error for SecretsError {}
+sentences!(
+    SecretsError,
+    ByteOrderMark: "it has a byte-order mark: save it as UTF-8 without one",
+    ControlCharacter: "a secret has a control character in it, such as a line break",
+    TooMany: "a keyring holds 8 secrets at most",
+);
 
 /// The keyring in use, and what it is made of.
 pub(super) struct Keys {

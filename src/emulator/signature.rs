@@ -1,11 +1,12 @@
 //! Checks `x-apikee-signature` (docs/WIRE.md, "The platform's API").
 
-use core::fmt;
 use std::{borrow::ToOwned as _, vec, vec::Vec};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use rustls_pki_types::{SubjectPublicKeyInfoDer, pem::PemObject as _};
+
+use crate::error::sentences;
 
 /// The public half of the key that a project signs its requests with.
 pub(super) struct SigningKey(UnparsedPublicKey<Vec<u8>>);
@@ -59,10 +60,4 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidSigningKey;
 
-impl fmt::Display for InvalidSigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not the PEM of an RSA public key")
-    }
-}
-
-impl core::error::Error for InvalidSigningKey {}
+sentences!(InvalidSigningKey, "not the PEM of an RSA public key");

@@ -15,7 +15,7 @@ pub(crate) mod write;
 use core::fmt;
 
 use self::{cursor::Cursor, scan::Reader};
-use crate::{buf::Writer, names::Malformed};
+use crate::{buf::Writer, error::sentences, names::Malformed};
 
 /// The text of a JSON object, checked: it can stand in claims or in a body, and not break out.
 ///
@@ -102,13 +102,7 @@ impl fmt::Debug for JsonObject<'_> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidJsonObject;
 
-impl fmt::Display for InvalidJsonObject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the text is no well-formed JSON object")
-    }
-}
-
-impl core::error::Error for InvalidJsonObject {}
+sentences!(InvalidJsonObject, "the text is no well-formed JSON object");
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,8 @@
 //! When a new key expires.
 
-use core::{fmt, str::FromStr, time::Duration};
+use core::{str::FromStr, time::Duration};
 
-use crate::time::UnixTime;
+use crate::{error::sentences, time::UnixTime};
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -55,13 +55,7 @@ pub(crate) struct TimeOutOfRange;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidDuration;
 
-impl fmt::Display for InvalidDuration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a duration is a number and d, h, m or s, or the word never")
-    }
-}
-
-impl core::error::Error for InvalidDuration {}
+sentences!(InvalidDuration, "a duration is a number and d, h, m or s, or the word never");
 
 /// Reads a duration as the SDKs write it, `"90d"`, `"24h"`, `"60m"` or `"3600s"`, and `"never"`.
 ///

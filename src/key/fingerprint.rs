@@ -3,7 +3,7 @@
 
 use core::{fmt, str::FromStr};
 
-use crate::{crypto::sha256, hex};
+use crate::{crypto::sha256, error::sentences, hex};
 
 /// The SHA-256 of a whole key string: what the SDKs call its hash, and print as 64 lower-case
 /// hexadecimal digits.
@@ -47,13 +47,7 @@ impl fmt::Debug for Fingerprint {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidFingerprint;
 
-impl fmt::Display for InvalidFingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a fingerprint is 64 hexadecimal digits")
-    }
-}
-
-impl core::error::Error for InvalidFingerprint {}
+sentences!(InvalidFingerprint, "a fingerprint is 64 hexadecimal digits");
 
 /// Reads 64 hexadecimal digits, of either case.
 impl FromStr for Fingerprint {
@@ -101,13 +95,7 @@ impl<'l> DenyList<'l> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Unsorted;
 
-impl fmt::Display for Unsorted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the fingerprints are not sorted")
-    }
-}
-
-impl core::error::Error for Unsorted {}
+sentences!(Unsorted, "the fingerprints are not sorted");
 
 /// The front of a key that is safe in logs: 12 characters, 5 of them behind `apikee_`, or less
 /// where a character that is not ASCII would be cut.

@@ -5,7 +5,10 @@ use core::{fmt, time::Duration};
 use heapless::Vec;
 use subtle::{Choice, ConditionallySelectable as _};
 
-use crate::crypto::{MacKey, Tag};
+use crate::{
+    crypto::{MacKey, Tag},
+    error::sentences,
+};
 
 /// Secrets that a [`Keyring`] holds at most.
 pub const MAX_SECRETS: usize = 8;
@@ -172,13 +175,8 @@ pub enum KeyringError {
     Full,
 }
 
-impl fmt::Display for KeyringError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::EmptySecret => "a secret is empty",
-            Self::Full => "a keyring holds 8 secrets at most",
-        })
-    }
-}
-
-impl core::error::Error for KeyringError {}
+sentences!(
+    KeyringError,
+    EmptySecret: "a secret is empty",
+    Full: "a keyring holds 8 secrets at most",
+);

@@ -1,6 +1,6 @@
 //! What is guarded, and how.
 
-use core::{cell::OnceCell, error::Error, fmt, net::IpAddr};
+use core::{cell::OnceCell, fmt, net::IpAddr};
 use std::{borrow::Cow, boxed::Box, format, string::String, sync::Arc, vec, vec::Vec};
 
 use super::{
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     client::{About, Apikee, Audit, Facts},
+    error::sentences,
     key::{Claims, KeyError, bounded_buffer_len},
     network::{self, InvalidNetwork},
     policy::{Denial, Grant, OwnedGrant},
@@ -370,10 +371,4 @@ fn header_name(name: &str) -> Result<Box<str>, InvalidHeaderName> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidHeaderName;
 
-impl fmt::Display for InvalidHeaderName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the header field cannot be used for that")
-    }
-}
-
-impl Error for InvalidHeaderName {}
+sentences!(InvalidHeaderName, "the header field cannot be used for that");

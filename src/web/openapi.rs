@@ -12,7 +12,6 @@
 //! ("Security Requirement Object"). OpenAPI 3.0 wants that list empty: there they stand in `x-apikee-scopes`. In both
 //! they stand in the description of the response 403.
 
-use core::{error::Error, fmt};
 use std::{
     format,
     string::{String, ToString as _},
@@ -22,6 +21,7 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use super::guard::{Guard, OPENAPI_DESCRIPTION, RouteGuard};
+use crate::error::sentences;
 
 /// What the SDKs call the security scheme.
 const SCHEME: &str = "ApikeeAuth";
@@ -234,13 +234,7 @@ fn object(value: &mut Value) -> Result<&mut Map<String, Value>, NotOpenApi> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotOpenApi;
 
-impl fmt::Display for NotOpenApi {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not an OpenAPI document")
-    }
-}
-
-impl Error for NotOpenApi {}
+sentences!(NotOpenApi, "not an OpenAPI document");
 
 /// The document has no operation of that method under the route's template, or is not an OpenAPI document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,10 +246,4 @@ impl From<NotOpenApi> for NoSuchOperation {
     }
 }
 
-impl fmt::Display for NoSuchOperation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the OpenAPI document does not have the route's operation")
-    }
-}
-
-impl Error for NoSuchOperation {}
+sentences!(NoSuchOperation, "the OpenAPI document does not have the route's operation");

@@ -1,6 +1,6 @@
 //! Configuring a transport.
 
-use core::{error::Error, fmt, net::IpAddr, time::Duration};
+use core::{fmt, net::IpAddr, time::Duration};
 use std::{env, format, string::String, vec::Vec};
 
 use ipnet::IpNet;
@@ -21,6 +21,7 @@ use super::{
     connector::Connect,
     resolver::{Names, bare},
 };
+use crate::error::sentences;
 
 /// The published base URL.
 const BASE_URL: &str = "https://apikee.dev/api/v1";
@@ -238,23 +239,18 @@ impl UreqTransportError {
     }
 }
 
-impl fmt::Display for UreqTransportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::BaseUrl => "base_url is not a URL of http or https that has a host",
-            Self::NoScheme => "base_url does not start with https:// or http://",
-            Self::Credentials => "base_url has a user or a password",
-            Self::QueryOrFragment => "base_url has a query or a fragment",
-            Self::PlainHttp => "base_url is plain http to another machine, which only allow_plain_http permits",
-            Self::CaPem => "ca_pem is not PEM with certificates",
-            Self::Proxy => "proxy is not the URL of an http or https proxy",
-            Self::ProxyFromEnv => "proxy_from_env finds a variable that is not the URL of an http or https proxy",
-            Self::ConnectTimeout => "connect_timeout must be more than zero",
-        })
-    }
-}
-
-impl Error for UreqTransportError {}
+sentences!(
+    UreqTransportError,
+    BaseUrl: "base_url is not a URL of http or https that has a host",
+    NoScheme: "base_url does not start with https:// or http://",
+    Credentials: "base_url has a user or a password",
+    QueryOrFragment: "base_url has a query or a fragment",
+    PlainHttp: "base_url is plain http to another machine, which only allow_plain_http permits",
+    CaPem: "ca_pem is not PEM with certificates",
+    Proxy: "proxy is not the URL of an http or https proxy",
+    ProxyFromEnv: "proxy_from_env finds a variable that is not the URL of an http or https proxy",
+    ConnectTimeout: "connect_timeout must be more than zero",
+);
 
 /// Leaves room in ureq's output for what else is in the head of a request.
 const MAX_URL_LEN: usize = 7 * 1024;

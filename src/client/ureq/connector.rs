@@ -32,7 +32,7 @@
 
 use core::{
     cell::{Cell, RefCell},
-    error, fmt,
+    fmt,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
@@ -54,6 +54,8 @@ use ureq::{
         RustlsConnector, Transport,
     },
 };
+
+use crate::error::sentences;
 
 /// How long a look for an early answer may take when something has come that is not part of one, such as
 /// a message of TLS.
@@ -143,18 +145,13 @@ pub(super) enum ConnectionError {
     Exhausted,
 }
 
-impl fmt::Display for ConnectionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Stale => "the idle connection was closed",
-            Self::Broken => "the connection broke",
-            Self::NotConnected => "could not connect",
-            Self::Exhausted => "this process is out of file descriptors, memory, threads or local ports",
-        })
-    }
-}
-
-impl error::Error for ConnectionError {}
+sentences!(
+    ConnectionError,
+    Stale: "the idle connection was closed",
+    Broken: "the connection broke",
+    NotConnected: "could not connect",
+    Exhausted: "this process is out of file descriptors, memory, threads or local ports",
+);
 
 impl From<ConnectionError> for Error {
     fn from(error: ConnectionError) -> Self {
