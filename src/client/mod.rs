@@ -33,7 +33,7 @@
 //! A request goes through these functions, each of which calls the next:
 //!
 //! ```text
-//! Guard::check, RouteGuard::check, Apikee::decide, Server::ask, Server::validate, Platform::exchange, Transport::call
+//! Guard::check, RouteGuard::check, Apikee::decide, Server::ask, Platform::exchange, Transport::call
 //! ```
 //!
 //! | file | knows |
