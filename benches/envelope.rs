@@ -15,7 +15,7 @@ use rand_core::{TryCryptoRng, TryRng};
 use x25519_dalek::{PublicKey, StaticSecret};
 
 const SECRET: [u8; 32] = [0x42; 32];
-/// A validate request with a few headers has about so many bytes.
+/// A validate request with a few headers has about that many bytes.
 const PLAINTEXT: [u8; 450] = [b'x'; 450];
 
 fn establish(c: &mut Criterion) {

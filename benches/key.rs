@@ -200,7 +200,7 @@ fn lengths(c: &mut Criterion) {
     group.finish();
 }
 
-/// Objects of so many members of about 15 bytes each: the time for each byte should stay about the same.
+/// Objects with that many members of about 15 bytes each: the time for each byte should stay about the same.
 fn members(c: &mut Criterion) {
     let object = |count: usize| {
         let members: Vec<String> =

@@ -20,7 +20,7 @@ use apikee::{
 
 const SECRET: &[u8] = b"2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f6bf54ea1";
 const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
-/// In batches of so many, of one kind and then of the other.
+/// In batches of that many, of one kind and then of the other.
 const BATCH: usize = 50;
 const BATCHES: usize = 60;
 

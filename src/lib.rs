@@ -1,9 +1,52 @@
-// The README's example draws an id and reads the clock.
-#![cfg_attr(all(feature = "std", feature = "getrandom"), doc = include_str!("../README.md"))]
-#![cfg_attr(
-    not(all(feature = "std", feature = "getrandom")),
-    doc = "Issue and verify Apikee API keys: a `no_std` kernel without allocation."
-)]
+//! Issue and verify [Apikee](https://apikee.dev) API keys: a synchronous, `no_std` kernel that allocates nothing, with a
+//! blocking client and a web guard around it.
+//!
+//! # Verify a key
+//!
+//! ```
+//! # #[cfg(feature = "std")]
+//! fn tenant(header: Option<&str>) -> Result<String, Box<dyn std::error::Error>> {
+//!     let keys = apikee::Keyring::new(b"the current secret: 32 random bytes")?;
+//!     let mut buf = [0; 1024];
+//!     let key = keys.verify_header(header, apikee::UnixTime::now(), &mut buf)?;
+//!     key.require(&["read"])?;
+//!     Ok(key.claims().tenant().to_owned())
+//! }
+//! # #[cfg(feature = "std")]
+//! assert!(tenant(None).is_err());
+//! ```
+//!
+//! # Ask the platform
+//!
+//! With the feature `ureq`, and configured by the environment:
+//!
+//! ```
+//! # #[cfg(feature = "ureq")]
+//! fn is_allowed(apikee: &apikee::Apikee, header: Option<&[u8]>) -> Result<bool, Box<dyn std::error::Error>> {
+//!     use apikee::{client::AuthorizeRequest, protocol::MethodPath};
+//!
+//!     let route = MethodPath::new("GET", "/users/{id}")?;
+//!     let request = AuthorizeRequest::new(header, route).as_route().scopes(&["read"]);
+//!     Ok(apikee.authorize(&request).is_ok())
+//! }
+//! ```
+//!
+//! # Protect a web service
+//!
+//! With the feature `http`:
+//!
+//! ```
+//! # #[cfg(feature = "http")]
+//! fn serve(guard: &apikee::web::Guard, request: &http::Request<()>) -> http::Response<String> {
+//!     match guard.route("/users").require(&["read"]).check(request) {
+//!         Ok(grant) => http::Response::new(format!("hello {}", grant.key().claims().tenant())),
+//!         Err(refusal) => refusal.to_http(),
+//!     }
+//! }
+//! ```
+//!
+//! The module [`guide`] has more: server mode, web servers, rotation, firmware, error codes.
+//!
 //! # Modules
 //!
 //! The root has the names that most programs use. The others are in modules:
@@ -20,10 +63,23 @@
 //! | `envelope` | encryption of what goes over the wire |
 //! | `emulator` | the platform on loopback, for tests and demos |
 //! | [`embedding`] | a guide for firmware |
+//! | [`guide`] | the other guides |
 //!
 //! `client`, `web`, `emulator`, and `protocol` with `envelope` come with features of these names (the last two with
 //! `envelope`). Each module depends only on those below it: `emulator` and `web` on `client`, then `protocol`,
 //! `policy` and `breaker`, `envelope`, `key`, and private modules for JSON, text, buffers, time and cryptography.
+//!
+//! # Features
+//!
+//! `std`, `msgpack` and `getrandom` are on by default. `default-features = false` leaves the kernel: time is an argument,
+//! and random bytes come from your generator. Items that need a feature say which one.
+//!
+//! # Links
+//!
+//! [Threat model](https://docs.rs/crate/apikee/latest/source/SECURITY.md),
+//! [benchmarks](https://docs.rs/crate/apikee/latest/source/docs/BENCHMARKS.md),
+//! [wire format](https://docs.rs/crate/apikee/latest/source/docs/WIRE.md),
+//! [changes](https://docs.rs/crate/apikee/latest/source/CHANGELOG.md)
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -45,6 +101,11 @@
 #[cfg(feature = "std")]
 extern crate std;
 
+// The README's example is compiled with the other ones.
+#[cfg(all(doctest, feature = "std", feature = "getrandom"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod breaker;
 mod buf;
 #[cfg(feature = "client")]
@@ -56,6 +117,7 @@ pub mod emulator;
 #[cfg(feature = "envelope")]
 pub mod envelope;
 mod error;
+pub mod guide;
 mod hex;
 mod json;
 pub mod key;

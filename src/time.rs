@@ -16,13 +16,13 @@ pub struct UnixTime {
 }
 
 impl UnixTime {
-    /// So many seconds since (or, negative, before) 1970.
+    /// That many seconds since (or, negative, before) 1970.
     #[must_use]
     pub const fn from_secs(secs: i64) -> Self {
         Self { secs, millis: 0 }
     }
 
-    /// So many milliseconds since (or, negative, before) 1970.
+    /// That many milliseconds since (or, negative, before) 1970.
     #[must_use]
     #[expect(clippy::as_conversions, reason = "a rest by 1000")]
     pub const fn from_millis(millis: i64) -> Self {

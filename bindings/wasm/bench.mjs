@@ -19,7 +19,7 @@ const ring = apikee.keyring(secret);
 const keys = Array.from({ length: 64 }, () => ring.issue(spec));
 
 let sink = 0;
-/** Microseconds that a call takes, over so many. */
+/** Microseconds that a call takes, over that many. */
 function time(call, count) {
   const start = process.hrtime.bigint();
   for (let n = 0; n < count; n++) sink += call(keys[n % keys.length]) === undefined ? 1 : 0;

@@ -90,7 +90,7 @@ export function bytes(value, what) {
   return value;
 }
 
-/** A string that UTF-8 can say: it would have U+FFFD in place of half a pair. */
+/** A string that UTF-8 can say: it would have U+FFFD instead of half a pair. */
 export function text(value, what) {
   if (typeof value !== "string") throw invalid(`${what} must be a string`);
   if (LONE_SURROGATE.test(value)) throw invalid(`${what} has an unpaired surrogate`);

@@ -98,7 +98,7 @@ export class Memory {
       random?.fill(0);
       if (this.random !== undefined) this.wipe(this.random, RANDOM_LEN);
       this.bytes.fill(0, this.input, this.inputEnd);
-      // A handle is no length, and may be larger than the memory.
+      // A handle is not a length, and may be larger than the memory.
       this.wipe(this.output, written);
       this.wipeStack();
     }

@@ -25,7 +25,7 @@ export function readMessagePack(bytes) {
     const object = {};
     for (let member = 0; member < len; member++) {
       const name = value();
-      // Not by assignment, for which "__proto__" is no name like any other.
+      // Not by assignment, for which "__proto__" is not a name like any other.
       Object.defineProperty(object, name, { value: value(), writable: true, enumerable: true, configurable: true });
     }
     return object;

@@ -108,7 +108,7 @@ struct Waiter {
 }
 
 impl State {
-    /// Whether a call may be made now. One that is no client's says nothing of the platform's health, and is made only
+    /// Whether a call may be made now. One that is not a client's says nothing of the platform's health, and is made only
     /// while the breaker is closed.
     fn check(&mut self, client: Option<ClientRef>, now: Duration) -> Result<(), BreakerOpen> {
         match client {

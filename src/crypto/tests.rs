@@ -412,7 +412,7 @@ mod kex {
             }
         }
 
-        /// No point of the curve has the u-coordinate 2: 2^3 + 486662 * 2^2 + 2 is no square.
+        /// No point of the curve has the u-coordinate 2: 2^3 + 486662 * 2^2 + 2 is not a square.
         #[test]
         fn keys_of_the_twist_have_none() {
             assert!(!has_table(small(2)) && !has_table(non_canonical(2)));

@@ -5,7 +5,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 /// Bytes that are converted at a time: a multiple of three, so that only the last chunk has a digit of fewer bits.
 const CHUNK: usize = 96;
 
-/// Digits of so many bytes.
+/// Digits of that many bytes.
 pub(super) const fn encoded_len(bytes: usize) -> usize {
     bytes.saturating_mul(4).div_ceil(3)
 }
@@ -34,7 +34,7 @@ pub(super) fn encode_in_place(place: &mut [u8], len: usize) -> Option<()> {
 
 /// Replaces the digits in `text` by the bytes that they stand for, and returns those.
 ///
-/// `None` if a character is not a digit, if so many digits stand for no number of bytes, or if a bit of
+/// `None` if a character is not a digit, if that many digits stand for no number of bytes, or if a bit of
 /// the last digit is set that is in no byte; `text` then holds a part of the bytes.
 pub(super) fn decode_in_place(text: &mut [u8]) -> Option<&mut [u8]> {
     // `base64ct` has this in place, too, but then takes what is set in the last digit and is in no byte.

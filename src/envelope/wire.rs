@@ -171,7 +171,7 @@ pub enum OpenError {
 
 sentences!(
     OpenError,
-    Malformed: "the envelope is no well-formed JSON object",
+    Malformed: "the envelope is not a well-formed JSON object",
     Unsealed: "the body is not sealed",
     Version: "the envelope's version is not known",
     Encoding: "a member of the envelope is missing or wrongly encoded",

@@ -109,7 +109,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// Passes `true`, `false` or `null`. A letter behind it is no token that can follow.
+    /// Passes `true`, `false` or `null`. A letter behind it is not a token that can follow.
     pub(super) fn literal(&mut self) -> Result<(), Malformed> {
         let rest = self.rest();
         let word = LITERALS.iter().find(|word| rest.starts_with(word)).ok_or(Malformed)?;

@@ -249,7 +249,7 @@ impl<'b> Array<'b> {
 #[derive(Debug, Clone)]
 pub struct ArrayIter<'b>(Walk<'b, Elements<'b>>);
 
-/// How a walk goes on: over JSON, or over so many more items of MessagePack.
+/// How a walk goes on: over JSON, or over that many more items of MessagePack.
 #[derive(Debug, Clone)]
 enum Walk<'b, J> {
     Json(J),

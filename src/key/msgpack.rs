@@ -192,12 +192,12 @@ impl<'p> Cursor<'p> {
 struct Level {
     /// Values still to come; names are values, too.
     remaining: u16,
-    /// Where the members of a map start; for an array the number that is no place.
+    /// Where the members of a map start; for an array the number that is not a place.
     members_at: u16,
     names: Names,
 }
 
-/// The number that is no place.
+/// The number that is not a place.
 const NO_MAP: u16 = u16::MAX;
 
 /// Checks that `payload` is one map and reads the claims in it. The scopes are packed where their array starts.

@@ -120,7 +120,7 @@ fn a_refusal_says_why() {
         ("tampered-iv", "the envelope is not authentic"),
         ("malformed-v2", "the envelope's version is not known"),
         ("malformed-plaintext-answer", "the body is not sealed"),
-        ("malformed-html", "the envelope is no well-formed JSON object"),
+        ("malformed-html", "the envelope is not a well-formed JSON object"),
     ] {
         let vector = vectors.iter().find(|vector| vector["name"] == name).unwrap();
         let done = opening(vector).stdin(text(vector, "envelope")).done().code(1);
@@ -239,13 +239,13 @@ fn what_nobody_would_open_is_warned_of_and_exit_code_1() {
     let cases = [
         ("ct-shorter-than-tag", "ct is shorter than its tag"),
         ("malformed-v2", "the version is none that is known"),
-        ("malformed-v-number", "v is no string"),
+        ("malformed-v-number", "v is not a string"),
         ("malformed-v-missing", "v is missing"),
         ("malformed-iv-11-bytes", "iv is 11 bytes long, and should be 12"),
         ("malformed-iv-13-bytes", "iv is 13 bytes long"),
         ("malformed-epk-31-bytes", "epk is 31 bytes long, and should be 32"),
         ("malformed-epk-33-bytes", "epk is 33 bytes long"),
-        ("malformed-ct-not-base64", "ct is no base64url"),
+        ("malformed-ct-not-base64", "ct is not base64url"),
         ("malformed-ct-standard-alphabet", "ct has padding or another alphabet"),
         ("malformed-plaintext-answer", "the body is not sealed"),
     ];
@@ -277,12 +277,12 @@ fn what_is_no_object_is_refused_and_the_next_line_is_read() {
     let stdin = format!("{{\"v\":\n{envelope}x\n{envelope}\n");
     let said = apikee(["inspect", "--json"]).stdin(&stdin).done().code(1).json_lines();
     for refused in &said[..2] {
-        assert_eq!(refused["message"], "the envelope is no well-formed JSON object");
+        assert_eq!(refused["message"], "the envelope is not a well-formed JSON object");
         assert_eq!((&refused["verified"], &refused["kind"]), (&json!(false), &json!("envelope")));
     }
     assert_eq!((&said[2]["line"], &said[2]["version"]), (&json!(3), &json!("1")));
     let shown = apikee(["inspect"]).stdin(&stdin).done().code(1).stdout;
-    assert!(shown.contains("line 1, envelope: refused: the envelope is no"), "{shown}");
+    assert!(shown.contains("line 1, envelope: refused: the envelope is not"), "{shown}");
 }
 
 #[test]

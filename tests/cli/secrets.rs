@@ -149,7 +149,7 @@ fn a_new_secret_is_strong_and_each_is_another() {
 fn a_secret_file_that_gives_no_secret_is_an_error() {
     let blank = file("blank-secrets", b"\n \r\n");
     for path in [blank.to_str().unwrap(), "no-such-file"] {
-        // What the environment has is no substitute for a file that was asked for.
+        // What the environment has is not a substitute for a file that was asked for.
         let done = with_secret(["verify", "--secret-file", path, "apikee_1.1"]).done().code(2);
         assert!(done.stdout.is_empty());
         assert!(done.stderr.contains("the secret file"), "{}", done.stderr);

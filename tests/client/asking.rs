@@ -332,7 +332,7 @@ fn a_client_that_the_platform_does_not_know_any_more_is_looked_up_again() {
     for _ in 0..2 {
         assert!(ask(&apikee, &key("acme-corp", "{}")).is_err());
     }
-    assert_eq!(platform.seen().len(), 3, "another refusal is no reason to");
+    assert_eq!(platform.seen().len(), 3, "another refusal is not a reason to");
 }
 
 #[test]
@@ -381,7 +381,7 @@ fn a_request_whose_time_is_up_makes_no_call() {
     let platform = Platform::willing();
     let apikee = platform.builder().timeout(Duration::from_nanos(1)).build().unwrap();
     let overload = "SERVER_UNAVAILABLE: too many calls to the platform are in flight";
-    assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Err(overload.into()), "our own slowness is no outage");
+    assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Err(overload.into()), "our own slowness is not an outage");
     assert!(platform.seen().is_empty());
 }
 

@@ -22,7 +22,7 @@ impl Wire {
     pub(crate) fn to(emulator: &Emulator) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", emulator.port())).unwrap();
         stream.set_nodelay(true).unwrap();
-        // Nothing takes so long; a test that hangs shall fail.
+        // Nothing takes that long; a test that hangs must fail.
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         Self(BufReader::new(stream))
     }
@@ -36,7 +36,7 @@ impl Wire {
         self.0.get_mut().shutdown(std::net::Shutdown::Write).unwrap();
     }
 
-    /// Exactly so many bytes.
+    /// Exactly that many bytes.
     pub(crate) fn read_exact(&mut self, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
         self.0.read_exact(&mut bytes).unwrap();

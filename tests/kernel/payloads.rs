@@ -214,7 +214,7 @@ const MESSAGE_PACK: &[(&str, &[u8], Expected)] = &[
     ("a name twice in meta", b"\x81\xa4meta\x82\xa1a\x01\xa1a\x01", MALFORMED),
     ("a name twice in an array in an unknown member", b"\x81\xa1x\x91\x82\xa1a\x01\xa1a\x01", MALFORMED),
     ("a name again at another level", b"\x82\xa1a\x81\xa1a\x81\xa1a\x01\xa1b\xa1a", Ok("{}")),
-    ("a backslash is no escape", b"\x82\xa8\\u0069d\x41\x01\xa2id\xa2\\n", Ok(r#"{"id":"\\n"}"#)),
+    ("a backslash is not an escape", b"\x82\xa8\\u0069d\x41\x01\xa2id\xa2\\n", Ok(r#"{"id":"\\n"}"#)),
     ("bad UTF-8 in a name", b"\x81\xa1\xff\x01", MALFORMED),
     // Times.
     ("every integer", b"\x82\xa3nbf\xd3\x80\x00\x00\x00\x00\x00\x00\x00\xa3exp\xd3\x7f\xff\xff\xff\xff\xff\xff\xff", Ok(r#"{"not_before":-9223372036854775808,"expires_at":9223372036854775807}"#)),
@@ -261,7 +261,7 @@ const MESSAGE_PACK: &[(&str, &[u8], Expected)] = &[
     ("an extension cut short", b"\x81\xa1x\xd8\x00123456789012345", MALFORMED),
     ("float32 and float64", b"\x81\xa4meta\x82\xa1a\xca\x3e\x80\x00\x00\xa1b\xcb\xbf\xf8\x00\x00\x00\x00\x00\x00", Ok(r#"{"meta":{"a":0.25,"b":-1.5}}"#)),
     ("float32 cut short", b"\x81\xa1x\xca\x3e\x80\x00", MALFORMED),
-    ("what is no number has no JSON", b"\x81\xa4meta\x81\xa1a\xca\x7f\xc0\x00\x00", Ok(r#"{"meta":{"a":null}}"#)),
+    ("what is not a number has no JSON", b"\x81\xa4meta\x81\xa1a\xca\x7f\xc0\x00\x00", Ok(r#"{"meta":{"a":null}}"#)),
     ("uint64 past int64 in meta", b"\x81\xa4meta\x81\xa1u\xcf\xff\xff\xff\xff\xff\xff\xff\xff", Ok(r#"{"meta":{"u":18446744073709551615}}"#)),
     ("meta in map16", b"\x81\xa4meta\xde\x00\x02\xa1a\xc2\xa1b\xc3", Ok(r#"{"meta":{"a":false,"b":true}}"#)),
 ];

@@ -149,7 +149,7 @@ fn a_403_is_for_its_address_and_after_four_of_them_for_all() {
     for address in [b"b", b"e"] {
         table.refuse(client(1), Rejection::Forbidden, address, secs(9));
     }
-    assert_eq!(table.remembered(client(1), b"f", secs(9)), Some(Rejection::Forbidden), "to go on is no way out");
+    assert_eq!(table.remembered(client(1), b"f", secs(9)), Some(Rejection::Forbidden), "to go on is not a way out");
     assert_eq!(table.remembered(client(1), b"f", secs(69)), None);
 }
 

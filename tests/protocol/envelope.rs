@@ -275,7 +275,7 @@ fn a_request_sent_back_is_no_answer() {
     assert_hides_the_body(&text);
 }
 
-/// The request with the server's key in place of its own: the one part that is not authenticated.
+/// The request with the server's key instead of its own: the one part that is not authenticated.
 fn reflected(seed: u64, body: &[u8]) -> (Vec<u8>, Pending) {
     let (text, pending) = request(seed, body);
     let mut envelope = parsed(&text);
@@ -477,7 +477,7 @@ fn no_two_sessions_have_a_key_in_common() {
     }
 }
 
-/// Notes how many bytes are drawn at a time, and fails after so many draws.
+/// Notes how many bytes are drawn at a time, and fails after that many draws.
 struct Noting {
     rng: Xorshift,
     drawn: Vec<usize>,
@@ -568,7 +568,7 @@ fn a_server_key_is_read_from_each_of_its_forms() {
                 format!("{text}="),
                 text[..text.len() / 2].to_owned(),
             ] {
-                // Taking the padding's place, or being its first half, is no other key.
+                // Taking the padding's place, or being its first half, is not another key.
                 if forms.contains(&wrong) {
                     continue;
                 }

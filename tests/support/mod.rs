@@ -52,7 +52,7 @@ pub fn base62(bytes: &[u8]) -> String {
 }
 
 /// The bytes of the number, without leading zeros, except the one of the number zero. `None` for
-/// no digits, and for what is no digit; leading zeros are passed over.
+/// no digits, and for what is not a digit; leading zeros are passed over.
 pub fn base62_decode(text: &[u8]) -> Option<Vec<u8>> {
     if text.is_empty() {
         return None;

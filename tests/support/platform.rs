@@ -1,4 +1,4 @@
-//! A platform in this process: a transport that opens what it is given, notes it, and answers as told.
+//! A platform in this process: a transport that opens what it is given, notes it, and answers as it was told.
 #![allow(dead_code, reason = "each test uses its part")]
 
 use std::sync::{Arc, Mutex};
@@ -50,7 +50,7 @@ pub enum Told {
     Sealed(Value),
     /// Those bytes as they are, with that status.
     Plain(u16, Vec<u8>),
-    /// Status 429, until so many seconds from now.
+    /// Status 429, until that many seconds from now.
     Limited(u32),
     Error(TransportError),
 }

@@ -145,7 +145,7 @@ fn the_tenant_is_known_exactly_if_the_signature_is_good() {
     assert_eq!(audit(Some(&good)), ("REVOKED", Some("good".into()), prefix(&good)));
     assert_eq!(audit(Some(&forged)), ("INVALID_SIGNATURE", None, prefix(&forged)));
     assert_eq!(audit(None), ("MISSING_KEY", None, None));
-    // Secrets of other kinds, and what is no digit of a key.
+    // Secrets of other kinds, and what is not a digit of a key.
     assert_eq!(audit(Some("sk_live_4eC39HqLyjWDarjtT1zdp7dc")), ("INVALID_PREFIX", None, None));
     assert_eq!(audit(Some("apikee_a\" x=\"y.z")), ("DECODE_ERROR", None, Some("apikee_a".into())));
     assert_eq!(audit(Some("apikee_")), ("INVALID_FORMAT", None, Some("apikee_".into())));

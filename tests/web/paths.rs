@@ -122,7 +122,7 @@ fn the_platform_is_told_equivalent_paths_as_one() {
     for path in ["/~user/a%2Fb", "/%7Euser/a%2Fb", "/%7e%75ser/%61%2fb", "/%7euser/a%2fb?%7e"] {
         assert_eq!(told("GET", path, None, None), "GET%3A%3A%3A%2F~user%2Fa%252Fb", "{path}");
     }
-    assert_eq!(told("GET", "/%zz%7e", None, None), "GET%3A%3A%3A%2F%25zz~", "what is no escape stays");
+    assert_eq!(told("GET", "/%zz%7e", None, None), "GET%3A%3A%3A%2F%25zz~", "what is not an escape stays");
     assert_eq!(told("GET", "/%7e", None, Some("/%7e")), "GET%3A%3A%3A%2F%257e", "and so does a template");
 }
 

@@ -1,4 +1,4 @@
-//! The responses to who is refused.
+//! The responses to refused requests.
 
 use std::time::Duration;
 

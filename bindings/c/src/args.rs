@@ -72,7 +72,7 @@ impl Span {
         Self::array(start.cast::<u8>(), len)
     }
 
-    /// Null is no memory, whatever the length.
+    /// Null is not memory, whatever the length.
     pub(crate) fn array<T>(start: *const T, len: usize) -> Self {
         let len = if start.is_null() { 0 } else { len.saturating_mul(size_of::<T>()) };
         Self { start: start.addr(), len }

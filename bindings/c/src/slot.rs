@@ -40,7 +40,7 @@ struct Slot<V> {
     value: MaybeUninit<V>,
 }
 
-/// Overwrites an object with zeros, for a caller who cannot do anything about an error: null is no object, and
+/// Overwrites an object with zeros, for a caller who cannot do anything about an error: null is not an object, and
 /// any alignment will do.
 ///
 /// # Safety
@@ -48,7 +48,7 @@ struct Slot<V> {
 /// Not null, it points to memory for a `P`, which nothing else refers to.
 pub(crate) unsafe fn wipe_any<P: Place>(place: *mut P) {
     if !place.is_null() {
-        // SAFETY: so many bytes are a `P`, and they may be uninitialised.
+        // SAFETY: that many bytes are a `P`, and they may be uninitialised.
         let memory = unsafe { slice::from_raw_parts_mut(place.cast::<MaybeUninit<u8>>(), size_of::<P>()) };
         memory.zeroize();
     }
@@ -62,7 +62,7 @@ pub(crate) unsafe fn wipe_any<P: Place>(place: *mut P) {
 pub(crate) unsafe fn wipe<P: Place>(place: *mut P) -> Result<(), ApikeeError> {
     const { P::FITS };
     args::check_one(place.cast_const())?;
-    // SAFETY: so many words are a `P`, and they may be uninitialised.
+    // SAFETY: that many words are a `P`, and they may be uninitialised.
     let memory = unsafe { slice::from_raw_parts_mut(place.cast::<MaybeUninit<u64>>(), P::WORDS) };
     memory.zeroize();
     Ok(())

@@ -42,7 +42,7 @@ def time(seconds):
 
 
 def member(name, value):
-    """What the functions that read one member shall find; a list or an object is none of these."""
+    """What the functions that read one member must find; a list or an object is none of these."""
     kinds = {str: "'s'", bool: "'b'", int: "'i'"}
     kind = kinds.get(type(value), "'x'")
     number = int(value) if kind in ("'b'", "'i'") else 0
@@ -68,7 +68,7 @@ def keys():
 
 
 def reflected(vector):
-    """The request with the server's public key in place of its own."""
+    """The request with the server's public key instead of its own."""
     server = base64.urlsafe_b64encode(bytes.fromhex(vector["server_public"])).decode().rstrip("=")
     return vector["envelope"].replace(json.loads(vector["envelope"])["epk"], server)
 

@@ -38,7 +38,7 @@ typedef struct envelope_vector {
   char kind; /* request, response, answer, server-key */
   int ok;
   apikee_text server_public, ephemeral_private, iv, plaintext, envelope;
-  apikee_text reflected; /* a request with the server's public key in place of its own */
+  apikee_text reflected; /* a request with the server's public key instead of its own */
 } envelope_vector;
 
 typedef struct request_vector {

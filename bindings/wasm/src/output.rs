@@ -14,7 +14,7 @@ use apikee::{UnixTime, VerifiedKey, key::Encoding};
 
 use crate::failure::Failure;
 
-/// What is no length.
+/// What is not a length.
 const END: usize = u32::MAX as usize;
 
 /// Writes the claims, and returns how many bytes they take.

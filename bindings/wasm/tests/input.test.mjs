@@ -22,7 +22,7 @@ test("no key at all has its own code", () => {
   for (const key of [undefined, null]) assert.equal(codeOf(() => ring.verify(key)), "MISSING_KEY");
 });
 
-test("what is no string and no bytes is an invalid argument everywhere", () => {
+test("what is neither a string nor bytes is an invalid argument everywhere", () => {
   for (const value of WRONG) {
     const calls = [
       () => ring.verify(value),
@@ -184,7 +184,7 @@ test("what was freed is refused, and may be freed again", () => {
   }
 });
 
-test("there are so many objects, and places that are freed are used again", () => {
+test("the number of objects has a limit, and places that are freed are used again", () => {
   const mine = load();
   const rings = Array.from({ length: 32 }, () => mine.keyring("s"));
   assert.equal(codeOf(() => mine.keyring("s")), "TOO_MANY_OBJECTS");
@@ -201,7 +201,7 @@ test("a session seals once, then opens once, whatever comes of it", () => {
   assert.equal(codeOf(() => session.open("{}")), "SESSION_USED");
 });
 
-// A request with the server's public key in place of its own.
+// A request with the server's public key instead of its own.
 const asIfByServer = (envelope) => envelope.replace(/"epk":"[^"]*"/, `"epk":"${SERVER.toString("base64url")}"`);
 
 test("each fault of an answer has its code, and our own request sent back is none of the platform's", () => {

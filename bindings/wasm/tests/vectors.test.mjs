@@ -104,7 +104,7 @@ async function verdictOf({ server_public, ephemeral_private, envelope }) {
   }
 }
 
-test("answers whose plaintext is no verdict are opened, but not read as one", async () => {
+test("answers whose plaintext is not a verdict are opened, but not read as one", async () => {
   for (const vector of ofKind("answer")) {
     assert.ok(pending(vector).open(vector.envelope) instanceof Uint8Array, vector.name);
     assert.ok(["NO_VERDICT", "MALFORMED_ANSWER"].includes(await verdictOf(vector)), vector.name);

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | 1 byte | leading zeros of the payload: its lowest two bits; of the signature: the two above |
 //! | 1 byte | which tag: the right one, the right one with a bit changed, or the bytes that follow |
-//! | 1 byte, and so many | a tag |
+//! | 1 byte `n`, then `n` bytes | a tag |
 //! | the rest | the payload |
 
 use apikee::{KeyError, UnixTime, key::UntrustedKey, verify_buffer_len};

@@ -50,7 +50,7 @@ pub fn request(plaintext: &[u8]) -> (String, Pending) {
     (request.to_owned(), pending)
 }
 
-/// That request with the server's public key in place of its own, as anyone who has seen it can send it back.
+/// That request with the server's public key instead of its own, as anyone who has seen it can send it back.
 pub fn reflected(plaintext: &[u8]) -> String {
     let request = request(plaintext).0;
     let tree = json::tree(request.as_bytes());

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 1 byte | how it expires: the lowest two bits; bit 2: not before a time; the others: scopes |
 //! | 3 times 8 bytes | now, expiry, not-before: big-endian |
-//! | 1 byte, and so many | tenant, environment and each scope, in UTF-8 as far as it is any |
+//! | 1 byte `n`, then `n` bytes | tenant, environment and each scope, in UTF-8 as far as it is any |
 //! | the rest | meta |
 
 use std::{borrow::Cow, time::Duration};

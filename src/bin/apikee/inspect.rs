@@ -169,7 +169,7 @@ fn warnings(key: &UntrustedKey<'_>) -> Vec<&'static str> {
     let of = [
         (
             key.claims.is_none(),
-            "the payload is no well-formed claims object; the published SDKs may accept it all the same",
+            "the payload is not a well-formed claims object; the published SDKs may accept it all the same",
         ),
         (
             key.signature_starts_with_zero,
@@ -218,7 +218,7 @@ impl UntrustedEnvelope {
             let value = members.iter().find(|(own, _)| own == name).map(|(_, value)| value);
             let fault = match value {
                 Some(Value::String(text)) => return Some(text.as_str()),
-                Some(_) => format!("{name} is no string"),
+                Some(_) => format!("{name} is not a string"),
                 None if name == "ct" => "ct is missing: the body is not sealed".into(),
                 None => format!("{name} is missing"),
             };
@@ -286,7 +286,7 @@ fn decode(name: &str, text: &str) -> Result<Vec<u8>, String> {
         if decode(&respelt).is_some() {
             format!("{name} has padding or another alphabet, and should be base64url without padding")
         } else {
-            format!("{name} is no base64url")
+            format!("{name} is not base64url")
         }
     })
 }

@@ -15,9 +15,9 @@ use super::{
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DecodeError {
-    /// Empty, a byte that is no digit, a leading zero, or a tag of more than 256 bits.
+    /// Empty, a byte that is not a digit, a leading zero, or a tag of more than 256 bits.
     Spelling,
-    /// The buffer is too small; so many bytes serve.
+    /// The buffer is too small; that many bytes serve.
     Room(usize),
 }
 
@@ -25,13 +25,13 @@ pub(crate) enum DecodeError {
 const TAG_TEXT: usize = 64;
 const TAG_ROOM: usize = 48;
 
-/// Bytes of buffer that [`decode`](super::decode()) needs for so many digits: 3/4 of a byte a digit, a multiple of 8
+/// Bytes of buffer that [`decode`](super::decode()) needs for that many digits: 3/4 of a byte a digit, a multiple of 8
 /// whatever the limbs are.
 pub(crate) const fn decoded_capacity(digits: usize) -> usize {
     limbs_of(digits, size_of::<u64>()).saturating_mul(size_of::<u64>())
 }
 
-/// Limbs of so many bytes that hold so many digits: a digit is less than 6 bits.
+/// Limbs of that many bytes that hold that many digits: a digit is less than 6 bits.
 #[expect(clippy::arithmetic_side_effects, reason = "the divisors are a limb's; the result is smaller than `digits`")]
 const fn limbs_of(digits: usize, bytes: usize) -> usize {
     let bits = 8 * bytes;
@@ -114,7 +114,7 @@ struct Number<'o, L, const BYTES: usize> {
 impl<'o, L: Limb<BYTES>, const BYTES: usize> Number<'o, L, BYTES> {
     const BLOCK_DIGITS: usize = 8 * BYTES;
 
-    /// For so many digits, of which the first block may have fewer than the others.
+    /// For that many digits, of which the first block may have fewer than the others.
     #[expect(clippy::arithmetic_side_effects, reason = "a block is never empty")]
     fn new(digits: usize, out: &'o mut [u8]) -> Self {
         let (places, _) = out.as_chunks_mut();
@@ -123,7 +123,7 @@ impl<'o, L: Limb<BYTES>, const BYTES: usize> Number<'o, L, BYTES> {
     }
 
     /// Appends digits, no more than `batch` holds, with zeros before them where they fill no block;
-    /// `None` if one is no digit.
+    /// `None` if one is not a digit.
     #[inline(always)]
     fn append_padded(&mut self, digits: &[u8], batch: &mut [u8]) -> Option<()> {
         let len = digits.len().next_multiple_of(Self::BLOCK_DIGITS);
@@ -139,7 +139,7 @@ impl<'o, L: Limb<BYTES>, const BYTES: usize> Number<'o, L, BYTES> {
         self.append_all(blocks)
     }
 
-    /// Appends whole blocks; `None` if a character is no digit.
+    /// Appends whole blocks; `None` if a character is not a digit.
     fn append_all(&mut self, blocks: &[u8]) -> Option<()> {
         let mut words = [L::default(); WORDS];
         for block in blocks.chunks_exact(Self::BLOCK_DIGITS) {
@@ -179,7 +179,7 @@ fn store<L: Limb<BYTES>, const BYTES: usize>(places: &mut [[u8; BYTES]], limbs: 
 }
 
 /// The value of a block after [`Limb::prepare`], least significant limb first; `None` if there is a
-/// character that is no digit. `words` is room for its words, which need not be cleared for each.
+/// character that is not a digit. `words` is room for its words, which need not be cleared for each.
 #[inline(always)]
 fn value<L: Limb<BYTES>, const BYTES: usize>(block: &[u8], words: &mut [L; WORDS]) -> Option<[L; BLOCK_LIMBS]> {
     let mut bad = 0;

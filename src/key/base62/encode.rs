@@ -62,7 +62,7 @@ const _: () = {
     assert!(most < 1 << 122);
 };
 
-/// Bytes of buffer that [`encode`] needs for so many bytes: about 10/7 of them, a multiple of 10.
+/// Bytes of buffer that [`encode`] needs for that many bytes: about 10/7 of them, a multiple of 10.
 pub(crate) const fn encoded_capacity(bytes: usize) -> usize {
     groups_of(bytes).saturating_mul(GROUP)
 }

@@ -51,16 +51,16 @@ pub(super) trait Limb<const BYTES: usize>: Copy + Default + Eq {
     /// `a * b + c + d`, which always fits, as its low and its high half.
     fn mul_add(a: Self, b: Self, c: Self, d: Self) -> (Self, Self);
 
-    /// The bits that [`word`](Self::word) flags what is no digit with.
+    /// The bits that [`word`](Self::word) flags what is not a digit with.
     const BAD: u32;
 
     /// Whether words are read from the text itself, and not from a batch that was prepared.
     const READS_TEXT: bool;
 
-    /// A pass over a batch in memory before its words are read; false if it has found what is no digit.
+    /// A pass over a batch in memory before its words are read; false if it has found what is not a digit.
     fn prepare(batch: &mut [u8]) -> bool;
 
-    /// The value of the digits in a word, and what has a bit of [`BAD`](Self::BAD) if one is no digit.
+    /// The value of the digits in a word, and what has a bit of [`BAD`](Self::BAD) if one is not a digit.
     fn word(word: [u8; BYTES]) -> (Self, u32);
 
     /// The products of a limb and 31^W, added to what stands there.
@@ -125,7 +125,7 @@ macro_rules! limb {
 /// Bytes of 31^64.
 const POWER_BYTES: usize = 40;
 
-/// The limb `at` of base^(words · bytes), as a number of so many `bytes` is cut into limbs.
+/// The limb `at` of base^(words · bytes), as a number of that many `bytes` is cut into limbs.
 #[expect(
     clippy::as_conversions,
     clippy::indexing_slicing,
@@ -211,7 +211,7 @@ limb!(u32, u64, bytes: 4, batch: 32, product: |a, b| u64::from(a) * u64::from(b)
         // From 0x80 upwards, so that '0' leaves bit 7 set. Letters are far enough above it for what follows.
         let not_below = (text | TOPS).wrapping_sub(ONES * 0x30);
         let values = (not_below & !TOPS).wrapping_sub(upper.wrapping_mul(7)).wrapping_sub(lower.wrapping_mul(6));
-        // What is no digit has too large a value for its range: past '9', 'Z' or 'z'.
+        // What is not a digit has too large a value for its range: past '9', 'Z' or 'z'.
         let most = (TOPS | (ONES * 9)).wrapping_add(upper.wrapping_add(lower).wrapping_mul(26));
         let not_above = most.wrapping_sub(values);
         let pairs = (values & 0x003F_003F).wrapping_mul(62).wrapping_add(values >> 8 & 0x003F_003F);
@@ -252,7 +252,7 @@ fn value_of(character: u8) -> (u8, u8) {
     let upper = u8::from(character.cast_signed() >= b'A'.cast_signed());
     let lower = u8::from(character.cast_signed() >= b'a'.cast_signed());
     let value = character.wrapping_sub(b'0').wrapping_sub(upper * 7).wrapping_sub(lower * 6);
-    // What is no digit has too large a value for its range: past '9', 'Z' or 'z', or wrapped.
+    // What is not a digit has too large a value for its range: past '9', 'Z' or 'z', or wrapped.
     (value, value.saturating_sub(9 + upper * 26 + lower * 26))
 }
 

@@ -15,10 +15,10 @@ from inputs import INPUTS
 # How many secrets the file has that are replaced, beside one that stays.
 SECRETS = 6
 
-# Files that so many others have followed were taken up: the newest ones may not have been yet, see `wait_until_used`.
+# Files that were followed by that many others were taken up: the newest ones may not have been yet, see `wait_until_used`.
 TAKEN_UP = 1
 
-# Secrets that so many others have followed are not in the file, and their grace of one second is over.
+# Secrets that were followed by that many others are not in the file, and their grace of one second is over.
 RETIRED = SECRETS + 4
 
 OTHER_REVOKED = 10_000

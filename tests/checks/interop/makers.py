@@ -11,7 +11,7 @@ SCOPES = ["read", "write", "read:users", "\u00fc", "a b"]
 
 
 def specification(draw):
-    """What a key shall say."""
+    """What a key must say."""
     return {
         "tenant": draw.choice(TENANTS) + str(draw.randrange(1000)),
         "scopes": draw.choices(SCOPES, k=draw.randrange(5)),

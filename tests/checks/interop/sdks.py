@@ -80,7 +80,7 @@ class Sdk:
 
 
 class Platform:
-    """`apikee platform`, and what it has seen. `environment` is what it prints for whoever shall ask it."""
+    """`apikee platform`, and what it has seen. `environment` is what it prints for whoever asks it."""
 
     def __init__(self, sealing, *arguments):
         self.log = tempfile.NamedTemporaryFile()

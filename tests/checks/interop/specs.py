@@ -38,7 +38,7 @@ def meta(draw, encoding):
 
 
 def specification(draw, encoding):
-    """What one key shall say."""
+    """What one key must say."""
     return {
         "tenant": draw.choice(TENANTS) + str(draw.randrange(1000)),
         "scopes": draw.choices(SCOPES, k=draw.choice([0, 1, 2, 5, 17])),

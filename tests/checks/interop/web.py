@@ -55,7 +55,7 @@ def by_makers():
 
 
 def is_expected(case, number, answer):
-    """Whether ours says what it shall."""
+    """Whether ours says what it must."""
     if case.expected is OPEN:
         return answer == Answer(200)
     if case.expected is not GRANTED:
@@ -94,7 +94,7 @@ def ask_in_time(services):
 
 
 def compare(asked):
-    """What is not as it shall be."""
+    """What is not as it must be."""
     seen, listed, wrong = defaultdict(set), {}, []
     for case, answers in asked:
         for number, answer in enumerate(answers):

@@ -1,4 +1,4 @@
-"""The requests: a name, what ours shall answer, and one request or several that are all to be answered so."""
+"""The requests: a name, what ours must answer, and one request or several that are all to be answered so."""
 
 import json
 from typing import NamedTuple
@@ -36,7 +36,7 @@ class Case(NamedTuple):
     name: str
     expected: object
     requests: list
-    # What the claims shall be, for each request, where a specification says so.
+    # What the claims must be, for each request, where a specification says so.
     specs: list | None = None
     beside: tuple = SIDE_BY_SIDE
     # The second in which it must be asked and answered.
@@ -125,7 +125,7 @@ def payload_cases():
         Case("100 levels of meta", DECODE, of_bytes(whole(deep(100)))),
         Case("no JSON", DECODE, of_bytes(b"{", b"{]", b'{"tid":"a"', b"{'tid':'a'}", b'{"tid":"a",}', b'{"exp":01}')),
         Case("bytes after the claims", DECODE, of_bytes(whole(b'"a":1') + b"x", whole(b'"a":1') + b"{}")),
-        Case("a payload that is no object", DECODE, of_bytes(b"[]", b"1", b'"text"', b"true")),
+        Case("a payload that is not an object", DECODE, of_bytes(b"[]", b"1", b'"text"', b"true")),
         Case("a payload of null", DECODE, of_bytes(b"null")),
         Case("bytes that are no UTF-8", DECODE, of_bytes(whole(b'"env":"\xff"'))),
         Case("a number that is none", DECODE, of_bytes(whole(b'"meta":{"n":NaN}'))),
@@ -242,6 +242,6 @@ def request_cases(key):
         Case("8 kB of digits", FORMAT, [with_key("apikee_" + ALPHABET * 130)]),
         Case("a key of 20 kB", DECODE, [with_key("apikee_" + "z" * 20_000 + ".z")]),
         Case("a key of 70 kB", DECODE, [with_key("apikee_" + "z" * 70_000 + ".z")]),
-        Case("a byte that is no ASCII in a key", NO_ANSWER, [request(good + b"\xe9")]),
+        Case("a byte that is not ASCII in a key", NO_ANSWER, [request(good + b"\xe9")]),
         Case("white space before the colon", Answer(400), [request(b"x-api-key : " + key.encode())]),
     ]

@@ -27,7 +27,7 @@ SEGMENTS = "a segment is empty, too long, not base62, or spelt with leading zero
 SHORT_TAGS = "The published SDKs don't, and reject 1 in 256 of the keys that they issued."
 SPELLINGS = "The SDKs accept any number of them, so one key has endless spellings and slips past deny-lists of fingerprints."
 CLAIMS = (
-    "the signed payload is no well-formed claims object (wrong types, duplicate members, bad UTF-8, trailing bytes, "
+    "the signed payload is not a well-formed claims object (wrong types, duplicate members, bad UTF-8, trailing bytes, "
     "nesting past a small fixed limit that is at least 16): `DECODE_ERROR`"
 )
 EXPIRY = "Node ignores an `exp` of the wrong type, which makes the key eternal; Python dies of an uncaught TypeError."
@@ -56,7 +56,7 @@ DIFFERENCES = [
     Difference("keys of the Python SDK with msgpack", both(UNREAD), WIRE, MSGPACK),
     Difference("JSON where msgpack is installed", {"flask+msgpack": UNREAD}, WIRE, EITHER),
     Difference("100 levels of meta", both(GRANTED), WIRE, CLAIMS),
-    Difference("a payload that is no object", {"express": GRANTED, "flask": DIES}, WIRE, CLAIMS),
+    Difference("a payload that is not an object", {"express": GRANTED, "flask": DIES}, WIRE, CLAIMS),
     Difference("a payload of null", {"express": "401 UNKNOWN", "flask": DIES}, WIRE, CLAIMS),
     Difference("bytes that are no UTF-8", {"express": GRANTED}, WIRE, CLAIMS),
     Difference("a number that is none", {"flask": GRANTED}, WIRE, CLAIMS),
@@ -96,7 +96,7 @@ DIFFERENCES = [
     Difference("such a path, percent-encoded", {"flask": GRANTED}, FRAMEWORK, "WSGI decodes a path"),
     Difference("such a path, with two slashes", {"flask": GRANTED}, FRAMEWORK, "Werkzeug makes one of two slashes"),
     Difference(
-        "a byte that is no ASCII in a key", both(UNREAD), FRAMEWORK, "tiny_http hangs up on a header that is not ASCII"
+        "a byte that is not ASCII in a key", both(UNREAD), FRAMEWORK, "tiny_http hangs up on a header that is not ASCII"
     ),
     Difference(
         "white space before the colon",

@@ -46,7 +46,7 @@ def payloads(**claims):
 
 
 def of_claims(secret=SECRET, zero_bytes=0, **claims):
-    """A key whose tag starts with so many zero bytes, and no more."""
+    """A key whose tag starts with that many zero bytes, and no more."""
     for payload in payloads(**claims):
         made = tag(payload, secret)
         if len(made.lstrip(b"\0")) == TAG_LEN - zero_bytes:

@@ -45,7 +45,7 @@ fn resolver_that_panics_does_not_know_and_harms_no_other_request() {
     }
 }
 
-/// While it blocks, others get their answers. What it takes is no outage of the platform's.
+/// While it blocks, others get their answers. What it takes is not an outage of the platform's.
 #[test]
 fn resolver_that_blocks_delays_its_own_request_alone_and_does_not_let_it_through() {
     let platform = Platform::willing();

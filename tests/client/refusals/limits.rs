@@ -75,7 +75,7 @@ fn waiting_for_a_slot_until_too_little_time_is_left_is_no_outage() {
     let answers = at_once(2, 1, |number| ask(&apikee, &keys[number]));
     assert!(answers.contains(&Ok(Basis::Confirmed)), "{answers:?}");
     assert!(answers.contains(&Err(Denied::Overload(Overload::TooManyInFlight))), "{answers:?}");
-    assert_eq!(changes.load(Ordering::Relaxed), 0, "it is no evidence");
+    assert_eq!(changes.load(Ordering::Relaxed), 0, "it is not evidence");
 }
 
 /// One of many requests at once is refused; those before it are confirmed, and their answers may come later.

@@ -61,7 +61,7 @@ fn decide(apikee: &Apikee, request: &AuthorizeRequest<'_, '_>) -> Answer {
     })
 }
 
-/// What `ask` says on so many threads at once, so many times on each. It is given the number of the request.
+/// What `ask` says on that many threads at once, that many times on each. It is given the number of the request.
 fn at_once<T: Send>(threads: usize, each: usize, ask: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let (start, ask) = (Barrier::new(threads), &ask);
     thread::scope(|scope| {

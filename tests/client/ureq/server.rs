@@ -67,7 +67,7 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let stream = stream.unwrap();
-                // Nothing takes so long; a test that hangs shall fail.
+                // Nothing takes that long; a test that hangs must fail.
                 stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
                 stream.set_nodelay(true).unwrap();
                 let number = shared.connections.fetch_add(1, SeqCst);

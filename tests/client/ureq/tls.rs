@@ -49,7 +49,7 @@ impl Authority {
     }
 }
 
-/// A server of HTTPS that runs the script for each connection, whether TLS comes about or not.
+/// A server of HTTPS that runs the script for each connection, whether TLS is established or not.
 pub(crate) fn serve(
     config: ServerConfig,
     script: impl Fn(&mut Connection<StreamOwned<ServerConnection, TcpStream>>) + Send + Sync + 'static,
@@ -170,7 +170,7 @@ fn what_speaks_no_tls_is_unreadable() {
     use std::io::Write as _;
     let ca = Authority::new();
     let server = Server::on_streams(|_, mut stream, _| {
-        stream.write_all(b"HTTP/1.1 400 This Is No TLS\r\n\r\n").unwrap();
+        stream.write_all(b"HTTP/1.1 400 This Is Not TLS\r\n\r\n").unwrap();
         while matches!(std::io::Read::read(&mut stream, &mut [0; 1024]), Ok(1..)) {}
     });
     assert_eq!(post(&transport(&server, &ca), AMPLE), Err(TransportError::Fault(Fault::Unreadable)));

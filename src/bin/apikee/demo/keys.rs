@@ -112,7 +112,7 @@ const SHOWN: [(&str, &str); 6] = [
     ("msgpack-tenant-30", "MessagePack of the Python SDK, which the Node SDK cannot read"),
     ("json-signature-leading-zero-2-860", "an SDK issued it, and both SDKs refuse it: 1 in 256 is such a key"),
     ("bad-noncanonical-zeros-both", "respelt with leading zeros, so that it slips past a deny-list of theirs"),
-    ("bad-shape-exp-string", "signed by hand, with an expiry that is no number: to Node it is eternal"),
+    ("bad-shape-exp-string", "signed by hand, with an expiry that is not a number: to Node it is eternal"),
 ];
 
 pub(super) fn golden_cases(stage: &mut Stage) -> Shown {

@@ -40,14 +40,14 @@ fn text<'v>(vector: &'v Value, name: &str) -> Outcome<&'v str> {
 
 fn strings(vector: &Value) -> Outcome<Vec<&str>> {
     let all = vector.as_array().and_then(|all| all.iter().map(Value::as_str).collect());
-    all.ok_or_else(|| format!("{vector} is no array of strings").into())
+    all.ok_or_else(|| format!("{vector} is not an array of strings").into())
 }
 
 fn key(vector: &Value) -> Outcome<String> {
     let expect = &vector["expect"];
     let expected = if expect["ok"] == true {
         let known = ["ok", "id", "tenant", "scopes", "environment", "expires_at", "not_before", "meta"];
-        let members = expect.as_object().ok_or("expect is no object")?;
+        let members = expect.as_object().ok_or("expect is not an object")?;
         if members.len() != known.len() || !known.iter().all(|name| members.contains_key(*name)) {
             return Err(format!("other claims than are checked: {expect}").into());
         }
@@ -143,7 +143,7 @@ fn exchange(vector: &Value) -> Outcome<String> {
     let mut millis = None;
     for time in ["/timestamp", "/keys/0/expiresAt"] {
         if let Some(time) = body.pointer_mut(time) {
-            let (text, value) = as_ours(time.as_str().ok_or("a time is no string")?)?;
+            let (text, value) = as_ours(time.as_str().ok_or("a time is not a string")?)?;
             *time = Value::String(text);
             millis = Some(value);
         }

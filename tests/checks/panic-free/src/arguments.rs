@@ -47,7 +47,7 @@ impl Arguments {
         self.text().parse::<Fingerprint>().ok().map(|digits| *digits.as_bytes())
     }
 
-    /// So many bytes of `room` as the next argument says, or none if there are fewer.
+    /// That many bytes of `room` as the next argument says, or none if there are fewer.
     pub fn part_of<'r>(&mut self, room: &'r mut [u8]) -> &'r mut [u8] {
         usize::try_from(self.number()).ok().and_then(|len| room.get_mut(..len)).unwrap_or_default()
     }

@@ -28,7 +28,7 @@ fn verified(buf: &mut [u8]) -> Option<()> {
     key.require(&["read"]).ok()
 }
 
-/// Our own request sent back is no answer.
+/// Our own request sent back is not an answer.
 fn sealed_and_reflected(buf: &mut [u8]) -> Option<()> {
     let server = ServerKey::from_bytes(black_box(SERVER_PUBLIC_BYTES)).ok()?;
     let session = Session::establish(&server, &mut Pinned(black_box(&[7; 32]))).ok()?;

@@ -72,7 +72,7 @@ fn flow() -> Result<(), &'static str> {
         let mut answer = Err(OpenError::Malformed);
         let opening = instructions(|| answer = pending.open(&mut wire[..len]));
         let opened = answer.map_err(|_| "the answer does not open")?;
-        let verdict = Answer::read_opened(opened).map_err(|_| "the answer is no verdict")?;
+        let verdict = Answer::read_opened(opened).map_err(|_| "the answer is not a verdict")?;
         if !verdict.success() {
             return Err("the platform says no");
         }

@@ -66,7 +66,7 @@ pub fn check(case: &EnvelopeCase, Buffers { a, b }: &mut Buffers) -> Outcome {
             if opened != plaintext.as_bytes() {
                 return Err("the server reads something else");
             }
-            // The request with the key that answers name in place of its own.
+            // The request with the key that answers name instead of its own.
             let answer = reply.seal(b"", &mut Pinned(&[7; 12]), a).map_err(|_| "it does not seal an answer")?;
             let reflected = copied(envelope, b)?;
             reflected.get_mut(EPK).ok_or(SHORT)?.copy_from_slice(answer.as_bytes().get(EPK).ok_or(SHORT)?);

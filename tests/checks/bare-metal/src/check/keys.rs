@@ -65,7 +65,7 @@ fn same_claims(case: &KeyCase, key: &VerifiedKey<'_>) -> Outcome {
     let claims = key.claims();
     let seconds = |time: Option<UnixTime>| time.map(|time| time.as_secs());
     let Json::Object(members) = meta else {
-        return Err("the expected meta is no object");
+        return Err("the expected meta is not an object");
     };
     for (same, what) in [
         (key.raw() == case.key, "the raw key is another"),

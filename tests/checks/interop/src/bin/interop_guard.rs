@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{}", server.server_addr().to_ip().ok_or("no port")?.port());
     thread::scope(|scope| {
         for _ in 0..THREADS {
-            // A client that has gone away is no failure of this server.
+            // A client that has gone away is not a failure of this server.
             scope.spawn(|| server.incoming_requests().for_each(|request| drop(answer(&guard, &routes, request))));
         }
         let ended = io::copy(&mut io::stdin(), &mut io::sink());
