@@ -3,6 +3,7 @@
 
 mod authorize;
 mod demo;
+mod doctor;
 mod envelope;
 mod inspect;
 mod issue;

@@ -9,6 +9,7 @@
 //!      ├─ fingerprint
 //!      ├─ secret
 //!      ├─ seal, open
+//!      ├─ doctor                               (or something is not configured as it must be)
 //!      ├─ platform                             runs until it is killed
 //!      └─ demo
 //!
@@ -27,6 +28,7 @@
 mod authorize;
 mod candidates;
 mod demo;
+mod doctor;
 mod exchange;
 mod fingerprint;
 mod inspect;
@@ -68,6 +70,7 @@ enum Command {
     Seal(seal::SealArgs),
     Open(seal::OpenArgs),
     Platform(platform::Args),
+    Doctor(doctor::Args),
     /// Issue and verify keys, and show every refusal; needs no secret and no network
     Demo,
 }
@@ -92,6 +95,7 @@ fn main() -> ExitCode {
         Command::Secret(args) => secrets::run(&args),
         Command::Seal(args) => seal::seal(&args),
         Command::Open(args) => seal::open(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Platform(args) => platform::run(&args),
         Command::Demo => demo::run(),
     };
@@ -112,13 +116,18 @@ fn complain(error: &(dyn Error + 'static)) {
         // The reader has closed the pipe, as `head` does.
         return;
     }
-    let mut line = format!("apikee: {error}");
+    note(&format!("apikee: {}", with_causes(error)));
+}
+
+/// An error and what caused it, on one line.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         line.push_str(&format!(": {error}"));
         cause = error.source();
     }
-    note(&line);
+    line
 }
 
 /// Prints a line to standard error, which may be closed; `eprintln` would panic then.

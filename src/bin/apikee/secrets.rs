@@ -35,19 +35,24 @@ pub(crate) struct SecretArgs {
 impl SecretArgs {
     /// A ring of the secrets that are configured. A weak one is warned of.
     pub(crate) fn keyring(&self) -> Result<Keyring, Box<dyn Error>> {
-        let keys = match &self.secret_file {
-            Some(path) => Keyring::from_file(path)?,
-            None => match Keyring::from_env() {
-                Err(ConfigError::Missing(_)) => return Err(MISSING.into()),
-                keys => keys?,
-            },
-        };
+        let keys = self.load()?;
         match keys.weak_secrets() {
             0 => {}
             1 => note(&format!("apikee: warning: a secret has fewer than {STRONG_SECRET_LEN} bytes: {NEW}")),
             weak => note(&format!("apikee: warning: {weak} secrets have fewer than {STRONG_SECRET_LEN} bytes: {NEW}")),
         }
         Ok(keys)
+    }
+
+    /// The same, and nothing is said of weak ones.
+    pub(crate) fn load(&self) -> Result<Keyring, Box<dyn Error>> {
+        match &self.secret_file {
+            Some(path) => Ok(Keyring::from_file(path)?),
+            None => match Keyring::from_env() {
+                Err(ConfigError::Missing(_)) => Err(MISSING.into()),
+                keys => Ok(keys?),
+            },
+        }
     }
 }
 

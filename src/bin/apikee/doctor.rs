@@ -1,0 +1,314 @@
+//! `apikee doctor`: whether a deployment is configured as it must be, one line for each thing.
+//!
+//! ```text
+//! variables ── secrets ── configuration ── name ── connection ── clock ── platform ── key
+//!                              └ local mode: the platform is not asked
+//! ```
+//!
+//! The platform is asked about a client that does not exist, with a key that is issued for that alone. Its refusal is the
+//! proof: the project key was accepted, and the envelope of its answer opened. Nothing is created or registered there.
+
+use std::{
+    env,
+    error::Error,
+    io::{self, Write as _},
+    net::{SocketAddr, TcpStream, ToSocketAddrs as _},
+    time::{Duration, SystemTime},
+};
+
+use apikee::{
+    Apikee, Denial, Expiry, NewKey, Policy,
+    client::{ApikeeBuilder, AuthorizeRequest},
+    key::STRONG_SECRET_LEN,
+    policy::{FailOpen, Fault, Rejection},
+    protocol::{ClientId, MethodPath},
+};
+use ureq::{
+    Agent,
+    http::{Uri, header::DATE},
+    tls::{PemItem, RootCerts, TlsConfig, parse_pem},
+};
+
+use crate::{Ended, Outcome, authorize, exchange::set, report, secrets::SecretArgs, with_causes};
+
+/// Check a deployment: variables, secrets, the platform, the clock, and a key
+///
+/// Run it where the service runs, with the service's environment. Each line says what was checked and whether it is good;
+/// where it is not, the next line says what to do. No secret and no key is printed. The platform sees one request about a
+/// client that does not exist.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Also ask the platform about this key; - reads it from standard input
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+
+    /// Print JSON, one object for each check
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    secrets: SecretArgs,
+}
+
+/// The published base URL.
+const BASE_URL: &str = "https://apikee.dev/api/v1";
+
+/// The variables that anything of this crate reads (docs/WIRE.md, "Configuration names").
+const VARIABLES: [&str; 18] = [
+    "APIKEE_ALLOW_PLAIN_HTTP",
+    "APIKEE_BASE_URL",
+    "APIKEE_CA_FILE",
+    "APIKEE_DENY_LIST_FILE",
+    "APIKEE_EPHEMERAL_SECRET",
+    "APIKEE_FAIL_OPEN",
+    "APIKEE_LOCAL_SECRET",
+    "APIKEE_PRIVATE_KEY",
+    "APIKEE_PROJECT_ENV",
+    "APIKEE_SEALING",
+    "APIKEE_SECRET",
+    "APIKEE_SECRETS",
+    "APIKEE_SECRET_FILE",
+    "APIKEE_SECRET_GRACE",
+    "APIKEE_SERVER_KEY",
+    "APIKEE_SERVER_PUBLIC_KEY",
+    "APIKEE_SERVER_SECRET",
+    "APIKEE_SERVER_TIMEOUT",
+];
+
+/// How long a step may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How far the clock may be off. Platforms refuse requests that are five minutes old.
+const MOST_DRIFT: Duration = Duration::from_secs(60);
+
+/// No client has this id: it is not a random one.
+const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+
+/// What was found, and what to do about it.
+type Finding = Result<String, (String, &'static str)>;
+
+/// Says each finding, and remembers the worst.
+struct Doctor {
+    json: bool,
+    worst: Outcome,
+}
+
+impl Doctor {
+    fn say(&mut self, check: &str, finding: &Finding) -> io::Result<()> {
+        let (detail, remedy) = match finding {
+            Ok(detail) => (detail, None),
+            Err((detail, remedy)) => (detail, Some(*remedy)),
+        };
+        if remedy.is_some() {
+            self.worst = Outcome::Bad;
+        }
+        let mut out = io::stdout().lock();
+        if self.json {
+            return report::json_line(out, |members| {
+                members.member("check", check)?;
+                members.member("good", &remedy.is_none())?;
+                members.member("detail", detail)?;
+                members.member("remedy", &remedy)
+            });
+        }
+        let verdict = if remedy.is_none() { "good" } else { "BAD " };
+        writeln!(out, "{verdict}  {check:<14}{}", detail.escape_debug())?;
+        remedy.map_or(Ok(()), |remedy| writeln!(out, "      {:<14}-> {remedy}", ""))
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Ended {
+    let mut doctor = Doctor { json: args.json, worst: Outcome::Good };
+    doctor.say("variables", &variables())?;
+    let keys = match args.secrets.load() {
+        Ok(keys) => keys,
+        Err(error) => {
+            doctor.say("secrets", &Err((error.to_string(), "set one of them; apikee secret prints a new secret")))?;
+            return Ok(doctor.worst);
+        }
+    };
+    doctor.say(
+        "secrets",
+        &match keys.weak_secrets() {
+            0 => Ok(format!("each has at least {STRONG_SECRET_LEN} bytes")),
+            weak => Err((
+                format!("{weak} with fewer than {STRONG_SECRET_LEN} bytes"),
+                "replace them: whoever has a key may find such a secret by trying (apikee secret)",
+            )),
+        },
+    )?;
+    let apikee = ApikeeBuilder::from_env().map(|builder| {
+        let builder = builder.policy(Policy::DEFAULT.fail_open(FailOpen::Closed)).timeout(PATIENCE);
+        builder.keyring(keys).auto_create(false).auto_register(false).background_thread(false)
+    });
+    let apikee = match apikee.and_then(ApikeeBuilder::build) {
+        Ok(apikee) => apikee,
+        Err(error) => {
+            doctor.say(
+                "configuration",
+                &Err((with_causes(&error), "set what is missing, correct what is not understood")),
+            )?;
+            return Ok(doctor.worst);
+        }
+    };
+    if apikee.is_server_mode() {
+        doctor.say("configuration", &Ok("server mode: the platform is asked about each request".into()))?;
+        platform(&mut doctor, &apikee)?;
+    } else {
+        doctor.say("configuration", &Ok("local mode: the platform is not asked".into()))?;
+    }
+    if let Some(key) = &args.key {
+        let key = if key == "-" { io::read_to_string(io::stdin().lock())? } else { key.clone() };
+        doctor.say("key", &of_key(&apikee, key.trim()))?;
+    }
+    Ok(doctor.worst)
+}
+
+/// Those of ours that are set, and whether each is one that is read.
+fn variables() -> Finding {
+    let mut names: Vec<_> = env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    names.retain(|name| name.starts_with("APIKEE_"));
+    names.sort_unstable();
+    let unknown: Vec<_> = names.iter().map(String::as_str).filter(|name| !VARIABLES.contains(name)).collect();
+    match (&*unknown, &*names) {
+        ([], []) => Ok("none is set".into()),
+        ([], names) => Ok(names.join(", ")),
+        (unknown, _) => Err((
+            format!("not read by anything: {}", unknown.join(", ")),
+            "correct the name; docs/WIRE.md, \"Configuration names\", has them all",
+        )),
+    }
+}
+
+fn platform(doctor: &mut Doctor, apikee: &Apikee) -> Result<(), Box<dyn Error>> {
+    let url = set("APIKEE_BASE_URL")?.unwrap_or_else(|| BASE_URL.into());
+    let (uri, url): (Uri, _) = (url.trim().parse()?, url.trim());
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
+
+    let addresses: Vec<SocketAddr> = match (host, port).to_socket_addrs() {
+        Ok(addresses) => addresses.collect(),
+        Err(error) => {
+            let remedy = "check the name in APIKEE_BASE_URL and this machine's resolver";
+            doctor.say("name", &Err((format!("{host}: {error}"), remedy)))?;
+            return Ok(());
+        }
+    };
+    let shown: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
+    doctor.say("name", &Ok(format!("{host}: {}", shown.join(", "))))?;
+
+    let mut failure = "the name has no address".to_owned();
+    let connects = |address: &SocketAddr| {
+        TcpStream::connect_timeout(address, PATIENCE)
+            .inspect_err(|error| failure = format!("{address}: {error}"))
+            .is_ok()
+    };
+    if !addresses.iter().any(connects) {
+        doctor.say("connection", &Err((failure, "check the port, the firewall, and whether the platform runs")))?;
+        return Ok(());
+    }
+    doctor.say("connection", &Ok(format!("port {port} answers")))?;
+    doctor.say("clock", &clock(url))?;
+    doctor.say("platform", &of_platform(apikee))?;
+    Ok(())
+}
+
+/// The platform's `Date` against this machine's clock.
+fn clock(url: &str) -> Finding {
+    let asked = agent().and_then(|agent| Ok(agent.get(url).call()?));
+    let date = match &asked {
+        Ok(response) => {
+            response.headers().get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok())
+        }
+        // What is wrong is said of the platform.
+        Err(error) => return Ok(format!("not compared: {error}")),
+    };
+    let Some(date) = date else {
+        return Ok("not compared: the platform does not tell its time".into());
+    };
+    let now = SystemTime::now();
+    let drift = now.duration_since(date).unwrap_or_else(|early| early.duration());
+    if drift <= MOST_DRIFT {
+        return Ok(format!("within {} s of the platform's", drift.as_secs().saturating_add(1)));
+    }
+    let direction = if now > date { "ahead of" } else { "behind" };
+    Err((
+        format!("{} s {direction} the platform's", drift.as_secs()),
+        "set this machine's clock, by NTP for example: expiry and requests depend on it",
+    ))
+}
+
+/// Trusts whom the client trusts.
+fn agent() -> Result<Agent, Box<dyn Error>> {
+    let mut roots: Vec<_> =
+        webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| ureq::tls::Certificate::from_der(der)).collect();
+    if let Some(path) = set("APIKEE_CA_FILE")? {
+        for item in parse_pem(&std::fs::read(path.trim())?) {
+            if let PemItem::Certificate(certificate) = item? {
+                roots.push(certificate);
+            }
+        }
+    }
+    let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&roots)).build();
+    let config = Agent::config_builder().tls_config(tls).proxy(None).max_redirects(0).http_status_as_error(false);
+    Ok(config.timeout_global(Some(PATIENCE)).build().into())
+}
+
+/// The platform's answer about a client that does not exist.
+fn of_platform(apikee: &Apikee) -> Finding {
+    const SAME_PROJECT: &str = "check APIKEE_PROJECT_ENV and the path of APIKEE_BASE_URL";
+    let asked = || -> Result<_, Box<dyn Error>> {
+        let mut buf = [0; 512];
+        let probe = NewKey::new("apikee-doctor").expires(Expiry::After(Duration::from_secs(60)));
+        let probe = apikee.issue(&probe, &mut buf)?;
+        let request = AuthorizeRequest::new(Some(probe.key()), MethodPath::new("GET", "/")?);
+        Ok(match apikee.authorize(&request.client(ClientId::new(NOBODY)?)) {
+            Ok(grant) => Ok(grant.basis().to_string()),
+            Err(denial) => of_denial(&denial, SAME_PROJECT),
+        })
+    };
+    asked().unwrap_or_else(|error| Err((error.to_string(), SAME_PROJECT)))
+}
+
+/// A refusal of a client that does not exist is as it must be.
+fn of_denial(denial: &Denial<'_>, otherwise: &'static str) -> Finding {
+    let remedy = match denial {
+        Denial::Rejected(Rejection::Unsuccessful(_)) => {
+            return Ok("it accepts the project key, and its answers can be trusted".into());
+        }
+        Denial::Rejected(_) => {
+            "the platform refuses this machine: check its networks and limits, and APIKEE_PRIVATE_KEY"
+        }
+        Denial::Fault(Fault::ProjectKeyRefused) => "check APIKEE_SERVER_KEY: it belongs to the project",
+        Denial::Fault(Fault::UntrustedCertificate) => {
+            "APIKEE_CA_FILE names the file with your own authority; check the certificate's name and dates"
+        }
+        Denial::Fault(Fault::Unsealed) => "APIKEE_SEALING=requests accepts answers that are not sealed",
+        Denial::Fault(Fault::Forged) => "check APIKEE_SERVER_PUBLIC_KEY: it is not this platform's",
+        Denial::Fault(Fault::Status(400)) => {
+            "check APIKEE_SERVER_PUBLIC_KEY and APIKEE_SEALING: the platform cannot read requests"
+        }
+        Denial::Fault(Fault::Redirect) => "set APIKEE_BASE_URL to where the redirect goes: it is not followed",
+        Denial::Outage(_) => "the platform does not work: look at its log",
+        _ => otherwise,
+    };
+    Err((message(denial), remedy))
+}
+
+/// The verdict on the user's key.
+fn of_key(apikee: &Apikee, key: &str) -> Finding {
+    let method_path = MethodPath::new("GET", "/").map_err(|error| (error.to_string(), ""))?;
+    match apikee.authorize(&AuthorizeRequest::new(Some(key), method_path)) {
+        Ok(grant) => {
+            Ok(format!("{}..., of {}: {}", grant.key().prefix(), grant.key().claims().tenant(), grant.basis()))
+        }
+        Err(denial) => {
+            Err((format!("{}: {}", denial.code(), message(&denial)), "apikee inspect shows what is in the key"))
+        }
+    }
+}
+
+fn message(denial: &Denial<'_>) -> String {
+    let parts = [Some(denial.to_string()), authorize::cause(denial), denial.reason().map(Into::into)];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
+}

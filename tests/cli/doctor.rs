@@ -1,0 +1,134 @@
+//! Deployments that are good, and each way in which one is not.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    thread,
+};
+
+use apikee::{
+    emulator::{EmulatedClient, Emulator, Misbehaviour, Occasion, RequestKind},
+    protocol::ClientId,
+};
+use serde_json::Value;
+
+use crate::{Run, apikee, issued};
+
+const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
+const STRONG: &str = "a secret of more than sixteen bytes";
+
+/// `apikee doctor --json`, with the environment that the platform needs.
+fn doctor(platform: &Emulator, arguments: &[&str]) -> Run {
+    apikee([&["doctor", "--json"], arguments].concat())
+        .env("APIKEE_SECRET", STRONG)
+        .env("APIKEE_BASE_URL", platform.url())
+        .env("APIKEE_SERVER_KEY", Emulator::PROJECT_KEY)
+        .env("APIKEE_PROJECT_ENV", platform.project_env())
+        .env("APIKEE_SERVER_PUBLIC_KEY", &platform.public_key().to_string())
+}
+
+/// The lines, as pairs of what was checked and whether it is good.
+#[track_caller]
+fn verdicts(lines: &[Value]) -> Vec<(&str, bool)> {
+    lines.iter().map(|line| (line["check"].as_str().unwrap(), line["good"].as_bool().unwrap())).collect()
+}
+
+/// The one line that is not good.
+#[track_caller]
+fn culprit(run: Run) -> Value {
+    let lines = run.done().code(1).json_lines();
+    let bad: Vec<_> = lines.iter().filter(|line| line["good"] == false).collect();
+    let [bad] = bad[..] else { panic!("one line is bad: {lines:?}") };
+    assert!(bad["remedy"].as_str().is_some_and(|remedy| !remedy.is_empty()), "{bad}");
+    bad.clone()
+}
+
+#[test]
+fn a_deployment_that_works_is_good_in_every_line() {
+    let platform = Emulator::start().unwrap();
+    let lines = doctor(&platform, &[]).done().code(0).json_lines();
+    let checks = ["variables", "secrets", "configuration", "name", "connection", "clock", "platform"];
+    assert_eq!(verdicts(&lines), checks.map(|check| (check, true)));
+    let posts: Vec<_> = platform.log().into_iter().filter(|request| request.kind != RequestKind::Other).collect();
+    assert!(matches!(&posts[..], [one] if one.kind == RequestKind::Validate), "nothing was created or registered");
+
+    let text = apikee(["doctor"]).env("APIKEE_SECRET", STRONG).done().code(0).stdout;
+    assert!(text.contains("good  configuration local mode"), "{text}");
+}
+
+#[test]
+fn the_users_key_is_asked_about_and_not_printed() {
+    let platform = Emulator::start().unwrap();
+    platform.add_client(ClientId::new(CLIENT).unwrap(), EmulatedClient::new("acme-corp"));
+    let key = issued(["--scope", "read", "--meta", &format!(r#"{{"clientId":"{CLIENT}"}}"#)]);
+    let run = |key: &str| doctor(&platform, &["--key", key]).env("APIKEE_SECRET", crate::SECRET);
+    let done = run(&key).done();
+    let lines = done.json_lines();
+    assert_eq!(verdicts(&lines).last(), Some(&("key", true)), "{}", done.stdout);
+    let stdin = run("-").stdin(format!("{key}\n")).done();
+    assert_eq!(verdicts(&stdin.json_lines()).last(), Some(&("key", true)));
+    for done in [done, stdin] {
+        assert!(!done.stdout.contains(&key) && !done.stderr.contains(&key));
+    }
+    let forged = run(&key.replace("apikee_", "apikee_1")).done().code(1).json_lines();
+    let detail = forged.last().unwrap()["detail"].as_str().unwrap();
+    assert!(detail.starts_with("INVALID_SIGNATURE"), "{detail}");
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_remedy_and_no_secret() {
+    let platform = Emulator::start().unwrap();
+    let other = Emulator::start().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let says = |run: Run, check: &str, remedy: &str| {
+        let line = culprit(run);
+        assert_eq!(line["check"], check, "{line}");
+        assert!(line["remedy"].as_str().unwrap().contains(remedy), "{line}");
+        let text = line.to_string();
+        assert!(!text.contains(STRONG) && !text.contains("sk_test_wrong"), "{text}");
+    };
+    let good = || doctor(&platform, &[]);
+    says(good().env("APIKEE_SERVER_PUBLICKEY", "x"), "variables", "correct the name");
+    says(good().env("APIKEE_SECRET", "weak"), "secrets", "replace them");
+    says(good().env("APIKEE_SECRET", ""), "secrets", "apikee secret");
+    says(good().env("APIKEE_PROJECT_ENV", ""), "configuration", "set what is missing");
+    says(good().env("APIKEE_FAIL_OPEN", "yes"), "configuration", "correct");
+    says(good().env("APIKEE_BASE_URL", &format!("http://{closed}")), "connection", "firewall");
+    says(good().env("APIKEE_SERVER_KEY", "sk_test_wrong"), "platform", "APIKEE_SERVER_KEY");
+    says(good().env("APIKEE_PROJECT_ENV", "another"), "platform", "APIKEE_PROJECT_ENV");
+    says(
+        good().env("APIKEE_SERVER_PUBLIC_KEY", &other.public_key().to_string()),
+        "platform",
+        "APIKEE_SERVER_PUBLIC_KEY",
+    );
+    platform.misbehave(Misbehaviour::Unsealed, Occasion::Always);
+    says(good(), "platform", "APIKEE_SEALING=requests");
+    platform.behave();
+    platform.misbehave(Misbehaviour::Status(503), Occasion::Always);
+    says(good(), "platform", "look at its log");
+}
+
+#[test]
+fn a_clock_that_is_off_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // Answers the first request with its head with a date long ago, and hangs up on the others.
+    let server = thread::spawn(move || {
+        for stream in listener.incoming().take(3) {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 1024];
+            if stream.read(&mut head).unwrap_or_default() == 0 {
+                continue; // The one that only connects.
+            }
+            let _ = stream.write_all(
+                b"HTTP/1.1 404 Not Found\r\ndate: Thu, 01 Jan 2015 00:00:00 GMT\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            );
+        }
+    });
+    let platform = Emulator::start().unwrap();
+    let lines = doctor(&platform, &[]).env("APIKEE_BASE_URL", &url).done().code(1).json_lines();
+    let clock = lines.iter().find(|line| line["check"] == "clock").unwrap();
+    assert_eq!(clock["good"], false);
+    assert!(clock["detail"].as_str().unwrap().contains("ahead of the platform's"), "{clock}");
+    server.join().unwrap();
+}
