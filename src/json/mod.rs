@@ -102,7 +102,7 @@ impl fmt::Debug for JsonObject<'_> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidJsonObject;
 
-sentences!(InvalidJsonObject, "the text is not a well-formed JSON object");
+sentences!(InvalidJsonObject, "not a well-formed JSON object");
 
 #[cfg(test)]
 mod tests {
