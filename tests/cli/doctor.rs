@@ -24,7 +24,7 @@ fn doctor(platform: &Emulator, arguments: &[&str]) -> Run {
         .env("APIKEE_BASE_URL", platform.url())
         .env("APIKEE_SERVER_KEY", Emulator::PROJECT_KEY)
         .env("APIKEE_PROJECT_ENV", platform.project_env())
-        .env("APIKEE_SERVER_PUBLIC_KEY", &platform.public_key().to_string())
+        .env("APIKEE_SERVER_PUBLIC_KEY", platform.public_key())
 }
 
 /// The lines, as pairs of what was checked and whether it is good.
@@ -96,11 +96,7 @@ fn what_is_wrong_is_named_with_its_remedy_and_no_secret() {
     says(good().env("APIKEE_BASE_URL", &format!("http://{closed}")), "connection", "firewall");
     says(good().env("APIKEE_SERVER_KEY", "sk_test_wrong"), "platform", "APIKEE_SERVER_KEY");
     says(good().env("APIKEE_PROJECT_ENV", "another"), "platform", "APIKEE_PROJECT_ENV");
-    says(
-        good().env("APIKEE_SERVER_PUBLIC_KEY", &other.public_key().to_string()),
-        "platform",
-        "APIKEE_SERVER_PUBLIC_KEY",
-    );
+    says(good().env("APIKEE_SERVER_PUBLIC_KEY", other.public_key()), "platform", "APIKEE_SERVER_PUBLIC_KEY");
     platform.misbehave(Misbehaviour::Unsealed, Occasion::Always);
     says(good(), "platform", "APIKEE_SEALING=requests");
     platform.behave();
