@@ -150,12 +150,12 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 2048, rng_seed: RngSeed::Fixed(4648), ..ProptestConfig::default() })]
 
         #[test]
-        fn bytes_are_encoded_as_base64_does_it(bytes in vec(any::<u8>(), 0..=1600)) {
+        fn bytes_are_encoded_as_base64_does_it(bytes in vec(any::<u8>(), 0..=400)) {
             assert_encoded(&bytes);
         }
 
         #[test]
-        fn digits_are_decoded_as_base64_does_it(text in "[A-Za-z0-9_-]{0,1600}") {
+        fn digits_are_decoded_as_base64_does_it(text in "[A-Za-z0-9_-]{0,400}") {
             assert_decoded(text.as_bytes());
         }
 
