@@ -223,8 +223,10 @@ impl Gate {
         clients: impl IntoIterator<Item = ClientRef>,
         origin: Origin<'_>,
     ) -> Option<Rejection> {
-        let now = self.now();
         let mut state = self.lock();
+        // Under the lock: a time from before another thread's refusal would make that look older than it is, and an
+        // answer to an earlier request could then undo it.
+        let now = self.now();
         clients.into_iter().find_map(|client| state.table.remembered(client, origin.as_bytes(), now))
     }
 
@@ -282,12 +284,12 @@ impl Drop for Slot<'_> {
     fn drop(&mut self) {
         let evidence = self.outcome.and_then(Outcome::evidence);
         // Only cool-downs and refusals have to do with the time, and cool-downs with chance.
-        let (now, random) = match (evidence, self.outcome) {
-            (Some(Evidence::Failed | Evidence::Unreachable), _) => (self.gate.now(), random()),
-            (_, Some(Outcome::Rejected(_))) => (self.gate.now(), 0),
-            _ => (self.entered, 0),
-        };
+        let fails = matches!(evidence, Some(Evidence::Failed | Evidence::Unreachable));
+        let random = if fails { random() } else { 0 };
         let mut state = self.gate.lock();
+        // Under the lock, so that it does not go backwards for the table.
+        let timed = fails || matches!(self.outcome, Some(Outcome::Rejected(_)));
+        let now = if timed { self.gate.now() } else { self.entered };
         let displaced = state.table.displaced();
         let change = match (self.permit.take(), evidence) {
             (Some(permit), Some(evidence)) => state.table.record(permit, evidence, now, random),

@@ -1,0 +1,197 @@
+//! Stands in for `std` and `arc_swap` in the code under test.
+//!
+//! Without the feature `model` it is those two, and nothing else. With it, each of these is a point at which shuttle
+//! may let another thread go on: a lock, a condition variable, a parked thread, a load and a store of an `ArcSwap`.
+//! Time stands still, except that a wait with a time limit may be over at any moment if [`set_timeouts`] says so.
+
+pub use ::std::*;
+
+/// Whether the environment asks for that planted fault. The check puts the faults into a copy of the crate.
+pub fn planted(fault: &str) -> bool {
+    ::std::env::var("PLANTED").is_ok_and(|planted| planted == fault)
+}
+
+#[cfg(not(feature = "model"))]
+pub use arc_swap::{ArcSwap, ArcSwapOption};
+
+/// Real threads and a real clock: their time limits are over when they are over.
+#[cfg(not(feature = "model"))]
+pub fn set_timeouts(_: bool) {}
+
+#[cfg(feature = "model")]
+pub use modelled::{ArcSwap, ArcSwapOption, set_timeouts, sync, thread, time};
+
+#[cfg(feature = "model")]
+mod modelled {
+    use ::std::{
+        sync::{
+            Arc,
+            atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        },
+        time::Duration,
+    };
+    use shuttle::rand::Rng as _;
+
+    static TIMEOUTS: AtomicBool = AtomicBool::new(false);
+    /// Nanoseconds.
+    static CLOCK: AtomicU64 = AtomicU64::new(0);
+
+    /// Whether a wait with a time limit may be over at any moment. Otherwise it never is, so that a thread that nobody
+    /// wakes is a deadlock, which shuttle reports.
+    pub fn set_timeouts(fire: bool) {
+        TIMEOUTS.store(fire, Relaxed);
+        CLOCK.store(0, Relaxed);
+    }
+
+    /// Whether the time limit is over now; the clock is then behind it.
+    fn is_over(limit: Duration) -> bool {
+        let over = TIMEOUTS.load(Relaxed) && shuttle::rand::thread_rng().gen_bool(0.3);
+        if over {
+            CLOCK.fetch_add(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX / 4), Relaxed);
+            shuttle::thread::yield_now();
+        }
+        over
+    }
+
+    pub mod sync {
+        pub use ::std::sync::*;
+        pub use shuttle::sync::{Mutex, MutexGuard};
+
+        use super::{Duration, is_over};
+
+        pub struct Condvar(shuttle::sync::Condvar);
+
+        impl Condvar {
+            pub const fn new() -> Self {
+                Self(shuttle::sync::Condvar::new())
+            }
+
+            pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
+                self.0.wait(guard)
+            }
+
+            pub fn wait_timeout<'a, T>(
+                &self,
+                guard: MutexGuard<'a, T>,
+                limit: Duration,
+            ) -> LockResult<(MutexGuard<'a, T>, bool)> {
+                if is_over(limit) {
+                    return Ok((guard, true));
+                }
+                let told = self.0.wait(guard).map(|guard| (guard, false));
+                told.map_err(|poisoned| PoisonError::new((poisoned.into_inner(), false)))
+            }
+
+            /// No scenario waits so: the source must only compile.
+            pub fn wait_timeout_while<'a, T>(
+                &self,
+                guard: MutexGuard<'a, T>,
+                limit: Duration,
+                condition: impl FnMut(&mut T) -> bool,
+            ) -> LockResult<(MutexGuard<'a, T>, shuttle::sync::WaitTimeoutResult)> {
+                self.0.wait_timeout_while(guard, limit, condition)
+            }
+
+            pub fn notify_one(&self) {
+                self.0.notify_one();
+            }
+
+            pub fn notify_all(&self) {
+                self.0.notify_all();
+            }
+        }
+    }
+
+    pub mod thread {
+        pub use shuttle::thread::*;
+
+        pub fn park_timeout(limit: super::Duration) {
+            if !super::is_over(limit) {
+                park();
+            }
+        }
+    }
+
+    pub mod time {
+        pub use ::std::time::*;
+        use core::ops::Add;
+
+        use super::{CLOCK, Relaxed};
+
+        /// A moment of the clock that stands still.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct Instant(Duration);
+
+        impl Instant {
+            /// A nanosecond later than the last one, so that no two are the same.
+            pub fn now() -> Self {
+                Self(Duration::from_nanos(CLOCK.fetch_add(1, Relaxed)))
+            }
+
+            pub fn elapsed(&self) -> Duration {
+                Self::now().saturating_duration_since(*self)
+            }
+
+            pub fn checked_add(&self, time: Duration) -> Option<Self> {
+                self.0.checked_add(time).map(Self)
+            }
+
+            pub fn checked_duration_since(&self, earlier: Self) -> Option<Duration> {
+                self.0.checked_sub(earlier.0)
+            }
+
+            pub fn saturating_duration_since(&self, earlier: Self) -> Duration {
+                self.0.saturating_sub(earlier.0)
+            }
+        }
+
+        impl Add<Duration> for Instant {
+            type Output = Self;
+
+            fn add(self, time: Duration) -> Self {
+                Self(self.0 + time)
+            }
+        }
+    }
+
+    /// The real one, as one step: what goes on inside is not modelled.
+    pub struct ArcSwapOption<T>(arc_swap::ArcSwapOption<T>);
+
+    impl<T> ArcSwapOption<T> {
+        pub fn empty() -> Self {
+            Self(arc_swap::ArcSwapOption::empty())
+        }
+
+        pub fn load(&self) -> arc_swap::Guard<Option<Arc<T>>> {
+            shuttle::thread::yield_now();
+            self.0.load()
+        }
+
+        pub fn swap(&self, new: Option<Arc<T>>) -> Option<Arc<T>> {
+            shuttle::thread::yield_now();
+            let old = self.0.swap(new);
+            shuttle::thread::yield_now();
+            old
+        }
+    }
+
+    /// The real one, as one step.
+    pub struct ArcSwap<T>(arc_swap::ArcSwap<T>);
+
+    impl<T> ArcSwap<T> {
+        pub fn from_pointee(value: T) -> Self {
+            Self(arc_swap::ArcSwap::from_pointee(value))
+        }
+
+        pub fn load(&self) -> arc_swap::Guard<Arc<T>> {
+            shuttle::thread::yield_now();
+            self.0.load()
+        }
+
+        pub fn store(&self, new: Arc<T>) {
+            shuttle::thread::yield_now();
+            self.0.store(new);
+            shuttle::thread::yield_now();
+        }
+    }
+}

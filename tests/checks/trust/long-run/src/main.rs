@@ -1,0 +1,221 @@
+//! Many authorizations on 64 threads, while everything goes wrong at random, each judged by an oracle.
+//!
+//! ```text
+//! apikee-long-run process|sockets REQUESTS
+//! ```
+//!
+//! `process` carries the calls to a platform in this process, which notes what it has told. `sockets` carries them by
+//! `UreqTransport` to the emulator, which tells what it does about each request. Ends with an error if one answer is
+//! wrong, or if memory, descriptors or threads grow. The variable PLANTED plants a fault: `verdict`, `memory` or
+//! `descriptor`.
+
+#[path = "../../../../support/faults.rs"]
+mod every_fault;
+mod oracle;
+mod platform;
+
+use std::{
+    fs,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use apikee::{
+    Apikee, Expiry, Keyring, NewKey, Revocations, SysRng, UnixTime,
+    breaker::BreakerConfig,
+    client::{ApikeeBuilder, AuthorizeRequest},
+    meta::JsonObject,
+    protocol::MethodPath,
+};
+
+use crate::oracle::{Case, Oracle, Seen};
+
+const THREADS: usize = 64;
+/// Of each thread: no other thread asks for them, so that what is remembered of them is known.
+const CLIENTS: usize = 4;
+const SECRET: &[u8] = b"2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f6bf54ea1";
+const ADDRESSES: [&str; 2] = ["203.0.113.7", "203.0.113.8"];
+const LIMIT: Duration = Duration::from_millis(500);
+
+/// Numbers that look random, the same for the same start.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % end
+    }
+}
+
+pub fn client_id(number: usize) -> String {
+    format!("497f6eca-6276-4993-bfeb-{number:012x}")
+}
+
+fn key(number: usize, secret: &[u8], expires: Expiry) -> String {
+    let meta = format!(r#"{{"clientId":"{}"}}"#, client_id(number));
+    let new = NewKey::new("acme-corp").scopes(&["read"]).meta(JsonObject::new(&meta).unwrap()).expires(expires);
+    Keyring::new(secret).unwrap().issue(&new, UnixTime::now(), &mut SysRng, &mut [0; 1024]).unwrap().to_owned()
+}
+
+/// The keys of a client, of which all but the first are refused without asking the platform.
+fn keys(number: usize, revoked: &Revocations) -> Vec<(Case, String)> {
+    let good = key(number, SECRET, Expiry::Never);
+    let forged = good[..good.len() - 1].to_owned() + if good.ends_with('0') { "1" } else { "0" };
+    let gone = key(number, SECRET, Expiry::Never);
+    revoked.insert(apikee::Fingerprint::of(&gone));
+    vec![
+        (Case::Good, good.clone()),
+        (Case::Bad, forged),
+        (Case::Bad, key(number, b"the secret of another service", Expiry::Never)),
+        (Case::Bad, good[..good.len() / 2].to_owned()),
+        (Case::Expired, key(number, SECRET, Expiry::At(UnixTime::from_secs(1_700_000_000)))),
+        (Case::Revoked, gone),
+        (Case::Scopes, good),
+        (Case::None, String::new()),
+    ]
+}
+
+fn builder(revoked: &Revocations) -> ApikeeBuilder {
+    let breaker = BreakerConfig::DEFAULT.cool_down(Duration::from_millis(1), Duration::from_millis(20)).unwrap();
+    Apikee::builder()
+        .secret(SECRET)
+        .revocations(revoked.clone())
+        .timeout(LIMIT)
+        .breaker(breaker)
+        .refusal_memory(oracle::memory())
+        .max_in_flight(24)
+        .auto_register(false)
+}
+
+/// What the process holds: memory in kB, descriptors, threads.
+fn held() -> [u64; 3] {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().unwrap()
+    };
+    let descriptors = u64::try_from(fs::read_dir("/proc/self/fd").unwrap().count()).unwrap();
+    [field("VmRSS"), descriptors, field("Threads")]
+}
+
+/// The most that was held while a part of the requests was answered.
+#[derive(Default)]
+struct Most([u64; 3]);
+
+impl Most {
+    fn note(&mut self) {
+        self.0.iter_mut().zip(held()).for_each(|(most, now)| *most = now.max(*most));
+    }
+}
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().collect();
+    let [_, mode, requests] = &arguments[..] else { panic!("process|sockets REQUESTS") };
+    let requests: u64 = requests.parse().expect("a number of requests");
+    let revoked = Revocations::new();
+    let keys: Vec<_> = (0..THREADS * CLIENTS).map(|number| keys(number, &revoked)).collect();
+    match &**mode {
+        "process" => {
+            let platform = platform::InProcess::new();
+            let apikee = platform.configure(builder(&revoked)).build().unwrap();
+            run(&apikee, requests, &keys, &|_| platform::take_told());
+        }
+        "sockets" => {
+            let platform = platform::Sockets::start(THREADS * CLIENTS);
+            let apikee = platform.configure(builder(&revoked)).build().unwrap();
+            run(&apikee, requests, &keys, &|path| platform.take_told(path));
+        }
+        _ => panic!("process or sockets"),
+    }
+}
+
+fn run(
+    apikee: &Apikee,
+    requests: u64,
+    keys: &[Vec<(Case, String)>],
+    told: &(dyn Fn(&str) -> Option<oracle::Told> + Sync),
+) {
+    let planted = std::env::var("PLANTED").unwrap_or_default();
+    let (done, start) = (AtomicU64::new(0), Instant::now());
+    let seen = Mutex::new(Seen::default());
+    let (mut early, mut late) = (Most::default(), Most::default());
+    thread::scope(|scope| {
+        for (number, keys) in keys.chunks(CLIENTS).enumerate() {
+            let (done, seen, planted) = (&done, &seen, &*planted);
+            scope.spawn(move || {
+                let mut random = Random(u64::try_from(number).unwrap());
+                let mut oracles: Vec<_> = keys.iter().map(|_| Oracle::default()).collect();
+                loop {
+                    let count = done.fetch_add(1, Relaxed);
+                    if count >= requests {
+                        break;
+                    }
+                    let client = usize::try_from(random.below(4)).unwrap();
+                    // Three in four are good.
+                    let kind = usize::try_from(random.below(32)).unwrap();
+                    let (case, key) = keys[client].get(kind).unwrap_or(&keys[client][0]);
+                    let address = usize::try_from(random.below(2)).unwrap();
+                    let scopes: &[&str] = if *case == Case::Scopes { &["write"] } else { &["read"] };
+                    let path = format!("/users/{count}");
+                    let headers = [("x-forwarded-for", ADDRESSES[address])];
+                    let key = (*case != Case::None).then_some(key);
+                    let method_path = MethodPath::new("GET", &path).unwrap();
+                    let request = AuthorizeRequest::new(key, method_path).scopes(scopes).headers(&headers);
+                    let before = Instant::now();
+                    let mut answer = apikee.authorize(&request).map(|grant| grant.basis());
+                    let after = Instant::now();
+                    if planted == "verdict" && count == requests / 2 {
+                        answer = match answer {
+                            Ok(_) => Err(apikee::Denial::Revoked),
+                            Err(_) => Ok(apikee::policy::Basis::Confirmed),
+                        };
+                    }
+                    if planted == "memory" && count % 10 == 0 {
+                        std::mem::forget(std::hint::black_box(vec![1_u8; 1000]));
+                    }
+                    if planted == "descriptor" && count % 1000 == 0 {
+                        std::mem::forget(fs::File::open("/dev/null").unwrap());
+                    }
+                    oracles[client].judge(*case, told(&path), address, answer, before, after);
+                }
+                let mut all = seen.lock().unwrap();
+                oracles.into_iter().for_each(|oracle| all.add(oracle.seen));
+            });
+        }
+        let mut ended = 0;
+        while ended < requests {
+            thread::sleep(Duration::from_millis(20));
+            ended = done.load(Relaxed);
+            if (requests / 4..requests / 2).contains(&ended) {
+                early.note();
+            } else if ended >= requests / 2 {
+                late.note();
+            }
+        }
+    });
+    // While the threads were there.
+    let [memory, descriptors, threads] = early.0;
+    let [memory_after, descriptors_after, threads_after] = late.0;
+    let seen = seen.into_inner().unwrap();
+    println!("{seen}");
+    println!(
+        "held {memory} kB, {descriptors} descriptors, {threads} threads; later {memory_after} kB, {descriptors_after}, {threads_after}"
+    );
+    println!("total {requests} in {:.0?}, wrong {}", start.elapsed(), seen.wrong.len());
+    seen.wrong.iter().take(5).for_each(|wrong| println!("wrong: {wrong}"));
+    assert!(seen.wrong.is_empty(), "wrong answers");
+    assert!(memory_after <= memory + MEMORY_SLACK, "memory grows");
+    assert!(descriptors_after <= descriptors + DESCRIPTOR_SLACK, "descriptors grow");
+    assert!(threads_after <= threads + DESCRIPTOR_SLACK, "threads grow");
+}
+
+/// What the allocator may keep more, in kB: 64 threads have arenas of their own.
+const MEMORY_SLACK: u64 = 4096;
+/// Connections, and in `sockets` the emulator's threads for them, come and go.
+const DESCRIPTOR_SLACK: u64 = 16;
