@@ -10,7 +10,7 @@ use super::{
     gate::Deadline,
     request::{About, AuthorizeRequest, Facts},
     revocations::{Revocations, Revoked},
-    secrets::Keys,
+    secrets::{Keys, boxed_copy},
     server::{Enforcement, Server},
 };
 use crate::{
@@ -109,7 +109,7 @@ impl Apikee {
     ///
     /// With a [secret file](super::ApikeeBuilder::secret_file), what is set here holds until the file changes.
     pub fn set_keyring(&self, keys: Keyring) {
-        let replaced = self.inner.keys.replace(keys, Duration::ZERO, Instant::now());
+        let replaced = self.inner.keys.replace(boxed_copy(&keys), Duration::ZERO, Instant::now());
         self.inner.events.tell(&News::Keyring(replaced));
     }
 

@@ -35,14 +35,15 @@ const _: fn(Sha256VarCore, Buffer<Core>) = wiped_on_drop;
 fn wiped_on_drop<T: ZeroizeOnDrop, U: ZeroizeOnDrop>(_: T, _: U) {}
 
 impl MacKey {
+    /// Leaves copies on the stack below: call it in [`stack::wiped`].
     pub(crate) fn new(secret: &[u8]) -> Option<Self> {
-        stack::wiped::<{ stack::HASH }, _>(|| Core::new_from_slice(secret).ok().map(Self))
+        Core::new_from_slice(secret).ok().map(Self)
     }
 
-    /// The same key once more.
+    /// The same key once more. Leaves copies on the stack, as [`new`](Self::new) does.
     #[cfg(feature = "client")]
     pub(crate) fn duplicate(&self) -> Self {
-        stack::wiped::<{ stack::HASH }, _>(|| Self(self.0.clone()))
+        Self(self.0.clone())
     }
 
     pub(crate) fn tag(&self, message: &[u8]) -> Tag {

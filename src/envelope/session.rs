@@ -96,7 +96,8 @@ impl Session {
         R: TryCryptoRng + ?Sized,
     {
         let (envelope, iv) = wire::seal(&self.key, &self.epk, plaintext, rng, buf)?;
-        Ok((envelope, Pending { key: self.key, server: self.server, iv }))
+        // A copy, so that the key is wiped in its old place.
+        Ok((envelope, Pending { key: self.key.clone(), server: self.server, iv }))
     }
 
     /// Moves a session out of a place that lives on, and overwrites its key there: a move by itself copies.

@@ -5,7 +5,7 @@ use core::{fmt, time::Duration};
 use heapless::Vec;
 use subtle::{Choice, ConditionallySelectable as _};
 
-use crate::crypto::{MacKey, Tag};
+use crate::crypto::{MacKey, Tag, stack};
 
 /// Secrets that a [`Keyring`] holds at most.
 pub const MAX_SECRETS: usize = 8;
@@ -54,8 +54,11 @@ impl Keyring {
             return Err(KeyringError::EmptySecret);
         }
         let weak = secret.len() < STRONG_SECRET_LEN;
-        let secret = MacKey::new(secret).ok_or(KeyringError::EmptySecret)?;
-        self.add(secret, weak)?;
+        // With the move into its place, which leaves a copy.
+        stack::wiped::<{ stack::HASH }, _>(|| {
+            let secret = MacKey::new(secret).ok_or(KeyringError::EmptySecret)?;
+            self.add(secret, weak)
+        })?;
         Ok(self)
     }
 
@@ -125,9 +128,9 @@ impl Keyring {
     pub(crate) fn accept_all_of(&mut self, older: &Self) -> usize {
         let mut left_out = 0_usize;
         for (at, secret) in older.secrets.iter().enumerate() {
-            if !self.has(secret) && self.add(secret.duplicate(), older.weak & bit(at) != 0).is_err() {
-                left_out = left_out.saturating_add(1);
-            }
+            let weak = older.weak & bit(at) != 0;
+            let added = stack::wiped::<{ stack::HASH }, _>(|| self.has(secret) || self.add(secret.duplicate(), weak).is_ok());
+            left_out = left_out.saturating_add(usize::from(!added));
         }
         left_out
     }

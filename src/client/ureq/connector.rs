@@ -48,12 +48,14 @@ use std::{
 
 use ureq::{
     Error,
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderName, header},
     unversioned::transport::{
         Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout,
         RustlsConnector, Transport,
     },
 };
+
+use crate::{client::gate::Plaintext, crypto::Zeroize as _};
 
 /// How long a look for an early answer may take when something has come that is not part of one, such as
 /// a message of TLS.
@@ -66,7 +68,7 @@ const PATIENCE: Duration = if cfg!(windows) { Duration::MAX } else { Duration::f
 thread_local! {
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
     /// Of the next request, as they stand in it.
-    static FIELDS: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static FIELDS: RefCell<Plaintext> = const { RefCell::new(Plaintext::EMPTY) };
     static REUSED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -108,17 +110,22 @@ pub(super) fn remaining(timeout: NextTimeout) -> Result<Duration, Error> {
 ///
 /// One is not a header field, or is one that HTTP and ureq decide on.
 pub(super) fn set_fields(headers: &[(&str, &str)]) -> Result<(), Error> {
-    let mut fields = Vec::new();
+    // Room for all of them, so that it does not move: nothing is left behind.
+    let len = headers.iter().map(|(name, value)| name.len().saturating_add(value.len()).saturating_add(4)).sum();
+    let mut fields = Plaintext::with_capacity(len);
     for (name, value) in headers {
         let known = HeaderName::from_bytes(name.as_bytes()).map_err(|error| Error::Http(error.into()))?;
-        HeaderValue::from_str(value).map_err(|error| Error::Http(error.into()))?;
+        // As `HeaderValue` has it, which would take a copy.
+        if !value.bytes().all(|byte| byte == b'\t' || matches!(byte, b' '..=b'~')) {
+            return Err(Error::BadUri("header".into()));
+        }
         if [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::EXPECT]
             .contains(&known)
         {
             return Err(Error::BadUri("header".into()));
         }
         for part in [name, ": ", value, "\r\n"] {
-            fields.extend_from_slice(part.as_bytes());
+            fields.extend(part.as_bytes());
         }
     }
     FIELDS.set(fields);
@@ -278,13 +285,18 @@ impl Watched {
         let Some((front, rest)) = end.and_then(|end| request.split_at_checked(end.saturating_add(2))) else {
             return Err(Error::BadUri("head".into()));
         };
-        let request = [front, fields, rest].concat();
+        let request = Plaintext::of([front, fields, rest].concat());
         let max = self.inner.buffers().output().len().max(1);
-        for part in request.chunks(max) {
+        for part in request.as_bytes().chunks(max) {
             if let Some(output) = self.inner.buffers().output().get_mut(..part.len()) {
                 output.copy_from_slice(part);
             }
-            self.inner.transmit_output(part.len(), timeout)?;
+            let sent = self.inner.transmit_output(part.len(), timeout);
+            // ureq keeps the buffer for the next request, and does not wipe it.
+            if let Some(output) = self.inner.buffers().output().get_mut(..part.len()) {
+                output.zeroize();
+            }
+            sent?;
         }
         Ok(())
     }
@@ -337,8 +349,8 @@ impl Transport for Watched {
             return Ok(());
         }
         let sent = match FIELDS.take() {
-            fields if fields.is_empty() => self.inner.transmit_output(amount, timeout),
-            fields => self.transmit_with(&fields, amount, timeout),
+            fields if fields.as_bytes().is_empty() => self.inner.transmit_output(amount, timeout),
+            fields => self.transmit_with(fields.as_bytes(), amount, timeout),
         };
         sent.map_err(|error| self.check(error))
     }
