@@ -307,10 +307,8 @@ impl ApikeeBuilder {
 
     /// The project key, `sk_live_...` or `sk_test_...`. One of the three settings of server mode.
     pub fn project_key(mut self, key: &str) -> Self {
-        self.project_key = self.check(
-            Setting::ProjectKey,
-            stack::wiped::<{ stack::CALL }, _>(|| ProjectKey::new(key).map(Box::new)),
-        );
+        self.project_key =
+            self.check(Setting::ProjectKey, stack::wiped::<{ stack::CALL }, _>(|| ProjectKey::new(key).map(Box::new)));
         self
     }
 

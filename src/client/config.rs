@@ -314,10 +314,12 @@ impl Keyring {
     ///
     /// [`ConfigError`], naming the variables.
     pub fn from_env() -> Result<Self, ConfigError> {
-        if let Some(path) = path(SECRET_FILE) {
-            return Self::from_file(path).map_err(|error| ConfigError::Unusable(Setting::SecretFile, error.into()));
-        }
-        stack::wiped::<{ stack::CALL }, _>(read_keyring)?.ok_or_else(|| ConfigError::Missing([Setting::Secret].into()))
+        let keys = match path(SECRET_FILE) {
+            Some(path) => secrets::boxed(|| Self::from_file(path))
+                .map_err(|error| ConfigError::Unusable(Setting::SecretFile, error.into()))?,
+            None => keyring()?.ok_or_else(|| ConfigError::Missing([Setting::Secret].into()))?,
+        };
+        stack::wiped::<{ stack::CALL }, _>(|| Ok(keys.duplicate()))
     }
 }
 

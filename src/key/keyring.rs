@@ -129,7 +129,8 @@ impl Keyring {
         let mut left_out = 0_usize;
         for (at, secret) in older.secrets.iter().enumerate() {
             let weak = older.weak & bit(at) != 0;
-            let added = stack::wiped::<{ stack::HASH }, _>(|| self.has(secret) || self.add(secret.duplicate(), weak).is_ok());
+            let added =
+                stack::wiped::<{ stack::HASH }, _>(|| self.has(secret) || self.add(secret.duplicate(), weak).is_ok());
             left_out = left_out.saturating_add(usize::from(!added));
         }
         left_out

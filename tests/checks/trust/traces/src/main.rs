@@ -26,16 +26,8 @@ use apikee::emulator::{Emulator, Misbehaviour, Occasion, RequestKind};
 
 use self::{needles::Needles, relay::Relay};
 
-/// What is found: in which scenario, at which moments, what, where.
-type Findings = BTreeMap<Finding, Seen>;
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Finding {
-    scenario: String,
-    moment: String,
-    secret: String,
-    place: String,
-}
+/// What is found: in which scenario, while the crate is in use or after, which secret, where. As in expected.txt.
+type Findings = BTreeMap<[String; 4], Seen>;
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -43,7 +35,13 @@ struct Seen {
     longest: usize,
     /// How many times such bytes stood in memory, at most.
     copies: usize,
+    /// A moment at which that was so.
+    moment: String,
 }
+
+/// Fewer bytes in a row are a fragment: what is left of a copy that was written over. Half of a key is unknown then,
+/// which nobody guesses. Fragments are told, and fail nothing.
+const WHOLE: usize = 16;
 
 /// How the platform fails, once for each request of a scenario with a platform.
 fn misbehaviours() -> Vec<(&'static str, Option<Misbehaviour>)> {
@@ -110,9 +108,11 @@ fn watch(scenario: &str, dir: &Path, platform: Option<&Platform>, needles: &mut 
             needles.add_sessions(&relay.public_keys());
         }
         for (secret, place, longest, copies) in memory::search(child.id(), needles) {
-            let finding = Finding { scenario: scenario.into(), moment: moment.into(), secret, place };
-            let seen = findings.entry(finding).or_default();
-            (seen.longest, seen.copies) = (seen.longest.max(longest), seen.copies.max(copies));
+            let (phase, _) = moment.split_once(", ").unwrap_or((moment, ""));
+            let seen = findings.entry([scenario, phase, &secret, place].map(String::from)).or_default();
+            if longest > seen.longest {
+                *seen = Seen { longest, copies, moment: moment.into() };
+            }
         }
         writeln!(input, "on").expect("the child reads");
     }
@@ -139,6 +139,7 @@ fn main() -> ExitCode {
     let dir = PathBuf::from(dir);
     let mut needles = Needles::make(&dir);
     let mut findings = Findings::new();
+    // A part of the scenarios, when looking for a cause.
     let only = env::var("TRACES_ONLY").unwrap_or_default();
     for scenario in subject::ALONE.iter().filter(|own| own.starts_with(&only)) {
         watch(scenario, &dir, None, &mut needles, &mut findings);
@@ -148,8 +149,36 @@ fn main() -> ExitCode {
         let relay = Relay::start(emulator.url(), *scenario == "client over TLS", &dir);
         watch(scenario, &dir, Some(&Platform { emulator, relay }), &mut needles, &mut findings);
     }
-    for (Finding { scenario, moment, secret, place }, Seen { longest, copies }) in &findings {
-        println!("{scenario} | {moment} | {secret} | {place} | {longest} bytes, {copies} times");
+    if report(&findings) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Compares with expected.txt, and prints the rows for the figures.
+fn report(findings: &Findings) -> bool {
+    let lines = include_str!("../expected.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut expected: BTreeMap<[String; 4], &str> = lines
+        .map(|line| {
+            let fields: Vec<&str> = line.split('|').map(str::trim).collect();
+            let [scenario, phase, secret, place, why] = fields[..] else { panic!("five fields: {line}") };
+            ([scenario, phase, secret, place].map(String::from), why)
+        })
+        .collect();
+    let (mut good, mut fragments) = (true, Vec::new());
+    for (finding, Seen { longest, copies, moment }) in findings {
+        let name = finding.join(", ");
+        match expected.remove(finding) {
+            Some(why) => println!("{name} | expected, {longest} bytes, {copies} times: {why}"),
+            None if *longest < WHOLE => fragments.push((longest, name)),
+            None => {
+                good = false;
+                println!("{name} | NOT EXPECTED, {longest} bytes, {copies} times, first {moment}");
+            }
+        }
     }
-    ExitCode::SUCCESS
+    for finding in expected.keys() {
+        good = false;
+        println!("{} | NOT FOUND: planted, or a line of expected.txt of no use any more", finding.join(", "));
+    }
+    let longest = fragments.iter().map(|(longest, _)| **longest).max().unwrap_or_default();
+    println!("fragments, shorter than {WHOLE} bytes | {} places, {longest} bytes at most", fragments.len());
+    good
 }

@@ -121,8 +121,8 @@ impl Needles {
             let shared = self.server.diffie_hellman(&PublicKey::from(*public_key)).to_bytes();
             let extracted = tag(&[0; 32], &shared);
             self.add("shared secret", &shared);
-            self.add("session key", &extracted);
-            self.add_mac_key("session key", &extracted);
+            self.add("extracted key", &extracted);
+            self.add_mac_key("extracted key", &extracted);
             self.add("session key", &tag(&extracted, b"apikee-v1\x01"));
         }
     }
