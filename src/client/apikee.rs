@@ -10,11 +10,12 @@ use super::{
     gate::Deadline,
     request::{About, AuthorizeRequest, Facts},
     revocations::{Revocations, Revoked},
-    secrets::Keys,
+    secrets::{Keys, boxed_copy},
     server::{Enforcement, Server},
 };
 use crate::{
     breaker::BreakerState,
+    crypto::stack,
     key::{Claims, KeyError, Keyring, MissingScopes, OwnedKey, VerifiedKey, bounded_buffer_len},
     policy::{Denial, Fault, Grant, Outcome, OwnedGrant, Policy},
     protocol::Endpoint,
@@ -109,7 +110,7 @@ impl Apikee {
     ///
     /// With a [secret file](super::ApikeeBuilder::secret_file), what is set here holds until the file changes.
     pub fn set_keyring(&self, keys: Keyring) {
-        let replaced = self.inner.keys.replace(keys, Duration::ZERO, Instant::now());
+        let replaced = self.inner.keys.replace(boxed_copy(&keys), Duration::ZERO, Instant::now());
         self.inner.events.tell(&News::Keyring(replaced));
     }
 
@@ -217,7 +218,9 @@ impl Apikee {
                         // From here on: the time that the check for revoked keys took is not an outage of the platform.
                         let deadline = Deadline::after(server.settings.timeout);
                         let outcome = match facts.about() {
-                            Some(about) => server.ask(&key, &About { scopes, ..about }, now, deadline, *policy),
+                            Some(about) => stack::wiped::<{ stack::CALL }, _>(|| {
+                                server.ask(&key, &About { scopes, ..about }, now, deadline, *policy)
+                            }),
                             None => Outcome::Fault(Fault::NotSent),
                         };
                         policy.authorize(key, scopes, outcome)
@@ -295,7 +298,7 @@ impl Apikee {
     /// only. The thread does so by itself; without one this is for a quiet moment. Returns how many
     /// were added.
     pub fn prepare(&self) -> usize {
-        self.usable_server().map_or(0, Server::prepare)
+        self.usable_server().map_or(0, |server| stack::wiped::<{ stack::CALL }, _>(|| server.prepare()))
     }
 
     /// Whether calls of the platform are made at the moment; `None` in local mode, and after a

@@ -11,13 +11,14 @@ use super::{
     gate::{Gate, Limits},
     platform::{Channel, Platform},
     revocations::{Revocations, Revoked},
-    secrets::Keys,
+    secrets::{Keys, boxed, boxed_copy},
     server::{Enforcement, Server, Settings},
     signing::{self, Sign},
     transport::Transport,
 };
 use crate::{
     breaker::{BreakerConfig, RefusalMemory},
+    crypto::stack,
     envelope::ServerKey,
     key::{Claims, Keyring, VerifiedKey},
     policy::{FailOpen, Policy},
@@ -37,7 +38,7 @@ const DEFAULT_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 #[must_use]
 pub struct ApikeeBuilder {
     error: Option<ConfigError>,
-    keys: Option<Keyring>,
+    keys: Option<Box<Keyring>>,
     secret_file: Option<PathBuf>,
     secret_grace: Duration,
     deny_list_file: Option<PathBuf>,
@@ -47,7 +48,8 @@ pub struct ApikeeBuilder {
     leeway: Duration,
     policy: Policy,
     events: Events,
-    project_key: Option<ProjectKey>,
+    /// In a place of its own, so that to move it copies nothing of it.
+    project_key: Option<Box<ProjectKey>>,
     project_env: Option<Box<str>>,
     server_key: Option<ServerKey>,
     signer: Option<Box<dyn Sign>>,
@@ -168,7 +170,7 @@ impl ApikeeBuilder {
             this.settings.timeout = timeout;
         }
         if let Some(url) = config::variable(config::BASE_URL)? {
-            this.connection.base_url = Some(url);
+            this.connection.base_url = Some((*url).into());
             this.asks_for_server = true;
         }
         if let Some(path) = config::path(config::CA_FILE) {
@@ -200,7 +202,7 @@ impl ApikeeBuilder {
     pub fn secret(mut self, secret: &[u8]) -> Self {
         let added = match &mut self.keys {
             Some(keys) => keys.accept(secret).map(|_| ()),
-            None => Keyring::new(secret).map(|keys| self.keys = Some(keys)),
+            None => boxed(|| Keyring::new(secret)).map(|keys| self.keys = Some(keys)),
         };
         self.check(Setting::Secret, added);
         self
@@ -208,7 +210,7 @@ impl ApikeeBuilder {
 
     /// Secrets that are in a keyring already, instead of all others and of a [`secret_file`](Self::secret_file).
     pub fn keyring(mut self, keys: Keyring) -> Self {
-        self.keys = Some(keys);
+        self.keys = Some(boxed_copy(&keys));
         self.secret_file = None;
         self
     }
@@ -305,7 +307,8 @@ impl ApikeeBuilder {
 
     /// The project key, `sk_live_...` or `sk_test_...`. One of the three settings of server mode.
     pub fn project_key(mut self, key: &str) -> Self {
-        self.project_key = self.check(Setting::ProjectKey, ProjectKey::new(key));
+        self.project_key =
+            self.check(Setting::ProjectKey, stack::wiped::<{ stack::CALL }, _>(|| ProjectKey::new(key).map(Box::new)));
         self
     }
 
@@ -587,7 +590,7 @@ impl ApikeeBuilder {
     }
 
     /// The keyring, and the file that it comes from, if it does.
-    fn secrets(&mut self) -> Result<(Keyring, Option<SecretFile>), ConfigError> {
+    fn secrets(&mut self) -> Result<(Box<Keyring>, Option<SecretFile>), ConfigError> {
         match (self.keys.take(), self.secret_file.take()) {
             (Some(keys), None) => Ok((keys, None)),
             (None, Some(path)) => SecretFile::open(path)

@@ -1,11 +1,14 @@
 //! What a client is configured with, by the builder or the environment (docs/WIRE.md, "Configuration names"), and what
 //! is wrong with it.
 
-use core::{error::Error, fmt, time::Duration};
+use core::{error::Error, fmt, ops::Deref, time::Duration};
 use std::{boxed::Box, env, io, path::PathBuf, string::String, vec::Vec};
 
 use super::{secrets, transport::Transport};
-use crate::key::Keyring;
+use crate::{
+    crypto::{Zeroize as _, stack},
+    key::Keyring,
+};
 
 /// A setting of a client: an option of [`ApikeeBuilder`](super::ApikeeBuilder), and the variable of the
 /// environment that it may come from.
@@ -216,13 +219,29 @@ pub(super) const CA_FILE: &str = "APIKEE_CA_FILE";
 pub(super) const ALLOW_PLAIN_HTTP: &str = "APIKEE_ALLOW_PLAIN_HTTP";
 
 /// What a variable is set to, trimmed as the SDKs do. Blank means unset.
-pub(super) fn variable(name: &'static str) -> Result<Option<String>, ConfigError> {
+pub(super) fn variable(name: &'static str) -> Result<Option<Value>, ConfigError> {
     let Some(value) = env::var_os(name) else {
         return Ok(None);
     };
-    let value = value.into_string().map_err(|_| ConfigError::NotUtf8(name))?;
-    let value = value.trim();
-    Ok((!value.is_empty()).then(|| value.into()))
+    let value = Value(value.into_string().map_err(|_| ConfigError::NotUtf8(name))?);
+    Ok((!value.is_empty()).then_some(value))
+}
+
+/// The value of a variable, without white space around it. It may be a secret: wiped on drop.
+pub(super) struct Value(String);
+
+impl Deref for Value {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.0.trim()
+    }
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        self.0.as_mut_str().zeroize();
+    }
 }
 
 /// The path in a variable, which need not be UTF-8. Blank means unset.
@@ -269,7 +288,11 @@ pub(super) fn pem(text: &str) -> String {
 }
 
 /// The secrets in variables, the newest first.
-pub(super) fn keyring() -> Result<Option<Keyring>, ConfigError> {
+pub(super) fn keyring() -> Result<Option<Box<Keyring>>, ConfigError> {
+    stack::wiped::<{ stack::CALL }, _>(|| Ok(read_keyring()?.map(Box::new)))
+}
+
+fn read_keyring() -> Result<Option<Keyring>, ConfigError> {
     for name in [SECRETS, LOCAL_SECRET, SECRET] {
         let Some(value) = variable(name)? else {
             continue;
@@ -291,10 +314,12 @@ impl Keyring {
     ///
     /// [`ConfigError`], naming the variables.
     pub fn from_env() -> Result<Self, ConfigError> {
-        if let Some(path) = path(SECRET_FILE) {
-            return Self::from_file(path).map_err(|error| ConfigError::Unusable(Setting::SecretFile, error.into()));
-        }
-        keyring()?.ok_or_else(|| ConfigError::Missing([Setting::Secret].into()))
+        let keys = match path(SECRET_FILE) {
+            Some(path) => secrets::boxed(|| Self::from_file(path))
+                .map_err(|error| ConfigError::Unusable(Setting::SecretFile, error.into()))?,
+            None => keyring()?.ok_or_else(|| ConfigError::Missing([Setting::Secret].into()))?,
+        };
+        stack::wiped::<{ stack::CALL }, _>(|| Ok(keys.duplicate()))
     }
 }
 

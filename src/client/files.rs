@@ -22,6 +22,7 @@
 
 use core::{error::Error, fmt, time::Duration};
 use std::{
+    boxed::Box,
     fs::{self, File},
     io::{self, Read as _},
     path::{Path, PathBuf},
@@ -33,10 +34,10 @@ use std::{
 
 use super::{
     revocations::Revocations,
-    secrets::{Keys, Replaced, SecretsError, keyring},
+    secrets::{Keys, Replaced, SecretsError, boxed, keyring},
 };
 use crate::{
-    crypto::{Zeroize as _, sha256},
+    crypto::{Zeroize as _, sha256, stack},
     key::{Fingerprint, Keyring},
 };
 
@@ -257,7 +258,7 @@ impl Keyring {
     /// As [`FileError`] says.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
-        Content::read(WatchedFile::Secrets, path)?.keyring(path)
+        stack::wiped::<{ stack::CALL }, _>(|| Content::read(WatchedFile::Secrets, path)?.keyring(path))
     }
 }
 
@@ -327,9 +328,9 @@ impl News {
 pub(super) struct SecretFile(Watched);
 
 impl SecretFile {
-    pub(super) fn open(path: PathBuf) -> Result<(Self, Keyring), FileError> {
+    pub(super) fn open(path: PathBuf) -> Result<(Self, Box<Keyring>), FileError> {
         let (mut watched, content) = Watched::open(WatchedFile::Secrets, path)?;
-        let keys = content.keyring(&watched.path)?;
+        let keys = boxed(|| content.keyring(&watched.path))?;
         watched.entries = keys.secrets();
         Ok((Self(watched), keys))
     }
@@ -383,7 +384,7 @@ impl Watch {
         let Files { secrets, deny_list } = &mut *files;
         if let Some(watched) = secrets {
             watched.look(must, &mut settles, &mut news, |content, path, news| {
-                let read = content.keyring(path)?;
+                let read = boxed(|| content.keyring(path))?;
                 let entries = read.secrets();
                 news.push(News::Keyring(keys.replace(read, self.grace, Instant::now())));
                 Ok(entries)

@@ -390,8 +390,28 @@ fn zeroed(len: usize) -> Option<Vec<u8>> {
 pub(super) struct Plaintext(Vec<u8>);
 
 impl Plaintext {
+    #[cfg(feature = "ureq")]
+    pub(super) const EMPTY: Self = Self(Vec::new());
+
     pub(super) fn copy_of(bytes: &[u8]) -> Self {
         Self(bytes.into())
+    }
+
+    #[cfg(feature = "ureq")]
+    pub(super) const fn of(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    #[cfg(feature = "ureq")]
+    pub(super) fn with_capacity(len: usize) -> Self {
+        Self(Vec::with_capacity(len))
+    }
+
+    /// Adds bytes, for which there must be room: otherwise a copy is left behind.
+    #[cfg(feature = "ureq")]
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        debug_assert!(self.0.capacity().saturating_sub(self.0.len()) >= bytes.len(), "there is room");
+        self.0.extend_from_slice(bytes);
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {

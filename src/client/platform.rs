@@ -17,7 +17,7 @@ use super::{
     transport::{Call, Received, Transport},
 };
 use crate::{
-    crypto::Zeroize as _,
+    crypto::{Zeroize, stack},
     envelope::{OpenError, Opened, Pending, SealError, ServerKey, Session, SessionPool, sealed_len},
     policy::{Fault, Outage, Outcome, Overload, Reason, Rejection},
     protocol::{
@@ -121,10 +121,10 @@ impl Sessions {
         if full {
             return false;
         }
-        match Session::establish(server, &mut SysRng) {
+        stack::wiped::<{ stack::CALL }, _>(|| match Session::establish(server, &mut SysRng) {
             Ok(session) => self.lock().put(session, now).is_ok(),
             Err(_) => false,
-        }
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, SessionPool<POOLED>> {
@@ -219,7 +219,7 @@ struct Outgoing<'s> {
 
 /// How the platform is reached, and by whom.
 pub(super) struct Platform {
-    pub(super) project_key: ProjectKey,
+    pub(super) project_key: Box<ProjectKey>,
     pub(super) project_env: Box<str>,
     pub(super) channel: Channel,
     /// Checked.
@@ -252,6 +252,17 @@ impl Platform {
         deadline: Deadline,
         read: impl FnOnce(Body<'_>) -> Result<A, Failed>,
     ) -> Result<A, Failed> {
+        // Sessions are moved about in it.
+        stack::wiped::<{ stack::CALL }, _>(|| self.exchange_in_frame(caller, request, deadline, read))
+    }
+
+    fn exchange_in_frame<R: Request, A>(
+        &self,
+        caller: Option<Caller<'_>>,
+        request: &R,
+        deadline: Deadline,
+        read: impl FnOnce(Body<'_>) -> Result<A, Failed>,
+    ) -> Result<A, Failed> {
         let mut slot = self.gate.enter(caller, deadline, &self.events)?;
         let entered = slot.entered();
         let Scratch { target, body, envelope, answer } = &mut slot.scratch;
@@ -265,7 +276,11 @@ impl Platform {
                 let call = Call { method: R::METHOD, target, headers: &headers, body, timeout };
                 match self.transport.call(&call, answer) {
                     Err(error) => Err(Outcome::from(error).into()),
-                    Ok(received) => self.read(received, pending, answer, read),
+                    Ok(received) => {
+                        let result = self.read(received, pending, answer, read);
+                        answer.iter_mut().take(received.len).for_each(Zeroize::zeroize);
+                        result
+                    }
                 }
             }
         };

@@ -15,6 +15,7 @@
 
 use core::{ops::Deref, time::Duration};
 use std::{
+    boxed::Box,
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -23,12 +24,23 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
+    crypto::stack,
     error::sentences,
     key::{Keyring, KeyringError, MAX_SECRETS},
 };
 
 /// U+FEFF, which `trim` leaves where it is.
 const BYTE_ORDER_MARK: char = '\u{FEFF}';
+
+/// A ring in a place of its own, so that to move it copies none of its secrets. What `make` has copied is wiped.
+pub(super) fn boxed<E>(make: impl FnOnce() -> Result<Keyring, E>) -> Result<Box<Keyring>, E> {
+    stack::wiped::<{ stack::CALL }, _>(|| make().map(Box::new))
+}
+
+/// A second ring of the same secrets; see [`boxed`].
+pub(super) fn boxed_copy(keys: &Keyring) -> Box<Keyring> {
+    stack::wiped::<{ stack::CALL }, _>(|| Box::new(keys.duplicate()))
+}
 
 /// A ring of these secrets, the newest first, `None` if there are none.
 pub(super) fn keyring<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Result<Option<Keyring>, SecretsError> {
@@ -76,13 +88,13 @@ pub(super) struct Keys {
 }
 
 struct Parts {
-    current: Keyring,
+    current: Box<Keyring>,
     /// Rings that were current before, the newest first.
     retired: VecDeque<Retired>,
 }
 
 struct Retired {
-    keys: Keyring,
+    keys: Box<Keyring>,
     until: Instant,
 }
 
@@ -100,9 +112,9 @@ pub(super) struct Replaced {
 }
 
 impl Keys {
-    pub(super) fn new(mut keys: Keyring, leeway: Duration) -> Self {
+    pub(super) fn new(mut keys: Box<Keyring>, leeway: Duration) -> Self {
         keys.set_leeway(leeway);
-        let in_use = ArcSwap::from_pointee(keys.duplicate());
+        let in_use = stack::wiped::<{ stack::CALL }, _>(|| ArcSwap::from_pointee(keys.duplicate()));
         Self { in_use, parts: Mutex::new(Parts { current: keys, retired: VecDeque::new() }), leeway }
     }
 
@@ -112,7 +124,7 @@ impl Keys {
     }
 
     /// Signs with `keys` from now on, and accepts the secrets before them for that time.
-    pub(super) fn replace(&self, mut keys: Keyring, grace: Duration, now: Instant) -> Replaced {
+    pub(super) fn replace(&self, mut keys: Box<Keyring>, grace: Duration, now: Instant) -> Replaced {
         keys.set_leeway(self.leeway);
         let mut parts = self.parts();
         let old = core::mem::replace(&mut parts.current, keys);
@@ -134,11 +146,11 @@ impl Keys {
 
     fn publish(&self, parts: &mut Parts, now: Instant) -> Replaced {
         parts.retired.retain(|retired| retired.until > now);
-        let mut keys = parts.current.duplicate();
+        let mut keys = boxed_copy(&parts.current);
         let displaced = parts.retired.iter().map(|retired| keys.accept_all_of(&retired.keys)).sum();
         let secrets = keys.secrets();
         let retiring = secrets.saturating_sub(parts.current.secrets());
-        self.in_use.store(Arc::new(keys));
+        self.in_use.store(stack::wiped::<{ stack::CALL }, _>(|| Arc::new(keys.duplicate())));
         Replaced { secrets, retiring, displaced, weak: parts.current.weak_secrets() }
     }
 
@@ -156,8 +168,8 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn ring(secrets: &[&str]) -> Keyring {
-        let mut keys = Keyring::new(secrets[0].as_bytes()).unwrap();
+    fn ring(secrets: &[&str]) -> Box<Keyring> {
+        let mut keys = Box::new(Keyring::new(secrets[0].as_bytes()).unwrap());
         for secret in &secrets[1..] {
             keys.accept(secret.as_bytes()).unwrap();
         }

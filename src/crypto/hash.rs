@@ -1,7 +1,5 @@
 //! SHA-256 (FIPS 180-4), and what is made of it: HMAC (RFC 2104, FIPS 198-1) and HKDF (RFC 5869).
 
-#[cfg(feature = "envelope")]
-use hmac::digest::zeroize::Zeroizing;
 use hmac::{
     KeyInit as _,
     block_api::HmacCore,
@@ -35,14 +33,15 @@ const _: fn(Sha256VarCore, Buffer<Core>) = wiped_on_drop;
 fn wiped_on_drop<T: ZeroizeOnDrop, U: ZeroizeOnDrop>(_: T, _: U) {}
 
 impl MacKey {
+    /// Leaves copies on the stack below: call it in [`stack::wiped`].
     pub(crate) fn new(secret: &[u8]) -> Option<Self> {
-        stack::wiped::<{ stack::HASH }, _>(|| Core::new_from_slice(secret).ok().map(Self))
+        Core::new_from_slice(secret).ok().map(Self)
     }
 
-    /// The same key once more.
+    /// The same key once more. Leaves copies on the stack, as [`new`](Self::new) does.
     #[cfg(feature = "client")]
     pub(crate) fn duplicate(&self) -> Self {
-        stack::wiped::<{ stack::HASH }, _>(|| Self(self.0.clone()))
+        Self(self.0.clone())
     }
 
     pub(crate) fn tag(&self, message: &[u8]) -> Tag {
@@ -69,13 +68,13 @@ impl Tag {
     }
 }
 
-/// HKDF-Expand(HKDF-Extract(no salt, `secret`), `info`, 32). Never `None`: a single block is not too long.
+/// Writes HKDF-Expand(HKDF-Extract(no salt, `secret`), `info`, 32) to `key`, where it is to stay: a move leaves a copy.
+/// Never `None`: a single block is not too long.
 #[cfg(feature = "envelope")]
-pub(crate) fn derive(secret: &[u8; 32], info: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+pub(crate) fn derive(secret: &[u8; 32], info: &[u8], key: &mut [u8; 32]) -> Option<()> {
     stack::wiped::<{ stack::HASH }, _>(|| {
-        let mut key = Zeroizing::new([0; 32]);
-        let expanded = hkdf::Hkdf::<Sha256>::new(None, secret).expand(info, key.as_mut_slice());
+        let expanded = hkdf::Hkdf::<Sha256>::new(None, secret).expand(info, key);
         debug_assert!(expanded.is_ok(), "one block is not too long");
-        expanded.ok().map(|()| key)
+        expanded.ok()
     })
 }

@@ -12,7 +12,7 @@ mod aead;
 mod hash;
 #[cfg(feature = "envelope")]
 mod kex;
-mod stack;
+pub(crate) mod stack;
 #[cfg(test)]
 mod tests;
 

@@ -79,7 +79,8 @@ mod hash {
         }
 
         fn derived(ikm: &[u8; 32], info: &[u8]) -> Option<Vec<u8>> {
-            derive(ikm, info).map(|key| key.to_vec())
+            let mut key = [0; 32];
+            derive(ikm, info, &mut key).map(|()| key.to_vec())
         }
 
         #[test]

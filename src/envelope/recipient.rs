@@ -39,9 +39,11 @@ impl Recipient {
     pub fn open<'b>(&self, request: &'b mut [u8]) -> Result<(&'b mut [u8], Reply), OpenError> {
         let parts = Parts::read(request)?;
         let shared = self.own.agree(&parts.epk).ok_or(OpenError::WrongKey)?;
-        let key = wire::key(&shared).ok_or(OpenError::WrongKey)?;
+        let mut key = Zeroizing::new([0; 32]);
+        wire::derive_key(&shared, &mut key).ok_or(OpenError::WrongKey)?;
         let plaintext = parts.open(&key)?;
-        Ok((plaintext, Reply { key, server: *self.own.public() }))
+        // A clone: a move would leave the key in its old place.
+        Ok((plaintext, Reply { key: key.clone(), server: *self.own.public() }))
     }
 }
 

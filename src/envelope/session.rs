@@ -81,8 +81,10 @@ impl Session {
         let mut secret = Zeroizing::new([0; 32]);
         rng.try_fill_bytes(secret.as_mut_slice()).map_err(|_| EstablishError)?;
         let agreement = server.peer.agree(&secret);
-        let key = wire::key(&agreement.shared).ok_or(EstablishError)?;
-        Ok(Self { key, epk: agreement.public, server: *server.as_bytes() })
+        let mut key = Zeroizing::new([0; 32]);
+        wire::derive_key(&agreement.shared, &mut key).ok_or(EstablishError)?;
+        // A clone: a move would leave the key in its old place.
+        Ok(Self { key: key.clone(), epk: agreement.public, server: *server.as_bytes() })
     }
 
     /// Seals a request into `buf`, of [`sealed_len`](super::sealed_len) bytes, and draws its nonce
@@ -96,7 +98,8 @@ impl Session {
         R: TryCryptoRng + ?Sized,
     {
         let (envelope, iv) = wire::seal(&self.key, &self.epk, plaintext, rng, buf)?;
-        Ok((envelope, Pending { key: self.key, server: self.server, iv }))
+        // A clone, as in `establish`.
+        Ok((envelope, Pending { key: self.key.clone(), server: self.server, iv }))
     }
 
     /// Moves a session out of a place that lives on, and overwrites its key there: a move by itself copies.

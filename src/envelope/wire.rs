@@ -6,7 +6,7 @@ use rand_core::TryCryptoRng;
 
 use super::base64url;
 use crate::{
-    crypto::{self, NONCE_LEN, POINT_LEN, SEAL_LEN, Zeroizing},
+    crypto::{self, NONCE_LEN, POINT_LEN, SEAL_LEN},
     error::sentences,
     json::find::{find, string},
     names::Malformed,
@@ -34,9 +34,9 @@ pub const fn sealed_len(plaintext_len: usize) -> usize {
     CT_AT.saturating_add(base64url::encoded_len(plaintext_len.saturating_add(SEAL_LEN))).saturating_add(BACK.len())
 }
 
-/// The key of an envelope. Never `None`, as [`crypto::derive`] says.
-pub(super) fn key(shared: &[u8; 32]) -> Option<Zeroizing<[u8; 32]>> {
-    crypto::derive(shared, INFO)
+/// Writes the key of an envelope to its place. Never `None`, as [`crypto::derive`] says.
+pub(super) fn derive_key(shared: &[u8; 32], key: &mut [u8; 32]) -> Option<()> {
+    crypto::derive(shared, INFO, key)
 }
 
 /// Seals `plaintext` into `buf` with a nonce that it draws, and returns both.

@@ -6,7 +6,7 @@ use heapless::Vec;
 use subtle::{Choice, ConditionallySelectable as _};
 
 use crate::{
-    crypto::{MacKey, Tag},
+    crypto::{MacKey, Tag, stack},
     error::sentences,
 };
 
@@ -57,8 +57,11 @@ impl Keyring {
             return Err(KeyringError::EmptySecret);
         }
         let weak = secret.len() < STRONG_SECRET_LEN;
-        let secret = MacKey::new(secret).ok_or(KeyringError::EmptySecret)?;
-        self.add(secret, weak)?;
+        // With the move into its place, which leaves a copy.
+        stack::wiped::<{ stack::HASH }, _>(|| {
+            let secret = MacKey::new(secret).ok_or(KeyringError::EmptySecret)?;
+            self.add(secret, weak)
+        })?;
         Ok(self)
     }
 
@@ -128,9 +131,10 @@ impl Keyring {
     pub(crate) fn accept_all_of(&mut self, older: &Self) -> usize {
         let mut left_out = 0_usize;
         for (at, secret) in older.secrets.iter().enumerate() {
-            if !self.has(secret) && self.add(secret.duplicate(), older.weak & bit(at) != 0).is_err() {
-                left_out = left_out.saturating_add(1);
-            }
+            let weak = older.weak & bit(at) != 0;
+            let added =
+                stack::wiped::<{ stack::HASH }, _>(|| self.has(secret) || self.add(secret.duplicate(), weak).is_ok());
+            left_out = left_out.saturating_add(usize::from(!added));
         }
         left_out
     }

@@ -48,14 +48,14 @@ use std::{
 
 use ureq::{
     Error,
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderName, header},
     unversioned::transport::{
         Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout,
         RustlsConnector, Transport,
     },
 };
 
-use crate::error::sentences;
+use crate::{client::gate::Plaintext, crypto::Zeroize as _, error::sentences};
 
 /// How long a look for an early answer may take when something has come that is not part of one, such as
 /// a message of TLS.
@@ -68,7 +68,7 @@ const PATIENCE: Duration = if cfg!(windows) { Duration::MAX } else { Duration::f
 thread_local! {
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
     /// Of the next request, as they stand in it.
-    static FIELDS: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static FIELDS: RefCell<Plaintext> = const { RefCell::new(Plaintext::EMPTY) };
     static REUSED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -110,17 +110,22 @@ pub(super) fn remaining(timeout: NextTimeout) -> Result<Duration, Error> {
 ///
 /// One is not a header field, or is one that HTTP and ureq decide on.
 pub(super) fn set_fields(headers: &[(&str, &str)]) -> Result<(), Error> {
-    let mut fields = Vec::new();
+    // Room for all of them, so that it does not move: nothing is left behind.
+    let len = headers.iter().map(|(name, value)| name.len().saturating_add(value.len()).saturating_add(4)).sum();
+    let mut fields = Plaintext::with_capacity(len);
     for (name, value) in headers {
         let known = HeaderName::from_bytes(name.as_bytes()).map_err(|error| Error::Http(error.into()))?;
-        HeaderValue::from_str(value).map_err(|error| Error::Http(error.into()))?;
+        // As `HeaderValue` has it, which would take a copy.
+        if !value.bytes().all(|byte| byte == b'\t' || matches!(byte, b' '..=b'~')) {
+            return Err(Error::BadUri("header".into()));
+        }
         if [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::EXPECT]
             .contains(&known)
         {
             return Err(Error::BadUri("header".into()));
         }
         for part in [name, ": ", value, "\r\n"] {
-            fields.extend_from_slice(part.as_bytes());
+            fields.extend(part.as_bytes());
         }
     }
     FIELDS.set(fields);
@@ -266,7 +271,7 @@ impl Watched {
     }
 
     /// The first `amount` bytes of the output, which begin a request, with these header fields in its head.
-    fn request_with(&mut self, fields: &[u8], amount: usize) -> Result<Vec<u8>, Error> {
+    fn request_with(&mut self, fields: &[u8], amount: usize) -> Result<Plaintext, Error> {
         let output = self.inner.buffers().output();
         debug_assert!(amount <= output.len(), "ureq transmits what it has written");
         let request = output.get(..amount).unwrap_or_default();
@@ -275,7 +280,7 @@ impl Watched {
         let (front, rest) = end
             .and_then(|end| request.split_at_checked(end.saturating_add(2)))
             .ok_or_else(|| Error::BadUri("head".into()))?;
-        Ok([front, fields, rest].concat())
+        Ok(Plaintext::of([front, fields, rest].concat()))
     }
 
     /// Reads what has come, without waiting for more, and says whether it is an answer's beginning.
@@ -326,16 +331,21 @@ impl Transport for Watched {
             return Ok(());
         }
         let fields = FIELDS.take();
-        if fields.is_empty() {
+        if fields.as_bytes().is_empty() {
             return self.inner.transmit_output(amount, timeout).map_err(|error| self.check(error));
         }
-        let request = self.request_with(&fields, amount)?;
+        let request = self.request_with(fields.as_bytes(), amount)?;
         let max = self.inner.buffers().output().len().max(1);
-        for part in request.chunks(max) {
+        for part in request.as_bytes().chunks(max) {
             if let Some(output) = self.inner.buffers().output().get_mut(..part.len()) {
                 output.copy_from_slice(part);
             }
-            self.inner.transmit_output(part.len(), timeout).map_err(|error| self.check(error))?;
+            let sent = self.inner.transmit_output(part.len(), timeout);
+            // ureq keeps the buffer for the next request, and does not wipe it.
+            if let Some(output) = self.inner.buffers().output().get_mut(..part.len()) {
+                output.zeroize();
+            }
+            sent.map_err(|error| self.check(error))?;
         }
         Ok(())
     }

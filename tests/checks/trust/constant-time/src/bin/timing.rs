@@ -1,0 +1,203 @@
+//! Measures two classes of inputs in turns, at random, and compares their times by Welch's t-test, as dudect does
+//! (Reparaz, Balasch and Verbauwhede, 2017). The classes differ in what a secret decides: in one, a tag is right up to
+//! its last bits; in the other it is wrong from the first byte on.
+//!
+//! The test is made over all samples and over the fastest 50, 90 and 99 in a hundred, since interrupts only ever add
+//! time. The largest |t| counts. Above 10 is a difference, as dudect has it: with five tests of each pair, on a machine
+//! that others use, chance alone passes 4.5 now and then.
+
+use std::{hint::black_box, process::ExitCode, time::Instant};
+
+use apikee::{
+    Keyring,
+    envelope::{Recipient, ServerKey, Session, sealed_len},
+};
+use apikee_constant_time::{NOW, Xorshift, key, server_key};
+
+const DIFFERENT: f64 = 10.0;
+/// What a planted fault must come to.
+const FAR_ABOVE: f64 = 50.0;
+
+/// Different inputs of a class.
+const POOL: usize = 256;
+
+#[derive(Default)]
+struct Moments {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    /// Welford's method.
+    fn of(samples: impl Iterator<Item = u64>) -> Self {
+        samples.fold(Self::default(), |Self { count, mean, squares }, sample| {
+            let (count, off) = (count + 1.0, sample as f64 - mean);
+            let mean = mean + off / count;
+            Self { count, mean, squares: squares + off * (sample as f64 - mean) }
+        })
+    }
+
+    fn error(&self) -> f64 {
+        self.squares / (self.count - 1.0) / self.count
+    }
+}
+
+/// The largest |t|, and by how many nanoseconds the faster nine tenths of the classes differ.
+fn compare([one, other]: &[Vec<u64>; 2]) -> (f64, f64) {
+    let mut all = [one.as_slice(), other].concat();
+    all.sort_unstable();
+    let test = |percent: usize| {
+        let most = all[(all.len() - 1) * percent / 100];
+        let [one, other] = [one, other].map(|own| Moments::of(own.iter().copied().filter(|time| *time <= most)));
+        let (off, error) = (one.mean - other.mean, one.error() + other.error());
+        (if error > 0.0 { off / error.sqrt() } else { 0.0 }, off)
+    };
+    let t = [50, 90, 99, 100].map(|percent| test(percent).0.abs()).into_iter().fold(0.0, f64::max);
+    (t, test(90).1)
+}
+
+/// Takes that many samples: `prepare` makes the input of a class, and the time of `work` on it is taken.
+fn measure<I>(count: usize, mut prepare: impl FnMut(bool, usize) -> I, mut work: impl FnMut(I)) -> [Vec<u64>; 2] {
+    let mut rng = Xorshift(0x7469_6d69_6e67);
+    let mut times = [const { Vec::new() }; 2];
+    for at in 0..count + count / 20 {
+        let word = rng.word();
+        let class = word >> 40 & 1 == 1;
+        let input = black_box(prepare(class, (word >> 8) as usize % POOL));
+        let start = Instant::now();
+        work(input);
+        let time = start.elapsed();
+        // What comes first warms up.
+        if at >= count / 20 {
+            times[usize::from(class)].push(time.as_nanos() as u64);
+        }
+    }
+    times
+}
+
+struct Report(bool);
+
+impl Report {
+    fn constant(&mut self, name: &str, times: &[Vec<u64>; 2]) {
+        self.tell(name, times, |t| t < DIFFERENT);
+    }
+
+    fn planted(&mut self, name: &str, times: &[Vec<u64>; 2]) {
+        self.tell(name, times, |t| t > FAR_ABOVE);
+    }
+
+    fn tell(&mut self, name: &str, times: &[Vec<u64>; 2], is_good: impl FnOnce(f64) -> bool) {
+        let (t, off) = compare(times);
+        let (good, count) = (is_good(t), times[0].len() + times[1].len());
+        let verdict = if good { "ok" } else { "FAILED" };
+        println!("{verdict} | {name} | \\|t\\| {t:.1} ({off:+.2} ns), {count} samples");
+        self.0 &= good;
+    }
+}
+
+/// Keys whose signature is wrong: in the last digit only, or by another secret.
+fn forged_keys(keys: &Keyring, rng: &mut Xorshift) -> [Vec<String>; 2] {
+    let other = Keyring::new(b"another secret").expect("a secret");
+    let near = (0..POOL).map(|_| {
+        let mut key = key(keys, rng);
+        let last = key.pop().expect("a digit");
+        key.push(if last == '0' { '1' } else { '0' });
+        key
+    });
+    let near = near.collect();
+    [near, (0..POOL).map(|_| key(&other, rng)).collect()]
+}
+
+/// Leaves at the first byte that differs.
+#[inline(never)]
+fn early_exit(one: &[u8], other: &[u8]) -> bool {
+    one.iter().zip(other).all(|(one, other)| black_box(*one) == *other)
+}
+
+fn keys(report: &mut Report, samples: usize) {
+    let mut rng = Xorshift(0x6b65_7973);
+    let secret = rng.bytes::<32>();
+    let keys = Keyring::new(&secret).expect("a secret");
+    let forged = forged_keys(&keys, &mut rng);
+    let mut buf = [0; 1024];
+    let text = |class: bool, at: usize| forged[usize::from(class)][at].clone();
+
+    let times = measure(samples, text, |key| _ = black_box(keys.verify(&key, NOW, &mut buf).is_ok()));
+    report.constant("`verify`: a signature wrong in its last digit, and in all", &times);
+
+    let good: Vec<[u8; 32]> = (0..POOL).map(|_| rng.bytes()).collect();
+    let pair = |class: bool, at: usize| {
+        let mut tag = if class { Xorshift(at as u64 + 1).bytes() } else { good[at] };
+        tag[31] ^= 1;
+        (text(class, at), tag, good[at])
+    };
+    let times = measure(samples, pair, |(key, tag, good)| {
+        _ = black_box(keys.verify(&key, NOW, &mut buf).is_ok());
+        _ = black_box(early_exit(&tag, &good));
+    });
+    report.planted("planted: the same, and a comparison of 32 bytes that leaves at the first difference", &times);
+
+    let secrets: Vec<[u8; 32]> = (0..POOL).map(|_| rng.bytes()).collect();
+    let with = |class: bool, at: usize| (if class { secrets[at] } else { secret }, text(true, at));
+    let times = measure(samples, with, |(secret, key)| {
+        let keys = Keyring::new(&secret).expect("a secret");
+        _ = black_box(keys.verify(&key, NOW, &mut buf).is_ok());
+    });
+    report.constant("HMAC: `Keyring::new` and `verify` with one secret, and with others", &times);
+}
+
+fn server_keys(report: &mut Report, samples: usize) {
+    /// In one sample, since one comparison is shorter than a clock's step.
+    const TIMES: usize = 32;
+    const KEYS: usize = 16;
+    let mut rng = Xorshift(0x7365_7276_6572);
+    let pinned = server_key(rng.bytes());
+    let near = (0..KEYS as u8).map(|at| {
+        let mut bytes = *pinned.as_bytes();
+        bytes[31] ^= at + 1;
+        ServerKey::from_bytes(bytes).expect("a key")
+    });
+    let classes: [Vec<ServerKey>; 2] = [near.collect(), (0..KEYS).map(|_| server_key(rng.bytes())).collect()];
+    let pick = |class: bool, at: usize| &classes[usize::from(class)][at % KEYS];
+
+    let times = measure(samples, pick, |key| {
+        (0..TIMES).for_each(|_| _ = black_box(*black_box(key) == *black_box(&pinned)));
+    });
+    report.constant("`ServerKey == ServerKey`, 32 times: different in the last byte, and in all", &times);
+    let times = measure(samples, pick, |key| {
+        (0..TIMES).for_each(|_| _ = black_box(early_exit(black_box(key).as_bytes(), pinned.as_bytes())));
+    });
+    report.planted("planted: the same with a comparison that leaves at the first difference", &times);
+}
+
+fn open(report: &mut Report, samples: usize) {
+    const LEN: usize = 200;
+    let mut rng = Xorshift(0x6f70_656e);
+    let own = rng.bytes();
+    let (server, recipient) = (server_key(own), Recipient::new(own));
+    let prepare = |class: bool, _: usize| {
+        let mut request = [0; sealed_len(LEN)];
+        let session = Session::establish(&server, &mut rng).expect("a session");
+        let (_, pending) = session.seal(&[0; LEN], &mut rng, &mut request).expect("an envelope");
+        let (opened, reply) = recipient.open(&mut request).expect("a request");
+        let mut answer = [0; sealed_len(LEN)];
+        reply.seal(opened, &mut rng, &mut answer).expect("an answer");
+        // 216 bytes are 288 digits: the last is all of the tag's last six bits, the first of the tag is 22 before it.
+        let digit = answer.len() - 3 - if class { 20 } else { 0 };
+        answer[digit] = if answer[digit] == b'A' { b'B' } else { b'A' };
+        (pending, answer)
+    };
+    let times =
+        measure(samples / 20, prepare, |(pending, mut answer)| _ = black_box(pending.open(&mut answer).is_ok()));
+    report.constant("`Pending::open`: a tag wrong in its last bits, and in its first", &times);
+}
+
+fn main() -> ExitCode {
+    let samples = std::env::args().nth(1).map_or(1_000_000, |text| text.parse().expect("a number of samples"));
+    let mut report = Report(true);
+    keys(&mut report, samples);
+    server_keys(&mut report, samples);
+    open(&mut report, samples);
+    if report.0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
