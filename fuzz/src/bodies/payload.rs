@@ -38,7 +38,7 @@ const NUMBERS: [&str; 16] = [
 ];
 
 /// Values that are put into one payload, about.
-const MAX_VALUES: usize = 48;
+const MAX_VALUES: usize = 24;
 
 pub fn body(input: &[u8]) {
     // What is missing at the end of an input is zero: then there is always a payload.
@@ -136,7 +136,7 @@ fn text(u: &mut Unstructured<'_>) -> Result<String> {
     Ok(match u.int_in_range(0..=3)? {
         0 => (*u.choose(&NAMES)?).to_owned(),
         1 => {
-            let len = u.int_in_range(0..=40)?;
+            let len = u.int_in_range(0..=12)?;
             (0..len).map(|_| u.arbitrary::<char>()).collect::<Result<_>>()?
         }
         _ => (*u.choose(&TEXTS)?).to_owned(),
