@@ -1,6 +1,6 @@
 //! Writes the seed corpora from the golden keys, envelopes and requests: `cargo run --example seed`, in `fuzz`.
 //!
-//! `corpus` then holds nothing else: what a fuzzer found there before is gone.
+//! What a fuzzer found, which stands beside them, stays.
 
 use std::{collections::HashMap, fs, path::Path};
 
@@ -16,9 +16,6 @@ const OF_A_KIND: usize = 4;
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let corpus = root.join("corpus");
-    if corpus.exists() {
-        fs::remove_dir_all(&corpus).unwrap();
-    }
     let write = |target: &str, name: &str, seed: &[u8]| {
         let folder = corpus.join(target);
         fs::create_dir_all(&folder).unwrap();
@@ -101,7 +98,82 @@ fn main() {
     for (name, seed) in refusal_seeds() {
         write("refusals", &name, &seed);
     }
+    for (name, seed) in parts(&[], 400) {
+        write("payload", &name, &seed);
+    }
+    for (name, seed) in parts(&[], 260) {
+        write("sealed", &name, &seed);
+    }
+    for (name, seed) in parts(&[], 60) {
+        write("authorize", &name, &seed);
+    }
+    for (at, path) in PATHS.iter().enumerate() {
+        write("percent", &format!("path-{at:02}"), path.as_bytes());
+    }
+    for (name, seed) in parts(b"#", 160) {
+        write("transport", &name, &seed);
+    }
+    for (name, answer) in HTTP {
+        write("transport", name, answer.as_bytes());
+    }
 }
+
+/// What the targets that put their input together from parts read: any bytes, behind those.
+fn parts(front: &[u8], len: usize) -> Vec<(String, Vec<u8>)> {
+    let mut rng = Xorshift(0xD1B5_4A32_D192_ED03);
+    let seeds = (0..24).map(|at| (format!("parts-{at:02}"), [front, &bytes(&mut rng, len)].concat()));
+    seeds.collect()
+}
+
+fn bytes(rng: &mut Xorshift, len: usize) -> Vec<u8> {
+    (0..len).map(|_| rng.word() as u8).collect()
+}
+
+const PATHS: [&str; 24] = [
+    "",
+    "/",
+    "users",
+    "/users/7?page=2",
+    "/users#top",
+    "/health",
+    "/health?a",
+    "/a%2fb%c3%a9%3F%23%25",
+    "/%2d%2E%5f%7E",
+    "/%41%7a%30",
+    "/%2541",
+    "/%25%34%31",
+    "/%%41",
+    "/%4%31",
+    "/%",
+    "/%4",
+    "/%zz%+1",
+    "/a b+c",
+    "/caf\u{e9}/\u{1F600}",
+    "/{id}",
+    "//a//b/../c/./",
+    "/%00%0d%0a",
+    "/!$&'()*,;=:@",
+    "/%ff%FE",
+];
+
+/// Answers of a server, whole and not.
+const HTTP: [(&str, &str); 12] = [
+    ("http-length", "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"success\":true}"),
+    ("http-chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"),
+    (
+        "http-chunk-too-large",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n{}\r\n0\r\n\r\n",
+    ),
+    ("http-close", "HTTP/1.0 200 OK\r\n\r\n{}"),
+    ("http-early", "HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\nHTTP/1.1 429 Slow\r\nRetry-After: 7\r\n\r\n"),
+    ("http-switch", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nabc"),
+    ("http-two-lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} "),
+    ("http-both", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"),
+    ("http-redirect", "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"),
+    ("http-no-content", "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n{}"),
+    ("http-folded", "HTTP/1.1 200 OK\r\nX-A: a\r\n b\r\nContent-Length: 0\r\n\r\n"),
+    ("http-none", "SSH-2.0-OpenSSH_9.2\r\n"),
+];
 
 /// Edits of a genuine envelope: mode, length of the plaintext, and then a place, what is done and
 /// with which byte.
@@ -207,7 +279,7 @@ fn refusal_seeds() -> Vec<(String, Vec<u8>)> {
     let mut rng = Xorshift(0x2545_F491_4F6C_DD1D);
     let seeds = (0..32_u8).map(|at| {
         let mut seed = vec![at, 9 + at % 8, at % 6, at];
-        seed.extend((0..240).map(|_| rng.word() as u8));
+        seed.extend(bytes(&mut rng, 240));
         (format!("{at:02}"), seed)
     });
     seeds.collect()

@@ -5,15 +5,15 @@ use apikee::protocol::{
 };
 
 use super::{
-    json,
     model::{Number, Tree},
+    trees,
 };
 
 type Members = [(String, Tree)];
 
 /// An answer, a record of a client and a list of them are read as `serde_json` reads them.
 pub fn body(input: &[u8]) {
-    let tree = json::tree(input);
+    let tree = trees::json(input);
     let members = match &tree {
         Some(Tree::Object(members)) => Some(&members[..]),
         _ => None,

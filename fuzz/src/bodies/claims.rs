@@ -8,7 +8,10 @@ use apikee::{
     meta::{Array, Meta, Text, Value},
 };
 
-use super::model::{Claims, Number, Tree};
+use super::{
+    model::{Claims, Number, Tree},
+    trees::{self, is_message_pack},
+};
 use crate::support::{self, NOW, OTHER_SECRET, SECRET};
 
 /// Accepts two secrets; the second does not sign.
@@ -17,11 +20,6 @@ pub static RING: LazyLock<Keyring> = LazyLock::new(|| {
     ring.accept(OTHER_SECRET).unwrap();
     ring
 });
-
-/// The first byte tells, says docs/WIRE.md.
-pub fn is_message_pack(payload: &[u8]) -> bool {
-    matches!(payload, [0x80..=0x8F | 0xDE | 0xDF, ..])
-}
 
 /// Signs the payload, and holds what the library makes of it against what `tree` says of it.
 pub fn check_payload(payload: &[u8], tree: Option<&Tree>) {
@@ -97,7 +95,7 @@ fn check_object(ours: &Meta<'_>, theirs: &[(String, Tree)]) {
         assert!(own_value.has_nan() || ours.get(own_name) == Some(value), "{own_name:?}");
     }
     if let Some(text) = ours.as_json() {
-        let again = super::json::tree(text.as_bytes());
+        let again = trees::json(text.as_bytes());
         assert_eq!(again, Some(Tree::Object(theirs.to_vec())));
     }
 }

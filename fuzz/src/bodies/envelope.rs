@@ -6,7 +6,7 @@ use std::{collections::HashSet, sync::LazyLock};
 use apikee::envelope::{OpenError, Pending, Recipient, ServerKey, Session, sealed_len};
 use rand_core::{TryCryptoRng, TryRng};
 
-use super::{json, model::Tree, splitter::Splitter};
+use super::{model::Tree, splitter::Splitter, trees};
 use crate::support::Xorshift;
 
 /// Of the only envelope that the bodies in the seeds may be: another plaintext would be as genuine.
@@ -53,7 +53,7 @@ pub fn request(plaintext: &[u8]) -> (String, Pending) {
 /// That request with the server's public key instead of its own, as anyone who has seen it can send it back.
 pub fn reflected(plaintext: &[u8]) -> String {
     let request = request(plaintext).0;
-    let tree = json::tree(request.as_bytes());
+    let tree = trees::json(request.as_bytes());
     request.replace(string(tree.as_ref(), "epk").unwrap(), &SERVER.to_string())
 }
 
@@ -106,12 +106,12 @@ pub fn check(
     same_key: fn(&str, &str) -> bool,
     opened: Result<&[u8], OpenError>,
 ) {
-    let tree = json::tree(received);
+    let tree = trees::json(received);
     let may_refuse = tree.as_ref().is_some_and(|tree| !tree.must_be_read());
     if may_refuse && opened == Err(OpenError::Malformed) {
         return;
     }
-    let original = json::tree(genuine.as_bytes()).unwrap();
+    let original = trees::json(genuine.as_bytes()).unwrap();
     let same = |name| string(tree.as_ref(), name).is_some_and(|own| Some(own) == string(Some(&original), name));
     let expected = match &tree {
         Some(Tree::Object(members)) if members.iter().all(|(name, _)| name != "ct") => Err(Some(OpenError::Unsealed)),

@@ -18,9 +18,8 @@ use serde_json::json;
 
 use super::{
     claims::check_verified,
-    json,
     model::{Claims, MAX_DEPTH, Tree},
-    msgpack,
+    trees,
 };
 use crate::support::{self, OTHER_SECRET, SECRET, Xorshift};
 
@@ -76,7 +75,7 @@ impl Asked<'_> {
 
     /// Meta, by the book: it stands inside another object, so it may be nested one level less.
     fn members(&self) -> Option<Vec<(String, Tree)>> {
-        match json::tree(self.meta.as_bytes()).filter(|tree| depth(tree) < MAX_DEPTH) {
+        match trees::json(self.meta.as_bytes()).filter(|tree| depth(tree) < MAX_DEPTH) {
             Some(Tree::Object(members)) => Some(members),
             _ => None,
         }
@@ -150,7 +149,7 @@ pub fn check(asked: &Asked<'_>) {
     };
 
     let bytes = support::payload_of(&key);
-    let Some(Tree::Object(members)) = json::tree(&bytes) else {
+    let Some(Tree::Object(members)) = trees::json(&bytes) else {
         panic!("a key was issued of which serde_json cannot read the payload");
     };
     let [(_, Tree::String(id)), ..] = &members[..] else {
@@ -180,7 +179,7 @@ fn check_packed(ring: &Keyring, asked: &Asked<'_>, new: &NewKey<'_>) {
         Err(error) => return assert_eq!(asked.claims("").err(), Some(error)),
     };
     let bytes = support::payload_of(&key);
-    let Some(Tree::Object(members)) = msgpack::tree(&bytes) else {
+    let Some(Tree::Object(members)) = trees::msgpack(&bytes) else {
         panic!("a key was issued of which rmp cannot read the payload");
     };
     let [(_, Tree::String(id)), ..] = &members[..] else {

@@ -6,6 +6,8 @@
 
 #[cfg(feature = "envelope")]
 pub mod answer;
+#[cfg(feature = "web")]
+pub mod authorize;
 pub mod base62;
 pub mod breaker;
 mod claims;
@@ -21,8 +23,16 @@ pub mod msgpack;
 pub mod open_client;
 #[cfg(feature = "envelope")]
 pub mod open_recipient;
+pub mod payload;
+#[cfg(feature = "web")]
+pub mod percent;
 pub mod refusals;
 #[cfg(feature = "envelope")]
 pub mod request;
+#[cfg(feature = "envelope")]
+pub mod sealed;
 pub mod splitter;
+#[cfg(feature = "ureq")]
+pub mod transport;
+mod trees;
 pub mod verify;

@@ -104,6 +104,17 @@ impl Tree {
         })
     }
 
+    /// The text of that member of an object.
+    pub fn member(&self, name: &str) -> Option<&String> {
+        match self {
+            Self::Object(members) => members.iter().find_map(|(own, value)| match value {
+                Self::String(text) if own == name => Some(text),
+                _ => None,
+            }),
+            _ => None,
+        }
+    }
+
     fn string(&self) -> Option<String> {
         match self {
             Self::String(text) => Some(text.clone()),

@@ -9,10 +9,12 @@ use apikee::{
     },
 };
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::{
-    json,
     model::{MAX_DEPTH, Tree},
     splitter::Splitter,
+    trees,
 };
 
 const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
@@ -118,7 +120,7 @@ fn text(text: &str) -> Tree {
 /// The body with a bound: what is cut is the end of a header value or a whole field, and never the key.
 fn check_bounded(request: &ValidateRequest<'_>, whole: &[(String, Tree)], payload: usize, limit: usize) {
     let body = written(&|buf| request.max_body_len(limit).write_body(buf));
-    let Some(Tree::Object(members)) = json::tree(body.as_bytes()) else { panic!("{body}") };
+    let Some(Tree::Object(members)) = trees::json(body.as_bytes()) else { panic!("{body}") };
     let Some((_, Tree::Object(sent))) = members.iter().find(|(name, _)| name == "headers") else { panic!("{body}") };
     let is_key = |name: &str| name.eq_ignore_ascii_case("x-api-key");
     assert!(body.len() - payload <= limit || sent.iter().all(|(name, _)| is_key(name)), "{body}");
@@ -150,7 +152,7 @@ fn merged(headers: &[(&str, &str)]) -> Vec<(String, Tree)> {
 
 /// The object if it is one, and what it says.
 fn object_of(text: &str) -> Option<(JsonObject<'_>, Tree)> {
-    let tree = json::tree(text.as_bytes()).filter(|tree| matches!(tree, Tree::Object(_)) && depth(tree) < MAX_DEPTH);
+    let tree = trees::json(text.as_bytes()).filter(|tree| matches!(tree, Tree::Object(_)) && depth(tree) < MAX_DEPTH);
     match (JsonObject::new(text), tree) {
         (Ok(object), Some(tree)) => Some((object, tree)),
         (Err(_), Some(tree)) if !tree.must_be_read() => None,
@@ -198,7 +200,7 @@ impl Fields<'_> {
         self.check_head(request, path, query);
         let expected = Tree::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
         let body = written(&|buf| request.write_body(buf));
-        assert_eq!(json::tree(body.as_bytes()).as_ref(), Some(&expected));
+        assert_eq!(trees::json(body.as_bytes()).as_ref(), Some(&expected));
         assert_eq!(body, expected.to_compact_json());
     }
 
@@ -211,12 +213,10 @@ impl Fields<'_> {
         let target = written(&|buf| request.write_target(buf));
         assert!(target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'), "{target}");
         let (own_path, own_query) = target.split_once('?').unwrap();
-        let own_query: Vec<_> = own_query
-            .split('&')
-            .map(|pair| pair.split_once('=').unwrap())
-            .map(|(name, value)| (name, decoded(value)))
-            .collect();
-        assert_eq!((own_path, &own_query[..]), (path, query));
+        let own_query: Vec<_> = own_query.split('&').map(|pair| pair.split_once('=').unwrap()).collect();
+        let query: Vec<_> = query.iter().map(|(name, value)| (*name, encoded(value))).collect();
+        let query: Vec<_> = query.iter().map(|(name, value)| (*name, &**value)).collect();
+        assert_eq!((own_path, own_query), (path, query));
 
         let agent = self.agent.map_or(UserAgent::DEFAULT, |(agent, _)| agent);
         let fields = request.header_fields(&self.key, agent);
@@ -241,22 +241,8 @@ fn written(write: &dyn for<'b> Fn(&'b mut [u8]) -> Result<&'b str, BufferTooSmal
     text.to_owned()
 }
 
-/// `application/x-www-form-urlencoded`, by the book.
-fn decoded(value: &str) -> String {
-    let mut bytes = value.bytes();
-    let mut text = Vec::new();
-    while let Some(byte) = bytes.next() {
-        text.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || char::from(bytes.next().unwrap()).to_digit(16).unwrap() as u8;
-                digit() << 4 | digit()
-            }
-            plain => {
-                assert!(plain.is_ascii_alphanumeric() || b"-._~".contains(&plain));
-                plain
-            }
-        });
-    }
-    String::from_utf8(text).unwrap()
+/// A value of a query, as `percent-encoding` writes it but for the blank.
+pub fn encoded(value: &str) -> String {
+    const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(value, ESCAPED).to_string().replace("%20", "+")
 }

@@ -4,10 +4,8 @@ use apikee::{Fingerprint, KeyError, UnixTime, VerifiedKey, key::UntrustedKey, ve
 use sha2::{Digest, Sha256};
 
 use super::{
-    claims::{RING, check_signed, is_message_pack},
-    json,
-    model::Tree,
-    msgpack,
+    claims::{RING, check_signed},
+    trees,
 };
 use crate::support::{self, NOW, OTHER_SECRET, SECRET};
 
@@ -26,7 +24,7 @@ pub fn body(key: &[u8]) {
                 check_names(&verified);
             }
             let key = std::str::from_utf8(key).expect("a key that is spelt right is ASCII");
-            check_signed(key, &payload, secret_index, tree(&payload).as_ref());
+            check_signed(key, &payload, secret_index, trees::payload(&payload).as_ref());
         }
     }
 }
@@ -48,10 +46,6 @@ pub fn by_the_book(key: &[u8]) -> Result<(Vec<u8>, usize), &'static str> {
 fn canonical(text: &[u8]) -> Option<Vec<u8>> {
     let bytes = support::base62_decode(text)?;
     (support::base62(&bytes).as_bytes() == text).then_some(bytes)
-}
-
-pub fn tree(payload: &[u8]) -> Option<Tree> {
-    if is_message_pack(payload) { msgpack::tree(payload) } else { json::tree(payload) }
 }
 
 /// A buffer of the length that is said to be enough is; a shorter one gives the same answer, or says

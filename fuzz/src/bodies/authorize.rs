@@ -1,0 +1,186 @@
+//! Sequences of requests through a client in server mode, while the platform, or who sits between, answers anything.
+
+use std::sync::{Arc, LazyLock, Mutex};
+
+use apikee::{
+    Apikee, Denial, Expiry, Keyring, NewKey, UnixTime,
+    client::{AuthorizeRequest, Call, Received, TransportError},
+    envelope::{Recipient, ServerKey, sealed_len},
+    policy::{Basis, Fault, Outage, Overload},
+    protocol::MethodPath,
+};
+
+use super::{
+    envelope::{Counting, RECIPIENT},
+    splitter::Splitter,
+    trees,
+};
+use crate::support::{OTHER_SECRET, SECRET, Xorshift};
+
+/// Their ids are their tenants.
+const CLIENTS: [&str; 3] = [
+    "11111111-2222-4333-8444-555555555555",
+    "497f6eca-6276-4993-bfeb-53cbbbba6f08",
+    "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee",
+];
+
+/// A key of each client, and one of each with a secret that is not accepted.
+static KEYS: LazyLock<[[String; 3]; 2]> = LazyLock::new(|| {
+    [SECRET, OTHER_SECRET].map(|secret| {
+        CLIENTS.map(|tenant| {
+            let new = NewKey::new(tenant).scopes(&["read"]).expires(Expiry::Never);
+            let ring = Keyring::new(secret).unwrap();
+            ring.issue(&new, UnixTime::now(), &mut Xorshift(7), &mut [0; 512]).unwrap().to_owned()
+        })
+    })
+});
+
+/// What a request comes to, if the platform is asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Told {
+    Confirmed,
+    Rejected,
+    Outage,
+    Overload,
+    Fault,
+}
+
+/// The platform, and who sits between.
+#[derive(Default)]
+struct Wire {
+    /// What is done with the next call, and with what byte.
+    next: (u8, u8),
+    told: Option<Told>,
+    /// The last genuine answer.
+    answer: Vec<u8>,
+}
+
+impl Wire {
+    fn call(&mut self, call: &Call<'_>, buf: &mut [u8]) -> Result<Received, TransportError> {
+        let (kind, byte) = self.next;
+        let genuine = |text: &str| {
+            let mut request = call.body.to_vec();
+            let (_, reply) = RECIPIENT.open(&mut request).expect("the request is sealed for the platform");
+            let mut buf = vec![0; sealed_len(text.len())];
+            reply.seal(text.as_bytes(), &mut Counting(byte), &mut buf).unwrap().as_bytes().to_vec()
+        };
+        let yes = r#"{"success":true,"project_env":"test","durationMs":3}"#;
+        let (told, status, body) = match kind % 20 {
+            0..=5 => (Told::Confirmed, 200, genuine(yes)),
+            6 => (Told::Rejected, 200, genuine(r#"{"success":false,"error":"REVOKED"}"#)),
+            7 => (Told::Rejected, 403, Vec::new()),
+            8 => (Told::Rejected, 429, Vec::new()),
+            9 => (Told::Outage, 500 + u16::from(byte % 100), Vec::new()),
+            10 => {
+                let outage = [Outage::Dns, Outage::Connect, Outage::Reset, Outage::Timeout][usize::from(byte) % 4];
+                self.told = Some(Told::Outage);
+                return Err(TransportError::Outage(outage));
+            }
+            11 => {
+                self.told = Some(Told::Overload);
+                return Err(TransportError::Overload(Overload::OutOfResources));
+            }
+            12 => {
+                self.told = Some(Told::Fault);
+                return Err(TransportError::Fault(Fault::UntrustedCertificate));
+            }
+            13 => (Told::Fault, [401, 302, 404, 418][usize::from(byte) % 4], Vec::new()),
+            // The answer of another client's request, or to another environment.
+            14 => {
+                let other = format!(r#"{{"success":true,"clientId":"00000000-0000-4000-8000-0000000000{byte:02x}"}}"#);
+                (Told::Fault, 200, genuine(&other))
+            }
+            15 => (Told::Fault, 200, yes.as_bytes().to_vec()),
+            // Our own request, with the platform's key over its own.
+            16 => {
+                let text = std::str::from_utf8(call.body).unwrap();
+                let tree = trees::json(call.body).unwrap();
+                let epk = tree.member("epk").unwrap();
+                let server = ServerKey::from_bytes(*RECIPIENT.public_key()).unwrap().to_string();
+                (Told::Fault, 200, text.replace(epk, &server).into_bytes())
+            }
+            // An answer to an earlier request.
+            17 => (Told::Fault, 200, self.answer.clone()),
+            // From another platform that knows the request's key.
+            18 => {
+                let mut request = call.body.to_vec();
+                let other = Recipient::new([byte; 32]);
+                assert!(other.open(&mut request).is_err());
+                (Told::Fault, 200, request)
+            }
+            // With one digit of the ciphertext changed.
+            _ => {
+                let mut answer = genuine(yes);
+                let at = answer.len() - 10 - usize::from(byte % 60);
+                answer[at] = if answer[at] == b'A' { b'B' } else { b'A' };
+                (Told::Fault, 200, answer)
+            }
+        };
+        if told == Told::Confirmed {
+            self.answer.clone_from(&body);
+        }
+        self.told = Some(told);
+        buf[..body.len()].copy_from_slice(&body);
+        let retry_after = (kind % 20 == 8 && byte & 1 == 1).then_some(u32::from(byte) + 60);
+        Ok(Received { status, len: body.len(), retry_after })
+    }
+}
+
+/// Nobody is let in without a key of ours. With one, the platform's word holds, only an outage fails open, and not for
+/// who was refused a moment ago.
+pub fn body(input: &[u8]) {
+    let mut input = Splitter(input);
+    let wire = Arc::new(Mutex::new(Wire::default()));
+    let there = Arc::clone(&wire);
+    let transport = move |call: &Call<'_>, buf: &mut [u8]| there.lock().unwrap().call(call, buf);
+    let builder = Apikee::builder().secret(SECRET).project_key("sk_test_example").project_env("test");
+    let builder = builder.server_key(ServerKey::from_bytes(*RECIPIENT.public_key()).unwrap()).transport(transport);
+    let builder = builder.tenant_is_client_id(true).auto_register(false).background_thread(false);
+    let apikee = builder.build().unwrap();
+
+    let (mut refused, mut outages) = ([false; CLIENTS.len()], 0);
+    for _ in 0..24 {
+        if input.is_empty() {
+            break;
+        }
+        let (who, kind, byte) = (input.byte(), input.byte(), input.byte());
+        let (client, is_ours, has_scope) = (usize::from(who) % CLIENTS.len(), who & 0x70 != 0, who & 0x80 == 0);
+        {
+            let mut wire = wire.lock().unwrap();
+            (wire.next, wire.told) = ((kind, byte), None);
+        }
+
+        let key = &KEYS[usize::from(!is_ours)][client];
+        let scopes: &[&str] = if has_scope { &["read"] } else { &["write"] };
+        let request = AuthorizeRequest::new(Some(key), MethodPath::new("GET", "/users").unwrap()).scopes(scopes);
+        let mut buf = [0; 512];
+        let verdict = apikee.authorize_in(&request, &mut buf).map(|grant| grant.basis());
+        let told = wire.lock().unwrap().told;
+        match (told, verdict) {
+            (None, Err(Denial::Key(_))) => assert!(!is_ours),
+            (None, Err(Denial::MissingScopes(_))) => assert!(is_ours && !has_scope),
+            (told, verdict) => {
+                assert!(is_ours && has_scope, "{verdict:?}");
+                match (told, verdict) {
+                    (Some(Told::Confirmed), Ok(Basis::Confirmed)) => refused[client] = false,
+                    (Some(Told::Rejected), Err(Denial::Rejected(_))) => refused[client] = true,
+                    (Some(Told::Fault), Err(Denial::Fault(_))) | (Some(Told::Overload), Err(Denial::Overload(_))) => {}
+                    (Some(Told::Outage), Ok(Basis::FailedOpen(_))) => {
+                        assert!(!refused[client], "let in though it was refused");
+                        outages += 1;
+                    }
+                    (Some(Told::Outage), Err(Denial::Remembered(_))) => {
+                        assert!(refused[client], "nobody refused it");
+                        outages += 1;
+                    }
+                    // The breaker is open.
+                    (None, Ok(Basis::FailedOpen(Outage::BreakerOpen { .. }))) => {
+                        assert!(outages > 0 && !refused[client])
+                    }
+                    (None, Err(Denial::Remembered(_))) => assert!(outages > 0 && refused[client]),
+                    (told, verdict) => panic!("{verdict:?} on {told:?}"),
+                }
+            }
+        }
+    }
+}
