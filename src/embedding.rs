@@ -358,7 +358,7 @@
 //! | `--cfg aes_backend_soft="compact"` | `RUSTFLAGS`, with `envelope`: the same for AES |
 //! | small memory functions | your own, or those of a C library that you link: saves 1.6 to 2 kB |
 //! | `--cfg cpubits="32"` | `RUSTFLAGS`, with `envelope` and an unstable compiler for Cortex-M3 and up: saves 6 kB |
-//! | `--cfg cpubits="16"` | instead of it: AES for one block at a time; saves 0.6 kB, but sealing takes 1.6 times as long |
+//! | `--cfg cpubits="16"` | or this one: AES for one block at a time; saves 0.6 kB, sealing takes 1.6 times as long |
 //! | no issuing, no `meta` look-ups, no server mode | code that is not called is not linked |
 //!
 //! The toolchain's `memcpy`, `memmove`, `memset` and `memcmp`, and Arm's names for them (`__aeabi_memcpy4`), are weak
