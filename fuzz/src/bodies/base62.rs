@@ -1,10 +1,10 @@
-//! Keys put together by the book from a payload and a tag: the library reads the same bytes out of
-//! their digits, and refuses every other spelling.
+//! Keys built from a payload and a tag, as docs/WIRE.md, "Keys", says. The library must decode their digits to the same
+//! bytes, and refuse every other spelling.
 //!
-//! | input | |
+//! | input | content |
 //! |---|---|
-//! | 1 byte | leading zeros of the payload: its lowest two bits; of the signature: the two above |
-//! | 1 byte | which tag: the right one, the right one with a bit changed, or the bytes that follow |
+//! | 1 byte | leading zeros: of the payload in the lowest two bits, of the signature in the next two |
+//! | 1 byte | which tag: the right one, the right one with one bit changed, or the bytes that follow |
 //! | 1 byte `n`, then `n` bytes | a tag |
 //! | the rest | the payload |
 
@@ -21,7 +21,7 @@ pub fn body(input: &[u8]) {
         return;
     };
     let (tag, payload) = rest.split_at(usize::from(tag_len % 41).min(rest.len()));
-    // What the digits can mean: a number has no leading zeros, but for the one of zero.
+    // The value of the digits: a number has no leading zeros, except for the one of zero.
     let (payload_zeros, tag_zeros) = (usize::from(zeros & 3), usize::from(zeros >> 2 & 3));
     let number = match payload.iter().position(|byte| *byte != 0) {
         Some(first) => &payload[first..],

@@ -1,10 +1,10 @@
-//! Whatever can be issued verifies, says what was asked for, and is good at the right times.
+//! Every key that can be issued verifies, has the requested claims, and is valid at the right times.
 //!
-//! | input | |
+//! | input | content |
 //! |---|---|
-//! | 1 byte | how it expires: the lowest two bits; bit 2: not before a time; the others: scopes |
+//! | 1 byte | how it expires: the lowest two bits; bit 2: whether it has a not-before time; the others: scopes |
 //! | 3 times 8 bytes | now, expiry, not-before: big-endian |
-//! | 1 byte `n`, then `n` bytes | tenant, environment and each scope, in UTF-8 as far as it is any |
+//! | 1 byte `n`, then `n` bytes | tenant, environment and each scope; invalid UTF-8 is replaced |
 //! | the rest | meta |
 
 use std::{borrow::Cow, time::Duration};
@@ -35,7 +35,7 @@ pub fn body(input: &[u8]) {
     let expires = match flags & 3 {
         0 => Expiry::Never,
         1 => Expiry::At(UnixTime::from_secs(exp)),
-        // Of a size that people use, and of any.
+        // Durations of a usual size, and of any size.
         2 => Expiry::After(Duration::from_secs((exp as u64) >> 32)),
         _ => Expiry::After(Duration::from_secs(exp as u64)),
     };
@@ -50,7 +50,7 @@ pub fn body(input: &[u8]) {
     });
 }
 
-/// What a key is asked to say.
+/// The claims that a key is asked to have.
 pub struct Asked<'a> {
     pub tenant: &'a str,
     pub scopes: Vec<&'a str>,
@@ -74,7 +74,7 @@ impl Asked<'_> {
         })
     }
 
-    /// Meta, by the book: it stands inside another object, so it may be nested one level less.
+    /// The expected members of meta. Meta is inside another object, so it may have one level less.
     fn members(&self) -> Option<Vec<(String, Tree)>> {
         match json::tree(self.meta.as_bytes()).filter(|tree| depth(tree) < MAX_DEPTH) {
             Some(Tree::Object(members)) => Some(members),
@@ -82,7 +82,7 @@ impl Asked<'_> {
         }
     }
 
-    /// The claims, by the book.
+    /// The expected claims.
     fn claims(&self, id: &str) -> Result<Claims, IssueError> {
         let expires_at = match self.expires {
             Expiry::After(time) => {
@@ -115,7 +115,7 @@ fn depth(tree: &Tree) -> usize {
     }
 }
 
-/// The payload of a key of these claims, by the book.
+/// The expected payload of a key with these claims.
 pub fn payload(claims: &Claims) -> String {
     let mut text = format!(
         r#"{{"id":{},"tid":{},"scp":{},"env":{}"#,
@@ -166,7 +166,7 @@ pub fn check(asked: &Asked<'_>) {
     check_answers(&ring, &key, &claims);
 }
 
-/// The same in MessagePack: `rmp` reads what was asked for.
+/// The same in MessagePack: `rmp` reads the requested claims.
 fn check_packed(ring: &Keyring, asked: &Asked<'_>, new: &NewKey<'_>) {
     let now = UnixTime::from_secs(asked.now);
     let mut buf = vec![0; issue_buffer_len(MAX_PAYLOAD_LEN)];
@@ -236,7 +236,7 @@ fn check_answers(ring: &Keyring, key: &str, claims: &Claims) {
     assert_eq!(refused.err(), Some(KeyError::InvalidSignature));
 }
 
-/// What is left of the input; when it ends there are zeros.
+/// The rest of the input. After its end there are zeros.
 struct Input<'i>(&'i [u8]);
 
 impl<'i> Input<'i> {

@@ -1,5 +1,5 @@
-//! JSON payloads: `serde_json` is the second implementation. It splits a text into its parts; that
-//! no name comes twice and nothing is nested too deep is counted here.
+//! JSON payloads. `serde_json` is the second implementation. It splits a text into its parts. Duplicate names and too
+//! deep nesting are checked here.
 
 use std::{collections::HashSet, fmt};
 
@@ -21,7 +21,7 @@ pub fn body(payload: &[u8]) {
     }
 }
 
-/// What the text says; `None` for one that the library must refuse.
+/// The content of the text; `None` if the library must refuse it.
 pub fn tree(text: &[u8]) -> Option<Tree> {
     read(serde_json::from_slice::<&RawValue>(text).ok()?, 1)
 }
@@ -59,7 +59,7 @@ fn read(value: &RawValue, depth: usize) -> Option<Tree> {
     })
 }
 
-/// The members of an object as they come.
+/// The members of an object, in their order.
 struct Members<'t>(Vec<(String, &'t RawValue)>);
 
 impl<'t> Deserialize<'t> for Members<'t> {

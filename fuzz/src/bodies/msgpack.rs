@@ -1,5 +1,5 @@
-//! MessagePack payloads: `rmp` is the second implementation. It reads one marker and what belongs to
-//! it; what is nested in what is put together here.
+//! MessagePack payloads. `rmp` is the second implementation. It reads one marker and its data. The nesting is put
+//! together here.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ pub fn body(payload: &[u8]) {
     }
 }
 
-/// What the bytes say; `None` for what the library must refuse.
+/// The content of the bytes; `None` if the library must refuse them.
 pub fn tree(mut bytes: &[u8]) -> Option<Tree> {
     let tree = read(&mut bytes, 1)?;
     bytes.is_empty().then_some(tree)

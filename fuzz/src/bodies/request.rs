@@ -1,4 +1,4 @@
-//! Requests, taken apart again by the book.
+//! Requests, parsed again by a second implementation.
 
 use apikee::{
     BufferTooSmall, UnixTime,
@@ -17,7 +17,7 @@ use super::{
 
 const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 
-/// Whatever the members are, a request is one request with exactly these.
+/// Whatever the members contain, the result is one request with exactly these members.
 pub fn body(input: &[u8]) {
     let mut input = Splitter(input);
     let (kind, flags, time) = (input.byte(), input.byte(), input.number());
@@ -115,7 +115,7 @@ fn text(text: &str) -> Tree {
     Tree::String(text.to_owned())
 }
 
-/// The body with a bound: what is cut is the end of a header value or a whole field, and never the key.
+/// The body with a limit: only the ends of header values or whole fields are cut, and never the key.
 fn check_bounded(request: &ValidateRequest<'_>, whole: &[(String, Tree)], payload: usize, limit: usize) {
     let body = written(&|buf| request.max_body_len(limit).write_body(buf));
     let Some(Tree::Object(members)) = json::tree(body.as_bytes()) else { panic!("{body}") };
@@ -135,7 +135,7 @@ fn check_bounded(request: &ValidateRequest<'_>, whole: &[(String, Tree)], payloa
     assert_eq!(rest.next(), None, "{body}");
 }
 
-/// Fields of one name are one, under its first spelling, without control characters.
+/// Fields with the same name become one, under the first spelling, without control characters.
 fn merged(headers: &[(&str, &str)]) -> Vec<(String, Tree)> {
     let mut all: Vec<(String, Vec<&str>)> = Vec::new();
     for (name, value) in headers {
@@ -148,7 +148,7 @@ fn merged(headers: &[(&str, &str)]) -> Vec<(String, Tree)> {
     all.into_iter().map(|(name, values)| (name, text(&value(values)))).collect()
 }
 
-/// The object if it is one, and what it says.
+/// The object and its content, if the text is an object.
 fn object_of(text: &str) -> Option<(JsonObject<'_>, Tree)> {
     let tree = json::tree(text.as_bytes()).filter(|tree| matches!(tree, Tree::Object(_)) && depth(tree) < MAX_DEPTH);
     match (JsonObject::new(text), tree) {
@@ -169,7 +169,7 @@ fn depth(tree: &Tree) -> usize {
     }
 }
 
-/// RFC 9110, section 5.6.2.
+/// Whether the text is a token (RFC 9110, section 5.6.2).
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
@@ -186,7 +186,7 @@ fn agent_of(text: &str) -> Option<(UserAgent<'_>, &str)> {
     agent.ok().map(|agent| (agent, text))
 }
 
-/// What stands in the header fields.
+/// The values of the header fields.
 struct Fields<'i> {
     key: ProjectKey,
     key_value: &'i str,
@@ -231,7 +231,7 @@ impl Fields<'_> {
     }
 }
 
-/// What is written, in buffers of the exact length, one less, none and more.
+/// The written text. Tries buffers of the exact length, one byte less, none and more.
 fn written(write: &dyn for<'b> Fn(&'b mut [u8]) -> Result<&'b str, BufferTooSmall>) -> String {
     let BufferTooSmall { needed } = write(&mut []).unwrap_err();
     assert_eq!(write(&mut vec![0; needed - 1]), Err(BufferTooSmall { needed }));
@@ -241,7 +241,7 @@ fn written(write: &dyn for<'b> Fn(&'b mut [u8]) -> Result<&'b str, BufferTooSmal
     text.to_owned()
 }
 
-/// `application/x-www-form-urlencoded`, by the book.
+/// Decodes `application/x-www-form-urlencoded`.
 fn decoded(value: &str) -> String {
     let mut bytes = value.bytes();
     let mut text = Vec::new();

@@ -1,4 +1,4 @@
-//! Any bytes as a key: they verify exactly when the book says so.
+//! Any bytes as a key: they verify exactly if docs/WIRE.md says so.
 
 use apikee::{Fingerprint, KeyError, UnixTime, VerifiedKey, key::UntrustedKey, verify_buffer_len};
 use sha2::{Digest, Sha256};
@@ -13,7 +13,7 @@ use crate::support::{self, NOW, OTHER_SECRET, SECRET};
 
 pub fn body(key: &[u8]) {
     check_buffers(key);
-    // From somewhere above this on keys are too long, whatever they are.
+    // Somewhere below this length, keys become too long to verify.
     if key.len() > 10_000 {
         return;
     }
@@ -31,7 +31,7 @@ pub fn body(key: &[u8]) {
     }
 }
 
-/// docs/WIRE.md's checks 2 to 5: the payload and the index of the secret that signed it, or the code.
+/// Checks 2 to 5 of docs/WIRE.md: the payload and the index of the secret that signed it, or the code.
 pub fn by_the_book(key: &[u8]) -> Result<(Vec<u8>, usize), &'static str> {
     let text = key.strip_prefix(b"apikee_").ok_or("INVALID_PREFIX")?;
     let dot = text.iter().position(|byte| *byte == b'.').ok_or("INVALID_FORMAT")?;
@@ -44,7 +44,7 @@ pub fn by_the_book(key: &[u8]) -> Result<(Vec<u8>, usize), &'static str> {
     Ok((payload, secret_index.ok_or("INVALID_SIGNATURE")?))
 }
 
-/// What the digits mean, if that is how they are written.
+/// The value of the digits, if this is their canonical spelling.
 fn canonical(text: &[u8]) -> Option<Vec<u8>> {
     let bytes = support::base62_decode(text)?;
     (support::base62(&bytes).as_bytes() == text).then_some(bytes)
@@ -54,8 +54,8 @@ pub fn tree(payload: &[u8]) -> Option<Tree> {
     if is_message_pack(payload) { msgpack::tree(payload) } else { json::tree(payload) }
 }
 
-/// A buffer of the length that is said to be enough is; a shorter one gives the same answer, or says
-/// that it is too short, and what would be enough.
+/// The documented buffer length is enough. A shorter buffer gives the same answer, or an error that names a length that
+/// is enough.
 fn check_buffers(key: &[u8]) {
     let enough = verify_buffer_len(key.len());
     let answer = verify(key, enough);
