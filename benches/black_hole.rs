@@ -1,4 +1,4 @@
-//! What requests notice of a platform that is a black hole: connecting to it hangs, and requests fail open.
+//! The effect on requests of a platform that is a black hole: connecting to it hangs, and requests fail open.
 //!
 //! 200 requests a second are made for 30 s. Each starts at its time, whatever happened to the earlier ones, and is
 //! timed from then on.

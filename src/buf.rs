@@ -94,7 +94,7 @@ mod tests {
         for (from, to) in [(0..4, 7), (7..11, 0), (11..11, 0), (0..0, 11), (0..1, usize::MAX), (0..usize::MAX, 0)] {
             assert_eq!(move_within(&mut buf, from.clone(), to), None, "{from:?} to {to}");
         }
-        #[expect(clippy::reversed_empty_ranges, reason = "which is in no buffer")]
+        #[expect(clippy::reversed_empty_ranges, reason = "such a range is not in any buffer")]
         let backwards = 6..2;
         assert_eq!(move_within(&mut buf, backwards, 0), None);
         assert_eq!(&buf, b"0123456789");

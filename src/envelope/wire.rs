@@ -81,7 +81,7 @@ fn fill<'b>(
     core::str::from_utf8(envelope).ok()
 }
 
-/// The parts of an envelope. The ciphertext stands in the buffer, decoded.
+/// The parts of an envelope. The ciphertext is in the buffer, decoded.
 pub(super) struct Parts<'e> {
     pub(super) epk: [u8; POINT_LEN],
     pub(super) iv: [u8; NONCE_LEN],

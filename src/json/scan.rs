@@ -169,7 +169,7 @@ impl<'t> Iterator for NamesOf<'t> {
             match self.0.peek()? | b' ' {
                 b'"' => {
                     let string = self.0.string().ok()?;
-                    // A colon only stands behind a name.
+                    // A colon only follows a name.
                     if depth == 0 && self.0.token() == b':' {
                         return Some(string);
                     }

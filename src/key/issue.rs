@@ -66,7 +66,7 @@ impl KeyId {
         id
     }
 
-    /// The id as it stands in the claims.
+    /// The id as text, for the claims.
     #[must_use]
     pub fn as_str(&self) -> &str {
         // Base62 is ASCII.
@@ -400,7 +400,7 @@ impl Keyring {
     /// `rng` supplies the ten random bytes of the id. With the feature `getrandom` it can be `SysRng`.
     ///
     /// The text of a key is about 4/3 as long as its payload. [`issue_buffer_len`] says how many bytes of buffer it
-    /// takes to write it; 1024 bytes are enough for most keys. The key stands at the start of `buf`. The rest of `buf`,
+    /// takes to write it; 1024 bytes are enough for most keys. The key is at the start of `buf`. The rest of `buf`,
     /// and all of it after an error, holds unspecified bytes.
     ///
     /// # Errors
@@ -511,7 +511,7 @@ impl Keyring {
         if tag.0.first() == Some(&0) {
             return Err(IssueError::UnusableId);
         }
-        // The text is first written behind the payload. The digits stand at the end of their room, and the prefix goes
+        // The text is first written behind the payload. The digits are at the end of their room, and the prefix goes
         // right before them.
         let digits_end = PREFIX.len().saturating_add(base62::encoded_capacity(payload_len));
         let room = text.get_mut(PREFIX.len()..digits_end).unwrap_or_default();

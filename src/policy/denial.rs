@@ -7,8 +7,8 @@ use crate::key::{KeyError, MissingScopes};
 
 /// Why a request is denied.
 ///
-/// Its message may be sent to the client. What is wrong between this service and the platform, and the platform's own
-/// [reason](Self::reason), are only in [`source`](Error::source).
+/// Its message may be sent to the client. Details about the connection to the platform, and the
+/// platform's own [reason](Self::reason), are only in [`source`](Error::source).
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Denial<'a> {

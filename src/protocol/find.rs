@@ -36,7 +36,7 @@ pub struct FindClient<'a> {
 }
 
 /// The number of records to ask for. The platform filters its list by `name`, and may match a part of a name. So the
-/// right record can stand behind others.
+/// right record can come after others.
 const LIMIT: u8 = 100;
 
 impl<'a> FindClient<'a> {

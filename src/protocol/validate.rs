@@ -59,7 +59,7 @@ enum RawKey<'a> {
     /// The key is not known here. It may be one of the headers.
     Unknown,
     /// The key is added to the headers.
-    #[cfg_attr(not(feature = "client"), expect(dead_code, reason = "the client tells it"))]
+    #[cfg_attr(not(feature = "client"), expect(dead_code, reason = "only the client uses it"))]
     Told(&'a str),
     /// The key is not sent in any part of the body.
     Withheld(&'a str),
@@ -138,7 +138,7 @@ impl<'a> ValidateRequest<'a> {
     /// Strangers write the header fields, so these are cut to fit. Each value is cut where the room ends. The escaped
     /// length counts, and a cut is always between characters. A field is left out if its name does not fit. The first
     /// fields get room first, so put a field that must arrive whole, such as an address, at the start. The raw key is
-    /// never cut: room for it is reserved wherever it stands.
+    /// never cut: room for it is reserved, whatever its position.
     ///
     /// The key name and the raw key are always sent whole. If these two alone exceed the limit, the body is longer, and
     /// other header fields are left out.

@@ -102,7 +102,7 @@ impl Asked<'_> {
             environment: self.environment.to_owned(),
             expires_at,
             not_before: self.not_before,
-            meta: self.members().expect("a meta is taken that the book refuses"),
+            meta: self.members().expect("a malformed meta is accepted"),
         })
     }
 }
@@ -151,12 +151,12 @@ pub fn check(asked: &Asked<'_>) {
 
     let bytes = support::payload_of(&key);
     let Some(Tree::Object(members)) = json::tree(&bytes) else {
-        panic!("a key was issued of which serde_json cannot read the payload");
+        panic!("serde_json cannot read the payload of an issued key");
     };
     let [(_, Tree::String(id)), ..] = &members[..] else {
         panic!("the id does not come first");
     };
-    let claims = asked.claims(id).expect("a key was issued that the book refuses");
+    let claims = asked.claims(id).expect("a key was issued that must be refused");
     assert_eq!(std::str::from_utf8(&bytes), Ok(payload(&claims).as_str()));
     let tag = support::tag(SECRET, &bytes);
     assert_ne!(tag[0], 0, "the published SDKs refuse this key");
@@ -181,12 +181,12 @@ fn check_packed(ring: &Keyring, asked: &Asked<'_>, new: &NewKey<'_>) {
     };
     let bytes = support::payload_of(&key);
     let Some(Tree::Object(members)) = msgpack::tree(&bytes) else {
-        panic!("a key was issued of which rmp cannot read the payload");
+        panic!("rmp cannot read the payload of an issued key");
     };
     let [(_, Tree::String(id)), ..] = &members[..] else {
         panic!("the id does not come first");
     };
-    let mut claims = asked.claims(id).expect("a key was issued that the book refuses");
+    let mut claims = asked.claims(id).expect("a key was issued that must be refused");
     let Some(Tree::Object(meta)) = Tree::Object(claims.meta).packed() else {
         panic!("a key was issued with an integer of more than 64 bits");
     };

@@ -184,7 +184,7 @@ fn as_the_model(input: &mut Splitter<'_>) {
             let refused = refusals.holds(client, address, now);
             assert!(!(refused && matches!(decision, Ok(Basis::FailedOpen(_)))), "let through though it was refused");
             if matches!(outcome, Outcome::Remembered(_)) {
-                assert!(refused, "nobody refused it");
+                assert!(refused, "the platform did not refuse it");
             }
         }
     }

@@ -72,7 +72,7 @@ const fn groups_of(bytes: usize) -> usize {
     bytes.saturating_mul(16).div_ceil(119)
 }
 
-/// Writes `bytes` as one big-endian integer. The text, without leading zeros, stands at the end of the first
+/// Writes `bytes` as one big-endian integer. The text, without leading zeros, is at the end of the first
 /// [`encoded_capacity`] bytes of `out`. `None` if `out` is shorter than that.
 pub(crate) fn encode<'b>(bytes: &[u8], out: &'b mut [u8]) -> Option<&'b mut [u8]> {
     let out = out.get_mut(..encoded_capacity(bytes.len()))?;

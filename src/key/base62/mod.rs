@@ -19,7 +19,7 @@ use limb::Native;
 pub(crate) use decode::{DecodeError, decoded_capacity};
 pub(crate) use encode::{encode, encoded_capacity};
 
-/// Reads `digits` as one integer. Its bytes, big-endian and without leading zeros, stand at the end of the first
+/// Reads `digits` as one integer. Its bytes, big-endian and without leading zeros, are at the end of the first
 /// [`decoded_capacity`] bytes of `out`. Zero is one zero byte.
 pub(crate) fn decode<'b>(digits: &[u8], out: &'b mut [u8]) -> Result<&'b mut [u8], DecodeError> {
     decode_by::<Native, { size_of::<Native>() }>(digits, out)
@@ -40,7 +40,7 @@ fn without_leading(zero: u8, number: &mut [u8]) -> Option<&mut [u8]> {
 /// The most digits of a tag: 62^43 > 2^256.
 pub(crate) const TAG_DIGITS: usize = 43;
 
-#[expect(clippy::as_conversions, reason = "to cut off the high half is the purpose")]
+#[expect(clippy::as_conversions, reason = "cutting off the high half is the purpose")]
 const fn low(wide: u128) -> u64 {
     wide as u64
 }
