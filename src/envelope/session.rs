@@ -186,7 +186,8 @@ impl fmt::Debug for Opened<'_> {
     }
 }
 
-/// At most `N` sessions that were established ahead of time, so that a request only pays for AES. `N` is at least 1.
+/// At most `N` sessions that were established ahead of time, so that a request only pays for AES. `N` must be at least
+/// 1.
 ///
 /// Each session is taken once. Sessions older than a set age are dropped, which limits how long an unused key stays in
 /// memory. A session that leaves the pool is overwritten there. But moving the pool itself leaves its bytes behind, so

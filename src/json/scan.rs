@@ -1,5 +1,5 @@
-//! The checking reader: one pass, with a fixed stack of open objects and arrays, without recursion. And the iterators
-//! over the members and elements of text that it has checked.
+//! The checking reader: one pass, with a fixed stack of open objects and arrays, without recursion. This
+//! file also has the iterators over the members and elements of text that it has checked.
 
 #[cfg(feature = "envelope")]
 use core::ops::Range;

@@ -138,7 +138,7 @@ impl<'a> NewKey<'a> {
         Self { not_before: Some(time), ..self }
     }
 
-    /// Adds any other data as an object.
+    /// Sets `meta`: any other data, as an object.
     #[must_use]
     pub const fn meta(self, meta: JsonObject<'a>) -> Self {
         Self { meta, ..self }

@@ -196,7 +196,7 @@ fn write_pairs(groups: &mut [[u8; GROUP]]) {
 
 /// Replaces each pair value by its two characters.
 ///
-/// Not inlined: as a function over memory, the compiler vectorises its loops.
+/// Not inlined: in a separate function over memory, the compiler vectorises the loops.
 #[inline(never)]
 #[expect(clippy::as_conversions, reason = "a quotient by 62 of a number below 62^2")]
 #[expect(clippy::arithmetic_side_effects, reason = "a digit is below 62, a character below 128")]

@@ -261,7 +261,7 @@ fn value_of(character: u8) -> (u8, u8) {
 /// Replaces each eight characters by the value of those eight digits, as a little-endian `u64`. Returns whether all
 /// were digits.
 ///
-/// Not inlined: as a function over memory, the compiler vectorises its loops (two to three times faster).
+/// Not inlined: in a separate function over memory, the compiler vectorises the loops (two to three times faster).
 #[inline(never)]
 #[expect(clippy::arithmetic_side_effects, reason = "62^2 < 2^16, 62^4 < 2^32, 62^8 < 2^64")]
 fn join_eights(batch: &mut [u8]) -> bool {
