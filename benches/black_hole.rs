@@ -1,7 +1,7 @@
-//! A platform that is a black hole, where connecting hangs: what requests feel of it, failing open.
+//! The effect on requests of a platform that is a black hole: connecting to it hangs, and requests fail open.
 //!
-//! 200 requests a second are offered for 30 s, each at its time whatever became of those before it, and
-//! timed from then.
+//! 200 requests a second are made for 30 s. Each starts at its time, whatever happened to the earlier ones, and is
+//! timed from then on.
 
 use std::{
     net::{TcpListener, TcpStream},
@@ -23,19 +23,19 @@ use apikee::{
 };
 
 const SECRET: &[u8] = b"2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f6bf54ea1";
-/// Clients that take turns.
+/// The number of clients that take turns.
 const CLIENTS: usize = 200;
 const EVERY: Duration = Duration::from_millis(5);
 const REQUESTS: usize = 6000;
-/// More than can be under way at once, so that none waits for another here.
+/// More than can be in flight at once, so that no request waits for a thread.
 const WORKERS: usize = 64;
 
 fn main() {
-    // `cargo test --benches` runs this too, and has no use for it.
+    // `cargo test --benches` also runs this file. Then it does nothing.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    // A listener whose queue is full answers no further connection.
+    // A listener with a full queue accepts no more connections.
     let hole = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = hole.local_addr().unwrap();
     let waiting: Vec<_> =
@@ -100,7 +100,7 @@ fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }
 
-/// Kilobytes in use.
+/// The memory in use, in kilobytes.
 fn memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));

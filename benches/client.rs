@@ -1,7 +1,6 @@
-//! What one authorization costs in this process: verification, envelope and policy, without the socket.
+//! The cost of one authorization in this process: verification, envelope and policy, without the socket.
 //!
-//! The transport answers from a platform in the same process. What that takes is timed by itself and
-//! taken off.
+//! The transport gets its answers from a platform in the same process. Its time is measured separately and subtracted.
 
 use std::{
     sync::{
@@ -29,7 +28,7 @@ const HEADERS: [(&str, &str); 3] = [
     ("x-real-ip", "203.0.113.42"),
 ];
 
-/// The platform's part, whole: what it takes from the heap it has given back.
+/// All of the platform's part. It frees all heap memory that it allocates.
 fn answer_call(platform: &Recipient, call: &Call<'_>, answer: &mut [u8]) -> usize {
     let mut body = call.body.to_vec();
     let (_, reply) = platform.open(&mut body).unwrap();
@@ -39,7 +38,7 @@ fn answer_call(platform: &Recipient, call: &Call<'_>, answer: &mut [u8]) -> usiz
     len
 }
 
-/// A client, and the nanoseconds that its transport has taken.
+/// A client, and the nanoseconds that its transport has used.
 fn client() -> (Apikee, Arc<AtomicU64>) {
     let platform = Recipient::new([7; 32]);
     let server = ServerKey::from_bytes(*platform.public_key()).unwrap();

@@ -1,6 +1,6 @@
-//! Many requests at once: what waiting for a slot costs, and whether a refused client gets through.
+//! Many requests at once: the cost of waiting for a slot, and whether a refused client gets through.
 //!
-//! `cargo bench --bench crowd --features ureq,emulator` takes some two minutes.
+//! `cargo bench --bench crowd --features ureq,emulator` takes about two minutes.
 
 #[path = "../tests/support/faults.rs"]
 mod every_fault;
@@ -41,7 +41,7 @@ fn ask(apikee: &Apikee, key: &str) -> Option<Basis> {
 }
 
 fn main() {
-    // `cargo test --benches` runs this too, and has no use for it.
+    // `cargo test --benches` also runs this file. Then it does nothing.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
@@ -66,7 +66,7 @@ fn slow() -> ApikeeBuilder {
     builder.server_key(server).transport(transport).auto_register(false)
 }
 
-/// Confirmed requests a second, and processor time of each.
+/// The number of confirmed requests a second, and the processor time of each.
 fn rate(apikee: &Apikee, threads: usize, clients: usize, time: Duration) -> (f64, Duration) {
     let keys: Vec<_> = (0..clients).map(key).collect();
     let (done, cpu, start) = (AtomicUsize::new(0), cpu(), Instant::now());
@@ -85,7 +85,7 @@ fn rate(apikee: &Apikee, threads: usize, clients: usize, time: Duration) -> (f64
     (done as f64 / start.elapsed().as_secs_f64(), (self::cpu() - cpu) / done as u32)
 }
 
-/// Of this process, by the kernel's ticks of 10 ms.
+/// The processor time of this process, in the kernel's ticks of 10 ms.
 fn cpu() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
@@ -97,7 +97,7 @@ fn throughput() {
     const TIME: Duration = Duration::from_secs(3);
     println!("a platform that takes 20 ms, confirmed requests a second and processor time of each");
     for (threads, slots, clients) in [(64, 64, 4), (64, 32, 4), (256, 32, 4), (256, 32, 1)] {
-        // In turns, since the machine is not ours alone.
+        // The two take turns, since other programs also use the machine.
         let mut best = [(0.0_f64, Duration::MAX); 2];
         for _ in 0..3 {
             let builder = || slow().max_in_flight(slots).timeout(Duration::from_secs(60));
@@ -117,11 +117,12 @@ fn throughput() {
     }
 }
 
-/// A client whose limit is spent asks on 256 threads for a minute, while everything goes wrong in turn.
+/// A client that has exceeded its rate limit asks on 256 threads for a minute, while each kind of fault happens in
+/// turn.
 fn refused() {
     const THREADS: usize = 256;
     const TIME: Duration = Duration::from_secs(60);
-    // At the start of an hour, so that the limit stays spent for all of it.
+    // The time starts at a full hour, so that the limit stays exceeded the whole time.
     let now = UnixTime::now().as_secs();
     let hour = UnixTime::from_secs(now - now % 3600);
     let platform = Emulator::builder().max_connections(1024).time(hour).timestamp_tolerance(None).start().unwrap();

@@ -1,7 +1,7 @@
-//! What envelopes cost, each operation beside the least that it must do, and beside the `hpke`
-//! crate's single-shot operations over the same bytes. Read them as ratios, from one run.
+//! The cost of envelopes. Each operation is measured next to the minimum work that it must do, and next to the
+//! single-shot operations of the `hpke` crate over the same bytes. Compare figures of one run only, as ratios.
 //!
-//! With the default feature `tables` the establishment is by table; without it, by the ladder:
+//! With the default feature `tables`, a session is established with a table. Without it, the ladder is used:
 //! `cargo bench --bench envelope --no-default-features --features std,envelope`.
 
 use std::hint::black_box;
@@ -15,7 +15,7 @@ use rand_core::{TryCryptoRng, TryRng};
 use x25519_dalek::{PublicKey, StaticSecret};
 
 const SECRET: [u8; 32] = [0x42; 32];
-/// A validate request with a few headers has about that many bytes.
+/// A validate request with a few headers has about this many bytes.
 const PLAINTEXT: [u8; 450] = [b'x'; 450];
 
 fn establish(c: &mut Criterion) {
@@ -74,7 +74,7 @@ fn aes(c: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
-    // By reference, like the floor: whoever has an answer has it in a buffer.
+    // By reference, like the floor: an answer is already in a buffer.
     group.bench_function("pending", |b| {
         b.iter_batched_ref(
             || {
@@ -93,7 +93,7 @@ fn aes(c: &mut Criterion) {
     group.finish();
 }
 
-/// A generator that gives out the same byte over and over.
+/// A generator that always returns the same byte.
 struct Same;
 
 impl TryRng for Same {
@@ -128,7 +128,7 @@ fn round_trip(c: &mut Criterion) {
             session.seal(&PLAINTEXT, &mut SysRng, &mut request).map(|(text, _)| text.len())
         });
     });
-    // One session over and over, so that one answer serves: the client's part alone is measured.
+    // The same session each time, so that one answer fits all. Only the client's part is measured.
     let mut answer = [0; sealed_len(PLAINTEXT.len())];
     let session = Session::establish(&server, &mut Same).unwrap();
     session.seal(&PLAINTEXT, &mut Same, &mut request).unwrap();

@@ -1,7 +1,7 @@
-//! What the guard costs a request: by itself, and with the response.
+//! The cost of the guard for a request: alone, and with the response.
 //!
-//! `respond/..` takes a request of `tiny_http`'s to the last byte of its response, into a sink: an accepted one and one
-//! without a guard (`bare`) with the shortest answer of JSON.
+//! `respond/..` handles a request of `tiny_http` up to the last byte of its response, which goes into a sink. It
+//! measures an accepted request, and one without a guard (`bare`) that gets the shortest JSON answer.
 
 use std::{hint::black_box, io};
 

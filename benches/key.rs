@@ -1,5 +1,5 @@
-//! What keys cost. In each group `floor` is the least that a verifier must do: HMAC-SHA256 over the
-//! payload, from a state that was keyed before. Read the others as multiples of it, from one run.
+//! The cost of keys. In each group, `floor` is the minimum work of a verifier: HMAC-SHA256 over the payload, from a
+//! state that already has the key. Read the other figures as multiples of it, from one run.
 
 use std::hint::black_box;
 
@@ -13,7 +13,7 @@ const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
 /// `{"id":…,"tid":"acme-corp","scp":["read","write"],"env":"production","exp":…,"meta":…}`
 const PAYLOAD_LEN: usize = 135;
 
-/// A key whose payload has exactly that length, filled up with meta or, if it is short, a tenant.
+/// A key whose payload has exactly this length. It is filled up with `meta`, or with a long tenant if it is short.
 fn key_of(keys: &Keyring, payload_len: usize) -> String {
     let mut buf = vec![0; 16 * 1024];
     for fill in 1..payload_len {
@@ -24,7 +24,7 @@ fn key_of(keys: &Keyring, payload_len: usize) -> String {
         } else {
             NewKey::new("acme-corp").scopes(&["read", "write"]).meta(JsonObject::new(&meta).unwrap())
         };
-        // One id in 256 cannot be used.
+        // One id in 256 is unusable.
         let key = ["31GnZ1t7ZX2ye5UxqDDBe", "31GnZ1t7ZX2ye5UxqDDBf"]
             .iter()
             .find_map(|id| keys.issue_with_id(&new, id, NOW, &mut buf).ok().map(str::to_owned))
@@ -200,7 +200,7 @@ fn lengths(c: &mut Criterion) {
     group.finish();
 }
 
-/// Objects with that many members of about 15 bytes each: the time for each byte should stay about the same.
+/// Objects with this number of members of about 15 bytes each. The time for each byte should stay about the same.
 fn members(c: &mut Criterion) {
     let object = |count: usize| {
         let members: Vec<String> =
@@ -215,7 +215,7 @@ fn members(c: &mut Criterion) {
             b.iter(|| JsonObject::new(black_box(&text)).is_ok());
         });
     }
-    // A payload has room for some 480 of them.
+    // A payload has room for about 480 of them.
     let keys = Keyring::new(SECRET).unwrap();
     let mut buf = vec![0; issue_buffer_len(MAX_PAYLOAD_LEN)];
     for count in [20, 450] {

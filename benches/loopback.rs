@@ -1,7 +1,7 @@
-//! Server mode over loopback, beside a bare `ureq` POST of the same bytes to the same platform.
+//! Server mode over loopback, next to a bare `ureq` POST of the same bytes to the same platform.
 //!
-//! The two take turns, so that whatever else the machine does hits both: first with one thread, then
-//! with eight. Not a criterion bench, since percentiles are asked for, and threads.
+//! The two take turns, so that other load on the machine affects both. They run with one thread, then with eight. This
+//! is not a criterion bench, because it needs percentiles and threads.
 
 use std::{
     sync::{Arc, Mutex},
@@ -20,11 +20,11 @@ use apikee::{
 
 const SECRET: &[u8] = b"2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f6bf54ea1";
 const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
-/// In batches of that many, of one kind and then of the other.
+/// The two take turns in batches of this size.
 const BATCH: usize = 50;
 const BATCHES: usize = 60;
 
-/// A call, copied.
+/// A copy of a call.
 #[derive(Default)]
 struct Copied {
     target: String,
@@ -33,7 +33,7 @@ struct Copied {
 }
 
 fn main() {
-    // `cargo test --benches` runs this too, and has no use for it.
+    // `cargo test --benches` also runs this file. Then it does nothing.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
@@ -55,7 +55,7 @@ fn main() {
     let headers = [("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")];
     let request = AuthorizeRequest::new(Some(key), MethodPath::new("GET", "/users/{id}").unwrap()).headers(&headers);
 
-    // One call of ours, to be made again and again by `ureq` alone.
+    // One of our calls, which `ureq` alone repeats.
     let copied = Arc::new(Mutex::new(Copied::default()));
     let copy = Arc::clone(&copied);
     let transport = UreqTransport::new(platform.url()).unwrap();
@@ -106,7 +106,7 @@ fn main() {
                         .collect();
                     workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect::<Vec<_>>()
                 });
-                // The first make connections.
+                // The first batches open the connections.
                 if batch >= 4 {
                     spent[which] += start.elapsed();
                     times[which].extend(batch_times);

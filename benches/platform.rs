@@ -1,8 +1,7 @@
-//! Validations a second of the emulated platform: sealed, over connections that are kept alive, with and
-//! without a state file.
+//! Validations a second of the emulated platform: sealed, over kept-alive connections, with and without a state file.
 //!
-//! Sessions are prepared ahead, so that what is measured is the platform and not whoever asks. Both are in
-//! this process and share its cores. Not a criterion bench, since threads are asked for.
+//! Sessions are prepared in advance, so that the platform is measured and not its clients. Both are in this process and
+//! share its cores. This is not a criterion bench, because it needs threads.
 
 use std::{
     env, fs,
@@ -24,7 +23,7 @@ const REQUESTS: usize = 5_000;
 const CLIENTS: usize = 1_000;
 
 fn main() {
-    // `cargo test --benches` runs this too, and has no use for it.
+    // `cargo test --benches` also runs this file. Then it does nothing.
     if !env::args().any(|argument| argument == "--bench") {
         return;
     }

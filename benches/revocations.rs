@@ -1,15 +1,15 @@
-//! What revocations cost a request, while they are replaced: a million entries, eight threads.
+//! The cost of revocations for a request while they are replaced: a million entries, eight threads.
 //!
 //! ```text
 //! cargo bench --features client --bench revocations
 //! ```
 //!
-//! A look-up is too short for a clock. So a thread times requests by turns: with a look-up, and with the fingerprint's
-//! SHA-256 alone. The difference of the medians is what a look-up costs.
+//! A look-up is too short to be timed by itself. So a thread alternates: it times requests with a look-up, and requests
+//! with only the SHA-256 of the fingerprint. The difference of the medians is the cost of a look-up.
 //!
-//! Whether a replacement holds requests up is asked of one thread, which has a core for itself: with eight threads on
-//! fewer cores a request also waits for a core. Beside it stands what the same thread sees while a set is replaced that
-//! nobody reads: the machine's own pauses.
+//! One thread with its own core measures whether a replacement delays requests: with eight threads on fewer cores, a
+//! request also waits for a core. For comparison, the same thread also runs while a set is replaced that nothing reads.
+//! That shows the machine's own pauses.
 
 use std::{
     hint::black_box,
@@ -23,12 +23,12 @@ use arc_swap::ArcSwap;
 
 const ENTRIES: u64 = 1_000_000;
 const SECONDS: u64 = 5;
-/// Keys in use, for each thread.
+/// The number of keys in use by each thread.
 const KEYS: u64 = 8192;
-/// What no request may take.
+/// A request must not take this long.
 const LONG: Duration = Duration::from_millis(1);
 
-/// Bytes that look like a hash; the same for the same number (SplitMix64).
+/// Bytes that look like a hash. The same number always gives the same bytes (SplitMix64).
 fn fingerprint(number: u64) -> Fingerprint {
     let mut bytes = [0; 32];
     for (at, chunk) in (1..).zip(bytes.chunks_exact_mut(8)) {
@@ -40,18 +40,18 @@ fn fingerprint(number: u64) -> Fingerprint {
     Fingerprint::from_bytes(bytes)
 }
 
-/// What one thread has seen.
+/// The measurements of one thread.
 #[derive(Default)]
 struct Seen {
     /// Nanoseconds of requests, with a look-up and without.
     with: Vec<u32>,
     without: Vec<u32>,
-    /// Requests with a look-up that took longer than 1 ms, and the longest.
+    /// The number of requests with a look-up that took longer than 1 ms, and the longest time.
     long: usize,
     longest: Duration,
 }
 
-/// Looks up keys for some seconds, all of which are revoked, or none. Meanwhile one set is replaced each second.
+/// Looks up keys for some seconds. Either all of them are revoked or none. Meanwhile one set is replaced each second.
 fn run(revocations: &Revocations, threads: u64, hits: bool, replaced: Option<&Revocations>) -> Seen {
     let done = AtomicBool::new(false);
     let ready = AtomicU64::new(0);
@@ -94,7 +94,7 @@ fn run(revocations: &Revocations, threads: u64, hits: bool, replaced: Option<&Re
         for round in 0..SECONDS {
             let second = Instant::now();
             if let Some(replaced) = replaced {
-                // A thousand entries go and a thousand come; all others stay.
+                // A thousand entries are removed and a thousand are added. All others stay.
                 let list: Vec<_> = (0..ENTRIES - 1000)
                     .chain((1..=1000).map(|new| (round + 1) * ENTRIES + new))
                     .map(fingerprint)
@@ -120,7 +120,7 @@ fn median(nanoseconds: &mut [u32]) -> u32 {
     *nanoseconds.select_nth_unstable(middle).1
 }
 
-/// The fastest of many rounds, in nanoseconds: the others were interrupted.
+/// The fastest of many rounds, in nanoseconds. The slower ones were interrupted.
 fn fastest(mut work: impl FnMut()) -> f64 {
     let round = |work: &mut dyn FnMut()| {
         let start = Instant::now();

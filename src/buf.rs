@@ -1,8 +1,8 @@
-//! The one cursor over a caller's buffer that everything is written through.
+//! The cursor over a caller's buffer. Everything is written through it.
 
 use core::ops::Range;
 
-/// The caller's buffer has too few bytes.
+/// The caller's buffer is too small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct BufferTooSmall {
@@ -18,7 +18,7 @@ impl core::fmt::Display for BufferTooSmall {
 
 impl core::error::Error for BufferTooSmall {}
 
-/// Moves the bytes at `from` to `to`, where they may overlap; `None` if either is not in `buf`. Unlike
+/// Moves the bytes at `from` to `to`. The two ranges may overlap. `None` if one of them is not in `buf`. Unlike
 /// `copy_within` it cannot panic.
 pub(crate) fn move_within(buf: &mut [u8], from: Range<usize>, to: usize) -> Option<()> {
     let len = buf.get(from.clone())?.len();
@@ -29,8 +29,8 @@ pub(crate) fn move_within(buf: &mut [u8], from: Range<usize>, to: usize) -> Opti
     Some(())
 }
 
-/// Writes at the front of a buffer. What does not fit is counted, not written, so that the error
-/// at the end can say how much is needed.
+/// Writes to the start of a buffer. Bytes that do not fit are only counted, so that the error at the end can say how
+/// many are needed.
 pub(crate) struct Writer<'b> {
     buf: &'b mut [u8],
     len: usize,
@@ -55,12 +55,12 @@ impl<'b> Writer<'b> {
         self.len = self.len.saturating_add(1);
     }
 
-    /// So much has been asked for, whether it fitted or not.
+    /// The number of bytes written so far, including those that did not fit.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Takes back what was written after `len` bytes.
+    /// Takes back everything written after the first `len` bytes.
     #[cfg(feature = "envelope")]
     pub(crate) fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
@@ -94,7 +94,7 @@ mod tests {
         for (from, to) in [(0..4, 7), (7..11, 0), (11..11, 0), (0..0, 11), (0..1, usize::MAX), (0..usize::MAX, 0)] {
             assert_eq!(move_within(&mut buf, from.clone(), to), None, "{from:?} to {to}");
         }
-        #[expect(clippy::reversed_empty_ranges, reason = "which is in no buffer")]
+        #[expect(clippy::reversed_empty_ranges, reason = "such a range is not in any buffer")]
         let backwards = 6..2;
         assert_eq!(move_within(&mut buf, backwards, 0), None);
         assert_eq!(&buf, b"0123456789");

@@ -1,17 +1,17 @@
-//! A guide for firmware: from the features to a request over your own network stack. There is no code here.
+//! A guide for firmware: from choosing the features to a request over your own network stack. This module has no code.
 //!
-//! The kernel is what is left with `default-features = false`. It has no allocator, no clock, no randomness and
-//! no socket; it does not block, and every loop in it is bounded by the length of a buffer of yours.
+//! The kernel is this crate with `default-features = false`. It does not have an allocator, a clock, a source of
+//! randomness or a socket. It does not block, and the length of one of your buffers limits every loop in it.
 //!
 //! | you bring | as |
 //! |---|---|
 //! | the time | a [`UnixTime`] for each call |
 //! | random bytes | a `rand_core` [`TryCryptoRng`](rand_core::TryCryptoRng) |
-//! | memory | buffers of yours, and values that you place |
-//! | TLS and a connection | only in server mode, and only by you |
+//! | memory | your buffers, and values that you place |
+//! | TLS and a connection | yourself, only for server mode |
 //!
-//! What it takes in flash, in stack and in instructions on a Cortex-M4 stands in
-//! `tests/checks/bare-metal/budget.toml` of the repository, and is checked there. For firmware in C see `bindings/c`.
+//! `tests/checks/bare-metal/budget.toml` in the repository lists the flash, the stack and the instructions that it
+//! takes on a Cortex-M4, and a check enforces these limits. For firmware in C see `bindings/c`.
 //!
 //! # Features
 //!
@@ -21,43 +21,43 @@
 //! apikee = { version = "0.1", default-features = false, features = ["envelope"] }   # and server mode
 //! ```
 //!
-//! Leave `msgpack` out unless keys come from a Python SDK that has `msgpack` installed: such a key is then a
-//! [`Decode`](crate::KeyError::Decode) error. `tables` needs an allocator, and 30 kB for a server key.
-//! `defmt` gives the errors a `Format`.
+//! Leave `msgpack` out unless keys come from a Python SDK that has `msgpack` installed. Without the feature, such a key
+//! is a [`Decode`](crate::KeyError::Decode) error. `tables` needs an allocator, and 30 kB for a server key. `defmt`
+//! gives the errors a `Format`.
 //!
 //! # Sizes
 //!
 //! | buffer for | bytes |
 //! |---|---|
 //! | verifying a key | [`verify_buffer_len`]: 3/4 of the key's length |
-//! | issuing a key | [`issue_buffer_len`]: 17/7 of the claims, and 68 |
-//! | an envelope | `sealed_len`: 4/3 of the plaintext, and 115 |
-//! | the target of a validate call | 82, and 3 for each byte of its parts |
-//! | its body | about 80, and what the headers take; 6 for a byte that JSON escapes |
+//! | issuing a key | [`issue_buffer_len`]: 17/7 of the claims, plus 68 |
+//! | an envelope | `sealed_len`: 4/3 of the plaintext, plus 115 |
+//! | the target of a validate call | 82, plus 3 for each byte of its parts |
+//! | the body of a validate call | about 80, plus the headers; 6 for each byte that JSON escapes |
 //!
-//! The buffer is also the limit on what a forged key can cost. Base conversion is quadratic, and it is done
-//! before the signature can be checked; a key that does not fit is refused before. If your keys have 300
-//! characters, 256 bytes of buffer are the right size, and 8 KiB are an invitation.
+//! The buffer also limits the time that a forged key can cost. Base conversion takes quadratic time, and it comes
+//! before the signature check. A key that does not fit into the buffer is refused before that. If your keys have 300
+//! characters, 256 bytes of buffer are the right size; 8 KiB would only help an attacker.
 //!
-//! A [`Keyring`] is about 0.7 kB, whatever it holds. Make it once, in a `static` cell, and share it: verifying
-//! takes `&self`.
+//! A [`Keyring`] takes about 0.7 kB, however many secrets it holds. Make it once, in a `static` cell, and share it:
+//! verifying takes `&self`.
 //!
 //! # A clock without a battery
 //!
-//! A clock that starts at 1970 makes every expired key good. So **until the time is known, there is no `now`**,
-//! and no key is verified:
+//! With a clock that starts at 1970, every expired key would be valid. So **there is no `now` until the time is
+//! known**, and no key is verified before:
 //!
 //! ```
 //! use apikee::UnixTime;
 //!
-//! /// Counts on from the last time that was learnt, by a timer that starts with the device.
+//! /// Counts on from the last known time, with a timer that starts with the device.
 //! struct Clock {
 //!     learnt: Option<(i64, u64)>,
 //! }
 //!
 //! impl Clock {
-//!     /// From a source that can be trusted: a network time that is authenticated, or the `Date` of the
-//!     /// platform's answer. Never backwards: whoever could set it back would bring old keys to life.
+//!     /// Takes the time from a trusted source: authenticated network time, or the `Date` of the platform's
+//!     /// answer. Never goes back: an attacker who could set the clock back could use expired keys again.
 //!     fn learn(&mut self, unix: i64, uptime: u64) {
 //!         if self.now(uptime).is_none_or(|now| unix > now.as_secs()) {
 //!             self.learnt = Some((unix, uptime));
@@ -77,25 +77,25 @@
 //! assert_eq!(clock.now(15), Some(UnixTime::from_secs(1_760_000_010)));
 //! ```
 //!
-//! Keep the last time in flash or in a register that survives a reset, once an hour, say, and start from it: it
-//! is too early, but never earlier than it was, and bounds how long an expired key lives on. The time of the
-//! build is such a bound as well.
+//! Save the time in flash or in a register that survives a reset, for example once an hour, and start from it. That
+//! time is too early, but it never goes back, so it limits how long an expired key is accepted. The build time also
+//! works as such a limit.
 //!
-//! A crystal of 50 ppm is off by 4 seconds a day. [`Keyring::set_leeway`] makes keys good that much longer, and
-//! as much earlier: a device whose clock is slow would refuse a key of this very minute for its `nbf`. Twice the
-//! drift between two settings of the clock is enough; an hour is not a leeway, but a later expiry.
+//! A crystal of 50 ppm is off by 4 seconds a day. [`Keyring::set_leeway`] accepts keys this much longer, and also this
+//! much earlier: a device with a slow clock would refuse a new key because of its `nbf`. Twice the drift between two
+//! settings of the clock is enough. An hour is too much: it works like a later expiry.
 //!
 //! # Randomness
 //!
-//! Verifying needs none. A new key draws 10 bytes, a session 32 and an envelope 12. They must come from a
-//! generator fit for keys: the chip's, or a ChaCha that was seeded from it. A sensor's noise, the uptime or a
-//! serial number are none.
+//! Verifying needs none. A new key takes 10 random bytes, a session 32 and an envelope 12. They must come from a
+//! generator fit for keys: the one of the chip, or a ChaCha seeded from it. Sensor noise, the uptime or a serial number
+//! are not enough.
 //!
 //! ```
 //! use core::fmt;
 //! use rand_core::{TryCryptoRng, TryRng};
 //!
-//! /// The chip's generator. `word` waits for the next 32 bits, a bounded time, and is `None` if the peripheral
+//! /// The chip's generator. `word` waits a limited time for the next 32 bits, and returns `None` if the peripheral
 //! /// reports an error.
 //! struct Trng<W> {
 //!     word: W,
@@ -117,7 +117,7 @@
 //!     type Error = TrngError;
 //!
 //!     fn try_next_u32(&mut self) -> Result<u32, TrngError> {
-//!         // A generator without a clock repeats itself (FIPS 140-2, section 4.9.2).
+//!         // A generator whose clock has stopped repeats itself (FIPS 140-2, section 4.9.2).
 //!         let word = (self.word)().filter(|word| *word != self.last).ok_or(TrngError)?;
 //!         self.last = word;
 //!         Ok(word)
@@ -145,12 +145,12 @@
 //! # Ok::<_, apikee::key::KeyringError>(())
 //! ```
 //!
-//! A generator that fails is an error, and then there is no key and no envelope.
+//! If the generator fails, then issuing a key, establishing a session and sealing return an error.
 //!
 //! # A request over your own stack
 //!
-//! With the feature `envelope`, the kernel writes what goes out and reads what comes back. What lies between is
-//! yours: this is it over any `embedded-io` stream, which your TLS has opened and checked the certificate of.
+//! With the feature `envelope`, the kernel writes the request and reads the answer. You send the one and receive the
+//! other. The example does so over any `embedded-io` stream. Your TLS must have opened it and checked its certificate.
 //!
 //! ```
 //! # #[cfg(feature = "envelope")] mod sketch {
@@ -170,7 +170,7 @@
 //!     session: Session,
 //!     rng: &mut impl rand_core::TryCryptoRng,
 //! ) -> Outcome {
-//!     // What has no room was not asked. That is not an outage: it must not fail open.
+//!     // A request that does not fit was not sent. That is not an outage, and must not fail open.
 //!     const NOT_SENT: Outcome = Outcome::Fault(Fault::NotSent);
 //!     let (mut target, mut body, mut wire) = ([0; 256], [0; 512], [0; 1024]);
 //!     let Ok(target) = request.write_target(&mut target) else { return NOT_SENT };
@@ -185,7 +185,7 @@
 //!         Ok(received) => received,
 //!         Err(outcome) => return outcome,
 //!     };
-//!     // 403 and 429 are refusals, 5xx an outage; a redirect is followed by nobody.
+//!     // 403 and 429 are refusals, 5xx is an outage. Redirects are not followed.
 //!     if let Some(outcome) = Outcome::from_status(status, None) {
 //!         return outcome;
 //!     }
@@ -201,7 +201,7 @@
 //!     Outcome::Fault(fault)
 //! }
 //!
-//! /// HTTP/1.0: the answer ends with the connection, and comes in no chunks.
+//! /// HTTP/1.0: the connection ends with the answer, and the answer is not chunked.
 //! fn send<S: Write>(
 //!     stream: &mut S,
 //!     host: &str,
@@ -217,7 +217,7 @@
 //!     stream.flush().ok()
 //! }
 //!
-//! /// Reads up to the end of the connection: the status, and the body where it stands in `buf`.
+//! /// Reads until the connection ends. Returns the status, and the body as a part of `buf`.
 //! fn receive<'b, S: Read>(stream: &mut S, buf: &'b mut [u8]) -> Result<(u16, &'b mut [u8]), Outcome> {
 //!     let mut len = 0;
 //!     loop {
@@ -309,25 +309,25 @@
 //! # }
 //! ```
 //!
-//! [`Policy::authorize`](crate::Policy::authorize) then says what the outcome means for the request at hand, and
-//! [`Breaker`](crate::breaker::Breaker) when to stop asking: its times are those of any clock that does not go back,
-//! such as the uptime. Give the connection a deadline as a whole; one that is missed is
-//! [`Outage::Timeout`](crate::policy::Outage::Timeout). If the headers of the request hold the raw key, `body` does,
-//! too: wipe it.
+//! Then call [`Policy::authorize`](crate::Policy::authorize): it turns the outcome into a decision about the request.
+//! [`Breaker`](crate::breaker::Breaker) tells you when to stop asking. Its times come from any clock that does not go
+//! back, such as the uptime. Give the whole connection one deadline. If it is missed, the outcome is
+//! [`Outage::Timeout`](crate::policy::Outage::Timeout). If the headers of the request hold the raw key, `body` holds
+//! it, too: wipe it.
 //!
 //! # Sessions ahead of time
 //!
-//! A session takes two X25519 operations, which on a small core take longer than all else together. Neither they
-//! nor anything else in the kernel can be interrupted and taken up again, so they are what a watchdog's period
-//! must hold. A `SessionPool` takes them off the request: one session for each turn of the
-//! main loop, and the request pays for AES only.
+//! A session takes two X25519 operations. On a small core they take longer than everything else together. Nothing in
+//! the kernel can be interrupted and continued later, so the period of your watchdog must be longer than they take.
+//! With a `SessionPool` the request does not wait for them: each turn of the main loop makes one session, and a request
+//! only pays for AES.
 //!
 //! ```
 //! # #[cfg(feature = "envelope")] mod sketch {
 //! use apikee::envelope::{ServerKey, Session, SessionPool};
 //! use core::time::Duration;
 //!
-//! /// One turn of the main loop; whoever calls feeds the watchdog after it.
+//! /// One turn of the main loop. The caller feeds the watchdog after it.
 //! pub fn idle<R: rand_core::TryCryptoRng>(
 //!     pool: &mut SessionPool<2>,
 //!     server: &ServerKey,
@@ -344,31 +344,31 @@
 //! # }
 //! ```
 //!
-//! A pool of `N` takes 112 bytes for each session, and as much again as a few words. Sessions older than its age
-//! are wiped: a minute or an hour, as you would leave a key in memory. Sealing draws the nonce, so a session that
-//! was there before a brown-out or a snapshot does not repeat one.
+//! A pool of `N` takes 112 bytes for each session, plus a few words. Sessions older than the maximum age are wiped.
+//! Choose an age between a minute and an hour: it is how long a key may stay in memory. The nonce is drawn when
+//! sealing, so a session from before a brown-out or a snapshot does not repeat a nonce.
 //!
 //! # Small flash
 //!
-//! | knob | where |
+//! | setting | where |
 //! |---|---|
 //! | `opt-level = "s"` (`"z"` is no smaller), `lto = "fat"`, `codegen-units = 1`, `panic = "abort"` | the profile |
 //! | no `msgpack` | features |
 //! | `--cfg sha2_backend_soft="compact"` | `RUSTFLAGS`: SHA-256 in a loop, not unrolled |
-//! | `--cfg aes_backend_soft="compact"` | `RUSTFLAGS`, with `envelope`: AES likewise |
-//! | small functions for memory | yours, or those of a C library that you link: 1.6 to 2 kB |
-//! | `--cfg cpubits="32"` | `RUSTFLAGS`, with `envelope` and an unstable compiler for Cortex-M3 and up: 6 kB |
-//! | `--cfg cpubits="16"` | in its place: AES for one block at a time; 0.6 kB, but sealing takes 1.6 times as long |
-//! | no issuing, no `meta` look-ups, no server mode | what is not called is not linked |
+//! | `--cfg aes_backend_soft="compact"` | `RUSTFLAGS`, with `envelope`: the same for AES |
+//! | small memory functions | your own, or those of a C library that you link: saves 1.6 to 2 kB |
+//! | `--cfg cpubits="32"` | `RUSTFLAGS`, with `envelope` and an unstable compiler for Cortex-M3 and up: saves 6 kB |
+//! | `--cfg cpubits="16"` | or this one: AES for one block at a time; saves 0.6 kB, sealing takes 1.6 times as long |
+//! | no issuing, no `meta` look-ups, no server mode | code that is not called is not linked |
 //!
-//! The toolchain's `memcpy`, `memmove`, `memset` and `memcmp`, and Arm's names for them (`__aeabi_memcpy4`), are
-//! weak and made for speed. `tests/checks/bare-metal/src/memory.rs` of the repository has all of them in 150 bytes of
-//! Thumb code for any Cortex-M, and verifying and sealing take fewer instructions with it. A compiler that allows
-//! unstable features tells crates that a Cortex-M3 is an ARMv7, and RustCrypto then takes words of 64 bits, which
-//! it has no registers for: `cpubits` says how many there are.
+//! The toolchain's `memcpy`, `memmove`, `memset` and `memcmp`, and Arm's names for them (`__aeabi_memcpy4`), are weak
+//! symbols and made for speed. `tests/checks/bare-metal/src/memory.rs` in the repository has all of them in 150 bytes
+//! of Thumb code for any Cortex-M. Verifying and sealing even take fewer instructions with it. A compiler that allows
+//! unstable features tells crates that a Cortex-M3 is an ARMv7. RustCrypto then uses 64-bit words, but the processor
+//! does not have enough registers for them. `cpubits` sets the width of the words.
 //!
-//! On chips of 32 bits curve25519-dalek takes its arithmetic of 32 bits by itself. An accelerator for SHA or AES
-//! cannot be put in: the kernel names its implementations in one place, and keeps them to itself.
+//! On 32-bit chips curve25519-dalek chooses its 32-bit arithmetic by itself. You cannot plug in an accelerator for SHA
+//! or AES: the kernel names its implementations in one place and does not make them replaceable.
 //!
 //! [`UnixTime`]: crate::UnixTime
 //! [`Keyring`]: crate::Keyring

@@ -1,4 +1,4 @@
-//! The shape that most error types have: each kind of failure is one sentence.
+//! The form of most error types: one sentence for each kind of failure.
 
 /// Gives an error type its `Display` and `Error`: one sentence, or one for each variant.
 macro_rules! sentences {

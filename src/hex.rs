@@ -1,6 +1,6 @@
 //! Hexadecimal text of a known length.
 
-/// Reads exactly 2 `N` hexadecimal digits, of either case.
+/// Reads exactly 2 `N` hexadecimal digits, in upper or lower case.
 pub(crate) fn read<const N: usize>(text: &str) -> Option<[u8; N]> {
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
         return None;
@@ -19,10 +19,10 @@ pub(crate) fn read<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// What a digit of either case stands for; above 15 if it is not a digit.
+/// The value of a digit in upper or lower case; above 15 if it is not a digit.
 pub(crate) fn value(digit: u8) -> u8 {
     let number = digit.wrapping_sub(b'0');
-    // 0x20 is what lower case has more.
+    // This bit makes a letter lower case.
     let letter = (digit | 0x20).wrapping_sub(b'a');
     if number < 10 {
         number

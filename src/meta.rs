@@ -1,6 +1,6 @@
-//! What a key may carry beside its claims: the tenant's own data, as JSON.
+//! The `meta` of a key: your own data about the tenant, as JSON.
 //!
-//! [`Meta`] is read from a key, without allocation; a [`JsonObject`] is text for
+//! [`Meta`] is read from a key, without allocation. [`JsonObject`] is text for
 //! [`NewKey::meta`](crate::NewKey::meta).
 //!
 //! ```

@@ -1,20 +1,19 @@
-//! What the JSON and the MessagePack reader share: how deep a payload may nest, and the check that
-//! no object names a member twice.
+//! Used by the JSON and the MessagePack reader: the limit to nesting, and the check that no object names a member
+//! twice.
 //!
-//! A reader keeps one bit for each name of an object in a single word ([`Names`]). Most objects are small, and
-//! no bit is set twice: their names differ. Where a bit is set twice, [`distinct`] goes over the names again
+//! A reader keeps one word for each object ([`Names`]). Each name of the object sets one bit in it. Most objects are
+//! small, and no bit is set twice: then all names differ. If a bit is set twice, [`distinct`] goes over the names again
 //! when the object ends:
 //!
 //! 1. The first pass puts a hash of each name into a filter. Only names that share a place there can be equal.
-//! 2. A round goes over those names and keeps the [`CHOSEN`] least of them, in the order of their hashes. Equal
-//!    names meet there. Names of equal hashes are compared as strings, so the answer is exact. If some names do
-//!    not fit into a round, the next round takes those behind the greatest name of this one.
+//! 2. A round goes over those names and keeps the [`CHOSEN`] smallest of them, in the order of their hashes. Equal
+//!    names meet there. Names with equal hashes are compared as strings, so the answer is exact. If some names do not
+//!    fit into a round, the next round takes the names above the greatest one of this round.
 //!
-//! The answer does not depend on luck. Whatever the names are, each round is done with [`CHOSEN`] of them, so
-//! an object of `n` members takes at most `2 + n / CHOSEN` passes over its own text, and [`ROUNDS`] bounds them.
-//! A pass does a fixed number of comparisons for each name, and none reads more than the name. Objects
-//! of one depth stand side by side, and there are at most [`MAX_DEPTH`] depths. So the time is linear in the
-//! length of the text.
+//! The answer does not depend on luck. For any names, each round finishes [`CHOSEN`] of them. So an object of `n`
+//! members takes at most `2 + n / CHOSEN` passes over its own text, and [`ROUNDS`] limits them. A pass does a fixed
+//! number of comparisons for each name, and none reads more than the name. Objects at the same depth do not overlap,
+//! and there are at most [`MAX_DEPTH`] depths. So the time is linear in the length of the text.
 
 use core::{cmp::Ordering, mem::swap};
 
@@ -22,52 +21,52 @@ use heapless::Vec;
 
 use crate::text::Text;
 
-/// The payload is not well-formed. Where and why is left out: whoever could use it may be a forger.
+/// The payload is not well-formed. There are no details, because they could help a forger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// Objects and arrays inside one another that are read, the outermost included. Claims need three;
-/// docs/WIRE.md asks for at least 16. It bounds the readers' stack.
+/// How deep objects and arrays may nest, counting the outermost one. Claims need three levels; docs/WIRE.md asks for at
+/// least 16. The limit bounds the readers' stack.
 pub(crate) const MAX_DEPTH: usize = 32;
 
-/// Whether there is room for 16 kB on the stack. Not on 32-bit processors, nor in WebAssembly, where the stack of a
-/// small module has no more than that. All that is different there is named here.
+/// Whether the stack has room for 16 kB. On 32-bit processors and in WebAssembly, the stack of a small module is no
+/// larger than that. All differences are defined here.
 const ROOMY: bool = cfg!(target_pointer_width = "64");
 
-/// Names that one round compares.
+/// The number of names that one round compares.
 const CHOSEN: usize = if ROOMY { 256 } else { 16 };
 
-/// Pairs of words in the filter.
+/// The number of pairs of words in the filter.
 const FILTER: usize = if ROOMY { 1024 } else { 1 };
 
-/// Rounds for one object at most: enough for 128 times [`CHOSEN`] members, which is 32,768, or 2,048 where memory is
+/// The most rounds for one object. They are enough for 128 times [`CHOSEN`] members: 32,768, or 2,048 where memory is
 /// small. The longest payload that is verified has fewer than 8192 / 6.
 const ROUNDS: usize = 128;
 
-/// The names that an object has had so far, as a Bloom filter of one bit a name.
+/// The names of an object so far, as a Bloom filter with one bit for each name.
 #[derive(Clone, Copy)]
 pub(crate) struct Names(u32);
 
 impl Names {
     pub(crate) const NONE: Self = Self(0);
 
-    /// What they are once two names have shared a bit.
+    /// The state after two names have shared a bit.
     const SHARED: u32 = u32::MAX;
 
     /// Adds a name.
     pub(crate) fn add(&mut self, name: Text<'_>) {
-        // One string may be written with and without escapes: such a name meets all others.
+        // A string can be written with and without escapes. So a name with escapes counts as sharing a bit.
         let bits = name.as_bytes().map_or(Self::SHARED, bit);
         self.0 = if self.0 & bits == 0 { self.0 | bits } else { Self::SHARED };
     }
 
-    /// Whether one name may be there twice: then [`distinct`] has to look.
+    /// Whether a name may occur twice. If so, [`distinct`] must check.
     pub(crate) const fn may_repeat(&self) -> bool {
         self.0 == Self::SHARED
     }
 }
 
-/// One of 32 bits. The names of the claims have seven different ones.
+/// One of 32 bits. The seven names of claims have seven different bits.
 fn bit(name: &[u8]) -> u32 {
     let ends = name.first().zip(name.last()).map_or(0, |(first, last)| first.wrapping_add(*last));
     1_u32.rotate_left(u32::from(ends))
@@ -75,13 +74,13 @@ fn bit(name: &[u8]) -> u32 {
 
 /// Refuses an object that names a member twice. `len` is the length of its text.
 ///
-/// Takes much stack: call it from a function that is not inlined, so that only objects of many members take it.
+/// It needs much stack. Call it from a function that is not inlined, so that only objects with many members need it.
 pub(crate) fn distinct<'t>(names: impl Iterator<Item = Text<'t>> + Clone, len: usize) -> Result<(), Malformed> {
     distinct_in(ROUNDS, names, len)
 }
 
 fn distinct_in<'t>(rounds: usize, names: impl Iterator<Item = Text<'t>> + Clone, len: usize) -> Result<(), Malformed> {
-    // Where memory is small, so would be the filter: it is not worth its pass.
+    // Where memory is small, the filter would be small, too, and not worth its pass.
     let filter = ROOMY.then(|| Filter::of(names.clone(), len));
     if filter.as_ref().is_some_and(|filter| !filter.any_shared) {
         return Ok(());
@@ -105,25 +104,25 @@ fn distinct_in<'t>(rounds: usize, names: impl Iterator<Item = Text<'t>> + Clone,
     Err(Malformed)
 }
 
-/// Which hashes there are, and which of them more than one name may have: two bits for each place.
+/// The hashes that occur, and those that more than one name may have: two bits for each place.
 struct Filter {
     places: Vec<[u32; 2], FILTER>,
     any_shared: bool,
 }
 
 impl Filter {
-    /// For the names of an object of that length: some 30 places for each member of a usual one, up to [`FILTER`]
-    /// words.
+    /// A filter for the names of an object whose text has this length. A typical object gets some 30 places for each
+    /// member, up to [`FILTER`] words.
     fn of<'t>(names: impl Iterator<Item = Text<'t>>, len: usize) -> Self {
         let mut places = Vec::new();
-        // There is room.
+        // There is room for them.
         let _ = places.resize((len / 16).saturating_add(1).min(FILTER), [0; 2]);
         let mut filter = Self { places, any_shared: false };
         names.for_each(|name| filter.add(hash(name)));
         filter
     }
 
-    /// The word of a hash, by its upper bits, and the bit there, by its lower ones.
+    /// The place of a hash: its upper bits choose the word, its lower bits choose the bit.
     fn place(&self, hash: u32) -> (usize, u32) {
         let places = u64::try_from(self.places.len()).unwrap_or_default();
         let word = u64::from(hash).wrapping_mul(places) >> u32::BITS;
@@ -145,10 +144,10 @@ impl Filter {
     }
 }
 
-/// A name in the order of hashes, and of strings where these are equal.
+/// A name, ordered by its hash, and by its characters if hashes are equal.
 #[derive(Clone, Copy)]
 struct Hashed<'t> {
-    /// The hash. The lowest bit says instead whether the name is written with escapes.
+    /// The hash, but its lowest bit says whether the name is written with escapes.
     hash: u32,
     raw: &'t [u8],
 }
@@ -168,15 +167,15 @@ impl<'t> Hashed<'t> {
     }
 }
 
-/// The least names behind those of the round before.
+/// The smallest names above those of the round before.
 struct Round<'t> {
     chosen: Vec<Hashed<'t>, CHOSEN>,
-    /// There were names that did not fit.
+    /// Whether some names did not fit.
     more: bool,
 }
 
 impl<'t> Round<'t> {
-    /// Keeps a name if it is among the least, and refuses it if it is there already.
+    /// Keeps a name if it is one of the smallest. Refuses it if it is already there.
     fn take(&mut self, mut new: Hashed<'t>, after: Option<&Hashed<'t>>) -> Result<(), Malformed> {
         if after.is_some_and(|last| new.cmp(last).is_le()) {
             return Ok(());
@@ -193,14 +192,14 @@ impl<'t> Round<'t> {
             }
             swap(own, &mut new);
         }
-        // The greatest is left for another round if there is no room. Should the same name come again in this one, it
-        // is left, too, since it is greater than all that stay.
+        // If there is no room, the greatest name is left for another round. If that name comes again in this round, it
+        // is left again, since it is greater than all that stay.
         self.more |= self.chosen.push(new).is_err();
         Ok(())
     }
 }
 
-/// FNV-1a over the characters, and one step more, since its upper bits are those that it mixes last.
+/// FNV-1a over the characters, and one more step that mixes the upper bits better.
 fn hash(name: Text<'_>) -> u32 {
     let hash = name.chars().fold(0x811C_9DC5, |hash: u32, c| (hash ^ u32::from(c)).wrapping_mul(0x0100_0193));
     (hash ^ hash >> 15).wrapping_mul(0x2C1B_3C6D)
@@ -223,9 +222,9 @@ mod tests {
         assert_eq!(bits.count_ones(), 7);
     }
 
-    /// The hash of [`super::hash`] undone by a character: what must come last for a name to have that hash.
+    /// Inverts [`super::hash`] for one character: adds the character to `prefix` that gives the name this hash.
     fn name_of_hash(prefix: &str, wanted: u32) -> Option<String> {
-        // Its steps can be taken back: the factors are odd.
+        // Its steps can be inverted: the factors are odd.
         let inverse =
             |factor: u32| (0..5).fold(factor, |own, _| own.wrapping_mul(2_u32.wrapping_sub(factor.wrapping_mul(own))));
         let mixed = wanted.wrapping_mul(inverse(0x2C1B_3C6D));
@@ -270,7 +269,7 @@ mod tests {
 
     #[test]
     fn there_is_a_limit_to_the_rounds() {
-        // The filter leaves none of them out: they have the same lowest bits, and the same highest.
+        // The filter cannot exclude any of them: their lowest bits are equal, and so are their highest.
         let hashed = |n: u32| (0..).find_map(|prefix: u32| name_of_hash(&format!("{prefix:x}"), n << 5 | 7)).unwrap();
         let names: Vec<String> = (0..).map(hashed).take(CHOSEN * 3 + 1).collect();
         let check = |names: &[String]| distinct_in(3, names.iter().map(|name| Text::from(&**name)), 16 * FILTER);

@@ -1,4 +1,4 @@
-//! Networks as text.
+//! Reads networks from text.
 
 use core::net::IpAddr;
 
@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use crate::error::sentences;
 
-/// Reads an address, or a network in CIDR notation. What is IPv4 written as IPv6 is IPv4.
+/// Reads an address, or a network in CIDR notation. An IPv4 address in IPv6 form is read as IPv4.
 pub(crate) fn read(text: &str) -> Result<IpNet, InvalidNetwork> {
     let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| InvalidNetwork)?;
     let (address, prefix) = (network.addr().to_canonical(), network.prefix_len());

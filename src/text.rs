@@ -1,4 +1,4 @@
-//! Strings as they stand in a payload: perhaps with JSON escapes.
+//! Strings of a payload, which may have JSON escapes.
 
 use core::fmt::{self, Write as _};
 #[cfg(feature = "envelope")]
@@ -6,25 +6,25 @@ use core::ops::Range;
 
 use crate::buf::{BufferTooSmall, Writer};
 
-/// A string of a payload, borrowed as it stands there: perhaps with JSON escapes.
+/// A string of a payload, borrowed from it. It may be written with JSON escapes.
 ///
-/// It compares, prints and iterates as the string it means. Most have no escapes, and
-/// [`as_str`](Self::as_str) borrows those; [`read_into`](Self::read_into) serves for all.
+/// It compares, prints and iterates without the escapes. Most strings have none, and [`as_str`](Self::as_str) borrows
+/// those. [`read_into`](Self::read_into) works for all strings.
 #[derive(Clone, Copy)]
 pub struct Text<'t> {
-    /// Well-formed UTF-8, checked before this is built.
+    /// Well-formed UTF-8. This was checked before.
     raw: &'t [u8],
-    /// Backslashes in `raw` are JSON escapes, checked likewise.
+    /// Whether backslashes in `raw` are JSON escapes. If so, the escapes were checked before.
     escaped: bool,
 }
 
 impl<'t> Text<'t> {
-    /// A string that means what it says.
+    /// A string without escapes.
     pub(crate) const fn plain(raw: &'t [u8]) -> Self {
         Self { raw, escaped: false }
     }
 
-    /// What stands between the quotes of a JSON string.
+    /// The text between the quotes of a JSON string.
     pub(crate) const fn json(raw: &'t [u8], escaped: bool) -> Self {
         Self { raw, escaped }
     }
@@ -33,7 +33,7 @@ impl<'t> Text<'t> {
         core::str::from_utf8(self.raw).unwrap_or_default()
     }
 
-    /// The string itself, unless it is written with escapes.
+    /// The string itself; `None` if it is written with escapes.
     #[must_use]
     pub fn as_str(self) -> Option<&'t str> {
         (!self.escaped).then(|| self.raw())
@@ -44,22 +44,22 @@ impl<'t> Text<'t> {
         (!self.escaped).then_some(self.raw)
     }
 
-    /// The bytes as they stand there, and whether they have escapes.
+    /// The bytes as they are written, and whether they have escapes.
     pub(crate) const fn as_written(self) -> (&'t [u8], bool) {
         (self.raw, self.escaped)
     }
 
-    /// The characters, escapes undone.
+    /// The characters, without escapes.
     #[must_use]
     pub fn chars(self) -> Chars<'t> {
         Chars { rest: self }
     }
 
-    /// Copies the string into `buf`, escapes undone, and returns the copy.
+    /// Copies the string into `buf`, without escapes, and returns the copy.
     ///
     /// # Errors
     ///
-    /// [`BufferTooSmall`] with the exact length; `buf` then holds a part of the string.
+    /// [`BufferTooSmall`] with the exact length. `buf` then holds a part of the string.
     pub fn read_into(self, buf: &mut [u8]) -> Result<&str, BufferTooSmall> {
         let mut writer = Writer::new(buf);
         match self.as_bytes() {
@@ -84,7 +84,7 @@ impl Iterator for Chars<'_> {
     fn next(&mut self) -> Option<char> {
         let Text { raw, escaped } = self.rest;
         let (c, len) = match raw.first()? {
-            // Most are, and take no call.
+            // Most characters are ASCII and need no call.
             plain if plain.is_ascii() && *plain != b'\\' => (char::from(*plain), 1),
             _ => character(raw, escaped)?,
         };
@@ -93,8 +93,8 @@ impl Iterator for Chars<'_> {
     }
 }
 
-/// The character at the front of `raw`, and how many bytes spell it; `None` if it is not well-formed UTF-8, or, where
-/// a backslash starts an escape, no escape or half a surrogate pair.
+/// The first character of `raw`, and the number of bytes that spell it. `None` if they are not well-formed UTF-8. With
+/// `escapes`, a backslash starts an escape; `None` if that is not a valid escape, or is half of a surrogate pair.
 pub(crate) fn character(raw: &[u8], escapes: bool) -> Option<(char, usize)> {
     let first = *raw.first()?;
     match first {
@@ -112,12 +112,12 @@ pub(crate) fn character(raw: &[u8], escapes: bool) -> Option<(char, usize)> {
         }
         code = code << 6 | u32::from(byte & 0x3F);
     }
-    // No character is longer than four bytes, and none is spelt longer than it need be.
+    // A character has at most four bytes, and must have its shortest spelling.
     let c = char::from_u32(code).filter(|c| c.len_utf8() == width)?;
     Some((c, width))
 }
 
-/// The letters of escapes, and the characters that they mean.
+/// The letters of escapes, and the characters that they stand for.
 const LETTERS: [(u8, u8); 8] = [
     (b'"', b'"'),
     (b'\\', b'\\'),
@@ -129,7 +129,7 @@ const LETTERS: [(u8, u8); 8] = [
     (b't', b'\t'),
 ];
 
-/// The same for a backslash: the character that it means with what follows.
+/// The same for an escape: the character that it stands for, and its length.
 fn undo_escape(raw: &[u8]) -> Option<(char, usize)> {
     let letter = *raw.get(1)?;
     if letter != b'u' {
@@ -154,10 +154,10 @@ fn code_unit(raw: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
 }
 
-/// Moves what stands from `from` in `buf` up to the quote that ends a checked string to `to`, which is not behind it,
-/// and undoes its escapes; returns where the quote stands and where the copy ends.
+/// Moves the text from `from` up to the closing quote of a checked string to `to`, and replaces escapes by the
+/// characters. `to` must not be after `from`. Returns where the quote is and where the copy ends.
 ///
-/// No character is longer than its escape, so that nothing is overwritten before it is read.
+/// A character is never longer than its escape, so bytes are read before they are overwritten.
 pub(crate) fn pull(buf: &mut [u8], from: usize, to: usize) -> (usize, usize) {
     let (mut read, mut written) = (from, to);
     while let Some(rest @ [first, ..]) = buf.get(read..)
@@ -175,10 +175,10 @@ pub(crate) fn pull(buf: &mut [u8], from: usize, to: usize) -> (usize, usize) {
     (read, written)
 }
 
-/// Writes a character in UTF-8 into as many bytes as it takes.
+/// Writes a character in UTF-8. `place` must have exactly its length.
 fn put(place: &mut [u8], c: char) {
     let mut code = u32::from(c);
-    // The bits of the first byte that say how many follow.
+    // The bits of the first byte that tell how many bytes follow.
     let mark = if place.len() == 1 { 0 } else { 0xF00_u32 >> place.len().min(4) & 0xFF };
     let low = |bits: u32| u8::try_from(bits & 0xFF).unwrap_or_default();
     let Some((first, others)) = place.split_first_mut() else {
@@ -191,8 +191,8 @@ fn put(place: &mut [u8], c: char) {
     *first = low(mark | code);
 }
 
-/// Undoes the escapes of a checked JSON value where it stands, and returns where in `value` the string then is; `None`
-/// if the value is not a string.
+/// Replaces the escapes of a checked JSON value by the characters, in place. Returns the range of the string within
+/// `value`; `None` if the value is not a string.
 #[cfg(feature = "envelope")]
 pub(crate) fn unquote_in_place(value: &mut [u8]) -> Option<Range<usize>> {
     let [b'"', inner @ .., b'"'] = value else {
@@ -205,7 +205,7 @@ pub(crate) fn unquote_in_place(value: &mut [u8]) -> Option<Range<usize>> {
     Some(1..end)
 }
 
-/// Whether `byte` is anywhere in `text`. Without an early end, so that the loop is vectorised.
+/// Whether `byte` occurs in `text`. The loop does not end early, so that the compiler can vectorise it.
 pub(crate) fn has(text: &[u8], byte: u8) -> bool {
     text.iter().fold(0, |found, own| found | u8::from(*own == byte)) != 0
 }
@@ -300,7 +300,8 @@ mod tests {
             let spelt = c.encode_utf8(&mut buf).as_bytes();
             assert_eq!(character(spelt, false), Some((c, spelt.len())));
         }
-        // All of two bytes, and what three and four bytes can start with, with the ends of what can follow.
+        // All pairs of two bytes. Three and four bytes with each possible start and the limits of the bytes that
+        // follow.
         for first in 0..=u8::MAX {
             for second in 0..=u8::MAX {
                 for third in [0x7F, 0x80, 0xBF, 0xC0] {

@@ -1,13 +1,13 @@
 //! Points in time, as seconds and milliseconds since 1970-01-01T00:00:00Z.
 //!
-//! The kernel has no clock: whoever calls says what time it is. With the feature `std`,
-//! [`UnixTime::now`] asks the system.
+//! The kernel does not have a clock: the caller passes the time. With the feature `std`, [`UnixTime::now`] reads the
+//! system clock.
 
 use core::fmt;
 
 /// A point in time, counted from 1970-01-01T00:00:00Z without leap seconds.
 ///
-/// Keys are good to the second; the milliseconds only go into the ids of new keys and into timestamps.
+/// Keys are valid to the second. The milliseconds are only used in the ids of new keys and in timestamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct UnixTime {
@@ -16,20 +16,20 @@ pub struct UnixTime {
 }
 
 impl UnixTime {
-    /// That many seconds since (or, negative, before) 1970.
+    /// The time this many seconds after 1970, or before 1970 if negative.
     #[must_use]
     pub const fn from_secs(secs: i64) -> Self {
         Self { secs, millis: 0 }
     }
 
-    /// That many milliseconds since (or, negative, before) 1970.
+    /// The time this many milliseconds after 1970, or before 1970 if negative.
     #[must_use]
     #[expect(clippy::as_conversions, reason = "a rest by 1000")]
     pub const fn from_millis(millis: i64) -> Self {
         Self { secs: millis.div_euclid(1000), millis: millis.rem_euclid(1000) as u16 }
     }
 
-    /// Whole seconds, rounded down.
+    /// The whole seconds, rounded down.
     #[must_use]
     pub const fn as_secs(self) -> i64 {
         self.secs
@@ -41,14 +41,14 @@ impl UnixTime {
         self.millis
     }
 
-    /// Milliseconds since 1970; 0 before, `u64::MAX` past the end of the range.
+    /// Milliseconds since 1970: 0 for earlier times, `u64::MAX` past the end of the range.
     #[must_use]
     pub(crate) fn as_millis(self) -> u64 {
         let millis = i128::from(self.secs).saturating_mul(1000).saturating_add(i128::from(self.millis));
         u64::try_from(millis.max(0)).unwrap_or(u64::MAX)
     }
 
-    /// The moment that many seconds later, or `None` past the end of the range.
+    /// The time this many seconds later; `None` past the end of the range.
     #[must_use]
     pub const fn checked_add_secs(self, secs: u64) -> Option<Self> {
         match self.secs.checked_add_unsigned(secs) {
@@ -60,7 +60,7 @@ impl UnixTime {
 
 #[cfg(feature = "std")]
 impl UnixTime {
-    /// What the system clock says.
+    /// The time of the system clock.
     #[must_use]
     pub fn now() -> Self {
         std::time::SystemTime::now().into()
@@ -84,7 +84,7 @@ impl From<std::time::SystemTime> for UnixTime {
     }
 }
 
-/// The number of seconds, as in a claim.
+/// Prints the number of seconds, as in a claim.
 impl fmt::Display for UnixTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.secs.fmt(f)

@@ -1,5 +1,5 @@
-//! What the fuzz targets check. `tests/fuzz_corpus.rs` of the crate replays the same bodies over the
-//! corpora in `cargo test`, so they need nothing but its dev-dependencies.
+//! The checks of the fuzz targets. In `cargo test`, `tests/fuzz_corpus.rs` of the crate runs the same bodies over the
+//! corpora. So they only use the crate's dev-dependencies.
 
 pub mod bodies;
 

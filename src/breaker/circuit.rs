@@ -1,4 +1,4 @@
-//! The circuit breaker, and the state machine in it.
+//! The circuit breaker and its state machine.
 
 use core::time::Duration;
 
@@ -8,27 +8,27 @@ use crate::{
     policy::{Fault, Outage, Outcome},
 };
 
-/// A circuit breaker: says whether to make a call.
+/// A circuit breaker: it decides whether to make a call.
 ///
-/// While closed, it permits every call; it opens when too many of them fail, and permits none until a
-/// cool-down is over; then it is half-open and permits one probe at a time, whose answer closes it and
-/// whose failure opens it for longer. A permit counts only in the state that gave it, and a probe that
-/// is lost is given up.
+/// - Closed, it permits every call. It opens when too many calls fail.
+/// - Open, it permits no calls until a cool-down is over. Then it is half-open.
+/// - Half-open, it permits one probe at a time. An answer closes it. A failure opens it for longer.
 ///
-/// It has no lock: share it in a mutex, held for [`acquire`](Self::acquire) and
-/// [`record`](Self::record), not for the call in between.
+/// A permit counts only in the state that gave it. A probe whose permit does not come back is given up after a time.
 ///
-/// `now` is the time since any fixed start, on a clock that does not go backwards (`Instant::elapsed`
-/// gives it).
+/// The breaker has no lock. Share it in a mutex. Hold the mutex for [`acquire`](Self::acquire) and
+/// [`record`](Self::record), not during the call in between.
+///
+/// `now` is the time since any fixed start, on a clock that does not go back (`Instant::elapsed` gives it).
 #[derive(Debug)]
 pub struct Breaker {
     config: BreakerConfig,
     circuit: Circuit,
 }
 
-/// Leave for one call, to be given back to [`Breaker::record`] or [`Breaker::release`].
+/// The permission for one call. Return it to [`Breaker::record`] or [`Breaker::release`].
 ///
-/// It cannot be copied, so a call counts once:
+/// It cannot be copied, so a call counts only once:
 ///
 /// ```compile_fail
 /// # use apikee::breaker::{Breaker, Health, Permit};
@@ -50,19 +50,19 @@ pub struct Permit {
     generation: u32,
 }
 
-/// What a call says of the platform.
+/// What a call shows about the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Health {
-    /// It answers, whatever the answer is.
+    /// The platform answers. The content of the answer does not matter.
     Up,
-    /// It could not be reached, or failed.
+    /// The platform could not be reached, or it failed.
     Down,
 }
 
 impl Outcome {
-    /// What this says of the platform, for [`Breaker::record`](crate::breaker::Breaker::record). `None` if no
-    /// call was made: then the permit, if any, is to be [released](crate::breaker::Breaker::release).
+    /// What this shows about the platform, for [`Breaker::record`](crate::breaker::Breaker::record). `None` if no call
+    /// was made: then [release](crate::breaker::Breaker::release) the permit, if there is one.
     #[must_use]
     pub const fn health(self) -> Option<Health> {
         match self {
@@ -84,7 +84,7 @@ pub enum BreakerState {
     Closed,
     /// No call is made.
     Open,
-    /// One call at a time is made, to find out.
+    /// One call at a time is made, to test the platform.
     HalfOpen,
 }
 
@@ -95,7 +95,7 @@ impl Breaker {
         Self { config, circuit: Circuit::CLOSED }
     }
 
-    /// Leave for a call.
+    /// Asks for permission to make a call.
     ///
     /// # Errors
     ///
@@ -104,8 +104,8 @@ impl Breaker {
         self.circuit.acquire(&self.config, now).map(|generation| Permit { generation })
     }
 
-    /// Takes note of what a permitted call came to. `random` is 32 random bits, of which a cool-down
-    /// makes use; they need not be secret.
+    /// Records the result of a permitted call. `random` is 32 random bits for the length of a cool-down. They need not
+    /// be secret.
     ///
     /// Nothing changes if the state that gave the permit has ended.
     pub fn record(&mut self, permit: Permit, health: Health, now: Duration, random: u32) {
@@ -113,12 +113,12 @@ impl Breaker {
         circuit.record(config, permit.generation, health, now, random, |failures| config.trips(failures));
     }
 
-    /// Takes back a permit without a call. If it was the probe's, the next caller may be the probe.
+    /// Takes back a permit without a call. If it was for the probe, the next caller can be the probe.
     pub fn release(&mut self, permit: Permit) {
         self.circuit.release(permit.generation);
     }
 
-    /// The state at that time.
+    /// The state at this time.
     #[must_use]
     pub fn state(&self, now: Duration) -> BreakerState {
         self.circuit.state(&self.config, now)
@@ -131,7 +131,7 @@ impl Default for Breaker {
     }
 }
 
-/// No call is to be made now.
+/// No call may be made now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct BreakerOpen {
@@ -139,7 +139,7 @@ pub struct BreakerOpen {
 }
 
 impl BreakerOpen {
-    /// How long to wait at least, never zero. Another caller may be first then.
+    /// The minimum time to wait, never zero. Another caller may come first then.
     #[must_use]
     pub const fn retry_after(self) -> Duration {
         self.retry_after
@@ -154,24 +154,24 @@ impl From<BreakerOpen> for Outage {
     }
 }
 
-/// The state machine that a [`Breaker`] and each client of a [`ClientTable`](super::ClientTable) have, without the
-/// settings that they share.
+/// The state machine, without the shared settings. A [`Breaker`] has one, and so has each client of a
+/// [`ClientTable`](super::ClientTable).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Circuit {
     phase: Phase,
-    /// Which phase this is, counted from the start: a permit is good in its own only. 2^32 of them, of a
-    /// millisecond at least, do not pass within one call.
+    /// The number of the phase. A permit is only valid in its own phase. The number wraps after 2^32 phases of at least
+    /// a millisecond each, which is longer than any call.
     generation: u32,
-    /// The next cool-down at most, in milliseconds; 0 for the first one of the settings.
+    /// The upper limit of the next cool-down in milliseconds; 0 for the first one from the settings.
     cool_down: u32,
 }
 
 /// Times are nanoseconds.
 #[derive(Debug, Clone, Copy)]
 enum Phase {
-    /// A bit for each result since this phase began, 1 for a failure, the latest lowest.
+    /// A bit for each result since this phase began: 1 for a failure. The lowest bit is the latest result.
     Closed { failures: u64 },
-    /// Nobody is asking. After `wait`, somebody may.
+    /// No call is made. After `wait`, one may be made.
     Open { since: u64, wait: u64 },
     /// A probe is under way.
     Probing { since: u64 },
@@ -180,7 +180,7 @@ enum Phase {
 impl Circuit {
     pub(super) const CLOSED: Self = Self { phase: Phase::Closed { failures: 0 }, generation: 0, cool_down: 0 };
 
-    /// Which phase this is.
+    /// The number of the phase.
     pub(super) const fn generation(&self) -> u32 {
         self.generation
     }
@@ -193,10 +193,10 @@ impl Circuit {
         matches!(self.phase, Phase::Probing { .. })
     }
 
-    /// How long nobody may call, and why not, if there is a reason.
+    /// Whether a call may be made, or how long to wait.
     pub(super) fn check(&mut self, config: &BreakerConfig, now: Duration) -> Result<(), BreakerOpen> {
         if let Phase::Open { since, .. } | Phase::Probing { since } = &mut self.phase {
-            // A clock that went backwards must not keep the state for as long as it went.
+            // If the clock has gone back, the wait starts again, but it does not get longer.
             *since = nanos(now).min(*since);
         }
         match self.remaining(config, now) {
@@ -205,7 +205,7 @@ impl Circuit {
         }
     }
 
-    /// Leave for a call: the generation that it counts in.
+    /// Asks for permission to make a call. Returns the generation in which it counts.
     pub(super) fn acquire(&mut self, config: &BreakerConfig, now: Duration) -> Result<u32, BreakerOpen> {
         self.check(config, now)?;
         if !self.is_closed() {
@@ -214,8 +214,7 @@ impl Circuit {
         Ok(self.generation)
     }
 
-    /// Takes note of what a call of that generation came to. `trips` says of a closed circuit's failures whether
-    /// they open it.
+    /// Records the result of a call of this generation. `trips` says whether the failures of a closed circuit open it.
     pub(super) fn record(
         &mut self,
         config: &BreakerConfig,
@@ -240,12 +239,13 @@ impl Circuit {
                 self.cool_down = 0;
                 self.enter(Phase::Closed { failures: 0 });
             }
-            // Gives no permits.
+            // An open circuit gives no permits.
             (Phase::Open { .. }, _) => {}
         }
     }
 
-    /// Takes back leave for a call that was not made. If it was the probe's, the next caller may be the probe.
+    /// Takes back the permission for a call that was not made. If it was for the probe, the next caller can be the
+    /// probe.
     pub(super) fn release(&mut self, generation: u32) {
         if generation == self.generation && self.is_probing() {
             self.enter(Phase::Open { since: 0, wait: 0 });
@@ -266,7 +266,7 @@ impl Circuit {
         self.enter(Phase::Open { since: nanos(now), wait: jittered(cool_down, random) });
     }
 
-    /// How long nobody else may call.
+    /// How long no other call may be made.
     fn remaining(&self, config: &BreakerConfig, now: Duration) -> u64 {
         let (since, wait) = match self.phase {
             Phase::Closed { .. } => return 0,
@@ -282,15 +282,15 @@ impl Circuit {
     }
 }
 
-/// 584 years of them fit.
+/// The time in nanoseconds. 584 years fit.
 pub(super) fn nanos(time: Duration) -> u64 {
     time.as_secs().saturating_mul(1_000_000_000).saturating_add(time.subsec_nanos().into())
 }
 
-/// A random time from half of `millis` milliseconds to all of it, in nanoseconds.
+/// A random time between half of `millis` and all of it, in nanoseconds.
 fn jittered(millis: u32, random: u32) -> u64 {
     let half = u64::from(millis.wrapping_shr(1));
-    // At most `half`, since `random + 1` is at most 2^32; and 2^31 · 2^32 fits.
+    // At most `half`, since `random + 1` is at most 2^32. The product fits: it is at most 2^31 · 2^32.
     let spread = half.wrapping_mul(u64::from(random).wrapping_add(1)).wrapping_shr(32);
     u64::from(millis).saturating_sub(half).saturating_add(spread).saturating_mul(1_000_000)
 }

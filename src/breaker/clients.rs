@@ -1,5 +1,5 @@
-//! A breaker that many clients share, of which none can open it for the others, and the memory of whom the platform
-//! refused.
+//! A breaker that many clients share, and the memory of refused clients. One client cannot open the breaker for the
+//! others.
 //!
 //! ```text
 //!                          for all                              for one client
@@ -10,36 +10,35 @@
 //!              Failed, seen by two clients ─┘
 //! ```
 //!
-//! Each of the two is the machine of a [`Breaker`](crate::breaker::Breaker), by the same settings. A call needs leave
-//! of both.
+//! Each of the two is the state machine of a [`Breaker`](crate::breaker::Breaker), with the same settings. A call needs
+//! permission from both.
 //!
-//! - **Unreachable** counts for all: no request can cause it.
-//! - **Failed** counts for its client. A request may have caused it, a very long one for example. It counts for all
-//!   only where two clients at least have failed: within the same row of failures, or within the same window.
-//!   Otherwise it counts for that client only.
-//!   What a client does while its own breaker is open or has opened counts for nobody else.
-//! - **A probe for all that failed** leaves the breaker half-open and opens that client's own. Another client is
-//!   the next probe. If that one fails too, the breaker is open for all again, and for longer.
+//! - **Unreachable** counts for all clients: a request cannot cause it.
+//! - **Failed** counts for its client. A request may have caused it, for example a very long one. It counts for all
+//! only   if at least two clients have failed, within the same row of failures or within the same window. If a client's
+//! own   breaker is open, or has opened since, its failures do not count for others.
+//! - **A failed probe for all** leaves the breaker half-open and opens the breaker of the client that made it. Another
+//!   client makes the next probe. If that fails too, the breaker opens for all again, and for longer.
 //!
-//! A refusal is remembered, to stand in for the platform's word while it cannot be asked:
+//! A refusal is remembered. While the platform cannot be asked, it is used as the platform's answer:
 //!
-//! | the platform said | remembered for | until |
+//! | the platform's answer | remembered for | until |
 //! |---|---|---|
 //! | 429 | the client | `Retry-After` is over; see [`RefusalMemory`] |
 //! | `success:false` | the client | 60 s |
-//! | 403 | the client and the address that was told | 60 s |
-//! | `success:true` | | forgets the client's, and a 403 of that address, if they came before the question |
+//! | 403 | the client and the address that the platform was told | 60 s |
+//! | `success:true` | | clears the client's refusal, and a 403 of this address, if they came before the question |
 //!
 //! # Guarantees
 //!
-//! - What one client does never changes the answer to another, [`Evidence::Unreachable`] apart.
-//! - [`ClientTable::remembered`] tells every refusal within its time, unless the client's slot was needed for
-//!   another. A client has a slot from its first failure or refusal on. When all slots are taken, the one that was
-//!   not used for longest goes first; [`ClientTable::displaced`] counts those whose refusal still held.
-//! - A clock that goes backwards makes a wait or a memory begin anew, and keeps no state for longer than that.
-//! - No loop is longer than the number of slots.
+//! - One client never changes the answer to another, except through [`Evidence::Unreachable`].
+//! - [`ClientTable::remembered`] returns every refusal within its time, unless another client needed the client's slot.
+//!   A client has a slot from its first failure or refusal on. When all slots are taken, the least recently used one is
+//!   reused first. [`ClientTable::displaced`] counts the clients that lost a slot while their refusal was still valid.
+//! - If the clock goes back, a wait or a memory starts again. No state lasts longer than that.
+//! - No loop has more steps than there are slots.
 //!
-//! The table is pure: time and randomness are arguments, and the slots are the caller's.
+//! The table has no side effects: time and randomness are arguments, and the caller provides the slots.
 
 use core::{fmt, time::Duration};
 
@@ -52,19 +51,19 @@ use crate::{
     policy::{Outage, Outcome, Rejection},
 };
 
-/// Names a client in a [`ClientTable`]: 128 bits that no two clients share.
+/// Identifies a client in a [`ClientTable`]: 128 bits, different for each client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ClientRef(u128);
 
 impl ClientRef {
-    /// The client with that number, which may be a UUID's.
+    /// The client with this number, for example a UUID.
     #[must_use]
     pub const fn new(number: u128) -> Self {
         Self(number)
     }
 
-    /// The client of that name: the front of the name's SHA-256.
+    /// The client with this name: the first 16 bytes of the name's SHA-256.
     #[must_use]
     pub fn of_name(name: &str) -> Self {
         let mut front = [0; 16];
@@ -73,21 +72,21 @@ impl ClientRef {
     }
 }
 
-/// What a call says of the platform.
+/// What a call shows about the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Evidence {
-    /// It answers, whatever the answer is.
+    /// The platform answers. The content of the answer does not matter.
     Answered,
-    /// It could not be reached: its name was not resolved, or no connection could be made.
+    /// The platform could not be reached: its name was not resolved, or no connection could be made.
     Unreachable,
-    /// It was reached and gave no answer: timeout, reset, 5xx. A request can cause this itself.
+    /// The platform was reached but gave no answer: timeout, reset, 5xx. A request can cause this itself.
     Failed,
 }
 
 impl Outcome {
-    /// What this says of the platform, for [`ClientTable::record`]. `None` if no call was made: then the permit, if
-    /// any, is to be [released](ClientTable::release).
+    /// What this shows about the platform, for [`ClientTable::record`]. `None` if no call was made: then
+    /// [release](ClientTable::release) the permit, if there is one.
     #[must_use]
     pub const fn evidence(self) -> Option<Evidence> {
         match (self.health(), self) {
@@ -99,13 +98,13 @@ impl Outcome {
     }
 }
 
-/// What a call has changed.
+/// The change that a call caused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum BreakerChange {
     /// The breaker is open for all.
     Opened,
-    /// The breaker is open for this client alone.
+    /// The breaker is open for this client only.
     OpenedForClient,
     /// The breaker is closed again for all.
     Closed,
@@ -113,7 +112,7 @@ pub enum BreakerChange {
     ClosedForClient,
 }
 
-/// Leave for one call of one client, to be given back to [`ClientTable::record`] or [`ClientTable::release`].
+/// The permission for one call of one client. Return it to [`ClientTable::record`] or [`ClientTable::release`].
 #[derive(Debug)]
 #[must_use = "a probe that is not given back stops all others until it is given up"]
 pub struct ClientPermit {
@@ -124,24 +123,24 @@ pub struct ClientPermit {
 }
 
 impl ClientPermit {
-    /// Whose call it is for.
+    /// The client that makes the call.
     #[must_use]
     pub const fn client(&self) -> ClientRef {
         self.client
     }
 }
 
-/// What a [`ClientTable`] holds of one client, in 128 bytes at most.
+/// The data that a [`ClientTable`] holds about one client, in at most 128 bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientSlot {
     client: ClientRef,
     circuit: Circuit,
     refusals: Refusals,
-    /// The first slot of the bucket that has this one's index.
+    /// The first slot in the bucket with this slot's index.
     bucket: Index,
-    /// The next slot of the same bucket.
+    /// The next slot in the same bucket.
     next: Index,
-    /// Neighbours in the order of the last touch.
+    /// The neighbours in the order of the last use.
     newer: Index,
     older: Index,
 }
@@ -164,22 +163,22 @@ type Index = u32;
 /// No slot.
 const NONE: Index = Index::MAX;
 
-/// Different addresses that a client's 403 are remembered for. A client that was forbidden from more is forbidden
-/// from all of them while the memory lasts: another address does not help.
+/// For each client, the number of addresses for which a 403 is remembered. A client with a 403 from more addresses is
+/// refused from every address while the memory lasts: changing the address does not help it.
 const MAX_ADDRESSES: usize = 4;
 
 #[derive(Debug, Clone, Copy)]
 struct Refusals {
-    /// Of the client from wherever.
+    /// The client is refused from every address.
     client: Refusal,
     limited: bool,
-    /// Of the client from those addresses, of which there may be more than are kept.
+    /// The client is refused from these addresses. There may be more of them than are stored.
     forbidden: Refusal,
     addresses: [u32; MAX_ADDRESSES],
     len: u8,
 }
 
-/// Since when and for how long, in nanoseconds and milliseconds. Without a refusal it is for no time.
+/// When a refusal began, in nanoseconds, and how long it lasts, in milliseconds. Without a refusal it lasts 0.
 #[derive(Debug, Clone, Copy)]
 struct Refusal {
     since: u64,
@@ -189,18 +188,18 @@ struct Refusal {
 impl Refusal {
     const NONE: Self = Self { since: 0, millis: 0 };
 
-    /// Nanoseconds that are left of it.
+    /// The remaining nanoseconds.
     fn left(&self, now: u64) -> u64 {
         u64::from(self.millis).saturating_mul(1_000_000).saturating_sub(now.saturating_sub(self.since))
     }
 
-    /// The same, for a clock that may have gone backwards.
+    /// The same, if the clock may have gone back.
     fn left_from(&mut self, now: u64) -> u64 {
         self.since = self.since.min(now);
         self.left(now)
     }
 
-    /// Begins anew, and ends no earlier than it did. Whether the new one alone says when it ends.
+    /// Starts again, and does not end earlier than before. Returns whether the new refusal determines the end.
     fn extend(&mut self, now: u64, millis: u32) -> bool {
         let left = u32::try_from(self.left_from(now).div_ceil(1_000_000)).unwrap_or(u32::MAX);
         *self = Self { since: now, millis: millis.max(left) };
@@ -230,16 +229,16 @@ impl Refusals {
         self.len = self.len.saturating_add(1);
     }
 
-    /// Whether there is a 403 for that address, whenever it was.
+    /// Whether there was a 403 for this address, at any time.
     fn names(&self, address: u32) -> bool {
         match self.addresses.get(..self.len.into()) {
             Some(addresses) => addresses.contains(&address),
-            // More than are kept.
+            // There were more addresses than are stored.
             None => true,
         }
     }
 
-    /// Later refusals stay: what is confirmed is an earlier request.
+    /// Forgets refusals from before `asked`. Later ones stay, since the platform confirmed an earlier request.
     fn confirm(&mut self, address: u32, asked: u64) {
         if self.client.since < asked {
             self.client = Refusal::NONE;
@@ -255,17 +254,17 @@ impl Refusals {
     }
 }
 
-/// The results that say that the platform fails for all.
+/// The results that show that the platform fails for all.
 #[derive(Debug, Clone, Copy)]
 struct Witnesses {
-    /// A bit for each of the last results but those that a request can cause: 1 for one that none can cause, the
-    /// latest lowest.
+    /// A bit for each of the last results, without those that a request can cause. 1 means that the platform was
+    /// unreachable. The lowest bit is the latest result.
     unreachable: u64,
-    /// The client of the last failure, and how many results ago that was.
+    /// The client of the last failure, and the number of results since then.
     last: Option<(ClientRef, u32)>,
-    /// How many results ago another client failed.
+    /// The number of results since another client failed.
     other: u32,
-    /// Who was the probe that failed in this half-open state.
+    /// The client whose probe failed in this half-open state.
     probe: Option<ClientRef>,
 }
 
@@ -289,7 +288,7 @@ impl Witnesses {
         }
     }
 
-    /// Whether two clients failed within that many results.
+    /// Whether two clients failed within this number of results.
     fn are_two_within(&self, results: u32) -> bool {
         self.last.is_some_and(|(_, age)| age < results) && self.other < results
     }
@@ -302,10 +301,10 @@ impl Witnesses {
     }
 }
 
-/// A breaker that many clients share, and the memory of whom the platform refused: see the module's documentation.
+/// A breaker that many clients share, and the memory of refused clients: see the module's documentation.
 ///
-/// `S` holds the slots: an array, a slice or a `Vec` of [`ClientSlot::EMPTY`], one for each client that can be told
-/// from others at once.
+/// `S` holds the slots: an array, a slice or a `Vec` of [`ClientSlot::EMPTY`]. The table can distinguish as many
+/// clients at once as there are slots.
 ///
 /// Like a [`Breaker`](crate::breaker::Breaker) it has no lock, and `now` is the time since any fixed start.
 ///
@@ -337,7 +336,7 @@ pub struct ClientTable<S> {
     all: Circuit,
     witnesses: Witnesses,
     slots: S,
-    /// The number of slots, from the first on, that have a client.
+    /// The number of slots with a client. They are the first ones.
     used: Index,
     newest: Index,
     oldest: Index,
@@ -345,7 +344,7 @@ pub struct ClientTable<S> {
 }
 
 impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
-    /// A closed breaker that knows nobody. What the slots hold is overwritten.
+    /// A closed breaker without clients. The content of the slots is overwritten.
     #[must_use]
     pub fn new(config: BreakerConfig, memory: RefusalMemory, mut slots: S) -> Self {
         slots.as_mut().fill(ClientSlot::EMPTY);
@@ -362,11 +361,11 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         }
     }
 
-    /// Whether a call of that client may be made now.
+    /// Whether this client may make a call now.
     ///
     /// # Errors
     ///
-    /// [`BreakerOpen`] during a cool-down of the client's or of all, and while another call is the probe.
+    /// [`BreakerOpen`] during a cool-down of the client or of all, and while another call is the probe.
     pub fn check(&mut self, client: ClientRef, now: Duration) -> Result<(), BreakerOpen> {
         let config = self.config;
         let all = self.all.check(&config, now);
@@ -374,23 +373,23 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         slot.map_or(Ok(()), |slot| slot.circuit.check(&config, now)).and(all)
     }
 
-    /// Whether a call may be made now that does not belong to a client and says nothing about the platform's health:
-    /// only while the breaker is closed for all.
+    /// Whether a call may be made now that does not belong to a client and shows nothing about the platform's health.
+    /// It may be made only while the breaker is closed for all.
     ///
     /// # Errors
     ///
-    /// [`BreakerOpen`].
+    /// [`BreakerOpen`] if the breaker is not closed for all.
     pub fn check_closed(&mut self, now: Duration) -> Result<(), BreakerOpen> {
         self.all.check(&self.config, now)?;
         let wait = BreakerOpen { retry_after: Duration::from_millis(self.config.first_cool_down.into()) };
         if self.all.is_closed() { Ok(()) } else { Err(wait) }
     }
 
-    /// Leave for a call of that client.
+    /// Asks for permission for a call of this client.
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check).
+    /// The same as [`check`](Self::check).
     pub fn acquire(&mut self, client: ClientRef, now: Duration) -> Result<ClientPermit, BreakerOpen> {
         self.check(client, now)?;
         let config = self.config;
@@ -403,8 +402,8 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         Ok(ClientPermit { client, all, own })
     }
 
-    /// Takes note of what a permitted call came to. `random` is 32 random bits, of which a cool-down makes use; they
-    /// need not be secret. Says what has changed, if anything.
+    /// Records the result of a permitted call. `random` is 32 random bits for the length of a cool-down. They need not
+    /// be secret. Returns the change, if there is one.
     pub fn record(
         &mut self,
         permit: ClientPermit,
@@ -416,7 +415,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         match evidence {
             Evidence::Answered | Evidence::Unreachable => self.record_all(&permit, evidence, now, random),
             Evidence::Failed => {
-                // Before this client's own breaker may open by it.
+                // This must come before the failure can open this client's own breaker.
                 let counts = self.counts(&permit);
                 self.fail_client(&permit, now, random);
                 if counts {
@@ -432,7 +431,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         {
             match evidence {
                 Evidence::Answered => slot.circuit.record(&config, own, Health::Up, now, 0, |_| false),
-                // It says nothing of this client.
+                // This shows nothing about the client.
                 Evidence::Unreachable => slot.circuit.release(own),
                 Evidence::Failed => {}
             }
@@ -442,7 +441,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
             .or_else(|| change(before.1, after.1, BreakerChange::OpenedForClient, BreakerChange::ClosedForClient))
     }
 
-    /// Takes back a permit without a call. If it was the probe's, the next caller may be the probe.
+    /// Takes back a permit without a call. If it was for the probe, the next caller can be the probe.
     pub fn release(&mut self, permit: ClientPermit) {
         self.all.release(permit.all);
         if let (Some(own), Some(at)) = (permit.own, self.find(permit.client))
@@ -452,21 +451,21 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         }
     }
 
-    /// Whether the breaker is open for all.
+    /// The state of the breaker for all.
     #[must_use]
     pub fn state(&self, now: Duration) -> BreakerState {
         self.all.state(&self.config, now)
     }
 
-    /// Whether the breaker is open for that client alone.
+    /// The state of this client's own breaker.
     #[must_use]
     pub fn client_state(&self, client: ClientRef, now: Duration) -> BreakerState {
         let slot = self.find(client).and_then(|at| self.slots.as_ref().get(index(at)));
         slot.map_or(BreakerState::Closed, |slot| slot.circuit.state(&self.config, now))
     }
 
-    /// Remembers that the platform refused the client. `address` is what it was told of the request's origin, in any
-    /// form; empty if nothing.
+    /// Remembers that the platform refused the client. `address` is the origin of the request as it was told to the
+    /// platform, in any form; empty if it was not told.
     pub fn refuse(&mut self, client: ClientRef, rejection: Rejection, address: &[u8], now: Duration) {
         let RefusalMemory { unsuccessful, forbidden, rate_limited, longest } = self.memory;
         let (address, now) = (hash(address), nanos(now));
@@ -488,9 +487,9 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         }
     }
 
-    /// Forgets that the platform refused the client, and a 403 of that address: it has confirmed a request, which it
-    /// was asked about at that time. Refusals since then stay: many requests are under way at once, and the last of
-    /// those that a limit allows may be answered after the first that it does not.
+    /// Records that the platform confirmed a request of the client, which it was asked about at the time `asked`.
+    /// Forgets the client's refusal, and a 403 for this address. Refusals since `asked` stay. Many requests run at
+    /// once, so the answer to the last allowed request may come after the first refusal of a rate limit.
     pub fn confirm(&mut self, client: ClientRef, address: &[u8], asked: Duration) {
         if let Some(at) = self.find(client)
             && let Some(slot) = self.slot(at)
@@ -499,7 +498,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         }
     }
 
-    /// The refusal that holds for a client at an address. What is left of a rate limit's time is in it, in seconds,
+    /// The refusal that is valid for a client at an address. For a rate limit it holds the remaining time in seconds,
     /// rounded up.
     pub fn remembered(&mut self, client: ClientRef, address: &[u8], now: Duration) -> Option<Rejection> {
         let (at, now) = (self.find(client)?, nanos(now));
@@ -514,18 +513,18 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         (forbidden > 0 && refusals.names(hash(address))).then_some(Rejection::Forbidden)
     }
 
-    /// How many clients have lost their slot to another while a refusal of theirs still held.
+    /// The number of clients that lost their slot to another client while a refusal of theirs was still valid.
     #[must_use]
     pub const fn displaced(&self) -> u64 {
         self.displaced
     }
 
-    /// Whether the state that gave the client's permit still lasts.
+    /// Whether the state that gave the client's permit has not ended.
     fn counts(&self, permit: &ClientPermit) -> bool {
         let slot = self.find(permit.client).and_then(|at| self.slots.as_ref().get(index(at)));
         match (slot, permit.own) {
             (Some(slot), Some(own)) => slot.circuit.generation() == own,
-            // It has got its slot since.
+            // The client got its slot after the permit.
             (Some(slot), None) => slot.circuit.is_closed(),
             (None, _) => true,
         }
@@ -535,7 +534,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         let config = self.config;
         let Some(at) = self.find_or_add(permit.client, nanos(now)) else { return };
         let Some(slot) = self.slot(at) else { return };
-        // Without a slot at the time, only a circuit that has not moved since can be meant.
+        // A permit without a slot can only belong to a circuit that has not changed since.
         let own = match permit.own {
             Some(own) => own,
             None if slot.circuit.is_closed() => slot.circuit.generation(),
@@ -554,7 +553,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
             match witnesses.probe.replace(permit.client) {
                 Some(other) if other != permit.client => {}
                 _ => {
-                    // One client's word. Its own breaker keeps it from being the next probe, too.
+                    // Only one client says so. Opening its own breaker also prevents it from making the next probe.
                     all.release(permit.all);
                     let config = *config;
                     if let Some(at) = self.find_or_add(permit.client, nanos(now))
@@ -583,10 +582,10 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         self.slots.as_mut().get_mut(index(at))
     }
 
-    /// The bucket of a client: a slot's index.
+    /// The bucket of a client: the index of a slot.
     fn bucket(&self, client: ClientRef) -> Index {
         let [high, low] = halves(client.0);
-        // Multiplied by 2^64 over the golden ratio, so that numbers in a row do not share a bucket.
+        // Multiplying by 2^64 over the golden ratio puts consecutive numbers into different buckets.
         let mixed = (high ^ low).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_shr(32);
         let len = u64::try_from(self.slots.as_ref().len()).unwrap_or(u64::MAX).min(u64::from(NONE));
         let bucket = Index::try_from(mixed.wrapping_mul(len).wrapping_shr(32));
@@ -600,7 +599,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         }
         let slots = self.slots.as_ref();
         let mut at = slots.get(index(self.bucket(client)))?.bucket;
-        // No chain is longer than there are slots.
+        // A chain is never longer than the number of slots.
         for _ in 0..self.used {
             let slot = slots.get(index(at))?;
             if slot.client == client {
@@ -611,7 +610,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         None
     }
 
-    /// Finds the client's slot, or makes the oldest its own. `None` without any slots.
+    /// Finds the client's slot, or gives it the least recently used one. `None` if there are no slots.
     fn find_or_add(&mut self, client: ClientRef, now: u64) -> Option<Index> {
         if let Some(at) = self.find(client) {
             self.touch(at);
@@ -687,7 +686,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
     }
 }
 
-/// The settings and the state for all; clients are many.
+/// Prints the settings and the state for all, but not the many clients.
 impl<S: AsRef<[ClientSlot]>> fmt::Debug for ClientTable<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientTable")
@@ -700,7 +699,7 @@ impl<S: AsRef<[ClientSlot]>> fmt::Debug for ClientTable<S> {
     }
 }
 
-/// Which of the two has happened, if any.
+/// Which of the two changes has happened, if any.
 const fn change(
     before: BreakerState,
     after: BreakerState,
@@ -723,8 +722,8 @@ const fn halves(number: u128) -> [u64; 2] {
     [(number >> 64) as u64, number as u64]
 }
 
-/// FNV-1a. Two addresses with one hash share their 403: a client that looks for such a pair only forbids more to
-/// itself.
+/// FNV-1a. Two addresses with the same hash share their 403. A client that searches for such a pair only gets itself
+/// refused from more addresses.
 fn hash(address: &[u8]) -> u32 {
     address.iter().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }

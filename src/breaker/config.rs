@@ -1,13 +1,13 @@
-//! When a breaker opens, and for how long.
+//! The settings of a breaker: when it opens, and for how long.
 
 use core::time::Duration;
 
 use crate::error::sentences;
 
-/// Results that a breaker remembers: as many as a word has bits.
+/// The most results that a breaker remembers: one bit of a word for each.
 const MAX_WINDOW: u32 = 64;
 
-/// The longest wait that can be set. Nobody wants a day, and milliseconds of it fit 32 bits.
+/// The longest wait that can be set. A day is more than enough, and its milliseconds fit in 32 bits.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// When a [`Breaker`](crate::breaker::Breaker) opens, and for how long.
@@ -15,7 +15,7 @@ const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct BreakerConfig {
     consecutive: u32,
     failures: u32,
-    /// How many of the last results count.
+    /// The number of last results that count.
     pub(super) window: u32,
     /// In milliseconds.
     pub(super) first_cool_down: u32,
@@ -25,11 +25,11 @@ pub struct BreakerConfig {
 }
 
 impl BreakerConfig {
-    /// Opens at 5 failures in a row, or at 16 among the last 32 calls; for 1 s, doubled by each failed
-    /// probe up to 30 s. A probe is given up after 10 s, about three times the call's default limit.
+    /// Opens after 5 failures in a row, or after 16 among the last 32 calls. It stays open for 1 s; each failed probe
+    /// doubles this, up to 30 s. A probe is given up after 10 s, about three times the default time limit of a call.
     ///
-    /// The longest cool-down is also how long a platform that is back may not be asked: with
-    /// [`FailOpen::Open`](crate::policy::FailOpen::Open), a key that it revoked is let through that long.
+    /// The platform may be back and still not be asked for up to the longest cool-down. With
+    /// [`FailOpen::Open`](crate::policy::FailOpen::Open), a key that it has revoked is let through during that time.
     pub const DEFAULT: Self = Self {
         consecutive: 5,
         failures: 16,
@@ -39,7 +39,7 @@ impl BreakerConfig {
         probe_timeout: Duration::from_secs(10),
     };
 
-    /// Opens at this number of failures in a row: 1 to 64.
+    /// Opens after this number of failures in a row: 1 to 64.
     ///
     /// # Errors
     ///
@@ -51,10 +51,10 @@ impl BreakerConfig {
         Ok(Self { consecutive: failures, ..self })
     }
 
-    /// Opens at this number of failures among the last `window` calls: 1 to 64, and `failures` at most
-    /// `window`. Calls that were not yet made since it closed count as good.
+    /// Opens after this number of failures among the last `window` calls. `window` is 1 to 64, and `failures` is 1 to
+    /// `window`. If fewer calls were made since the breaker closed, the missing ones count as successes.
     ///
-    /// 64 of 64 leaves it to the failures in a row.
+    /// With 64 of 64, in effect only failures in a row count.
     ///
     /// # Errors
     ///
@@ -69,13 +69,13 @@ impl BreakerConfig {
         Ok(Self { failures, window, ..self })
     }
 
-    /// Stays open for `first`, and after each failed probe for twice as long as before, up to
-    /// `longest`. Randomness takes away up to half of each. Whole milliseconds count.
+    /// Stays open for `first`, and after each failed probe twice as long as before, up to `longest`. Randomness
+    /// shortens each cool-down by up to half. Fractions of a millisecond are ignored.
     ///
     /// # Errors
     ///
-    /// [`BreakerConfigError::CoolDown`] if `first` is below a millisecond or above `longest`, or
-    /// `longest` above a day.
+    /// [`BreakerConfigError::CoolDown`] if `first` is below a millisecond or above `longest`, or if `longest` is above
+    /// a day.
     pub fn cool_down(self, first: Duration, longest: Duration) -> Result<Self, BreakerConfigError> {
         if first > longest || longest > MAX_WAIT {
             return Err(BreakerConfigError::CoolDown);
@@ -88,8 +88,8 @@ impl BreakerConfig {
         }
     }
 
-    /// Gives up a probe that has not come back after this time. It should exceed the time limit of a
-    /// call.
+    /// Gives up a probe whose permit has not come back after this time. The time should be longer than the time limit
+    /// of a call.
     ///
     /// # Errors
     ///
@@ -101,13 +101,14 @@ impl BreakerConfig {
         Ok(Self { probe_timeout: timeout, ..self })
     }
 
-    /// A probe is not given up before its call is.
+    /// Makes sure that a probe is not given up before its call.
     #[cfg(feature = "client")]
     pub(crate) fn outlasting(self, call: Duration) -> Self {
         Self { probe_timeout: self.probe_timeout.max(call), ..self }
     }
 
-    /// Whether these results open a closed breaker: a bit for each, 1 for a failure, the latest lowest.
+    /// Whether these results open a closed breaker. A bit for each: 1 for a failure. The lowest bit is the latest
+    /// result.
     pub(super) const fn trips(&self, failures: u64) -> bool {
         self.trips_by_row(failures) || self.trips_by_rate(failures)
     }
@@ -128,14 +129,14 @@ impl Default for BreakerConfig {
     }
 }
 
-/// Why a breaker cannot be set so.
+/// Why the settings are invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum BreakerConfigError {
-    /// The number of failures is zero, or more than the calls that count.
+    /// The number of failures is zero, or larger than the number of calls that count.
     Failures,
-    /// The window is zero, or more than 64 calls.
+    /// The window is zero or larger than 64 calls.
     Window,
     /// A cool-down is below a millisecond or above a day, or the first exceeds the longest.
     CoolDown,
@@ -154,8 +155,8 @@ sentences!(
 /// The longest time that a refusal can be remembered: an hour, in milliseconds.
 const MAX_MEMORY: u32 = 60 * 60 * 1_000;
 
-/// For how long a [`ClientTable`](crate::breaker::ClientTable) remembers that the platform refused a client. Times are
-/// cut to an hour; whole milliseconds count.
+/// How long a [`ClientTable`](crate::breaker::ClientTable) remembers that the platform refused a client. Longer times
+/// are cut to an hour, and fractions of a millisecond are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefusalMemory {
     pub(super) unsuccessful: u32,
@@ -165,26 +166,26 @@ pub struct RefusalMemory {
 }
 
 impl RefusalMemory {
-    /// `success:false` and 403: 60 s. 429: what `Retry-After` says, at least 1 s and at most 1 h; 60 s without it.
+    /// `success:false` and 403: 60 s. 429: the time in `Retry-After`, from 1 s to 1 h; 60 s without that header.
     pub const DEFAULT: Self =
         Self { unsuccessful: 60_000, forbidden: 60_000, rate_limited: 60_000, longest: 3_600_000 };
 
-    /// Remembers nothing: if outages fail open, an outage lets a client through that was refused a moment ago.
+    /// Remembers nothing. If outages fail open, an outage then lets through a client that was refused a moment ago.
     pub const OFF: Self = Self { unsuccessful: 0, forbidden: 0, rate_limited: 0, longest: 0 };
 
-    /// For how long a `success:false` is remembered.
+    /// Sets how long a `success:false` is remembered.
     #[must_use]
     pub fn unsuccessful(self, time: Duration) -> Self {
         Self { unsuccessful: memory_millis(time), ..self }
     }
 
-    /// For how long a 403 is remembered, for the client together with the address that the platform was told.
+    /// Sets how long a 403 is remembered, for the client together with the address that the platform was told.
     #[must_use]
     pub fn forbidden(self, time: Duration) -> Self {
         Self { forbidden: memory_millis(time), ..self }
     }
 
-    /// For how long a 429 without `Retry-After` is remembered, and for how long one with it at most.
+    /// Sets how long a 429 without `Retry-After` is remembered, and the longest time for one with it.
     #[must_use]
     pub fn rate_limited(self, without_retry_after: Duration, longest: Duration) -> Self {
         let longest = memory_millis(longest);

@@ -1,8 +1,8 @@
-//! When to stop asking a platform that does not answer, and when to ask again.
+//! Decides when to stop asking a platform that does not answer, and when to ask again.
 //!
-//! - **Closed**: every call is made. What each came to is kept, for the last 64 of them.
-//! - **Open**: too many of them failed. No call is made until a cool-down is over.
-//! - **Half-open**: the cool-down is over. One call, the probe, is made at a time.
+//! - **Closed**: every call is made. The results of the last 64 calls are kept.
+//! - **Open**: too many calls failed. No call is made until a cool-down is over.
+//! - **Half-open**: the cool-down is over. One call at a time is made. It is called the probe.
 //!
 //! ```text
 //!                too many failures
@@ -18,29 +18,27 @@
 //!                                    └───────┘ the next caller is the probe
 //! ```
 //!
-//! [`Breaker::acquire`] gives a [`Permit`] for a call or says how long to wait, and
-//! [`Breaker::record`] takes the permit back with what the call came to. Only an outage is a failure
-//! ([`Outcome::health`](crate::policy::Outcome::health)): a rejection and a fault prove that the platform
-//! answers. The breaker opens at a number of failures in a row, or at a number of them among the last calls
-//! ([`BreakerConfig`]). The first cool-down is short, and each failed probe doubles it up to a
-//! longest, since a probe costs a caller the whole time limit of a call. The caller's randomness
-//! takes away up to half of each, so that a fleet does not come back all at once.
+//! [`Breaker::acquire`] gives a [`Permit`] for a call or says how long to wait. [`Breaker::record`] takes the permit
+//! back with the result of the call. Only an outage is a failure
+//! ([`Outcome::health`](crate::policy::Outcome::health)): a rejection or a fault shows that the platform answers. The
+//! breaker opens after a number of failures in a row, or after a number of failures among the last calls
+//! ([`BreakerConfig`]). The first cool-down is short. Each failed probe doubles it up to a limit, since a probe costs a
+//! caller the whole time limit of a call. The caller's random bits shorten each cool-down by up to half, so that the
+//! machines of a fleet do not come back all at once.
 //!
-//! The machine is pure: time and randomness are arguments, and it has neither locks nor atomics.
-//! Whoever shares it puts it into a mutex, and holds that for `acquire` and `record`, not for the
-//! call in between.
+//! The machine has no side effects: time and randomness are arguments, and it has neither locks nor atomics. To share
+//! it, put it into a mutex. Hold the mutex for `acquire` and `record`, not during the call in between.
 //!
-//! A [`Breaker`] is for callers that trust each other. A service that asks on behalf of its customers takes a
-//! [`ClientTable`], in which one client cannot open the breaker for the others.
+//! A [`Breaker`] is for callers that trust each other. If your service asks on behalf of its customers, use a
+//! [`ClientTable`]: there, one client cannot open the breaker for the others.
 //!
 //! # Invariants
 //!
-//! - While half-open, there is one permit whose result counts. A probe that does not come back is
-//!   given up after [`BreakerConfig::probe_timeout`].
-//! - A permit counts only in the state that gave it, and there once: results that come late neither
-//!   open nor close anything.
-//! - A refusal says to wait for the longest cool-down or the probe's time limit at most, whatever the
-//!   clock does. When time goes backwards, the wait begins anew, and no state is kept forever.
+//! - While half-open, only one permit counts. A probe whose permit does not come back is given up after
+//!   [`BreakerConfig::probe_timeout`].
+//! - A permit counts only once, and only in the state that gave it. Late results neither open nor close anything.
+//! - A refused caller is told to wait at most the longest cool-down or the probe's time limit, whatever the clock does.
+//!   If the clock goes back, the wait starts again, and no state is kept forever.
 //!
 //! # Example
 //!

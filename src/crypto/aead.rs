@@ -5,14 +5,14 @@ use aes_gcm::{Aes256Gcm, KeyInit as _, aead::AeadInOut as _};
 use super::stack;
 
 pub(crate) const NONCE_LEN: usize = 12;
-/// Bytes that a sealed message is longer than its plaintext: the tag.
+/// Bytes that sealing adds to a message: the tag.
 pub(crate) const SEAL_LEN: usize = 16;
 
-/// A message was not made with this key, or is not what was made.
+/// The message was not made with this key, or it was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unauthentic;
 
-/// Encrypts `message` where it stands and returns the tag; `None` past 2^36 - 32 bytes.
+/// Encrypts `message` in place and returns the tag. `None` if it is longer than 2^36 - 32 bytes.
 pub(crate) fn seal(key: &[u8; 32], nonce: &[u8; NONCE_LEN], message: &mut [u8]) -> Option<[u8; SEAL_LEN]> {
     stack::wiped::<{ stack::AEAD }, _>(|| {
         let tag = Aes256Gcm::new(key.into()).encrypt_inout_detached(nonce.into(), &[], message.into());
@@ -20,7 +20,7 @@ pub(crate) fn seal(key: &[u8; 32], nonce: &[u8; NONCE_LEN], message: &mut [u8]) 
     })
 }
 
-/// Decrypts `message` where it stands, if its tag is right. If not, it stays as it is.
+/// Decrypts `message` in place if its tag is right. If not, `message` does not change.
 pub(crate) fn open(
     key: &[u8; 32],
     nonce: &[u8; NONCE_LEN],

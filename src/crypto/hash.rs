@@ -1,4 +1,4 @@
-//! SHA-256 (FIPS 180-4), and what is made of it: HMAC (RFC 2104, FIPS 198-1) and HKDF (RFC 5869).
+//! SHA-256 (FIPS 180-4), HMAC (RFC 2104, FIPS 198-1) and HKDF (RFC 5869).
 
 use hmac::{
     KeyInit as _,
@@ -19,16 +19,16 @@ pub(crate) fn sha256(message: &[u8]) -> [u8; 32] {
     Sha256::digest(message).into()
 }
 
-/// A key with the state after its two pads computed, so that a message costs two blocks less.
-/// Wiped on drop, as is each copy of the state that a message is run through.
+/// A key: the HMAC state after its two pads, computed once. This saves two blocks for each message. The state is wiped
+/// on drop, and so is each copy of it.
 ///
-/// The states alone: `Hmac` has an empty buffer beside them, with which a [`Keyring`](crate::Keyring) is half as large
-/// again.
+/// Only the states are kept. `Hmac` also holds an empty buffer, which would make a [`Keyring`](crate::Keyring) half as
+/// large again.
 pub(crate) struct MacKey(Core);
 
 type Core = HmacCore<Sha256>;
 
-/// What a message is run through wipes itself, or this does not compile.
+/// Proves at compile time that the state and the buffer of a message wipe themselves.
 const _: fn(Sha256VarCore, Buffer<Core>) = wiped_on_drop;
 fn wiped_on_drop<T: ZeroizeOnDrop, U: ZeroizeOnDrop>(_: T, _: U) {}
 
@@ -38,7 +38,7 @@ impl MacKey {
         Core::new_from_slice(secret).ok().map(Self)
     }
 
-    /// The same key once more. Leaves copies on the stack, as [`new`](Self::new) does.
+    /// A copy of the key. Leaves copies on the stack, as [`new`](Self::new) does.
     #[cfg(feature = "client")]
     pub(crate) fn duplicate(&self) -> Self {
         Self(self.0.clone())
@@ -58,8 +58,8 @@ impl MacKey {
 pub(crate) struct Tag(pub(crate) [u8; TAG_LEN]);
 
 impl Tag {
-    /// Folds the difference into one word before the one guarded comparison: the same guarantee as `subtle` over the
-    /// bytes, which takes a tenth of a verification longer.
+    /// First folds the difference into one word, then compares that word in constant time. The guarantee is the same as
+    /// that of `subtle` over the bytes, which makes a verification a tenth slower.
     pub(crate) fn ct_eq(&self, other: &Self) -> Choice {
         let (ours, theirs) = (self.0.as_chunks::<8>().0, other.0.as_chunks::<8>().0);
         let difference =
@@ -68,8 +68,8 @@ impl Tag {
     }
 }
 
-/// Writes HKDF-Expand(HKDF-Extract(no salt, `secret`), `info`, 32) to `key`, where it is to stay: a move leaves a copy.
-/// Never `None`: a single block is not too long.
+/// Writes HKDF-Expand(HKDF-Extract(no salt, `secret`), `info`, 32) to `key`, which must be its final place: a move leaves a
+/// copy. Never `None`: one block is not too long.
 #[cfg(feature = "envelope")]
 pub(crate) fn derive(secret: &[u8; 32], info: &[u8], key: &mut [u8; 32]) -> Option<()> {
     stack::wiped::<{ stack::HASH }, _>(|| {

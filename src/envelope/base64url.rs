@@ -1,27 +1,28 @@
-//! Base64url without padding (RFC 4648, section 5), in the one spelling that each string of bytes has, in place.
+//! Base64url without padding (RFC 4648, section 5), in place. Only the canonical spelling is accepted.
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 
-/// Bytes that are converted at a time: a multiple of three, so that only the last chunk has a digit of fewer bits.
+/// Bytes that are converted at a time. It is a multiple of three, so that only the last chunk can end with a digit that
+/// holds fewer bits.
 const CHUNK: usize = 96;
 
-/// Digits of that many bytes.
+/// The number of digits for this number of bytes.
 pub(super) const fn encoded_len(bytes: usize) -> usize {
     bytes.saturating_mul(4).div_ceil(3)
 }
 
-/// Writes the digits of `bytes` at the front of `place` and returns how many; `None` if they do not fit.
+/// Writes the digits of `bytes` to the start of `place`. Returns their number; `None` if they do not fit.
 pub(super) fn encode(bytes: &[u8], place: &mut [u8]) -> Option<usize> {
     Base64UrlUnpadded::encode(bytes, place).ok().map(str::len)
 }
 
-/// Fills `place` with the digits of its last `len` bytes; `None` if it has another length than they take.
+/// Fills `place` with the digits of its last `len` bytes. `None` if `place` does not have exactly their length.
 pub(super) fn encode_in_place(place: &mut [u8], len: usize) -> Option<()> {
     if place.len() != encoded_len(len) {
         return None;
     }
     let (mut from, mut to) = (place.len().checked_sub(len)?, 0_usize);
-    // Three bytes become four digits, so that these never overtake what is still to be read.
+    // Three bytes become four digits, so the digits never overwrite bytes that have not been read yet.
     while let Some(rest) = place.get(from..).filter(|rest| !rest.is_empty()) {
         let mut chunk = [0; CHUNK];
         let bytes = chunk.get_mut(..rest.len().min(CHUNK))?;
@@ -32,12 +33,12 @@ pub(super) fn encode_in_place(place: &mut [u8], len: usize) -> Option<()> {
     Some(())
 }
 
-/// Replaces the digits in `text` by the bytes that they stand for, and returns those.
+/// Replaces the digits in `text` by the bytes that they stand for, and returns those bytes.
 ///
-/// `None` if a character is not a digit, if that many digits stand for no number of bytes, or if a bit of
-/// the last digit is set that is in no byte; `text` then holds a part of the bytes.
+/// `None` if a character is not a digit, if no number of bytes has this number of digits, or if the last digit has bits
+/// set that belong to no byte. `text` then holds a part of the bytes.
 pub(super) fn decode_in_place(text: &mut [u8]) -> Option<&mut [u8]> {
-    // `base64ct` has this in place, too, but then takes what is set in the last digit and is in no byte.
+    // `base64ct` can also decode in place, but then it accepts such extra bits in the last digit.
     let (mut from, mut to) = (0_usize, 0_usize);
     while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
         let mut chunk = [0; CHUNK];
@@ -58,10 +59,10 @@ mod tests {
 
     use super::*;
 
-    /// Past several chunks.
+    /// Enough for several chunks.
     const LENGTHS: core::ops::RangeInclusive<usize> = 0..=600;
 
-    /// No two bytes near one another are the same.
+    /// Bytes in which neighbours are never equal.
     fn bytes(len: usize) -> Vec<u8> {
         (0..len).map(|at| (at * 167 + at / 256) as u8).collect()
     }
@@ -82,7 +83,7 @@ mod tests {
         decode_in_place(&mut text.to_vec()).map(|bytes| bytes.to_vec())
     }
 
-    /// As the `base64` crate reads it, which is canonical too.
+    /// Compares with the `base64` crate, which also accepts the canonical spelling only.
     #[track_caller]
     fn assert_decoded(text: &[u8]) {
         assert_eq!(decoded(text), URL_SAFE_NO_PAD.decode(text).ok(), "{}", text.escape_ascii());

@@ -1,4 +1,4 @@
-//! Envelopes: what goes over the wire in server mode (docs/WIRE.md, "Envelopes").
+//! Envelopes: the messages of server mode (docs/WIRE.md, "Envelopes").
 //!
 //! ```text
 //! {"v":"1","epk":b64u(32),"iv":b64u(12),"ct":b64u(ciphertext || 16-byte tag)}
@@ -13,9 +13,9 @@
 //!   server   Recipient ───────────────────────── open ──> Reply ── seal
 //! ```
 //!
-//! One type a stage, moved by value: a session seals one request, a pending opens one answer, a reply
-//! answers one request. A session may be established ahead of time, but its nonce is drawn when it
-//! seals, so that a fork or a snapshot in between cannot repeat a key with a nonce.
+//! Each stage is a type that is moved by value: a session seals one request, a pending opens one answer, a reply seals
+//! the answer to one request. A session may be established ahead of time. Its nonce is drawn only when it seals, so
+//! that a fork or a snapshot in between cannot use a key with the same nonce twice.
 
 mod base64url;
 mod recipient;

@@ -1,4 +1,4 @@
-//! The server's side, for emulators, for tests and for whoever runs a compatible platform.
+//! The server's side: for emulators, for tests and for compatible platforms.
 
 use core::fmt;
 
@@ -19,23 +19,23 @@ pub struct Reply {
 }
 
 impl Recipient {
-    /// Takes the server's X25519 secret key.
+    /// A recipient with the server's X25519 secret key.
     #[must_use]
     pub fn new(secret: [u8; 32]) -> Self {
         Self { own: OwnKey::new(secret) }
     }
 
-    /// The public key that clients are configured with.
+    /// The public key to configure clients with.
     #[must_use]
     pub const fn public_key(&self) -> &[u8; POINT_LEN] {
         self.own.public()
     }
 
-    /// Opens a request where it stands. Returns its plaintext and what seals the answer.
+    /// Opens a request in place. Returns its plaintext and a [`Reply`] that seals the answer.
     ///
     /// # Errors
     ///
-    /// As [`OpenError`] says. `request` then holds parts of the envelope, never of a plaintext.
+    /// See [`OpenError`]. `request` then holds parts of the envelope, never of a plaintext.
     pub fn open<'b>(&self, request: &'b mut [u8]) -> Result<(&'b mut [u8], Reply), OpenError> {
         let parts = Parts::read(request)?;
         let shared = self.own.agree(&parts.epk).ok_or(OpenError::WrongKey)?;
@@ -48,12 +48,12 @@ impl Recipient {
 }
 
 impl Reply {
-    /// Seals the answer into `buf`, of [`sealed_len`](super::sealed_len) bytes, and draws its nonce
-    /// (12 bytes of `rng`).
+    /// Seals the answer into `buf`, which needs [`sealed_len`](super::sealed_len) bytes. Takes 12 bytes of `rng` for
+    /// the nonce.
     ///
     /// # Errors
     ///
-    /// As [`SealError`] says; `buf` then holds unspecified bytes.
+    /// See [`SealError`]. `buf` then holds unspecified bytes.
     pub fn seal<'b, R>(self, plaintext: &[u8], rng: &mut R, buf: &'b mut [u8]) -> Result<&'b str, SealError>
     where
         R: TryCryptoRng + ?Sized,
@@ -62,14 +62,14 @@ impl Reply {
     }
 }
 
-/// The public key, and nothing of the secret one.
+/// Prints the public key, never the secret key.
 impl fmt::Debug for Recipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recipient").field("public_key", self.public_key()).finish_non_exhaustive()
     }
 }
 
-/// Nothing of the key.
+/// Prints nothing of the key.
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply").finish_non_exhaustive()

@@ -11,18 +11,18 @@ use crate::{
 
 /// The platform's X25519 public key, ready for [`Session`](super::Session)s.
 ///
-/// With the feature `tables` it holds a table of 30 kB, which takes about a millisecond to make:
-/// make one for each process, not one for each request.
+/// With the feature `tables` it holds a table of 30 kB, which takes about a millisecond to compute. So create one for
+/// each process, not one for each request.
 pub struct ServerKey {
     pub(super) peer: PeerKey,
 }
 
 impl ServerKey {
-    /// Takes the 32 bytes of the key (RFC 7748, little-endian u-coordinate).
+    /// A key from its 32 bytes (RFC 7748, little-endian u-coordinate).
     ///
     /// # Errors
     ///
-    /// [`ServerKeyError::LowOrder`].
+    /// [`ServerKeyError::LowOrder`] if the key is of low order.
     pub fn from_bytes(bytes: [u8; POINT_LEN]) -> Result<Self, ServerKeyError> {
         PeerKey::new(bytes).map(|peer| Self { peer }).ok_or(ServerKeyError::LowOrder)
     }
@@ -34,7 +34,7 @@ impl ServerKey {
     }
 }
 
-/// Reads 64 hexadecimal digits, or base64 of either alphabet, padded or not.
+/// Reads 64 hexadecimal digits, or base64 in either alphabet, with or without padding.
 impl FromStr for ServerKey {
     type Err = ServerKeyError;
 
@@ -43,13 +43,13 @@ impl FromStr for ServerKey {
     }
 }
 
-/// Characters of the key in base64, without the one `=` that may follow.
+/// Characters of the key in base64, without the optional `=`.
 const TEXT_LEN: usize = base64url::encoded_len(POINT_LEN);
 
 fn base64(text: &str) -> Option<[u8; POINT_LEN]> {
     let mut digits: [u8; TEXT_LEN] = text.strip_suffix('=').unwrap_or(text).as_bytes().try_into().ok()?;
     let has = |own: [u8; 2]| digits.iter().any(|digit| own.contains(digit));
-    // One alphabet or the other.
+    // A text must not mix the alphabets.
     if has(*b"+/") && has(*b"-_") {
         return None;
     }
@@ -63,7 +63,7 @@ fn base64(text: &str) -> Option<[u8; POINT_LEN]> {
     base64url::decode_in_place(&mut digits)?.as_ref().try_into().ok()
 }
 
-/// As base64url without padding, as it stands in envelopes.
+/// Prints the key as base64url without padding, the form that envelopes use.
 impl fmt::Display for ServerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [0; TEXT_LEN];
@@ -78,7 +78,7 @@ impl fmt::Debug for ServerKey {
     }
 }
 
-/// In constant time.
+/// Compares in constant time.
 impl PartialEq for ServerKey {
     fn eq(&self, other: &Self) -> bool {
         subtle::ConstantTimeEq::ct_eq(self.as_bytes().as_slice(), other.as_bytes().as_slice()).into()
@@ -87,15 +87,14 @@ impl PartialEq for ServerKey {
 
 impl Eq for ServerKey {}
 
-/// A public key of the platform cannot be used.
+/// Why a public key cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ServerKeyError {
-    /// It is neither 64 hexadecimal digits nor base64 of 32 bytes.
+    /// The text is neither 64 hexadecimal digits nor base64 of 32 bytes.
     Malformed,
-    /// It is of low order: every shared secret would be zero. The published SDKs ship such a key as a
-    /// placeholder.
+    /// The key is of low order: every shared secret would be zero. The published SDKs ship such a key as a placeholder.
     LowOrder,
 }
 

@@ -1,4 +1,4 @@
-//! The client's side: a session seals one request, and what is then pending opens one answer. A pool keeps sessions
+//! The client's side: a session seals one request, and the resulting pending opens one answer. A pool keeps sessions
 //! that were established ahead of time.
 
 use core::{fmt, time::Duration};
@@ -17,8 +17,7 @@ use crate::{
 
 /// A key shared with the server, for one request and its answer. Wiped on drop.
 ///
-/// It takes two X25519 operations to establish, and may be established ahead of time: see
-/// [`SessionPool`].
+/// Establishing it takes two X25519 operations. It can be established ahead of time: see [`SessionPool`].
 ///
 /// It cannot seal twice:
 ///
@@ -29,7 +28,7 @@ use crate::{
 /// }
 /// ```
 ///
-/// Once it can:
+/// It can seal once:
 ///
 /// ```
 /// fn once(session: apikee::envelope::Session, rng: &mut impl rand_core::CryptoRng, a: &mut [u8]) {
@@ -42,7 +41,7 @@ pub struct Session {
     server: [u8; POINT_LEN],
 }
 
-/// A request is under way; this opens its answer. Wiped on drop.
+/// Opens the answer to a request that was sealed. Wiped on drop.
 ///
 /// It cannot open twice:
 ///
@@ -53,7 +52,7 @@ pub struct Session {
 /// }
 /// ```
 ///
-/// Once it can:
+/// It can open once:
 ///
 /// ```
 /// fn once(pending: apikee::envelope::Pending, first: &mut [u8]) {
@@ -63,13 +62,13 @@ pub struct Session {
 pub struct Pending {
     key: Zeroizing<[u8; 32]>,
     server: [u8; POINT_LEN],
-    /// The request's own nonce.
+    /// The nonce of the request.
     iv: [u8; NONCE_LEN],
 }
 
 impl Session {
-    /// Establishes a session: draws an ephemeral secret (32 bytes of `rng`), computes its public key
-    /// and the shared key, and wipes the secret.
+    /// Establishes a session. Draws an ephemeral secret (32 bytes of `rng`), computes its public key and the shared
+    /// key, and wipes the secret.
     ///
     /// # Errors
     ///
@@ -87,12 +86,12 @@ impl Session {
         Ok(Self { key: key.clone(), epk: agreement.public, server: *server.as_bytes() })
     }
 
-    /// Seals a request into `buf`, of [`sealed_len`](super::sealed_len) bytes, and draws its nonce
-    /// (12 bytes of `rng`). Returns the envelope and what opens its answer.
+    /// Seals a request into `buf`, which needs [`sealed_len`](super::sealed_len) bytes. Takes 12 bytes of `rng` for the
+    /// nonce. Returns the envelope, and a [`Pending`] that opens its answer.
     ///
     /// # Errors
     ///
-    /// As [`SealError`] says; the session is used up then, too, and `buf` holds unspecified bytes.
+    /// See [`SealError`]. The session is used up, and `buf` holds unspecified bytes.
     pub fn seal<'b, R>(self, plaintext: &[u8], rng: &mut R, buf: &'b mut [u8]) -> Result<(&'b str, Pending), SealError>
     where
         R: TryCryptoRng + ?Sized,
@@ -102,30 +101,30 @@ impl Session {
         Ok((envelope, Pending { key: self.key.clone(), server: self.server, iv }))
     }
 
-    /// Moves a session out of a place that lives on, and overwrites its key there: a move by itself copies.
+    /// Moves a session out of `self` and overwrites the key in `self`: a plain move would leave a copy there.
     fn take(&mut self) -> Self {
         let taken = Self { key: self.key.clone(), epk: self.epk, server: self.server };
         self.wipe();
         taken
     }
 
-    /// Overwrites the key in its place.
+    /// Overwrites the key.
     fn wipe(&mut self) {
         self.key.zeroize();
     }
 }
 
 impl Pending {
-    /// Opens the answer where it stands.
+    /// Opens the answer in place.
     ///
-    /// The answer must name the server's key and have another nonce than the request. Both directions
-    /// use one key, and the name is not authenticated: without the second check, our own request with
-    /// the server's key written over its own would open as an answer (docs/WIRE.md, "Envelopes"). Whoever
-    /// changes the nonce of a request breaks its tag.
+    /// The answer must name the server's key, and its nonce must differ from the request's. Both directions use one
+    /// key, and the name is not authenticated. So without the check of the nonce, an attacker could send our own
+    /// request back with its public key replaced by the server's, and it would open as an answer (docs/WIRE.md,
+    /// "Envelopes"). Changing the nonce of the request breaks its tag.
     ///
     /// # Errors
     ///
-    /// As [`OpenError`] says. `answer` then holds parts of the envelope, never of a plaintext.
+    /// See [`OpenError`]. `answer` then holds parts of the envelope, never of a plaintext.
     pub fn open(self, answer: &mut [u8]) -> Result<Opened<'_>, OpenError> {
         let parts = Parts::read(answer)?;
         if parts.epk != self.server {
@@ -138,13 +137,13 @@ impl Pending {
     }
 }
 
-/// The plaintext of an answer that was sealed, and was opened: the platform wrote it, for this request.
+/// The plaintext of a sealed answer that was opened. The platform wrote it for this request.
 ///
-/// There is no public constructor, so bytes that came in the clear cannot be taken for it.
+/// There is no public constructor, so a plain answer cannot be mistaken for it.
 pub struct Opened<'b>(&'b mut [u8]);
 
 impl<'b> Opened<'b> {
-    /// Only for what authenticates the plaintext.
+    /// Only call this with a plaintext that has been authenticated.
     pub(crate) const fn new(plaintext: &'b mut [u8]) -> Self {
         Self(plaintext)
     }
@@ -155,7 +154,7 @@ impl<'b> Opened<'b> {
         self.0
     }
 
-    /// The plaintext, which from here on is bytes like any other.
+    /// The plaintext as ordinary bytes.
     #[must_use]
     pub const fn into_bytes(self) -> &'b mut [u8] {
         self.0
@@ -169,48 +168,49 @@ pub struct EstablishError;
 
 sentences!(EstablishError, "the random number generator failed");
 
-/// Nothing of the key.
+/// Prints nothing of the key.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").finish_non_exhaustive()
     }
 }
 
-/// Nothing of the key.
+/// Prints nothing of the key.
 impl fmt::Debug for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending").finish_non_exhaustive()
     }
 }
 
-/// The length only: a body may hold what belongs in no log.
+/// Prints only the length: a body may hold data that must not be logged.
 impl fmt::Debug for Opened<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opened").field("len", &self.0.len()).finish_non_exhaustive()
     }
 }
 
-/// Up to `N` sessions, at least one, that were established ahead of time, so that a request pays for AES only.
+/// At most `N` sessions that were established ahead of time, so that a request only pays for AES. `N` must be at least
+/// 1.
 ///
-/// Each is taken once. Those older than a set age are thrown away, which bounds how long a key lies
-/// in memory before it is used. What leaves the pool is overwritten there, but a pool that is moved leaves its
-/// bytes behind: fill it where it stays.
+/// Each session is taken once. Sessions older than a set age are dropped, which limits how long an unused key stays in
+/// memory. A session that leaves the pool is overwritten there. But moving the pool itself leaves its bytes behind, so
+/// fill it where it stays.
 ///
-/// Times are those of any clock that does not go back, counted from any
-/// start; to a clock that does go back, sessions from its future are as good as new.
+/// Times come from any clock that does not go back, and count from any start. If the clock does go back, sessions from
+/// its future count as new.
 pub struct SessionPool<const N: usize> {
     sessions: Deque<(Duration, Session), N>,
     max_age: Duration,
 }
 
 impl<const N: usize> SessionPool<N> {
-    /// An empty pool, of sessions that may be used for `max_age` after they were put there.
+    /// An empty pool. Its sessions can be used for `max_age` after they were put in.
     #[must_use]
     pub const fn new(max_age: Duration) -> Self {
         Self { sessions: Deque::new(), max_age }
     }
 
-    /// Puts a session in, or returns it if there are `N` already that can still be used.
+    /// Puts a session in. If there are already `N` that can still be used, it is returned.
     ///
     /// # Errors
     ///
@@ -228,25 +228,25 @@ impl<const N: usize> SessionPool<N> {
         session
     }
 
-    /// How many sessions there are, old ones included.
+    /// The number of sessions, including those that are too old.
     #[must_use]
     pub fn len(&self) -> usize {
         self.sessions.len()
     }
 
-    /// Whether there are none.
+    /// Whether the pool has no sessions.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sessions.is_empty()
     }
 
-    /// Whether there is no room for another, old ones included.
+    /// Whether the pool is full, counting sessions that are too old.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.sessions.is_full()
     }
 
-    /// Throws away the sessions that are too old to be used.
+    /// Drops the sessions that are too old to be used.
     pub fn drop_old(&mut self, now: Duration) {
         while let Some((since, session)) = self.sessions.front_mut() {
             if now.saturating_sub(*since) <= self.max_age {

@@ -12,15 +12,15 @@ use crate::{
     names::Malformed,
 };
 
-/// What keys are derived for.
+/// The purpose that keys are derived for.
 const INFO: &[u8] = b"apikee-v1";
 
 const VERSION: &[u8] = b"1";
-/// Characters of a public key and of a nonce.
+/// Characters of the public key and of the nonce.
 const EPK_LEN: usize = base64url::encoded_len(POINT_LEN);
 const IV_LEN: usize = base64url::encoded_len(NONCE_LEN);
 
-/// With dots where the public key and the nonce come to stand.
+/// The dots are replaced by the public key and the nonce.
 const FRONT: &[u8; CT_AT] =
     br#"{"v":"1","epk":"...........................................","iv":"................","ct":""#;
 const BACK: &[u8; 2] = br#""}"#;
@@ -28,7 +28,7 @@ const EPK_AT: usize = br#"{"v":"1","epk":""#.len();
 const IV_AT: usize = EPK_AT + EPK_LEN + br#"","iv":""#.len();
 const CT_AT: usize = IV_AT + IV_LEN + br#"","ct":""#.len();
 
-/// The length in bytes of an envelope around a plaintext of n: 93 + ⌈4 (n + 16) / 3⌉.
+/// The length in bytes of an envelope for a plaintext of n bytes: 93 + ⌈4 (n + 16) / 3⌉.
 #[must_use]
 pub const fn sealed_len(plaintext_len: usize) -> usize {
     CT_AT.saturating_add(base64url::encoded_len(plaintext_len.saturating_add(SEAL_LEN))).saturating_add(BACK.len())
@@ -39,7 +39,7 @@ pub(super) fn derive_key(shared: &[u8; 32], key: &mut [u8; 32]) -> Option<()> {
     crypto::derive(shared, INFO, key)
 }
 
-/// Seals `plaintext` into `buf` with a nonce that it draws, and returns both.
+/// Seals `plaintext` into `buf` with a new nonce. Returns the envelope and the nonce.
 pub(super) fn seal<'b, R>(
     key: &[u8; 32],
     epk: &[u8; POINT_LEN],
@@ -57,7 +57,7 @@ where
     Ok((envelope.ok_or(SealError::BufferTooSmall { needed })?, iv))
 }
 
-/// Fills `envelope` to its last byte; `None` if it has another length than it takes.
+/// Fills all of `envelope`. `None` if it does not have exactly the right length.
 fn fill<'b>(
     key: &[u8; 32],
     epk: &[u8; POINT_LEN],
@@ -71,7 +71,7 @@ fn fill<'b>(
     base64url::encode(iv, front.get_mut(IV_AT..)?)?;
     let (digits, back) = rest.split_last_chunk_mut()?;
     *back = *BACK;
-    // The ciphertext and its tag first, at the end of the place of their base64.
+    // First the ciphertext and its tag, at the end of the room for their base64.
     let sealed_len = plaintext.len().checked_add(SEAL_LEN)?;
     let (_, sealed) = digits.split_at_mut_checked(digits.len().checked_sub(sealed_len)?)?;
     let (message, tag) = sealed.split_last_chunk_mut()?;
@@ -81,7 +81,7 @@ fn fill<'b>(
     core::str::from_utf8(envelope).ok()
 }
 
-/// An envelope taken apart. The ciphertext stands in the buffer, decoded.
+/// The parts of an envelope. The ciphertext is in the buffer, decoded.
 pub(super) struct Parts<'e> {
     pub(super) epk: [u8; POINT_LEN],
     pub(super) iv: [u8; NONCE_LEN],
@@ -105,27 +105,27 @@ impl<'e> Parts<'e> {
         Ok(Self { epk, iv, tag: *tag, message })
     }
 
-    /// Decrypts the message where it stands.
+    /// Decrypts the message in place.
     pub(super) fn open(self, key: &[u8; 32]) -> Result<&'e mut [u8], OpenError> {
         crypto::open(key, &self.iv, self.message, &self.tag).map_err(|_| OpenError::Forged)?;
         Ok(self.message)
     }
 }
 
-/// The bytes that the string at `at` means, where it stands.
+/// Decodes the string at `at` in place, and returns its bytes.
 fn decoded(envelope: &mut [u8], at: Range<usize>) -> Result<&mut [u8], OpenError> {
     let digits = string(envelope, at).and_then(|at| envelope.get_mut(at));
     digits.and_then(base64url::decode_in_place).ok_or(OpenError::Encoding)
 }
 
-/// A message cannot be sealed. The session or reply is used up all the same.
+/// Why a message cannot be sealed. The session or reply is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SealError {
     /// The buffer is too small.
     BufferTooSmall {
-        /// The length in bytes that the envelope has.
+        /// The length of the envelope in bytes.
         needed: usize,
     },
     /// The random number generator failed.
@@ -145,27 +145,27 @@ impl fmt::Display for SealError {
 
 impl core::error::Error for SealError {}
 
-/// An envelope cannot be opened.
+/// Why an envelope cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum OpenError {
-    /// It is not a JSON object, a name is there twice, it is nested too deep, or an object in it has more than 32,768
-    /// members (2,048 on 32-bit processors; see [`JsonObject`](crate::meta::JsonObject)).
+    /// Not a well-formed JSON object, a duplicate name, too many levels, or an object with more than 32,768 members
+    /// (2,048 on 32-bit processors and in WebAssembly; see [`JsonObject`](crate::meta::JsonObject)).
     Malformed,
-    /// It is an object without a ciphertext: an answer in the clear, perhaps.
+    /// The object has no ciphertext. It may be a plain answer.
     Unsealed,
-    /// Its version is missing, or none that is known.
+    /// The version is missing or unknown.
     Version,
     /// A member is missing, is not a string of canonical base64url, or has the wrong length.
     Encoding,
-    /// It names another key than the one that is pinned: it is not from the server, or is our own
-    /// request sent back. From the server's side: the client's key is of low order.
+    /// The envelope names another key than the pinned one: it is not from the server, or it is our own request sent
+    /// back. On the server's side: the client's key is of low order.
     WrongKey,
-    /// It names the right key but has our request's nonce: it is our own request sent back, with its
+    /// The envelope names the right key but has the nonce of our request. It is our own request sent back, with its
     /// public key replaced by the server's.
     Reflected,
-    /// It was not made with this session's key, or has been changed.
+    /// The envelope was not made with this session's key, or it was changed.
     Forged,
 }
 

@@ -1,11 +1,11 @@
-//! A place in a JSON text, and the steps over one token.
+//! A position in a JSON text, and the steps over one token.
 
 use crate::{
     names::Malformed,
     text::{Text, character},
 };
 
-/// A place in a text.
+/// A position in a text.
 #[derive(Clone)]
 pub(crate) struct Cursor<'t> {
     pub(crate) text: &'t [u8],
@@ -25,7 +25,7 @@ impl<'t> Cursor<'t> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    /// Only called where there is a byte to pass.
+    /// Passes one byte. Only call it where there is one.
     pub(crate) fn advance(&mut self) {
         self.at = self.at.wrapping_add(1);
     }
@@ -39,9 +39,10 @@ impl<'t> Cursor<'t> {
         passed
     }
 
-    /// Passes white space, and returns what comes next: 0, which is not a token, at the end.
+    /// Passes white space, and returns the next byte without passing it. At the end it returns 0, which is not a token.
     ///
-    /// Inlined, as [`string`](Self::string) is: without, a verifier on a Cortex-M4 takes 206 instructions and 64 bytes more.
+    /// Inlined, like [`string`](Self::string): otherwise a verifier on a Cortex-M4 takes 206 instructions and 64 bytes
+    /// more.
     #[inline]
     pub(crate) fn token(&mut self) -> u8 {
         match self.peek() {
@@ -51,7 +52,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// Not inlined: that adds 176 bytes to a verifier on a Cortex-M4.
+    /// Not inlined: inlining it adds 176 bytes to a verifier on a Cortex-M4.
     #[inline(never)]
     fn token_behind_space(&mut self) -> u8 {
         loop {
@@ -62,7 +63,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// Passes a string and returns what stands between the quotes.
+    /// Passes a string and returns its text between the quotes.
     #[inline]
     pub(crate) fn string(&mut self) -> Result<Text<'t>, Malformed> {
         let start = self.at.wrapping_add(1);
@@ -71,7 +72,7 @@ impl<'t> Cursor<'t> {
         Ok(Text::json(raw, escaped))
     }
 
-    /// Passes a string, and returns whether it has escapes.
+    /// Passes a string. Returns whether it has escapes.
     pub(crate) fn pass_string(&mut self) -> Result<bool, Malformed> {
         if self.peek() != Some(b'"') {
             return Err(Malformed);
@@ -84,13 +85,13 @@ impl<'t> Cursor<'t> {
         self.pass_rest_of_string()
     }
 
-    /// Passes what is plain in a string, and returns what comes next.
+    /// Passes plain characters of a string. Returns the next byte, which is not plain.
     fn next_special(&mut self) -> Option<u8> {
         self.at = self.at.wrapping_add(plain_len(self.rest()));
         self.peek()
     }
 
-    /// Passes a string from the first byte that is not plain.
+    /// Passes the rest of a string, from the first byte that is not plain. Returns whether it has escapes.
     fn pass_rest_of_string(&mut self) -> Result<bool, Malformed> {
         let mut escaped = false;
         loop {
@@ -109,7 +110,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// Passes `true`, `false` or `null`. A letter behind it is not a token that can follow.
+    /// Passes `true`, `false` or `null`. A letter right behind it is left, and is then refused as a token.
     pub(super) fn literal(&mut self) -> Result<(), Malformed> {
         let rest = self.rest();
         let word = LITERALS.iter().find(|word| rest.starts_with(word)).ok_or(Malformed)?;
@@ -117,7 +118,7 @@ impl<'t> Cursor<'t> {
         Ok(())
     }
 
-    /// Passes a number. A needless digit in front leaves the others behind, which are no token that can follow.
+    /// Passes a number. Digits behind a leading zero are left, and are then refused as a token.
     pub(super) fn number(&mut self) -> Result<(), Malformed> {
         let mut value = 0;
         self.pass_byte(b'-');
@@ -136,7 +137,7 @@ impl<'t> Cursor<'t> {
         Ok(())
     }
 
-    /// Passes a number that is written as an integer and that an `i64` holds.
+    /// Passes a number that is written as an integer and fits in an `i64`.
     pub(crate) fn integer(&mut self) -> Result<i64, Malformed> {
         let negative = self.pass_byte(b'-');
         let (start, first) = (self.at, self.peek());
@@ -151,7 +152,7 @@ impl<'t> Cursor<'t> {
         if value != 0 && negative != (value < 0) { Err(Malformed) } else { Ok(value) }
     }
 
-    /// Passes at least one digit, and says their value if there are at most [`MAX_DIGITS`].
+    /// Passes at least one digit. Sets `said` to the value if there are at most [`MAX_DIGITS`] digits.
     fn digits(&mut self, said: &mut u64) -> Result<(), Malformed> {
         let (mut value, mut len) = (0_u64, 0_usize);
         for byte in self.rest() {
@@ -167,7 +168,7 @@ impl<'t> Cursor<'t> {
         if len == 0 { Err(Malformed) } else { Ok(()) }
     }
 
-    /// Passes all that stands before the next such byte.
+    /// Passes everything before the next byte of this value.
     pub(super) fn skip_to(&mut self, byte: u8) -> Option<()> {
         while self.peek()? != byte {
             self.advance();
@@ -175,7 +176,7 @@ impl<'t> Cursor<'t> {
         Some(())
     }
 
-    /// Passes a value and returns it. Relies on the text having been checked.
+    /// Passes a value and returns it. The text must have been checked before.
     pub(crate) fn pass_value(&mut self) -> Option<&'t [u8]> {
         self.token();
         let (text, start) = (self.text, self.at);
@@ -202,11 +203,11 @@ impl<'t> Cursor<'t> {
     }
 }
 
-/// Strings are passed eight bytes at a time where that is one word. Byte by byte, an answer with 450 bytes of plaintext
-/// takes a ninth longer to open (x86-64).
+/// Strings are read eight bytes at a time where a word has eight bytes. Byte by byte, opening an answer with 450 bytes
+/// of plaintext takes a ninth longer (x86-64).
 const BY_WORDS: bool = cfg!(target_pointer_width = "64");
 
-/// How many bytes at the front of `text` stand for themselves in a string and are ASCII.
+/// The number of bytes at the start of `text` that are ASCII and need no special care in a string.
 pub(crate) fn plain_len(text: &[u8]) -> usize {
     let mut len = 0_usize;
     if BY_WORDS {
@@ -217,7 +218,7 @@ pub(crate) fn plain_len(text: &[u8]) -> usize {
     len.wrapping_add(rest.iter().take_while(|byte| is_plain(**byte)).count())
 }
 
-/// Whether each of eight bytes is plain, by the usual tests for a byte of a word that is zero or less than n.
+/// Whether each of eight bytes is plain. These are the usual tests for a byte of a word that is zero or less than n.
 const fn is_all_plain(word: u64) -> bool {
     const ONES: u64 = u64::MAX / 0xFF;
     const HIGH: u64 = ONES << 7;
@@ -232,10 +233,10 @@ fn is_plain(byte: u8) -> bool {
 
 const LITERALS: [&[u8]; 3] = [b"true", b"false", b"null"];
 
-/// Digits of the longest `i64`, and of none that a `u64` does not hold.
+/// The longest `i64` has this many digits. Any number of this many digits fits in a `u64`.
 const MAX_DIGITS: usize = 19;
 
-/// The value of a checked number, if it is written as an integer and an `i64` holds it.
+/// The value of a checked number, if it is written as an integer and fits in an `i64`.
 pub(crate) fn integer(number: &[u8]) -> Option<i64> {
     let mut cursor = Cursor::new(number);
     cursor.integer().ok().filter(|_| cursor.at == number.len())
@@ -250,7 +251,7 @@ mod tests {
         for len in 0..40 {
             for at in 0..len {
                 for byte in 0..=u8::MAX {
-                    // What stands behind it must not matter.
+                    // The bytes behind it must not matter.
                     for behind in [b'a', b'"', 0x1F, 0x80, 0xFF] {
                         let mut text = vec![b'x'; len];
                         text[at] = byte;

@@ -1,10 +1,9 @@
-//! JSON (RFC 8259) on borrowed bytes: a bounded reader and the little of a writer that is needed.
+//! JSON (RFC 8259) on borrowed bytes: a reader with limits, and as much of a writer as is needed.
 //!
-//! A [`Reader`] goes through a text once, without recursion, stops at each member of the outermost
-//! object, and checks all that it passes; [`scan::Members`] walks over text that has been checked. Refused, apart
-//! from what the grammar refuses: duplicate names, unpaired surrogates, more than
-//! [`MAX_DEPTH`](crate::names::MAX_DEPTH) levels, bytes after the end. [`JsonObject`] is what a caller wrote, checked
-//! once.
+//! A [`Reader`] goes through a text once, without recursion. It stops at each member of the outermost object, and
+//! checks everything that it passes. Beyond the grammar, it refuses duplicate names, unpaired surrogates, more than
+//! [`MAX_DEPTH`](crate::names::MAX_DEPTH) levels, and bytes after the end. [`scan::Members`] walks over text that has
+//! been checked. [`JsonObject`] is a caller's object that has been checked once.
 
 pub(crate) mod cursor;
 #[cfg(feature = "envelope")]
@@ -17,15 +16,15 @@ use core::fmt;
 use self::{cursor::Cursor, scan::Reader};
 use crate::{buf::Writer, error::sentences, names::Malformed};
 
-/// The text of a JSON object, checked: it can stand in claims or in a body, and not break out.
+/// The checked text of a JSON object. It can be inserted into claims or into a body, and cannot break out of its place.
 ///
-/// Refused, apart from what JSON refuses: members named twice in one object, unpaired surrogates,
-/// more than 31 levels of nesting. An object of up to 32,768 members is never refused for their number; one with more
-/// may be, since the check for names that are there twice has a fixed memory and a limit to its time. On 32-bit
-/// processors and in WebAssembly the limit is 2,048.
+/// Beyond the grammar of JSON, it must not name a member of one object twice, have unpaired surrogates, or nest deeper
+/// than 31 levels. An object of up to 32,768 members is never refused for its size. A larger one may be refused: the
+/// check for duplicate names has a fixed memory and a limit to its time. On 32-bit processors and in WebAssembly the
+/// limit is 2,048.
 ///
-/// White space is left out when it is written and strings are respelt
-/// as `JSON.stringify` does; numbers stay as they are.
+/// When it is written, white space is left out, and strings are escaped as `JSON.stringify` does. Numbers stay as they
+/// are.
 ///
 /// ```
 /// # use apikee::meta::{InvalidJsonObject, JsonObject};
@@ -36,7 +35,7 @@ use crate::{buf::Writer, error::sentences, names::Malformed};
 pub struct JsonObject<'a> {
     text: &'a str,
     empty: bool,
-    /// There is nothing to leave out or to respell.
+    /// The text has neither white space to leave out nor escapes to change.
     compact: bool,
 }
 
@@ -48,21 +47,21 @@ impl<'a> JsonObject<'a> {
     ///
     /// # Errors
     ///
-    /// [`InvalidJsonObject`].
+    /// [`InvalidJsonObject`] if the text is not such an object.
     pub fn new(text: &'a str) -> Result<Self, InvalidJsonObject> {
         let empty = check(text.as_bytes()).map_err(|_| InvalidJsonObject)?;
-        // A space within a string is not told from one between members; that costs time only.
+        // A space within a string also counts, although it could stay. This only costs time.
         let compact = text.bytes().all(|byte| byte > b' ' && byte != b'\\');
         Ok(Self { text, empty, compact })
     }
 
-    /// The text, as it was given.
+    /// The text as it was given.
     #[must_use]
     pub const fn as_str(&self) -> &'a str {
         self.text
     }
 
-    /// Whether it has no members.
+    /// Whether the object has no members.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.empty
@@ -77,7 +76,7 @@ impl<'a> JsonObject<'a> {
     }
 }
 
-/// Checks a whole object, and returns whether it is empty.
+/// Checks a whole object. Returns whether it is empty.
 fn check(text: &[u8]) -> Result<bool, Malformed> {
     let mut reader = Reader::within(Cursor::new(text));
     reader.outermost()?;
@@ -90,7 +89,7 @@ fn check(text: &[u8]) -> Result<bool, Malformed> {
     Ok(empty)
 }
 
-/// The length only: it may hold what belongs in no log.
+/// Prints only the length: the text may hold data that must not be logged.
 impl fmt::Debug for JsonObject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JsonObject").field("len", &self.text.len()).finish_non_exhaustive()

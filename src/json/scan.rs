@@ -1,5 +1,5 @@
-//! The checking reader: one pass, a fixed stack of open objects and arrays, no recursion. And the walk over the members
-//! and elements of what it has checked.
+//! The checking reader: one pass, with a fixed stack of open objects and arrays, without recursion. This
+//! file also has the iterators over the members and elements of text that it has checked.
 
 #[cfg(feature = "envelope")]
 use core::ops::Range;
@@ -12,36 +12,37 @@ use crate::{
     text::Text,
 };
 
-/// A JSON object that is read member by member: its reader stands in front of a value wherever
-/// [`next`](Self::next) has returned true, and passes it by one of the other functions.
+/// Reads a JSON object member by member. When [`next`](Self::next) has returned true, the reader is in front of a
+/// value, and one of the other functions must pass that value.
 ///
-/// There is one such reader in the program. Whatever it passes, it checks: grammar, strings, depth, duplicate names.
+/// It is the only JSON reader in the program. It checks everything that it passes: grammar, strings, depth, duplicate
+/// names.
 pub(crate) struct Reader<'t> {
     cursor: Cursor<'t>,
-    /// The array or object around the cursor, and those around it.
+    /// The array or object around the cursor.
     level: Level,
     around: Vec<Level, MAX_DEPTH>,
-    /// The cursor is behind an opening bracket.
+    /// Whether the cursor is right behind an opening bracket.
     first: bool,
-    /// The name of the member at hand.
+    /// The name of the current member.
     name: Text<'t>,
 }
 
 impl<'t> Reader<'t> {
-    /// In front of a value that is in nothing else.
+    /// A reader in front of an outermost value.
     pub(crate) const fn new(cursor: Cursor<'t>) -> Self {
         Self { cursor, level: Level::ARRAY, around: Vec::new(), first: false, name: Text::plain(&[]) }
     }
 
-    /// In front of a value that is to stand, or stands, in claims or in a body: a level deep.
+    /// A reader in front of a value that is, or will be, inside claims or a body. The value counts as one level deep.
     pub(crate) fn within(cursor: Cursor<'t>) -> Self {
         let mut reader = Self::new(cursor);
-        // It only counts, and there is room.
+        // This only counts the level. There is room for it.
         let _ = reader.around.push(Level::ARRAY);
         reader
     }
 
-    /// Opens the object that the whole text has to be.
+    /// Opens the object that must be the whole text.
     pub(crate) fn outermost(&mut self) -> Result<(), Malformed> {
         self.cursor.token();
         self.open(b'{')
@@ -52,7 +53,7 @@ impl<'t> Reader<'t> {
         self.cursor.at
     }
 
-    /// What comes next; 0 at the end.
+    /// The next byte; 0 at the end.
     pub(crate) fn peek(&self) -> u8 {
         self.cursor.peek().unwrap_or(0)
     }
@@ -62,7 +63,7 @@ impl<'t> Reader<'t> {
         self.name
     }
 
-    /// Opens the array or object that has to come next.
+    /// Opens the array or object that must come next.
     pub(crate) fn open(&mut self, bracket: u8) -> Result<(), Malformed> {
         if self.peek() != bracket {
             return Err(Malformed);
@@ -74,7 +75,7 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    /// Goes on to the next value of the innermost array or object: false if that ends here, and it is closed then.
+    /// Goes to the next value of the innermost array or object. At its end, closes it and returns false.
     pub(crate) fn next(&mut self) -> Result<bool, Malformed> {
         let first = core::mem::take(&mut self.first);
         let token = self.cursor.token();
@@ -103,9 +104,9 @@ impl<'t> Reader<'t> {
         Ok(true)
     }
 
-    /// Refuses the object that ends here if it names a member twice.
+    /// Refuses the object that ends here if a name occurs twice.
     ///
-    /// Not inlined: [`distinct`] takes much stack.
+    /// Not inlined: [`distinct`] needs much stack.
     #[cold]
     #[inline(never)]
     fn compare_names(&self) -> Result<(), Malformed> {
@@ -115,7 +116,7 @@ impl<'t> Reader<'t> {
         distinct(NamesOf(members), len)
     }
 
-    /// Passes a string, and returns whether it has escapes.
+    /// Passes a string. Returns whether it has escapes.
     pub(crate) fn string(&mut self) -> Result<bool, Malformed> {
         self.cursor.pass_string()
     }
@@ -135,7 +136,7 @@ impl<'t> Reader<'t> {
                 b'a'..=b'z' => self.cursor.literal()?,
                 _ => self.cursor.number()?,
             }
-            // Closes what ends here, up to where the next value stands.
+            // Closes everything that ends here, up to the next value.
             loop {
                 if self.around.len() == depth {
                     return Ok(());
@@ -154,7 +155,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// The names of the members of an object that has been passed.
+/// Iterates over the names of the members of an object that has been passed.
 #[derive(Clone)]
 struct NamesOf<'t>(Cursor<'t>);
 
@@ -164,11 +165,11 @@ impl<'t> Iterator for NamesOf<'t> {
     fn next(&mut self) -> Option<Text<'t>> {
         let mut depth = 0_usize;
         loop {
-            // The bit that tells brackets from braces does not matter.
+            // The bit that distinguishes brackets from braces does not matter here.
             match self.0.peek()? | b' ' {
                 b'"' => {
                     let string = self.0.string().ok()?;
-                    // Only behind a name is there a colon.
+                    // A colon only follows a name.
                     if depth == 0 && self.0.token() == b':' {
                         return Some(string);
                     }
@@ -185,7 +186,7 @@ impl<'t> Iterator for NamesOf<'t> {
 
 #[cfg(feature = "envelope")]
 impl Reader<'_> {
-    /// Passes any value, and returns where it stands.
+    /// Passes any value, and returns its place.
     pub(crate) fn value(&mut self) -> Result<Range<usize>, Malformed> {
         let start = self.cursor.at;
         self.skip()?;
@@ -196,7 +197,7 @@ impl Reader<'_> {
 /// An object or array around the cursor.
 #[derive(Clone, Copy)]
 struct Level {
-    /// Where the members of an object start; for an array 0, where no member can.
+    /// Where the members of an object start. For an array 0, where no member can start.
     members_at: u32,
     names: Names,
 }
@@ -222,16 +223,16 @@ impl Level {
     }
 }
 
-/// The members of an object, or of the front of one: names and what stands as their values.
+/// The members of an object, or of the start of one: names and values.
 ///
-/// Each step takes time in the length of the value, and no more.
+/// Each step takes time linear in the length of the value.
 #[derive(Debug, Clone)]
 pub(crate) struct Members<'t> {
     rest: &'t [u8],
 }
 
 impl<'t> Members<'t> {
-    /// `text` starts at the first member's name, or at the opening brace.
+    /// `text` must start at the first member's name or at the opening brace.
     pub(crate) fn new(text: &'t [u8]) -> Self {
         Self { rest: text }
     }
@@ -259,7 +260,7 @@ pub(crate) struct Elements<'t> {
 }
 
 impl<'t> Elements<'t> {
-    /// `text` starts at the opening bracket.
+    /// `text` must start at the opening bracket.
     pub(crate) fn new(text: &'t [u8]) -> Self {
         Self { rest: text }
     }

@@ -1,10 +1,10 @@
-//! Writing compact JSON, to the byte as `JSON.stringify` does.
+//! Writes compact JSON, with exactly the bytes of `JSON.stringify`.
 
 use super::cursor::Cursor;
 use crate::{buf::Writer, hex};
 
-/// Writes what stands between the quotes of a string. Only what must be escaped is: the quote, the
-/// backslash and the control characters below U+0020, the latter with a letter where JSON has one.
+/// Writes the inside of a string, without the quotes. It escapes only what JSON requires: the quote, the backslash and
+/// the control characters below U+0020. A control character gets its letter if JSON has one for it.
 pub(crate) fn escaped(out: &mut Writer<'_>, text: &str) {
     let mut rest = text.as_bytes();
     loop {
@@ -31,9 +31,9 @@ pub(crate) fn escaped(out: &mut Writer<'_>, text: &str) {
     }
 }
 
-/// Writes as much of the inside of a string as fits before `end`, a place of `out`, and returns whether
-/// that is all of it. Control characters (U+0000 to U+001F and U+007F) are left out. It is cut between
-/// characters, and never within an escape.
+/// Writes as much of the inside of a string as fits before `end`, a position in `out`. Returns whether everything
+/// fitted. Control characters (U+0000 to U+001F and U+007F) are left out. The text is cut between characters, never
+/// within an escape.
 #[cfg(feature = "envelope")]
 pub(crate) fn escaped_up_to(out: &mut Writer<'_>, text: &str, end: usize) -> bool {
     let mut write = |part| {
@@ -41,7 +41,7 @@ pub(crate) fn escaped_up_to(out: &mut Writer<'_>, text: &str, end: usize) -> boo
         escaped(out, fitting);
         fitting.len() == part.len()
     };
-    // Nearly all texts have none, which is seen many bytes at a time.
+    // Nearly all texts are free of them, and this check looks at many bytes at a time.
     if text.bytes().fold(false, |any, byte| any | byte.is_ascii_control()) {
         text.split(|c: char| c.is_ascii_control()).all(write)
     } else {
@@ -49,10 +49,10 @@ pub(crate) fn escaped_up_to(out: &mut Writer<'_>, text: &str, end: usize) -> boo
     }
 }
 
-/// The longest front of `text`, which has no control characters, that takes at most `room` bytes escaped.
+/// The longest start of `text` that takes at most `room` bytes when escaped. `text` must not have control characters.
 #[cfg(feature = "envelope")]
 fn fitting(text: &str, room: usize) -> &str {
-    // A byte takes two at most.
+    // A byte takes at most two bytes.
     if text.len() <= room / 2 {
         return text;
     }
@@ -67,11 +67,11 @@ fn fitting(text: &str, room: usize) -> &str {
     text
 }
 
-/// Writes the JSON that stands in `text`, which has been checked, without white space and with its
-/// strings escaped as [`escaped`] does. Numbers stay as they are spelt.
+/// Writes the checked JSON in `text` without white space, and with its strings escaped as in [`escaped`]. Numbers stay
+/// as they are.
 pub(crate) fn compact(out: &mut Writer<'_>, text: &[u8]) {
     let mut cursor = Cursor::new(text);
-    // What stands from here to the cursor is copied as it is.
+    // The text from here to the cursor is copied unchanged.
     let mut start = 0;
     while let Some(byte) = cursor.peek() {
         let end = cursor.at;
@@ -144,7 +144,7 @@ mod tests {
                 expected += if fits { part } else { "" };
                 fits
             });
-            // Behind two bytes that count as well.
+            // Two bytes in front, which count, too.
             let written = written(|out| {
                 out.bytes(b"__");
                 assert_eq!(escaped_up_to(out, text, 2 + room), fits, "{room}");

@@ -1,4 +1,4 @@
-//! The claims of a key, its scopes among them.
+//! The claims of a key, including its scopes.
 
 #[cfg(feature = "std")]
 use std::boxed::Box;
@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{names::Malformed, time::UnixTime};
 
-/// The environment of a key that names none.
+/// The environment of a key without an environment claim.
 pub(crate) const DEFAULT_ENVIRONMENT: &str = "production";
 
-/// What the issuer says of a key (docs/WIRE.md, "Claims"), borrowed from the buffer it was decoded into.
+/// The claims of a key (docs/WIRE.md, "Claims"), borrowed from the buffer that the payload was decoded into.
 #[derive(Clone, Copy)]
 pub struct Claims<'b> {
     payload: &'b [u8],
@@ -22,7 +22,7 @@ pub struct Claims<'b> {
 }
 
 impl<'b> Claims<'b> {
-    /// The key's id; ids sort by the time of issue. Empty if the issuer gave none.
+    /// The key's id. Ids sort by the time of issue. Empty if the issuer gave none.
     #[must_use]
     pub fn id(&self) -> &'b str {
         self.text(self.found.places[ID])
@@ -53,21 +53,23 @@ impl<'b> Claims<'b> {
         self.found.time(EXPIRES_AT)
     }
 
-    /// The first second in which the key is valid; `None` if there is no such limit.
+    /// The first second in which the key is valid; `None` if it is valid at once.
     #[must_use]
     pub const fn not_before(&self) -> Option<UnixTime> {
         self.found.time(NOT_BEFORE)
     }
 
-    /// The object that the issuer put there, whatever it is.
+    /// The object that the issuer added. Its content is up to the issuer; empty by default.
     #[must_use]
     pub fn meta(&self) -> Meta<'b> {
         let at = self.found.places[META];
         if at.is_some() { Meta::new(at.of(self.payload), Encoding::of(self.payload)) } else { Meta::NONE }
     }
 
-    /// Checks that `payload` is one object and reads the claims in it, changing it on the way: their strings are
-    /// brought into plain UTF-8 where they stand, their scopes into the form of [`Scopes`]; the first byte stays.
+    /// Checks that `payload` is one object, and reads the claims in it.
+    ///
+    /// This changes the payload: it replaces each string claim by plain UTF-8, in the same place, and converts the
+    /// scopes into the form that [`Scopes`] reads. The first byte stays.
     pub(crate) fn read(payload: &'b mut [u8]) -> Result<Self, Malformed> {
         let mut found = Found::default();
         match Encoding::of(payload) {
@@ -80,7 +82,7 @@ impl<'b> Claims<'b> {
         Ok(Self { payload, found })
     }
 
-    /// What was checked to be UTF-8 when the claims were read.
+    /// The text there. It was checked to be UTF-8 when the claims were read.
     fn text(&self, at: Span) -> &'b str {
         core::str::from_utf8(at.of(self.payload)).unwrap_or_default()
     }
@@ -100,7 +102,7 @@ impl core::fmt::Debug for Claims<'_> {
     }
 }
 
-/// [`Claims`] that own what they say. With the feature `std`.
+/// [`Claims`] that own their data. With the feature `std`.
 #[cfg(feature = "std")]
 #[derive(Clone)]
 pub struct OwnedClaims {
@@ -119,7 +121,7 @@ impl Claims<'_> {
 
 #[cfg(feature = "std")]
 impl OwnedClaims {
-    /// The claims themselves.
+    /// The claims, borrowed from here.
     #[must_use]
     pub fn as_claims(&self) -> Claims<'_> {
         Claims { payload: &self.payload, found: self.found }
@@ -133,11 +135,12 @@ impl core::fmt::Debug for OwnedClaims {
     }
 }
 
-/// The scopes of a key, in the issuer's order, duplicates included.
+/// The scopes of a key, in the issuer's order, with duplicates.
 #[derive(Clone, Copy)]
 pub struct Scopes<'b>(
-    // Their strings are in UTF-8, which was checked: a JSON array of strings without escapes, where every second piece
-    // between the quotes is a scope; or one string after the other, an `END` after each. The last byte tells.
+    // The strings are UTF-8; this was checked. There are two forms, and the last byte tells them apart:
+    // - A JSON array of strings without escapes. Split at the quotes, every second piece is a scope.
+    // - The scopes one after the other, with an `END` after each.
     &'b [u8],
 );
 
@@ -152,20 +155,20 @@ impl<'b> Scopes<'b> {
         self.raw().any(|own| own == scope.as_bytes())
     }
 
-    /// Whether there are none.
+    /// Whether the key has no scopes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.raw().next().is_none()
     }
 
-    /// The scopes one by one.
+    /// Iterates over the scopes.
     pub fn iter(&self) -> impl Iterator<Item = &'b str> + Clone + use<'b> {
         self.raw().map(|scope| core::str::from_utf8(scope).unwrap_or_default())
     }
 
     fn raw(&self) -> impl Iterator<Item = &'b [u8]> + Clone + use<'b> {
         let delimiter = if self.0.last() == Some(&b']') { b'"' } else { END };
-        // What stands before a closing quote or an end, after the opening quote that may precede it.
+        // Each piece ends with a closing quote or an `END`. In JSON, a piece with an opening quote precedes it.
         let mut pieces = self.0.split_inclusive(move |byte| *byte == delimiter);
         core::iter::from_fn(move || {
             if delimiter == b'"' {
@@ -182,17 +185,17 @@ impl core::fmt::Debug for Scopes<'_> {
     }
 }
 
-/// The scopes that a route needs and a key lacks. It borrows the route's list, and nothing of the key.
+/// The scopes that a route needs and a key lacks. It borrows only the route's list.
 #[derive(Clone, Copy)]
 pub struct MissingScopes<'a> {
-    /// The route's list from the first missing scope on.
+    /// The route's list, starting with the first missing scope.
     required: &'a [&'a str],
-    /// A bit for each of the first 64 of these, the lowest for the first: whether it is missing.
+    /// One bit for each of the first 64 of these scopes: 1 if it is missing. The lowest bit stands for the first.
     missing: u64,
 }
 
 impl<'a> MissingScopes<'a> {
-    /// `Ok` when `scopes` has all that are `required`.
+    /// Returns `Ok` if `scopes` has all that are `required`.
     pub(crate) fn check(scopes: Scopes<'_>, required: &'a [&'a str]) -> Result<(), Self> {
         let Some(first) = required.iter().position(|scope| !scopes.contains(scope)) else {
             return Ok(());
@@ -205,8 +208,9 @@ impl<'a> MissingScopes<'a> {
         Err(Self { required, missing })
     }
 
-    /// The missing scopes, in the order of the requirement, each once. At least the first one is named. Of a route that
-    /// needs more than 64 scopes, those that come more than 63 places behind the first are not named.
+    /// The missing scopes, in the order of the requirement, each once.
+    ///
+    /// The first missing scope is always named. Scopes more than 63 places after it in the requirement are not named.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
         let Self { required, missing } = *self;
         let is_missing = move |at| missing.checked_shr(at).is_some_and(|bits| bits & 1 == 1);

@@ -6,21 +6,21 @@ use crate::{error::sentences, time::UnixTime};
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, the first and the last second of Python's `datetime`. Of a key with
-/// a time outside, the Python SDK raises an uncaught exception, and the Node SDK makes an invalid date.
+/// From 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z: the first and the last second of Python's `datetime`. For a key
+/// with a time outside this range, the Python SDK raises an uncaught exception, and the Node SDK makes an invalid date.
 const YEARS: core::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
 /// When a new key expires: after 90 days by default.
 ///
-/// The time must be in the years 1 to 9999, whether it is given or computed. Issuing a key with another one is an
+/// The time must be in the years 1 to 9999, whether it is given or computed. Issuing a key with any other time is an
 /// error: see [`IssueError::TimeOutOfRange`](super::IssueError::TimeOutOfRange).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
     /// Time from issue to expiry, in whole seconds.
     After(Duration),
-    /// At the end of that second.
+    /// At the end of this second.
     At(UnixTime),
-    /// Not at all.
+    /// The key never expires.
     Never,
 }
 
@@ -31,7 +31,7 @@ impl Default for Expiry {
 }
 
 impl Expiry {
-    /// The `exp` claim of a key that is issued `now`; `None` within for a key that never expires.
+    /// The `exp` claim of a key that is issued `now`; `Ok(None)` for a key that never expires.
     pub(crate) fn claim(self, now: UnixTime) -> Result<Option<i64>, TimeOutOfRange> {
         let at = match self {
             Self::After(duration) => now.as_secs().checked_add_unsigned(duration.as_secs()).ok_or(TimeOutOfRange)?,
@@ -42,7 +42,7 @@ impl Expiry {
     }
 }
 
-/// A time that all SDKs can read.
+/// Returns the time if all SDKs can read it.
 pub(crate) fn in_range(secs: i64) -> Result<i64, TimeOutOfRange> {
     if YEARS.contains(&secs) { Ok(secs) } else { Err(TimeOutOfRange) }
 }
@@ -50,14 +50,14 @@ pub(crate) fn in_range(secs: i64) -> Result<i64, TimeOutOfRange> {
 /// A time in the claims is not in the years 1 to 9999.
 pub(crate) struct TimeOutOfRange;
 
-/// The text is not like `90d`, `24h`, `60m`, `3600s` or `never`.
+/// The text is not in a form like `90d`, `24h`, `60m`, `3600s` or `never`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidDuration;
 
 sentences!(InvalidDuration, "a duration is a number and d, h, m or s, or the word never");
 
-/// Reads a duration as the SDKs write it, `"90d"`, `"24h"`, `"60m"` or `"3600s"`, and `"never"`.
+/// Reads a duration in the form that the SDKs use: `"90d"`, `"24h"`, `"60m"`, `"3600s"` or `"never"`.
 ///
 /// ```
 /// use apikee::Expiry;
@@ -78,7 +78,7 @@ impl FromStr for Expiry {
             .into_iter()
             .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))
             .ok_or(InvalidDuration)?;
-        // `parse` alone would read a sign as well.
+        // `parse` alone would also accept a sign.
         if !number.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(InvalidDuration);
         }

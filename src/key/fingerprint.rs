@@ -1,12 +1,11 @@
-//! Names for keys that give no key away: the fingerprint for storage and deny-lists, the prefix
-//! for logs.
+//! Names for keys that do not reveal the key: the fingerprint for storage and deny-lists, the prefix for logs.
 
 use core::{fmt, str::FromStr};
 
 use crate::{crypto::sha256, error::sentences, hex};
 
-/// The SHA-256 of a whole key string: what the SDKs call its hash, and print as 64 lower-case
-/// hexadecimal digits.
+/// The SHA-256 of a whole key string. The SDKs call it the hash of the key, and print it as 64 lower-case hexadecimal
+/// digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 32]);
 
@@ -17,7 +16,7 @@ impl Fingerprint {
         Self(sha256(key.as_bytes()))
     }
 
-    /// From the 32 bytes of a hash.
+    /// A fingerprint from the 32 bytes of a hash.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -42,14 +41,14 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// A fingerprint is 64 hexadecimal digits, and this text is not.
+/// The text is not a fingerprint, which is 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidFingerprint;
 
 sentences!(InvalidFingerprint, "a fingerprint is 64 hexadecimal digits");
 
-/// Reads 64 hexadecimal digits, of either case.
+/// Reads 64 hexadecimal digits, in upper or lower case.
 impl FromStr for Fingerprint {
     type Err = InvalidFingerprint;
 
@@ -58,7 +57,7 @@ impl FromStr for Fingerprint {
     }
 }
 
-/// Fingerprints of keys that are revoked: a sorted slice, searched by bisection.
+/// Fingerprints of revoked keys: a sorted slice with binary search.
 ///
 /// ```
 /// use apikee::{Fingerprint, key::DenyList};
@@ -74,16 +73,16 @@ impl FromStr for Fingerprint {
 pub struct DenyList<'l>(&'l [Fingerprint]);
 
 impl<'l> DenyList<'l> {
-    /// Takes a sorted slice; duplicates do no harm.
+    /// A deny-list over a sorted slice. Duplicates are harmless.
     ///
     /// # Errors
     ///
-    /// [`Unsorted`] if it is not sorted, since the search would then miss revoked keys.
+    /// [`Unsorted`] if the slice is not sorted: the search would miss revoked keys.
     pub fn new(sorted: &'l [Fingerprint]) -> Result<Self, Unsorted> {
         if sorted.is_sorted() { Ok(Self(sorted)) } else { Err(Unsorted) }
     }
 
-    /// Whether that key is revoked.
+    /// Whether the key with this fingerprint is revoked.
     #[must_use]
     pub fn contains(&self, fingerprint: &Fingerprint) -> bool {
         self.0.binary_search(fingerprint).is_ok()
@@ -97,8 +96,8 @@ pub struct Unsorted;
 
 sentences!(Unsorted, "the fingerprints are not sorted");
 
-/// The front of a key that is safe in logs: 12 characters, 5 of them behind `apikee_`, or less
-/// where a character that is not ASCII would be cut.
+/// The start of a key, safe for logs: the first 12 characters, that is `apikee_` and 5 more. It is shorter if byte 12
+/// is inside a character that is not ASCII.
 #[must_use]
 pub fn log_prefix(key: &str) -> &str {
     let mut len = key.len().min(12);

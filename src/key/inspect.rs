@@ -1,4 +1,4 @@
-//! Looking into a key without any secret: for people who debug, never for deciding anything.
+//! Reads a key without any secret. For debugging only: never decide anything by it.
 
 use super::{
     PREFIX, SEPARATOR,
@@ -8,27 +8,27 @@ use super::{
     verify::{KeyError, MAX_PAYLOAD_DIGITS},
 };
 
-/// What a key says of itself, **unverified**: anyone can write such a key.
+/// The **unverified** content of a key. Anyone can write such a key.
 #[derive(Debug, Clone, Copy)]
 pub struct UntrustedKey<'b> {
     /// Its claims, if they are well-formed.
     pub claims: Option<UntrustedClaims<'b>>,
-    /// How they are written. Only the Python SDK reads MessagePack, and only with `msgpack`.
+    /// The encoding of the claims. Of the SDKs, only Python's reads MessagePack, and only with `msgpack` installed.
     pub encoding: Encoding,
-    /// Whether the signature starts with a zero byte: the published SDKs refuse such a key.
+    /// Whether the signature starts with a zero byte. The published SDKs refuse such a key.
     pub signature_starts_with_zero: bool,
-    /// Whether the key has leading zeros: the published SDKs accept such spellings, and their
-    /// deny-lists miss them. We refuse them.
+    /// Whether the key has leading zeros. The published SDKs accept such spellings, and their deny-lists miss them.
+    /// This crate refuses them.
     pub non_canonical: bool,
 }
 
-/// Claims that nobody has **verified**: anyone can write them. They have a type of their own, so that they are not
-/// taken for those of a [`VerifiedKey`](super::VerifiedKey).
+/// **Unverified** claims: anyone can write them. They are a separate type, so that nobody mistakes them for the
+/// claims of a [`VerifiedKey`](super::VerifiedKey).
 #[derive(Debug, Clone, Copy)]
 pub struct UntrustedClaims<'b>(Claims<'b>);
 
 impl<'b> UntrustedClaims<'b> {
-    /// What the claims say: to show it to somebody, never to decide anything.
+    /// The claims. Show them to people, but never decide anything by them.
     #[must_use]
     pub const fn untrusted(&self) -> &Claims<'b> {
         &self.0
@@ -36,12 +36,12 @@ impl<'b> UntrustedClaims<'b> {
 }
 
 impl<'b> UntrustedKey<'b> {
-    /// Decodes a key into `buf`, of [`verify_buffer_len`](super::verify_buffer_len) bytes, without checking its
-    /// signature or its times. Leading zeros are passed over.
+    /// Decodes a key into `buf`, which needs [`verify_buffer_len`](super::verify_buffer_len) bytes. It does not check
+    /// the signature or the times, and it skips leading zeros.
     ///
     /// # Errors
     ///
-    /// As [`Keyring::verify`](super::Keyring::verify) for what is not even spelt like a key.
+    /// The same as [`Keyring::verify`](super::Keyring::verify) for a text that is not spelt like a key.
     pub fn read<K>(key: &K, buf: &'b mut [u8]) -> Result<Self, KeyError>
     where
         K: AsRef<[u8]> + ?Sized,

@@ -1,4 +1,4 @@
-//! From claims to the text of a key: its id, its payload in either encoding, its signature.
+//! From claims to the text of a key: the id, the payload in either encoding, and the signature.
 
 use core::fmt;
 #[cfg(feature = "std")]
@@ -22,12 +22,12 @@ use crate::{
     time::UnixTime,
 };
 
-/// Ids drawn for one key at most. One in 256 is of no use, so a working generator needs a second
-/// one at times, a third seldom, and a 17th never (2^-128).
+/// The most ids that are drawn for one key. One id in 256 is unusable. A working generator sometimes needs a second
+/// draw, seldom a third, and a 17th with a probability of 2^-128.
 const MAX_DRAWS: usize = 16;
 
-/// Bytes of buffer that issuing a key with a payload of that length needs, about 17/7 of it: the
-/// payload, and the text behind it.
+/// Bytes of buffer that issuing a key needs, for a payload of this length: about 17/7 of it. The buffer holds the
+/// payload and, behind it, the text.
 #[must_use]
 pub const fn issue_buffer_len(payload_len: usize) -> usize {
     const AROUND: usize = PREFIX.len().saturating_add(1).saturating_add(base62::encoded_capacity(TAG_LEN));
@@ -37,11 +37,11 @@ pub const fn issue_buffer_len(payload_len: usize) -> usize {
 /// Random bytes in an id.
 pub(crate) const ID_RANDOM_LEN: usize = 10;
 
-/// The most characters that an id has; those of the years 1973 to 3120 have one less.
+/// The most characters in an id. Ids of the years 1973 to 3120 have one less.
 const MAX_ID_LEN: usize = 22;
 
-/// The id of a key: base62 of the time of issue in milliseconds (8 bytes, big-endian) and 10 random
-/// bytes, cut to 22 characters (docs/WIRE.md, "Claims"). Ids sort by time.
+/// The id of a key: base62 of the time of issue in milliseconds (8 bytes, big-endian) and 10 random bytes, cut to 22
+/// characters (docs/WIRE.md, "Claims"). Ids sort by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyId {
     text: [u8; MAX_ID_LEN],
@@ -49,7 +49,7 @@ pub struct KeyId {
 }
 
 impl KeyId {
-    /// The id for that time and these random bytes. Times before 1970 count as 1970.
+    /// The id for this time and these random bytes. Times before 1970 count as 1970.
     #[must_use]
     pub fn new(now: UnixTime, random: [u8; ID_RANDOM_LEN]) -> Self {
         let mut bytes = [0; 8 + ID_RANDOM_LEN];
@@ -66,7 +66,7 @@ impl KeyId {
         id
     }
 
-    /// The id as it stands in the claims.
+    /// The id as text, for the claims.
     #[must_use]
     pub fn as_str(&self) -> &str {
         // Base62 is ASCII.
@@ -80,10 +80,10 @@ impl core::fmt::Display for KeyId {
     }
 }
 
-/// What a new key says.
+/// The claims of a new key.
 ///
-/// Its claims are written in the order id, tid, scp, env, exp, nbf, meta, to the byte as the Node
-/// SDK writes them; or, where MessagePack is asked for, as the Python SDK does.
+/// They are written in the order id, tid, scp, env, exp, nbf, meta. The bytes are exactly those of the Node SDK or,
+/// in MessagePack, those of the Python SDK.
 #[derive(Clone, Copy)]
 pub struct NewKey<'a> {
     pub(super) tenant: &'a str,
@@ -95,12 +95,12 @@ pub struct NewKey<'a> {
     write: Write,
 }
 
-/// What writes the payload of a key. It is a pointer, so that firmware that never asks for MessagePack does not hold
-/// the code for that, nor the tables for floating-point numbers.
+/// Writes the payload of a key. It is a function pointer: firmware that never asks for MessagePack then contains
+/// neither that code nor the tables for floating-point numbers.
 type Write = fn(&NewKey<'_>, &str, UnixTime, &mut Writer<'_>) -> Result<(), IssueError>;
 
 impl<'a> NewKey<'a> {
-    /// A key for that tenant: without scopes, for `"production"`, good for 90 days.
+    /// A key for this tenant: without scopes, for `"production"`, valid for 90 days.
     #[must_use]
     pub fn new(tenant: &'a str) -> Self {
         Self {
@@ -114,43 +114,44 @@ impl<'a> NewKey<'a> {
         }
     }
 
-    /// What the key is good for. Order and duplicates are kept.
+    /// Sets the scopes of the key. Order and duplicates are kept.
     #[must_use]
     pub const fn scopes(self, scopes: &'a [&'a str]) -> Self {
         Self { scopes, ..self }
     }
 
-    /// The environment tag.
+    /// Sets the environment tag.
     #[must_use]
     pub const fn environment(self, environment: &'a str) -> Self {
         Self { environment, ..self }
     }
 
-    /// When the key expires.
+    /// Sets when the key expires.
     #[must_use]
     pub const fn expires(self, expires: Expiry) -> Self {
         Self { expires, ..self }
     }
 
-    /// The first second in which the key is good, in the years 1 to 9999.
+    /// Sets the first second in which the key is valid. It must be in the years 1 to 9999.
     #[must_use]
     pub const fn not_before(self, time: UnixTime) -> Self {
         Self { not_before: Some(time), ..self }
     }
 
-    /// Anything else.
+    /// Sets `meta`: any other data, as an object.
     #[must_use]
     pub const fn meta(self, meta: JsonObject<'a>) -> Self {
         Self { meta, ..self }
     }
 
-    /// How the claims are written: as JSON by default.
+    /// Sets the encoding of the claims. The default is JSON.
     ///
-    /// No published SDK reads both (docs/WIRE.md, "Claims"): the Node SDK reads JSON, and so does the Python SDK where
-    /// `msgpack` is not installed. Where it is installed, the Python SDK reads MessagePack only. This crate reads both.
+    /// No published SDK reads both (docs/WIRE.md, "Claims"). The Node SDK reads JSON. The Python SDK reads only
+    /// MessagePack if `msgpack` is installed, and only JSON if it is not. This crate reads both.
     ///
-    /// In MessagePack, `meta` holds what Python's `json.loads` makes of its text: an integer of more than 64 bits is an
-    /// [error](IssueError::IntegerTooLarge), and a number with a fraction or an exponent is rounded to the nearest
+    /// In MessagePack, `meta` holds the values that Python's `json.loads` reads from its text. An integer of more than
+    /// 64 bits is an [error](IssueError::IntegerTooLarge). A number with a fraction or an exponent is rounded to the
+    /// nearest `f64`.
     /// `f64`.
     #[cfg(feature = "msgpack")]
     #[must_use]
@@ -167,7 +168,7 @@ impl<'a> NewKey<'a> {
         self.tenant
     }
 
-    /// The end of the key's time if it is issued now; `None` within for a key that never expires.
+    /// When the key expires if it is issued `now`; `Ok(None)` for a key that never expires.
     #[cfg(feature = "client")]
     pub(crate) fn expires_at(&self, now: UnixTime) -> Result<Option<UnixTime>, IssueError> {
         Ok(self.expires.claim(now)?.map(UnixTime::from_secs))
@@ -228,11 +229,10 @@ fn write_json(new: &NewKey<'_>, id: &str, now: UnixTime, out: &mut Writer<'_>) -
     Ok(())
 }
 
-/// Writing claims as MessagePack, to the byte as the Python SDK writes them: `msgpack.packb(claims,
-/// use_bin_type=True)`.
+/// Writes claims as MessagePack, with exactly the bytes of the Python SDK: `msgpack.packb(claims, use_bin_type=True)`.
 ///
-/// Each value has its smallest form. `meta` comes as JSON text, and is written as what Python's `json.loads` makes of
-/// it: a number with a fraction or an exponent is a `float64`, any other one an integer.
+/// Each value has its smallest form. `meta` is given as JSON text. It is written as the values that Python's
+/// `json.loads` reads from it: a number with a fraction or an exponent as a `float64`, any other number as an integer.
 #[cfg(feature = "msgpack")]
 mod pack {
     use super::{IssueError, NewKey};
@@ -246,7 +246,7 @@ mod pack {
         time::UnixTime,
     };
 
-    /// The payload of a key with that id.
+    /// Writes the payload of a key with this id.
     pub(super) fn write(new: &NewKey<'_>, id: &str, now: UnixTime, out: &mut Writer<'_>) -> Result<(), IssueError> {
         let (exp, nbf) = new.times(now)?;
         let meta = Some(new.meta).filter(|meta| !meta.is_empty());
@@ -274,8 +274,8 @@ mod pack {
         Ok(())
     }
 
-    /// Writes a checked JSON value, token by token: the front of an array or object says how many parts follow, and
-    /// nothing stands at its end.
+    /// Writes a checked JSON value, token by token. In MessagePack the start of an array or object holds the number of
+    /// its parts, and nothing marks its end.
     fn json(out: &mut Writer<'_>, text: &[u8]) -> Result<(), IssueError> {
         let mut cursor = Cursor::new(text);
         loop {
@@ -285,7 +285,7 @@ mod pack {
                 b'[' => head(out, &ARRAY, Elements::new(value_at(&cursor)).count()),
                 b'}' | b']' | b',' | b':' => {}
                 b'"' => {
-                    // A checked string can be passed.
+                    // The string was checked, so it can be read.
                     string(out, cursor.string().unwrap_or(Text::plain(&[])));
                     continue;
                 }
@@ -298,7 +298,7 @@ mod pack {
         }
     }
 
-    /// The value that stands there.
+    /// The value at the cursor.
     fn value_at<'t>(cursor: &Cursor<'t>) -> &'t [u8] {
         cursor.clone().pass_value().unwrap_or_default()
     }
@@ -328,7 +328,7 @@ mod pack {
 
     /// An integer from -2^63 to 2^64-1.
     fn integer(out: &mut Writer<'_>, value: i128) {
-        // The value in two's complement is the end of this.
+        // The last bytes of this are the value in two's complement.
         let bytes = value.to_be_bytes();
         let (marker, width) = match value {
             -0x20..0x80 => {
@@ -348,12 +348,12 @@ mod pack {
         out.bytes(bytes.get(bytes.len().saturating_sub(width)..).unwrap_or_default());
     }
 
-    /// The markers of a type with a length.
+    /// The markers of a type that has a length.
     struct Markers {
-        /// The marker that holds a length up to `most` itself.
+        /// The marker that itself holds a length up to `most`.
         own: u8,
         most: usize,
-        /// The marker before a length of one byte. Arrays and maps have none.
+        /// The marker before a length of one byte. Arrays and maps do not have one.
         one: Option<u8>,
         /// The markers before a length of two and of four bytes.
         two: u8,
@@ -364,7 +364,7 @@ mod pack {
     const ARRAY: Markers = Markers { own: 0x90, most: 15, one: None, two: 0xDC, four: 0xDD };
     const MAP: Markers = Markers { own: 0x80, most: 15, one: None, two: 0xDE, four: 0xDF };
 
-    /// The marker and the length. No payload that is issued has a length of more than 32 bits.
+    /// Writes the marker and the length. In an issued payload, every length fits in 32 bits.
     fn head(out: &mut Writer<'_>, markers: &Markers, len: usize) {
         match (u8::try_from(len), markers.one, u16::try_from(len)) {
             (Ok(short), _, _) if len <= markers.most => out.byte(markers.own | short),
@@ -397,14 +397,15 @@ mod pack {
 impl Keyring {
     /// Issues a key, signed with the first secret, into `buf`.
     ///
-    /// `rng` gives the id its ten random bytes; with the feature `getrandom` that may be `SysRng`.
-    /// The text of a key is about 4/3 as long as its payload, and [`issue_buffer_len`] says how much
-    /// room it takes to write; 1024 bytes are enough for most. The key stands at the front of `buf`;
-    /// behind it, and after an error, `buf` holds unspecified bytes.
+    /// `rng` supplies the ten random bytes of the id. With the feature `getrandom` it can be `SysRng`.
+    ///
+    /// The text of a key is about 4/3 as long as its payload. [`issue_buffer_len`] says how many bytes of buffer it
+    /// takes to write it; 1024 bytes are enough for most keys. The key is at the start of `buf`. The rest of `buf`,
+    /// and all of it after an error, holds unspecified bytes.
     ///
     /// # Errors
     ///
-    /// As [`IssueError`] says.
+    /// See [`IssueError`].
     pub fn issue<'b, R>(
         &self,
         new: &NewKey<'_>,
@@ -418,10 +419,10 @@ impl Keyring {
         self.issue_and_tell_id(new, now, rng, buf).map(|(key, _)| key)
     }
 
-    /// As [`issue`](Self::issue), and returns the key as a `String`. With the feature `std`.
+    /// Like [`issue`](Self::issue), but returns the key as a `String`. With the feature `std`.
     ///
-    /// The key is written into the `String` itself, which has more capacity than the key takes. It is a credential:
-    /// not for logs.
+    /// The key is written directly into the `String`, whose capacity is larger than the key. The key is a credential:
+    /// do not log it.
     ///
     /// ```
     /// # #[cfg(feature = "getrandom")] {
@@ -436,7 +437,7 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// As [`IssueError`] says, but never [`BufferTooSmall`](IssueError::BufferTooSmall).
+    /// See [`IssueError`]; never [`BufferTooSmall`](IssueError::BufferTooSmall).
     #[cfg(feature = "std")]
     pub fn issue_string<R>(&self, new: &NewKey<'_>, now: UnixTime, rng: &mut R) -> Result<String, IssueError>
     where
@@ -445,7 +446,7 @@ impl Keyring {
         const LONGEST_ID: &str = "0000000000000000000000";
         const { assert!(LONGEST_ID.len() == MAX_ID_LEN) };
 
-        // Without room the claims are counted only.
+        // An empty buffer: this only counts the bytes of the claims.
         let mut counted = Writer::new(&mut []);
         (new.write)(new, LONGEST_ID, now, &mut counted)?;
         let mut buf = std::vec![0; issue_buffer_len(counted.len().min(MAX_PAYLOAD_LEN))];
@@ -454,7 +455,7 @@ impl Keyring {
         String::from_utf8(buf).map_err(|_| IssueError::TooLong)
     }
 
-    /// As [`issue`](Self::issue), and returns the id, too.
+    /// Like [`issue`](Self::issue), but also returns the id.
     pub(crate) fn issue_and_tell_id<'b, R>(
         &self,
         new: &NewKey<'_>,
@@ -477,12 +478,12 @@ impl Keyring {
         Err(IssueError::Rng)
     }
 
-    /// Issues a key of that id, signed with the first secret, into `buf`: as
-    /// [`issue`](Self::issue), but the caller sees to it that ids differ.
+    /// Issues a key with this id, signed with the first secret, into `buf`. Like [`issue`](Self::issue), but the caller
+    /// must make sure that ids differ.
     ///
     /// # Errors
     ///
-    /// As [`IssueError`] says; one id in 256 is [unusable](IssueError::UnusableId).
+    /// See [`IssueError`]. One id in 256 is [unusable](IssueError::UnusableId).
     pub fn issue_with_id<'b>(
         &self,
         new: &NewKey<'_>,
@@ -510,7 +511,8 @@ impl Keyring {
         if tag.0.first() == Some(&0) {
             return Err(IssueError::UnusableId);
         }
-        // First behind the payload. The digits end where their room does, and the prefix goes right before them.
+        // The text is first written behind the payload. The digits are at the end of their room, and the prefix goes
+        // right before them.
         let digits_end = PREFIX.len().saturating_add(base62::encoded_capacity(payload_len));
         let room = text.get_mut(PREFIX.len()..digits_end).unwrap_or_default();
         let digits = base62::encode(payload, room).ok_or(IssueError::TooLong)?.len();
@@ -530,7 +532,7 @@ fn text(buf: &[u8], len: usize) -> Result<&str, IssueError> {
     buf.get(..len).and_then(|key| core::str::from_utf8(key).ok()).ok_or(IssueError::TooLong)
 }
 
-/// Writes `bytes` at `at`; returns where they end.
+/// Writes `bytes` at `at`. Returns where they end.
 fn put(text: &mut [u8], at: usize, bytes: &[u8]) -> usize {
     let end = at.saturating_add(bytes.len());
     if let Some(place) = text.get_mut(at..end) {
@@ -539,7 +541,7 @@ fn put(text: &mut [u8], at: usize, bytes: &[u8]) -> usize {
     end
 }
 
-/// Writes `bytes` as base62 at `at`; returns where it ends.
+/// Writes `bytes` as base62 at `at`. Returns where the text ends.
 fn put_base62(text: &mut [u8], at: usize, bytes: &[u8]) -> Option<usize> {
     let room = text.get_mut(at..)?;
     let digits = base62::encode(bytes, room)?.len();
@@ -558,17 +560,18 @@ pub enum IssueError {
         /// A length in bytes that is enough for this key.
         needed: usize,
     },
-    /// The claims are longer than [`MAX_PAYLOAD_LEN`], so that no verifier of ours would read them.
+    /// The claims are longer than [`MAX_PAYLOAD_LEN`]. This crate would not verify such a key.
     TooLong,
-    /// The expiry or the not-before time is not in the years 1 to 9999. The Python SDK would raise an uncaught
-    /// exception over such a key, and the Node SDK would make an invalid date of it.
+    /// The expiry or the not-before time is not in the years 1 to 9999. For such a key, the Python SDK would raise an
+    /// uncaught exception, and the Node SDK would make an invalid date.
     TimeOutOfRange,
-    /// The key is to be MessagePack, and an integer in `meta` needs more than 64 bits, which MessagePack does not have.
+    /// The key is to be written as MessagePack, and an integer in `meta` needs more than 64 bits, the most that
+    /// MessagePack can hold.
     IntegerTooLarge,
-    /// With this id the signature would start with a zero byte, and the published SDKs would refuse
-    /// the key. Another id will do. [`Keyring::issue`] draws one by itself.
+    /// With this id, the signature would start with a zero byte, and the published SDKs would refuse the key. Use
+    /// another id. [`Keyring::issue`] does so by itself.
     UnusableId,
-    /// The random number generator failed, or repeats itself.
+    /// The random number generator failed, or it repeats itself.
     Rng,
 }
 
@@ -605,7 +608,7 @@ mod tests {
         let later = KeyId::new(UnixTime::from_millis(1_760_000_000_001), [0; 10]);
         assert_eq!(earlier.as_str().len(), 21);
         assert!(earlier.as_str() < later.as_str());
-        // The published Node SDK's `newId`, given this time and these bytes.
+        // The result of the published Node SDK's `newId` for this time and these bytes.
         assert_eq!(later.as_str(), "31GnD7aYo8j6oPBo56j0i");
     }
 
@@ -617,7 +620,7 @@ mod tests {
         }
     }
 
-    /// Each byte of an id is the next number.
+    /// A generator of the bytes 1, 2, 3 and so on.
     #[cfg(feature = "std")]
     struct Counting(u8);
 
@@ -654,7 +657,7 @@ mod tests {
     fn a_string_is_the_key_that_a_buffer_would_hold() {
         let ring = Keyring::new(b"a secret of some length").unwrap();
         let mut buf = vec![0; issue_buffer_len(MAX_PAYLOAD_LEN)];
-        // Ids of 21 and of 22 characters, claims from nothing to the longest.
+        // Ids of 21 and of 22 characters; claims from the shortest to the longest.
         for now in [UnixTime::from_secs(1_760_000_000), UnixTime::from_secs(0), UnixTime::from_secs(200_000_000_000)] {
             for len in [0, 1, 100, 1000, 8080, 8090, 8091, 8092, 8093, 8100, 9000] {
                 let tenant = "t".repeat(len);

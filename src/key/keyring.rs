@@ -10,29 +10,29 @@ use crate::{
     error::sentences,
 };
 
-/// Secrets that a [`Keyring`] holds at most.
+/// The most secrets that a [`Keyring`] holds.
 pub const MAX_SECRETS: usize = 8;
 
-/// A secret of fewer bytes is [weak](Keyring::weak_secrets).
+/// A secret with fewer bytes is [weak](Keyring::weak_secrets).
 pub const STRONG_SECRET_LEN: usize = 16;
 
-/// The secrets that keys are signed with: the first signs, and any is accepted.
+/// The secrets that keys are signed with. The first one signs; keys signed with any of them are accepted.
 ///
-/// A secret is a byte string of any length; 32 random bytes are advised. The documentation's 64
-/// hexadecimal digits are used as text, without decoding. What is kept is each secret's HMAC state,
-/// computed once and wiped on drop.
+/// A secret is a byte string of at least one byte; 32 random bytes are advised. If you use 64 hexadecimal digits, as
+/// Apikee's documentation advises, the digits themselves are the secret: they are not decoded. The ring does not keep
+/// the secrets. It keeps the HMAC state of each, which is computed once and wiped on drop.
 ///
 /// To rotate, put the new secret first and [`accept`](Self::accept) the old one until the last key
 /// that it signed has expired.
 pub struct Keyring {
     secrets: Vec<MacKey, MAX_SECRETS, u8>,
-    /// A bit for each secret that is weak.
+    /// One bit for each secret: 1 if it is weak.
     weak: u8,
     leeway: u64,
 }
 
 impl Keyring {
-    /// A ring of one secret, which signs and is accepted.
+    /// A ring of one secret, for both signing and verifying.
     ///
     /// # Errors
     ///
@@ -47,11 +47,11 @@ impl Keyring {
         Self { secrets: Vec::new(), weak: 0, leeway: 0 }
     }
 
-    /// Adds a secret that is accepted, but signs nothing.
+    /// Adds a secret for verifying only. It does not sign.
     ///
     /// # Errors
     ///
-    /// [`KeyringError::EmptySecret`], or [`KeyringError::Full`] if there are [`MAX_SECRETS`].
+    /// [`KeyringError::EmptySecret`], or [`KeyringError::Full`] if the ring already holds [`MAX_SECRETS`].
     pub fn accept(&mut self, secret: &[u8]) -> Result<&mut Self, KeyringError> {
         if secret.is_empty() {
             return Err(KeyringError::EmptySecret);
@@ -74,15 +74,15 @@ impl Keyring {
         Ok(())
     }
 
-    /// How many of the secrets have fewer than [`STRONG_SECRET_LEN`] bytes. Whoever has a key can try all secrets of
-    /// a few bytes until one fits its signature, and then issue keys.
+    /// The number of secrets with fewer than [`STRONG_SECRET_LEN`] bytes. Anyone who has a key can try all short
+    /// secrets until one matches its signature, and can then issue keys.
     #[must_use]
     pub fn weak_secrets(&self) -> usize {
         (0..self.secrets.len()).filter(|index| self.weak & bit(*index) != 0).count()
     }
 
-    /// Lets keys be good that much longer and earlier (whole seconds), for devices whose clock
-    /// drifts. None by default.
+    /// Accepts keys this much earlier and later than their times say, in whole seconds: for devices whose clock drifts.
+    /// No leeway by default.
     pub fn set_leeway(&mut self, leeway: Duration) -> &mut Self {
         self.leeway = leeway.as_secs();
         self
@@ -99,7 +99,7 @@ impl Keyring {
 
     /// The index of the first secret that `tag` was made with.
     ///
-    /// Every secret is tried even after a match, so the time does not tell which one it was.
+    /// Every secret is tried even after a match, so that the time does not reveal which one matched.
     pub(crate) fn signer_of(&self, payload: &[u8], tag: &Tag) -> Option<usize> {
         let (mut found, mut index) = (Choice::from(0), 0_u8);
         for (at, secret) in (0_u8..).zip(&self.secrets) {
@@ -111,10 +111,10 @@ impl Keyring {
     }
 }
 
-/// What a client needs to change its secrets while it serves.
+/// For a client that changes its secrets while it runs.
 #[cfg(feature = "client")]
 impl Keyring {
-    /// How many secrets there are.
+    /// The number of secrets.
     pub(crate) fn secrets(&self) -> usize {
         self.secrets.len()
     }
@@ -126,8 +126,8 @@ impl Keyring {
         ring
     }
 
-    /// Also accepts the secrets of an older ring, except for those that this ring has. Returns how many there was no
-    /// room for.
+    /// Also accepts the secrets of an older ring, except for those that this ring already has. Returns the number of
+    /// secrets that did not fit.
     pub(crate) fn accept_all_of(&mut self, older: &Self) -> usize {
         let mut left_out = 0_usize;
         for (at, secret) in older.secrets.iter().enumerate() {
@@ -139,14 +139,14 @@ impl Keyring {
         left_out
     }
 
-    /// Whether a secret is in the ring, by what it makes of a message.
+    /// Whether the ring has this secret. Secrets are compared by their tags of one message.
     fn has(&self, secret: &MacKey) -> bool {
         let tag = secret.tag(b"");
         self.secrets.iter().any(|own| bool::from(own.tag(b"").ct_eq(&tag)))
     }
 }
 
-/// The bit of that index, none from [`MAX_SECRETS`] on.
+/// The bit with this index; 0 from [`MAX_SECRETS`] on.
 const fn bit(index: usize) -> u8 {
     match index {
         0 => 1,
@@ -161,7 +161,7 @@ const fn bit(index: usize) -> u8 {
     }
 }
 
-/// How many secrets there are, and nothing of them.
+/// Prints the number of secrets, never a secret.
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keyring").field("secrets", &self.secrets.len()).field("leeway_secs", &self.leeway).finish()
@@ -173,9 +173,9 @@ impl fmt::Debug for Keyring {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum KeyringError {
-    /// A secret has at least one byte. Anyone can sign with an empty one.
+    /// The secret is empty. Anyone could sign with it.
     EmptySecret,
-    /// There are [`MAX_SECRETS`] already.
+    /// The ring already holds [`MAX_SECRETS`].
     Full,
 }
 

@@ -1,4 +1,4 @@
-//! The `meta` claim: any object the issuer put there, in the encoding of its key, and the values in it.
+//! The `meta` claim and the values in it. It is any object that the issuer added, in the encoding of its key.
 
 use super::{
     msgpack::{Cursor, Item},
@@ -12,10 +12,10 @@ use crate::{
     text::{Text, has},
 };
 
-/// An object in a key: `meta`, or one inside it.
+/// An object in a key: `meta`, or an object inside it.
 ///
-/// It stays as the issuer wrote it; a look-up walks over it from the front. Names are unique, which
-/// was checked when the key was verified.
+/// It stays as the issuer wrote it. A look-up searches it from the start. Names are unique: this was checked when the
+/// key was verified.
 #[derive(Clone, Copy)]
 pub struct Meta<'b> {
     raw: &'b [u8],
@@ -25,7 +25,7 @@ pub struct Meta<'b> {
 impl<'b> Meta<'b> {
     pub(crate) const NONE: Self = Self { raw: b"{}", encoding: Encoding::Json };
 
-    /// `raw` has been checked to be one object.
+    /// `raw` must have been checked to be one object.
     pub(crate) const fn new(raw: &'b [u8], encoding: Encoding) -> Self {
         Self { raw, encoding }
     }
@@ -36,7 +36,7 @@ impl<'b> Meta<'b> {
         self.raw
     }
 
-    /// The object as the issuer wrote it, if that is JSON.
+    /// The object as the issuer wrote it; `None` if it is not JSON.
     #[must_use]
     pub fn as_json(&self) -> Option<&'b str> {
         match self.encoding() {
@@ -45,19 +45,19 @@ impl<'b> Meta<'b> {
         }
     }
 
-    /// How the object is written.
+    /// The encoding of the object.
     #[must_use]
     pub const fn encoding(&self) -> Encoding {
         self.encoding.if_read()
     }
 
-    /// Whether it has no members.
+    /// Whether the object has no members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }
 
-    /// Its members, in the issuer's order.
+    /// The members, in the issuer's order.
     #[must_use]
     pub fn iter(&self) -> MetaIter<'b> {
         MetaIter(match self.encoding() {
@@ -73,13 +73,13 @@ impl<'b> Meta<'b> {
         })
     }
 
-    /// The member of that name.
+    /// The member with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value<'b>> {
         self.iter().find(|(own, _)| own == name).map(|(_, value)| value)
     }
 
-    /// The member of that name, if it is a string.
+    /// The member with this name, if it is a string.
     #[must_use]
     pub fn get_str(&self, name: &str) -> Option<Text<'b>> {
         match self.get(name)? {
@@ -88,7 +88,7 @@ impl<'b> Meta<'b> {
         }
     }
 
-    /// The member of that name, if it is an integer that fits.
+    /// The member with this name, if it is an integer that fits.
     #[must_use]
     pub fn get_i64(&self, name: &str) -> Option<i64> {
         match self.get(name)? {
@@ -97,7 +97,7 @@ impl<'b> Meta<'b> {
         }
     }
 
-    /// The member of that name, if it is an integer that fits.
+    /// The member with this name, if it is an integer that fits.
     #[must_use]
     pub fn get_u64(&self, name: &str) -> Option<u64> {
         match self.get(name)? {
@@ -106,7 +106,7 @@ impl<'b> Meta<'b> {
         }
     }
 
-    /// The member of that name, if it is a number.
+    /// The member with this name, if it is a number.
     #[must_use]
     pub fn get_f64(&self, name: &str) -> Option<f64> {
         match self.get(name)? {
@@ -115,7 +115,7 @@ impl<'b> Meta<'b> {
         }
     }
 
-    /// The member of that name, if it is a boolean.
+    /// The member with this name, if it is a boolean.
     #[must_use]
     pub fn get_bool(&self, name: &str) -> Option<bool> {
         match self.get(name)? {
@@ -124,7 +124,7 @@ impl<'b> Meta<'b> {
         }
     }
 
-    /// The member of that name, if it is an object.
+    /// The member with this name, if it is an object.
     #[must_use]
     pub fn get_object(&self, name: &str) -> Option<Meta<'b>> {
         match self.get(name)? {
@@ -133,7 +133,7 @@ impl<'b> Meta<'b> {
         }
     }
 
-    /// The member of that name, if it is an array.
+    /// The member with this name, if it is an array.
     #[must_use]
     pub fn get_array(&self, name: &str) -> Option<Array<'b>> {
         match self.get(name)? {
@@ -162,7 +162,7 @@ impl<'b> Iterator for MetaIter<'b> {
     }
 }
 
-/// Member by member, in order.
+/// Compares member by member, in order.
 impl PartialEq for Meta<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
@@ -200,19 +200,19 @@ pub enum Value<'b> {
     Array(Array<'b>),
     /// An object.
     Object(Meta<'b>),
-    /// Bytes, which only MessagePack has.
+    /// Bytes. Only MessagePack has this type.
     Bytes(&'b [u8]),
-    /// An extension type and its bytes, which only MessagePack has.
+    /// An extension type and its bytes. Only MessagePack has this type.
     Extension(i8, &'b [u8]),
 }
 
-/// A number in a key, converted when it is asked for.
+/// A number in a key. It is converted when you ask for a value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Number<'b>(Repr<'b>);
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Repr<'b> {
-    /// As spelt in JSON.
+    /// The text of a JSON number.
     Spelt(&'b [u8]),
     Int(i64),
     /// Above `i64::MAX`.
@@ -228,7 +228,7 @@ pub struct Array<'b> {
 }
 
 impl<'b> Array<'b> {
-    /// Its elements.
+    /// Iterates over the elements.
     #[must_use]
     pub fn iter(&self) -> ArrayIter<'b> {
         ArrayIter(match self.encoding.if_read() {
@@ -249,7 +249,7 @@ impl<'b> Array<'b> {
 #[derive(Debug, Clone)]
 pub struct ArrayIter<'b>(Walk<'b, Elements<'b>>);
 
-/// How a walk goes on: over JSON, or over that many more items of MessagePack.
+/// The rest of a walk: over JSON, or over `remaining` more items of MessagePack.
 #[derive(Debug, Clone)]
 enum Walk<'b, J> {
     Json(J),
@@ -302,7 +302,7 @@ impl<'b> Value<'b> {
 }
 
 impl Number<'_> {
-    /// The number, if it is an integer and fits. One spelt with a fraction or an exponent is not an integer.
+    /// The number, if it is an integer that fits. A number with a fraction or an exponent is not an integer.
     #[must_use]
     pub fn as_i64(self) -> Option<i64> {
         match self.0 {
@@ -312,7 +312,7 @@ impl Number<'_> {
         }
     }
 
-    /// The number, if it is an integer and fits. One spelt with a fraction or an exponent is not an integer.
+    /// The number, if it is an integer that fits. A number with a fraction or an exponent is not an integer.
     #[must_use]
     pub fn as_u64(self) -> Option<u64> {
         match self.0 {
@@ -326,7 +326,7 @@ impl Number<'_> {
         }
     }
 
-    /// The number, rounded to the nearest there is; infinite if it is out of range.
+    /// The number, rounded to the nearest `f64`; infinite if it is out of range.
     #[must_use]
     #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "rounding is what the caller asks for")]
     pub fn as_f64(self) -> Option<f64> {

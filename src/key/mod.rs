@@ -1,4 +1,4 @@
-//! Keys: `apikee_<payload>.<signature>`, issued and verified with nothing but the secret.
+//! Keys: `apikee_<payload>.<signature>`. Issuing and verifying them needs only the secret.
 //!
 //! ```text
 //! apikee_<payload>.<signature>
@@ -6,19 +6,20 @@
 //!        +------------ base62(claims: compact JSON, or MessagePack)
 //! ```
 //!
-//! [`Keyring`] holds the secrets and does both. [`Keyring::verify`] is the only way to a
-//! [`VerifiedKey`]; [`Keyring::issue`] writes what a [`NewKey`] says.
+//! [`Keyring`] holds the secrets, issues keys and verifies them. [`Keyring::verify`] is the only function that makes a
+//! [`VerifiedKey`]. [`Keyring::issue`] writes a key with the claims of a [`NewKey`].
 //!
-//! | module | knows |
+//! | module | content |
 //! |---|---|
 //! | `keyring` | the secrets |
-//! | `verify` | from text to a [`VerifiedKey`], or to the [`KeyError`] |
+//! | `verify` | from text to a [`VerifiedKey`] or a [`KeyError`] |
 //! | `issue`, `expiry` | from a [`NewKey`] to text |
-//! | `inspect` | what a key says that nobody has verified |
-//! | `claims`, `meta` | what a key says, scopes and `meta` among it |
-//! | `payload`, `msgpack` | where the claims stand in a payload: the reader of JSON, and that of MessagePack |
-//! | `base62` | bytes to digits, and back |
-//! | `fingerprint` | names for keys that give no key away, and deny-lists |
+//! | `inspect` | reading a key without verifying it |
+//! | `claims`, `meta` | the claims of a key, including scopes and `meta` |
+//! | `payload`, `msgpack` | finding the claims in a payload of JSON or MessagePack |
+//! | `issued` | the fast reader for payloads in the form that the SDKs issue |
+//! | `base62` | from bytes to digits and back |
+//! | `fingerprint` | names for keys that do not reveal the key, and deny-lists |
 //! | `serialize` | `Serialize`, with the feature `serde` |
 
 mod base62;
@@ -52,8 +53,8 @@ pub use verify::OwnedKey;
 pub(crate) use verify::bounded_buffer_len;
 pub use verify::{KeyError, MAX_PAYLOAD_LEN, VerifiedKey, verify_buffer_len};
 
-/// What every key starts with.
+/// Every key starts with this prefix.
 pub const PREFIX: &str = "apikee_";
 
-/// What stands between payload and signature.
+/// The character between payload and signature.
 const SEPARATOR: u8 = b'.';

@@ -1,7 +1,7 @@
-//! MessagePack payloads: what the Python SDK writes where `msgpack` is installed.
+//! MessagePack payloads. The Python SDK writes them if `msgpack` is installed.
 //!
-//! The whole format is read, as far as a payload can have it: names are strings, and every length
-//! is checked against the bytes that are there before anything is done with it.
+//! The reader knows the whole format, but names must be strings. It checks every length against the number of bytes
+//! that are left before it uses it.
 
 use super::payload::{CLAIMS, END, EXPIRES_AT, Found, ID, META, NOT_BEFORE, SCOPES, Secs, Span, claim};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     text::Text,
 };
 
-/// The front of a value: all of a scalar, the length of the rest.
+/// The front of a value: the whole value if it is a scalar, a string or bytes; the length if it is an array or a map.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Item<'p> {
     Nil,
@@ -28,12 +28,12 @@ pub(crate) enum Item<'p> {
     Map(u32),
 }
 
-/// The front of a value as it stands.
+/// The front of a value, before conversion.
 struct Head<'p> {
     kind: Kind,
     /// An integer, the bits of a float, or a length.
     number: u64,
-    /// The bytes of a `Str`, `Bin` or `Ext`, the type of the last before the others.
+    /// The bytes of a `Str`, `Bin` or `Ext`. In an `Ext`, the first byte is its type.
     bytes: &'p [u8],
 }
 
@@ -52,8 +52,8 @@ enum Kind {
     Map,
 }
 
-/// What the markers from 0xC0 to 0xDF say: the kind, how many bytes of its number follow, and the number if
-/// none does.
+/// For the markers from 0xC0 to 0xDF: the kind, how many bytes of number follow the marker, and the number itself if
+/// none follow.
 const MARKERS: [(Kind, u8, u8); 32] = [
     (Kind::Nil, 0, 0),
     (Kind::Reserved, 0, 0),
@@ -89,7 +89,7 @@ const MARKERS: [(Kind, u8, u8); 32] = [
     (Kind::Map, 4, 0),
 ];
 
-/// A place in a payload.
+/// A position in a payload.
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor<'p> {
     bytes: &'p [u8],
@@ -107,7 +107,7 @@ impl<'p> Cursor<'p> {
         Some(taken)
     }
 
-    /// Passes the front of a value.
+    /// Passes the front of a value and returns it.
     fn head(&mut self) -> Option<Head<'p>> {
         let marker = *self.take(1)?.first()?;
         let (kind, width, own) = match marker {
@@ -121,24 +121,24 @@ impl<'p> Cursor<'p> {
         let len = match kind {
             Kind::Reserved => return None,
             Kind::Int => {
-                // Brings the sign to where that of an `i64` is; the marker's own number has a byte, too.
+                // Moves the sign to the highest bit of an `i64`. The marker's own number fills a byte, too.
                 let missing = 64_u32.wrapping_sub(u32::from(width.max(1)).wrapping_mul(8));
                 number = number.wrapping_shl(missing).cast_signed().wrapping_shr(missing).cast_unsigned();
                 0
             }
             Kind::Str | Kind::Bin => number,
-            // Its type comes first.
+            // One byte for its type.
             Kind::Ext => number.wrapping_add(1),
             _ => 0,
         };
         Some(Head { kind, number, bytes: self.take(len)? })
     }
 
-    /// Passes the front of a value.
+    /// Passes the front of a value and returns it.
     pub(crate) fn item(&mut self) -> Result<Item<'p>, Malformed> {
         let start = self.at;
         let Head { kind, number, bytes } = self.head().ok_or(Malformed)?;
-        // What has 32 bits.
+        // Lengths and `f32`s have at most 32 bits.
         let narrow = || u32::try_from(number).map_err(|_| Malformed);
         Ok(match kind {
             Kind::Reserved => return Err(Malformed),
@@ -146,7 +146,7 @@ impl<'p> Cursor<'p> {
             Kind::Bool => Item::Bool(number != 0),
             Kind::Int => Item::Int(number.cast_signed()),
             Kind::UInt => i64::try_from(number).map_or(Item::UInt(number), Item::Int),
-            // A marker and four bytes.
+            // One marker and four bytes.
             Kind::Float if self.at.wrapping_sub(start) == 5 => Item::Single(narrow()?),
             Kind::Float => Item::Double(number),
             Kind::Str => Item::Str(bytes),
@@ -165,7 +165,7 @@ impl<'p> Cursor<'p> {
         (kind == Kind::Str).then_some(bytes)
     }
 
-    /// Passes a whole value and returns it. Relies on the bytes having been scanned.
+    /// Passes a whole value and returns it. The bytes must have been scanned before.
     pub(crate) fn value(&mut self) -> Option<&'p [u8]> {
         let start = self.at;
         let mut pending = 1_u64;
@@ -181,7 +181,7 @@ impl<'p> Cursor<'p> {
         self.bytes.get(start..self.at)
     }
 
-    /// Passes a member, name and value.
+    /// Passes a member and returns its name and its value.
     pub(crate) fn member(&mut self) -> Option<(Text<'p>, &'p [u8])> {
         Some((Text::plain(self.string()?), self.value()?))
     }
@@ -190,17 +190,17 @@ impl<'p> Cursor<'p> {
 /// A map or an array around the cursor.
 #[derive(Clone, Copy)]
 struct Level {
-    /// Values still to come; names are values, too.
+    /// The number of values still to come. Names count as values, too.
     remaining: u16,
-    /// Where the members of a map start; for an array the number that is not a place.
+    /// Where the members of a map start; [`NO_MAP`] for an array.
     members_at: u16,
     names: Names,
 }
 
-/// The number that is not a place.
+/// Not a place in any payload.
 const NO_MAP: u16 = u16::MAX;
 
-/// Checks that `payload` is one map and reads the claims in it. The scopes are packed where their array starts.
+/// Checks that `payload` is one map, and reads the claims in it. The scopes are packed at the start of their array.
 pub(super) fn read(payload: &mut [u8], found: &mut Found) -> Result<(), Malformed> {
     let values = scan(payload).ok_or(Malformed)?;
     for (claim, value) in values.iter().enumerate().filter(|(_, value)| value.is_some()) {
@@ -228,17 +228,17 @@ pub(super) fn read(payload: &mut [u8], found: &mut Found) -> Result<(), Malforme
     Ok(())
 }
 
-/// Checks all of `payload`, and finds where the values of the claims stand that are there and not null.
+/// Checks all of `payload`, and finds the places of the claims. A claim that is null counts as absent.
 ///
-/// Not inlined: its stack is taken by such payloads alone.
+/// Not inlined: only payloads in MessagePack then need its stack.
 #[inline(never)]
 fn scan(payload: &[u8]) -> Option<[Span; CLAIMS]> {
     let mut found = [Span::default(); CLAIMS];
     let mut cursor = Cursor::new(payload);
-    // Around the outermost map stands what reads like an array of one value.
+    // The outermost level is an array of one value, which is the map.
     let mut levels = [Level { remaining: 1, members_at: NO_MAP, names: Names::NONE }; MAX_DEPTH + 1];
     let mut depth = 0_usize;
-    // The name of the outermost map's member at hand, and where its value starts.
+    // The current member of the outermost map: its name, and where its value starts.
     let (mut name, mut start) = (Text::plain(&[]), 0);
     loop {
         let level = levels.get_mut(depth)?;
@@ -257,7 +257,7 @@ fn scan(payload: &[u8]) -> Option<[Span; CLAIMS]> {
             if kind == Kind::Str && core::str::from_utf8(bytes).is_err() || depth == 0 && kind != Kind::Map {
                 return None;
             }
-            // Names and values take turns, and the last is a value.
+            // Names and values alternate, and the last one is a value.
             if level.members_at != NO_MAP && level.remaining & 1 == 1 {
                 if kind != Kind::Str {
                     return None;
@@ -292,9 +292,9 @@ fn scan(payload: &[u8]) -> Option<[Span; CLAIMS]> {
     }
 }
 
-/// Refuses the map whose members stand there if it names one twice.
+/// Refuses the map whose members start there if a name occurs twice.
 ///
-/// Not inlined: [`distinct`] takes much stack.
+/// Not inlined: [`distinct`] needs much stack.
 #[cold]
 #[inline(never)]
 fn compare_names(payload: &[u8], start: usize, end: usize) -> Option<()> {
@@ -303,8 +303,9 @@ fn compare_names(payload: &[u8], start: usize, end: usize) -> Option<()> {
     distinct(names, end.wrapping_sub(start)).ok()
 }
 
-/// Packs the strings of the array at `array` there, and returns where that ends. A string is packed before its own
-/// marker, and its end takes no more than the marker's place: what is still to be read is never overwritten.
+/// Packs the strings of the array at `array` to its start, and returns where they end. A packed string starts before
+/// its marker, and the byte that ends it takes no more room than the marker did. So unread bytes are never
+/// overwritten.
 fn pack_strings(payload: &mut [u8], array: usize) -> Result<usize, Malformed> {
     let mut cursor = Cursor { bytes: payload, at: array };
     let Some(Head { kind: Kind::Array, number: count, .. }) = cursor.head() else {

@@ -1,5 +1,4 @@
-//! Where the claims stand in a payload, and the reader that finds them in JSON; [`msgpack`](super::msgpack) has the
-//! other.
+//! Finds the claims in a payload of JSON. [`msgpack`](super::msgpack) does it for MessagePack.
 
 use crate::{
     json::{cursor::Cursor, scan::Reader},
@@ -8,18 +7,18 @@ use crate::{
     time::UnixTime,
 };
 
-/// How a payload is encoded; its first byte tells.
+/// The encoding of a payload. The first byte of the payload tells which one it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Encoding {
-    /// JSON, as the Node SDK writes it, and we.
+    /// JSON, written by the Node SDK and, by default, by this crate.
     Json,
-    /// MessagePack, as the Python SDK writes it where `msgpack` is installed.
+    /// MessagePack, written by the Python SDK if `msgpack` is installed.
     MessagePack,
 }
 
 impl Encoding {
-    /// MessagePack maps start with bytes that JSON never starts with.
+    /// The encoding of this payload. The first byte of a MessagePack map is never the first byte of JSON.
     pub(crate) const fn of(payload: &[u8]) -> Self {
         match payload {
             [0x80..=0x8F | 0xDE | 0xDF, ..] => Self::MessagePack.if_read(),
@@ -27,8 +26,8 @@ impl Encoding {
         }
     }
 
-    /// Without the feature `msgpack` all is read as JSON. As the compiler can see that, it leaves
-    /// the other reader out.
+    /// Without the feature `msgpack`, everything is read as JSON. The compiler sees that, and leaves the other reader
+    /// out.
     pub(crate) const fn if_read(self) -> Self {
         if cfg!(feature = "msgpack") { self } else { Self::Json }
     }
@@ -37,18 +36,18 @@ impl Encoding {
 /// The claims in a payload.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Found {
-    /// Where the values stand that are there and not null, strings without their quotes.
+    /// The places of the claims that are present and not null. Strings without their quotes.
     pub(crate) places: [Span; CLAIMS],
-    /// Those that are times, in the same order.
+    /// The values of those claims that are times, in the same order.
     pub(crate) times: [Secs; 2],
 }
 
-/// Seconds, aligned as a place is: this makes no gaps where claims are moved.
+/// Seconds. They have the alignment of a [`Span`], so that [`Found`] has no gaps.
 #[derive(Clone, Copy, Default)]
 #[repr(Rust, packed(4))]
 pub(crate) struct Secs(pub(crate) i64);
 
-/// The claims by their places in [`NAMES`]: first the times, last the strings.
+/// The claims by their index in [`NAMES`]: first the times, last the strings.
 pub(crate) const EXPIRES_AT: usize = 0;
 pub(crate) const NOT_BEFORE: usize = 1;
 pub(crate) const SCOPES: usize = 2;
@@ -63,7 +62,7 @@ const NAMES: [u32; CLAIMS] =
     [code(b"exp"), code(b"nbf"), code(b"scp"), code(b"meta"), code(b"id"), code(b"tid"), code(b"env")];
 
 impl Found {
-    /// A claim that is a time, if it is there.
+    /// The value of a claim that is a time, if it is present.
     pub(crate) const fn time(&self, claim: usize) -> Option<UnixTime> {
         match claim {
             EXPIRES_AT if self.places[EXPIRES_AT].is_some() => Some(UnixTime::from_secs(self.times[EXPIRES_AT].0)),
@@ -73,19 +72,19 @@ impl Found {
     }
 }
 
-/// A place in a payload, both ends in one word, as [`MAX_PAYLOAD_LEN`](super::MAX_PAYLOAD_LEN) allows: there is
-/// one for each claim in each verified key, which is moved.
+/// A place in a payload. Both ends fit into one word because of [`MAX_PAYLOAD_LEN`](super::MAX_PAYLOAD_LEN). Each
+/// verified key holds one place for each claim, and is moved, so it should be small.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Span(u32);
 
 impl Span {
-    /// What a longer payload has behind the last place there is cannot be read.
+    /// Positions above `u16::MAX` count as `u16::MAX`: in a longer payload, nothing beyond it can be read.
     pub(crate) fn new(start: usize, end: usize) -> Self {
         let place = |at| u32::from(u16::try_from(at).unwrap_or(u16::MAX));
         Self(place(start) | place(end) << 16)
     }
 
-    /// Whether something stands there, if only an empty string. No value stands where a payload starts.
+    /// Whether there is a value, even an empty string. No value starts at the first byte of a payload.
     pub(crate) const fn is_some(self) -> bool {
         self.0 != 0
     }
@@ -102,13 +101,13 @@ impl Span {
         *self = Self::new(self.start(), end);
     }
 
-    /// What stands there.
+    /// The bytes at this place.
     pub(crate) fn of(self, payload: &[u8]) -> &[u8] {
         payload.get(self.start()..self.end()).unwrap_or_default()
     }
 }
 
-/// Which of the claims a member of that name is; for another member [`CLAIMS`].
+/// The index of the claim with this name; [`CLAIMS`] for any other member.
 pub(super) fn claim(name: Text<'_>) -> usize {
     let code = match name.as_bytes() {
         Some(name) => code(name),
@@ -117,7 +116,7 @@ pub(super) fn claim(name: Text<'_>) -> usize {
     NAMES.iter().position(|own| *own == code).unwrap_or(CLAIMS)
 }
 
-/// A name of two to four bytes as a number, filled up with bytes that UTF-8 does not have; for another one 0.
+/// A name of two to four bytes as a number, filled up with a byte that never occurs in UTF-8; 0 for any other name.
 const fn code(name: &[u8]) -> u32 {
     match *name {
         [a, b] => u32::from_le_bytes([a, b, 0xFF, 0xFF]),
@@ -127,7 +126,7 @@ const fn code(name: &[u8]) -> u32 {
     }
 }
 
-/// The same for a name with escapes, if it is of letters: it is what it means.
+/// The same for a name with escapes, if it consists of lower-case letters: the code of the unescaped name.
 fn spelt_out(name: Text<'_>) -> u32 {
     let (mut code, mut shift) = (u32::MAX, 0_u32);
     for c in name.chars() {
@@ -140,11 +139,11 @@ fn spelt_out(name: Text<'_>) -> u32 {
     code
 }
 
-/// What ends each packed scope: a byte that UTF-8 does not have.
+/// Ends each packed scope. This byte never occurs in UTF-8.
 pub(super) const END: u8 = 0xFF;
 
-/// Checks that `payload` is one object and reads the claims in it. Escapes in their strings are undone where these
-/// stand.
+/// Checks that `payload` is one object, and reads the claims in it. It replaces escapes in their strings by the
+/// characters, in the same place.
 pub(super) fn read_json(payload: &mut [u8], found: &mut Found) -> Result<(), Malformed> {
     if !find(payload, found)? {
         return Ok(());
@@ -157,10 +156,10 @@ pub(super) fn read_json(payload: &mut [u8], found: &mut Found) -> Result<(), Mal
     Ok(())
 }
 
-/// Finds where the claims stand, and whether one of their strings has escapes.
+/// Finds the places of the claims. Returns whether one of their strings has escapes.
 ///
-/// Not inlined: its stack of levels is taken while it runs, and no longer. (Inlined, a verifier on a Cortex-M4 is 56
-/// bytes smaller.)
+/// Not inlined: the stack for the levels is then in use only while this runs. (Inlined, a verifier on a Cortex-M4
+/// would be 56 bytes smaller.)
 #[inline(never)]
 fn find(payload: &[u8], found: &mut Found) -> Result<bool, Malformed> {
     let mut escaped = false;
@@ -169,10 +168,10 @@ fn find(payload: &[u8], found: &mut Found) -> Result<bool, Malformed> {
     while reader.next()? {
         let start = reader.place();
         let claim = claim(reader.name());
-        // What stands around a string.
+        // The number of quote bytes on each side of the value.
         let mut quote = 0;
         match claim {
-            // No other value starts like null, which is as good as absent.
+            // No other value starts with `n`. Null counts as absent.
             ..CLAIMS if reader.peek() == b'n' => {
                 reader.skip()?;
                 continue;
@@ -204,10 +203,10 @@ fn find(payload: &[u8], found: &mut Found) -> Result<bool, Malformed> {
     Ok(escaped)
 }
 
-/// Packs the strings of a checked array where it starts, each with an [`END`] after it, and returns where that ends.
+/// Packs the strings of a checked array to its start, each with an [`END`] after it. Returns where they end.
 ///
-/// A string is packed at or before the place of its opening quote, and its end takes no more
-/// than the place of its closing quote: what is still to be read is never overwritten.
+/// A packed string starts at or before its opening quote, and its `END` takes no more room than its closing quote. So
+/// unread bytes are never overwritten.
 fn pack(payload: &mut [u8], array: Span) -> Result<usize, Malformed> {
     let (mut at, mut packed) = (array.start(), array.start());
     while let Some(byte) = payload.get(..array.end()).and_then(|payload| payload.get(at)) {

@@ -1,4 +1,4 @@
-//! `Serialize` for what keys hold and for what verification says.
+//! `Serialize` for the content of keys and for the results of verification.
 
 use serde::{
     Serialize, Serializer,
@@ -75,7 +75,7 @@ impl Serialize for Value<'_> {
     }
 }
 
-/// As an integer where it is one.
+/// As an integer if it is one, otherwise as a float.
 impl Serialize for Number<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match (self.as_i64(), self.as_u64(), self.as_f64()) {
@@ -87,7 +87,7 @@ impl Serialize for Number<'_> {
     }
 }
 
-/// As the string it means.
+/// As the string without escapes.
 impl Serialize for Text<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.as_str() {
@@ -104,21 +104,21 @@ impl Serialize for UnixTime {
     }
 }
 
-/// As its 64 hexadecimal digits.
+/// As 64 hexadecimal digits.
 impl Serialize for Fingerprint {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-/// As the body that the SDKs' middlewares answer with: `error`, the code, and `message`.
+/// As the response body of the SDKs' middlewares: `error`, the code, and `message`.
 impl Serialize for KeyError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         refusal(serializer, self.code(), &format_args!("{self}"))
     }
 }
 
-/// As the body that the SDKs' middlewares answer with: `error`, the code, and `message`.
+/// As the response body of the SDKs' middlewares: `error`, the code, and `message`.
 impl Serialize for MissingScopes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         refusal(serializer, self.code(), &format_args!("{self}"))

@@ -1,12 +1,12 @@
-//! From the text of a key to its claims, in docs/WIRE.md's order of checks.
+//! From the text of a key to its claims. The checks run in the order of docs/WIRE.md, "Claims".
 //!
 //! ```text
 //! prefix ── length ── '.' ── base62 ── signature ── claims ── expiry, not-before ── scopes
 //! └──────────────── untrusted text ────────────┘   └─ VerifiedKey ─────────────────────┘
 //! ```
 //!
-//! Nothing is parsed before its signature has been checked, and nothing is computed before the
-//! length has: base conversion is quadratic.
+//! The payload is parsed only after its signature has been checked. Base conversion takes quadratic time, so the length
+//! is checked before anything is computed.
 
 #[cfg(feature = "std")]
 use std::boxed::Box;
@@ -22,64 +22,64 @@ use super::{
 };
 use crate::{crypto::Tag, text::has, time::UnixTime};
 
-/// The longest payload in bytes that is decoded, whatever buffer there is: it keeps the time that a
-/// forged key can cost in the order of the documentation's 0.1 ms.
+/// The longest payload in bytes that is decoded, whatever the size of the buffer. This bounds the time that a forged
+/// key can cost, to about the documented 0.1 ms.
 pub const MAX_PAYLOAD_LEN: usize = 8192;
 
-/// Digits of such a payload at most: 62^11008 > 2^(8 · 8192).
+/// The most digits of such a payload: 62^11008 > 2^(8 · 8192).
 pub(super) const MAX_PAYLOAD_DIGITS: usize = 11_008;
 
-/// Characters of the longest key that is looked at, whatever buffer there is.
+/// The most characters of a key that is decoded, whatever the size of the buffer.
 #[cfg(feature = "client")]
 const MAX_KEY_LEN: usize = PREFIX.len().saturating_add(MAX_PAYLOAD_DIGITS).saturating_add(1).saturating_add(TAG_DIGITS);
 
-/// Bytes of buffer that are enough to verify a key of that length: about 3/4 of it.
+/// Bytes of buffer that are enough to verify a key of this length: about 3/4 of it.
 #[must_use]
 pub const fn verify_buffer_len(key_len: usize) -> usize {
     base62::decoded_capacity(key_len.saturating_sub(PREFIX.len()))
 }
 
-/// As [`verify_buffer_len`], and enough for a longer key to get the right error.
+/// Like [`verify_buffer_len`], but bounded. It is enough for a longer key to get the right error.
 #[cfg(feature = "client")]
 pub(crate) fn bounded_buffer_len(key: &[u8]) -> usize {
     verify_buffer_len(key.len().min(MAX_KEY_LEN))
 }
 
-/// Why a key is refused: the code of the first check that fails (docs/WIRE.md, "Claims").
+/// Why a key is refused: the first check that failed (docs/WIRE.md, "Claims").
 ///
-/// There is no more detail than the code has, since whoever could use it may be a forger.
+/// There are no more details than the code tells, because they could help a forger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum KeyError {
-    /// There is no key at all.
+    /// The request has no key.
     Missing,
-    /// There is more than one key, even if they are equal: whatever stands before the service may have looked at
-    /// another one.
+    /// The request has more than one key, even if they are equal. A proxy in front of the service may have checked
+    /// another one than the service would.
     Multiple,
-    /// It does not start with `apikee_`.
+    /// The key does not start with `apikee_`.
     InvalidPrefix,
-    /// There is no `.` behind the payload.
+    /// The key does not have a `.` behind the payload.
     InvalidFormat,
-    /// A segment is empty, too long, not base62 or not in its one spelling; or the payload, though
-    /// signed, is not a well-formed claims object.
+    /// A segment is empty, too long, not base62, or spelt with leading zeros. Or the signature is valid, but the
+    /// payload is not a well-formed claims object.
     Decode,
-    /// The key may be good, but the caller's buffer is too small to find out. That is a mistake of the service, not of
-    /// whoever sent the key.
+    /// The caller's buffer is too small to verify this key. The key may be valid: this is a mistake of the service, not
+    /// of the sender.
     BufferTooSmall {
         /// A length in bytes that is enough for this key.
         needed: usize,
     },
-    /// No configured secret has signed it.
+    /// None of the configured secrets has signed the key.
     InvalidSignature,
-    /// It was good until a time that is past.
+    /// The key has expired.
     Expired,
-    /// It is good from a time that is yet to come.
+    /// The key is not valid yet.
     NotYetValid,
 }
 
 impl KeyError {
-    /// The code that all Apikee SDKs use, or, ours, `MULTIPLE_KEYS` and `BUFFER_TOO_SMALL`.
+    /// The code that all Apikee SDKs use. `MULTIPLE_KEYS` and `BUFFER_TOO_SMALL` are our own codes.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -95,7 +95,7 @@ impl KeyError {
         }
     }
 
-    /// The HTTP status to refuse the request with: 500 if the buffer is too small, otherwise 401.
+    /// The HTTP status of the refusal: 500 if the buffer is too small, otherwise 401.
     #[must_use]
     pub const fn http_status(self) -> u16 {
         match self {
@@ -125,11 +125,11 @@ impl core::fmt::Display for KeyError {
 
 impl core::error::Error for KeyError {}
 
-/// A key whose signature, claims and times have been checked. There is no other way to have one.
+/// A key whose signature, claims and times have been checked. Only verification makes one.
 ///
 /// It borrows the key's text and the buffer that its payload was decoded into.
 ///
-/// A key cannot be made up:
+/// You cannot construct one yourself:
 ///
 /// ```compile_fail
 /// fn forge(claims: apikee::Claims<'static>) -> apikee::VerifiedKey<'static> {
@@ -137,7 +137,7 @@ impl core::error::Error for KeyError {}
 /// }
 /// ```
 ///
-/// It comes out of verification:
+/// Verification returns one:
 ///
 /// ```
 /// fn check<'b>(
@@ -159,13 +159,12 @@ pub struct VerifiedKey<'b> {
 impl Keyring {
     /// Verifies a key, and decodes its payload into `buf`.
     ///
-    /// `buf` is the limit on the length of a key: [`verify_buffer_len`] says how much a key needs,
-    /// and 1024 bytes are enough for most. After an error it holds unspecified bytes, perhaps of an
-    /// unverified payload.
+    /// The length of `buf` limits the length of the key. [`verify_buffer_len`] says how much a key needs; 1024 bytes
+    /// are enough for most. After an error `buf` holds unspecified bytes, perhaps of an unverified payload.
     ///
     /// # Errors
     ///
-    /// The first check that fails, as [`KeyError`] says.
+    /// The first check that failed; see [`KeyError`].
     pub fn verify<'b, K>(&self, key: &'b K, now: UnixTime, buf: &'b mut [u8]) -> Result<VerifiedKey<'b>, KeyError>
     where
         K: AsRef<[u8]> + ?Sized,
@@ -173,11 +172,11 @@ impl Keyring {
         self.verify_or_tell(key.as_ref(), now, buf).map_err(|(error, _)| error)
     }
 
-    /// Verifies what a request has as its key header, if it has one.
+    /// Verifies the value of a request's key header, if the request has that header.
     ///
     /// # Errors
     ///
-    /// As [`verify`](Self::verify), and [`KeyError::Missing`] for `None`.
+    /// The same as [`verify`](Self::verify), and [`KeyError::Missing`] for `None`.
     pub fn verify_header<'b, K>(
         &self,
         header: Option<&'b K>,
@@ -190,8 +189,8 @@ impl Keyring {
         self.verify(header.ok_or(KeyError::Missing)?, now, buf)
     }
 
-    /// As [`verify`](Self::verify). With the error come the claims of a key that is signed with one of the secrets, and
-    /// is not good at this time: for audit logs, and for nothing else.
+    /// Like [`verify`](Self::verify). If a key is signed with one of the secrets but is not valid at this time, its
+    /// claims come with the error. They are for audit logs only.
     pub(crate) fn verify_or_tell<'b>(
         &self,
         key: &'b [u8],
@@ -205,7 +204,7 @@ impl Keyring {
         }
     }
 
-    /// The claims, and which secret signed them. Their times are not checked.
+    /// Returns the claims, and the index of the secret that signed them. It does not check their times.
     fn signed_claims<'b>(&self, key: &[u8], buf: &'b mut [u8]) -> Result<(Claims<'b>, usize), KeyError> {
         let Segments { payload, signature } = Segments::of(key, buf.len())?;
         let tag = Tag(base62::decode_tag(signature).map_err(|_| KeyError::Decode)?);
@@ -222,7 +221,7 @@ impl Keyring {
     }
 
     fn check_times(&self, claims: &Claims<'_>, now: UnixTime) -> Result<(), KeyError> {
-        // Later by more than the leeway.
+        // Whether `one` is later than `other` by more than the leeway.
         let later = |one: UnixTime, other: UnixTime| {
             let (one, other) = (one.as_secs(), other.as_secs());
             one > other && one.abs_diff(other) > self.leeway_secs()
@@ -237,15 +236,15 @@ impl Keyring {
     }
 }
 
-/// The two parts of a key's text.
+/// The two parts of a key.
 struct Segments<'k> {
     payload: &'k [u8],
     signature: &'k [u8],
 }
 
 impl<'k> Segments<'k> {
-    /// Splits a key of which `room` bytes of buffer can hold the payload. What it costs to find that
-    /// they cannot does not depend on the key's length.
+    /// Splits a key into its parts. Fails if `room` bytes of buffer cannot hold the payload; that takes the same time
+    /// for a key of any length.
     fn of(key: &'k [u8], room: usize) -> Result<Self, KeyError> {
         let text = key.strip_prefix(PREFIX.as_bytes()).ok_or(KeyError::InvalidPrefix)?;
         // The payload of a well-formed key has at least this many digits.
@@ -256,7 +255,7 @@ impl<'k> Segments<'k> {
         if base62::decoded_capacity(shortest) > room {
             return Err(too_small(key));
         }
-        // A well-formed signature is short, so its separator is found from the end.
+        // A well-formed signature is short, so its separator is searched for near the end.
         let (front, tail) = text.split_at_checked(shortest).ok_or(KeyError::Decode)?;
         let Some(separator) = tail.iter().position(|byte| *byte == SEPARATOR) else {
             let malformed = if has(front, SEPARATOR) { KeyError::Decode } else { KeyError::InvalidFormat };
@@ -273,7 +272,7 @@ fn too_small(key: &[u8]) -> KeyError {
 }
 
 impl<'b> VerifiedKey<'b> {
-    /// What the issuer says of the key.
+    /// The claims that the issuer gave the key.
     #[must_use]
     pub const fn claims(&self) -> &Claims<'b> {
         &self.claims
@@ -283,44 +282,44 @@ impl<'b> VerifiedKey<'b> {
     ///
     /// # Errors
     ///
-    /// [`MissingScopes`] names those that it lacks.
+    /// [`MissingScopes`] names the missing ones.
     pub fn require<'a>(&self, scopes: &'a [&'a str]) -> Result<(), MissingScopes<'a>> {
         MissingScopes::check(self.claims.scopes(), scopes)
     }
 
-    /// The index of the secret that signed the key: 0 is the one that signs, the others follow in
-    /// the order of [`Keyring::accept`].
+    /// The index of the secret that signed the key. 0 is the secret that signs; the others follow in the order of
+    /// [`Keyring::accept`].
     #[must_use]
     pub const fn secret_index(&self) -> usize {
         self.secret_index
     }
 
-    /// The key itself. It is a credential: not for logs.
+    /// The key's text. It is a credential: do not log it.
     #[must_use]
     pub fn raw(&self) -> &'b str {
         // A verified key is ASCII.
         core::str::from_utf8(self.key).unwrap_or_default()
     }
 
-    /// The front of the key, safe for logs: see [`log_prefix`].
+    /// The start of the key, safe for logs: see [`log_prefix`].
     #[must_use]
     pub fn prefix(&self) -> &'b str {
         log_prefix(self.raw())
     }
 
-    /// The key's name for storage and deny-lists.
+    /// A name of the key for storage and deny-lists.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.raw())
     }
 }
 
-/// A [`VerifiedKey`] that owns what it says: for threads, sessions and async handlers. With the feature `std`.
+/// A [`VerifiedKey`] that owns its data: for threads, sessions and async handlers. With the feature `std`.
 ///
-/// It does not hold the key's text, which is a credential. So it may be cloned and kept, and nothing of it needs to be
-/// wiped.
+/// It does not hold the key's text, which is a credential. So you can clone it and keep it, and nothing in it needs to
+/// be wiped.
 ///
-/// There is no other way to have one than from a verified key:
+/// You can only get one from a verified key, and cannot construct one yourself:
 ///
 /// ```compile_fail
 /// fn forge(claims: apikee::key::OwnedClaims, fingerprint: apikee::Fingerprint) -> apikee::OwnedKey {
@@ -328,7 +327,7 @@ impl<'b> VerifiedKey<'b> {
 /// }
 /// ```
 ///
-/// It comes out of one:
+/// A verified key returns one:
 ///
 /// ```
 /// fn keep(key: &apikee::VerifiedKey<'_>) -> apikee::OwnedKey {
@@ -346,7 +345,7 @@ pub struct OwnedKey {
 
 #[cfg(feature = "std")]
 impl VerifiedKey<'_> {
-    /// The same key, without its text, for as long as you like.
+    /// The same key without its text. You can keep it as long as you like.
     #[must_use]
     pub fn to_owned(&self) -> OwnedKey {
         OwnedKey {
@@ -360,7 +359,7 @@ impl VerifiedKey<'_> {
 
 #[cfg(feature = "std")]
 impl OwnedKey {
-    /// What the issuer says of the key.
+    /// The claims that the issuer gave the key.
     #[must_use]
     pub fn claims(&self) -> Claims<'_> {
         self.claims.as_claims()
@@ -370,7 +369,7 @@ impl OwnedKey {
     ///
     /// # Errors
     ///
-    /// [`MissingScopes`] names those that it lacks.
+    /// [`MissingScopes`] names the missing ones.
     pub fn require<'a>(&self, scopes: &'a [&'a str]) -> Result<(), MissingScopes<'a>> {
         MissingScopes::check(self.claims().scopes(), scopes)
     }
@@ -381,13 +380,13 @@ impl OwnedKey {
         self.secret_index
     }
 
-    /// The front of the key, safe for logs: see [`log_prefix`].
+    /// The start of the key, safe for logs: see [`log_prefix`].
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The key's name for storage and deny-lists.
+    /// A name of the key for storage and deny-lists.
     #[must_use]
     pub const fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
@@ -405,7 +404,7 @@ impl core::fmt::Debug for OwnedKey {
     }
 }
 
-/// With the prefix instead of the key.
+/// Prints the prefix, never the key.
 impl core::fmt::Debug for VerifiedKey<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("VerifiedKey")

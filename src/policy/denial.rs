@@ -7,36 +7,36 @@ use crate::key::{KeyError, MissingScopes};
 
 /// Why a request is denied.
 ///
-/// Its message is fit for whoever sent the request: what is wrong between this service and the
-/// platform, and the platform's own [reason](Self::reason), are only in [`source`](Error::source).
+/// Its message may be sent to the client. Details about the connection to the platform, and the
+/// platform's own [reason](Self::reason), are only in [`source`](Error::source).
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Denial<'a> {
-    /// The key is refused, without asking the platform.
+    /// The key is refused. The platform was not asked.
     Key(KeyError),
-    /// The key is good, and revoked. The platform was not asked.
+    /// The key is valid but revoked. The platform was not asked.
     Revoked,
     /// The key lacks scopes that the route needs. The platform was not asked.
     MissingScopes(MissingScopes<'a>),
     /// The platform refused the request.
     Rejected(Rejection),
-    /// The platform could not be asked, and it refused this client a short time ago. What is left of a rate
-    /// limit's time is in the rejection.
+    /// The platform could not be asked, and it refused this client a short time ago. For a rate limit, the rejection
+    /// holds the remaining time.
     Remembered(Rejection),
     /// The platform could not be asked, and [`FailOpen::Closed`](super::FailOpen::Closed) is set.
     Outage(Outage),
-    /// This process had no room to ask the platform.
+    /// This process lacked the resources to ask the platform.
     Overload(Overload),
     /// No trustworthy answer was received, and it was not an outage.
     Fault(Fault),
 }
 
-/// What a client should wait that is refused because of an overload, in seconds.
+/// Seconds that a client should wait after an overload.
 const OVERLOAD_RETRY_AFTER: u32 = 1;
 
 impl Denial<'_> {
-    /// The code for the body of the answer, the same in all Apikee SDKs: that of the [`KeyError`],
-    /// `INSUFFICIENT_SCOPE`, `SERVER_REJECTED`, `SERVER_UNAVAILABLE` or, ours, `REVOKED` and `SERVER_FAULT`.
+    /// The code for the response body. It is the code of the [`KeyError`], or one that all Apikee SDKs use:
+    /// `INSUFFICIENT_SCOPE`, `SERVER_REJECTED` or `SERVER_UNAVAILABLE`. `REVOKED` and `SERVER_FAULT` are our own codes.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl Denial<'_> {
         }
     }
 
-    /// What kind of denial it is, for logs and metrics, where the code is too coarse: `key`, `buffer` (the service's is
+    /// The kind of denial, for logs and metrics. It is finer than the code: `key`, `buffer` (the service's buffer is
     /// too small for the key), `revoked`, `scopes`, `rejected`, `remembered`, `outage`, `overload` or `fault`.
     #[must_use]
     pub const fn class(&self) -> &'static str {
@@ -66,12 +66,14 @@ impl Denial<'_> {
         }
     }
 
-    /// The HTTP status to refuse the request with.
+    /// The HTTP status of the response.
     ///
-    /// 401 for a bad or revoked key and for every rejection, the platform's 403 and 429 included, as in the SDKs'
-    /// middlewares (docs/WIRE.md, "The platform's API"). 403 for missing scopes, 503 for an outage and an overload,
-    /// 502 for a fault: the platform stands behind this service, as behind a gateway. 500 if the service's buffer is
-    /// too small for the key.
+    /// - 401 for an invalid or revoked key and for every rejection, including the platform's 403 and 429. The SDKs'
+    ///   middlewares do the same (docs/WIRE.md, "The platform's API").
+    /// - 403 for missing scopes.
+    /// - 503 for an outage and an overload.
+    /// - 502 for a fault: this service is like a gateway in front of the platform.
+    /// - 500 if the service's buffer is too small for the key.
     #[must_use]
     pub const fn http_status(&self) -> u16 {
         match self {
@@ -83,9 +85,9 @@ impl Denial<'_> {
         }
     }
 
-    /// The platform's own reason for a refusal, if it gave one: `IP_NOT_ALLOWED: ...`, escaped, of at most
-    /// [`Reason::MAX_LEN`](super::Reason::MAX_LEN) bytes. It is for the service's operators, and not for whoever sent
-    /// the request.
+    /// The platform's own reason for a refusal, if it gave one, for example `IP_NOT_ALLOWED: ...`. It is escaped and
+    /// has at most [`Reason::MAX_LEN`](super::Reason::MAX_LEN) bytes. It is for the operators of the service. Do not
+    /// send it to clients.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match self {
@@ -96,7 +98,7 @@ impl Denial<'_> {
         }
     }
 
-    /// Whole seconds, rounded up, for the header `Retry-After` of the answer.
+    /// The value for the header `Retry-After`, in whole seconds, rounded up.
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
         match *self {
@@ -132,7 +134,7 @@ impl fmt::Display for Denial<'_> {
             Self::Key(KeyError::BufferTooSmall { .. }) => "the service could not read the key",
             Self::Key(_) => "the key is refused",
             Self::Revoked => "the key is revoked",
-            // A source lives forever, and this borrows: its sentence is here instead.
+            // The source must be `'static`, but this borrows. So its sentence is here.
             Self::MissingScopes(missing) => return missing.fmt(f),
             Self::Rejected(_) => "the platform rejects the request",
             Self::Remembered(_) => "the platform rejected an earlier request and is unavailable now",
@@ -156,7 +158,7 @@ impl Error for Denial<'_> {
     }
 }
 
-/// The code alone.
+/// Prints only the code.
 #[cfg(feature = "defmt")]
 impl defmt::Format for Denial<'_> {
     fn format(&self, f: defmt::Formatter<'_>) {
@@ -164,7 +166,7 @@ impl defmt::Format for Denial<'_> {
     }
 }
 
-/// As the body that the SDKs' middlewares answer with: `error`, the code, and `message`.
+/// As the response body of the SDKs' middlewares: `error`, the code, and `message`.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Denial<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

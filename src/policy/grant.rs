@@ -1,4 +1,4 @@
-//! The proof that a request may go on.
+//! The proof that a request is allowed.
 
 use core::fmt;
 
@@ -7,10 +7,10 @@ use super::outcome::{Fault, Outage, Overload};
 use crate::key::OwnedKey;
 use crate::key::{MissingScopes, VerifiedKey};
 
-/// The proof that a request may go on: its key is verified, has the scopes that the route needs, and
-/// a [`Basis`] lets it through.
+/// The proof that a request is allowed: its key is verified, it has the scopes that the route needs, and there is a
+/// [`Basis`] for letting it through.
 ///
-/// A grant cannot be made up, not even from a verified key, whose scopes nobody has checked yet:
+/// You cannot construct a grant yourself, not even from a verified key, whose scopes have not been checked yet:
 ///
 /// ```compile_fail
 /// use apikee::{Grant, VerifiedKey, policy::Basis};
@@ -20,7 +20,7 @@ use crate::key::{MissingScopes, VerifiedKey};
 /// }
 /// ```
 ///
-/// Nor does it come from a key that is not verified:
+/// An unverified key is not enough:
 ///
 /// ```compile_fail
 /// use apikee::{Grant, MissingScopes, key::UntrustedKey};
@@ -30,7 +30,7 @@ use crate::key::{MissingScopes, VerifiedKey};
 /// }
 /// ```
 ///
-/// It takes a verified one, and the scopes:
+/// It takes a verified key and the scopes:
 ///
 /// ```
 /// use apikee::{Grant, MissingScopes, VerifiedKey};
@@ -47,35 +47,35 @@ pub struct Grant<'b> {
 }
 
 impl<'b> Grant<'b> {
-    /// Grants a request in local mode, where the platform is not asked: its key must have the scopes.
+    /// Grants a request in local mode, without asking the platform. The key must have the scopes.
     ///
     /// # Errors
     ///
-    /// [`MissingScopes`] names those that it lacks.
+    /// [`MissingScopes`] names the missing ones.
     pub fn local<'a>(key: VerifiedKey<'b>, scopes: &'a [&'a str]) -> Result<Self, MissingScopes<'a>> {
         MissingScopes::check(key.claims().scopes(), scopes)?;
         Ok(Self::new(key, Basis::Local))
     }
 
-    /// Grants a request that the platform is told of but not waited for: as [`local`](Self::local).
+    /// Like [`local`](Self::local), for a request that the platform is told about without waiting for its answer.
     #[cfg(feature = "client")]
     pub(crate) fn observed<'a>(key: VerifiedKey<'b>, scopes: &'a [&'a str]) -> Result<Self, MissingScopes<'a>> {
         MissingScopes::check(key.claims().scopes(), scopes)?;
         Ok(Self::new(key, Basis::Observed))
     }
 
-    /// Only for a key whose scopes are checked.
+    /// Only call this after the key's scopes have been checked.
     pub(super) const fn new(key: VerifiedKey<'b>, basis: Basis) -> Self {
         Self { key, basis }
     }
 
-    /// The key, and with it the claims.
+    /// The key, which holds the claims.
     #[must_use]
     pub const fn key(&self) -> &VerifiedKey<'b> {
         &self.key
     }
 
-    /// What the request is let through on.
+    /// Why the request is let through.
     #[must_use]
     pub const fn basis(&self) -> Basis {
         self.basis
@@ -92,7 +92,7 @@ impl<'b> Grant<'b> {
 /// }
 /// ```
 ///
-/// It cannot be made up either, not even from an owned key:
+/// You cannot construct one yourself, not even from an owned key:
 ///
 /// ```compile_fail
 /// use apikee::{OwnedGrant, OwnedKey, policy::Basis};
@@ -111,7 +111,7 @@ pub struct OwnedGrant {
 
 #[cfg(feature = "std")]
 impl Grant<'_> {
-    /// The same grant, for as long as you like.
+    /// The same grant. You can keep it as long as you like.
     pub fn into_owned(self) -> OwnedGrant {
         OwnedGrant { key: self.key.to_owned(), basis: self.basis }
     }
@@ -119,38 +119,38 @@ impl Grant<'_> {
 
 #[cfg(feature = "std")]
 impl OwnedGrant {
-    /// The key, and with it the claims.
+    /// The key, which holds the claims.
     #[must_use]
     pub const fn key(&self) -> &OwnedKey {
         &self.key
     }
 
-    /// What the request is let through on.
+    /// Why the request is let through.
     #[must_use]
     pub const fn basis(&self) -> Basis {
         self.basis
     }
 }
 
-/// What a request is let through on, besides its verified key.
+/// Why a request is let through, beyond its verified key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Basis {
-    /// Nothing: in local mode the platform is not asked.
+    /// Local mode: the platform is not asked.
     Local,
-    /// Nothing yet: the platform is told, and not waited for.
+    /// The platform is told, but its answer is not waited for.
     Observed,
-    /// The platform confirms it.
+    /// The platform confirmed the request.
     Confirmed,
     /// The platform could not be asked ([`FailOpen::Open`](super::FailOpen::Open)).
     FailedOpen(Outage),
-    /// The platform answered `success: false`, which is overruled
+    /// The platform answered `success: false`, but the policy overrules it
     /// ([`OnRejection::AdmitUnsuccessful`](super::OnRejection::AdmitUnsuccessful)).
     DespiteRejection,
-    /// This process had no room to ask the platform ([`OnOverload::Admit`](super::OnOverload::Admit)).
+    /// This process lacked the resources to ask the platform ([`OnOverload::Admit`](super::OnOverload::Admit)).
     DespiteOverload(Overload),
-    /// No answer could be trusted ([`OnFault::Admit`](super::OnFault::Admit)).
+    /// No trustworthy answer was received ([`OnFault::Admit`](super::OnFault::Admit)).
     DespiteFault(Fault),
 }
 
@@ -170,7 +170,7 @@ impl Basis {
         }
     }
 
-    /// What went wrong, where something did.
+    /// What went wrong, if anything.
     #[cfg(feature = "client")]
     pub(crate) fn cause(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
@@ -182,7 +182,7 @@ impl Basis {
     }
 }
 
-/// For logs.
+/// Prints the basis for logs.
 impl fmt::Display for Basis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

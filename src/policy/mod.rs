@@ -1,17 +1,17 @@
-//! What the outcome of a call to the platform means for the request at hand.
+//! Decides what the outcome of a call to the platform means for the request.
 //!
 //! | outcome | when |
 //! |---|---|
 //! | [`Confirmed`](Outcome::Confirmed) | the answer says `success: true` |
 //! | [`Outage`] | DNS, connect, reset, timeout, 5xx, breaker open |
-//! | [`Remembered`](Outcome::Remembered) | any of these, where the platform refused the client a short time ago |
+//! | [`Remembered`](Outcome::Remembered) | an outage, and the platform refused the client a short time ago |
 //! | [`Overload`] | no slot for a call within the deadline; no file descriptors, memory, threads or randomness |
 //! | [`Rejection`] | the answer says `success: false`, or the status is a refusal ([`Outcome::from_status`]) |
 //! | [`Fault`] | other statuses, redirects; an answer that is unreadable, unsealed, oversized or forged; an untrusted certificate; a refused project key |
 //!
-//! The truth table, which the test reads from here. `-` is a grant; a number is the HTTP status of the
-//! denial: 503 `SERVER_UNAVAILABLE`, 401 `SERVER_REJECTED`, 502 `SERVER_FAULT`. A remembered refusal comes to what
-//! the refusal itself would. The first row is the default.
+//! The truth table. A test reads it from here. `-` is a grant; a number is the HTTP status of the denial: 503
+//! `SERVER_UNAVAILABLE`, 401 `SERVER_REJECTED`, 502 `SERVER_FAULT`. A remembered refusal counts like the refusal
+//! itself. The first row is the default.
 //!
 //! | `FailOpen` | `OnOverload` | `OnRejection` | `OnFault` | confirmed | outage | overload | `success: false` | 403, 429 | fault |
 //! |---|---|---|---|---|---|---|---|---|---|
@@ -34,11 +34,10 @@
 //!
 //! # Invariants
 //!
-//! - There is no [`Grant`] without a [`VerifiedKey`] that has the scopes that the route needs,
-//!   whatever the settings and the outcome are.
-//! - Every grant says its [`Basis`], every denial its cause.
-//! - No setting admits the platform's 403 and 429: they are not failures, and nothing documents that
-//!   they may pass.
+//! - A [`Grant`] always has a [`VerifiedKey`] with the scopes that the route needs, for any settings and any outcome.
+//! - Every grant states its [`Basis`], and every denial its cause.
+//! - No setting admits the platform's 403 and 429. They are not failures, and Apikee does not document that they may
+//!   pass.
 //!
 //! # Example
 //!
@@ -69,7 +68,7 @@ pub use outcome::{Fault, Outage, Outcome, Overload, Reason, Rejection};
 
 use crate::key::{MissingScopes, VerifiedKey};
 
-/// Which requests are let through though the platform has not confirmed them.
+/// Which requests are let through if the platform has not confirmed them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Policy {
     outages: FailOpen,
@@ -78,52 +77,52 @@ pub struct Policy {
     faults: OnFault,
 }
 
-/// What an [`Outage`] means: the SDKs' `fail_open`.
+/// How to treat an [`Outage`]. The SDKs call it `fail_open`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FailOpen {
-    /// The request is let through, since its key was verified locally. The documented default: an
-    /// outage of the platform must not stop the services that use it.
+    /// The request is let through, since its key was verified locally. This is the documented default: an outage of the
+    /// platform must not stop the services that use it.
     #[default]
     Open,
     /// The request is denied.
     Closed,
 }
 
-/// What an [`Overload`] means.
+/// How to treat an [`Overload`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnOverload {
     /// The request is denied.
     #[default]
     Deny,
-    /// The request is let through. **Any client that can make enough requests at once is then let through without
-    /// the platform's word.**
+    /// The request is let through. **Any client that can make enough requests at once can then pass without the
+    /// platform's confirmation.**
     Admit,
 }
 
-/// What a [`Rejection`] means.
+/// How to treat a [`Rejection`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnRejection {
     /// The request is denied.
     #[default]
     Deny,
-    /// An answer of `success: false` lets the request through, as one page of the documentation has
-    /// it: for watching what the platform would refuse. A 403 and a 429 are still denied.
+    /// An answer of `success: false` lets the request through, as one page of the documentation says. Use it to observe
+    /// what the platform would refuse. A 403 or a 429 is still denied.
     AdmitUnsuccessful,
 }
 
-/// What a [`Fault`] means.
+/// How to treat a [`Fault`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnFault {
     /// The request is denied.
     #[default]
     Deny,
-    /// The request is let through. A project key that was refused, or a proxy that answers instead of
-    /// the platform, then shows in [`Basis::DespiteFault`] only.
+    /// The request is let through. If the project key is refused, or a proxy answers instead of the platform, only
+    /// [`Basis::DespiteFault`] shows it.
     Admit,
 }
 
 impl Policy {
-    /// Outages fail open; overloads, rejections and faults are denied.
+    /// Outages fail open. Overloads, rejections and faults are denied.
     pub const DEFAULT: Self = Self {
         outages: FailOpen::Open,
         overloads: OnOverload::Deny,
@@ -131,31 +130,31 @@ impl Policy {
         faults: OnFault::Deny,
     };
 
-    /// Sets what an outage means.
+    /// Sets how to treat an outage.
     #[must_use]
     pub const fn fail_open(self, outages: FailOpen) -> Self {
         Self { outages, ..self }
     }
 
-    /// Sets what an overload means.
+    /// Sets how to treat an overload.
     #[must_use]
     pub const fn on_overload(self, overloads: OnOverload) -> Self {
         Self { overloads, ..self }
     }
 
-    /// Sets what a rejection means.
+    /// Sets how to treat a rejection.
     #[must_use]
     pub const fn on_rejection(self, rejections: OnRejection) -> Self {
         Self { rejections, ..self }
     }
 
-    /// Sets what a fault means.
+    /// Sets how to treat a fault.
     #[must_use]
     pub const fn on_fault(self, faults: OnFault) -> Self {
         Self { faults, ..self }
     }
 
-    /// Whether a request with a good key is let through on that outcome.
+    /// Whether a request with a valid key is let through for this outcome.
     ///
     /// | outcome | let through |
     /// |---|---|
@@ -164,7 +163,7 @@ impl Policy {
     /// | [`Overload`] | with [`OnOverload::Admit`] |
     /// | [`Rejection::Unsuccessful`] | with [`OnRejection::AdmitUnsuccessful`] |
     /// | any other [`Rejection`] | never |
-    /// | [`Outcome::Remembered`] | as the rejection that it remembers |
+    /// | [`Outcome::Remembered`] | like the remembered rejection |
     /// | [`Fault`] | with [`OnFault::Admit`] |
     ///
     /// # Errors
@@ -197,11 +196,11 @@ impl Policy {
 
     /// Grants or denies a request: its key must have the scopes, and the policy must admit the outcome.
     ///
-    /// To spare the call for a key without the scopes, ask [`VerifiedKey::require`] before.
+    /// Call [`VerifiedKey::require`] first to save the call to the platform for a key without the scopes.
     ///
     /// # Errors
     ///
-    /// [`Denial::MissingScopes`] first, then as [`decide`](Self::decide) says.
+    /// [`Denial::MissingScopes`] first, then the errors of [`decide`](Self::decide).
     pub fn authorize<'a, 'b>(
         self,
         key: VerifiedKey<'b>,

@@ -1,10 +1,10 @@
-//! What a call to the platform came to.
+//! The result of a call to the platform.
 
 use core::{fmt, time::Duration};
 
 use crate::{buf::Writer, error::sentences};
 
-/// What a call to the platform came to: what the transport, the status and the answer said.
+/// The result of a call to the platform, from the transport, the status and the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Outcome {
@@ -16,16 +16,16 @@ pub enum Outcome {
     Remembered(Rejection),
     /// The platform could not be asked.
     Outage(Outage),
-    /// This process had no room to ask the platform.
+    /// This process lacked the resources to ask the platform.
     Overload(Overload),
     /// No trustworthy answer was received, and it was not an outage.
     Fault(Fault),
 }
 
 impl Outcome {
-    /// What an HTTP status says by itself; `None` if the answer decides.
+    /// The outcome for an HTTP status; `None` if the body of the answer decides.
     ///
-    /// `retry_after` is the answer's header of that name in seconds, `None` if it has none or a date.
+    /// `retry_after` is the answer's header `Retry-After` in seconds; `None` if the header is missing or is a date.
     ///
     /// | status | outcome |
     /// |---|---|
@@ -37,8 +37,8 @@ impl Outcome {
     /// | 500 to 599 | [`Outage::Status`] |
     /// | any other | [`Fault::Status`] |
     ///
-    /// 408 is a fault like the other statuses from 400 to 499: it blames our request. Only network errors, timeouts
-    /// of our own and 5xx are documented to fail open (docs/WIRE.md, "The platform's API").
+    /// 408 is a fault, like the other statuses from 400 to 499: it blames our request. The documentation only lets
+    /// network errors, our own timeouts and 5xx fail open (docs/WIRE.md, "The platform's API").
     #[must_use]
     pub const fn from_status(status: u16, retry_after: Option<u32>) -> Option<Self> {
         Some(match status {
@@ -52,7 +52,7 @@ impl Outcome {
         })
     }
 
-    /// What the member `success` of an authentic answer says.
+    /// The outcome for the member `success` of an authentic answer.
     #[must_use]
     pub const fn from_success(success: bool) -> Self {
         if success { Self::Confirmed } else { Self::Rejected(Rejection::UNSUCCESSFUL) }
@@ -64,19 +64,19 @@ impl Outcome {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Outage {
-    /// Its name cannot be resolved.
+    /// The platform's host name cannot be resolved.
     Dns,
     /// No connection could be made.
     Connect,
-    /// The connection broke before the whole answer was there.
+    /// The connection broke before the answer was complete.
     Reset,
-    /// The time for the call is up.
+    /// The time limit of the call was exceeded.
     Timeout,
-    /// It answers with a status from 500 to 599.
+    /// The platform answered with a status from 500 to 599.
     Status(u16),
-    /// It has failed too often, and is not asked for a while.
+    /// The platform failed too often, and is not asked for a while.
     BreakerOpen {
-        /// How long at least.
+        /// The minimum time until it is asked again.
         retry_after: Duration,
     },
 }
@@ -96,17 +96,17 @@ impl fmt::Display for Outage {
 
 impl core::error::Error for Outage {}
 
-/// Why this process had no room to ask the platform. Load causes this, so it does not fail open by default.
+/// Why this process could not ask the platform. Load causes this, so it does not fail open by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Overload {
-    /// The time for the request was up while it waited for one of the calls in flight to end, or the little that was
-    /// left of it was not enough for its own call.
+    /// Too many calls were in flight. The request waited for one of them to end until its time limit, or too little
+    /// time was left for its own call.
     TooManyInFlight,
     /// This process or machine is out of file descriptors, memory or threads.
     OutOfResources,
-    /// The operating system gives no randomness.
+    /// The operating system does not provide random bytes.
     NoRandomness,
 }
 
@@ -117,18 +117,18 @@ sentences!(
     NoRandomness: "the operating system gives no randomness",
 );
 
-/// How the platform says no.
+/// How the platform refused the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Rejection {
-    /// An authentic answer says `"success":false`, and perhaps why.
+    /// An authentic answer says `"success":false`, perhaps with a reason.
     Unsuccessful(Reason),
-    /// Status 403: an address outside the client's list, for example.
+    /// Status 403, for example for an address outside the client's list.
     Forbidden,
     /// Status 429: the client's rate limit is exceeded.
     RateLimited {
-        /// Seconds to wait, if it says so.
+        /// Seconds to wait, if the platform gave a time.
         retry_after: Option<u32>,
     },
 }
@@ -138,7 +138,7 @@ impl Rejection {
     pub const UNSUCCESSFUL: Self = Self::Unsuccessful(Reason::NONE);
 }
 
-/// With the platform's own reason, escaped, if it gave one.
+/// Prints the platform's own reason, escaped, if it gave one.
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -154,11 +154,11 @@ impl fmt::Display for Rejection {
 
 impl core::error::Error for Rejection {}
 
-/// The platform's own reason for a refusal, for the service's operators: the members `error` (or else `code`) and
-/// `message` of its answer, with a colon between them.
+/// The platform's own reason for a refusal, for the operators of the service. It consists of the members `error` (or
+/// else `code`) and `message` of the answer, with a colon between them.
 ///
-/// It is escaped as `Debug` escapes a string, so that it is safe on one line of a log, and it has at most
-/// [`MAX_LEN`](Self::MAX_LEN) bytes: a longer one is cut between two characters. No response to a client has it.
+/// It is escaped as `Debug` escapes a string, so that it is safe on one line of a log. It has at most
+/// [`MAX_LEN`](Self::MAX_LEN) bytes: a longer reason is cut between two characters. It is never sent to a client.
 ///
 /// ```
 /// use apikee::policy::Reason;
@@ -169,26 +169,26 @@ impl core::error::Error for Rejection {}
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Reason {
-    /// The text, and zeros behind it. An escaped text has none.
+    /// The text, followed by zeros. An escaped text does not contain zeros.
     text: [u8; Self::MAX_LEN],
 }
 
 impl Reason {
-    /// Bytes of the longest reason. A [`Denial`](super::Denial) has one in it and is handed through every function
-    /// that can deny: with 128 bytes and more, an error is too large for that.
+    /// The maximum length of a reason in bytes. A [`Denial`](super::Denial) contains one, and is passed through every
+    /// function that can deny. With 128 bytes or more, the error would be too large for that.
     pub const MAX_LEN: usize = 100;
 
     /// No reason was given.
     pub const NONE: Self = Self { text: [0; Self::MAX_LEN] };
 
-    /// Takes what an answer says: `Answer::reason` and `Answer::message`.
+    /// The reason in an answer: `Answer::reason` and `Answer::message`.
     #[must_use]
     pub fn new(code: Option<&str>, message: Option<&str>) -> Self {
         let separator = if code.is_some() && message.is_some() { ": " } else { "" };
         let mut text = [0; Self::MAX_LEN];
         let mut out = Writer::new(&mut text);
         let parts = [code.unwrap_or_default(), separator, message.unwrap_or_default()];
-        // All characters are at least one byte, so this ends after `MAX_LEN` of them.
+        // Each character takes at least one byte, so this ends after at most `MAX_LEN` of them.
         parts.into_iter().flat_map(str::chars).all(|c| push(&mut out, c));
         Self { text }
     }
@@ -208,9 +208,9 @@ impl Reason {
     }
 }
 
-/// Writes a character, escaped; `false` if there is no room for all of it.
+/// Writes a character, escaped. Returns `false` if it does not fit.
 fn push(out: &mut Writer<'_>, c: char) -> bool {
-    // `Debug` of a string leaves it alone.
+    // `Debug` does not escape this character in a string.
     if c == '\'' {
         return push_all(out, core::iter::once(c));
     }
@@ -238,7 +238,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The text in quotes.
+/// Prints the text in quotes.
 impl fmt::Debug for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reason(\"{self}\")")
@@ -252,34 +252,34 @@ impl defmt::Format for Reason {
     }
 }
 
-/// No trustworthy answer was received, and it was not an outage: what came back cannot be trusted, or nothing
-/// could be asked.
+/// No trustworthy answer was received, and it was not an outage. Either the answer cannot be trusted, or nothing was
+/// asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Fault {
-    /// A status that a call to the platform should not get.
+    /// An unexpected status.
     Status(u16),
-    /// A redirect, which is never followed: it would take the project key to another host.
+    /// A redirect. It is never followed: it would send the project key to another host.
     Redirect,
     /// Status 401: the platform does not know the project key.
     ProjectKeyRefused,
-    /// The answer is not well-formed, or there is none.
+    /// The answer is not well-formed, or it is missing.
     Unreadable,
     /// The answer is not sealed.
     Unsealed,
-    /// The answer is longer than is read.
+    /// The answer is longer than the limit.
     Oversized,
-    /// The answer is not authentic, or not to this request.
+    /// The answer is not authentic, or it is not an answer to this request.
     Forged,
-    /// The certificate of whoever answers is not trusted.
+    /// The server's certificate is not trusted.
     UntrustedCertificate,
-    /// Nothing was asked: it is not known which client this is, and clients are not created on first use.
+    /// Nothing was asked: the client is unknown, and clients are not created on first use.
     UnknownClient,
-    /// Nothing was asked: the request is too long to send, cannot be expressed in HTTP, or this machine's clock is
-    /// out of range.
+    /// Nothing was asked: the request is too long to send, HTTP cannot express it, or this machine's clock is out of
+    /// range.
     NotSent,
-    /// Nothing was asked: the process has forked since the client was built.
+    /// Nothing was asked: the process has forked after the client was built.
     Forked,
 }
 

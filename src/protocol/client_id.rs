@@ -6,26 +6,26 @@ use crate::{breaker::ClientRef, error::sentences, hex};
 
 const LEN: usize = 36;
 const DASHES: [usize; 4] = [8, 13, 18, 23];
-/// Where the digits of each byte start.
+/// The position of the two digits of each byte.
 const BYTES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 /// The id that the platform gave a client: a UUID.
 ///
-/// Read in the 36-character form of RFC 9562, digits of either case, and written in lower case, so
-/// that one client has one spelling. It cannot split the path that it stands in.
+/// It is read in the 36-character form of RFC 9562, in upper or lower case. It is written in lower case, so that each
+/// client has one spelling. It cannot break out of the path that contains it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ClientId(u128);
 
 impl ClientId {
-    /// Bytes of its text.
+    /// The length of the text in bytes.
     pub(crate) const LEN: usize = LEN;
 
     /// Reads an id.
     ///
     /// # Errors
     ///
-    /// [`InvalidClientId`].
+    /// [`InvalidClientId`] if the text is not such a UUID.
     pub fn new(text: &str) -> Result<Self, InvalidClientId> {
         let text: &[u8; LEN] = text.as_bytes().try_into().map_err(|_| InvalidClientId)?;
         if DASHES.iter().any(|at| text.get(*at) != Some(&b'-')) {
@@ -41,7 +41,7 @@ impl ClientId {
         if all <= 0xF { Ok(Self(u128::from_be_bytes(bytes))) } else { Err(InvalidClientId) }
     }
 
-    /// The 36 characters.
+    /// The text of 36 characters.
     pub(crate) fn text(self) -> [u8; LEN] {
         let mut text = [b'-'; LEN];
         for (byte, at) in self.0.to_be_bytes().into_iter().zip(BYTES) {
@@ -59,7 +59,7 @@ impl From<ClientId> for ClientRef {
     }
 }
 
-/// The 36 characters.
+/// Prints the text of 36 characters.
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(core::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)

@@ -13,8 +13,7 @@ use crate::{
     names::Malformed,
 };
 
-/// Creates a client with its keys, or brings the one of that name up to date. The answer is a
-/// [`ClientRecord`].
+/// Creates a client with its keys, or updates the client with this name. The answer is a [`ClientRecord`].
 ///
 /// ```
 /// use apikee::protocol::{ClientKey, CreateClient, Request as _};
@@ -41,7 +40,7 @@ pub struct CreateClient<'a> {
 }
 
 impl<'a> CreateClient<'a> {
-    /// A service with one key, `default`.
+    /// A client of type `service` with one key named `default`.
     #[must_use]
     pub const fn new(project_env: &'a str, name: &'a str) -> Self {
         const KEYS: &[ClientKey<'_>] = &[ClientKey::new("default")];
@@ -56,39 +55,39 @@ impl<'a> CreateClient<'a> {
         }
     }
 
-    /// What kind of client it is.
+    /// Sets the type of the client.
     #[must_use]
     pub const fn client_type(self, client_type: ClientType) -> Self {
         Self { client_type, ..self }
     }
 
-    /// The client's keys, instead of `default`.
+    /// Sets the keys of the client. They replace `default`.
     #[must_use]
     pub const fn keys(self, keys: &'a [ClientKey<'a>]) -> Self {
         Self { keys, ..self }
     }
 
-    /// The template that the client is made from.
+    /// Sets the template for the client.
     #[must_use]
     pub const fn template_id(self, template_id: &'a str) -> Self {
         Self { template_id: Some(template_id), ..self }
     }
 
-    /// Anything else about the client.
+    /// Sets any other data about the client.
     #[must_use]
     pub const fn metadata(self, metadata: JsonObject<'a>) -> Self {
         Self { metadata: Some(metadata), ..self }
     }
 
-    /// The networks that the client may call from, in the platform's notation (`203.0.113.0/24`). An
-    /// empty list is sent as one.
+    /// Sets the networks that the client may call from, in the platform's notation (`203.0.113.0/24`). An empty list is
+    /// sent as an empty list.
     #[must_use]
     pub const fn ip_whitelist(self, networks: &'a [&'a str]) -> Self {
         Self { ip_whitelist: Some(networks), ..self }
     }
 }
 
-/// A key of a client that is created.
+/// A key of the new client.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientKey<'a> {
     name: &'a str,
@@ -96,13 +95,13 @@ pub struct ClientKey<'a> {
 }
 
 impl<'a> ClientKey<'a> {
-    /// A key that never expires, as far as the platform knows.
+    /// A key without an expiry on the platform.
     #[must_use]
     pub const fn new(name: &'a str) -> Self {
         Self { name, expires_at: None }
     }
 
-    /// When it expires.
+    /// Sets when the key expires.
     #[must_use]
     pub const fn expires_at(self, time: Timestamp) -> Self {
         Self { expires_at: Some(time), ..self }
@@ -117,26 +116,26 @@ impl<'a> ClientKey<'a> {
     }
 }
 
-/// What kind of client it is, in the platform's words.
+/// The type of a client, in the platform's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ClientType {
-    /// A human being.
+    /// A human.
     Person,
     /// An organisation.
     Company,
     /// A program that others run.
     #[default]
     Service,
-    /// A thing.
+    /// A piece of hardware.
     Device,
-    /// A part of one's own system.
+    /// A part of your own system.
     Internal,
 }
 
 impl ClientType {
-    /// The platform's word: `"service"`.
+    /// The platform's word, for example `"service"`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -183,8 +182,7 @@ impl Request for CreateClient<'_> {
 
 impl Sealed for CreateClient<'_> {}
 
-/// The answer to a [`CreateClient`]: a JSON object with an `id` that is a UUID.
-/// Members that are not known are ignored.
+/// The answer to a [`CreateClient`]: a JSON object with an `id` that is a UUID. Unknown members are ignored.
 ///
 /// ```
 /// # use apikee::protocol::ClientRecord;
@@ -199,24 +197,24 @@ pub struct ClientRecord {
 }
 
 impl ClientRecord {
-    /// Reads what came out of an envelope. Escapes are undone where they stand.
+    /// Reads the plaintext of an envelope. Escapes are replaced by the characters, in place.
     ///
     /// # Errors
     ///
-    /// As [`ClientRecordError`] says.
+    /// See [`ClientRecordError`].
     pub fn read_opened(body: Opened<'_>) -> Result<Self, ClientRecordError> {
         Self::read(body.into_bytes())
     }
 
-    /// Reads what came without an envelope. **Nothing but the connection says who wrote it**, as for
-    /// [`Answer::read_unsealed`](crate::protocol::Answer::read_unsealed): whoever sits where TLS ends can have
-    /// one client's requests judged as another's. Only for where the user has asked for this.
+    /// Reads an answer that came without an envelope. **Only the connection tells who wrote it**, as for
+    /// [`Answer::read_unsealed`](crate::protocol::Answer::read_unsealed): anyone at the point where TLS ends can have
+    /// one client's requests judged as another's. Only use this if the user asked for it.
     ///
-    /// Escapes are undone where they stand.
+    /// Escapes are replaced by the characters, in place.
     ///
     /// # Errors
     ///
-    /// As [`ClientRecordError`] says.
+    /// See [`ClientRecordError`].
     pub fn read_unsealed(body: &mut [u8]) -> Result<Self, ClientRecordError> {
         Self::read(body)
     }
@@ -233,23 +231,23 @@ impl ClientRecord {
         Ok(Self { id: id.ok_or(ClientRecordError::NoId)? })
     }
 
-    /// The client's id, which every [`ValidateRequest`](crate::protocol::ValidateRequest) for it names.
+    /// The client's id. Each [`ValidateRequest`](crate::protocol::ValidateRequest) for the client needs it.
     #[must_use]
     pub const fn id(&self) -> ClientId {
         self.id
     }
 }
 
-/// Why a body is not a record of a client.
+/// Why a body is not the record of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ClientRecordError {
-    /// It is not one well-formed JSON object, or its `success` is not a boolean.
+    /// Not one well-formed JSON object, or `success` is not a boolean.
     Malformed,
-    /// It says `"success":false`.
+    /// The body has `"success":false`.
     Refused,
-    /// It has no `id` that is a UUID.
+    /// `id` is missing or not a UUID.
     NoId,
 }
 

@@ -1,4 +1,4 @@
-//! Registering and describing endpoints: [`RegisterEndpoint`].
+//! Registers and describes endpoints: [`RegisterEndpoint`].
 
 use super::{
     method_path::MethodPath,
@@ -9,7 +9,7 @@ use crate::{
     json::{JsonObject, write},
 };
 
-/// A route, and what the platform's console shows of it.
+/// A route, and what the platform's console shows about it.
 ///
 /// ```
 /// use apikee::{meta::JsonObject, protocol::{Endpoint, MethodPath}};
@@ -34,7 +34,7 @@ pub struct Endpoint<'a> {
 }
 
 impl<'a> Endpoint<'a> {
-    /// The route alone, under the name `"METHOD path"`. The path is a template: `/users/{id}`.
+    /// A route named `"METHOD path"`, without a description. The path is a template, for example `/users/{id}`.
     #[must_use]
     pub const fn new(method_path: MethodPath<'a>) -> Self {
         Self {
@@ -49,43 +49,43 @@ impl<'a> Endpoint<'a> {
         }
     }
 
-    /// Another name.
+    /// Sets another name.
     #[must_use]
     pub const fn name(self, name: &'a str) -> Self {
         Self { name: Some(name), ..self }
     }
 
-    /// What it does, in words. Empty is none, here and in the other options.
+    /// Describes the route in words. An empty text is left out, and so is any other empty option.
     #[must_use]
     pub const fn description(self, description: &'a str) -> Self {
         Self { description, ..self }
     }
 
-    /// What a request looks like.
+    /// Describes the request.
     #[must_use]
     pub const fn request(self, request: JsonObject<'a>) -> Self {
         Self { request, ..self }
     }
 
-    /// What a response looks like.
+    /// Describes the response.
     #[must_use]
     pub const fn response(self, response: JsonObject<'a>) -> Self {
         Self { response, ..self }
     }
 
-    /// The scopes that it needs.
+    /// Sets the scopes that the route needs.
     #[must_use]
     pub const fn scopes(self, scopes: &'a [&'a str]) -> Self {
         Self { scopes, ..self }
     }
 
-    /// Words to find it by.
+    /// Sets tags to find the route by.
     #[must_use]
     pub const fn tags(self, tags: &'a [&'a str]) -> Self {
         Self { tags, ..self }
     }
 
-    /// It should not be used any more.
+    /// Marks the route as deprecated.
     #[must_use]
     pub const fn deprecated(self) -> Self {
         Self { deprecated: true, ..self }
@@ -146,7 +146,7 @@ impl<'a> Endpoint<'a> {
     }
 }
 
-/// Tells the platform of a route, so that it can be given limits and seen in its console.
+/// Registers a route on the platform. It can then have limits, and the console shows it.
 ///
 /// ```
 /// use apikee::protocol::{Endpoint, MethodPath, RegisterEndpoint, Request as _};
@@ -171,19 +171,19 @@ pub struct RegisterEndpoint<'a> {
 }
 
 impl<'a> RegisterEndpoint<'a> {
-    /// The route alone, under the name `"METHOD path"`.
+    /// A route named `"METHOD path"`, without a description.
     #[must_use]
     pub const fn new(project_env: &'a str, method_path: MethodPath<'a>) -> Self {
         Self::describing(project_env, Endpoint::new(method_path))
     }
 
-    /// A route with its description. Members that are empty are left out.
+    /// A route with its description. Empty members are left out.
     #[must_use]
     pub const fn describing(project_env: &'a str, endpoint: Endpoint<'a>) -> Self {
         Self { project_env, endpoint }
     }
 
-    /// Another name.
+    /// Sets another name.
     #[must_use]
     pub const fn name(self, name: &'a str) -> Self {
         Self { endpoint: self.endpoint.name(name), ..self }
@@ -203,7 +203,7 @@ impl Request for RegisterEndpoint<'_> {
 }
 
 impl Sealed for RegisterEndpoint<'_> {}
-/// A [`RegisterEndpoint`] whose body was written before.
+/// A [`RegisterEndpoint`] whose body has already been written.
 #[cfg(feature = "client")]
 #[derive(Clone, Copy)]
 pub(crate) struct WrittenEndpoint<'a> {

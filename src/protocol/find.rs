@@ -1,4 +1,4 @@
-//! Looking a client up by its name: [`FindClient`], and its answer, a [`FoundClient`].
+//! Looks up a client by its name: [`FindClient`], and its answer, a [`FoundClient`].
 
 use core::ops::Range;
 
@@ -14,7 +14,7 @@ use crate::{
     text::{Text, has},
 };
 
-/// Asks for the clients of a name. The answer is read as a [`FoundClient`].
+/// Asks for the clients with a name. The answer is read as a [`FoundClient`].
 ///
 /// ```
 /// use apikee::protocol::{FindClient, HttpMethod, Request};
@@ -35,12 +35,12 @@ pub struct FindClient<'a> {
     pub(crate) name: &'a str,
 }
 
-/// How many records are asked for. `name` filters the platform's list and may do so by a part of the
-/// name, so the one that is meant can stand behind others.
+/// The number of records to ask for. The platform filters its list by `name`, and may match a part of a name. So the
+/// right record can come after others.
 const LIMIT: u8 = 100;
 
 impl<'a> FindClient<'a> {
-    /// Asks for the client of exactly that name.
+    /// Asks for the client with exactly this name.
     #[must_use]
     pub const fn new(project_env: &'a str, name: &'a str) -> Self {
         Self { project_env, name }
@@ -70,10 +70,10 @@ impl Request for FindClient<'_> {
 
 impl Sealed for FindClient<'_> {}
 
-/// The answer to a [`FindClient`]: which client has exactly the name that was asked for.
+/// The answer to a [`FindClient`]: which client has exactly the requested name.
 ///
-/// A JSON object with a list `data` of records, each with `id` and `name`. What else stands at any level
-/// is ignored, and so is a record whose `name` is not a string.
+/// It is a JSON object with a list `data` of records, each with `id` and `name`. Other members are ignored at any
+/// level, and so is a record whose `name` is not a string.
 ///
 /// ```
 /// # use apikee::protocol::{ClientId, FoundClient};
@@ -93,23 +93,22 @@ pub enum FoundClient {
     One(ClientId),
     /// No client has the name.
     None,
-    /// More than one client has the name, and nothing says which is meant.
+    /// More than one client has the name. It is unknown which one is meant.
     Several,
 }
 
 impl FoundClient {
-    /// Reads the answer, which comes without an envelope. `name` is the name that was asked for.
+    /// Reads the answer, which comes without an envelope. `name` is the requested name.
     ///
-    /// **Nothing but the connection says who wrote it**, as for
-    /// [`Answer::read_unsealed`](crate::protocol::Answer::read_unsealed): whoever sits where TLS ends can have one
-    /// client's requests judged as another's.
+    /// **Only the connection tells who wrote it**, as for
+    /// [`Answer::read_unsealed`](crate::protocol::Answer::read_unsealed): anyone at the point where TLS ends can have
+    /// one client's requests judged as another's.
     ///
-    /// A record that is listed twice, with one id, is one client. The time that it takes is in the
-    /// length of the body.
+    /// A record that is listed twice with the same id is one client. The time is linear in the length of the body.
     ///
     /// # Errors
     ///
-    /// As [`FoundClientError`] says. None of them means that there is no such client.
+    /// See [`FoundClientError`]. None of these errors means that the client does not exist.
     pub fn read_unsealed(body: &[u8], name: &str) -> Result<Self, FoundClientError> {
         let [data, success] = find(body, ["data", "success"]).map_err(|Malformed| FoundClientError::Malformed)?;
         if body.get(success) == Some(b"false") {
@@ -126,18 +125,18 @@ impl FoundClient {
     }
 }
 
-/// What the list says of the name so far.
+/// The records with the name so far.
 #[derive(Clone, Copy)]
 enum Named {
     None,
     One(ClientId),
-    /// One record, without an id that is a UUID.
+    /// One record, whose id is not a UUID.
     WithoutId,
     Several,
 }
 
 impl Named {
-    /// What a list that has been checked says of that name, and how many records it has, whatever their names.
+    /// Reads a checked list. Returns the records with this name, and the number of all records.
     fn read(list: &[u8], name: &str) -> Result<(Self, usize), Malformed> {
         let (mut named, mut len) = (Self::None, 0_usize);
         let mut reader = Reader::new(Cursor::new(list));
@@ -145,7 +144,7 @@ impl Named {
         while reader.next()? {
             len = len.saturating_add(1);
             let record = list.get(reader.value()?).ok_or(Malformed)?;
-            // What is not an object is not a record.
+            // An element that is not an object is not a record.
             if let Ok([own, id]) = find(record, ["name", "id"])
                 && string(record, own).is_some_and(|own| own == name)
             {
@@ -155,7 +154,7 @@ impl Named {
         Ok((named, len))
     }
 
-    /// With one more record of the name.
+    /// Adds one more record with the name.
     fn and(self, id: Option<ClientId>) -> Self {
         match (self, id) {
             (Self::None, Some(id)) => Self::One(id),
@@ -166,7 +165,7 @@ impl Named {
     }
 }
 
-/// What the value at `at` says if it is a string.
+/// The text of the value at `at`, if it is a string.
 fn string(record: &[u8], at: Range<usize>) -> Option<Text<'_>> {
     let raw = record.get(at)?.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     Some(Text::json(raw, has(raw, b'\\')))
@@ -176,22 +175,21 @@ fn client_id(text: Text<'_>) -> Option<ClientId> {
     ClientId::new(text.read_into(&mut [0; ClientId::LEN]).ok()?).ok()
 }
 
-/// Why a body does not say which client has the name. Whatever the reason, whether there is such a client
-/// is not known.
+/// Why a body does not tell which client has the name. It is then unknown whether there is such a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum FoundClientError {
-    /// It is not one well-formed JSON object.
+    /// Not one well-formed JSON object.
     Malformed,
-    /// It says `"success":false`.
+    /// The body has `"success":false`.
     Refused,
-    /// It has no `data` that is a list.
+    /// `data` is missing or not a list.
     NoList,
-    /// The one record of that name has no `id` that is a UUID. The client exists, so this must not be
-    /// taken for [`FoundClient::None`]: creating it would reset it.
+    /// The only record with the name does not have an `id` that is a UUID. The client exists, so this must not be
+    /// treated as [`FoundClient::None`]: creating the client would reset it.
     NoId,
-    /// The list has as many records as were asked for, and none of that name. It may go on.
+    /// The list has as many records as were asked for, but none with the name. There may be more records.
     Incomplete,
 }
 
@@ -219,8 +217,7 @@ mod tests {
         Ok(FoundClient::One(ClientId::new(id).unwrap()))
     }
 
-    /// An answer with these records: what stands for `name` is the name that is asked for, and for `a`
-    /// and `b` the two ids.
+    /// An answer with these records: `=name` stands for the requested name, `=a` and `=b` for the two ids.
     fn list(records: &str) -> String {
         let records = records.replace('\'', "\"").replace("=name", r#":"acme \"\u00e9""#);
         let records = records.replace("=a", &format!(":\"{A}\"")).replace("=b", &format!(":\"{B}\""));

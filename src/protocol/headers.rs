@@ -1,4 +1,4 @@
-//! What every call says of its sender, in header fields: the project key and the user agent.
+//! The header fields that identify the sender of a call: the project key and the user agent.
 
 use core::fmt;
 
@@ -6,13 +6,12 @@ use heapless::String;
 
 use crate::{crypto::Zeroize as _, error::sentences};
 
-/// Bytes that a [`ProjectKey`] holds at most.
+/// The most bytes in a [`ProjectKey`].
 pub const MAX_PROJECT_KEY_LEN: usize = 256;
 
-/// The project key, `sk_live_...` or `sk_test_...`: the secret that every call carries in the header
-/// `x-api-key`.
+/// The project key, `sk_live_...` or `sk_test_...`: the secret that every call carries in the header `x-api-key`.
 ///
-/// It is visible ASCII, so it cannot split a header. Wiped on drop; `Debug` shows nothing of it.
+/// It is visible ASCII, so it cannot split a header. It is wiped on drop, and `Debug` shows nothing of it.
 ///
 /// ```
 /// # use apikee::protocol::{ProjectKey, ProjectKeyError};
@@ -24,11 +23,11 @@ pub const MAX_PROJECT_KEY_LEN: usize = 256;
 pub struct ProjectKey(String<MAX_PROJECT_KEY_LEN>);
 
 impl ProjectKey {
-    /// Takes a copy of the key.
+    /// Copies the key.
     ///
     /// # Errors
     ///
-    /// As [`ProjectKeyError`] says.
+    /// See [`ProjectKeyError`].
     pub fn new(key: &str) -> Result<Self, ProjectKeyError> {
         if key.is_empty() {
             return Err(ProjectKeyError::Empty);
@@ -39,7 +38,7 @@ impl ProjectKey {
         key.try_into().map(Self).map_err(|_| ProjectKeyError::TooLong)
     }
 
-    /// For the one header that it belongs in.
+    /// The key. Only for the header `x-api-key`.
     pub(crate) fn header_value(&self) -> &str {
         self.0.as_str()
     }
@@ -51,7 +50,7 @@ impl Drop for ProjectKey {
     }
 }
 
-/// Nothing of the key.
+/// Prints nothing of the key.
 impl fmt::Debug for ProjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProjectKey").finish_non_exhaustive()
@@ -63,11 +62,11 @@ impl fmt::Debug for ProjectKey {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ProjectKeyError {
-    /// A key has at least one byte.
+    /// The text is empty.
     Empty,
-    /// It has more than [`MAX_PROJECT_KEY_LEN`] bytes.
+    /// The text has more than [`MAX_PROJECT_KEY_LEN`] bytes.
     TooLong,
-    /// A control character, a space or a character beyond ASCII, which a header cannot hold.
+    /// The text has a control character, a space or a non-ASCII character. A header cannot hold them.
     NotVisibleAscii,
 }
 
@@ -78,7 +77,7 @@ sentences!(
     NotVisibleAscii: "the project key has characters other than visible ASCII",
 );
 
-/// What a client calls itself: visible ASCII and single spaces.
+/// The name and version of a client program: visible ASCII and single spaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserAgent<'a>(&'a str);
 
@@ -88,11 +87,11 @@ impl UserAgent<'static> {
 }
 
 impl<'a> UserAgent<'a> {
-    /// Takes another name.
+    /// Another user agent than the default.
     ///
     /// # Errors
     ///
-    /// [`InvalidUserAgent`].
+    /// [`InvalidUserAgent`] if a header cannot hold the text.
     pub fn new(text: &'a str) -> Result<Self, InvalidUserAgent> {
         let mut words = text.split(' ');
         if words.all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic())) {
@@ -102,13 +101,13 @@ impl<'a> UserAgent<'a> {
         }
     }
 
-    /// For a name that was checked before.
+    /// A user agent that was checked before.
     #[cfg(feature = "client")]
     pub(crate) const fn checked(text: &'a str) -> Self {
         Self(text)
     }
 
-    /// The name.
+    /// The text of the user agent.
     #[must_use]
     pub const fn as_str(self) -> &'a str {
         self.0
@@ -121,7 +120,7 @@ impl Default for UserAgent<'_> {
     }
 }
 
-/// The text is empty, or has something other than visible ASCII and single spaces between it.
+/// The text is empty, or it has anything but visible ASCII with single spaces in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidUserAgent;

@@ -1,4 +1,4 @@
-//! The route that a request is about.
+//! The route of a request.
 
 use core::fmt;
 
@@ -7,9 +7,9 @@ use crate::{buf::Writer, error::sentences, json::write};
 
 /// The method and the path of a request or a route: `GET:::/users`.
 ///
-/// The method is written in upper case and the path with a `/` at its front. The path is taken as
-/// the router sees it, percent-decoded; encoding happens when a target is written. `Display` gives
-/// the text before that, which is also what request signatures are over.
+/// The method is written in upper case, and the path with a leading `/`. Give the path as the router sees it,
+/// percent-decoded; it is encoded when a target is written. `Display` prints the text before encoding. Request
+/// signatures cover that text.
 ///
 /// ```
 /// # use apikee::protocol::MethodPath;
@@ -20,33 +20,32 @@ use crate::{buf::Writer, error::sentences, json::write};
 #[derive(Debug, Clone, Copy)]
 pub struct MethodPath<'a> {
     method: &'a str,
-    /// As it is given: perhaps without the leading slash.
+    /// As given: perhaps without the leading slash.
     path: &'a str,
 }
 
-/// What stands between method and path; neither a token nor the front of a path has a colon.
+/// The separator of method and path. A method has no colon, and a path does not start with one.
 const SEPARATOR: &str = ":::";
 
-/// What the platform's documentation also shows there.
+/// Another separator, which the platform's documentation also shows.
 const SHORT_SEPARATOR: &str = ":";
 
 impl<'a> MethodPath<'a> {
-    /// Leaves out of `path` what follows the first `?` or `#`: a query may hold secrets, and makes
-    /// every request a route of its own.
+    /// Cuts `path` at the first `?` or `#`: a query may hold secrets, and would make every request a different route.
     ///
     /// # Errors
     ///
-    /// [`InvalidMethod`].
+    /// [`InvalidMethod`] if the method is not a token.
     pub fn new(method: &'a str, path: &'a str) -> Result<Self, InvalidMethod> {
         Self::up_to(method, path, &['?', '#'])
     }
 
-    /// Keeps the query, and leaves out what follows the first `#`. Also for the patterns of routers
-    /// that give `?` a meaning.
+    /// Keeps the query, and cuts `path` at the first `#`. Also use it for the patterns of routers in which `?` has a
+    /// meaning.
     ///
     /// # Errors
     ///
-    /// [`InvalidMethod`].
+    /// [`InvalidMethod`] if the method is not a token.
     pub fn with_query(method: &'a str, path: &'a str) -> Result<Self, InvalidMethod> {
         Self::up_to(method, path, &['#'])
     }
@@ -63,7 +62,7 @@ impl<'a> MethodPath<'a> {
         self.path.strip_prefix('/').unwrap_or(self.path)
     }
 
-    /// Method and path, as they are given.
+    /// The method and the path as they were given.
     #[cfg(feature = "client")]
     pub(crate) const fn given(&self) -> (&'a str, &'a str) {
         (self.method, self.path)
@@ -75,13 +74,13 @@ impl<'a> MethodPath<'a> {
         (self.method, self.tail())
     }
 
-    /// Bytes of it, about.
+    /// The approximate length in bytes.
     #[cfg(feature = "client")]
     pub(crate) const fn len(&self) -> usize {
         self.method.len().saturating_add(self.path.len())
     }
 
-    /// Whether `text` is this route: `GET:::/users` or `GET:/users`, not encoded.
+    /// Whether `text` spells this route: `GET:::/users` or `GET:/users`, not encoded.
     pub(crate) fn is_spelt(&self, text: &str) -> bool {
         let Some((method, rest)) = text.split_at_checked(self.method.len()) else {
             return false;
@@ -91,7 +90,7 @@ impl<'a> MethodPath<'a> {
         method && path(SEPARATOR).or_else(|| path(SHORT_SEPARATOR)) == Some(self.tail())
     }
 
-    /// Writes it as a value of a query.
+    /// Writes the route as a query value.
     pub(crate) fn write_query_value(&self, out: &mut Writer<'_>) {
         for byte in self.method.bytes() {
             query_byte(out, byte.to_ascii_uppercase());
@@ -101,7 +100,7 @@ impl<'a> MethodPath<'a> {
         query_value(out, self.tail());
     }
 
-    /// Writes the method as the inside of a JSON string; a token has nothing to escape.
+    /// Writes the method as the inside of a JSON string. A token never needs escapes.
     pub(crate) fn write_json_method(&self, out: &mut Writer<'_>) {
         for byte in self.method.bytes() {
             out.byte(byte.to_ascii_uppercase());
@@ -115,12 +114,12 @@ impl<'a> MethodPath<'a> {
     }
 }
 
-/// RFC 9110, section 5.6.2: methods and the names of header fields are tokens.
+/// Whether the text is a token (RFC 9110, section 5.6.2). Methods and the names of header fields are tokens.
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
-/// `tchar` there.
+/// `tchar` in that section.
 const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
@@ -129,7 +128,7 @@ const fn is_token_byte(byte: u8) -> bool {
         )
 }
 
-/// `GET:::/users`, not encoded.
+/// Prints `GET:::/users`, not encoded.
 impl fmt::Display for MethodPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for byte in self.method.bytes() {
@@ -139,7 +138,7 @@ impl fmt::Display for MethodPath<'_> {
     }
 }
 
-/// The method is not a token, as HTTP methods are (RFC 9110, "Tokens").
+/// The method is not a token, which every HTTP method is (RFC 9110, "Tokens").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidMethod;

@@ -1,19 +1,19 @@
-//! What is said to the platform and what it says back (docs/WIRE.md, "The platform's API"), without a
-//! socket: requests write themselves into the caller's buffers, answers are read where they stand.
+//! The requests to the platform and its answers (docs/WIRE.md, "The platform's API"), without a socket. Requests write
+//! themselves into the caller's buffers. Answers are read in place.
 //!
-//! | request | method, and target behind the base URL | body | answer |
+//! | request | method, and target after the base URL | body | answer |
 //! |---|---|---|---|
 //! | [`ValidateRequest`] | `POST /client/{uuid}?project_env=...&method_path=...` | sealed | [`Answer`] |
 //! | [`CreateClient`] | `POST /client?project_env=...` | sealed | [`ClientRecord`] |
 //! | [`FindClient`] | `GET /client?project_env=...&name=...&limit=...` | none | [`FoundClient`] |
-//! | [`RegisterEndpoint`] | `POST /endpoint?project_env=...` | plain | none is read |
+//! | [`RegisterEndpoint`] | `POST /endpoint?project_env=...` | plain | not read |
 //!
-//! A request and its answer are one file. `request` has what they share.
+//! Each request shares a file with its answer. `request` has the code that all requests share.
 //!
-//! Whatever the parts of a request say, it stays one request with those parts. What could break out
-//! is refused when the part is made ([`ClientId`], the method of a [`MethodPath`], [`ProjectKey`],
-//! [`UserAgent`], [`JsonObject`](crate::meta::JsonObject), [`Timestamp`]); everything else is percent-encoded or
-//! escaped. So writing can only fail for want of room.
+//! Whatever the parts of a request contain, they cannot change its structure. Parts that could break out are checked
+//! when they are made ([`ClientId`], the method of a [`MethodPath`], [`ProjectKey`], [`UserAgent`],
+//! [`JsonObject`](crate::meta::JsonObject), [`Timestamp`]). All others are percent-encoded or escaped. So writing fails
+//! only if the buffer is too small.
 
 mod client_id;
 mod create;

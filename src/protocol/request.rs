@@ -1,4 +1,4 @@
-//! What the requests have in common: how they travel, which header fields they have, and how they are written.
+//! The parts that all requests share: sealing, header fields, and writing.
 
 use core::{fmt, ops::Deref, str::FromStr};
 
@@ -10,22 +10,21 @@ use crate::{
     json::write,
 };
 
-/// A call of the platform: a method, a target behind the base URL, and a body unless the method is
+/// A call of the platform: a method, a target after the base URL, and a body unless the method is
 /// [`Get`](HttpMethod::Get).
 ///
-/// Implemented by this crate's requests only. A target has at most 82 bytes and three for each byte
-/// of its parts; in a body each takes at most six. An empty buffer finds out the exact length. Buffers
-/// hold unspecified bytes behind what is returned, and after an error.
+/// Only this crate's requests implement it. A target has at most 82 bytes plus three for each byte of its parts. In a
+/// body, each byte of the parts takes at most six. Write to an empty buffer to get the exact length. After the returned
+/// text, and after an error, buffers hold unspecified bytes.
 pub trait Request: sealed::Sealed {
     /// The HTTP method.
     const METHOD: HttpMethod = HttpMethod::Post;
 
-    /// How the body travels, and the answer with it, where requests are sealed. Without a body it is
+    /// The form of the body and of its answer, if requests are sealed. A request without a body is
     /// [`Plain`](BodyForm::Plain): nothing is sealed.
     const FORM: BodyForm = BodyForm::Sealed;
 
-    /// How the body travels with that degree of sealing: as [`FORM`](Self::FORM) says, and plain with
-    /// [`Sealing::Off`].
+    /// The form of the body with this degree of sealing: [`FORM`](Self::FORM), or plain with [`Sealing::Off`].
     #[must_use]
     fn form(sealing: Sealing) -> BodyForm {
         match sealing {
@@ -34,16 +33,16 @@ pub trait Request: sealed::Sealed {
         }
     }
 
-    /// Writes the target, path and query, to the front of `buf`: what follows the base URL's own
-    /// path. It is visible ASCII, without `#`.
+    /// Writes the target (path and query) to the start of `buf`. It follows the path of the base URL. It is visible
+    /// ASCII, without `#`.
     ///
     /// # Errors
     ///
     /// [`BufferTooSmall`] with the exact length.
     fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall>;
 
-    /// Writes the body, compact JSON, to the front of `buf`; nothing with [`Get`](HttpMethod::Get). Where
-    /// [`FORM`](Self::FORM) is [`Sealed`](BodyForm::Sealed) it is the plaintext of an envelope, and holds the caller's
+    /// Writes the body, compact JSON, to the start of `buf`; nothing for [`Get`](HttpMethod::Get). If
+    /// [`FORM`](Self::FORM) is [`Sealed`](BodyForm::Sealed), it is the plaintext of an envelope. It holds the caller's
     /// raw key if the headers do.
     ///
     /// # Errors
@@ -51,14 +50,14 @@ pub trait Request: sealed::Sealed {
     /// [`BufferTooSmall`] with the exact length.
     fn write_body<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall>;
 
-    /// The names and values of the call's header fields, without those of HTTP itself and without
-    /// `x-apikee-signature`. The values are those of [`ProjectKey`] and [`UserAgent`]: one of them is
-    /// a secret. `Content-Type` and `X-Apikee-Encrypted` are there only with a body.
+    /// The names and values of the call's header fields, except those of HTTP itself and `x-apikee-signature`. The
+    /// values come from [`ProjectKey`], which is a secret, and [`UserAgent`]. `Content-Type` and `X-Apikee-Encrypted`
+    /// are only there with a body.
     fn header_fields<'h>(&self, key: &'h ProjectKey, user_agent: UserAgent<'h>) -> HeaderFields<'h> {
         self.header_fields_as(Self::FORM, key, user_agent)
     }
 
-    /// The same for a body that travels in that [`form`](Self::form).
+    /// The same for a body in this [`form`](Self::form).
     fn header_fields_as<'h>(&self, form: BodyForm, key: &'h ProjectKey, user_agent: UserAgent<'h>) -> HeaderFields<'h> {
         HeaderFields::new(Self::METHOD, form, key, user_agent)
     }
@@ -86,13 +85,13 @@ impl HttpMethod {
     }
 }
 
-/// How a body travels; the header `X-Apikee-Encrypted` says so.
+/// Whether a body is sealed. The header `X-Apikee-Encrypted` tells the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum BodyForm {
     /// In an envelope.
     Sealed,
-    /// As it is.
+    /// Not in an envelope.
     Plain,
 }
 
@@ -107,16 +106,17 @@ impl BodyForm {
     }
 }
 
-/// How requests and answers travel (docs/WIRE.md, "The platform's API"). All degrees go over HTTPS.
+/// How requests and answers are protected (docs/WIRE.md, "The platform's API"). All degrees use HTTPS,
+/// unless the user permits plain HTTP.
 ///
 /// | degree | request | answer | the caller's raw key |
 /// |---|---|---|---|
 /// | `required` | envelope | envelope | in the envelope only |
 /// | `requests` | envelope | plain, or an envelope | in the envelope only |
-/// | `off` | plain | plain | is never sent |
+/// | `off` | plain | plain | never sent |
 ///
-/// Only an answer in an envelope proves who wrote it. With the other two degrees, whoever sits where
-/// TLS ends can answer every request.
+/// Only an answer in an envelope proves who wrote it. With the other two degrees, anyone at the point where TLS ends
+/// can answer every request.
 ///
 /// ```
 /// use apikee::protocol::Sealing;
@@ -131,15 +131,15 @@ pub enum Sealing {
     /// The request and the answer are envelopes.
     #[default]
     Required,
-    /// The request is an envelope. The answer may be plain JSON: the published SDKs read no other.
+    /// The request is an envelope. The answer may be plain JSON: the published SDKs can only read plain answers.
     Requests,
-    /// The request and the answer are plain JSON, as the SDKs since 0.1.2b0 send and read it where no
-    /// public key of the platform is configured.
+    /// The request and the answer are plain JSON. The SDKs since 0.1.2b0 do this if no public key of the platform is
+    /// configured.
     Off,
 }
 
 impl Sealing {
-    /// The word for it in `APIKEE_SEALING` (docs/WIRE.md, "Configuration names").
+    /// The value of `APIKEE_SEALING` (docs/WIRE.md, "Configuration names").
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -150,14 +150,14 @@ impl Sealing {
     }
 }
 
-/// The word: `required`, `requests` or `off`.
+/// Prints the value: `required`, `requests` or `off`.
 impl fmt::Display for Sealing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-/// Reads the word, in lower case.
+/// Reads the value, in lower case.
 impl FromStr for Sealing {
     type Err = InvalidSealing;
 
@@ -176,10 +176,10 @@ pub struct InvalidSealing;
 
 sentences!(InvalidSealing, "sealing must be 'required', 'requests' or 'off'");
 
-/// The names and values of a call's header fields: a slice of two without a body, and of four with one.
+/// The names and values of a call's header fields: two without a body, four with one.
 ///
-/// None has a line break or another control character. One value is the project key, a secret, so that
-/// `Debug` shows the names alone.
+/// They have no line breaks or other control characters. One value is the project key, which is a secret, so `Debug`
+/// only shows the names.
 ///
 /// ```
 /// # use apikee::protocol::{FindClient, ProjectKey, Request as _, UserAgent};
@@ -190,7 +190,7 @@ sentences!(InvalidSealing, "sealing must be 'required', 'requests' or 'off'");
 /// ```
 #[derive(Clone, Copy)]
 pub struct HeaderFields<'h> {
-    /// What describes the body stands at the ends.
+    /// The first and the last field describe the body.
     all: [(&'static str, &'h str); 4],
     has_body: bool,
 }
@@ -225,16 +225,16 @@ impl fmt::Debug for HeaderFields<'_> {
 }
 
 pub(crate) mod sealed {
-    /// Keeps [`Request`](super::Request) to this crate.
+    /// Allows only this crate to implement [`Request`](super::Request).
     pub trait Sealed {
-        /// Writes what `x-apikee-signature` vouches for; nothing if the request is not signed.
+        /// Writes the text that `x-apikee-signature` signs; nothing if the request is not signed.
         fn write_signed(&self, _out: &mut dyn core::fmt::Write) -> core::fmt::Result {
             Ok(())
         }
     }
 }
 
-/// What `write` writes to the front of `buf`, which is UTF-8.
+/// The text that `write` writes to the start of `buf`. It must be UTF-8.
 pub(super) fn written(buf: &mut [u8], write: impl FnOnce(&mut Writer<'_>)) -> Result<&str, BufferTooSmall> {
     let mut out = Writer::new(buf);
     write(&mut out);
@@ -244,7 +244,7 @@ pub(super) fn written(buf: &mut [u8], write: impl FnOnce(&mut Writer<'_>)) -> Re
     Ok(text.unwrap_or_default())
 }
 
-/// The target of a call that has that path, and in its query nothing besides the project and environment.
+/// The target of a call with this path. Its query only has the project and environment.
 pub(super) fn written_target<'b>(buf: &'b mut [u8], path: &[u8], slug: &str) -> Result<&'b str, BufferTooSmall> {
     written(buf, |out| {
         out.bytes(path);
@@ -252,20 +252,20 @@ pub(super) fn written_target<'b>(buf: &'b mut [u8], path: &[u8], slug: &str) -> 
     })
 }
 
-/// Writes the part of the query that all targets have.
+/// Writes the part of the query that all targets share.
 pub(super) fn project_env(out: &mut Writer<'_>, project_env: &str) {
     out.bytes(b"?project_env=");
     query_value(out, project_env);
 }
 
-/// Writes a string of a body behind what ends with its opening quote, and its closing quote.
+/// Writes a string of a body. `before` must end with the opening quote; the closing quote is written.
 pub(super) fn string(out: &mut Writer<'_>, before: &[u8], text: &str) {
     out.bytes(before);
     write::escaped(out, text);
     out.byte(b'"');
 }
 
-/// Writes a list of strings of a body behind what ends with its opening bracket, and its closing bracket.
+/// Writes a list of strings of a body. `before` must end with the opening bracket; the closing bracket is written.
 pub(super) fn strings(out: &mut Writer<'_>, before: &[u8], texts: &[&str]) {
     out.bytes(before);
     for (at, text) in texts.iter().enumerate() {
@@ -274,15 +274,15 @@ pub(super) fn strings(out: &mut Writer<'_>, before: &[u8], texts: &[&str]) {
     out.byte(b']');
 }
 
-/// Writes `text` as a value of a query, to the byte as the published SDKs do (`urlencode` of
-/// Python): letters, digits and `-._~` as they are, a space as `+`, any other byte as `%XX`.
+/// Writes `text` as a query value, with exactly the bytes of the published SDKs (Python's `urlencode`). Letters, digits
+/// and `-._~` stay as they are, a space becomes `+`, and any other byte becomes `%XX`.
 pub(super) fn query_value(out: &mut Writer<'_>, text: &str) {
     for byte in text.bytes() {
         query_byte(out, byte);
     }
 }
 
-/// Writes one byte of a value.
+/// Writes one byte of a query value.
 pub(super) fn query_byte(out: &mut Writer<'_>, byte: u8) {
     match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.byte(byte),

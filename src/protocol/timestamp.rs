@@ -1,10 +1,10 @@
-//! Times as text.
+//! Times as RFC 3339 text.
 
 use core::fmt;
 
 use crate::{buf::Writer, error::sentences, time::UnixTime};
 
-/// A time in UTC as RFC 3339 writes it, to the millisecond: `2026-11-24T02:21:45.017Z`.
+/// A time in UTC in the form of RFC 3339, to the millisecond: `2026-11-24T02:21:45.017Z`.
 ///
 /// ```
 /// # use apikee::{UnixTime, protocol::Timestamp};
@@ -19,11 +19,11 @@ const LEN: usize = "0000-00-00T00:00:00.000Z".len();
 const DAY: i64 = 24 * 60 * 60;
 
 impl Timestamp {
-    /// Writes the time down.
+    /// The text of this time.
     ///
     /// # Errors
     ///
-    /// [`TimestampOutOfRange`].
+    /// [`TimestampOutOfRange`] if the year is not in 0 to 9999.
     pub fn new(time: UnixTime) -> Result<Self, TimestampOutOfRange> {
         let days = time.as_secs().div_euclid(DAY);
         let second = u32::try_from(time.as_secs().rem_euclid(DAY)).map_err(|_| TimestampOutOfRange)?;
@@ -40,7 +40,7 @@ impl Timestamp {
         Ok(Self(text))
     }
 
-    /// The 24 characters.
+    /// The text of 24 characters.
     #[must_use]
     pub fn as_str(&self) -> &str {
         let text = core::str::from_utf8(&self.0);
@@ -49,11 +49,11 @@ impl Timestamp {
     }
 }
 
-/// Year, month and day of the proleptic Gregorian calendar `days` after 1970-01-01; `None`
-/// outside the years 0 to 9999.
+/// The year, month and day of the proleptic Gregorian calendar, `days` after 1970-01-01. `None` if the year is not in 0
+/// to 9999.
 ///
-/// Counted in years that start in March, so that the leap day is the last, from March of the year
-/// -400, so that nothing is negative.
+/// Years are counted from March, so that the leap day is the last day. They are counted from March of the year -400, so
+/// that no number is negative.
 #[expect(clippy::arithmetic_side_effects, reason = "the years are checked first, and all else is smaller")]
 fn civil(days: i64) -> Option<(u32, u32, u32)> {
     const IN_400_YEARS: u32 = 400 * 365 + 97;
@@ -65,17 +65,17 @@ fn civil(days: i64) -> Option<(u32, u32, u32)> {
     }
     let days = u32::try_from(days + FROM_MARCH_OF_0 + i64::from(IN_400_YEARS)).ok()?;
     let (era, day) = (days / IN_400_YEARS, days % IN_400_YEARS);
-    // Without the leap days, of which the last one belongs to the last year.
+    // Does not count the leap days. The last one belongs to the last year.
     let year = (day - day / 1_460 + day / 36_524 - day / (IN_400_YEARS - 1)) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
-    // From March, months are 31, 30, 31, 30, 31 days long, and so on: 153 days in five of them.
+    // From March on, months have 31, 30, 31, 30, 31 days, and so on: 153 days in each five months.
     let month = (5 * day + 2) / 153;
     let day = day - (153 * month + 2) / 5 + 1;
     let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
     Some((400 * era + year - 400, month, day))
 }
 
-/// Writes the last `N` digits of `value`, and what ends them.
+/// Writes the last `N` digits of `value`, and then `end`.
 fn digits<const N: usize>(out: &mut Writer<'_>, mut value: u32, end: u8) {
     let mut digits = [0; N];
     for place in digits.iter_mut().rev() {
@@ -99,7 +99,7 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// The time is before the year 0 or after the year 9999, for which RFC 3339 has no text.
+/// The time is before the year 0 or after the year 9999. RFC 3339 cannot express it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TimestampOutOfRange;

@@ -1,4 +1,4 @@
-//! Asking the platform about a key that has passed local verification: [`ValidateRequest`], and the platform's verdict,
+//! Asks the platform about a key that has passed local verification: [`ValidateRequest`], and the platform's verdict,
 //! an [`Answer`].
 
 use core::fmt;
@@ -18,7 +18,7 @@ use crate::{
     names::Malformed,
 };
 
-/// Asks whether a client may make a request of that method and path, now.
+/// Asks whether a client may now make a request with this method and path.
 ///
 /// ```
 /// use apikee::{UnixTime, protocol::{ClientId, MethodPath, Request as _, Timestamp, ValidateRequest}};
@@ -53,15 +53,15 @@ pub struct ValidateRequest<'a> {
     max_body_len: usize,
 }
 
-/// What becomes of the caller's raw key.
+/// How the caller's raw key is handled.
 #[derive(Clone, Copy)]
 enum RawKey<'a> {
-    /// It is not known here. It may be among the headers.
+    /// The key is not known here. It may be one of the headers.
     Unknown,
-    /// It is one of the headers, added by itself.
-    #[cfg_attr(not(feature = "client"), expect(dead_code, reason = "the client tells it"))]
+    /// The key is added to the headers.
+    #[cfg_attr(not(feature = "client"), expect(dead_code, reason = "only the client uses it"))]
     Told(&'a str),
-    /// It stands nowhere in the body.
+    /// The key is not sent in any part of the body.
     Withheld(&'a str),
 }
 
@@ -73,8 +73,8 @@ impl<'a> RawKey<'a> {
         }
     }
 
-    /// Whether that text has the key in it and must not be sent. A caller may have cut it within the key: no more of
-    /// the key may stand at its end than logs may have.
+    /// Whether the text contains the key and must not be sent. A caller may have cut the text within the key. So the
+    /// text must not end with more of the key than its [`log_prefix`].
     fn forbids(self, text: &str) -> bool {
         let Self::Withheld(raw_key) = self else {
             return false;
@@ -85,17 +85,17 @@ impl<'a> RawKey<'a> {
     }
 }
 
-/// What stands in front of the payload.
+/// The text in front of the payload.
 const PAYLOAD: &[u8] = br#","payload":"#;
 
-/// What stands in front of the raw key.
+/// The text in front of the raw key.
 const KEY_FIELD: &[u8] = br#""x-api-key":""#;
 
-/// What the raw key is called among the headers.
+/// The name of the header with the raw key.
 pub(crate) const KEY_HEADER: &str = "x-api-key";
 
 impl<'a> ValidateRequest<'a> {
-    /// With the key name `default`, and neither headers nor payload.
+    /// A request with the key name `default`, without headers and payload.
     #[must_use]
     pub const fn new(
         client: ClientId,
@@ -116,62 +116,62 @@ impl<'a> ValidateRequest<'a> {
         }
     }
 
-    /// The name of the key among the client's.
+    /// Sets the name of the key. A client may have several keys.
     #[must_use]
     pub const fn key_name(self, key_name: &'a str) -> Self {
         Self { key_name, ..self }
     }
 
-    /// The header fields of the incoming request that the platform is to see: those that the caller
-    /// chose, never all. The raw key may be among them, as it travels in the envelope only.
+    /// Sets the header fields of the incoming request that the platform sees. Choose them; never send all. The raw key
+    /// may be among them if the body is sealed.
     ///
-    /// Fields of one name, whatever the case, are sent as one, under the first spelling, values
-    /// joined by `", "` (RFC 9110, section 5.3): the JSON object names nothing twice. Control characters
-    /// (U+0000 to U+001F and U+007F) are left out of the values. HTTP allows none of them but the tab.
+    /// Fields whose names differ at most in case are sent as one, with the first spelling, and their values are joined
+    /// by `", "` (RFC 9110, section 5.3): a JSON object must not name a member twice. Control characters (U+0000 to
+    /// U+001F and U+007F) are left out of the values. Of these, HTTP only allows the tab.
     #[must_use]
     pub const fn headers(self, headers: &'a [(&'a str, &'a str)]) -> Self {
         Self { headers, ..self }
     }
 
-    /// How many bytes the body may have, not counting the payload's own. No bound is set by default.
+    /// Sets the maximum length of the body in bytes, not counting the value of the payload. No limit by default.
     ///
-    /// A stranger writes the header fields, so it is they that give way. Their values are cut where
-    /// the room ends, counted as they are escaped and between characters, and a field whose name has no
-    /// room is left out. Those that come first have the room first: put first what has to arrive whole,
-    /// such as an address. The raw key is never cut and its room is kept free wherever it stands.
+    /// Strangers write the header fields, so these are cut to fit. Each value is cut where the room ends. The escaped
+    /// length counts, and a cut is always between characters. A field is left out if its name does not fit. The first
+    /// fields get room first, so put a field that must arrive whole, such as an address, at the start. The raw key is
+    /// never cut: room for it is reserved, whatever its position.
     ///
-    /// The key name and the raw key are sent whole in any case, so where these two alone take more, the
-    /// body is longer and has no other header fields.
+    /// The key name and the raw key are always sent whole. If these two alone exceed the limit, the body is longer, and
+    /// other header fields are left out.
     #[must_use]
     pub const fn max_body_len(self, len: usize) -> Self {
         Self { max_body_len: len, ..self }
     }
 
-    /// The raw key, which is added to the headers by itself, instead of any of that name.
+    /// Sets the raw key. It is added to the headers and replaces any header of its name.
     #[cfg(feature = "client")]
     pub(crate) const fn raw_key(self, raw_key: &'a str) -> Self {
         Self { raw_key: RawKey::Told(raw_key), ..self }
     }
 
-    /// The raw key, for a body that travels plain: it is not sent. Header fields that are called as the key's own, or
-    /// have the key in a value, are left out, and so is a payload that has the key in it.
+    /// Sets the raw key for a plain body: it is not sent. A header field is left out if it has the key's header name,
+    /// or if its value contains the key. The payload is left out if it contains the key.
     #[must_use]
     pub const fn withhold_key(self, raw_key: &'a str) -> Self {
         Self { raw_key: RawKey::Withheld(raw_key), ..self }
     }
 
-    /// What else the platform sees of the request.
+    /// Sets other data about the request for the platform.
     #[must_use]
     pub const fn payload(self, payload: JsonObject<'a>) -> Self {
         Self { payload: Some(payload), ..self }
     }
 
-    /// What it asks about.
+    /// The client, the project and environment, and the route that it asks about.
     pub(crate) const fn subject(&self) -> (ClientId, &'a str, MethodPath<'a>) {
         (self.client, self.project_env, self.method_path)
     }
 
-    /// Writes the members of `headers`, so that they end before `end` unless the raw key does not.
+    /// Writes the members of `headers`. They end before `end`, except for the raw key, which is never cut.
     fn write_headers(&self, out: &mut Writer<'_>, end: usize) {
         let start = out.len();
         let mut kept = self.key_field_len();
@@ -192,13 +192,13 @@ impl<'a> ValidateRequest<'a> {
                 out.byte(b',');
             }
             out.bytes(KEY_FIELD);
-            // A verified key has nothing to escape.
+            // A verified key never needs escapes.
             out.bytes(raw_key.as_bytes());
             out.byte(b'"');
         }
     }
 
-    /// Whether the header field of that name is sent as the caller has it.
+    /// Whether the caller's header field with this name is sent.
     fn may_send(&self, name: &str) -> bool {
         match self.raw_key {
             RawKey::Unknown => true,
@@ -211,13 +211,13 @@ impl<'a> ValidateRequest<'a> {
         }
     }
 
-    /// The values of the header fields of that name that may be sent.
+    /// The values of the header fields with this name that may be sent.
     fn values(&self, name: &str) -> impl Iterator<Item = &'a str> {
         let named = self.headers.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name));
         named.map(|(_, value)| *value).filter(|value| !self.raw_key.forbids(value))
     }
 
-    /// Bytes of the field of the raw key, its last quote and a comma included; 0 if there is none.
+    /// The length in bytes of the raw key's field, with its last quote and a comma; 0 if there is none.
     fn key_field_len(&self) -> usize {
         if let Some(raw_key) = self.raw_key.told() {
             return KEY_FIELD.len().saturating_add(raw_key.len()).saturating_add(2);
@@ -230,7 +230,7 @@ impl<'a> ValidateRequest<'a> {
     }
 }
 
-/// Writes a header field, its values cut so that it ends before `end`; nothing if the name has no room.
+/// Writes a header field. Cuts its values so that it ends before `end`; writes nothing if the name does not fit.
 fn write_field<'v>(
     out: &mut Writer<'_>,
     is_behind_another: bool,
@@ -248,7 +248,7 @@ fn write_field<'v>(
     }
     let end = end.saturating_sub(1);
     for (at, value) in values.enumerate() {
-        // What follows a cut would be taken for the rest of what was cut.
+        // A value after a cut would look like the rest of the value that was cut.
         if at > 0 && !write::escaped_up_to(out, ", ", end) || !write::escaped_up_to(out, value, end) {
             break;
         }
@@ -274,7 +274,8 @@ impl Request for ValidateRequest<'_> {
 }
 
 impl<'a> ValidateRequest<'a> {
-    /// The payload, unless the key must not be sent and is in it. An escape can hide the key until it is written.
+    /// The payload, unless the key must not be sent and the payload contains it. It is checked as it is written,
+    /// because escapes could hide the key.
     fn payload_to_send(&self, buf: &mut [u8]) -> Result<Option<JsonObject<'a>>, BufferTooSmall> {
         let (RawKey::Withheld(_), Some(payload)) = (self.raw_key, self.payload) else {
             return Ok(self.payload);
@@ -284,7 +285,7 @@ impl<'a> ValidateRequest<'a> {
     }
 
     fn write(&self, out: &mut Writer<'_>, payload: Option<JsonObject<'_>>) {
-        // The payload's name counts whether it is there or not, and both braces.
+        // The name of the payload always counts, and so do both closing braces.
         let end = self.max_body_len.saturating_sub(PAYLOAD.len()).saturating_sub(2);
         string(out, br#"{"name":""#, self.key_name);
         string(out, br#","timestamp":""#, self.timestamp.as_str());
@@ -305,7 +306,7 @@ impl Sealed for ValidateRequest<'_> {
     }
 }
 
-/// Without the headers' names and values: the raw key may be among them.
+/// Does not print the headers: the raw key may be among them.
 impl fmt::Debug for ValidateRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ValidateRequest")
@@ -320,14 +321,13 @@ impl fmt::Debug for ValidateRequest<'_> {
     }
 }
 
-/// The answer to a [`ValidateRequest`], borrowed from the buffer that it was
-/// read in.
+/// The answer to a [`ValidateRequest`], borrowed from the buffer that it was read from.
 ///
-/// A JSON object with a boolean `success`, which alone is the verdict. The other members only describe
-/// it: one that is absent, null or of an unexpected type (`"code":403`) is `None` here, and members
-/// that are not known are ignored. So an addition to the platform's answers is not an outage.
+/// It is a JSON object with a boolean `success`. Only `success` is the verdict; the other members describe it. If one
+/// of these is absent, null or of an unexpected type (`"code":403`), it is `None` here. Unknown members are ignored. So
+/// an addition to the platform's answers does not cause an outage.
 ///
-/// There are two ways to read one, and bytes that came in the clear do not fit the first:
+/// There are two functions to read one. The first does not accept bytes that came without an envelope:
 ///
 /// ```
 /// # use apikee::protocol::Answer;
@@ -358,27 +358,27 @@ pub struct Answer<'b> {
 }
 
 impl<'b> Answer<'b> {
-    /// Reads what came out of an envelope: the platform's own words, on this very request.
+    /// Reads the plaintext of an envelope: the platform wrote it in answer to this request.
     ///
-    /// The buffer is changed on the way: escapes are undone where they stand.
+    /// The buffer is changed: escapes are replaced by the characters, in place.
     ///
     /// # Errors
     ///
-    /// As [`AnswerError`] says; each is a fault, not a verdict.
+    /// See [`AnswerError`]. Each is a fault, not a verdict.
     pub fn read_opened(body: Opened<'b>) -> Result<Self, AnswerError> {
         Self::read(body.into_bytes(), Provenance::Opened)
     }
 
-    /// Reads what came without an envelope, as some deployments answer.
+    /// Reads an answer that came without an envelope. Some deployments answer like this.
     ///
-    /// **Nothing but the connection says who wrote it**, or for which request: whoever sits where TLS
-    /// ends can answer `"success":true` to all. Only for where the user has asked for this.
+    /// **Only the connection tells who wrote it**, and for which request. Anyone at the point where TLS ends can answer
+    /// `"success":true` to every request. Only use this if the user asked for it.
     ///
-    /// The buffer is changed on the way: escapes are undone where they stand.
+    /// The buffer is changed: escapes are replaced by the characters, in place.
     ///
     /// # Errors
     ///
-    /// As [`AnswerError`] says; each is a fault, not a verdict.
+    /// See [`AnswerError`]. Each is a fault, not a verdict.
     pub fn read_unsealed(body: &'b mut [u8]) -> Result<Self, AnswerError> {
         Self::read(body, Provenance::Unsealed)
     }
@@ -399,7 +399,7 @@ impl<'b> Answer<'b> {
             _ => None,
         };
         let texts = [client_id, project_env, method_path, error, code, message].map(|at| find::string(body, at));
-        // From here on the body stays as it is.
+        // From here on the body does not change.
         let body: &'b [u8] = body;
         let [client_id, project_env, method_path, error, code, message] = texts.map(|at| find::text(body, at));
         Ok(Self { success, client_id, project_env, method_path, duration_ms, error, code, message, provenance })
@@ -411,15 +411,15 @@ impl<'b> Answer<'b> {
         self.success
     }
 
-    /// Whether it is about that request: the client, the project-env and the route that it names, if it
-    /// names them, are those that were asked about (docs/WIRE.md, "The platform's API"). An answer that does
-    /// not say what it is about passes.
+    /// Whether the answer is about this request. The client, the project and environment, and the route must be those
+    /// of the request, if the answer names them (docs/WIRE.md, "The platform's API"). An answer that names none of them
+    /// passes.
     ///
-    /// A success that is about another request is not an answer to this one. In the clear nothing else
-    /// ties the two together; out of an envelope it shows that the platform took the request for another.
+    /// A success about another request must not count for this one. Without an envelope, only these members tie the
+    /// answer to the request. In an envelope, a difference shows that the platform mistook the request for another.
     ///
-    /// Ids are compared as ids, in either case; the text of one that is not a UUID is another client. The
-    /// route may be spelt `GET:::/users` or, as the documentation also shows it, `GET:/users`.
+    /// Ids are compared as UUIDs, in upper or lower case. A text that is not a UUID counts as another client. The route
+    /// may be spelt `GET:::/users` or `GET:/users`: the documentation shows both.
     ///
     /// ```
     /// # use apikee::{UnixTime, protocol::{Answer, ClientId, MethodPath, Timestamp, ValidateRequest}};
@@ -439,26 +439,26 @@ impl<'b> Answer<'b> {
             && self.method_path.is_none_or(|text| method_path.is_spelt(text))
     }
 
-    /// The client that was asked about.
+    /// The client that the answer is about.
     #[must_use]
     pub const fn client_id(&self) -> Option<&'b str> {
         self.client_id
     }
 
-    /// The project and environment that were asked about.
+    /// The project and environment that the answer is about.
     #[must_use]
     pub const fn project_env(&self) -> Option<&'b str> {
         self.project_env
     }
 
-    /// The method and path that were asked about.
+    /// The method and path that the answer is about.
     #[must_use]
     pub const fn method_path(&self) -> Option<&'b str> {
         self.method_path
     }
 
-    /// How long the platform took, in whole milliseconds, rounded down. It decides nothing, so a
-    /// number that is below zero, past 64 bits or written with an exponent is `None`.
+    /// How long the platform took, in whole milliseconds, rounded down. It does not affect the decision. So a number
+    /// that is negative, larger than 64 bits or written with an exponent is `None`.
     #[must_use]
     pub const fn duration_ms(&self) -> Option<u64> {
         self.duration_ms
@@ -476,8 +476,8 @@ impl<'b> Answer<'b> {
         self.code
     }
 
-    /// The platform's reason: [`error`](Self::error), or else [`code`](Self::code). It may hold line
-    /// breaks and be as long as the answer: escape and cut it in logs.
+    /// The platform's reason: [`error`](Self::error), or else [`code`](Self::code). It may contain line breaks and be
+    /// as long as the answer: escape and cut it in logs.
     #[must_use]
     pub const fn reason(&self) -> Option<&'b str> {
         match self.error {
@@ -486,13 +486,13 @@ impl<'b> Answer<'b> {
         }
     }
 
-    /// The reason in words. They may hold line breaks: escape them in logs.
+    /// The reason in words. It may contain line breaks: escape it in logs.
     #[must_use]
     pub const fn message(&self) -> Option<&'b str> {
         self.message
     }
 
-    /// How the answer came.
+    /// Whether the answer came in an envelope.
     #[must_use]
     pub const fn provenance(&self) -> Provenance {
         self.provenance
@@ -508,24 +508,24 @@ fn whole(number: &[u8]) -> Option<u64> {
     (!number.contains(&b'e') && !number.contains(&b'E')).then_some(value)
 }
 
-/// How an answer came, and so who may have written it.
+/// How an answer arrived. This tells who may have written it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Provenance {
-    /// Out of an envelope: by the platform, for this request.
+    /// In an envelope: the platform wrote it for this request.
     Opened,
-    /// In the clear: by whoever holds the other end of the connection.
+    /// Without an envelope: whoever holds the other end of the connection wrote it.
     Unsealed,
 }
 
-/// Why a body is not a verdict. Whatever the reason, the platform has not answered.
+/// Why a body is not a verdict. In each case, the platform's answer is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum AnswerError {
-    /// It is not one well-formed JSON object.
+    /// Not one well-formed JSON object.
     Malformed,
-    /// It has no `success` that is true or false.
+    /// `success` is missing or not a boolean.
     NoVerdict,
 }
 

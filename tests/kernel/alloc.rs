@@ -1,5 +1,5 @@
-//! A global allocator that counts: neither keys, envelopes, policy nor breaker allocate, whatever the
-//! answer is. Only establishing a session by a table does.
+//! Counts allocations. Keys, envelopes, policy and breaker do not allocate, whatever the result is. Only establishing a
+//! session with a table does.
 
 use std::{
     fmt::{self, Write as _},
@@ -103,7 +103,7 @@ fn good_message_pack_keys_are_verified_and_read_without_allocation() {
     }
 }
 
-/// All that a verified key can be asked.
+/// Reads everything that a verified key offers.
 fn read_all(verified: &VerifiedKey<'_>) {
     let mut shown = Sink(0);
     write!(shown, "{verified:?} {}", verified.prefix()).unwrap();
@@ -257,7 +257,7 @@ fn issuing_fails_without_allocation() {
         }
         assert_eq!(refused(&new, unusable.as_str(), 1024), IssueError::UnusableId);
 
-        // Both when there is no randomness, and when it is always the same.
+        // If there is no randomness, and if it is always the same.
         let mut failed =
             |rng: &mut dyn TryCryptoRng<Error = Dry>| ring.issue(&new, NOW_TIME, rng, &mut buf).map(str::len);
         assert_eq!(failed(&mut Stuck(None)), Err(IssueError::Rng));
@@ -322,7 +322,7 @@ fn a_breaker_opens_and_closes_without_allocation() {
     });
 }
 
-/// With a table, the list of the two converted points and what the conversion needs for it.
+/// With a table, the list of the two converted points is allocated, and the memory that the conversion needs.
 #[cfg(feature = "envelope")]
 #[test]
 fn a_session_is_established_with_few_allocations_or_none() {
@@ -356,7 +356,7 @@ fn envelopes_are_sealed_and_opened_without_allocation() {
         let mut forged = told;
         assert_eq!(pending.open(&mut told[..len]).unwrap().as_bytes(), JSON);
 
-        // What is refused.
+        // Refused envelopes.
         let (text, pending) = second.seal(b"{}", &mut rng, &mut asked).unwrap();
         let request = text.len();
         let error = pending.open(&mut forged[..len]).unwrap_err();
@@ -385,7 +385,7 @@ fn a_pool_takes_and_gives_sessions_without_allocation() {
     });
 }
 
-/// Random bytes of an id that can be used, or of one that cannot.
+/// Random bytes that give a usable id, or an unusable one.
 fn random_of(ring: &Keyring, new: &NewKey<'_>, usable: bool) -> [u8; 10] {
     (0..100_000_u64)
         .map(|number| {
@@ -401,7 +401,7 @@ fn random_of(ring: &Keyring, new: &NewKey<'_>, usable: bool) -> [u8; 10] {
         .unwrap()
 }
 
-/// No randomness, or always the same.
+/// No randomness, or always the same bytes.
 struct Stuck(Option<[u8; 10]>);
 
 #[cfg(feature = "web")]
@@ -413,7 +413,7 @@ fn a_guard_lets_in_without_allocation_in_local_mode_and_refuses_with_little() {
     };
     let guard = Guard::new(Apikee::builder().secret(SECRET).build().unwrap()).bearer().trusted_proxy("::/0").unwrap();
     let good = key(SECRET, br#"{"tid":"acme-corp","scp":["read"]}"#);
-    // A thread's first look at what can be replaced while serving takes 192 bytes, for as long as the thread lives.
+    // When a thread first reads settings that can be replaced, it allocates 192 bytes. They last as long as the thread.
     assert!(guard.apikee().verify_in(&good, &mut [0; 256]).is_ok());
     for (key, expected) in [(&*good, Ok(())), (&good[1..], Err(401)), ("apikee_a.b", Err(401))] {
         let lookup = |name: &str, nth: usize| (name == "x-api-key" && nth == 0).then_some(key.as_bytes());
@@ -427,7 +427,7 @@ fn a_guard_lets_in_without_allocation_in_local_mode_and_refuses_with_little() {
             }
             assert_eq!(decision.map(drop).map_err(|refusal| refusal.status()), expected);
         });
-        // A refusal, and the texts of its audit.
+        // A refusal, and the texts of its audit record.
         let (count, bytes) = if expected.is_ok() { (0, 0) } else { (2, 1024) };
         assert!(counted.count_total <= count && counted.bytes_total <= bytes, "{key}: {counted:?}");
     }
@@ -463,7 +463,7 @@ impl TryRng for Stuck {
 
 impl TryCryptoRng for Stuck {}
 
-/// Takes text and keeps its length.
+/// Counts the bytes of text and drops them.
 struct Sink(usize);
 
 impl fmt::Write for Sink {

@@ -1,4 +1,4 @@
-//! The kinds of vectors that are about envelopes: request, response, answer and server-key.
+//! Runs the vectors of envelopes: request, response, answer and server-key.
 
 use apikee::{
     envelope::{OpenError, Pending, Recipient, ServerKey, Session, sealed_len},
@@ -7,7 +7,7 @@ use apikee::{
 use rand_core::{TryCryptoRng, TryRng};
 use serde_json::Value;
 
-/// A generator that gives out what a vector pins, and fails when that is used up.
+/// A generator that returns the bytes fixed by a vector, and fails after the last one.
 struct Pinned(Vec<u8>);
 
 impl TryRng for Pinned {
@@ -34,7 +34,7 @@ impl TryRng for Pinned {
 
 impl TryCryptoRng for Pinned {}
 
-/// `None` for a kind that is not known.
+/// `None` for an unknown kind.
 pub fn run(kind: &str, vector: &Value) -> Option<Result<(), String>> {
     match kind {
         "request" => Some(request(vector)),
@@ -59,7 +59,7 @@ fn session(vector: &Value) -> Result<Session, String> {
     Session::establish(&server, &mut Pinned(hex(vector, "ephemeral_private")?)).map_err(|e| e.to_string())
 }
 
-/// A pending answer; its request has a nonce that no vector has.
+/// Waits for an answer. Its request has a nonce that no vector has.
 fn pending(vector: &Value) -> Result<Pending, String> {
     let mut buf = vec![0; sealed_len(2)];
     let (_, pending) = session(vector)?.seal(b"{}", &mut Pinned(vec![7; 12]), &mut buf).map_err(|e| e.to_string())?;

@@ -1,4 +1,4 @@
-//! Where the library says that it ends: lengths, counts, and the values at the ends of ranges.
+//! The limits of the library: lengths, counts, and the values at the ends of ranges.
 
 use crate::support::{NOW, SECRET, Xorshift, key, payload_of};
 use apikee::{
@@ -20,7 +20,7 @@ fn verify(key: &str) -> Result<(), KeyError> {
     Keyring::new(SECRET).unwrap().verify(key, NOW_TIME, &mut buf).map(drop)
 }
 
-/// A payload of that length, of 40 bytes at least.
+/// A payload of this length, at least 40 bytes.
 fn payload(len: usize) -> Vec<u8> {
     format!("{{\"tid\":\"{}\"}}", "t".repeat(len - 10)).into_bytes()
 }
@@ -50,7 +50,7 @@ fn a_payload_past_the_limit_is_neither_issued_nor_verified() {
     for len in [MAX_PAYLOAD_LEN + 60, 2 * MAX_PAYLOAD_LEN] {
         assert_eq!(verify(&key(SECRET, &payload(len))), Err(KeyError::Decode), "{len} bytes");
     }
-    // However long, and however large the buffer, at no cost.
+    // A key of any length, with a buffer of any size, is refused without work.
     let endless = format!("apikee_{}", "7".repeat(10_000_000));
     assert_eq!(verify(&endless), Err(KeyError::Decode));
 }

@@ -1,4 +1,4 @@
-//! Keys: what verifies, what each payload says, and what neither allocates nor stays in memory.
+//! Keys: which ones verify, how each payload is read, that nothing allocates, and that secrets do not stay in memory.
 
 mod alloc;
 #[cfg(all(feature = "serde", feature = "envelope"))]

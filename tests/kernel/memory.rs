@@ -1,8 +1,8 @@
-//! Secrets do not stay in memory: neither in a pool that has given its sessions away, nor on the stack below a
-//! call that has returned.
+//! Secrets do not stay in memory: neither in a pool whose sessions were taken, nor on the stack below a call that has
+//! returned.
 //!
-//! Each search first finds what it is after, in memory that nobody has wiped. It reads the process's memory as a
-//! file, which Linux has.
+//! Each test first searches memory that was not wiped, and finds the secret there. This shows that the search works. It
+//! reads the memory of the process as a file, which only Linux has.
 
 use std::{collections::HashSet, fs::File, hint::black_box, os::unix::fs::FileExt as _, thread};
 
@@ -17,7 +17,7 @@ use {
     x25519_dalek::{PublicKey, StaticSecret},
 };
 
-/// Bytes of a secret that are found nowhere by chance.
+/// This many bytes of a secret are not found by chance.
 const PART: usize = 8;
 
 fn read_memory(start: usize, len: usize) -> Vec<u8> {
@@ -26,8 +26,8 @@ fn read_memory(start: usize, len: usize) -> Vec<u8> {
     memory
 }
 
-/// Whether eight bytes in a row of `secret` stand in memory, as they are or as SHA-256 reads them: in words of 32
-/// bits, most significant byte first.
+/// Whether memory holds eight consecutive bytes of `secret`, either unchanged or in the form that SHA-256 reads: words
+/// of 32 bits, most significant byte first.
 fn holds(memory: &[u8], secret: &[u8]) -> bool {
     let swapped: Vec<u8> = secret.chunks(4).flat_map(|word| word.iter().rev().copied()).collect();
     let parts: HashSet<&[u8]> = [secret, &swapped].iter().flat_map(|form| form.windows(PART)).collect();
@@ -37,9 +37,9 @@ fn holds(memory: &[u8], secret: &[u8]) -> bool {
 mod stack {
     use super::*;
 
-    /// Deeper than the frames of the search, which would else write over what it looks for.
+    /// Deeper than the frames of the search. Otherwise the search would overwrite the bytes that it looks for.
     const APART: usize = 64 << 10;
-    /// Below that, deeper than any frames of the work.
+    /// The size of the area below that. It is deeper than any frames of the work.
     const SEARCHED: usize = 128 << 10;
 
     /// Which of the secrets are left on the stack below a call that does `work`.
@@ -68,7 +68,7 @@ mod stack {
         work();
     }
 
-    /// The key by the book (RFC 2104, section 2), and with each pad.
+    /// The key with each pad, as RFC 2104, section 2, defines them.
     fn padded(secret: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         let key = if secret.len() <= 64 { secret.to_vec() } else { Sha256::digest(secret).to_vec() };
         let with = |pad: u8| key.iter().map(|byte| byte ^ pad).collect();
@@ -85,7 +85,7 @@ mod stack {
         for secret in secrets() {
             let padded = padded(&secret);
             let unwiped = left_by(|| drop(black_box(HmacCore::<Sha256>::new_from_slice(&secret))), &padded);
-            assert!(unwiped.contains(&"outer pad"), "the search does not find it: {unwiped:?}");
+            assert!(unwiped.contains(&"outer pad"), "the search does not find the unwiped key: {unwiped:?}");
             assert_eq!(left_by(|| drop(black_box(Keyring::new(&secret))), &padded), [""; 0], "{} bytes", secret.len());
         }
     }
@@ -117,7 +117,7 @@ mod stack {
             secrets.push(("shared secret", agreed.shared.to_vec()));
             secrets.push(("ephemeral secret", agreed.ephemeral.to_vec()));
             let unwiped = left_by(|| drop(black_box(HmacCore::<Sha256>::new_from_slice(&agreed.extracted))), &secrets);
-            assert!(unwiped.contains(&"outer pad"), "the search does not find it: {unwiped:?}");
+            assert!(unwiped.contains(&"outer pad"), "the search does not find the unwiped key: {unwiped:?}");
             let unwiped = left_by(|| _ = black_box(agreed.ephemeral), &secrets);
             assert_eq!(unwiped, ["ephemeral secret"]);
             let unwiped = left_by(|| _ = black_box(agreed.shared), &secrets);
@@ -137,7 +137,7 @@ fn server_public() -> PublicKey {
     PublicKey::from(&StaticSecret::from([0x42; 32]))
 }
 
-/// What a session with that seed is derived from, by the book (docs/WIRE.md, "Envelopes").
+/// The values that a session with this seed is derived from, according to docs/WIRE.md, "Envelopes".
 #[cfg(feature = "envelope")]
 struct Agreed {
     ephemeral: [u8; 32],
@@ -169,7 +169,7 @@ mod pool {
     const NEW: Duration = Duration::ZERO;
     const TOO_OLD: Duration = Duration::from_secs(61);
 
-    /// A pool that stays where it is, and whose sessions have the seeds from 1 on.
+    /// A pool that does not move. Its sessions have the seeds from 1 on.
     fn filled() -> Box<SessionPool<SESSIONS>> {
         let mut pool = Box::new(SessionPool::new(MAX_AGE));
         (1..=SESSIONS as u64).for_each(|seed| pool.put(session(seed), NEW).unwrap());
@@ -181,7 +181,7 @@ mod pool {
         Session::establish(&SERVER, &mut crate::support::Xorshift(seed)).unwrap()
     }
 
-    /// The seeds of the sessions whose keys stand in the pool's memory.
+    /// The seeds of the sessions whose keys are in the memory of the pool.
     fn seeds_in(pool: &SessionPool<SESSIONS>) -> Vec<u64> {
         let memory = read_memory(black_box(pool) as *const _ as usize, size_of_val(pool));
         (1..=5).filter(|seed| holds(&memory, &agreed(*seed).key)).collect()
@@ -190,7 +190,7 @@ mod pool {
     #[test]
     fn a_pool_keeps_nothing_of_a_session_that_was_taken() {
         let mut pool = filled();
-        // Around the end of the pool's memory, too.
+        // Also wraps around the end of the pool's memory.
         for seed in 4..=5 {
             drop(pool.take(NEW).unwrap());
             pool.put(session(seed), NEW).unwrap();

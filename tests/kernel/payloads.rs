@@ -1,15 +1,15 @@
-//! Signed payloads at the edges of both formats: what each says, or the refusal.
+//! Signed payloads at the limits of both formats, with the expected claims or the expected refusal.
 
 use crate::support::{NOW, SECRET, key};
 use apikee::{KeyError, Keyring, UnixTime, verify_buffer_len};
 use serde_json::{Value, json};
 
-/// The claims that are named, as JSON; or the refusal.
+/// The expected claims as JSON, not necessarily all of them; or the refusal.
 type Expected = Result<&'static str, KeyError>;
 
 const MALFORMED: Expected = Err(KeyError::Decode);
 
-// A line a case.
+// One line for each case.
 #[rustfmt::skip]
 const JSON: &[(&str, &[u8], Expected)] = &[
     ("an empty object has the defaults", b"{}", Ok(r#"{"id":"","tenant":"","scopes":[],"environment":"production","expires_at":null,"not_before":null,"meta":{}}"#)),
@@ -50,7 +50,7 @@ const JSON: &[(&str, &[u8], Expected)] = &[
     ("half of true", br#"{"a":tru}"#, MALFORMED),
     ("more than true", br#"{"a":truely}"#, MALFORMED),
     ("more than null as a claim", br#"{"exp":nulls}"#, MALFORMED),
-    // Numbers, in a member that is not known.
+    // Numbers, in an unknown member.
     ("all forms of numbers", br#"{"a":[0,-0,1,-1,10,0.5,-0.50,1e9,1E9,1e+9,1e-9,0e0,0.0E-0,1e999,-1e-999,123456789012345678901234567890]}"#, Ok("{}")),
     ("a leading zero", br#"{"a":01}"#, MALFORMED),
     ("a leading zero behind the sign", br#"{"a":-01}"#, MALFORMED),
@@ -321,7 +321,7 @@ fn meta_is_nested_31_deep_and_no_deeper() {
     let unknown = |levels: usize| format!("{{\"x\":{}1{}}}", "{\"y\":".repeat(levels - 1), "}".repeat(levels - 1));
     assert!(verify(unknown(32).as_bytes()).is_ok());
     assert_eq!(verify(unknown(33).as_bytes()), Err(KeyError::Decode));
-    // Not closed, and far past what a stack would hold.
+    // Not closed, and far deeper than a stack could hold.
     assert_eq!(verify(&[&b"{\"a\":"[..], &b"[".repeat(8000)].concat()), Err(KeyError::Decode));
 }
 
@@ -348,7 +348,7 @@ fn an_object_may_have_500_members() {
     assert_eq!(claims["meta"].as_object().unwrap().len(), 500);
     assert_eq!(claims["meta"]["499"], json!(499));
     assert!(verify(format!("{{{}}}", members(500)).as_bytes()).is_ok());
-    // The last name once more.
+    // The last name again.
     assert_eq!(verify(format!("{{{},\"499\":0}}", members(500)).as_bytes()), Err(KeyError::Decode));
 }
 
@@ -379,7 +379,7 @@ fn an_object_may_have_as_many_members_as_fit() {
     assert!(apikee::meta::JsonObject::new(&object(&large)).is_ok());
 }
 
-/// The claims of `make_msgpack.py`, and what Python's `msgpack` makes of them.
+/// The claims of `make_msgpack.py`, and the bytes that Python's `msgpack` writes for them.
 #[cfg(feature = "msgpack")]
 #[test]
 fn message_pack_is_written_to_the_byte_as_python_packs_it() {
@@ -413,7 +413,7 @@ fn message_pack_is_written_to_the_byte_as_python_packs_it() {
             failed += 1;
             continue;
         };
-        // One id in 256 cannot be used.
+        // One id in 256 is unusable.
         if issued != Err(IssueError::UnusableId) {
             let ours: String =
                 crate::support::payload_of(issued.unwrap()).iter().map(|byte| format!("{byte:02x}")).collect();

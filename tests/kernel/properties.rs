@@ -1,4 +1,4 @@
-//! Properties over generated keys: the same ones on every run.
+//! Properties over generated keys. Every run generates the same keys.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn config() -> ProptestConfig {
     }
 }
 
-/// Text with more of what needs care than chance would bring.
+/// Text with many special characters, more than random text would have.
 fn text() -> impl Strategy<Value = String> {
     let special =
         "\"\\/\u{0}\u{8}\t\n\u{c}\r\u{1f}\u{7f}\u{80}\u{2028}\u{d7ff}\u{e000}\u{fffd}\u{ffff}\u{10ffff}{}[]:,'u";
@@ -71,12 +71,12 @@ fn object() -> impl Strategy<Value = Map<String, Value>> {
     vec((text(), value()), 0..6).prop_map(|members| members.into_iter().collect())
 }
 
-/// A time that a key can be issued with.
+/// A time with which a key can be issued.
 fn time() -> impl Strategy<Value = i64> {
     prop_oneof![FIRST..=LAST, NOW - 1000..NOW + 1000]
 }
 
-/// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z.
+/// From 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
 const FIRST: i64 = -62_135_596_800;
 const LAST: i64 = 253_402_300_799;
 
@@ -111,7 +111,7 @@ impl Asked {
         ring.issue(&new, NOW_TIME, &mut Xorshift(7), &mut buf).unwrap().to_owned()
     }
 
-    /// A time at which the key is good, if there is one.
+    /// A time at which the key is valid, if there is one.
     fn good_at(&self) -> Option<UnixTime> {
         let at = self.nbf.or(self.exp).unwrap_or(NOW);
         self.exp.is_none_or(|exp| at <= exp).then_some(UnixTime::from_secs(at))
@@ -129,7 +129,7 @@ impl Asked {
         })
     }
 
-    /// What `JSON.stringify` would write.
+    /// The text that `JSON.stringify` would write.
     fn payload(&self, id: &str) -> String {
         let mut members = vec![
             ("id", json!(id)),
@@ -214,7 +214,7 @@ proptest! {
     #[test]
     fn a_member_named_twice_is_refused_at_any_level(asked in asked(), at in any::<Index>(), seed in any::<u64>()) {
         let payload = asked.payload("an id");
-        // In front of any object's members goes one twice.
+        // Inserts a duplicate member at the start of any of the objects.
         let braces: Vec<usize> = payload.match_indices('{').map(|(at, _)| at + 1).collect();
         let at = braces[at.index(braces.len())];
         let mut rng = Xorshift(seed | 1);
@@ -276,7 +276,7 @@ proptest! {
         let key = crate::support::key(&secrets[signer], br#"{"tid":"a"}"#);
         let mut buf = [0; 256];
         prop_assert_eq!(ring.verify(&key, NOW_TIME, &mut buf).unwrap().secret_index(), signer);
-        // The first signs.
+        // The first secret signs.
         let mut out = [0; 1024];
         let issued = ring.issue(&NewKey::new("a"), NOW_TIME, &mut Xorshift(3), &mut out).unwrap();
         prop_assert_eq!(ring.verify(issued, NOW_TIME, &mut buf).unwrap().secret_index(), 0);
@@ -297,7 +297,7 @@ proptest! {
         let mut ring = ring();
         ring.set_leeway(Duration::new(leeway, nanos));
         let (wide_now, leeway) = (i128::from(now), i128::from(leeway));
-        // What saturates would be out of any time's reach.
+        // Leeway that would overflow a time is beyond every time.
         let expired = exp.is_some_and(|exp| wide_now > i128::from(exp) + leeway);
         let early = nbf.is_some_and(|nbf| wide_now < i128::from(nbf) - leeway);
         let expected = match (expired, early) {
@@ -425,8 +425,8 @@ proptest! {
     }
 }
 
-/// A name that is likely to be another one in the eyes of a careless comparison: of the same ends, of one length, or
-/// with a long front that all have.
+/// Names that a careless comparison could confuse: with the same ends, with the same length, or with the same long
+/// start.
 fn names() -> impl Strategy<Value = Vec<String>> {
     let style = prop_oneof![
         Just(("", "")),
@@ -436,14 +436,14 @@ fn names() -> impl Strategy<Value = Vec<String>> {
     ];
     (prop_oneof![4 => 0..300_usize, 1 => 300..4000_usize], style, any::<u32>()).prop_map(
         |(count, (front, back), seed)| {
-            // An odd factor leaves them different, and in no order.
+            // An odd factor keeps them different, and puts them out of order.
             let spread = |n: usize| (n as u32).wrapping_mul(seed | 1);
             (0..count).map(|n| format!("{front}{:x}{back}", spread(n))).collect()
         },
     )
 }
 
-/// An object of these members in each encoding.
+/// An object with these members in each encoding.
 fn objects(names: &[String], rng: &mut Xorshift) -> (String, Vec<u8>) {
     let members: Vec<_> = names.iter().map(|name| format!("{}:[{{}},0]", spell_text(name, rng))).collect();
     let mut packed = vec![0xDF];
@@ -477,7 +477,7 @@ proptest! {
         let serde: Map<String, Value> = serde_json::from_str(&json).unwrap();
         prop_assert_eq!(serde.len() < names.len(), repeated);
         prop_assert_eq!(JsonObject::new(&json).is_err(), repeated);
-        // The object may have names of claims; in another one it does not matter.
+        // The object may have names of claims. Inside another object they do not matter.
         let within = format!("{{\"x\":[{json}]}}").into_bytes();
         let mut payloads = vec![within];
         if cfg!(feature = "msgpack") {
@@ -490,12 +490,12 @@ proptest! {
     }
 }
 
-/// The ends of the range, and around now.
+/// Times at the ends of the range and around now.
 fn any_time() -> impl Strategy<Value = i64> {
     prop_oneof![any::<i64>(), NOW - 4..NOW + 4, Just(i64::MAX), Just(i64::MIN), i64::MAX - 4..i64::MAX]
 }
 
-/// The value as JSON with white space and escapes wherever there may be any.
+/// The value as JSON, with random white space and escapes wherever they are allowed.
 fn spell(value: &Value, rng: &mut Xorshift) -> String {
     let mut out = space(rng);
     match value {
@@ -541,7 +541,7 @@ fn spell_text(text: &str, rng: &mut Xorshift) -> String {
     out + "\""
 }
 
-/// `\uXXXX`, once or twice, in either case.
+/// Writes `\uXXXX`, once or twice, in upper or lower case.
 fn escape(out: &mut String, c: char, rng: &mut Xorshift) {
     for unit in c.encode_utf16(&mut [0; 2]) {
         *out += &if rng.below(2) == 0 { format!("\\u{unit:04x}") } else { format!("\\u{unit:04X}") };
@@ -569,7 +569,7 @@ fn strings_are_escaped_as_json_stringify_escapes_them() {
             '\0'..='\u{1f}' => format!("\\u{:04x}", u32::from(c)),
             itself => itself.to_string(),
         };
-        // Where a word of eight bytes ends matters to a reader of words.
+        // The reader reads words of eight bytes, so the position within a word matters.
         for before in ["", "123456", "1234567", "12345678"] {
             let tenant = format!("{before}{c}x");
             let new = NewKey::new(&tenant).expires(Expiry::Never);

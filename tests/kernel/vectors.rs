@@ -1,6 +1,6 @@
-//! Every golden case in `tests/vectors/*.json`, and in the folder that `APIKEE_VECTORS` names.
+//! Runs every golden case in `tests/vectors/*.json`, and in the folder that `APIKEE_VECTORS` names.
 //!
-//! A failure is one line; the test fails once, at the end, with the counts.
+//! A failed case prints one line. The test itself fails once, at the end, with the counts.
 
 use std::{fs, path::Path};
 
@@ -43,7 +43,7 @@ fn json_files(folder: &Path) -> Vec<std::path::PathBuf> {
     files
 }
 
-/// `None` for a kind of vector that is not run here.
+/// `None` for a kind of vector that does not run here.
 fn run(vector: &Value) -> Option<Result<(), String>> {
     if vector["format"] == "msgpack" && !cfg!(feature = "msgpack") {
         return None;
@@ -56,7 +56,7 @@ fn run(vector: &Value) -> Option<Result<(), String>> {
     }
 }
 
-/// A key, the secrets it is verified with and the time, and what comes out.
+/// Runs a key with its secrets and its time, and checks the result.
 fn key(vector: &Value) -> Result<(), String> {
     let mut secrets = vector["secrets"].as_array().ok_or("no secrets")?.iter().filter_map(Value::as_str);
     let mut keys = Keyring::new(secrets.next().ok_or("no secret")?.as_bytes()).map_err(|error| error.to_string())?;
@@ -86,7 +86,7 @@ fn key(vector: &Value) -> Result<(), String> {
     if same(&answer, expected) { Ok(()) } else { Err(format!("{answer} instead of {expected}")) }
 }
 
-/// Equal, with numbers compared by value: JSON does not say whether 1e21 is an integer.
+/// Whether two values are equal. Numbers are compared by value: JSON does not say whether 1e21 is an integer.
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),

@@ -1,4 +1,4 @@
-//! The circuit breaker, claim by claim, and against a model that keeps everything that happened.
+//! The circuit breaker: claim by claim, and compared with a model that remembers everything.
 
 use core::time::Duration;
 
@@ -14,7 +14,7 @@ use proptest::{
     test_runner::{FileFailurePersistence, RngSeed},
 };
 
-/// No cool-down is shortened.
+/// Random bits that do not shorten a cool-down.
 const ALL: u32 = u32::MAX;
 
 const fn ms(millis: u64) -> Duration {
@@ -82,7 +82,7 @@ fn the_widest_window_holds_64_calls() {
         call(&mut breaker, Down, ms(0));
         (0..good).for_each(|_| call(&mut breaker, Up, ms(0)));
         call(&mut breaker, Down, ms(0));
-        assert_eq!(breaker.state(ms(0)), state, "{good} good calls in between");
+        assert_eq!(breaker.state(ms(0)), state, "{good} successful calls in between");
     }
 }
 
@@ -197,7 +197,7 @@ fn late_results_neither_close_nor_open_it() {
 
     breaker.record(probe, Up, ms(100), ALL);
     early.into_iter().for_each(|permit| breaker.record(permit, Down, ms(100), ALL));
-    assert_eq!(breaker.state(ms(100)), Closed, "closed, and four failures of before do not count");
+    assert_eq!(breaker.state(ms(100)), Closed, "closed, and the four earlier failures do not count");
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn time_that_goes_backwards_costs_one_cool_down_at_most() {
     assert_eq!(breaker.state(ms(7)), Open);
     assert_eq!(wait_of(&mut breaker, ms(7)), ms(100));
     assert!(breaker.acquire(ms(107)).is_ok());
-    // The probe is lost, and time goes back again.
+    // The probe is lost, and the clock goes back again.
     assert_eq!(wait_of(&mut breaker, ms(3)), ms(1_000));
     assert!(breaker.acquire(ms(1_003)).is_ok());
 }
@@ -253,7 +253,7 @@ fn the_default_is_what_it_says() {
     assert_eq!(BreakerConfig::default(), said);
 }
 
-/// The settings, beside the configuration made of them.
+/// The settings, from which the configuration is made.
 #[derive(Debug, Clone, Copy)]
 struct Settings {
     consecutive: u32,
@@ -272,7 +272,7 @@ impl Settings {
     }
 }
 
-/// Everything that happened, from which each answer is worked out anew.
+/// Everything that happened. Each answer is computed from it again.
 struct Model {
     settings: Settings,
     epochs: Vec<Epoch>,
@@ -280,7 +280,7 @@ struct Model {
 
 struct Epoch {
     kind: Kind,
-    /// When it began, and when anybody asked.
+    /// The time when it began, and the time of each question.
     times: Vec<Duration>,
     results: Vec<Health>,
 }
@@ -312,7 +312,7 @@ impl Model {
         self.epochs.last().unwrap().kind
     }
 
-    /// How long the present epoch lets nobody in, from its beginning.
+    /// How long the current epoch permits no calls, from its beginning.
     fn wait(&self) -> Duration {
         match self.kind() {
             Kind::Closed | Kind::Released => ms(0),
@@ -340,7 +340,7 @@ impl Model {
         }
     }
 
-    /// The number of the epoch that the permit is good in, or how long to wait.
+    /// The number of the epoch in which the permit is valid, or how long to wait.
     fn acquire(&mut self, now: Duration) -> Result<usize, Duration> {
         self.current().times.push(now);
         match self.remaining(now) {
@@ -379,10 +379,10 @@ impl Model {
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    /// Milliseconds, back and forth.
+    /// Milliseconds, forward or back.
     Wait(i64),
     Acquire,
-    /// One of the permits that are out.
+    /// Uses one of the permits that are still out.
     Record(prop::sample::Index, Health, u32),
     Release(prop::sample::Index),
     Lose(prop::sample::Index),

@@ -1,5 +1,5 @@
-//! What one client's failures and refusals mean for it and for others, claim by claim. Sequences at random are held
-//! to a model in `fuzz/src/bodies/refusals.rs`.
+//! What the failures and refusals of one client mean for it and for others, claim by claim.
+//! `fuzz/src/bodies/refusals.rs` compares random sequences with a model.
 
 use std::time::Duration;
 
@@ -27,9 +27,9 @@ fn with_slots(slots: usize) -> Table {
     ClientTable::new(BreakerConfig::DEFAULT, RefusalMemory::DEFAULT, vec![ClientSlot::EMPTY; slots])
 }
 
-/// A call that comes to that.
+/// A call with this result.
 fn call(table: &mut Table, number: u128, evidence: Evidence, now: Duration) -> Option<BreakerChange> {
-    let permit = table.acquire(client(number), now).expect("a breaker that lets it");
+    let permit = table.acquire(client(number), now).expect("a breaker that permits the call");
     table.record(permit, evidence, now, u32::MAX)
 }
 
@@ -48,7 +48,7 @@ fn what_fails_for_one_client_opens_the_breaker_for_it_alone() {
     for number in 2..100 {
         assert_eq!(call(&mut table, number, Evidence::Answered, secs(9)), None);
     }
-    // After its cool-down it is probed, and closed by an answer.
+    // After its cool-down it makes a probe, and an answer closes its breaker.
     assert_eq!(call(&mut table, 1, Evidence::Answered, secs(10)), Some(BreakerChange::ClosedForClient));
 }
 
@@ -59,7 +59,7 @@ fn calls_of_a_client_that_were_under_way_when_its_breaker_opened_count_for_nobod
     for permit in permits {
         table.record(permit, Evidence::Failed, secs(9), u32::MAX);
     }
-    // Five of them did. One failure of another is not the sixteenth of the window.
+    // Only five of these failures count for all. So one failure of another client is not the sixteenth in the window.
     let change = call(&mut table, 2, Evidence::Answered, secs(9));
     assert_eq!(change, None);
     assert_eq!(call(&mut table, 2, Evidence::Failed, secs(9)), None);
@@ -83,7 +83,7 @@ fn a_platform_that_cannot_be_reached_opens_the_breaker_for_all_whoever_sees_it()
         let change = call(&mut table, 1, Evidence::Unreachable, secs(9));
         assert_eq!(change, (round == 4).then_some(BreakerChange::Opened));
     }
-    assert_eq!(table.client_state(client(1), secs(9)), BreakerState::Closed, "it says nothing of the client");
+    assert_eq!(table.client_state(client(1), secs(9)), BreakerState::Closed, "it shows nothing about the client");
 }
 
 #[test]
@@ -94,9 +94,9 @@ fn one_client_that_fails_as_the_probe_leaves_the_next_to_another() {
     }
     assert_eq!(table.state(secs(10)), BreakerState::HalfOpen);
     assert_eq!(call(&mut table, 1, Evidence::Failed, secs(10)), Some(BreakerChange::OpenedForClient));
-    assert_eq!(table.state(secs(10)), BreakerState::HalfOpen, "one client's word");
+    assert_eq!(table.state(secs(10)), BreakerState::HalfOpen, "only one client says so");
     assert!(table.acquire(client(1), secs(10)).is_err(), "it is not the next probe");
-    assert_eq!(call(&mut table, 2, Evidence::Failed, secs(10)), Some(BreakerChange::Opened), "two say so");
+    assert_eq!(call(&mut table, 2, Evidence::Failed, secs(10)), Some(BreakerChange::Opened), "two clients say so");
     assert_eq!(table.state(secs(11)), BreakerState::Open, "for twice as long");
     assert_eq!(table.state(secs(12)), BreakerState::HalfOpen);
     assert_eq!(call(&mut table, 2, Evidence::Answered, secs(12)), Some(BreakerChange::Closed));
@@ -145,11 +145,11 @@ fn a_403_is_for_its_address_and_after_four_of_them_for_all() {
     }
     table.confirm(client(1), b"b", secs(10));
     assert_eq!(table.remembered(client(1), b"b", secs(9)), None, "a confirmation forgets it");
-    assert!(table.remembered(client(1), b"a", secs(9)).is_some(), "but not that of another address");
+    assert!(table.remembered(client(1), b"a", secs(9)).is_some(), "but not the 403 of another address");
     for address in [b"b", b"e"] {
         table.refuse(client(1), Rejection::Forbidden, address, secs(9));
     }
-    assert_eq!(table.remembered(client(1), b"f", secs(9)), Some(Rejection::Forbidden), "to go on is not a way out");
+    assert_eq!(table.remembered(client(1), b"f", secs(9)), Some(Rejection::Forbidden), "more addresses do not help");
     assert_eq!(table.remembered(client(1), b"f", secs(69)), None);
 }
 
@@ -232,7 +232,7 @@ fn the_client_that_was_not_touched_for_longest_goes_first() {
     table.refuse(client(4), Rejection::UNSUCCESSFUL, ADDRESS, secs(9));
     let known: Vec<_> = (1..=4).filter(|n| table.remembered(client(*n), ADDRESS, secs(9)).is_some()).collect();
     assert_eq!((known, table.displaced()), (vec![1, 3, 4], 1));
-    // One whose refusal is over is displaced without a word.
+    // A client whose refusal is over can lose its slot, and is not counted.
     table.refuse(client(5), Rejection::UNSUCCESSFUL, ADDRESS, secs(100));
     assert_eq!(table.displaced(), 1);
 }

@@ -1,5 +1,5 @@
-//! What each outcome means under each setting: the truth table of the module's documentation, read
-//! from there, and the rest claim by claim.
+//! The meaning of each outcome under each setting. The truth table is read from the documentation of the module; the
+//! rest is tested claim by claim.
 
 use core::{error::Error as _, time::Duration};
 use std::collections::HashSet;
@@ -42,7 +42,7 @@ const REFUSALS: [Rejection; 3] = [
     Rejection::RateLimited { retry_after: Some(7) },
 ];
 
-/// The outcomes of each column of the table, with the basis that a grant on it has.
+/// The outcomes of each column of the table, with the basis of a grant for each.
 fn columns() -> [Vec<(Outcome, Option<Basis>)>; 6] {
     let unsuccessful = Outcome::Rejected(Rejection::UNSUCCESSFUL);
     [
@@ -61,7 +61,7 @@ fn columns() -> [Vec<(Outcome, Option<Basis>)>; 6] {
     ]
 }
 
-/// Issues a key with the scopes `read` and `write`, and hands it over verified.
+/// Issues a key with the scopes `read` and `write`, verifies it and passes it on.
 fn with_key(check: impl FnOnce(VerifiedKey<'_>)) {
     let keys = Keyring::new(b"secret").unwrap();
     let mut text = [0; 512];
@@ -71,7 +71,7 @@ fn with_key(check: impl FnOnce(VerifiedKey<'_>)) {
     check(keys.verify(key, NOW, &mut buf).unwrap());
 }
 
-/// Draws other bytes each time, as issuing may ask for.
+/// Returns different bytes each time, since issuing may draw again.
 struct Counter(u8);
 
 impl rand_core::TryRng for Counter {
@@ -333,7 +333,7 @@ fn denials_serialize_as_the_body_of_the_answer() {
         body(Denial::Rejected(Rejection::Forbidden)),
         r#"{"error":"SERVER_REJECTED","message":"the platform rejects the request"}"#
     );
-    // What is wrong with this service's project key is none of the caller's business.
+    // The client must not learn what is wrong with this service's project key.
     assert_eq!(
         body(Denial::Fault(Fault::ProjectKeyRefused)),
         r#"{"error":"SERVER_FAULT","message":"the platform gave no answer that can be trusted"}"#

@@ -1,4 +1,4 @@
-//! What a request comes to: the policy, the circuit breaker, and what is remembered of each client.
+//! Decisions about requests: the policy, the circuit breaker, and the memory of each client.
 
 mod breaker;
 mod client_table;

@@ -1,4 +1,4 @@
-//! Answers as `serde_json` reads them, and no other bytes.
+//! Compares the reading of answers with `serde_json`, and checks that other bytes are refused.
 
 use apikee::protocol::{Answer, ClientId, ClientRecord, FoundClient, FoundClientError};
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
@@ -17,7 +17,7 @@ fn value() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Often of the right types, so that answers are read as often as refused.
+/// The members often have the right types, so that answers are accepted as often as refused.
 fn answer() -> impl Strategy<Value = Map<String, Value>> {
     let typed = prop_oneof![
         any::<bool>().prop_map(|success| ("success", Value::from(success))),
@@ -32,8 +32,7 @@ fn answer() -> impl Strategy<Value = Map<String, Value>> {
     })
 }
 
-/// What the text says by its grammar alone: `None` if it is not an answer. What is not of its type is
-/// absent.
+/// The expected content, from the JSON alone; `None` if it is not an answer. A member of the wrong type is absent.
 fn by_the_book(answer: &Map<String, Value>) -> Option<Value> {
     let success = answer.get("success")?.as_bool()?;
     let strings = ["clientId", "project_env", "method_path", "error", "code", "message"];
@@ -52,7 +51,7 @@ const IDS: [&str; 3] = ["497f6eca-6276-4993-bfeb-53cbbbba6f08", "497F6ECA-6276-4
 
 const OTHER_ID: &str = "11111111-2222-4333-8444-555555555555";
 
-/// Few names and ids, so that some are there more than once.
+/// There are few different names and ids, so that some repeat.
 fn records() -> impl Strategy<Value = Value> {
     let name = prop_oneof![3 => Just("acme"), 1 => Just("acme-corp"), 1 => Just("caf\u{e9} \"")].prop_map(Value::from);
     let id = prop_oneof![6 => Just(IDS[0]), 1 => Just(IDS[1]), 1 => Just(IDS[2]), 1 => Just(OTHER_ID)];
@@ -80,7 +79,7 @@ fn found_by_the_book(body: &Value, name: &str) -> Result<FoundClient, FoundClien
     }
 }
 
-/// The same JSON with each character of its strings as an escape.
+/// The same JSON, with each character of its strings escaped.
 fn with_escapes(text: &str) -> String {
     let mut escaped = String::new();
     let (mut inside, mut chars) = (false, text.chars());
@@ -127,7 +126,7 @@ proptest! {
         let mut bytes = serde_json::to_vec(&answer).unwrap();
         let at = at.index(bytes.len());
         bytes[at] = byte;
-        // It also refuses numbers that are well-formed but too large for it.
+        // `serde_json` also refuses well-formed numbers that are too large for it.
         let refused = serde_json::from_slice::<Value>(&bytes)
             .is_err_and(|error| !error.to_string().contains("number out of range"));
         let answers = read(&mut bytes.clone()).is_some() || ClientRecord::read_unsealed(&mut bytes).is_ok();
@@ -155,7 +154,7 @@ proptest! {
     }
 }
 
-/// A full page of full records.
+/// The largest possible page of records.
 #[test]
 fn a_list_of_64_kilobytes_is_read() {
     let record = |at: usize| {

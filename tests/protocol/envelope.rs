@@ -1,4 +1,4 @@
-//! Envelopes from both sides: what is sealed is opened, and nothing else is.
+//! Envelopes from both sides: a sealed message opens, and nothing else does.
 
 use std::{collections::HashSet, convert::Infallible, fmt, sync::LazyLock, time::Duration};
 
@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 static RECIPIENT: LazyLock<Recipient> = LazyLock::new(|| Recipient::new([0x42; 32]));
 static SERVER: LazyLock<ServerKey> = LazyLock::new(|| ServerKey::from_bytes(*RECIPIENT.public_key()).unwrap());
 
-/// Eight bytes of it are found nowhere by chance.
+/// Eight of its bytes in a row are not found anywhere by chance.
 const SECRET_BODY: &[u8] = br#"{"plan":"the quick brown fox jumps over the lazy dog","seats":5}"#;
 
 fn config(cases: u32) -> ProptestConfig {
@@ -38,7 +38,7 @@ fn config(cases: u32) -> ProptestConfig {
     }
 }
 
-/// The same session for the same seed.
+/// The same seed gives the same session.
 fn session(seed: u64) -> Session {
     Session::establish(&SERVER, &mut Xorshift(seed)).unwrap()
 }
@@ -63,7 +63,7 @@ fn answer(seed: u64, body: &[u8]) -> Vec<u8> {
     buf
 }
 
-/// Opens an answer; if it fails, nothing of the body may be left in the buffer.
+/// Opens an answer. If that fails, the buffer must not hold a part of the body.
 #[track_caller]
 fn open_answer(seed: u64, mut text: Vec<u8>) -> Result<Vec<u8>, OpenError> {
     let error = match pending(seed).open(&mut text) {
@@ -94,7 +94,7 @@ fn parsed(envelope: &[u8]) -> Value {
     serde_json::from_slice(envelope).unwrap()
 }
 
-/// A member as the `base64` crate reads it.
+/// A member, decoded by the `base64` crate.
 fn member(envelope: &Value, name: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(envelope[name].as_str().unwrap()).unwrap()
 }
@@ -125,7 +125,7 @@ proptest! {
         prop_assert_eq!(opened.as_bytes(), &told);
     }
 
-    /// Both ways: what we encode it decodes, and what it encodes we decode.
+    /// In both directions: `serde_json` and `base64` decode our envelopes, and we decode theirs.
     #[test]
     fn envelopes_are_what_serde_json_and_base64_make_of_them(seed in 1..u64::MAX, body in vec(any::<u8>(), 0..=512)) {
         let (text, pending) = request(seed, &body);
@@ -139,7 +139,7 @@ proptest! {
             format!(r#"{{"v":"1","epk":"{}","iv":"{}","ct":"{}"}}"#, encoded(&epk), encoded(&iv), encoded(&ct));
         prop_assert_eq!(by_hand.as_bytes(), &text);
 
-        // Another order, other spacing and an unknown member mean the same.
+        // A different order, different spacing and an unknown member do not change the meaning.
         let again = json!({"ct": encoded(&ct), "more": [{}], "iv": encoded(&iv), "epk": encoded(&epk), "v": "1"});
         let mut again = serde_json::to_vec_pretty(&again).unwrap();
         let (opened, reply) = RECIPIENT.open(&mut again).unwrap();
@@ -181,7 +181,7 @@ proptest! {
     }
 }
 
-/// Whether an envelope is another one but for bits of the last digit of `ct` that mean nothing.
+/// Whether two envelopes differ only in unused bits of the last digit of `ct`.
 fn differs_in_unused_bits(good: &[u8], changed: &[u8]) -> bool {
     let config = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
     let lenient =
@@ -209,7 +209,7 @@ fn a_ciphertext_with_unused_bits_is_refused() {
             let same = differs_in_unused_bits(&good, &text);
             assert!(!same || unused > 0);
             let error = open_answer(7, text).unwrap_err();
-            // Canonical if its unused bits are zero: another message.
+            // If the unused bits are zero, the text is canonical, and it is a different message.
             let canonical = URL_SAFE_NO_PAD.decode(envelope["ct"].as_str().unwrap()).is_ok();
             assert_eq!(error, if canonical { OpenError::Forged } else { OpenError::Encoding }, "{digit}");
         }
@@ -227,8 +227,8 @@ fn an_answer_with_any_changed_bit_is_refused_and_hides_the_body() {
     }
 }
 
-/// X25519 does not look at the top bit of a public key (RFC 7748, section 5), so the server reads the
-/// same request with it.
+/// X25519 ignores the top bit of a public key (RFC 7748, section 5). So the server reads the same request if only that
+/// bit is changed.
 #[test]
 fn a_request_with_any_changed_bit_is_refused_but_for_the_one_that_x25519_ignores() {
     let good = request(7, SECRET_BODY).0;
@@ -275,7 +275,7 @@ fn a_request_sent_back_is_no_answer() {
     assert_hides_the_body(&text);
 }
 
-/// The request with the server's key instead of its own: the one part that is not authenticated.
+/// The request with the server's key instead of its own. This is the only part that is not authenticated.
 fn reflected(seed: u64, body: &[u8]) -> (Vec<u8>, Pending) {
     let (text, pending) = request(seed, body);
     let mut envelope = parsed(&text);
@@ -293,7 +293,7 @@ fn a_request_sent_back_with_the_servers_key_is_no_answer() {
 #[test]
 fn only_the_nonce_tells_a_reflected_request_from_an_answer() {
     let (mut text, _) = reflected(7, SECRET_BODY);
-    // The same session, and another nonce in its request.
+    // The same session, but its request has another nonce.
     let mut buf = vec![0; sealed_len(0)];
     let (_, pending) = session(7).seal(b"", &mut Xorshift(1), &mut buf).unwrap();
     assert_eq!(pending.open(&mut text).unwrap().as_bytes(), SECRET_BODY);
@@ -315,7 +315,7 @@ fn a_reflected_request_with_another_nonce_is_forged() {
 
 #[test]
 fn an_answer_with_the_requests_nonce_never_opens() {
-    // Genuine but for that, and forged.
+    // First an answer that is genuine except for its nonce, then a forged one.
     let mut rng = Xorshift(!7);
     let mut genuine = vec![0; sealed_len(SECRET_BODY.len())];
     let (_, pending) = request(7, b"{}");
@@ -347,14 +347,14 @@ fn a_buffer_too_small_says_what_is_needed() {
         assert_eq!(sealed, Err(too_small), "{len}");
     }
     assert_eq!(reply(7).seal(SECRET_BODY, &mut Xorshift(1), &mut vec![0; needed - 1]), Err(too_small));
-    // A larger one does, and what is past the envelope stays.
+    // A larger buffer is enough, and the bytes past the envelope do not change.
     let mut buf = vec![0xaa; needed + 9];
     assert_eq!(session(7).seal(SECRET_BODY, &mut Xorshift(1), &mut buf).unwrap().0.len(), needed);
     assert_eq!(buf[needed..], [0xaa; 9]);
     assert_eq!(sealed_len(0), 115);
 }
 
-/// An envelope with a member set, or removed.
+/// An envelope in which one member is set or removed.
 fn with(name: &str, value: Option<Value>) -> Vec<u8> {
     let mut envelope = parsed(&answer(7, SECRET_BODY));
     match value {
@@ -401,7 +401,7 @@ fn another_version_is_refused() {
 
 #[test]
 fn members_are_canonical_base64url_of_the_right_length() {
-    // With '-' and '_' in base64url, and unused bits at the end of `epk`.
+    // Bytes that give '-' and '_' in base64url, and unused bits at the end of `epk`.
     let bytes = |name| {
         vec![
             0xfb;
@@ -432,7 +432,7 @@ fn members_are_canonical_base64url_of_the_right_length() {
             "A".into(),
         ];
         if name == "ct" {
-            // A tag, but for one byte; and a length that no bytes have.
+            // One byte less than a tag; and a length that no number of bytes has.
             wrong.push(URL_SAFE_NO_PAD.encode([0; 15]));
             wrong.push("A".repeat(25));
         } else {
@@ -446,7 +446,7 @@ fn members_are_canonical_base64url_of_the_right_length() {
             wrong.push(URL_SAFE.encode(bytes(name)));
         }
         if name == "epk" {
-            // The next digit differs in an unused bit.
+            // The next digit differs only in an unused bit.
             let (front, last) = good.split_at(good.len() - 1);
             wrong.push(format!("{front}{}", char::from(last.as_bytes()[0] + 1)));
         }
@@ -469,7 +469,7 @@ fn no_two_sessions_have_a_key_in_common() {
     for _ in 0..64 {
         let session = Session::establish(&SERVER, &mut rng).unwrap();
         let mut buf = vec![0; sealed_len(SECRET_BODY.len())];
-        // The same nonce and plaintext: only the key can make a difference.
+        // The nonce and the plaintext are the same, so only the key can make a difference.
         session.seal(SECRET_BODY, &mut Xorshift(1), &mut buf).unwrap();
         let envelope = parsed(&buf);
         assert!(epks.insert(member(&envelope, "epk")));
@@ -477,7 +477,7 @@ fn no_two_sessions_have_a_key_in_common() {
     }
 }
 
-/// Notes how many bytes are drawn at a time, and fails after that many draws.
+/// Records how many bytes are drawn at a time. Fails after a number of draws.
 struct Noting {
     rng: Xorshift,
     drawn: Vec<usize>,
@@ -539,7 +539,7 @@ fn nothing_is_sealed_without_randomness() {
 #[test]
 fn a_server_key_is_read_from_each_of_its_forms() {
     let public = *SERVER.as_bytes();
-    // One whose base64 differs between the alphabets.
+    // The base64 of this one differs between the alphabets.
     let special = [0xfb; 32];
     for bytes in [public, special] {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -568,7 +568,7 @@ fn a_server_key_is_read_from_each_of_its_forms() {
                 format!("{text}="),
                 text[..text.len() / 2].to_owned(),
             ] {
-                // Taking the padding's place, or being its first half, is not another key.
+                // Some of these texts happen to be other valid forms of the same key.
                 if forms.contains(&wrong) {
                     continue;
                 }
@@ -579,7 +579,7 @@ fn a_server_key_is_read_from_each_of_its_forms() {
         assert_eq!(format!("{key:?}"), format!("ServerKey({key})"));
     }
     assert_eq!("".parse::<ServerKey>().err(), Some(ServerKeyError::Malformed));
-    // Unused bits.
+    // A changed unused bit.
     let mut changed = SERVER.to_string();
     let last = changed.pop().unwrap();
     changed.push(char::from(last as u8 + 1));
@@ -597,7 +597,7 @@ fn server_keys_are_equal_if_their_bytes_are() {
     }
 }
 
-/// All the points of order 1, 2, 4 and 8 of the curve and its twist, with what else means them.
+/// All points of order 1, 2, 4 and 8 of the curve and its twist, in each of their encodings.
 #[test]
 fn a_server_key_of_low_order_is_refused() {
     let mut points = vec![
@@ -659,7 +659,7 @@ fn old_sessions_are_thrown_away() {
     let mut pool = SessionPool::<2>::new(secs(60));
     pool.put(session(1), secs(0)).unwrap();
     pool.put(session(2), secs(30)).unwrap();
-    // Just too old, and just not.
+    // One session just above the age limit, and one just below.
     let now = secs(60) + Duration::from_nanos(1);
     pool.put(session(3), now).unwrap();
     assert_eq!(epk(pool.take(secs(90)).unwrap()), epk(session(2)));
@@ -677,7 +677,7 @@ fn to_a_clock_that_goes_back_sessions_are_as_good_as_new() {
     pool.put(session(2), secs(10)).unwrap();
     pool.put(session(3), secs(100)).unwrap();
     assert_eq!(epk(pool.take(secs(0)).unwrap()), epk(session(1)));
-    // Too old one by one: the second, but not the third.
+    // Each is checked in turn: the second is too old, the third is not.
     assert_eq!(epk(pool.take(secs(71)).unwrap()), epk(session(3)));
     assert!(pool.is_empty());
 }

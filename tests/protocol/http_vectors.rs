@@ -1,6 +1,6 @@
-//! The published Python SDK's requests, recorded in `tests/vectors/http.json`: from the same inputs,
-//! the same target, header fields and body. Its timestamps have microseconds and `+00:00`, ours
-//! milliseconds and `Z`; they are compared as times.
+//! Compares our requests with those of the published Python SDK, recorded in `tests/vectors/http.json`. The same inputs
+//! must give the same target, header fields and body. The SDK's timestamps have microseconds and `+00:00`, ours have
+//! milliseconds and `Z`, so they are compared as times.
 
 use std::{
     fs,
@@ -30,7 +30,7 @@ fn recorded() -> Vec<Value> {
     exchanges
 }
 
-/// A time as either side writes it, to the millisecond.
+/// A time from either side, in milliseconds.
 fn millis(text: &Value) -> i64 {
     let utc = text.as_str().unwrap().replace("+00:00", "Z");
     let time: SystemTime = humantime::parse_rfc3339(&utc).unwrap();
@@ -41,7 +41,7 @@ fn timestamp(text: &Value) -> Timestamp {
     Timestamp::new(UnixTime::from_millis(millis(text))).unwrap()
 }
 
-/// The body with its times as numbers.
+/// The body, with its times as numbers.
 fn comparable(mut body: Value) -> Value {
     for time in ["/timestamp", "/keys/0/expiresAt"] {
         if let Some(time) = body.pointer_mut(time) {
@@ -51,7 +51,7 @@ fn comparable(mut body: Value) -> Value {
     body
 }
 
-/// Names in lower case, without the user agent's value and without HTTP's own.
+/// The fields with names in lower case, without the value of the user agent and without HTTP's own fields.
 fn fields<'h>(fields: impl IntoIterator<Item = (&'h str, &'h str)>) -> Vec<(String, String)> {
     let one = |(name, value): (&str, &str)| match name.to_ascii_lowercase() {
         name if name == "user-agent" => (name, String::new()),
@@ -101,7 +101,7 @@ fn validate_requests_are_as_the_sdk_sends_them() {
     let headers = [("user-agent", "curl/8.5.0"), ("x-api-key", "apikee_example.signature")];
     same(&validate(0, MethodPath::new("GET", "/users").unwrap()).headers(&headers), &exchanges[0]);
 
-    // The SDK sends the query along; here it takes asking.
+    // The SDK always sends the query. Here one must ask for it.
     let path = "/orders/42?x=1&y=a b";
     let payload = JsonObject::new(r#"{ "userId": 12345 }"#).unwrap();
     let request = validate(1, MethodPath::with_query("post", path).unwrap()).key_name("clef caf\u{e9}");

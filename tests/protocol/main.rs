@@ -1,4 +1,4 @@
-//! What goes between a service and the platform: requests, envelopes, answers.
+//! The messages between a service and the platform: requests, envelopes, answers.
 #![cfg(feature = "envelope")]
 
 mod answers;

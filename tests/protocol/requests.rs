@@ -1,4 +1,4 @@
-//! Whatever the parts of a request say, it is one request with exactly those parts.
+//! Whatever the parts of a request contain, the result is one request with exactly those parts.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ fn config(seed: u64) -> ProptestConfig {
     ProptestConfig { cases: 512, rng_seed: RngSeed::Fixed(seed), ..ProptestConfig::default() }
 }
 
-/// Any characters, those that have a meaning somewhere more often than others.
+/// Random characters. Those with a special meaning are more frequent.
 fn text() -> impl Strategy<Value = String> {
     let special = proptest::sample::select(
         "\0\r\n\t \"\\/%+&=?#:;,{}[]'\u{7f}\u{80}\u{2028}\u{fffd}\u{10ffff}\u{e9}".chars().collect::<Vec<_>>(),
@@ -51,7 +51,7 @@ fn object() -> impl Strategy<Value = Map<String, Value>> {
     vec((text(), value), 0..4).prop_map(Map::from_iter)
 }
 
-/// Path and query values of a target, decoded by the book: `application/x-www-form-urlencoded`.
+/// The path and the query values of a target, decoded as `application/x-www-form-urlencoded`.
 fn parsed(target: &str) -> (&str, Vec<(&str, String)>) {
     assert!(target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'), "{target}");
     let (path, query) = target.split_once('?').unwrap();
@@ -82,7 +82,7 @@ fn decoded(value: &str) -> String {
     String::from_utf8(text).unwrap()
 }
 
-/// Writes the request into buffers of exactly the length that a too small one asked for.
+/// Writes the request into buffers of exactly the length that the error for a too small one names.
 fn written(request: &impl Request) -> (String, Value) {
     type Write<'r> = &'r dyn for<'b> Fn(&'b mut [u8]) -> Result<&'b str, BufferTooSmall>;
     let exactly = |write: Write<'_>| {
@@ -99,12 +99,12 @@ fn written(request: &impl Request) -> (String, Value) {
     (target, serde_json::from_str(&body).unwrap())
 }
 
-/// C0 and DEL.
+/// Without the control characters C0 and DEL.
 fn without_controls(value: &str) -> String {
     value.chars().filter(|c| !matches!(c, '\0'..='\u{1f}' | '\u{7f}')).collect()
 }
 
-/// What is left of a path, by the book: up to the query, or up to the fragment.
+/// The part of a path up to the query or the fragment.
 fn path_only(path: &str) -> String {
     let end = path.find(['?', '#']).unwrap_or(path.len());
     slashed(&path[..end])
@@ -172,7 +172,7 @@ proptest! {
         for (name, value) in sent {
             prop_assert!(all[name].as_str().unwrap().starts_with(value.as_str().unwrap()));
         }
-        // The payload's name is counted in any case, and a comma; the longest character has four bytes.
+        // The name of the payload and a comma always count. The longest character has four bytes.
         let slack = 11 + 1 + 4;
         if len(&whole) + slack <= limit {
             prop_assert_eq!(sent, all);
@@ -294,7 +294,7 @@ fn header_values_are_cut_by_what_they_take_in_json() {
     let request =
         ValidateRequest::new(ClientId::new(CLIENT).unwrap(), "env", MethodPath::new("GET", "/").unwrap(), now)
             .headers(&headers);
-    // All that stands around the members of `headers`, and the payload's name.
+    // The text around the members of `headers`, and the name of the payload.
     let around = r#"{"name":"default","timestamp":"1970-01-01T00:00:00.000Z","headers":{}}"#.len() + 11;
     let key = r#""x-api-key":"apikee_a.b""#;
     let whole = "\"a\":\"\\\"\\\"\\\"\u{e9}";

@@ -1,4 +1,4 @@
-//! The platform's answers: `serde_json` is the second implementation.
+//! The platform's answers. `serde_json` is the second implementation.
 
 use apikee::protocol::{
     Answer, AnswerError, ClientId, ClientRecord, ClientRecordError, FoundClient, FoundClientError, Provenance,
@@ -11,14 +11,14 @@ use super::{
 
 type Members = [(String, Tree)];
 
-/// An answer, a record of a client and a list of them are read as `serde_json` reads them.
+/// An answer, the record of a client and a list of records are read as `serde_json` reads them.
 pub fn body(input: &[u8]) {
     let tree = trees::json(input);
     let members = match &tree {
         Some(Tree::Object(members)) => Some(&members[..]),
         _ => None,
     };
-    // The budget for names may refuse objects with very many members.
+    // The library may refuse objects with very many members.
     let may_refuse = tree.as_ref().is_some_and(|tree| !tree.must_be_read());
     check_answer(input, members, may_refuse);
     check_record(input, members, may_refuse);
@@ -29,7 +29,7 @@ fn member<'t>(members: &'t Members, name: &str) -> Option<&'t Tree> {
     members.iter().find(|(own, _)| own == name).map(|(_, value)| value)
 }
 
-/// `None` is absent, or of another type.
+/// The string with this name; `None` if it is absent or of another type.
 fn string(members: &Members, name: &str) -> Option<String> {
     match member(members, name) {
         Some(Tree::String(text)) => Some(text.clone()),
@@ -97,7 +97,7 @@ fn expected_id(members: Option<&Members>) -> Result<String, ClientRecordError> {
     }
 }
 
-/// RFC 9562, section 4.
+/// Whether the text is a UUID (RFC 9562, section 4).
 fn is_uuid(text: &str) -> bool {
     let groups: Vec<&str> = text.split('-').collect();
     groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
@@ -111,7 +111,7 @@ fn check_record(input: &[u8], members: Option<&Members>, may_refuse: bool) {
     }
 }
 
-/// For each name that is in the list, and for one that is not.
+/// Checks each name in the list, and one that is not in it.
 fn check_list(input: &[u8], members: Option<&Members>, may_refuse: bool) {
     let mut names = vec!["acme-corp".to_owned()];
     if let Some(Tree::Array(records)) = members.and_then(|members| member(members, "data")) {

@@ -10,21 +10,21 @@ fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// What is known of the present state.
+/// The model of the current state.
 enum Phase {
     /// The results so far, the latest last; true for a failure.
     Closed(Vec<bool>),
-    /// Until when nobody may call, from when.
+    /// When it was opened, and for how long.
     Open(Duration, Duration),
-    /// Since when.
+    /// When the probe began.
     Probing(Duration),
-    /// Whoever comes next is the probe.
+    /// The next caller makes the probe.
     Released,
 }
 
 struct Model {
     phase: Phase,
-    /// How many states there were before.
+    /// The number of states before this one.
     epoch: usize,
     cool_down: u64,
 }
@@ -36,8 +36,8 @@ impl Model {
     }
 }
 
-/// A breaker grants and refuses as the plainest model does: everything while closed, nothing while
-/// open, one probe at a time after that. Permits of earlier states change nothing.
+/// A breaker grants and refuses like the simplest model: everything while closed, nothing while open, and then one
+/// probe at a time. Permits of earlier states change nothing.
 pub fn body(input: &[u8]) {
     let mut input = Splitter(input);
     let row = u32::from(input.byte()) % 64 + 1;
@@ -86,7 +86,7 @@ pub fn body(input: &[u8]) {
             }
             _ => {
                 let (permit, epoch) = permits.swap_remove(usize::from(value >> 1) % permits.len());
-                // Lost or given back.
+                // The permit is lost or released.
                 if value & 1 == 1 {
                     breaker.release(permit);
                     if epoch == model.epoch && matches!(model.phase, Phase::Probing(_)) {
@@ -104,7 +104,7 @@ pub fn body(input: &[u8]) {
     }
 }
 
-/// How long nobody may call. A clock that was turned back begins the wait anew.
+/// How long no call may be made. If the clock has gone back, the wait starts again.
 fn wait(phase: &mut Phase, now: Duration, probe: u64) -> Duration {
     let (since, wait) = match phase {
         Phase::Closed(_) | Phase::Released => return Duration::ZERO,
@@ -115,7 +115,7 @@ fn wait(phase: &mut Phase, now: Duration, probe: u64) -> Duration {
     wait.saturating_sub(now - *since)
 }
 
-/// A permit of the present state comes back.
+/// Returns a permit of the current state.
 fn record(
     model: &mut Model,
     breaker: &mut Breaker,

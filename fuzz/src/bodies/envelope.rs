@@ -1,5 +1,5 @@
-//! What `open_client` and `open_recipient` share: one session with a server, and the text of
-//! envelopes by the book (docs/WIRE.md, "Envelopes").
+//! Used by `open_client` and `open_recipient`: one session with a server, and the text of envelopes according to
+//! docs/WIRE.md, "Envelopes".
 
 use std::{collections::HashSet, sync::LazyLock};
 
@@ -9,10 +9,11 @@ use rand_core::{TryCryptoRng, TryRng};
 use super::{model::Tree, splitter::Splitter, trees};
 use crate::support::Xorshift;
 
-/// Of the only envelope that the bodies in the seeds may be: another plaintext would be as genuine.
+/// The plaintext length of the only genuine envelope that a whole body in the seeds may be. Other lengths would be just
+/// as genuine.
 pub const PLAINTEXT_LEN: u8 = 40;
 
-/// Gives out bytes that count up.
+/// A generator of bytes that count up.
 pub struct Counting(pub u8);
 
 impl TryRng for Counting {
@@ -35,14 +36,14 @@ impl TryRng for Counting {
     }
 }
 
-/// Not in truth, but for sessions that protect nothing.
+/// This is not a secure generator, but these sessions protect nothing.
 impl TryCryptoRng for Counting {}
 
 pub static RECIPIENT: LazyLock<Recipient> = LazyLock::new(|| Recipient::new([0x42; 32]));
 
 static SERVER: LazyLock<ServerKey> = LazyLock::new(|| ServerKey::from_bytes(*RECIPIENT.public_key()).unwrap());
 
-/// The request of that plaintext, and what opens its answer. The session is the same every time.
+/// A request with this plaintext, and the pending that opens its answer. The session is the same every time.
 pub fn request(plaintext: &[u8]) -> (String, Pending) {
     let session = Session::establish(&SERVER, &mut Counting(0)).unwrap();
     let mut buf = vec![0; sealed_len(plaintext.len())];
@@ -50,14 +51,14 @@ pub fn request(plaintext: &[u8]) -> (String, Pending) {
     (request.to_owned(), pending)
 }
 
-/// That request with the server's public key instead of its own, as anyone who has seen it can send it back.
+/// The same request with the server's public key instead of its own. Anyone who has seen a request can send this back.
 pub fn reflected(plaintext: &[u8]) -> String {
     let request = request(plaintext).0;
     let tree = trees::json(request.as_bytes());
     request.replace(string(tree.as_ref(), "epk").unwrap(), &SERVER.to_string())
 }
 
-/// The server's answer to that session.
+/// The server's answer in this session.
 pub fn answer(plaintext: &[u8]) -> String {
     static REQUEST: LazyLock<String> = LazyLock::new(|| request(b"{}").0);
     let mut request = REQUEST.clone().into_bytes();
@@ -66,14 +67,14 @@ pub fn answer(plaintext: &[u8]) -> String {
     reply.seal(plaintext, &mut Counting(200), &mut buf).unwrap().to_owned()
 }
 
-/// A plaintext that no input has parts of by chance.
+/// A plaintext whose parts do not occur in inputs by chance.
 pub fn plaintext(len: u8) -> Vec<u8> {
     let mut rng = Xorshift(0x2545_F491_4F6C_DD1D);
     (0..len).map(|_| rng.word() as u8).collect()
 }
 
-/// What an input makes of a genuine envelope: another body in its place, or edits, in groups of four
-/// bytes behind the length of the plaintext.
+/// Turns an input into a received envelope. The input is either a whole body that replaces the genuine envelope, or the
+/// length of the plaintext followed by edits of four bytes each.
 pub fn received(input: &[u8], seal: impl Fn(&[u8]) -> String) -> (Vec<u8>, String, Vec<u8>) {
     let mut input = Splitter(input);
     let raw = input.byte() & 1 == 0;
@@ -97,8 +98,8 @@ pub fn received(input: &[u8], seal: impl Fn(&[u8]) -> String) -> (Vec<u8>, Strin
     (plaintext, genuine, bytes)
 }
 
-/// Holds what became of `received` against the book: whether it is, in other words, the envelope that
-/// was sealed, since nobody else has the key. `same_key` compares spellings of the public key.
+/// Checks the result of opening `received`. It must open exactly if it means the same as the sealed envelope, since
+/// nobody else has the key. `same_key` compares spellings of the public key.
 pub fn check(
     received: &[u8],
     genuine: &str,
@@ -126,13 +127,13 @@ pub fn check(
     match (opened, expected) {
         (Ok(ours), Ok(theirs)) => assert_eq!(ours, theirs),
         (Err(ours), Err(Some(theirs))) => assert_eq!(ours, theirs),
-        // Which of the others it is depends on what is looked at first.
+        // Which of these errors it is depends on the order of the checks.
         (Err(OpenError::Encoding | OpenError::WrongKey | OpenError::Reflected | OpenError::Forged), Err(None)) => {}
         (ours, theirs) => panic!("{ours:?} instead of {theirs:?}"),
     }
 }
 
-/// Nothing of the plaintext is there that was not sent.
+/// No part of the plaintext is shown that was not sent.
 pub fn check_nothing_shown(buf: &[u8], received: &[u8], plaintext: &[u8]) {
     let secret: HashSet<&[u8]> = plaintext.windows(8).collect();
     for window in buf.windows(8).filter(|window| secret.contains(window)) {

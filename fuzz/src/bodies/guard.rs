@@ -1,4 +1,4 @@
-//! Requests to a guard, looked at by the book.
+//! Requests to a guard, compared with a second implementation.
 
 use std::{net::IpAddr, sync::LazyLock};
 
@@ -27,14 +27,14 @@ static KEY: LazyLock<String> = LazyLock::new(|| {
 const NAMES: [&str; 7] =
     ["x-api-key", "X-Api-Key", "authorization", "Authorization", "x-forwarded-for", "X-Forwarded-For", "user-agent"];
 
-/// A request is let in exactly when it has the key once and where it belongs, and comes from where its proxies say.
+/// A request is let in exactly if it has the key once, in the right place, and the address from its proxies is right.
 pub fn body(input: &[u8]) {
     let mut input = Splitter(input);
     let (bearer, path, method) = (input.byte() & 1 != 0, input.text(), input.text());
     let mut fields: Vec<(String, Vec<u8>)> = Vec::new();
     while !input.is_empty() && fields.len() < 12 {
         let name = NAMES.get(usize::from(input.byte())).map_or_else(|| input.text(), |name| (*name).to_owned());
-        // The key in full can hardly be guessed: a `K` stands for it.
+        // A fuzzer can hardly guess a whole key, so a `K` stands for it.
         let value = input.text().replace('K', &KEY);
         fields.push((name, value.into_bytes()));
     }
@@ -98,7 +98,7 @@ fn has_key(header: &[String], authorization: &[String], bearer: bool) -> bool {
     }
 }
 
-/// Where a request comes from that a proxy at 10.0.0.1 has passed on.
+/// The client address of a request that a proxy at 10.0.0.1 has passed on.
 fn address(lists: &str) -> IpAddr {
     let mut hops: Vec<IpAddr> = vec![[10, 0, 0, 1].into()];
     for entry in lists

@@ -1,7 +1,6 @@
-//! One body for each fuzz target. Each checks a property against a second implementation; that
-//! nothing panics goes without saying.
+//! One body for each fuzz target. Each compares the library with a second implementation. A panic is always a failure.
 //!
-//! The crate that this module is part of has `tests/support` as its module `support`.
+//! The crate that includes this module must have `tests/support` as its module `support`.
 #![allow(dead_code, reason = "each crate uses its part")]
 
 #[cfg(feature = "envelope")]

@@ -1,8 +1,8 @@
-//! What a payload says, in a form that both encodings share, and which claims that makes.
+//! The content of a payload in a form that both encodings share, and its claims.
 
 use serde_json::{Value, json};
 
-/// Objects and arrays inside one another that are read, the outermost included.
+/// How deep objects and arrays may nest, counting the outermost one.
 pub const MAX_DEPTH: usize = 32;
 
 /// A value of a payload.
@@ -21,10 +21,10 @@ pub enum Tree {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Number {
-    /// Of a number that is written as an integer and is no longer than any of ours.
+    /// The value, if the number is written as an integer and is not longer than any of ours.
     pub integer: Option<i128>,
     pub float: f64,
-    /// As it stands in JSON.
+    /// Its text in JSON.
     pub spelt: Option<String>,
 }
 
@@ -40,7 +40,7 @@ pub struct Claims {
 }
 
 impl Tree {
-    /// Whether the library must read it, however many members its objects have, or may refuse it (see `src/names.rs`).
+    /// Whether the library must read it. It may refuse objects with more than 32,768 members (see `src/names.rs`).
     pub fn must_be_read(&self) -> bool {
         match self {
             Self::Object(members) => members.len() <= 32_768 && members.iter().all(|(_, value)| value.must_be_read()),
@@ -49,7 +49,7 @@ impl Tree {
         }
     }
 
-    /// What MessagePack holds of it; `None` if it has an integer of more than 64 bits.
+    /// The value as MessagePack holds it; `None` if it has an integer of more than 64 bits.
     pub fn packed(self) -> Option<Self> {
         Some(match self {
             Self::Number(Number { integer: None, spelt: Some(spelt), .. }) if !spelt.contains(['.', 'e', 'E']) => {
@@ -68,12 +68,12 @@ impl Tree {
         })
     }
 
-    /// The claims that this payload makes, if it is a claims object.
+    /// The claims of this payload; `None` if it is not a claims object.
     pub fn claims(&self) -> Option<Claims> {
         let Self::Object(members) = self else {
             return None;
         };
-        // Null is absent.
+        // Null counts as absent.
         let member = |name: &str| members.iter().find(|(own, value)| own == name && *value != Self::Null);
         let text = |name: &str, default: &str| match member(name) {
             None => Some(default.to_owned()),
@@ -131,7 +131,7 @@ impl Tree {
         }
     }
 
-    /// As serialised by the feature `serde`.
+    /// The value as the feature `serde` serialises it.
     pub fn to_value(&self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -150,7 +150,7 @@ impl Tree {
         }
     }
 
-    /// As `JSON.stringify` would write it, but with numbers as they are spelt.
+    /// The text that `JSON.stringify` would write, but with numbers as they are spelt.
     pub fn to_compact_json(&self) -> String {
         match self {
             Self::Number(Number { spelt: Some(spelt), .. }) => spelt.clone(),
@@ -172,7 +172,7 @@ fn object_to_value(members: &[(String, Tree)]) -> Value {
 }
 
 impl Claims {
-    /// As serialised by the feature `serde`.
+    /// The claims as the feature `serde` serialises them.
     pub fn to_value(&self) -> Value {
         json!({
             "id": self.id,
@@ -185,7 +185,7 @@ impl Claims {
         })
     }
 
-    /// The code of the refusal at that time, if it is refused.
+    /// The code of the refusal at this time; `None` if the key is accepted.
     pub fn code_at(&self, now: i64) -> Option<&'static str> {
         match (self.expires_at, self.not_before) {
             (Some(exp), _) if now > exp => Some("EXPIRED"),

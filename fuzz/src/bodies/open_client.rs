@@ -4,8 +4,8 @@ use apikee::envelope::OpenError;
 
 use super::envelope;
 
-/// A client opens what the server sealed for this very request, and nothing else: not even the request itself,
-/// whatever it says and however it is edited, once it names the server's key.
+/// A client only opens what the server sealed for this request. It never opens the request itself, even if it is edited
+/// and names the server's key.
 pub fn body(input: &[u8]) {
     let (_, pending) = envelope::request(b"{}");
     let (plaintext, genuine, received) = envelope::received(input, envelope::answer);

@@ -2,9 +2,8 @@
 
 use super::envelope::{self, Counting, RECIPIENT};
 
-/// A server opens a request to what was sealed, and the answer reaches who sealed it. A changed
-/// request opens to nothing, except that the highest bit of a public key says nothing (RFC 7748,
-/// section 5).
+/// A server opens a request to the sealed plaintext, and the client can open the answer. A changed request does not
+/// open. The one exception is the highest bit of a public key, which has no meaning (RFC 7748, section 5).
 pub fn body(input: &[u8]) {
     let (plaintext, genuine, received) = envelope::received(input, |plaintext| envelope::request(plaintext).0);
     let mut buf = received.clone();
@@ -21,8 +20,8 @@ pub fn body(input: &[u8]) {
     assert_eq!(pending.open(&mut answer).unwrap().as_bytes(), plaintext);
 }
 
-/// The last of 43 characters holds the lowest four bits of the last byte, the one before it the
-/// highest.
+/// Whether two texts of a key differ at most in its highest bit. The last of 43 characters holds the lowest four bits
+/// of the last byte, and the character before it the highest bits.
 fn same_but_for_the_highest_bit(ours: &str, own: &str) -> bool {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let value = |text: &str| text.bytes().map(|digit| DIGITS.iter().position(|own| *own == digit)).collect::<Vec<_>>();

@@ -1,8 +1,8 @@
-//! Sequences of requests of several clients through a table of clients and the policy, while the platform answers,
+//! Sequences of requests of several clients through a client table and the policy. Meanwhile the platform answers,
 //! refuses, fails and stalls.
 //!
-//! Two claims stand above the model and are checked by themselves: no request of a client is let through that was
-//! refused within the memory's time, and what one client's requests cause does not change what becomes of others'.
+//! Besides the model, two claims are checked directly. A request of a client that was refused is not let through during
+//! the time of the memory. And the requests of one client do not change the decisions about others.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -28,7 +28,7 @@ fn name(client: usize) -> ClientRef {
     ClientRef::new(client as u128)
 }
 
-/// What a call comes to. One in four is a confirmation.
+/// The outcome of a call. One in four is a confirmation.
 fn outcome(byte: u8) -> Outcome {
     match byte % 16 {
         0 => Outcome::Rejected(Rejection::UNSUCCESSFUL),
@@ -45,7 +45,7 @@ fn outcome(byte: u8) -> Outcome {
     }
 }
 
-/// The settings of all tables here.
+/// The settings of the tables.
 #[derive(Clone, Copy)]
 struct Settings {
     row: usize,
@@ -67,21 +67,21 @@ impl Settings {
     }
 }
 
-/// One step of all who ask.
+/// One step of all clients.
 enum Step {
     Wait(u64),
-    /// A request of that client from that address comes.
+    /// A request of this client from this address arrives.
     Ask(usize, usize),
-    /// The call with that number, of those under way, ends.
+    /// The call with this number, among those in flight, ends.
     End(usize, Outcome),
-    /// It is never heard of again.
+    /// The call with this number never ends.
     Lose(usize),
 }
 
 fn step(input: &mut Splitter<'_>) -> Step {
     let (kind, value) = (input.byte(), input.byte());
     match kind % 8 {
-        // Up to 90 s, most far less.
+        // Up to 90 s, mostly far less.
         0 => Step::Wait(
             u64::from(value).pow(2) / if kind & 8 == 0 { 256 } else { 1 } * if kind & 16 == 0 { 1 } else { 2 },
         ),
@@ -91,7 +91,7 @@ fn step(input: &mut Splitter<'_>) -> Step {
     }
 }
 
-/// The table refuses, remembers and lets through as the plainest model does.
+/// The table refuses, remembers and lets through like the simplest model.
 pub fn body(input: &[u8]) {
     let mut input = Splitter(input);
     if input.byte() % 4 == 0 { one_client_fails(&mut input) } else { as_the_model(&mut input) }
@@ -105,7 +105,7 @@ struct Call {
     tried: Tried,
 }
 
-/// What becomes of a request without an answer.
+/// The outcome of a request about which the platform was not asked, or gave no answer.
 fn unasked(
     table: &mut ClientTable<Vec<ClientSlot>>,
     client: usize,
@@ -184,17 +184,18 @@ fn as_the_model(input: &mut Splitter<'_>) {
             let refused = refusals.holds(client, address, now);
             assert!(!(refused && matches!(decision, Ok(Basis::FailedOpen(_)))), "let through though it was refused");
             if matches!(outcome, Outcome::Remembered(_)) {
-                assert!(refused, "nobody refused it");
+                assert!(refused, "the platform did not refuse it");
             }
         }
     }
     assert_eq!(table.displaced(), 0);
 }
 
-/// One client alone causes failures, in one of two tables. Whoever else asks is let to the platform or not as in the
-/// other.
+/// One client alone causes failures, in one of two tables. Every other client must be permitted or refused as in the
+/// other table.
 ///
-/// It does not ask while the breaker is half-open for all: as the probe it would keep others waiting, once.
+/// The failing client does not ask while the breaker is half-open for all. As the probe it would make others wait,
+/// once.
 fn one_client_fails(input: &mut Splitter<'_>) {
     let settings = Settings::read(input);
     let [mut with, mut without] = [settings.table(), settings.table()];
@@ -230,16 +231,16 @@ fn one_client_fails(input: &mut Splitter<'_>) {
     }
 }
 
-/// Who was refused, by the letter of the rules.
+/// The refused clients, computed directly from the rules.
 #[derive(Default)]
 struct Refusals([Refused; CLIENTS]);
 
 #[derive(Default)]
 struct Refused {
-    /// From wherever: until when, for each refusal, and when the last one came.
+    /// Refusals for every address: the end of each, and the time of the last one.
     client: Vec<Duration>,
     last: Duration,
-    /// From these addresses, all of them until the latest is over; from all where there were more than four.
+    /// Refusals for these addresses, all until the latest is over; for every address if there were more than four.
     addresses: HashSet<usize>,
     everywhere: bool,
     until: Duration,
@@ -270,7 +271,7 @@ impl Refusals {
         }
     }
 
-    /// What came since the question stays, and what was there before it with that.
+    /// A refusal since the question stays, and with it all earlier ones.
     fn confirm(&mut self, client: usize, address: usize, asked: Duration) {
         let refused = &mut self.0[client];
         if refused.last < asked {
@@ -287,7 +288,7 @@ impl Refusals {
     }
 }
 
-/// A breaker by the book.
+/// A simple breaker.
 struct Circuit {
     phase: Phase,
     epoch: usize,
@@ -370,7 +371,7 @@ struct Tried {
 struct Model {
     settings: Settings,
     all: Circuit,
-    /// Who failed as the probe in this half-open state.
+    /// The client whose probe failed in this half-open state.
     probe: Option<usize>,
     clients: Vec<Client>,
 }
@@ -472,7 +473,7 @@ fn opens(results: &[(Evidence, usize)], row: usize, rate: usize, window: usize) 
         let failed = results.iter().filter(|result| result.0 == Evidence::Failed);
         failed.map(|result| result.1).collect::<HashSet<_>>().len() > 1
     };
-    // Without the failures of one client alone.
+    // Without failures that a single client could have caused.
     let certain = || results.iter().rev().filter(|result| result.0 != Evidence::Failed).take(64);
     let unreachable = |result: &&(Evidence, usize)| result.0 == Evidence::Unreachable;
     let failures: Vec<_> = latest().take_while(|result| result.0 != Evidence::Answered).collect();

@@ -1,4 +1,4 @@
-//! Takes an input apart. What is missing at its end is zero or empty.
+//! Splits an input into parts. Parts beyond its end are zero or empty.
 
 pub struct Splitter<'i>(pub &'i [u8]);
 
@@ -15,7 +15,7 @@ impl<'i> Splitter<'i> {
         self.0.is_empty()
     }
 
-    /// A byte says how long it is.
+    /// A text. One byte in front gives its length.
     pub fn text(&mut self) -> String {
         let len = self.byte().into();
         String::from_utf8_lossy(self.take(len)).into_owned()

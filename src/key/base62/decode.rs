@@ -1,9 +1,9 @@
-//! Text to bytes: Horner's rule, a block of as many digits as a limb has bits a step.
+//! Text to bytes, by Horner's rule in blocks. A block has as many digits as a limb has bits.
 //!
-//! A block becomes six limbs: its digits are joined into eight words, and those into 2, 4 and 8 words by
-//! a tree of multiplications. The limbs so far, times 62^W, plus the block is then one pass over the
-//! buffer, which multiplies by the five limbs of 31^W and moves every limb one place up: see
-//! [`limb`](super::limb), which says how wide a limb is.
+//! Each block becomes six limbs: its digits are joined into eight words, and those into 2, 4 and 8 words by a tree of
+//! multiplications. One pass over the buffer then replaces the number by itself times 62^W plus the block. It
+//! multiplies by the five limbs of 31^W and moves every limb one place up. See [`limb`](super::limb) for W, the width
+//! of a limb.
 
 use core::marker::PhantomData;
 
@@ -15,30 +15,30 @@ use super::{
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DecodeError {
-    /// Empty, a byte that is not a digit, a leading zero, or a tag of more than 256 bits.
+    /// The text is empty, has a leading zero or a byte that is not a digit, or is a tag of more than 256 bits.
     Spelling,
-    /// The buffer is too small; that many bytes serve.
+    /// The buffer is too small. This many bytes are enough.
     Room(usize),
 }
 
-/// A tag's digits, filled up to whole blocks of any width, and the limbs of those.
+/// Characters of a tag, filled up to whole blocks of any width, and the bytes of the limbs of those blocks.
 const TAG_TEXT: usize = 64;
 const TAG_ROOM: usize = 48;
 
-/// Bytes of buffer that [`decode`](super::decode()) needs for that many digits: 3/4 of a byte a digit, a multiple of 8
-/// whatever the limbs are.
+/// Bytes of buffer that [`decode`](super::decode()) needs for this number of digits: 3/4 of a byte for each digit, as a
+/// multiple of 8 for every width of limbs.
 pub(crate) const fn decoded_capacity(digits: usize) -> usize {
     limbs_of(digits, size_of::<u64>()).saturating_mul(size_of::<u64>())
 }
 
-/// Limbs of that many bytes that hold that many digits: a digit is less than 6 bits.
+/// Limbs of `bytes` bytes each that can hold this number of digits. A digit is less than 6 bits.
 #[expect(clippy::arithmetic_side_effects, reason = "the divisors are a limb's; the result is smaller than `digits`")]
 const fn limbs_of(digits: usize, bytes: usize) -> usize {
     let bits = 8 * bytes;
     digits / bits * BLOCK_LIMBS + (digits % bits * 6).div_ceil(bits)
 }
 
-/// As [`decode`](super::decode()), by limbs of that width.
+/// [`decode`](super::decode()) with limbs of this width.
 #[expect(clippy::arithmetic_side_effects, reason = "a batch is never empty")]
 pub(super) fn decode_by<'b, L: Limb<BYTES>, const BYTES: usize>(
     digits: &[u8],
@@ -47,7 +47,7 @@ pub(super) fn decode_by<'b, L: Limb<BYTES>, const BYTES: usize>(
     check_spelling(digits)?;
     let needed = decoded_capacity(digits.len());
     let out = out.get_mut(..needed).ok_or(DecodeError::Room(needed))?;
-    // Narrow limbs may take less than wide ones.
+    // Narrow limbs may need fewer bytes than wide ones.
     let unused = needed.saturating_sub(limbs_of(digits.len(), BYTES).saturating_mul(BYTES));
     let out = out.get_mut(unused..).ok_or(DecodeError::Room(needed))?;
 
@@ -66,7 +66,7 @@ pub(super) fn decode_by<'b, L: Limb<BYTES>, const BYTES: usize>(
     without_leading(0, out).ok_or(DecodeError::Spelling)
 }
 
-/// As [`decode_tag`](super::decode_tag), likewise.
+/// [`decode_tag`](super::decode_tag) with limbs of this width.
 #[expect(clippy::arithmetic_side_effects, reason = "a block is never empty, and at most 64 is divided")]
 pub(super) fn decode_tag_by<L: Limb<BYTES>, const BYTES: usize>(digits: &[u8]) -> Result<[u8; 32], DecodeError> {
     check_spelling(digits)?;
@@ -84,7 +84,7 @@ pub(super) fn decode_tag_by<L: Limb<BYTES>, const BYTES: usize>(digits: &[u8]) -
     if Number::<L, BYTES>::BLOCK_DIGITS == TAG_TEXT {
         store::<L, BYTES>(number.places, value(&text, &mut [L::default(); WORDS]).ok_or(DecodeError::Spelling)?);
     } else {
-        // Without the blocks that are all padding.
+        // Skip the blocks that consist of padding only.
         let start = at / Number::<L, BYTES>::BLOCK_DIGITS * Number::<L, BYTES>::BLOCK_DIGITS;
         number.append_all(text.get(start..).unwrap_or_default()).ok_or(DecodeError::Spelling)?;
     }
@@ -105,7 +105,7 @@ pub(super) fn check_spelling(digits: &[u8]) -> Result<(), DecodeError> {
 /// A number that grows from the end of a buffer towards its front.
 struct Number<'o, L, const BYTES: usize> {
     places: &'o mut [[u8; BYTES]],
-    /// The limbs that it has, and those that it will have with the next block.
+    /// The number of its limbs now, and with the next block.
     used: usize,
     then: usize,
     limbs: PhantomData<L>,
@@ -114,7 +114,8 @@ struct Number<'o, L, const BYTES: usize> {
 impl<'o, L: Limb<BYTES>, const BYTES: usize> Number<'o, L, BYTES> {
     const BLOCK_DIGITS: usize = 8 * BYTES;
 
-    /// For that many digits, of which the first block may have fewer than the others.
+    /// An empty number, to which this number of digits will be appended. The first block may have fewer digits than the
+    /// others.
     #[expect(clippy::arithmetic_side_effects, reason = "a block is never empty")]
     fn new(digits: usize, out: &'o mut [u8]) -> Self {
         let (places, _) = out.as_chunks_mut();
@@ -122,8 +123,8 @@ impl<'o, L: Limb<BYTES>, const BYTES: usize> Number<'o, L, BYTES> {
         Self { places, used: 0, then: limbs_of(first, BYTES), limbs: PhantomData }
     }
 
-    /// Appends digits, no more than `batch` holds, with zeros before them where they fill no block;
-    /// `None` if one is not a digit.
+    /// Appends at most as many digits as `batch` holds. Puts zeros before them to fill a block. `None` if a character
+    /// is not a digit.
     #[inline(always)]
     fn append_padded(&mut self, digits: &[u8], batch: &mut [u8]) -> Option<()> {
         let len = digits.len().next_multiple_of(Self::BLOCK_DIGITS);
@@ -139,7 +140,7 @@ impl<'o, L: Limb<BYTES>, const BYTES: usize> Number<'o, L, BYTES> {
         self.append_all(blocks)
     }
 
-    /// Appends whole blocks; `None` if a character is not a digit.
+    /// Appends whole blocks. `None` if a character is not a digit.
     fn append_all(&mut self, blocks: &[u8]) -> Option<()> {
         let mut words = [L::default(); WORDS];
         for block in blocks.chunks_exact(Self::BLOCK_DIGITS) {
@@ -148,8 +149,8 @@ impl<'o, L: Limb<BYTES>, const BYTES: usize> Number<'o, L, BYTES> {
         Some(())
     }
 
-    /// Replaces the number by itself times 62^W plus `block`, in six limbs more, or in as many of them as
-    /// there are.
+    /// Replaces the number by itself times 62^W plus `block`. It then has six limbs more, or as many more as there are
+    /// places for.
     #[inline(always)]
     fn append(&mut self, block: [L; BLOCK_LIMBS]) {
         let at = self.places.len().saturating_sub(self.used);
@@ -158,7 +159,7 @@ impl<'o, L: Limb<BYTES>, const BYTES: usize> Number<'o, L, BYTES> {
         };
         let mut sum = block;
         for place in used.iter_mut().rev() {
-            // The lowest limb of the sum stays in that place; what stood there goes, times 31^W, to the others.
+            // The lowest limb of the sum stays in this place. The limb that was there, times 31^W, goes to the others.
             let limb = L::from_be_bytes(*place);
             let [ready, above @ ..] = sum;
             *place = ready.to_be_bytes();
@@ -170,7 +171,7 @@ impl<'o, L: Limb<BYTES>, const BYTES: usize> Number<'o, L, BYTES> {
     }
 }
 
-/// Puts limbs at the end of `places`, or as many of them as there are places.
+/// Puts limbs at the end of `places`. Limbs without a place are dropped.
 #[inline(always)]
 fn store<L: Limb<BYTES>, const BYTES: usize>(places: &mut [[u8; BYTES]], limbs: [L; BLOCK_LIMBS]) {
     for (place, limb) in places.iter_mut().rev().zip(limbs) {
@@ -178,8 +179,8 @@ fn store<L: Limb<BYTES>, const BYTES: usize>(places: &mut [[u8; BYTES]], limbs: 
     }
 }
 
-/// The value of a block after [`Limb::prepare`], least significant limb first; `None` if there is a
-/// character that is not a digit. `words` is room for its words, which need not be cleared for each.
+/// The value of a block after [`Limb::prepare`], least significant limb first; `None` if a character is not a digit.
+/// `words` is room for the words of the block. The caller need not clear it between blocks.
 #[inline(always)]
 fn value<L: Limb<BYTES>, const BYTES: usize>(block: &[u8], words: &mut [L; WORDS]) -> Option<[L; BLOCK_LIMBS]> {
     let mut bad = 0;

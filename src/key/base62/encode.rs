@@ -1,10 +1,10 @@
-//! Bytes to text: Horner's rule the other way, from base 2^280 to base 62^10.
+//! Bytes to text, by Horner's rule from base 2^280 to base 62^10.
 //!
-//! The number grows in the output buffer as base-62^10 digits, each in the place of its ten
-//! characters. A step takes 35 bytes more: it multiplies what stands by 2^280 and adds the bytes,
-//! both by tables of powers, in five double-width sums that slide over the digits. Only the lowest
-//! sum is divided, by a reciprocal, and only nearly: a digit may stay 62^10 or a little more too large
-//! until the end, which keeps the correction out of the chain that bounds the speed.
+//! The number grows in the output buffer as digits in base 62^10, each in the place of its ten characters. Each step
+//! takes 35 bytes more: it multiplies the number by 2^280 and adds the bytes. Both use tables of powers and five
+//! double-width sums that slide over the digits. Only the lowest sum is divided, by a multiplication with the
+//! reciprocal. The quotient may be one too small: then the digit is too large by 62^10 until the end. The correction is
+//! thus not in the chain of operations that limits the speed.
 
 use core::iter::once;
 
@@ -47,8 +47,8 @@ const fn powers() -> [[u64; UNITS]; UNITS + 1] {
     table
 }
 
-/// [`divide`] takes dividends below 2^122. A sum collects each digit (below 2 · 62^10) times each
-/// digit of 2^280, each unit (below 2^56) times each of its powers, and a carry.
+/// [`divide`] takes dividends below 2^122. A sum collects each digit (below 2 · 62^10) times each digit of 2^280, each
+/// unit (below 2^56) times each of its powers, and a carry.
 #[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "runs at compile time")]
 const _: () = {
     let mut most = u64::MAX as u128;
@@ -62,18 +62,18 @@ const _: () = {
     assert!(most < 1 << 122);
 };
 
-/// Bytes of buffer that [`encode`] needs for that many bytes: about 10/7 of them, a multiple of 10.
+/// Bytes of buffer that [`encode`] needs for this number of bytes: about 10/7 of it, as a multiple of 10.
 pub(crate) const fn encoded_capacity(bytes: usize) -> usize {
     groups_of(bytes).saturating_mul(GROUP)
 }
 
-/// 62^10 > 2^59.5, so 59.5 bits fill no more than one group.
+/// The groups that this number of bytes needs. As 62^10 > 2^59.5, a group holds at least 59.5 bits.
 const fn groups_of(bytes: usize) -> usize {
     bytes.saturating_mul(16).div_ceil(119)
 }
 
-/// Writes `bytes` as one big-endian integer; the text, without leading zeros, ends up at the end
-/// of the first [`encoded_capacity`] bytes of `out`. `None` when `out` is shorter than that.
+/// Writes `bytes` as one big-endian integer. The text, without leading zeros, is at the end of the first
+/// [`encoded_capacity`] bytes of `out`. `None` if `out` is shorter than that.
 pub(crate) fn encode<'b>(bytes: &[u8], out: &'b mut [u8]) -> Option<&'b mut [u8]> {
     let out = out.get_mut(..encoded_capacity(bytes.len()))?;
     let (groups, _) = out.as_chunks_mut::<GROUP>();
@@ -85,7 +85,7 @@ pub(crate) fn encode<'b>(bytes: &[u8], out: &'b mut [u8]) -> Option<&'b mut [u8]
     let (mut used, mut done) = (0, head.len());
     for step in once(&first).chain(steps) {
         append(groups, used, step);
-        // Counted by the length, so that the time tells nothing of the bytes.
+        // This depends on the length only, so that the time reveals nothing about the bytes.
         used = groups_of(done);
         done = done.saturating_add(STEP);
     }
@@ -94,8 +94,8 @@ pub(crate) fn encode<'b>(bytes: &[u8], out: &'b mut [u8]) -> Option<&'b mut [u8]
     without_leading(b'0', out)
 }
 
-/// Replaces the number in the last `used` groups by itself times 2^280 plus `step`, in five groups more,
-/// or in as many of them as there are: what does not get a place is zero.
+/// Replaces the number in the last `used` groups by itself times 2^280 plus `step`. It then has five groups more, or as
+/// many more as there are: digits without a group are zero.
 #[inline(always)]
 fn append(groups: &mut [[u8; GROUP]], used: usize, step: &[u8; STEP]) {
     let Some((free, standing)) = groups.split_at_mut_checked(groups.len().saturating_sub(used)) else {
@@ -125,7 +125,7 @@ fn next_digit(window: &mut [u128; UNITS]) -> u64 {
     rest
 }
 
-/// The units of a step, most significant first. Each is read with a byte more, in one access.
+/// The units of a step, most significant first. Each is read in one access of eight bytes; the extra byte is cut off.
 #[inline(always)]
 fn units(step: &[u8; STEP]) -> [u64; UNITS] {
     const MASK: u64 = (1 << (8 * UNIT)) - 1;
@@ -134,7 +134,7 @@ fn units(step: &[u8; STEP]) -> [u64; UNITS] {
     [eight(0) >> 8, eight(6) & MASK, eight(13) & MASK, eight(20) & MASK, eight(27) & MASK]
 }
 
-/// Adds `factor` times `power` to the sums. None of them can overflow: see the bound above.
+/// Adds `factor` times `power` to the sums. They cannot overflow: see the bound above.
 #[inline(always)]
 fn slide_over(window: &mut [u128; UNITS], factor: u64, power: &[u64; UNITS]) {
     for (sum, digit) in window.iter_mut().zip(power) {
@@ -142,7 +142,7 @@ fn slide_over(window: &mut [u128; UNITS], factor: u64, power: &[u64; UNITS]) {
     }
 }
 
-/// Quotient and rest by 62^10 of a number below 2^122, the quotient at most one too small.
+/// The quotient and the rest of the division of a number below 2^122 by 62^10. The quotient is at most one too small.
 ///
 /// With n = 2^58 u + v and R = 2^122 / 62^10, the estimate ⌊u ⌊R⌋ / 2^64⌋ is less than
 /// v / 62^10 + u (R - ⌊R⌋) / 2^64 < 0.35 + 0.44 below n / 62^10, so at most one below its floor.
@@ -154,7 +154,7 @@ fn divide(dividend: u128) -> (u64, u64) {
     (quotient, low(dividend).wrapping_sub(quotient.wrapping_mul(RADIX)))
 }
 
-// The first eight of the ten bytes, in one access each.
+// These read and write the first eight of the ten bytes, in one access each.
 
 fn load(group: &[u8; GROUP]) -> u64 {
     group.first_chunk().map_or(0, |digit| u64::from_le_bytes(*digit))
@@ -166,11 +166,11 @@ fn store(group: &mut [u8; GROUP], digit: u64) {
     }
 }
 
-/// Turns each group into the values of its five pairs of digits, little-endian `u16`s.
+/// Replaces each group by the values of its five pairs of digits, as little-endian `u16`s.
 ///
-/// A digit as a fraction of 62^10, with 64 bits behind the point: each multiplication by 62^2 brings
-/// the next pair before it. With x = digit · 2^64 / 62^10 the estimate is between x and x + 4, and what
-/// is less than 2^64 / 62^10 = 21.9 too large does not reach the last pair.
+/// It takes a digit as a fraction of 62^10, with 64 bits behind the point. Each multiplication by 62^2 moves the next
+/// pair before the point. With x = digit · 2^64 / 62^10, the estimate is between x and x + 4. An error of less than
+/// 2^64 / 62^10 = 21.9 does not change the last pair.
 #[expect(clippy::as_conversions, reason = "a pair is below 2^12, the reciprocal below 2^64")]
 #[expect(clippy::arithmetic_side_effects, reason = "a digit is below 2^60, and twice the estimate below 2^64 - 17")]
 fn write_pairs(groups: &mut [[u8; GROUP]]) {
@@ -194,9 +194,9 @@ fn write_pairs(groups: &mut [[u8; GROUP]]) {
     }
 }
 
-/// Turns each pair value into its two characters.
+/// Replaces each pair value by its two characters.
 ///
-/// Not inlined: as a function over memory its loops are vectorised.
+/// Not inlined: in a separate function over memory, the compiler vectorises the loops.
 #[inline(never)]
 #[expect(clippy::as_conversions, reason = "a quotient by 62 of a number below 62^2")]
 #[expect(clippy::arithmetic_side_effects, reason = "a digit is below 62, a character below 128")]
@@ -205,7 +205,7 @@ fn write_text(out: &mut [u8]) {
         let pair = u16::from_le_bytes(*place);
         // 2^19 / 8457 is 61.994: exact for pairs below 62^2.
         let first = ((u32::from(pair) * 8457) >> 19) as u16;
-        // The first digit in the low byte, the rest of the division in the high one.
+        // The first digit in the low byte, the second digit in the high byte.
         let digits = first | (pair - first * 62) << 8;
         let past_nine = (digits + 0x0101 * (0x80 - 10)) >> 7 & 0x0101;
         let past_upper = (digits + 0x0101 * (0x80 - 36)) >> 7 & 0x0101;

@@ -1,4 +1,4 @@
-//! The limbs that [`decode`](mod@super::decode) makes numbers of, one width for each kind of processor.
+//! The limbs that [`decode`](mod@super::decode) builds numbers from, one width for each kind of processor.
 //!
 //! | limb | for processors that multiply | a block |
 //! |---|---|---|
@@ -6,10 +6,10 @@
 //! | `u32` | 32 · 32 to 64 bits: Cortex-M3 and up, RISC-V | 32 digits, eight words of 4 |
 //! | `u16` | 32 · 32 to 32 bits: Cortex-M0 | 16 digits, eight words of 2 |
 //!
-//! A block has as many digits as a limb has bits, W, and fills six limbs: 62^W < 2^(6 W). As 62^W is
-//! 2^W · 31^W, a number times 62^W is the number times the five limbs of 31^W, one limb further up.
+//! A block has W digits, where W is the number of bits of a limb. It fills six limbs, as 62^W < 2^(6 W). Since 62^W is
+//! 2^W · 31^W, a number times 62^W is the number times the five limbs of 31^W, moved up by one limb.
 
-/// The widest limb whose product this target has an instruction for. Armv6-M is the Arm without atomics.
+/// The widest limb whose product this target can compute in one instruction. Armv6-M is the Arm without atomics.
 #[cfg(target_pointer_width = "64")]
 pub(super) type Native = u64;
 #[cfg(all(
@@ -32,38 +32,40 @@ pub(super) const WORDS: usize = 8;
 pub(super) const BLOCK_LIMBS: usize = 6;
 pub(super) const ODD_LIMBS: usize = 5;
 
-/// A limb of `BYTES` bytes, which are the characters of a word, too.
+/// A limb of `BYTES` bytes. A word has as many characters as a limb has bytes.
 pub(super) trait Limb<const BYTES: usize>: Copy + Default + Eq {
     /// 62 to the number of digits in one, two and four words, least significant limb first.
     const WORD: Self;
     const TWO_WORDS: [Self; 2];
     const FOUR_WORDS: [Self; 3];
-    /// 31^W, likewise.
+    /// 31^W, least significant limb first.
     const ODD: [Self; ODD_LIMBS];
 
-    /// The characters that are read at a time: whole blocks.
+    /// The characters that are read in one go: whole blocks.
     type Batch: AsMut<[u8]>;
     const BATCH: Self::Batch;
 
     fn from_be_bytes(bytes: [u8; BYTES]) -> Self;
     fn to_be_bytes(self) -> [u8; BYTES];
 
-    /// `a * b + c + d`, which always fits, as its low and its high half.
+    /// The low and the high half of `a * b + c + d`, which always fits in both.
     fn mul_add(a: Self, b: Self, c: Self, d: Self) -> (Self, Self);
 
-    /// The bits that [`word`](Self::word) flags what is not a digit with.
+    /// The bits that [`word`](Self::word) sets for a character that is not a digit.
     const BAD: u32;
 
-    /// Whether words are read from the text itself, and not from a batch that was prepared.
+    /// Whether words are read directly from the text, without preparing a batch.
     const READS_TEXT: bool;
 
-    /// A pass over a batch in memory before its words are read; false if it has found what is not a digit.
+    /// A pass over a batch in memory before its words are read. Returns false if it found a character that is not a
+    /// digit.
     fn prepare(batch: &mut [u8]) -> bool;
 
-    /// The value of the digits in a word, and what has a bit of [`BAD`](Self::BAD) if one is not a digit.
+    /// The value of the digits in a word, and flags that include a bit of [`BAD`](Self::BAD) if a character is not a
+    /// digit.
     fn word(word: [u8; BYTES]) -> (Self, u32);
 
-    /// The products of a limb and 31^W, added to what stands there.
+    /// The product of a limb and 31^W, added to the sums.
     #[inline(always)]
     fn products(limb: Self, sums: [Self; ODD_LIMBS]) -> [Self; BLOCK_LIMBS] {
         let ([m0, m1, m2, m3, m4], [s0, s1, s2, s3, s4]) = (Self::ODD, sums);
@@ -76,7 +78,7 @@ pub(super) trait Limb<const BYTES: usize>: Copy + Default + Eq {
     }
 }
 
-/// Implements what does not depend on the width.
+/// Implements the parts that are the same for each width.
 macro_rules! limb {
     ($limb:ty, $wide:ty, bytes: $bytes:literal, batch: $batch:literal, product: $product:expr, { $($rest:item)* }) => {
         #[expect(clippy::as_conversions, reason = "a limb of a power fits; the halves of a product")]
@@ -125,7 +127,7 @@ macro_rules! limb {
 /// Bytes of 31^64.
 const POWER_BYTES: usize = 40;
 
-/// The limb `at` of base^(words · bytes), as a number of that many `bytes` is cut into limbs.
+/// Limb `at` of base^(words · bytes), cut into limbs of `bytes` bytes.
 #[expect(
     clippy::as_conversions,
     clippy::indexing_slicing,
@@ -133,7 +135,7 @@ const POWER_BYTES: usize = 40;
     reason = "runs at compile time"
 )]
 const fn limb_of(base: u32, words: usize, bytes: usize, at: usize) -> u64 {
-    // Least significant byte first.
+    // The least significant byte comes first.
     let mut power = [0; POWER_BYTES];
     power[0] = 1;
     let mut done = 0;
@@ -169,8 +171,8 @@ limb!(u64, u128, bytes: 8, batch: 256, product: super::product, {
         (Self::from_le_bytes(word), 0)
     }
 
-    /// The products of the even limbs stand side by side, and so do those of the odd ones: that is two
-    /// chains of carries, where adding each product by itself takes two carries for each.
+    /// Adds the products of the even limbs first, then those of the odd limbs. This takes two chains of carries. Adding
+    /// each product by itself would take two carries for each.
     #[inline(always)]
     fn products(limb: Self, [s0, s1, s2, s3, s4]: [Self; ODD_LIMBS]) -> [Self; BLOCK_LIMBS] {
         let [m0, m1, m2, m3, m4] = Self::ODD;
@@ -199,8 +201,8 @@ limb!(u32, u64, bytes: 4, batch: 32, product: |a, b| u64::from(a) * u64::from(b)
         true
     }
 
-    /// All four characters at once, one a byte, and bit 7 of each byte for what is compared: clear where
-    /// the character is a digit. A byte above 127 may spoil its neighbours, but shows its own bit 7.
+    /// Reads all four characters at once, one in each byte. Bit 7 of a byte is the flag: clear if the character is a
+    /// digit. A byte above 127 may set wrong flags for its neighbours, but it always sets its own.
     #[inline(always)]
     fn word(word: [u8; 4]) -> (Self, u32) {
         const ONES: u32 = 0x0101_0101;
@@ -208,10 +210,10 @@ limb!(u32, u64, bytes: 4, batch: 32, product: |a, b| u64::from(a) * u64::from(b)
         let text = Self::from_le_bytes(word);
         let upper = text.wrapping_add(ONES * (0x80 - 0x41)) >> 7 & ONES;
         let lower = text.wrapping_add(ONES * (0x80 - 0x61)) >> 7 & ONES;
-        // From 0x80 upwards, so that '0' leaves bit 7 set. Letters are far enough above it for what follows.
+        // Bit 7 is set before the subtraction. It stays set if the character is not below '0'.
         let not_below = (text | TOPS).wrapping_sub(ONES * 0x30);
         let values = (not_below & !TOPS).wrapping_sub(upper.wrapping_mul(7)).wrapping_sub(lower.wrapping_mul(6));
-        // What is not a digit has too large a value for its range: past '9', 'Z' or 'z'.
+        // A character that is not a digit has too large a value for its range: past '9', 'Z' or 'z'.
         let most = (TOPS | (ONES * 9)).wrapping_add(upper.wrapping_add(lower).wrapping_mul(26));
         let not_above = most.wrapping_sub(values);
         let pairs = (values & 0x003F_003F).wrapping_mul(62).wrapping_add(values >> 8 & 0x003F_003F);
@@ -236,7 +238,7 @@ limb!(u16, u32, bytes: 2, batch: 16, product: |a, b| u32::from(a) * u32::from(b)
     }
 });
 
-/// `a + b` and a carry, and the carry of that.
+/// `a + b` plus a carry, and the carry of that.
 #[inline(always)]
 fn add(a: u64, b: u64, carry: bool) -> (u64, bool) {
     let (sum, over) = a.overflowing_add(b);
@@ -244,22 +246,22 @@ fn add(a: u64, b: u64, carry: bool) -> (u64, bool) {
     (sum, over | again)
 }
 
-/// The value of a digit, and zero if it is one.
+/// The value of a character, and a number that is 0 if the character is a digit.
 #[inline(always)]
 #[expect(clippy::arithmetic_side_effects, reason = "a factor of 0 or 1")]
 fn value_of(character: u8) -> (u8, u8) {
-    // Signed, a byte above 127 is below all bounds.
+    // As a signed number, a byte above 127 is below all bounds.
     let upper = u8::from(character.cast_signed() >= b'A'.cast_signed());
     let lower = u8::from(character.cast_signed() >= b'a'.cast_signed());
     let value = character.wrapping_sub(b'0').wrapping_sub(upper * 7).wrapping_sub(lower * 6);
-    // What is not a digit has too large a value for its range: past '9', 'Z' or 'z', or wrapped.
+    // A character that is not a digit has too large a value for its range: past '9', 'Z' or 'z', or wrapped.
     (value, value.saturating_sub(9 + upper * 26 + lower * 26))
 }
 
-/// Turns each eight characters into the value of those eight digits, a little-endian `u64`, and
-/// says whether all were digits.
+/// Replaces each eight characters by the value of those eight digits, as a little-endian `u64`. Returns whether all
+/// were digits.
 ///
-/// Not inlined: as a function over memory its loops are vectorised (two to three times faster).
+/// Not inlined: in a separate function over memory, the compiler vectorises the loops (two to three times faster).
 #[inline(never)]
 #[expect(clippy::arithmetic_side_effects, reason = "62^2 < 2^16, 62^4 < 2^32, 62^8 < 2^64")]
 fn join_eights(batch: &mut [u8]) -> bool {

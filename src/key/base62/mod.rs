@@ -1,14 +1,13 @@
-//! Base62 as Apikee writes it: the whole byte string is one big-endian integer, most significant
-//! digit first, in the alphabet `0-9A-Za-z` (docs/WIRE.md, "Keys").
+//! Base62 as Apikee uses it: the whole byte string is one big-endian integer, written with the most significant digit
+//! first, in the alphabet `0-9A-Za-z` (docs/WIRE.md, "Keys").
 //!
-//! A number has one spelling: no leading `0`, except in the number zero itself. Conversion is
-//! quadratic in the length, so whoever calls bounds the length first. Both directions read and
-//! write the caller's buffer, and no table is indexed by key material: how long they take depends
-//! on the length alone.
+//! A number has one spelling: a leading `0` is an error, except in the number zero itself. Conversion takes quadratic
+//! time, so callers limit the length first. Both directions read and write the caller's buffer. They use no table that
+//! is indexed by key material, so their time depends only on the length.
 //!
-//! Digits are joined to limbs as wide as the processor multiplies. Together with the inlining, that is a fifth of a
-//! verification: a decoder of one loop and without inlining took 130 ns longer for a key with 135 bytes of payload
-//! (x86-64), and a key of 2 kB would break the documented budget of 0.1 ms on slower machines.
+//! Digits are joined to limbs as wide as the processor can multiply. Together with the inlining this saves a fifth of a
+//! verification: a decoder with one loop and without inlining took 130 ns longer for a key with 135 bytes of payload
+//! (x86-64). With that decoder, a key of 2 kB would exceed the documented budget of 0.1 ms on slower machines.
 
 mod decode;
 mod encode;
@@ -20,28 +19,28 @@ use limb::Native;
 pub(crate) use decode::{DecodeError, decoded_capacity};
 pub(crate) use encode::{encode, encoded_capacity};
 
-/// Reads `digits` as one integer; its bytes, big-endian and without leading zeros, end up at the
-/// end of the first [`decoded_capacity`] bytes of `out`. Zero is one zero byte.
+/// Reads `digits` as one integer. Its bytes, big-endian and without leading zeros, are at the end of the first
+/// [`decoded_capacity`] bytes of `out`. Zero is one zero byte.
 pub(crate) fn decode<'b>(digits: &[u8], out: &'b mut [u8]) -> Result<&'b mut [u8], DecodeError> {
     decode_by::<Native, { size_of::<Native>() }>(digits, out)
 }
 
-/// Reads the 256-bit number that a tag is, left-padded to its 32 bytes.
+/// Reads a tag, which is a 256-bit number, and pads it on the left to 32 bytes.
 pub(crate) fn decode_tag(digits: &[u8]) -> Result<[u8; 32], DecodeError> {
     decode_tag_by::<Native, { size_of::<Native>() }>(digits)
 }
 
-/// What follows the zeros at the front; of zeros alone, the last.
+/// Cuts the zeros off the start. If all are zeros, the last one stays.
 fn without_leading(zero: u8, number: &mut [u8]) -> Option<&mut [u8]> {
     let zeros = number.iter().take_while(|byte| **byte == zero).count();
     let zeros = zeros.min(number.len().saturating_sub(1));
     number.get_mut(zeros..)
 }
 
-/// Digits of a tag at most: 62^43 > 2^256.
+/// The most digits of a tag: 62^43 > 2^256.
 pub(crate) const TAG_DIGITS: usize = 43;
 
-#[expect(clippy::as_conversions, reason = "to cut off the high half is the purpose")]
+#[expect(clippy::as_conversions, reason = "cutting off the high half is the purpose")]
 const fn low(wide: u128) -> u64 {
     wide as u64
 }
@@ -58,7 +57,7 @@ const fn mul_add(a: u64, b: u64, c: u64, d: u64) -> u128 {
     product(a, b) + c as u128 + d as u128
 }
 
-/// `a * b`. WebAssembly has no such product: the compiler would call a function, which returns it through memory.
+/// `a * b`. WebAssembly has no instruction for it: the compiler would call a function, which returns it through memory.
 #[inline(always)]
 #[expect(clippy::as_conversions, reason = "widening; `From` is not const")]
 #[expect(clippy::arithmetic_side_effects, reason = "the product fits")]
@@ -94,7 +93,7 @@ mod tests {
         }
     }
 
-    /// Bytes with no zero at the front, different for each length.
+    /// Bytes without a zero at the start, different for each length.
     fn sample(len: usize) -> Vec<u8> {
         let mut state = len as u64;
         (0..len)
@@ -107,7 +106,7 @@ mod tests {
 
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-    /// The definition, digit by digit.
+    /// Converts by the definition, digit by digit.
     fn by_the_book(bytes: &[u8]) -> String {
         let mut number = bytes.to_vec();
         let mut text = Vec::new();
@@ -129,7 +128,7 @@ mod tests {
         String::from_utf8(encode(bytes, &mut out).unwrap().to_vec()).unwrap()
     }
 
-    /// By each width of limbs.
+    /// Decodes with limbs of each width.
     fn decoded(text: &[u8]) -> Result<Vec<u8>, DecodeError> {
         let mut out = vec![0xAA; decoded_capacity(text.len())];
         let native = decode(text, &mut out).map(|bytes| bytes.to_vec());
@@ -141,7 +140,7 @@ mod tests {
         native
     }
 
-    /// Likewise.
+    /// Decodes a tag with limbs of each width.
     fn decoded_tag(text: &[u8]) -> Result<[u8; 32], DecodeError> {
         let native = decode_tag(text);
         for decode_tag in [decode_tag_by::<u64, 8>, decode_tag_by::<u32, 4>, decode_tag_by::<u16, 2>] {
@@ -163,7 +162,7 @@ mod tests {
 
     #[test]
     fn powers_of_the_inner_bases_survive() {
-        // Carries ripple furthest just below, at and above a power of an inner radix.
+        // Carries reach furthest just below, at and just above a power of an inner radix.
         for exponent in [8, 10, 16, 32, 60, 64, 70, 128, 130] {
             let power = [b"1".to_vec(), vec![b'0'; exponent]].concat();
             let below = vec![b'z'; exponent];
