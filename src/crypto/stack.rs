@@ -21,7 +21,7 @@ pub(super) const KEX: usize = words(1024, 544, 416);
 
 /// More than our own part of a call of the platform takes, or of reading secrets: what moves about there leaves copies.
 #[cfg(feature = "client")]
-pub(crate) const CALL: usize = 4096;
+pub(crate) const CALL: usize = 2048;
 
 /// The words for this processor: of 64 bits, a RISC-V of 32, or another. Small processors have no stack to spare, so
 /// each has its own measure.
