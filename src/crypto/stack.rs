@@ -21,7 +21,7 @@ pub(super) const KEX: usize = words(1024, 544, 416);
 
 /// More than our own part of a platform call takes, or of reading secrets. Values that move there leave copies.
 #[cfg(feature = "client")]
-pub(crate) const CALL: usize = 4096;
+pub(crate) const CALL: usize = 2048;
 
 /// The number of words for this processor: a 64-bit one, a 32-bit RISC-V, or another one. Small processors have little
 /// stack, so each kind has its own size.

@@ -174,6 +174,8 @@ fn report(findings: &Findings) -> bool {
             }
         }
     }
+    // Whether a caller's move leaves a copy is up to the compiler.
+    expected.retain(|_, why| !why.starts_with("perhaps: "));
     for finding in expected.keys() {
         good = false;
         println!("{} | NOT FOUND: planted, or a line of expected.txt of no use any more", finding.join(", "));
