@@ -22,6 +22,7 @@ use crate::{
 };
 
 const NOW: i64 = 1_760_000_000;
+const SCOPES: &[ApikeeText] = &[text("read"), text("write")];
 const NOTHING: ApikeeText = ApikeeText { ptr: null(), len: 0 };
 
 /// Fails unless the code is that one.
@@ -30,7 +31,7 @@ fn gives(code: ApikeeError, wanted: ApikeeError) {
     assert_eq!(code as i32, wanted as i32);
 }
 
-fn text(text: &'static str) -> ApikeeText {
+const fn text(text: &'static str) -> ApikeeText {
     ApikeeText { ptr: text.as_ptr().cast(), len: text.len() }
 }
 
@@ -74,7 +75,6 @@ struct Ready {
 
 impl Ready {
     fn new() -> Self {
-        let scopes = Box::leak(Box::new([text("read"), text("write")]));
         let (mut keyring, mut claims) = (room::<ApikeeKeyring>(), room::<ApikeeClaims>());
         let (mut key, mut len) = (vec![0_u8; 512], 0);
         let mut buf = vec![MaybeUninit::uninit(); 512];
@@ -85,7 +85,7 @@ impl Ready {
             gives(apikee_keyring_accept(keyring.as_mut_ptr(), "before".as_ptr().cast(), 6), ApikeeError::Ok);
             gives(apikee_keyring_set_leeway(keyring.as_mut_ptr(), 30), ApikeeError::Ok);
             let (out, room) = (key.as_mut_ptr().cast(), key.len());
-            let new = new_key(scopes);
+            let new = new_key(SCOPES);
             let issued = apikee_issue(keyring.as_ptr(), &new, NOW * 1000, Some(fill), null_mut(), out, room, &mut len);
             gives(issued, ApikeeError::Ok);
             key.truncate(len);
