@@ -390,7 +390,7 @@ macro_rules! limit_setters {
     ($type:ident: $($name:ident $at:literal $period:literal),*) => {
         impl $type {
             $(
-                #[doc = concat!("The most confirmed requests of a client in each ", $period, " of the emulator's clock.")]
+                #[doc = concat!("Limits a client's confirmed requests in each ", $period, " of the emulator's clock.")]
                 #[must_use]
                 pub const fn $name(mut self, requests: u32) -> Self {
                     self.limits.0[$at] = Some(requests);
