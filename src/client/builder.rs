@@ -107,20 +107,20 @@ impl ApikeeBuilder {
     /// | variable | option | value |
     /// |---|---|---|
     /// | `APIKEE_SECRET_FILE` | [`secret_file`](Self::secret_file) | path of a file with one signing secret a line, newest first; read again when it changes |
-    /// | `APIKEE_SECRETS` | [`secret`](Self::secret) | signing secrets, newest first, commas between them; read if the variable before is not set |
-    /// | `APIKEE_LOCAL_SECRET`, else `APIKEE_SECRET` | [`secret`](Self::secret) | one signing secret, read if the variables before are not set |
+    /// | `APIKEE_SECRETS` | [`secret`](Self::secret) | signing secrets, newest first, separated by commas; read if `APIKEE_SECRET_FILE` is not set |
+    /// | `APIKEE_LOCAL_SECRET`, else `APIKEE_SECRET` | [`secret`](Self::secret) | one signing secret; read if the variables above are not set |
     /// | `APIKEE_SECRET_GRACE` | [`secret_grace`](Self::secret_grace) | seconds (`600`) or milliseconds (`1500ms`); 10 minutes by default |
     /// | `APIKEE_DENY_LIST_FILE` | [`deny_list_file`](Self::deny_list_file) | path of a file with one fingerprint of a revoked key a line; read again when it changes |
     /// | `APIKEE_SERVER_KEY` | [`project_key`](Self::project_key) | `sk_live_...`, `sk_test_...` or `sk_...` |
     /// | `APIKEE_PROJECT_ENV` | [`project_env`](Self::project_env) | the slug of project and environment |
     /// | `APIKEE_SERVER_PUBLIC_KEY` | [`server_public_key`](Self::server_public_key) | 32 bytes as base64 or 64 hexadecimal digits; not needed with `APIKEE_SEALING=off` |
-    /// | `APIKEE_PRIVATE_KEY` | `private_key` | an RSA key as PEM; quotes around it and line breaks spelt `\n` are undone; needs the feature `request-signing` |
+    /// | `APIKEE_PRIVATE_KEY` | `private_key` | an RSA key as PEM; quotes around it are removed, and `\n` becomes a line break; needs the feature `request-signing` |
     /// | `APIKEE_SEALING` | [`sealing`](Self::sealing) | `required` (default), `requests` or `off` |
     /// | `APIKEE_FAIL_OPEN` | [`policy`](Self::policy) | `true` (default): an outage lets requests through; `false`: it denies them |
     /// | `APIKEE_SERVER_TIMEOUT` | [`timeout`](Self::timeout) | seconds (`1.5`) or milliseconds (`1500ms`); 3 s by default |
     /// | `APIKEE_BASE_URL` | `base_url` | `https://host/path`; slashes at its end are stripped |
-    /// | `APIKEE_CA_FILE` | `ca_file` | path of a PEM file with authorities to trust beside the built-in ones |
-    /// | `APIKEE_ALLOW_PLAIN_HTTP` | `allow_plain_http` | `true`: a base URL of `http://` may be another machine's; `false` (default) |
+    /// | `APIKEE_CA_FILE` | `ca_file` | path of a PEM file with authorities to trust in addition to the built-in ones |
+    /// | `APIKEE_ALLOW_PLAIN_HTTP` | `allow_plain_http` | `true` allows a base URL of `http://` on another machine; `false` by default |
     ///
     /// The last three variables configure the transport of the feature `ureq`. They have no effect without that
     /// feature, or if you set a [`transport`](Self::transport).

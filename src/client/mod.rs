@@ -42,7 +42,7 @@
 //! | `apikee`, `issue`, `request` | the functions that a service calls, and their arguments |
 //! | `revocations` | good keys that are refused |
 //! | `secrets`, `files` | secrets, the keyring in use, and the files that it is read from |
-//! | `server` | the decision in server mode, and the work beside the requests |
+//! | `server` | the decision in server mode, and other work in the background |
 //! | `directory` | the platform's clients and routes that are known |
 //! | `background` | the queue to the thread |
 //! | `platform` | one call: through the gate, sealed, over the transport, opened, read |

@@ -1,4 +1,4 @@
-//! Server mode: finds the client of a request, asks the platform, and does the work beside the requests.
+//! Server mode: finds the client of a request, asks the platform, and does other work in the background.
 
 use core::{panic::AssertUnwindSafe, time::Duration};
 use std::{

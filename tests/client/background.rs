@@ -1,4 +1,4 @@
-//! Work on the client's thread, beside the requests.
+//! Work on the client's own thread.
 
 use std::{
     sync::{Arc, Mutex, mpsc},

@@ -60,8 +60,8 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// the connection, the answer survives only on an operating system that keeps data from before the reset. Linux keeps
 /// it.
 ///
-/// A name is looked up at most once in 30 s, and never twice at the same time. If a look-up fails or is slow, the
-/// addresses of the last good look-up are used.
+/// The addresses of a good look-up are used for 30 s, or until they do not answer. A name is never looked up twice at
+/// the same time. If a look-up fails or is slow, the addresses of the last good look-up are used.
 ///
 /// | cause | error |
 /// |---|---|
