@@ -1,16 +1,16 @@
-//! An API behind a guard, served by `axum`.
+//! An API behind a guard, on the server `axum`.
 //!
-//! The second line starts it, on another address if one is given:
+//! Run these lines. The second starts the server; it accepts another address as an argument:
 //!
 //! ```text
-//! export APIKEE_SECRET=$(openssl rand -hex 32)    # where it runs and where keys are issued
+//! export APIKEE_SECRET=$(openssl rand -hex 32)    # for the server and for `apikee issue`
 //! cargo run --features http,openapi,serde,ureq --example axum
 //! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
 //! ```
 //!
-//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the
-//! other variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE`
-//! and `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
+//! `REVOKED` contains fingerprints of revoked keys, separated by commas. `ApikeeBuilder::from_env` documents the other
+//! variables. With those of server mode, the platform is asked about each request. With `APIKEE_SECRET_FILE` and
+//! `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
 use std::{env, error::Error, net::SocketAddr, sync::Arc};
 
 use apikee::{
@@ -29,7 +29,7 @@ use axum::{
 use serde_json::json;
 use tokio::{net::TcpListener, task::spawn_blocking};
 
-/// What the handlers are told of a request's key.
+/// The data about a request's key, for the handlers.
 #[derive(Clone)]
 struct Caller {
     tenant: String,
@@ -65,8 +65,7 @@ fn guard() -> Result<Guard, Box<dyn Error>> {
     Ok(Guard::new(apikee).excluded_paths(["/health", "/openapi.json"]))
 }
 
-/// The guard may wait for the platform, so it does that where waiting is allowed. What it has found out comes back
-/// as owned values.
+/// The guard may wait for the platform, so it runs on a thread for blocking work. The result owns its data.
 async fn authorize(
     State(guard): State<Arc<Guard>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -94,7 +93,8 @@ fn check(guard: &Guard, parts: &Parts, peer: SocketAddr) -> Result<Caller, Box<R
         ("GET" | "HEAD", Some("/me")) => ("/me", &[]),
         ("GET" | "HEAD", Some("/users/{id}")) => ("/users/{id}", &["read"]),
         ("POST", Some("/users")) => ("/users", &["write"]),
-        // One template for all, and no made-up methods: else each scan would fill the platform's list of endpoints.
+        // One template for all unknown paths, and only known methods. Otherwise each scan would fill the platform's
+        // list of endpoints.
         ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS", _) => ("/{unknown}", &[]),
         _ => {
             let response = json(StatusCode::NOT_IMPLEMENTED, r#"{"error":"NOT_IMPLEMENTED"}"#.into());

@@ -1,17 +1,17 @@
-//! An API behind a guard as a CGI program (RFC 3875), on plain `std`.
+//! An API behind a guard as a CGI program (RFC 3875), with plain `std`.
 //!
-//! The second line starts it as a web server does:
+//! Run these lines. The second calls the program like a web server:
 //!
 //! ```text
-//! export APIKEE_SECRET=$(openssl rand -hex 32)    # where it runs and where keys are issued
+//! export APIKEE_SECRET=$(openssl rand -hex 32)    # for the server and for `apikee issue`
 //! REQUEST_METHOD=GET PATH_INFO=/health cargo run --features web,openapi,serde,ureq --example cgi
 //! curl -i http://127.0.0.1:8080/cgi-bin/api/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
 //! ```
 //!
-//! The third is for a web server that has it in place as `/cgi-bin/api`, and the same environment.
-//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the
-//! other variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE`
-//! and `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
+//! The third line needs a web server that runs the program as `/cgi-bin/api`, with the same environment. `REVOKED`
+//! contains fingerprints of revoked keys, separated by commas. `ApikeeBuilder::from_env` documents the other variables.
+//! With those of server mode, the platform is asked about each request. With `APIKEE_SECRET_FILE` and
+//! `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
 use std::{
     env,
     error::Error,
@@ -32,12 +32,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let method = variable("REQUEST_METHOD").into_string().map_err(|_| "the method is not UTF-8")?;
     let path = encode(&variable("PATH_INFO"));
 
-    // `HTTP_X_API_KEY` is the field `X-Api-Key`. The web server has made one of all that have the same name.
+    // `HTTP_X_API_KEY` is the field `X-Api-Key`. The web server has joined all fields with the same name.
     let field = |(name, value): (OsString, OsString)| {
         let name = name.to_str()?.strip_prefix("HTTP_")?.replace('_', "-").to_ascii_lowercase();
         Some((name, value))
     };
-    // Two variables can still come to one name: before a proxy's word is trusted here, names with `_` must be dropped.
+    // Two variables can still have the same name here. Before you trust a proxy, drop names with `_` in the web server.
     let fields: Vec<(String, OsString)> = env::vars_os().filter_map(field).collect();
     let headers = |name: &str, nth: usize| {
         let mut named = fields.iter().filter(|field| field.0.eq_ignore_ascii_case(name));
@@ -65,7 +65,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             let user = |grant: OwnedGrant| json!({ "tenant": grant.key().claims().tenant() }).to_string();
             guard.check(request).map(|grant| (201, user(grant)))
         }
-        // One template for all, and no made-up methods: else each scan would fill the platform's list of endpoints.
+        // One template for all unknown paths, and only known methods. Otherwise each scan would fill the platform's
+        // list of endpoints.
         ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS", _) => {
             let view = request.route("/{unknown}");
             guard.check(view).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into()))
@@ -94,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(out.flush()?)
 }
 
-/// `PATH_INFO` is decoded (RFC 3875, section 4.1.5): a `%3F` must not become the `?` that ends a path.
+/// `PATH_INFO` is decoded (RFC 3875, section 4.1.5). A `%3F` must not become the `?` that ends a path.
 fn encode(path: &OsString) -> String {
     let mut encoded = String::new();
     for byte in path.as_encoded_bytes() {
@@ -109,7 +110,7 @@ fn encode(path: &OsString) -> String {
 }
 
 fn guard() -> Result<Guard, Box<dyn Error>> {
-    // The program ends with the request: nothing is left to do later, and routes would be registered each time.
+    // The program ends with the request. So it needs no thread, and it would register its routes each time.
     let apikee = ApikeeBuilder::from_env()?.background_thread(false).auto_register(false);
     let listed = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
     let listed = listed.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());

@@ -1,10 +1,11 @@
-//! One of many instances of a service, which share their revocations through Redis.
+//! One of several instances of a service. They share their revocations through Redis.
 //!
 //! ```text
 //!   instance ── SADD, PUBLISH ──> Redis: a set and a channel ──> the other instances
 //! ```
 //!
-//! The third line starts an instance, on another address if one is given. Start as many as you like:
+//! Run these lines. The third starts an instance; it accepts another address as an argument. Start any number of
+//! instances:
 //!
 //! ```text
 //! apikee secret > secret                           # the same file for all instances and for `apikee issue`
@@ -16,12 +17,12 @@
 //! ```
 //!
 //! - No request waits for Redis. Each instance has all revocations in its memory, and one thread follows Redis.
-//! - A revoked key stays revoked: an instance adds what Redis has, and gives Redis what that does not have. So nothing
-//!   is lost if Redis is away, or comes back empty.
-//! - Once a second the number of members is compared, in case a message was lost.
+//! - A revoked key stays revoked. An instance adds the entries of Redis to its own, and adds its own to Redis if they
+//!   are missing there. So nothing is lost if Redis is away, or comes back empty.
+//! - The number of members is compared once a second, in case a message was lost.
 //!
-//! docs/FLEET.md says what else instances share, and what they do not. The server is as simple as can be; the example
-//! `oxhttp` has one with all limits.
+//! docs/FLEET.md explains what instances share, and what they do not. This server is as simple as possible; the example
+//! `oxhttp` shows one with all limits.
 use std::{
     collections::HashSet,
     env,
@@ -51,30 +52,30 @@ use redis::{Client, Commands as _, Connection, RedisError, RedisResult};
 /// The fingerprints of all revoked keys.
 const SET: &str = "apikee:revoked";
 
-/// The fingerprint of each key when it is revoked.
+/// Each revoked key's fingerprint is published here.
 const CHANNEL: &str = "apikee:revocations";
 
-/// For a connection, and for each answer. Redis is near.
+/// Time limit for a connection, and for each answer. Redis is near.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Between two attempts to reach Redis.
+/// Pause between two attempts to reach Redis.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// An instance's own revocations wait for that long at most before they are told.
+/// Longest time before an instance sends its own revocations to Redis.
 const TICK: Duration = Duration::from_millis(50);
 
-/// How often the set is compared by its size.
+/// Interval in which the size of the set is compared.
 const COMPARE: Duration = Duration::from_secs(1);
 
 /// Members in one command.
 const CHUNK: usize = 1000;
 
-/// What the thread that follows Redis shares with requests.
+/// The data that the thread for Redis shares with requests.
 #[derive(Default)]
 struct Shared {
     revocations: Revocations,
     follows: AtomicBool,
-    /// How often something was not a fingerprint.
+    /// Number of entries and messages that were not fingerprints.
     ignored: AtomicU64,
 }
 
@@ -89,7 +90,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     thread::spawn(move || follow(&redis, &follower, &own));
 
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
-    // `oxhttp` does not tell which port it got for port 0.
+    // `oxhttp` does not report the port for port 0, so it is chosen here.
     let address = TcpListener::bind(address)?.local_addr()?;
     let server = Server::new(move |request: &mut Request<Body>| respond(&guard, &shared, &tell, request));
     let server = server.bind(address).with_global_timeout(Duration::from_secs(10)).with_max_concurrent_connections(256);
@@ -98,14 +99,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(server.join()?)
 }
 
-/// What operators see besides the requests.
+/// Other events than requests, for operators.
 fn on_event(event: &Event<'_>) {
     if !matches!(event, Event::Granted { .. } | Event::Denied { .. }) {
         note(&format!("{event:?}"));
     }
 }
 
-/// A line for operators. Standard error may be closed.
+/// Writes a line for operators. Standard error may be closed, so errors are ignored.
 fn note(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
@@ -125,7 +126,7 @@ fn respond(guard: &Guard, shared: &Shared, tell: &Sender<Fingerprint>, request: 
     }
     match fingerprint(request.body_mut()) {
         Some(fingerprint) => {
-            // It holds here at once, and elsewhere when Redis knows.
+            // The key is refused here at once, and elsewhere after Redis has the revocation.
             shared.revocations.insert(fingerprint);
             let _ = tell.send(fingerprint);
             response(202, r#"{"ok":true}"#.into())
@@ -152,7 +153,7 @@ fn response(status: u16, json: String) -> Response<Body> {
     response.body(json.into()).expect("the parts are valid")
 }
 
-/// Follows Redis for ever. While it is away, the revocations are those that were known last.
+/// Follows Redis for ever. While Redis is away, the last known revocations apply.
 fn follow(redis: &Client, shared: &Shared, own: &Receiver<Fingerprint>) {
     let mut last = String::new();
     loop {
@@ -167,7 +168,7 @@ fn follow(redis: &Client, shared: &Shared, own: &Receiver<Fingerprint>) {
     }
 }
 
-/// Follows Redis until something fails, which is the result.
+/// Follows Redis until an error, and returns the error.
 fn follow_once(
     redis: &Client,
     shared: &Shared,
@@ -180,10 +181,10 @@ fn follow_once(
     let mut messages = redis.get_connection_with_timeout(TIMEOUT)?;
     messages.set_read_timeout(Some(TIMEOUT))?;
     let mut messages = messages.as_pubsub();
-    // First of all: what is revoked while the set is read comes as a message.
+    // Subscribe first: keys that are revoked while the set is read then arrive as messages.
     messages.subscribe(CHANNEL)?;
     messages.set_read_timeout(Some(TICK))?;
-    // All of them are here, and go into the set with the others that it lacks.
+    // The own revocations are already in memory, so `reconcile` adds them to the set.
     own.try_iter().for_each(drop);
     reconcile(&mut commands, shared)?;
     let (mut members, mut compared): (usize, _) = (commands.scard(SET)?, Instant::now());
@@ -211,7 +212,7 @@ fn follow_once(
     }
 }
 
-/// Makes the set in Redis and the one in memory the same: both get what they lack.
+/// Makes the set in Redis and the set in memory equal: each gets the entries that it lacks.
 fn reconcile(commands: &mut Connection, shared: &Shared) -> RedisResult<()> {
     let mut theirs = HashSet::new();
     let mut bad = 0;
@@ -229,7 +230,7 @@ fn reconcile(commands: &mut Connection, shared: &Shared) -> RedisResult<()> {
     tell(commands, &missing)
 }
 
-/// Adds to the set, and tells the other instances of each. With many, they find out by comparing.
+/// Adds to the set, and publishes each entry. If there are many, the other instances notice the changed size instead.
 fn tell(commands: &mut Connection, fingerprints: &[Fingerprint]) -> RedisResult<()> {
     for chunk in fingerprints.chunks(CHUNK) {
         let names: Vec<String> = chunk.iter().map(Fingerprint::to_string).collect();
@@ -249,7 +250,7 @@ fn parse(text: &[u8]) -> Option<Fingerprint> {
     str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Somebody else writes into the set or the channel. It is not repeated here: it may be anything.
+/// Another program writes into the set or the channel. The text may be anything, so it is not printed.
 fn ignore(shared: &Shared, what: &str) {
     shared.ignored.fetch_add(1, Ordering::Relaxed);
     note(&format!("redis: ignored {what}: not a fingerprint"));

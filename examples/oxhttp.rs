@@ -1,28 +1,28 @@
-//! An API behind a guard, served by `oxhttp`, a blocking server on the types of the `http` crate.
+//! An API behind a guard, on `oxhttp`, a blocking server with the types of the `http` crate.
 //!
-//! The second line starts it, on another address if one is given:
+//! Run these lines. The second starts the server; it accepts another address as an argument:
 //!
 //! ```text
-//! export APIKEE_SECRET=$(openssl rand -hex 32)    # where it runs and where keys are issued
+//! export APIKEE_SECRET=$(openssl rand -hex 32)    # for the server and for `apikee issue`
 //! cargo run --features http,openapi,serde,ureq --example oxhttp
 //! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
 //! ```
 //!
-//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the
-//! other variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE`
-//! and `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
+//! `REVOKED` contains fingerprints of revoked keys, separated by commas. `ApikeeBuilder::from_env` documents the other
+//! variables. With those of server mode, the platform is asked about each request. With `APIKEE_SECRET_FILE` and
+//! `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
 //!
-//! With `LOG_EVENTS=1` it writes a line for each event to its standard error: who was let through, who was not and why,
-//! outages, files that cannot be used.
+//! With `LOG_EVENTS=1` it writes a line for each event to standard error: granted and denied requests with the reason,
+//! outages, and files that cannot be used.
 //!
-//! It may stand in front of the internet; `apikee::web` has the table of what it survives:
+//! It may face the internet. `apikee::web` has a table of attacks that it survives:
 //!
-//! - At most 8,192 connections (`MAX_CONNECTIONS`), or what the limit on file descriptors allows. It raises its own
-//!   limit as far as it may.
-//! - A client that sends nothing for 10 seconds (`TIMEOUT_SECONDS`), or takes nothing, is cut off.
-//! - A body that nobody reads is read up to 64 kB; a longer one ends the connection.
-//! - `SIGTERM` and `SIGINT` stop it: requests in flight are finished, new ones get 503, and the exit code is 0. If
-//!   it can no longer serve, the exit code is 1, so that a supervisor starts it again.
+//! - It accepts at most 8,192 connections (`MAX_CONNECTIONS`), or as many as the limit on file descriptors allows. It
+//!   raises its own limit as far as possible.
+//! - It closes the connection of a client that sends or reads nothing for 10 seconds (`TIMEOUT_SECONDS`).
+//! - It reads an unused body up to 64 kB. A longer body ends the connection.
+//! - `SIGTERM` and `SIGINT` stop it: requests in flight are finished, new requests get 503, and the exit code is 0. If
+//!   the server fails, the exit code is 1, so that a supervisor starts it again.
 use std::{
     env,
     error::Error,
@@ -52,16 +52,16 @@ use oxhttp::{
 use serde_json::json;
 use signal_hook::{consts::TERM_SIGNALS, iterator::Signals};
 
-/// Each has a thread and two descriptors.
+/// Each connection takes one thread and two descriptors.
 const MAX_CONNECTIONS: u64 = 8192;
 
-/// Descriptors for everything but clients: standard streams, signals, calls to the platform.
+/// Descriptors for everything except clients: standard streams, signals, calls to the platform.
 const OTHER_DESCRIPTORS: u64 = 128;
 
-/// A client may be silent for that long. It is also the longest time that a stop waits for requests in flight.
+/// Longest silence of a client. A stop also waits this long for requests in flight.
 const TIMEOUT_SECONDS: u64 = 10;
 
-/// More of an unread body is not read, so that nobody can keep a connection busy with one.
+/// The most bytes of an unread body that are read, so that nobody can keep a connection busy with one.
 const MAX_UNREAD: u64 = 64 * 1024;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -71,7 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let connections = number("MAX_CONNECTIONS", MAX_CONNECTIONS)?;
     let connections = connections.min(descriptors.saturating_sub(OTHER_DESCRIPTORS) / 2).max(1);
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
-    // `oxhttp` binds it again: it takes no host names, and does not tell which port it got for port 0.
+    // `oxhttp` binds the address again. It accepts no host names, and does not report the port for port 0.
     let address = TcpListener::bind(address)?.local_addr()?;
 
     let mut signals = Signals::new(TERM_SIGNALS)?;
@@ -91,7 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             *request.body_mut() = Body::empty();
             request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        // The response is dropped when it has been written.
+        // The response is dropped after it was written.
         response.extensions_mut().insert(in_flight);
         response
     };
@@ -107,14 +107,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     stopping.store(true, Ordering::SeqCst);
     let latest = Instant::now() + timeout;
-    // One is here, and one is the server's.
+    // One reference is here, and one belongs to the server.
     while Arc::strong_count(&in_flight) > 2 && Instant::now() < latest {
         thread::sleep(Duration::from_millis(10));
     }
     Ok(())
 }
 
-/// A variable of the environment.
+/// Reads a number from an environment variable.
 fn number(name: &str, default: u64) -> Result<u64, Box<dyn Error>> {
     let Some(text) = env::var_os(name) else { return Ok(default) };
     let number = text.to_str().and_then(|text| text.parse().ok()).filter(|number| *number > 0);
@@ -159,7 +159,8 @@ fn respond(guard: &Guard, request: &Request<Body>) -> Response<Body> {
             let user = |grant: OwnedGrant| json!({ "tenant": grant.key().claims().tenant() }).to_string();
             guard.check(view).map(|grant| (201, user(grant)))
         }
-        // One template for all, and no made-up methods: else each scan would fill the platform's list of endpoints.
+        // One template for all unknown paths, and only known methods. Otherwise each scan would fill the platform's
+        // list of endpoints.
         ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS", _) => {
             let view = view.route("/{unknown}");
             guard.check(view).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into()))
@@ -172,13 +173,13 @@ fn respond(guard: &Guard, request: &Request<Body>) -> Response<Body> {
     }
 }
 
-/// The client's address: `oxhttp` does not hand it over, but names each connection's thread after it.
+/// The client's address. `oxhttp` does not pass it on, but names the thread of each connection after it.
 fn peer() -> Option<SocketAddr> {
     thread::current().name()?.strip_suffix(": responding thread of OxHTTP")?.parse().ok()
 }
 
-/// Reads what the service has left of a body, as a client may send all of it before it reads the response. Whether
-/// the body has ended: otherwise the connection must end, or the rest would be taken for a request.
+/// Reads the rest of a body, because a client may send all of it before it reads the response. Returns whether the body
+/// has ended. If it has not, the connection must end, or the rest would be taken for a request.
 fn finish(body: &mut Body, timeout: Duration) -> bool {
     if body.len().is_some_and(|len| len > MAX_UNREAD) {
         return false;

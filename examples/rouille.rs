@@ -1,19 +1,19 @@
-//! An API behind a guard, served by `rouille`. The crate has no feature for it: a closure over header fields will do.
+//! An API behind a guard, on `rouille`. It needs no feature of this crate: a closure finds the header fields.
 //!
-//! The second line starts it, on another address if one is given:
+//! Run these lines. The second starts the server; it accepts another address as an argument:
 //!
 //! ```text
-//! export APIKEE_SECRET=$(openssl rand -hex 32)    # where it runs and where keys are issued
+//! export APIKEE_SECRET=$(openssl rand -hex 32)    # for the server and for `apikee issue`
 //! cargo run --features web,openapi,serde,ureq --example rouille
 //! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
 //! ```
 //!
-//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the
-//! other variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE`
-//! and `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
+//! `REVOKED` contains fingerprints of revoked keys, separated by commas. `ApikeeBuilder::from_env` documents the other
+//! variables. With those of server mode, the platform is asked about each request. With `APIKEE_SECRET_FILE` and
+//! `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
 //!
-//! `rouille` is built on `tiny_http`: put a proxy in front that bounds and buffers bodies. `apikee::web` has the table
-//! of what happens without one. Its dependencies `multipart` and `buf_redux` are not maintained.
+//! `rouille` uses `tiny_http`: put a proxy in front that limits and buffers bodies. `apikee::web` has a table of what
+//! happens without one. Its dependencies `multipart` and `buf_redux` are not maintained.
 use std::{env, error::Error, io, net::TcpStream, process, thread, time::Duration};
 
 use apikee::{
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         eprintln!("{STOPPED}");
         process::exit(1);
     });
-    // Without file descriptors the thread that accepts connections may also panic, and tells nobody.
+    // If the file descriptors run out, the thread that accepts connections may also panic, and reports it nowhere.
     loop {
         thread::sleep(Duration::from_secs(1));
         if TcpStream::connect(address).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
@@ -58,7 +58,7 @@ fn guard() -> Result<Guard, Box<dyn Error + Send + Sync>> {
 
 fn respond(guard: &Guard, request: &Request) -> Response {
     let method = if request.method() == "HEAD" { "GET" } else { request.method() };
-    // As the guard sees it: `Request::url` has decoded it.
+    // The guard sees the same path. `Request::url` would decode it.
     let path = request.raw_url().split('?').next().unwrap_or_default();
     let segments: Vec<&str> = path.split('/').collect();
     let headers = |name: &str, nth: usize| {
@@ -83,7 +83,8 @@ fn respond(guard: &Guard, request: &Request) -> Response {
             let user = |grant: OwnedGrant| json!({ "tenant": grant.key().claims().tenant() }).to_string();
             guard.check(view).map(|grant| (201, user(grant)))
         }
-        // One template for all, and no made-up methods: else each scan would fill the platform's list of endpoints.
+        // One template for all unknown paths, and only known methods. Otherwise each scan would fill the platform's
+        // list of endpoints.
         ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS", _) => {
             let view = view.route("/{unknown}");
             guard.check(view).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into()))

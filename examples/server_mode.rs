@@ -1,4 +1,4 @@
-//! Server mode against a platform on loopback: `cargo run --features ureq,emulator --example server_mode`
+//! Server mode with an emulator of the platform: `cargo run --features ureq,emulator --example server_mode`
 use std::time::Duration;
 
 use apikee::{

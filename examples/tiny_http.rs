@@ -1,19 +1,19 @@
-//! An API behind a guard, served by `tiny_http`.
+//! An API behind a guard, on `tiny_http`.
 //!
-//! The second line starts it, on another address if one is given:
+//! Run these lines. The second starts the server; it accepts another address as an argument:
 //!
 //! ```text
-//! export APIKEE_SECRET=$(openssl rand -hex 32)    # where it runs and where keys are issued
+//! export APIKEE_SECRET=$(openssl rand -hex 32)    # for the server and for `apikee issue`
 //! cargo run --features tiny_http,openapi,serde,ureq --example tiny_http
 //! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
 //! ```
 //!
-//! `REVOKED` lists fingerprints of revoked keys, with commas between them. `ApikeeBuilder::from_env` documents the
-//! other variables: with those of server mode the platform is asked about each request, and with `APIKEE_SECRET_FILE`
-//! and `APIKEE_DENY_LIST_FILE` secrets and revoked keys change while it runs.
+//! `REVOKED` contains fingerprints of revoked keys, separated by commas. `ApikeeBuilder::from_env` documents the other
+//! variables. With those of server mode, the platform is asked about each request. With `APIKEE_SECRET_FILE` and
+//! `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
 //!
-//! **Put a proxy in front that bounds and buffers bodies.** `apikee::web` has the table of what happens without one.
-//! When it can no longer serve, the exit code is not 0, so that a supervisor starts it again.
+//! **Put a proxy in front that limits and buffers bodies.** `apikee::web` has a table of what happens without one. If
+//! the server fails, the exit code is not 0, so that a supervisor starts it again.
 use std::{
     env,
     error::Error,
@@ -38,7 +38,7 @@ const THREADS: usize = 8;
 
 const STOPPED: &str = "the server has stopped listening";
 
-/// More of a body is not read. The proxy should let no longer ones through.
+/// The most bytes of a body that are read. The proxy should refuse longer bodies.
 const MAX_BODY: u64 = 1024 * 1024;
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -51,14 +51,14 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         let (guard, server) = (Arc::clone(&guard), Arc::clone(&server));
         thread::spawn(move || {
             for request in server.incoming_requests() {
-                // Whoever has gone away needs no answer. A length that nobody can allocate is a panic.
+                // A client that has gone away needs no answer. A length that cannot be allocated panics.
                 let _ = panic::catch_unwind(AssertUnwindSafe(|| serve(&guard, request)));
             }
             eprintln!("{STOPPED}");
             process::exit(1);
         });
     }
-    // Without file descriptors the thread that accepts connections may also panic, and tells nobody.
+    // If the file descriptors run out, the thread that accepts connections may also panic, and reports it nowhere.
     loop {
         thread::sleep(Duration::from_secs(1));
         if TcpStream::connect(address).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
@@ -98,7 +98,8 @@ fn serve(guard: &Guard, mut request: Request) -> io::Result<()> {
             let user = |grant: OwnedGrant| json!({ "tenant": grant.key().claims().tenant() }).to_string();
             guard.check(&request).map(|grant| (201, user(grant)))
         }
-        // One template for all, and no made-up methods: else each scan would fill the platform's list of endpoints.
+        // One template for all unknown paths, and only known methods. Otherwise each scan would fill the platform's
+        // list of endpoints.
         ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS", _) => {
             let view = RequestView::from(&request).route("/{unknown}");
             guard.check(view).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into()))
@@ -107,7 +108,7 @@ fn serve(guard: &Guard, mut request: Request) -> io::Result<()> {
     };
     match checked {
         Ok((status, body)) => {
-            // A chunked body that is not read would be taken for further requests.
+            // An unread chunked body would be taken for further requests.
             io::copy(&mut request.as_reader().take(MAX_BODY), &mut io::sink())?;
             let json = Header::from_bytes("Content-Type", "application/json").expect("it is ASCII");
             request.respond(Response::from_string(body).with_status_code(status).with_header(json))

@@ -1,32 +1,32 @@
 /*
  * apikee: issue and verify Apikee API keys; seal and open the platform's envelopes.
  *
- * No function allocates, blocks, reads a clock or keeps anything. Objects and buffers are the caller's.
- * What is declared only with APIKEE_ENVELOPE is in a library that was built with the feature `envelope`.
+ * No function allocates, blocks, reads a clock or keeps state. The caller owns all objects and buffers.
+ * Declarations under APIKEE_ENVELOPE need a library that was built with the feature `envelope`.
  *
  * Results. A function's name says what it returns:
  *
- * - apikee_..._has_... is a question: true or false, and false after any error.
- * - apikee_verify, apikee_..._require_... and all other verbs return an apikee_error, which is not a boolean: 0 means
- *   that all is well. Compare it with APIKEE_ERROR_OK. The compiler warns if nobody looks at it.
+ * - apikee_..._has_... returns a bool. It is false after any error.
+ * - apikee_verify, apikee_..._require_... and all other verbs return an apikee_error. This is not a boolean: 0 means
+ *   success. Compare it with APIKEE_ERROR_OK. The compiler warns if you ignore it.
  *     if (apikee_verify(...) != APIKEE_ERROR_OK) { refuse the request }
- * - A noun, such as apikee_sealed_len, is the value itself. apikee_..._wipe returns nothing and cannot fail.
+ * - A noun, such as apikee_sealed_len, returns the value itself. apikee_..._wipe returns nothing and cannot fail.
  *
- * Rules, for all functions:
+ * Rules for all functions:
  *
- * - The time is an argument. A clock at 0, or one that is too early in any other way, makes expired keys good: verify
+ * - The time is an argument. A clock at 0, or one that is too early for another reason, makes expired keys good: verify
  *   nothing until the time is known.
- * - A pointer with a length points to that many bytes. It may be null if the length is 0. Any other pointer must not
- *   be null, except where it is said, and is aligned for its type. The library checks for null, alignment, lengths
- *   that wrap around, and overlaps, and returns an error; it cannot check the rest.
- * - Memory that a function writes overlaps no other argument. Nothing is written past a buffer.
- * - An object is all zeros, or was made by its function. Do not copy a keyring, a session or a pending: a copy of
- *   a secret is one more to wipe, and a session is for one request only.
- * - After an error, what is returned through pointers is zeros, except where it is said. After
- *   APIKEE_ERROR_OVERLAP it may be unchanged.
- * - An apikee_text that a function gives points into a buffer that was given before: keep that unchanged.
- * - One thread at a time uses an object that a function takes without const. Any number of threads may use an object
- *   that functions take as const.
+ * - A pointer with a length must point to this number of bytes. It may be null if the length is 0. Any other pointer
+ *   must be aligned for its type, and must not be null unless its documentation allows null. The library checks for
+ *   null, alignment, lengths that wrap around, and overlaps, and returns an error. It cannot check the rest.
+ * - Memory that a function writes must not overlap another argument. A function never writes past a buffer.
+ * - An object must be all zeros, or be made by its function. Do not copy a keyring, a session or a pending: you would
+ *   have to wipe the copy, too, and a session is for one request only.
+ * - After an error, results behind pointers are zeros, unless the documentation says otherwise. After
+ *   APIKEE_ERROR_OVERLAP they may be unchanged.
+ * - An apikee_text from a function points into a buffer that you passed before: keep the buffer unchanged.
+ * - An object that a function takes without const may be used by one thread at a time. An object that functions take as
+ *   const may be used by any number of threads.
  */
 
 
@@ -37,7 +37,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A result that must be used: the compiler warns if it is not. */
+/* The compiler warns if the result is not used. */
 #ifndef APIKEE_MUST_USE
 #if (defined(__cplusplus) && __cplusplus >= 201703L) || (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 202311L)
 #define APIKEE_MUST_USE [[nodiscard]]
@@ -55,18 +55,18 @@
 #endif
 
 /* A text from a literal, without its NUL: apikee_text tenant = APIKEE_TEXT("acme-corp");
- * Anything but a literal does not compile: the size of a pointer is not the length of its text. */
+ * Only a literal compiles, because the size of a pointer is not the length of its text. */
 #define APIKEE_TEXT(literal) { "" literal, sizeof("" literal) - 1 }
 
-/* Bytes of buffer that are enough to verify a key with that length; a little more than
+/* The size of a buffer that is enough to verify a key with this length. It is a little larger than the result of
  * apikee_verify_buffer_len. */
 #define APIKEE_VERIFY_BUFFER_LEN(key_len) (APIKEE_SIZE(key_len) / 4 * 3 + 16)
 
-/* Bytes of buffer that are enough to issue a key with a payload of that length: apikee_issue_buffer_len. */
+/* The size of a buffer that is enough to issue a key with a payload of this length: apikee_issue_buffer_len. */
 #define APIKEE_ISSUE_BUFFER_LEN(payload_len) \
   (APIKEE_SIZE(payload_len) + (APIKEE_SIZE(payload_len) * 16 + 118) / 119 * 10 + 58)
 
-/* Bytes of the envelope around a plaintext of that length: apikee_sealed_len. */
+/* The size of the envelope around a plaintext of this length: apikee_sealed_len. */
 #define APIKEE_SEALED_LEN(plaintext_len) (93 + ((APIKEE_SIZE(plaintext_len) + 16) * 4 + 2) / 3)
 
 
@@ -81,7 +81,7 @@
 #define APIKEE_KEYRING_SIZE 672
 
 /**
- * Most seconds that `apikee_keyring_set_leeway` takes: a day.
+ * Most seconds that `apikee_keyring_set_leeway` accepts: a day.
  */
 #define APIKEE_MAX_LEEWAY 86400
 
@@ -96,7 +96,7 @@
 #define APIKEE_FINGERPRINT_LEN 32
 
 /**
- * Most scopes that `apikee_issue` takes.
+ * Most scopes that `apikee_issue` accepts.
  */
 #define APIKEE_MAX_SCOPES 32
 
@@ -123,13 +123,13 @@
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Most headers that a request takes.
+ * Most headers that a request accepts.
  */
 #define APIKEE_MAX_HEADERS 16
 #endif
 
 /**
- * Why a function could not do what it was asked. The numbers do not change.
+ * Why a function failed. The numbers never change.
  */
 enum apikee_error
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -137,7 +137,7 @@ enum apikee_error
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
   /**
-   * No error: it is done.
+   * No error: the function succeeded.
    */
   APIKEE_ERROR_OK = 0,
   /**
@@ -181,7 +181,7 @@ enum apikee_error
    */
   APIKEE_ERROR_SERVER_REJECTED = 10,
   /**
-   * A pointer is null that must not be.
+   * A pointer is null but must not be.
    */
   APIKEE_ERROR_NULL_POINTER = 32,
   /**
@@ -189,7 +189,7 @@ enum apikee_error
    */
   APIKEE_ERROR_MISALIGNED = 33,
   /**
-   * A length is larger than memory.
+   * A length is larger than the address space.
    */
   APIKEE_ERROR_INVALID_LENGTH = 34,
   /**
@@ -197,7 +197,7 @@ enum apikee_error
    */
   APIKEE_ERROR_OVERLAP = 35,
   /**
-   * An object was not initialised, was wiped, or is used up.
+   * An object was not initialised, was wiped, or was used up.
    */
   APIKEE_ERROR_NOT_INITIALISED = 36,
   /**
@@ -209,15 +209,15 @@ enum apikee_error
    */
   APIKEE_ERROR_TOO_MANY = 38,
   /**
-   * The buffer is too small. If the function gives a length, it gives one that is enough.
+   * The buffer is too small. If the function returns a length, that length is enough.
    */
   APIKEE_ERROR_BUFFER_TOO_SMALL = 39,
   /**
-   * There is no such claim, scope or member, or it has another type.
+   * The claim, scope or member does not exist, or has another type.
    */
   APIKEE_ERROR_ABSENT = 40,
   /**
-   * The random number generator failed, repeats itself, or gives zeros.
+   * The random number generator failed, repeats itself, or returns zeros.
    */
   APIKEE_ERROR_RANDOM_FAILED = 41,
   /**
@@ -245,7 +245,7 @@ enum apikee_error
    */
   APIKEE_ERROR_SERVER_KEY_MALFORMED = 96,
   /**
-   * The server's public key has low order, like a placeholder of zeros.
+   * The server's public key has low order, for example a placeholder of zeros.
    */
   APIKEE_ERROR_SERVER_KEY_LOW_ORDER = 97,
   /**
@@ -314,7 +314,7 @@ enum apikee_expiry
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
   /**
-   * After 90 days; `expiry_seconds` is not read.
+   * After 90 days; `expiry_seconds` is ignored.
    */
   APIKEE_EXPIRY_DEFAULT = 0,
   /**
@@ -326,7 +326,7 @@ enum apikee_expiry
    */
   APIKEE_EXPIRY_AT = 2,
   /**
-   * Never; `expiry_seconds` is not read.
+   * Never; `expiry_seconds` is ignored.
    */
   APIKEE_EXPIRY_NEVER = 3,
 };
@@ -339,7 +339,7 @@ typedef uint32_t apikee_expiry;
 #endif // __cplusplus
 
 /**
- * How `meta` is written.
+ * The encoding of `meta`.
  */
 enum apikee_encoding
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -364,39 +364,38 @@ typedef uint32_t apikee_encoding;
 #endif // __cplusplus
 
 /**
- * The secrets that keys are signed with: the first signs, and any is accepted. `apikee_keyring_wipe` wipes it.
+ * The secrets that sign keys: the first signs, and all are accepted. `apikee_keyring_wipe` wipes it.
  */
 typedef struct apikee_keyring {
   uint64_t opaque[84];
 } apikee_keyring;
 
 /**
- * What a verified key says. It points into the key's text and into the buffer that the key was verified with:
- * keep both unchanged while you use it.
+ * The claims of a verified key. They point into the key's text and into the buffer that the key was verified with:
+ * keep both unchanged while you use them.
  */
 typedef struct apikee_claims {
   uint64_t opaque[14];
 } apikee_claims;
 
 /**
- * A text: where it starts, and its length in bytes. It does not end with a NUL.
+ * A text: its start, and its length in bytes. It does not end with a NUL.
  *
- * A text that a function gives points into the buffer or the key that it came from. It is null if there is none.
+ * A text from a function points into the buffer or the key that it came from. It is null if there is none.
  */
 typedef struct apikee_text {
   /**
-   * Where it starts. May be null if `len` is 0.
+   * The first byte. May be null if `len` is 0.
    */
   const char *ptr;
   /**
-   * Its length in bytes.
+   * The length in bytes.
    */
   size_t len;
 } apikee_text;
 
 /**
- * What a new key says. All zeros are a key without a tenant and without scopes, for `"production"`, good for
- * 90 days.
+ * The claims of a new key. All zeros mean: no tenant, no scopes, `"production"`, and an expiry after 90 days.
  */
 typedef struct apikee_new_key {
   /**
@@ -404,7 +403,7 @@ typedef struct apikee_new_key {
    */
   struct apikee_text tenant;
   /**
-   * What the key is good for, in that order. May be null if `scope_count` is 0.
+   * The scopes, in this order. May be null if `scope_count` is 0.
    */
   const struct apikee_text *scopes;
   /**
@@ -416,19 +415,19 @@ typedef struct apikee_new_key {
    */
   struct apikee_text environment;
   /**
-   * Anything else, a JSON object; null for nothing.
+   * Further claims, as a JSON object; null for none.
    */
   struct apikee_text meta;
   /**
-   * What `expiry_seconds` means: an `apikee_expiry`.
+   * The meaning of `expiry_seconds`: an `apikee_expiry`.
    */
   uint32_t expiry;
   /**
-   * Whether `not_before` counts.
+   * Whether `not_before` is used.
    */
   bool has_not_before;
   /**
-   * When the key expires: `expiry` says how.
+   * The time of expiry: see `expiry`.
    */
   int64_t expiry_seconds;
   /**
@@ -438,11 +437,11 @@ typedef struct apikee_new_key {
 } apikee_new_key;
 
 /**
- * Fills `len` bytes at `out` with random bytes that are fit for keys, and returns 0. Any other number means that
- * it could not. This is the convention of mbedTLS: `mbedtls_ctr_drbg_random` is such a function.
+ * Fills `len` bytes at `out` with random bytes that are fit for keys, and returns 0. Any other number means failure.
+ * This is the convention of mbedTLS: `mbedtls_ctr_drbg_random` is such a function.
  *
- * It is called while a function of this library runs, on the same stack, and must not touch that function's
- * arguments. Bytes that are all zeros count as a failure: a generator that nobody has turned on gives them.
+ * It is called while a function of this library runs, on the same stack. It must not touch that function's arguments.
+ * Bytes that are all zeros count as a failure, because a generator that is switched off returns them.
  */
 typedef int (*apikee_random)(void *context, uint8_t *out, size_t len);
 
@@ -467,7 +466,7 @@ typedef struct apikee_session {
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * What opens the answer to one request. Opening uses it up. If it is not used, wipe it with
+ * The state that opens the answer to one request. Opening uses it up. If it is not used, wipe it with
  * `apikee_pending_wipe`.
  */
 typedef struct apikee_pending {
@@ -481,11 +480,11 @@ typedef struct apikee_pending {
  */
 typedef struct apikee_header {
   /**
-   * Its name.
+   * The name.
    */
   struct apikee_text name;
   /**
-   * Its value.
+   * The value.
    */
   struct apikee_text value;
 } apikee_header;
@@ -493,7 +492,7 @@ typedef struct apikee_header {
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Asks the platform whether a client may make a request with that method and path now.
+ * Asks the platform whether a client may make a request with this method and path now.
  */
 typedef struct apikee_validate_request {
   /**
@@ -509,15 +508,15 @@ typedef struct apikee_validate_request {
    */
   struct apikee_text method;
   /**
-   * Its path, percent-decoded. What follows the first `?` or `#` is left out: see `keep_query`.
+   * Its path, percent-decoded. The part from the first `?` or `#` on is left out: see `keep_query`.
    */
   struct apikee_text path;
   /**
-   * The name of the key among the client's; null for `"default"`.
+   * The name of the key among the client's keys; null for `"default"`.
    */
   struct apikee_text key_name;
   /**
-   * The header fields to show to the platform. Do not send all. May be null if `header_count` is 0.
+   * The header fields for the platform. Do not send all of them. May be null if `header_count` is 0.
    */
   const struct apikee_header *headers;
   /**
@@ -525,15 +524,15 @@ typedef struct apikee_validate_request {
    */
   size_t header_count;
   /**
-   * What else to show to the platform, a JSON object; null for nothing.
+   * Further data for the platform, as a JSON object; null for none.
    */
   struct apikee_text payload;
   /**
-   * Milliseconds since 1970.
+   * The current time in milliseconds since 1970.
    */
   int64_t now_millis;
   /**
-   * Keeps the query of `path`, which may hold secrets. False leaves it out.
+   * Keeps the query of `path`, which may contain secrets. False leaves it out.
    */
   bool keep_query;
 } apikee_validate_request;
@@ -541,8 +540,8 @@ typedef struct apikee_validate_request {
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * The platform's answer to a validate call. Its texts point into the body that it was read from. A text that is
- * absent is null.
+ * The platform's answer to a validate call. Its texts point into the body that it was parsed from. An absent text is
+ * null.
  */
 typedef struct apikee_answer {
   /**
@@ -550,27 +549,27 @@ typedef struct apikee_answer {
    */
   bool success;
   /**
-   * Whether the answer came out of an envelope: from the platform, for this request.
+   * Whether the answer was in an envelope. Then the platform made it for this request.
    */
   bool sealed;
   /**
-   * Whether `duration_ms` counts.
+   * Whether `duration_ms` is valid.
    */
   bool has_duration;
   /**
-   * How long the platform took, in milliseconds.
+   * The time that the platform took, in milliseconds.
    */
   uint64_t duration_ms;
   /**
-   * The client that was asked about.
+   * The client of the request.
    */
   struct apikee_text client_id;
   /**
-   * The project and environment that were asked about.
+   * The project and environment of the request.
    */
   struct apikee_text project_env;
   /**
-   * The method and path that were asked about.
+   * The method and path of the request.
    */
   struct apikee_text method_path;
   /**
@@ -591,17 +590,16 @@ extern "C" {
 /**
  * The code of an error as a constant text that ends with a NUL. Never null.
  *
- * For a refusal it is the code that all Apikee SDKs send to the client, such as `"EXPIRED"`. Any other error has a
- * name for logs.
+ * For a refusal it is the code that all Apikee SDKs send to the client, such as `"EXPIRED"`. For any other error it is
+ * a name for logs.
  */
 const char *apikee_error_code(int32_t error);
 
 /**
  * Makes a keyring with one secret, which signs and is accepted.
  *
- * A secret is a byte string of any length; 32 random bytes are advised. The keyring keeps a state that is
- * derived from the secret, not the secret. It is built in place. The former contents of `keyring` are
- * overwritten, also after an error.
+ * A secret is a byte string of any length; use 32 random bytes. The keyring contains a state that is derived from the
+ * secret, not the secret. It is built in place. The old contents of `keyring` are overwritten, also after an error.
  *
  * Errors: `APIKEE_ERROR_EMPTY_SECRET`.
  */
@@ -621,11 +619,11 @@ apikee_error apikee_keyring_accept(struct apikee_keyring *keyring,
                                    size_t secret_len);
 
 /**
- * Makes keys good for that many seconds longer, and that many seconds earlier, for a clock that drifts. The
- * leeway is 0 until this is called.
+ * Makes keys good for `seconds` longer, and `seconds` earlier, for a clock that drifts. The leeway is 0 until this is
+ * called.
  *
  * Errors: `APIKEE_ERROR_TIME_OUT_OF_RANGE` for more than `APIKEE_MAX_LEEWAY`, and for a negative number, which C
- * converts to a large one. The leeway then stays as it was.
+ * converts to a large one. The leeway is unchanged then.
  */
 APIKEE_MUST_USE
 apikee_error apikee_keyring_set_leeway(struct apikee_keyring *keyring,
@@ -639,8 +637,8 @@ void apikee_keyring_wipe(struct apikee_keyring *keyring);
 /**
  * Verifies a key: its signature, then its claims, then its times. Only `APIKEE_ERROR_OK` means that it is good.
  *
- * `now` is in seconds since 1970. A clock at 0, or one that is too early in any other way, makes expired keys good:
- * a device whose clock starts at 1970 must not verify keys until it has learnt the time.
+ * `now` is in seconds since 1970. A clock at 0, or one that is too early for another reason, makes expired keys good:
+ * a device whose clock starts at 1970 must not verify keys until it knows the time.
  *
  * The size of `buf` limits the length of a key: `APIKEE_VERIFY_BUFFER_LEN(key_len)` bytes are enough, and 1024
  * are enough for most keys. A null `key` with length 0 is a request without a key. After an error, `claims` is
@@ -681,7 +679,7 @@ apikee_error apikee_claims_require_scope(const struct apikee_claims *claims,
 /**
  * Checks that the key has all of these scopes. An empty list needs no scope.
  *
- * `missing` may be null. It gets the index of the first scope that the key lacks, and `count` if it lacks none.
+ * `missing` may be null. It receives the index of the first scope that the key lacks, or `count` if it lacks none.
  *
  * Errors: `APIKEE_ERROR_INSUFFICIENT_SCOPE`.
  */
@@ -692,19 +690,19 @@ apikee_error apikee_claims_require_scopes(const struct apikee_claims *claims,
                                           size_t *missing);
 
 /**
- * The tenant that owns the key. Empty if the issuer named none.
+ * The tenant that owns the key. Empty if the issuer did not name one.
  */
 APIKEE_MUST_USE
 apikee_error apikee_claims_get_tenant(const struct apikee_claims *claims,
                                       struct apikee_text *tenant);
 
 /**
- * The key's id. Ids sort by the time of issue. Empty if the issuer gave none.
+ * The key's id. Ids sort by their time of issue. Empty if the key has none.
  */
 APIKEE_MUST_USE apikee_error apikee_claims_get_id(const struct apikee_claims *claims, struct apikee_text *id);
 
 /**
- * The environment tag, `"production"` if the key has none.
+ * The environment tag. `"production"` if the key has none.
  */
 APIKEE_MUST_USE
 apikee_error apikee_claims_get_environment(const struct apikee_claims *claims,
@@ -737,7 +735,7 @@ apikee_error apikee_claims_get_secret_index(const struct apikee_claims *claims,
                                             size_t *index);
 
 /**
- * The scope with that index, in the issuer's order. To list all scopes, count up from 0 until there is none.
+ * The scope with this index, in the issuer's order. To list all scopes, count up from 0 until `APIKEE_ERROR_ABSENT`.
  * Each call starts at the first scope.
  *
  * Errors: `APIKEE_ERROR_ABSENT` after the last scope.
@@ -748,8 +746,8 @@ apikee_error apikee_claims_get_scope(const struct apikee_claims *claims,
                                      struct apikee_text *scope);
 
 /**
- * The bytes of `meta` as the issuer wrote them, `{}` if the key has no `meta`. `encoding` gets how they are
- * written: an `apikee_encoding`.
+ * The bytes of `meta` as the issuer wrote them. `{}` if the key has no `meta`. `encoding` receives their encoding: an
+ * `apikee_encoding`.
  */
 APIKEE_MUST_USE
 apikee_error apikee_claims_get_meta(const struct apikee_claims *claims,
@@ -757,8 +755,8 @@ apikee_error apikee_claims_get_meta(const struct apikee_claims *claims,
                                     uint32_t *encoding);
 
 /**
- * Copies the member of `meta` with that name into `buf`, if it is a string. `len` gets its length in bytes. The
- * string does not end with a NUL, and may contain some.
+ * Copies the member of `meta` with this name into `buf`, if it is a string. `len` receives its length in bytes. The
+ * string does not end with a NUL, and may contain NULs.
  *
  * Errors: `APIKEE_ERROR_ABSENT`; `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the string's length in `len` and a part
  * of it in `buf`.
@@ -772,7 +770,7 @@ apikee_error apikee_claims_get_meta_str(const struct apikee_claims *claims,
                                         size_t *len);
 
 /**
- * The member of `meta` with that name, if it is an integer that fits.
+ * The member of `meta` with this name, if it is an integer that fits.
  *
  * Errors: `APIKEE_ERROR_ABSENT`.
  */
@@ -783,8 +781,8 @@ apikee_error apikee_claims_get_meta_int(const struct apikee_claims *claims,
                                         int64_t *value);
 
 /**
- * The member of `meta` with that name, if it is a boolean. Look at the error first: `value` is false as well if
- * there is no such member.
+ * The member of `meta` with this name, if it is a boolean. Check the error first: `value` is also false if there is no
+ * such member.
  *
  * Errors: `APIKEE_ERROR_ABSENT`.
  */
@@ -795,7 +793,7 @@ apikee_error apikee_claims_get_meta_bool(const struct apikee_claims *claims,
                                          bool *value);
 
 /**
- * The SHA-256 of a whole key, `APIKEE_FINGERPRINT_LEN` bytes: the key's name for storage and deny-lists. The
+ * The SHA-256 of a whole key, `APIKEE_FINGERPRINT_LEN` bytes. Use it for storage and deny-lists. The
  * SDKs print it as lower-case hexadecimal digits.
  */
 APIKEE_MUST_USE
@@ -804,7 +802,7 @@ apikee_error apikee_get_fingerprint(const void *key,
                                     uint8_t (*fingerprint)[APIKEE_FINGERPRINT_LEN]);
 
 /**
- * The front of a key, which is safe in logs: at most 12 bytes, and only as far as it is UTF-8.
+ * The first characters of a key, which are safe in logs: at most 12 bytes, up to the first byte that is not UTF-8.
  */
 APIKEE_MUST_USE
 apikee_error apikee_get_log_prefix(const void *key,
@@ -812,16 +810,16 @@ apikee_error apikee_get_log_prefix(const void *key,
                                    struct apikee_text *prefix);
 
 /**
- * Issues a key into `buf`, signed with the keyring's first secret. `key_len` gets its length.
+ * Issues a key into `buf`, signed with the keyring's first secret. `key_len` receives its length.
  *
- * `now_millis` is in milliseconds since 1970. `random` gives the ten random bytes of the key's id. It is called
- * again for one key in 256, a few times at most. `APIKEE_ISSUE_BUFFER_LEN(payload_len)` bytes of buffer are
- * enough, and 1024 are enough for most keys. The key is at the front of `buf` and does not end with a NUL. The
- * rest of `buf`, and after an error all of it, contains unspecified bytes.
+ * `now_millis` is in milliseconds since 1970. `random` gives the ten random bytes of the key's id. For one key in 256
+ * it is called again, at most a few times. A buffer of `APIKEE_ISSUE_BUFFER_LEN(payload_len)` bytes is enough, and
+ * 1024 are enough for most keys. The key is at the start of `buf` and does not end with a NUL. The rest of `buf`
+ * contains unspecified bytes; after an error all of `buf` does.
  *
- * Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with a length that is enough in `key_len`;
- * `APIKEE_ERROR_CLAIMS_TOO_LONG`, `APIKEE_ERROR_TIME_OUT_OF_RANGE`, `APIKEE_ERROR_INVALID_JSON`,
- * `APIKEE_ERROR_TOO_MANY`, `APIKEE_ERROR_RANDOM_FAILED`.
+ * Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with a sufficient length in `key_len`; `APIKEE_ERROR_CLAIMS_TOO_LONG`,
+ * `APIKEE_ERROR_TIME_OUT_OF_RANGE`, `APIKEE_ERROR_INVALID_JSON`, `APIKEE_ERROR_TOO_MANY`,
+ * `APIKEE_ERROR_RANDOM_FAILED`.
  */
 APIKEE_MUST_USE
 apikee_error apikee_issue(const struct apikee_keyring *keyring,
@@ -834,26 +832,26 @@ apikee_error apikee_issue(const struct apikee_keyring *keyring,
                           size_t *key_len);
 
 /**
- * Bytes of buffer that are enough to verify a key with that length.
+ * The size of a buffer in bytes that is enough to verify a key with this length.
  */
 APIKEE_MUST_USE size_t apikee_verify_buffer_len(size_t key_len);
 
 /**
- * Bytes of buffer that are enough to issue a key whose payload, compact JSON, has that length.
+ * The size of a buffer in bytes that is enough to issue a key whose payload, compact JSON, has this length.
  */
 APIKEE_MUST_USE size_t apikee_issue_buffer_len(size_t payload_len);
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Bytes of the envelope around a plaintext with that length.
+ * The size in bytes of the envelope around a plaintext with this length.
  */
 APIKEE_MUST_USE size_t apikee_sealed_len(size_t plaintext_len);
 #endif
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Reads the platform's public key: 64 hexadecimal digits, or base64 of 32 bytes in either alphabet, padded or
- * not. The former contents of `server_key` are overwritten, also after an error.
+ * Parses the platform's public key: 64 hexadecimal digits, or base64 of 32 bytes in either alphabet, padded or not.
+ * The old contents of `server_key` are overwritten, also after an error.
  *
  * Errors: `APIKEE_ERROR_SERVER_KEY_MALFORMED`, `APIKEE_ERROR_SERVER_KEY_LOW_ORDER`.
  */
@@ -865,8 +863,8 @@ apikee_error apikee_server_key_init(struct apikee_server_key *server_key,
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Establishes a session for one request: draws 32 random bytes and computes two X25519 operations. It can be
- * done ahead of time. The former contents of `session` are overwritten, also after an error.
+ * Establishes a session for one request: it draws 32 random bytes and computes two X25519 operations. You can do this
+ * ahead of time. The old contents of `session` are overwritten, also after an error.
  *
  * Errors: `APIKEE_ERROR_RANDOM_FAILED`.
  */
@@ -879,9 +877,9 @@ apikee_error apikee_session_establish(struct apikee_session *session,
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Seals a request into `buf`, which needs `APIKEE_SEALED_LEN(plaintext_len)` bytes, and draws a nonce of 12
- * bytes. `envelope_len` gets the envelope's length, and `pending` what opens the answer. The session is used up,
- * except after an error about an argument or a buffer that is too small.
+ * Seals a request into `buf`, which needs `APIKEE_SEALED_LEN(plaintext_len)` bytes. It draws a nonce of 12 bytes.
+ * `envelope_len` receives the envelope's length, and `pending` the state that opens the answer. The session is used
+ * up, except after an error about an argument or a buffer that is too small.
  *
  * Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the envelope's length in `envelope_len`;
  * `APIKEE_ERROR_RANDOM_FAILED`.
@@ -900,11 +898,11 @@ apikee_error apikee_session_seal(struct apikee_session *session,
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Opens an answer where it stands: `answer_len` bytes at `answer`. `plaintext` then points into it. The pending
- * is used up, except after an error about an argument.
+ * Opens an answer in place: `answer_len` bytes at `answer`. `plaintext` then points into it. The pending is used up,
+ * except after an error about an argument.
  *
- * That an answer opens does not mean that it says yes: see `apikee_pending_require_success`. After an error,
- * `answer` contains parts of the envelope, never of a plaintext.
+ * An answer that can be opened may still be a refusal: see `apikee_pending_require_success`. After an error, `answer`
+ * contains parts of the envelope, never of a plaintext.
  *
  * Errors: those from `APIKEE_ERROR_ENVELOPE_MALFORMED` to `APIKEE_ERROR_ENVELOPE_FORGED`.
  */
@@ -917,22 +915,22 @@ apikee_error apikee_pending_open(struct apikee_pending *pending,
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Overwrites a session with zeros, whether there is one or not. Does nothing if `session` is null.
+ * Overwrites a session with zeros, whether it was initialised or not. Does nothing if `session` is null.
  */
 void apikee_session_wipe(struct apikee_session *session);
 #endif
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Overwrites a pending with zeros, whether there is one or not. Does nothing if `pending` is null.
+ * Overwrites a pending with zeros, whether it was initialised or not. Does nothing if `pending` is null.
  */
 void apikee_pending_wipe(struct apikee_pending *pending);
 #endif
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Writes the target of a validate call to the front of `buf`: path and query, to be appended to the base URL.
- * It is visible ASCII. `target_len` gets its length. This asks nobody anything.
+ * Writes the target of a validate call to the start of `buf`: path and query, to be appended to the base URL. It is
+ * visible ASCII. `target_len` receives its length. This function makes no call itself.
  *
  * Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the exact length in `target_len`;
  * `APIKEE_ERROR_INVALID_CLIENT_ID`, `APIKEE_ERROR_INVALID_METHOD`, `APIKEE_ERROR_TIME_OUT_OF_RANGE`,
@@ -947,8 +945,8 @@ apikee_error apikee_write_validate_target(const struct apikee_validate_request *
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Writes the body of a validate call to the front of `buf`: the plaintext for `apikee_session_seal`. It contains
- * the raw key if the headers do. `body_len` gets its length. This asks nobody anything.
+ * Writes the body of a validate call to the start of `buf`: the plaintext for `apikee_session_seal`. It contains the
+ * raw key if the headers do. `body_len` receives its length. This function makes no call itself.
  *
  * Errors: those of `apikee_write_validate_target`, with the exact length in `body_len`.
  */
@@ -964,11 +962,11 @@ apikee_error apikee_write_validate_body(const struct apikee_validate_request *re
  * Opens the answer to a validate call, `body_len` bytes at `body`, and checks that the platform lets the request
  * through. Only `APIKEE_ERROR_OK` means that it does.
  *
- * The body is changed where it stands, and the texts of `answer` point into it. The pending is used up, except
- * after an error about an argument.
+ * The body is decrypted in place, and the texts of `answer` point into it. The pending is used up, except after an
+ * error about an argument.
  *
- * Errors: `APIKEE_ERROR_SERVER_REJECTED` if the platform refuses the request; `answer` then says why. Any other
- * error means that there is no trustworthy answer: those of `apikee_pending_open`,
+ * Errors: `APIKEE_ERROR_SERVER_REJECTED` if the platform refuses the request; `answer` then contains the reason. Any
+ * other error means that there is no trustworthy answer: the errors of `apikee_pending_open`,
  * `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
  */
 APIKEE_MUST_USE
@@ -980,10 +978,10 @@ apikee_error apikee_pending_require_success(struct apikee_pending *pending,
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * As `apikee_pending_require_success`, for an answer that came without an envelope, as some deployments send it.
+ * Like `apikee_pending_require_success`, for an answer without an envelope. Some deployments send such answers.
  *
- * Nothing but the connection says who wrote such an answer, or for which request: whoever ends the TLS connection
- * can let all requests through. Call this only where the user has asked for it.
+ * Nothing except the connection proves who wrote such an answer, or for which request. An attacker at the end of the
+ * TLS connection can let all requests through. Call this only if the user has asked for it.
  *
  * Errors: `APIKEE_ERROR_SERVER_REJECTED`, `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
  */
@@ -1008,7 +1006,7 @@ apikee_error apikee_unsealed_require_success(void *body,
 #else
 #define APIKEE_SIZES 1
 #endif
-/* Does not compile where a type has another size than in the library. */
+/* Does not compile if a type has another size than in the library. */
 typedef char apikee_sizes[APIKEE_SIZES && sizeof(apikee_error) == 4 && sizeof(bool) == 1 &&
                                   sizeof(apikee_keyring) == APIKEE_KEYRING_SIZE &&
                                   sizeof(apikee_claims) == APIKEE_CLAIMS_SIZE

@@ -1,4 +1,4 @@
-//! The client itself.
+//! The client.
 
 use core::{fmt, mem, panic::AssertUnwindSafe, time::Duration};
 use std::{boxed::Box, io, panic::catch_unwind, process, sync::Arc, thread, time::Instant, vec};
@@ -22,8 +22,8 @@ use crate::{
     time::UnixTime,
 };
 
-/// Issues and verifies keys, and in server mode asks the platform about each request: one for each
-/// process, shared by reference.
+/// Issues and verifies keys. In server mode it also asks the platform about each request. A process has one, and shares
+/// it by reference.
 ///
 /// It is in local mode until something is configured that only server mode uses; see
 /// [`ApikeeBuilder`](super::ApikeeBuilder).
@@ -48,30 +48,31 @@ use crate::{
 ///
 /// # Threads
 ///
-/// In server mode it owns one thread, unless
-/// [`background_thread(false)`](super::ApikeeBuilder::background_thread) is set. [`close`](Self::close) waits
-/// for it; dropping the client ends it without waiting, after the call that it is making.
+/// In server mode the client owns one thread, unless
+/// [`background_thread(false)`](super::ApikeeBuilder::background_thread) is set. [`close`](Self::close) waits for the
+/// thread. If you drop the client instead, the thread finishes its current call and ends, and nothing waits for it.
 ///
-/// With a [secret file](super::ApikeeBuilder::secret_file) or a [deny-list](super::ApikeeBuilder::deny_list_file) it
-/// owns another one, in either mode, which reads them again when they change. It ends when the client is dropped.
+/// With a [secret file](super::ApikeeBuilder::secret_file) or a [deny-list](super::ApikeeBuilder::deny_list_file), in
+/// either mode, the client owns another thread, which reads the files again when they change. It ends when the client
+/// is dropped. `background_thread(false)` switches it off, too.
 ///
 /// # Processes that fork
 ///
-/// **In server mode, build the client after the fork**: in each worker of a prefork server, and in a daemon when it
-/// has left its terminal. A client that was built before does not work in the child. Its thread is not there, a lock
-/// may be held for ever, and its connections belong to both processes.
+/// **In server mode, build the client after the fork**: in each worker of a prefork server, and in a daemon after it
+/// has left its terminal. A client that was built before the fork does not work in the child. Its thread does not exist
+/// there, a lock may be held for ever, and its connections belong to both processes.
 ///
-/// The client knows the process that built it. In any other one, a request with a good key comes to
-/// [`Fault::Forked`], also in [`Enforcement::Observe`]: the [`Policy`](super::ApikeeBuilder::policy) denies it by
-/// default. [`issue`](Self::issue) fails with the same fault. Dropping the client, [`close`](Self::close) and
-/// [`prepare`](Self::prepare) do nothing, and no observer hears of entries that wait in the queue: the parent has them,
-/// too.
+/// The client knows the process that built it. In any other process, a request with a good key gets [`Fault::Forked`],
+/// also in [`Enforcement::Observe`]. The [`Policy`](super::ApikeeBuilder::policy) denies it by default.
+/// [`issue`](Self::issue) fails with the same fault. Dropping the client, [`close`](Self::close) and
+/// [`prepare`](Self::prepare) do nothing. No observer receives events about entries that wait in the queue, because the
+/// parent has these entries, too.
 ///
-/// In local mode a client works on after a fork. The thread that reads files again is not there: a child that is to
-/// see changes builds a client of its own.
+/// In local mode a client still works after a fork. The thread that reads files again does not exist in the child:
+/// build a new client in the child if it must see changes.
 pub struct Apikee {
     pub(super) inner: Arc<Inner>,
-    /// The process that built it.
+    /// The id of the process that built it.
     process: u32,
 }
 
@@ -101,27 +102,29 @@ impl Apikee {
         Ok(Self { inner, process: process::id() })
     }
 
-    /// Replaces the secrets, while other threads serve: from now on keys are issued with the first of `keys`, and
-    /// those of all of `keys` are good. A request that has begun is decided by one keyring or the other.
+    /// Replaces the secrets while other threads use the client. From now on the first secret of `keys` signs new keys,
+    /// and keys of all secrets in `keys` are good. A request that has begun is decided with one keyring or the other,
+    /// never with a mixture.
     ///
     /// To rotate, [`accept`](Keyring::accept) the old secret in the new keyring until the last key that it signed has
-    /// expired. The [leeway](super::ApikeeBuilder::leeway) is the builder's. The old secrets are wiped when no request
-    /// uses them any more.
+    /// expired. The [leeway](super::ApikeeBuilder::leeway) stays as it was set in the builder. The old secrets are
+    /// wiped when no request uses them any more.
     ///
-    /// With a [secret file](super::ApikeeBuilder::secret_file), what is set here holds until the file changes.
+    /// With a [secret file](super::ApikeeBuilder::secret_file), the keyring set here stays in use until the file
+    /// changes.
     pub fn set_keyring(&self, keys: Keyring) {
         let replaced = self.inner.keys.replace(boxed_copy(&keys), Duration::ZERO, Instant::now());
         self.inner.events.tell(&News::Keyring(replaced));
     }
 
     /// Reads the [secret file](super::ApikeeBuilder::secret_file) and the
-    /// [deny-list](super::ApikeeBuilder::deny_list_file) now. The client's thread does it by itself when they change;
-    /// this is for programs that know when they do, or that have no [thread](super::ApikeeBuilder::background_thread).
-    /// Without such files nothing happens.
+    /// [deny-list](super::ApikeeBuilder::deny_list_file) now. The client's thread does this when they change. Use this
+    /// function if your program knows when they change, or if the client has no
+    /// [thread](super::ApikeeBuilder::background_thread). Without such files it does nothing.
     ///
     /// # Errors
     ///
-    /// The first [`FileError`]. What that file had before stays in use.
+    /// The first [`FileError`]. The previous content of that file stays in use.
     pub fn reload_files(&self) -> Result<(), FileError> {
         let Inner { keys, watch, events, .. } = &*self.inner;
         let news = watch.as_ref().map(|watch| watch.reload(keys)).unwrap_or_default();
@@ -129,18 +132,18 @@ impl Apikee {
         news.into_iter().find_map(News::into_error).map_or(Ok(()), Err)
     }
 
-    /// Whether the platform is asked.
+    /// Whether the client asks the platform about requests.
     #[must_use]
     pub fn is_server_mode(&self) -> bool {
         self.inner.server.is_some()
     }
 
-    /// Verifies a key locally, now, whichever the mode; see [`Keyring::verify`]. Whether it is
-    /// [revoked](super::ApikeeBuilder::revocations) is not asked.
+    /// Verifies a key locally, at the current time, in either mode; see [`Keyring::verify`]. It does not check whether
+    /// the key is [revoked](super::ApikeeBuilder::revocations).
     ///
     /// # Errors
     ///
-    /// As [`KeyError`] says.
+    /// See [`KeyError`].
     pub fn verify<K>(&self, key: &K) -> Result<OwnedKey, KeyError>
     where
         K: AsRef<[u8]> + ?Sized,
@@ -149,11 +152,11 @@ impl Apikee {
         self.verify_in(key, &mut buf).map(|key| key.to_owned())
     }
 
-    /// As [`verify`](Self::verify), in a buffer of the caller's.
+    /// Like [`verify`](Self::verify), with a buffer of the caller.
     ///
     /// # Errors
     ///
-    /// As [`KeyError`] says.
+    /// See [`KeyError`].
     pub fn verify_in<'b, K>(&self, key: &'b K, buf: &'b mut [u8]) -> Result<VerifiedKey<'b>, KeyError>
     where
         K: AsRef<[u8]> + ?Sized,
@@ -161,31 +164,31 @@ impl Apikee {
         self.inner.keys.load().verify(key, UnixTime::now(), buf)
     }
 
-    /// Decides on a request: its key must be good, not [revoked](super::ApikeeBuilder::revocations), and have the
-    /// scopes, and then, in server mode, the platform is asked. The calls that takes are over within
-    /// [`timeout`](super::ApikeeBuilder::timeout), all of them together.
+    /// Decides on a request. Its key must be good, must not be [revoked](super::ApikeeBuilder::revocations), and must
+    /// have the scopes. Then, in server mode, the platform is asked. All calls for one request together take at most
+    /// [`timeout`](super::ApikeeBuilder::timeout).
     ///
-    /// The grant owns what it says. [`authorize_in`](Self::authorize_in) is the form for a buffer of the caller's.
+    /// The grant owns its data. [`authorize_in`](Self::authorize_in) is the form for a buffer of the caller.
     ///
     /// # Errors
     ///
-    /// As [`Denial`] says: it borrows the scopes alone. What an outage, a rejection and a fault come to, the
-    /// [`Policy`](super::ApikeeBuilder::policy) says.
+    /// See [`Denial`], which borrows only the scopes. The [`Policy`](super::ApikeeBuilder::policy) decides whether an
+    /// outage, an overload, a rejection or a fault denies the request.
     pub fn authorize<'s>(&self, request: &AuthorizeRequest<'_, 's>) -> Result<OwnedGrant, Denial<'s>> {
         let mut buf = vec![0; request.key.map_or(0, bounded_buffer_len)];
         self.authorize_in(request, &mut buf).map(Grant::into_owned)
     }
 
-    /// As [`authorize`](Self::authorize), without allocation for the key: the grant borrows from the request and from
+    /// Like [`authorize`](Self::authorize), without allocation for the key: the grant borrows from the request and from
     /// `buf`.
     ///
-    /// `buf` takes the key's payload, as for [`Keyring::verify`]: 1024 bytes are enough for most, and
-    /// [`verify_buffer_len`](crate::verify_buffer_len) says how many a key needs. A key that needs more is denied as a
-    /// fault of the service, with status 500.
+    /// `buf` receives the key's payload, as in [`Keyring::verify`]. 1024 bytes are enough for most keys;
+    /// [`verify_buffer_len`](crate::verify_buffer_len) returns the length that a key needs. If `buf` is too small, the
+    /// request is denied as a fault of the service, with status 500.
     ///
     /// # Errors
     ///
-    /// As [`authorize`](Self::authorize).
+    /// See [`authorize`](Self::authorize).
     pub fn authorize_in<'b, 's>(
         &self,
         request: &AuthorizeRequest<'b, 's>,
@@ -194,8 +197,8 @@ impl Apikee {
         self.decide(Ok(request.key), request.scopes, &request.about, buf).0
     }
 
-    /// As [`authorize_in`](Self::authorize_in), also for a header that is refused before it is read, and for a request
-    /// that the platform cannot be asked about. Beside the verdict come the claims of a key whose signature is good.
+    /// Like [`authorize_in`](Self::authorize_in). It also takes a header that was refused before it was read, and a
+    /// request that the platform cannot be asked about. It returns the claims, too, if the key's signature is good.
     pub(crate) fn decide<'k, 'b: 'k, 's>(
         &self,
         header: Result<Option<&'k [u8]>, KeyError>,
@@ -211,11 +214,12 @@ impl Apikee {
             (Ok(key), None) => Grant::local(key, scopes).map_err(Denial::from),
             (Ok(key), Some(_)) if self.has_forked() => policy.authorize(key, scopes, Outcome::Fault(Fault::Forked)),
             (Ok(key), Some(server)) => match server.settings.enforcement {
-                // Before the platform is asked, and again by the policy, which takes nobody's word for it.
+                // Checked before the platform is asked. The policy checks again and trusts no caller.
                 Enforcement::Enforce => match MissingScopes::check(key.claims().scopes(), scopes) {
                     Err(missing) => Err(missing.into()),
                     Ok(()) => {
-                        // From here on: the time that the check for revoked keys took is not an outage of the platform.
+                        // The time starts here: a slow check for revoked keys must not look like an outage of the
+                        // platform.
                         let deadline = Deadline::after(server.settings.timeout);
                         let outcome = match facts.about() {
                             Some(about) => stack::wiped::<{ stack::CALL }, _>(|| {
@@ -248,7 +252,7 @@ impl Apikee {
         (verdict, claims)
     }
 
-    /// The key, if it is good and not revoked, and the claims of a key whose signature is good.
+    /// Returns the key if it is good and not revoked, and the claims if the key's signature is good.
     fn accept<'k, 'b: 'k>(
         &self,
         header: Result<Option<&'k [u8]>, KeyError>,
@@ -273,12 +277,12 @@ impl Apikee {
         (if is_revoked { Err(Denial::Revoked) } else { Ok(key) }, Some(*key.claims()))
     }
 
-    /// Describes one of the service's routes to the platform, for its console: best effort, on the client's thread, or
-    /// here if it has none. In local mode nothing happens.
+    /// Describes one of the service's routes to the platform, for its console. This is best effort. It runs on the
+    /// client's thread, or on the caller's thread if the client has none. In local mode it does nothing.
     ///
-    /// A description replaces an earlier one, and the bare registration of the route. After a failure of any kind, the
-    /// next confirmed request of the [route](AuthorizeRequest::as_route) tries again, as with
-    /// [`auto_register`](super::ApikeeBuilder::auto_register), also where that is off.
+    /// A description replaces an earlier one, and also the registration without a description. After a failure of any
+    /// kind, the next confirmed request of the [route](AuthorizeRequest::as_route) tries again, as with
+    /// [`auto_register`](super::ApikeeBuilder::auto_register), even if that is off.
     ///
     /// ```
     /// use apikee::{Apikee, protocol::{Endpoint, MethodPath}};
@@ -294,37 +298,36 @@ impl Apikee {
         }
     }
 
-    /// Establishes sessions ahead of time, as many as are kept, so that the next requests pay for AES
-    /// only. The thread does so by itself; without one this is for a quiet moment. Returns how many
-    /// were added.
+    /// Establishes sessions ahead of time until the pool is full, so that the next requests pay for AES only. The
+    /// client's thread does this; without a thread, call it in a quiet moment. Returns the number of sessions that were
+    /// added.
     pub fn prepare(&self) -> usize {
         self.usable_server().map_or(0, |server| stack::wiped::<{ stack::CALL }, _>(|| server.prepare()))
     }
 
-    /// Whether calls of the platform are made at the moment; `None` in local mode, and after a
+    /// State of the breaker for calls to the platform. `None` in local mode, and after a
     /// [fork](Self#processes-that-fork).
     #[must_use]
     pub fn breaker_state(&self) -> Option<BreakerState> {
         self.usable_server().map(|server| server.platform.gate.breaker_state())
     }
 
-    /// Ends the thread, after it has worked off what is queued, within that time. Returns how many
-    /// entries of the queue are left undone. If there are any, they count as dropped
-    /// ([`Event::Dropped`]). Dropping the client does the same with no time at all.
+    /// Ends the thread after it has worked off the queue, but waits at most `within`. Returns the number of entries
+    /// that are left in the queue. They count as dropped ([`Event::Dropped`]). Dropping the client does the same with a
+    /// time of zero.
     ///
-    /// Requests are decided on as before. In [`Enforcement::Observe`] the platform does not hear of
-    /// them any more, which counts as dropped.
+    /// Requests are decided as before. In [`Enforcement::Observe`] the platform does not receive them any more; they
+    /// count as dropped.
     pub fn close(&self, within: Duration) -> usize {
         self.usable_server().map_or(0, |server| server.close(within))
     }
 
-    /// Whether this is a process that forked from the one that built the client, which server mode does not survive:
-    /// see [`Apikee`].
+    /// Whether this process forked from the one that built the client. Server mode does not work then: see [`Apikee`].
     pub(super) fn has_forked(&self) -> bool {
         process::id() != self.process
     }
 
-    /// What there is in server mode, unless a fork has made it useless.
+    /// The parts of server mode. `None` in local mode and after a fork.
     fn usable_server(&self) -> Option<&Server> {
         self.inner.server.as_ref().filter(|_| !self.has_forked())
     }
@@ -335,7 +338,7 @@ impl Inner {
         self.server.as_ref().and_then(|server| server.background.as_ref())
     }
 
-    /// The thread that reads files again.
+    /// The loop of the thread that reads files again.
     fn watch(&self) {
         if let Some(watch) = &self.watch {
             while let Some(news) = watch.next(&self.keys) {
@@ -350,15 +353,15 @@ impl Inner {
         }
     }
 
-    /// The thread.
+    /// The loop of the thread that calls the platform.
     fn work(&self) {
         let (Some(server), Some(background)) = (&self.server, self.background()) else {
             return;
         };
         let _ends = Ends(background);
         while let Some(task) = background.next() {
-            // A transport of the caller's may panic: the next job has nothing to do with it. The test
-            // `a_job_that_panics_is_the_last_of_nothing` shows it.
+            // The caller's transport may panic. That must not stop the next job: see the test
+            // `a_job_that_panics_is_the_last_of_nothing`.
             let _ = catch_unwind(AssertUnwindSafe(|| match task {
                 Task::Job(job) => {
                     server.work(&self.keys.load(), self.policy, &job, background.time_left(server.settings.timeout))
@@ -371,7 +374,7 @@ impl Inner {
     }
 }
 
-/// Says that the thread has ended, even if it panics.
+/// Reports the end of the thread, even if the thread panics.
 struct Ends<'a>(&'a Background<super::server::Job>);
 
 impl Drop for Ends<'_> {
@@ -383,7 +386,7 @@ impl Drop for Ends<'_> {
 impl Drop for Apikee {
     fn drop(&mut self) {
         if self.is_server_mode() && self.has_forked() {
-            // A transport may lock when it is dropped, or end its connections, which are the parent's, too.
+            // A transport may lock when it is dropped, or close its connections, which the parent still uses.
             mem::forget(Arc::clone(&self.inner));
             return;
         }

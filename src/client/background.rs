@@ -1,13 +1,12 @@
-//! What is done off the path of requests, on one thread of the client's own: sessions are established
-//! ahead, routes registered, and in observe mode the platform is told of requests.
+//! Work that no request waits for, on one thread of the client. It establishes sessions ahead of time, registers
+//! routes, and in observe mode reports requests to the platform.
 //!
 //! ```text
 //! request ──> queue (bounded, drops its oldest) ──> thread ──> platform
 //!                                                     └──> sessions
 //! ```
 //!
-//! The queue has two bounds, of entries and of bytes. The bytes are all that an entry keeps: its own size and what
-//! it owns.
+//! The queue has two limits: entries and bytes. The bytes of an entry are its own size and all memory that it owns.
 
 use core::time::Duration;
 use std::{
@@ -17,15 +16,15 @@ use std::{
     vec::Vec,
 };
 
-/// More than anybody waits, and little enough to be added to any time.
+/// Longer than anybody waits, and short enough to add to any time without overflow.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The queue to the thread, and word from it.
+/// The queue to the thread, and its state.
 pub(super) struct Background<J> {
     state: Mutex<State<J>>,
-    /// There is something to do, or the end has come.
+    /// Signals work for the thread, or the end.
     wake: Condvar,
-    /// The thread has ended.
+    /// Signals that the thread has ended.
     ended: Condvar,
     max_jobs: usize,
     max_bytes: usize,
@@ -33,12 +32,12 @@ pub(super) struct Background<J> {
 
 struct State<J> {
     jobs: VecDeque<Entry<J>>,
-    /// Of all of them.
+    /// Of all jobs together.
     bytes: usize,
     dropped: u64,
     refill: bool,
     running: bool,
-    /// From when on nothing more is done.
+    /// No job starts after this time.
     stop: Option<Instant>,
 }
 
@@ -47,34 +46,34 @@ struct Entry<J> {
     bytes: usize,
 }
 
-/// What there is to do.
+/// The next task of the thread.
 pub(super) enum Task<J> {
     Job(J),
     Refill,
 }
 
-/// What the thread will not do, which the caller tells of.
+/// Jobs that the thread will not do. The caller must report them.
 #[must_use]
 pub(super) struct Dropped<J> {
     pub(super) jobs: Vec<J>,
-    /// How many jobs were dropped so far, these among them.
+    /// All jobs that were dropped so far, including these.
     pub(super) total: u64,
 }
 
 impl<J> Background<J> {
-    /// Both bounds are at least one.
+    /// Both limits must be at least 1.
     pub(super) const fn new(max_jobs: usize, max_bytes: usize) -> Self {
         let state = State { jobs: VecDeque::new(), bytes: 0, dropped: 0, refill: true, running: false, stop: None };
         Self { state: Mutex::new(state), wake: Condvar::new(), ended: Condvar::new(), max_jobs, max_bytes }
     }
 
-    /// Queues a job, which owns that many bytes beside its own size. Returns those that are dropped for it: the
-    /// oldest, until there is room, or the job itself, if it alone is too large.
+    /// Queues a job that owns `owned` bytes in addition to its own size. Returns the jobs that are dropped: the oldest
+    /// ones, until there is room, or the new job itself if it is larger than the whole queue.
     pub(super) fn push(&self, job: J, owned: usize) -> Dropped<J> {
         let bytes = owned.saturating_add(size_of::<Entry<J>>());
         let mut state = self.lock();
         let mut jobs = Vec::new();
-        // When it is over, the newest is dropped: nobody will take the oldest.
+        // After the end, the new job is dropped, because nobody takes the old ones out.
         if state.stop.is_some() || bytes > self.max_bytes {
             jobs.push(job);
         } else {
@@ -94,7 +93,7 @@ impl<J> Background<J> {
         dropped
     }
 
-    /// Asks for new sessions.
+    /// Asks the thread for new sessions.
     pub(super) fn refill(&self) {
         let mut state = self.lock();
         if !state.refill {
@@ -104,7 +103,7 @@ impl<J> Background<J> {
         }
     }
 
-    /// Waits for something to do; `None` when it is over. Jobs go first: somebody counts on them.
+    /// Waits for a task. `None` after the end. Jobs go before sessions, because somebody waits for their effect.
     pub(super) fn next(&self) -> Option<Task<J>> {
         let mut state = self.lock();
         loop {
@@ -124,7 +123,7 @@ impl<J> Background<J> {
         }
     }
 
-    /// How long a job may take, when it takes at most `limit` otherwise.
+    /// Time that a job may take: `limit`, or the time until the end if that is less.
     pub(super) fn time_left(&self, limit: Duration) -> Duration {
         match self.lock().stop {
             Some(stop) => stop.saturating_duration_since(Instant::now()).min(limit),
@@ -132,19 +131,19 @@ impl<J> Background<J> {
         }
     }
 
-    /// The thread is about to start.
+    /// Records that the thread is about to start.
     pub(super) fn starts(&self) {
         self.lock().running = true;
     }
 
-    /// The thread has ended.
+    /// Records that the thread has ended.
     pub(super) fn ends(&self) {
         self.lock().running = false;
         self.ended.notify_all();
     }
 
-    /// Lets the thread work off the queue for that time, and waits for its end. Returns the jobs that are left
-    /// undone, which count as dropped.
+    /// Lets the thread work off the queue, and waits for its end, both for at most `within`. Returns the jobs that were
+    /// not done. They count as dropped.
     pub(super) fn close(&self, within: Duration) -> Dropped<J> {
         let now = Instant::now();
         let stop = now.checked_add(within.min(MAX_WAIT)).unwrap_or(now);
@@ -168,7 +167,7 @@ impl<J> Background<J> {
 }
 
 impl<J> State<J> {
-    /// Takes the oldest job out.
+    /// Takes out the oldest job.
     fn pop(&mut self) -> Option<J> {
         let Entry { job, bytes } = self.jobs.pop_front()?;
         self.bytes = self.bytes.saturating_sub(bytes);
@@ -189,7 +188,7 @@ mod tests {
 
     const ENTRY: usize = size_of::<Entry<u8>>();
 
-    /// What a push drops, and how many were dropped so far.
+    /// The jobs that a push drops, and the total of dropped jobs.
     fn pushed(background: &Background<u8>, job: u8, owned: usize) -> (Vec<u8>, u64) {
         let Dropped { jobs, total } = background.push(job, owned);
         (jobs, total)
@@ -217,11 +216,11 @@ mod tests {
         for (job, owned) in [(1, 10), (2, 50), (3, 40)] {
             assert_eq!(pushed(&background, job, owned), (vec![], 0), "they fit exactly");
         }
-        assert_eq!(pushed(&background, 4, 11), (vec![1, 2], 2), "one byte more than the first had");
-        assert_eq!(pushed(&background, 5, 49), (vec![], 2), "what is left");
-        assert_eq!(pushed(&background, 6, 0), (vec![3], 3), "an entry takes room of its own");
+        assert_eq!(pushed(&background, 4, 11), (vec![1, 2], 2), "one byte more than the first entry owned");
+        assert_eq!(pushed(&background, 5, 49), (vec![], 2), "the remaining room");
+        assert_eq!(pushed(&background, 6, 0), (vec![3], 3), "the entry itself takes room, too");
         assert_eq!(queued(&background), [4, 5, 6]);
-        assert_eq!(pushed(&background, 7, 2 * ENTRY + 100), (vec![], 3), "what is taken out takes no room");
+        assert_eq!(pushed(&background, 7, 2 * ENTRY + 100), (vec![], 3), "an entry that was taken out takes no room");
     }
 
     #[test]
@@ -246,7 +245,7 @@ mod tests {
         let Dropped { jobs, total } = background.close(Duration::ZERO);
         assert_eq!((jobs, total), (vec![2, 3], 3));
         assert!(background.next().is_none());
-        assert_eq!(pushed(&background, 4, 0), (vec![4], 4), "what comes later is dropped");
+        assert_eq!(pushed(&background, 4, 0), (vec![4], 4), "a later job is dropped");
         let Dropped { jobs, total } = background.close(Duration::ZERO);
         assert_eq!((jobs, total), (vec![], 4), "nothing is counted twice");
     }

@@ -1,4 +1,4 @@
-//! Configuring a client.
+//! Configuration of a client.
 
 use core::{error::Error, fmt, time::Duration};
 use std::{boxed::Box, path::PathBuf, vec::Vec};
@@ -25,16 +25,16 @@ use crate::{
     protocol::{ClientId, ProjectKey, Sealing, UserAgent},
 };
 
-/// Longer than it takes until all machines of a platform have a new file.
+/// Longer than the time in which all machines receive a new file.
 const DEFAULT_SECRET_GRACE: Duration = Duration::from_secs(10 * 60);
 const DEFAULT_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Configures an [`Apikee`]. The first thing that is wrong is the error of [`build`](Self::build).
+/// Configures an [`Apikee`]. [`build`](Self::build) returns the first error of all settings.
 ///
-/// It is for server mode as soon as anything is set that only server mode uses: a project key, a project-env or the
-/// platform's public key, how the platform is reached, the sealing, a private key, a resolver or the enforcement, or
-/// any variable in [`from_env`](Self::from_env) but the secrets. The project key, the project-env and the platform's
-/// public key must all be set then. [`Sealing::Off`] needs no public key.
+/// The client is in server mode as soon as you set anything that only server mode uses: a project key, a project-env,
+/// the platform's public key, a transport or its options, the sealing, a private key, a resolver or the enforcement, or
+/// any variable in [`from_env`](Self::from_env) that is not about secrets or the deny-list. Then the project key, the
+/// project-env and the platform's public key must all be set. [`Sealing::Off`] needs no public key.
 #[must_use]
 pub struct ApikeeBuilder {
     error: Option<ConfigError>,
@@ -59,7 +59,7 @@ pub struct ApikeeBuilder {
     sealing: Sealing,
     limits: Limits,
     settings: Settings,
-    /// Something is set that only server mode has a use for.
+    /// A setting that only server mode uses is set.
     asks_for_server: bool,
 }
 
@@ -97,38 +97,38 @@ impl Apikee {
     ///
     /// # Errors
     ///
-    /// As [`ConfigError`] says, naming the variable.
+    /// See [`ConfigError`]. The error names the variable.
     pub fn from_env() -> Result<Self, ConfigError> {
         ApikeeBuilder::from_env()?.build()
     }
 }
 
 impl ApikeeBuilder {
-    /// Takes what the environment says.
+    /// Reads the configuration from the environment.
     ///
     /// | variable | option | value |
     /// |---|---|---|
     /// | `APIKEE_SECRET_FILE` | [`secret_file`](Self::secret_file) | path of a file with one signing secret a line, newest first; read again when it changes |
-    /// | `APIKEE_SECRETS` | [`secret`](Self::secret) | signing secrets, newest first, commas between them; read if the variable before is not set |
-    /// | `APIKEE_LOCAL_SECRET`, else `APIKEE_SECRET` | [`secret`](Self::secret) | one signing secret, read if the variables before are not set |
+    /// | `APIKEE_SECRETS` | [`secret`](Self::secret) | signing secrets, newest first, separated by commas; read if `APIKEE_SECRET_FILE` is not set |
+    /// | `APIKEE_LOCAL_SECRET`, else `APIKEE_SECRET` | [`secret`](Self::secret) | one signing secret; read if the variables above are not set |
     /// | `APIKEE_SECRET_GRACE` | [`secret_grace`](Self::secret_grace) | seconds (`600`) or milliseconds (`1500ms`); 10 minutes by default |
     /// | `APIKEE_DENY_LIST_FILE` | [`deny_list_file`](Self::deny_list_file) | path of a file with one fingerprint of a revoked key a line; read again when it changes |
     /// | `APIKEE_SERVER_KEY` | [`project_key`](Self::project_key) | `sk_live_...`, `sk_test_...` or `sk_...` |
     /// | `APIKEE_PROJECT_ENV` | [`project_env`](Self::project_env) | the slug of project and environment |
     /// | `APIKEE_SERVER_PUBLIC_KEY` | [`server_public_key`](Self::server_public_key) | 32 bytes as base64 or 64 hexadecimal digits; not needed with `APIKEE_SEALING=off` |
-    /// | `APIKEE_PRIVATE_KEY` | `private_key` | an RSA key as PEM; quotes around it and line breaks spelt `\n` are undone; needs the feature `request-signing` |
+    /// | `APIKEE_PRIVATE_KEY` | `private_key` | an RSA key as PEM; quotes around it are removed, and `\n` becomes a line break; needs the feature `request-signing` |
     /// | `APIKEE_SEALING` | [`sealing`](Self::sealing) | `required` (default), `requests` or `off` |
     /// | `APIKEE_FAIL_OPEN` | [`policy`](Self::policy) | `true` (default): an outage lets requests through; `false`: it denies them |
     /// | `APIKEE_SERVER_TIMEOUT` | [`timeout`](Self::timeout) | seconds (`1.5`) or milliseconds (`1500ms`); 3 s by default |
     /// | `APIKEE_BASE_URL` | `base_url` | `https://host/path`; slashes at its end are stripped |
-    /// | `APIKEE_CA_FILE` | `ca_file` | path of a PEM file with authorities to trust beside the built-in ones |
-    /// | `APIKEE_ALLOW_PLAIN_HTTP` | `allow_plain_http` | `true`: a base URL of `http://` may be another machine's; `false` (default) |
+    /// | `APIKEE_CA_FILE` | `ca_file` | path of a PEM file with authorities to trust in addition to the built-in ones |
+    /// | `APIKEE_ALLOW_PLAIN_HTTP` | `allow_plain_http` | `true` allows a base URL of `http://` on another machine; `false` by default |
     ///
-    /// The last three configure the transport of the feature `ureq`. Without that feature, or with a
-    /// [`transport`](Self::transport) of your own, they configure nothing.
+    /// The last three variables configure the transport of the feature `ureq`. They have no effect without that
+    /// feature, or if you set a [`transport`](Self::transport).
     ///
-    /// A variable that is blank counts as unset. **Any of them but those of the first five rows means server mode**,
-    /// and then [`build`](Self::build) names what is missing (docs/WIRE.md, "Configuration names").
+    /// A blank variable counts as unset. **Any variable except those of the first five rows means server mode**. Then
+    /// [`build`](Self::build) names the missing settings (docs/WIRE.md, "Configuration names").
     ///
     /// # Errors
     ///
@@ -183,7 +183,7 @@ impl ApikeeBuilder {
         this.error.take().map_or(Ok(this), Err)
     }
 
-    /// The value of a variable that only server mode uses, `None` if it is unset or not understood.
+    /// The value of a variable that only server mode uses. `None` if it is unset or not understood.
     fn read<T>(
         &mut self,
         name: &'static str,
@@ -197,8 +197,8 @@ impl ApikeeBuilder {
         Ok(self.check(setting, parse(&text)))
     }
 
-    /// A signing secret, at least one byte, better 32 random ones. The first signs new keys; keys of
-    /// all of them are good, up to [`MAX_SECRETS`](crate::key::MAX_SECRETS).
+    /// Adds a signing secret: at least one byte, better 32 random bytes. The first secret signs new keys. Keys of all
+    /// secrets are good. There can be up to [`MAX_SECRETS`](crate::key::MAX_SECRETS).
     pub fn secret(mut self, secret: &[u8]) -> Self {
         let added = match &mut self.keys {
             Some(keys) => keys.accept(secret).map(|_| ()),
@@ -208,75 +208,77 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Secrets that are in a keyring already, instead of all others and of a [`secret_file`](Self::secret_file).
+    /// Sets a ready keyring. It replaces the secrets that were set before, and a [`secret_file`](Self::secret_file).
     pub fn keyring(mut self, keys: Keyring) -> Self {
         self.keys = Some(boxed_copy(&keys));
         self.secret_file = None;
         self
     }
 
-    /// A file of secrets, instead of all others: UTF-8 with one secret a line, the newest first. White space around a
-    /// secret and blank lines are ignored. It is read by [`build`](Self::build), and again when it changes: in place,
-    /// by renaming another file over it, or by a link on the way to it, as Kubernetes mounts secrets.
+    /// Reads the secrets from a file. It replaces the secrets that were set before; a `secret` after it is an error of
+    /// [`build`](Self::build). The file is UTF-8 with one secret a line, the newest first. White space around a secret
+    /// and blank lines are ignored. [`build`](Self::build) reads the file, and it is read again when it changes: if it
+    /// is written in place, if another file is renamed over it, or if a link on its path changes, as Kubernetes does
+    /// with mounted secrets.
     ///
-    /// After a change new keys are issued with its first secret at once. Secrets that are not in it any more are
-    /// accepted for [`secret_grace`](Self::secret_grace). **Keys that such a secret signed are refused after that
-    /// time**: leave it in the file, below the new one, until the last of them has expired.
+    /// After a change, its first secret signs new keys at once. Secrets that are not in the file any more are accepted
+    /// for [`secret_grace`](Self::secret_grace). **Keys that such a secret signed are refused after that time**: leave
+    /// the secret in the file, below the new one, until the last of its keys has expired.
     ///
     /// A file that cannot be used changes nothing: it may be missing, half written, empty, not UTF-8, or have a
-    /// byte-order mark. [`Event::FileRejected`](super::Event::FileRejected) says so. Of files that are written in
-    /// place, most of what is half written is noticed; rename a new file over the old one to be sure.
+    /// byte-order mark. The client then emits [`Event::FileRejected`](super::Event::FileRejected). Most half-written
+    /// files are noticed when a file is written in place. To be sure, rename a new file over the old one.
     pub fn secret_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.secret_file = Some(path.into());
         self.keys = None;
         self
     }
 
-    /// For how long secrets are accepted that are not in the [`secret_file`](Self::secret_file) any more; 10 minutes by
-    /// default. Machines see a new file one after another, and those that have the old one still issue keys. Zero
-    /// gives an old secret up at once, as one that has leaked must be.
+    /// Time for which a secret is still accepted after it is removed from the [`secret_file`](Self::secret_file); 10
+    /// minutes by default. Machines receive a new file one after another, and those with the old file still issue keys.
+    /// Zero rejects an old secret at once; use it for a secret that has leaked.
     pub const fn secret_grace(mut self, grace: Duration) -> Self {
         self.secret_grace = grace;
         self
     }
 
-    /// How often the [`secret_file`](Self::secret_file) and the [`deny_list_file`](Self::deny_list_file) are looked at;
-    /// each second by default, more than zero. A change is used 0.1 s after it is seen, if the file has not changed
-    /// again.
+    /// Interval between two checks of the [`secret_file`](Self::secret_file) and the
+    /// [`deny_list_file`](Self::deny_list_file); 1 s by default, more than zero. A change is used 0.1 s after it is
+    /// seen, if the file does not change again meanwhile.
     pub const fn reload_interval(mut self, interval: Duration) -> Self {
         self.reload_interval = interval;
         self
     }
 
-    /// By how much the clocks of issuers and of this machine may differ; 0 by default.
+    /// Allowed difference between the clocks of the issuers and of this machine; 0 by default.
     pub const fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// Keys that are refused though they are good, before their scopes are looked at and before the platform is asked:
-    /// [`Denial::Revoked`](crate::Denial::Revoked). Keep a clone of the set to change it. With several sets, a key is
-    /// refused that is in any of them.
+    /// Sets good keys that are refused with [`Denial::Revoked`](crate::Denial::Revoked), before their scopes are
+    /// checked and before the platform is asked. Keep a clone of the set to change it later. You can add several sets;
+    /// a key in any of them is refused.
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations.push(revocations);
         self
     }
 
-    /// A deny-list: a file of revoked keys, which are refused as with [`revocations`](Self::revocations), and beside
-    /// them. It is UTF-8 with one fingerprint a line, as `apikee fingerprint` prints it. Blank lines and what follows
-    /// a `#` are ignored; the order does not matter. It is read by [`build`](Self::build), and again when it changes,
-    /// as a [`secret_file`](Self::secret_file) is.
+    /// Sets a deny-list: a file of revoked keys. They are refused in addition to the keys of
+    /// [`revocations`](Self::revocations). The file is UTF-8 with one fingerprint a line, as `apikee fingerprint`
+    /// prints it, in any order. Blank lines and text after a `#` are ignored. [`build`](Self::build) reads the file,
+    /// and it is read again when it changes, like a [`secret_file`](Self::secret_file).
     ///
-    /// A file that cannot be used changes nothing. That includes a blank one, if it was not blank before, since it may
-    /// be half written: to revoke no key any more, write a comment into it.
+    /// A file that cannot be used changes nothing. A file that becomes blank is one of these, because it may be half
+    /// written. To remove all entries, write a comment into the file.
     pub fn deny_list_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.deny_list_file = Some(path.into());
         self
     }
 
-    /// Tells which good keys are refused beside the [revoked](Self::revocations) ones: by their claims, for example.
-    /// It runs with each request, so it should be quick; a key for which it panics is refused. A check that blocks
-    /// makes its request wait: nothing ends it.
+    /// Sets a check that refuses further good keys, for example by their claims. It runs in addition to
+    /// [`revocations`](Self::revocations). It runs for each request, so it should be quick. If it panics, the key
+    /// counts as revoked. If it blocks, its request waits; no timeout ends it.
     ///
     /// ```
     /// use apikee::Apikee;
@@ -292,35 +294,34 @@ impl ApikeeBuilder {
         self
     }
 
-    /// What outages, overloads, rejections and faults mean; [`Policy::DEFAULT`] by default: only outages
-    /// fail open. It replaces what `APIKEE_FAIL_OPEN` says: set [`Policy::fail_open`] in it.
+    /// Decides what outages, overloads, rejections and faults mean. With the default, [`Policy::DEFAULT`], only outages
+    /// let requests through (fail open). It replaces `APIKEE_FAIL_OPEN`: set [`Policy::fail_open`] in it.
     pub const fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// Who is told what happens; see [`Event`](super::Event).
+    /// Sets the receiver of the client's events; see [`Event`](super::Event).
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.events = Events::to(observer);
         self
     }
 
-    /// The project key, `sk_live_...` or `sk_test_...`. One of the three settings of server mode.
+    /// Sets the project key, `sk_live_...` or `sk_test_...`. One of the three settings of server mode.
     pub fn project_key(mut self, key: &str) -> Self {
         self.project_key =
             self.check(Setting::ProjectKey, stack::wiped::<{ stack::CALL }, _>(|| ProjectKey::new(key).map(Box::new)));
         self
     }
 
-    /// The slug of project and environment, as `my-app-production`. One of the three settings of server
-    /// mode.
+    /// Sets the slug of project and environment, such as `my-app-production`. One of the three settings of server mode.
     pub fn project_env(mut self, slug: &str) -> Self {
         self.project_env = Some(slug.into());
         self
     }
 
-    /// The platform's X25519 public key: base64 of either alphabet, padded or not, or 64 hexadecimal
-    /// digits. One of the three settings of server mode; [`Sealing::Off`] does without it.
+    /// Sets the platform's X25519 public key: base64 of either alphabet, padded or not, or 64 hexadecimal digits. One
+    /// of the three settings of server mode; [`Sealing::Off`] does not need it.
     pub fn server_public_key(mut self, key: &str) -> Self {
         if is_placeholder(key) {
             self.fail(ConfigError::Unusable(
@@ -333,25 +334,24 @@ impl ApikeeBuilder {
         self
     }
 
-    /// The same, from a [`ServerKey`].
+    /// Like [`server_public_key`](Self::server_public_key), from a [`ServerKey`].
     pub fn server_key(mut self, key: ServerKey) -> Self {
         self.server_key = Some(key);
         self
     }
 
-    /// How the platform is reached. With the feature `ureq` the default is a `UreqTransport`, to the published base
-    /// URL. Without that feature, server mode needs a transport.
+    /// Sets the transport that carries calls to the platform. With the feature `ureq` the default is a `UreqTransport`
+    /// to the published base URL. Without that feature, server mode needs a transport.
     ///
-    /// It is used instead of the default one: `base_url`, `ca_file`, `add_ca_pem` and `allow_plain_http` then
-    /// configure nothing.
+    /// If you set a transport, `base_url`, `ca_file`, `add_ca_pem` and `allow_plain_http` have no effect.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.transport = Some(Box::new(transport));
         self.asks_for_server = true;
         self
     }
 
-    /// The platform's base URL: `https://apikee.dev/api/v1` by default. Slashes at its end are stripped. Plain http
-    /// is for this machine only, unless [`allow_plain_http`](Self::allow_plain_http) is set.
+    /// Sets the platform's base URL: `https://apikee.dev/api/v1` by default. Slashes at its end are stripped. Plain
+    /// http is allowed to this machine only, unless [`allow_plain_http`](Self::allow_plain_http) is set.
     #[cfg(feature = "ureq")]
     pub fn base_url(mut self, url: &str) -> Self {
         self.connection.base_url = Some(url.into());
@@ -359,8 +359,8 @@ impl ApikeeBuilder {
         self
     }
 
-    /// A file of PEM certificates: authorities that are trusted beside the built-in ones of Mozilla, such as the
-    /// authority of a private network. It is read by [`build`](Self::build).
+    /// Sets a file of PEM certificates: authorities that are trusted in addition to the built-in ones of Mozilla, such
+    /// as the authority of a private network. [`build`](Self::build) reads it.
     #[cfg(feature = "ureq")]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.connection.ca_file = Some(path.into());
@@ -368,21 +368,20 @@ impl ApikeeBuilder {
         self
     }
 
-    /// PEM certificates of authorities that are trusted beside the built-in ones and those of
-    /// [`ca_file`](Self::ca_file). To trust your own authorities only, set a [`transport`](Self::transport); see
+    /// Adds PEM certificates of authorities that are trusted in addition to the built-in ones and those of
+    /// [`ca_file`](Self::ca_file). To trust only your own authorities, set a [`transport`](Self::transport); see
     /// [`UreqTransportBuilder::ca_pem`](super::UreqTransportBuilder::ca_pem).
     #[cfg(feature = "ureq")]
     pub fn add_ca_pem(mut self, pem: &[u8]) -> Self {
         let bundle = &mut self.connection.ca_pem;
         bundle.extend_from_slice(pem);
-        // A boundary needs a line of its own.
+        // A PEM boundary must start on a new line.
         bundle.push(b'\n');
         self.asks_for_server = true;
         self
     }
 
-    /// Permits a base URL of plain http that is another machine's. **The project key then goes over the network in
-    /// the clear.**
+    /// Allows plain http to a base URL of another machine. **The project key then goes over the network in the clear.**
     #[cfg(feature = "ureq")]
     pub const fn allow_plain_http(mut self) -> Self {
         self.connection.allow_plain_http = true;
@@ -390,8 +389,8 @@ impl ApikeeBuilder {
         self
     }
 
-    /// What the client calls itself in calls: visible ASCII and single spaces; `apikee-rust/` and the
-    /// version by default.
+    /// Sets the user agent in calls to the platform: visible ASCII and single spaces; `apikee-rust/` and the version by
+    /// default.
     pub fn user_agent(mut self, user_agent: &str) -> Self {
         let checked = UserAgent::new(user_agent).map(|_| user_agent.into());
         self.user_agent = self.check(Setting::UserAgent, checked);
@@ -406,73 +405,73 @@ impl ApikeeBuilder {
         self
     }
 
-    /// What travels in envelopes: requests and answers by default. Anything less means that whoever sits where TLS
-    /// ends can answer every request, and is for platforms that do not seal.
+    /// Sets what travels in envelopes: requests and answers by default. Anything less is for platforms that do not
+    /// seal: an attacker at the place where TLS ends can then answer every request.
     ///
-    /// With [`Sealing::Off`] the caller's raw key is not sent at all. A header field that is called `x-api-key` or
-    /// has the key in its value is left out, and so is a payload that has the key in it.
+    /// With [`Sealing::Off`] the caller's raw key is not sent at all. A header field with the name `x-api-key` or with
+    /// the key in its value is left out. So is a payload that contains the key.
     pub const fn sealing(mut self, sealing: Sealing) -> Self {
         self.sealing = sealing;
         self.asks_for_server = true;
         self
     }
 
-    /// How long all calls for one request may take together, from the look-up of a name to the last
-    /// byte of an answer; 3 s by default, more than zero. A transport, a resolver or an observer of your
-    /// own has to keep to it by itself: nothing ends one that blocks.
+    /// Time limit for all calls of one request together, from the look-up of a name to the last byte of an answer; 3 s
+    /// by default, more than zero. Your own transport, resolver or observer must keep to it: nothing ends one that
+    /// blocks.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self
     }
 
-    /// How many calls may be in flight at once, 32 by default, at least one. A request that would make one more
-    /// sleeps until there is room or its time is over: then it is an
-    /// [overload](crate::policy::Overload::TooManyInFlight), which is denied by default. Each call takes some 70 kB of
-    /// memory, 260 kB at most, which is kept for the next.
+    /// Most calls that may be in flight at once; 32 by default, at least one. A request that needs one more call sleeps
+    /// until there is room. If its time ends first, it is an [overload](crate::policy::Overload::TooManyInFlight),
+    /// which is denied by default. Each call takes about 70 kB of memory, at most 260 kB. The memory is kept for the
+    /// next call.
     pub const fn max_in_flight(mut self, calls: usize) -> Self {
         self.limits.in_flight = calls;
         self
     }
 
-    /// How many of the calls in flight may be one client's, at least one; by default half of
-    /// [`max_in_flight`](Self::max_in_flight). Other requests of that client wait meanwhile.
+    /// Most calls in flight for one client, at least one; by default half of [`max_in_flight`](Self::max_in_flight).
+    /// Further requests of that client wait meanwhile.
     pub const fn max_in_flight_per_client(mut self, calls: usize) -> Self {
         self.limits.in_flight_per_client = Some(calls);
         self
     }
 
-    /// For how many clients failures and refusals are kept, 4096 by default, at least one, in 128 bytes each. Clients
-    /// whose requests are all confirmed take no room. When the table is full, the client that was heard of least
+    /// Most clients whose failures and refusals are remembered; 4096 by default, at least one. Each takes 128 bytes.
+    /// Clients whose requests are all confirmed take no room. When the table is full, the client that was used least
     /// recently is forgotten.
     pub const fn max_clients(mut self, clients: usize) -> Self {
         self.limits.clients = clients;
         self
     }
 
-    /// For how long the platform's refusals are remembered. While the platform cannot be asked, they hold: an outage
-    /// lets nobody through who was refused a moment ago. A confirmation forgets them.
+    /// Sets how long the platform's refusals are remembered. They apply while the platform cannot be asked: during an
+    /// outage, a client that was refused a moment ago stays refused. A confirmation forgets them.
     pub const fn refusal_memory(mut self, memory: RefusalMemory) -> Self {
         self.limits.memory = memory;
         self
     }
 
-    /// When the platform is not asked for a while, and for how long.
+    /// Sets when the breakers open (the platform is not asked for a while), and for how long.
     pub const fn breaker(mut self, config: BreakerConfig) -> Self {
         self.limits.breaker = config;
         self
     }
 
-    /// Whether requests wait for the platform's answer; see [`Enforcement`].
+    /// Sets whether requests wait for the platform's answer; see [`Enforcement`].
     pub const fn enforcement(mut self, enforcement: Enforcement) -> Self {
         self.settings.enforcement = enforcement;
         self.asks_for_server = true;
         self
     }
 
-    /// Tells the platform's id of a key's client, where the key's `meta.clientId` does not. It is asked for each
-    /// such request, before the platform is. `None` and a panic mean that it does not know; then the platform is asked
-    /// for the client whose name is the tenant. A resolver that blocks makes its request wait: nothing ends it. If the
-    /// request's time is over then, it is not let through.
+    /// Sets a function that returns the platform's client id for a key without `meta.clientId`. It is called for each
+    /// such request, before the platform is asked. `None` or a panic means that the id is not known; then the platform
+    /// is asked for the client whose name is the tenant. If the function blocks, its request waits; no timeout ends it.
+    /// If the request's time is over then, the request is not let through.
     pub fn client_resolver(
         mut self,
         resolver: impl Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync + 'static,
@@ -482,74 +481,74 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Whether tenants are the platform's ids of clients; no by default. Otherwise a tenant that is a UUID is an
-    /// ordinary name.
+    /// Sets whether tenants are the platform's client ids; `false` by default. With `false`, a tenant that is a UUID is
+    /// an ordinary name.
     pub const fn tenant_is_client_id(mut self, tenant_is_client_id: bool) -> Self {
         self.settings.tenant_is_client_id = tenant_is_client_id;
         self
     }
 
-    /// How many tenants' ids are remembered that the platform was asked for, 65,536 by default, at least one. Each
-    /// takes some 150 bytes. With more tenants in use each of them may cost a call;
-    /// [`Event::ClientIdDisplaced`](super::Event::ClientIdDisplaced) says so.
+    /// Most tenants whose looked-up client ids are remembered; 65,536 by default, at least one. Each takes about 150
+    /// bytes. If more tenants are in use, each request may cost a call; the client emits
+    /// [`Event::ClientIdDisplaced`](super::Event::ClientIdDisplaced) then.
     pub const fn max_client_ids(mut self, tenants: usize) -> Self {
         self.settings.max_client_ids = tenants;
         self
     }
 
-    /// After how long such an id is asked for again, 10 minutes by default. It is also asked for again when the
-    /// platform does not know the client any more.
+    /// Time after which a looked-up client id is looked up again; 10 minutes by default. It is also looked up again
+    /// when the platform does not know the client any more.
     pub const fn max_client_id_age(mut self, age: Duration) -> Self {
         self.settings.max_client_id_age = age;
         self
     }
 
-    /// Whether [`Apikee::issue`] creates the key's client on the platform, or brings it up to date; yes by default.
+    /// Sets whether [`Apikee::issue`] creates or updates the key's client on the platform; `true` by default.
     pub const fn auto_create(mut self, auto_create: bool) -> Self {
         self.settings.auto_create = auto_create;
         self
     }
 
-    /// Whether a tenant that the platform does not know is made a client on its first request; no by default, for
-    /// **that would undo a deletion on the platform**: the client comes back without its limits and its address list.
-    /// By default such a request is [`Fault::UnknownClient`](crate::policy::Fault::UnknownClient).
+    /// Sets whether the first request of a tenant that the platform does not know creates a client; `false` by default,
+    /// because **`true` can undo a deletion on the platform**: the client comes back without its limits and its address
+    /// list. By default such a request is [`Fault::UnknownClient`](crate::policy::Fault::UnknownClient).
     pub const fn create_unknown_clients(mut self, create: bool) -> Self {
         self.settings.create_unknown_clients = create;
         self
     }
 
-    /// Whether the platform is told of each [route](super::AuthorizeRequest::as_route), after its first request that
-    /// is confirmed, and of the scopes that it needs; yes by default. A path that is not said to be the template of a
-    /// route is not registered. For more than that there is [`Apikee::describe`].
+    /// Sets whether each [route](super::AuthorizeRequest::as_route) and the scopes that it needs are registered with
+    /// the platform after the first confirmed request; `true` by default. A path that is not declared as a route is not
+    /// registered. To register more details, use [`Apikee::describe`].
     ///
-    /// It is told once, best effort. After a failure of any kind, the next confirmed request of the route tries
-    /// again, not before a pause of 1 s, which doubles with each failure up to 1 h. There is room for 1024 routes of
-    /// 512 bytes; the first that has none is [`Event::RoutesFull`](super::Event::RoutesFull).
+    /// A route is registered once, best effort. After a failure of any kind, the next confirmed request of the route
+    /// tries again after a pause of 1 s. The pause doubles with each failure, up to 1 h. There is room for 1024 routes
+    /// of up to 512 bytes each. The first route without room emits [`Event::RoutesFull`](super::Event::RoutesFull).
     pub const fn auto_register(mut self, auto_register: bool) -> Self {
         self.settings.auto_register = auto_register;
         self
     }
 
-    /// Whether the client owns threads: one in server mode, and one if it has [files](Self::secret_file); yes by
-    /// default. Without them, files are read again by [`Apikee::reload_files`] only, sessions are
-    /// established when they are needed or by [`Apikee::prepare`], a route is registered while its first
-    /// request waits, and [`Enforcement::Observe`] is an error of [`build`](Self::build).
+    /// Sets whether the client owns threads: one in server mode, and one if it has [files](Self::secret_file); `true`
+    /// by default. Without threads, files are read again only by [`Apikee::reload_files`], sessions are established
+    /// when they are needed or by [`Apikee::prepare`], a route is registered while its first request waits, and
+    /// [`Enforcement::Observe`] is an error of [`build`](Self::build).
     pub const fn background_thread(mut self, background_thread: bool) -> Self {
         self.settings.background_thread = background_thread;
         self
     }
 
-    /// How many entries wait for the thread at most, 1024 by default, at least one. One more drops the
-    /// oldest; see [`Event::Dropped`](super::Event::Dropped).
+    /// Most entries that wait for the thread; 1024 by default, at least one. One more drops the oldest; see
+    /// [`Event::Dropped`](super::Event::Dropped).
     pub const fn queue_len(mut self, entries: usize) -> Self {
         self.settings.queue_len = entries;
         self
     }
 
-    /// The bytes of all entries that wait for the thread, at most, 4 MiB by default, at least one. An entry of
+    /// Most bytes of all entries that wait for the thread; 4 MiB by default, at least one. An entry of
     /// [`Enforcement::Observe`] keeps the key, the method and the path, the name of the key, the header fields and the
-    /// payload: all that counts, and the fixed size of the entry, some 250 bytes. An entry that does not fit drops the
-    /// oldest until it does; one that is larger than the queue is dropped itself; see
+    /// payload. All of this counts, and so does the fixed size of the entry, about 250 bytes. If a new entry does not
+    /// fit, the oldest entries are dropped until it does. An entry that is larger than the queue is dropped itself; see
     /// [`Event::Dropped`](super::Event::Dropped).
     pub const fn queue_bytes(mut self, bytes: usize) -> Self {
         self.settings.queue_bytes = bytes;
@@ -561,11 +560,11 @@ impl ApikeeBuilder {
         self.asks_for_server = true;
     }
 
-    /// Builds the client, and in server mode starts its thread.
+    /// Builds the client and starts its threads.
     ///
     /// # Errors
     ///
-    /// As [`ConfigError`] says: the first setting that was unusable, or what is missing.
+    /// See [`ConfigError`]: the first unusable setting, or all missing settings.
     pub fn build(mut self) -> Result<Apikee, ConfigError> {
         if let Some(error) = self.error.take() {
             return Err(error);
@@ -589,7 +588,7 @@ impl ApikeeBuilder {
         Ok(apikee)
     }
 
-    /// The keyring, and the file that it comes from, if it does.
+    /// The keyring, and the file that it was read from, if any.
     fn secrets(&mut self) -> Result<(Box<Keyring>, Option<SecretFile>), ConfigError> {
         match (self.keys.take(), self.secret_file.take()) {
             (Some(keys), None) => Ok((keys, None)),
@@ -655,7 +654,7 @@ impl ApikeeBuilder {
         Ok(Some(Server::new(platform, self.settings)))
     }
 
-    /// Keeps the first thing that is wrong.
+    /// Records the error if it is the first one.
     fn check<T, E: Into<Box<dyn Error + Send + Sync>>>(&mut self, setting: Setting, result: Result<T, E>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -671,7 +670,7 @@ impl ApikeeBuilder {
     }
 }
 
-/// Nothing of the settings, which are secrets in part.
+/// Shows no settings, because some are secrets.
 impl fmt::Debug for ApikeeBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApikeeBuilder").finish_non_exhaustive()

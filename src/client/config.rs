@@ -1,5 +1,4 @@
-//! What a client is configured with, by the builder or the environment (docs/WIRE.md, "Configuration names"), and what
-//! is wrong with it.
+//! Settings of a client, from the builder or the environment (docs/WIRE.md, "Configuration names"), and errors in them.
 
 use core::{error::Error, fmt, ops::Deref, time::Duration};
 use std::{boxed::Box, env, io, path::PathBuf, string::String, vec::Vec};
@@ -10,8 +9,8 @@ use crate::{
     key::Keyring,
 };
 
-/// A setting of a client: an option of [`ApikeeBuilder`](super::ApikeeBuilder), and the variable of the
-/// environment that it may come from.
+/// A setting of a client: an option of [`ApikeeBuilder`](super::ApikeeBuilder), and the environment variable for it, if
+/// there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Setting {
@@ -66,8 +65,8 @@ pub enum Setting {
 }
 
 impl Setting {
-    /// Its name and variables; and what its value may be and where it comes from, which is empty where the option's
-    /// documentation is enough.
+    /// Two texts: first the name and the variables, then the allowed values and where to find the value. The second is
+    /// empty if the option's documentation is enough.
     const fn texts(self) -> (&'static str, &'static str) {
         match self {
             Self::Secret => (
@@ -138,14 +137,14 @@ impl fmt::Display for Setting {
     }
 }
 
-/// Why a client cannot be built. It holds no secret.
+/// Why a client cannot be built. It contains no secret.
 ///
-/// Its text names the setting, says what is wrong with it, what it may be, and where the value comes from. `Debug`,
-/// which is what a `main` that returns the error prints, is the same text.
+/// The text names the setting, says what is wrong, which values are allowed, and where to find the value. `Debug`
+/// prints the same text, because a `main` that returns the error prints `Debug`.
 #[non_exhaustive]
 pub enum ConfigError {
-    /// Settings that are needed are not set. Server mode is never half configured: one of its settings is enough to
-    /// need the others.
+    /// Required settings are not set. Server mode needs all of its settings: if one of them is set, the others must be
+    /// set, too.
     Missing(Vec<Setting>),
     /// A setting cannot be used.
     Unusable(Setting, Box<dyn Error + Send + Sync>),
@@ -179,14 +178,14 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// The text of `Display`.
+/// The same text as `Display`.
 impl fmt::Debug for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// Its text has the cause's words already, so [`source`](Error::source) is what is behind the cause.
+/// `Display` already contains the text of the cause. So [`source`](Error::source) returns the error behind the cause.
 impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
@@ -197,13 +196,13 @@ impl Error for ConfigError {
     }
 }
 
-/// A file of secrets; ours, as are the next two and the list.
+/// A file of secrets. This name, the next two and the list are additions of this crate.
 pub(super) const SECRET_FILE: &str = "APIKEE_SECRET_FILE";
 pub(super) const SECRET_GRACE: &str = "APIKEE_SECRET_GRACE";
 pub(super) const DENY_LIST_FILE: &str = "APIKEE_DENY_LIST_FILE";
-/// A list of secrets; the SDKs read one.
+/// A list of secrets. The SDKs read a single secret.
 const SECRETS: &str = "APIKEE_SECRETS";
-/// One secret; the documentation uses both names.
+/// One secret. The platform's documentation uses both names.
 const LOCAL_SECRET: &str = "APIKEE_LOCAL_SECRET";
 const SECRET: &str = "APIKEE_SECRET";
 
@@ -218,7 +217,7 @@ pub(super) const BASE_URL: &str = "APIKEE_BASE_URL";
 pub(super) const CA_FILE: &str = "APIKEE_CA_FILE";
 pub(super) const ALLOW_PLAIN_HTTP: &str = "APIKEE_ALLOW_PLAIN_HTTP";
 
-/// What a variable is set to, trimmed as the SDKs do. Blank means unset.
+/// The value of a variable, trimmed as the SDKs trim it. A blank value counts as unset.
 pub(super) fn variable(name: &'static str) -> Result<Option<Value>, ConfigError> {
     let Some(value) = env::var_os(name) else {
         return Ok(None);
@@ -244,7 +243,7 @@ impl Drop for Value {
     }
 }
 
-/// The path in a variable, which need not be UTF-8. Blank means unset.
+/// The path in a variable. It need not be UTF-8. A blank value counts as unset.
 pub(super) fn path(name: &'static str) -> Option<PathBuf> {
     let value = env::var_os(name)?;
     match value.to_str().map(str::trim) {
@@ -254,7 +253,7 @@ pub(super) fn path(name: &'static str) -> Option<PathBuf> {
     }
 }
 
-/// A value is never repeated in an error.
+/// An error never repeats the value.
 pub(super) const NOT_UNDERSTOOD: &str = "the value is not understood";
 
 /// `true` or `false`.
@@ -270,24 +269,24 @@ pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
             .map(Duration::from_millis)
             .ok_or(NOT_UNDERSTOOD);
     }
-    // Signs, exponents, infinity and the like are numbers to `f64`.
+    // `f64` would also parse signs, exponents and infinity.
     let seconds = digits(text, ".").and_then(|seconds| seconds.parse().ok()).ok_or(NOT_UNDERSTOOD)?;
     Duration::try_from_secs_f64(seconds).map_err(|_| NOT_UNDERSTOOD)
 }
 
-/// The text, if it has ASCII digits and those other characters only.
+/// The text, if it contains only ASCII digits and characters of `others`.
 fn digits<'t>(text: &'t str, others: &str) -> Option<&'t str> {
     text.chars().all(|c| c.is_ascii_digit() || others.contains(c)).then_some(text)
 }
 
-/// A PEM as tools that set variables from a file have it: in quotes, and with line breaks spelt `\n`.
+/// Repairs a PEM that a tool has put into a variable: removes quotes around it, and replaces `\n` by line breaks.
 pub(super) fn pem(text: &str) -> String {
     let unquoted = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
     let text = unquoted('"').or_else(|| unquoted('\'')).unwrap_or(text);
     text.replace("\\r", "").replace("\\n", "\n")
 }
 
-/// The secrets in variables, the newest first.
+/// The secrets in the variables, the newest first.
 pub(super) fn keyring() -> Result<Option<Box<Keyring>>, ConfigError> {
     stack::wiped::<{ stack::CALL }, _>(|| Ok(read_keyring()?.map(Box::new)))
 }
@@ -306,13 +305,13 @@ fn read_keyring() -> Result<Option<Keyring>, ConfigError> {
 }
 
 impl Keyring {
-    /// The secrets of the environment: of the file that `APIKEE_SECRET_FILE` names (see
-    /// [`from_file`](Self::from_file)), else `APIKEE_SECRETS` (several, with commas between them, newest first), else
-    /// `APIKEE_LOCAL_SECRET`, else `APIKEE_SECRET`; blank means unset.
+    /// Reads the secrets from the environment: from the file that `APIKEE_SECRET_FILE` names (see
+    /// [`from_file`](Self::from_file)), else from `APIKEE_SECRETS` (several, separated by commas, newest first), else
+    /// from `APIKEE_LOCAL_SECRET`, else from `APIKEE_SECRET`. A blank variable counts as unset.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`], naming the variables.
+    /// [`ConfigError`], which names the variables.
     pub fn from_env() -> Result<Self, ConfigError> {
         let keys = match path(SECRET_FILE) {
             Some(path) => secrets::boxed(|| Self::from_file(path))
@@ -323,13 +322,13 @@ impl Keyring {
     }
 }
 
-/// How the platform is reached where no transport is set.
+/// Options of the default transport. They are used if no transport is set.
 #[derive(Default)]
 #[cfg_attr(not(feature = "ureq"), expect(dead_code, reason = "the environment sets it, and nothing reads it"))]
 pub(super) struct Connection {
-    /// `None` is the published one.
+    /// `None` means the published URL.
     pub(super) base_url: Option<String>,
-    /// Authorities to trust beside the built-in ones.
+    /// Authorities to trust in addition to the built-in ones.
     pub(super) ca_file: Option<PathBuf>,
     pub(super) ca_pem: Vec<u8>,
     pub(super) allow_plain_http: bool,

@@ -1,4 +1,4 @@
-//! What is known of the platform's records: which client a tenant is, and which routes the platform has been told of.
+//! A cache of the platform's records: the client of each tenant, and the routes that were registered.
 //!
 //! ```text
 //! find(tenant) ──> known, and not too long ago ─────────────────────────────> its id
@@ -10,7 +10,7 @@
 //!                  look it up, tell who waits ───────────────────────────────> that
 //! ```
 //!
-//! Time is an argument, by whatever clock never goes back.
+//! The caller passes the time, from a clock that never goes back.
 
 use core::{mem, time::Duration};
 use std::{
@@ -27,10 +27,10 @@ use crate::{
     protocol::{ClientId, MethodPath},
 };
 
-/// Stands for a tenant's name: its SHA-256. What is remembered has a bound then, whatever the length of the name.
+/// Represents a tenant's name: its SHA-256. So the memory has a bound, whatever the length of the name.
 type Digest = [u8; 32];
 
-/// The ids that the platform has told, by tenant.
+/// The client ids that the platform returned, by tenant.
 pub(super) struct Clients {
     state: Mutex<Tenants>,
     capacity: usize,
@@ -47,11 +47,11 @@ struct Tenants {
 
 struct Known {
     id: ClientId,
-    /// When it was told; `None` if it is to be asked for again.
+    /// When the platform returned it. `None` if it must be looked up again.
     since: Option<Duration>,
 }
 
-/// One look-up, whose result is for all that wait.
+/// One look-up. All threads that wait for it share its result.
 #[derive(Default)]
 struct LookUp {
     result: Mutex<Option<Result<ClientId, Outcome>>>,
@@ -69,7 +69,8 @@ impl Clients {
         Self { state: Mutex::default(), capacity, time_to_live }
     }
 
-    /// The client of that tenant. Of all who ask for one tenant at the same time, one does `look_up`.
+    /// Returns the client of a tenant. If several threads ask for one tenant at the same time, one of them calls
+    /// `look_up`, and the others wait for its result.
     pub(super) fn find(
         &self,
         tenant: &str,
@@ -93,12 +94,12 @@ impl Clients {
         let pending = Arc::<LookUp>::default();
         state.pending.insert(tenant.into(), Arc::clone(&pending));
         drop(state);
-        // Also if the look-up panics: the caller's transport may.
+        // The guard ends the look-up even if it panics, because it runs the caller's transport.
         let ending = Ending { clients: self, tenant, pending: &pending, result: Err(NOT_MADE) };
         ending.with(look_up()).map(asked)
     }
 
-    /// Keeps an id that the platform has told. How many ids were displaced so far, if this displaced one.
+    /// Stores an id that the platform returned. If this displaced another id, returns the total of displaced ids.
     pub(super) fn remember(&self, tenant: &str, id: ClientId, now: Duration) -> Option<u64> {
         let digest = sha256(tenant.as_bytes());
         let mut state = self.lock();
@@ -120,7 +121,7 @@ impl Clients {
         displaced
     }
 
-    /// Has the tenant looked up again: the platform does not know that client any more.
+    /// Marks the tenant for a new look-up, because the platform does not know that client any more.
     pub(super) fn give_up(&self, tenant: &str, id: ClientId) {
         if let Some(known) = self.lock().known.get_mut(&sha256(tenant.as_bytes()))
             && known.id == id
@@ -129,8 +130,8 @@ impl Clients {
         }
     }
 
-    /// The last id that the platform told of the tenant, however long ago. It is not good enough to ask about, but
-    /// says who was refused.
+    /// The last id that the platform returned for the tenant, of any age. An old id is not used to ask the platform,
+    /// but remembered refusals are found under it.
     pub(super) fn last_known(&self, tenant: &str) -> Option<ClientId> {
         self.lock().known.get(&sha256(tenant.as_bytes())).map(|known| known.id)
     }
@@ -140,12 +141,12 @@ impl Clients {
     }
 }
 
-/// What those who wait for a look-up hear that was never made.
+/// The result for all that wait if the look-up was never made.
 const NOT_MADE: Outcome = Outcome::Overload(Overload::OutOfResources);
 
 impl LookUp {
-    /// Its deadline is no later than that of who waits, so that there is a result by then. If there is no result
-    /// then, this process was too slow.
+    /// Waits for the result. The look-up ends before the deadline of the waiting thread. A missing result at the
+    /// deadline means that this process was too slow.
     fn wait(&self, deadline: Deadline) -> Result<ClientId, Outcome> {
         let result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
         let (result, _) = self
@@ -156,7 +157,7 @@ impl LookUp {
     }
 }
 
-/// Tells who waits that a look-up has ended, however it did.
+/// Reports the end of a look-up to all that wait, even after a panic.
 struct Ending<'e> {
     clients: &'e Clients,
     tenant: &'e str,
@@ -179,18 +180,18 @@ impl Drop for Ending<'_> {
     }
 }
 
-/// The routes that the platform has been told of. Bounded: nothing in it is ever forgotten.
+/// The routes that were registered with the platform. Entries are never removed, so the number has a limit.
 #[derive(Default)]
 pub(super) struct Routes(Mutex<Registry>);
 
-/// Several times the routes of a large service. A program that has more gives paths for templates, and those have
-/// no end. The longest routes take some 600 kB together.
+/// Several times the number of routes of a large service. A program with more probably passes paths as templates, and
+/// their number is unlimited. The longest routes take about 600 kB together.
 pub(super) const MAX_ROUTES: usize = 1024;
 
-/// A longer one is not a route.
+/// A longer text is not accepted as a route.
 const MAX_ROUTE_LEN: usize = 512;
 
-/// After the first failure; each further one doubles it.
+/// The pause after the first failure. Each further failure doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 const MAX_PAUSE: Duration = Duration::from_secs(60 * 60);
@@ -198,38 +199,38 @@ const MAX_PAUSE: Duration = Duration::from_secs(60 * 60);
 #[derive(Default)]
 struct Registry {
     routes: HashMap<String, Entry>,
-    /// A route had no room before.
+    /// A route found no room before.
     was_full: bool,
 }
 
 struct Entry {
     route: Route,
-    /// The body that describes it, if the service has described it.
+    /// The body that describes the route, if the service has described it.
     description: Option<Arc<str>>,
 }
 
 #[derive(Clone, Copy)]
 enum Route {
-    /// Its registration is queued or under way, after that many failures, or it is registered.
+    /// Its registration is queued or in progress after `failures` failures, or it is registered.
     Taken { failures: u32 },
     /// The last registration failed.
     Failed { failures: u32, due: Duration },
 }
 
-/// What is to be done about a route.
+/// What the caller must do about a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// Register it, and tell [`Routes::failed`] if that fails.
+    /// Register it. Call [`Routes::failed`] if that fails.
     Register,
     /// Nothing.
     Rest,
-    /// There is no room for it, for the first time.
+    /// Report that there is no room for it. This is returned only once.
     Full,
 }
 
 impl Routes {
-    /// Whether it is time to register a route, which then counts as under way. Without `auto_register` only routes
-    /// that are described are registered.
+    /// Whether it is time to register a route. If so, it counts as in progress. Without `auto_register`, only described
+    /// routes are registered.
     pub(super) fn turn(&self, method_path: &MethodPath<'_>, auto_register: bool, now: Duration) -> Turn {
         if method_path.len() > MAX_ROUTE_LEN {
             return Turn::Rest;
@@ -256,8 +257,8 @@ impl Routes {
         }
     }
 
-    /// Keeps the body that describes a route, instead of an earlier one. Then it is time to register the route, which
-    /// counts as under way, unless that body was registered or is under way.
+    /// Stores the body that describes a route. It replaces an earlier one. Then the route must be registered, and
+    /// counts as in progress, unless the same body is already registered or in progress.
     pub(super) fn describe(&self, method_path: &MethodPath<'_>, body: &str) -> Turn {
         if method_path.len() > MAX_ROUTE_LEN {
             return Turn::Rest;
@@ -281,12 +282,12 @@ impl Routes {
         }
     }
 
-    /// The body that describes a route, if it is described.
+    /// The body that describes a route, if there is one.
     pub(super) fn description(&self, method_path: &MethodPath<'_>) -> Option<Arc<str>> {
         self.lock().routes.get(&method_path.to_string())?.description.clone()
     }
 
-    /// A registration failed, for whatever reason. It is due again after a pause.
+    /// Records that a registration failed, for any reason. It is due again after a pause.
     pub(super) fn failed(&self, method_path: &MethodPath<'_>, now: Duration) {
         if let Some(Entry { route, .. }) = self.lock().routes.get_mut(&method_path.to_string())
             && let Route::Taken { failures } = *route
@@ -342,7 +343,7 @@ mod tests {
         assert_eq!(find(&clients, "a", MINUTE, id(1)), (id(1), true));
         assert_eq!(find(&clients, "a", 10 * MINUTE, id(2)), (id(1), false));
         assert_eq!(find(&clients, "a", 11 * MINUTE, id(2)), (id(2), true));
-        assert_eq!(find(&clients, "a", MINUTE, id(3)), (id(2), false), "a clock that went back");
+        assert_eq!(find(&clients, "a", MINUTE, id(3)), (id(2), false), "the clock went back");
     }
 
     #[test]
@@ -350,7 +351,7 @@ mod tests {
         let clients = Clients::new(10, MINUTE);
         clients.remember("a", id(1), Duration::ZERO);
         clients.give_up("a", id(2));
-        assert_eq!(find(&clients, "a", Duration::ZERO, id(3)), (id(1), false), "it is another's");
+        assert_eq!(find(&clients, "a", Duration::ZERO, id(3)), (id(1), false), "another id was given up");
         clients.give_up("a", id(1));
         assert_eq!(clients.last_known("a"), Some(id(1)));
         assert_eq!(find(&clients, "a", Duration::ZERO, id(3)), (id(3), true));
@@ -383,7 +384,7 @@ mod tests {
                 waiting.fetch_add(1, SeqCst);
                 let look_up = || {
                     look_ups.fetch_add(1, SeqCst);
-                    // All but this one wait, or are about to.
+                    // Wait until all others wait, or are about to wait.
                     while waiting.load(SeqCst) < 8 || Arc::strong_count(&clients.lock().pending["a"]) < 9 {
                         thread::yield_now();
                     }
@@ -441,7 +442,7 @@ mod tests {
             assert_eq!(follower, Err(NOT_MADE));
             assert!(leader.join().is_err());
         });
-        assert_eq!(find(clients, "a", MINUTE, id(1)), (id(1), true), "the next asks again");
+        assert_eq!(find(clients, "a", MINUTE, id(1)), (id(1), true), "the next thread asks again");
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! What happens, for logs and metrics: events, who hears of them, and an event as one line of `key=value` pairs.
+//! Events for logs and metrics, their observers, and the text of an event: one line of `key=value` pairs.
 //!
 //! ```text
 //! event=denied code=INSUFFICIENT_SCOPE class=scopes tenant="acme" key_id="0OlPYxTx2cSZAc2Qmd9Kzf" key_prefix="apikee_2VPfZ"
 //! method="GET" route="/admin" path="/admin" address=203.0.113.9 missing_scopes="admin" elapsed_us=9
 //! ```
 //!
-//! (That is one line.) A value without quotes is a number, an address, or one of a fixed set of words. All other
-//! values stand in quotes. They are escaped as `Debug` escapes a string, so that nobody can forge a line or a pair, and
-//! each has at most [`MAX_VALUE_LEN`] bytes.
+//! (That is one line.) A value without quotes is a number, an address, or one of a fixed set of words. All other values
+//! are in quotes. They are escaped as `Debug` escapes a string, so that no value can forge a line or a pair. Each has
+//! at most [`MAX_VALUE_LEN`] bytes.
 
 use core::{
     error::Error,
@@ -30,120 +30,122 @@ use crate::{
     protocol::{ClientId, MethodPath},
 };
 
-/// Something that happened in a client. No secret, no key and no header value is in any of them. A denial has the
-/// platform's own [reason](Denial::reason), if there is one.
+/// An event in a client. It contains no secret, no key and no header value. A denial contains the platform's own
+/// [reason](Denial::reason), if there is one.
 ///
-/// What a request is about stands in an [`Audit`]. Its method and path are a stranger's: escape them in logs.
-/// `Display` does, and `Debug` too.
+/// An [`Audit`] describes the request. Its method and path come from an untrusted caller: escape them in logs.
+/// `Display` and `Debug` escape them.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'e> {
-    /// A request is let through.
+    /// A request was granted.
     Granted {
         /// Who asked for what.
         audit: Audit<'e>,
-        /// On what.
+        /// The reason for the grant.
         basis: Basis,
-        /// How long that took.
+        /// Time that the decision took.
         elapsed: Duration,
     },
-    /// A request is denied.
+    /// A request was denied.
     Denied {
         /// Who asked for what.
         audit: Audit<'e>,
-        /// Why.
+        /// The reason for the denial.
         denial: Denial<'e>,
-        /// How long that took.
+        /// Time that the decision took.
         elapsed: Duration,
     },
-    /// What the platform makes of a request that went on without waiting for it, in
+    /// The platform's verdict on a request that did not wait for it, in
     /// [`Enforcement::Observe`](super::Enforcement::Observe).
     Observed {
         /// Who asked for what.
         audit: Audit<'e>,
-        /// What would have become of it.
+        /// The decision that [`Enforcement::Enforce`](super::Enforcement::Enforce) would have made.
         verdict: Result<Basis, Denial<'e>>,
     },
-    /// A call of the platform was made, of any kind, and failed.
+    /// A call of the platform, of any kind, failed.
     Outage {
-        /// How.
+        /// The kind of failure.
         outage: Outage,
     },
-    /// The platform has failed too often, and is not asked for a while.
+    /// The platform failed too often. It is not asked for a while.
     BreakerOpened,
     /// The platform answers again.
     BreakerClosed,
-    /// The platform has failed too often at one client's requests, and is not asked about them for a while.
+    /// The platform failed too often at requests of one client. It is not asked about them for a while.
     ClientBreakerOpened,
-    /// The platform answers again at the requests of such a client.
+    /// The platform answers requests of such a client again.
     ClientBreakerClosed,
-    /// A client's refusal is not remembered any more, though it still holds: more clients were refused at once than
-    /// [`max_clients`](super::ApikeeBuilder::max_clients) allows for.
+    /// A client's refusal was forgotten although it still applies. More clients were refused at once than
+    /// [`max_clients`](super::ApikeeBuilder::max_clients) allows.
     RefusalDisplaced {
-        /// How many so far.
+        /// Number of forgotten refusals so far.
         total: u64,
     },
-    /// A tenant's client must be looked up anew: more tenants are in use at once than
-    /// [`max_client_ids`](super::ApikeeBuilder::max_client_ids) allows for.
+    /// A tenant's client id was forgotten and must be looked up again. More tenants are in use at once than
+    /// [`max_client_ids`](super::ApikeeBuilder::max_client_ids) allows.
     ClientIdDisplaced {
-        /// How many so far.
+        /// Number of forgotten ids so far.
         total: u64,
     },
-    /// The platform has been told of a route.
+    /// A route was registered with the platform.
     EndpointRegistered {
         /// The route.
         method_path: MethodPath<'e>,
     },
-    /// The platform has been told of a client, which is new to it or to us.
+    /// A client was created or updated on the platform.
     ClientUpserted {
-        /// Its id.
+        /// The client's id.
         client: ClientId,
     },
-    /// There is no room for one more route: it is not registered, nor is any further one. Told once. Something
-    /// gives the paths of requests as [routes](super::AuthorizeRequest::as_route).
+    /// A route was not registered because there is no room. Later new routes are not registered either. This event is
+    /// emitted once. The usual cause is a service that passes paths of requests as
+    /// [routes](super::AuthorizeRequest::as_route).
     RoutesFull {
-        /// How many routes there is room for.
+        /// Number of routes that there is room for.
         limit: usize,
     },
-    /// The platform will not hear of something: the queue was full and its oldest entries were dropped, or an
-    /// entry is larger than the queue, or the client was closed with entries left, or is closed and takes no more.
+    /// The platform does not receive an entry of the queue. The queue was full and its oldest entries were dropped, the
+    /// entry is larger than the queue, the client was closed with entries left, or it is closed and accepts no more.
     Dropped {
-        /// How many entries so far.
+        /// Number of dropped entries so far.
         total: u64,
     },
-    /// The secrets were replaced: by [`set_keyring`](super::Apikee::set_keyring), or because the secret file has
-    /// changed, or because the time of an old secret is over.
+    /// The secrets were replaced, for one of three reasons: [`set_keyring`](super::Apikee::set_keyring) was called, the
+    /// secret file changed, or the grace time of an old secret ended.
     KeyringReplaced {
-        /// How many secrets are accepted now.
+        /// Number of secrets that are accepted now.
         secrets: usize,
-        /// How many of them are old, and accepted for [`secret_grace`](super::ApikeeBuilder::secret_grace) only.
+        /// Number of old secrets among them. They are accepted only for
+        /// [`secret_grace`](super::ApikeeBuilder::secret_grace).
         retiring: usize,
-        /// How many old ones were given up before their time, since a keyring holds
+        /// Number of old secrets that were removed before the end of their grace time, because a keyring holds at most
         /// [`MAX_SECRETS`](crate::key::MAX_SECRETS).
         displaced: usize,
     },
-    /// Secrets have fewer than [`STRONG_SECRET_LEN`](crate::key::STRONG_SECRET_LEN) bytes: whoever has a key may find
-    /// them by trying. Told when the client is built and when its secrets are replaced.
+    /// Some secrets have fewer than [`STRONG_SECRET_LEN`](crate::key::STRONG_SECRET_LEN) bytes: an attacker who has a
+    /// key can guess them by trial. This event is emitted when the client is built and when its secrets are replaced.
     WeakSecrets {
-        /// How many.
+        /// Number of weak secrets.
         secrets: usize,
     },
-    /// A file has changed and its content is in use, or it is good again after it was rejected.
+    /// A file changed and its new content is in use, or a file that was rejected can be used again.
     FileRead {
-        /// Which one.
+        /// The file.
         file: WatchedFile,
-        /// How many secrets or fingerprints it has.
+        /// Number of secrets or fingerprints in the file.
         entries: usize,
     },
-    /// A file cannot be used any more. What it had before stays in use. Told once for each thing that is wrong with
-    /// it.
+    /// A file cannot be used any more. Its previous content stays in use. The event is emitted once for each new
+    /// problem.
     FileRejected {
-        /// Which file, and why.
+        /// The file, and the problem.
         error: &'e FileError,
     },
 }
 
-/// How loud an event is in a log.
+/// The level of an event in a log.
 #[cfg(any(feature = "log", feature = "tracing"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Severity {
@@ -153,7 +155,7 @@ enum Severity {
 }
 
 impl Event<'_> {
-    /// The event in one word, for logs and metrics: `granted`, `breaker_opened`.
+    /// The event's name in one word, for logs and metrics: `granted`, `breaker_opened`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -205,13 +207,13 @@ impl Event<'_> {
     }
 }
 
-/// Hears what happens. The thread that makes the request calls it, or the client's own thread.
+/// Receives events. It is called on the thread of the request, or on the client's own thread.
 ///
-/// - An observer that panics is caught: a log that fails takes no request down.
-/// - An observer that blocks makes the request wait, and no timeout of the client's ends that. No lock of the
-///   client's is held meanwhile, so other requests go on.
+/// - If an observer panics, the panic is caught and the request continues.
+/// - If an observer blocks, its request waits, and no timeout of the client ends that. The client holds no lock
+///   meanwhile, so other requests continue.
 ///
-/// A closure is one, too:
+/// A closure is an observer, too:
 ///
 /// ```
 /// use apikee::client::{Event, Observer};
@@ -225,7 +227,7 @@ impl Event<'_> {
 /// takes(observer);
 /// ```
 pub trait Observer: Send + Sync {
-    /// Takes note of an event.
+    /// Receives an event.
     fn on_event(&self, event: &Event<'_>);
 }
 
@@ -235,7 +237,7 @@ impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
     }
 }
 
-/// Where a client's events go.
+/// The receiver of a client's events.
 #[derive(Clone, Default)]
 pub(super) struct Events(Option<Arc<dyn Observer>>);
 
@@ -244,12 +246,12 @@ impl Events {
         Self(Some(Arc::new(observer)))
     }
 
-    /// The time, if somebody hears of what is about to happen: then there will be an event that says how long it took.
+    /// The current time, if there is an observer that will receive the duration.
     pub(super) fn start(&self) -> Option<Instant> {
         self.0.as_ref().map(|_| Instant::now())
     }
 
-    /// Tells of a file that was read again, or of new secrets.
+    /// Emits the events for a file that was read again, or for new secrets.
     pub(super) fn tell(&self, news: &News) {
         match news {
             News::Keyring(Replaced { secrets, retiring, displaced, weak }) => {
@@ -271,30 +273,30 @@ impl Events {
 
     pub(super) fn emit(&self, event: &Event<'_>) {
         if let Some(observer) = &self.0 {
-            // The observer is promised this: see the test `an_observer_that_panics_takes_no_request_down`. Nothing of
-            // ours is behind it, so nothing can be left half done.
+            // `Observer` promises to catch panics: see the test `an_observer_that_panics_takes_no_request_down`. No
+            // state of the client is changed here, so a panic cannot leave it inconsistent.
             let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(event)));
         }
     }
 }
 
-/// A longer value is cut, and ends in `...`.
+/// A longer value is cut after this many bytes, and then ends in `...`.
 const MAX_VALUE_LEN: usize = 256;
 
-/// One line of `key=value` pairs, for logs: the event's [name](Event::name) first.
+/// One line of `key=value` pairs, for logs. The first pair is the event's [name](Event::name).
 ///
-/// Values that are not from a fixed set stand in quotes and are escaped, so that no tenant and no path can forge a
-/// line. Each has at most 256 bytes.
+/// Values that are not from a fixed set are quoted and escaped, so that no tenant and no path can forge a line. A value
+/// is cut after 256 bytes, and then ends in `...`.
 ///
-/// | key | of a request |
+/// | key | value, for events about a request |
 /// |---|---|
 /// | `event` | the [name](Event::name) |
 /// | `basis` | of a grant: [`Basis::name`] |
 /// | `code`, `class` | of a denial: [`Denial::code`], [`Denial::class`] |
-/// | `tenant`, `key_id`, `key_prefix`, `method`, `route`, `path`, `address` | as [`Audit`] has them; what is not known is left out |
-/// | `missing_scopes` | of a denial, with commas between them |
-/// | `cause` | what happened between the service and the platform, or what is wrong with the key |
-/// | `elapsed_us` | how long the decision took, in microseconds |
+/// | `tenant`, `key_id`, `key_prefix`, `method`, `route`, `path`, `address` | from the [`Audit`]; an unknown value is left out |
+/// | `missing_scopes` | of a denial, separated by commas |
+/// | `cause` | the failure between the service and the platform, or the problem of the key |
+/// | `elapsed_us` | time that the decision took, in microseconds |
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "event={}", self.name())?;
@@ -367,17 +369,17 @@ fn took(f: &mut fmt::Formatter<'_>, elapsed: Duration) -> fmt::Result {
     write!(f, " elapsed_us={}", elapsed.as_micros())
 }
 
-/// A pair whose value is escaped.
+/// A pair with an escaped value.
 fn text(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {
     write!(f, " {name}=\"")?;
     write!(Escaped { f, room: Some(MAX_VALUE_LEN) }, "{value}")?;
     f.write_char('"')
 }
 
-/// Escapes what is written, and cuts it.
+/// Escapes the text, and cuts it.
 struct Escaped<'f, 'g> {
     f: &'f mut fmt::Formatter<'g>,
-    /// `None` when the value is cut.
+    /// Bytes that may still be written. `None` after the value was cut.
     room: Option<usize>,
 }
 
@@ -387,7 +389,7 @@ impl fmt::Write for Escaped<'_, '_> {
             let Some(room) = self.room else {
                 return Ok(());
             };
-            // As `Debug` has it, a single quote needs no escape between double ones.
+            // Like `Debug`: a single quote needs no escape inside double quotes.
             let (plain, escape) = if c == '\'' { (Some(c), None) } else { (None, Some(c.escape_debug())) };
             let escaped = plain.into_iter().chain(escape.into_iter().flatten());
             self.room = room.checked_sub(escaped.clone().map(char::len_utf8).sum());
@@ -400,7 +402,7 @@ impl fmt::Write for Escaped<'_, '_> {
     }
 }
 
-/// An error and its causes, with colons between them.
+/// An error and its causes, separated by colons.
 struct Causes<'e>(&'e (dyn Error + 'static));
 
 impl fmt::Display for Causes<'_> {
@@ -415,7 +417,7 @@ impl fmt::Display for Causes<'_> {
     }
 }
 
-/// Scopes with commas between them.
+/// Scopes, separated by commas.
 struct List<'m>(&'m MissingScopes<'m>);
 
 impl fmt::Display for List<'_> {
@@ -427,13 +429,13 @@ impl fmt::Display for List<'_> {
     }
 }
 
-/// Writes events to the `log` crate, under the target `apikee`: each as one line of `key=value` pairs, which is the
+/// Writes events to the `log` crate, with the target `apikee`. Each event is one line of `key=value` pairs: the
 /// `Display` of [`Event`].
 ///
 /// | event | level |
 /// |---|---|
 /// | an outage, a breaker opened, entries dropped, refusals or client ids displaced, no room for routes | warn |
-/// | a buffer of the service's that is too small for a key | warn |
+/// | the service's buffer is too small for a key | warn |
 /// | weak secrets, a file rejected, old secrets displaced | warn |
 /// | denied, a breaker closed, the keyring replaced, a file read again | info |
 /// | granted, observed, a client upserted, an endpoint registered | debug |
@@ -456,15 +458,15 @@ impl Observer for LogObserver {
 /// Writes events to the `tracing` crate, under the target `apikee`, at the levels of `LogObserver`.
 ///
 /// The message is the event's [name](Event::name). An event about a request has the fields `tenant`, `key_id`,
-/// `key_prefix`, `method`, `route`, `path` and `address`, as far as they are known; a grant `basis`, and a denial
-/// `code` and `class`. The field `line` is the whole event as one line of `key=value` pairs, escaped.
+/// `key_prefix`, `method`, `route`, `path` and `address`, if they are known. A grant also has `basis`; a denial also
+/// has `code` and `class`. The field `line` is the whole event as one line of `key=value` pairs, escaped.
 ///
-/// Events are written within the span that the request is in.
+/// Events are written within the span of the request.
 #[cfg(feature = "tracing")]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TracingObserver;
 
-/// The level of an event is fixed where it is written.
+/// A macro, because `tracing` needs the level of an event at compile time.
 #[cfg(feature = "tracing")]
 macro_rules! write_event {
     ($severity:expr, $($fields:tt)*) => {

@@ -1,11 +1,11 @@
-//! Files of secrets and of revoked keys, which are read again when they change.
+//! Files of secrets and of revoked keys. They are read again when they change.
 //!
-//! | file | a line | also |
+//! | file | content of a line | ignored |
 //! |---|---|---|
 //! | secrets | one secret, the newest first, white space around it removed | blank lines |
-//! | deny-list | one fingerprint, 64 hexadecimal digits | blank lines; what follows a `#` |
+//! | deny-list | one fingerprint, 64 hexadecimal digits | blank lines; text after a `#` |
 //!
-//! Both are UTF-8 without a byte-order mark. The rules for secrets are those of the environment; see
+//! Both are UTF-8 without a byte-order mark. The rules for secrets are the same as in the environment; see
 //! [`secrets`](super::secrets).
 //!
 //! ```text
@@ -15,10 +15,10 @@
 //!                                                                           └─ not: again, and then next time
 //! ```
 //!
-//! - A file is looked up by its path each time, so a link that is pointed elsewhere counts, as Kubernetes updates a
+//! - A file is looked up by its path each time. So a changed link counts as a change: this is how Kubernetes updates a
 //!   mounted secret.
-//! - The second look keeps out most of what is half written. Only a file that is renamed into place never is.
-//! - What cannot be used changes nothing: the last good content stays in use, and an event tells.
+//! - The second read detects most half-written files. Only a file that is renamed into place is never half written.
+//! - A file that cannot be used changes nothing: the last good content stays in use, and an event reports the problem.
 
 use core::{error::Error, fmt, time::Duration};
 use std::{
@@ -41,10 +41,10 @@ use crate::{
     key::{Fingerprint, Keyring},
 };
 
-/// Far more than [`MAX_SECRETS`](crate::key::MAX_SECRETS) of any useful length.
+/// Far more than [`MAX_SECRETS`](crate::key::MAX_SECRETS) secrets of any useful length.
 const MAX_SECRETS_BYTES: usize = 64 * 1024;
 
-/// Eight million fingerprints.
+/// Enough for eight million fingerprints.
 const MAX_DENY_LIST_BYTES: usize = 512 * 1024 * 1024;
 
 /// A file that a client reads, and reads again when it changes.
@@ -66,8 +66,8 @@ impl fmt::Display for WatchedFile {
     }
 }
 
-/// A file of secrets or of revoked keys cannot be used. Its text names the file, and says what is wrong and how to
-/// mend it. It has nothing of the file's content.
+/// A file of secrets or of revoked keys cannot be used. The text names the file and says what is wrong and how to fix
+/// it. It contains nothing of the file's content.
 #[derive(Debug)]
 pub struct FileError {
     file: WatchedFile,
@@ -75,32 +75,32 @@ pub struct FileError {
     problem: FileProblem,
 }
 
-/// What is wrong with a file.
+/// The problem with a file.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FileProblem {
-    /// It cannot be opened or read.
+    /// The file cannot be opened or read.
     Unreadable(io::Error),
-    /// It is a pipe or another thing that can be read once only.
+    /// The file is a pipe or another object that can be read only once.
     NotAFile,
-    /// It is larger than this many bytes.
+    /// The file is too large.
     TooLarge {
-        /// The limit.
+        /// The largest allowed size, in bytes.
         limit: usize,
     },
-    /// It has no entry. It may be half written. A deny-list that is meant to be empty has a comment.
+    /// The file has no entry. It may be half written. Write a comment into a deny-list that is empty on purpose.
     Empty,
-    /// It is not UTF-8.
+    /// The file is not UTF-8.
     NotUtf8,
-    /// It has a byte-order mark, which would be part of a secret.
+    /// The file has a byte-order mark, which would become part of a secret.
     ByteOrderMark,
-    /// A secret has a control character in it.
+    /// A secret contains a control character.
     ControlCharacter,
-    /// It has more secrets than a [`Keyring`] holds.
+    /// The file has more secrets than a [`Keyring`] holds.
     TooManySecrets,
     /// A line is not a fingerprint.
     NotAFingerprint {
-        /// Its number; the first is 1.
+        /// Number of the line; the first line is 1.
         line: usize,
     },
 }
@@ -110,19 +110,19 @@ impl FileError {
         Self { file, path: path.into(), problem }
     }
 
-    /// Which of a client's files it is.
+    /// Which of the client's files it is.
     #[must_use]
     pub const fn file(&self) -> WatchedFile {
         self.file
     }
 
-    /// Where it is.
+    /// Path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is wrong with it.
+    /// The problem with the file.
     #[must_use]
     pub const fn problem(&self) -> &FileProblem {
         &self.problem
@@ -162,10 +162,10 @@ impl Error for FileError {
     }
 }
 
-/// A name for what a file has in it: its SHA-256.
+/// Identifies the content of a file: its SHA-256.
 type Digest = [u8; 32];
 
-/// The whole of a file, wiped on drop.
+/// The whole content of a file, wiped on drop.
 struct Content(Vec<u8>);
 
 impl Content {
@@ -175,7 +175,7 @@ impl Content {
             WatchedFile::Secrets => MAX_SECRETS_BYTES,
             WatchedFile::DenyList => MAX_DENY_LIST_BYTES,
         };
-        // With one byte more than any file may have, the buffer does not move: nothing is left behind.
+        // One byte more than a secret file may have. So the buffer never moves, and leaves no copy of a secret behind.
         let room = match file {
             WatchedFile::Secrets => limit.saturating_add(1),
             WatchedFile::DenyList => 0,
@@ -195,20 +195,20 @@ impl Content {
     }
 
     fn text(&self) -> Result<&str, FileProblem> {
-        // Those of UTF-16 are not UTF-8; what is wrong is the same.
+        // A file with a byte-order mark of UTF-16 is not UTF-8, but its problem is the mark.
         if [&b"\xEF\xBB\xBF"[..], b"\xFF\xFE", b"\xFE\xFF"].iter().any(|mark| self.0.starts_with(mark)) {
             return Err(FileProblem::ByteOrderMark);
         }
         core::str::from_utf8(&self.0).map_err(|_| FileProblem::NotUtf8)
     }
 
-    /// The secrets in it.
+    /// Parses the secrets.
     fn keyring(&self, path: &Path) -> Result<Keyring, FileError> {
         let read = || keyring(self.text()?.split('\n')).map_err(FileProblem::from)?.ok_or(FileProblem::Empty);
         read().map_err(|problem| FileError::new(WatchedFile::Secrets, path, problem))
     }
 
-    /// The fingerprints in it.
+    /// Parses the fingerprints.
     fn deny_list(&self, path: &Path) -> Result<DenyListContent, FileError> {
         self.fingerprints().map_err(|problem| FileError::new(WatchedFile::DenyList, path, problem))
     }
@@ -242,20 +242,20 @@ impl From<SecretsError> for FileProblem {
     }
 }
 
-/// What a deny-list has in it.
+/// The parsed content of a deny-list.
 struct DenyListContent {
     fingerprints: Vec<Fingerprint>,
-    /// There is neither an entry nor a comment.
+    /// The file has neither an entry nor a comment.
     is_blank: bool,
 }
 
 impl Keyring {
-    /// The secrets of a file: UTF-8 with one secret a line, newest first. White space around a secret and blank lines
-    /// are ignored, as they are in the environment.
+    /// Reads the secrets of a file: UTF-8 with one secret a line, the newest first. White space around a secret and
+    /// blank lines are ignored, as in the environment.
     ///
     /// # Errors
     ///
-    /// As [`FileError`] says.
+    /// See [`FileError`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         stack::wiped::<{ stack::CALL }, _>(|| Content::read(WatchedFile::Secrets, path)?.keyring(path))
@@ -263,13 +263,13 @@ impl Keyring {
 }
 
 impl Revocations {
-    /// [Replaces](Self::replace) the set with a deny-list, as `apikee verify --deny-list` reads it: a file of UTF-8
-    /// with one fingerprint a line, 64 hexadecimal digits, in any order. Blank lines and what follows a `#` are
-    /// ignored. Returns how many entries it has.
+    /// [Replaces](Self::replace) the set by the content of a deny-list, in the format of `apikee verify --deny-list`:
+    /// UTF-8 with one fingerprint a line, 64 hexadecimal digits, in any order. Blank lines and text after a `#` are
+    /// ignored. Returns the number of keys in the new set.
     ///
     /// # Errors
     ///
-    /// As [`FileError`] says. The set is then as it was.
+    /// See [`FileError`]. The set is unchanged then.
     pub fn replace_from_file(&self, path: impl AsRef<Path>) -> Result<usize, FileError> {
         let path = path.as_ref();
         let list = Content::read(WatchedFile::DenyList, path)?.deny_list(path)?;
@@ -277,17 +277,17 @@ impl Revocations {
     }
 }
 
-/// Between the two looks at a new content.
+/// Time between two reads of a new content.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// Looks at a content that is another one each time. A file that is replaced every second, just between two looks,
-/// must not wait for the next time again and again.
+/// Reads of a content that differs each time. A file that is replaced every second, just between two reads, must not
+/// wait for the next interval again and again.
 const MAX_LOOKS: u32 = 5;
 
-/// A file system may write the same time for two changes within this time: FAT counts in steps of 2 s.
+/// A file system may give two changes within this time the same timestamp: FAT counts in steps of 2 s.
 const YOUNG: Duration = Duration::from_secs(2);
 
-/// A client's files, and the thread that reads them.
+/// A client's files, and the state of the thread that reads them.
 pub(super) struct Watch {
     files: Mutex<Files>,
     grace: Duration,
@@ -301,7 +301,7 @@ struct Files {
     deny_list: Option<(Watched, Revocations)>,
 }
 
-/// Something to tell when no lock is held any more.
+/// An event to emit after all locks are released.
 pub(super) enum News {
     Keyring(Replaced),
     Read {
@@ -310,7 +310,7 @@ pub(super) enum News {
     },
     Rejected {
         error: FileError,
-        /// It is what was wrong the last time.
+        /// The same problem as the last time.
         known: bool,
     },
 }
@@ -324,7 +324,7 @@ impl News {
     }
 }
 
-/// A secret file, and the keys that are in it.
+/// A secret file that was read for the first time.
 pub(super) struct SecretFile(Watched);
 
 impl SecretFile {
@@ -336,7 +336,7 @@ impl SecretFile {
     }
 }
 
-/// A deny-list, and the set of what is in it.
+/// A deny-list that was read for the first time, and the set with its entries.
 pub(super) struct DenyListFile(Watched, Revocations);
 
 impl DenyListFile {
@@ -347,7 +347,7 @@ impl DenyListFile {
         Ok(Self(watched, revocations))
     }
 
-    /// Another handle of the set.
+    /// Another handle of the same set.
     pub(super) fn revocations(&self) -> Revocations {
         self.1.clone()
     }
@@ -370,14 +370,14 @@ impl Watch {
         Some(Self { files, grace, interval, stop: Mutex::new(false), stopped: Condvar::new() })
     }
 
-    /// Waits for the time to look, and reads what has changed. `None` when it is over.
+    /// Waits for one interval, and then reads the files that changed. `None` at the end of the thread.
     pub(super) fn next(&self, keys: &Keys) -> Option<Vec<News>> {
         let goes_on = !self.stops_within(self.interval);
         goes_on.then(|| self.look(keys, false, || !self.stops_within(SETTLE.min(self.interval))))
     }
 
-    /// Reads what may have changed, or all of it. `settles` waits before the second look; `false` means that there is
-    /// none.
+    /// Reads the files that may have changed, or all files if `must`. `settles` waits before the second read; it
+    /// returns `false` if there must be no second read.
     fn look(&self, keys: &Keys, must: bool, mut settles: impl FnMut() -> bool) -> Vec<News> {
         let mut news = Vec::new();
         let mut files = lock(&self.files);
@@ -403,12 +403,12 @@ impl Watch {
         news
     }
 
-    /// Reads all of it, with one look.
+    /// Reads all files at once, without a wait before the second read.
     pub(super) fn reload(&self, keys: &Keys) -> Vec<News> {
         self.look(keys, true, || true)
     }
 
-    /// Ends the thread when it has read what it is reading.
+    /// Stops the thread after its current read.
     pub(super) fn stop(&self) {
         *lock(&self.stop) = true;
         self.stopped.notify_all();
@@ -426,16 +426,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One file, and what is known of it.
+/// One file, and what is known about it.
 struct Watched {
     file: WatchedFile,
     path: PathBuf,
-    /// What it looked like when it was read last, if any change since would make it look otherwise.
+    /// The state of the file at the last read. `None` if a later change might leave the same stamp.
     stamp: Option<Stamp>,
-    /// Of the content that is in use, and how many entries that has.
+    /// The digest of the content in use, and the number of its entries.
     digest: Digest,
     entries: usize,
-    /// What is wrong with it, if it could not be used the last time.
+    /// The problem of the file, if it could not be used at the last read.
     wrong: Option<String>,
 }
 
@@ -448,7 +448,7 @@ impl Watched {
         Ok((Self { file, path, stamp, digest: content.digest(), entries: 0, wrong: None }, content))
     }
 
-    /// Reads it again if it may have changed, or if it must be, and uses what is new.
+    /// Reads the file again if it may have changed or if `must`, and uses new content.
     fn look(
         &mut self,
         must: bool,
@@ -502,9 +502,9 @@ impl Watched {
         }
     }
 
-    /// The content, and what it is known by.
+    /// Reads the content and its digest.
     fn read(&self) -> Result<(Content, Digest), FileError> {
-        // To open a pipe may block for ever.
+        // Opening a pipe may block for ever.
         let content = match fs::metadata(&self.path) {
             Ok(metadata) if !metadata.is_file() => Err(FileError::new(self.file, &self.path, FileProblem::NotAFile)),
             _ => Content::read(self.file, &self.path),
@@ -518,12 +518,12 @@ fn digest(read: &Result<(Content, Digest), FileError>) -> Option<Digest> {
     read.as_ref().ok().map(|(_, digest)| *digest)
 }
 
-/// What tells one state of a file from another without reading it.
+/// Distinguishes two states of a file without reading it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     modified: Option<SystemTime>,
     len: u64,
-    /// Device and number of the file, and when these or the content changed.
+    /// Device and inode of the file, and the time of their last change.
     #[cfg(unix)]
     inode: (u64, u64, i64, i64),
 }
@@ -541,7 +541,7 @@ impl Stamp {
         })
     }
 
-    /// Whether a change from `now` on would leave another stamp.
+    /// Whether any change after `now` must leave another stamp.
     fn is_old(&self, now: SystemTime) -> bool {
         self.modified.and_then(|modified| now.duration_since(modified).ok()).is_some_and(|age| age > YOUNG)
     }
@@ -619,7 +619,7 @@ mod tests {
         }
     }
 
-    /// Reads freed memory as a file, which Linux has.
+    /// Linux offers the process's own memory as a file. So this test can read freed memory.
     #[cfg(target_os = "linux")]
     #[test]
     fn the_content_of_a_file_is_wiped() {

@@ -1,4 +1,4 @@
-//! Which calls are made at all, for whom, until when, and how many at once: the breakers, and the queue for a slot.
+//! Limits on calls: the breakers decide whether a call is made, and the queue decides when.
 //!
 //! ```text
 //! enter ──> breaker open? ── yes ──────────────────────────────────> outage
@@ -7,7 +7,7 @@
 //!           a slot free, and fewer than its share taken by this client? ─ no ──> sleep until the deadline ──> overload
 //!              │ yes
 //!              v
-//!            Slot ── call ── settle ──> breakers take note, who waits is woken
+//!            Slot ── call ── settle ──> breakers are updated, waiting requests woken
 //! ```
 
 use core::{mem, time::Duration};
@@ -34,17 +34,17 @@ use crate::{
     policy::{Outcome, Overload, Rejection},
 };
 
-/// A client, and where its request comes from.
+/// A client, and the origin of its request.
 #[derive(Clone, Copy)]
 pub(super) struct Caller<'a> {
     pub(super) client: ClientRef,
-    /// `None` if no request of the client's waits: then a refusal is not the client's.
+    /// `None` if no request of the client waits. Then a refusal is not remembered for the client.
     pub(super) origin: Option<Origin<'a>>,
-    /// Whether the call is about the request itself, so that its success is a confirmation.
+    /// Whether the call asks about the request itself. Only then its success is a confirmation.
     pub(super) judged: bool,
 }
 
-/// The time for all calls of one request together.
+/// The time limit for all calls of one request together.
 #[derive(Clone, Copy)]
 pub(super) struct Deadline {
     start: Instant,
@@ -56,20 +56,20 @@ impl Deadline {
         Self { start: Instant::now(), limit }
     }
 
-    /// What is left: more than zero.
+    /// The time that is left: more than zero, or `None`.
     pub(super) fn left(&self) -> Option<Duration> {
         self.limit.checked_sub(self.start.elapsed()).filter(|left| !left.is_zero())
     }
 }
 
-/// How many calls are made, and for whom.
+/// Limits on calls.
 pub(super) struct Limits {
     pub(super) breaker: BreakerConfig,
     pub(super) memory: RefusalMemory,
-    /// Clients that are told from others.
+    /// Most clients whose failures and refusals are stored.
     pub(super) clients: usize,
     pub(super) in_flight: usize,
-    /// By default half of those.
+    /// By default half of `in_flight`.
     pub(super) in_flight_per_client: Option<usize>,
 }
 
@@ -93,11 +93,12 @@ pub(super) struct Gate {
 
 struct State {
     table: ClientTable<Vec<ClientSlot>>,
-    /// The client of each call in flight; `None` for a call without a client. It is as short as there may be calls.
+    /// The client of each call in flight; `None` for a call without a client. A linear search is enough, because the
+    /// list is no longer than `max_in_flight`.
     in_flight: Vec<Option<ClientRef>>,
-    /// Who waits for a slot, the first first.
+    /// The requests that wait for a slot, the oldest first.
     waiting: VecDeque<Arc<Waiter>>,
-    /// The buffers of calls that have ended, as many as were ever under way at once.
+    /// Buffers of calls that have ended. There are at most as many as there were calls in flight at once.
     scratches: Vec<Scratch>,
 }
 
@@ -108,8 +109,8 @@ struct Waiter {
 }
 
 impl State {
-    /// Whether a call may be made now. One that is not a client's says nothing of the platform's health, and is made only
-    /// while the breaker is closed.
+    /// Whether a call may be made now. A call without a client says nothing about the platform's health. It is made
+    /// only while the breaker is closed.
     fn check(&mut self, client: Option<ClientRef>, now: Duration) -> Result<(), BreakerOpen> {
         match client {
             Some(client) => self.table.check(client, now),
@@ -119,7 +120,7 @@ impl State {
 }
 
 impl Gate {
-    /// A request has that time for all of its calls.
+    /// `timeout` is the time of a request for all of its calls.
     pub(super) fn new(limits: &Limits, timeout: Duration) -> Self {
         let breaker = limits.breaker.outlasting(timeout);
         let state = State {
@@ -136,7 +137,7 @@ impl Gate {
         }
     }
 
-    /// The time by the clock that breakers, memories and sessions go by.
+    /// The current time on the clock of breakers, memories and sessions.
     pub(super) fn now(&self) -> Duration {
         self.start.elapsed()
     }
@@ -145,8 +146,8 @@ impl Gate {
         self.lock().table.state(self.now())
     }
 
-    /// Lets one call through, as soon as there is a slot for it, or says why not. Who came first is first, but for
-    /// those whose client has its share already.
+    /// Lets one call through as soon as there is a slot for it, or returns the reason why not. The oldest request goes
+    /// first, except requests of a client that already has its share of slots.
     pub(super) fn enter<'g>(
         &'g self,
         caller: Option<Caller<'g>>,
@@ -170,7 +171,7 @@ impl Gate {
                     state.in_flight.push(client);
                 }
                 let scratch = state.scratches.pop().unwrap_or_default();
-                // Two slots may have been given back before this request woke up.
+                // Two slots may have been returned before this request woke up.
                 self.leave(state, place.as_ref());
                 let permit = permit.map_err(|open| Outcome::Outage(open.into()))?;
                 let mut slot =
@@ -195,7 +196,8 @@ impl Gate {
         }
     }
 
-    /// Whether a request, at its place or behind all who wait, may have a slot now.
+    /// Whether a request may have a slot now. `place` is its place in the queue; without one it stands behind all
+    /// others.
     fn is_next(&self, state: &State, place: Option<&Arc<Waiter>>, client: Option<ClientRef>) -> bool {
         let before = state.waiting.iter().take_while(|other| place.is_none_or(|place| !Arc::ptr_eq(place, other)));
         self.has_room(state, client) && !before.into_iter().any(|other| self.has_room(state, other.client))
@@ -207,7 +209,7 @@ impl Gate {
         in_flight.len() < self.max_in_flight && own() < self.max_per_client
     }
 
-    /// Gives up a place in the queue, if there is one, and wakes who may have a slot now.
+    /// Leaves the queue if the request is in it, and wakes the next request that may have a slot.
     fn leave(&self, mut state: MutexGuard<'_, State>, place: Option<&Arc<Waiter>>) {
         if let Some(place) = place {
             state.waiting.retain(|other| !Arc::ptr_eq(place, other));
@@ -217,7 +219,7 @@ impl Gate {
         }
     }
 
-    /// A refusal that still holds for one of these clients at that address.
+    /// A remembered refusal that still applies to one of these clients at this address.
     pub(super) fn remembered(
         &self,
         clients: impl IntoIterator<Item = ClientRef>,
@@ -230,18 +232,18 @@ impl Gate {
         clients.into_iter().find_map(|client| state.table.remembered(client, origin.as_bytes(), now))
     }
 
-    /// Forgets the refusals of that client that came before the platform was asked at that time.
+    /// Forgets the refusals of a client that came before the platform was asked, at the time `asked`.
     pub(super) fn confirm(&self, client: ClientRef, origin: Origin<'_>, asked: Duration) {
         self.lock().table.confirm(client, origin.as_bytes(), asked);
     }
 
-    /// A panic elsewhere leaves no state of ours half changed.
+    /// Poisoning is ignored: a panic cannot interrupt a change of the state.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A call under way, with the buffers for it. It counts until it is dropped, however that comes.
+/// A call in flight, with its buffers. It counts until it is dropped, also after a panic.
 pub(super) struct Slot<'g> {
     gate: &'g Gate,
     events: &'g Events,
@@ -254,18 +256,18 @@ pub(super) struct Slot<'g> {
 }
 
 impl Slot<'_> {
-    /// When it was let through, by the gate's clock.
+    /// The time when the gate let it through, on the gate's clock.
     pub(super) const fn entered(&self) -> Duration {
         self.entered
     }
 
-    /// Whether it has waited for its slot for longer than it has had it.
+    /// Whether the call waited for its slot longer than it has had it.
     pub(super) fn mostly_waited(&self) -> bool {
         self.waited > self.gate.now().saturating_sub(self.entered)
     }
 
-    /// What it would have come to if it were waiting for its slot still: load must not look like an outage, and an
-    /// outage that others have seen is one.
+    /// The outcome that the request would have if it still waited for its slot. Load must not look like an outage, but
+    /// an outage that other requests have seen is one.
     pub(super) fn as_if_still_waiting(&self) -> Outcome {
         let client = self.caller.map(|caller| caller.client);
         match self.gate.lock().check(client, self.gate.now()) {
@@ -274,7 +276,7 @@ impl Slot<'_> {
         }
     }
 
-    /// Ends the call, and says what it came to.
+    /// Ends the call with its outcome.
     pub(super) fn settle(mut self, outcome: Outcome) {
         self.outcome = Some(outcome);
     }
@@ -283,7 +285,7 @@ impl Slot<'_> {
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
         let evidence = self.outcome.and_then(Outcome::evidence);
-        // Only cool-downs and refusals have to do with the time, and cool-downs with chance.
+        // Only cool-downs and refusals need the time, and only cool-downs need randomness.
         let fails = matches!(evidence, Some(Evidence::Failed | Evidence::Unreachable));
         let random = if fails { random() } else { 0 };
         let mut state = self.gate.lock();
@@ -334,7 +336,7 @@ impl Drop for Slot<'_> {
     }
 }
 
-/// For the jitter of a cool-down. Without randomness there is no jitter.
+/// Randomness for the jitter of a cool-down. Without randomness there is no jitter.
 fn random() -> u32 {
     let mut bytes = [0; 4];
     match rand_core::TryRng::try_fill_bytes(&mut getrandom::SysRng, &mut bytes) {
@@ -346,21 +348,21 @@ fn random() -> u32 {
 /// The longest answer that is read, in bytes.
 pub(super) const MAX_ANSWER_LEN: usize = 64 * 1024;
 
-/// A target and a body of usual length fit.
+/// Enough for a usual target and a usual body.
 const USUAL_LEN: usize = 1024;
 
-/// The buffers of one call, kept for the next.
+/// The buffers of one call. They are kept for the next call.
 #[derive(Default)]
 pub(super) struct Scratch {
     pub(super) target: Vec<u8>,
-    /// A body in the clear, which may hold a raw key: wiped after use.
+    /// A body before sealing. It may contain a raw key, so it is wiped after use.
     pub(super) body: Plaintext,
     pub(super) envelope: Vec<u8>,
     pub(super) answer: Vec<u8>,
 }
 
 impl Scratch {
-    /// `None` if there is no memory for it.
+    /// `None` if there is no memory.
     pub(super) fn new() -> Option<Self> {
         Some(Self {
             target: zeroed(USUAL_LEN)?,
@@ -370,14 +372,14 @@ impl Scratch {
         })
     }
 
-    /// Whether it is worth keeping: it has memory, and one very long request must not hold that for good.
+    /// Whether the buffers are kept. They are not if they have no memory, or if one very long request made them large.
     pub(super) fn is_usual(&self) -> bool {
         let lens = [self.target.len(), self.body.0.len(), self.envelope.len()];
         !self.answer.is_empty() && lens.into_iter().all(|len| len <= MAX_ANSWER_LEN)
     }
 }
 
-/// `None` if there is no memory for it.
+/// `None` if there is no memory.
 fn zeroed(len: usize) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(len).ok()?;
@@ -385,7 +387,7 @@ fn zeroed(len: usize) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Bytes that are wiped before they are given back or moved.
+/// Bytes that are wiped before they are freed or moved.
 #[derive(Default)]
 pub(super) struct Plaintext(Vec<u8>);
 
@@ -418,7 +420,7 @@ impl Plaintext {
         &self.0
     }
 
-    /// What `write` writes, after making room for it.
+    /// Calls `write`, and enlarges the buffer if it is too small. Returns the written bytes.
     pub(super) fn write(&mut self, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooSmall>) -> &mut [u8] {
         fill(&mut self.0, write)
     }
@@ -430,15 +432,15 @@ impl Drop for Plaintext {
     }
 }
 
-/// What `write` writes into `buf`, after making room for it.
+/// Calls `write` with `buf`, and enlarges `buf` if it is too small. Returns the written text.
 pub(super) fn write(buf: &mut Vec<u8>, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooSmall>) -> &str {
     let text = core::str::from_utf8(fill(buf, write));
     debug_assert!(text.is_ok(), "targets and bodies are UTF-8");
     text.unwrap_or_default()
 }
 
-/// Has `write` write into `buf`, after making room for it; returns what it wrote. What there was is wiped before it is
-/// given back, for it may have been a plaintext.
+/// Calls `write` with `buf`, and enlarges `buf` if it is too small. Returns the written bytes. The old buffer is wiped
+/// before it is freed, because it may hold a plaintext.
 fn fill(buf: &mut Vec<u8>, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooSmall>) -> &mut [u8] {
     let written = write(buf).or_else(|BufferTooSmall { needed }| {
         buf.zeroize();
@@ -446,6 +448,6 @@ fn fill(buf: &mut Vec<u8>, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooS
         write(buf)
     });
     let written = written.ok().and_then(|len| buf.get_mut(..len));
-    debug_assert!(written.is_some(), "it has said itself that this is enough");
+    debug_assert!(written.is_some(), "the error named this length");
     written.unwrap_or_default()
 }

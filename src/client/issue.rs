@@ -1,4 +1,4 @@
-//! Issuing, with the client's id in the key.
+//! Issuing keys that contain the client's id.
 
 use core::{error::Error, fmt};
 use std::{borrow::Cow, format, string::String};
@@ -18,7 +18,7 @@ use crate::{
     time::UnixTime,
 };
 
-/// A new key, and what the platform knows of it.
+/// A new key, and the result of reporting its client to the platform.
 #[derive(Clone, Copy)]
 pub struct Issued<'b> {
     key: &'b str,
@@ -27,10 +27,10 @@ pub struct Issued<'b> {
     upsert: Upsert,
 }
 
-/// What the platform is told of a new key's client, as the SDKs' `create()` tells it.
+/// Details of a new key's client for the platform, like the arguments of the SDKs' `create()`.
 ///
-/// The platform creates the client, or replaces what it has of the client of that name. **Tell it everything
-/// that is to hold**: it may reset what is left out.
+/// The platform creates the client, or replaces its record of the client with that name. **Give all details that must
+/// stay**: the platform may reset a detail that is left out.
 ///
 /// ```
 /// use apikee::{client::NewClient, protocol::ClientType};
@@ -52,7 +52,7 @@ pub struct NewClient<'a> {
 }
 
 impl<'a> NewClient<'a> {
-    /// A service that is called as the key's tenant, with the key as `{tenant}-key`.
+    /// A client of the type service. Its name is the key's tenant, and the key's name is `{tenant}-key`.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -65,26 +65,26 @@ impl<'a> NewClient<'a> {
         }
     }
 
-    /// The client's name, instead of the tenant. The platform finds the client by this name only: keys of the tenant
-    /// that do not have the client's id in their `meta` are not found under another name.
+    /// The client's name, instead of the tenant. The platform finds the client only by this name. A key of the tenant
+    /// without the client's id in its `meta` is not found under another name.
     #[must_use]
     pub const fn name(self, name: &'a str) -> Self {
         Self { name: Some(name), ..self }
     }
 
-    /// What kind of client it is, instead of a service.
+    /// The type of the client, instead of a service.
     #[must_use]
     pub const fn client_type(self, client_type: ClientType) -> Self {
         Self { client_type, ..self }
     }
 
-    /// The template that the client is made from.
+    /// The template that the client is created from.
     #[must_use]
     pub const fn template_id(self, template_id: &'a str) -> Self {
         Self { template_id: Some(template_id), ..self }
     }
 
-    /// Anything else about the client.
+    /// Further data about the client.
     #[must_use]
     pub const fn metadata(self, metadata: JsonObject<'a>) -> Self {
         Self { metadata: Some(metadata), ..self }
@@ -96,7 +96,7 @@ impl<'a> NewClient<'a> {
         Self { ip_whitelist: Some(networks), ..self }
     }
 
-    /// The key's name among the client's, instead of `{tenant}-key`.
+    /// The name of the key among the client's keys, instead of `{tenant}-key`.
     #[must_use]
     pub const fn key_name(self, key_name: &'a str) -> Self {
         Self { key_name: Some(key_name), ..self }
@@ -117,19 +117,19 @@ impl<'a> NewClient<'a> {
     }
 }
 
-/// What became of telling the platform of a new key's client.
+/// The result of reporting a new key's client to the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upsert {
-    /// In local mode there is no platform.
+    /// Local mode: there is no platform.
     Local,
-    /// Nothing was to be told: the caller has put a `clientId` into the key's `meta`, or the tenant is the
-    /// platform's id itself ([`tenant_is_client_id`](super::ApikeeBuilder::tenant_is_client_id)), or issuing is not to
-    /// create clients ([`auto_create`](super::ApikeeBuilder::auto_create)).
+    /// Nothing was reported, for one of these reasons: the key's `meta` already has a `clientId`, the tenant is the
+    /// platform's client id ([`tenant_is_client_id`](super::ApikeeBuilder::tenant_is_client_id)), issuing must not
+    /// create clients ([`auto_create`](super::ApikeeBuilder::auto_create)), or the client has no name.
     Skipped,
-    /// The platform knows the client. Its id is in the key's `meta.clientId`.
+    /// The platform has a record of the client. Its id is in the key's `meta.clientId`.
     Done(ClientId),
-    /// The platform could not be told. The key is good all the same. Its client is looked up by its name on
-    /// first use: create it on the platform by then.
+    /// The platform could not be reached. The key is good, but contains no client id. The client is looked up by its
+    /// name when the key is first used: create it on the platform before that.
     Postponed(Outage),
 }
 
@@ -140,38 +140,38 @@ impl<'b> Issued<'b> {
         self.key
     }
 
-    /// Its id: the claim `id`.
+    /// The key's id: the claim `id`.
     #[must_use]
     pub const fn id(&self) -> KeyId {
         self.id
     }
 
-    /// The last second in which it is good, `None` if it never expires.
+    /// The last second in which the key is good. `None` if it never expires.
     #[must_use]
     pub const fn expires_at(&self) -> Option<UnixTime> {
         self.expires_at
     }
 
-    /// Its fingerprint, for storage and deny-lists.
+    /// The key's fingerprint, for storage and deny-lists.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.key)
     }
 
-    /// Its first characters, which are safe in logs; see [`log_prefix`].
+    /// The key's first characters, which are safe in logs; see [`log_prefix`].
     #[must_use]
     pub fn prefix(&self) -> &'b str {
         log_prefix(self.key)
     }
 
-    /// What became of telling the platform of its client.
+    /// The result of reporting the key's client to the platform.
     #[must_use]
     pub const fn upsert(&self) -> Upsert {
         self.upsert
     }
 }
 
-/// Without the key.
+/// Shows no key.
 impl fmt::Debug for Issued<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issued")
@@ -183,26 +183,26 @@ impl fmt::Debug for Issued<'_> {
 }
 
 impl Apikee {
-    /// Issues a key now, into `buf`; see [`Keyring::issue`](crate::Keyring::issue) on its length.
+    /// Issues a key into `buf`, valid from the current time; see [`Keyring::issue`](crate::Keyring::issue) for the
+    /// length of `buf`.
     ///
-    /// In server mode its tenant is first made a client of the platform's, or brought up to date, and
-    /// the client's id goes into the key as `meta.clientId`: some 60 bytes more of payload. An outage of the
-    /// platform does not keep a key from being issued; [`Issued::upsert`] tells. The platform is told a client with
-    /// nothing but a name and a key: if yours have a template, an address list or metadata, use
-    /// [`issue_for`](Self::issue_for).
+    /// In server mode it first creates or updates the tenant's client on the platform, and puts the client's id into
+    /// the key as `meta.clientId`: about 60 more bytes of payload. An outage of the platform does not stop it;
+    /// [`Issued::upsert`] then is [`Upsert::Postponed`]. The platform receives only a name and a key. If your clients
+    /// have a template, an address list or metadata, use [`issue_for`](Self::issue_for).
     ///
     /// # Errors
     ///
-    /// As [`ClientIssueError`] says.
+    /// See [`ClientIssueError`].
     pub fn issue<'b>(&self, new: &NewKey<'_>, buf: &'b mut [u8]) -> Result<Issued<'b>, ClientIssueError> {
         self.issue_for(&NewClient::new(), new, buf)
     }
 
-    /// As [`issue`](Self::issue), and tells the platform what `client` says, and when the key expires.
+    /// Like [`issue`](Self::issue), with the details of the client in `client`.
     ///
     /// # Errors
     ///
-    /// As [`ClientIssueError`] says.
+    /// See [`ClientIssueError`].
     pub fn issue_for<'b>(
         &self,
         client: &NewClient<'_>,
@@ -220,7 +220,7 @@ impl Apikee {
         let mut new = *new;
         if let Upsert::Done(client) = upsert {
             merged = with_client(new.get_meta().as_str(), client);
-            // It only fails for an object that took all of the checks' budget before.
+            // This fails only if the object without the id already reached the limits of the checks.
             let meta = JsonObject::new(&merged).map_err(|_| ClientIssueError::Key(IssueError::TooLong))?;
             new = new.meta(meta);
         }
@@ -231,9 +231,8 @@ impl Apikee {
 }
 
 impl Server {
-    /// Creates the client of a tenant's new key, or brings the platform's record of it up to date. It is found by the
-    /// same order as the client of a key is found out when it is used, and is remembered if it is found by the tenant's
-    /// name.
+    /// Creates or updates the platform's client for a tenant's new key. It remembers the client's id if the client has
+    /// the tenant's name.
     fn upsert_for(
         &self,
         client: &NewClient<'_>,
@@ -277,12 +276,12 @@ impl Server {
     }
 }
 
-/// Whether a checked object has a `clientId`.
+/// Whether a checked object has a member `clientId`.
 fn is_named(meta: &str) -> bool {
     Members::new(meta.as_bytes()).any(|(name, _)| name == "clientId")
 }
 
-/// The checked object, which has no `clientId`, with one in front.
+/// Adds a `clientId` in front of the members of a checked object that has none.
 fn with_client(meta: &str, client: ClientId) -> String {
     let comma = if Members::new(meta.as_bytes()).next().is_some() { "," } else { "" };
     let rest = meta.trim_start().strip_prefix('{');
@@ -291,15 +290,15 @@ fn with_client(meta: &str, client: ClientId) -> String {
     format!(r#"{{"clientId":"{client}"{comma}{rest}"#)
 }
 
-/// Why a client issues no key.
+/// Why a client could not issue a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientIssueError {
-    /// The key itself cannot be made.
+    /// The key cannot be made.
     Key(IssueError),
-    /// The platform does not take the client.
+    /// The platform rejected the client.
     Rejected(Rejection),
-    /// This process had no room to ask the platform.
+    /// This process had no resources to ask the platform.
     Overload(Overload),
     /// No trustworthy answer was received, and it was not an outage.
     Fault(Fault),

@@ -1,7 +1,7 @@
-//! The blocking client: a clock, randomness, a thread and a connection around the kernel, which has none of them.
+//! The blocking client. It adds what the kernel does not have: a clock, randomness, a thread and a connection.
 //!
-//! An [`ApikeeBuilder`] sets an [`Apikee`] up. An [`Observer`] hears each [`Event`]. A [`Transport`] carries the calls
-//! to the platform; `UreqTransport` is the one of the feature `ureq`.
+//! An [`ApikeeBuilder`] configures an [`Apikee`]. An [`Observer`] receives each [`Event`]. A [`Transport`] carries the
+//! calls to the platform; the feature `ureq` has one, `UreqTransport`.
 //!
 //! ```
 //! use apikee::{Apikee, client::Event};
@@ -24,32 +24,32 @@
 //!
 //! # Invariants
 //!
-//! - The platform is asked about keys that are good locally and have the scopes, and about no others.
-//! - No lock is held while anything of the caller's runs: transport, observer, resolver, revocation.
-//! - Everything that grows has a bound: buffers, queue, clients, routes, calls under way.
+//! - The platform is asked only about keys that are good locally and have the scopes.
+//! - No lock is held while the caller's code runs: transport, observer, resolver, revocation check.
+//! - Everything that grows has a bound: buffers, queue, clients, routes, calls in flight.
 //!
 //! # Files
 //!
-//! A request goes through these functions, each of which calls the next:
+//! A request goes through these functions. Each one calls the next:
 //!
 //! ```text
 //! Guard::check, RouteGuard::check, Apikee::decide, Server::ask, Platform::exchange, Transport::call
 //! ```
 //!
-//! | file | knows |
+//! | file | contents |
 //! |---|---|
-//! | `builder`, `config` | how a client is configured: by calls, and by the environment |
-//! | `apikee`, `issue`, `request` | what a service calls, and with what |
-//! | `revocations` | which good keys are refused |
-//! | `secrets`, `files` | secrets, the keyring in use, and the files that it is read from again |
-//! | `server` | who is asked about, and what goes on beside the requests |
-//! | `directory` | the clients and routes of the platform that are known |
+//! | `builder`, `config` | configuration of a client, by calls and by the environment |
+//! | `apikee`, `issue`, `request` | the functions that a service calls, and their arguments |
+//! | `revocations` | good keys that are refused |
+//! | `secrets`, `files` | secrets, the keyring in use, and the files that it is read from |
+//! | `server` | the decision in server mode, and other work in the background |
+//! | `directory` | the platform's clients and routes that are known |
 //! | `background` | the queue to the thread |
 //! | `platform` | one call: through the gate, sealed, over the transport, opened, read |
-//! | `gate` | which calls are made, for whom, until when, and with which buffers |
+//! | `gate` | the limits on calls: breakers, queue, deadlines and buffers |
 //! | `signing` | signatures of requests |
-//! | `transport` | what brings a call to the platform; `ureq` is one |
-//! | `event` | what happens, who hears of it, and how it stands in a log |
+//! | `transport` | the trait that carries a call to the platform; `ureq` implements it |
+//! | `event` | events, observers, and the text of an event in a log |
 
 mod apikee;
 mod background;

@@ -26,15 +26,15 @@ use crate::{
     },
 };
 
-/// What travels in envelopes; see [`Sealing`].
+/// How much travels in envelopes; see [`Sealing`].
 pub(super) enum Channel {
-    /// The requests, and the answers if they must be.
+    /// The requests, and the answers if they must be sealed.
     Sealed(Box<Sealer>),
     /// Nothing.
     Plain,
 }
 
-/// What requests are sealed with.
+/// The keys and sessions that seal requests.
 pub(super) struct Sealer {
     server: ServerKey,
     sessions: Sessions,
@@ -42,7 +42,7 @@ pub(super) struct Sealer {
 }
 
 impl Channel {
-    /// `None` without the key that it takes.
+    /// `None` if `sealing` needs a key and there is none.
     pub(super) fn new(sealing: Sealing, server: Option<ServerKey>) -> Option<Self> {
         match (sealing, server) {
             (Sealing::Off, _) => Some(Self::Plain),
@@ -50,7 +50,7 @@ impl Channel {
         }
     }
 
-    /// The degree of sealing that it is for.
+    /// The configured sealing.
     fn sealing(&self) -> Sealing {
         match self {
             Self::Plain => Sealing::Off,
@@ -58,7 +58,7 @@ impl Channel {
         }
     }
 
-    /// Whether so few sessions are left that it is time to [`prepare`](Self::prepare) more.
+    /// Whether few sessions are left, so that it is time to [`prepare`](Self::prepare) more.
     pub(super) fn runs_low(&self, now: Duration) -> bool {
         match self {
             Self::Sealed(sealer) => sealer.sessions.run_low(now),
@@ -66,7 +66,8 @@ impl Channel {
         }
     }
 
-    /// Establishes one more session ahead of time; `false` if there is no room for it, no randomness, or no use.
+    /// Establishes one more session ahead of time. `false` if the pool is full, there is no randomness, or requests are
+    /// not sealed.
     pub(super) fn prepare(&self, now: Duration) -> bool {
         match self {
             Self::Sealed(sealer) => sealer.sessions.add(&sealer.server, now),
@@ -74,7 +75,7 @@ impl Channel {
         }
     }
 
-    /// A session for one request, prepared or new; `None` if the request goes plain.
+    /// A session for one request, from the pool or new. `None` if requests are not sealed.
     fn session(&self, now: Duration) -> Result<Option<Session>, Outcome> {
         let Self::Sealed(sealer) = self else {
             return Ok(None);
@@ -87,10 +88,10 @@ impl Channel {
     }
 }
 
-/// As many as calls may be under way by default.
+/// The default of the calls in flight.
 pub(super) const POOLED: usize = 32;
 
-/// Older ones are thrown away when the next is taken or added.
+/// Older sessions are thrown away when a session is taken or added.
 const MAX_AGE: Duration = Duration::from_secs(300);
 
 /// Sessions that were established ahead of time.
@@ -105,14 +106,15 @@ impl Sessions {
         self.lock().take(now)
     }
 
-    /// Whether so few are left that it is time to refill.
+    /// Whether at most half of the sessions are left, so that it is time to refill.
     fn run_low(&self, now: Duration) -> bool {
         let mut pool = self.lock();
         pool.drop_old(now);
         pool.len() <= POOLED / 2
     }
 
-    /// Establishes one more; `false` if there is no room for it, or no randomness. No request waits for it.
+    /// Establishes one more session. `false` if the pool is full or there is no randomness. No lock is held meanwhile,
+    /// so no request waits.
     fn add(&self, server: &ServerKey, now: Duration) -> bool {
         let mut pool = self.lock();
         pool.drop_old(now);
@@ -138,15 +140,15 @@ pub(super) enum Body<'b> {
     Unsealed(&'b mut [u8]),
 }
 
-/// The longest body that is sent, in bytes before it is sealed. A stranger's header fields and payload may be
-/// in it; a longer one, which a server may refuse before it has read it, is not tried.
+/// The longest body that is sent, in bytes before it is sealed. It may contain an untrusted caller's header fields and
+/// payload. A longer body is not sent, because a server may refuse it before reading it.
 pub(super) const MAX_BODY_LEN: usize = 64 * 1024;
 
-/// Why a call came to nothing.
+/// Why a call failed.
 #[derive(Clone, Copy)]
 pub(super) struct Failed {
     pub(super) outcome: Outcome,
-    /// The platform does not know the client that the call is about.
+    /// The platform does not know the client of the call.
     pub(super) unknown_client: bool,
 }
 
@@ -162,7 +164,7 @@ impl From<Failed> for Outcome {
     }
 }
 
-/// Reads an answer whose `success` is the verdict. One that is not a success is a rejection.
+/// Reads an answer whose `success` is the verdict. Any verdict except success is a rejection.
 pub(super) fn success(body: Body<'_>) -> Result<Answer<'_>, Failed> {
     let answer = match body {
         Body::Opened(body) => Answer::read_opened(body),
@@ -185,14 +187,14 @@ fn created(body: Body<'_>) -> Result<ClientId, Failed> {
     };
     match record {
         Ok(record) => Ok(record.id()),
-        // Of the client, not of a key: nothing that may be overruled has been validated.
+        // The platform refused the client, not a key. No key was validated, so a policy must not overrule this.
         Err(ClientRecordError::Refused) => Err(Outcome::Rejected(Rejection::Forbidden).into()),
         Err(_) => Err(Outcome::Fault(Fault::Unreadable).into()),
     }
 }
 
-/// Reads the answer to a [`FindClient`](crate::protocol::FindClient): the client of that name, if there is one. It is
-/// a fault if there are several.
+/// Reads the answer to a [`FindClient`](crate::protocol::FindClient): the client with that name, if there is one.
+/// Several clients with that name are a fault.
 pub(super) fn found(body: Body<'_>, name: &str) -> Result<Option<ClientId>, Failed> {
     let Body::Unsealed(body) = body else {
         return Err(Outcome::Fault(Fault::Unreadable).into());
@@ -212,17 +214,17 @@ struct Outgoing<'s> {
     form: BodyForm,
     signature: Option<String>,
     body: &'s [u8],
-    /// What opens the answer, if the body is sealed.
+    /// Opens the answer. `None` if the body is not sealed.
     pending: Option<Pending>,
     timeout: Duration,
 }
 
-/// How the platform is reached, and by whom.
+/// The connection to the platform, and the credentials for it.
 pub(super) struct Platform {
     pub(super) project_key: Box<ProjectKey>,
     pub(super) project_env: Box<str>,
     pub(super) channel: Channel,
-    /// Checked.
+    /// Was checked by [`UserAgent`].
     pub(super) user_agent: Box<str>,
     pub(super) transport: Box<dyn Transport>,
     pub(super) signer: Option<Box<dyn Sign>>,
@@ -231,7 +233,7 @@ pub(super) struct Platform {
 }
 
 impl Platform {
-    /// Creates a client, or brings it up to date.
+    /// Creates or updates a client.
     pub(super) fn upsert(
         &self,
         caller: Caller<'_>,
@@ -243,8 +245,8 @@ impl Platform {
         Ok(client)
     }
 
-    /// One call, from the gate to what `read` makes of the answer's body. Without a caller, no request waits for it, and it
-    /// says nothing about the validations that the breaker is for.
+    /// Makes one call: through the gate, to the result of `read` on the answer's body. Without a caller, no request
+    /// waits for the call, and its result does not count for the breaker.
     pub(super) fn exchange<R: Request, A>(
         &self,
         caller: Option<Caller<'_>>,
@@ -287,7 +289,8 @@ impl Platform {
         if let Err(Failed { outcome: Outcome::Outage(Outage::Timeout), .. }) = result
             && slot.mostly_waited()
         {
-            // What was left was too little. Load did that, and load must not look like an outage.
+            // The time left after waiting for the slot was too short. Load caused that, and load must not look like an
+            // outage.
             result = Err(slot.as_if_still_waiting().into());
         }
         let outcome = result.as_ref().err().map_or(Outcome::Confirmed, |failed| failed.outcome);
@@ -298,7 +301,7 @@ impl Platform {
         result
     }
 
-    /// Writes a request into these buffers, and seals it if it must be.
+    /// Writes a request into these buffers, and seals it if necessary.
     fn write<'s, R: Request>(
         &self,
         request: &R,
@@ -340,7 +343,7 @@ impl Platform {
         Ok(Outgoing { target, form, signature, body: sealed.as_bytes(), pending: Some(pending), timeout })
     }
 
-    /// Opens the answer, if it is sealed, and reads it.
+    /// Opens the answer if it is sealed, and reads it.
     fn read<A>(
         &self,
         received: Received,
@@ -355,7 +358,7 @@ impl Platform {
         let Some(pending) = pending else {
             return read(Body::Unsealed(answer));
         };
-        // An answer in the clear leaves the buffer as it was.
+        // Opening an answer that is not sealed leaves the buffer unchanged.
         let fault = match pending.open(answer) {
             Ok(opened) => return read(Body::Opened(opened)),
             Err(OpenError::Unsealed) if self.channel.sealing() != Sealing::Required => {
@@ -369,7 +372,7 @@ impl Platform {
     }
 }
 
-/// Whether a code of the platform says that the client does not exist.
+/// Whether an error code of the platform says that the client does not exist.
 fn names_no_client(code: &str) -> bool {
     ["UNKNOWN_CLIENT", "CLIENT_NOT_FOUND", "CLIENT_UNKNOWN", "NO_SUCH_CLIENT"].contains(&code)
 }

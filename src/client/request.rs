@@ -1,5 +1,5 @@
-//! A request: what is asked of [`Apikee::authorize`](super::Apikee::authorize), what the platform is told of it, and
-//! what an audit log is told.
+//! A request: the input of [`Apikee::authorize`](super::Apikee::authorize), the data for the platform, and the data for
+//! an audit log.
 
 use core::{
     fmt,
@@ -14,8 +14,8 @@ use crate::{
     protocol::{ClientId, MethodPath},
 };
 
-/// A request that a service has received, and wants to know whether to serve. It borrows the request (`'r`) and the
-/// scopes of the route (`'s`); a [`Denial`](crate::Denial) borrows the scopes alone.
+/// A request for [`Apikee::authorize`](super::Apikee::authorize) to decide on. It borrows the request (`'r`) and the
+/// scopes of the route (`'s`). A [`Denial`](crate::Denial) borrows only the scopes.
 ///
 /// ```
 /// use apikee::{client::AuthorizeRequest, protocol::MethodPath};
@@ -35,13 +35,13 @@ pub struct AuthorizeRequest<'r, 's> {
     pub(super) about: About<'r>,
 }
 
-/// What the platform is told of a request. No grant and no denial borrows from it.
+/// The data of a request for the platform. No grant and no denial borrows from it.
 #[derive(Clone, Copy)]
 pub(crate) struct About<'a> {
     pub(super) method_path: MethodPath<'a>,
-    /// The path is the template of a route: only then is it registered.
+    /// The path is the template of a route. Only a route is registered.
     pub(super) is_route: bool,
-    /// Those that the route needs.
+    /// The scopes that the route needs.
     pub(super) scopes: &'a [&'a str],
     pub(super) client: Option<ClientId>,
     pub(super) key_name: &'a str,
@@ -71,13 +71,13 @@ impl<'a> About<'a> {
     }
 }
 
-/// The facts of a request. They are gathered when they are needed: in local mode the platform is told nothing, and a
-/// grant that nobody hears of needs no audit.
+/// The facts of a request. They are collected only when they are needed: in local mode nothing is sent to the platform,
+/// and without an observer no audit is needed.
 pub(crate) trait Facts {
-    /// What the platform is told. `None` if there is nothing that it could be asked about.
+    /// The data for the platform. `None` if the platform cannot be asked about this request.
     fn about(&self) -> Option<About<'_>>;
 
-    /// What an audit log is told, without the key.
+    /// The data for an audit log, without the key.
     fn audit(&self) -> Audit<'_>;
 }
 
@@ -94,8 +94,8 @@ impl Facts for About<'_> {
 }
 
 impl<'r> AuthorizeRequest<'r, 'static> {
-    /// Takes the key header as it came, `None` if there is none, and the method and path that the platform is asked
-    /// about. Nothing is registered; see [`as_route`](Self::as_route).
+    /// Takes the value of the key header unchanged (`None` if there is none), and the method and path for the platform.
+    /// The path is not registered as a route; see [`as_route`](Self::as_route).
     #[must_use]
     pub fn new<K>(key: Option<&'r K>, method_path: MethodPath<'r>) -> Self
     where
@@ -106,52 +106,53 @@ impl<'r> AuthorizeRequest<'r, 'static> {
 }
 
 impl<'r, 's> AuthorizeRequest<'r, 's> {
-    /// The path is the template of a route, `/users/{id}`: the platform is told of it once
-    /// ([`auto_register`](super::ApikeeBuilder::auto_register)), and counts all requests of the route together.
+    /// Declares the path as the template of a route, such as `/users/{id}`. The route is registered with the platform
+    /// once ([`auto_register`](super::ApikeeBuilder::auto_register)), and the platform counts all its requests
+    /// together.
     ///
-    /// Not for the path of a request: each path would be a route of its own.
+    /// Do not use it with the path of a request: each path would become a new route.
     #[must_use]
     pub const fn as_route(self) -> Self {
         Self { about: self.about.as_route(), ..self }
     }
 
-    /// The scopes that the route needs, all of them.
+    /// Sets the scopes that the route needs. The key must have all of them.
     #[must_use]
     pub const fn scopes<'t>(self, scopes: &'t [&'t str]) -> AuthorizeRequest<'r, 't> {
         AuthorizeRequest { key: self.key, scopes, about: self.about }
     }
 
-    /// The client that the key belongs to, where it is known; otherwise it is looked for.
+    /// Sets the client that the key belongs to, if you know it. Otherwise the client is looked up.
     #[must_use]
     pub const fn client(self, client: ClientId) -> Self {
         Self { about: About { client: Some(client), ..self.about }, ..self }
     }
 
-    /// The name of the key among its client's, instead of `default`.
+    /// Sets the name of the key among the client's keys, instead of `default`.
     #[must_use]
     pub const fn key_name(self, key_name: &'r str) -> Self {
         Self { about: About { key_name, ..self.about }, ..self }
     }
 
-    /// The header fields that the platform sees, in server mode: those that the caller chose, not
-    /// all. They travel in an envelope, unless [`sealing`](super::ApikeeBuilder::sealing) is off. The key is added by
-    /// itself, as `x-api-key`; with sealing off it is not sent.
+    /// Sets the header fields that the platform receives, in server mode: only those that you choose. They travel in an
+    /// envelope, unless [`sealing`](super::ApikeeBuilder::sealing) is off. The key is added automatically as
+    /// `x-api-key`; with sealing off it is not sent.
     ///
-    /// In both modes, [`Audit::address`](super::Audit::address) is the address that stands here first in
-    /// `x-forwarded-for`, or else in `x-real-ip`.
+    /// In both modes, [`Audit::address`](super::Audit::address) is the first address in `x-forwarded-for`, or else the
+    /// one in `x-real-ip`.
     #[must_use]
     pub const fn headers(self, headers: &'r [(&'r str, &'r str)]) -> Self {
         Self { about: self.about.headers(headers), ..self }
     }
 
-    /// What else the platform sees of the request, in server mode.
+    /// Sets further data about the request for the platform, in server mode.
     #[must_use]
     pub const fn payload(self, payload: JsonObject<'r>) -> Self {
         Self { about: About { payload: Some(payload), ..self.about }, ..self }
     }
 }
 
-/// Neither the key nor the headers, which may hold secrets.
+/// Shows neither the key nor the header values, which may be secrets.
 impl fmt::Debug for AuthorizeRequest<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthorizeRequest")
@@ -165,17 +166,18 @@ impl fmt::Debug for AuthorizeRequest<'_, '_> {
     }
 }
 
-/// Where a request comes from, as the platform is told.
+/// The origin of a request, as it is sent to the platform.
 #[derive(Clone, Copy)]
 pub(super) enum Origin<'a> {
     Unknown,
     Address([u8; 16]),
-    /// Something that is not an address.
+    /// A text that is not an address.
     Text(&'a str),
 }
 
 impl<'a> Origin<'a> {
-    /// By the header fields that the platform sees: the first of `x-forwarded-for`, else `x-real-ip`.
+    /// Reads the origin from the header fields for the platform: the first entry of `x-forwarded-for`, else
+    /// `x-real-ip`.
     pub(super) fn told(headers: &[(&'a str, &'a str)]) -> Self {
         let field =
             |name: &str| headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
@@ -192,7 +194,7 @@ impl<'a> Origin<'a> {
         }
     }
 
-    /// The address, if it is one.
+    /// The address, if the origin is one.
     pub(super) fn address(self) -> Option<IpAddr> {
         match self {
             Self::Address(octets) => Some(IpAddr::from(octets).to_canonical()),
@@ -209,12 +211,11 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// Who asked for what: an [`Event`](super::Event) about a request has it, and so has a refusal of the guard. No secret,
-/// no query and no header value is in it.
+/// Who asked for what. An [`Event`](super::Event) about a request contains it, and so does a refusal of the guard. It
+/// contains no secret, no query and no header value.
 ///
-/// Method and path are what a stranger has sent: escape them in logs, as the `Display` of
-/// [`Event`](super::Event) does. Each text has at most [`MAX_LEN`](Self::MAX_LEN) bytes: a longer one is cut between
-/// two characters.
+/// Method and path come from an untrusted caller: escape them in logs, as the `Display` of [`Event`](super::Event)
+/// does. Each text has at most [`MAX_LEN`](Self::MAX_LEN) bytes. A longer text is cut between two characters.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Audit<'a> {
     tenant: &'a str,
@@ -227,12 +228,12 @@ pub struct Audit<'a> {
 }
 
 impl<'a> Audit<'a> {
-    /// Bytes of the longest text in it.
+    /// The most bytes of a text in it.
     pub const MAX_LEN: usize = 256;
 
     /// The key's tenant. `None` if the key's signature is not good, or the key has no tenant.
     ///
-    /// An expired or revoked key has one: its signature is good.
+    /// An expired or revoked key still has a tenant, because its signature is good.
     #[must_use]
     pub fn tenant(&self) -> Option<&'a str> {
         given(self.tenant)
@@ -244,9 +245,9 @@ impl<'a> Audit<'a> {
         given(self.key_id)
     }
 
-    /// The front of the key, 12 characters: see [`log_prefix`](crate::key::log_prefix). It is shorter where something
-    /// else than a letter or a digit stands in these places. `None` without a key, and for a text that does not start
-    /// with `apikee_`: that may be a secret of another kind.
+    /// The first 12 characters of the key: see [`log_prefix`](crate::key::log_prefix). It ends before the first
+    /// character that is not a letter or a digit. `None` if there is no key, or if the text does not start with
+    /// `apikee_`: it may be another kind of secret.
     #[must_use]
     pub fn key_prefix(&self) -> Option<&'a str> {
         given(self.key_prefix)
@@ -270,8 +271,8 @@ impl<'a> Audit<'a> {
         given(self.path)
     }
 
-    /// The client's address, as `Guard::client_address` finds it. Without a guard it is the one in
-    /// the [header fields](super::AuthorizeRequest::headers) that the platform is told.
+    /// The client's address, as `Guard::client_address` finds it. Without a guard it comes from the [header
+    /// fields](super::AuthorizeRequest::headers) for the platform.
     #[must_use]
     pub const fn address(&self) -> Option<IpAddr> {
         self.address
@@ -282,7 +283,7 @@ impl<'a> Audit<'a> {
         Self { method, route, path, address, ..Self::default() }
     }
 
-    /// Adds what is known of the key; the claims only if their signature is good.
+    /// Adds the data of the key. `claims` is `None` if the signature is not good.
     pub(crate) fn with_key(self, key: Option<&'a [u8]>, claims: Option<&Claims<'a>>) -> Self {
         Self {
             tenant: cut(claims.map_or("", Claims::tenant), Self::MAX_LEN),
@@ -297,7 +298,7 @@ fn given(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// At most that many bytes of the text, cut between two characters.
+/// At most `max` bytes of the text, cut between two characters.
 pub(super) fn cut(text: &str, max: usize) -> &str {
     if text.len() <= max {
         return text;
@@ -307,9 +308,9 @@ pub(super) fn cut(text: &str, max: usize) -> &str {
     front.unwrap_or_default()
 }
 
-/// As [`log_prefix`](crate::key::log_prefix), for a text that may not be a key.
+/// Like [`log_prefix`](crate::key::log_prefix), for a text that may not be a key.
 fn prefix(key: &[u8]) -> Option<&str> {
-    /// Characters behind `apikee_`.
+    /// Characters after `apikee_`.
     const SHOWN: usize = 5;
     let rest = key.strip_prefix(PREFIX.as_bytes())?;
     let shown = rest.iter().take(SHOWN).take_while(|byte| byte.is_ascii_alphanumeric()).count();
@@ -320,7 +321,7 @@ fn prefix(key: &[u8]) -> Option<&str> {
 #[cfg(feature = "web")]
 #[derive(Clone)]
 pub(crate) struct OwnedAudit {
-    /// One behind the other, for the sake of one allocation.
+    /// All texts in a row, so that one allocation is enough.
     texts: Box<str>,
     lens: [usize; 6],
     address: Option<IpAddr>,

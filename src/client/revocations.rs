@@ -1,19 +1,18 @@
-//! Good keys that are refused: those in a set that changes while requests read it, and those that a check of the
-//! service names.
+//! Good keys that are refused: a set of fingerprints that can change while requests read it, and a check by the
+//! service.
 //!
-//! How the set is made:
+//! Structure of the set:
 //!
 //! ```text
 //! fingerprint ── first 10 bits ──> one of 1024 shards: filter of 4096 bits ── may have it ──> ArcSwap ──> HashSet
 //! ```
 //!
-//! - The filter is for good keys, which are most. With a million entries it says in 6 of 7 cases that a key is not in
-//!   the set, which takes one access to memory. The set takes three or four.
-//! - Readers take no lock. A writer copies a shard, changes the copy, and puts it in the shard's place. Writers take
-//!   turns.
-//! - An entry's bits of the filter are set before the set has it, and cleared after the set has lost it.
-//! - A shard is small: to copy one takes microseconds.
-//! - Writers alone free what they have replaced, since an allocator may lock. A shard that somebody still reads is kept
+//! - The filter speeds up the answer for good keys, which are most. With a million entries, in 6 of 7 cases the filter
+//!   alone says that a key is not in the set. That takes one memory access; the set takes three or four.
+//! - Readers take no lock. A writer copies a shard, changes the copy, and replaces the shard by it. Writers take turns.
+//! - The filter bits of an entry are set before the entry is in the set, and cleared after it has left the set.
+//! - A shard is small: copying one takes microseconds.
+//! - Only writers free replaced shards, because an allocator may lock. A replaced shard that is still read is kept
 //!   until the next change.
 
 use core::{
@@ -34,7 +33,7 @@ use arc_swap::ArcSwapOption;
 use crate::key::{Fingerprint, VerifiedKey};
 
 const SHARDS: usize = 1024;
-/// Words of a shard's filter, of 32 bits.
+/// Number of 32-bit words in the filter of a shard.
 const WORDS: usize = 128;
 
 struct Shard {
@@ -44,12 +43,12 @@ struct Shard {
 
 type Set = HashSet<Fingerprint>;
 
-/// Fingerprints of revoked keys: a set that is shared between threads and changed while it is read.
+/// A set of fingerprints of revoked keys. Threads share it, and it can change while they read it.
 ///
 /// A clone is another handle of the same set. Give one to
-/// [`ApikeeBuilder::revocations`](super::ApikeeBuilder::revocations), and keep one to change it: when a message comes
-/// in, when somebody revokes a key, or from a [file](Self::replace_from_file). For a file that is to be read again
-/// when it changes, [`ApikeeBuilder::deny_list_file`](super::ApikeeBuilder::deny_list_file) is enough.
+/// [`ApikeeBuilder::revocations`](super::ApikeeBuilder::revocations), and keep one to change the set: when a message
+/// arrives, when somebody revokes a key, or from a [file](Self::replace_from_file). To read a file again whenever it
+/// changes, use [`ApikeeBuilder::deny_list_file`](super::ApikeeBuilder::deny_list_file) instead.
 ///
 /// ```
 /// use apikee::{Apikee, Fingerprint, Revocations};
@@ -68,29 +67,30 @@ type Set = HashSet<Fingerprint>;
 ///
 /// # Cost
 ///
-/// [`contains`](Self::contains) takes no lock, and changes do not make it wait. It takes half a megabyte, and 35 to 75
-/// bytes for each entry. A request sees each key either as before a change or as after it.
+/// [`contains`](Self::contains) takes no lock and never waits for a change. The set takes half a megabyte, and 35 to 75
+/// bytes for each entry. A request sees each key either before a change or after it.
 ///
-/// To [`insert`](Self::insert) one of a million copies about a thousand entries: use [`extend`](Self::extend) for
-/// many. [`replace`](Self::replace) with a million takes about a quarter of a second, on the thread that calls it.
+/// To [`insert`](Self::insert) one entry into a set of a million copies about a thousand entries: use
+/// [`extend`](Self::extend) for many. [`replace`](Self::replace) with a million entries takes about a quarter of a
+/// second, on the calling thread.
 #[derive(Clone)]
 pub struct Revocations(Arc<Inner>);
 
 struct Inner {
     shards: Box<[Shard]>,
-    /// What was replaced while somebody read it. Whoever makes a change holds this lock.
+    /// Shards that were replaced while they were read. A writer holds this lock during a change.
     retired: Mutex<Vec<Arc<Set>>>,
 }
 
 impl Revocations {
-    /// An empty set.
+    /// Creates an empty set.
     #[must_use]
     pub fn new() -> Self {
         let shard = || Shard { filter: [const { AtomicU32::new(0) }; WORDS], set: ArcSwapOption::empty() };
         Self(Arc::new(Inner { shards: (0..SHARDS).map(|_| shard()).collect(), retired: Mutex::default() }))
     }
 
-    /// Whether that key is revoked.
+    /// Whether the key with this fingerprint is revoked.
     #[must_use]
     pub fn contains(&self, fingerprint: &Fingerprint) -> bool {
         let (shard, (word, bits)) = (self.shard(shard_of(fingerprint)), place(fingerprint));
@@ -98,17 +98,17 @@ impl Revocations {
         word & bits == bits && shard.set.load().as_ref().is_some_and(|set| set.contains(fingerprint))
     }
 
-    /// Revokes a key. Returns whether it was not revoked before.
+    /// Revokes a key. Returns `true` if it was not revoked before.
     pub fn insert(&self, fingerprint: Fingerprint) -> bool {
         !self.contains(&fingerprint) && self.extend([fingerprint]) == 1
     }
 
-    /// Revokes several keys. Returns how many of them were not revoked before.
+    /// Revokes several keys. Returns the number of keys that were not revoked before.
     pub fn extend(&self, fingerprints: impl IntoIterator<Item = Fingerprint>) -> usize {
         let sorted = sorted(fingerprints);
         let mut changes = self.changes();
         let mut new = 0;
-        // They are sorted, so those of a shard stand together.
+        // The fingerprints are sorted, so those of one shard are neighbours.
         for added in sorted.chunk_by(|one, other| shard_of(one) == shard_of(other)) {
             let Some(shard) = added.first().map(|first| self.shard(shard_of(first))) else { continue };
             let mut set = shard.set.load().as_deref().cloned().unwrap_or_default();
@@ -120,7 +120,7 @@ impl Revocations {
         new
     }
 
-    /// Takes a key off the list. Returns whether it was revoked.
+    /// Removes a key from the set. Returns `true` if it was revoked.
     pub fn remove(&self, fingerprint: &Fingerprint) -> bool {
         let mut changes = self.changes();
         let shard = self.shard(shard_of(fingerprint));
@@ -132,7 +132,7 @@ impl Revocations {
         removed
     }
 
-    /// Revokes these keys and no others. Returns how many they are.
+    /// Replaces all entries by these. Returns the number of keys in the new set.
     pub fn replace(&self, fingerprints: impl IntoIterator<Item = Fingerprint>) -> usize {
         let sorted = sorted(fingerprints);
         let mut changes = self.changes();
@@ -145,12 +145,12 @@ impl Revocations {
         sorted.len()
     }
 
-    /// Waits for the turn to make a change.
+    /// Takes the lock that a change needs.
     fn changes(&self) -> MutexGuard<'_, Vec<Arc<Set>>> {
         self.0.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many keys are revoked. It looks into each of 1024 shards.
+    /// The number of revoked keys. It visits each of the 1024 shards.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.shards.iter().map(|shard| shard.set.load().as_ref().map_or(0, |set| set.len())).sum()
@@ -162,7 +162,7 @@ impl Revocations {
         self.0.shards.iter().all(|shard| shard.set.load().is_none())
     }
 
-    /// All of them, sorted: to store them, or to tell another service.
+    /// All fingerprints, sorted: to store them, or to send them to another service.
     #[must_use]
     pub fn to_vec(&self) -> Vec<Fingerprint> {
         let mut all = Vec::new();
@@ -180,7 +180,7 @@ impl Revocations {
 }
 
 impl Shard {
-    /// Replaces the set, and frees what was replaced and nobody reads any more.
+    /// Replaces the set of the shard, and frees replaced sets that nobody reads any more.
     fn put(&self, set: Set, retired: &mut Vec<Arc<Set>>) {
         let mut filter = [0; WORDS];
         for fingerprint in &set {
@@ -193,19 +193,20 @@ impl Shard {
         words().for_each(|(word, bits)| _ = word.fetch_or(bits, Ordering::Release));
         retired.extend(self.set.swap((!set.is_empty()).then(|| Arc::new(set))));
         words().for_each(|(word, bits)| word.store(bits, Ordering::Release));
-        // It is in no shard any more, so nobody can begin to read one that is here alone.
+        // A set in this list is in no shard any more, so no new reader can begin to use it. If this is the only
+        // reference, it can be freed.
         retired.retain(|set| Arc::strong_count(set) > 1);
     }
 }
 
-/// By the front of a fingerprint, so that sorted fingerprints are sorted by shard.
+/// Uses the first bytes of a fingerprint, so that sorted fingerprints are also sorted by shard.
 fn shard_of(fingerprint: &Fingerprint) -> usize {
     let [first, second, ..] = *fingerprint.as_bytes();
     usize::from(u16::from_be_bytes([first, second])) / (0x1_0000 / SHARDS)
 }
 
-/// The word of the filter and its bits: two, or one if they fall together. A fingerprint is a hash, so its bits are as
-/// good as drawn.
+/// The word of the filter, and the bits in it: two, or one if both are the same. A fingerprint is a hash, so its bits
+/// are as good as random.
 fn place(fingerprint: &Fingerprint) -> (usize, u32) {
     let [_, _, third, fourth, fifth, ..] = *fingerprint.as_bytes();
     (usize::from(third) % WORDS, 1 << (fourth % 32) | 1 << (fifth % 32))
@@ -232,14 +233,14 @@ impl FromIterator<Fingerprint> for Revocations {
     }
 }
 
-/// How many there are.
+/// Shows the number of entries only.
 impl fmt::Debug for Revocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Revocations").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 
-/// Tells whether a key is revoked.
+/// The service's check for revoked keys.
 pub(super) struct Revoked(Box<dyn Fn(&VerifiedKey<'_>) -> bool + Send + Sync>);
 
 impl Revoked {
@@ -313,7 +314,7 @@ mod tests {
         revocations.replace([]);
         assert_eq!(retired(), 1);
         drop(read);
-        assert!(owner.upgrade().is_some(), "the reader has freed it");
+        assert!(owner.upgrade().is_some(), "the reader must not free the set");
         assert!(!revocations.remove(&list[2]));
         revocations.insert(list[1]);
         assert!(owner.upgrade().is_none() && retired() == 0);

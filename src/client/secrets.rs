@@ -1,17 +1,16 @@
-//! Secrets: as text, and the keyring that is made of them, which is replaced while requests read it.
+//! Parses secrets, and holds the keyring in use, which can be replaced while requests read it.
 //!
-//! There is one set of rules for the environment and for files, so that the same secret makes the same keys wherever it
-//! comes from.
+//! The same rules apply to the environment and to files, so that the same secret gives the same keys from both:
 //!
-//! - White space around a secret does not belong to it. A blank one is none.
-//! - A byte-order mark and control characters are errors: an editor or a copy has put them there, nobody sees them, and
-//!   another service would read another secret.
+//! - White space around a secret is removed. A blank secret is skipped.
+//! - A byte-order mark or a control character is an error. An editor or a copy has put it there, nobody sees it, and
+//!   another service would read a different secret.
 //!
 //! ```text
 //! request ── load ──> ArcSwap <── the ring in use ── current + retired ── replace, expire
 //! ```
 //!
-//! Readers take no lock. Whoever lets go of a replaced ring last wipes it.
+//! Readers take no lock. A replaced ring is wiped when its last user drops it.
 
 use core::{ops::Deref, time::Duration};
 use std::{
@@ -29,20 +28,20 @@ use crate::{
     key::{Keyring, KeyringError, MAX_SECRETS},
 };
 
-/// U+FEFF, which `trim` leaves where it is.
+/// U+FEFF. `trim` does not remove it.
 const BYTE_ORDER_MARK: char = '\u{FEFF}';
 
-/// A ring in a place of its own, so that to move it copies none of its secrets. What `make` has copied is wiped.
+/// A keyring on the heap: moving it copies none of its secrets. The copies that `make` has left are wiped.
 pub(super) fn boxed<E>(make: impl FnOnce() -> Result<Keyring, E>) -> Result<Box<Keyring>, E> {
     stack::wiped::<{ stack::CALL }, _>(|| make().map(Box::new))
 }
 
-/// A second ring of the same secrets; see [`boxed`].
+/// A second keyring of the same secrets, on the heap; see [`boxed`].
 pub(super) fn boxed_copy(keys: &Keyring) -> Box<Keyring> {
     stack::wiped::<{ stack::CALL }, _>(|| Box::new(keys.duplicate()))
 }
 
-/// A ring of these secrets, the newest first, `None` if there are none.
+/// A keyring of these secrets, the newest first. `None` if there are no secrets.
 pub(super) fn keyring<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Result<Option<Keyring>, SecretsError> {
     let mut ring: Option<Keyring> = None;
     for secret in secrets.into_iter().map(str::trim).filter(|secret| !secret.is_empty()) {
@@ -57,14 +56,14 @@ pub(super) fn keyring<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Result<
             None => Keyring::new(secret.as_bytes()).map(|new| ring = Some(new)),
         };
         added.map_err(|error| match error {
-            // Blank ones are left out above.
+            // Blank secrets are skipped above.
             KeyringError::Full | KeyringError::EmptySecret => SecretsError::TooMany,
         })?;
     }
     Ok(ring)
 }
 
-/// What is wrong with a text of secrets. It has nothing of them.
+/// The problem with a text of secrets. It contains nothing of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SecretsError {
     ByteOrderMark,
@@ -79,17 +78,17 @@ sentences!(
     TooMany: "a keyring holds 8 secrets at most",
 );
 
-/// The keyring in use, and what it is made of.
+/// The keyring in use, and its parts.
 pub(super) struct Keys {
     in_use: ArcSwap<Keyring>,
-    /// For writers only.
+    /// Only writers use this.
     parts: Mutex<Parts>,
     leeway: Duration,
 }
 
 struct Parts {
     current: Box<Keyring>,
-    /// Rings that were current before, the newest first.
+    /// Former current keyrings, the newest first.
     retired: VecDeque<Retired>,
 }
 
@@ -98,16 +97,16 @@ struct Retired {
     until: Instant,
 }
 
-/// What a replacement came to.
+/// The result of a replacement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Replaced {
-    /// Secrets that are accepted now.
+    /// Number of secrets that are accepted now.
     pub(super) secrets: usize,
-    /// How many of them are accepted for a time only.
+    /// Number of secrets among them that are accepted only for a time.
     pub(super) retiring: usize,
-    /// Old secrets whose time is not over, for which there is no room.
+    /// Number of old secrets that were removed before the end of their time, because there is no room.
     pub(super) displaced: usize,
-    /// How many of the current secrets are weak.
+    /// Number of weak secrets among the current ones.
     pub(super) weak: usize,
 }
 
@@ -118,12 +117,12 @@ impl Keys {
         Self { in_use, parts: Mutex::new(Parts { current: keys, retired: VecDeque::new() }), leeway }
     }
 
-    /// The ring in use.
+    /// The keyring in use.
     pub(super) fn load(&self) -> impl Deref<Target = Arc<Keyring>> {
         self.in_use.load()
     }
 
-    /// Signs with `keys` from now on, and accepts the secrets before them for that time.
+    /// Signs with `keys` from now on. The previous secrets are accepted for `grace`.
     pub(super) fn replace(&self, mut keys: Box<Keyring>, grace: Duration, now: Instant) -> Replaced {
         keys.set_leeway(self.leeway);
         let mut parts = self.parts();
@@ -132,12 +131,12 @@ impl Keys {
             Some(until) => parts.retired.push_front(Retired { keys: old, until }),
             None => parts.retired.clear(),
         }
-        // More cannot have a secret in the ring.
+        // Older rings cannot contribute a secret, because a keyring holds no more.
         parts.retired.truncate(MAX_SECRETS);
         self.publish(&mut parts, now)
     }
 
-    /// Gives up old secrets whose time is over. `None` if there are none.
+    /// Removes old secrets whose time is over. `None` if there are none.
     pub(super) fn expire(&self, now: Instant) -> Option<Replaced> {
         let mut parts = self.parts();
         let over = parts.retired.iter().any(|retired| retired.until <= now);
@@ -239,7 +238,7 @@ mod tests {
         }
     }
 
-    /// Reads freed memory as a file, which Linux has.
+    /// Linux offers the process's own memory as a file. So this test can read freed memory.
     #[cfg(target_os = "linux")]
     #[test]
     fn a_ring_that_was_replaced_is_wiped() {
@@ -257,7 +256,7 @@ mod tests {
             windows.map(|window| window.try_into().unwrap()).collect()
         };
         let before = states(&read());
-        assert!(!before.is_empty(), "the search finds no state of a secret");
+        assert!(!before.is_empty(), "the search must find the state of a secret");
         let reader = keys.load();
         keys.replace(ring(&["c"]), Duration::ZERO, Instant::now());
         assert!(states(&read()).iter().any(|state| before.contains(state)), "a request still uses it");

@@ -1,4 +1,4 @@
-//! Server mode: who is asked about, what is asked, and what goes on beside the requests.
+//! Server mode: finds the client of a request, asks the platform, and does other work in the background.
 
 use core::{panic::AssertUnwindSafe, time::Duration};
 use std::{
@@ -34,22 +34,22 @@ use crate::{
 /// Whether requests wait for the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Enforcement {
-    /// Each request waits for the platform's answer, and is let through or denied by it.
+    /// Each request waits for the platform's answer, and the answer grants or denies it.
     #[default]
     Enforce,
-    /// No request waits: a key that is good locally is let through, and the platform is told
-    /// afterwards. What it says comes as [`Event::Observed`].
+    /// No request waits. A key that is good locally is granted, and the platform is asked afterwards. Its verdict is
+    /// the event [`Event::Observed`].
     Observe,
 }
 
-/// The longest question, in bytes without the caller's payload: a stranger's header fields do not make it one
-/// that a server in front of the platform refuses for its length.
+/// The longest question, in bytes without the caller's payload. An untrusted caller's long header fields must not make
+/// a question so large that a server in front of the platform refuses it.
 const MAX_QUESTION_LEN: usize = 16 * 1024;
 
-/// Tells the platform's id of the client that a key was issued to.
+/// Returns the platform's client id for the owner of a key.
 pub(super) type Resolver = dyn Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync;
 
-/// What is configured of server mode itself; see [`ApikeeBuilder`](super::ApikeeBuilder).
+/// Settings of server mode; see [`ApikeeBuilder`](super::ApikeeBuilder).
 pub(super) struct Settings {
     pub(super) timeout: Duration,
     pub(super) enforcement: Enforcement,
@@ -83,7 +83,7 @@ impl Settings {
     };
 }
 
-/// Everything that is there in server mode only.
+/// The parts of a client that exist only in server mode.
 pub(super) struct Server {
     pub(super) platform: Platform,
     pub(super) settings: Settings,
@@ -93,11 +93,11 @@ pub(super) struct Server {
     pub(super) background: Option<Background<Job>>,
 }
 
-/// What is left to the thread.
+/// Work for the thread.
 pub(super) enum Job {
     Register {
         route: Route,
-        /// What registers it.
+        /// The body of the registration.
         body: Arc<str>,
     },
     Tell(Box<Told>),
@@ -109,13 +109,13 @@ pub(super) struct Route {
     path: String,
 }
 
-/// A copy of what there is to tell of a request with a good key.
+/// A copy of the data about a request with a good key, for the platform.
 pub(super) struct Told {
     key: Plaintext,
     at: UnixTime,
     route: Route,
     is_route: bool,
-    /// Of a route.
+    /// The scopes that the route needs.
     scopes: Vec<String>,
     client: Option<ClientId>,
     key_name: String,
@@ -134,8 +134,8 @@ impl Server {
         }
     }
 
-    /// Asks the platform about a request with a good key, and waits for the answer. While the platform cannot be
-    /// asked, a refusal that is remembered stands in for it.
+    /// Asks the platform about a request with a good key, and waits for the answer. If the platform could not be asked,
+    /// a remembered refusal of the client replaces an outcome that would grant the request.
     pub(super) fn ask(
         &self,
         key: &VerifiedKey<'_>,
@@ -170,7 +170,7 @@ impl Server {
                     }
                     Err(Failed { outcome, unknown_client: true }) if named.is_none() => {
                         self.clients.give_up(tenant, client);
-                        // It has been deleted. A process that has never known it says the same.
+                        // The client was deleted. A process that never knew the client reports the same fault.
                         match outcome {
                             Outcome::Rejected(Rejection::Unsuccessful(_)) => Outcome::Fault(Fault::UnknownClient),
                             outcome => outcome,
@@ -197,7 +197,7 @@ impl Server {
         outcome
     }
 
-    /// The client that the platform has under the tenant's name.
+    /// Returns the platform's client with the tenant's name.
     fn client_of(
         &self,
         tenant: &str,
@@ -211,7 +211,7 @@ impl Server {
         let look_up = || self.look_up(tenant, key_name, deadline, origin);
         let found = self.clients.find(tenant, self.platform.gate.now(), deadline, look_up)?;
         if found.asked && deadline.left().is_none() {
-            // What the platform took for that is the platform's.
+            // The platform took this time for the look-up, so this is an outage of the platform.
             return Err(Outcome::Outage(Outage::Timeout));
         }
         Ok(found.id)
@@ -239,8 +239,8 @@ impl Server {
         })
     }
 
-    /// Tells the platform of a route that it may not know. Only of a confirmed request: who has no good key, or is
-    /// refused, does not get to name routes.
+    /// Registers a route that the platform may not know. Only a confirmed request does this: a caller without a good
+    /// key, or with a refused one, must not be able to name routes.
     fn register_soon_if_new(&self, about: &About<'_>, deadline: Deadline) {
         if !about.is_route {
             return;
@@ -258,7 +258,7 @@ impl Server {
         }
     }
 
-    /// The client that the caller, the key or the resolver names.
+    /// The client that the request, the key's `meta`, the resolver or the tenant names.
     ///
     /// # Errors
     ///
@@ -268,7 +268,7 @@ impl Server {
             return Ok(Some(client));
         }
         if let Some(resolver) = &self.settings.resolver {
-            // A resolver that panics does not know: see the test
+            // A resolver that panics counts as one that returns `None`: see the test
             // `who_the_client_is_comes_from_meta_then_the_resolver_then_the_tenant_then_the_platform`.
             if let Ok(Some(client)) = catch_unwind(AssertUnwindSafe(|| resolver(claims))) {
                 return Ok(Some(client));
@@ -278,7 +278,7 @@ impl Server {
         Ok(if self.settings.tenant_is_client_id { ClientId::new(claims.tenant()).ok() } else { None })
     }
 
-    /// Asks the platform which client the tenant is.
+    /// Asks the platform for the tenant's client.
     fn look_up(
         &self,
         tenant: &str,
@@ -296,13 +296,13 @@ impl Server {
             None => return Err(Outcome::Fault(Fault::UnknownClient)),
         };
         self.remember(tenant, id);
-        // Look-ups that were refused. From now on refusals are kept under its id.
+        // Forgets refusals of look-ups under the tenant's name. From now on refusals are stored under the client id.
         self.platform.gate.confirm(ClientRef::of_name(tenant), origin, asked);
         Ok(id)
     }
 
-    /// Creates the client of a tenant that the platform does not know. The key is named without an expiry: all keys
-    /// of that name share it there, and each has its own in its claims.
+    /// Creates the client of a tenant that the platform does not know. The key is sent without an expiry: on the
+    /// platform, all keys with that name share one expiry, and each key has its own in its claims.
     fn create(&self, tenant: &str, key_name: &str, deadline: Deadline) -> Result<ClientId, Outcome> {
         let [client, _] = self.keys_of(tenant);
         let keys = [ClientKey::new(key_name)];
@@ -316,13 +316,14 @@ impl Server {
         }
     }
 
-    /// What breakers and refusals of a tenant go by: the last id that the platform told, else the tenant's name.
+    /// The table keys for breakers and refusals of a tenant: the last known client id or else the tenant's name, and
+    /// the name.
     pub(super) fn keys_of(&self, tenant: &str) -> [ClientRef; 2] {
         let by_name = ClientRef::of_name(tenant);
         [self.clients.last_known(tenant).map_or(by_name, ClientRef::from), by_name]
     }
 
-    /// Tells the platform of a route and its description.
+    /// Registers a route with its description.
     pub(super) fn describe(&self, endpoint: &Endpoint<'_>) {
         let (method_path, body) = (endpoint.method_path(), body_of(endpoint));
         match self.routes.describe(&method_path, &body) {
@@ -340,10 +341,10 @@ impl Server {
         }
     }
 
-    /// Best effort: whatever comes of it, no request hears of it.
+    /// Best effort: no request depends on the result.
     fn register(&self, method_path: &MethodPath<'_>, body: &str, deadline: Deadline) {
         let request = WrittenEndpoint { project_env: &self.platform.project_env, body };
-        // A transport that panics has failed, too, and without a thread the request goes on: see the test
+        // A transport that panics has failed, too. Without a thread the request continues: see the test
         // `a_registration_that_failed_in_any_way_is_tried_again_after_a_pause`.
         match catch_unwind(AssertUnwindSafe(|| self.platform.exchange(None, &request, deadline, |_| Ok(())))) {
             Ok(Ok(())) => self.platform.events.emit(&Event::EndpointRegistered { method_path: *method_path }),
@@ -351,9 +352,9 @@ impl Server {
         }
     }
 
-    /// Leaves it to the thread to tell of a request with a good key.
+    /// Queues a request with a good key for the thread, which will ask the platform about it.
     pub(super) fn tell_soon(&self, key: &VerifiedKey<'_>, about: &About<'_>, at: UnixTime) {
-        // What is too long to send is not worth the memory either.
+        // A payload that is too long to send is not worth the memory either.
         if about.payload.is_some_and(|payload| payload.as_str().len() > MAX_BODY_LEN) {
             let audit = about.audit().with_key(Some(key.raw().as_bytes()), Some(key.claims()));
             self.platform.events.emit(&Event::Observed { audit, verdict: Err(Denial::Fault(Fault::NotSent)) });
@@ -395,7 +396,7 @@ impl Server {
         self.platform.events.emit(&Event::Observed { audit, verdict: policy.decide(outcome) });
     }
 
-    /// On the thread.
+    /// Does a job, on the thread.
     pub(super) fn work(&self, keys: &Keyring, policy: Policy, job: &Job, limit: Duration) {
         let deadline = Deadline::after(limit);
         match job {
@@ -415,12 +416,12 @@ impl Server {
         }
     }
 
-    /// Ends the thread; see [`Background::close`]. Returns how many jobs are left undone.
+    /// Ends the thread; see [`Background::close`]. Returns the number of jobs that were not done.
     pub(super) fn close(&self, within: Duration) -> usize {
         self.background.as_ref().map_or(0, |background| self.give_up(background.close(within)))
     }
 
-    /// Tells of jobs that are dropped, if there are any. Returns how many.
+    /// Reports dropped jobs, if there are any. Returns their number.
     fn give_up(&self, Dropped { jobs, total }: Dropped<Job>) -> usize {
         for job in &jobs {
             if let Job::Register { route, .. } = job
@@ -443,7 +444,7 @@ impl Server {
         }
     }
 
-    /// Establishes sessions until there is no room for more; tells how many.
+    /// Establishes sessions until the pool is full. Returns their number.
     pub(super) fn prepare(&self) -> usize {
         let mut added = 0_usize;
         while added < super::platform::POOLED && self.platform.channel.prepare(self.platform.gate.now()) {
@@ -454,7 +455,7 @@ impl Server {
 }
 
 impl Job {
-    /// The memory that it owns beside its own size, in bytes.
+    /// The memory that the job owns in addition to its own size, in bytes.
     fn owned_bytes(&self) -> usize {
         match self {
             Self::Register { route, body } => route.owned_bytes().saturating_add(body.len()),
@@ -482,8 +483,8 @@ fn body_of(endpoint: &Endpoint<'_>) -> Arc<str> {
     gate::write(&mut buf, |buf| RegisterEndpoint::describing("", *endpoint).write_body(buf).map(str::len)).into()
 }
 
-/// A copy of the header fields, as far as there is room for them in a question. Without the key, wherever it stands:
-/// it is added by itself, and a copy would not be wiped.
+/// Copies the header fields, up to the size of a question. A field that contains the key is left out: the key is added
+/// separately, and this copy would not be wiped.
 fn worth_keeping(headers: &[(&str, &str)], raw_key: &str) -> Vec<(String, String)> {
     let mut room = MAX_QUESTION_LEN;
     let mut kept = Vec::new();
@@ -515,7 +516,7 @@ impl Route {
     }
 
     fn method_path(&self) -> Option<MethodPath<'_>> {
-        // It was cut when it was taken.
+        // `MethodPath` has already removed the query, unless the caller keeps it.
         MethodPath::with_query(&self.method, &self.path).ok()
     }
 }

@@ -1,7 +1,7 @@
 //! Signed requests: `x-apikee-signature` (docs/WIRE.md, "The platform's API").
 //!
-//! RSASSA-PKCS1-v1_5 with SHA-256 over `{client uuid}|{method_path}|{timestamp}`, as base64url without
-//! padding. Signing takes a millisecond or two with a key of 2048 bits.
+//! The signature is RSASSA-PKCS1-v1_5 with SHA-256 over `{client uuid}|{method_path}|{timestamp}`, as base64url without
+//! padding. Signing takes one or two milliseconds with a key of 2048 bits.
 
 use core::error::Error;
 use std::{boxed::Box, string::String};
@@ -13,25 +13,25 @@ use crate::protocol::Request;
 /// The signature could not be made.
 pub(super) struct NotSigned;
 
-/// Makes the value of `x-apikee-signature`.
+/// Makes the value of the header `x-apikee-signature`.
 pub(super) trait Sign: Send + Sync {
     fn sign(&self, message: &str) -> Result<String, NotSigned>;
 }
 
-/// The signature, if the request is one that is signed.
+/// The signature, if this kind of request is signed.
 pub(super) fn sign(request: &impl Request, signer: &dyn Sign) -> Result<Option<String>, NotSigned> {
     let mut message = String::new();
     request.write_signed(&mut message).map_err(|_| NotSigned)?;
     if message.is_empty() { Ok(None) } else { signer.sign(&message).map(Some) }
 }
 
-/// Signs with the RSA private key in a PEM.
+/// Makes a signer from an RSA private key in PEM.
 #[cfg(feature = "request-signing")]
 pub(super) fn signer(pem: &str) -> Result<Box<dyn Sign>, Box<dyn Error + Send + Sync>> {
     Ok(Box::new(RequestSigner::from_pem(pem)?))
 }
 
-/// There is nothing that signs.
+/// Fails, because the feature `request-signing` is off.
 #[cfg(not(feature = "request-signing"))]
 pub(super) fn signer(_pem: &str) -> Result<Box<dyn Sign>, Box<dyn Error + Send + Sync>> {
     Err("it takes the feature request-signing to sign requests".into())
@@ -55,20 +55,20 @@ mod rsa {
     use super::{NotSigned, Sign};
     use crate::crypto::Zeroize as _;
 
-    /// Signs validation requests, for projects that have a public key configured.
+    /// Signs validation requests, for projects with a configured public key.
     ///
-    /// The key pair is `ring`'s, which does not wipe it: it is held as long as this is.
+    /// The key pair belongs to `ring`, which does not wipe it on drop.
     pub struct RequestSigner {
         key: RsaKeyPair,
     }
 
     impl RequestSigner {
-        /// Takes an RSA private key of 2048 to 4096 bits, as PEM: PKCS#8 (`PRIVATE KEY`) or PKCS#1 (`RSA
-        /// PRIVATE KEY`), not encrypted.
+        /// Takes an RSA private key of 2048 to 4096 bits as PEM: PKCS#8 (`PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE KEY`),
+        /// not encrypted.
         ///
         /// # Errors
         ///
-        /// As [`SignerError`] says.
+        /// See [`SignerError`].
         pub fn from_pem(pem: &str) -> Result<Self, SignerError> {
             let mut der = PrivateKeyDer::from_pem_slice(pem.as_bytes())
                 .map_err(|_| if pem.contains("ENCRYPTED") { SignerError::Encrypted } else { SignerError::NotPem })?;
@@ -84,7 +84,7 @@ mod rsa {
                 _ => SignerError::Malformed,
             })?;
             let this = Self { key };
-            // Some of a key's parts are only held against each other when it signs.
+            // Some parts of a key are checked against each other only when it signs. So it signs once here.
             this.signature(b"").ok_or(SignerError::Malformed)?;
             Ok(this)
         }
@@ -103,7 +103,7 @@ mod rsa {
         }
     }
 
-    /// Nothing of the key but its length in bits.
+    /// Shows only the length of the key in bits.
     impl fmt::Debug for RequestSigner {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             let bits = self.key.public().modulus_len().saturating_mul(8);
@@ -111,19 +111,19 @@ mod rsa {
         }
     }
 
-    /// Why a text is not a key to sign with.
+    /// Why a text cannot be used as a signing key.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     #[non_exhaustive]
     pub enum SignerError {
-        /// It has no private key as PEM.
+        /// The text contains no private key as PEM.
         NotPem,
-        /// It is encrypted with a passphrase.
+        /// The key is encrypted with a passphrase.
         Encrypted,
-        /// It is a key of another algorithm.
+        /// The key is of another algorithm.
         NotRsa,
-        /// It has fewer than 2048 bits, or more than 4096.
+        /// The key has fewer than 2048 bits, or more than 4096.
         Size,
-        /// It is not a well-formed key, or its parts do not fit each other.
+        /// The key is malformed, or its parts do not match.
         Malformed,
     }
 
@@ -152,7 +152,7 @@ mod rsa {
             time::UnixTime,
         };
 
-        // Made for these tests with `openssl genrsa -traditional 2048` and `openssl pkcs8 -topk8 -nocrypt`.
+        // Generated for these tests with `openssl genrsa -traditional 2048` and `openssl pkcs8 -topk8 -nocrypt`.
         const PKCS1: &str = include_str!("../../tests/data/signing-test-key.pkcs1.pem");
         const PKCS8: &str = include_str!("../../tests/data/signing-test-key.pkcs8.pem");
         /// `openssl dgst -sha256 -sign` over
@@ -172,7 +172,7 @@ mod rsa {
             }
         }
 
-        /// What the published Python SDK has signed is signed over what is signed here.
+        /// The published Python SDK signs the same message.
         #[test]
         fn the_recorded_signature_is_over_the_same_message() {
             let recorded: Value = serde_json::from_str(include_str!("../../tests/vectors/http.json")).unwrap();
@@ -181,7 +181,7 @@ mod rsa {
                 exchanges.iter().find(|exchange| !exchange["headers"]["X-Apikee-Signature"].is_null()).unwrap();
             let pem = signed["request_signing_public_key_pem"].as_str().unwrap();
             let public = rustls_pki_types::SubjectPublicKeyInfoDer::from_pem_slice(pem.as_bytes()).unwrap();
-            // The key itself stands behind 24 bytes of SubjectPublicKeyInfo, for 2048 bits.
+            // For 2048 bits, the key starts after 24 bytes of SubjectPublicKeyInfo.
             let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public[24..].to_vec());
             let target = signed["target"].as_str().unwrap();
             let client = &target["/api/v1/client/".len()..][..36];

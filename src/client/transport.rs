@@ -1,4 +1,4 @@
-//! The one thing that the client asks of a network: to make a call and bring the answer.
+//! The client's interface to a network: make a call, and return the answer.
 
 use core::{error::Error, fmt, time::Duration};
 
@@ -12,34 +12,33 @@ use crate::{
 pub struct Call<'c> {
     /// The method.
     pub method: HttpMethod,
-    /// Path and query, to be put behind the base URL: visible ASCII that starts with `/`.
+    /// Path and query, to be appended to the base URL: visible ASCII that starts with `/`.
     pub target: &'c str,
-    /// Names and values of all header fields but those of HTTP itself (`Host`, `Content-Length`,
-    /// `Connection`). One of the values is the project key: no log may have it, no redirect may take
-    /// it elsewhere.
+    /// Names and values of all header fields except those of HTTP itself (`Host`, `Content-Length`, `Connection`). One
+    /// value is the project key: do not log it, and do not send it elsewhere after a redirect.
     pub headers: &'c [(&'c str, &'c str)],
     /// The body; empty with [`HttpMethod::Get`].
     pub body: &'c [u8],
-    /// The time that is left for all of it, from the look-up of the name to the last byte of the answer.
+    /// Time limit for the whole call, from the look-up of the name to the last byte of the answer.
     pub timeout: Duration,
 }
 
-/// An answer has come, of whatever status.
+/// An answer of any status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Received {
     /// The HTTP status.
     pub status: u16,
-    /// The length in bytes of the body, which stands at the front of the buffer. It may be 0 when the
-    /// status is not one from 200 to 299: the body of such an answer is not read.
+    /// Length of the body in bytes. The body is at the front of the buffer. It may be 0 if the status is not from 200
+    /// to 299, because the body of such an answer is not used.
     pub len: usize,
-    /// The answer's header `Retry-After` in seconds, [`u32::MAX`] if it is greater than that. `None` if the
-    /// answer has none or more than one, or if the value is not digits, as with a date.
+    /// The answer's header `Retry-After` in seconds, at most [`u32::MAX`]. `None` if the answer has no such header or
+    /// more than one, or if its value is not only digits (a date, for example).
     pub retry_after: Option<u32>,
 }
 
-/// Makes calls of the platform over a connection of some kind.
+/// Makes calls of the platform over some kind of connection.
 ///
-/// A closure is one, too:
+/// A closure is a transport, too:
 ///
 /// ```
 /// use apikee::client::{Call, Received, Transport, TransportError};
@@ -56,13 +55,12 @@ pub struct Received {
 pub trait Transport: Send + Sync {
     /// Makes the call and reads the body of its answer into `answer`, all within the call's timeout.
     ///
-    /// It never follows a redirect. It may try once more if a kept connection breaks before a byte of the
-    /// answer has come, or if the answer on a kept connection is 408, and not otherwise: a call that is made
-    /// twice may count twice.
+    /// It must never follow a redirect. It may try once more only in two cases: a kept connection breaks before the
+    /// first byte of the answer, or the answer on a kept connection is 408. A call that is sent twice may count twice.
     ///
     /// # Errors
     ///
-    /// [`TransportError`] if there is no whole answer. A body that is longer than `answer` is
+    /// [`TransportError`] if there is no complete answer. A body that is longer than `answer` is
     /// [`TransportError::OVERSIZED`].
     fn call(&self, call: &Call<'_>, answer: &mut [u8]) -> Result<Received, TransportError>;
 }
@@ -81,9 +79,9 @@ where
 pub enum TransportError {
     /// The platform could not be asked.
     Outage(Outage),
-    /// This process had no room to ask it: no file descriptors, memory, threads or randomness.
+    /// This process had no resources to ask it: no file descriptors, memory, threads or randomness.
     Overload(Overload),
-    /// What answers cannot be taken for the platform.
+    /// The peer or its answer cannot be trusted to be the platform's.
     Fault(Fault),
 }
 
@@ -118,7 +116,7 @@ impl Error for TransportError {
     }
 }
 
-/// The target, and the names of the header fields: a value may be a secret.
+/// Shows the target and the names of the header fields, because a value may be a secret.
 impl fmt::Debug for Call<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         struct Names<'c>(&'c [(&'c str, &'c str)]);

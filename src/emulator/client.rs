@@ -1,5 +1,5 @@
-//! What the platform knows of a client: its keys, its networks, its limits and what it has used of
-//! them, and the template that it shares limits with others by.
+//! The platform's record of a client: its keys, networks, limits and usage, and its template, whose limits several
+//! clients share.
 
 use core::net::IpAddr;
 use std::{
@@ -20,7 +20,7 @@ use crate::{
     protocol::{ClientId, ClientType, Timestamp},
 };
 
-/// A client to be known to an [`Emulator`](super::Emulator).
+/// A client for an [`Emulator`](super::Emulator).
 ///
 /// ```
 /// use apikee::{Fingerprint, emulator::{EmulatedClient, Emulator}, protocol::ClientId};
@@ -43,25 +43,25 @@ pub struct EmulatedClient {
     pub(super) limits: Limits,
     pub(super) usage: Usage,
     pub(super) template: Option<Box<str>>,
-    /// JSON, which the platform keeps and gives back.
+    /// JSON. The platform stores and returns it unchanged.
     metadata: Option<Box<str>>,
 }
 
 #[derive(Debug, Clone)]
 struct Key {
-    /// `None` until the client is known to an emulator.
+    /// `None` until the client is added to an emulator.
     id: Option<ClientId>,
     name: Box<str>,
     expires_at: Option<UnixTime>,
-    /// A revoked key is not in the record. Its name is kept, to be refused.
+    /// The record does not show a revoked key. Its name is kept so that it can be refused.
     revoked: bool,
 }
 
-/// Names of revoked keys that a client keeps; older ones are forgotten.
+/// The most names of revoked keys that a client keeps. The oldest are dropped.
 const MAX_REVOKED: usize = 100;
 
 impl EmulatedClient {
-    /// A service without limits, called from anywhere with any key.
+    /// Creates a service without limits. It may call from anywhere with any key.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl EmulatedClient {
         &self.name
     }
 
-    /// The template by its id. Its limits count beside the client's own. An id that the emulator does
+    /// Sets the template by its id. Its limits apply in addition to the client's own. A template that the emulator does
     /// not know has no limits.
     #[must_use]
     pub fn template(mut self, id: &str) -> Self {
@@ -91,8 +91,8 @@ impl EmulatedClient {
         self
     }
 
-    /// One more network that the client may call from, an address or CIDR. Without any it may call
-    /// from anywhere.
+    /// Adds a network that the client may call from: an address or CIDR. Without any network, it may call from
+    /// anywhere.
     ///
     /// # Errors
     ///
@@ -105,17 +105,16 @@ impl EmulatedClient {
         Ok(self)
     }
 
-    /// One more key that is the client's. With any, a raw key that a request shows must be one of
-    /// them; a request that shows none is not judged by it.
+    /// Adds a key of the client. If the client has any, a raw key in a request must be one of them. A request without a
+    /// raw key is not affected.
     #[must_use]
     pub fn fingerprint(mut self, key: Fingerprint) -> Self {
         self.fingerprints.push(key);
         self
     }
 
-    /// One more key by its name. A request under that name is refused once it has expired; names
-    /// that the client does not have are let through, as the published SDKs validate under a name
-    /// other than the one that they create.
+    /// Adds a key by its name. A request with this name is refused after the key has expired. A name that the client
+    /// does not have is accepted, because the published SDKs validate with a name other than the one that they create.
     #[must_use]
     pub fn key(mut self, name: &str, expires_at: Option<UnixTime>) -> Self {
         self.keys.push(Key { id: None, name: name.into(), expires_at, revoked: false });
@@ -131,8 +130,8 @@ impl EmulatedClient {
         self.fingerprints.is_empty() || self.fingerprints.contains(&Fingerprint::of(key))
     }
 
-    /// Why a request under that key name is refused; `None` if one key of that name is good, or none
-    /// has it. A key is good in the second that it expires in, as a key's own claim is.
+    /// Why a request with this key name is refused. `None` if a key with this name is good, or no key has the name. A
+    /// key is still good in the second of its expiry, like the claim in a key.
     pub(super) fn key_refusal(&self, name: &str, now: UnixTime) -> Option<&'static str> {
         let mut refusal = None;
         for key in self.keys.iter().filter(|key| &*key.name == name) {
@@ -147,7 +146,7 @@ impl EmulatedClient {
         refusal
     }
 
-    /// Revokes the key of that id; whether there is one.
+    /// Revokes the key with this id. Returns whether it existed.
     pub(super) fn revoke(&mut self, id: ClientId) -> bool {
         let key = self.keys.iter_mut().find(|key| key.id == Some(id) && !key.revoked);
         let Some(key) = key else { return false };
@@ -159,7 +158,7 @@ impl EmulatedClient {
         true
     }
 
-    /// Gives each key without an id one that is drawn; `None` if there is no randomness.
+    /// Gives each key without an id a random one. `None` if there is no randomness.
     pub(super) fn name_keys(&mut self, ids: &mut Ids) -> Option<()> {
         for key in self.keys.iter_mut().filter(|key| key.id.is_none()) {
             key.id = Some(ids.draw()?);
@@ -167,7 +166,7 @@ impl EmulatedClient {
         Some(())
     }
 
-    /// Reads the body of a call that creates a client; `None` if it is not such a body.
+    /// Parses the body of a call that creates a client. `None` if it is not valid.
     pub(super) fn read(body: &Value) -> Option<Self> {
         let name = body.get("name")?.as_str().filter(|name| !name.is_empty())?;
         let mut this = Self::new(name);
@@ -183,9 +182,9 @@ impl EmulatedClient {
         Some(this)
     }
 
-    /// What a later call makes of this client. What the call leaves out is reset. Limits, use and
-    /// fingerprints, of which no call speaks, stay. A key that the call names again keeps its id, and a
-    /// revoked one stays revoked unless the call names it again.
+    /// Applies a later call to this client. Everything that the call leaves out is reset, except limits, usage and
+    /// fingerprints, which no call contains. A key that the call names again keeps its id. A revoked key stays revoked,
+    /// unless the call names it again.
     pub(super) fn updated(&self, mut newer: Self) -> Self {
         for key in &mut newer.keys {
             let same = |own: &&Key| own.name == key.name && !own.revoked;
@@ -211,7 +210,7 @@ impl EmulatedClient {
         }))
     }
 
-    /// All that the state file keeps of it: the record, and what no call speaks of.
+    /// The data for the state file: the record, and the parts that no call contains.
     pub(super) fn saved(&self, id: ClientId) -> Value {
         let keys = self.keys.iter().map(|key| match key.revoked {
             true => with(key.record(), [("revoked", true.into())]),
@@ -226,7 +225,7 @@ impl EmulatedClient {
         with(self.record(id), more)
     }
 
-    /// Reads what [`saved`](Self::saved) wrote.
+    /// Parses the output of [`saved`](Self::saved).
     pub(super) fn restore(saved: &Value) -> Option<(ClientId, Self)> {
         let id = ClientId::new(saved.get("id")?.as_str()?).ok()?;
         let mut this = Self::read(saved)?;
@@ -237,7 +236,7 @@ impl EmulatedClient {
         Some((id, this))
     }
 
-    /// Bytes that it takes, about.
+    /// The approximate size in bytes.
     pub(super) fn len(&self) -> usize {
         let keys = self.keys.iter().map(|key| key.name.len().saturating_add(size_of::<Key>()));
         let lists = [
@@ -275,8 +274,8 @@ fn read_type(text: &str) -> Option<ClientType> {
     [Person, Company, Service, Device, Internal].into_iter().find(|client_type| client_type.as_str() == text)
 }
 
-/// A template to be known to an [`Emulator`](super::Emulator). Each client that names it has its limits,
-/// beside limits of its own.
+/// A template for an [`Emulator`](super::Emulator). Its limits apply to each client that names it, in addition to the
+/// client's own.
 ///
 /// ```
 /// use apikee::emulator::{EmulatedClient, EmulatedTemplate, Emulator};
@@ -294,21 +293,21 @@ pub struct EmulatedTemplate {
 }
 
 impl EmulatedTemplate {
-    /// A template without limits. The id is what clients name (`templateId`), and its name too.
+    /// Creates a template without limits. Clients refer to it by the id (`templateId`), which is also its name.
     #[must_use]
     pub fn new(id: &str) -> Self {
         Self { id: id.to_owned(), name: id.to_owned(), limits: Limits::default(), max_clients: None }
     }
 
-    /// Clients that calls may give this template.
+    /// Sets the most clients to which calls may give this template.
     #[must_use]
     pub const fn max_clients(mut self, clients: u32) -> Self {
         self.max_clients = Some(clients);
         self
     }
 
-    /// Reads the body of a call that creates one, or a record; `None` if it is neither. Without an `id`
-    /// it has that of its name.
+    /// Parses the body of a call that creates a template, or a record. `None` if it is neither. Without an `id`, the
+    /// name is the id.
     pub(super) fn read(body: &Value) -> Option<Self> {
         let text = |member| body.get(member).and_then(Value::as_str).filter(|text| !text.is_empty());
         let name = text("name")?;
@@ -336,10 +335,10 @@ const WEEK: i64 = 7 * DAY;
 /// 1970 began on a Thursday, and a week begins on Monday.
 const MONDAY_TO_1970: i64 = 3 * DAY;
 
-/// What limits are counted in, as members of JSON are named.
+/// The names of the periods in JSON.
 const PERIODS: [&str; 4] = ["hour", "day", "week", "month"];
 
-/// The number of the hour, day, week and month that it is now, and the second that the next one starts in.
+/// The numbers of the current hour, day, week and month, each with the second in which the next one starts.
 fn periods(now: UnixTime) -> [(i64, i64); 4] {
     let whole = |len: i64, shift: i64| {
         let number = now.as_secs().saturating_add(shift).div_euclid(len);
@@ -349,12 +348,12 @@ fn periods(now: UnixTime) -> [(i64, i64); 4] {
     [whole(HOUR, 0), whole(DAY, 0), whole(WEEK, MONDAY_TO_1970), (month, next.saturating_mul(DAY))]
 }
 
-/// The requests that are good in each hour, day, week and month; `None` is as many as wanted.
+/// The most confirmed requests in each hour, day, week and month. `None` means no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Limits(pub(super) [Option<u32>; 4]);
 
 impl Limits {
-    /// Both at once.
+    /// The limits that apply if both limits apply.
     pub(super) fn and(mut self, other: Self) -> Self {
         for (limit, other) in self.0.iter_mut().zip(other.0) {
             *limit = limit.iter().copied().chain(other).min();
@@ -362,13 +361,13 @@ impl Limits {
         self
     }
 
-    /// An object with a number for each limit that there is.
+    /// An object with a number for each limit that is set.
     fn record(&self) -> Value {
         let members = PERIODS.iter().zip(self.0);
         Value::Object(members.filter_map(|(name, limit)| Some(((*name).into(), limit?.into()))).collect())
     }
 
-    /// Reads such an object; `None` if it is not one. An absent object has no limits.
+    /// Parses such an object. `None` if it is not valid. An absent object means no limits.
     fn read(value: Option<&Value>) -> Option<Self> {
         let mut this = Self::default();
         if let Some(members) = value.filter(|value| !value.is_null()) {
@@ -391,7 +390,7 @@ macro_rules! limit_setters {
     ($type:ident: $($name:ident $at:literal $period:literal),*) => {
         impl $type {
             $(
-                #[doc = concat!("Requests of one client that are good in each ", $period, " of the emulator's clock.")]
+                #[doc = concat!("Limits a client's confirmed requests in each ", $period, " of the emulator's clock.")]
                 #[must_use]
                 pub const fn $name(mut self, requests: u32) -> Self {
                     self.limits.0[$at] = Some(requests);
@@ -405,13 +404,12 @@ macro_rules! limit_setters {
 limit_setters!(EmulatedClient);
 limit_setters!(EmulatedTemplate);
 
-/// What a client has used: of each period the number of the one that was counted last, and the requests
-/// in it.
+/// The usage of a client. For each kind of period: the number of the last counted period, and the requests in it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Usage([(i64, u32); 4]);
 
 impl Usage {
-    /// The seconds, at least 1, until all limits that are reached start anew; `None` if none is reached.
+    /// The seconds, at least 1, until none of the limits is reached any more. `None` if none is reached.
     pub(super) fn wait(&self, now: UnixTime, limits: Limits) -> Option<u32> {
         let all = periods(now).into_iter().zip(self.used(now)).zip(limits.0);
         let reached = all.filter(|((_, used), limit)| limit.is_some_and(|limit| *used >= limit));
@@ -427,7 +425,7 @@ impl Usage {
         }
     }
 
-    /// The requests of the hour, day, week and month that it is now.
+    /// The requests in the current hour, day, week and month.
     pub(super) fn used(&self, now: UnixTime) -> [u32; 4] {
         let mut all = self.0.map(|(_, used)| used);
         for ((used, (counted, _)), (period, _)) in all.iter_mut().zip(self.0).zip(periods(now)) {
@@ -439,7 +437,7 @@ impl Usage {
     }
 }
 
-/// A member of a record, which may be missing or null; `None` if it is there and cannot be read.
+/// A member of a record, which may be missing or null. `None` if it is present and not valid.
 pub(super) fn optional<'v, T>(
     record: &'v Value,
     member: &str,
@@ -455,7 +453,7 @@ fn number(value: &Value) -> Option<u32> {
     u32::try_from(value.as_u64()?).ok()
 }
 
-/// A record without the members that say nothing.
+/// A record without members that are null.
 pub(super) fn without_nulls(mut record: Value) -> Value {
     if let Value::Object(members) = &mut record {
         members.retain(|_, value| !value.is_null());
@@ -463,7 +461,7 @@ pub(super) fn without_nulls(mut record: Value) -> Value {
     record
 }
 
-/// A record with these members, too, or instead of those of the same name.
+/// A record with these members added. They replace members with the same name.
 pub(super) fn with<const N: usize>(mut record: Value, members: [(&str, Value); N]) -> Value {
     if let Value::Object(own) = &mut record {
         own.extend(members.map(|(name, value)| (name.to_owned(), value)));
@@ -471,7 +469,7 @@ pub(super) fn with<const N: usize>(mut record: Value, members: [(&str, Value); N
     record
 }
 
-/// JSON that was kept as text.
+/// Parses JSON that was stored as text.
 pub(super) fn parsed(text: &str) -> Value {
     let parsed = serde_json::from_str(text);
     debug_assert!(parsed.is_ok(), "it was written by serde_json");

@@ -1,5 +1,4 @@
-//! Time and chance, both of which can be fixed: the emulator's clock, times as the platform is told
-//! them, and where ids come from.
+//! Time and randomness, which can both be fixed: the emulator's clock, timestamps from requests, and the source of ids.
 
 use core::time::Duration;
 use std::format;
@@ -39,12 +38,12 @@ fn millis(time: UnixTime) -> i64 {
     time.as_secs().saturating_mul(1000).saturating_add(time.subsec_millis().into())
 }
 
-/// Whether two times lie no further apart than that.
+/// Whether two times differ by at most `tolerance`.
 pub(super) fn within(one: UnixTime, other: UnixTime, tolerance: Duration) -> bool {
     u128::from(millis(one).abs_diff(millis(other))) <= tolerance.as_millis()
 }
 
-/// Reads an RFC 3339 time, rounded down to the millisecond: this crate's end in `Z`, the Python SDK's
+/// Parses an RFC 3339 time, and rounds it down to a millisecond. This crate's times end in `Z`. The Python SDK's times
 /// have microseconds and end in `+00:00`.
 pub(super) fn read_rfc3339(text: &str) -> Option<UnixTime> {
     let (date, time) = text.split_once(['T', 't'])?;
@@ -58,10 +57,10 @@ pub(super) fn read_rfc3339(text: &str) -> Option<UnixTime> {
     }
     let offset = offset(zone)?;
     let days = days(year, month, day);
-    // A day that its month does not have is a day of another month.
+    // A day that does not exist in its month becomes a day of another month.
     let is_date =
         (1..=12).contains(&month) && self::month(days).0 == year.wrapping_mul(12).wrapping_add(month).wrapping_sub(1);
-    // A leap second is taken for the second after it.
+    // A leap second becomes the second after it.
     if !is_date || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
@@ -70,7 +69,7 @@ pub(super) fn read_rfc3339(text: &str) -> Option<UnixTime> {
     Some(UnixTime::from_millis(at(days, hour, minute, second, offset, milli)))
 }
 
-/// `Z`, or hours and minutes: in minutes.
+/// Parses `Z`, or hours and minutes. Returns minutes.
 fn offset(zone: &str) -> Option<i64> {
     let sign = match zone.as_bytes().first()? {
         b'Z' | b'z' => return (zone.len() == 1).then_some(0),
@@ -81,7 +80,7 @@ fn offset(zone: &str) -> Option<i64> {
     (hours < 24 && minutes < 60).then(|| hours.wrapping_mul(60).wrapping_add(minutes).wrapping_mul(sign))
 }
 
-/// Numbers of these lengths in digits, none of more than four.
+/// Parses numbers with these counts of digits, at most four each.
 fn numbers<const N: usize>(text: &str, separator: char, lengths: [usize; N]) -> Option<[i64; N]> {
     let mut parts = text.split(separator);
     let mut numbers = [0; N];
@@ -92,7 +91,7 @@ fn numbers<const N: usize>(text: &str, separator: char, lengths: [usize; N]) -> 
     parts.next().is_none().then_some(numbers)
 }
 
-/// Days from 1970-01-01 to a day of the years 0 to 9999, counted in years that start in March.
+/// Days from 1970-01-01 to a day in the years 0 to 9999. Internally, years start in March.
 #[expect(clippy::arithmetic_side_effects, reason = "all of it is below ten thousand years")]
 const fn days(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
@@ -101,8 +100,8 @@ const fn days(year: i64, month: i64, day: i64) -> i64 {
         - 719_468
 }
 
-/// The month that a day is in, counted from the year 0, and the first day of the next one. Days are
-/// counted from 1970-01-01; the years in it start in March, as in [`days`].
+/// The number of the month that contains a day, counted from the year 0, and the first day of the next month. Days are
+/// counted from 1970-01-01. Internally, years start in March, as in [`days`].
 #[expect(clippy::arithmetic_side_effects, reason = "a day is a time of 64 bits by 86400")]
 pub(super) const fn month(day: i64) -> (i64, i64) {
     let since = day + 719_468;
@@ -110,7 +109,7 @@ pub(super) const fn month(day: i64) -> (i64, i64) {
     let year = (in_era - in_era / 1_460 + in_era / 36_524 - in_era / 146_096) / 365;
     let in_year = in_era - (365 * year + year / 4 - year / 100);
     let march = (5 * in_year + 2) / 153;
-    // March is the third month of its year (the second, counted from 0).
+    // March is month 2, counted from 0.
     let month = (year + era * 400) * 12 + march + 2;
     let next = month + 1;
     (month, days(next.div_euclid(12), next.rem_euclid(12) + 1, 1))
@@ -121,8 +120,7 @@ const fn at(days: i64, hour: i64, minute: i64, second: i64, offset: i64, milli: 
     (((days * 24 + hour) * 60 + minute - offset) * 60 + second) * 1000 + milli
 }
 
-/// The next number of SplitMix64 (Steele, Lea and Flood, 2014). For what is to be repeatable, never for
-/// a secret.
+/// The next number of SplitMix64 (Steele, Lea and Flood, 2014). Use it for repeatable numbers, never for a secret.
 pub(super) const fn split_mix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -130,7 +128,7 @@ pub(super) const fn split_mix(state: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// Where ids of new clients come from.
+/// The source of ids for new clients.
 #[derive(Debug)]
 pub(super) enum Ids {
     System,
@@ -139,7 +137,7 @@ pub(super) enum Ids {
 }
 
 impl Ids {
-    /// A random UUID (RFC 9562, version 4); `None` if the system has no randomness.
+    /// A random UUID (RFC 9562, version 4). `None` if the system has no randomness.
     pub(super) fn draw(&mut self) -> Option<ClientId> {
         let mut bytes = [0; 16];
         match self {

@@ -6,10 +6,9 @@
 //! | `GET /api/console/state?after=N&client=...&endpoint=...&status=...` | clients, endpoints, faults, and the requests after number N |
 //! | `POST /api/console/fault` with `{"fault":"status:503","on":true}` | the switch is set |
 //!
-//! There is no key to it, so other pages in the same browser must not reach it. A page of another origin
-//! that asks says so in `Origin`, and one whose name was made to point here (DNS rebinding) says that
-//! name in `Host`. Both get 403. Nothing here shows a secret: no bodies, no header fields, and keys in
-//! paths are cut.
+//! The page needs no key, so other pages in the same browser must not reach it. The browser sends the origin of such a
+//! page in `Origin`. A name that was changed to point here (DNS rebinding) appears in `Host`. Both get 403. The page
+//! shows no secrets: no bodies, no header fields, and only the prefixes of keys in paths.
 
 use std::{
     borrow::ToOwned as _,
@@ -33,15 +32,15 @@ use crate::{SysRng, protocol::Timestamp};
 
 const PAGE: &str = include_str!("page.html");
 
-/// What stands in the page for the nonce of its script and its style.
+/// The placeholder in the page for the nonce of its script and its style.
 const NONCE: &str = "{nonce}";
 
 const API: &str = "/api/console/";
 
-/// Rows of each table in one answer.
+/// The most rows of each table in one answer.
 const MAX_ROWS: usize = 200;
 
-/// Answers what is for the page, on that port; `None` is not.
+/// Answers a request for the page on this port. `None` for other requests.
 pub(super) fn answer(platform: &Platform, request: &Request, port: u16) -> Option<Message> {
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
     let is_page = path == "/" && request.method == "GET";
@@ -65,7 +64,7 @@ pub(super) fn answer(platform: &Platform, request: &Request, port: u16) -> Optio
     })
 }
 
-/// Whether it was sent to this address by name or number, and by no other page.
+/// Whether the request was sent to this address by name or number, and not by another page.
 fn is_from_here(request: &Request, port: u16) -> bool {
     let names = ["127.0.0.1", "localhost", "[::1]"];
     let is_here = |authority: &str| {
@@ -82,7 +81,7 @@ fn is_from_here(request: &Request, port: u16) -> bool {
         && fields("sec-fetch-site").all(|site| matches!(&*site, "same-origin" | "none"))
 }
 
-/// What every answer says to a browser, beside its policy.
+/// Header fields for the browser in every answer, in addition to the policy.
 const HEADERS: [(&str, &str); 4] = [
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
@@ -113,14 +112,14 @@ fn error(status: u16, code: &str) -> Message {
     json(status, &json!({ "error": code }))
 }
 
-/// What somebody looks for. Texts are looked for anywhere, in lower case; an empty one is everywhere.
+/// A search. Texts are in lower case and match anywhere. An empty text matches everything.
 #[derive(Default)]
 struct Filter {
-    /// The number of the last request that the page has.
+    /// The number of the last request that the page already has.
     after: u64,
     client: String,
     endpoint: String,
-    /// The digits that a status starts with, a refusal or a fault.
+    /// The first digits of the status, a refusal or a fault.
     status: String,
 }
 
@@ -167,7 +166,7 @@ impl Filter {
     }
 }
 
-/// The route that a request is about: of its query, or of the endpoint that it registers.
+/// The route of a request: from its query, or from the endpoint that it registers.
 fn route(entry: &LoggedRequest) -> String {
     let registered = || {
         let body = entry.body.as_ref().filter(|_| entry.kind == RequestKind::Endpoint)?;
@@ -240,7 +239,7 @@ fn state(platform: &Platform, filter: &Filter) -> Value {
     })
 }
 
-/// All faults that can be switched, and whether each is on.
+/// All faults that can be switched, each with its state.
 fn faults(state: &State) -> Vec<Value> {
     let mut all: Vec<Misbehaviour> = Vec::new();
     for fault in state.arranged.all().cloned().chain(Misbehaviour::examples()) {
@@ -257,7 +256,7 @@ fn faults(state: &State) -> Vec<Value> {
 }
 
 fn switch(platform: &Platform, request: &Request) -> Message {
-    // A form of another page could not say so.
+    // A form on another page cannot send this media type.
     let is_json = request.header("content-type").is_some_and(|value| value.eq_ignore_ascii_case(JSON));
     let body: Option<Value> = serde_json::from_slice(&request.body).ok().filter(|_| is_json);
     let read = |body: Value| {

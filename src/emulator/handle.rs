@@ -28,32 +28,32 @@ use crate::{
     protocol::{ClientId, ProjectKey, Sealing},
 };
 
-/// The project key unless another is set.
+/// The default project key.
 pub(super) const PROJECT_KEY: &str = "sk_test_emulator";
 
 const BASE_PATH: &str = "/api/v1";
 
-/// Records that a look-up returns unless its `limit` says otherwise, and at most.
+/// Records in the answer to a look-up: the default, and the maximum.
 const LOOKUP_LIMIT: usize = 20;
 const MAX_LOOKUP_LIMIT: usize = 100;
 
-/// All of the emulator but its socket.
+/// The whole emulator except its socket.
 pub(super) struct Platform {
     pub(super) settings: Settings,
     pub(super) delivery: Delivery,
     state: Mutex<State>,
 }
 
-/// What stays as it is while the emulator runs.
+/// Settings that do not change at run time.
 pub(super) struct Settings {
-    /// `None` for the default one, which is not a secret.
+    /// `None` means the default, which is not a secret.
     pub(super) project_key: Option<ProjectKey>,
     pub(super) project_env: String,
     pub(super) sealing: Sealing,
-    /// `None` takes any timestamp.
+    /// `None` accepts any timestamp.
     pub(super) tolerance: Option<Duration>,
     pub(super) observer: Box<dyn Fn(&LoggedRequest) + Send + Sync>,
-    /// Whether the second text is a signature over the first. `None` asks for no signature.
+    /// Whether the second text is a signature of the first. `None` requires no signature.
     pub(super) verifier: Option<Verifier>,
 }
 
@@ -61,7 +61,7 @@ type Verifier = Box<dyn Fn(&str, &str) -> bool + Send + Sync>;
 
 const MALFORMED: Refused = refused(400, "MALFORMED_REQUEST");
 
-/// A call, by its method and its path.
+/// A call, determined by method and path.
 #[derive(Clone, Copy)]
 enum Call {
     /// `POST /client/{uuid}`
@@ -84,13 +84,13 @@ enum Call {
     ListTemplates,
 }
 
-/// What a body may travel as.
+/// How a body travels.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// There is no body.
     None,
     Plain,
-    /// As the degree of sealing says.
+    /// As the configured sealing says.
     Sealed,
 }
 
@@ -103,7 +103,7 @@ impl Platform {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts all changes so far on the disk, if there is a state file.
+    /// Syncs all changes to the disk, if there is a state file.
     pub(super) fn sync(&self) -> io::Result<()> {
         // Syncing takes milliseconds, so the lock is not held meanwhile.
         let file = self.state().file();
@@ -114,11 +114,11 @@ impl Platform {
         synced
     }
 
-    /// The same, if something was written since this was called last.
+    /// Does the same, if something was written since the last call.
     pub(super) fn sync_if_needed(&self) {
         let is_needed = self.state().is_unsynced();
         if is_needed {
-            // If it fails, the next change writes everything again.
+            // After a failure, the next change writes everything again.
             let _ = self.sync();
         }
     }
@@ -127,7 +127,7 @@ impl Platform {
         self.settings.project_key.as_ref().map_or(PROJECT_KEY, ProjectKey::header_value)
     }
 
-    /// Acts on a request, makes its answer, and writes both down.
+    /// Handles a request, makes its answer, and logs both.
     pub(super) fn answer(&self, request: Request, connection: u64, peer: IpAddr) -> Message {
         let mut entry = LoggedRequest::new(connection);
         let answer = self.handle(&request, peer, &mut entry).unwrap_or_else(|refused| {
@@ -142,7 +142,7 @@ impl Platform {
         message
     }
 
-    /// Answers what is not a request.
+    /// Answers a request that cannot be read.
     pub(super) fn refuse(&self, status: u16, connection: u64) -> Message {
         let mut entry = LoggedRequest::new(connection);
         entry.status = Some(status);
@@ -272,7 +272,7 @@ impl Platform {
         if is_right { Ok(()) } else { Err(refused(400, "WRONG_ENCRYPTED_HEADER")) }
     }
 
-    /// The body, out of its envelope if the header says that it is in one, and what seals the answer then.
+    /// The body, opened if the header says that it is sealed, and the reply that then seals the answer.
     fn body(&self, request: &Request, entry: &mut LoggedRequest) -> Result<(Value, Option<Reply>), Refused> {
         let mut bytes = request.body.clone();
         let (body, reply) = if request.header("x-apikee-encrypted") == Some("1") {
@@ -291,7 +291,7 @@ impl Platform {
         Ok(state.registry().client(id).ok_or(NOT_FOUND)?.record(id))
     }
 
-    /// Those of one name, or all in the order of their names; a page of them.
+    /// A page of the clients with one name, or of all clients in the order of their names.
     fn list_clients(&self, query: &str) -> Result<Value, Refused> {
         let number = |name| match optional(query, name)? {
             Some(text) => text.parse().ok().filter(|number| *number > 0).map(Some).ok_or(MALFORMED),
@@ -316,7 +316,7 @@ impl Platform {
         Ok(json!({ "data": data, "pagination": pagination(page, limit, total) }))
     }
 
-    /// The code of the platform's own refusal, if there is one.
+    /// The code of the platform's refusal, if it refuses the request.
     fn validate(
         &self,
         id: ClientId,
@@ -367,14 +367,14 @@ impl Platform {
     }
 }
 
-/// The plain answer to what is refused.
+/// The plain answer to a refused request.
 fn plain(refused: &Refused) -> Answer {
     let Refused { status, code, retry_after } = *refused;
     Answer { status, json: json!({ "error": code }), reply: None, retry_after }
 }
 
 impl Call {
-    /// The call, what it is about, the client that it names, and what its body may travel as.
+    /// The call, its kind, the client that it names, and how its body travels.
     fn read(method: &str, path: &str) -> Result<(Self, RequestKind, Option<ClientId>, Form), Refused> {
         use RequestKind as Kind;
         const UNKNOWN: Refused = refused(404, "UNKNOWN_PATH");
@@ -399,7 +399,7 @@ impl Call {
     }
 }
 
-/// `GET:::/users` as the SDKs send it, or `GET:/users` as the documentation shows it too.
+/// `GET:::/users` as the SDKs send it, or `GET:/users` as the documentation also shows it.
 fn is_method_path(text: &str) -> bool {
     let is = |separator| text.split_once(separator).is_some_and(|(method, path)| is_route(method, path));
     is(":::") || is(":")
@@ -409,12 +409,12 @@ fn pagination(page: usize, limit: usize, total: usize) -> Value {
     json!({ "page": page, "limit": limit, "total": total, "totalPages": total.div_ceil(limit) })
 }
 
-/// The decoded value of the one parameter of that name.
+/// The decoded value of a parameter that must occur once.
 fn parameter(query: &str, name: &str) -> Result<String, Refused> {
     optional(query, name)?.ok_or(MALFORMED)
 }
 
-/// The same; `None` if there is none of that name.
+/// The same, but `None` if it does not occur.
 fn optional(query: &str, name: &str) -> Result<Option<String>, Refused> {
     let mut values = query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(own, _)| *own == name);
     match (values.next(), values.next()) {
@@ -424,12 +424,12 @@ fn optional(query: &str, name: &str) -> Result<Option<String>, Refused> {
     }
 }
 
-/// A header of the request that is asked about.
+/// A header of the request that is validated.
 fn field<'h>(headers: &'h Map<String, Value>, name: &str) -> Option<&'h str> {
     headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).and_then(|(_, value)| value.as_str())
 }
 
-/// Where that request came from; `None` if it says so, but not in a way that can be read.
+/// The origin of that request. `None` if its header cannot be parsed.
 fn address(headers: &Map<String, Value>, peer: IpAddr) -> Option<IpAddr> {
     let Some(said) = field(headers, "x-forwarded-for").or_else(|| field(headers, "x-real-ip")) else {
         return Some(peer);

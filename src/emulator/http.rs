@@ -1,5 +1,5 @@
-//! As much of HTTP/1.1 (RFC 9112) as the platform's clients speak: requests whose bodies have a
-//! `Content-Length`, over connections that are kept alive, and answers that are sent well or not.
+//! The part of HTTP/1.1 (RFC 9112) that the platform's clients use: requests whose bodies have a `Content-Length`, on
+//! connections that are kept alive. Answers can be sent correctly or with a fault.
 
 use core::time::Duration;
 use std::{
@@ -15,16 +15,16 @@ use std::{
 
 use socket2::SockRef;
 
-/// The media type of every body but the page's.
+/// The media type of all bodies except the page's.
 pub(super) const JSON: &str = "application/json";
 
 /// The header field that carries the project key.
 pub(super) const PROJECT_KEY: &str = "x-api-key";
 
-/// Bytes of a body that are read.
+/// The most bytes of a body.
 const MAX_BODY: usize = 64 * 1024;
 
-/// Bytes of a request line and header fields that are read.
+/// The most bytes of a request line and header fields.
 const MAX_HEAD: usize = 16 * 1024;
 
 #[derive(Debug, Default)]
@@ -33,16 +33,16 @@ pub(super) struct Request {
     pub(super) target: String,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
-    /// Whether the connection ends with it.
+    /// Whether the connection ends after this request.
     pub(super) last: bool,
 }
 
 /// Why a request cannot be read.
 #[derive(Debug)]
 pub(super) enum NoRequest {
-    /// The connection has ended or is broken.
+    /// The connection was closed or is broken.
     Ended,
-    /// What came deserves this status, and the connection to be closed.
+    /// The answer is this status, and then the connection is closed.
     Bad(u16),
 }
 
@@ -55,7 +55,7 @@ impl From<io::Error> for NoRequest {
 const BAD: NoRequest = NoRequest::Bad(400);
 
 impl Request {
-    /// Reads the next one.
+    /// Reads the next request.
     pub(super) fn read(reader: &mut impl BufRead, writer: &mut impl Write) -> Result<Self, NoRequest> {
         let mut left = MAX_HEAD;
         let first = line(reader, &mut left)?;
@@ -92,12 +92,12 @@ impl Request {
         Ok(this)
     }
 
-    /// The first field of that name.
+    /// The first field with this name.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Two lengths, or a length and chunks, could be read in two ways.
+    /// Two lengths, or a length and chunks, are ambiguous, so they are refused.
     fn body_len(&self) -> Result<usize, NoRequest> {
         if self.header("transfer-encoding").is_some() {
             return Err(NoRequest::Bad(411));
@@ -112,7 +112,7 @@ impl Request {
     }
 }
 
-/// A line without its end, from what is left of the head.
+/// Reads a line without its end. `left` is what the head may still have.
 fn line(reader: &mut impl BufRead, left: &mut usize) -> Result<String, NoRequest> {
     let mut line = Vec::new();
     let limit = u64::try_from(*left).unwrap_or(u64::MAX);
@@ -125,10 +125,10 @@ fn line(reader: &mut impl BufRead, left: &mut usize) -> Result<String, NoRequest
     String::from_utf8(line).map_err(|_| BAD)
 }
 
-/// What goes over the wire, and how.
+/// The bytes to send, and the manner of sending.
 #[derive(Default)]
 pub(super) struct Message {
-    /// `None` if nothing does.
+    /// `None` if no answer is sent.
     pub(super) status: Option<u16>,
     pub(super) bytes: Vec<u8>,
     pub(super) manner: Manner,
@@ -139,14 +139,14 @@ pub(super) enum Manner {
     #[default]
     Whole,
     After(Duration),
-    /// Byte by byte, with this time after each.
+    /// Byte by byte, with this pause after each.
     Drip(Duration),
     ThenClosed,
     Reset,
 }
 
 impl Message {
-    /// An answer with a body, and with more header fields. Nothing goes wrong with it.
+    /// An answer with a body and additional header fields, to be sent without a fault.
     pub(super) fn of(status: u16, media_type: &str, body: &[u8], more: &[(&str, &str)]) -> Self {
         let reason = reason(status);
         let len = body.len();
@@ -159,7 +159,7 @@ impl Message {
         Self { status: Some(status), bytes: [head.as_bytes(), body].concat(), manner: Manner::Whole }
     }
 
-    /// Sends it. Returns whether the connection may go on.
+    /// Sends the message. Returns whether the connection may be used again.
     pub(super) fn send(self, mut stream: &TcpStream, stop: &Stop) -> io::Result<bool> {
         match self.manner {
             Manner::After(time) if stop.wait(time) => return Ok(false),
@@ -172,7 +172,7 @@ impl Message {
                 }
                 return Ok(true);
             }
-            // With no time to linger, closing is resetting; whoever owns the stream closes it.
+            // With a linger time of zero, closing resets the connection. The owner of the stream closes it.
             Manner::Reset => SockRef::from(stream).set_linger(Some(Duration::ZERO))?,
             Manner::Whole | Manner::After(_) | Manner::ThenClosed => {}
         }
@@ -206,7 +206,7 @@ const fn reason(status: u16) -> &'static str {
     }
 }
 
-/// Tells all threads to stop, even those that wait for a time to pass.
+/// Tells all threads to stop, including those that wait.
 #[derive(Default)]
 pub(super) struct Stop {
     stopped: Mutex<bool>,
@@ -223,7 +223,7 @@ impl Stop {
         *self.stopped()
     }
 
-    /// Waits that long, or until it is told. Returns whether it is.
+    /// Waits for this time, or until [`tell`](Self::tell) is called. Returns whether it was called.
     pub(super) fn wait(&self, time: Duration) -> bool {
         let waited = self.told.wait_timeout_while(self.stopped(), time, |stopped| !*stopped);
         *waited.unwrap_or_else(PoisonError::into_inner).0
@@ -234,7 +234,7 @@ impl Stop {
     }
 }
 
-/// Undoes the encoding of a path or, with `+` for a space, of a query; `None` if it is not well-formed.
+/// Decodes a path, or a query with `+` for a space. `None` if it is not well-formed.
 pub(super) fn decode(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());

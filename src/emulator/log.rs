@@ -1,4 +1,4 @@
-//! What has been asked of the emulator.
+//! The log of the emulator's requests.
 
 use core::fmt;
 use std::{
@@ -17,40 +17,40 @@ use crate::{
     protocol::ClientId,
 };
 
-/// Bytes that all entries of the log hold at most; older ones go first.
+/// The most bytes of all entries together. The oldest are dropped first.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// What stands in the log for a secret.
+/// The replacement for a secret in the log.
 const REDACTED: &str = "[redacted]";
 
-/// A request and what came of it.
+/// A request and its result.
 ///
-/// The project key is not in it, wherever the request had it: `[redacted]` stands in its place. The
-/// body, though, may hold a caller's raw key, so `Debug` shows neither body nor values of headers.
+/// It does not contain the project key: it is replaced by `[redacted]` everywhere. The body may contain a caller's raw
+/// key, so `Debug` shows neither the body nor the values of headers.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct LoggedRequest {
-    /// What it is about.
+    /// The kind of call.
     pub kind: RequestKind,
-    /// Which request it is, counted from 1.
+    /// The number of the request, counted from 1.
     pub number: u64,
-    /// What the emulator's clock said when it was answered.
+    /// The time on the emulator's clock when it was answered.
     pub time: UnixTime,
-    /// Which connection it came over, counted from 1.
+    /// The number of the connection, counted from 1.
     pub connection: u64,
-    /// The client that it names, or that it created.
+    /// The client that it names or created.
     pub client: Option<ClientId>,
     /// The route that it names: `GET:::/users`.
     pub method_path: Option<String>,
-    /// The body, out of its envelope. `None` if it could not be opened or is not UTF-8.
+    /// The opened body. `None` if it could not be opened or is not UTF-8.
     pub body: Option<String>,
-    /// Names and values of its header fields, as they came, without those of secrets.
+    /// Names and values of its header fields, unchanged except for the redacted project key.
     pub headers: Vec<(String, String)>,
     /// The HTTP status of the answer; `None` if there was none.
     pub status: Option<u16>,
-    /// The emulator's own word for why it was refused: `UNKNOWN_CLIENT`. `None` if it was not.
+    /// The emulator's code for a refusal, such as `UNKNOWN_CLIENT`. `None` if it was not refused.
     pub refusal: Option<&'static str>,
-    /// What was made to go wrong with the answer.
+    /// The fault in the answer, if one was arranged.
     pub misbehaviour: Option<Misbehaviour>,
 }
 
@@ -71,7 +71,7 @@ impl LoggedRequest {
         }
     }
 
-    /// The same without that secret, and without whatever was given for it.
+    /// Replaces this secret, and any value of the header for the project key.
     pub(super) fn without(mut self, secret: &str) -> Self {
         let scrub = |text: String| if text.contains(secret) { text.replace(secret, REDACTED) } else { text };
         self.body = self.body.map(scrub);
@@ -83,13 +83,13 @@ impl LoggedRequest {
         self
     }
 
-    /// The same with every raw key cut to its prefix, which is safe to show ([`log_prefix`]).
+    /// Cuts every raw key to its prefix, which is safe to show ([`log_prefix`]).
     #[must_use]
     pub fn without_keys(mut self) -> Self {
         let texts = self.headers.iter_mut().map(|(_, value)| value).chain(&mut self.method_path);
         texts.for_each(|text| *text = without_keys(text));
         self.body = self.body.map(|body| match serde_json::from_str(&body) {
-            // A key may be spelt with escapes.
+            // A key in JSON may be written with escapes.
             Ok(value) => cut_keys(value).to_string(),
             Err(_) => without_keys(&body),
         });
@@ -103,12 +103,12 @@ impl LoggedRequest {
     }
 }
 
-/// A text in which no key has more than its prefix, wherever it stands.
+/// Cuts all keys in a text to their prefixes.
 pub(super) fn without_keys(text: &str) -> String {
     let Some((front, parts)) = text.split_once(PREFIX) else { return text.to_owned() };
     let mut cut = front.to_owned();
     for part in parts.split(PREFIX) {
-        // What looks like the rest of a key is, with its prefix, the first of these.
+        // The text after the prefix belongs to the key up to the first character that a key cannot contain.
         let end = part.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(part.len());
         let (key, after) = part.split_at(end);
         cut.push_str(log_prefix(&format!("{PREFIX}{key}")));
@@ -172,7 +172,7 @@ impl Log {
         self.entries.iter().map(|entry| LoggedRequest::clone(entry)).collect()
     }
 
-    /// The entries after that number, the newest first.
+    /// The entries with greater numbers, the newest first.
     pub(super) fn after(&self, number: u64) -> impl Iterator<Item = &Arc<LoggedRequest>> {
         self.entries.iter().rev().take_while(move |entry| entry.number > number)
     }

@@ -1,4 +1,4 @@
-//! What goes wrong on demand, when, and what is sent then.
+//! Faults on demand: their kinds, when they happen, and what is sent then.
 
 use core::{
     fmt,
@@ -25,13 +25,12 @@ use crate::{
     envelope::{Recipient, Reply, SealError, ServerKey, Session, sealed_len},
 };
 
-/// A way not to answer well.
+/// A fault in an answer.
 ///
-/// The request has been acted on whatever becomes of its answer: it is in the log, a client has been
-/// created, a limit taken from. What spoils an answer leaves refusals of other statuses than 200 alone.
+/// The request is handled in any case: it is in the log, a client is created, a limit is used. Faults that change a
+/// right answer leave refusals with a status other than 200 unchanged.
 ///
-/// Each has a name, which is how it is written (`Display`), read (`FromStr`), and given to the command
-/// `apikee platform`:
+/// Each has a name. `Display` writes it, `FromStr` parses it, and the command `apikee platform` accepts it:
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,11 +43,11 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misbehaviour {
-    /// This HTTP status instead of the answer, with a short JSON body. Statuses without a body are not meant.
+    /// This HTTP status instead of the answer, with a short JSON body. Do not use a status that cannot have a body.
     Status(u16),
     /// Status 503 with a header `Retry-After` of this many seconds.
     Unavailable {
-        /// Seconds.
+        /// The number of seconds.
         retry_after: u32,
     },
     /// The right answer, after this time.
@@ -60,42 +59,40 @@ pub enum Misbehaviour {
     },
     /// No answer: the connection is reset (TCP RST).
     Reset,
-    /// No answer: the connection is closed in good order (TCP FIN).
+    /// No answer: the connection is closed regularly (TCP FIN).
     HangUp,
-    /// The right answer, and then the connection is closed without a `Connection: close`, so that it
-    /// looks kept alive.
+    /// The right answer. Then the connection is closed without a `Connection: close`, so that the client believes it is
+    /// kept alive.
     CloseIdle,
-    /// The first half of the right body under a `Content-Length` that promises all of it, and then the
-    /// connection is closed.
+    /// The right `Content-Length`, but only the first half of the body. Then the connection is closed.
     Truncate,
     /// Status 200 with a body that is not JSON.
     Garbage,
-    /// The right sealed answer with another first character of its ciphertext. A plain answer is about
-    /// another client.
+    /// The right sealed answer with a changed first character of the ciphertext. A plain answer names another client.
     Forged,
-    /// `"success":true` by somebody who has seen the request but has another key: sealed for the
-    /// client, so that it opens for whoever does not pin the server's key. To a plain request it is just
-    /// this, in the clear, and nothing tells it from a right answer.
+    /// `"success":true` from an attacker who has seen the request but has another key. It is sealed for the client, so
+    /// it can be opened by a client that does not pin the server's key. The answer to a plain request is not sealed,
+    /// and cannot be distinguished from a right answer.
     Impostor,
-    /// A genuine answer of the emulator, but to another request: sealed for that, or, where answers are
-    /// plain, about another client and route.
+    /// A genuine answer of the emulator to another request: sealed for that request, or, if answers are plain, about
+    /// another client and route.
     Replayed,
-    /// The request's own body: as it came the first time, with the server's public key instead of the
-    /// client's the second time, and so on by turns. The second kind deceives a client that pins the
-    /// server's key and does not look at the nonce. A body that is not sealed always comes back as it is.
+    /// The request's own body. The first time it is unchanged; the second time the server's public key replaces the
+    /// client's, and so on in turns. The second kind deceives a client that pins the server's key but does not check
+    /// the nonce. A body that is not sealed is always returned unchanged.
     Reflected,
     /// The right answer without its envelope.
     Unsealed,
     /// Status 200 with a JSON object of this many bytes, at least 10.
     Oversized(usize),
-    /// Status 307 with this header `Location`; control characters are left out.
+    /// Status 307 with this header `Location`. Control characters are removed.
     Redirect(String),
     /// The platform's own refusal, `{"success":false}`, sealed like the right answer.
     Refuse,
 }
 
 impl Misbehaviour {
-    /// Those that are named by a word alone.
+    /// The misbehaviours whose name is a single word.
     const PLAIN: [(&str, Self); 11] = [
         ("reset", Self::Reset),
         ("hang-up", Self::HangUp),
@@ -110,7 +107,7 @@ impl Misbehaviour {
         ("unsealed", Self::Unsealed),
     ];
 
-    /// One of each, for people to choose from.
+    /// One of each kind, as choices for people.
     pub(super) fn examples() -> impl Iterator<Item = Self> {
         let before = [
             Self::Status(503),
@@ -124,7 +121,7 @@ impl Misbehaviour {
     }
 }
 
-/// The name, as it is read.
+/// Writes the name that `FromStr` parses.
 impl fmt::Display for Misbehaviour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = |f: &mut fmt::Formatter<'_>, time: &Duration| {
@@ -147,10 +144,9 @@ impl fmt::Display for Misbehaviour {
     }
 }
 
-/// Reads a name: `status:503`, `unavailable:SECONDS`, `delay:500ms`, `drip` or `drip:10ms`, `reset`,
-/// `hang-up`, `close-idle`, `truncate`, `garbage`, `forged`, `impostor`, `replayed`, `reflected`,
-/// `unsealed`, `oversized:BYTES`, `redirect:URL` or `refuse`. A time is a whole number and `us`, `ms`, `s`,
-/// `m` or `h`.
+/// Parses a name: `status:503`, `unavailable:SECONDS`, `delay:500ms`, `drip` or `drip:10ms`, `reset`, `hang-up`,
+/// `close-idle`, `truncate`, `garbage`, `forged`, `impostor`, `replayed`, `reflected`, `unsealed`, `oversized:BYTES`,
+/// `redirect:URL` or `refuse`. A time is a whole number with `us`, `ms`, `s`, `m` or `h`.
 impl FromStr for Misbehaviour {
     type Err = InvalidMisbehaviour;
 
@@ -191,7 +187,7 @@ fn duration(text: &str) -> Option<Duration> {
     })
 }
 
-/// The text is not a way to misbehave. `Display` says why.
+/// The text is not the name of a misbehaviour. `Display` says why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidMisbehaviour(&'static str);
 
@@ -203,44 +199,44 @@ impl fmt::Display for InvalidMisbehaviour {
 
 impl core::error::Error for InvalidMisbehaviour {}
 
-/// What a request is about.
+/// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RequestKind {
-    /// `POST /client/{uuid}`: may a client do this?
+    /// `POST /client/{uuid}`: validates a request of a client.
     Validate,
-    /// `POST /client`: a client to create or to bring up to date.
+    /// `POST /client`: creates or updates a client.
     Client,
-    /// `GET /client` or `GET /client/{uuid}`: clients to look up.
+    /// `GET /client` or `GET /client/{uuid}`: looks up clients.
     Lookup,
-    /// `PUT` or `DELETE /client/{uuid}`: a client to change or to delete, or a key to revoke.
+    /// `PUT` or `DELETE /client/{uuid}`: changes or deletes a client, or revokes a key.
     Change,
-    /// `POST /endpoint`: an endpoint to register or to describe.
+    /// `POST /endpoint`: registers or describes an endpoint.
     Endpoint,
-    /// `POST` or `GET /template`: a template to create, or all of them.
+    /// `POST` or `GET /template`: creates a template, or lists all.
     Template,
     /// Anything else.
     Other,
 }
 
-/// When to misbehave.
+/// When a misbehaviour happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Occasion {
-    /// At this many requests, from the next one on.
+    /// At the next requests, this many.
     Next(usize),
     /// At every request.
     Always,
-    /// At random, the same requests for the same seed and order.
+    /// At random. The same seed and order give the same requests.
     Randomly {
         /// Percentage of requests, on average.
         percent: u8,
-        /// Where the generator starts.
+        /// The initial state of the generator.
         seed: u64,
     },
 }
 
-/// What is arranged, the oldest first.
+/// The arranged misbehaviours, the oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Arranged(Vec<Rule>);
 
@@ -260,17 +256,17 @@ impl Arranged {
         self.0.clear();
     }
 
-    /// What is arranged for requests of all kinds, the oldest first.
+    /// The misbehaviours for requests of all kinds, the oldest first.
     pub(super) fn all(&self) -> impl Iterator<Item = &Misbehaviour> {
         self.0.iter().filter(|rule| rule.kind.is_none()).map(|rule| &rule.misbehaviour)
     }
 
-    /// Forgets that misbehaviour at requests of all kinds.
+    /// Removes a misbehaviour for requests of all kinds.
     pub(super) fn remove(&mut self, misbehaviour: &Misbehaviour) {
         self.0.retain(|rule| rule.kind.is_some() || rule.misbehaviour != *misbehaviour);
     }
 
-    /// The oldest arrangement that is for this request.
+    /// The oldest misbehaviour that applies to this request.
     pub(super) fn next(&mut self, kind: RequestKind) -> Option<Misbehaviour> {
         let misbehaviour = self.0.iter_mut().find_map(|rule| {
             let meant = rule.kind.is_none_or(|wanted| wanted == kind) && rule.when.is_now();
@@ -300,16 +296,16 @@ impl Occasion {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) json: Value,
-    /// What seals it, if it is status 200 and to be sealed.
+    /// Seals the answer, if it has status 200 and must be sealed.
     pub(super) reply: Option<Reply>,
     /// In seconds.
     pub(super) retry_after: Option<u32>,
 }
 
-/// Makes messages of answers, and of what is sent in their place.
+/// Makes messages from answers and misbehaviours.
 pub(super) struct Delivery {
     pub(super) recipient: Recipient,
-    /// What the next reflected request names as the public key.
+    /// Whether the next reflected request names the emulator's public key.
     reflects_with_our_key: AtomicBool,
 }
 
@@ -318,7 +314,7 @@ impl Delivery {
         Self { recipient, reflects_with_our_key: AtomicBool::new(false) }
     }
 
-    /// Makes the answer, or what is sent in its place.
+    /// Makes the answer, or what a misbehaviour sends instead.
     pub(super) fn compose(&self, answer: Answer, how: Option<&Misbehaviour>, request: &[u8]) -> Message {
         use Misbehaviour as M;
         let error = |status| (status, text(&json!({ "error": "MISBEHAVIOUR" })));
@@ -361,7 +357,7 @@ impl Delivery {
         message
     }
 
-    /// The answer's body, sealed if it is one that is. A refusal of another status than 200 stays as it is.
+    /// The answer's body, sealed if necessary. A refusal with a status other than 200 is not changed.
     fn body(&self, answer: Answer, how: Option<&Misbehaviour>, request: &[u8]) -> Result<Vec<u8>, SealError> {
         use Misbehaviour as M;
         let Answer { status, json, reply, .. } = answer;
@@ -381,7 +377,7 @@ impl Delivery {
         }
     }
 
-    /// The request by turns as it came and with our key instead of the client's.
+    /// Returns the request, in turns unchanged and with the emulator's key instead of the client's.
     fn reflected(&self, request: &[u8]) -> Vec<u8> {
         let with_our_key = self.reflects_with_our_key.fetch_xor(true, Ordering::Relaxed);
         let changed = with_our_key.then(|| with_key_of(&self.recipient, request)).flatten();
@@ -393,7 +389,7 @@ fn text(json: &Value) -> Vec<u8> {
     json.to_string().into_bytes()
 }
 
-/// Seals it, if there is what does.
+/// Seals the JSON if there is a reply.
 fn seal(json: &Value, reply: Option<Reply>) -> Result<Vec<u8>, SealError> {
     let json = text(json);
     let Some(reply) = reply else { return Ok(json) };
@@ -401,8 +397,7 @@ fn seal(json: &Value, reply: Option<Reply>) -> Result<Vec<u8>, SealError> {
     Ok(reply.seal(&json, &mut SysRng, &mut buf)?.as_bytes().to_owned())
 }
 
-/// Changes the first character of the ciphertext, which holds no padding bits: another one is as
-/// canonical.
+/// Changes the first character of the ciphertext. It contains no padding bits, so the result is still canonical.
 fn forge(mut envelope: Vec<u8>) -> Vec<u8> {
     const CT: &[u8] = br#""ct":""#;
     let at = envelope.windows(CT.len()).position(|part| part == CT);
@@ -413,7 +408,7 @@ fn forge(mut envelope: Vec<u8>) -> Vec<u8> {
     envelope
 }
 
-/// The same envelope, but that it names our key. `None` if it is not an envelope.
+/// The same envelope with the emulator's key. `None` if it is not an envelope.
 fn with_key_of(recipient: &Recipient, envelope: &[u8]) -> Option<Vec<u8>> {
     let text = core::str::from_utf8(envelope).ok()?;
     let parsed: Value = serde_json::from_str(text).ok()?;
@@ -421,7 +416,7 @@ fn with_key_of(recipient: &Recipient, envelope: &[u8]) -> Option<Vec<u8>> {
     Some(text.replacen(parsed.get("epk")?.as_str()?, &key.to_string(), 1).into_bytes())
 }
 
-/// A plain answer with another id of the client than the right one.
+/// Changes the client's id in a plain answer.
 fn about_another_client(mut answer: Value) -> Value {
     for member in ["clientId", "id"] {
         if let Some(Value::String(id)) = answer.get_mut(member) {
@@ -432,7 +427,7 @@ fn about_another_client(mut answer: Value) -> Value {
     answer
 }
 
-/// A plain answer to another request of another client.
+/// Changes the client's id and the route in a plain answer.
 fn about_another_request(answer: Value) -> Value {
     let mut answer = about_another_client(answer);
     if let Some(method_path) = answer.get_mut("method_path") {
@@ -441,7 +436,7 @@ fn about_another_request(answer: Value) -> Value {
     answer
 }
 
-/// An answer that anybody can make who has seen the request: it is sealed for the request's `epk`.
+/// An answer that anybody can make after seeing the request: it is sealed for the request's `epk`.
 fn impostor(request: &[u8]) -> Option<Vec<u8>> {
     let request: Value = serde_json::from_slice(request).ok()?;
     let client: ServerKey = request.get("epk")?.as_str()?.parse().ok()?;
@@ -451,7 +446,7 @@ fn impostor(request: &[u8]) -> Option<Vec<u8>> {
     Some(envelope.as_bytes().to_owned())
 }
 
-/// What seals answers to a request that nobody has sent.
+/// A reply that seals answers to a request that nobody has sent.
 fn to_another_request(recipient: &Recipient) -> Option<Reply> {
     let server = ServerKey::from_bytes(*recipient.public_key()).ok()?;
     let mut buf = vec![0; sealed_len(0)];

@@ -1,4 +1,4 @@
-//! The platform on loopback, for tests, demos and offline work: see [`Emulator`].
+//! An emulator of the platform on loopback, for tests, demos and offline work: see [`Emulator`].
 //!
 //! ```
 //! use apikee::emulator::Emulator;
@@ -8,23 +8,23 @@
 //! # Ok::<_, apikee::emulator::EmulatorError>(())
 //! ```
 //!
-//! It speaks HTTP itself. A server library keeps the sockets of its connections to itself, and without
-//! them there is no resetting or cutting them, and no way to end the threads that wait on idle ones.
+//! It implements HTTP itself. A server library does not give access to the sockets of its connections. Without them,
+//! the emulator could not reset or cut a connection, and could not end threads that wait on idle connections.
 //!
 //! # Files
 //!
-//! | file | knows |
+//! | file | contents |
 //! |---|---|
-//! | `server` | connections, a thread each |
+//! | `server` | connections, each on one thread |
 //! | `console` | the page for people, and its API |
-//! | `handle` | the platform's calls and how they are answered |
-//! | `state` | what changes while it runs, and the file that keeps it |
-//! | `registry` | clients, templates and endpoints, and every change of them |
-//! | `client` | what is known of one client, its limits and its template |
-//! | `log` | what was asked |
-//! | `misbehaviour` | what goes wrong on demand, and what is sent then |
-//! | `http` | requests as they come, answers as they go |
-//! | `clock` | time and chance |
+//! | `handle` | the platform's calls, and their answers |
+//! | `state` | the state that changes at run time, and the file that stores it |
+//! | `registry` | clients, templates and endpoints, and the changes to them |
+//! | `client` | the record of one client, its limits and its template |
+//! | `log` | the log of requests |
+//! | `misbehaviour` | faults on demand, and what is sent then |
+//! | `http` | parsing of requests, sending of answers |
+//! | `clock` | time and randomness |
 //! | `signature` | signed requests |
 //!
 //! A file imports only from files below it.
@@ -74,58 +74,58 @@ use crate::{
     protocol::{ClientId, ProjectKey, Sealing},
 };
 
-/// The platform on loopback.
+/// An emulator of the platform on loopback.
 ///
-/// It listens on 127.0.0.1 until it is dropped. Its threads have ended and its port is free when the
-/// drop returns, whatever its connections were doing. All methods may be called from any thread.
+/// It listens on 127.0.0.1 until it is dropped. When the drop returns, its threads have ended and its port is free,
+/// even if connections were active. You may call all methods from any thread.
 ///
-/// It answers these calls (docs/WIRE.md, "The platform's API"), all with `project_env` in the query. Bodies of
-/// the first three travel as its [`Sealing`] says, and so do their answers; all others are plain.
+/// It answers these calls (docs/WIRE.md, "The platform's API"). All need `project_env` in the query. The bodies of the
+/// first three calls and of their answers travel as [`Sealing`] defines; all others are plain.
 ///
 /// | call | query | body | answer |
 /// |---|---|---|---|
-/// | `POST /client/{uuid}` | `method_path`: `GET:::/users` or `GET:/users` | a request to judge | the verdict |
+/// | `POST /client/{uuid}` | `method_path`: `GET:::/users` or `GET:/users` | a request to validate | the verdict |
 /// | `POST /client` | | a client | its record |
 /// | `PUT /client/{uuid}` | | a client | its record |
 /// | `GET /client/{uuid}` | | | its record |
-/// | `DELETE /client/{uuid}` | `keyId` to revoke that key only | | `{"success":true,...}` |
-/// | `GET /client` | `name` to find exactly that, `limit` (20, at most 100), `page` | | `{"data":[...],"pagination":{...}}` |
-/// | `POST /endpoint` | | an endpoint | it |
-/// | `POST /template` | | `{"name","id"?,"limits"?:{"hour","day","week","month"},"maxClients"?}` | it |
-/// | `GET /template` | | | all, as clients are listed |
+/// | `DELETE /client/{uuid}` | `keyId` to revoke only that key | | `{"success":true,...}` |
+/// | `GET /client` | `name` for an exact match, `limit` (20, at most 100), `page` | | `{"data":[...],"pagination":{...}}` |
+/// | `POST /endpoint` | | an endpoint | the endpoint |
+/// | `POST /template` | | `{"name","id"?,"limits"?:{"hour","day","week","month"},"maxClients"?}` | the template |
+/// | `GET /template` | | | all templates, in the format of the clients' list |
 ///
-/// A client that is created again or replaced loses what the call leaves out: template, networks,
-/// metadata and type. It keeps its id, its use, and limits and fingerprints that were set here. A
-/// description of an endpoint replaces an earlier one, and a registration without one leaves it.
+/// A client that is created again or replaced loses what the call leaves out: template, networks, metadata and type. It
+/// keeps its id, its usage, and limits and fingerprints that were set here. A description of an endpoint replaces an
+/// earlier one. A registration without a description keeps the earlier description.
 ///
 /// | call | refused with | unless |
 /// |---|---|---|
 /// | all | 404, 405, 415 | method and path are known, and a body is `application/json` |
 /// | | 401 `INVALID_PROJECT_KEY` | `x-api-key` is the project key |
 /// | | 404 `UNKNOWN_PROJECT_ENV` | `project_env` is the configured one |
-/// | | 400 | body and query are what they should be; a sealed body opens |
+/// | | 400 | body and query are well-formed, and a sealed body can be opened |
 /// | | 500 `NOT_SAVED` | the state file can be written |
-/// | validate | 403 `INVALID_SIGNATURE` | it is signed, where a signing key is configured |
+/// | validate | 403 `INVALID_SIGNATURE` | the request is signed, or no signing key is configured |
 /// | | `STALE_REQUEST` | its timestamp is within the tolerance |
-/// | | `UNKNOWN_CLIENT` | the client has been added or created |
-/// | | `UNKNOWN_KEY` | the raw key that the headers show, if any, is the client's |
-/// | | `EXPIRED_KEY`, `REVOKED_KEY` | the client's key of that name is still good |
+/// | | `UNKNOWN_CLIENT` | the client was added or created |
+/// | | `UNKNOWN_KEY` | the raw key in the request's headers belongs to the client, or there is none |
+/// | | `EXPIRED_KEY`, `REVOKED_KEY` | the client's key with that name is still good |
 /// | | 403 `IP_NOT_ALLOWED` | the address is in the client's networks |
 /// | | 429 `RATE_LIMITED`, `Retry-After` | the limits of the client and of its template are not reached |
-/// | by id | 404 `NOT_FOUND` | there is such a client, and such a key |
+/// | by id | 404 `NOT_FOUND` | there is a client, and a key, with this id |
 /// | client | 409 `NAME_TAKEN` | no other client has the name |
 /// | | 422 `TEMPLATE_FULL` | the template may have one more client |
 /// | client, endpoint, template | 422 `TOO_MANY` | there is room: for 100,000 clients (96 MiB), 10,000 endpoints (16 MiB), 1,000 templates |
 ///
-/// Without a status it is `{"success":false,"code":...}` with status 200, sealed like a good answer; all
-/// others are plain `{"error":...}`. The address is the first of `x-forwarded-for`, or `x-real-ip`, among
-/// the headers in the envelope, or else the caller's own.
+/// A refusal without a status in the table is `{"success":false,"code":...}` with status 200, sealed like a good
+/// answer. All others are plain: `{"error":...}`. The address is the first entry of `x-forwarded-for`, or else
+/// `x-real-ip`, in the headers inside the envelope. Without both it is the address of the connection.
 ///
-/// `GET /` is a page for people ([`page`](Self::page)). It needs no key and shows no secret. Requests for
-/// it, or from it, get 403 if their `Host` or `Origin` is foreign, as those of other pages are.
+/// `GET /` is a page for people ([`page`](Self::page)). It needs no key and shows no secret. Requests for the page and
+/// from it get 403 if their `Host` or `Origin` is not the emulator's own, so that other web pages cannot use it.
 ///
-/// Bodies are read up to 64 KiB (413 beyond), and heads up to 16 KiB (431). Bodies need a
-/// `Content-Length` (411 for chunks).
+/// Bodies have at most 64 KiB (413 above), and heads at most 16 KiB (431 above). Bodies need a `Content-Length` (411
+/// for chunks).
 ///
 /// ```
 /// use apikee::{
@@ -149,22 +149,22 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// The project key unless another is set: no secret.
+    /// The default project key. It is not a secret.
     pub const PROJECT_KEY: &str = handle::PROJECT_KEY;
 
-    /// The project env unless another is set.
+    /// The default project env.
     pub const PROJECT_ENV: &str = "my-app-development";
 
-    /// Starts one on a free port with a fresh key.
+    /// Starts an emulator on a free port with a new key.
     ///
     /// # Errors
     ///
-    /// As [`EmulatorError`] says.
+    /// See [`EmulatorError`].
     pub fn start() -> Result<Self, EmulatorError> {
         Self::builder().start()
     }
 
-    /// Sets one up.
+    /// Starts the configuration of an emulator.
     #[must_use]
     pub fn builder() -> EmulatorBuilder {
         EmulatorBuilder::default()
@@ -176,8 +176,8 @@ impl Emulator {
         &self.url
     }
 
-    /// The address of the page for people: clients with their use, endpoints, the log as it grows, and
-    /// a switch for each [`Misbehaviour`].
+    /// The URL of the page for people: clients with their usage, endpoints, the live log, and a switch for each
+    /// [`Misbehaviour`].
     #[must_use]
     pub fn page(&self) -> String {
         format!("http://127.0.0.1:{}/", self.port())
@@ -189,8 +189,8 @@ impl Emulator {
         self.server.port()
     }
 
-    /// The server's public key in standard base64 with its padding, as `APIKEE_SERVER_PUBLIC_KEY` has it
-    /// (docs/WIRE.md, "Configuration names"). A [`ServerKey`](crate::envelope::ServerKey) is read from it.
+    /// The server's public key in standard base64 with padding, as in `APIKEE_SERVER_PUBLIC_KEY` (docs/WIRE.md,
+    /// "Configuration names"). [`ServerKey`](crate::envelope::ServerKey) parses it.
     #[must_use]
     pub fn public_key(&self) -> &str {
         &self.public_key
@@ -202,23 +202,23 @@ impl Emulator {
         &self.platform.settings.project_env
     }
 
-    /// How requests and answers travel.
+    /// How requests and answers travel: sealed or plain.
     #[must_use]
     pub fn sealing(&self) -> Sealing {
         self.platform.settings.sealing
     }
 
-    /// Makes a client known, instead of any with that id.
+    /// Adds a client. It replaces a client with the same id.
     ///
-    /// With a state file, the change is in it when this returns. If the file cannot be written, calls
-    /// that would change something are answered with status 500 until it can.
+    /// With a state file, the change is in the file when this returns. If the file cannot be written, calls that change
+    /// something get status 500 until it can be written.
     pub fn add_client(&self, id: ClientId, client: EmulatedClient) {
         self.platform.state().put(id, client);
-        // If it fails, the next change writes everything again.
+        // After a failure, the next change writes everything again.
         let _ = self.platform.sync();
     }
 
-    /// Makes a client known under an id that is drawn, and returns that.
+    /// Adds a client with a random id, and returns the id.
     ///
     /// # Errors
     ///
@@ -229,13 +229,13 @@ impl Emulator {
         Ok(id)
     }
 
-    /// A client as it is now, with what it has used of its limits.
+    /// The current record of a client, with its usage.
     #[must_use]
     pub fn client(&self, id: ClientId) -> Option<EmulatedClient> {
         self.platform.state().registry().client(id).cloned()
     }
 
-    /// Forgets a client; whether there was one.
+    /// Removes a client. Returns whether it existed.
     pub fn remove_client(&self, id: ClientId) -> bool {
         let known = {
             let mut state = self.platform.state();
@@ -249,7 +249,7 @@ impl Emulator {
         known
     }
 
-    /// The id of the client of that name; of several, the lowest.
+    /// The id of the client with this name; the lowest id if there are several.
     #[must_use]
     pub fn client_named(&self, name: &str) -> Option<ClientId> {
         self.platform.state().registry().named(name).first().copied()
@@ -261,34 +261,33 @@ impl Emulator {
         self.platform.state().registry().endpoints().to_vec()
     }
 
-    /// What the emulator's clock says.
+    /// The time on the emulator's clock.
     #[must_use]
     pub fn now(&self) -> UnixTime {
         self.platform.state().clock.now()
     }
 
-    /// Sets the emulator's clock, which stands still from then on.
+    /// Sets the emulator's clock. From then on it stands still.
     pub fn set_time(&self, time: UnixTime) {
         self.platform.state().clock = Clock::Stopped(time);
     }
 
-    /// Puts the emulator's clock forward, whether it stands still or not. Milliseconds count.
+    /// Moves the emulator's clock forward, whether it stands still or not. The resolution is a millisecond.
     pub fn advance(&self, by: Duration) {
         self.platform.state().clock.advance(by);
     }
 
-    /// Arranges for something to go wrong. Arrangements add up; at each request the oldest that is
-    /// for it counts.
+    /// Arranges a misbehaviour. You can arrange several. For each request, the oldest one that applies to it is used.
     pub fn misbehave(&self, misbehaviour: Misbehaviour, when: Occasion) {
         self.platform.state().arranged.add(None, misbehaviour, when);
     }
 
-    /// As [`misbehave`](Self::misbehave), at requests of one kind only.
+    /// Like [`misbehave`](Self::misbehave), for requests of one kind only.
     pub fn misbehave_at(&self, kind: RequestKind, misbehaviour: Misbehaviour, when: Occasion) {
         self.platform.state().arranged.add(Some(kind), misbehaviour, when);
     }
 
-    /// Forgets all arrangements. What is under way goes on.
+    /// Removes all arranged misbehaviours. Answers that are being sent do not change.
     pub fn behave(&self) {
         self.platform.state().arranged.clear();
     }
@@ -304,20 +303,20 @@ impl Emulator {
         self.platform.state().log.clear();
     }
 
-    /// Connections that have been accepted so far.
+    /// Number of connections that were accepted so far.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.platform.state().connections
     }
 
-    /// Requests that have come so far, even if the log has lost them.
+    /// Number of requests so far, including those that the log has dropped.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.platform.state().requests
     }
 }
 
-/// Nothing of the keys.
+/// Shows no secret keys.
 impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Emulator")
@@ -328,7 +327,7 @@ impl fmt::Debug for Emulator {
     }
 }
 
-/// Sets up an [`Emulator`].
+/// Configures an [`Emulator`].
 pub struct EmulatorBuilder {
     port: u16,
     secret: Option<Zeroizing<[u8; 32]>>,
@@ -365,109 +364,109 @@ impl Default for EmulatorBuilder {
 }
 
 impl EmulatorBuilder {
-    /// The port on 127.0.0.1, instead of any that is free.
+    /// Sets the port on 127.0.0.1, instead of any free port.
     #[must_use]
     pub const fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
 
-    /// The server's X25519 secret key, instead of one that is drawn.
+    /// Sets the server's X25519 secret key, instead of a random one.
     #[must_use]
     pub fn secret(mut self, secret: [u8; 32]) -> Self {
         self.secret = Some(Zeroizing::new(secret));
         self
     }
 
-    /// The project key that calls must carry, instead of [`Emulator::PROJECT_KEY`].
+    /// Sets the project key that calls must send, instead of [`Emulator::PROJECT_KEY`].
     #[must_use]
     pub fn project_key(mut self, key: ProjectKey) -> Self {
         self.settings.project_key = Some(key);
         self
     }
 
-    /// The project env that calls must name, instead of [`Emulator::PROJECT_ENV`].
+    /// Sets the project env that calls must name, instead of [`Emulator::PROJECT_ENV`].
     #[must_use]
     pub fn project_env(mut self, project_env: &str) -> Self {
         project_env.clone_into(&mut self.settings.project_env);
         self
     }
 
-    /// How requests and answers travel, instead of [`Sealing::Required`]. With [`Sealing::Off`] sealed
-    /// requests are understood too: the published SDKs seal as soon as they know the public key. Their
-    /// answers are plain all the same.
+    /// Sets how requests and answers travel, instead of [`Sealing::Required`]. With [`Sealing::Off`] the emulator also
+    /// accepts sealed requests, because the published SDKs seal as soon as they know the public key. The answers are
+    /// plain.
     #[must_use]
     pub const fn sealing(mut self, sealing: Sealing) -> Self {
         self.settings.sealing = sealing;
         self
     }
 
-    /// One more template that is known from the start, instead of any with that id.
+    /// Adds a template that exists from the start. It replaces a template with the same id.
     #[must_use]
     pub fn template(mut self, template: EmulatedTemplate) -> Self {
         self.templates.push(template);
         self
     }
 
-    /// Keeps clients with their keys and their use, templates and endpoints in this file, and starts
-    /// with what it has. The emulator's key, its clock and its log are not kept.
+    /// Stores clients with their keys and usage, templates and endpoints in this file, and starts with its content. The
+    /// emulator's key, its clock and its log are not stored.
     ///
-    /// The latest changes are in a file beside it, `PATH.journal`. Each change is written before a
-    /// caller is told of it, so that nothing that was confirmed is lost when the process is killed.
-    /// Clients, templates and endpoints are also synced to the disk by then. The use of limits is synced
-    /// within about a second, which is what a power failure may cost. Only one emulator may use a file.
+    /// The latest changes are in a second file, `PATH.journal`. Each change is written before its call is answered, so
+    /// a killed process loses nothing that was confirmed. Clients, templates and endpoints are also synced to the disk
+    /// before the answer. The usage of limits is synced within about a second, so a power failure may lose that much.
+    /// Only one emulator may use a file.
     #[must_use]
     pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.state_file = Some(path.into());
         self
     }
 
-    /// How far the timestamp of a request may be from the emulator's clock, either way: 5 minutes
-    /// unless this says otherwise. `None` takes any timestamp.
+    /// Sets the allowed difference between a request's timestamp and the emulator's clock, in both directions; 5
+    /// minutes by default. `None` accepts any timestamp.
     #[must_use]
     pub const fn timestamp_tolerance(mut self, tolerance: Option<Duration>) -> Self {
         self.settings.tolerance = tolerance;
         self
     }
 
-    /// A clock that stands still at this time, instead of the system's.
+    /// Sets a clock that stands still at this time, instead of the system's clock.
     #[must_use]
     pub const fn time(mut self, time: UnixTime) -> Self {
         self.clock = Clock::Stopped(time);
         self
     }
 
-    /// Makes the ids of the clients that calls create the same in every run.
+    /// Makes the ids of created clients the same in every run.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.ids = Ids::Seeded(seed);
         self
     }
 
-    /// Requests that the log holds, instead of 10,000. It holds 16 MiB of them at most.
+    /// Sets the number of requests in the log, instead of 10,000. The log holds at most 16 MiB.
     #[must_use]
     pub const fn log_capacity(mut self, requests: usize) -> Self {
         self.log_capacity = requests;
         self
     }
 
-    /// Connections that are served at a time, each by a thread of its own, instead of 256. Those
-    /// beyond are closed at once.
+    /// Sets the number of connections at a time, instead of 256. Each uses one thread. Further connections are closed
+    /// at once.
     #[must_use]
     pub const fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self
     }
 
-    /// Is called with every request, on the thread that is about to answer it.
+    /// Sets a function that receives every request. It is called on the thread that answers the request.
     #[must_use]
     pub fn on_request(mut self, observer: impl Fn(&LoggedRequest) + Send + Sync + 'static) -> Self {
         self.settings.observer = Box::new(observer);
         self
     }
 
-    /// The public key, PEM of an RSA key of 2048 to 8192 bits, that must have signed every call that
-    /// validates (`x-apikee-signature`).
+    /// Requires a signature (`x-apikee-signature`) on every validation. The key is the public key: PEM of an RSA key of
+    /// 2048 to 8192 bits.
     ///
     /// # Errors
     ///
@@ -479,11 +478,11 @@ impl EmulatorBuilder {
         Ok(self)
     }
 
-    /// Starts it.
+    /// Starts the emulator.
     ///
     /// # Errors
     ///
-    /// As [`EmulatorError`] says.
+    /// See [`EmulatorError`].
     pub fn start(self) -> Result<Emulator, EmulatorError> {
         let secret = match self.secret {
             Some(secret) => secret,
@@ -512,7 +511,7 @@ impl EmulatorBuilder {
     }
 }
 
-/// Nothing of the keys.
+/// Shows no secret keys.
 impl fmt::Debug for EmulatorBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EmulatorBuilder")
@@ -524,11 +523,11 @@ impl fmt::Debug for EmulatorBuilder {
     }
 }
 
-/// Why an emulator does not start.
+/// Why an emulator could not start.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EmulatorError {
-    /// It cannot listen on the port.
+    /// The emulator cannot listen on the port.
     Listen(io::Error),
     /// Its thread cannot be started.
     Thread(io::Error),
@@ -554,7 +553,7 @@ impl core::error::Error for EmulatorError {
         match self {
             Self::Listen(error) | Self::Thread(error) => Some(error),
             Self::Rng => None,
-            // Its own words are above.
+            // `Display` already shows the text of this error.
             Self::StateFile(error) => error.source(),
         }
     }

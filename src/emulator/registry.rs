@@ -1,5 +1,5 @@
-//! What the platform keeps: clients with their use, templates and endpoints. All of it changes by
-//! [`Change`]s only, so that writing those down is enough to have it all again.
+//! The data of the platform: clients with their usage, templates and endpoints. It changes only by [`Change`]s, so a
+//! log of the changes is enough to restore it.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,46 +17,46 @@ use crate::{UnixTime, protocol::ClientId};
 #[derive(Default)]
 pub(super) struct Registry {
     clients: BTreeMap<ClientId, EmulatedClient>,
-    /// The clients by their names, which need not be unique; ids of one name are sorted.
+    /// The clients by name. Names need not be unique; the ids with the same name are sorted.
     names: BTreeMap<Arc<str>, Vec<ClientId>>,
     templates: BTreeMap<String, EmulatedTemplate>,
-    /// How many clients name a template, whether it is known or not.
+    /// The number of clients for each template, including templates that do not exist.
     members: HashMap<String, usize>,
     /// In the order of their first registration.
     endpoints: Vec<RegisteredEndpoint>,
-    /// Where an endpoint is in that list.
+    /// The index of an endpoint in that list.
     routes: HashMap<(String, String), usize>,
     client_bytes: usize,
     endpoint_bytes: usize,
 }
 
-/// One change of a registry, and one line of a state file.
+/// A change of a registry. It is one line of a state file.
 pub(super) enum Change {
-    /// A client, instead of any with that id.
+    /// Adds a client. It replaces a client with the same id.
     Client(ClientId, EmulatedClient),
     Removed(ClientId),
-    /// One request of a client, at that time.
+    /// A request of a client at this time.
     Used(ClientId, UnixTime),
-    /// A template, instead of any with that id.
+    /// Adds a template. It replaces a template with the same id.
     Template(EmulatedTemplate),
-    /// An endpoint as a call registers or describes it.
+    /// Registers or describes an endpoint.
     Endpoint(RegisteredEndpoint),
 }
 
 impl Change {
-    /// As a line of JSON, with its end.
+    /// The change as a line of JSON, with its line end.
     pub(super) fn line(&self) -> String {
         match self {
             Self::Client(id, client) => line("client", client.saved(*id)),
             Self::Removed(id) => line("removed", id.to_string().into()),
-            // The one that every validation writes: its parts have nothing to escape.
+            // Every validation writes this one, so it is fast: its parts need no escapes.
             Self::Used(id, time) => format!("{{\"used\":\"{id}\",\"at\":{}}}\n", time.as_secs()),
             Self::Template(template) => line("template", template.record()),
             Self::Endpoint(endpoint) => line("endpoint", endpoint.record()),
         }
     }
 
-    /// Reads such a line; `None` if it is not one.
+    /// Parses such a line. `None` if it is not valid.
     pub(super) fn read(line: &[u8]) -> Option<Self> {
         let line: Value = serde_json::from_slice(line).ok()?;
         let (kind, value) = line.as_object()?.iter().find(|(name, _)| *name != "at")?;
@@ -72,13 +72,13 @@ impl Change {
     }
 }
 
-/// A line of JSON, with its end.
+/// A line of JSON, with its line end.
 fn line(kind: &str, value: Value) -> String {
     format!("{}\n", json!({ kind: value }))
 }
 
 impl Registry {
-    /// Makes a change. Returns whether there is what it changes.
+    /// Applies a change. Returns whether the object of the change exists.
     pub(super) fn apply(&mut self, change: Change) -> bool {
         match change {
             Change::Client(id, client) => self.put(id, client),
@@ -157,12 +157,12 @@ impl Registry {
         ids.filter_map(|id| self.clients.get_key_value(id)).map(|(id, client)| (*id, client))
     }
 
-    /// The clients of exactly that name, in the order of their ids.
+    /// The clients with exactly this name, in the order of their ids.
     pub(super) fn named(&self, name: &str) -> &[ClientId] {
         self.names.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// A client's own limits and those of its template.
+    /// A client's own limits combined with those of its template.
     pub(super) fn limits(&self, client: &EmulatedClient) -> Limits {
         let template = client.template.as_ref().and_then(|id| self.templates.get(&**id));
         template.map_or(client.limits, |template| client.limits.and(template.limits))
@@ -177,7 +177,7 @@ impl Registry {
         self.templates.values()
     }
 
-    /// Clients that name that template.
+    /// The number of clients with this template.
     pub(super) fn members(&self, template: &str) -> usize {
         self.members.get(template).copied().unwrap_or_default()
     }
@@ -190,17 +190,17 @@ impl Registry {
         self.routes.contains_key(&(endpoint.method.clone(), endpoint.path.clone()))
     }
 
-    /// Bytes that all clients take, and all endpoints, about.
+    /// The approximate sizes of all clients and of all endpoints, in bytes.
     pub(super) const fn bytes(&self) -> (usize, usize) {
         (self.client_bytes, self.endpoint_bytes)
     }
 
-    /// The number of lines that make an empty registry this one.
+    /// The number of lines that restore this registry.
     pub(super) fn len(&self) -> usize {
         self.clients.len().saturating_add(self.templates.len()).saturating_add(self.endpoints.len())
     }
 
-    /// These lines.
+    /// The lines that restore this registry.
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
         let templates = self.templates.values().map(|template| line("template", template.record()));
         let clients = self.clients.iter().map(|(id, client)| line("client", client.saved(*id)));
@@ -208,32 +208,32 @@ impl Registry {
     }
 }
 
-/// An endpoint as it was last registered or described.
+/// An endpoint with its last registration or description.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RegisteredEndpoint {
-    /// `GET`.
+    /// The method, such as `GET`.
     pub method: String,
-    /// With a `/` at its front.
+    /// The path. It starts with `/`.
     pub path: String,
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// What it does, in words.
+    /// A description in words.
     pub description: Option<String>,
-    /// What it takes: a JSON object, as compact text with sorted members.
+    /// The request: a JSON object, as compact text with sorted members.
     pub request: Option<String>,
-    /// What it returns: a JSON object, as compact text with sorted members.
+    /// The response: a JSON object, as compact text with sorted members.
     pub response: Option<String>,
     /// Scopes that a key needs.
     pub scopes: Vec<String>,
-    /// Words to find it by.
+    /// Tags for searching.
     pub tags: Vec<String>,
-    /// Whether callers ought to stop using it.
+    /// Whether callers should stop using it.
     pub deprecated: bool,
 }
 
 impl RegisteredEndpoint {
-    /// Reads the body of a call that registers or describes it; `None` if it is not such a body.
+    /// Parses the body of a call that registers or describes an endpoint. `None` if it is not valid.
     pub(super) fn read(body: &Value) -> Option<Self> {
         let text = |member| body.get(member).and_then(Value::as_str).map(String::from);
         let (method, path, name) = (text("method")?, text("path")?, text("name")?);
@@ -253,8 +253,8 @@ impl RegisteredEndpoint {
         })
     }
 
-    /// Takes over what a later call says. A call that describes nothing leaves a description as it is,
-    /// and the name too, unless it gives one of its own.
+    /// Applies a later call. A call without a description keeps an earlier description. It also keeps the name, unless
+    /// the call has one.
     pub(super) fn update(&mut self, newer: Self) {
         if !newer.is_bare() || self.is_bare() {
             *self = newer;
@@ -263,7 +263,7 @@ impl RegisteredEndpoint {
         }
     }
 
-    /// Whether nothing but its name is known.
+    /// Whether only its name is known.
     fn is_bare(&self) -> bool {
         let Self { method: _, path: _, name: _, description, request, response, scopes, tags, deprecated } = self;
         description.is_none()
@@ -274,7 +274,7 @@ impl RegisteredEndpoint {
             && !deprecated
     }
 
-    /// As calls describe it: members that say nothing are left out.
+    /// The endpoint in the format of a call. Members without content are left out.
     pub(super) fn record(&self) -> Value {
         let listed = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
         let metadata = without_nulls(json!({
@@ -293,7 +293,7 @@ impl RegisteredEndpoint {
         }))
     }
 
-    /// Bytes that it takes, about.
+    /// The approximate size in bytes.
     pub(super) fn len(&self) -> usize {
         let texts = [&self.method, &self.path, &self.name];
         let more = [&self.description, &self.request, &self.response].into_iter().flatten();
@@ -302,7 +302,7 @@ impl RegisteredEndpoint {
     }
 }
 
-/// Whether it is a method in upper case and a path with a `/` at its front.
+/// Whether the method is in upper case and the path starts with `/`.
 pub(super) fn is_route(method: &str, path: &str) -> bool {
     let is_method = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_lowercase() && byte != b':';
     !method.is_empty() && method.bytes().all(is_method) && path.starts_with('/')

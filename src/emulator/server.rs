@@ -1,5 +1,5 @@
-//! Connections: each has a thread of its own, so that a slow answer keeps nobody else waiting, and all
-//! of them end with the server.
+//! Connections. Each has its own thread, so a slow answer does not delay other connections. All threads end with the
+//! server.
 
 use core::{net::SocketAddr, time::Duration};
 use std::{
@@ -17,22 +17,23 @@ use super::{
     http::{NoRequest, Request, Stop},
 };
 
-/// How long a connection may be silent, and an answer go unread.
+/// The longest silence of a connection, and the longest wait for a client to read an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often what is in the way is tried again.
+/// Pause before a failed operation is tried again.
 const AGAIN: Duration = Duration::from_millis(10);
 
-/// How often changes that were written to the state file are put on the disk.
+/// Interval in which changes of the state file are synced to the disk.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// Bytes of a request that nobody wants that are read before the connection is closed.
+/// The most bytes of a refused request that are read before the connection is closed.
 const MAX_UNWANTED: u64 = 1024 * 1024;
 
 /// Listens until it is dropped.
 pub(super) struct Server {
     address: SocketAddr,
-    /// Holds the port until all threads have ended, so that nobody else is woken.
+    /// Holds the port until all threads have ended, so that the connection which wakes the thread reaches no other
+    /// process.
     _listener: Arc<TcpListener>,
     stop: Arc<Stop>,
     thread: Option<JoinHandle<()>>,
@@ -62,11 +63,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop.tell();
         let Some(thread) = self.thread.take() else { return };
-        // The thread waits for a connection, so it gets one.
+        // The thread waits for a connection, so this makes one.
         while !thread.is_finished() && TcpStream::connect_timeout(&self.address, AGAIN).is_err() {
             thread::sleep(AGAIN);
         }
-        // It has panicked, or it has not: either way it is gone.
+        // A panic of the thread does not matter here.
         let _ = thread.join();
     }
 }
@@ -75,11 +76,11 @@ fn builder() -> thread::Builder {
     thread::Builder::new().name("apikee-emulator".to_string())
 }
 
-/// The connections that are open, for whoever has to close them.
+/// The open connections, for closing them at the end.
 type Open = Mutex<BTreeMap<u64, TcpStream>>;
 
-/// Takes a connection out when its thread ends, even in a panic of the observer: a second handle would
-/// keep it open.
+/// Removes a connection when its thread ends, even after a panic of the observer. A second handle would keep the
+/// connection open.
 struct Registered<'o>(&'o Open, u64);
 
 impl Drop for Registered<'_> {
@@ -101,7 +102,7 @@ fn accept(listener: &TcpListener, max_connections: usize, platform: &Platform, s
                     platform.sync_if_needed();
                 }
             };
-            // Without this thread, what the system keeps in memory is lost in a power failure only.
+            // Without this thread, only a power failure can lose data that the system still has in memory.
             let _ = builder().spawn_scoped(scope, sync);
         }
         loop {
@@ -110,7 +111,7 @@ fn accept(listener: &TcpListener, max_connections: usize, platform: &Platform, s
                 break;
             }
             let Ok((stream, peer)) = accepted else {
-                // There are too many open files, perhaps.
+                // The process may have too many open files.
                 stop.wait(AGAIN);
                 continue;
             };
@@ -127,7 +128,7 @@ fn accept(listener: &TcpListener, max_connections: usize, platform: &Platform, s
             let registered = Registered(&open, number);
             let serve = move || {
                 let _registered = registered;
-                // A connection that breaks is the caller's to notice.
+                // The client notices a broken connection itself.
                 let _ = converse(&stream, number, peer, platform, stop);
             };
             // Without a thread the connection is closed.
@@ -151,7 +152,7 @@ fn converse(stream: &TcpStream, number: u64, peer: SocketAddr, platform: &Platfo
             Err(NoRequest::Ended) => return Ok(()),
             Err(NoRequest::Bad(status)) => {
                 platform.refuse(status, number).send(stream, stop)?;
-                // What is unread when a connection is closed resets it, and takes the answer along.
+                // Closing a connection with unread input resets it, and the client may lose the answer.
                 stream.shutdown(Shutdown::Write)?;
                 stream.set_read_timeout(Some(Duration::from_secs(1)))?;
                 io::copy(&mut reader.take(MAX_UNWANTED), &mut io::sink())?;

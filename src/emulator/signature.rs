@@ -8,11 +8,11 @@ use rustls_pki_types::{SubjectPublicKeyInfoDer, pem::PemObject as _};
 
 use crate::error::sentences;
 
-/// The public half of the key that a project signs its requests with.
+/// The public key for the signatures of a project's requests.
 pub(super) struct SigningKey(UnparsedPublicKey<Vec<u8>>);
 
-/// What DER says of every RSA key in front of its numbers: the algorithm's OID, and NULL for its
-/// parameters (RFC 3279, section 2.3.1).
+/// The DER bytes of every RSA key before its numbers: the algorithm's OID, and NULL as its parameters (RFC 3279,
+/// section 2.3.1).
 const RSA_ENCRYPTION: &[u8] = &[0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00];
 
 const SEQUENCE: u8 = 0x30;
@@ -25,7 +25,7 @@ impl SigningKey {
         Ok(Self(UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, numbers.to_owned())))
     }
 
-    /// Whether `signature`, base64url without padding, is one over that.
+    /// Whether `signature`, base64url without padding, is a signature of the message.
     pub(super) fn accepts(&self, message: &str, signature: &str) -> bool {
         let mut bytes = vec![0; signature.len()];
         let signature = Base64UrlUnpadded::decode(signature, &mut bytes);
@@ -33,8 +33,8 @@ impl SigningKey {
     }
 }
 
-/// `SEQUENCE { SEQUENCE { OID, NULL }, BIT STRING { RSAPublicKey } }` down to the last, which is what
-/// ring reads.
+/// Parses `SEQUENCE { SEQUENCE { OID, NULL }, BIT STRING { RSAPublicKey } }` and returns the RSAPublicKey, which ring
+/// expects.
 fn rsa_numbers(spki: &[u8]) -> Option<&[u8]> {
     let (spki, b"") = element(spki, SEQUENCE)? else { return None };
     let (algorithm, rest) = element(spki, SEQUENCE)?;
@@ -44,7 +44,7 @@ fn rsa_numbers(spki: &[u8]) -> Option<&[u8]> {
     (algorithm == RSA_ENCRYPTION).then_some(numbers)
 }
 
-/// The content of the DER element at the front, and what follows it.
+/// The content of the first DER element, and the bytes after it.
 fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (first, rest) = der.strip_prefix(&[tag])?.split_first()?;
     let (len, rest) = match *first {

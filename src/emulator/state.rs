@@ -1,5 +1,4 @@
-//! What changes while the emulator runs, and the state file that some of it outlives the process in.
-//!
+//! The state that changes at run time, and the state file that stores a part of it.
 //! ```text
 //! FILE           {"apikee":"state","clean":false,"generation":7,"records":2,"version":1}
 //!                {"client":{...}}
@@ -8,14 +7,15 @@
 //!                {"used":"497f6eca-...","at":1795486905}
 //! ```
 //!
-//! FILE is a snapshot, with as many lines as it says. The journal has the changes since, one a line,
-//! each written before it is made. Now and then a new snapshot is written to `FILE.tmp`, which then
-//! replaces FILE, and a new journal likewise. A journal of an earlier generation than the
-//! snapshot is what a process left behind that ended between the two: the snapshot has all of it.
+//! FILE is a snapshot. Its header contains the number of further lines. The journal contains the changes since the
+//! snapshot, one a line. Each is written before it is applied. From time to time a new snapshot is written to
+//! `FILE.tmp`, which then replaces FILE. A new journal replaces the old one in the same way. If a process ends between
+//! the two, the journal has an earlier generation than the snapshot. It is ignored then, because the snapshot contains
+//! all of it.
 //!
-//! A process can end while it writes, so the last line of the journal may be cut short: nobody was told
-//! that this change was made, and it is dropped. Whatever else is wrong is an error. In particular a
-//! snapshot without a journal is one, unless it was written at an end in good order (`clean`).
+//! A process can end while it writes, so the last line of the journal may be incomplete. It is dropped, because the
+//! change was not confirmed to anybody. Anything else that is wrong is an error, including a snapshot without a
+//! journal, unless a process wrote it at a regular end (`clean`).
 
 use core::fmt;
 use std::{
@@ -40,19 +40,19 @@ use super::{
 };
 use crate::protocol::ClientId;
 
-/// Clients that calls may create in all.
+/// The most clients that calls may create.
 const MAX_CLIENTS: usize = 100_000;
 
-/// Bytes of clients that calls may create in all.
+/// The most bytes of clients that calls may create.
 const MAX_CLIENT_BYTES: usize = 96 * 1024 * 1024;
 
-/// Endpoints that calls may register in all.
+/// The most endpoints that calls may register.
 const MAX_ENDPOINTS: usize = 10_000;
 
-/// Bytes of endpoints that calls may register in all.
+/// The most bytes of endpoints that calls may register.
 const MAX_ENDPOINT_BYTES: usize = 16 * 1024 * 1024;
 
-/// Templates that calls may create in all.
+/// The most templates that calls may create.
 const MAX_TEMPLATES: usize = 1_000;
 
 pub(super) struct State {
@@ -66,7 +66,7 @@ pub(super) struct State {
     pub(super) requests: u64,
 }
 
-/// Why a call gets a plain answer of another status than 200.
+/// A refusal: a plain answer with a status other than 200.
 pub(super) struct Refused {
     pub(super) status: u16,
     pub(super) code: &'static str,
@@ -78,10 +78,10 @@ pub(super) const fn refused(status: u16, code: &'static str) -> Refused {
     Refused { status, code, retry_after: None }
 }
 
-/// There is no such client or key.
+/// The client or the key does not exist.
 pub(super) const NOT_FOUND: Refused = refused(404, "NOT_FOUND");
 
-/// There is no room.
+/// There is no more room.
 const TOO_MANY: Refused = refused(422, "TOO_MANY");
 
 /// The state file cannot be written, or there is no randomness for an id.
@@ -94,7 +94,7 @@ impl From<io::Error> for Refused {
 }
 
 impl State {
-    /// Starts with what the state file has, if there is one, and with these templates.
+    /// Starts with the content of the state file, if there is one, and with these templates.
     pub(super) fn open(
         clock: Clock,
         ids: Ids,
@@ -114,7 +114,7 @@ impl State {
         &self.registry
     }
 
-    /// Writes a change down and makes it, or does neither.
+    /// Writes a change to the journal and applies it. After an error, neither is done.
     pub(super) fn change(&mut self, change: Change) -> io::Result<()> {
         if let Some(journal) = &mut self.journal {
             journal.append(&change, &self.registry)?;
@@ -123,7 +123,7 @@ impl State {
         Ok(())
     }
 
-    /// Makes a change in any case. What cannot be written down now is written with the next change.
+    /// Applies a change in any case. If it cannot be written now, the next change writes it.
     pub(super) fn make(&mut self, change: Change) {
         if let Some(journal) = &mut self.journal
             && journal.append(&change, &self.registry).is_err()
@@ -133,25 +133,25 @@ impl State {
         self.registry.apply(change);
     }
 
-    /// The file that changes are written to, to be synced without a lock.
+    /// The journal, to be synced without holding the lock.
     pub(super) fn file(&self) -> Option<Arc<File>> {
         self.journal.as_ref().map(|journal| Arc::clone(&journal.file))
     }
 
-    /// Whether something was written since this was called last.
+    /// Whether something was written since the last call.
     pub(super) fn is_unsynced(&mut self) -> bool {
         self.journal.as_mut().is_some_and(|journal| core::mem::take(&mut journal.unsynced))
     }
 
-    /// To be told if what was written may not be on the disk.
+    /// Records that written changes may not be on the disk.
     pub(super) const fn fall_behind(&mut self) {
         if let Some(journal) = &mut self.journal {
             journal.behind = true;
         }
     }
 
-    /// An id that no client has; `None` if there is no randomness. Ids from a seed repeat those that a
-    /// state file has.
+    /// An id that no client has. `None` if there is no randomness. A seed may repeat ids that are already in the state
+    /// file.
     pub(super) fn new_id(&mut self) -> Option<ClientId> {
         for _ in 0..=self.registry.clients().len() {
             let id = self.ids.draw()?;
@@ -162,13 +162,13 @@ impl State {
         None
     }
 
-    /// Makes a client known. Without randomness its new keys have no ids, and so cannot be revoked.
+    /// Adds a client. Without randomness its new keys have no ids, so they cannot be revoked.
     pub(super) fn put(&mut self, id: ClientId, mut client: EmulatedClient) {
         let _ = client.name_keys(&mut self.ids);
         self.make(Change::Client(id, client));
     }
 
-    /// Creates the client or brings the one of its name up to date. Returns its id.
+    /// Creates a client, or updates the one with its name. Returns its id.
     pub(super) fn upsert(&mut self, newer: EmulatedClient) -> Result<ClientId, Refused> {
         let known = self.registry.named(&newer.name).first().copied();
         let id = match known {
@@ -180,7 +180,7 @@ impl State {
         Ok(id)
     }
 
-    /// Brings a client that is known up to date.
+    /// Updates an existing client.
     pub(super) fn replace(&mut self, id: ClientId, newer: EmulatedClient) -> Result<(), Refused> {
         if self.registry.client(id).is_none() {
             return Err(NOT_FOUND);
@@ -252,29 +252,29 @@ impl Drop for State {
 
 const VERSION: u64 = 1;
 
-/// Bytes of a journal that are worth a new snapshot, if they are also more than those of the last.
+/// Size of a journal, in bytes, that justifies a new snapshot if the last snapshot is not larger.
 const MIN_JOURNAL: u64 = 4 * 1024 * 1024;
 
-/// A registry's files, open for more changes.
+/// The files of a registry.
 struct Journal {
     path: PathBuf,
-    /// The journal, to be added to.
+    /// The journal, open for appending.
     file: Arc<File>,
     generation: u64,
-    /// Bytes of the journal that are whole.
+    /// Length of the complete lines of the journal, in bytes.
     len: u64,
-    /// Bytes of the journal from which on a new snapshot is written.
+    /// Length of the journal, in bytes, at which a new snapshot is written.
     limit: u64,
-    /// Whether the journal lacks a change, so that only a new snapshot makes it whole.
+    /// Whether the journal lacks a change. Then a new snapshot must be written.
     behind: bool,
-    /// Whether something is written that may not be on the disk.
+    /// Whether something was written that may not be on the disk.
     unsynced: bool,
 }
 
 impl Journal {
-    /// Reads what the files hold into an empty registry, and starts a new generation.
+    /// Reads the files into an empty registry, and starts a new generation.
     fn open(path: &Path, registry: &mut Registry) -> Result<Self, StateFileError> {
-        // The file itself is replaced, not a link to it.
+        // If the path is a link, its target is replaced, not the link.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let journal_path = beside(&path, ".journal");
         let snapshot = Lines::open(&path, "state")?;
@@ -284,7 +284,7 @@ impl Journal {
         let generation = match (snapshot, journal) {
             (None, None) => 0,
             (None, Some(journal)) => {
-                // The very first start may have ended before there was a snapshot.
+                // The very first start may have ended before it wrote a snapshot.
                 if journal.generation != 0 || journal.replay(None, registry)? != 0 {
                     return wrong(Problem::NoSnapshot);
                 }
@@ -305,7 +305,7 @@ impl Journal {
                     }
                     _ => {}
                 }
-                // To replace a file takes no right to write to it.
+                // Replacing a file does not need the right to write to it, so this is checked here.
                 let writable = OpenOptions::new().write(true).open(&path);
                 writable.map_err(|error| StateFileError::write(&path, error))?;
                 generation
@@ -322,7 +322,7 @@ impl Journal {
         Ok(this)
     }
 
-    /// Writes a change down before it is made. After an error it is not written, and is not to be made.
+    /// Writes a change before it is applied. After an error it is not written, and must not be applied.
     fn append(&mut self, change: &Change, registry: &Registry) -> io::Result<()> {
         if self.behind {
             self.snapshot(registry, false)?;
@@ -332,13 +332,13 @@ impl Journal {
             if self.behind {
                 return Err(error);
             }
-            // The old files will do for now.
+            // The old files are still valid.
             self.limit = self.len.saturating_mul(2);
         }
         let line = change.line();
-        // In one piece, so that the end of this process finds all of it written or the last line cut.
+        // One write, so that the end of this process leaves a complete line or an incomplete last line.
         if let Err(error) = (&*self.file).write_all(line.as_bytes()) {
-            // Half a line must not have another after it.
+            // An incomplete line must not be followed by another.
             self.behind = self.file.set_len(self.len).is_err();
             return Err(error);
         }
@@ -347,9 +347,9 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes all to a snapshot; the journal is not needed then.
+    /// Writes everything to a snapshot and removes the journal.
     fn close(&mut self, registry: &Registry) {
-        // If this fails, the journal still has everything, or it could not be written before.
+        // If this fails, the journal is still there. It contains everything, unless it could not be written before.
         if self.snapshot(registry, true).is_ok() {
             let _ = fs::remove_file(beside(&self.path, ".journal"));
         }
@@ -368,7 +368,7 @@ impl Journal {
             writeln!(out, "{header}")?;
             registry.lines().try_for_each(|line| out.write_all(line.as_bytes()))
         })?;
-        // From here on the old journal is of an earlier generation: nothing added to it would be read.
+        // From here on the old journal has an earlier generation, so changes added to it would be ignored.
         (self.generation, self.behind) = (generation, true);
         if clean {
             return Ok(());
@@ -380,15 +380,15 @@ impl Journal {
     }
 }
 
-/// Makes an empty journal, open for adding.
+/// Makes an empty journal, open for appending.
 fn start_journal(path: &Path, generation: u64) -> io::Result<(File, u64)> {
     let header = json!({ "apikee": "journal", "version": VERSION, "generation": generation });
     let len = replace(path, |out| writeln!(out, "{header}"))?;
     Ok((OpenOptions::new().append(true).open(path)?, len))
 }
 
-/// Writes a file as a whole or not at all, and returns its length. When it returns, the file is on the
-/// disk under its name.
+/// Writes a complete file, or leaves the old one. Returns its length. After the return, the file is on the disk under
+/// its name.
 fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<u64> {
     let temporary = beside(path, ".tmp");
     let mut options = OpenOptions::new();
@@ -401,7 +401,7 @@ fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<(
     file.sync_all()?;
     let len = file.metadata()?.len();
     fs::rename(&temporary, path)?;
-    // The name is in the folder, and other systems keep it without being asked.
+    // The folder contains the name. Other systems sync it automatically.
     #[cfg(unix)]
     File::open(folder(path))?.sync_all()?;
     Ok(len)
@@ -418,7 +418,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// A file that is being read line by line.
+/// A file that is read line by line.
 struct Lines {
     path: PathBuf,
     reader: BufReader<File>,
@@ -427,7 +427,7 @@ struct Lines {
 }
 
 impl Lines {
-    /// Opens a file of that kind; `None` if there is none.
+    /// Opens a file of this kind. `None` if it does not exist.
     fn open(path: &Path, kind: &str) -> Result<Option<Self>, StateFileError> {
         let wrong = |problem| StateFileError { path: path.to_owned(), problem };
         let file = match File::open(path) {
@@ -457,8 +457,8 @@ impl Lines {
         Ok(Some(Self { path: path.to_owned(), reader, header, generation }))
     }
 
-    /// Makes all changes that follow, and returns their number. There must be exactly `records`;
-    /// without that number the last line may be cut.
+    /// Applies all remaining changes, and returns their number. With `records`, there must be exactly this number.
+    /// Without it, the last line may be incomplete.
     fn replay(mut self, records: Option<u64>, registry: &mut Registry) -> Result<u64, StateFileError> {
         let wrong = |problem| Err(StateFileError { path: self.path.clone(), problem });
         let mut line = Vec::new();
@@ -507,7 +507,7 @@ impl StateFileError {
         Self { path: path.to_owned(), problem: Problem::Write(error) }
     }
 
-    /// The file that it is about.
+    /// The path of the file with the problem.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

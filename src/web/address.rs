@@ -1,13 +1,13 @@
-//! Whose request it is, behind proxies.
+//! Finds a client's address behind proxies.
 //!
 //! ```text
-//! X-Forwarded-For: 1.1.1.1, 203.0.113.9        <- written by the client, and by the proxy that it came to
-//! X-Forwarded-For: 10.0.0.2                    <- that proxy's own address, written by the next one
+//! X-Forwarded-For: 1.1.1.1, 203.0.113.9        <- 1.1.1.1 by the client, 203.0.113.9 by the first proxy
+//! X-Forwarded-For: 10.0.0.2                    <- by the second proxy: the address of the first
 //!                                                 peer: 10.0.0.3, the last proxy
 //! ```
 //!
-//! Entries are read from the end, for as long as they are trusted proxies' own. What stands before them anybody may
-//! have written, so it is not even looked at, however much it is.
+//! Entries are read from the end, as long as they are addresses of trusted proxies. Anybody may have written the
+//! entries before these, so they are not read, whatever their length.
 
 use core::net::{IpAddr, SocketAddr};
 use std::{string::String, vec::Vec};
@@ -16,20 +16,20 @@ use ipnet::IpNet;
 
 use super::request::RequestView;
 
-/// No chain of proxies is as long. Empty entries count.
+/// More entries than any chain of proxies writes. Empty entries count.
 const MAX_ENTRIES: usize = 256;
 
-/// Far more header fields of one name than any server lets through.
+/// Far more header fields with one name than any server accepts.
 const MAX_FIELDS: usize = 1 << 20;
 
-/// The proxies whose word is taken, and where they write it.
+/// The trusted proxies, and the header that they write.
 #[derive(Debug, Default)]
 pub(super) struct Proxies {
     pub(super) networks: Vec<IpNet>,
     pub(super) notation: Notation,
 }
 
-/// How proxies name the client.
+/// The header in which proxies name the client.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) enum Notation {
     #[default]
@@ -38,7 +38,7 @@ pub(super) enum Notation {
     Forwarded,
 }
 
-/// What an entry says.
+/// The content of an entry.
 enum Named {
     Nothing,
     Address(IpAddr),
@@ -47,12 +47,12 @@ enum Named {
 }
 
 impl Proxies {
-    /// The client's address: the peer's, or behind a trusted proxy the one that it names, and so on from right to
-    /// left, up to the first that is not trusted.
+    /// The client's address. Without a trusted proxy it is the peer's. Otherwise the entries are read from right to
+    /// left, up to the first address that is not a trusted proxy's.
     ///
-    /// An entry of `X-Forwarded-For` that is not an address ends the search: the address is that of the last proxy. An
-    /// entry of `Forwarded` may hide the address (`unknown`, `_hidden`): then there is none. There is none either
-    /// behind more entries than any chain of proxies writes.
+    /// An entry of `X-Forwarded-For` that is not an address ends the search: the result is the address of the last
+    /// proxy read. An entry of `Forwarded` may hide the address (`unknown`, `_hidden`): then there is none. There is
+    /// none either if there are more entries than [`MAX_ENTRIES`].
     pub(super) fn client(&self, request: &RequestView<'_>) -> Option<IpAddr> {
         let mut address = request.peer?.to_canonical();
         if !self.trusts(address) {
@@ -93,7 +93,7 @@ impl Notation {
         }
     }
 
-    /// The last entry of a field, and what stands before the comma before it.
+    /// Splits off the last entry of a field, and returns the part before its comma and the entry.
     fn split_last(self, field: &[u8]) -> (Option<&[u8]>, &[u8]) {
         let comma = match self {
             Self::XForwardedFor => field.iter().rposition(|byte| *byte == b','),
@@ -117,7 +117,7 @@ impl Notation {
     }
 }
 
-/// How many fields there are, in few look-ups: each of them may go through all fields. `None` for more than
+/// The number of fields, found with few look-ups, because each look-up may visit all fields. `None` for more than
 /// [`MAX_FIELDS`].
 fn count(has: impl Fn(usize) -> bool) -> Option<usize> {
     let mut high: usize = 0;
@@ -135,11 +135,11 @@ fn count(has: impl Fn(usize) -> bool) -> Option<usize> {
     Some(low)
 }
 
-/// The last place of a byte that is not in a quoted string.
+/// The last position of a byte outside of quoted strings.
 ///
-/// Proxies append to what the client has written, so a quote that a client leaves open must not take in what they
-/// write: the text is read from its end. A quotation mark with an odd number of backslashes before it is escaped,
-/// which only occurs in a quoted string.
+/// Proxies append to the client's text. A quote that the client leaves open must not swallow their text, so the text is
+/// read from its end. A quotation mark after an odd number of backslashes is escaped, which occurs only inside a quoted
+/// string.
 fn rposition_unquoted(text: &[u8], wanted: u8) -> Option<usize> {
     let mut quoted = false;
     for (at, byte) in text.iter().enumerate().rev() {
@@ -153,7 +153,7 @@ fn rposition_unquoted(text: &[u8], wanted: u8) -> Option<usize> {
     None
 }
 
-/// The value of the one parameter `for` of a forwarded element (RFC 7239, section 4).
+/// The value of the only parameter `for` of a forwarded element (RFC 7239, section 4).
 fn node(element: &[u8]) -> Option<String> {
     let (mut rest, mut found) = (Some(element), None);
     while let Some(text) = rest {
@@ -178,7 +178,7 @@ fn node(element: &[u8]) -> Option<String> {
     Some(text)
 }
 
-/// The address of a node (RFC 7239, section 6): IPv6 stands in brackets, and the port may be hidden (`_port`).
+/// The address of a node (RFC 7239, section 6): IPv6 is in brackets, and the port may be hidden (`_port`).
 fn read_node(node: &str) -> Option<IpAddr> {
     let (address, port) = match node.strip_prefix('[') {
         Some(rest) => {
@@ -199,7 +199,8 @@ fn read_node(node: &str) -> Option<IpAddr> {
     (port.is_empty() || port.strip_prefix(':').is_some_and(is_port)).then_some(address)
 }
 
-/// An address as proxies write it: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`.
+/// Parses an address in the formats of proxies: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or
+/// `[2001:db8::1]:80`.
 fn read(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))

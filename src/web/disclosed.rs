@@ -1,4 +1,4 @@
-//! What the platform is told of a request, besides its key: the path in one spelling, and some header fields.
+//! The data of a request for the platform, besides its key: the normalized path, and some header fields.
 
 use std::{
     borrow::Cow,
@@ -10,29 +10,29 @@ use std::{
 
 use super::{address::Proxies, request::RequestView};
 
-/// The number of fields of one name that are passed on.
+/// The most fields of one name that are sent.
 const MAX_FIELDS: usize = 8;
 
-/// Longer values are cut, each by itself and all together, so that a long one leaves room for the others in what the
-/// client sends (16 kB).
+/// Longer values are cut: each alone, and all together. So a long value leaves room for the others in a question of the
+/// client (16 kB).
 const MAX_VALUE_LEN: usize = 2048;
 const MAX_TOTAL_LEN: usize = 8 * 1024;
 
-/// What is passed on if nothing else is configured. The key and the address come by themselves.
+/// The fields that are sent by default. The key and the address are added separately.
 pub(super) const DEFAULT: [&str; 1] = ["user-agent"];
 
-/// The names that the client's address goes by. What the request itself says there is not passed on: anybody can
-/// write it, and the platform checks the address.
+/// The fields with the client's address. The request's own fields with these names are not sent: anybody can write
+/// them, and the platform checks the address.
 const ADDRESS: [&str; 2] = ["x-forwarded-for", "x-real-ip"];
 
-/// The header fields that the platform sees. Bytes that are not UTF-8 become replacement characters.
+/// The header fields for the platform. Bytes that are not UTF-8 become replacement characters.
 pub(super) fn headers<'r: 'a, 'a>(
     request: &RequestView<'r>,
     allowed: impl Iterator<Item = &'a Box<str>>,
     proxies: &Proxies,
 ) -> Vec<(&'a str, Cow<'a, str>)> {
     let mut headers = Vec::new();
-    // Where there is no room for all, the first ones are sent whole.
+    // If there is no room for all fields, the client sends the first ones complete.
     if let Some(address) = proxies.client(request) {
         let address = address.to_string();
         headers.extend(ADDRESS.map(|name| (name, Cow::Owned(address.clone()))));
@@ -48,11 +48,12 @@ pub(super) fn headers<'r: 'a, 'a>(
     headers
 }
 
-/// The path with its escapes normalized (RFC 3986): unreserved characters are decoded (section 6.2.2.2), the
-/// hexadecimal digits of all others are in upper case (section 6.2.2.1). Borrowed if that changes nothing.
+/// Normalizes the escapes of a path (RFC 3986). Unreserved characters are decoded (section 6.2.2.2). All other escapes
+/// get upper-case digits (section 6.2.2.1). Returns the borrowed path if nothing changes.
 ///
-/// What is not an escape stays as it is: a `%` without two hexadecimal digits behind it. So does an escape that a
-/// cut-off one runs into, as in `%%41` and `%4%31`: decoded, it would complete an escape that nobody wrote.
+/// A `%` without two hexadecimal digits after it is not an escape and stays unchanged. An escape that follows such an
+/// incomplete one is not decoded, as in `%%41` and `%4%31`: the decoded character would complete an escape that nobody
+/// wrote.
 pub(super) fn normalized(path: &str) -> Cow<'_, str> {
     let (mut changed, mut rest) = (String::new(), path);
     let mut is_cut_off = false;
@@ -74,10 +75,10 @@ pub(super) fn normalized(path: &str) -> Cow<'_, str> {
     if changed == path { path.into() } else { changed.into() }
 }
 
-/// What the two digits behind a `%` stand for, and what follows them.
+/// The value of the two digits after a `%`, and the text after them.
 fn escaped(after: &str) -> Option<(u8, &str)> {
     let (digits, behind) = after.split_at_checked(2)?;
-    // `from_str_radix` takes a sign, too.
+    // `from_str_radix` alone would also accept a sign.
     let is_byte = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     is_byte.then(|| u8::from_str_radix(digits, 16).ok())?.map(|byte| (byte, behind))
 }

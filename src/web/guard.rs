@@ -1,4 +1,4 @@
-//! What is guarded, and how.
+//! The guard of a service, and of a single route.
 
 use core::{cell::OnceCell, fmt, net::IpAddr};
 use std::{borrow::Cow, boxed::Box, format, string::String, sync::Arc, vec, vec::Vec};
@@ -18,18 +18,18 @@ use crate::{
     protocol::{MethodPath, is_token},
 };
 
-/// The SDKs' header for keys.
+/// The header of the SDKs.
 const DEFAULT_HEADER: &str = "x-api-key";
 
-/// The SDKs' words.
+/// The description that the SDKs use.
 pub(super) const OPENAPI_DESCRIPTION: &str = "apikee_ signed key with embedded claims (tenant, scopes, expiry)";
 
-/// What the SDKs' middlewares let through.
+/// The paths that the SDKs' middlewares exclude.
 const DEFAULT_EXCLUDED: [&str; 3] = ["/health", "/ready", "/metrics"];
 
-/// Lets requests with good keys through to a service, and no others.
+/// Lets only requests with good keys through to a service.
 ///
-/// It has the SDKs' defaults: the key stands in `x-api-key`, and `/health`, `/ready` and `/metrics` need none.
+/// It has the SDKs' defaults: the key is in `x-api-key`, and `/health`, `/ready` and `/metrics` need no key.
 ///
 /// ```
 /// use apikee::{Apikee, web::Guard};
@@ -45,8 +45,8 @@ const DEFAULT_EXCLUDED: [&str; 3] = ["/health", "/ready", "/metrics"];
 /// # }
 /// ```
 ///
-/// A browser asks with `OPTIONS` and without a key before it sends one to another origin: answer that before
-/// the guard sees it, if browsers are to use your API.
+/// Before a browser sends a key to another origin, it sends an `OPTIONS` request without a key. If browsers use your
+/// API, answer that request before the guard.
 #[must_use]
 pub struct Guard {
     pub(super) apikee: Arc<Apikee>,
@@ -57,7 +57,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Guards with that client, which is in local or in server mode and may be shared with others.
+    /// Creates a guard with this client, in local or in server mode. Several guards may share one client.
     pub fn new(apikee: impl Into<Arc<Apikee>>) -> Self {
         Self {
             apikee: apikee.into(),
@@ -68,12 +68,12 @@ impl Guard {
         }
     }
 
-    /// The header that the key is in, instead of `x-api-key`; in whatever case. For `Authorization` there is
+    /// Sets the header that contains the key, instead of `x-api-key`. Case does not matter. For `Authorization`, use
     /// [`bearer`](Self::bearer).
     ///
     /// # Errors
     ///
-    /// [`InvalidHeaderName`], also for `Authorization`.
+    /// [`InvalidHeaderName`] for a name that is not valid, and for `Authorization`.
     pub fn header(mut self, name: &str) -> Result<Self, InvalidHeaderName> {
         let name = header_name(name)?;
         if *name == *"authorization" {
@@ -83,25 +83,25 @@ impl Guard {
         Ok(self)
     }
 
-    /// Also accepts the key as `Authorization: Bearer apikee_...` (RFC 6750). A request with a key in both places
-    /// is refused; an unrelated bearer token beside the key is ignored.
+    /// Also accepts the key as `Authorization: Bearer apikee_...` (RFC 6750). A request with a key in both places is
+    /// refused. An unrelated bearer token beside the key is ignored.
     pub fn bearer(mut self) -> Self {
         self.challenge = Challenge::new(&self.challenge.header, true).into();
         self
     }
 
-    /// The paths that need no key, instead of `/health`, `/ready` and `/metrics`. A path is excluded if it is one
-    /// of them byte for byte, whatever the query and the method: `/health/` and `/%68ealth` are not `/health`.
+    /// Sets the paths that need no key, instead of `/health`, `/ready` and `/metrics`. A path is excluded if it equals
+    /// one of them byte for byte. The query and the method do not matter. `/health/` and `/%68ealth` are not `/health`.
     ///
-    /// **The path is the one that the server gives.** A router that takes a prefix off before the guard sees the
-    /// request makes `/admin/metrics` into `/metrics`: put the guard before all routers, or exclude nothing there.
+    /// **The guard sees the path that the server passes to it.** A router may strip a prefix before the guard, and make
+    /// `/admin/metrics` into `/metrics`: put the guard before all routers, or exclude no path behind such a router.
     pub fn excluded_paths<P: AsRef<str>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
         self.excluded = paths.into_iter().map(|path| path.as_ref().into()).collect();
         self
     }
 
-    /// A proxy, or a network of them, whose word on the client's address is taken: `192.0.2.1`, or `10.0.0.0/8`.
-    /// No proxy is trusted by default.
+    /// Trusts a proxy, or a network of proxies, to name the client's address: `192.0.2.1`, or `10.0.0.0/8`. No proxy is
+    /// trusted by default.
     ///
     /// # Errors
     ///
@@ -111,17 +111,18 @@ impl Guard {
         Ok(self)
     }
 
-    /// The trusted proxies name the client in `Forwarded` (RFC 7239), and `X-Forwarded-For` is not read. Choose the
-    /// header that the proxies write themselves: the other one may come from the client.
+    /// Reads the client's address from `Forwarded` (RFC 7239) instead of `X-Forwarded-For`. Choose the header that the
+    /// proxies write themselves: the other one may come from the client.
     ///
-    /// A proxy may hide the address (`for=unknown`, `for=_hidden`), and then the request has none.
+    /// A proxy may hide the address (`for=unknown`, `for=_hidden`). Then the request has no address.
     pub const fn forwarded(mut self) -> Self {
         self.proxies.notation = Notation::Forwarded;
         self
     }
 
-    /// One more header field that the platform is told of, in server mode. It sees the key, `user-agent`, and the
-    /// client's address as `x-forwarded-for` and `x-real-ip`, whatever the request says there.
+    /// Sends one more header field to the platform, in server mode. By default the platform receives the key,
+    /// `user-agent`, and the client's address as `x-forwarded-for` and `x-real-ip`. The request's own fields with these
+    /// two names are never sent.
     ///
     /// # Errors
     ///
@@ -134,41 +135,41 @@ impl Guard {
         Ok(self)
     }
 
-    /// The client behind the guard.
+    /// The client that the guard uses.
     #[must_use]
     pub fn apikee(&self) -> &Apikee {
         &self.apikee
     }
 
-    /// Whether a path needs no key.
+    /// Whether the request's path needs no key.
     #[must_use]
     pub fn is_excluded(&self, request: &RequestView<'_>) -> bool {
         let path = request.path();
         self.excluded.iter().any(|excluded| **excluded == *path)
     }
 
-    /// The client's address: that of the peer, or, behind trusted proxies, the one that they name in
-    /// `X-Forwarded-For`, or in [`Forwarded`](Self::forwarded). `None` if the peer's is not known, or if the proxies do
-    /// not tell the client's.
+    /// The client's address. Without trusted proxies it is the address of the peer. Behind trusted proxies it is the
+    /// address that they name in `X-Forwarded-For`, or in [`Forwarded`](Self::forwarded). `None` if the peer's address
+    /// is not known, or if the proxies hide the client's.
     #[must_use]
     pub fn client_address<'r>(&self, request: impl Into<RequestView<'r>>) -> Option<IpAddr> {
         self.proxies.client(&request.into())
     }
 
-    /// Checks a request of whichever route: for all of a service at one place. `None` if its path is
+    /// Checks a request to any route: one call for the whole service. `None` if the path is
     /// [excluded](Self::excluded_paths).
     ///
-    /// In server mode the platform counts by the [template](RequestView::route) of the route. Without one it counts by
-    /// the path, and no route is registered. The path that it is told is normalized (RFC 3986, section 6.2.2):
-    /// `%7euser` and `~user` are the same path, and so are `%2f` and `%2F`. An escape that is not well-formed stays as
-    /// it is.
+    /// In server mode the platform counts requests by the [template](RequestView::route) of the route. Without a
+    /// template it counts by the path, and no route is registered. The path is normalized for the platform (RFC 3986,
+    /// section 6.2.2): `%7euser` and `~user` are the same path, and so are `%2f` and `%2F`. An escape that is not
+    /// well-formed stays unchanged.
     ///
-    /// The grant owns what it says of the key, and a refusal does not borrow from the request.
-    /// [`check_in`](Self::check_in) is the form for a buffer of the caller's.
+    /// The grant owns its data, and a refusal does not borrow from the request. [`check_in`](Self::check_in) is the
+    /// form for a buffer of the caller.
     ///
     /// # Errors
     ///
-    /// The [`Refusal`] to respond with.
+    /// The [`Refusal`], which contains the response.
     pub fn check<'r>(&self, request: impl Into<RequestView<'r>>) -> Result<Option<OwnedGrant>, Refusal<'_>> {
         let request = request.into();
         if self.is_excluded(&request) {
@@ -177,16 +178,16 @@ impl Guard {
         self.any_route().check(request).map(Some)
     }
 
-    /// As [`check`](Self::check), without allocation for the key: the grant borrows from the request and from `buf`.
-    /// Take what you need of the claims before the request is answered.
+    /// Like [`check`](Self::check), without allocation for the key: the grant borrows from the request and from `buf`.
+    /// Copy the claims that you need before you answer the request.
     ///
-    /// `buf` takes the key's payload: 1024 bytes are enough for most, and
-    /// [`verify_buffer_len`](crate::verify_buffer_len) says how many a key needs. A key that needs more is refused as a
-    /// fault of the service, with status 500.
+    /// `buf` receives the key's payload. 1024 bytes are enough for most keys;
+    /// [`verify_buffer_len`](crate::verify_buffer_len) returns the length that a key needs. If `buf` is too small, the
+    /// request is refused as a fault of the service, with status 500.
     ///
     /// # Errors
     ///
-    /// The [`Refusal`] to respond with.
+    /// The [`Refusal`], which contains the response.
     pub fn check_in<'g, 'r: 'k, 'b: 'k, 'k>(
         &'g self,
         request: impl Into<RequestView<'r>>,
@@ -199,14 +200,14 @@ impl Guard {
         self.any_route().check_in(request, buf).map(Some)
     }
 
-    /// The guard of one route, whose template is given: `/users/{id}`. The platform is told of it once, with the scopes
-    /// that it needs, and counts all requests of the route together. For more than that there is
-    /// [`Apikee::describe`].
+    /// Returns the guard of one route. `template` is the route's template, such as `/users/{id}`. The route is
+    /// registered with the platform once, with the scopes that it needs, and the platform counts all its requests
+    /// together. To register more details, use [`Apikee::describe`].
     pub const fn route<'g>(&'g self, template: &'g str) -> RouteGuard<'g> {
         RouteGuard { template: Some(template), ..self.any_route() }
     }
 
-    /// The guard of a route that needs those scopes, all of them.
+    /// Returns the guard of a route that needs all of these scopes.
     pub const fn require<'g>(&'g self, scopes: &'g [&'g str]) -> RouteGuard<'g> {
         self.any_route().require(scopes)
     }
@@ -224,12 +225,13 @@ impl Guard {
     /// ```
     #[must_use]
     pub fn openapi_scheme(&self) -> String {
-        // A token, with nothing to escape.
+        // The name is a token, so nothing must be escaped.
         let header = &self.challenge.header;
         format!(r#"{{"type":"apiKey","in":"header","name":"{header}","description":"{OPENAPI_DESCRIPTION}"}}"#)
     }
 
-    /// The key is told of by itself; a copy would not be wiped.
+    /// Whether a header field may be sent to the platform. The key is sent separately, because a copy here would not be
+    /// wiped.
     fn may_tell(&self, name: &str) -> bool {
         *name != *self.challenge.header && !(self.challenge.bearer && name == "authorization")
     }
@@ -239,7 +241,7 @@ impl Guard {
     }
 }
 
-/// Nothing of the client, which holds secrets.
+/// Shows nothing of the client, which holds secrets.
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard")
@@ -252,9 +254,10 @@ impl fmt::Debug for Guard {
     }
 }
 
-/// The guard of one route: [`Guard`] with what the route needs. Made where it is used; nothing is allocated.
+/// The guard of one route: a [`Guard`] with the requirements of the route. Make it where you use it; it allocates
+/// nothing.
 ///
-/// A route that has one needs a key, also under an [excluded](Guard::excluded_paths) path.
+/// It always requires a key, even for an [excluded](Guard::excluded_paths) path.
 #[derive(Debug, Clone, Copy)]
 #[must_use]
 pub struct RouteGuard<'g> {
@@ -264,16 +267,16 @@ pub struct RouteGuard<'g> {
 }
 
 impl<'g> RouteGuard<'g> {
-    /// The scopes that the route needs, all of them, instead of those that were given before.
+    /// Sets the scopes that the route needs. The key must have all of them. Earlier scopes are replaced.
     pub const fn require(self, scopes: &'g [&'g str]) -> Self {
         Self { scopes, ..self }
     }
 
-    /// Checks a request. The grant owns what it says of the key, and a refusal does not borrow from the request.
+    /// Checks a request. The grant owns its data, and a refusal does not borrow from the request.
     ///
     /// # Errors
     ///
-    /// The [`Refusal`] to respond with.
+    /// The [`Refusal`], which contains the response.
     pub fn check<'r>(self, request: impl Into<RequestView<'r>>) -> Result<OwnedGrant, Refusal<'g>> {
         let request = request.into();
         let key = self.find_key(&request);
@@ -284,11 +287,11 @@ impl<'g> RouteGuard<'g> {
         verdict.map(Grant::into_owned).map_err(|denial| self.refusal(denial, &facts, key, claims))
     }
 
-    /// Checks a request in a buffer of the caller's: see [`Guard::check_in`].
+    /// Checks a request with a buffer of the caller: see [`Guard::check_in`].
     ///
     /// # Errors
     ///
-    /// The [`Refusal`] to respond with.
+    /// The [`Refusal`], which contains the response.
     pub fn check_in<'r: 'k, 'b: 'k, 'k>(
         self,
         request: impl Into<RequestView<'r>>,
@@ -318,7 +321,7 @@ impl<'g> RouteGuard<'g> {
     }
 }
 
-/// A request to a route that is guarded.
+/// A request to a guarded route.
 struct Guarded<'t, 'a, 'r: 'a> {
     route: RouteGuard<'a>,
     request: RequestView<'r>,
@@ -326,7 +329,7 @@ struct Guarded<'t, 'a, 'r: 'a> {
     headers: OnceCell<Vec<(&'t str, &'t str)>>,
 }
 
-/// The texts that the platform is told of, made once they are asked for.
+/// Texts for the platform. They are made when they are first needed.
 #[derive(Default)]
 struct Texts<'a> {
     path: OnceCell<Cow<'a, str>>,
@@ -342,9 +345,9 @@ impl Guarded<'_, '_, '_> {
 impl<'a, 'r: 'a> Facts for Guarded<'_, 'a, 'r> {
     fn about(&self) -> Option<About<'_>> {
         let Self { route: RouteGuard { guard, .. }, request, texts, headers } = self;
-        // Without a method there is nothing to ask about, which matters once the key is good.
+        // Without a valid method the platform cannot be asked. This matters only after the key was found good.
         let about = match self.template() {
-            // In a template a `?` may mean something.
+            // In a template, `?` may have a meaning.
             Some(template) => About::new(MethodPath::with_query(request.method, template).ok()?).as_route(),
             None => {
                 let path = texts.path.get_or_init(|| disclosed::normalized(request.path()));
@@ -362,12 +365,12 @@ impl<'a, 'r: 'a> Facts for Guarded<'_, 'a, 'r> {
     }
 }
 
-/// In lower case, as look-ups of some servers want it.
+/// In lower case, because the look-ups of some servers need that.
 fn header_name(name: &str) -> Result<Box<str>, InvalidHeaderName> {
     if is_token(name) { Ok(name.to_ascii_lowercase().into()) } else { Err(InvalidHeaderName) }
 }
 
-/// The name is not a token, as the names of header fields are (RFC 9110, section 5.1), or has another use.
+/// The name is not a token, as names of header fields are (RFC 9110, section 5.1), or is reserved for another use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidHeaderName;
 

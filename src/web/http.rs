@@ -1,4 +1,4 @@
-//! The types of the `http` crate, which many servers share.
+//! Support for the types of the `http` crate, which many servers share.
 
 use std::string::String;
 
@@ -15,14 +15,14 @@ impl<'r> HeaderLookup<'r> for HeaderMap {
     }
 }
 
-/// Without the peer's address, which these types do not have: see [`RequestView::peer`].
+/// The view has no peer address, because these types have none: see [`RequestView::peer`].
 impl<'r, B> From<&'r Request<B>> for RequestView<'r> {
     fn from(request: &'r Request<B>) -> Self {
         view(request.method().as_str(), request.uri(), request.headers())
     }
 }
 
-/// Without the peer's address, which these types do not have: see [`RequestView::peer`].
+/// The view has no peer address, because these types have none: see [`RequestView::peer`].
 impl<'r> From<&'r Parts> for RequestView<'r> {
     fn from(parts: &'r Parts) -> Self {
         view(parts.method.as_str(), &parts.uri, &parts.headers)
@@ -35,7 +35,7 @@ fn view<'r>(method: &'r str, uri: &'r ::http::Uri, headers: &'r HeaderMap) -> Re
 }
 
 impl Refusal<'_> {
-    /// The response, with the feature `http`.
+    /// The response. Needs the feature `http`.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -59,7 +59,7 @@ impl Refusal<'_> {
     /// # }
     /// ```
     ///
-    /// The example `oxhttp` has what a service needs besides.
+    /// The example `oxhttp` shows a complete service.
     #[must_use]
     pub fn to_http<B: From<String>>(&self) -> Response<B> {
         let mut response = Response::new(B::from(self.body()));

@@ -1,4 +1,4 @@
-//! A guard in front of a service's routes: what a middleware does, for any blocking web server.
+//! A guard in front of a service's routes. It is a middleware for any blocking web server.
 //!
 //! ```text
 //! request ──> RequestView ──> Guard ──> the key: its header, or `Authorization: Bearer`; never two
@@ -10,17 +10,17 @@
 //!                               └─────> Err: a Refusal, which becomes the response
 //! ```
 //!
-//! | module | knows |
+//! | module | contents |
 //! |---|---|
-//! | `guard` | what is guarded, and how |
-//! | `request` | what a guard reads of a request, and where the key is |
-//! | `address` | whose request it is, behind proxies |
-//! | `disclosed` | what the platform is told of a request |
+//! | `guard` | the guard, and its options |
+//! | `request` | the parts of a request that a guard reads, and the search for the key |
+//! | `address` | the client's address, behind proxies |
+//! | `disclosed` | the data about a request that is sent to the platform |
 //! | `refusal` | the response to a refused request |
-//! | `openapi` | how an API's description says all that, with the feature of that name |
-//! | `http`, `tiny_http` | the types of those crates, each with the feature of its name |
+//! | `openapi` | keys and refusals in an OpenAPI document; needs the feature `openapi` |
+//! | `http`, `tiny_http` | support for the types of these crates; each needs the feature of the same name |
 //!
-//! Any other server fits in a few lines, since a closure is a header look-up:
+//! Any other server needs only a few lines, because a closure is a header look-up:
 //!
 //! ```
 //! use apikee::{Apikee, NewKey, web::{Guard, RequestView}};
@@ -31,7 +31,7 @@
 //! # let issued = apikee.issue(&NewKey::new("acme-corp").scopes(&["read"]), &mut buf)?.key().to_owned();
 //! let guard = Guard::new(apikee);
 //!
-//! // What some server has read: the name, and which of the fields of that name.
+//! // The header fields of a server. `nth` counts the fields with the same name.
 //! let fields = [("Host", "api.example.com"), ("X-Api-Key", &*issued)];
 //! let headers = |name: &str, nth: usize| {
 //!     let mut named = fields.iter().filter(|field| field.0.eq_ignore_ascii_case(name));
@@ -54,33 +54,33 @@
 //! # In front of the internet
 //!
 //! A guard protects a service only as well as the server under it does. `tests/checks/hostile/run --update` sends the
-//! following to the example servers and writes this table: what the client gets (statuses of answers, `closed`, or
-//! `nothing` within three seconds), and in bold what is not as it should be:
+//! following to the example servers and writes this table. A cell shows what the client gets: statuses of answers,
+//! `closed`, or `nothing` within three seconds. Bold text is a fault:
 //!
 //! - **others wait**: a good request took longer than a second meanwhile, or failed;
 //! - **memory grows** by more than 8 MB and 64 kB for each connection;
-//! - **never recovers, and goes on running**: it serves nobody afterwards, and no supervisor notices;
-//! - **ends**: a supervisor starts it again, if the exit code is not 0;
-//! - **the hidden request is answered**: a body was taken for a request. Behind a proxy that reuses its connections
-//!   that is a way to speak for somebody else.
+//! - **never recovers, and goes on running**: it answers no further request, and no supervisor notices;
+//! - **ends**: the process ends. A supervisor starts it again if the exit code is not 0;
+//! - **the hidden request is answered**: the server took a body for a request. Behind a proxy that reuses its
+//!   connections, an attacker can send requests in the name of another client.
 //!
 #![doc = include_str!("hostile.md")]
 //!
-//! What the table does not show:
+//! Further properties of these servers:
 //!
-//! - `oxhttp` has a thread for each connection and a limit on their number. Its timeout is for each read, so a client
-//!   that sends a byte now and then keeps its connection, and whoever opens as many connections as the limit allows
-//!   keeps others out until the timeout. Its example takes 8,192; limit the connections of one address in the firewall
-//!   or in a proxy.
+//! - `oxhttp` uses a thread for each connection, and limits their number. Its timeout applies to each read, so a client
+//!   that sends a byte from time to time keeps its connection. A client that opens as many connections as the limit
+//!   allows keeps others out until the timeout. The example allows 8,192 connections; limit the connections of one
+//!   address in the firewall or in a proxy.
 //! - `oxhttp` answers the first of several requests that a client sends at once (pipelining, which browsers and proxies
-//!   do not use), and drops the others. A connection that says nothing gets an answer with status 500 when the timeout
+//!   do not use), and drops the others. A connection without a request gets an answer with status 500 when the timeout
 //!   ends it. A request target that is not a path (`GET x`) ends its thread with a panic, and nothing else: do not
 //!   build it with `panic = "abort"`. It sends no `Date`.
-//! - `axum::serve` has no timeouts: a head that stalls is waited for. It is the one to choose for tens of thousands of
+//! - `axum::serve` has no timeouts: it waits for a stalled head without limit. Choose it for tens of thousands of
 //!   connections.
-//! - `tiny_http`, and `rouille` on top of it, need a proxy in front that bounds and buffers bodies, such as nginx with
+//! - `tiny_http`, and `rouille` on top of it, need a proxy in front that limits and buffers bodies, such as nginx with
 //!   `proxy_request_buffering on` and `client_max_body_size`.
-//! - A CGI program has none of this to decide: the web server in front of it does.
+//! - For a CGI program, the web server in front of it decides all of this.
 
 mod address;
 mod disclosed;

@@ -1,16 +1,16 @@
-//! What a guard adds to an OpenAPI document.
+//! Additions of a guard to an OpenAPI document.
 //!
-//! | where | what |
+//! | place | content |
 //! |---|---|
 //! | `components.securitySchemes` | `ApikeeAuth`, and `ApikeeBearerAuth` where [`bearer`](Guard::bearer) is set |
 //! | `components.responses`, `components.schemas` | the refusals: 401, 403, 429, 503, and their body |
-//! | `security`, for the document and for each operation | either scheme will do |
+//! | `security`, for the document and for each operation | one of the schemes is enough |
 //! | `responses` of each operation | references to the refusals |
-//! | an operation whose route is told | its scopes |
+//! | the operation of a [route](RouteGuard::add_to_openapi) | its scopes |
 //!
-//! Scopes stand as roles in the security requirement, as OpenAPI 3.1 has them for schemes that are not OAuth
-//! ("Security Requirement Object"). OpenAPI 3.0 wants that list empty: there they stand in `x-apikee-scopes`. In both
-//! they stand in the description of the response 403.
+//! Scopes are roles in the security requirement. OpenAPI 3.1 allows roles for schemes that are not OAuth ("Security
+//! Requirement Object"). OpenAPI 3.0 requires an empty list, so the scopes are in `x-apikee-scopes` instead. In both
+//! versions the description of the response 403 names them.
 
 use std::{
     format,
@@ -23,22 +23,22 @@ use serde_json::{Map, Value, json};
 use super::guard::{Guard, OPENAPI_DESCRIPTION, RouteGuard};
 use crate::error::sentences;
 
-/// What the SDKs call the security scheme.
+/// The name of the security scheme in the SDKs.
 const SCHEME: &str = "ApikeeAuth";
 
-/// The other one, where `Authorization: Bearer` is accepted.
+/// The second scheme, if `Authorization: Bearer` is accepted.
 const BEARER_SCHEME: &str = "ApikeeBearerAuth";
 
 /// The body of a refusal.
 const BODY: &str = "ApikeeRefusal";
 
-/// Where OpenAPI 3.0 has the scopes of an operation.
+/// The member with an operation's scopes, for OpenAPI 3.0.
 const SCOPES: &str = "x-apikee-scopes";
 
-/// What a path item calls its operations (OpenAPI 3, "Path Item Object"); its other members are none.
+/// The members of a path item that are operations (OpenAPI 3, "Path Item Object").
 const OPERATIONS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
-/// The refusals: status, name among the components, and description.
+/// The refusals: status, name of the component, and description.
 const REFUSALS: [(&str, &str, &str); 4] = [
     (
         "401",
@@ -52,22 +52,23 @@ const REFUSALS: [(&str, &str, &str); 4] = [
 ];
 
 impl Guard {
-    /// Adds to an OpenAPI 3 document what this guard asks for and how it refuses: the security scheme `ApikeeAuth`, as
-    /// the SDKs do, and `ApikeeBearerAuth` where [`bearer`](Self::bearer) is set; either will do, for the document
-    /// as a whole and for each operation that says nothing of its own. These operations get the responses 401, 403,
-    /// 429 and 503, as far as they have none. Operations under [excluded](Self::excluded_paths) paths are marked as
-    /// open, and get no responses. Doing it again changes nothing.
+    /// Adds the guard's requirements and refusals to an OpenAPI 3 document.
     ///
-    /// The document says the same in local and in server mode. The guard itself never answers 429: an exceeded rate
-    /// limit of the platform's is a 401, as in the SDKs' middlewares. 429 is there for the proxies and limits of the
-    /// service's own that stand beside it.
+    /// It adds the security scheme `ApikeeAuth`, like the SDKs, and `ApikeeBearerAuth` if [`bearer`](Self::bearer) is
+    /// set. One of them is enough. This applies to the document as a whole, and to each operation without a `security`
+    /// member. These operations also get the responses 401, 403, 429 and 503, unless they have them. Operations under
+    /// [excluded](Self::excluded_paths) paths are marked as open, and get no responses. A second call changes nothing.
+    ///
+    /// The document is the same in local and in server mode. The guard itself never answers 429: if the platform's rate
+    /// limit is exceeded, it answers 401, like the SDKs' middlewares. The 429 is for proxies in front of the service,
+    /// and for the service's own limits.
     ///
     /// [`RouteGuard::add_to_openapi`] adds the scopes of a route.
     ///
     /// # Errors
     ///
-    /// [`NotOpenApi`] if the document, or one of the members that there would be something added to, is of
-    /// the wrong type. What stands before that one has been added then.
+    /// [`NotOpenApi`] if the document, or one of the members to be changed, has the wrong type. Additions before that
+    /// member stay in the document then.
     pub fn add_to_openapi(&self, document: &mut Value) -> Result<(), NotOpenApi> {
         self.add_components(document)?;
         let ours = self.requirements(&[]);
@@ -120,7 +121,7 @@ impl Guard {
         Ok(())
     }
 
-    /// Either will do.
+    /// One requirement for each scheme. One of them is enough.
     fn requirements(&self, roles: &[&str]) -> Vec<Value> {
         let schemes = [Some(SCHEME), self.challenge.bearer.then_some(BEARER_SCHEME)];
         schemes.into_iter().flatten().map(|scheme| json!({ scheme: roles })).collect()
@@ -128,11 +129,12 @@ impl Guard {
 }
 
 impl RouteGuard<'_> {
-    /// Adds to an OpenAPI 3 document which scopes the operation of that method needs under the route's template, and
-    /// what [`Guard::add_to_openapi`] adds to an operation. The two may be called in any order, and again.
+    /// Adds the route's scopes to one operation of an OpenAPI 3 document, and also what [`Guard::add_to_openapi`] adds
+    /// to an operation. The operation is the one with this method under the route's template. You may call both
+    /// functions in any order, and repeatedly.
     ///
-    /// From OpenAPI 3.1 on the scopes stand in the security requirement; in 3.0, where these must be empty, in
-    /// `x-apikee-scopes`. In both, the response 403 names them. Requirements of other schemes stay.
+    /// From OpenAPI 3.1 on, the scopes are in the security requirement. In 3.0, where that list must be empty, they are
+    /// in `x-apikee-scopes`. In both versions the response 403 names them. Requirements of other schemes stay.
     ///
     /// ```
     /// # use apikee::{Apikee, web::Guard};
@@ -155,8 +157,8 @@ impl RouteGuard<'_> {
     ///
     /// # Errors
     ///
-    /// [`NoSuchOperation`] if the document does not have it, letter for letter, or is not an OpenAPI document, or the
-    /// guard has no template.
+    /// [`NoSuchOperation`] if the document does not have exactly this template and method, if it is not an OpenAPI
+    /// document, or if the guard has no template.
     pub fn add_to_openapi(self, method: &str, document: &mut Value) -> Result<(), NoSuchOperation> {
         self.guard.add_components(document)?;
         let has_roles = !document.get("openapi").and_then(Value::as_str).unwrap_or_default().starts_with("3.0");
@@ -185,12 +187,12 @@ impl RouteGuard<'_> {
     }
 }
 
-/// Whether a security requirement asks for one of our schemes.
+/// Whether a security requirement names one of the schemes of this module.
 fn is_ours(requirement: &Value) -> bool {
     [SCHEME, BEARER_SCHEME].iter().any(|scheme| requirement.get(scheme).is_some())
 }
 
-/// Whether a response is one that is added here.
+/// Whether a response was added by this module.
 fn is_refusal(response: &Value) -> bool {
     let reference = response.get("$ref").or_else(|| response.pointer("/content/application~1json/schema/$ref"));
     reference.and_then(Value::as_str).is_some_and(|reference| {
@@ -216,7 +218,7 @@ fn refusal(status: &str, description: &str) -> Value {
     response
 }
 
-/// The responses of an operation, with the refusals that it does not have yet.
+/// Adds the refusals that an operation does not have yet, and returns its responses.
 fn add_responses(operation: &mut Map<String, Value>) -> Result<&mut Map<String, Value>, NotOpenApi> {
     let responses = object(operation.entry("responses").or_insert_with(|| json!({})))?;
     for (status, name, _) in REFUSALS {
@@ -230,13 +232,13 @@ fn object(value: &mut Value) -> Result<&mut Map<String, Value>, NotOpenApi> {
     value.as_object_mut().ok_or(NotOpenApi)
 }
 
-/// The document is not an OpenAPI document: a member that should be an object or an array is neither.
+/// The document is not an OpenAPI document: a member must be an object or an array, and is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotOpenApi;
 
 sentences!(NotOpenApi, "not an OpenAPI document");
 
-/// The document has no operation of that method under the route's template, or is not an OpenAPI document.
+/// The document has no operation with this method under the route's template, or is not an OpenAPI document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoSuchOperation;
 

@@ -18,23 +18,24 @@ use crate::{
     policy::Denial,
 };
 
-/// Why a request is refused, and the response to it, as the SDKs' middlewares have it (docs/WIRE.md, "Claims").
+/// Why a request is refused, and the response to it. The response is the same as in the SDKs' middlewares
+/// (docs/WIRE.md, "Claims").
 ///
-/// | code | status | besides |
+/// | code | status | header fields |
 /// |---|---|---|
 /// | `MISSING_KEY`, `MULTIPLE_KEYS`, `INVALID_PREFIX`, `INVALID_FORMAT`, `DECODE_ERROR`, `INVALID_SIGNATURE`, `EXPIRED`, `NOT_YET_VALID`, `REVOKED` | 401 | `WWW-Authenticate` |
 /// | `INSUFFICIENT_SCOPE` | 403 | |
-/// | `SERVER_REJECTED` ([`Rejected`](Denial::Rejected), [`Remembered`](Denial::Remembered)) | 401 | `WWW-Authenticate`, and `Retry-After` if the rate limit is exceeded and the platform says until when |
+/// | `SERVER_REJECTED` ([`Rejected`](Denial::Rejected), [`Remembered`](Denial::Remembered)) | 401 | `WWW-Authenticate`, and `Retry-After` if the rate limit is exceeded and the platform sent a time |
 /// | `SERVER_UNAVAILABLE` ([`Outage`](Denial::Outage)) | 503 | `Retry-After` while the circuit breaker is open |
 /// | `SERVER_UNAVAILABLE` ([`Overload`](Denial::Overload)) | 503 | `Retry-After: 1` |
 /// | `SERVER_FAULT` ([`Fault`](Denial::Fault)) | 502 | |
-/// | `BUFFER_TOO_SMALL`: the service gave [`check_in`](super::Guard::check_in) too small a buffer for the key | 500 | |
+/// | `BUFFER_TOO_SMALL`: the service's buffer for [`check_in`](super::Guard::check_in) is too small for the key | 500 | |
 ///
-/// The body is `{"error":CODE,"message":..}`, where the message says no more than the code, but for the scopes that
-/// are missing and the header that the key belongs in.
+/// The body is `{"error":CODE,"message":..}`. The message contains no more than the code, except for the missing scopes
+/// and the name of the header for the key.
 ///
-/// It borrows the route's list of scopes, and nothing of the request. [`audit`](Self::audit) says who
-/// asked for what:
+/// A refusal borrows the route's list of scopes, and nothing of the request. [`audit`](Self::audit) returns who asked
+/// for what:
 ///
 /// ```
 /// # use apikee::web::{Guard, RequestView};
@@ -52,7 +53,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Refusal<'a>(Box<Refused<'a>>);
 
-/// On the heap, or each result with a refusal would be as large.
+/// On the heap. Otherwise each result that may contain a refusal would be as large.
 #[derive(Clone)]
 struct Refused<'a> {
     denial: Denial<'a>,
@@ -60,19 +61,19 @@ struct Refused<'a> {
     audit: OwnedAudit,
 }
 
-/// Where a guard wants the key to be, which a refused client is told.
+/// Where the guard expects the key. The response tells the client.
 #[derive(Debug)]
 pub(super) struct Challenge {
     /// The name of the header field, in lower case.
     pub(super) header: Box<str>,
     /// Whether the key may also be a bearer token.
     pub(super) bearer: bool,
-    /// `WWW-Authenticate` where it may not. The scheme is not registered: it says which header to use.
+    /// `WWW-Authenticate` if it may not. The scheme is not registered: it names the header to use.
     api_key: Box<str>,
 }
 
 impl Challenge {
-    /// The header's name is a token, with nothing to escape.
+    /// The header's name is a token, so nothing must be escaped.
     pub(super) fn new(header: &str, bearer: bool) -> Self {
         Self { header: header.into(), bearer, api_key: format!(r#"ApiKey realm="apikee", header="{header}""#).into() }
     }
@@ -83,13 +84,13 @@ impl<'a> Refusal<'a> {
         Self(Box::new(Refused { denial, challenge: Arc::clone(challenge), audit: OwnedAudit::of(audit) }))
     }
 
-    /// Why, for the service's own eyes.
+    /// The reason, for the service itself. Do not send it to the client.
     #[must_use]
     pub fn denial(&self) -> &Denial<'a> {
         &self.0.denial
     }
 
-    /// Who asked for what, for the service's own eyes: the tenant is known if the key's signature is good.
+    /// Who asked for what, for the service itself. The tenant is known if the key's signature is good.
     #[must_use]
     pub fn audit(&self) -> Audit<'_> {
         self.0.audit.as_audit()
@@ -107,20 +108,20 @@ impl<'a> Refusal<'a> {
         self.0.denial.code()
     }
 
-    /// The value of `Retry-After`, in seconds, if the response should have it.
+    /// The value of `Retry-After` in seconds, if the response needs one.
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
         self.0.denial.retry_after()
     }
 
-    /// The value of `WWW-Authenticate`, if the response should have it: with 401 it must (RFC 9110, section
-    /// 11.6.1), and where `Bearer` is accepted also with 403 (RFC 6750, section 3).
+    /// The value of `WWW-Authenticate`, if the response needs one. A 401 must have it (RFC 9110, section 11.6.1). If
+    /// `Bearer` is accepted, a 403 has it, too (RFC 6750, section 3).
     ///
-    /// Where it is not, the scheme is `ApiKey`, which is not registered: it says which header to use.
+    /// If `Bearer` is not accepted, the scheme is `ApiKey`. It is not registered: it names the header to use.
     #[must_use]
     pub fn www_authenticate(&self) -> Option<&str> {
         Some(match (self.status(), self.0.challenge.bearer) {
-            // A token that was not even looked at, or that will do another time, is not to be thrown away.
+            // The client must not throw away a token that was not checked, or that may be good another time.
             (401, true) if self.spares_token() => r#"Bearer realm="apikee""#,
             (401, true) => r#"Bearer realm="apikee", error="invalid_token""#,
             (403, true) => r#"Bearer realm="apikee", error="insufficient_scope""#,
@@ -129,7 +130,7 @@ impl<'a> Refusal<'a> {
         })
     }
 
-    /// All header fields of the response, `Content-Type` among them; `Content-Length` is the server's.
+    /// All header fields of the response, including `Content-Type`. The server adds `Content-Length`.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
         [
             ("Content-Type", Some(Cow::Borrowed("application/json"))),
@@ -140,11 +141,11 @@ impl<'a> Refusal<'a> {
         .filter_map(|(name, value)| Some((name, value?)))
     }
 
-    /// Writes the response's body into `buf`: JSON of some 80 bytes, or more with many missing scopes.
+    /// Writes the response's body into `buf`: JSON of about 80 bytes, more with many missing scopes.
     ///
     /// # Errors
     ///
-    /// [`BufferTooSmall`] says how many bytes are needed; `buf` holds the front of the text then.
+    /// [`BufferTooSmall`] contains the needed length. Then `buf` holds the beginning of the text.
     pub fn write_body<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
         let mut out = Writer::new(buf);
         out.bytes(br#"{"error":""#);
@@ -168,7 +169,7 @@ impl<'a> Refusal<'a> {
         body.unwrap_or_default().into()
     }
 
-    /// The SDKs' sentence, as the inside of a JSON string.
+    /// Writes the SDKs' sentence, as the inside of a JSON string.
     fn write_message(&self, out: &mut Writer<'_>) {
         let sentence: &[u8] = match self.0.denial {
             Denial::Key(KeyError::Missing) => {
@@ -179,7 +180,7 @@ impl<'a> Refusal<'a> {
             Denial::Key(KeyError::InvalidPrefix) => b"Key does not start with 'apikee_'",
             Denial::Key(KeyError::InvalidFormat) => b"Key missing signature separator",
             Denial::Key(KeyError::Multiple) => b"More than one key was sent",
-            // Theirs say whether it was the payload or the signature.
+            // The SDKs also say whether the payload or the signature is wrong.
             Denial::Key(KeyError::Decode) => b"Key cannot be decoded",
             Denial::Key(KeyError::BufferTooSmall { .. }) => b"The service could not read the key",
             Denial::Key(KeyError::InvalidSignature) => b"Key signature is invalid",
@@ -215,7 +216,7 @@ impl fmt::Debug for Refusal<'_> {
     }
 }
 
-/// As the [`Denial`] says.
+/// The text of the [`Denial`].
 impl fmt::Display for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.denial.fmt(f)

@@ -1,12 +1,13 @@
-//! **Put a proxy in front of `tiny_http` that bounds and buffers bodies.** Without one, a single request ends the
-//! service: `tiny_http` 0.12 allocates the declared length of a body that is not read, so that `Content-Length:
-//! 100000000000` aborts the process and 2^64-1 panics the thread that answers. A body that stalls holds that thread for
-//! ever, since there are no timeouts. When there are no file descriptors left, nobody is served again.
-//! `tests/checks/hostile` has the whole list.
+//! **Put a proxy that limits and buffers bodies in front of `tiny_http`.** Without one, a single request can end the
+//! service. `tiny_http` 0.12 allocates the declared length of a body that is not read: `Content-Length: 100000000000`
+//! aborts the process, and 2^64-1 panics the thread that answers. A body that stalls holds that thread for ever,
+//! because there are no timeouts. After the process runs out of file descriptors, it answers no further request. The
+//! full list is in `tests/checks/hostile`.
 //!
-//! A chunked body is read before its request is refused, up to a bound: `tiny_http` would take what is left of it for
-//! further requests. Any other body is left to `Request::respond`, which first writes the answer and then reads what is
-//! left of the request: a client may wait for a status before it sends anything (`Expect: 100-continue`).
+//! A chunked body is read, up to a limit, before its request is refused: `tiny_http` would take the rest of it for
+//! further requests. Any other body is left to `Request::respond`, which first writes the answer and then reads the
+//! rest of the request. This order matters: a client may wait for a status before it sends its body (`Expect:
+//! 100-continue`).
 
 use core::net::SocketAddr;
 use std::{
@@ -21,7 +22,7 @@ use super::{
     request::{HeaderLookup, RequestView},
 };
 
-/// What nginx lets through by default. A longer chunked body is not read to its end.
+/// The default limit of nginx. A longer chunked body is not read to its end.
 const MAX_CHUNKED_LEN: u64 = 1024 * 1024;
 
 impl<'r> HeaderLookup<'r> for Request {
@@ -31,8 +32,7 @@ impl<'r> HeaderLookup<'r> for Request {
     }
 }
 
-/// With the feature `tiny_http`, which needs a proxy in front that bounds and buffers bodies: see
-/// [`Refusal::respond`].
+/// Needs the feature `tiny_http`, and a proxy in front that limits and buffers bodies: see [`Refusal::respond`].
 impl<'r> From<&'r Request> for RequestView<'r> {
     fn from(request: &'r Request) -> Self {
         let view = Self::new(request.method().as_str(), request.url(), request);
@@ -41,14 +41,13 @@ impl<'r> From<&'r Request> for RequestView<'r> {
 }
 
 impl Refusal<'_> {
-    /// Responds to the request, with the feature `tiny_http`. **Put a proxy in front that bounds and buffers bodies.**
-    /// Without one, a request that declares a huge body ends the process when it is refused: `tiny_http` 0.12 allocates
-    /// the declared length of a body that is not read. 2^64-1 bytes are a panic. A body that stalls holds the thread,
-    /// and header lines have no bound. [The module](crate::web#in-front-of-the-internet) has the table of what else
-    /// happens.
+    /// Responds to the request. Needs the feature `tiny_http`. **Put a proxy in front that limits and buffers bodies.**
+    /// Without one, a refused request that declares a huge body ends the process: `tiny_http` 0.12 allocates the
+    /// declared length of a body that is not read. A length of 2^64-1 panics. A body that stalls holds the thread, and
+    /// header lines have no limit. [The module](crate::web#in-front-of-the-internet) has a table of all faults.
     ///
-    /// A chunked body is read first, up to 1 MiB: `tiny_http` would take it for further requests. Where a request is
-    /// let through, the service must read such a body to its end.
+    /// A chunked body is read first, up to 1 MiB: `tiny_http` would take it for further requests. If a request is
+    /// granted, the service must read such a body to its end.
     ///
     /// ```
     /// # use apikee::web::Guard;
@@ -64,18 +63,17 @@ impl Refusal<'_> {
     ///
     /// # Errors
     ///
-    /// Those of the connection, but none if the client has gone away, as with `Request::respond`.
+    /// Errors of the connection, except that the client has gone away, as with `Request::respond`.
     pub fn respond(&self, mut request: Request) -> io::Result<()> {
         if HeaderLookup::get(&request, "Transfer-Encoding", 0).is_some() {
-            // After an error it is unknown where a further request would begin.
+            // After an error, the beginning of a further request is unknown.
             let _ = io::copy(&mut request.as_reader().take(MAX_CHUNKED_LEN), &mut io::sink());
         }
         request.respond(self.to_tiny_http())
     }
 
-    /// The response, with the feature `tiny_http`, which needs a proxy in front as [`respond`](Self::respond) says: for
-    /// more header fields, those of CORS perhaps. A chunked body must be read to its end before the request is
-    /// answered.
+    /// The response, for adding further header fields (of CORS, for example). Needs the feature `tiny_http`, and a
+    /// proxy in front: see [`respond`](Self::respond). Read a chunked body to its end before you answer the request.
     #[must_use]
     pub fn to_tiny_http(&self) -> Response<Cursor<Vec<u8>>> {
         let body = self.body().into_bytes();

@@ -1,4 +1,4 @@
-//! What the platform is asked, and what its answers come to.
+//! The calls to the platform, and the results of its answers.
 
 use std::{
     sync::{Arc, Mutex},
@@ -245,9 +245,9 @@ fn who_the_client_is_comes_from_meta_then_the_resolver_then_the_tenant_then_the_
     assert_eq!(asked_about(CLIENT, r#"{"clientId":"no uuid"}"#), (CLIENT.into(), 0));
     assert_eq!(asked_about("resolved", "{}"), (OTHER.into(), 0));
     assert_eq!(asked_about("acme-corp", "{}"), (CLIENT.into(), 1));
-    assert_eq!(asked_about("acme-corp", "{}"), (CLIENT.into(), 0), "it is remembered");
-    assert_eq!(asked_about("trap", "{}"), (CLIENT.into(), 1), "a panic is not to know");
-    assert_eq!(asked_about("resolved", "{}"), (OTHER.into(), 0), "and spoils nothing");
+    assert_eq!(asked_about("acme-corp", "{}"), (CLIENT.into(), 0), "the id is remembered");
+    assert_eq!(asked_about("trap", "{}"), (CLIENT.into(), 1), "a panic counts as None");
+    assert_eq!(asked_about("resolved", "{}"), (OTHER.into(), 0), "the panic has no effect on others");
 
     let look_up = platform.seen().into_iter().find(|call| call.looked_up() == Some("acme-corp")).unwrap();
     assert_eq!(look_up.target, "/client?project_env=my-app-production&name=acme-corp&limit=100");
@@ -294,18 +294,18 @@ fn a_tenant_that_the_platform_does_not_know_is_denied_and_never_created_unless_t
                 (&upsert.body["name"], &upsert.body["keys"][0]["name"]),
                 (&"acme-corp".into(), &"default".into())
             );
-            assert!(upsert.body["keys"][0]["expiresAt"].is_null(), "each key has its own");
+            assert!(upsert.body["keys"][0]["expiresAt"].is_null(), "the expiry is in each key");
         }
     }
     let platform = Platform::willing();
     let apikee = platform.builder().create_unknown_clients(true).build().unwrap();
-    assert_eq!(ask(&apikee, &crate::platform::key("", "{}")), unknown, "no client is looked up for no tenant");
+    assert_eq!(ask(&apikee, &crate::platform::key("", "{}")), unknown, "without a tenant there is no look-up");
     assert!(platform.seen().is_empty());
 }
 
 const OTHER_ID: &str = "11111111-2222-4333-8444-555555555555";
 
-/// For each way to say so.
+/// For each of the platform's ways to say so.
 #[test]
 fn a_client_that_the_platform_does_not_know_any_more_is_looked_up_again() {
     let ways: [fn() -> Told; 3] = [
@@ -314,7 +314,7 @@ fn a_client_that_the_platform_does_not_know_any_more_is_looked_up_again() {
         || Told::Sealed(json!({ "success": false, "error": "CLIENT_NOT_FOUND" })),
     ];
     for way in ways {
-        // Deleted, and created again under another id.
+        // The client was deleted, and created again with another id.
         let platform = Platform::new(move |seen| {
             if let Some(tenant) = seen.looked_up() {
                 return listed(&[(CLIENT, tenant)]);
@@ -332,7 +332,7 @@ fn a_client_that_the_platform_does_not_know_any_more_is_looked_up_again() {
     for _ in 0..2 {
         assert!(ask(&apikee, &key("acme-corp", "{}")).is_err());
     }
-    assert_eq!(platform.seen().len(), 3, "another refusal is not a reason to");
+    assert_eq!(platform.seen().len(), 3, "another refusal causes no look-up");
 }
 
 #[test]
@@ -351,7 +351,7 @@ fn what_stops_a_look_up_is_what_becomes_of_the_request() {
         let lax = Policy::DEFAULT.on_rejection(OnRejection::AdmitUnsuccessful);
         let apikee = platform.builder().policy(lax).create_unknown_clients(true).build().unwrap();
         assert_eq!(ask(&apikee, &key), expected);
-        assert_eq!(platform.seen().len(), 1, "the question itself is not asked");
+        assert_eq!(platform.seen().len(), 1, "only the look-up was sent");
     }
 }
 
@@ -415,7 +415,7 @@ fn paths_and_payloads_of_any_length_are_sent_whole() {
     }
 }
 
-/// Otherwise a stranger's headers would decide whether a good key is asked about.
+/// Otherwise an untrusted caller's headers could stop the question about a good key.
 #[test]
 fn header_values_are_cut_to_what_can_be_sent() {
     let platform = Platform::willing();

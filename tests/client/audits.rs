@@ -1,4 +1,4 @@
-//! What an audit log hears without a guard.
+//! The audit data without a guard.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use apikee::{
 
 use crate::platform::{CLIENT, SECRET, key};
 
-/// The tenant, method, route, path and address of the events of `requests`, each in one line.
+/// The events of `requests` with tenant, method, route, path and address, one a line.
 fn heard(requests: &[AuthorizeRequest<'_, '_>]) -> Vec<String> {
     let lines = Arc::<Mutex<Vec<String>>>::default();
     let tell = Arc::clone(&lines);
@@ -23,7 +23,7 @@ fn heard(requests: &[AuthorizeRequest<'_, '_>]) -> Vec<String> {
     let apikee = Apikee::builder().secret(SECRET).observer(observer).build().unwrap();
     for request in requests {
         let granted = apikee.authorize(request).is_ok();
-        // With a buffer it is the same.
+        // With a buffer the result is the same.
         assert_eq!(apikee.authorize_in(request, &mut [0; 1024]).is_ok(), granted);
     }
     let lines = std::mem::take(&mut *lines.lock().unwrap());

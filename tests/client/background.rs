@@ -1,4 +1,4 @@
-//! What goes on beside the requests.
+//! Work on the client's own thread.
 
 use std::{
     sync::{Arc, Mutex, mpsc},
@@ -20,10 +20,10 @@ use crate::{
     platform::{CLIENT, Platform, SECRET, Seen, Told, key, willing},
 };
 
-/// Far more than anything here takes.
+/// Far longer than any step of these tests takes.
 const LONG: Duration = Duration::from_secs(60);
 
-/// An observer, and what it writes down.
+/// An observer, and the events that it records.
 fn notes() -> (impl Fn(&Event<'_>) + Send + Sync + 'static, mpsc::Receiver<String>) {
     let (sender, receiver) = mpsc::channel();
     let sender = Mutex::new(sender);
@@ -84,7 +84,7 @@ fn described() -> Endpoint<'static> {
         .deprecated()
 }
 
-/// What the platform is told of [`described`].
+/// The body that the platform receives for [`described`].
 fn description() -> Value {
     json!({
         "method": "GET",
@@ -96,7 +96,7 @@ fn description() -> Value {
     })
 }
 
-/// The bodies that registered a route, or tried to.
+/// The bodies of all calls that register a route, also of failed ones.
 fn registered_bodies(platform: &Platform) -> Vec<Value> {
     platform.seen().into_iter().filter(|seen| !seen.sealed).map(|seen| seen.body).collect()
 }
@@ -135,7 +135,7 @@ fn a_route_is_described_without_automatic_registration_and_tried_again_after_a_f
     apikee.describe(&described());
     let start = Instant::now();
     while registered_bodies(&platform).len() < 2 {
-        assert!(start.elapsed() < LONG, "it is tried again");
+        assert!(start.elapsed() < LONG, "it must be tried again");
         assert!(ask(&apikee, &key).is_ok());
         assert!(ask_route(&apikee, &key, "/other").is_ok());
     }
@@ -154,7 +154,7 @@ fn ask_route(apikee: &Apikee, key: &str, path: &str) -> Result<Basis, String> {
     decide(apikee, &AuthorizeRequest::new(Some(key), MethodPath::new("GET", path).unwrap()).as_route())
 }
 
-/// The paths that were registered, or tried to be.
+/// The paths of all calls that register a route, also of failed ones.
 fn registrations(platform: &Platform) -> Vec<String> {
     let seen = platform.seen().into_iter().filter(|seen| !seen.sealed);
     seen.map(|seen| seen.body["path"].as_str().unwrap().to_owned()).collect()
@@ -201,7 +201,7 @@ fn a_registry_that_fails_is_tried_once_for_each_route_and_the_breaker_is_not_for
     assert_eq!(registrations(&failing), paths);
 }
 
-/// Asks until a route is registered on the second try, and returns the pause between both.
+/// Asks until a route is registered on the second try, and returns the pause between the two tries.
 fn pause_before_the_second_try(
     builder: impl FnOnce(&Arc<Platform>) -> apikee::client::ApikeeBuilder,
     first: fn() -> Told,
@@ -225,14 +225,14 @@ fn pause_before_the_second_try(
     let is_registered = || notes.try_iter().any(|note| note == "registered: GET:::/users");
     let start = Instant::now();
     while !is_registered() {
-        assert!(start.elapsed() < LONG, "it is tried again");
+        assert!(start.elapsed() < LONG, "it must be tried again");
         assert_eq!(ask(&apikee, &key), Ok(Basis::Confirmed));
     }
     for _ in 0..3 {
         assert_eq!(ask(&apikee, &key), Ok(Basis::Confirmed));
     }
     let tries = tries.lock().unwrap();
-    assert_eq!(tries.len(), 2, "and not after it is registered");
+    assert_eq!(tries.len(), 2, "no further try after the registration");
     tries[1].duration_since(tries[0])
 }
 
@@ -321,7 +321,7 @@ fn an_observed_request_does_not_wait_and_the_platform_hears_of_it() {
         .observer(observer)
         .build()
         .unwrap();
-    // The platform does not answer before it is let.
+    // The platform does not answer before `release` is dropped.
     let good = key("acme-corp", "{}");
     assert_eq!(ask(&apikee, &good), Ok(Basis::Observed));
     assert_eq!(ask_for(&apikee, Some(&good), &["admin"]), Err("INSUFFICIENT_SCOPE".into()));
@@ -334,7 +334,7 @@ fn an_observed_request_does_not_wait_and_the_platform_hears_of_it() {
     assert_eq!(seen[1].body["headers"]["x-api-key"], good);
     let notes: Vec<_> = notes.try_iter().collect();
     assert_eq!(notes.iter().filter(|note| *note == "observed: Err(\"SERVER_REJECTED\")").count(), 1, "{notes:?}");
-    assert_eq!(ask(&apikee, &good), Ok(Basis::Observed), "requests go on after the end");
+    assert_eq!(ask(&apikee, &good), Ok(Basis::Observed), "requests still work after the end");
 }
 
 #[test]
@@ -358,7 +358,7 @@ fn a_queue_that_is_full_drops_its_oldest_and_says_so() {
         .unwrap();
     let keys: Vec<_> = (0..5).map(|n| key(CLIENT, &format!(r#"{{"n":{n}}}"#))).collect();
     assert_eq!(ask(&apikee, &keys[0]), Ok(Basis::Observed));
-    // The first is with the platform; of the others two fit.
+    // The first is being sent. Two of the others fit.
     arrivals.recv().unwrap();
     for key in &keys[1..] {
         assert_eq!(ask(&apikee, key), Ok(Basis::Observed));
@@ -371,7 +371,7 @@ fn a_queue_that_is_full_drops_its_oldest_and_says_so() {
     assert_eq!(dropped, ["dropped: 1", "dropped: 2"]);
 }
 
-/// Everything that an entry keeps takes room: one with little of all fits, and one with much of any does not.
+/// Everything in an entry counts: an entry with little of everything fits, and one with much of anything does not.
 #[test]
 fn a_queue_counts_all_that_an_entry_keeps() {
     let (good, long_key) = (key(CLIENT, "{}"), key(CLIENT, &format!(r#"{{"a":"{}"}}"#, "x".repeat(600))));
@@ -406,8 +406,8 @@ fn a_queue_counts_all_that_an_entry_keeps() {
     }
 }
 
-/// A client in observe mode: one of its three entries is with the platform, which answers when the sender is
-/// dropped, and two are queued.
+/// A client in observe mode with three entries. One is being sent, and the platform answers when the sender is dropped.
+/// Two are queued.
 fn two_are_queued() -> (Apikee, mpsc::Receiver<String>, mpsc::Sender<()>) {
     let (release, released) = mpsc::channel::<()>();
     let (entered, arrivals) = mpsc::channel();
@@ -434,13 +434,13 @@ fn dropped(notes: &mpsc::Receiver<String>) -> Vec<String> {
 #[test]
 fn closing_keeps_to_its_time_and_tells_what_is_undone() {
     let (apikee, notes, _release) = two_are_queued();
-    assert_eq!(apikee.close(Duration::from_millis(20)), 2, "one is with the platform");
+    assert_eq!(apikee.close(Duration::from_millis(20)), 2, "one of three is being sent");
     assert_eq!(dropped(&notes), ["dropped: 2"]);
     assert_eq!(apikee.close(Duration::ZERO), 0);
-    assert_eq!(dropped(&notes), [""; 0], "nothing is told of twice");
+    assert_eq!(dropped(&notes), [""; 0], "nothing is reported twice");
     assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::Observed));
     drop(apikee);
-    assert_eq!(dropped(&notes), ["dropped: 3"], "what comes after the end is dropped, too");
+    assert_eq!(dropped(&notes), ["dropped: 3"], "an entry after the end is dropped, too");
 }
 
 #[test]
@@ -451,7 +451,7 @@ fn a_client_that_is_dropped_tells_what_it_leaves_undone() {
 
     let (observer, notes) = self::notes();
     drop(Platform::willing().builder().background_thread(true).observer(observer).build().unwrap());
-    assert_eq!(notes.try_iter().count(), 0, "nothing was left");
+    assert_eq!(notes.try_iter().count(), 0, "no entry was left");
 }
 
 #[test]
@@ -484,7 +484,7 @@ fn the_thread_ends_with_the_client() {
     let apikee = platform.builder().background_thread(true).build().unwrap();
     drop(platform);
     drop(apikee);
-    // The thread is the last to hold the transport, which holds the platform.
+    // The thread drops the last reference to the transport, which owns the platform.
     while weak.upgrade().is_some() {
         std::thread::yield_now();
     }

@@ -1,4 +1,4 @@
-//! What a client can be configured with, and what it says of the rest.
+//! The settings of a client, and the errors in them.
 
 use std::{process::Command, time::Duration};
 
@@ -14,7 +14,7 @@ fn refusal(builder: ApikeeBuilder) -> String {
     builder.build().unwrap_err().to_string()
 }
 
-/// The settings that a message says are missing: what stands in front of each explanation.
+/// The settings that a message names as missing. Each is the text before an explanation.
 fn missing(message: &str) -> Vec<&str> {
     let settings = message.strip_prefix("missing: ").unwrap_or_else(|| panic!("{message}"));
     settings.split("; ").map(|setting| setting.split(": ").next().unwrap()).collect()
@@ -124,7 +124,7 @@ fn all_secrets_verify_and_the_first_signs() {
     assert_eq!(apikee.verify(key.key()).unwrap().secret_index(), 0);
 }
 
-/// Runs [`tells_its_mode_by_the_environment`] with that environment.
+/// Runs [`tells_its_mode_by_the_environment`] in this environment.
 fn with_environment(variables: &[(&str, &str)]) -> String {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "configuration::tells_its_mode_by_the_environment", "--ignored", "--nocapture"])
@@ -137,7 +137,7 @@ fn with_environment(variables: &[(&str, &str)]) -> String {
     output.split_once("<<").and_then(|(_, rest)| rest.split_once(">>")).unwrap().0.to_owned()
 }
 
-/// The environment of a process cannot be changed safely, so this one runs in another.
+/// A process cannot change its environment safely, so this test runs in another process.
 #[test]
 #[ignore = "run by the tests below"]
 fn tells_its_mode_by_the_environment() {
@@ -152,7 +152,7 @@ fn tells_its_mode_by_the_environment() {
     println!("<<{}>>", told.unwrap_or_else(|error| error.to_string()));
 }
 
-/// All that server mode needs, for the platform of these tests.
+/// All settings of server mode, for the platform of these tests.
 fn server() -> Vec<(&'static str, String)> {
     vec![
         ("APIKEE_SECRET", "s".into()),
@@ -162,7 +162,7 @@ fn server() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The same with one variable more, or another value for it.
+/// The same with one more or one changed variable.
 fn server_with(name: &'static str, value: &str) -> String {
     let mut variables = server();
     variables.retain(|(own, _)| *own != name);
@@ -177,7 +177,7 @@ fn the_environment_configures_and_blank_is_unset() {
     assert_eq!(with_environment(&[("APIKEE_SECRETS", " , a, b"), ("APIKEE_SECRET", "")]), "local");
     let secrets = ["secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)"];
     assert_eq!(missing(&with_environment(&[("APIKEE_SECRET", " ")])), secrets);
-    assert_eq!(missing(&server_with("APIKEE_SERVER_PUBLIC_KEY", " ")), [PUBLIC], "never silently local");
+    assert_eq!(missing(&server_with("APIKEE_SERVER_PUBLIC_KEY", " ")), [PUBLIC], "it must not silently use local mode");
     for name in SERVER_MODE {
         assert_eq!(with_environment(&[("APIKEE_SECRET", "s"), (name, " ")]), "local", "{name}");
     }
@@ -214,7 +214,7 @@ fn files_of_the_environment_are_read_and_do_not_ask_for_server_mode() {
     }
 }
 
-/// The variables that only server mode uses, each of which is enough to ask for it.
+/// The variables that only server mode uses. Each alone must switch server mode on.
 const SERVER_MODE: [&str; 10] = [
     "APIKEE_SERVER_KEY",
     "APIKEE_PROJECT_ENV",
@@ -284,7 +284,7 @@ fn each_value_that_is_not_understood_is_an_error_that_names_the_variable_and_wha
         for value in values {
             let said = server_with(name, value);
             let named = said.contains(&format!("({name}) cannot be used: "));
-            // Signing needs a feature, which is all that is said without it.
+            // Signing needs a feature. Without it, the error only names the feature.
             let explained = said.contains(expected) || name == "APIKEE_PRIVATE_KEY";
             assert!(named && explained && !said.contains("hunter"), "{name}={value}: {said}");
         }
@@ -297,7 +297,7 @@ fn a_private_key_may_come_from_the_environment_with_its_line_breaks_spelt() {
     let pem = include_str!("../data/signing-test-key.pkcs8.pem");
     let [spelt, windows] = ["\\n", "\\r\\n"].map(|line_break| pem.replace('\n', line_break));
     for pem in [pem, &spelt, &windows] {
-        // As a file for `docker --env-file` has it, quotes and all.
+        // As in a file for `docker --env-file`, with quotes.
         for pem in [pem.to_owned(), format!("\"{pem}\""), format!("'{pem}'")] {
             assert_eq!(server_with("APIKEE_PRIVATE_KEY", &pem), "server");
         }

@@ -1,4 +1,4 @@
-//! A process that forks with a client in it.
+//! A process forks while it has a client.
 #![expect(unsafe_code, reason = "nothing that is safe forks")]
 
 use std::{
@@ -27,22 +27,22 @@ unsafe extern "C" {
     fn waitpid(process: i32, status: *mut i32, options: i32) -> i32;
 }
 
-/// Ends the child: with 0 if all of it holds. A child that hangs is ended by a signal.
+/// Ends the child, with exit code 0 if all checks hold. A signal ends a child that hangs.
 fn child(holds: impl FnOnce()) -> ! {
     alarm(30);
     _exit(catch_unwind(AssertUnwindSafe(holds)).map_or(1, |()| 0));
 }
 
-/// Waits for the child, in which all must hold.
+/// Waits for the child, and checks that it succeeded.
 fn parent(child: i32) {
-    assert!(child > 0, "it forks");
+    assert!(child > 0, "fork failed");
     let mut status = 0;
     // SAFETY: the status is a live `int`.
     assert_eq!(unsafe { waitpid(child, &raw mut status, 0) }, child);
-    assert_eq!(status, 0, "the child fails, or hangs until its alarm");
+    assert_eq!(status, 0, "the child failed, or hung until its alarm");
 }
 
-/// What is the parent's may not be closed by a child.
+/// A resource of the parent that a child must not close.
 struct OfTheParent(u32);
 
 impl Drop for OfTheParent {
@@ -75,7 +75,7 @@ fn a_child_is_denied_and_the_parent_goes_on(enforcement: Enforcement, thread: bo
             let issued = apikee.issue(&NewKey::new("acme-corp"), &mut [0; 1024]).map(|_| ());
             assert_eq!(issued, Err(ClientIssueError::Fault(Fault::Forked)));
             assert_eq!((apikee.prepare(), apikee.breaker_state()), (0, None));
-            // Its thread is not there, and would be waited for.
+            // The thread does not exist in the child, so this must not wait for it.
             assert_eq!(apikee.close(Duration::from_secs(600)), 0);
             drop(apikee);
         }),
@@ -109,7 +109,7 @@ fn local_mode_works_on_in_a_child() {
     }
 }
 
-/// Whatever another thread holds at that moment is held for ever in the child.
+/// A lock that another thread holds during the fork is held for ever in the child.
 fn a_child_hangs_on_no_lock_of_the_parents() {
     let platform = Platform::willing();
     let apikee = builder(&platform).background_thread(true).build().unwrap();

@@ -1,4 +1,4 @@
-//! Breaker and bulkhead.
+//! Breakers, and the limit on calls in flight.
 
 use std::{
     sync::{
@@ -73,7 +73,7 @@ fn a_platform_that_is_back_is_asked_again() {
         .unwrap();
     let (key, other) = (key(CLIENT, "{}"), key(OTHER, "{}"));
     assert_eq!(ask(&apikee, &key), Ok(Basis::FailedOpen(Outage::Status(503))));
-    assert_eq!(apikee.breaker_state(), Some(BreakerState::Closed), "one client's word");
+    assert_eq!(apikee.breaker_state(), Some(BreakerState::Closed), "one client alone must not open it");
     assert_eq!(ask(&apikee, &other), Ok(Basis::FailedOpen(Outage::Status(503))));
     down.store(false, Ordering::Relaxed);
     while ask(&apikee, &key) != Ok(Basis::Confirmed) {
@@ -97,7 +97,7 @@ fn what_the_platform_refuses_or_garbles_does_not_open_the_breaker() {
     }
 }
 
-/// A platform that holds calls until it is told to let one go, and says that one has come.
+/// A platform that reports each call, and holds it until it is released.
 fn holding() -> (Arc<Platform>, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (entered, arrivals) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
@@ -123,17 +123,17 @@ fn who_finds_no_slot_by_the_deadline_is_denied_as_an_overload() {
         let calls = [(); 2].map(|()| scope.spawn(|| ask(&held, &key)));
         arrivals.recv().unwrap();
         arrivals.recv().unwrap();
-        // Both are with the platform, and stay there. A third sleeps until its time is over.
+        // Both calls are at the platform and stay there. A third sleeps until its time is over.
         let third = scope.spawn(|| ask(&held, &key));
         assert_eq!(third.join().unwrap(), Err(OVERLOAD.into()));
-        assert_eq!(held.breaker_state(), Some(BreakerState::Closed), "load alone opens no breaker");
+        assert_eq!(held.breaker_state(), Some(BreakerState::Closed), "load alone must not open a breaker");
         for _ in 0..3 {
             release.send(()).unwrap();
         }
         for call in calls {
             assert_eq!(call.join().unwrap(), Ok(Basis::Confirmed));
         }
-        assert_eq!(ask(&held, &key), Ok(Basis::Confirmed), "and there is room again");
+        assert_eq!(ask(&held, &key), Ok(Basis::Confirmed), "there is room again");
     });
 }
 

@@ -1,4 +1,4 @@
-//! Issuing through the client.
+//! Issuing keys with a client.
 
 use apikee::{
     Apikee, Expiry, Fingerprint, NewKey, UnixTime,
@@ -67,7 +67,7 @@ fn a_client_is_remembered_for_its_tenant_only_under_the_tenants_name() {
         let platform = Platform::willing();
         let apikee = platform.builder().build().unwrap();
         apikee.issue_for(&client, &NewKey::new("acme-corp"), &mut [0; 1024]).unwrap();
-        // A key from elsewhere, which does not say its client.
+        // A key from elsewhere, without the client's id.
         assert!(ask(&apikee, &crate::platform::key("acme-corp", "{}")).is_ok());
         let asked = platform.seen().iter().filter(|seen| seen.looked_up().is_some()).count();
         assert_eq!(asked, look_ups);

@@ -1,5 +1,5 @@
-//! The client: against a platform in the same process, and against none; over `ureq`, against servers written by hand
-//! and the emulator.
+//! The client: with a platform in the same process, and without one; over `ureq`, with handwritten servers and with the
+//! emulator.
 #![cfg(feature = "client")]
 
 mod asking;
@@ -30,7 +30,7 @@ mod ureq;
 
 use apikee::{Apikee, Denial, client::AuthorizeRequest, policy::Basis, protocol::MethodPath};
 
-/// What becomes of a request with that key to the route `GET /users`, which needs the scope `read`.
+/// The decision on a request with this key to the route `GET /users`, which needs the scope `read`.
 fn ask(apikee: &Apikee, key: &str) -> Result<Basis, String> {
     ask_for(apikee, Some(key), &["read"])
 }
@@ -44,7 +44,7 @@ fn decide(apikee: &Apikee, request: &AuthorizeRequest<'_, '_>) -> Result<Basis, 
     apikee.authorize(request).map(|grant| grant.basis()).map_err(told)
 }
 
-/// The code of a denial, and what is behind it.
+/// The code of a denial, and its cause.
 fn told(denial: Denial<'_>) -> String {
     match std::error::Error::source(&denial) {
         Some(cause) => format!("{}: {cause}", denial.code()),

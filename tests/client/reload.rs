@@ -1,4 +1,4 @@
-//! Secrets and revocations that change while the client serves.
+//! Secrets and revocations that change at run time.
 
 use std::{
     fs,
@@ -19,14 +19,14 @@ use apikee::{
 
 use crate::ask;
 
-/// Far more than anything here takes.
+/// Far longer than any step of these tests takes.
 const LONG: Duration = Duration::from_secs(60);
 
 const A: &str = "secret a of 32 bytes, more or so";
 const B: &str = "secret b of 32 bytes, more or so";
 const C: &str = "secret c of 32 bytes, more or so";
 
-/// A key that was signed with that secret, for the route of these tests.
+/// A key that this secret signed, for the route of these tests.
 fn issued(secret: &str) -> String {
     let keys = Keyring::new(secret.as_bytes()).unwrap();
     let new = NewKey::new("acme-corp").scopes(&["read"]);
@@ -43,7 +43,7 @@ fn good(apikee: &Apikee, key: &str) -> bool {
     }
 }
 
-/// Which of the secrets are accepted.
+/// Which secrets are accepted.
 fn accepted(apikee: &Apikee) -> [bool; 3] {
     [A, B, C].map(|secret| good(apikee, &issued(secret)))
 }
@@ -56,7 +56,7 @@ fn ring(secrets: &[&str]) -> Keyring {
     keys
 }
 
-/// A folder of one test's own.
+/// A folder for one test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -71,7 +71,7 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// Writes a file as a whole: beside its place, and then renamed into it.
+    /// Replaces a file atomically: writes a new file, and renames it.
     fn put(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let (new, path) = (self.path("new"), self.path(name));
         fs::write(&new, content).unwrap();
@@ -80,7 +80,7 @@ impl Folder {
     }
 }
 
-/// What an event says, for the events of this part.
+/// The events of this module as text.
 fn told(event: &Event<'_>) -> Option<String> {
     Some(match event {
         Event::KeyringReplaced { secrets, retiring, displaced } => format!("keyring {secrets} {retiring} {displaced}"),
@@ -116,7 +116,7 @@ fn a_new_keyring_is_used_at_once_for_verifying_and_for_issuing() {
     let key = apikee.issue(&NewKey::new("t"), &mut buf).unwrap();
     assert_eq!(ring(&[A, B]).verify(key.key(), UnixTime::now(), &mut [0; 1024]).unwrap().secret_index(), 1);
     apikee.set_keyring(ring(&[C]));
-    assert_eq!(accepted(&apikee), [false, false, true], "no old secret is kept that is not in the new ring");
+    assert_eq!(accepted(&apikee), [false, false, true], "a secret that is not in the new keyring is not kept");
     apikee.set_keyring(Keyring::new(b"weak").unwrap());
     assert_eq!(all(&heard), ["keyring 2 0 0", "keyring 1 0 0", "keyring 1 0 0", "weak 1"]);
 }
@@ -152,7 +152,7 @@ fn a_secret_that_leaves_the_file_is_good_for_a_time() {
     assert!(good(&strict, key.key()), "new keys are signed with the new secret");
 
     apikee.reload_files().unwrap();
-    assert_eq!(all(&heard), ["keyring 2 1 0", "secret file read 1"], "what has not changed is not told");
+    assert_eq!(all(&heard), ["keyring 2 1 0", "secret file read 1"], "an unchanged file emits no event");
     folder.put("secrets", format!("{C}\n{B}"));
     apikee.reload_files().unwrap();
     assert_eq!(accepted(&apikee), [true; 3]);
@@ -176,7 +176,7 @@ fn a_file_that_goes_wrong_keeps_the_last_good_secrets_and_is_told_once() {
     ] {
         folder.put("secrets", content);
         for _ in 0..3 {
-            assert!(apikee.reload_files().is_err(), "whoever asks hears it each time");
+            assert!(apikee.reload_files().is_err(), "each call returns the error");
         }
         assert_eq!(accepted(&apikee), [true, false, false], "{problem}");
         let heard = all(&heard);
@@ -195,7 +195,7 @@ fn a_file_that_goes_wrong_keeps_the_last_good_secrets_and_is_told_once() {
     fs::remove_dir(&path).unwrap();
     folder.put("secrets", A);
     apikee.reload_files().unwrap();
-    assert_eq!(all(&heard), ["secret file read 1"], "it is good again");
+    assert_eq!(all(&heard), ["secret file read 1"], "the file is good again");
     folder.put("secrets", B);
     apikee.reload_files().unwrap();
     assert_eq!(accepted(&apikee), [true, true, false]);
@@ -248,7 +248,7 @@ fn a_key_is_refused_that_any_list_has() {
     one.insert(Fingerprint::of(&keys[1]));
     two.extend([Fingerprint::of(&keys[2])]);
     assert_eq!(keys.each_ref().map(|key| good(&apikee, key)), [false, false, false, true]);
-    // A list that is read again takes nothing off the others.
+    // Reading one list again does not change the other lists.
     folder.put("revoked", "# none");
     apikee.reload_files().unwrap();
     assert_eq!(keys.each_ref().map(|key| good(&apikee, key)), [true, false, false, true]);
@@ -266,13 +266,13 @@ fn a_file_that_cannot_be_used_at_the_start_is_an_error_that_names_it() {
     let missing = Apikee::builder().secret(A.as_bytes()).deny_list_file(folder.path("none")).build().unwrap_err();
     let missing = missing.to_string();
     assert!(missing.starts_with("deny_list_file (APIKEE_DENY_LIST_FILE) cannot be used: the deny-list "), "{missing}");
-    // A list that is empty from the start revokes nothing.
+    // A list that is empty at the start is accepted.
     let empty = folder.put("empty", "");
     Apikee::builder().secret(A.as_bytes()).deny_list_file(&empty).build().unwrap();
     let secrets = folder.put("secrets", A);
     let both = Apikee::builder().secret_file(&secrets).secret(B.as_bytes()).build().unwrap_err();
     assert!(both.to_string().starts_with("secret (APIKEE_SECRETS"), "{both}");
-    // The last of these holds.
+    // The last setting wins.
     let ring = Apikee::builder().secret_file(&marked).keyring(ring(&[A])).build().unwrap();
     assert!(good(&ring, &issued(A)));
     let zero = Apikee::builder().secret(A.as_bytes()).reload_interval(Duration::ZERO).build().unwrap_err();
@@ -293,7 +293,7 @@ fn weak_secrets_are_told_at_the_start() {
     assert_eq!(all(&heard), ["weak 1", "keyring 2 1 0", "weak 1", "secret file read 1"]);
 }
 
-/// A builder whose thread looks often.
+/// A client whose thread checks the files often.
 fn watching(builder: ApikeeBuilder) -> (Apikee, Receiver<String>) {
     observed(builder.reload_interval(Duration::from_millis(5)))
 }
@@ -315,7 +315,7 @@ fn the_thread_reads_a_file_that_is_renamed_or_written_in_place() {
     folder.put("secrets", B);
     wait_for(&heard, "secret file read 1");
     assert_eq!(accepted(&apikee), [true, true, false]);
-    // The same length, and maybe the same time.
+    // The length is the same, and maybe the time, too.
     fs::write(&path, C).unwrap();
     wait_for(&heard, "secret file read 1");
     assert_eq!(accepted(&apikee), [true; 3]);
@@ -345,7 +345,8 @@ fn an_old_secret_is_given_up_by_the_thread() {
     assert_eq!(accepted(&apikee), [false, true, false]);
 }
 
-/// As Kubernetes mounts a secret: the file is a link into `..data`, which is a link to a folder, and is replaced.
+/// Kubernetes mounts a secret like this: the file is a link into `..data`, which is a link to a folder, and is
+/// replaced.
 #[cfg(unix)]
 #[test]
 fn a_mounted_secret_is_read_again_when_its_link_is_swapped() {
@@ -391,14 +392,14 @@ fn an_observer_may_use_the_client_and_may_panic() {
     assert_eq!(accepted(apikee), [true, true, false]);
 }
 
-/// How many requests have been made with each round's key.
+/// Counts the requests with the key of each round.
 struct Rounds {
     /// The round, and the requests in it before and after the rotation.
     state: Mutex<(usize, bool, [usize; 2])>,
     changed: Condvar,
 }
 
-/// Rotates 100 times while threads ask with a key of the secret that is good before and after each rotation.
+/// Rotates 100 times. Meanwhile threads use a key whose secret is accepted before and after each rotation.
 fn rotates_under_load(apikee: &Apikee, keys: &[String], rotate: impl Fn(usize)) {
     const THREADS: usize = 4;
     let rounds = Rounds { state: Mutex::new((0, false, [0; 2])), changed: Condvar::new() };
@@ -416,7 +417,7 @@ fn rotates_under_load(apikee: &Apikee, keys: &[String], rotate: impl Fn(usize)) 
                     };
                     let refusal = ask(apikee, key).is_err();
                     let mut state = rounds.state.lock().unwrap();
-                    // Otherwise there may have been another rotation during the request.
+                    // Otherwise another rotation may have happened during the request.
                     if state.0 == round {
                         refused.fetch_add(usize::from(refusal), Ordering::Relaxed);
                         state.2[usize::from(rotated)] += 1;

@@ -1,4 +1,4 @@
-//! What travels in envelopes, by each degree of sealing.
+//! Which messages are sealed, for each value of `Sealing`.
 
 use apikee::{
     Apikee, NewKey,
@@ -14,7 +14,7 @@ use crate::{
     platform::{CLIENT, PROJECT_KEY, Platform, SECRET, Seen, Told, key, listed},
 };
 
-/// Answers in the clear, whatever is asked.
+/// Answers without an envelope, whatever is asked.
 fn plain(seen: &Seen) -> Told {
     let answer = if seen.body["keys"].is_array() { json!({ "id": CLIENT }) } else { json!({ "success": true }) };
     match seen.looked_up() {
@@ -29,7 +29,7 @@ fn each_degree_takes_the_answers_that_it_is_for() {
     for (sealing, to_sealed, to_plain) in [
         (Sealing::Required, true, false),
         (Sealing::Requests, true, true),
-        // Whoever is asked in the clear has no session to seal an answer with.
+        // A platform that was asked in the clear has no session to seal an answer with.
         (Sealing::Off, true, true),
     ] {
         for (platform, granted) in [(Platform::willing(), to_sealed), (Platform::new(plain), to_plain)] {
@@ -61,11 +61,11 @@ fn without_sealing_the_public_key_is_not_needed_and_clients_are_upserted_plain()
     assert!(seen[0].raw_body.starts_with(r#"{"name":"acme-corp","#), "{}", seen[0].raw_body);
 }
 
-/// Every eight characters of the key in a row that are somewhere in the call.
+/// All sequences of eight characters of the key that appear in the call.
 fn traces(key: &str, seen: &Seen) -> Vec<String> {
     let headers = seen.headers.iter().map(|(name, value)| format!("{name}{value}"));
     let call: Vec<String> = headers.chain([seen.target.clone(), seen.raw_body.clone()]).collect();
-    // What all keys start with is in the names of headers, too.
+    // The common prefix of all keys also appears in names of headers.
     let own = key.strip_prefix("apikee_").unwrap().as_bytes();
     let parts = own.windows(8).map(|part| std::str::from_utf8(part).unwrap());
     parts.filter(|part| call.iter().any(|text| text.contains(part))).map(str::to_owned).collect()
@@ -112,7 +112,7 @@ fn without_sealing_nothing_of_the_raw_key_is_sent_whatever_the_caller_discloses(
         assert!(validation.body["payload"].is_null());
         for seen in &seen {
             assert_eq!(traces(&key, seen), Vec::<String>::new(), "{enforcement:?}");
-            assert!(!seen.raw_body.contains("apikee_"), "nor of another");
+            assert!(!seen.raw_body.contains("apikee_"), "no other key is sent");
         }
     }
 }

@@ -17,14 +17,14 @@ use crate::{
     platform::{CLIENT, Platform, Told, key},
 };
 
-/// Notes level, target and fields of each event, one a line.
+/// Records level, target and fields of each event, one event a line.
 struct Recorder(Arc<Mutex<Vec<String>>>);
 
 struct Fields(String);
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // The whole line has its own tests, and times and ids are not the same twice.
+        // The field `line` has its own tests, and times and ids differ each time.
         match field.name() {
             "line" => assert!(format!("{value:?}").starts_with("event=")),
             "key_id" => assert_ne!(format!("{value:?}"), "\"\""),

@@ -1,4 +1,4 @@
-//! Calls as this crate makes them, and as they can be spoilt.
+//! Calls of this crate, and ways to change them.
 
 use std::io;
 
@@ -36,7 +36,7 @@ impl Call {
         if R::FORM == BodyForm::Sealed { this.sealing(emulator, &body) } else { Self { body, ..this } }
     }
 
-    /// With this body in an envelope.
+    /// Replaces the body by this one in an envelope.
     pub(crate) fn sealing(mut self, emulator: &Emulator, plaintext: &[u8]) -> Self {
         let session = Session::establish(&emulator.public_key().parse().unwrap(), &mut SysRng).unwrap();
         let mut buf = vec![0; sealed_len(plaintext.len())];
@@ -46,7 +46,7 @@ impl Call {
         self
     }
 
-    /// With another value of a header, or none.
+    /// Replaces a header, or removes it.
     pub(crate) fn header(mut self, name: &str, value: Option<&str>) -> Self {
         self.headers.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
         self.headers.extend(value.map(|value| (name.to_owned(), value.to_owned())));
@@ -58,7 +58,7 @@ impl Call {
         self
     }
 
-    /// Sends it and leaves the answer for later.
+    /// Sends the call without reading the answer.
     pub(crate) fn write(&self, wire: &mut Wire) {
         self.try_write(wire).unwrap();
     }
@@ -72,14 +72,14 @@ impl Call {
         Answered { response: wire.read().unwrap(), pending: self.pending }
     }
 
-    /// Over a connection of its own.
+    /// Sends the call over a new connection.
     pub(crate) fn to(self, emulator: &Emulator) -> Answered {
         self.over(&mut Wire::to(emulator))
     }
 }
 
 impl Answered {
-    /// The status, and the body out of its envelope.
+    /// The opened body. The status must be 200.
     #[track_caller]
     pub(crate) fn opened(self) -> Result<Value, OpenError> {
         assert_eq!(self.response.status, 200);
@@ -93,13 +93,13 @@ impl Answered {
         assert_eq!(self.opened().unwrap()["success"], true);
     }
 
-    /// The platform's own refusal, sealed.
+    /// Checks for the platform's own refusal, which is sealed.
     #[track_caller]
     pub(crate) fn refused(self, code: &str) {
         assert_eq!(self.opened().unwrap(), serde_json::json!({ "success": false, "code": code }));
     }
 
-    /// A plain refusal of another status.
+    /// Checks for a plain refusal with another status.
     #[track_caller]
     pub(crate) fn failed(self, status: u16, code: &str) -> Response {
         let failed = (self.response.status, self.response.json());

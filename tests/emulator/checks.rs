@@ -1,4 +1,4 @@
-//! What is refused, and with what.
+//! Refused calls, and the codes of the refusals.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Clients that calls create, and endpoints that they register.
+//! Clients that calls create, and endpoints that calls register.
 
 use apikee::{
     UnixTime,

@@ -1,4 +1,4 @@
-//! Connections, bounds and the end.
+//! Connections, limits, and the end of an emulator.
 
 use std::{
     net::TcpListener,
@@ -10,7 +10,7 @@ use apikee::emulator::{Emulator, EmulatorError, Misbehaviour, Occasion};
 
 use crate::{builder, calls::Call, started, validation, wire::Wire};
 
-/// Far less than the delays that are cut short, and far more than anything takes.
+/// Far less than the delays that are cut short, and far longer than anything else takes.
 const PROMPTLY: Duration = Duration::from_secs(10);
 
 const FOR_EVER: Misbehaviour = Misbehaviour::Delay(Duration::from_secs(3_600));
@@ -116,7 +116,7 @@ fn the_drop_waits_for_nobody() {
     drop(emulator);
     assert!(started.elapsed() < PROMPTLY);
     for wire in &mut wires {
-        // What was unread may have reset it.
+        // Unread input may have reset the connection.
         assert!(wire.read_to_end().unwrap_or_default().len() <= 1);
     }
 }
@@ -140,7 +140,7 @@ fn connections_beyond_the_most_are_closed_and_the_others_served() {
         Call::of(&emulator, &validation()).over(wire).refused("UNKNOWN_CLIENT");
     }
     drop(one);
-    // Its thread ends in its own time.
+    // The thread of the dropped connection ends a little later.
     until(|| {
         let mut wire = Wire::to(&emulator);
         Call::of(&emulator, &validation()).try_write(&mut wire).is_ok() && wire.read().is_ok()

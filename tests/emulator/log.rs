@@ -1,4 +1,4 @@
-//! What is remembered of requests, and what is not.
+//! The content of the log.
 
 use std::sync::mpsc;
 

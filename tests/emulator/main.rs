@@ -1,4 +1,4 @@
-//! The platform on loopback, asked through bare sockets, so that what goes over the wire is seen.
+//! The emulator, tested over bare sockets, so that the tests see the bytes on the wire.
 #![cfg(feature = "emulator")]
 
 mod calls;
@@ -33,19 +33,19 @@ fn builder() -> EmulatorBuilder {
     Emulator::builder().time(NOW)
 }
 
-/// One that knows this client under [`id`].
+/// An emulator that knows this client under [`id`].
 fn knowing(client: EmulatedClient) -> Emulator {
     let emulator = builder().start().unwrap();
     emulator.add_client(id(), client);
     emulator
 }
 
-/// One that knows a client that may do anything.
+/// An emulator that knows a client without limits.
 fn started() -> Emulator {
     knowing(EmulatedClient::new("acme-corp"))
 }
 
-/// Whether the client may `GET /users`, sent at [`NOW`].
+/// Asks whether the client may `GET /users`, sent at [`NOW`].
 fn validation<'a>() -> ValidateRequest<'a> {
     validation_at(NOW)
 }

@@ -1,5 +1,4 @@
-//! Looking clients up, changing and deleting them, templates, descriptions of endpoints, and the degrees
-//! of sealing.
+//! Looking up, changing and deleting clients; templates; descriptions of endpoints; the degrees of sealing.
 
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use crate::{
 
 const ENV: &str = Emulator::PROJECT_ENV;
 
-/// A plain call.
+/// Sends a plain call.
 pub(crate) fn sent(emulator: &Emulator, method: &str, path: &str, query: &str, body: Option<&Value>) -> Response {
     let body = body.map(Value::to_string).unwrap_or_default();
     let mut wire = Wire::to(emulator);
@@ -31,7 +30,7 @@ pub(crate) fn sent(emulator: &Emulator, method: &str, path: &str, query: &str, b
     wire.read().unwrap()
 }
 
-/// The answer to a plain call that is good.
+/// The answer to a plain call that succeeds.
 #[track_caller]
 pub(crate) fn send(emulator: &Emulator, method: &str, path: &str, query: &str, body: Option<&Value>) -> Value {
     let response = sent(emulator, method, path, query, body);
@@ -112,7 +111,7 @@ fn a_client_is_read_replaced_and_deleted_by_its_id() {
     let path = target(&created["id"]);
     assert_eq!(send(&emulator, "GET", &path, "", None), created);
 
-    // What is left out is reset; a key that is named again keeps its id.
+    // Members that are left out are reset. A key that is named again keeps its id.
     let newer = json!({ "name": "acme", "type": "company", "keys": [{ "name": "spare" }] });
     let call = Call::of(&emulator, &CreateClient::new(ENV, "x")).sealing(&emulator, newer.to_string().as_bytes());
     let call = call.target(|target| target.replace("/client", &path));
@@ -171,7 +170,7 @@ fn one_key_is_revoked_and_stays_so_until_it_is_created_again() {
     refused(&sent(&emulator, "DELETE", &path, &key, None), 404, "NOT_FOUND");
     refused(&sent(&emulator, "DELETE", &path, "&keyId=x", None), 400, "MALFORMED_REQUEST");
 
-    // Another upsert does not bring it back, unless it names it.
+    // Another upsert restores it only if it names it.
     create(&emulator, &request.keys(&keys[1..]));
     ask("default").refused("REVOKED_KEY");
     let again = create(&emulator, &request.keys(&keys));
@@ -209,7 +208,7 @@ fn a_template_limits_its_clients_each_by_itself() {
     }
     let third = Call::of(&emulator, &name("c")).to(&emulator);
     third.failed(422, "TEMPLATE_FULL");
-    // A member may be brought up to date, and one that leaves makes room.
+    // A member of the template can be updated. A member that leaves makes room.
     create(&emulator, &name("a"));
     create(&emulator, &CreateClient::new(ENV, "a"));
     ask(ids[0]).accepted();
@@ -234,7 +233,7 @@ fn templates_are_created_and_listed_and_change_for_all() {
     for _ in 0..3 {
         ask().accepted();
     }
-    // Its own limit counts too.
+    // The client's own limit applies, too.
     ask().failed(429, "RATE_LIMITED");
     for body in [
         json!({}),
@@ -250,7 +249,7 @@ fn templates_are_created_and_listed_and_change_for_all() {
 
 #[test]
 fn weeks_begin_on_monday_and_months_on_the_first() {
-    // It is Tuesday, and the month ends with the Monday to come.
+    // It is Tuesday. The last day of the month is next Monday.
     let emulator = knowing(EmulatedClient::new("acme-corp").weekly(2).monthly(3));
     let ask = || Call::of(&emulator, &validation_at(emulator.now())).to(&emulator);
     let monday = 1_795_996_800; // 2026-11-30T00:00:00Z
@@ -418,7 +417,7 @@ fn there_is_room_for_a_hundred_thousand_clients_and_no_more() {
         let found = send(&emulator, "GET", "/client", &format!("&name=client-{}", n * 499), None);
         assert_eq!(found["data"].as_array().unwrap().len(), 1);
     }
-    // A search through all of them would take minutes.
+    // A linear search through all of them would take minutes.
     assert!(before.elapsed() < Duration::from_secs(10));
     assert_eq!(call("client-99999").opened().unwrap()["id"], "00000000-0000-4000-8000-000000099999");
 }

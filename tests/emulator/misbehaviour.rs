@@ -1,4 +1,4 @@
-//! What each misbehaviour puts on the wire, and when.
+//! What each misbehaviour sends, and when.
 
 use std::{
     io::ErrorKind,
@@ -19,7 +19,7 @@ use crate::{
     wire::Wire,
 };
 
-/// What the next request comes to.
+/// The answer to the next request with this misbehaviour.
 fn asked(emulator: &Emulator, misbehaviour: Misbehaviour) -> Answered {
     emulator.misbehave(misbehaviour, Occasion::Next(1));
     valid(emulator).to(emulator)
@@ -29,7 +29,7 @@ fn valid(emulator: &Emulator) -> Call {
     Call::of(emulator, &validation())
 }
 
-/// A connection over which the next request has been sent.
+/// A connection over which the next request was sent.
 fn sent(emulator: &Emulator, misbehaviour: Misbehaviour) -> Wire {
     emulator.misbehave(misbehaviour, Occasion::Next(1));
     let mut wire = Wire::to(emulator);
@@ -71,7 +71,7 @@ fn a_drip_is_the_right_answer_byte_by_byte() {
     let emulator = started();
     let before = Instant::now();
     let answered = asked(&emulator, Misbehaviour::Drip { every: Duration::from_micros(100) });
-    // 100 microseconds for each byte of the body at least, and some for the head.
+    // At least 100 microseconds for each byte of the body. The head takes some, too.
     let len = u32::try_from(answered.response.body.len()).unwrap();
     assert!(before.elapsed() >= Duration::from_micros(100) * len);
     answered.accepted();
@@ -231,10 +231,10 @@ fn the_request_has_been_acted_on_all_the_same() {
     assert!(emulator.client_named("other").is_some());
 }
 
-/// Which of the next requests fail.
+/// For each of the next requests, whether it fails.
 fn pattern(emulator: &Emulator, requests: usize) -> Vec<bool> {
     let mut wire = Wire::to(emulator);
-    // Endpoints are quickly registered: there is no cryptography in it.
+    // Endpoints are fast, because they need no cryptography.
     let request = RegisterEndpoint::new(Emulator::PROJECT_ENV, MethodPath::new("GET", "/users").unwrap());
     (0..requests).map(|_| Call::of(emulator, &request).over(&mut wire).response.status != 200).collect()
 }

@@ -1,4 +1,4 @@
-//! The page and its API, over bare sockets. How it looks is for `tests/checks/page/run`.
+//! The page and its API, over bare sockets. `tests/checks/page/run` tests how the page looks.
 
 use apikee::{
     emulator::{EmulatedClient, Emulator, Misbehaviour, Occasion},
@@ -108,7 +108,7 @@ fn requests_are_shown_after_a_cursor_and_found_by_what_they_are() {
     assert_eq!(numbers("?status=rate_"), [4, 3]);
     assert_eq!(numbers("?status=no"), [4]);
     assert_eq!(numbers("?status=hang-up"), [4]);
-    // The page's own requests are not among them.
+    // The page's own requests are not in the log.
     assert_eq!(emulator.requests(), 4);
 
     let state = state(&emulator, "");

@@ -1,4 +1,4 @@
-//! The published Python SDK's requests, recorded in `tests/vectors/http.json`, byte for byte.
+//! Requests of the published Python SDK, recorded byte for byte in `tests/vectors/http.json`.
 
 use std::{fs, path::Path};
 
@@ -15,7 +15,7 @@ fn file() -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-/// The platform of the recordings, at their time.
+/// The platform of the recordings, at the time of the recordings.
 fn platform(file: &Value) -> EmulatorBuilder {
     let hex = file["server_private_hex"].as_str().unwrap();
     let mut secret = [0; 32];
@@ -72,7 +72,7 @@ fn only_the_signed_request_is_let_through_where_a_signing_key_is_configured() {
     let mut moved = exchanges[7].clone();
     moved["target"] = moved["target"].as_str().unwrap().replace("signed", "other").into();
     assert_eq!(replay(&emulator, &moved).status, 403);
-    // Clients and endpoints are not signed.
+    // Calls about clients and endpoints are not signed.
     assert_eq!(replay(&emulator, &exchanges[3]).status, 200);
     assert_eq!(replay(&emulator, &exchanges[6]).status, 200);
 }

@@ -1,4 +1,4 @@
-//! What is kept over a restart, and which files are refused.
+//! Data that survives a restart, and files that are refused.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{NOW, builder, calls::Call, id, management::send, validation};
 
-/// A folder of a test's own, which is empty.
+/// An empty folder for one test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -38,7 +38,7 @@ impl Folder {
         builder().state_file(self.state()).start().unwrap()
     }
 
-    /// Why it does not start, in words. Nothing is changed by that.
+    /// The text of the error at the start. The start must not change any file.
     #[track_caller]
     fn refusal(&self) -> String {
         let content = || [self.state(), self.journal()].map(|path| fs::read(path).ok());
@@ -54,7 +54,7 @@ fn ask(emulator: &Emulator) -> crate::calls::Answered {
     Call::of(emulator, &validation()).to(emulator)
 }
 
-/// Does one of each kind of change.
+/// Makes one change of each kind.
 fn fill(emulator: &Emulator) {
     let client = EmulatedClient::new("acme-corp").hourly(5).fingerprint(Fingerprint::of("apikee_good.signature"));
     emulator.add_client(id(), client.network("127.0.0.0/8").unwrap().key("old", Some(NOW)));
@@ -78,7 +78,7 @@ fn fill(emulator: &Emulator) {
     }
 }
 
-/// All that can be asked about.
+/// Everything that can be queried.
 fn known(emulator: &Emulator) -> (Value, Value, String, String) {
     let clients = send(emulator, "GET", "/client", "", None);
     let client = emulator.client(id());
@@ -101,13 +101,13 @@ fn all_of_it_is_there_after_an_end_in_good_order_and_after_another() {
     drop(folder.start());
     let emulator = folder.start();
     assert_eq!(known(&emulator), before);
-    // Three of five are used.
+    // Three of five requests are used.
     ask(&emulator).accepted();
     ask(&emulator).accepted();
     ask(&emulator).failed(429, "RATE_LIMITED");
 }
 
-/// What a process that is killed leaves behind: the files as they are while it runs.
+/// The files of a killed process: a copy of the files while it runs.
 fn left_behind(folder: &Folder, name: &str) -> Folder {
     let copy = Folder::new(name);
     fs::copy(folder.state(), copy.state()).unwrap();
@@ -136,7 +136,7 @@ fn a_cut_last_line_is_dropped_and_any_other_damage_is_an_error() {
     let whole = journal.lines().count();
     assert!(whole > 8);
 
-    // Wherever the last line is cut, its change is not made, and everything before it is.
+    // Wherever the last line is cut, its change is not applied, and everything before it is.
     let last = journal.trim_end().rfind('\n').unwrap() + 1;
     for cut in [last, last + 1, journal.len() - 1] {
         let cut_copy = Folder::new("damage-cut");
@@ -213,7 +213,7 @@ fn a_missing_half_is_an_error_and_not_a_fresh_start() {
     fs::write(copy.state(), state.replace("\"generation\":1", "\"generation\":0")).unwrap();
     assert!(copy.refusal().contains("older than its journal"));
 
-    // A process can end between a new snapshot and its journal: the old journal is in the snapshot.
+    // A process can end between a new snapshot and its journal. The snapshot contains the old journal.
     fs::write(copy.state(), &state).unwrap();
     drop(copy.start());
     fs::write(copy.journal(), &journal).unwrap();
@@ -245,7 +245,7 @@ fn a_template_given_at_the_start_replaces_the_one_that_was_kept() {
     assert_eq!(send(&emulator, "GET", "/template", "", None)["data"][0]["limits"], json!({ "hour": 2 }));
 }
 
-/// Describes one endpoint again and again, until a journal is worth a new snapshot.
+/// Describes one endpoint repeatedly, until the journal is long enough for a new snapshot.
 fn describe_at_length(emulator: &Emulator) {
     let long = "x".repeat(60_000);
     for n in 0..100 {

@@ -17,7 +17,7 @@ fn threads() -> usize {
     names.filter(|name| name.starts_with("apikee-emulator")).count()
 }
 
-/// Threads appear and vanish a moment after it is decided that they do.
+/// Threads appear and disappear a little later than they are started and ended.
 #[track_caller]
 fn until(count: usize) {
     let started = Instant::now();

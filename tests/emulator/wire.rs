@@ -1,4 +1,4 @@
-//! A connection, and what comes over it.
+//! A connection, and the bytes that arrive on it.
 
 use std::{
     io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
@@ -22,7 +22,7 @@ impl Wire {
     pub(crate) fn to(emulator: &Emulator) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", emulator.port())).unwrap();
         stream.set_nodelay(true).unwrap();
-        // Nothing takes that long; a test that hangs must fail.
+        // Nothing takes this long; a test that hangs must fail.
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         Self(BufReader::new(stream))
     }
@@ -31,12 +31,12 @@ impl Wire {
         self.0.get_mut().write_all(bytes.as_ref()).unwrap();
     }
 
-    /// Says that no more will be written.
+    /// Tells the peer that no more will be written.
     pub(crate) fn finish(&mut self) {
         self.0.get_mut().shutdown(std::net::Shutdown::Write).unwrap();
     }
 
-    /// Exactly that many bytes.
+    /// Reads exactly `len` bytes.
     pub(crate) fn read_exact(&mut self, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
         self.0.read_exact(&mut bytes).unwrap();
@@ -51,7 +51,7 @@ impl Wire {
         self.0.get_mut().write_all(&[head.as_bytes(), b"\r\n", body].concat())
     }
 
-    /// The next answer; an error if it does not come whole.
+    /// The next answer. An error if it is not complete.
     pub(crate) fn read(&mut self) -> io::Result<Response> {
         let status_line = self.line()?;
         let status = status_line.strip_prefix("HTTP/1.1 ").unwrap().get(..3).unwrap().parse().unwrap();
@@ -67,14 +67,14 @@ impl Wire {
         Ok(response)
     }
 
-    /// All that comes until the connection ends in good order.
+    /// All bytes until the connection ends regularly.
     pub(crate) fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.0.read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
-    /// What comes with one read: a byte, if they come one at a time and are waited for.
+    /// The number of bytes from one read. It is 1 if they arrive one at a time and the test is fast enough.
     pub(crate) fn read_some(&mut self) -> usize {
         let len = self.0.fill_buf().unwrap().len();
         self.0.consume(len);

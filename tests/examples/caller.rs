@@ -1,4 +1,4 @@
-//! Who asks: `curl` and `ureq`.
+//! The callers: `curl` and `ureq`.
 
 use std::process::Command;
 
@@ -38,13 +38,13 @@ impl Ask {
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
-    /// The names in lower case.
+    /// Names are in lower case.
     headers: Vec<(String, String)>,
     pub(crate) body: String,
 }
 
 impl Reply {
-    /// The value of the only field of that name.
+    /// The value of the only field with this name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let values: Vec<&str> = self.headers.iter().filter(|field| field.0 == name).map(|field| &*field.1).collect();
         assert!(values.len() < 2, "{name}: {values:?}");
@@ -60,7 +60,7 @@ impl Reply {
         self.json()["error"].as_str().unwrap_or_else(|| panic!("{}", self.body)).into()
     }
 
-    /// Reads the text of a response.
+    /// Parses the text of a response.
     pub(crate) fn read(text: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(text);
         let (head, body) = text.split_once("\r\n\r\n")?;
@@ -89,7 +89,7 @@ pub(crate) fn curl(service: &Service, ask: &Ask) -> Reply {
         method => command.args(["--request", method]),
     };
     for (name, value) in &ask.headers {
-        // With a colon and nothing behind it `curl` would send no such header.
+        // With a colon and no value, `curl` would not send the header.
         let field = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
         command.args(["--header", &*field]);
     }

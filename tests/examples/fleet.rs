@@ -1,7 +1,7 @@
-//! `examples/fleet.rs` with a Redis of this test's own: several instances, each its own program.
+//! `examples/fleet.rs` with a separate Redis: several instances, each in its own process.
 //!
-//! It needs the program `redis-server`. Without it the tests do nothing and say so, but fail if the variable `CI` is
-//! set.
+//! The tests need the program `redis-server`. Without it they do nothing and report that they are skipped. If the
+//! variable `CI` is set, they fail instead.
 
 use std::{
     env, fs,
@@ -21,26 +21,26 @@ use std::{
 use apikee::{Fingerprint, Keyring, NewKey, SysRng, UnixTime};
 use redis::Commands as _;
 
-/// Far more than anything here takes.
+/// Far longer than any step of these tests takes.
 const LONG: Duration = Duration::from_secs(60);
 
 const SECRET: &str = "the secret of all instances, of 32 bytes or more";
 const SET: &str = "apikee:revoked";
 const CHANNEL: &str = "apikee:revocations";
 
-/// Whether there is a Redis. If not, the test of that name is skipped.
+/// Whether there is a Redis. If not, the test with this name is skipped.
 fn has_redis(test: &str) -> bool {
     let version = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
     if version.is_ok_and(|status| status.success()) {
         return true;
     }
     assert!(env::var_os("CI").is_none(), "this test needs the program redis-server");
-    // Not a print: the harness hides those of a test that passes.
+    // Not `println!`: the test harness hides the output of a test that passes.
     let _ = writeln!(io::stderr(), "{test} skipped: it needs the program redis-server");
     false
 }
 
-/// A Redis without a disk, at a socket in a folder of one test's own.
+/// A Redis without a disk. Its socket is in a folder for one test.
 struct Redis {
     folder: PathBuf,
     server: Option<Child>,
@@ -63,7 +63,7 @@ impl Redis {
         wait("Redis", || client.get_connection().is_ok_and(|mut redis| redis.ping::<String>().is_ok()));
     }
 
-    /// Ends it at once. It keeps nothing.
+    /// Ends Redis at once. Redis stores nothing.
     fn kill(&mut self) {
         if let Some(mut server) = self.server.take() {
             let _ = server.kill();
@@ -96,7 +96,7 @@ impl Drop for Redis {
     }
 }
 
-/// The example, while it runs.
+/// A running instance of the example.
 struct Instance {
     child: Child,
     address: SocketAddr,
@@ -123,7 +123,7 @@ impl Instance {
         Self { child, address, told }
     }
 
-    /// One that follows Redis already.
+    /// An instance that already follows Redis.
     fn following(redis: &Redis) -> Self {
         let this = Self::start(redis);
         this.wait_for("redis: following");
@@ -155,7 +155,7 @@ impl Instance {
         status.zip(body).unwrap_or_else(|| panic!("{response:?}"))
     }
 
-    /// The status that a request with this key gets.
+    /// The status of a request with this key.
     fn status(&self, key: &str) -> u16 {
         self.request("GET", "/me", key, "").0
     }
@@ -183,7 +183,7 @@ fn issued(scopes: &[&str]) -> String {
     keys.issue(&new, UnixTime::now(), &mut SysRng, &mut [0; 1024]).unwrap().into()
 }
 
-/// Asks until it is so.
+/// Waits until the condition holds.
 fn wait(what: &str, mut so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !so() {
@@ -200,7 +200,7 @@ fn a_revocation_reaches_all_instances_and_those_that_start_later() {
     let (key, other) = (issued(&[]), issued(&[]));
     assert_eq!([&one, &two].map(|instance| instance.status(&key)), [200, 200]);
     one.revoke(&key);
-    assert_eq!(one.status(&key), 401, "at once where it was revoked");
+    assert_eq!(one.status(&key), 401, "the instance itself must refuse it at once");
     wait("the other instance", || two.status(&key) == 401);
     assert_eq!(Instance::following(&redis).status(&key), 401);
     assert_eq!([&one, &two].map(|instance| instance.status(&other)), [200, 200]);
@@ -222,7 +222,7 @@ fn instances_serve_from_what_they_know_while_redis_is_away_and_catch_up_when_it_
 
     let (done, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
     let took = thread::scope(|scope| {
-        // Requests all the time, to both: none fails.
+        // Requests to both all the time. None may fail.
         for instance in [&one, &two] {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
@@ -238,9 +238,9 @@ fn instances_serve_from_what_they_know_while_redis_is_away_and_catch_up_when_it_
         }
         let before = asked.load(Ordering::Relaxed);
         one.revoke(&late);
-        assert_eq!((one.status(&late), two.status(&late)), (401, 200), "only where it was revoked");
+        assert_eq!((one.status(&late), two.status(&late)), (401, 200), "only this instance refuses it");
         wait("requests", || asked.load(Ordering::Relaxed) >= before + 200);
-        // It is empty now: what the instances know goes back into it.
+        // Redis is empty now. The instances add their revocations to it.
         redis.start();
         let back = Instant::now();
         wait("the other instance", || two.status(&late) == 401);
@@ -276,12 +276,13 @@ fn what_is_not_a_fingerprint_is_ignored_and_told_and_nothing_is_lost() {
     let () = commands.publish(CHANNEL, name(&by_message)).unwrap();
     wait("the message behind the garbage", || instance.status(&by_message) == 401);
     assert_eq!(instance.told().matches("ignored a message").count(), 5);
-    assert!(!instance.told().contains("DROP"), "nothing of it is repeated");
-    // A message may be lost; the set is compared.
+    assert!(!instance.told().contains("DROP"), "the garbage must not be printed");
+    // A message may be lost, but the set is compared.
     let () = commands.sadd(SET, name(&unannounced)).unwrap();
     wait("the member without a message", || instance.status(&unannounced) == 401);
 
-    // The set is overwritten with something else: what is known stays, and comes back when it is gone.
+    // The set is overwritten with another type. The instance keeps its revocations, and restores the set after the
+    // other value is deleted.
     let () = commands.set(SET, "a string").unwrap();
     wait("the error", || instance.told().contains("stay in use"));
     instance.revoke(&last);
@@ -305,7 +306,7 @@ fn a_server_that_is_no_redis_costs_no_request() {
         b"*2147483647\r\n$2147483647\r\n",
         b"$-5\r\n:99999999999999999999\r\n",
         b"",
-        // Silence.
+        // No answer, and the connection stays open.
         b"\0",
     ];
     for answer in answers {
@@ -318,7 +319,7 @@ fn a_server_that_is_no_redis_costs_no_request() {
             if let Ok((mut stream, _)) = listener.accept() {
                 taken += 1;
                 let _ = stream.write_all(if answer == b"\0" { b"" } else { answer });
-                // Without an answer it is closed, and for silence it stays open.
+                // With an empty answer the connection is closed. With silence it stays open.
                 if !answer.is_empty() {
                     kept.push(stream);
                 }
@@ -330,6 +331,6 @@ fn a_server_that_is_no_redis_costs_no_request() {
         fs::remove_file(redis.socket()).unwrap();
         redis.start();
         wait("the real one", || instance.health().contains(r#""redis":true"#));
-        assert_eq!(redis.members(), 1, "what it lost");
+        assert_eq!(redis.members(), 1, "the lost member must be restored");
     }
 }

@@ -1,4 +1,4 @@
-//! A little web server that has a CGI program answer (RFC 3875), each request in a process of its own.
+//! A small web server that runs a CGI program (RFC 3875). Each request runs in a new process.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ const MAX_LEN: u64 = 1024 * 1024;
 
 type Variables = BTreeMap<OsString, OsString>;
 
-/// Serves until it is dropped.
+/// Runs until it is dropped.
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     stop: Arc<AtomicBool>,
@@ -30,7 +30,7 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Where the program is in place.
+    /// The path of the program.
     pub(crate) const SCRIPT_NAME: &str = "/cgi-bin/api";
 
     pub(crate) fn start(program: PathBuf, environment: &[(&str, &str)], output: Output) -> Self {
@@ -44,14 +44,14 @@ impl Gateway {
                 if told.load(Ordering::SeqCst) {
                     break;
                 }
-                // Whoever goes away goes without an answer.
+                // A client that has gone away gets no answer.
                 let _ = serve(&stream.unwrap(), &program, &environment, &output);
             }
         };
         Self { address, stop, thread: Some(thread::spawn(accept)) }
     }
 
-    /// Whether it serves: it panics over a program that does not answer as it should.
+    /// Whether it still runs. It panics if the program answers wrongly.
     pub(crate) fn lives(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
@@ -60,7 +60,7 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        // It waits for a connection.
+        // The thread waits for a connection, so this makes one.
         drop(TcpStream::connect(self.address));
         let panicked = self.thread.take().is_some_and(|thread| thread.join().is_err());
         assert!(!panicked || thread::panicking(), "the gateway has panicked");
@@ -95,7 +95,8 @@ fn serve(mut stream: &TcpStream, program: &Path, environment: &Variables, output
     write!(stream, "Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }
 
-/// The meta-variables of a request (RFC 3875, section 4.1). `None` if it is none, or if a variable cannot hold it.
+/// The meta-variables of a request (RFC 3875, section 4.1). `None` if the request is not valid, or if a variable cannot
+/// contain a value.
 fn variables(head: &[u8]) -> Option<Variables> {
     let mut lines = head.strip_suffix(b"\r\n\r\n")?.split(|byte| *byte == b'\n');
     let line = String::from_utf8(lines.next()?.trim_ascii_end().to_owned()).ok()?;
@@ -105,7 +106,7 @@ fn variables(head: &[u8]) -> Option<Variables> {
     for line in lines {
         let colon = line.iter().position(|byte| *byte == b':')?;
         let name = String::from_utf8(line[..colon].to_ascii_uppercase()).ok()?;
-        // `X_Api_Key` would be taken for `X-Api-Key`.
+        // `X_Api_Key` would look like `X-Api-Key`.
         if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             continue;
         }
@@ -126,7 +127,7 @@ fn variables(head: &[u8]) -> Option<Variables> {
     holds.then(|| fields.into_iter().map(|(name, value)| (name.into(), OsString::from_vec(value))).collect())
 }
 
-/// Percent-encoding undone; `None` if something stands there that is none.
+/// Decodes percent-encoding. `None` if an escape is not valid.
 fn decoded(path: &str) -> Option<Vec<u8>> {
     let mut parts = path.split('%');
     let mut bytes = parts.next()?.as_bytes().to_owned();

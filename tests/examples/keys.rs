@@ -1,4 +1,4 @@
-//! Keys, good and bad.
+//! Good and bad keys.
 
 use apikee::{Expiry, Fingerprint, Keyring, NewKey, SysRng, UnixTime, meta::JsonObject};
 
@@ -7,17 +7,17 @@ pub(crate) const SECRET: &str = "a secret of the tests of the examples";
 /// A client that the platform knows.
 pub(crate) const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 
-/// What a service is started with, in local mode.
+/// The environment of a service in local mode.
 pub(crate) fn environment() -> Vec<(&'static str, String)> {
     vec![("APIKEE_SECRET", SECRET.into())]
 }
 
-/// As [`Service::start`](crate::service::Service::start) wants them.
+/// The form that [`Service::start`](crate::service::Service::start) needs.
 pub(crate) fn borrowed<'e>(environment: &'e [(&'e str, String)]) -> Vec<(&'e str, &'e str)> {
     environment.iter().map(|(name, value)| (*name, &**value)).collect()
 }
 
-/// A good key with those scopes.
+/// A good key with these scopes.
 pub(crate) fn good(scopes: &[&str]) -> String {
     issued(SECRET, NewKey::new("acme-corp").scopes(scopes))
 }

@@ -1,4 +1,4 @@
-//! Local mode: who is let through, who is not, and what the response says.
+//! Local mode: which requests are granted, which are refused, and what the response says.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::{
 
 const CHALLENGE: &str = r#"ApiKey realm="apikee", header="x-api-key""#;
 
-/// Asks each example by each caller.
+/// Tests each example with each caller.
 fn everywhere(revoked: &str, test: impl Fn(&str, &Service, &dyn Fn(&Ask) -> Reply)) {
     let mut environment = environment();
     environment.push(("REVOKED", format!("{}, {revoked}", fingerprint("apikee_another.key"))));
@@ -25,7 +25,7 @@ fn everywhere(revoked: &str, test: impl Fn(&str, &Service, &dyn Fn(&Ask) -> Repl
     }
 }
 
-/// What is refused: the request, the status, the code, and a word of the message.
+/// Refused requests: the request, the status, the code, and a word of the message.
 fn refused(revoked: &str) -> Vec<(Ask, u16, &'static str, &'static str)> {
     let (read, write) = (good(&["read"]), good(&["write"]));
     let me = || Ask::get("/me");
@@ -169,7 +169,7 @@ fn excluded_paths_need_no_key_whatever_the_query() {
             }
         }
         assert_eq!(ask(&Ask::get("/openapi.json?pretty")).status, 200, "{who}");
-        // Excluded, and there is nothing: not a matter of keys.
+        // The path is excluded, but there is no such route. The key does not matter.
         assert_eq!(ask(&Ask::new("POST", "/health")).status, 404, "{who}");
     });
 }

@@ -1,4 +1,4 @@
-//! The examples of the guard, each started as its own program and asked by `curl` and by `ureq`.
+//! The examples with a guard. Each runs as a separate program, and `curl` and `ureq` call it.
 //!
 //! `cargo test --all-features` builds them, `cargo test --test examples` alone does not:
 //! `cargo build --all-features --examples && cargo test --all-features --test examples`.
@@ -15,5 +15,5 @@ mod smuggling;
 mod stopping;
 mod waiting;
 
-/// Far more than anything here takes.
+/// Far longer than any step of these tests takes.
 const LONG: std::time::Duration = std::time::Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! Server mode: what the platform sees of a request, and what its answer comes to.
+//! Server mode: what the platform receives about a request, and the result of its answer.
 
 use std::{
     collections::BTreeMap,
@@ -20,14 +20,14 @@ use crate::{
     service::{ALL, Service},
 };
 
-/// A platform that knows that client.
+/// A platform that knows this client.
 pub(crate) fn started(client: EmulatedClient) -> Emulator {
     let platform = Emulator::start().unwrap();
     platform.add_client(ClientId::new(CLIENT).unwrap(), client);
     platform
 }
 
-/// One that knows a client and answers about its requests only when the lock is free. It tells of each request that
+/// A platform that knows a client, and answers its requests only while the lock is free. It reports each request that
 /// has arrived.
 pub(crate) fn holding() -> (Emulator, Arc<Mutex<()>>, mpsc::Receiver<()>) {
     let (tell, arrived) = mpsc::channel();
@@ -44,12 +44,12 @@ pub(crate) fn holding() -> (Emulator, Arc<Mutex<()>>, mpsc::Receiver<()>) {
     (platform, answers, arrived)
 }
 
-/// A service that asks it.
+/// A service that asks this platform.
 pub(crate) fn asking(name: &'static str, platform: &Emulator) -> Service {
     asking_with(name, platform, &[])
 }
 
-/// One that has that in its environment besides.
+/// The same with additional variables in its environment.
 pub(crate) fn asking_with(name: &'static str, platform: &Emulator, more: &[(&'static str, &str)]) -> Service {
     let mut environment = environment();
     environment.push(("APIKEE_SERVER_KEY", Emulator::PROJECT_KEY.into()));
@@ -73,13 +73,13 @@ pub(crate) fn disclosed(entry: &LoggedRequest) -> BTreeMap<String, Value> {
     assert_eq!(members, ["headers", "name", "timestamp"]);
     let headers = body["headers"].as_object().unwrap();
     for name in headers.keys() {
-        // Of members with the same name the parser has kept one.
+        // The parser keeps only one of several members with the same name.
         assert_eq!(text.matches(&format!("\"{name}\":")).count(), 1, "{text}");
     }
     headers.clone().into_iter().collect()
 }
 
-/// Nothing that a request brings changes which header fields a call has.
+/// Checks that the request did not change which header fields the call has.
 pub(crate) fn assert_usual_fields(entry: &LoggedRequest) {
     let names: Vec<String> = entry.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     for name in &names {

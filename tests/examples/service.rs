@@ -1,4 +1,4 @@
-//! One of the examples, while it runs.
+//! A running example.
 
 use std::{
     env,
@@ -19,10 +19,10 @@ use crate::{LONG, gateway::Gateway};
 /// The examples that are servers.
 pub(crate) const SERVERS: [&str; 4] = ["oxhttp", "tiny_http", "rouille", "axum"];
 
-/// All examples; the last is run by a [`Gateway`].
+/// All examples. A [`Gateway`] runs the last one.
 pub(crate) const ALL: [&str; 5] = ["oxhttp", "tiny_http", "rouille", "axum", "cgi"];
 
-/// What an example has written to its standard output and standard error.
+/// The standard output and standard error of an example.
 pub(crate) type Output = Arc<Mutex<Vec<u8>>>;
 
 /// Runs until it is dropped.
@@ -39,7 +39,7 @@ enum Running {
 }
 
 impl Service {
-    /// Starts it with nothing in its environment but that, and waits until it listens.
+    /// Starts an example with only this environment, and waits until it listens.
     pub(crate) fn start(name: &'static str, environment: &[(&str, &str)]) -> Self {
         let output = Output::default();
         if name == "cgi" {
@@ -49,7 +49,7 @@ impl Service {
         Self::started(Self::launch(program(name), name, &["127.0.0.1:0"], environment, output))
     }
 
-    /// Starts it with at most that many file descriptors.
+    /// Starts an example with at most `number` file descriptors.
     pub(crate) fn start_with_descriptors(name: &'static str, number: u32, environment: &[(&str, &str)]) -> Self {
         let (program, number) = (program(name), number.to_string());
         let script = r#"ulimit -n "$1"; exec "$2" 127.0.0.1:0"#;
@@ -57,7 +57,7 @@ impl Service {
         Self::started(Self::launch("/bin/sh".into(), name, &arguments, environment, Output::default()))
     }
 
-    /// Waits until it listens.
+    /// Waits until the example listens.
     fn started((mut this, told): (Self, Receiver<String>)) -> Self {
         let name = this.name;
         let first = told.recv_timeout(LONG).unwrap_or_else(|_| panic!("{name}: {}", this.output()));
@@ -67,7 +67,8 @@ impl Service {
         this
     }
 
-    /// Has it end by itself, badly and without a line on its standard output, and returns what else it has written.
+    /// Starts an example that must end with an error and without a line on its standard output. Returns its other
+    /// output.
     pub(crate) fn refuses_to_start(name: &'static str, environment: &[(&str, &str)]) -> String {
         Self::refuses_to_start_at(([127, 0, 0, 1], 0).into(), name, environment)
     }
@@ -82,7 +83,7 @@ impl Service {
         this.output()
     }
 
-    /// Starts a server, whose lines on its standard output are told.
+    /// Starts a server, and returns a receiver for the lines of its standard output.
     fn launch(
         program: PathBuf,
         name: &'static str,
@@ -103,12 +104,12 @@ impl Service {
         (Self { name, address, output, running }, told)
     }
 
-    /// What stands before the paths of requests.
+    /// The prefix of all paths.
     pub(crate) fn prefix(&self) -> &'static str {
         if matches!(self.running, Running::Cgi(_)) { Gateway::SCRIPT_NAME } else { "" }
     }
 
-    /// What it has written so far.
+    /// The output so far.
     pub(crate) fn output(&self) -> String {
         String::from_utf8_lossy(&self.output.lock().unwrap()).into_owned()
     }
@@ -121,7 +122,7 @@ impl Service {
         );
     }
 
-    /// The exit code of a server that ends by itself; `None` if a signal ended it.
+    /// The exit code of a server that ends by itself. `None` if a signal ended it.
     pub(crate) fn ended(&mut self) -> Option<i32> {
         let Running::Server(child, _) = &mut self.running else { panic!("{} is not a server", self.name) };
         let latest = Instant::now() + LONG;
@@ -134,7 +135,7 @@ impl Service {
         }
     }
 
-    /// Whether it is still there. A CGI program comes and goes, its gateway stays.
+    /// Whether it still runs. A CGI program ends after each request, but its gateway stays.
     pub(crate) fn lives(&mut self) -> bool {
         match &mut self.running {
             Running::Server(child, _) => child.try_wait().unwrap().is_none(),
@@ -142,11 +143,11 @@ impl Service {
         }
     }
 
-    /// Writes bytes to a new connection, and reads what comes back until it is closed from there.
+    /// Writes bytes to a new connection, and reads until the server closes it.
     pub(crate) fn raw(&self, request: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(LONG)).unwrap();
-        // It may have had enough before all of it is written, and reset the connection when it has.
+        // The server may stop reading before the end, and reset the connection.
         let _ = stream.write_all(request);
         let mut response = vec![];
         match stream.read_to_end(&mut response) {
@@ -159,7 +160,7 @@ impl Service {
 impl Drop for Service {
     fn drop(&mut self) {
         if let Running::Server(child, threads) = &mut self.running {
-            // It is gone, or it goes.
+            // The process has ended, or ends now.
             let _ = child.kill();
             let _ = child.wait();
             for thread in threads.drain(..) {
@@ -169,7 +170,7 @@ impl Drop for Service {
     }
 }
 
-/// The example's file: beside this test's, where cargo puts both.
+/// The file of the example. Cargo puts it next to this test.
 fn program(name: &str) -> PathBuf {
     let test = env::current_exe().unwrap();
     let program = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples").join(name);
@@ -177,7 +178,7 @@ fn program(name: &str) -> PathBuf {
     program
 }
 
-/// Keeps what comes, and tells of each line.
+/// Stores the output, and reports each line.
 fn collect(from: impl Read + Send + 'static, output: Output, told: impl Fn(&str) + Send + 'static) -> JoinHandle<()> {
     thread::spawn(move || {
         let mut from = BufReader::new(from);

@@ -1,7 +1,7 @@
-//! Bytes that want to be something else: a second header field, another path, a member of a JSON object.
+//! Bytes that try to become something else: a second header field, another path, a member of a JSON object.
 //!
-//! Frameworks differ in what they let through. What is held here is the same for all: whatever gets as far as the
-//! platform is one value in one place, nothing comes out on the terminal, and the service lives on.
+//! Frameworks differ in the bytes that they accept. These checks are the same for all. Whatever reaches the platform is
+//! one value in one place, nothing is printed on the terminal, and the service continues.
 
 use apikee::emulator::{EmulatedClient, Emulator, RequestKind};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::{
     service::{ALL, SERVERS, Service},
 };
 
-/// What a value may want to be.
+/// Values that try to become something else.
 fn values() -> Vec<Vec<u8>> {
     let texts: [&[u8]; 14] = [
         b"a\rb",
@@ -36,7 +36,7 @@ fn values() -> Vec<Vec<u8>> {
     values
 }
 
-/// Everything that the platform has seen is as a good request makes it.
+/// Checks that all requests to the platform look like those of a good request.
 fn assert_whole(platform: &Emulator, key: &str, who: &str) {
     for entry in platform.log() {
         assert_eq!((entry.status, entry.refusal), (Some(200), None), "{who}: {:?}", entry.method_path);
@@ -55,7 +55,7 @@ fn assert_whole(platform: &Emulator, key: &str, who: &str) {
             RequestKind::Endpoint => {
                 let body: Value = serde_json::from_str(&entry.body.unwrap()).unwrap();
                 let mut members: Vec<&String> = body.as_object().unwrap().keys().collect();
-                // Routes that need scopes say which.
+                // Routes that need scopes list them.
                 members.retain(|name| *name != "metadata");
                 assert_eq!(members, ["method", "name", "path"], "{who}");
                 if let Some(metadata) = body.get("metadata") {
@@ -69,14 +69,14 @@ fn assert_whole(platform: &Emulator, key: &str, who: &str) {
     }
 }
 
-/// It answers, and has written nothing that came with a request.
+/// Checks that the service answers, and has printed nothing from a request.
 fn assert_well(service: &mut Service) {
     let name = service.name;
     assert!(service.lives(), "{name}: {}", service.output());
     assert_eq!(curl(service, &Ask::get("/health")).status, 200, "{name}");
     let output = service.output();
     let quiet = output.chars().all(|char| char == '\n' || (' '..='~').contains(&char));
-    // oxhttp tells of each connection that it gives up.
+    // oxhttp prints a line for each connection that it gives up.
     let talks = name == "oxhttp" || output.lines().count() <= 1;
     assert!(quiet && talks && !output.contains("apikee_"), "{name}: {output:?}");
 }
@@ -101,13 +101,13 @@ fn a_header_value_stays_one_value() {
             let fields = [("User-Agent", &*value), ("X-Other", &*value), ("x-api-key", key.as_bytes())];
             let reply = raw(&service, b"/users/7", &fields);
             let status = reply.as_ref().map(|reply| reply.status);
-            // Without an answer, or with its own, the framework has refused it.
+            // Without an answer, or with its own answer, the framework has refused the request.
             assert!(matches!(status, None | Some(200 | 400 | 431)), "{who}: {reply:?}");
             assert_whole(&platform, &key, &who);
             let_through += usize::from(status == Some(200));
             let seen = validations(&platform);
             assert_eq!(seen.len(), let_through, "{who}");
-            // What no framework minds comes as it was sent.
+            // Bytes that every framework accepts arrive unchanged.
             if value.len() < 2048 && value.iter().all(|byte| (b' '..=b'~').contains(byte)) {
                 assert_eq!(disclosed(seen.last().unwrap())["user-agent"], *String::from_utf8_lossy(&value), "{who}");
             }
@@ -154,7 +154,7 @@ fn a_key_with_anything_in_it_is_no_key() {
 
 #[test]
 fn a_path_stays_one_path() {
-    // Those of a user, and those that the service does not know. The platform is told a template, never a path.
+    // The routes of a user, and unknown routes. The platform receives a template, never a path.
     let users = [
         "/users/..",
         "/users/%2e%2e",
@@ -232,7 +232,7 @@ fn a_target_that_is_no_path_gets_nobody_past_the_guard() {
             let status = raw(&service, target, &[]).map(|reply| reply.status);
             assert!(matches!(status, None | Some(400 | 401 | 414)), "{who}: {status:?}");
             let status = raw(&service, target, &[("x-api-key", key.as_bytes())]).map(|reply| reply.status);
-            // The last is for what is too long for a call to the platform.
+            // The last status is for a call that would be too long.
             assert!(matches!(status, None | Some(200 | 400 | 404 | 414 | 502)), "{who}: {status:?}");
             assert_whole(&platform, &key, &who);
         }

@@ -1,4 +1,4 @@
-//! How services end: when they are told to, and when they can no longer serve.
+//! The end of services: after a signal, and after a fatal error.
 
 use std::{net::TcpStream, thread};
 
@@ -49,7 +49,7 @@ fn a_stop_does_not_wait_for_idle_connections() {
 
 #[test]
 fn a_server_that_can_no_longer_serve_ends_with_an_error() {
-    // They accept no connection after one that they had no descriptor for.
+    // After these servers ran out of descriptors, they accept no further connection.
     for name in ["tiny_http", "rouille"] {
         let mut service = Service::start_with_descriptors(name, 64, &borrowed(&environment()));
         let mut idle = vec![];

@@ -9,10 +9,11 @@ use crate::{
     platform::{asking_with, holding},
 };
 
-/// Requests that wait, one more than the server has threads for what is async.
+/// Waiting requests: one more than the server has threads for async work.
 const WAITING: usize = 2;
 
-/// Calls end after three seconds whatever happens. A machine that is too busy to ask for a path meanwhile tries again.
+/// Each call ends after three seconds. A busy machine may be too slow to get an answer meanwhile, so the test tries
+/// again.
 const ATTEMPTS: usize = 5;
 
 #[test]
@@ -20,7 +21,7 @@ fn an_async_server_answers_others_while_guards_wait() {
     assert!((0..ATTEMPTS).any(|_| others_are_answered_first()));
 }
 
-/// Whether a path that needs no key is answered before those that wait for the platform.
+/// Whether a path without a key is answered before the requests that wait for the platform.
 fn others_are_answered_first() -> bool {
     let (platform, answers, arrived) = holding();
     let service = asking_with("axum", &platform, &[("TOKIO_WORKER_THREADS", "1")]);

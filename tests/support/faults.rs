@@ -1,11 +1,11 @@
-//! Every way in which the emulated platform can fail, and what comes of it.
+//! All faults of the emulator, and the expected result of each.
 #![allow(dead_code, reason = "each test uses its part")]
 
 use std::time::Duration;
 
 use apikee::{emulator::Misbehaviour, policy::Outage};
 
-/// What a fault is: an outage, which may fail open, or not.
+/// The kind of a fault. An outage may fail open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     Fine,
@@ -14,7 +14,7 @@ pub enum Class {
     Fault,
 }
 
-/// All of them, for a client whose requests have that time.
+/// All faults, for a client with this timeout.
 pub fn faults(limit: Duration) -> Vec<(Misbehaviour, Class)> {
     use Class::{Fault, Fine, Outage as Out, Rejected};
     vec![

@@ -1,5 +1,5 @@
-//! Keys by the book (docs/WIRE.md, "Keys"), in the plainest way there is: what the library is held
-//! against, and what signs whatever payload a test has.
+//! A second, very simple implementation of keys (docs/WIRE.md, "Keys"). Tests compare the library with it, and sign
+//! payloads with it.
 #![allow(dead_code, reason = "each test uses its part")]
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -19,12 +19,12 @@ pub fn tag(secret: &[u8], payload: &[u8]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// The key of that payload. One whose first byte is zero has none: the number loses it.
+/// The key with this payload. A first byte of zero is lost, because a number has no leading zeros.
 pub fn key(secret: &[u8], payload: &[u8]) -> String {
     format!("apikee_{}.{}", base62(payload), base62(&tag(secret, payload)))
 }
 
-/// The bytes as one number, digit by digit; no bytes have no digits.
+/// The bytes as one number in base 62. No bytes give no digits.
 pub fn base62(bytes: &[u8]) -> String {
     // Most significant limb first.
     let mut number: Vec<u32> = bytes
@@ -51,8 +51,8 @@ pub fn base62(bytes: &[u8]) -> String {
     String::from_utf8(digits).unwrap()
 }
 
-/// The bytes of the number, without leading zeros, except the one of the number zero. `None` for
-/// no digits, and for what is not a digit; leading zeros are passed over.
+/// The bytes of the number, without leading zeros. The number zero is one byte. `None` if there are no digits, or if a
+/// character is not a digit. Leading zeros are skipped.
 pub fn base62_decode(text: &[u8]) -> Option<Vec<u8>> {
     if text.is_empty() {
         return None;
@@ -81,7 +81,7 @@ pub fn payload_of(key: &str) -> Vec<u8> {
     base62_decode(payload.as_bytes()).unwrap()
 }
 
-/// A generator that always gives the same numbers (Marsaglia's xorshift64).
+/// A generator that always returns the same numbers (Marsaglia's xorshift64).
 #[derive(Clone)]
 pub struct Xorshift(pub u64);
 
@@ -116,5 +116,5 @@ impl rand_core::TryRng for Xorshift {
     }
 }
 
-/// Not in truth, but for the ids of keys that open nothing.
+/// This is not a secure generator. The tests only use it for ids of keys that protect nothing.
 impl rand_core::TryCryptoRng for Xorshift {}

@@ -1,4 +1,4 @@
-//! A platform in this process: a transport that opens what it is given, notes it, and answers as it was told.
+//! A platform in this process. It is a transport that opens each call, records it, and answers as the test says.
 #![allow(dead_code, reason = "each test uses its part")]
 
 use std::sync::{Arc, Mutex};
@@ -15,15 +15,15 @@ pub const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 pub const SECRET: &[u8] = b"a secret of the client's tests";
 pub const PROJECT_KEY: &str = "sk_test_example";
 
-/// A call as the platform sees it.
+/// A call, from the platform's view.
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub method: HttpMethod,
     pub target: String,
     pub headers: Vec<(String, String)>,
-    /// The body, out of its envelope if it was in one.
+    /// The body, opened if it was sealed.
     pub body: Value,
-    /// The body as it came over the connection.
+    /// The body as it was sent.
     pub raw_body: String,
     pub sealed: bool,
 }
@@ -33,7 +33,7 @@ impl Seen {
         self.target.starts_with("/client/")
     }
 
-    /// The tenant that is looked up.
+    /// The tenant of a look-up.
     pub fn looked_up(&self) -> Option<&str> {
         let name = self.target.split("&name=").nth(1)?.split('&').next();
         name.filter(|_| self.method == HttpMethod::Get)
@@ -44,13 +44,13 @@ impl Seen {
     }
 }
 
-/// What is answered.
+/// The answer to a call.
 pub enum Told {
-    /// That JSON, in the envelope of the request, or plain if the request came without one.
+    /// This JSON, sealed for the request, or plain if the request was plain.
     Sealed(Value),
-    /// Those bytes as they are, with that status.
+    /// These bytes with this status.
     Plain(u16, Vec<u8>),
-    /// Status 429, until that many seconds from now.
+    /// Status 429 with this `Retry-After` in seconds.
     Limited(u32),
     Error(TransportError),
 }
@@ -83,7 +83,7 @@ impl Platform {
         Arc::new(Self { recipient, seen: Mutex::default(), script: Box::new(script) })
     }
 
-    /// Knows every client as the same, confirms every request, and takes every route.
+    /// A platform that knows all tenants as the same client, confirms every request, and accepts every route.
     pub fn willing() -> Arc<Self> {
         Self::new(willing)
     }
@@ -93,7 +93,7 @@ impl Platform {
         move |call: &Call<'_>, answer: &mut [u8]| this.answer(call, answer)
     }
 
-    /// A client of this platform, with no thread and no routes to register unless it is asked for.
+    /// A client of this platform. By default it has no thread, and registers no routes.
     pub fn builder(self: &Arc<Self>) -> ApikeeBuilder {
         Apikee::builder()
             .secret(SECRET)
@@ -118,7 +118,7 @@ impl Platform {
         let mut body = call.body.to_vec();
         let sealed = call.headers.contains(&("X-Apikee-Encrypted", "1"));
         let (plaintext, reply) = if sealed {
-            let (plaintext, reply) = self.recipient.open(&mut body).expect("an envelope that opens");
+            let (plaintext, reply) = self.recipient.open(&mut body).expect("the envelope cannot be opened");
             (&*plaintext, Some(reply))
         } else {
             (&*body, None)
@@ -165,13 +165,13 @@ pub fn willing(seen: &Seen) -> Told {
     }
 }
 
-/// The answer to a look-up: those ids and names.
+/// The answer to a look-up, with these ids and names.
 pub fn listed(clients: &[(&str, &str)]) -> Told {
     let data: Vec<_> = clients.iter().map(|(id, name)| json!({ "id": id, "name": name, "type": "service" })).collect();
     Told::Plain(200, json!({ "data": data, "pagination": { "total": data.len() } }).to_string().into_bytes())
 }
 
-/// A key of [`SECRET`] for that tenant.
+/// A key for this tenant, signed with [`SECRET`].
 pub fn key(tenant: &str, meta: &str) -> String {
     let keys = apikee::Keyring::new(SECRET).unwrap();
     let new = apikee::NewKey::new(tenant).scopes(&["read"]).meta(apikee::meta::JsonObject::new(meta).unwrap());

@@ -1,10 +1,10 @@
-//! The types of frameworks, as they stand; `tests/examples` has them behind sockets.
+//! Requests and responses of web frameworks, without sockets. `tests/examples` tests them over sockets.
 
 use apikee::web::{Guard, RequestView};
 
 use crate::{CLIENT, guard, key};
 
-/// What is read of a request with a good key, and of one with two; then of one without.
+/// Checks a request with a good key, one with two keys, and one without a key.
 fn holds<'r, R>(guard: &'r Guard, good: &'r R, twice: &'r R, none: &'r R)
 where
     &'r R: Into<RequestView<'r>>,
@@ -39,7 +39,7 @@ fn requests_and_responses_of_the_http_crate() {
     let (good, twice, none) = (good.into_parts().0, twice.into_parts().0, none.into_parts().0);
     holds(&guard, &good, &twice, &none);
 
-    // The router sees the path alone, too.
+    // The router also sees only the path.
     let health = http::Request::get("http://api.example.com/health").body(()).unwrap();
     assert!(guard.check(&health).unwrap().is_none());
 

@@ -1,4 +1,4 @@
-//! Whose request it is, behind proxies.
+//! The client's address, behind proxies.
 
 use std::{cell::Cell, net::IpAddr};
 
@@ -13,7 +13,7 @@ fn trusting() -> Guard {
     PROXIES.into_iter().fold(guard(), |guard, network| guard.trusted_proxy(network).unwrap())
 }
 
-/// What a guard that trusts [`PROXIES`] takes for the client's address.
+/// The client's address, as a guard that trusts [`PROXIES`] finds it.
 fn told<V: AsRef<[u8]>>(guard: &Guard, name: &str, peer: &str, values: &[V]) -> Option<IpAddr> {
     let fields: Vec<_> = values.iter().map(|value| (name, value.as_ref())).collect();
     let lookup = lookup(&fields);
@@ -24,7 +24,7 @@ fn address(peer: &str, forwarded: &[&str]) -> String {
     told(&trusting(), "X-Forwarded-For", peer, forwarded).unwrap().to_string()
 }
 
-/// Behind 10.0.0.1, which writes `Forwarded`.
+/// The address behind 10.0.0.1, which writes `Forwarded`.
 fn of_forwarded(values: &[&str]) -> Option<String> {
     told(&trusting().forwarded(), "forwarded", "10.0.0.1", values).map(|address| address.to_string())
 }
@@ -49,7 +49,7 @@ fn the_list_is_read_from_the_right_up_to_the_first_that_is_not_trusted() {
         (&["[2001:dbf::1]:443"], "2001:dbf::1"),
         (&["198.51.100.1:51234"], "198.51.100.1"),
         (&[", ,198.51.100.1, ,"], "198.51.100.1"),
-        // All are proxies: the request comes from the farthest.
+        // All are proxies: the farthest one sent the request.
         (&["10.1.1.1, 10.2.2.2"], "10.1.1.1"),
         (&[], "10.0.0.1"),
         (&[""], "10.0.0.1"),
@@ -144,16 +144,16 @@ fn forwarded_is_read_in_all_its_spellings() {
         (&["for=1.1.1.1, for=203.0.113.9,for=10.0.0.2, for=\"[2001:db8::2]:80\""], Some("203.0.113.9")),
         (&["for=1.1.1.1", "for=203.0.113.9", "for=10.0.0.2"], Some("203.0.113.9")),
         (&[", for=203.0.113.9, ,"], Some("203.0.113.9")),
-        // A quote that the client has left open does not take in what proxies append.
+        // A quote that the client leaves open does not swallow the proxies' entries.
         (&["for=\"1.1.1.1, for=203.0.113.9"], Some("203.0.113.9")),
         (&["for=\"\\, for=203.0.113.9"], Some("203.0.113.9")),
         (&["for=\"1.1.1.1, for=\"[2001:dbf::1]\""], Some("2001:dbf::1")),
         (&["host=\"a,b\\\", for=1.1.1.1, c\";for=203.0.113.9"], Some("203.0.113.9")),
-        // All are proxies: the request comes from the farthest.
+        // All are proxies: the farthest one sent the request.
         (&["for=10.1.1.1, for=10.2.2.2"], Some("10.1.1.1")),
         (&[], Some("10.0.0.1")),
         (&[""], Some("10.0.0.1")),
-        // The proxy does not tell.
+        // The proxy hides the address.
         (&["for=1.1.1.1, for=unknown"], None),
         (&["for=1.1.1.1, for=_hidden"], None),
         (&["for=1.1.1.1, for=\"_hidden:_port\""], None),
@@ -196,7 +196,7 @@ fn an_element_of_forwarded_that_is_not_well_formed_names_nobody() {
     }
 }
 
-/// An entry, and what it stands for: an address, or `None`.
+/// An entry, and the address in it. `None` if it contains no address.
 fn entry() -> impl Strategy<Value = (String, Option<IpAddr>)> {
     let address =
         select(vec!["10.0.0.2", "10.9.9.9", "192.0.2.7", "203.0.113.9", "1.1.1.1", "2001:db8::7", "2001:dbf::1"]);
@@ -212,7 +212,7 @@ fn entry() -> impl Strategy<Value = (String, Option<IpAddr>)> {
     prop_oneof![9 => spelt, 1 => Just(("unknown".to_owned(), None)), 1 => Just(("_hidden".to_owned(), None))]
 }
 
-/// What stands around an entry of `Forwarded`: with commas, semicolons and quotes in quoted strings.
+/// An element of `Forwarded` around a node, with commas, semicolons and quotes in quoted strings.
 fn element(node: &str, quoted: bool, more: &str) -> String {
     let needs = !node.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte));
     let node = if quoted || needs { format!("\"{node}\"") } else { node.into() };
@@ -223,7 +223,7 @@ fn element(node: &str, quoted: bool, more: &str) -> String {
     }
 }
 
-/// What the entries come to, the last one first: simple, and without a bound.
+/// A simple model without limits. It reads the entries from the last one on.
 fn model(entries: &[(String, Option<IpAddr>)], peer: IpAddr, hides: bool) -> Option<IpAddr> {
     let trusted = |address: IpAddr| match address {
         IpAddr::V4(address) => address.octets()[0] == 10 || address == std::net::Ipv4Addr::new(192, 0, 2, 7),
@@ -251,7 +251,7 @@ proptest! {
         peer in select(vec!["10.0.0.1", "192.0.2.7", "198.51.100.1", "2001:db8::1"]),
     ) {
         let named: Vec<_> = entries.iter().map(|(entry, ..)| entry.clone()).collect();
-        // Where a new field begins is up to the proxies.
+        // The proxies decide where a new field begins.
         let fields = |write: &dyn Fn(&str, bool) -> String| {
             let mut fields: Vec<String> = vec![];
             for ((text, _), quoted, begins) in &entries {

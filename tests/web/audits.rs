@@ -1,4 +1,4 @@
-//! What an audit log hears of a request.
+//! The audit data of requests.
 
 use std::{
     net::IpAddr,
@@ -18,7 +18,7 @@ use crate::{
     platform::{self, CLIENT, Platform, SECRET, Told},
 };
 
-/// The lines of the events about requests, without the time that they took.
+/// The text of events about requests, without the time that the decision took.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 
@@ -91,7 +91,7 @@ fn a_grant_is_told_of_with_its_route_in_both_modes() {
     let who = format!(
         r#"tenant="{CLIENT}" key_id="{id}" key_prefix="{prefix}" method="POST" route="/users/{{id}}" path="/users/7" address=2001:db8::1"#
     );
-    // Of the route alone, afterwards.
+    // Observed events have only the route.
     let told = who.replace(r#" path="/users/7""#, "");
     for (builder, expected) in [
         (local(), vec![format!("event=granted basis=local {who}")]),
@@ -145,13 +145,13 @@ fn the_tenant_is_known_exactly_if_the_signature_is_good() {
     assert_eq!(audit(Some(&good)), ("REVOKED", Some("good".into()), prefix(&good)));
     assert_eq!(audit(Some(&forged)), ("INVALID_SIGNATURE", None, prefix(&forged)));
     assert_eq!(audit(None), ("MISSING_KEY", None, None));
-    // Secrets of other kinds, and what is not a digit of a key.
+    // Secrets of other kinds, and characters that a key cannot contain.
     assert_eq!(audit(Some("sk_live_4eC39HqLyjWDarjtT1zdp7dc")), ("INVALID_PREFIX", None, None));
     assert_eq!(audit(Some("apikee_a\" x=\"y.z")), ("DECODE_ERROR", None, Some("apikee_a".into())));
     assert_eq!(audit(Some("apikee_")), ("INVALID_FORMAT", None, Some("apikee_".into())));
 }
 
-/// The pairs of a line, as whoever reads a log takes it apart.
+/// The pairs of a line, as a program that reads the log parses them.
 fn pairs(line: &str) -> Vec<(String, String)> {
     let (mut pairs, mut rest) = (Vec::new(), line);
     while !rest.is_empty() {

@@ -1,4 +1,4 @@
-//! Where the key is found, and where two are.
+//! The places of the key, and requests with two keys.
 
 use apikee::web::Guard;
 
@@ -36,7 +36,7 @@ fn two_keys_are_refused_for_being_two_even_if_they_are_equal() {
         let fields = [("x-api-key", key.as_bytes()), ("X-Api-Key", second.as_bytes())];
         assert_eq!(ask(&guard(), &fields), Err("MULTIPLE_KEYS"), "{second:?}");
     }
-    // As a proxy or a gateway joins two fields to one.
+    // A proxy or a gateway joins two fields into one like this.
     for list in ["K, L", "K,K", "K, , L", "K\tK", "K,", ", K", "K, x", "x, K"] {
         let list = list.replace('K', &key).replace('L', &other);
         assert_eq!(ask(&guard(), &[("x-api-key", list.as_bytes())]), Err("MULTIPLE_KEYS"), "{list}");
@@ -71,7 +71,7 @@ fn a_bearer_token_is_a_key_only_where_that_is_accepted() {
         assert_eq!(ask(&bearer, &[("authorization", credentials.into())]), Err("MISSING_KEY"), "{credentials:?}");
     }
     assert_eq!(ask(&bearer, &[("authorization", "Bearer eyJ.a.b".into())]), Err("INVALID_PREFIX"));
-    // The header goes on being a place for it.
+    // The header is still accepted.
     assert_eq!(ask(&bearer, &[("x-api-key", key.clone().into_bytes())]), Ok(CLIENT.into()));
 }
 

@@ -1,4 +1,4 @@
-//! What the platform is told of a request.
+//! The data of a request for the platform.
 
 use std::cell::Cell;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{key, lookup, platform::Platform};
 
-/// The header fields that the platform sees, but for the key, which it sees always.
+/// The header fields that the platform receives, except the key, which it always receives.
 fn seen(guard: impl FnOnce(Apikee) -> Guard, peer: Option<&str>, fields: &[(&str, &[u8])]) -> Value {
     let platform = Platform::willing();
     let guard = guard(platform.builder().build().unwrap());
@@ -103,7 +103,7 @@ fn many_long_values_are_cut_to_what_can_be_sent_whatever_they_become() {
     assert!((6_000..=8_192).contains(&quoted["user-agent"].as_str().unwrap().len()));
     let controls = told("\u{1}");
     assert!(controls["user-agent"].as_str().unwrap().chars().all(|c| c != '\u{1}'));
-    // The address is whole whatever the others are.
+    // The address is always complete.
     assert_eq!((&quoted["x-real-ip"], &controls["x-forwarded-for"]), (&json!("203.0.113.9"), &json!("203.0.113.9")));
 }
 
@@ -114,7 +114,7 @@ fn a_character_that_is_cut_through_is_replaced() {
     assert!(told["user-agent"].as_str().unwrap().ends_with("\u{e9}\u{fffd}"));
 }
 
-/// Who floods a service with bad keys is not to cost it more than that.
+/// An attacker who sends many bad keys must not cause this work.
 #[test]
 fn nothing_is_gathered_for_the_platform_before_the_key_is_good() {
     let platform = Platform::willing();
@@ -180,7 +180,7 @@ fn a_route_is_registered_with_the_scopes_that_it_needs() {
 fn without_sealing_the_key_is_not_told_wherever_it_stands() {
     let key = key();
     let bearer = format!("Bearer {key}");
-    // Long values are cut, perhaps within a key.
+    // Long values are cut, perhaps inside a key.
     let cut = format!("{}{key}", "x".repeat(2048 - 40));
     for fields in [
         [("x-acme-key", key.as_str()), ("x-other", &key)],

@@ -1,4 +1,4 @@
-//! Grants without a buffer, and with one.
+//! Grants with and without a buffer.
 
 use std::{error::Error, thread};
 
@@ -18,7 +18,7 @@ use crate::{
     platform::{CLIENT, Platform, SECRET, Told},
 };
 
-/// A good key for a tenant of that many bytes.
+/// A good key whose tenant has this many bytes.
 fn key_of(tenant_len: usize) -> String {
     let tenant = "t".repeat(tenant_len);
     let new = NewKey::new(&tenant).scopes(&["read"]).expires(Expiry::Never);
@@ -64,14 +64,14 @@ fn a_grant_outlives_the_request_and_the_guard_and_goes_to_other_threads() {
 #[test]
 fn an_owned_key_says_what_the_verified_key_says_and_does_not_show_the_key() {
     let keys = Keyring::new(SECRET).unwrap();
-    // Escapes are undone where they stand, MessagePack has other places.
+    // Escapes are decoded in place. MessagePack has other positions.
     for payload in [
         r#"{"id":"i\u0064","tid":"\u00e9\"","scp":["a","b\\c"],"env":"test","exp":4102444800,"nbf":1,"meta":{"a":[1,"x"]}}"#,
         "{}",
         #[cfg(feature = "msgpack")]
         "\u{82}\u{a3}tid\u{a1}t\u{a3}scp\u{91}\u{a1}s",
     ] {
-        // Latin-1: each character is a byte.
+        // Latin-1: each character is one byte.
         let bytes: Vec<u8> = payload.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
         let text = crate::support::key(SECRET, &bytes);
         let mut buf = [0; 1024];
@@ -95,7 +95,7 @@ fn keys_of_all_lengths_need_no_buffer_of_the_service() {
         let grant = check(&guard, &key_of(len)).unwrap();
         assert_eq!(grant.key().claims().tenant().len(), len);
     }
-    // The longest that is read, to a byte; then longer ones, whatever they are.
+    // The longest payload that is accepted, and then longer ones of several kinds.
     let payload_of = |len: usize| {
         let frame = r#"{"tid":"","scp":["read"]}"#.len();
         format!(r#"{{"tid":"{}","scp":["read"]}}"#, "t".repeat(len - frame)).into_bytes()
@@ -121,7 +121,7 @@ fn a_key_that_is_too_long_for_the_services_buffer_is_the_services_fault() {
     for room in [0, 1, 64, 300] {
         assert_eq!(check_in(&guard, &key, room), Err((500, "BUFFER_TOO_SMALL")), "{room}");
     }
-    // Those that are not keys at all stay the client's fault.
+    // Texts that are not keys are still the client's fault.
     for (key, code) in [
         ("x".repeat(10_000), "INVALID_PREFIX"),
         (format!("apikee_{}.z", "z".repeat(12_000)), "DECODE_ERROR"),
@@ -156,7 +156,7 @@ fn two_keys_do_not_blame_the_token() {
 #[test]
 fn a_denial_leaves_a_function_by_the_question_mark() {
     fn ask(apikee: &Apikee, scopes: &'static [&'static str]) -> Result<Basis, Box<dyn Error>> {
-        // Neither the header nor the request lives on.
+        // Header and request end with this function.
         let header = key();
         let request = AuthorizeRequest::new(Some(&header), MethodPath::new("GET", "/users")?).scopes(scopes);
         let _ = apikee.authorize_in(&request, &mut [0; 1024])?;
@@ -187,14 +187,14 @@ fn missing_scopes_are_named_in_order_and_once_and_at_least_the_first_of_many() {
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     assert_eq!(missing(&all[..64]), all[..64]);
     assert_eq!(missing(&all), all[..64]);
-    // However late the first one comes.
+    // The first missing scope may come late.
     let late: Vec<&str> = [["read"; 100].as_slice(), &all[..3], &["read"; 100]].concat();
     assert_eq!(missing(&late), all[..3]);
     let last: Vec<&str> = [["read"; 1_000].as_slice(), &["write"]].concat();
     assert_eq!(missing(&last), ["write"]);
 }
 
-/// This would not compile otherwise.
+/// Otherwise this would not compile.
 #[test]
 fn a_denial_borrows_the_routes_list_alone() {
     fn missing<'s>(scopes: &'s [&'s str]) -> MissingScopes<'s> {

@@ -1,4 +1,4 @@
-//! The guard, without a server: requests as views of a few fields.
+//! The guard without a server. Requests are views of a few fields.
 #![cfg(feature = "web")]
 
 #[cfg(any(feature = "http", feature = "tiny_http"))]
@@ -33,19 +33,19 @@ fn guard() -> Guard {
     Guard::new(Apikee::builder().secret(SECRET).build().unwrap())
 }
 
-/// A good key, with the scope `read`.
+/// A good key with the scope `read`.
 fn key() -> String {
     platform::key(CLIENT, "{}")
 }
 
-/// Header fields of a request: look-ups find all that are there, as [`apikee::web::HeaderLookup`] asks for.
+/// Header fields of a request. A look-up finds all fields, as [`apikee::web::HeaderLookup`] requires.
 fn lookup<'r>(fields: &'r [(&'r str, &'r [u8])]) -> impl Fn(&str, usize) -> Option<&'r [u8]> {
     move |name: &str, nth: usize| {
         fields.iter().filter(|field| field.0.eq_ignore_ascii_case(name)).nth(nth).map(|field| field.1)
     }
 }
 
-/// The tenant of a request to `GET /users` with these fields, or the code that it is refused with.
+/// The tenant of a request to `GET /users` with these fields, or the code of its refusal.
 fn ask(guard: &Guard, fields: &[(&str, &[u8])]) -> Result<String, &'static str> {
     let lookup = lookup(fields);
     match guard.check(RequestView::new("GET", "/users", &lookup)) {

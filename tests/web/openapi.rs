@@ -39,7 +39,7 @@ fn the_scheme_is_added_for_the_document_and_its_operations_and_excluded_paths_ar
 
 const REFUSALS: [&str; 4] = ["401", "403", "429", "503"];
 
-/// Follows a reference, if it is one.
+/// Follows a reference, if the value is one.
 fn resolved<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
     match value["$ref"].as_str() {
         Some(reference) => document.pointer(reference.strip_prefix('#').unwrap()).unwrap(),
@@ -65,8 +65,8 @@ fn guarded_operations_say_how_they_refuse_and_open_ones_do_not() {
             let schema = resolved(&document, &response["content"]["application/json"]["schema"]);
             assert_eq!(schema["required"], json!(["error", "message"]));
         }
-        assert_eq!(document["paths"]["/health"]["get"]["responses"].get(status), None, "it is open");
-        assert_eq!(document["paths"]["/users"]["post"]["responses"].get(status), None, "it is another scheme's");
+        assert_eq!(document["paths"]["/health"]["get"]["responses"].get(status), None, "the path is open");
+        assert_eq!(document["paths"]["/users"]["post"]["responses"].get(status), None, "it uses another scheme");
     }
     assert_eq!(document["paths"]["/users"]["get"]["responses"]["200"], json!({}));
 }

@@ -1,4 +1,4 @@
-//! Which paths need no key, and what the platform is told of a route.
+//! Paths that need no key, and the routes that the platform receives.
 
 use std::{
     sync::{Mutex, mpsc},
@@ -13,7 +13,7 @@ use apikee::{
 
 use crate::{guard, key, lookup, platform::Platform};
 
-/// Whether a request without a key is let through.
+/// Whether a request without a key is granted.
 fn is_open(guard: &Guard, method: &str, path: &str) -> bool {
     let lookup = lookup(&[]);
     match guard.check(RequestView::new(method, path, &lookup)) {
@@ -89,7 +89,7 @@ fn scopes_that_are_required_later_take_the_place_of_those_before() {
     assert!(guard().require(&["admin"]).require(&["read"]).check(request).is_ok());
 }
 
-/// The `method_path` that the platform is asked about.
+/// The `method_path` in the question to the platform.
 fn told(method: &str, path: &str, route: Option<&str>, template: Option<&str>) -> String {
     let platform = Platform::willing();
     let guard = Guard::new(platform.builder().build().unwrap());
@@ -122,11 +122,11 @@ fn the_platform_is_told_equivalent_paths_as_one() {
     for path in ["/~user/a%2Fb", "/%7Euser/a%2Fb", "/%7e%75ser/%61%2fb", "/%7euser/a%2fb?%7e"] {
         assert_eq!(told("GET", path, None, None), "GET%3A%3A%3A%2F~user%2Fa%252Fb", "{path}");
     }
-    assert_eq!(told("GET", "/%zz%7e", None, None), "GET%3A%3A%3A%2F%25zz~", "what is not an escape stays");
-    assert_eq!(told("GET", "/%7e", None, Some("/%7e")), "GET%3A%3A%3A%2F%257e", "and so does a template");
+    assert_eq!(told("GET", "/%zz%7e", None, None), "GET%3A%3A%3A%2F%25zz~", "an invalid escape stays unchanged");
+    assert_eq!(told("GET", "/%7e", None, Some("/%7e")), "GET%3A%3A%3A%2F%257e", "a template stays unchanged");
 }
 
-/// What is registered after one request with each of those paths and templates.
+/// The routes that are registered after one request with each of these paths and templates.
 fn registered(enforcement: Enforcement, requests: &[(&str, Option<&str>, Option<&str>)]) -> Vec<String> {
     let platform = Platform::willing();
     let (tell, told) = mpsc::channel();
@@ -153,7 +153,7 @@ fn registered(enforcement: Enforcement, requests: &[(&str, Option<&str>, Option<
             Some(template) => drop(guard.route(template).check(request).unwrap()),
             None => drop(guard.check(request).unwrap()),
         }
-        // What is registered for a request is queued before it is decided on, and made before the next one.
+        // A registration is queued before the request is decided, and made before the next request.
         while let Some(route) = told.recv_timeout(Duration::from_secs(60)).expect("it is asked about") {
             registered.push(route);
         }

@@ -19,7 +19,7 @@ use crate::{
 /// Status, body, `WWW-Authenticate` and `Retry-After`.
 type Response = (u16, Value, Option<String>, Option<String>);
 
-/// The response to a request to `GET /users`, which needs those scopes, with that key.
+/// The response to a request to `GET /users` with this key, for a route that needs these scopes.
 fn refused(guard: &Guard, key: Option<&str>, scopes: &[&str]) -> Response {
     let fields: Vec<_> = key.map(|key| ("x-api-key", key.as_bytes())).into_iter().collect();
     let lookup = lookup(&fields);
@@ -166,7 +166,7 @@ fn a_body_is_written_into_a_buffer_that_is_large_enough_and_no_other() {
     }
 }
 
-/// Or it could not be sent by servers that take the request apart for that: this would not compile.
+/// Some servers take the request apart to send the response. With a borrow, this would not compile.
 #[test]
 fn a_refusal_outlives_the_request() {
     let guard = guard();

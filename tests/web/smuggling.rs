@@ -1,11 +1,11 @@
-//! Whatever a request says, it stays one request: nothing in it splits a URL, a header or a JSON member.
+//! Whatever a request contains, it stays one request: nothing in it can split a URL, a header or a JSON member.
 
 use apikee::web::{Guard, RequestView};
 use proptest::{collection::vec, prelude::*};
 
 use crate::{guard, key, lookup, platform::Platform};
 
-/// What servers have been known to let through.
+/// Values that some servers are known to accept.
 const VALUES: [&[u8]; 9] = [
     b"a\r\nX-Api-Key: b",
     b"a\nb",
@@ -35,7 +35,7 @@ const PATHS: [&str; 14] = [
     "/%",
 ];
 
-/// The target and the body of what the platform is asked about such a request.
+/// The target and the body of the question to the platform about such a request.
 fn asked(path: &str, agent: &[u8]) -> (String, serde_json::Value) {
     let platform = Platform::willing();
     let guard = Guard::new(platform.builder().build().unwrap());

@@ -1,4 +1,4 @@
-//! Refusals on the wire, as `tiny_http` sends them: each has its status, and the next request is answered, too.
+//! Refusals as `tiny_http` sends them over the wire: each has its status, and the next request is answered.
 
 use std::{
     io::{self, Write as _},
@@ -24,7 +24,7 @@ struct Service {
 }
 
 impl Service {
-    /// Serves requests one after the other.
+    /// Handles requests one after the other.
     fn start(serve: fn(&Guard, Request)) -> Self {
         let server = Arc::new(Server::http("127.0.0.1:0").unwrap());
         let (address, theirs) = (server.server_addr().to_ip().unwrap(), Arc::clone(&server));
@@ -48,7 +48,7 @@ impl Drop for Service {
     }
 }
 
-/// As the documentation has it.
+/// As in the documentation.
 fn serve(guard: &Guard, request: Request) {
     let response = match guard.route("/users").require(&["read"]).check(&request) {
         Ok(_) => json(),
@@ -137,7 +137,7 @@ fn a_refusal_waits_for_the_response_before_it() {
     thread::scope(|scope| {
         scope.spawn(|| serve(&guard(), second));
         connection.stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-        assert!(connection.stream.peek(&mut [0]).is_err(), "it came first");
+        assert!(connection.stream.peek(&mut [0]).is_err(), "the refusal must not come first");
         connection.stream.set_read_timeout(Some(LONG)).unwrap();
         serve(&guard(), first);
         assert_eq!([connection.reply().status(), connection.reply().status()], [200, 401]);
@@ -193,7 +193,7 @@ fn an_upgrade_is_refused_and_the_connection_closed() {
 fn a_body_that_nobody_reads_is_not_taken_for_a_request() {
     let service = Service::start(serve);
     for len in [0, 1, 40, 1024, 1025, 5_000, 1_000_000] {
-        // It looks like one.
+        // The body looks like a request.
         let body: String = get(Some(&key())).chars().cycle().take(len).collect();
         let mut connection = service.connect();
         connection.send(&request("POST /users HTTP/1.1", None, &format!("Content-Length: {len}\r\n")));
@@ -211,10 +211,10 @@ fn a_client_that_waits_with_a_long_body_is_answered_before_it_sends_it() {
         let mut connection = service.connect();
         let fields = format!("Content-Length: {len}\r\n{expect}");
         connection.send(&request("POST /users HTTP/1.1", None, &fields));
-        // No `100 Continue` before it: the body is not wanted.
+        // There is no `100 Continue` before the answer, because the body is not wanted.
         let reply = connection.reply();
         assert_eq!((&*reply.status_line, &*reply.body), ("HTTP/1.1 401 Unauthorized", MISSING), "{len}");
-        // It may send it all the same, and then goes on.
+        // The client may send the body anyway. The connection continues after it.
         connection.send(&"x".repeat(len));
         connection.goes_on();
     }
@@ -224,7 +224,7 @@ fn a_client_that_waits_with_a_long_body_is_answered_before_it_sends_it() {
 fn a_chunked_body_that_nobody_reads_is_not_taken_for_a_request() {
     let service = Service::start(serve);
     for (len, expect) in [(0, ""), (1, ""), (40, "Expect: 100-continue\r\n"), (5_000, ""), (1_000_000, "")] {
-        // It looks like one.
+        // The body looks like a request.
         let body: String = get(Some(&key())).chars().cycle().take(len).collect();
         let chunk = if len == 0 { String::new() } else { format!("{len:x}\r\n{body}\r\n") };
         let mut connection = service.connect();
@@ -306,7 +306,7 @@ fn a_client_that_has_gone_away_is_no_error() {
     let stream = TcpStream::connect(server.server_addr().to_ip().unwrap()).unwrap();
     (&stream).write_all(get(None).repeat(2).as_bytes()).unwrap();
     let requests: Vec<Request> = (0..2).map(|_| server.recv().unwrap()).collect();
-    // With a reset, not an orderly end.
+    // A reset instead of a regular end.
     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     drop(stream);
     thread::sleep(Duration::from_millis(100));

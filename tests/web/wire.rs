@@ -1,4 +1,4 @@
-//! HTTP as a client has it on the wire, so that nothing in between makes up for a server's mistakes.
+//! HTTP on the wire. No library in between can hide a server's mistakes.
 
 use std::{
     io::{Read as _, Write as _},
@@ -8,17 +8,17 @@ use std::{
 
 use crate::key;
 
-/// Far more than anything here takes.
+/// Far longer than any step of these tests takes.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 /// A connection to a server.
 pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
-    /// What has come, and was not asked for yet.
+    /// Bytes that were received but not yet used.
     read: Vec<u8>,
 }
 
-/// A response, its field names in lower case.
+/// A response. Its field names are in lower case.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Reply {
     pub(crate) status_line: String,
@@ -51,7 +51,7 @@ impl Connection {
         self.stream.write_all(text.as_bytes()).unwrap();
     }
 
-    /// Reads one more piece; false at the end.
+    /// Reads more bytes. Returns `false` at the end.
     fn read_more(&mut self) -> bool {
         let mut piece = [0; 4096];
         let len = self.stream.read(&mut piece).unwrap_or_else(|error| panic!("{error}, after {:?}", self.text()));
@@ -90,13 +90,13 @@ impl Connection {
         reply
     }
 
-    /// That nothing else comes.
+    /// Checks that nothing else arrives.
     pub(crate) fn ends(&mut self) {
         while self.read_more() {}
         assert_eq!(self.text(), "");
     }
 
-    /// That the connection is as good as a new one: to a service whose `/users` is behind a guard.
+    /// Checks that the connection still works. The service must have `/users` behind a guard.
     pub(crate) fn goes_on(&mut self) {
         self.send(&get(Some(&key())));
         assert_eq!(self.reply().status_line, "HTTP/1.1 200 OK");
@@ -107,7 +107,7 @@ impl Connection {
     }
 }
 
-/// A request, without a body or with the front of one.
+/// A request without a body, or the part before the body.
 pub(crate) fn request(line: &str, key: Option<&str>, fields: &str) -> String {
     let key = key.map(|key| format!("x-api-key: {key}\r\n")).unwrap_or_default();
     format!("{line}\r\nHost: localhost\r\n{key}{fields}\r\n")

@@ -11,24 +11,24 @@ use crate::{
     slot,
 };
 
-/// The platform's answer to a validate call. Its texts point into the body that it was read from. A text that is
-/// absent is null.
+/// The platform's answer to a validate call. Its texts point into the body that it was parsed from. An absent text is
+/// null.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct ApikeeAnswer {
     /// Whether the platform lets the request through. False after any error.
     pub success: bool,
-    /// Whether the answer came out of an envelope: from the platform, for this request.
+    /// Whether the answer was in an envelope. Then the platform made it for this request.
     pub sealed: bool,
-    /// Whether `duration_ms` counts.
+    /// Whether `duration_ms` is valid.
     pub has_duration: bool,
-    /// How long the platform took, in milliseconds.
+    /// The time that the platform took, in milliseconds.
     pub duration_ms: u64,
-    /// The client that was asked about.
+    /// The client of the request.
     pub client_id: ApikeeText,
-    /// The project and environment that were asked about.
+    /// The project and environment of the request.
     pub project_env: ApikeeText,
-    /// The method and path that were asked about.
+    /// The method and path of the request.
     pub method_path: ApikeeText,
     /// The platform's reason for a refusal, as a code.
     pub code: ApikeeText,
@@ -65,7 +65,7 @@ impl ApikeeAnswer {
     }
 }
 
-/// Zeros `answer` before anything else: nobody finds the verdict of an earlier answer there.
+/// Zeros `answer` first, so that it never contains the verdict of an earlier answer.
 ///
 /// # Safety
 ///
@@ -87,11 +87,11 @@ unsafe fn give(verdict: &Answer<'_>, sealed: bool, answer: *mut ApikeeAnswer) ->
 /// Opens the answer to a validate call, `body_len` bytes at `body`, and checks that the platform lets the request
 /// through. Only `APIKEE_ERROR_OK` means that it does.
 ///
-/// The body is changed where it stands, and the texts of `answer` point into it. The pending is used up, except
-/// after an error about an argument.
+/// The body is decrypted in place, and the texts of `answer` point into it. The pending is used up, except after an
+/// error about an argument.
 ///
-/// Errors: `APIKEE_ERROR_SERVER_REJECTED` if the platform refuses the request; `answer` then says why. Any other
-/// error means that there is no trustworthy answer: those of `apikee_pending_open`,
+/// Errors: `APIKEE_ERROR_SERVER_REJECTED` if the platform refuses the request; `answer` then contains the reason. Any
+/// other error means that there is no trustworthy answer: the errors of `apikee_pending_open`,
 /// `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -116,10 +116,10 @@ pub unsafe extern "C" fn apikee_pending_require_success(
     })
 }
 
-/// As `apikee_pending_require_success`, for an answer that came without an envelope, as some deployments send it.
+/// Like `apikee_pending_require_success`, for an answer without an envelope. Some deployments send such answers.
 ///
-/// Nothing but the connection says who wrote such an answer, or for which request: whoever ends the TLS connection
-/// can let all requests through. Call this only where the user has asked for it.
+/// Nothing except the connection proves who wrote such an answer, or for which request. An attacker at the end of the
+/// TLS connection can let all requests through. Call this only if the user has asked for it.
 ///
 /// Errors: `APIKEE_ERROR_SERVER_REJECTED`, `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
 #[must_use]

@@ -1,7 +1,7 @@
-//! From the caller's pointers and lengths to slices, and back.
+//! Conversions between the caller's pointers and lengths, and slices.
 //!
-//! What can be checked of a pointer is: null, alignment, a length that wraps around, and whether what
-//! is written overlaps anything else. Whether there is such memory only the caller knows.
+//! Of a pointer these properties are checked: null, alignment, a length that wraps around, and whether written memory
+//! overlaps another argument. Whether the memory exists, only the caller knows.
 
 use core::{
     ffi::{c_char, c_void},
@@ -12,18 +12,18 @@ use apikee::meta::JsonObject;
 
 use crate::error::ApikeeError;
 
-/// A boolean that the caller wrote. Any byte but 0 is true: Rust's own `bool` must be 0 or 1.
+/// A boolean from the caller. Any byte except 0 is true. (Rust's own `bool` must be 0 or 1.)
 pub type ApikeeBool = u8;
 
-/// A text: where it starts, and its length in bytes. It does not end with a NUL.
+/// A text: its start, and its length in bytes. It does not end with a NUL.
 ///
-/// A text that a function gives points into the buffer or the key that it came from. It is null if there is none.
+/// A text from a function points into the buffer or the key that it came from. It is null if there is none.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct ApikeeText {
-    /// Where it starts. May be null if `len` is 0.
+    /// The first byte. May be null if `len` is 0.
     pub ptr: *const c_char,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub len: usize,
 }
 
@@ -60,7 +60,7 @@ impl ApikeeText {
     }
 }
 
-/// Memory that an argument names.
+/// The memory of an argument.
 #[derive(Clone, Copy)]
 pub(crate) struct Span {
     start: usize,
@@ -88,7 +88,7 @@ impl Span {
     }
 }
 
-/// Makes sure that nothing `written` overlaps anything else: references to it are unique.
+/// Checks that no `written` memory overlaps any other memory, because references to it are unique.
 pub(crate) fn apart<const W: usize, const R: usize>(written: [Span; W], read: [Span; R]) -> Result<(), ApikeeError> {
     for (at, own) in written.iter().enumerate() {
         let others = written.iter().take(at).chain(&read);
@@ -99,7 +99,7 @@ pub(crate) fn apart<const W: usize, const R: usize>(written: [Span; W], read: [S
     Ok(())
 }
 
-/// Null, alignment, and an end that is an address.
+/// Checks for null, alignment, and an end that is a valid address.
 fn check<T>(start: *const T, len: usize) -> Result<(), ApikeeError> {
     let bytes = len.checked_mul(size_of::<T>()).ok_or(ApikeeError::InvalidLength)?;
     if isize::try_from(bytes).is_err() || start.addr().checked_add(bytes).is_none() {
@@ -111,12 +111,12 @@ fn check<T>(start: *const T, len: usize) -> Result<(), ApikeeError> {
     if start.is_aligned() { Ok(()) } else { Err(ApikeeError::Misaligned) }
 }
 
-/// Makes sure that a pointer may be one to a `T`.
+/// Checks that a pointer may point to a `T`.
 pub(crate) fn check_one<T>(place: *const T) -> Result<(), ApikeeError> {
     check(place, 1)
 }
 
-/// An array; null is one of no elements.
+/// An array. Null is an empty one.
 ///
 /// # Safety
 ///
@@ -130,7 +130,7 @@ pub(crate) unsafe fn array<'a, T>(start: *const T, len: usize) -> Result<&'a [T]
     Ok(unsafe { slice::from_raw_parts(start, len) })
 }
 
-/// What a pointer points to.
+/// The object that a pointer points to.
 ///
 /// # Safety
 ///
@@ -141,7 +141,7 @@ pub(crate) unsafe fn one<'a, T>(place: *const T) -> Result<&'a T, ApikeeError> {
     Ok(unsafe { &*place })
 }
 
-/// Bytes that are read; null are none.
+/// Bytes to read. Null means none.
 ///
 /// # Safety
 ///
@@ -162,14 +162,13 @@ pub(crate) unsafe fn text<'a>(start: *const c_void, len: usize) -> Result<&'a st
     core::str::from_utf8(bytes).map_err(|_| ApikeeError::InvalidUtf8)
 }
 
-/// A JSON object of the caller's, checked. In a frame of its own: the reader takes 0.3 kB, which its caller would
-/// keep.
+/// Checks a JSON object of the caller. Not inlined: the parser uses 0.3 kB of stack, which its caller would keep.
 #[inline(never)]
 pub(crate) fn object(text: &str) -> Result<JsonObject<'_>, ApikeeError> {
     JsonObject::new(text).map_err(|_| ApikeeError::InvalidJson)
 }
 
-/// Bytes that are read and changed where they stand; null are none.
+/// Bytes to read and change in place. Null means none.
 ///
 /// # Safety
 ///
@@ -185,8 +184,8 @@ pub(crate) unsafe fn bytes_mut<'a>(start: *mut c_void, len: usize) -> Result<&'a
     Ok(unsafe { slice::from_raw_parts_mut(start, len) })
 }
 
-/// A buffer to write to, no more of it than is `enough`, and all zeros at first: in C it often is not
-/// initialised, and a slice is. Null is one of no bytes.
+/// A buffer to write to, at most `enough` bytes of it, filled with zeros: memory from C is often not initialised, but a
+/// slice must be. Null is an empty buffer.
 ///
 /// # Safety
 ///

@@ -1,4 +1,4 @@
-//! What a verified key says.
+//! The claims of a verified key.
 
 use core::ffi::c_void;
 
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn apikee_claims_require_scope(
 
 /// Checks that the key has all of these scopes. An empty list needs no scope.
 ///
-/// `missing` may be null. It gets the index of the first scope that the key lacks, and `count` if it lacks none.
+/// `missing` may be null. It receives the index of the first scope that the key lacks, or `count` if it lacks none.
 ///
 /// Errors: `APIKEE_ERROR_INSUFFICIENT_SCOPE`.
 #[must_use]
@@ -131,7 +131,7 @@ pub unsafe extern "C" fn apikee_claims_require_scopes(
     })
 }
 
-/// The tenant that owns the key. Empty if the issuer named none.
+/// The tenant that owns the key. Empty if the issuer did not name one.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_claims_get_tenant(claims: *const ApikeeClaims, tenant: *mut ApikeeText) -> ApikeeError {
@@ -139,7 +139,7 @@ pub unsafe extern "C" fn apikee_claims_get_tenant(claims: *const ApikeeClaims, t
     unsafe { give_text(claims, tenant, |key| key.claims().tenant()) }
 }
 
-/// The key's id. Ids sort by the time of issue. Empty if the issuer gave none.
+/// The key's id. Ids sort by their time of issue. Empty if the key has none.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_claims_get_id(claims: *const ApikeeClaims, id: *mut ApikeeText) -> ApikeeError {
@@ -147,7 +147,7 @@ pub unsafe extern "C" fn apikee_claims_get_id(claims: *const ApikeeClaims, id: *
     unsafe { give_text(claims, id, |key| key.claims().id()) }
 }
 
-/// The environment tag, `"production"` if the key has none.
+/// The environment tag. `"production"` if the key has none.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_claims_get_environment(
@@ -187,7 +187,7 @@ pub unsafe extern "C" fn apikee_claims_get_secret_index(claims: *const ApikeeCla
     unsafe { give(claims, index, 0, |key| Some(key.secret_index())) }
 }
 
-/// The scope with that index, in the issuer's order. To list all scopes, count up from 0 until there is none.
+/// The scope with this index, in the issuer's order. To list all scopes, count up from 0 until `APIKEE_ERROR_ABSENT`.
 /// Each call starts at the first scope.
 ///
 /// Errors: `APIKEE_ERROR_ABSENT` after the last scope.

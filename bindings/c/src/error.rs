@@ -7,11 +7,11 @@ use apikee::{
     key::{IssueError, KeyringError},
 };
 
-/// Why a function could not do what it was asked. The numbers do not change.
+/// Why a function failed. The numbers never change.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(i32)]
 pub enum ApikeeError {
-    /// No error: it is done.
+    /// No error: the function succeeded.
     Ok = 0,
 
     /// The key is refused: the request has none.
@@ -35,25 +35,25 @@ pub enum ApikeeError {
     /// The request is refused by the platform.
     ServerRejected = 10,
 
-    /// A pointer is null that must not be.
+    /// A pointer is null but must not be.
     NullPointer = 32,
     /// A pointer is not aligned for its type.
     Misaligned = 33,
-    /// A length is larger than memory.
+    /// A length is larger than the address space.
     InvalidLength = 34,
     /// Memory to be written overlaps another argument.
     Overlap = 35,
-    /// An object was not initialised, was wiped, or is used up.
+    /// An object was not initialised, was wiped, or was used up.
     NotInitialised = 36,
     /// A text is not UTF-8.
     InvalidUtf8 = 37,
     /// There are more scopes or headers than `APIKEE_MAX_SCOPES` or `APIKEE_MAX_HEADERS`.
     TooMany = 38,
-    /// The buffer is too small. If the function gives a length, it gives one that is enough.
+    /// The buffer is too small. If the function returns a length, that length is enough.
     BufferTooSmall = 39,
-    /// There is no such claim, scope or member, or it has another type.
+    /// The claim, scope or member does not exist, or has another type.
     Absent = 40,
-    /// The random number generator failed, repeats itself, or gives zeros.
+    /// The random number generator failed, repeats itself, or returns zeros.
     RandomFailed = 41,
 
     /// The secret is empty.
@@ -69,7 +69,7 @@ pub enum ApikeeError {
 
     /// The server's public key is neither 64 hexadecimal digits nor base64 of 32 bytes.
     ServerKeyMalformed = 96,
-    /// The server's public key has low order, like a placeholder of zeros.
+    /// The server's public key has low order, for example a placeholder of zeros.
     ServerKeyLowOrder = 97,
     /// The envelope is not a well-formed JSON object.
     EnvelopeMalformed = 98,
@@ -98,21 +98,21 @@ pub enum ApikeeError {
     Other = 127,
 }
 
-/// What a function returns for its result inside.
+/// Turns a result into the code that a function returns.
 pub(crate) fn report(body: impl FnOnce() -> Result<(), ApikeeError>) -> ApikeeError {
     body().err().unwrap_or(ApikeeError::Ok)
 }
 
 /// The code of an error as a constant text that ends with a NUL. Never null.
 ///
-/// For a refusal it is the code that all Apikee SDKs send to the client, such as `"EXPIRED"`. Any other error has a
-/// name for logs.
+/// For a refusal it is the code that all Apikee SDKs send to the client, such as `"EXPIRED"`. For any other error it is
+/// a name for logs.
 #[unsafe(no_mangle)]
 pub extern "C" fn apikee_error_code(error: i32) -> *const c_char {
     text(error).as_ptr()
 }
 
-/// By the number: a caller in C may pass any.
+/// Found by number, because a caller in C may pass any number.
 static NAMES: &[(ApikeeError, &CStr)] = &[
     (ApikeeError::Ok, c"OK"),
     (ApikeeError::MissingKey, c"MISSING_KEY"),

@@ -15,23 +15,23 @@ use crate::{
     slot,
 };
 
-/// Most scopes that `apikee_issue` takes.
+/// Most scopes that `apikee_issue` accepts.
 pub const APIKEE_MAX_SCOPES: usize = 32;
 
 /// When a new key expires.
 #[repr(u32)]
 pub enum ApikeeExpiry {
-    /// After 90 days; `expiry_seconds` is not read.
+    /// After 90 days; `expiry_seconds` is ignored.
     Default = 0,
     /// `expiry_seconds` after the time of issue.
     After = 1,
     /// At the end of the second `expiry_seconds` since 1970.
     At = 2,
-    /// Never; `expiry_seconds` is not read.
+    /// Never; `expiry_seconds` is ignored.
     Never = 3,
 }
 
-/// A caller in C may pass any number, so the enum itself is not what is passed.
+/// A caller in C may pass any number, so functions take a number, not the enum.
 #[expect(clippy::as_conversions, reason = "the numbers are what the enum is")]
 mod kind {
     use super::ApikeeExpiry;
@@ -42,25 +42,24 @@ mod kind {
     pub(super) const NEVER: u32 = ApikeeExpiry::Never as u32;
 }
 
-/// What a new key says. All zeros are a key without a tenant and without scopes, for `"production"`, good for
-/// 90 days.
+/// The claims of a new key. All zeros mean: no tenant, no scopes, `"production"`, and an expiry after 90 days.
 #[repr(C)]
 pub struct ApikeeNewKey {
     /// Tenant that owns the key.
     pub tenant: ApikeeText,
-    /// What the key is good for, in that order. May be null if `scope_count` is 0.
+    /// The scopes, in this order. May be null if `scope_count` is 0.
     pub scopes: *const ApikeeText,
     /// Number of scopes, at most `APIKEE_MAX_SCOPES`.
     pub scope_count: usize,
     /// The environment tag; null for `"production"`.
     pub environment: ApikeeText,
-    /// Anything else, a JSON object; null for nothing.
+    /// Further claims, as a JSON object; null for none.
     pub meta: ApikeeText,
-    /// What `expiry_seconds` means: an `apikee_expiry`.
+    /// The meaning of `expiry_seconds`: an `apikee_expiry`.
     pub expiry: u32,
-    /// Whether `not_before` counts.
+    /// Whether `not_before` is used.
     pub has_not_before: ApikeeBool,
-    /// When the key expires: `expiry` says how.
+    /// The time of expiry: see `expiry`.
     pub expiry_seconds: i64,
     /// The first second in which the key is good, since 1970.
     pub not_before: i64,
@@ -80,9 +79,9 @@ impl ApikeeNewKey {
         }
     }
 
-    /// Reads the texts, which must be apart from what is written. `places` is room for the scopes.
+    /// Parses the texts, which must not overlap the written memory. `places` is room for the scopes.
     ///
-    /// In a frame of its own, which is gone when the key is made.
+    /// Not inlined, so that its stack is free again when the key is made.
     ///
     /// # Safety
     ///
@@ -124,16 +123,16 @@ impl ApikeeNewKey {
     }
 }
 
-/// Issues a key into `buf`, signed with the keyring's first secret. `key_len` gets its length.
+/// Issues a key into `buf`, signed with the keyring's first secret. `key_len` receives its length.
 ///
-/// `now_millis` is in milliseconds since 1970. `random` gives the ten random bytes of the key's id. It is called
-/// again for one key in 256, a few times at most. `APIKEE_ISSUE_BUFFER_LEN(payload_len)` bytes of buffer are
-/// enough, and 1024 are enough for most keys. The key is at the front of `buf` and does not end with a NUL. The
-/// rest of `buf`, and after an error all of it, contains unspecified bytes.
+/// `now_millis` is in milliseconds since 1970. `random` gives the ten random bytes of the key's id. For one key in 256
+/// it is called again, at most a few times. A buffer of `APIKEE_ISSUE_BUFFER_LEN(payload_len)` bytes is enough, and
+/// 1024 are enough for most keys. The key is at the start of `buf` and does not end with a NUL. The rest of `buf`
+/// contains unspecified bytes; after an error all of `buf` does.
 ///
-/// Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with a length that is enough in `key_len`;
-/// `APIKEE_ERROR_CLAIMS_TOO_LONG`, `APIKEE_ERROR_TIME_OUT_OF_RANGE`, `APIKEE_ERROR_INVALID_JSON`,
-/// `APIKEE_ERROR_TOO_MANY`, `APIKEE_ERROR_RANDOM_FAILED`.
+/// Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with a sufficient length in `key_len`; `APIKEE_ERROR_CLAIMS_TOO_LONG`,
+/// `APIKEE_ERROR_TIME_OUT_OF_RANGE`, `APIKEE_ERROR_INVALID_JSON`, `APIKEE_ERROR_TOO_MANY`,
+/// `APIKEE_ERROR_RANDOM_FAILED`.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_issue(
@@ -158,7 +157,7 @@ pub unsafe extern "C" fn apikee_issue(
         let mut places = [""; APIKEE_MAX_SCOPES];
         // SAFETY: as above.
         let new = unsafe { new_key.read(&mut places, written) };
-        // Not moved out: that would be a second one on the stack.
+        // Used by reference: a move would put a second copy on the stack.
         let new = new.as_ref().map_err(|error| *error)?;
         // SAFETY: as above.
         let buf = unsafe { args::buffer(buf, buf_len, issue_buffer_len(MAX_PAYLOAD_LEN)) }?;
@@ -173,7 +172,7 @@ pub unsafe extern "C" fn apikee_issue(
     })
 }
 
-/// In a frame of its own: inlined, the kernel's variables and those of the arguments take 0.9 kB together.
+/// Not inlined: together, the kernel's variables and those of the arguments take 0.9 kB of stack.
 #[inline(never)]
 fn issue(
     keyring: &Keyring,

@@ -1,4 +1,4 @@
-//! The secrets that keys are signed with.
+//! The secrets that sign keys.
 
 use core::{ffi::c_void, time::Duration};
 
@@ -17,7 +17,7 @@ const _: () = assert!(APIKEE_MAX_SECRETS == MAX_SECRETS);
 /// Bytes of an `apikee_keyring`, on every target.
 pub const APIKEE_KEYRING_SIZE: usize = 672;
 
-/// The secrets that keys are signed with: the first signs, and any is accepted. `apikee_keyring_wipe` wipes it.
+/// The secrets that sign keys: the first signs, and all are accepted. `apikee_keyring_wipe` wipes it.
 #[repr(C)]
 pub struct ApikeeKeyring {
     opaque: [u64; 84],
@@ -29,9 +29,10 @@ impl Place for ApikeeKeyring {
     const MARK: u64 = 0x6170_696B_6565_0001;
 }
 
-/// Zeros are a keyring without secrets. That they are a `Keyring` at all is checked where this constant is computed.
+/// All zeros are a keyring without secrets. The compiler checks that they are a valid `Keyring` when it computes this
+/// constant.
 ///
-/// To make one of [`Keyring::new`] would be to move it: 0.7 kB, of which most are unused.
+/// [`Keyring::new`] is not used, because it would move 0.7 kB, most of them unused.
 // SAFETY: the compiler checks the value of a constant, and this one has no invalid bytes; a keyring has neither
 // references nor enums, and counts its secrets by a number.
 const _: Keyring = unsafe { core::mem::zeroed() };
@@ -41,9 +42,8 @@ unsafe impl StartsAsZeros for ApikeeKeyring {}
 
 /// Makes a keyring with one secret, which signs and is accepted.
 ///
-/// A secret is a byte string of any length; 32 random bytes are advised. The keyring keeps a state that is
-/// derived from the secret, not the secret. It is built in place. The former contents of `keyring` are
-/// overwritten, also after an error.
+/// A secret is a byte string of any length; use 32 random bytes. The keyring contains a state that is derived from the
+/// secret, not the secret. It is built in place. The old contents of `keyring` are overwritten, also after an error.
 ///
 /// Errors: `APIKEE_ERROR_EMPTY_SECRET`.
 #[must_use]
@@ -84,14 +84,14 @@ pub unsafe extern "C" fn apikee_keyring_accept(
     })
 }
 
-/// Most seconds that `apikee_keyring_set_leeway` takes: a day.
+/// Most seconds that `apikee_keyring_set_leeway` accepts: a day.
 pub const APIKEE_MAX_LEEWAY: u64 = 86_400;
 
-/// Makes keys good for that many seconds longer, and that many seconds earlier, for a clock that drifts. The
-/// leeway is 0 until this is called.
+/// Makes keys good for `seconds` longer, and `seconds` earlier, for a clock that drifts. The leeway is 0 until this is
+/// called.
 ///
 /// Errors: `APIKEE_ERROR_TIME_OUT_OF_RANGE` for more than `APIKEE_MAX_LEEWAY`, and for a negative number, which C
-/// converts to a large one. The leeway then stays as it was.
+/// converts to a large one. The leeway is unchanged then.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_keyring_set_leeway(keyring: *mut ApikeeKeyring, seconds: u64) -> ApikeeError {

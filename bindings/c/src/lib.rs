@@ -1,19 +1,19 @@
-//! The C interface of `apikee`: what `apikee.h` declares.
+//! The C interface of `apikee`: the declarations of `apikee.h`.
 //!
-//! | module | knows |
+//! | module | contents |
 //! |---|---|
-//! | `keyring` | secrets, in an object of the caller's |
-//! | `verify`, `claims`, `meta` | a key and what it says |
+//! | `keyring` | secrets, in an object of the caller |
+//! | `verify`, `claims`, `meta` | a key and its claims |
 //! | `issue` | new keys |
 //! | `names` | fingerprints and prefixes for logs |
-//! | `lengths` | how large buffers must be |
+//! | `lengths` | the needed sizes of buffers |
 //! | `session`, `request`, `answer` | server mode, with the feature `envelope` |
-//! | `random` | the caller's generator |
+//! | `random` | the caller's random number generator |
 //! | `slot` | objects in the caller's memory |
 //! | `args` | pointers and lengths |
-//! | `error` | the codes |
+//! | `error` | the error codes |
 //!
-//! Pointers become references in `args` and `slot` only. All else says which, and why it may.
+//! Only `args` and `slot` turn pointers into references. Every other module says which pointers, and why this is sound.
 #![no_std]
 #![warn(
     clippy::unwrap_used,
@@ -24,7 +24,7 @@
     clippy::as_conversions
 )]
 
-// In the order in which the header has what they declare.
+// In the order of the declarations in the header.
 mod error;
 mod keyring;
 mod verify;
@@ -49,8 +49,8 @@ mod answer;
 mod args;
 mod slot;
 
-/// The kernel does not panic. Were it to, nothing would run on: a watchdog ends a device, and
-/// `abort` a process.
+/// The kernel does not panic. If it did, nothing would continue: a watchdog resets a device, and `abort` ends a
+/// process.
 #[panic_handler]
 fn stop(_: &core::panic::PanicInfo<'_>) -> ! {
     #[cfg(target_os = "none")]

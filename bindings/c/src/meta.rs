@@ -1,4 +1,4 @@
-//! What else the issuer put into a key.
+//! The claim `meta`: further data from the issuer.
 
 use core::ffi::c_void;
 
@@ -14,7 +14,7 @@ use crate::{
     verify::ApikeeClaims,
 };
 
-/// How `meta` is written.
+/// The encoding of `meta`.
 #[repr(u32)]
 pub enum ApikeeEncoding {
     /// JSON.
@@ -31,8 +31,8 @@ unsafe fn meta(claims: *const ApikeeClaims) -> Result<Meta<'static>, ApikeeError
     Ok(unsafe { slot::get(claims) }?.claims().meta())
 }
 
-/// The bytes of `meta` as the issuer wrote them, `{}` if the key has no `meta`. `encoding` gets how they are
-/// written: an `apikee_encoding`.
+/// The bytes of `meta` as the issuer wrote them. `{}` if the key has no `meta`. `encoding` receives their encoding: an
+/// `apikee_encoding`.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_claims_get_meta(
@@ -61,8 +61,8 @@ pub unsafe extern "C" fn apikee_claims_get_meta(
     })
 }
 
-/// Copies the member of `meta` with that name into `buf`, if it is a string. `len` gets its length in bytes. The
-/// string does not end with a NUL, and may contain some.
+/// Copies the member of `meta` with this name into `buf`, if it is a string. `len` receives its length in bytes. The
+/// string does not end with a NUL, and may contain NULs.
 ///
 /// Errors: `APIKEE_ERROR_ABSENT`; `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the string's length in `len` and a part
 /// of it in `buf`.
@@ -120,7 +120,7 @@ unsafe fn give<T: Copy + Default>(
     })
 }
 
-/// The member of `meta` with that name, if it is an integer that fits.
+/// The member of `meta` with this name, if it is an integer that fits.
 ///
 /// Errors: `APIKEE_ERROR_ABSENT`.
 #[must_use]
@@ -135,8 +135,8 @@ pub unsafe extern "C" fn apikee_claims_get_meta_int(
     unsafe { give(claims, name, name_len, value, |meta, name| meta.get_i64(name)) }
 }
 
-/// The member of `meta` with that name, if it is a boolean. Look at the error first: `value` is false as well if
-/// there is no such member.
+/// The member of `meta` with this name, if it is a boolean. Check the error first: `value` is also false if there is no
+/// such member.
 ///
 /// Errors: `APIKEE_ERROR_ABSENT`.
 #[must_use]

@@ -1,4 +1,4 @@
-//! Names for keys, which do not reveal the key.
+//! Names for keys that do not reveal the key.
 
 use core::ffi::c_void;
 
@@ -12,10 +12,10 @@ use crate::{
 /// Bytes of a fingerprint.
 pub const APIKEE_FINGERPRINT_LEN: usize = 32;
 
-/// Bytes of a key that are safe in logs.
+/// The most bytes of a key that are safe in logs.
 const PREFIX_LEN: usize = 12;
 
-/// The SHA-256 of a whole key, `APIKEE_FINGERPRINT_LEN` bytes: the key's name for storage and deny-lists. The
+/// The SHA-256 of a whole key, `APIKEE_FINGERPRINT_LEN` bytes. Use it for storage and deny-lists. The
 /// SDKs print it as lower-case hexadecimal digits.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -36,7 +36,7 @@ pub unsafe extern "C" fn apikee_get_fingerprint(
     })
 }
 
-/// The front of a key, which is safe in logs: at most 12 bytes, and only as far as it is UTF-8.
+/// The first characters of a key, which are safe in logs: at most 12 bytes, up to the first byte that is not UTF-8.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_get_log_prefix(

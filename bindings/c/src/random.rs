@@ -1,4 +1,4 @@
-//! The caller's generator.
+//! The caller's random number generator.
 
 use core::{
     ffi::{c_int, c_void},
@@ -9,14 +9,14 @@ use rand_core::{TryCryptoRng, TryRng};
 
 use crate::error::ApikeeError;
 
-/// Fills `len` bytes at `out` with random bytes that are fit for keys, and returns 0. Any other number means that
-/// it could not. This is the convention of mbedTLS: `mbedtls_ctr_drbg_random` is such a function.
+/// Fills `len` bytes at `out` with random bytes that are fit for keys, and returns 0. Any other number means failure.
+/// This is the convention of mbedTLS: `mbedtls_ctr_drbg_random` is such a function.
 ///
-/// It is called while a function of this library runs, on the same stack, and must not touch that function's
-/// arguments. Bytes that are all zeros count as a failure: a generator that nobody has turned on gives them.
+/// It is called while a function of this library runs, on the same stack. It must not touch that function's arguments.
+/// Bytes that are all zeros count as a failure, because a generator that is switched off returns them.
 pub type ApikeeRandom = Option<unsafe extern "C" fn(context: *mut c_void, out: *mut u8, len: usize) -> c_int>;
 
-/// A generator and what it is called with.
+/// A generator and its context.
 pub(crate) struct Random {
     fill: unsafe extern "C" fn(*mut c_void, *mut u8, usize) -> c_int,
     context: *mut c_void,
@@ -63,5 +63,5 @@ impl TryRng for Random {
     }
 }
 
-/// The caller says so.
+/// The documentation of `ApikeeRandom` requires this from the caller.
 impl TryCryptoRng for Random {}

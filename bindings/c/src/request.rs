@@ -1,4 +1,4 @@
-//! Asking the platform about a key that has passed local verification.
+//! Asks the platform about a key that was verified locally.
 
 use core::ffi::c_void;
 
@@ -12,19 +12,19 @@ use crate::{
     error::{ApikeeError, report},
 };
 
-/// Most headers that a request takes.
+/// Most headers that a request accepts.
 pub const APIKEE_MAX_HEADERS: usize = 16;
 
 /// A header field of the incoming request.
 #[repr(C)]
 pub struct ApikeeHeader {
-    /// Its name.
+    /// The name.
     pub name: ApikeeText,
-    /// Its value.
+    /// The value.
     pub value: ApikeeText,
 }
 
-/// Asks the platform whether a client may make a request with that method and path now.
+/// Asks the platform whether a client may make a request with this method and path now.
 #[repr(C)]
 pub struct ApikeeValidateRequest {
     /// The client's id: a UUID of 36 characters.
@@ -33,19 +33,19 @@ pub struct ApikeeValidateRequest {
     pub project_env: ApikeeText,
     /// The method of the incoming request.
     pub method: ApikeeText,
-    /// Its path, percent-decoded. What follows the first `?` or `#` is left out: see `keep_query`.
+    /// Its path, percent-decoded. The part from the first `?` or `#` on is left out: see `keep_query`.
     pub path: ApikeeText,
-    /// The name of the key among the client's; null for `"default"`.
+    /// The name of the key among the client's keys; null for `"default"`.
     pub key_name: ApikeeText,
-    /// The header fields to show to the platform. Do not send all. May be null if `header_count` is 0.
+    /// The header fields for the platform. Do not send all of them. May be null if `header_count` is 0.
     pub headers: *const ApikeeHeader,
     /// Number of header fields, at most `APIKEE_MAX_HEADERS`.
     pub header_count: usize,
-    /// What else to show to the platform, a JSON object; null for nothing.
+    /// Further data for the platform, as a JSON object; null for none.
     pub payload: ApikeeText,
-    /// Milliseconds since 1970.
+    /// The current time in milliseconds since 1970.
     pub now_millis: i64,
-    /// Keeps the query of `path`, which may hold secrets. False leaves it out.
+    /// Keeps the query of `path`, which may contain secrets. False leaves it out.
     pub keep_query: ApikeeBool,
 }
 
@@ -114,8 +114,8 @@ unsafe fn write(
     })
 }
 
-/// Writes the target of a validate call to the front of `buf`: path and query, to be appended to the base URL.
-/// It is visible ASCII. `target_len` gets its length. This asks nobody anything.
+/// Writes the target of a validate call to the start of `buf`: path and query, to be appended to the base URL. It is
+/// visible ASCII. `target_len` receives its length. This function makes no call itself.
 ///
 /// Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the exact length in `target_len`;
 /// `APIKEE_ERROR_INVALID_CLIENT_ID`, `APIKEE_ERROR_INVALID_METHOD`, `APIKEE_ERROR_TIME_OUT_OF_RANGE`,
@@ -132,8 +132,8 @@ pub unsafe extern "C" fn apikee_write_validate_target(
     unsafe { write(request, buf, buf_len, target_len, |request, buf| request.write_target(buf).map(str::len)) }
 }
 
-/// Writes the body of a validate call to the front of `buf`: the plaintext for `apikee_session_seal`. It contains
-/// the raw key if the headers do. `body_len` gets its length. This asks nobody anything.
+/// Writes the body of a validate call to the start of `buf`: the plaintext for `apikee_session_seal`. It contains the
+/// raw key if the headers do. `body_len` receives its length. This function makes no call itself.
 ///
 /// Errors: those of `apikee_write_validate_target`, with the exact length in `body_len`.
 #[must_use]

@@ -1,4 +1,4 @@
-//! Envelopes, from the client's side: one session for one request and its answer.
+//! Envelopes, on the client's side: one session for one request and its answer.
 
 use core::ffi::c_void;
 
@@ -33,7 +33,7 @@ pub struct ApikeeSession {
 }
 const _: () = assert!(APIKEE_SESSION_SIZE == size_of::<ApikeeSession>());
 
-/// What opens the answer to one request. Opening uses it up. If it is not used, wipe it with
+/// The state that opens the answer to one request. Opening uses it up. If it is not used, wipe it with
 /// `apikee_pending_wipe`.
 #[repr(C)]
 pub struct ApikeePending {
@@ -56,8 +56,8 @@ impl Place for ApikeePending {
     const MARK: u64 = 0x6170_696B_6565_0005;
 }
 
-/// Reads the platform's public key: 64 hexadecimal digits, or base64 of 32 bytes in either alphabet, padded or
-/// not. The former contents of `server_key` are overwritten, also after an error.
+/// Parses the platform's public key: 64 hexadecimal digits, or base64 of 32 bytes in either alphabet, padded or not.
+/// The old contents of `server_key` are overwritten, also after an error.
 ///
 /// Errors: `APIKEE_ERROR_SERVER_KEY_MALFORMED`, `APIKEE_ERROR_SERVER_KEY_LOW_ORDER`.
 #[must_use]
@@ -80,8 +80,8 @@ pub unsafe extern "C" fn apikee_server_key_init(
     })
 }
 
-/// Establishes a session for one request: draws 32 random bytes and computes two X25519 operations. It can be
-/// done ahead of time. The former contents of `session` are overwritten, also after an error.
+/// Establishes a session for one request: it draws 32 random bytes and computes two X25519 operations. You can do this
+/// ahead of time. The old contents of `session` are overwritten, also after an error.
 ///
 /// Errors: `APIKEE_ERROR_RANDOM_FAILED`.
 #[must_use]
@@ -106,9 +106,9 @@ pub unsafe extern "C" fn apikee_session_establish(
     })
 }
 
-/// Seals a request into `buf`, which needs `APIKEE_SEALED_LEN(plaintext_len)` bytes, and draws a nonce of 12
-/// bytes. `envelope_len` gets the envelope's length, and `pending` what opens the answer. The session is used up,
-/// except after an error about an argument or a buffer that is too small.
+/// Seals a request into `buf`, which needs `APIKEE_SEALED_LEN(plaintext_len)` bytes. It draws a nonce of 12 bytes.
+/// `envelope_len` receives the envelope's length, and `pending` the state that opens the answer. The session is used
+/// up, except after an error about an argument or a buffer that is too small.
 ///
 /// Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the envelope's length in `envelope_len`;
 /// `APIKEE_ERROR_RANDOM_FAILED`.
@@ -159,11 +159,11 @@ pub unsafe extern "C" fn apikee_session_seal(
     })
 }
 
-/// Opens an answer where it stands: `answer_len` bytes at `answer`. `plaintext` then points into it. The pending
-/// is used up, except after an error about an argument.
+/// Opens an answer in place: `answer_len` bytes at `answer`. `plaintext` then points into it. The pending is used up,
+/// except after an error about an argument.
 ///
-/// That an answer opens does not mean that it says yes: see `apikee_pending_require_success`. After an error,
-/// `answer` contains parts of the envelope, never of a plaintext.
+/// An answer that can be opened may still be a refusal: see `apikee_pending_require_success`. After an error, `answer`
+/// contains parts of the envelope, never of a plaintext.
 ///
 /// Errors: those from `APIKEE_ERROR_ENVELOPE_MALFORMED` to `APIKEE_ERROR_ENVELOPE_FORGED`.
 #[must_use]
@@ -188,14 +188,14 @@ pub unsafe extern "C" fn apikee_pending_open(
     })
 }
 
-/// Overwrites a session with zeros, whether there is one or not. Does nothing if `session` is null.
+/// Overwrites a session with zeros, whether it was initialised or not. Does nothing if `session` is null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_session_wipe(session: *mut ApikeeSession) {
     // SAFETY: the caller keeps the rules.
     unsafe { slot::wipe_any(session) }
 }
 
-/// Overwrites a pending with zeros, whether there is one or not. Does nothing if `pending` is null.
+/// Overwrites a pending with zeros, whether it was initialised or not. Does nothing if `pending` is null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_pending_wipe(pending: *mut ApikeePending) {
     // SAFETY: the caller keeps the rules.

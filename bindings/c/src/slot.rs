@@ -5,12 +5,12 @@
 //!                     0      8                               published size
 //! ```
 //!
-//! The published size is an upper bound for all targets, and each target is checked when it is compiled.
-//! The mark says that there is a value, and of which kind: memory that is all zeros holds none, nor does
-//! what was wiped. Nothing here has to be dropped: dropping only wipes, which is done to all of an object.
+//! The published size is an upper bound for all targets. The compiler checks it for each target. The mark says that
+//! there is a value, and of which kind. Memory that is all zeros or was wiped contains no value. Nothing here needs a
+//! drop: a drop would only wipe, and wiping overwrites the whole object.
 //!
-//! An object is zeros before its value is made, and what is large is made where it stands ([`build`]). A move copies
-//! unused bytes as well: the stack of the caller's earlier functions would get into the object.
+//! An object is filled with zeros before its value is made. Large values are made in place ([`build`]). A move would
+//! also copy unused bytes, and put the stack of the caller's earlier functions into the object.
 
 use core::{mem::MaybeUninit, slice};
 
@@ -18,15 +18,15 @@ use zeroize::Zeroize as _;
 
 use crate::{args, error::ApikeeError};
 
-/// A type of the header's that is memory for a value.
+/// A type in the header that is memory for a value.
 pub(crate) trait Place: Sized {
-    /// What stands in it.
+    /// The type of the value.
     type Value;
-    /// Tells it from all other types, and from zeros.
+    /// Distinguishes it from all other types, and from zeros.
     const MARK: u64;
-    /// Of 8 bytes each.
+    /// Words of 8 bytes.
     const WORDS: usize = size_of::<Self>() / 8;
-    /// The size and the alignment are enough on this target.
+    /// Checks that size and alignment are sufficient on this target.
     const FITS: () = assert!(
         size_of::<Slot<Self::Value>>() <= size_of::<Self>()
             && align_of::<Slot<Self::Value>>() <= align_of::<Self>()
@@ -40,8 +40,7 @@ struct Slot<V> {
     value: MaybeUninit<V>,
 }
 
-/// Overwrites an object with zeros, for a caller who cannot do anything about an error: null is not an object, and
-/// any alignment will do.
+/// Overwrites an object with zeros, for a caller that cannot handle an error. It accepts null and any alignment.
 ///
 /// # Safety
 ///
@@ -68,7 +67,7 @@ pub(crate) unsafe fn wipe<P: Place>(place: *mut P) -> Result<(), ApikeeError> {
     Ok(())
 }
 
-/// Puts a value into an object that was wiped: what is unused stays zeros. For values without gaps.
+/// Puts a value into an object that was wiped, so unused bytes stay zeros. For values without gaps.
 ///
 /// # Safety
 ///
@@ -92,7 +91,7 @@ pub(crate) unsafe fn init<P: Place>(place: *mut P, value: P::Value) -> Result<()
 /// Bytes that are all zero are a value.
 pub(crate) unsafe trait StartsAsZeros: Place {}
 
-/// Makes a value where it stands: `fill` gets one that is all zeros. After an error the object is zeros again.
+/// Makes a value in place: `fill` receives one that is all zeros. After an error the object is all zeros again.
 ///
 /// # Safety
 ///
@@ -140,7 +139,7 @@ where
     Ok(unsafe { slot.value.assume_init_ref() })
 }
 
-/// The value of an object, to be changed.
+/// The value of an object, for changing it.
 ///
 /// # Safety
 ///
@@ -155,7 +154,7 @@ where
     Ok(unsafe { (*place.cast::<Slot<P::Value>>()).value.assume_init_mut() })
 }
 
-/// Takes the value out of an object, and wipes that.
+/// Takes the value out of an object, and wipes the object.
 ///
 /// # Safety
 ///

@@ -1,4 +1,4 @@
-//! From the text of a key to its claims.
+//! Verification of keys.
 
 use core::ffi::c_void;
 
@@ -14,8 +14,8 @@ use crate::{
 /// Bytes of an `apikee_claims`, on every target.
 pub const APIKEE_CLAIMS_SIZE: usize = 112;
 
-/// What a verified key says. It points into the key's text and into the buffer that the key was verified with:
-/// keep both unchanged while you use it.
+/// The claims of a verified key. They point into the key's text and into the buffer that the key was verified with:
+/// keep both unchanged while you use them.
 #[repr(C)]
 pub struct ApikeeClaims {
     opaque: [u64; 14],
@@ -23,15 +23,15 @@ pub struct ApikeeClaims {
 const _: () = assert!(APIKEE_CLAIMS_SIZE == size_of::<ApikeeClaims>());
 
 impl Place for ApikeeClaims {
-    /// Lives as long as the caller says: the rules let it point where it does.
+    /// The lifetime is the caller's responsibility: the rules require the memory to stay.
     type Value = VerifiedKey<'static>;
     const MARK: u64 = 0x6170_696B_6565_0002;
 }
 
 /// Verifies a key: its signature, then its claims, then its times. Only `APIKEE_ERROR_OK` means that it is good.
 ///
-/// `now` is in seconds since 1970. A clock at 0, or one that is too early in any other way, makes expired keys good:
-/// a device whose clock starts at 1970 must not verify keys until it has learnt the time.
+/// `now` is in seconds since 1970. A clock at 0, or one that is too early for another reason, makes expired keys good:
+/// a device whose clock starts at 1970 must not verify keys until it knows the time.
 ///
 /// The size of `buf` limits the length of a key: `APIKEE_VERIFY_BUFFER_LEN(key_len)` bytes are enough, and 1024
 /// are enough for most keys. A null `key` with length 0 is a request without a key. After an error, `claims` is
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn apikee_verify(
     claims: *mut ApikeeClaims,
 ) -> ApikeeError {
     report(|| {
-        // First of all: whoever ignores the code finds no claims of an earlier key.
+        // First of all, so that a caller who ignores the code finds no claims of an earlier key.
         // SAFETY: the caller keeps the rules.
         unsafe { slot::wipe(claims) }?;
         args::apart([Span::one(claims), Span::bytes(buf, buf_len)], [Span::one(keyring), Span::bytes(key, key_len)])?;

@@ -1,4 +1,4 @@
-//! Configuring a transport.
+//! Configuration of a transport.
 
 use core::{fmt, net::IpAddr, time::Duration};
 use std::{env, format, string::String, vec::Vec};
@@ -25,14 +25,14 @@ use crate::error::sentences;
 
 /// The published base URL.
 const BASE_URL: &str = "https://apikee.dev/api/v1";
-/// Below the time that a request has by default.
+/// Less than the default time of a request.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// As many as calls may be under way by default.
+/// The default of the calls in flight.
 const MAX_IDLE_CONNECTIONS: usize = 32;
 const MAX_IDLE_AGE: Duration = Duration::from_secs(15);
-/// All of status line and header fields.
+/// Status line and all header fields together.
 const MAX_HEADERS_LEN: usize = 8 * 1024;
-/// Has room for more than the longest header, so that one which is too long is seen to be.
+/// Larger than the longest allowed head, so that a longer one is recognised as too long.
 const INPUT_LEN: usize = 2 * MAX_HEADERS_LEN;
 const OUTPUT_LEN: usize = 8 * 1024;
 
@@ -51,7 +51,7 @@ pub struct UreqTransportBuilder {
 }
 
 impl UreqTransport {
-    /// A transport to that base URL, and the defaults for all else.
+    /// Creates a transport to this base URL, with the defaults for all other options.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl UreqTransport {
         Self::builder().base_url(base_url).build()
     }
 
-    /// Configures a transport.
+    /// Starts the configuration of a transport.
     pub fn builder() -> UreqTransportBuilder {
         UreqTransportBuilder {
             base_url: BASE_URL.into(),
@@ -77,44 +77,44 @@ impl UreqTransport {
 }
 
 impl UreqTransportBuilder {
-    /// What stands before `/client/...`; `https://apikee.dev/api/v1` by default. Slashes at its end are
-    /// stripped. It has neither user nor query nor fragment.
+    /// Sets the base URL: the part before `/client/...`; `https://apikee.dev/api/v1` by default. Slashes at its end are
+    /// stripped. It must not contain a user, a query or a fragment.
     pub fn base_url(mut self, url: &str) -> Self {
         self.base_url = url.into();
         self
     }
 
-    /// The certificates of the authorities to trust, PEM, one or more. They **replace** Mozilla's, which
-    /// are trusted by default; those of the operating system never are.
+    /// Sets the certificates of the trusted authorities: PEM, one or more. They **replace** Mozilla's authorities,
+    /// which are trusted by default. Authorities of the operating system are never trusted.
     pub fn ca_pem(mut self, pem: &[u8]) -> Self {
         self.ca_pem = Some(pem.into());
         self
     }
 
-    /// The certificates of authorities, PEM, one or more, to trust beside Mozilla's, or beside those of
-    /// [`ca_pem`](Self::ca_pem).
+    /// Adds certificates of authorities (PEM, one or more) that are trusted in addition to Mozilla's, or in addition to
+    /// those of [`ca_pem`](Self::ca_pem).
     pub fn add_ca_pem(mut self, pem: &[u8]) -> Self {
         self.added_ca_pem.extend_from_slice(pem);
-        // A boundary needs a line of its own.
+        // A PEM boundary must start on a new line.
         self.added_ca_pem.push(b'\n');
         self
     }
 
-    /// A proxy that connections are tunnelled through with `CONNECT`: `http://user:password@host:port`,
-    /// or `https`; user, password and port may be left out. By default no proxy is used, whatever the
-    /// environment says.
+    /// Sets a proxy. Connections are tunnelled through it with `CONNECT`. The URL is `http://user:password@host:port`,
+    /// or `https`; user, password and port are optional. By default no proxy is used, even if the environment names
+    /// one.
     pub fn proxy(mut self, url: &str) -> Self {
         self.proxy = ProxySetting::Url(url.into());
         self
     }
 
-    /// Takes the proxy that the environment names when the transport is built, if it names one:
-    /// `https_proxy`, `HTTPS_PROXY`, `all_proxy` or `ALL_PROXY`, the first that is not empty. For plain http
-    /// `http_proxy` stands instead of the first two. `HTTP_PROXY` is not read: under CGI it is what a
-    /// request's header `Proxy` says.
+    /// Uses the proxy that the environment names when the transport is built, if there is one. It comes from the first
+    /// non-empty variable of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY`. For plain http, `http_proxy` is
+    /// read instead of the first two. `HTTP_PROXY` is never read, because under CGI it contains the request's header
+    /// `Proxy`.
     ///
-    /// `no_proxy`, or else `NO_PROXY`, lists hosts that are reached without a proxy, as curl reads it. The
-    /// entries are separated by commas or blanks. Case does not matter, nor does a dot at the end of a name.
+    /// `no_proxy`, or else `NO_PROXY`, lists hosts that are reached without a proxy, in the format of curl. Entries are
+    /// separated by commas or blanks. Case does not matter, and a dot at the end of a name is ignored.
     ///
     /// | entry | hosts |
     /// |---|---|
@@ -122,38 +122,38 @@ impl UreqTransportBuilder {
     /// | `example.com` or `.example.com` | that name and all names below it, such as `a.example.com` |
     /// | `192.0.2.1`, `2001:db8::1` or `[2001:db8::1]` | that address |
     /// | `192.0.2.0/24` or `2001:db8::/32` | the addresses of that network |
-    /// | a name or an address with a port, such as `example.com:8443` or `[::1]:8080` | the same, at that port only |
+    /// | a name or an address with a port, such as `example.com:8443` or `[::1]:8080` | the same, only with this port |
     ///
-    /// Names are not looked up: a network holds the hosts that the base URL names by an address. Entries that
-    /// are none of these are ignored.
+    /// Names are not looked up: a network entry applies only if the base URL contains an address. All other entries are
+    /// ignored.
     pub fn proxy_from_env(mut self) -> Self {
         self.proxy = ProxySetting::Environment;
         self
     }
 
-    /// How long it may take to connect, TLS and proxy included; 2 s by default. The time of the call is
-    /// the limit if it is less.
+    /// Sets the time limit for connecting, including TLS and the proxy; 2 s by default. If the call has less time left,
+    /// that is the limit.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// Permits a base URL of plain http that is not on this machine: `localhost`, `127.0.0.0/8` or
-    /// `[::1]`. **The project key then goes over the network in the clear.**
+    /// Allows plain http to another machine. (Plain http to `localhost`, `127.0.0.0/8` and `[::1]` is always allowed.)
+    /// **The project key then goes over the network in the clear.**
     pub const fn allow_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
     }
 
-    /// How many connections are kept for later calls at most; 32 by default, as calls may be under way
-    /// by default. Each takes some 50 kB.
+    /// Sets how many idle connections are kept at most; 32 by default, like the default of calls in flight. Each takes
+    /// about 50 kB.
     pub const fn max_idle_connections(mut self, connections: usize) -> Self {
         self.max_idle_connections = connections;
         self
     }
 
-    /// How long a connection is kept for a later call, 15 s by default. It should be less than the time
-    /// after which the server closes it.
+    /// Sets how long an idle connection is kept; 15 s by default. It should be less than the idle timeout of the
+    /// server.
     pub const fn max_idle_age(mut self, age: Duration) -> Self {
         self.max_idle_age = age;
         self
@@ -165,11 +165,11 @@ impl UreqTransportBuilder {
         self
     }
 
-    /// Builds the transport. It connects when there is a call.
+    /// Builds the transport. It connects at the first call.
     ///
     /// # Errors
     ///
-    /// [`UreqTransportError`] says which option cannot be used.
+    /// [`UreqTransportError`] names the option that cannot be used.
     pub fn build(self) -> Result<UreqTransport, UreqTransportError> {
         let base_url = BaseUrl::new(&self.base_url, self.plain_http)?;
         if self.connect_timeout.is_zero() {
@@ -178,7 +178,7 @@ impl UreqTransportBuilder {
         let roots = roots(self.ca_pem.as_deref(), &self.added_ca_pem)?;
         let proxy = self.proxy.for_calls_to(&base_url)?;
         let proxied = proxy.is_some();
-        // The call says what is sent: nothing is added to it, no `Accept-Encoding` above all.
+        // ureq must send exactly the call and add nothing, especially no `Accept-Encoding`.
         let config = Config::builder()
             .https_only(base_url.https)
             .max_redirects(0)
@@ -201,31 +201,30 @@ impl UreqTransportBuilder {
     }
 }
 
-/// Nothing of the settings: the URL of a proxy may hold a password.
+/// Shows no settings, because the URL of a proxy may contain a password.
 impl fmt::Debug for UreqTransportBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UreqTransportBuilder").finish_non_exhaustive()
     }
 }
 
-/// Which option of a [`UreqTransportBuilder`] cannot be used. It holds
-/// nothing of what was given.
+/// The option of a [`UreqTransportBuilder`] that cannot be used. It contains nothing of the given values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UreqTransportError {
-    /// `base_url`: it is not a URL of `http` or `https` with a host.
+    /// `base_url`: not a URL with `http` or `https` and a host.
     BaseUrl,
     /// `base_url`: it does not start with `https://` or `http://`.
     NoScheme,
-    /// `base_url`: it has a user or a password.
+    /// `base_url`: it contains a user or a password.
     Credentials,
-    /// `base_url`: it has a query or a fragment.
+    /// `base_url`: it contains a query or a fragment.
     QueryOrFragment,
-    /// `base_url`: it is of `http` and not on this machine, which takes `allow_plain_http`.
+    /// `base_url`: plain `http` to another machine, without `allow_plain_http`.
     PlainHttp,
-    /// `ca_pem` or `add_ca_pem`: it is not PEM, or has something that is not a certificate.
+    /// `ca_pem` or `add_ca_pem`: it is not PEM, or contains something that is not a certificate.
     CaPem,
-    /// `proxy`: it is not the URL of an `http` or `https` proxy.
+    /// `proxy`: not the URL of an `http` or `https` proxy.
     Proxy,
     /// `proxy_from_env`: the variable is not the URL of an `http` or `https` proxy.
     ProxyFromEnv,
@@ -252,7 +251,7 @@ sentences!(
     ConnectTimeout: "connect_timeout must be more than zero",
 );
 
-/// Leaves room in ureq's output for what else is in the head of a request.
+/// Leaves room in ureq's output for the rest of a request's head.
 const MAX_URL_LEN: usize = 7 * 1024;
 
 /// Scheme, authority and path, without slashes at the end.
@@ -269,7 +268,7 @@ impl BaseUrl {
         if !url.contains("://") {
             return Err(UreqTransportError::NoScheme);
         }
-        // A `Uri` drops the fragment unseen.
+        // `Uri` silently drops the fragment.
         if url.contains(['?', '#']) {
             return Err(UreqTransportError::QueryOrFragment);
         }
@@ -281,7 +280,7 @@ impl BaseUrl {
             return Err(UreqTransportError::Credentials);
         }
         let host = bare(authority.host());
-        // The port is there and cannot be read: `host:` or `host:99999`.
+        // There is a port, but it cannot be parsed: `host:` or `host:99999`.
         let bad_port = authority.port().is_none() && authority.as_str().len() != authority.host().len();
         if host.is_empty() || bad_port || ServerName::try_from(host).is_err() {
             return Err(UreqTransportError::BaseUrl);
@@ -301,7 +300,7 @@ impl BaseUrl {
         &self.text
     }
 
-    /// The URL of a call, if its target is one.
+    /// The URL of a call. `None` if the target is not valid.
     pub(super) fn join(&self, target: &str) -> Option<Uri> {
         let url = [self.as_str(), target].concat();
         let good = target.starts_with('/') && !target.contains('#') && url.len() <= MAX_URL_LEN;
@@ -318,7 +317,7 @@ fn is_loopback(host: &str) -> bool {
         }
 }
 
-/// The authorities to trust: Mozilla's or those of `own`, and those of `added`.
+/// The trusted authorities: those of `own` or else Mozilla's, and those of `added`.
 fn roots(own: Option<&[u8]>, added: &[u8]) -> Result<RootCerts, UreqTransportError> {
     let mut certificates = match own {
         Some(pem) => read_certificates(pem)?,
@@ -331,7 +330,7 @@ fn roots(own: Option<&[u8]>, added: &[u8]) -> Result<RootCerts, UreqTransportErr
     Ok(RootCerts::from(certificates))
 }
 
-/// At least one certificate. ureq leaves out what it cannot read, which would be to trust nobody.
+/// Reads at least one certificate. ureq skips a certificate that it cannot read, and then might trust none.
 fn read_certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, UreqTransportError> {
     let mut certificates = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -342,7 +341,7 @@ fn read_certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, UreqTransp
     if certificates.is_empty() { Err(UreqTransportError::CaPem) } else { Ok(certificates) }
 }
 
-/// Which proxy there is, if any.
+/// The configured proxy.
 enum ProxySetting {
     None,
     Url(String),
@@ -371,7 +370,7 @@ impl ProxySetting {
     }
 }
 
-/// The first of these variables that is not empty.
+/// The value of the first variable that is not empty.
 fn first(names: &[&str]) -> Result<Option<String>, UreqTransportError> {
     for name in names {
         match env::var(name) {
@@ -384,15 +383,15 @@ fn first(names: &[&str]) -> Result<Option<String>, UreqTransportError> {
     Ok(None)
 }
 
-/// Only the kinds that ureq tunnels through. Without its feature for SOCKS it ignores such a proxy.
+/// Accepts only proxies that ureq can tunnel through. ureq ignores a SOCKS proxy, because its feature for SOCKS is off.
 fn parse_proxy(url: &str) -> Option<Proxy> {
     let proxy = Proxy::new(url.trim()).ok()?;
     (matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) && !proxy.host().is_empty())
         .then_some(proxy)
 }
 
-/// Whether a list as in `no_proxy` has the host, which is a name or an address without brackets. The documentation of
-/// [`proxy_from_env`](UreqTransportBuilder::proxy_from_env) has the format.
+/// Whether a list in the format of `no_proxy` contains the host: a name, or an address without brackets. The
+/// documentation of [`proxy_from_env`](UreqTransportBuilder::proxy_from_env) defines the format.
 fn exempts(list: &str, host: &str, port: u16) -> bool {
     let entries = || list.split([',', ' ', '\t', '\r', '\n']).filter(|entry| !entry.is_empty());
     if entries().eq(["*"]) {
@@ -402,7 +401,7 @@ fn exempts(list: &str, host: &str, port: u16) -> bool {
     entries().filter_map(|entry| at_port(entry, port)).any(|entry| host.is_in(entry))
 }
 
-/// The entry without its port, unless that is another one.
+/// The entry without its port. `None` if it has another port.
 fn at_port(entry: &str, port: u16) -> Option<&str> {
     let (host, its_port) = match entry.strip_prefix('[') {
         Some(rest) => {
@@ -410,7 +409,7 @@ fn at_port(entry: &str, port: u16) -> Option<&str> {
             (addr, if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) })
         }
         None => match entry.split_once(':') {
-            // Two colons are of an IPv6 address.
+            // Two colons mean an IPv6 address.
             Some((host, its_port)) if !its_port.contains(':') => (host, Some(its_port)),
             _ => (entry, None),
         },
@@ -465,7 +464,7 @@ mod tests {
         params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
     }
 
-    /// How many authorities are trusted, all of which ureq can read.
+    /// The number of trusted authorities. ureq can read all of them.
     fn trusted(own: Option<&str>, added: &str) -> usize {
         let RootCerts::Specific(certificates) = roots(own.map(str::as_bytes), added.as_bytes()).unwrap() else {
             panic!("authorities of ours");

@@ -1,5 +1,5 @@
-//! The seam to ureq's unversioned parts: connections that keep to the deadline of a call, know what has gone over them,
-//! and keep header fields out of logs.
+//! The layer to ureq's unversioned parts. Its connections keep the deadline of a call, remember what was sent and
+//! received, and keep header fields out of logs.
 //!
 //! ```text
 //! ureq ──> Connect: proxy ──> Tcp ──> TLS ──> Watched
@@ -10,25 +10,25 @@
 //!                            └────── answer ────────┘
 //! ```
 //!
-//! - **Deadline.** A call runs on one thread from its look-up to its last byte. The deadline is kept with that thread,
-//!   since ureq counts some steps (a `CONNECT` to a proxy, for one) from the beginning each time.
-//! - **Header fields.** `ureq-proto` writes all that it sends to the log, at level trace. So ureq is not told of a
-//!   call's header fields: they are kept with the thread, too, and put into the head of the request when it leaves.
-//! - **Another try.** A server may close a connection that has been idle just while a request is under way to it. Only
-//!   on such a connection, and only while no byte of the answer has come, is the end [`ConnectionError::Stale`]. Some
-//!   servers also say 408 before they close it: see [`was_reused`].
-//! - **Early answers.** A server may answer a request that it has read only a part of, and then stop reading or close
-//!   the connection. ureq does not read before it has written all of a request. So [`Watched`] looks for an answer
-//!   before each further part of a request. Once an answer has begun, the rest of the request is not sent: ureq is told
-//!   that it was. Such a connection is not used again.
-//! - **Writing.** ureq's own connections start the count anew for each part of a write, so that a peer that reads a
-//!   little now and then holds a call for longer than it may take. [`Tcp`] does not. If the peer does not take the
-//!   output while it has sent something, the rest of the output is kept, to be written before the next read: the layers
-//!   above get a chance to read. If the peer has closed the connection and there is input left, the output is thrown
-//!   away. Whoever wrote it reads what has come, and then learns that the connection is broken.
-//! - **Exhaustion.** Some errors say that this process or machine is out of something. They are not the platform's
-//!   doing. Whoever sends many requests can bring them about, so they must not look like an outage, which may let a
-//!   request through.
+//! - **Deadline.** A call runs on one thread from its look-up to its last byte. So the deadline is stored in the
+//!   thread. ureq alone would restart the time for some steps, such as a `CONNECT` to a proxy.
+//! - **Header fields.** `ureq-proto` logs everything that it sends, at level trace. So ureq does not receive the header
+//!   fields of a call: they are stored in the thread, too, and written into the head of the request when it is sent.
+//! - **Another try.** A server may close an idle connection while a request is on its way. The error
+//!   [`ConnectionError::Stale`] means exactly this: the connection was idle before, and no byte of the answer has
+//!   arrived. Some servers also answer 408 before they close it: see [`was_reused`].
+//! - **Early answers.** A server may answer after it has read only a part of the request, and then stop reading or
+//!   close the connection. ureq does not read before it has written the whole request. So [`Watched`] looks for an
+//!   answer before each further part of a request. Once an answer has begun, the rest of the request is not sent, but
+//!   ureq believes that it was. The connection is not used again.
+//! - **Writing.** ureq's own connections restart the timeout for each part of a write, so a peer that reads a little
+//!   from time to time can hold a call longer than its timeout. [`Tcp`] does not restart it. If the peer does not read
+//!   but has sent something, the rest of the output is stored and written before the next read, so that the layers
+//!   above can read first. If the peer has closed the connection and there is input left, the output is thrown away.
+//!   The layers above read the input first, and then see that the connection is broken.
+//! - **Exhaustion.** Some errors mean that this process or machine is out of a resource. The platform does not cause
+//!   them, but a caller who sends many requests can. So they must not look like an outage, which may let a request
+//!   through.
 
 use core::{
     cell::{Cell, RefCell},
@@ -57,33 +57,33 @@ use ureq::{
 
 use crate::{client::gate::Plaintext, crypto::Zeroize as _, error::sentences};
 
-/// How long a look for an early answer may take when something has come that is not part of one, such as
-/// a message of TLS.
+/// Time limit for a look for an early answer. It matters if something arrived that is not part of an answer, such as a
+/// TLS message.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// How long a write may wait before it looks for input. On Windows it is not known how much of a write that
-/// times out was sent.
+/// Time that a write waits before it looks for input. On Windows it is unknown how much a write has sent that times
+/// out.
 const PATIENCE: Duration = if cfg!(windows) { Duration::MAX } else { Duration::from_millis(20) };
 
 thread_local! {
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
-    /// Of the next request, as they stand in it.
+    /// The next request's header fields, in the format of HTTP/1.1.
     static FIELDS: RefCell<Plaintext> = const { RefCell::new(Plaintext::EMPTY) };
     static REUSED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// While it lives, what this thread does counts towards a deadline. When it ends, the earlier deadline holds again,
-/// and header fields that were not sent are gone.
+/// While it exists, all work of this thread must end before a deadline. On drop, the earlier deadline applies again,
+/// and header fields that were not sent are removed.
 #[must_use]
 pub(super) struct Scope(Option<Instant>);
 
 impl Scope {
-    /// A call that must end at `deadline`.
+    /// For a call that must end at `deadline`.
     pub(super) fn until(deadline: Instant) -> Self {
         Self(DEADLINE.replace(Some(deadline)))
     }
 
-    /// A part of the call that must end at `deadline`, and no later than the call.
+    /// For a part of a call. It must end at `deadline`, and no later than the call.
     pub(super) fn sooner(deadline: Instant) -> Self {
         Self::until(DEADLINE.get().map_or(deadline, |of_call| of_call.min(deadline)))
     }
@@ -96,7 +96,7 @@ impl Drop for Scope {
     }
 }
 
-/// How long an operation may take that ureq gives `timeout`: more than zero, and not past the deadline.
+/// The time limit for an operation, at most ureq's `timeout` and the time until the deadline: more than zero.
 pub(super) fn remaining(timeout: NextTimeout) -> Result<Duration, Error> {
     let left = DEADLINE
         .get()
@@ -104,11 +104,11 @@ pub(super) fn remaining(timeout: NextTimeout) -> Result<Duration, Error> {
     if left.is_zero() { Err(Error::Timeout(timeout.reason)) } else { Ok(left) }
 }
 
-/// Gives the next request of this thread these header fields.
+/// Sets the header fields of this thread's next request.
 ///
 /// # Errors
 ///
-/// One is not a header field, or is one that HTTP and ureq decide on.
+/// A field is not valid, or HTTP and ureq set it themselves.
 pub(super) fn set_fields(headers: &[(&str, &str)]) -> Result<(), Error> {
     // Room for all of them, so that it does not move: nothing is left behind.
     let len = headers.iter().map(|(name, value)| name.len().saturating_add(value.len()).saturating_add(4)).sum();
@@ -132,17 +132,17 @@ pub(super) fn set_fields(headers: &[(&str, &str)]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether the last request of this thread went out on a connection that had carried another.
+/// Whether this thread's last request was sent on a connection that had carried another request before.
 pub(super) fn was_reused() -> bool {
     REUSED.get()
 }
 
-/// What ureq has no error for.
+/// Errors that ureq does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConnectionError {
     /// A connection that was open before the request ended without a byte of the answer.
     Stale,
-    /// The connection broke. ureq would otherwise take that for the end of an answer without a length.
+    /// The connection broke. ureq alone would take this for the end of an answer without a length.
     Broken,
     /// The connection could not be made: an error before the first byte of a request.
     NotConnected,
@@ -164,7 +164,7 @@ impl From<ConnectionError> for Error {
     }
 }
 
-/// TCP, through a proxy if there is one, and TLS if the URL says so.
+/// Connects by TCP, through a proxy if there is one, and with TLS if the URL needs it.
 pub(super) struct Connect {
     chain: Box<dyn Connector<(), Out = Box<dyn Transport>>>,
     proxied: bool,
@@ -185,8 +185,8 @@ impl Connector for Connect {
             uri: details.uri,
             addrs: details.addrs.clone(),
             config: details.config,
-            // The configurations of calls differ in their timeouts only. That of TLS is the agent's,
-            // which keeps it, and the sessions that can be resumed.
+            // The configurations of calls differ only in their timeouts. With `false`, TLS uses the agent's cached
+            // configuration, and can resume its sessions.
             request_level: false,
             resolver: details.resolver,
             now: details.now,
@@ -196,7 +196,7 @@ impl Connector for Connect {
             register_shutdown: details.register_shutdown.clone(),
         };
         let transport = self.chain.connect(&details, chained).map_err(before_request)?;
-        // The connection to the proxy is part of the one that is watched.
+        // The connection to the proxy is inside the one that is watched.
         if self.proxied && details.config.proxy().is_none() {
             return Ok(transport);
         }
@@ -206,7 +206,7 @@ impl Connector for Connect {
 
 fn before_request(error: Error) -> Error {
     match error {
-        // TLS says what it has against the peer in an error of I/O.
+        // TLS reports its objections to the peer as an I/O error of this kind.
         Error::Io(error) if error.kind() != ErrorKind::InvalidData && !is_exhaustion(&error) => {
             ConnectionError::NotConnected.into()
         }
@@ -233,11 +233,11 @@ impl<In: Transport> Connector<In> for Boxed {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// No byte has ever come.
+    /// No byte has been received yet.
     Fresh,
-    /// An answer is coming, or has come.
+    /// An answer is being received, or was received.
     Answered,
-    /// A request goes out after the answer to another, and no byte of its own answer has come.
+    /// A further request is being sent, and no byte of its answer has been received.
     Reused,
 }
 
@@ -245,11 +245,12 @@ enum State {
 struct Watched {
     inner: Box<dyn Transport>,
     state: State,
-    /// A part of a request has gone out.
+    /// A part of the request was sent.
     sending: bool,
-    /// The length of the input when a look has found some. ureq waits for input without knowing that.
+    /// The length of the input that a look has found. ureq would wait for more input, because it does not know about
+    /// it.
     found: usize,
-    /// The answer began before the request had gone out. Nothing is sent any more.
+    /// The answer began before the whole request was sent. Nothing more is sent.
     early: bool,
 }
 
@@ -262,7 +263,7 @@ impl Watched {
         if self.state == State::Reused { ConnectionError::Stale } else { ConnectionError::Broken }.into()
     }
 
-    /// What `error` is, given what has gone over the connection.
+    /// Translates an error, depending on the state of the connection.
     fn check(&self, error: Error) -> Error {
         match error {
             Error::Io(error) if is_closed(&error) => self.ended(),
@@ -270,12 +271,12 @@ impl Watched {
         }
     }
 
-    /// The first `amount` bytes of the output, which begin a request, with these header fields in its head.
+    /// The first `amount` bytes of the output, which are the start of a request, with these header fields in its head.
     fn request_with(&mut self, fields: &[u8], amount: usize) -> Result<Plaintext, Error> {
         let output = self.inner.buffers().output();
         debug_assert!(amount <= output.len(), "ureq transmits what it has written");
         let request = output.get(..amount).unwrap_or_default();
-        // ureq's part of the head fits into the output, since a URL is not that long.
+        // ureq's part of the head fits into the output, because the length of a URL is limited.
         let end = request.windows(4).position(|bytes| bytes == b"\r\n\r\n");
         let (front, rest) = end
             .and_then(|end| request.split_at_checked(end.saturating_add(2)))
@@ -283,7 +284,7 @@ impl Watched {
         Ok(Plaintext::of([front, fields, rest].concat()))
     }
 
-    /// Reads what has come, without waiting for more, and says whether it is an answer's beginning.
+    /// Reads the input that has arrived, without waiting for more. Returns whether it is the beginning of an answer.
     fn look(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let after = LOOK.min(*timeout.after).into();
         match self.inner.await_input(NextTimeout { after, ..timeout }) {
@@ -300,8 +301,8 @@ impl Watched {
     }
 }
 
-/// Whether the input has come to an answer's status, past those of 100 to 199. After them the rest of the
-/// request is still wanted.
+/// Whether the input contains the status of an answer after all interim answers (100 to 199). After an interim answer,
+/// the server still wants the rest of the request.
 fn answer_has_begun(mut input: &[u8]) -> bool {
     const VERSION: usize = b"HTTP/1.1 ".len();
     while input.get(VERSION) == Some(&b'1') {
@@ -381,7 +382,7 @@ impl<In: Transport> Connector<In> for Tcp {
     type Out = Either<In, TcpTransport>;
 
     fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
-        // The tunnel through a proxy.
+        // The connection is the tunnel through a proxy.
         if let Some(tunnel) = chained {
             return Ok(Some(Either::A(tunnel)));
         }
@@ -392,7 +393,7 @@ impl<In: Transport> Connector<In> for Tcp {
     }
 }
 
-/// Tries one address after the other. Each but the last may take half of the time that is left.
+/// Tries one address after the other. Each except the last may use half of the remaining time.
 fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
     let limit = Limit::new(details.timeout)?;
     let mut failure = Error::HostNotFound;
@@ -417,11 +418,11 @@ fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
             Err(error) => failure = limit.check(error),
         }
     }
-    // Whatever the others say, this address might have answered.
+    // Without the exhaustion, this address might have answered, whatever the errors of the others are.
     Err(if exhausted { ConnectionError::Exhausted.into() } else { failure })
 }
 
-/// Whether the peer has closed the connection, by what a read or write says.
+/// Whether the error of a read or write means that the peer has closed the connection.
 fn is_closed(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -433,7 +434,7 @@ fn is_closed(error: &io::Error) -> bool {
     )
 }
 
-/// Until when an operation may take.
+/// The time limit of an operation.
 struct Limit {
     timeout: NextTimeout,
     end: Option<Instant>,
@@ -445,7 +446,7 @@ impl Limit {
         Ok(Self { timeout, end })
     }
 
-    /// More than zero.
+    /// The time that is left: more than zero.
     fn left(&self) -> Result<Duration, Error> {
         let left = self.end.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
         if left.is_zero() { Err(Error::Timeout(self.timeout.reason)) } else { Ok(left) }
@@ -456,7 +457,7 @@ impl Limit {
     }
 }
 
-/// The one on Unix, the other on Windows.
+/// Unix reports the first kind, Windows the second.
 fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
@@ -464,12 +465,12 @@ fn is_timeout(error: &io::Error) -> bool {
 #[derive(Debug)]
 struct Socket {
     stream: TcpStream,
-    /// The peer has closed the connection, and output has been thrown away.
+    /// The peer has closed the connection, and output was thrown away.
     closed: bool,
 }
 
 impl Socket {
-    /// What a read would say that does not wait: `None` if it would have to wait.
+    /// The result of a read that does not wait. `None` if it would have to wait.
     fn glance(&self) -> Option<io::Result<usize>> {
         if let Err(error) = self.stream.set_nonblocking(true) {
             return Some(Err(error));
@@ -484,8 +485,9 @@ impl Socket {
         }
     }
 
-    /// The result of setting an option. macOS refuses with `EINVAL` to set any once the peer has reset the
-    /// connection. The next read or write tells what has happened. It does not wait, so it needs no timeout.
+    /// The result of setting an option. After the peer has reset the connection, macOS refuses to set any option with
+    /// `EINVAL`. That is ignored: the next read or write returns the real error. It does not wait, so it needs no
+    /// timeout.
     fn unless_closed(&self, set: io::Result<()>) -> io::Result<()> {
         match set {
             Err(error) if error.kind() == ErrorKind::InvalidInput && self.glance().is_some() => Ok(()),
@@ -497,7 +499,7 @@ impl Socket {
         matches!(self.glance(), Some(Ok(1..)))
     }
 
-    /// Writes `output`, unless the peer does not take it and has sent something. `sent` grows by what the
+    /// Writes `output`. It stops if the peer does not read but has sent something. `sent` counts the bytes that the
     /// layers above need not write again.
     fn send(&mut self, output: &[u8], sent: &mut usize, limit: &Limit) -> Result<(), Error> {
         while let Some(rest) = output.get(*sent..).filter(|rest| !rest.is_empty()) {
@@ -537,7 +539,7 @@ impl Socket {
 struct TcpTransport {
     socket: Socket,
     buffers: LazyBuffers,
-    /// Output that the peer did not take when it had sent something, or in time.
+    /// Output that was not written: the peer had sent something first, or did not read in time.
     unsent: Vec<u8>,
 }
 
@@ -564,7 +566,7 @@ impl Transport for TcpTransport {
         let mut sent = 0;
         if self.unsent.is_empty() {
             match self.socket.send(output, &mut sent, &limit) {
-                // TLS would write all of it again.
+                // After an error, TLS would write everything again.
                 Err(Error::Timeout(_)) if sent > 0 => {}
                 result => result?,
             }
@@ -584,18 +586,18 @@ impl Transport for TcpTransport {
         Ok(amount > 0)
     }
 
-    /// Whether the peer has neither closed the connection nor sent what nobody asked for.
+    /// Whether the peer has neither closed the connection nor sent unexpected data.
     fn is_open(&mut self) -> bool {
         !self.socket.closed && self.unsent.is_empty() && self.socket.glance().is_none()
     }
 }
 
-/// The codes that `ErrorKind` has no stable name for. It does name the lack of memory.
+/// Error codes without a stable name in `ErrorKind`. (Lack of memory has one.)
 mod code {
-    /// `EMFILE`: this process may not open more files.
+    /// `EMFILE`: this process has too many open files.
     #[cfg(unix)]
     const EMFILE: i32 = 24;
-    /// `ENFILE`: this machine may not open more files.
+    /// `ENFILE`: this machine has too many open files.
     #[cfg(unix)]
     const ENFILE: i32 = 23;
     /// `ENOBUFS`: no memory for the network.
@@ -620,7 +622,7 @@ mod code {
         target_os = "illumos"
     ))]
     const ENOBUFS: i32 = 132;
-    /// macOS, the BSDs, and Linux on SPARC, which has the numbers of SunOS 4.
+    /// macOS, the BSDs, and Linux on SPARC, which uses the numbers of SunOS 4.
     #[cfg(all(
         unix,
         not(all(target_os = "linux", not(any(target_arch = "sparc", target_arch = "sparc64")))),
@@ -637,29 +639,29 @@ mod code {
     pub(super) const ALL: &[i32] = &[];
 }
 
-/// What `getaddrinfo` says when it lacks memory (`EAI_MEMORY`): glibc, macOS and the BSDs; musl. Rust hands
-/// on the text alone.
+/// Texts of `getaddrinfo` for lack of memory (`EAI_MEMORY`): glibc, macOS and the BSDs; musl. Rust passes on only the
+/// text.
 const NO_MEMORY: [&str; 2] = ["Memory allocation failure", "Out of memory"];
 
-/// Whether any operation that fails with `error` does so for lack of descriptors or memory.
+/// Whether an operation failed for lack of descriptors or memory.
 pub(super) fn is_exhaustion(error: &io::Error) -> bool {
     error.kind() == ErrorKind::OutOfMemory || error.raw_os_error().is_some_and(|code| code::ALL.contains(&code))
 }
 
-/// The same of a connection to `addr`, which also takes a local port.
+/// The same for a connection to `addr`, which also needs a local port.
 fn refuses_connection(error: &io::Error, addr: &SocketAddr) -> bool {
     match error.kind() {
-        // No local port is left. Or no local address can reach the other one: IPv6 is turned off, for
-        // example. Then a socket that needs no port of TCP fails as well.
+        // No local port is left. Or no local address can reach `addr`, for example because IPv6 is turned off. Then a
+        // UDP socket, which needs no TCP port, fails, too.
         ErrorKind::AddrNotAvailable => has_route(addr),
-        // Linux has no room for the route, Windows no local port. The time for the connection is not up:
-        // that is `TimedOut`.
+        // Linux has no memory for the route, or Windows has no local port. This is not a timeout, which would be
+        // `TimedOut`.
         ErrorKind::WouldBlock | ErrorKind::AddrInUse => true,
         _ => is_exhaustion(error),
     }
 }
 
-/// The same of a look-up. `getaddrinfo` often says no more than that the name is not known.
+/// The same for a look-up. `getaddrinfo` often reports an exhaustion as an unknown name.
 pub(super) fn refuses_look_up(error: &io::Error) -> bool {
     let text = error.to_string();
     is_exhaustion(error) || NO_MEMORY.iter().any(|message| text.contains(message)) || !has_descriptors()
@@ -695,7 +697,7 @@ mod tests {
         }
     }
 
-    /// The numbers are those of this machine: the error's text is the system's.
+    /// The numbers are correct on this machine, because the operating system makes the text of the error.
     #[cfg(target_os = "linux")]
     #[test]
     fn codes_are_those_of_the_operating_system() {
@@ -710,7 +712,7 @@ mod tests {
     fn address_that_nothing_here_can_reach_is_not_exhaustion() {
         let error = ErrorKind::AddrNotAvailable.into();
         assert!(refuses_connection(&error, &SocketAddr::from((Ipv4Addr::LOCALHOST, 1))));
-        // A socket must be told that it may broadcast.
+        // Without the option for broadcasts, a socket refuses this address.
         let nowhere = SocketAddr::from((Ipv4Addr::BROADCAST, 1));
         assert!(!refuses_connection(&error, &nowhere));
     }

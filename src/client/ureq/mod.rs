@@ -1,4 +1,4 @@
-//! The transport over ureq, which does HTTP/1.1, TLS by rustls, and the keeping of connections.
+//! The transport over ureq. ureq does HTTP/1.1, uses rustls for TLS, and keeps connections.
 //!
 //! ```text
 //! call ── deadline ──> ureq ──> Names ──> Connect: proxy ──> Tcp ──> TLS ──> Watched
@@ -6,11 +6,11 @@
 //!   └──────────────────────────────────────<────────────────────────────────────┘
 //! ```
 //!
-//! | module | knows |
+//! | module | contents |
 //! |---|---|
-//! | `builder` | what may be configured: base URL, authorities, proxy |
-//! | `connector` | connections: deadlines, header fields, which may be tried again, which errors are this machine's own |
-//! | `resolver` | looking up names once at a time |
+//! | `builder` | the options: base URL, authorities, proxy |
+//! | `connector` | connections: deadlines, header fields, errors after which a request is sent again, exhaustion of this machine |
+//! | `resolver` | look-ups of names, one at a time |
 
 mod builder;
 mod connector;
@@ -42,48 +42,48 @@ use crate::{
     protocol::HttpMethod,
 };
 
-/// More than any call takes, and little enough to be added to any time.
+/// Longer than any call takes, and short enough to add to any time without overflow.
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Calls the platform over HTTPS.
 ///
-/// It connects to its base URL and nowhere else: redirects are not followed, and no proxy is used
-/// unless the builder is told to. Connections are kept and used again. The certificate must come from
-/// one of Mozilla's authorities, or from the caller's own.
+/// It connects only to its base URL: it follows no redirects, and it uses a proxy only if the builder sets one.
+/// Connections are kept and used again. The server's certificate must come from one of Mozilla's authorities, or from
+/// the caller's own.
 ///
-/// A call is over within its timeout, with all that is part of it: look-up, connection, TLS, request,
-/// answer, and perhaps another try. There is one, on a new connection, if a connection that had been kept
-/// was closed before a byte of the answer came, or if the answer on it is 408: the server closed the idle
-/// connection while the request was on its way, and has not acted on it. Nothing else is ever sent twice.
+/// The whole call ends within its timeout: look-up, connection, TLS, request, answer, and another try if there is one.
+/// A request is sent again, on a new connection, only in two cases: a kept connection was closed before the first byte
+/// of the answer, or the answer on a kept connection is 408. In both cases the server closed the idle connection while
+/// the request was on its way, and has not acted on it.
 ///
-/// An answer that comes before the whole request has gone out is used, such as an early 413. If the server
-/// resets the connection after it, that takes an operating system that keeps what came before the reset:
-/// Linux does.
+/// An answer that arrives before the whole request was sent is used, such as an early 413. If the server then resets
+/// the connection, the answer survives only on an operating system that keeps data from before the reset. Linux keeps
+/// it.
 ///
-/// Names are looked up at most once in 30 s and once at a time. If a look-up fails or is slow, the
-/// addresses of the last good one are used.
+/// The addresses of a good look-up are used for 30 s, or until they do not answer. A name is never looked up twice at
+/// the same time. If a look-up fails or is slow, the addresses of the last good look-up are used.
 ///
-/// | what happens | error |
+/// | cause | error |
 /// |---|---|
 /// | the name is not known, or cannot be looked up | [`Outage::Dns`] |
-/// | this process or machine is out of file descriptors, memory, threads or local ports, at any step | [`Overload::OutOfResources`](crate::policy::Overload::OutOfResources) |
+/// | this process or machine is out of file descriptors, memory, threads or local ports, in any step | [`Overload::OutOfResources`](crate::policy::Overload::OutOfResources) |
 /// | the operating system gives no randomness to TLS | [`Overload::NoRandomness`](crate::policy::Overload::NoRandomness) |
-/// | no connection within the connect timeout; it is refused, breaks before TLS is done or is ended by an alert; the proxy does not give one | [`Outage::Connect`] |
+/// | no connection within the connect timeout; the connection is refused, breaks before TLS is complete, or is ended by a TLS alert; the proxy refuses to connect | [`Outage::Connect`] |
 /// | the connection breaks, or the answer ends too early | [`Outage::Reset`] |
 /// | the call's timeout is over | [`Outage::Timeout`] |
-/// | the certificate is of no trusted authority, for another name, expired or not good otherwise | [`Fault::UntrustedCertificate`] |
-/// | what answers speaks no TLS, no HTTP/1 or not well; its answer has more than 128 header fields, or status line and header fields of more than 8 KiB in all | [`Fault::Unreadable`] |
+/// | the certificate is of an authority that is not trusted, is for another name, has expired, or is not valid for another reason | [`Fault::UntrustedCertificate`] |
+/// | the peer does not speak TLS or HTTP/1 correctly; the answer has more than 128 header fields, or a status line and header fields of more than 8 KiB together | [`Fault::Unreadable`] |
 /// | the body is longer than the buffer | [`Fault::Oversized`] |
-/// | the call has a target or a header field that HTTP does not know, or is a `GET` with a body | [`Fault::NotSent`] |
+/// | the call has a target or a header field that is not valid in HTTP, or is a `GET` with a body | [`Fault::NotSent`] |
 ///
-/// Any status is an answer, not an error. If it is not from 200 to 299, the body is thrown away. If that
-/// body does not end within 50 ms and 64 KiB, its connection is closed.
+/// An answer with any status counts as an answer, not as an error. If the status is not from 200 to 299, the body is
+/// thrown away. If that body does not end within 50 ms and 64 KiB, the connection is closed.
 ///
-/// `Retry-After` counts if there is one such header field and its value is digits. Numbers above
-/// [`u32::MAX`] are taken for that. A date, `-1`, `1e9`, an empty value or two fields are as good as none.
+/// `Retry-After` is used if there is exactly one such header field and its value is only digits. Numbers above
+/// [`u32::MAX`] count as [`u32::MAX`]. A date, `-1`, `1e9`, an empty value and two fields are ignored.
 ///
-/// Cargo builds ureq once for all crates of a program. If another of them turns on its feature `cookies`,
-/// cookies of the platform's are kept and sent, which this transport cannot prevent.
+/// Cargo builds ureq once for all crates of a program. If another crate turns on ureq's feature `cookies`, cookies from
+/// the platform are kept and sent. This transport cannot prevent that.
 ///
 /// ```
 /// use apikee::client::{UreqTransport, UreqTransportError};
@@ -119,7 +119,7 @@ impl Transport for UreqTransport {
             if max_idle_age.is_some() || !may_be_sent_again(&sent) {
                 break sent;
             }
-            // If one connection has been closed, others will have been, too: none of them is used.
+            // If one idle connection was closed, others probably were, too. So none of them is used.
             max_idle_age = Some(Duration::ZERO);
         };
         sent.and_then(|mut response| receive(&mut response, answer)).map_err(|error| {
@@ -133,7 +133,7 @@ impl Transport for UreqTransport {
 }
 
 impl UreqTransport {
-    /// A request as ureq is told of it. Its header fields wait on this thread until it leaves.
+    /// Builds the request for ureq. Its header fields are stored in this thread until it is sent.
     fn request<B: AsSendBody>(
         &self,
         method: Method,
@@ -158,7 +158,7 @@ impl UreqTransport {
     }
 }
 
-/// Whether the connection had been kept, and the server has closed it without acting on the request.
+/// Whether the server closed a kept connection without acting on the request.
 fn may_be_sent_again(sent: &Result<Response<Body>, Error>) -> bool {
     match sent {
         Ok(response) => response.status() == StatusCode::REQUEST_TIMEOUT && connector::was_reused(),
@@ -167,20 +167,20 @@ fn may_be_sent_again(sent: &Result<Response<Body>, Error>) -> bool {
     }
 }
 
-/// Reads the answer to its end, since only then its connection can be used again.
+/// Reads the whole answer, because only then the connection can be used again.
 fn receive(response: &mut Response<Body>, answer: &mut [u8]) -> Result<Received, Error> {
     let (status, retry_after) = (response.status(), retry_after(response));
     let len = if status.is_success() {
         read_body(response.body_mut(), answer)?
     } else {
-        // The status says it all, whatever becomes of the connection.
+        // Only the status matters, so errors of the connection are ignored.
         drain(response.body_mut());
         0
     };
     Ok(Received { status: status.as_u16(), len, retry_after })
 }
 
-/// In seconds. Digits that are too many for the type stand for its greatest value.
+/// The header's value in seconds. A number that is too large becomes the largest value of the type.
 fn retry_after(response: &Response<Body>) -> Option<u32> {
     let mut values = response.headers().get_all(RETRY_AFTER).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
@@ -189,12 +189,12 @@ fn retry_after(response: &Response<Body>) -> Option<u32> {
     good.then(|| digits.parse().unwrap_or(u32::MAX))
 }
 
-/// How much is read of a body that is of no use, in bytes.
+/// The most bytes that are read of an unused body.
 const MAX_DRAINED: u64 = 64 * 1024;
-/// How long such a body is read. A new connection may cost about as much.
+/// The longest time for reading such a body. A new connection may cost about as much.
 const MAX_DRAINING: Duration = Duration::from_millis(50);
 
-/// Reads the body into `answer`, and no more than that and a little. Its length.
+/// Reads the body into `answer`, and returns its length. It reads at most a few bytes more.
 fn read_body(body: &mut Body, answer: &mut [u8]) -> Result<usize, Error> {
     let max = u64::try_from(answer.len()).unwrap_or(u64::MAX);
     let too_long = || Error::BodyExceedsLimit(max);
@@ -205,7 +205,7 @@ fn read_body(body: &mut Body, answer: &mut [u8]) -> Result<usize, Error> {
     let mut len = 0_usize;
     loop {
         let Some(rest) = answer.get_mut(len..).filter(|rest| !rest.is_empty()) else {
-            // The end is only seen by reading on.
+            // Only a further read can see the end.
             return if reader.read(&mut [0])? == 0 { Ok(len) } else { Err(too_long()) };
         };
         match reader.read(rest)? {
@@ -215,19 +215,19 @@ fn read_body(body: &mut Body, answer: &mut [u8]) -> Result<usize, Error> {
     }
 }
 
-/// Reads the body and throws it away. If it is too long or does not end soon, the connection is closed.
+/// Reads the body and throws it away. If the body is too long or too slow, the connection is closed.
 fn drain(body: &mut Body) {
     if body.content_length().is_some_and(|len| len > MAX_DRAINED) {
         return;
     }
     let _soon = Instant::now().checked_add(MAX_DRAINING).map(Scope::sooner);
-    // The end is only seen by reading on.
+    // Only a further read can see the end.
     let mut reader = body.as_reader().take(MAX_DRAINED.saturating_add(1));
     let mut sink = [0; 1024];
     while matches!(reader.read(&mut sink), Ok(1..)) {}
 }
 
-/// The table stands in the documentation of [`UreqTransport`].
+/// Translates errors; the table is in the documentation of [`UreqTransport`].
 fn transport_error(error: Error) -> TransportError {
     match error {
         Error::HostNotFound => TransportError::Outage(Outage::Dns),
@@ -246,7 +246,7 @@ fn transport_error(error: Error) -> TransportError {
         Error::Http(_) | Error::BadUri(_) | Error::RequireHttpsOnly(_) | Error::Tls(_) | Error::TlsRequired => {
             TransportError::Fault(Fault::NotSent)
         }
-        // `Protocol`, `LargeResponseHeader` and the like.
+        // `Protocol`, `LargeResponseHeader` and similar errors.
         _ => TransportError::Fault(Fault::Unreadable),
     }
 }
@@ -266,13 +266,13 @@ fn tls_error(error: &TlsError) -> TransportError {
             TransportError::Fault(Fault::UntrustedCertificate)
         }
         TlsError::FailedToGetRandomBytes => TransportError::Overload(Overload::NoRandomness),
-        // The peer does not want the connection.
+        // The peer refuses the connection.
         TlsError::AlertReceived(_) => TransportError::Outage(Outage::Connect),
         _ => TransportError::Fault(Fault::Unreadable),
     }
 }
 
-/// The base URL, which holds no secret, and whether there is a proxy, whose URL may hold one.
+/// Shows the base URL, which contains no secret, and whether there is a proxy, whose URL may contain one.
 impl fmt::Debug for UreqTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UreqTransport")

@@ -1,13 +1,12 @@
-//! Looking up names without waiting longer than necessary.
+//! Looks up names without long waits.
 //!
-//! `getaddrinfo` takes no timeout, so it runs on a thread of its own. If it hangs, it must not hang on one
-//! thread for each call. So there is at most one look-up at a time for each name. There are two names at
-//! most: the platform's and the proxy's. All calls that wait share the result, and it is good for [`TTL`].
-//! After that the last good addresses are still better than none: they are used when the next look-up
-//! fails, or takes longer than [`SLOW`].
+//! `getaddrinfo` has no timeout, so it runs on a separate thread. If it hangs, there must not be one hanging thread for
+//! each call. So there is at most one look-up at a time for each name. There are at most two names: the platform's and
+//! the proxy's. All waiting calls share the result, and it is used for [`TTL`]. After that, the last good addresses are
+//! still better than none: they are used if the next look-up fails, or takes longer than [`SLOW`].
 //!
-//! A look-up that fails because this process is out of threads, descriptors or memory says nothing of the
-//! name. Without good addresses it is [`ConnectionError::Exhausted`].
+//! A look-up that fails because this process is out of threads, descriptors or memory says nothing about the name. If
+//! there are no good addresses, the error is [`ConnectionError::Exhausted`].
 
 use core::{
     fmt,
@@ -37,17 +36,17 @@ use ureq::{
 
 use super::connector::{ConnectionError, refuses_look_up, remaining};
 
-/// How long addresses are used without another look-up.
+/// Time for which addresses are used without another look-up.
 pub(super) const TTL: Duration = Duration::from_secs(30);
-/// How long a look-up is waited for if there are addresses of an earlier one.
+/// Longest wait for a look-up if there are addresses of an earlier one.
 pub(super) const SLOW: Duration = Duration::from_millis(200);
-/// As many addresses as ureq takes.
+/// The most addresses that ureq accepts.
 const MAX_ADDRS: usize = 16;
 
-/// `getaddrinfo`, or what stands in for it.
+/// `getaddrinfo`, or a replacement in tests.
 pub(super) type LookUp = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-/// Remembers what it has looked up.
+/// A cache of look-ups.
 #[derive(Clone)]
 pub(super) struct Names(Arc<Shared>);
 
@@ -63,21 +62,21 @@ struct Name {
     port: u16,
     /// The last good addresses.
     addrs: Vec<SocketAddr>,
-    /// Until when they need no look-up.
+    /// The addresses need no look-up before this time.
     fresh_until: Option<Instant>,
-    /// Since when a look-up is under way.
+    /// The start of the look-up in progress, if there is one.
     since: Option<Instant>,
-    /// How many look-ups have ended.
+    /// Number of look-ups that have ended.
     ended: u64,
-    /// Why the last one found nothing.
+    /// Why the last look-up found nothing.
     failure: Failure,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Failure {
-    /// The name is not known, or nobody could tell.
+    /// The name is not known, or the server for names did not answer.
     NotFound,
-    /// This process could not ask.
+    /// This process could not start the look-up.
     Exhausted,
 }
 
@@ -103,7 +102,7 @@ impl Names {
         Self(Arc::new(Shared { look_up: Box::new(look_up), ttl, names, changed }))
     }
 
-    /// Has all names looked up again, since their addresses do not answer.
+    /// Makes the next call look up all names again, because their addresses do not answer.
     pub(super) fn expire(&self) {
         for name in self.0.lock().iter_mut() {
             name.fresh_until = None;
@@ -124,12 +123,12 @@ impl Names {
         name.since = Some(since);
         let has_addrs = !name.addrs.is_empty();
         if start {
-            // Whatever the look-up's end does, it does it with the lock.
+            // The end of the look-up needs this lock, and it may happen on this thread.
             drop(names);
             self.0.start(index, host, port);
             names = self.0.lock();
         }
-        // The look-up is slow since it began, not since this call did.
+        // The look-up counts as slow from its own start, not from the start of this call.
         let patience =
             if has_addrs { SLOW.saturating_sub(started.saturating_duration_since(since)).min(left) } else { left };
         let (names, _) = self
@@ -146,7 +145,7 @@ impl Names {
     }
 }
 
-/// Names are never taken out, so that an index stays good.
+/// Names are never removed, so that an index stays valid.
 fn position(names: &mut Vec<Name>, host: &str, port: u16) -> usize {
     names.iter().position(|name| *name.host == *host && name.port == port).unwrap_or_else(|| {
         names.push(Name {
@@ -167,12 +166,12 @@ impl Shared {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// If there is no thread, the look-up ends at once.
+    /// Starts a look-up. Without a thread, it ends at once.
     fn start(self: &Arc<Self>, index: usize, host: &str, port: u16) {
         let mut ending = Ending { shared: Arc::clone(self), index, found: Err(Failure::Exhausted) };
         let host = String::from(host);
         let look_up = move || {
-            // There is a thread. If the look-up panics, that is not a lack of resources.
+            // The thread exists. A look-up that panics is not a lack of resources.
             ending.found = Err(Failure::NotFound);
             ending.found = match (ending.shared.look_up)(&host, port) {
                 Ok(addrs) if addrs.is_empty() => Err(Failure::NotFound),
@@ -185,7 +184,7 @@ impl Shared {
     }
 }
 
-/// Tells who waits that a look-up has ended, however it did.
+/// Reports the end of a look-up to all waiting calls, even after a panic.
 struct Ending {
     shared: Arc<Shared>,
     index: usize,

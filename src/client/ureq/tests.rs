@@ -26,7 +26,7 @@ const AMPLE: Duration = Duration::from_secs(20);
 
 type Found = io::Result<Vec<SocketAddr>>;
 
-/// A server that says yes to all requests of all connections.
+/// A server that confirms every request on every connection.
 fn server() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let addr = listener.local_addr().unwrap();
@@ -51,7 +51,7 @@ fn server() -> SocketAddr {
     addr
 }
 
-/// A port that refuses, and nobody else gets meanwhile: bound, but not listening.
+/// A port that refuses connections and that nobody else can get: bound, but not listening.
 fn refusing() -> (Socket, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
@@ -59,7 +59,7 @@ fn refusing() -> (Socket, SocketAddr) {
     (socket, addr)
 }
 
-/// A transport that finds its host, a name, by that look-up, which gets its number from 0.
+/// A transport whose host is a name. `look_up` receives the number of the look-up, from 0.
 fn transport(
     ttl: Duration,
     look_up: impl Fn(usize) -> Found + Send + Sync + 'static,
@@ -71,11 +71,11 @@ fn transport(
         look_up(count.fetch_add(1, SeqCst))
     });
     let builder = UreqTransport::builder().base_url("http://platform.example:8080").allow_plain_http();
-    // Nothing is kept, so that each call asks for addresses.
+    // No connection is kept, so each call asks for addresses.
     (builder.max_idle_connections(0).names(names).build().unwrap(), look_ups)
 }
 
-/// What a look-up waits for that hangs until it is told to go on, or the test is over.
+/// A look-up waits for this. It hangs until it is told to go on, or the test ends.
 fn hang() -> (Sender<()>, impl Fn() + Send + Sync + 'static) {
     let (sender, receiver) = mpsc::channel::<()>();
     let receiver = Mutex::new(receiver);
@@ -126,7 +126,7 @@ fn name_that_is_not_found_is_an_outage() {
     let failures: [fn(usize) -> Found; 3] = [
         |_| Err(io::ErrorKind::NotFound.into()),
         |_| Ok(Vec::new()),
-        // Not that it did; but a call that waited for ever would be worse than this.
+        // This should not happen. But a call that waits for ever would be worse than an error.
         |_| panic!("the look-up panics"),
     ];
     for failure in failures {
@@ -140,7 +140,7 @@ fn name_that_is_not_found_is_an_outage() {
 
 const OUT_OF_RESOURCES: Result<Received, TransportError> = Err(TransportError::Overload(Overload::OutOfResources));
 
-/// `EMFILE`, and the lack of memory as `getaddrinfo` tells it.
+/// `EMFILE`, and the lack of memory as `getaddrinfo` reports it.
 #[cfg(unix)]
 const EXHAUSTED: [fn() -> Found; 2] = [
     || Err(io::Error::from_raw_os_error(24)),
@@ -213,7 +213,7 @@ fn connect_timeout_does_not_count_to_the_look_up() {
     let transport = builder.connect_timeout(timeout).build().unwrap();
     thread::scope(|scope| {
         let call = scope.spawn(|| post(&transport, AMPLE));
-        // This is not to wait for anything but the time itself.
+        // The test must wait for the time itself.
         thread::sleep(timeout * 2);
         sender.send(()).unwrap();
         assert_eq!(call.join().unwrap(), OK);
@@ -265,7 +265,7 @@ fn last_good_addresses_serve_when_a_look_up_hangs() {
     for _ in 0..100 {
         assert_eq!(post(&transport, AMPLE), OK);
     }
-    // Only the first is made to wait, and not as long as it could.
+    // Only the first call waits, and it does not wait for its whole timeout.
     assert!(started.elapsed() < SLOW * 20, "{:?}", started.elapsed());
     assert_eq!(look_ups.load(SeqCst), 2);
 }
@@ -299,8 +299,7 @@ fn addresses_that_do_not_answer_are_looked_up_again() {
     assert_eq!(look_ups.load(SeqCst), 2);
 }
 
-/// Runs the test of that name again in a process of its own, with that limit of the shell's. `true` if this is
-/// that process.
+/// Runs the test with this name again in a new process, with a limit set by the shell. Returns `true` in that process.
 #[cfg(target_os = "linux")]
 fn runs_alone(name: &str, limit: &str) -> bool {
     const ALONE: &str = "APIKEE_TEST_ALONE";
@@ -315,7 +314,7 @@ fn runs_alone(name: &str, limit: &str) -> bool {
     false
 }
 
-/// A look-up that fails because it finds no descriptor, and does not say so.
+/// The look-up fails because there is no descriptor, but the error does not say so.
 #[cfg(target_os = "linux")]
 #[test]
 fn lack_of_descriptors_is_no_outage_of_the_name() {
@@ -340,7 +339,7 @@ fn lack_of_descriptors_is_no_outage_of_the_name() {
     assert_eq!(post(&known, AMPLE), OK);
 }
 
-/// In a process of its own, which has no threads of other tests.
+/// Runs in a new process, which has no threads of other tests.
 #[cfg(target_os = "linux")]
 #[test]
 fn threads_do_not_pile_up_under_a_hanging_look_up() {

@@ -1,4 +1,4 @@
-"""The figures of `run`: where they come from that are no counts, and what they are held against.
+"""Computes figures of `run` that are not counts, and compares all figures with the budget.
 
 size NAME ELF               the bytes that an image takes in flash
 break-vector FROM TO        a copy of the vectors, with another tenant in the first
@@ -11,7 +11,7 @@ import struct
 import sys
 import tomllib
 
-# Between runs of one compiler nothing differs; a change of code moves some figures a little.
+# Two runs with the same compiler give the same figures. A change of the code moves some figures a little.
 TOLERANCE = 0.02
 MARK = "# What was seen, by compiler: `run --update` writes it.\n"
 

@@ -1,4 +1,4 @@
-"""Drives servers with hostile inputs. Called by `run`, which says what it is for."""
+"""Sends hostile inputs to servers. `run` calls it, and explains it."""
 
 import hashlib
 import hmac
@@ -17,21 +17,21 @@ from inputs import HOLD, INPUTS, connect, get, read
 
 SECRET = "a secret of the hostile inputs"
 
-# Seconds: of the servers that have a timeout, and for everybody else to be answered in.
+# Seconds: the timeout of the servers that have one, and the time in which everybody else must be answered.
 TIMEOUT = 2
 PROMPT = 1
 
-# What a server may take on top of what it takes idle, in kB: by itself, and for each connection.
+# What a server may use more than when it is idle, in kB: for itself, and for each connection.
 MEMORY = 8 * 1024
 MEMORY_EACH = 64
 
-# Others may wait because the machine has something else to do. They wait each time if it is the server.
+# Others may wait because the machine is busy. If they wait in each attempt, the server is the cause.
 ATTEMPTS = 3
 
 LEADING = "oxhttp"
 SERVERS = ["oxhttp", "axum", "tiny_http", "rouille"]
 
-# Descriptors that the many connections here take.
+# This program needs a descriptor for each of its connections.
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 
 
@@ -53,7 +53,7 @@ def issue(secret=SECRET, **claims):
 
 
 class Server:
-    """One of the examples, while it runs."""
+    """A running example."""
 
     def __init__(self, name, descriptors=None, **environment):
         program = os.path.join(os.environ["EXAMPLES"], name)
@@ -80,19 +80,19 @@ class Server:
         self.log.close()
 
     def memory(self):
-        """The most that was resident, in kB."""
+        """The largest resident memory, in kB."""
         with open(f"/proc/{self.process.pid}/status") as status:
             resident = re.search(r"VmHWM:\s+(\d+)", status.read())
-        # One that has just ended has none.
+        # A process that has just ended has no such line.
         return int(resident[1]) if resident else 0
 
     def ended(self):
-        """The exit code, if it has ended, as a shell tells it."""
+        """The exit code in the form of a shell. `None` if it still runs."""
         code = self.process.poll()
         return 128 - code if code is not None and code < 0 else code
 
     def asks(self, kept=None):
-        """Seconds that a good request takes, on a new connection or on that one; `None` without an answer in time."""
+        """Seconds that a good request takes, on a new connection or on `kept`. `None` without an answer in time."""
         begin = time.monotonic()
         try:
             client = kept or socket.create_connection(self.address, timeout=PROMPT)
@@ -114,7 +114,7 @@ class Server:
 
 
 class Others(threading.Thread):
-    """Everybody else: asks again and again, and remembers the slowest answer."""
+    """All other clients: sends requests repeatedly, and remembers the slowest answer."""
 
     def __init__(self, server, kept):
         super().__init__()
@@ -131,9 +131,9 @@ class Others(threading.Thread):
 
 
 def attempt(name, hostile):
-    """What becomes of a server: what the client got, and everything that is not as it should be."""
+    """Sends an input to a server. Returns what the client got, and all faults."""
     with Server(name, hostile.descriptors) as server:
-        # Nobody new can be served without descriptors: there, the others are connected before.
+        # Without descriptors the server can accept nobody new, so in that case the others are connected before.
         kept = connect(server) if hostile.descriptors else None
         others, memory = Others(server, kept), 0
         others.start()
@@ -142,7 +142,7 @@ def attempt(name, hostile):
             got = hostile.send(server)
         except OSError:
             got = "nothing"
-        # Answers that come late are late for others, too.
+        # Late answers also delay the others.
         time.sleep(max(0, 0.3 - (time.monotonic() - begin)))
         others.over.set()
         others.join()
@@ -170,7 +170,7 @@ def attempt(name, hostile):
 
 
 def drive(name, chosen):
-    """The cells of a server's column, and the inputs that it does not survive."""
+    """Returns the cells of a server's column, and the inputs that it does not survive."""
     cells, failed = [], []
     for hostile in chosen:
         for _ in range(ATTEMPTS):

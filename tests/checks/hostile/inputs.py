@@ -1,4 +1,4 @@
-"""What hostile clients send: the table `INPUTS`, and the few ways of sending that it is made of."""
+"""The inputs of hostile clients: the table `INPUTS`, and the functions that send them."""
 
 import itertools
 import re
@@ -7,19 +7,19 @@ import socket
 import struct
 import time
 
-# Seconds that a stalled or slow client goes on: longer than the servers' timeouts, where they have one.
+# Seconds that a stalled or slow client continues: longer than the timeouts of the servers that have one.
 HOLD = 3
 
-# Seconds without a byte after which an answer counts as whole.
+# Seconds without a byte after which an answer counts as complete.
 QUIET = 0.2
 
 
 class Input:
-    """A hostile input: `send(server)` sends it, and tells what the client got for it."""
+    """A hostile input: `send(server)` sends it, and returns what the client got."""
 
     def __init__(self, name, send, connections=1, descriptors=None):
         self.name, self.send = name, send
-        # How many connections it holds open, and how many descriptors the server may have.
+        # The number of connections that it holds open, and the limit on the server's descriptors.
         self.connections, self.descriptors = connections, descriptors
 
 
@@ -42,7 +42,7 @@ def get(server, *fields):
 
 
 def read(client, wait=HOLD):
-    """What comes within that time, and whether the connection was closed."""
+    """Returns the bytes that arrive within this time, and whether the connection was closed."""
     text, closed, end = b"", False, time.monotonic() + wait
     while not closed and time.monotonic() < end:
         begun = text.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"")
@@ -58,14 +58,14 @@ def read(client, wait=HOLD):
 
 
 def told(text, closed):
-    """The statuses of the answers, with a star if one is that to the `HIDDEN` request."""
+    """The statuses of the answers, with a star if one answers the `HIDDEN` request."""
     statuses = [status for status in re.findall(rb"HTTP/1\.[01] (\d{3})", text) if status != b"100"]
     statuses = ", ".join(status.decode() for status in statuses) or ("closed" if closed else "nothing")
     return statuses + "*" * (b"\r\n\r\nok" in text)
 
 
 def write(client, data):
-    """Whether all of it was taken."""
+    """Returns whether all bytes were accepted."""
     try:
         client.sendall(data)
         return True
@@ -74,7 +74,7 @@ def write(client, data):
 
 
 def once(*pieces):
-    """Sends it at once, and reads. A piece may be a function of the server."""
+    """Sends all pieces at once, and reads. A piece may be a function of the server."""
 
     def send(server):
         with connect(server) as client:
@@ -85,7 +85,7 @@ def once(*pieces):
 
 
 def many(number, first, then=b""):
-    """Opens that many connections, sends each the beginning, and then a byte of `then` every tenth of a second."""
+    """Opens `connections`, sends the beginning over each, and then a byte of `then` every tenth of a second."""
 
     def send(server):
         clients = [connect(server) for _ in range(number)]
@@ -109,7 +109,7 @@ def many(number, first, then=b""):
 
 
 def flood(first, piece, length=200_000_000, seconds=HOLD):
-    """Sends the beginning, and then the piece over and over, as fast as it is taken."""
+    """Sends the beginning, and then the piece repeatedly, as fast as the server accepts it."""
 
     def send(server):
         with connect(server) as client:
@@ -126,7 +126,7 @@ def flood(first, piece, length=200_000_000, seconds=HOLD):
 
 
 def idle(number):
-    """Opens connections that say nothing."""
+    """Opens connections and sends nothing."""
 
     def send(server):
         clients = []
@@ -144,7 +144,7 @@ def idle(number):
 
 
 def aborted(number, data, wait=0):
-    """Connections that are reset after that."""
+    """Opens connections, sends a text, and resets them."""
 
     def send(server):
         for _ in range(number):
@@ -159,7 +159,7 @@ def aborted(number, data, wait=0):
 
 
 def unread(number):
-    """Asks for documents over and over and reads none of them."""
+    """Requests documents repeatedly and reads none of them."""
 
     def send(server):
         clients = [connect(server) for _ in range(number)]

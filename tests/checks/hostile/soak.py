@@ -1,4 +1,4 @@
-"""Good, bad and hostile traffic at once, while secrets and revoked keys change. Called by `soak`, which says more."""
+"""Sends good, bad and hostile traffic while secrets and revoked keys change. `soak` calls it, and explains it."""
 
 import hashlib
 import http.client
@@ -12,13 +12,14 @@ import time
 from drive import Server, issue
 from inputs import INPUTS
 
-# How many secrets the file has that are replaced, beside one that stays.
+# The number of secrets in the file that are replaced. One more secret always stays.
 SECRETS = 6
 
-# Files that were followed by that many others were taken up: the newest ones may not have been yet, see `wait_until_used`.
+# Number of newer files after which a file was certainly read. The newest may not have been read yet: see
+# `wait_until_used`.
 TAKEN_UP = 1
 
-# Secrets that were followed by that many others are not in the file, and their grace of one second is over.
+# Number of newer secrets after which a secret is not in the file any more, and its grace of one second is over.
 RETIRED = SECRETS + 4
 
 OTHER_REVOKED = 10_000
@@ -37,7 +38,7 @@ class Files:
             self.replace()
 
     def replace(self):
-        """One more secret; one more key is revoked, and one is for this second alone."""
+        """Adds a secret and a revoked key, and revokes another key for this second only."""
         secret, number = random.randbytes(32).hex(), str(len(self.secrets))
         revoked, pardoned = (issue(self.lasting, scp=["read", kind, number]) for kind in ("revoked", "pardoned"))
         self.secrets, self.revoked, self.pardoned = (
@@ -51,7 +52,7 @@ class Files:
         write(self.deny_list, [*self.others, *listed])
 
     def wait_until_used(self, server):
-        """Waits until the server has taken up the newest secret and the newest revoked key, however busy it is."""
+        """Waits until the server has read the newest secret and the newest revoked key."""
         new, revoked = issue(self.secrets[0], scp=["read"]), self.revoked[0]
         end = time.monotonic() + 60
         while ask(server, new)[0] != 200 or ask(server, revoked)[0] != 401:
@@ -61,7 +62,7 @@ class Files:
 
 
 def ask(server, key):
-    """The status and the body."""
+    """Returns the status and the body."""
     connection = http.client.HTTPConnection(*server.address, timeout=10)
     try:
         connection.request("GET", "/users/7", headers={"x-api-key": key})
@@ -80,7 +81,7 @@ def write(path, lines):
 
 
 def case(files):
-    """A key, and what a request with it must get. Each is true however far the server is with the files."""
+    """A key, and the required answer. The answer does not depend on how many of the files the server has read."""
     secrets = files.secrets
     taken_up = random.choice([secrets[TAKEN_UP], files.lasting])
     good = issue(taken_up, scp=["read"])
@@ -96,7 +97,7 @@ def case(files):
     if kind == 4:
         return files.revoked[TAKEN_UP], (401, "REVOKED")
     if kind == 5:
-        # Revoked for one second, and that is over.
+        # Was revoked for one second, which is over.
         return files.pardoned[TAKEN_UP + 1], (200, None)
     if kind == 6 and len(secrets) > RETIRED:
         return issue(secrets[random.randrange(RETIRED, len(secrets))], scp=["read"]), (401, "INVALID_SIGNATURE")
@@ -104,7 +105,7 @@ def case(files):
 
 
 class Traffic(threading.Thread):
-    """Asks on kept connections and on new ones, and remembers each answer that is wrong."""
+    """Sends requests on kept and on new connections, and remembers each wrong answer."""
 
     def __init__(self, server, files, over):
         super().__init__()
@@ -134,7 +135,7 @@ class Traffic(threading.Thread):
 
 
 def figures(server):
-    """What is resident, in kB, the descriptors and the threads, when nobody is hostile."""
+    """Resident memory in kB, descriptors and threads, without hostile traffic."""
     time.sleep(4)
     process = f"/proc/{server.process.pid}"
     with open(f"{process}/status") as status:
@@ -162,7 +163,7 @@ def main(seconds):
             except TimeoutError as error:
                 not_used.append(str(error))
 
-    # Those that take most first, so that both halves have them.
+    # The largest inputs first, so that both halves contain them.
     hostile = sorted((hostile for hostile in INPUTS if not hostile.descriptors), key=lambda one: -one.connections)
     with Server("oxhttp", **environment) as server:
         threads = [threading.Thread(target=replace), *(Traffic(server, files, over) for _ in range(THREADS))]
@@ -179,7 +180,7 @@ def main(seconds):
                 sent += 1
             sent = 0 if len(measured) == 0 and sent < len(hostile) else sent
             if server.ended() is None:
-                # Each time after the one that takes most.
+                # Each time after the largest input.
                 hostile[0].send(server)
                 measured.append(figures(server))
         over.set()
@@ -201,7 +202,7 @@ def main(seconds):
     )
     if wrong:
         sys.exit("\n".join(wrong[:20]))
-    # Kept connections of the traffic come and go: two descriptors and a thread for each.
+    # Kept connections of the traffic come and go: each takes two descriptors and a thread.
     if resident_end > resident * 1.25 + 8192 or descriptors_end > descriptors + 2 * THREADS or running_end > running + THREADS:
         sys.exit("memory, descriptors or threads are not given back")
 

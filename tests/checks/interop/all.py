@@ -1,4 +1,4 @@
-"""Runs all comparisons with the published SDKs, prints what they found, and fails if they found a difference."""
+"""Runs all comparisons with the published SDKs, prints the results, and fails if there is a difference."""
 
 import signal
 import sys
@@ -16,7 +16,7 @@ def table(head, rows):
 
 
 def main():
-    # So that what is started is stopped.
+    # So that started processes are stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     wrong = []
     for title, part in (("Keys", keys), ("Server mode", server)):

@@ -1,7 +1,7 @@
-"""The published Python SDK's Flask integration: what `guard.rs` is of ours, with the same settings.
+"""The published Python SDK's Flask integration, with the settings of `interop_guard.rs`.
 
-As it is published it cannot be imported: it asks `apikee.core` for `ApikeeConfig`, which is not there. It gets that
-name, which only annotates an argument that is not used here, and is unmodified otherwise.
+The published module cannot be imported, because it imports a name that `apikee.core` does not have: `ApikeeConfig`. So
+this file defines the name. It only annotates an argument that is not used here. The module is unmodified otherwise.
 """
 
 import json
@@ -51,7 +51,7 @@ def claims(path=None):
     }
 
 
-# Flask would answer OPTIONS by itself.
+# Flask would answer OPTIONS itself.
 options = {"methods": METHODS, "provide_automatic_options": False}
 for route, scopes in json.loads(os.environ["ROUTES"]).items():
     app.add_url_rule(route, route, require_scope(*scopes)(claims), **options)

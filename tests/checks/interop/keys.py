@@ -1,4 +1,4 @@
-"""Keys of ours in each SDK, and theirs in ours: 2,000 each way and encoding, with the same claims, odd ones, too.
+"""Verifies our keys with each SDK, and its keys with ours: 2,000 in each direction and encoding.
 
 An SDK may differ only where docs/WIRE.md says so ("Keys"), and each such key is counted.
 """
@@ -13,7 +13,7 @@ from specs import doubled, for_node, issue_ours, printed, specification
 from web_keys import has_short_tag
 
 COUNT = 2000
-# Of these, how many are spelt with leading zeros, twice.
+# The number of these that are checked twice with leading zeros.
 SPELT = 200
 ENCODINGS = ["json", "msgpack"]
 MEMBERS = ["tenant", "scopes", "environment", "expires_at", "not_before", "meta"]
@@ -26,7 +26,7 @@ def verify_ours(keys):
 
 
 def text(claims):
-    """To the letter: 1 is not 1.0, and members keep their order."""
+    """The exact text: 1 is not 1.0, and members keep their order."""
     return json.dumps([claims.get(name) for name in MEMBERS])
 
 
@@ -38,7 +38,7 @@ def check(what, said, spec, published):
 
 
 def all_raise(what, answers, code):
-    """How many keys are refused, which all must be."""
+    """Counts the refused keys. All must be refused."""
     if (others := [answer for answer in answers if answer != {"raised": code}]) or not answers:
         raise Wrong(f"{what}: {len(others)} are not refused with {code}, the first says {others[:1]}")
     return len(answers)
@@ -51,7 +51,7 @@ def with_a_zero(key):
 
 
 def compare(published, specs, made):
-    """A row of the table: what was the same, and the expected differences."""
+    """A row of the table: equal results, and the expected differences."""
     encoding = published.encoding
     with Sdk(published, APIKEE_SECRET=SECRET) as sdk:
         for said, spec in zip(sdk.verify(made[encoding]), specs[encoding], strict=True):
@@ -64,7 +64,7 @@ def compare(published, specs, made):
                 raise Wrong(f"a key of {published.name} in ours: {said}, of {spec}")
             check(f"a key of {published.name} in ours", said, printed(spec), published)
 
-        # "reject 1 in 256 of the keys that they issued": those and no others.
+        # "reject 1 in 256 of the keys that they issued": exactly those.
         short = 0
         for key, said, spec in zip(theirs, sdk.verify(theirs), wanted, strict=True):
             if has_short_tag(key):
@@ -72,11 +72,11 @@ def compare(published, specs, made):
             else:
                 check(f"a key of {published.name} in itself", said, spec, published)
 
-        # "JSON only where it is not", and Node at all times.
+        # "JSON only where it is not", and Node always.
         other = next(name for name in ENCODINGS if name != encoding)
         unread = all_raise(f"{published.name}, keys of ours in {other}", sdk.verify(made[other]), "DECODE_ERROR")
 
-        # "The SDKs accept any number of them": ours none.
+        # "The SDKs accept any number of them": ours accepts none.
         zeros = [spelling for key in made[encoding][:SPELT] for spelling in with_a_zero(key)]
         twice = [spec for spec in specs[encoding][:SPELT] for _ in range(2)]
         for said, spec in zip(sdk.verify(zeros), twice, strict=True):
@@ -95,7 +95,7 @@ def main():
         for said, spec in zip(verify_ours(keys), specs[encoding], strict=True):
             if text(said) != text(printed(spec)):
                 wrong.append(f"a key of ours in ours ({encoding}): {said}, not {spec}")
-    # Of 4,000 keys about 16 would start their tags with a zero byte by chance.
+    # By chance, about 16 of 4,000 keys would have tags that start with a zero byte.
     if any(has_short_tag(key) for keys in made.values() for key in keys):
         wrong.append("ours issues keys that the SDKs refuse")
     with ThreadPoolExecutor(2) as pool:

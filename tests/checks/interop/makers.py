@@ -1,4 +1,4 @@
-"""Keys for `web.py`, of the Python SDK and of the Node SDK."""
+"""Keys of the Python SDK and of the Node SDK, for `web.py`."""
 
 import importlib
 import sys
@@ -11,7 +11,7 @@ SCOPES = ["read", "write", "read:users", "\u00fc", "a b"]
 
 
 def specification(draw):
-    """What a key must say."""
+    """The claims that a key must have."""
     return {
         "tenant": draw.choice(TENANTS) + str(draw.randrange(1000)),
         "scopes": draw.choices(SCOPES, k=draw.randrange(5)),
@@ -23,7 +23,7 @@ def specification(draw):
 
 
 def of_node(specs):
-    """To Node no expiry means 90 days; it issues no key that never expires."""
+    """Changes a specification for Node, which cannot issue a key that never expires: no expiry means 90 days."""
     return [{**spec, "expires_at": EXPIRY} for spec in specs]
 
 
@@ -34,7 +34,7 @@ def issue(published, specs):
 
 
 def python_sdk(encoding):
-    """`apikee.key` as it is imported where msgpack is not installed, which then writes `json`, or where it is."""
+    """`apikee.key` as it is without msgpack installed (it writes `json` then), or with it."""
     for name in [name for name in sys.modules if name.split(".")[0] in ("apikee", "msgpack")]:
         del sys.modules[name]
     if encoding == "json":

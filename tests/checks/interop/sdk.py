@@ -1,7 +1,7 @@
-"""One published Python SDK, unmodified, configured by its environment alone, on a pipe.
+"""Runs one unmodified published Python SDK behind a pipe. Only the environment configures it.
 
-Reads a line of JSON for each call, `[name, arguments...]`, and writes a line of JSON for what came of it. An error that
-the SDK raises is `{"raised": its code or its type}`.
+Reads a line of JSON for each call, `[name, arguments...]`, and writes a line of JSON with the result. An error that the
+SDK raises is `{"raised": its code or its type}`.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from apikee.core import Apikee, ApikeeError
 from apikee.key import ApikeeKey, KeyOptions
 from apikee.server import ApikeeServer, ServerConfig
 
-# 0.1.2 has one base URL and one public key, and reads neither from the environment, nor the signing key.
+# 0.1.2 has one base URL and one public key. It does not read them or the signing key from the environment.
 HAS_BASE_URL = "base_url" in ServerConfig.__dataclass_fields__
 if not HAS_BASE_URL and "APIKEE_BASE_URL" in os.environ:
     apikee.server._BASE_URL = os.environ["APIKEE_BASE_URL"]
@@ -101,7 +101,7 @@ def shared():
 
 def flask():
     if not hasattr(apikee.core, "ApikeeConfig") and not HAS_BASE_URL:
-        # 0.1.2 asks for a name that is not there, which only annotates an argument.
+        # 0.1.2 imports a name that does not exist. It only annotates an argument.
         apikee.core.ApikeeConfig = None
     from apikee.flask import get_claims, init_apikee, require_scope
     from flask import Flask
@@ -182,7 +182,7 @@ APPS = {}
 
 
 def ask(framework, path, key):
-    """What the framework's middleware makes of a request; one application for each, until this process ends."""
+    """The answer of the framework's middleware to a request. Each framework has one application."""
     if framework not in APPS:
         APPS[framework] = {"flask": flask, "fastapi": fastapi, "asgi": asgi}[framework]()
     return APPS[framework](path, key)

@@ -1,4 +1,4 @@
-"""The published SDKs and our platform, each a process of its own."""
+"""The published SDKs and our emulator. Each runs in its own process."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from typing import NamedTuple
 HERE = os.path.dirname(os.path.abspath(__file__))
 APIKEE, PLACE = os.environ["APIKEE"], os.environ["PLACE"]
 SECRET = "a secret of the interoperability tests"
-# All SDKs and our client are configured by these variables and no others.
+# All SDKs and our client are configured only by these variables.
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("APIKEE_") and name != "APIKEE"}
 
 
@@ -19,10 +19,10 @@ class Wrong(Exception):
 
 
 class Published(NamedTuple):
-    """An SDK as it is installed."""
+    """An installed SDK."""
 
     version: str
-    # What it writes, and all that it reads.
+    # The encoding that it writes, and the only one that it reads.
     encoding: str
 
     @property
@@ -35,7 +35,7 @@ class Published(NamedTuple):
 
     @property
     def has_base_url(self):
-        """Since 0.1.2b0: the platform's address and public key come from the environment, and the key may be left out."""
+        """Since 0.1.2b0, the platform's address and public key come from the environment, and the key is optional."""
         return self.version in ("0.1.2b0", "0.1.2.dev10")
 
     @property
@@ -51,7 +51,7 @@ ALL = [*PYTHON, NODE]
 
 
 class Sdk:
-    """One that runs: each call is a line, and so is what it says."""
+    """A running SDK. Each call is a line, and each result is a line."""
 
     def __init__(self, published, **environment):
         self.published = published
@@ -80,7 +80,7 @@ class Sdk:
 
 
 class Platform:
-    """`apikee platform`, and what it has seen. `environment` is what it prints for whoever asks it."""
+    """`apikee platform`, and its log. `environment` contains the variables that it prints for its callers."""
 
     def __init__(self, sealing, *arguments):
         self.log = tempfile.NamedTemporaryFile()
@@ -120,6 +120,6 @@ class Platform:
 
 
 def ours(*arguments, environment=None, keys=""):
-    """Our command: what it prints, and its exit code."""
+    """Runs our command. Returns its output and its exit code."""
     whole = {**CLEAN, "APIKEE_SECRET": SECRET, **(environment or {})}
     return subprocess.run([APIKEE, *arguments], env=whole, input=keys, capture_output=True, text=True)

@@ -1,7 +1,7 @@
-"""Server mode of the published SDKs against our platform, and our client beside them, in each degree of sealing.
+"""Server mode of the published SDKs and of our client with our emulator, in each degree of sealing.
 
-All are configured by the variables that `apikee platform --env` prints. What an SDK cannot do is expected here, from
-docs/WIRE.md, and a difference if it does it.
+The variables that `apikee platform --env` prints configure all of them. If docs/WIRE.md says that an SDK cannot do
+something, this is expected, and it is a difference if it can.
 """
 
 import json
@@ -18,7 +18,7 @@ UNKNOWN = "33333333-2222-4333-8444-555555555555"
 FIELDS = {"user-agent": "curl/8.5.0", "x-forwarded-for": "203.0.113.9"}
 PAYLOAD = {"n": 1}
 KEY = "APIKEE_SERVER_PUBLIC_KEY"
-# Each is over well within the SDKs' three seconds, and none is an answer.
+# Each ends well within the SDKs' three seconds, and none gives an answer.
 FAULTS = ["status:503", "reset", "hang-up", "truncate", "garbage"]
 
 
@@ -28,7 +28,7 @@ def hold(what, said, expected):
 
 
 def create(sdk, tenant, options):
-    """A key that the SDK accepts, which 1 in 256 of its own is not, and how many it issued for that."""
+    """A key that the SDK accepts, and the number of keys that it issued. It refuses 1 in 256 of its own keys."""
     for made in range(1, 20):
         key = sdk.create(tenant, options)
         if not has_short_tag(key):
@@ -41,7 +41,7 @@ def lowered(fields):
 
 
 def without(environment, *names):
-    """What an SDK is given: nothing that is ours alone."""
+    """The environment for an SDK, without variables that only our client has."""
     return {name: value for name, value in environment.items() if name not in (*names, "APIKEE_SEALING")}
 
 
@@ -50,17 +50,17 @@ def frameworks(published):
 
 
 def settings(published):
-    """The degrees that it can be set up for, each with whether it has the public key."""
+    """The degrees of sealing that the SDK can have, each with whether it has the public key."""
     with_key = [("required", True), ("requests", True), ("off", True)]
     # "plain JSON over HTTPS, what 0.1.2b0 and later do when no server public key is configured".
     return with_key + [("off", False), ("requests", False), ("required", False)] * published.has_base_url
 
 
 def in_degree(published, sealing, has_key):
-    """What it does in one degree of sealing, as one row of the table."""
+    """A row of the table: the results with one degree of sealing."""
     where = f"{published.name}, {sealing}{'' if has_key else ', no public key'}"
     seals = has_key
-    # "Node's X25519 call fails in any case"; and a platform that wants envelopes refuses what is plain.
+    # "Node's X25519 call fails in any case"; a platform that requires envelopes refuses plain requests.
     arrives = not published.is_node and (seals or sealing == "off")
     # "every published SDK can only read plain answers".
     reads = arrives and sealing != "required"
@@ -104,7 +104,7 @@ def in_degree(published, sealing, has_key):
             hold(f"{where}: success", said["success"], False)
             hold(f"{where}: calls that validate", [(seen["status"], seen["refusal"]) for seen in seen], [] if published.is_node else [(400, "WRONG_ENCRYPTED_HEADER")])
             row["validate"] = "not sent" if published.is_node else "refused"
-        # docs/WIRE.md: it reports success where it fails open, whatever failed.
+        # docs/WIRE.md: when it fails open it reports success, whatever failed.
         if not arrives:
             hold(f"{where}: failing open", sdk.validate(client, "default", FIELDS, None, True)["success"], True)
         text = json.dumps(platform.seen())
@@ -115,7 +115,7 @@ def in_degree(published, sealing, has_key):
 
 
 def middlewares(where, published, platform, sdk, key, tenant):
-    """What each makes of a request: the same in all degrees, since verification is local."""
+    """The answers of all middlewares. They are the same in all degrees, because verification is local."""
     encoding = ["--msgpack"] if published.encoding == "msgpack" else []
     issued = ours("issue", "--tenant", tenant, "--scope", "read", *encoding).stdout.strip()
     changed = key[:-1] + ("a" if key[-1] != "a" else "b")
@@ -129,7 +129,7 @@ def middlewares(where, published, platform, sdk, key, tenant):
         hold(f"{where}, {framework}: a forged key", [status, body["error"]], [401, "INVALID_SIGNATURE"])
         if framework != "asgi":
             status, body = sdk.ask(framework, "/admin", key)
-            # 0.1.2's FastAPI application wraps what it says.
+            # The FastAPI application of 0.1.2 wraps the answer.
             body = body.get("detail", body)
             hold(f"{where}, {framework}: a scope that is missing", [status, body["error"]], [403, "INSUFFICIENT_SCOPE"])
         seen = [(seen["kind"], seen["status"], seen["body"]["path"]) for seen in platform.seen()[before:]]
@@ -165,7 +165,7 @@ def describe(where, platform, sdk, published):
 
 
 def signing(published, sealing, has_key, pair):
-    """A platform that wants signatures: with the private key, without it, and with another."""
+    """A platform that requires signatures: with the private key, without it, and with another one."""
     where = f"{published.name}, signing, {sealing}"
     private, public, other = pair
     with Platform(sealing, "--signing-key", public, "--client", f"signed={LIMITED}") as platform:
@@ -185,7 +185,7 @@ def signing(published, sealing, has_key, pair):
 
 
 def limits(published, sealing, has_key):
-    """Rate limits and networks. The SDKs let through what the platform refused, where they fail open."""
+    """Rate limits and networks. If the SDKs fail open, they let refused requests through."""
     where = f"{published.name}, {sealing}"
     both = ["--client", f"limited={LIMITED}", "--hourly", "1", "--ip", "203.0.113.0/24"]
     with Platform(sealing, *both) as platform:
@@ -201,7 +201,7 @@ def limits(published, sealing, has_key):
 
 
 def outage(published, sealing, has_key):
-    """The platform stops, and comes back on the same port; then it answers, but badly."""
+    """The platform stops, starts again on the same port, and then answers wrongly."""
     where = f"{published.name}, outage, {sealing}"
     validate = lambda sdk, fail_open: sdk.validate(LIMITED, "default", FIELDS, PAYLOAD, fail_open)["success"]
     with Platform(sealing, "--client", f"acme-corp={LIMITED}") as platform:
@@ -213,7 +213,7 @@ def outage(published, sealing, has_key):
             hold(f"{where}, create", json.loads(ours("verify", "--json", keys=sdk.create("b", {})).stdout)["tenant"], "b")
             web = "express" if published.is_node else "fastapi"
             hold(f"{where}, {web}", sdk.ask(web, "/users", key), [200, {"tenant": "acme-corp"}])
-            # It has another public key now; registering an endpoint needs none.
+            # It has another public key now. Registering an endpoint does not need it.
             with Platform(sealing, "--port", platform.port) as back:
                 hold(f"{where}, {web}, again", sdk.ask(web, "/users", key)[0], 200)
                 # "dev10 tries again after any failure".
@@ -232,7 +232,7 @@ def of_sdk(published, pair):
     rows = []
     for sealing, has_key in settings(published):
         row = in_degree(published, sealing, has_key)
-        # Where it can read the answers, or, for Node, where they are as plain as they get.
+        # If it can read the answers, or, for Node, if they are as plain as possible.
         if (sealing, has_key) in [("requests", True), ("off", False)]:
             signing(published, sealing, has_key, pair)
             outage(published, sealing, has_key)
@@ -244,7 +244,7 @@ def of_sdk(published, pair):
 
 
 def of_ours(pair):
-    """Our client, configured as the newest SDK's README says, for clients that the newest SDK created."""
+    """Our client, configured like in the newest SDK's README, with clients that the newest SDK created."""
     rows, newest = [], PYTHON[-2]
     private, public, other = pair
     for sealing in ("required", "requests", "off"):
@@ -260,13 +260,13 @@ def of_ours(pair):
             seen = platform.last("validate")
             hold(f"our client, {sealing}, the platform", [seen[name] for name in ("status", "refusal", "method_path")], [200, None, "GET:::/users"])
             hold(f"our client, {sealing}, header", lowered(seen["headers"])["x-apikee-encrypted"], "0" if sealing == "off" else "1")
-            # On one line, as a .env file has it.
+            # On one line, as in a .env file.
             quoted = {**given, "APIKEE_PRIVATE_KEY": '"' + private.replace("\n", "\\n") + '"'}
             hold(f"our client, {sealing}, a key in quotes", json.loads(ask(quoted).stdout).get("basis"), "confirmed")
             said = json.loads(ask({**given, "APIKEE_PRIVATE_KEY": other}).stdout)
             hold(f"our client, {sealing}, another private key", said["ok"], False)
             if sealing == "off":
-                # Plain JSON is the SDKs' choice where there is no public key; ours wants to be told.
+                # Without a public key, the SDKs use plain JSON. Our client must be configured for that.
                 done = ask(without(given))
                 hold("our client, no public key and no word of it", [done.returncode, KEY in done.stderr], [2, True])
             if sealing == "requests":
@@ -290,7 +290,7 @@ def pem_pair(folder, name):
 
 
 def main():
-    """What is wrong, and the table."""
+    """Returns the differences and the table."""
     wrong, rows = [], []
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
         (private, public), (other, _) = pem_pair(folder, "one"), pem_pair(folder, "other")

@@ -1,4 +1,4 @@
-"""What keys say: claims that are drawn, the odd ones, too."""
+"""Random claims for keys, including unusual ones."""
 
 import json
 import subprocess
@@ -11,9 +11,9 @@ TENANTS = ["acme-corp", 'ten"ant\\', "caf\u00e9", "\u65e5\u672c", "\U0001f600", 
 SCOPES = ["read", "write", "read:users", "\u00fc", "a b", ""]
 TEXTS = ["", "pro", "\u00e9\U0001f600\u2029", '"\\/\b\f', "\0", "\ufeff", "\uffff", "a" * 31, "b" * 32, "c" * 255, "d" * 256]
 INTEGERS = [0, -1, -32, -33, 127, 128, 255, 256, 65_535, 65_536, 2**31, -(2**31) - 1, 2**32, 2**53 + 1, 2**63, 2**64 - 1, -(2**63)]
-# A key's payload may be 8 kB; the longer, the slower, for the SDKs most of all.
+# A key's payload may have 8 kB. Longer payloads are slower, especially for the SDKs.
 MAX_LEN = 1000
-# Past what MessagePack holds.
+# Larger than MessagePack's integers.
 BIGGER_INTEGERS = [2**64, -(2**63) - 1, 10**40]
 FLOATS = [0.0, -0.0, 1.0, 0.1, -2.5, 1e-7, 5e-324, 1.7976931348623157e308, 1e16, 1e21, 123456789.125]
 
@@ -38,7 +38,7 @@ def meta(draw, encoding):
 
 
 def specification(draw, encoding):
-    """What one key must say."""
+    """The claims that a key must have."""
     return {
         "tenant": draw.choice(TENANTS) + str(draw.randrange(1000)),
         "scopes": draw.choices(SCOPES, k=draw.choice([0, 1, 2, 5, 17])),
@@ -50,22 +50,22 @@ def specification(draw, encoding):
 
 
 def for_node(spec):
-    """To Node no expiry means 90 days; it issues no key that never expires."""
+    """Changes a specification for Node, which cannot issue a key that never expires: no expiry means 90 days."""
     return {**spec, "expires_at": spec["expires_at"] or EXPIRY}
 
 
 def doubled(value):
-    """As JavaScript has it: each number is a double, and members that are called like one come first."""
+    """The value in JavaScript: each number is a double, and members whose names are numbers come first."""
     if isinstance(value, dict):
         return {name: doubled(value[name]) for name in sorted(value)}
     if isinstance(value, list):
         return [doubled(member) for member in value]
-    # It writes no sign for a zero.
+    # JavaScript writes no sign for a zero.
     return float(value) + 0.0 if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
 def printed(value):
-    """As our command prints claims: an integer of more than 64 bits as the nearest double. The key itself has it whole."""
+    """The value as our command prints it: an integer of more than 64 bits becomes the nearest double."""
     if isinstance(value, dict):
         return {name: printed(member) for name, member in value.items()}
     if isinstance(value, list):
@@ -74,7 +74,7 @@ def printed(value):
 
 
 def issue_ours(specs, encoding):
-    """Keys of ours, all by one process."""
+    """Our keys, all from one process."""
     lines = "".join(json.dumps(spec, ensure_ascii=False) + "\n" for spec in specs)
     command, environment = [environ["ISSUE"], encoding], {**CLEAN, "APIKEE_SECRET": SECRET}
     done = subprocess.run(command, env=environment, input=lines, capture_output=True, text=True)

@@ -1,6 +1,6 @@
-"""Our guard beside the published middlewares: the same requests, the same keys, the same answers.
+"""Compares our guard with the published middlewares: the same requests and keys must get the same answers.
 
-Where theirs may answer otherwise is listed in `web_differences.py`, and must do so there.
+`web_differences.py` lists all other answers. A listed difference must exist.
 """
 
 import random
@@ -17,19 +17,19 @@ from web_differences import DIFFERENCES
 from web_keys import PREVIOUS, has_short_tag, of_claims
 from web_servers import Answer, Services
 
-# Keys of each maker.
+# Number of keys from each maker.
 COUNT = 200
-# 1 in 256 tags starts with a zero byte: that many rounds without one are a chance of 1 in 10^17.
+# 1 in 256 tags starts with a zero byte. The probability of no such tag in these rounds is 1 in 10^17.
 ROUNDS = 50
 SAME = "the same"
 
 
 class Late(Exception):
-    """The second is over before all have answered."""
+    """The second ended before all have answered."""
 
 
 def until_short(published, specs):
-    """A key of a published SDK for each specification, and if none of their tags starts with a zero byte, one or a few more that do."""
+    """A key of a published SDK for each specification. At least one of the tags starts with a zero byte."""
     pairs = list(zip(makers.issue(published, specs), specs, strict=True))
     for _ in range(ROUNDS):
         if any(has_short_tag(key) for key, _ in pairs):
@@ -55,7 +55,7 @@ def by_makers():
 
 
 def is_expected(case, number, answer):
-    """Whether ours says what it must."""
+    """Whether our answer is the required one."""
     if case.expected is OPEN:
         return answer == Answer(200)
     if case.expected is not GRANTED:
@@ -74,7 +74,7 @@ def difference(theirs, ours):
 
 
 def ask(services, case):
-    """What all of them say to each request of a case."""
+    """The answers of all servers to each request of a case."""
     if case.second is not None:
         time.sleep(max(0, case.second - time.time()))
     answers = [services.ask(("ours", *case.beside), request) for request in case.requests]
@@ -84,7 +84,7 @@ def ask(services, case):
 
 
 def ask_in_time(services):
-    """Keys at the very ends of their time."""
+    """Sends keys in the first and last seconds in which they are good."""
     for _ in range(5):
         try:
             return [ask(services, case) for case in timed(int(time.time()) + 1)]
@@ -94,7 +94,7 @@ def ask_in_time(services):
 
 
 def compare(asked):
-    """What is not as it must be."""
+    """Returns all unexpected answers."""
     seen, listed, wrong = defaultdict(set), {}, []
     for case, answers in asked:
         for number, answer in enumerate(answers):

@@ -1,4 +1,4 @@
-"""The requests: a name, what ours must answer, and one request or several that are all to be answered so."""
+"""The requests: a name, our required answer, and one or several requests that must all get it."""
 
 import json
 from typing import NamedTuple
@@ -36,15 +36,15 @@ class Case(NamedTuple):
     name: str
     expected: object
     requests: list
-    # What the claims must be, for each request, where a specification says so.
+    # The required claims for each request, if a specification defines them.
     specs: list | None = None
     beside: tuple = SIDE_BY_SIDE
-    # The second in which it must be asked and answered.
+    # The second in which the request must be sent and answered.
     second: int | None = None
 
 
 def request(*fields, method="GET", target="/", body=b""):
-    """The bytes of a request with those header fields."""
+    """The bytes of a request with these header fields."""
     length = [b"Content-Length: %d" % len(body)] if body else []
     lines = [f"{method} {target} HTTP/1.1".encode(), b"Host: localhost", b"Connection: close", *fields, *length]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
@@ -67,12 +67,12 @@ def of(**claims):
 
 
 def whole(member):
-    """A payload with that member beside what every key has."""
+    """A payload with this member and the members of every key."""
     return b'{"id":"0","tid":"acme-corp",%s,"exp":%d}' % (member, EXPIRY)
 
 
 def crafted():
-    """Everything but the keys that the makers issue."""
+    """All cases except the keys that the makers issue."""
     key = of_claims()
     payload, made = key.removeprefix("apikee_").split(".")
     again = tag(b"another payload")
@@ -114,7 +114,7 @@ def crafted():
 
 
 def payload_cases():
-    """What is signed with the secret, and yet may be no claims."""
+    """Payloads that are signed with the secret but may not be valid claims."""
     deep = lambda levels: b'"meta":' + b'{"m":' * levels + b"1" + b"}" * levels
     yield from [
         Case("claims that are not there", GRANTED, [of(tid=..., scp=..., env=..., exp=...), of(exp=...)]),
@@ -148,7 +148,7 @@ def payload_cases():
 
 
 def timed(second):
-    """In the order of time: in that second and in the one after it."""
+    """Cases in the order of their times: in one second and in the next."""
     ends, starts = of(exp=second), of(nbf=second + 1)
     yield Case("in the second of its expiry", GRANTED, [ends], second=second)
     yield Case("in the second before its start", NOT_YET, [starts], second=second)
@@ -157,7 +157,7 @@ def timed(second):
 
 
 def issued(whose, keys, specs, beside=SIDE_BY_SIDE):
-    """Keys of a maker, those apart whose tags start with a zero byte."""
+    """Keys of a maker. Keys whose tags start with a zero byte are separate cases."""
     pairs = list(zip(keys, specs, strict=True))
     for short, name in [(False, f"keys of {whose}"), (True, f"keys of {whose} whose tags start with a zero byte")]:
         of_this = [(with_key(key), spec) for key, spec in pairs if has_short_tag(key) == short]
@@ -191,7 +191,7 @@ def scope_cases():
 
 
 def request_cases(key):
-    """Good keys, in all sorts of requests."""
+    """Good keys in many kinds of requests."""
     good, other, expired = field(key), of_claims(tid="other"), of_claims(exp=1)
     body = json.dumps({"x-api-key": key}).encode()
     methods = ("POST", "PUT", "PATCH", "DELETE", "OPTIONS")

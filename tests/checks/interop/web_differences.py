@@ -1,11 +1,11 @@
-"""Where a published middleware answers other than our guard: all of it, and why.
+"""All cases in which a published middleware answers differently from our guard, with the reason.
 
-A case that is listed must get this very answer, and one that is not listed the same as from ours.
+A listed case must get exactly the listed answer. Any other case must get our answer.
 """
 
 from typing import NamedTuple
 
-# What our answer rests on.
+# The reason for our answer.
 WIRE = "docs/WIRE.md"
 FRAMEWORK = "what the framework makes of a request"
 OURS = "the guard's own rules"
@@ -15,7 +15,7 @@ class Difference(NamedTuple):
     case: str
     answers: dict
     basis: str
-    # docs/WIRE.md's words, or ours.
+    # Words of docs/WIRE.md, or of this file.
     why: str
 
 
@@ -72,7 +72,7 @@ DIFFERENCES = [
     Difference("scopes that are text", both(GRANTED), WIRE, CLAIMS),
     Difference(
         "scopes that are text, on a route that needs one",
-        # To Node "bread" includes "read".
+        # For Node, "bread" contains "read".
         {"express": GRANTED, "flask": "403 INSUFFICIENT_SCOPE"},
         WIRE,
         CLAIMS,

@@ -1,4 +1,4 @@
-"""Keys made by hand: of any payload, with any tag."""
+"""Handmade keys with any payload and any tag."""
 
 import hashlib
 import hmac
@@ -30,14 +30,14 @@ def spell(payload, tag):
 
 
 def of_payload(payload, secret=SECRET):
-    """A key of those very bytes."""
+    """A key with exactly these bytes."""
     made = tag(payload, secret)
     assert made[0], "this payload's tag starts with a zero byte, which is a case of its own: change the payload"
     return spell(payload, made)
 
 
 def payloads(**claims):
-    """One after another, with other ids. A claim that is `...` is left out."""
+    """Payloads that differ only in their ids. A claim with the value `...` is left out."""
     whole = {"id": "", "tid": "acme-corp", "scp": ["read"], "env": "production", "exp": EXPIRY, **claims}
     for number in itertools.count():
         whole["id"] = f"{number:022}"
@@ -46,7 +46,7 @@ def payloads(**claims):
 
 
 def of_claims(secret=SECRET, zero_bytes=0, **claims):
-    """A key whose tag starts with that many zero bytes, and no more."""
+    """A key whose tag starts with exactly this number of zero bytes."""
     for payload in payloads(**claims):
         made = tag(payload, secret)
         if len(made.lstrip(b"\0")) == TAG_LEN - zero_bytes:
@@ -62,6 +62,6 @@ def has_short_tag(key):
 
 
 def altered(segment):
-    """With another digit in its middle."""
+    """The key with a changed digit in its middle."""
     at = len(segment) // 2
     return segment[:at] + ("b" if segment[at] == "a" else "a") + segment[at + 1 :]

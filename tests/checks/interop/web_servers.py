@@ -1,4 +1,4 @@
-"""The services side by side, and what they answer."""
+"""The services, and their answers."""
 
 import contextlib
 import http.client
@@ -23,7 +23,7 @@ TIMEOUT = 10
 
 
 class Answer(NamedTuple):
-    """What of a response must be the same."""
+    """The parts of a response that must be equal."""
 
     status: int
     code: str | None = None
@@ -38,7 +38,7 @@ NO_ANSWER = Answer(0)
 
 
 class Read:
-    """Bytes where `http.client` wants a socket."""
+    """A socket for `http.client` that contains bytes."""
 
     def __init__(self, raw):
         self.raw = raw
@@ -48,7 +48,7 @@ class Read:
 
 
 def read(raw, method):
-    """A code counts only in a body of JSON that has nothing but `error` and `message`."""
+    """Parses a response. A code counts only if the body is JSON with exactly `error` and `message`."""
     if not raw:
         return NO_ANSWER
     response = http.client.HTTPResponse(Read(raw), method=method)
@@ -65,10 +65,10 @@ def read(raw, method):
 
 
 class Services:
-    """All of them, on ports of their own, until the end of the block."""
+    """All services, each on its own port, until the end of the block."""
 
     def __init__(self, secrets, routes):
-        # Theirs read settings that are not given to them from variables with these names.
+        # Their programs read settings from variables with these names, if they are not passed.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("APIKEE_")}
         self.environment = {**environment, "SECRETS": json.dumps(secrets), "ROUTES": json.dumps(routes)}
         self.processes, self.ports, self.said = {}, {}, {}
@@ -78,7 +78,7 @@ class Services:
         try:
             for name, command in COMMANDS.items():
                 self.said[name] = tempfile.TemporaryFile()
-                # They end with their standard input, also when this process is killed.
+                # They end when their standard input ends, also when this process is killed.
                 pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.said[name]}
                 self.processes[name] = subprocess.Popen(command, env=self.environment, text=True, **pipes)
             for name, process in self.processes.items():
@@ -108,7 +108,7 @@ class Services:
     def _ask(self, name, request):
         raw = b""
         with socket.create_connection(("127.0.0.1", self.ports[name]), TIMEOUT) as connection:
-            # Who refuses a long header may answer and hang up before it has read it.
+            # A server that refuses a long header may answer and close the connection before it has read all of it.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.sendall(request)
             with contextlib.suppress(ConnectionResetError):

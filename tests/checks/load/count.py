@@ -1,8 +1,8 @@
-"""Counts the instructions that it takes to answer a request. Called by `run`, which says what it is for.
+"""Counts the instructions of an answer to a request. `run` calls it, and explains it.
 
-Counts do not move with the machine's load, as times do, so that a refusal can be held against an accepted request to
-the instruction. They are those of a machine without SHA instructions, which valgrind does not know: there the key,
-which both have to be checked for, is more of the whole.
+Unlike times, counts do not depend on the machine's load, so a refusal can be compared exactly with an accepted request.
+The counts are those of a machine without SHA instructions, because valgrind does not know them. There the check of the
+key, which both requests need, is a larger part of the whole.
 """
 
 import os
@@ -12,13 +12,13 @@ import sys
 
 REQUESTS = 1000
 
-# Of what an accepted request takes: nobody loads a service more with a bad key than with a good one.
+# The limit, relative to an accepted request. A bad key must not load a service more than a good key.
 MOST = 1.0
 REFUSED = ["no-key", "forged", "expired", "under-scoped"]
 
 
 def run(program, name, number, what):
-    """Instructions of all of the program."""
+    """The instructions of the whole program."""
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}", program, name, str(number), what]
     result = subprocess.run(command, capture_output=True, text=True)
     collected = re.search(r"Collected : (\d+)", result.stderr)
@@ -28,7 +28,7 @@ def run(program, name, number, what):
 
 
 def each(program, name):
-    """Instructions of an answer, without those that made the request."""
+    """The instructions of an answer, without those for making the request."""
     return (run(program, name, REQUESTS, "answer") - run(program, name, REQUESTS, "ignore")) / REQUESTS
 
 

@@ -1,4 +1,4 @@
-"""Drives wrk against the load server. Called by `run`, which says what it is for."""
+"""Runs wrk against the load server. `run` calls it, and explains it."""
 
 import os
 import re
@@ -8,21 +8,22 @@ import sys
 
 CONNECTIONS = 4
 
-# Of the bare server's requests a second; 0.95 is wanted, 0.90 seen. Fewer turns than that say little.
+# The limit, relative to the requests a second of the bare server. The aim is 0.95, and 0.90 was measured. Fewer turns
+# prove little.
 LEAST = 0.85
 TURNS = 8
 SCRIPT = os.path.join(os.path.dirname(__file__), "statuses.lua")
 
 
 class Server:
-    """A server process, which ends with its standard input."""
+    """A server process. It ends when its standard input ends."""
 
     def __init__(self, mode):
         self.process = subprocess.Popen(
             [os.environ["LOAD"], mode],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # oxhttp tells of each connection that wrk closes before its answer.
+            # oxhttp prints a line for each connection that wrk closes before its answer.
             stderr=subprocess.DEVNULL,
             text=True,
         )
@@ -41,12 +42,12 @@ class Server:
             return file.read()
 
     def cpu(self):
-        """Seconds of CPU so far, in the program and in the kernel for it."""
+        """Seconds of CPU so far, in the program and in the kernel on its behalf."""
         user, system = self._proc("stat").rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def memory(self):
-        """Resident, in kB."""
+        """Resident memory in kB."""
         return int(re.search(r"VmRSS:\s+(\d+)", self._proc("status"))[1])
 
     def _wrk(self, key, seconds, *options):
@@ -59,7 +60,7 @@ class Server:
         return text
 
     def rate(self, key, seconds, refused):
-        """Requests a second, and microseconds of CPU for each. All are refused, or none."""
+        """Requests a second, and microseconds of CPU for each. Either all requests are refused, or none."""
         before = self.cpu()
         text = self._wrk(key, seconds)
         cpu = self.cpu() - before
@@ -70,15 +71,15 @@ class Server:
         return float(re.search(r"^Requests/sec: +([\d.]+)$", text, re.M)[1]), cpu / requests * 1e6
 
     def statuses(self, key, seconds):
-        """How often each status came."""
+        """The number of answers with each status."""
         text = self._wrk(key, seconds, "-s", SCRIPT)
         statuses = {int(status): int(count) for status, count in re.findall(r"^status (\d+): (\d+)$", text, re.M)}
         return statuses or sys.exit(f"wrk was not answered:\n{text}")
 
 
 def compare(rounds):
-    """Each in turn, many times over, since what the machine does beside it changes from second to second. By new
-    servers each time, since two processes of one program differ by a tenth."""
+    """Measures each server in turn, many times, because the other load of the machine changes from second to second.
+    Uses new servers each time, because two processes of one program differ by a tenth."""
     rates, costs = {}, {}
     for turn in range(rounds):
         with Server("bare") as bare, Server("guarded") as guarded:
@@ -86,7 +87,7 @@ def compare(rounds):
             callers += [(name, guarded, key) for name, key in guarded.keys.items()]
             for _, server, key in callers[:2]:
                 server._wrk(key, 1)  # Warms up.
-            # Forwards and backwards, so that nobody is always next to the same other.
+            # In both directions, so that no server is always measured next to the same other one.
             for name, server, key in callers if turn % 2 else reversed(callers):
                 rate, cost = server.rate(key, 1, name not in ("bare", "accepted"))
                 rates.setdefault(name, []).append(rate)
@@ -104,7 +105,7 @@ def compare(rounds):
 
 
 def endure(requests):
-    """Half of them with a good key, half with a forged one."""
+    """Sends half of the requests with a good key, half with a forged one."""
     with Server("guarded") as server:
         good, forged = server.keys["accepted"], server.keys["forged"]
         server.statuses(good, 1)

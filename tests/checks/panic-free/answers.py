@@ -1,4 +1,4 @@
-"""Runs the programs that link: they must do what the crate does. Their exit codes stand in their sources."""
+"""Runs the programs that link. Their results must be those of the crate. Their sources explain the exit codes."""
 
 import hashlib
 import json
@@ -58,7 +58,8 @@ for vector, other in zip(requests, requests[1:] + requests[:1]):
     server, secret, text = vector["server_public"], vector["server_private"], vector["plaintext"]
     expect(0, "envelope", 4096, server, 7, secret, -1, text)
     expect(35, "envelope", 4096, other["server_public"], 7, secret, -1, text)
-    # A changed bit of the answer: in its bracket, its version, its key, its ciphertext. It may be no digit then.
+    # Changes a bit of the answer: in its bracket, its version, its key, or its ciphertext. The result may not be a
+    # digit.
     for code, flip in [(30, 0), (32, 6), ([33, 34], 20), ([33, 35], 95)]:
         expect(code, "envelope", 4096, server, 7, secret, flip, text)
     expect(20, "envelope", 64, server, 7, secret, -1, text)

@@ -1,4 +1,4 @@
-//! Clients that are not known, not known any more, or named like an id.
+//! Clients that the platform does not know, or does not know any more, and tenants whose names look like ids.
 
 use std::sync::{
     Arc,
@@ -61,7 +61,7 @@ fn deleted_client_gets_the_same_answer_in_every_process_and_is_not_created_again
     }
 }
 
-/// What a look-up was refused says who was refused, as long as no other look-up succeeds.
+/// A refusal of the look-up is remembered for the tenant until another look-up succeeds.
 #[test]
 fn refusal_of_a_look_up_holds_until_the_next_look_up_succeeds() {
     let step = Arc::new(AtomicUsize::new(0));
@@ -81,7 +81,7 @@ fn refusal_of_a_look_up_holds_until_the_next_look_up_succeeds() {
     assert_eq!(ask_at(0), Err(Denied::Rejected(Rejection::RateLimited { retry_after: Some(3600) })));
     assert!(matches!(ask_at(1), Err(Denied::Remembered(Rejection::RateLimited { .. }))));
     assert_eq!(ask_at(2), Ok(Basis::Confirmed));
-    assert_eq!(ask_at(3), Ok(Basis::FailedOpen(Outage::Connect)), "it has been confirmed since");
+    assert_eq!(ask_at(3), Ok(Basis::FailedOpen(Outage::Connect)), "a confirmation forgets the refusal");
 }
 
 /// A tenant's name may be as long as a key allows.
@@ -105,7 +105,7 @@ fn refused_client_is_remembered_whatever_the_length_of_its_name() {
     }
 }
 
-/// Whoever may choose a tenant's name must not become the client of that id.
+/// A caller who can choose a tenant's name must not become the client with that id.
 #[test]
 fn tenant_that_is_a_uuid_is_an_ordinary_name() {
     let emulator = emulator().start().unwrap();
@@ -133,5 +133,5 @@ fn tenant_that_is_a_uuid_is_an_ordinary_name() {
 
     let told = builder(&emulator).tenant_is_client_id(true).build().unwrap();
     assert_eq!(ask(&told, &key), Ok(Basis::Confirmed));
-    assert_eq!(asked(), [by_name, resolved, of_that_id], "only where told to");
+    assert_eq!(asked(), [by_name, resolved, of_that_id], "only with tenant_is_client_id");
 }

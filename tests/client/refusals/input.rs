@@ -1,4 +1,4 @@
-//! Resolvers and observers that panic or block, and what `Retry-After` may say.
+//! Resolvers and observers that panic or block, and values of `Retry-After`.
 
 use std::{
     sync::{
@@ -45,7 +45,7 @@ fn resolver_that_panics_does_not_know_and_harms_no_other_request() {
     }
 }
 
-/// While it blocks, others get their answers. What it takes is not an outage of the platform's.
+/// While it blocks, other requests get their answers. Its delay is not an outage of the platform.
 #[test]
 fn resolver_that_blocks_delays_its_own_request_alone_and_does_not_let_it_through() {
     let platform = Platform::willing();
@@ -72,12 +72,12 @@ fn resolver_that_blocks_delays_its_own_request_alone_and_does_not_let_it_through
         for _ in 0..8 {
             assert_eq!(ask(&apikee, &other), Ok(Basis::Confirmed));
         }
-        // Nothing but time ends the request's time.
+        // Only waiting can end the request's time.
         thread::sleep(limit);
         entered.wait();
         assert_eq!(blocked.join().unwrap(), Err(Denied::Fault(Fault::UnknownClient)));
     });
-    assert!(platform.seen().iter().all(is_of_other), "nothing is asked of the slow one");
+    assert!(platform.seen().iter().all(is_of_other), "the platform was asked about the slow client");
 }
 
 fn is_of_other(seen: &super::platform::Seen) -> bool {
@@ -104,7 +104,7 @@ fn observer_that_panics_changes_no_answer() {
     }
 }
 
-/// It is called without a lock of the client's.
+/// The observer is called without a lock.
 #[test]
 fn observer_that_blocks_delays_its_own_request_alone() {
     let platform = Platform::new(|seen| if seen.target.contains(&id(1)) { Told::no() } else { Told::yes() });
@@ -132,7 +132,7 @@ fn observer_that_blocks_delays_its_own_request_alone() {
     });
 }
 
-/// What is remembered of a 429 of that transport, in seconds.
+/// The remembered time of a 429 from this transport, in seconds.
 fn remembered_seconds(transport: &Arc<impl Transport + 'static>) -> u32 {
     loop {
         let (platform, transport, calls) = (Platform::willing(), Arc::clone(transport), AtomicUsize::new(0));
@@ -150,7 +150,7 @@ fn remembered_seconds(transport: &Arc<impl Transport + 'static>) -> u32 {
         let start = Instant::now();
         assert!(matches!(refused, Err(Denied::Rejected(Rejection::RateLimited { .. }))), "{refused:?}");
         let answer = ask(&apikee, &key);
-        // A busy machine may need longer than the shortest of them lasts.
+        // A busy machine may need longer than the shortest of these times.
         if start.elapsed() < Duration::from_millis(500) {
             match answer {
                 Err(Denied::Remembered(Rejection::RateLimited { retry_after: Some(seconds) })) => return seconds,
@@ -166,7 +166,7 @@ fn retry_after_is_remembered_for_a_second_at_least_and_an_hour_at_most() {
         [(None, 60), (Some(0), 1), (Some(1), 1), (Some(90), 90), (Some(7200), 3600), (Some(u32::MAX), 3600)]
     {
         let transport = move |_: &Call<'_>, _: &mut [u8]| Ok(Received { status: 429, len: 0, retry_after: told });
-        // Of less than a second that has passed, nothing is seen: what is left is rounded up.
+        // The remaining time is rounded up, so a delay of less than a second has no effect.
         assert_eq!(remembered_seconds(&Arc::new(transport)), expected, "{told:?}");
     }
 }
@@ -188,7 +188,7 @@ fn retry_after_that_is_no_number_of_seconds_is_as_good_as_none() {
         let server = Server::answering(format!("HTTP/1.1 429 Slow Down\r\n{told}Content-Length: 2\r\n\r\n{{}}"));
         let transport = Arc::new(apikee::client::UreqTransport::new(&server.url()).unwrap());
         assert_eq!(remembered_seconds(&transport), expected, "{told}");
-        // And without a transport of the test's own.
+        // The same with the default transport.
         let direct = ask(&builder_at(&server.url()).build().unwrap(), &key(&id(1), "{}"));
         assert!(matches!(direct, Err(Denied::Rejected(Rejection::RateLimited { .. }))), "{told}: {direct:?}");
     }

@@ -24,7 +24,7 @@ use super::{
     server::{Connection, Server},
 };
 
-/// The limit is spent before this process starts, so that it remembers nothing.
+/// The limit was reached before this client started, so the client remembers nothing.
 #[test]
 fn spent_limit_stays_spent_however_many_requests_come_at_once() {
     let emulator = emulator().start().unwrap();
@@ -37,11 +37,11 @@ fn spent_limit_stays_spent_however_many_requests_come_at_once() {
         for answer in at_once(threads, 1, |_| ask(&apikee, &key)) {
             assert!(matches!(answer, Err(Denied::Rejected(Rejection::RateLimited { .. }))), "{threads}: {answer:?}");
         }
-        assert_eq!(apikee.breaker_state(), Some(BreakerState::Closed), "load opens no breaker");
+        assert_eq!(apikee.breaker_state(), Some(BreakerState::Closed), "load must not open a breaker");
     }
 }
 
-/// The platform is not asked in time because of the others who wait, not because of the platform.
+/// The request runs out of time because of the other requests, not because of the platform.
 #[test]
 fn waiting_for_a_slot_until_too_little_time_is_left_is_no_outage() {
     let limit = Duration::from_millis(600);
@@ -61,7 +61,7 @@ fn waiting_for_a_slot_until_too_little_time_is_left_is_no_outage() {
             }
         })
         .transport(move |call: &Call<'_>, answer: &mut [u8]| {
-            // The first takes most of the time of both, and the second would need as long.
+            // The first call takes most of the time of both requests, and the second would need as long.
             if calls.fetch_add(1, Ordering::Relaxed) == 0 {
                 thread::sleep(limit * 2 / 3);
                 return transport.call(call, answer);
@@ -75,10 +75,10 @@ fn waiting_for_a_slot_until_too_little_time_is_left_is_no_outage() {
     let answers = at_once(2, 1, |number| ask(&apikee, &keys[number]));
     assert!(answers.contains(&Ok(Basis::Confirmed)), "{answers:?}");
     assert!(answers.contains(&Err(Denied::Overload(Overload::TooManyInFlight))), "{answers:?}");
-    assert_eq!(changes.load(Ordering::Relaxed), 0, "it is not evidence");
+    assert_eq!(changes.load(Ordering::Relaxed), 0, "this must not count as evidence");
 }
 
-/// One of many requests at once is refused; those before it are confirmed, and their answers may come later.
+/// One of several requests at once is refused. An earlier one is confirmed, but its answer may arrive later.
 #[test]
 fn confirmation_of_an_earlier_request_does_not_forget_a_later_refusal() {
     let (entered, arrivals) = mpsc::channel();
@@ -108,7 +108,7 @@ fn confirmation_of_an_earlier_request_does_not_forget_a_later_refusal() {
     assert!(matches!(answer, Err(Denied::Remembered(Rejection::RateLimited { .. }))), "{answer:?}");
 }
 
-/// What the culprit's requests make of the connection.
+/// What the culprit's requests do to the connection.
 type Cause = fn(&mut Connection<TcpStream>) -> bool;
 
 const CAUSES: [(&str, Cause); 4] = [
@@ -154,7 +154,7 @@ fn failures_of_one_client_let_no_other_through() {
             })
             .build()
             .unwrap();
-        // Alone at first, and long enough to open its own breaker.
+        // The culprit is alone at first, long enough to open its own breaker.
         for _ in 0..8 {
             assert!(ask(&apikee, &keys[0]).is_ok(), "{name}: an outage");
         }

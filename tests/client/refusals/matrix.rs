@@ -1,4 +1,4 @@
-//! Every fault, for every class of client, for few and many clients, on one and many threads.
+//! Every fault, for every class of client, with few and many clients, on one and many threads.
 
 use std::{
     sync::{
@@ -24,15 +24,15 @@ use super::{
 
 const THREADS: [usize; 3] = [1, 64, 256];
 
-/// What the platform says of a client while nothing is wrong.
+/// The platform's answer about a client while nothing is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Healthy,
-    /// 429, for the next hour or what is left of it.
+    /// 429 for the rest of the hour.
     Limited,
     /// `success:false`.
     Unsuccessful,
-    /// 403, from where all requests of these tests come.
+    /// 403, because of the address of these tests.
     Forbidden,
 }
 
@@ -41,7 +41,7 @@ use Class::{Forbidden, Healthy, Limited, Unsuccessful};
 impl Class {
     const ALL: [Self; 4] = [Healthy, Limited, Unsuccessful, Forbidden];
 
-    /// Of the client of that number.
+    /// The class of the client with this number.
     fn of(number: usize) -> Self {
         Self::ALL[number % 4]
     }
@@ -76,13 +76,13 @@ fn clients(numbers: impl IntoIterator<Item = usize>) -> Vec<Client> {
     numbers.into_iter().map(Client::new).collect()
 }
 
-/// One client of each class, and each who was refused beside one who was not.
+/// One client of each class, and each refused client together with one that is not.
 fn few() -> Vec<Vec<Client>> {
     let ones = (0..4).map(|number| clients([number]));
     ones.chain((1..4).map(|number| clients([0, number]))).collect()
 }
 
-/// Each client is asked about once, until the platform says what it thinks of it.
+/// Asks once about each client, so that the client remembers the platform's answer.
 fn introduce(apikee: &Apikee, clients: &[Client]) {
     for client in clients {
         let answer = ask(apikee, &client.key);
@@ -90,7 +90,7 @@ fn introduce(apikee: &Apikee, clients: &[Client]) {
     }
 }
 
-/// The refused are denied while the fault lasts, and the others are confirmed when it is over.
+/// Refused clients are denied while the fault lasts. The others are confirmed after it.
 fn hold_against(name: &str, apikee: &Apikee, clients: &[Client], threads: usize, fault: impl Fn(bool)) {
     fault(true);
     let each = if threads == 1 { 16 } else { 1 };
@@ -102,7 +102,7 @@ fn hold_against(name: &str, apikee: &Apikee, clients: &[Client], threads: usize,
         assert!(class == Healthy || answer.is_err(), "{name}: {class:?} on {threads} threads: {answer:?}");
     }
     fault(false);
-    // Some of them, as soon as the breakers allow it.
+    // Checks some of them, as soon as the breakers allow it.
     for client in clients.iter().filter(|client| client.class == Healthy).take(4) {
         wait_until(|| ask(apikee, &client.key) == Ok(Basis::Confirmed));
     }
@@ -113,16 +113,16 @@ fn memory() -> RefusalMemory {
     RefusalMemory::DEFAULT.unsuccessful(LONG * 60).forbidden(LONG * 60)
 }
 
-/// A breaker that tries again as soon as it may.
+/// A breaker that tries again as soon as possible.
 fn eager() -> BreakerConfig {
     BreakerConfig::DEFAULT.cool_down(Duration::from_millis(1), Duration::from_millis(1)).unwrap()
 }
 
-// In this process.
+// Faults in this process.
 
 type Way = fn() -> Told;
 
-/// What one client's request can make of its answer.
+/// Answers that one client's request can cause.
 const CAUSED: [(&str, Way); 6] = [
     ("500", || Told::status(500)),
     ("502", || Told::status(502)),
@@ -152,7 +152,7 @@ const OTHERS: [(&str, Way); 17] = [
     ("success:false", Told::no),
 ];
 
-/// A platform with a fault that can be switched on, for clients from the one of that number on.
+/// A platform with a fault that can be switched on for a range of clients.
 fn platform(fault: &Arc<AtomicUsize>, culprits: std::ops::Range<usize>) -> Arc<Platform> {
     let fault = Arc::clone(fault);
     Platform::new(move |seen: &Seen| {
@@ -193,8 +193,8 @@ fn whatever_fails_one_or_two_refused_clients_stay_denied() {
     }
 }
 
-/// All of them are clients of one process, and each fault on each number of threads is for some of them. The memory
-/// is for 4096 clients, by default, so that those who were refused first are forgotten by and by.
+/// All of them are clients of one process. Each fault with each number of threads uses some of them. By default,
+/// refusals of 4096 clients are remembered, so the first ones are forgotten during the test.
 #[test]
 fn whatever_fails_ten_thousand_clients_keep_their_answers() {
     let on = Arc::new(AtomicUsize::new(0));
@@ -212,7 +212,7 @@ fn whatever_fails_ten_thousand_clients_keep_their_answers() {
     }
 }
 
-/// What the requests of client 0 cause changes no answer to another, and opens no breaker for others.
+/// The requests of client 0 change no answer to another client, and open no breaker for others.
 #[test]
 fn what_one_client_causes_changes_no_answer_to_others() {
     let all = many();
@@ -233,14 +233,14 @@ fn what_one_client_causes_changes_no_answer_to_others() {
                     })
                     .build()
                     .unwrap();
-                // The culprit is every other, and first.
+                // Every second request is the culprit's, and so is the first.
                 let answers = at_once(threads, if threads == 1 { 32 } else { 2 }, |number| {
                     let client = if number % 2 == 0 { 0 } else { 1 + number * 37 % others };
                     (client, ask(&apikee, &all[client].key))
                 });
                 for (client, answer) in answers {
                     let is_right = match client {
-                        // Who waited for a slot for longer than the call then took is told of that.
+                        // A request that waited for its slot longer than its call took is an overload.
                         0 => matches!(answer, Ok(_) | Err(Denied::Overload(Overload::TooManyInFlight))),
                         _ => all[client].class.says(answer),
                     };
@@ -253,7 +253,7 @@ fn what_one_client_causes_changes_no_answer_to_others() {
     }
 }
 
-// Over sockets.
+// Faults over sockets.
 
 fn known_to(emulator: &Emulator, number: usize) {
     let client = EmulatedClient::new(&id(number));
@@ -266,7 +266,7 @@ fn known_to(emulator: &Emulator, number: usize) {
     emulator.add_client(id(number).parse().unwrap(), client);
 }
 
-/// Tenants are looked up: once, or for each request, so that the fault is one of the look-up.
+/// Tenants are looked up: once, or for each request, so that the look-up fails.
 fn every_fault_over_sockets(clients: &[Client], threads: usize, max_client_id_age: Duration) {
     let emulator = emulator().start().unwrap();
     (0..64).for_each(|number| known_to(&emulator, number));

@@ -1,5 +1,5 @@
-//! What may fail open, and what must not: no request that the platform refused, or would refuse, is let through
-//! because a client made the platform, or this process, fail.
+//! Outcomes that may fail open, and those that must not. A client must not be able to get its refused request through
+//! by making the platform or this process fail.
 
 mod clients;
 mod input;
@@ -24,10 +24,10 @@ use apikee::{
 
 use crate::{faults, platform, ureq::server};
 
-/// Far more than anything here takes.
+/// Far longer than any step of these tests takes.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Why a request is denied, without what it borrows.
+/// Why a request is denied, without borrowed data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Denied {
     Rejected(Rejection),
@@ -41,7 +41,7 @@ enum Denied {
 
 type Answer = Result<Basis, Denied>;
 
-/// What becomes of a request with that key to `GET /users`.
+/// The decision on a request with this key to `GET /users`.
 fn ask(apikee: &Apikee, key: &str) -> Answer {
     ask_for(apikee, key, "/users", &[])
 }
@@ -61,7 +61,7 @@ fn decide(apikee: &Apikee, request: &AuthorizeRequest<'_, '_>) -> Answer {
     })
 }
 
-/// What `ask` says on that many threads at once, that many times on each. It is given the number of the request.
+/// Calls `ask` on `threads` threads at once, `each` times on each. Its argument is the number of the request.
 fn at_once<T: Send>(threads: usize, each: usize, ask: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let (start, ask) = (Barrier::new(threads), &ask);
     thread::scope(|scope| {
@@ -78,21 +78,21 @@ fn at_once<T: Send>(threads: usize, each: usize, ask: impl Fn(usize) -> T + Sync
     })
 }
 
-/// Waits until that is so.
+/// Waits until the condition holds.
 fn wait_until(mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < LONG, "it never is");
+        assert!(start.elapsed() < LONG, "the condition never held");
         thread::yield_now();
     }
 }
 
-/// A platform whose clock stands still, at 400 s before the full hour.
+/// A platform whose clock stands still, 400 s before the full hour.
 fn emulator() -> EmulatorBuilder {
     Emulator::builder().time(UnixTime::from_secs(1_760_000_000)).timestamp_tolerance(None)
 }
 
-/// A client of that platform with the defaults, but for the routes: nothing else is on the way.
+/// A client of that platform with the defaults, except that it registers no routes.
 fn builder(emulator: &Emulator) -> ApikeeBuilder {
     Apikee::builder()
         .secret(platform::SECRET)
@@ -103,7 +103,7 @@ fn builder(emulator: &Emulator) -> ApikeeBuilder {
         .auto_register(false)
 }
 
-/// A client of the platform at that URL, which no answer can be sealed by.
+/// A client of the platform at this URL. No answer there can be sealed correctly.
 fn builder_at(url: &str) -> ApikeeBuilder {
     Apikee::builder()
         .secret(platform::SECRET)
@@ -117,7 +117,7 @@ fn builder_at(url: &str) -> ApikeeBuilder {
         .tenant_is_client_id(true)
 }
 
-/// The id of the client of that number.
+/// The id of the client with this number.
 fn id(number: usize) -> String {
     format!("497f6eca-6276-4993-bfeb-{number:012x}")
 }

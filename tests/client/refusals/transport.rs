@@ -1,4 +1,4 @@
-//! What the transport makes of answers that come early or never end, and of a process without descriptors.
+//! Answers that come early or never end, and a process without file descriptors.
 
 use std::{
     fs::File,
@@ -22,8 +22,8 @@ use apikee::{
 
 use super::{Denied, LONG, ask, at_once, builder, builder_at, decide, emulator, id, platform::key, server::Server};
 
-/// A gateway with a limit answers when it has read the head, and closes: with all of the body unread, or with what
-/// comes of it read and thrown away.
+/// A gateway with a limit answers after it has read the head, and closes the connection. It leaves the body unread, or
+/// reads it and throws it away.
 #[test]
 fn early_413_is_read_and_lets_nobody_through() {
     let key = key(&id(1), "{}");
@@ -68,7 +68,7 @@ fn rate_limit_is_decided_by_the_head_when_the_body_stalls() {
         while connection.request().is_some() {
             connection.write(b"HTTP/1.1 429 Slow Down\r\nRetry-After: 60\r\nContent-Length: 100\r\n\r\n{");
             sent.send(Instant::now()).unwrap();
-            // Never the rest.
+            // The rest is never sent.
             connection.wait_for_end();
         }
     });
@@ -87,7 +87,7 @@ fn rate_limit_is_decided_by_the_head_when_the_body_stalls() {
 
 const EMULATOR: [&str; 2] = ["TEST_EMULATOR_URL", "TEST_EMULATOR_PUBLIC_KEY"];
 
-/// The platform is in the parent, and keeps its descriptors.
+/// The platform is in the parent process, so it keeps its descriptors.
 #[test]
 #[ignore = "run by the test below, in a process that may open few files"]
 fn asks_without_descriptors() {
@@ -120,7 +120,7 @@ fn asks_without_descriptors() {
     assert_eq!(apikee.breaker_state(), Some(BreakerState::Closed));
     assert_eq!(evidence.load(Ordering::Relaxed), 0);
     drop(files);
-    assert_eq!(ask(&apikee, &key), Ok(Basis::Confirmed), "as soon as there are some");
+    assert_eq!(ask(&apikee, &key), Ok(Basis::Confirmed), "descriptors are available again");
 }
 
 #[cfg(target_os = "linux")]
@@ -139,7 +139,7 @@ fn process_without_descriptors_denies_as_an_overload() {
     assert_eq!(emulator.requests(), 1);
 }
 
-/// Nobody listens: that is an outage, and may fail open.
+/// Nobody listens: this is an outage, and may fail open.
 #[test]
 fn platform_that_refuses_connections_is_an_outage_and_opens_no_door_to_who_was_refused() {
     let emulator = emulator().start().unwrap();

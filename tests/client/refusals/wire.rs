@@ -1,4 +1,4 @@
-//! Somebody between this process and the platform.
+//! An attacker between this process and the platform.
 
 use std::{
     io::{Read as _, Write as _},
@@ -18,7 +18,7 @@ use super::{
     server::{Request, Server},
 };
 
-/// Sends each request on to the platform with another first line, and its answer back.
+/// A proxy that changes the first line of each request, and returns the platform's answer.
 fn rewriting(emulator: &Emulator, from: &'static str, to: &'static str) -> Server {
     let port = emulator.port();
     Server::run(move |connection, _| {
@@ -58,7 +58,7 @@ fn answer_to_another_question_is_refused() {
     assert_eq!(ask(&client, &good), Ok(Basis::Confirmed), "where nothing is rewritten");
 }
 
-/// Our own request with the server's public key as its `epk` opens, for one key seals both directions.
+/// Our own request with the server's public key as its `epk` can be opened, because one key seals both directions.
 #[test]
 fn own_request_sent_back_is_no_answer() {
     let server_key = *Recipient::new([7; 32]).public_key();
@@ -74,7 +74,8 @@ fn own_request_sent_back_is_no_answer() {
                 connection.write(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
             }
         });
-        // A payload that would read as a verdict is not at the top of the question, and must not become it.
+        // The payload looks like a verdict. It is not at the top level of the question, and must not be taken for an
+        // answer.
         let payload = apikee::meta::JsonObject::new(r#"{"success":true}"#).unwrap();
         let key = key(&id(1), "{}");
         let request = apikee::client::AuthorizeRequest::new(
@@ -93,7 +94,7 @@ fn own_request_sent_back_is_no_answer() {
     emulator.add_client(id(1).parse().unwrap(), EmulatedClient::new("acme-corp"));
     emulator.misbehave(Misbehaviour::Reflected, Occasion::Always);
     let apikee = builder(&emulator).tenant_is_client_id(true).build().unwrap();
-    // What is reflected takes turns.
+    // The misbehaviour has two kinds, which take turns.
     for _ in 0..4 {
         assert_eq!(ask(&apikee, &key(&id(1), "{}")), Err(Denied::Fault(Fault::Forged)));
     }

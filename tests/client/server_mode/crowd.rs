@@ -1,4 +1,4 @@
-//! Many threads through one client.
+//! Many threads with one client.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -19,8 +19,8 @@ use super::{LONG, SECRET, ask, builder, platform};
 const THREADS: usize = 64;
 const EACH: usize = 500;
 
-/// Half of the clients are known to the platform, and their keys alone are confirmed. The others are refused, and
-/// let through by a fault alone, which is admitted here: no outage lets in who was refused.
+/// The platform knows half of the clients, and confirms only their keys. The others are refused. A fault lets a request
+/// through here. An outage must not let a refused client through.
 #[test]
 fn sixty_four_threads_get_their_own_answers_while_the_platform_fails_at_random() {
     let platform = platform();
@@ -49,14 +49,14 @@ fn sixty_four_threads_get_their_own_answers_while_the_platform_fails_at_random()
         .policy(Policy::DEFAULT.on_fault(OnFault::Admit))
         .tenant_is_client_id(true)
         .breaker(BreakerConfig::DEFAULT.cool_down(cool_down, cool_down).unwrap())
-        // And one for the routes.
+        // One more for the routes.
         .max_in_flight(THREADS + 1)
         .timeout(LONG)
         .build()
         .unwrap();
 
     for client in (1..keys.len()).step_by(2) {
-        // Whatever it was that failed, the refusal comes.
+        // Repeated until no fault gets in the way of the refusal.
         while ask(&apikee, &keys[client]) != Err("SERVER_REJECTED") {}
     }
     let [confirmed, rejected, others] = [(); 3].map(|()| AtomicUsize::new(0));
@@ -92,7 +92,7 @@ fn sixty_four_threads_get_their_own_answers_while_the_platform_fails_at_random()
     assert!(confirmed > EACH && rejected > EACH && others > 0, "{confirmed} {rejected} {others}");
 
     platform.behave();
-    // Its own breaker may be open, and the one for all.
+    // Its own breaker may be open, and also the common one.
     for key in keys.iter().step_by(2) {
         while ask(&apikee, key) != Ok(Basis::Confirmed) {
             thread::yield_now();

@@ -1,5 +1,5 @@
-//! Every fault, failing open and closed, enforced and observed: what comes of it, in what time, and that
-//! nothing is left behind.
+//! Every fault, failing open and closed, enforced and observed: the result, the time, and that no resources are left
+//! behind.
 
 use std::{
     sync::mpsc,
@@ -98,7 +98,7 @@ fn a_fault_is_told_from_others() {
         platform.behave();
         platform.misbehave(misbehaviour.clone(), Occasion::Always);
         assert_eq!(ask(&apikee, &key), Ok(Basis::DespiteFault(fault)), "{misbehaviour:?}");
-        // What is reflected takes turns.
+        // The misbehaviour has two kinds, which take turns.
         assert_eq!(ask(&apikee, &key), Ok(Basis::DespiteFault(fault)), "{misbehaviour:?} again");
     }
 }
@@ -112,7 +112,7 @@ fn an_unsealed_answer_is_taken_where_that_is_asked_for() {
     assert!(apikee.issue(&apikee::NewKey::new(CLIENT), &mut [0; 1024]).is_ok());
 }
 
-/// Runs alone in its process, so that what is counted is its own; see the test below.
+/// Runs alone in its process, so that it counts only its own resources; see the test below.
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "run by the test below"]
@@ -129,7 +129,7 @@ fn a_thousand_faulted_calls() {
     let platform = platform();
     let apikee = builder(&platform).breaker(patient()).timeout(Duration::from_millis(50)).build().unwrap();
     let key = key();
-    // The platform, too, is in this process, and would hold a body of 10 MB for each of its threads.
+    // The platform is in this process, too. It would hold a body of 10 MB for each of its threads.
     let all = faults(LIMIT).into_iter().filter(|(fault, _)| !matches!(fault, Misbehaviour::Oversized(_)));
     let all: Vec<_> = all.map(|(fault, _)| fault).chain([Misbehaviour::Oversized(100_000)]).collect();
     let mut before = None;
@@ -141,11 +141,11 @@ fn a_thousand_faulted_calls() {
         }
         platform.behave();
         platform.clear_log();
-        // So that there are never 64 failures in a row. A busy machine may need more than one try.
+        // Prevents 64 failures in a row. A busy machine may need more than one try.
         while ask(&apikee, &key) != Ok(Basis::Confirmed) {
             std::thread::yield_now();
         }
-        // Buffers, connections and threads of the first rounds stay.
+        // Buffers, connections and threads of the first rounds are kept.
         if round == 7 {
             before = Some((count("task"), count("fd"), memory()));
         }

@@ -1,4 +1,4 @@
-//! Server mode end to end: the client, `ureq` and the platform on loopback.
+//! Server mode end to end: the client, `ureq` and the emulator.
 
 mod crowd;
 mod faults;
@@ -21,7 +21,7 @@ use crate::faults as every_fault;
 const SECRET: &[u8] = b"a secret of the tests of server mode";
 const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 
-/// Far more than anything here takes.
+/// Far longer than any step of these tests takes.
 const LONG: Duration = Duration::from_secs(60);
 
 /// A platform that knows [`CLIENT`].
@@ -40,7 +40,7 @@ fn builder(platform: &Emulator) -> ApikeeBuilder {
         .base_url(platform.url())
 }
 
-/// One that 64 failures in a row would open, which no test has.
+/// A breaker that 64 failures in a row would open. No test reaches it.
 fn patient() -> BreakerConfig {
     BreakerConfig::DEFAULT.consecutive_failures(64).unwrap().failure_rate(64, 64).unwrap()
 }
@@ -53,7 +53,7 @@ fn key() -> String {
     keys.issue(&new, UnixTime::now(), &mut SysRng, &mut [0; 1024]).unwrap().to_owned()
 }
 
-/// What becomes of a request with that key to `GET /users`.
+/// The decision on a request with this key to `GET /users`.
 fn ask(apikee: &Apikee, key: &str) -> Result<Basis, &'static str> {
     let request = AuthorizeRequest::new(Some(key), MethodPath::new("GET", "/users").unwrap()).scopes(&["read"]);
     apikee.authorize(&request).map(|grant| grant.basis()).map_err(|denial: Denial<'_>| denial.code())

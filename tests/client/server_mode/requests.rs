@@ -1,4 +1,4 @@
-//! What the platform sees, and what it decides.
+//! The data that the platform receives, and its decisions.
 
 use apikee::{
     Fingerprint, NewKey,

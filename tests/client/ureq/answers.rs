@@ -1,4 +1,4 @@
-//! What goes out and what comes back.
+//! Requests and answers.
 
 use apikee::{
     client::{Call, Received, Transport as _, TransportError, UreqTransport},
@@ -221,7 +221,7 @@ fn ten_megabytes_cost_no_more_than_the_limit() {
         let transport = UreqTransport::new(&server.url()).unwrap();
         let mut answer = vec![0; 64 * 1024];
         assert_eq!(transport.call(&call(AMPLE), &mut answer), Err(TransportError::OVERSIZED));
-        // What the sockets hold on both sides is the system's, and less than all of it.
+        // The sockets' buffers on both sides hold a part. It depends on the system, but is less than all of it.
         assert!(receiver.recv().unwrap() < 10_240, "all of it was taken with {head}");
     }
 }

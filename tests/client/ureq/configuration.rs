@@ -1,4 +1,4 @@
-//! What may be configured, and what is said of the rest.
+//! The options of the transport, and the errors in them.
 
 use std::{path::Path, time::Duration};
 
@@ -116,7 +116,7 @@ fn nothing_is_told_of_secrets_and_of_what_is_wrong() {
     }
 }
 
-/// Server mode, but for how the platform is reached.
+/// The settings of server mode, except those of the transport.
 fn server_mode() -> apikee::client::ApikeeBuilder {
     Apikee::builder()
         .secret(b"secret")

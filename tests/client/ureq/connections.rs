@@ -1,4 +1,4 @@
-//! Which connections are kept, and when a request goes out twice.
+//! Which connections are kept, and when a request is sent twice.
 
 use std::{
     net::{Ipv4Addr, Shutdown, SocketAddr},
@@ -116,7 +116,7 @@ pub(crate) fn server_that_closes_idle_connections_costs_no_request() {
     assert_eq!(server.connections(), 5);
 }
 
-/// How a server ends a connection after it has read a request.
+/// The ways in which a server ends a connection after it has read a request.
 const ENDS: [fn(&std::net::TcpStream); 2] = [
     |stream| stream.shutdown(Shutdown::Both).unwrap(),
     // A reset.
@@ -139,7 +139,7 @@ pub(crate) fn kept_connection_that_ends_without_a_byte_is_tried_again_once() {
         for _ in 0..3 {
             assert_eq!(post(&transport, AMPLE).unwrap().1, b"ok");
         }
-        // The second request came twice.
+        // The second request was sent twice.
         assert_eq!((server.connections(), server.requests().len()), (2, 4));
         assert_eq!(server.requests()[1], server.requests()[2]);
     }
@@ -161,7 +161,7 @@ fn get_is_tried_again_as_a_post_is() {
     assert_eq!(server.requests()[1], server.requests()[2]);
 }
 
-/// What a server says when no request has come for a while.
+/// The answer of a server that closes an idle connection.
 const IDLE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 #[test]
@@ -218,7 +218,7 @@ pub(crate) fn other_try_is_on_a_new_connection() {
             all_there.wait();
         }
         connection.write(OK);
-        // All connections that are kept fail when they are used.
+        // All kept connections fail when they are used again.
         connection.request();
     });
     let transport = UreqTransport::new(&server.url()).unwrap();
@@ -287,7 +287,7 @@ pub(crate) fn kept_connection_that_ends_while_a_request_goes_out_is_tried_again(
             connection.request();
             connection.write(OK);
             if number == 0 {
-                // Not all of a body that is more than sockets hold.
+                // Less than the body, which is larger than the sockets' buffers.
                 connection.read_some();
                 end(connection.stream());
             }
@@ -318,7 +318,7 @@ fn kept_connection_that_stays_silent_is_not_tried_again() {
 
 #[test]
 fn refused_connection_is_an_outage() {
-    // Bound, so that no other test gets the port; but it does not listen.
+    // The socket is bound, so that no other test gets the port, but it does not listen.
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap().as_socket().unwrap());

@@ -1,4 +1,4 @@
-//! No call takes longer than it may. The servers hang until the client has hung up.
+//! No call takes longer than its timeout. The servers hang until the client closes the connection.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpStream},
@@ -18,7 +18,7 @@ use super::{
 
 const DEADLINE: Duration = Duration::from_secs(1);
 
-/// Runs the call, and says what came of it, if that took as long as it may and not a fifth more.
+/// Runs the call, and checks that it took its whole timeout and at most a fifth more.
 fn timed<T>(deadline: Duration, call: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let result = call();
@@ -27,7 +27,7 @@ fn timed<T>(deadline: Duration, call: impl FnOnce() -> T) -> T {
     result
 }
 
-/// A listener whose queue is full: what connects to it waits.
+/// A listener whose queue is full, so that further connections wait.
 pub(crate) struct BlackHole {
     _listener: Socket,
     _queue: Vec<Socket>,
@@ -89,7 +89,7 @@ fn connect_timeout_counts_only_to_the_connection() {
         while server.requests().is_empty() {
             std::thread::yield_now();
         }
-        // This is not to wait for anything but the time itself.
+        // The test must wait for the time itself.
         std::thread::sleep(timeout * 2);
         sender.send(()).unwrap();
         assert_eq!(call.join().unwrap().unwrap().1, b"ok");
@@ -125,7 +125,7 @@ fn dripping_answer_is_cut_at_the_deadline() {
     }
 }
 
-/// How a server goes on after an answer's header fields: its last field, and then what it does.
+/// How a server continues an answer: its last header field, and then its action.
 type Rest = (&'static str, fn(&mut Connection<TcpStream>));
 
 #[test]
@@ -161,7 +161,7 @@ fn body_that_decides_nothing_is_not_waited_for() {
         for connections in 1..=2 {
             let started = Instant::now();
             let (received, _) = post(&transport, Duration::from_secs(3)).unwrap();
-            // The limit is 50 ms. The rest is for a machine that has much else to do.
+            // The limit is 50 ms. The rest is for a busy machine.
             assert!(started.elapsed() < Duration::from_millis(500), "{number} {field}: {:?}", started.elapsed());
             assert_eq!(received, Received { status: 429, len: 0, retry_after: Some(7) });
             assert_eq!(server.connections(), connections, "{number} {field}");
@@ -169,7 +169,7 @@ fn body_that_decides_nothing_is_not_waited_for() {
     }
 }
 
-/// More than sockets hold.
+/// More than the sockets' buffers hold.
 const BIG: usize = 32 << 20;
 
 #[test]
@@ -203,14 +203,14 @@ fn server_that_reads_a_little_now_and_then_is_given_up_at_the_deadline() {
 
 #[test]
 fn other_try_is_within_the_same_deadline() {
-    // A connection that ends, and one that was idle for too long.
+    // The connection ends, or the server reports that it was idle for too long.
     for end in ["", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"] {
         let server = Server::run(move |connection, number| {
             connection.request();
             if number == 0 {
                 connection.write(OK);
                 connection.request();
-                // Half of the time, and then it is over with this connection.
+                // After half of the time, this connection ends.
                 std::thread::sleep(DEADLINE / 2);
                 connection.write(end.as_bytes());
                 return;

@@ -1,4 +1,4 @@
-//! Answers that come before the whole request has gone out.
+//! Answers that arrive before the whole request was sent.
 
 use std::{
     io::{Read, Write},
@@ -19,14 +19,14 @@ use super::{
     tls::{Authority, serve},
 };
 
-/// More than sockets hold.
+/// More than the sockets' buffers hold.
 const BIG: usize = 16 << 20;
 
-/// What a server does with its connection when it has answered.
+/// The action of a server after its answer.
 type End = fn(&mut Connection<TcpStream>);
 
 const ENDS: [(&str, End); 5] = [
-    // There is input that it has not read, so this is a reset.
+    // There is unread input, so this resets the connection.
     ("close", |_| {}),
     ("reset", |connection| SockRef::from(connection.stream()).set_linger(Some(Duration::ZERO)).unwrap()),
     ("linger", |connection| {
@@ -41,8 +41,8 @@ const ENDS: [(&str, End); 5] = [
     }),
 ];
 
-/// Makes a call with that body to a server that reads its head and no more, answers, and ends the connection.
-/// If `kept`, the connection has been used before.
+/// Makes a call with a body of this length. The server reads only the head, answers, and ends the connection. With
+/// `kept`, the connection was used before.
 fn answered_early(
     answer: &'static [u8],
     end: End,
@@ -67,7 +67,7 @@ fn answered_early(
     let started = Instant::now();
     let result = transport.call(&Call { body: &body, ..call(AMPLE) }, &mut [0; 8]);
     assert!(started.elapsed() < AMPLE / 2, "{:?}", started.elapsed());
-    // Of the first connection nothing is used again.
+    // The first connection is not used again.
     assert_eq!(server.connections(), 1);
     assert_eq!(post(&transport, AMPLE).unwrap().1, b"ok");
     assert_eq!(server.connections(), 2);
@@ -180,7 +180,7 @@ fn early_answer_over_tls_is_used() {
     }
 }
 
-/// Waits until no more of a request comes, since nobody reads it.
+/// Waits until the client is stuck, because nobody reads.
 fn wait_until_stuck(stream: &TcpStream) {
     let mut queue = vec![0; BIG];
     let (mut len, mut still) = (0, 0);
@@ -191,8 +191,8 @@ fn wait_until_stuck(stream: &TcpStream) {
     }
 }
 
-/// Makes a call to a server that reads nothing but the head, says `early` when the client cannot go on, reads
-/// the rest if it is to, and says `late`.
+/// Makes a call to a server that reads only the head. It sends `early` when the client is stuck. With `reads`, it reads
+/// the rest and sends `late`.
 fn stuck(tls: bool, early: &'static [u8], reads: bool, late: &'static [u8]) {
     fn script<S: Read + Write>(connection: &mut Connection<S>, tcp: &TcpStream, early: &[u8], late: Option<&[u8]>) {
         let Some(head) = connection.head() else { return };
@@ -254,7 +254,7 @@ fn long_request_over_tls_arrives_whole() {
         serve(ca.config("localhost"), |connection| while connection.request().is_some() && connection.write(OK) {});
     let url = format!("https://localhost:{}", server.port());
     let transport = UreqTransport::builder().base_url(&url).ca_pem(ca.pem().as_bytes()).build().unwrap();
-    // Tickets of TLS come while it goes out.
+    // TLS tickets arrive during the request.
     let body: Vec<u8> = (0..BIG / 8).map(|n| (n % 251) as u8).collect();
     for _ in 0..2 {
         let call = Call { method: HttpMethod::Post, body: &body, ..call(AMPLE) };

@@ -1,5 +1,5 @@
-//! What the environment says of proxies. A process cannot safely change its own environment while it
-//! has threads, so each test runs in a process of its own.
+//! Proxies from the environment. A process with threads cannot change its environment safely, so each test runs in a
+//! new process.
 
 use std::{env, process::Command};
 
@@ -15,14 +15,14 @@ use super::{
     tls::{Authority, serve},
 };
 
-/// Runs the test of that name again in a process that has these variables, and no others of proxies.
-/// `true` if this is that process.
+/// Runs the test with this name again in a new process with these variables, and without other proxy variables. Returns
+/// `true` in that process.
 pub(crate) fn runs_with(name: &str, variables: &[(&str, String)]) -> bool {
     run_by(Command::new(env::current_exe().unwrap()), name, variables).is_none()
 }
 
-/// The same, by a command that runs this program with its arguments. What that process has written, if this
-/// is not it.
+/// The same with a command that runs this program with its arguments. Returns the output of that process, or `None` in
+/// that process.
 pub(crate) fn run_by(mut command: Command, name: &str, variables: &[(&str, String)]) -> Option<String> {
     const RERUN: &str = "APIKEE_TEST_RERUN";
     if env::var_os(RERUN).is_some() {
@@ -130,7 +130,7 @@ fn variable_that_is_no_proxy_is_refused() {
     }
 }
 
-/// All that server mode needs, but for how the platform is reached.
+/// The settings of server mode, except those of the transport.
 fn server_mode(more: &[(&'static str, String)]) -> Vec<(&'static str, String)> {
     let mut variables = vec![
         ("APIKEE_SECRET", "secret".into()),
@@ -142,7 +142,7 @@ fn server_mode(more: &[(&'static str, String)]) -> Vec<(&'static str, String)> {
     variables
 }
 
-/// What a client of the environment hears of a look-up, which the server here answers with something else.
+/// The error of a client from the environment after a call that the server answers wrongly.
 fn asked() -> String {
     let apikee = ApikeeBuilder::from_env().unwrap().timeout(AMPLE).background_thread(false).build().unwrap();
     let mut buf = [0; 1024];
@@ -164,7 +164,7 @@ fn base_url_and_authorities_of_the_environment_are_used() {
     let variables =
         server_mode(&[("APIKEE_BASE_URL", url.clone()), ("APIKEE_CA_FILE", file.to_str().unwrap().to_owned())]);
     if runs_with("ureq::environment::base_url_and_authorities_of_the_environment_are_used", &variables) {
-        assert_eq!(asked(), Fault::Unreadable.to_string(), "an answer came");
+        assert_eq!(asked(), Fault::Unreadable.to_string(), "an answer must have arrived");
         return;
     }
     assert_eq!(server.requests()[0].line, "POST /api/v1/client?project_env=app HTTP/1.1");

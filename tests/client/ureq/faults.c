@@ -1,10 +1,10 @@
 /*
- * Makes calls of the C library fail, for the tests in faults.rs. Linux, by LD_PRELOAD.
+ * Makes calls of the C library fail, for the tests in faults.rs. It works on Linux, with LD_PRELOAD.
  *
- * The file that the variable APIKEE_FAULTS names says which call fails and with which error number, such as
- * "connect 99". There is none as long as there is no such file. Each failure writes a line to standard error.
+ * The variable APIKEE_FAULTS contains the path of a file. The file names the call that fails and the error number, such
+ * as "connect 99". Without the file, no call fails. Each failure writes a line to standard error.
  *
- * Only connections that this process has made itself are meant, not those that it has accepted.
+ * Only connections that this process has made can fail, not connections that it has accepted.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -20,14 +20,14 @@
 
 #define MAX_FDS 4096
 
-/* Which descriptors are connections that this process has made. */
+/* The descriptors of connections that this process has made. */
 static char made[MAX_FDS];
 
 static int is_made(int fd) {
     return fd >= 0 && fd < MAX_FDS && made[fd];
 }
 
-/* The error number that the call of that name is to fail with, or 0. */
+/* The error number for the call with this name, or 0. */
 static int fault(const char *name) {
     const char *path = getenv("APIKEE_FAULTS");
     char text[64] = {0};

@@ -1,5 +1,5 @@
-//! Calls of the operating system that fail, which takes a process of its own. Most are made to fail by a
-//! shared object, see `faults.c`.
+//! Failing calls of the operating system. They need a new process. A shared object makes most of them fail: see
+//! `faults.c`.
 
 use std::{
     env, fs,
@@ -24,10 +24,10 @@ use super::{
 
 const OUT_OF_RESOURCES: TransportError = TransportError::Overload(Overload::OutOfResources);
 
-/// Where this process, or the one that it starts, reads what is to fail.
+/// The variable with the path of the file that names the failing call.
 const FAULTS: &str = "APIKEE_FAULTS";
 
-/// The shared object, if there is a C compiler.
+/// The shared object. `None` if there is no C compiler.
 fn shared_object() -> Option<&'static Path> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
@@ -49,12 +49,12 @@ fn shared_object() -> Option<&'static Path> {
     built.as_deref()
 }
 
-/// A file that says what is to fail, in a process that can be made to.
+/// A file that names the failing call, for a process with the shared object.
 struct Faults(PathBuf);
 
 impl Faults {
-    /// Runs the test of that name again with the shared object. `None` if this is not that process. What it
-    /// has written must show that something failed.
+    /// Runs the test with this name again with the shared object. Returns `None` unless this is that process. Its
+    /// output must show that a call failed.
     fn run(name: &str, initially: Option<&str>) -> Option<Self> {
         let path = env::var_os(FAULTS).map(PathBuf::from);
         if path.is_none() {
@@ -66,7 +66,7 @@ impl Faults {
             let variables = [("LD_PRELOAD", object), (FAULTS, faults.0.as_path())]
                 .map(|(name, path)| (name, path.to_str().unwrap().to_owned()));
             let text = run_by(Command::new(env::current_exe().unwrap()), name, &variables).unwrap();
-            assert!(text.contains("\nfault: "), "nothing has failed, so this test shows nothing: {text}");
+            assert!(text.contains("\nfault: "), "no call failed, so this test proves nothing: {text}");
             faults.clear();
         }
         path.map(Self)
@@ -164,7 +164,7 @@ fn other_errors_are_outages() {
     }
 }
 
-/// Opens files until there is not one descriptor left.
+/// Opens files until no descriptor is left.
 fn all_descriptors() -> Vec<File> {
     let mut files = Vec::new();
     loop {
@@ -178,7 +178,7 @@ fn all_descriptors() -> Vec<File> {
     }
 }
 
-/// Runs the test of that name again with few descriptors. `true` if this is that process.
+/// Runs the test with this name again with few descriptors. Returns `true` in that process.
 fn runs_with_few_descriptors(name: &str) -> bool {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 64 && exec \"$@\"", "sh"]).arg(env::current_exe().unwrap());
@@ -206,7 +206,7 @@ fn lack_of_descriptors_is_an_overload_and_kept_connections_serve() {
     }
 }
 
-/// On macOS no option of a socket can be set once the peer has closed the connection.
+/// On macOS no option of a socket can be set after the peer has closed the connection.
 #[test]
 fn connections_whose_options_cannot_be_set_are_told_by_reading_and_writing() {
     let name = "ureq::faults::connections_whose_options_cannot_be_set_are_told_by_reading_and_writing";

@@ -1,4 +1,4 @@
-//! What comes into the log, at the level that tells the most.
+//! The content of the log at its most detailed level.
 
 use std::sync::Mutex;
 
@@ -30,7 +30,7 @@ impl Log for Lines {
 
 #[test]
 fn no_log_has_the_project_key() {
-    // There is one logger for a process.
+    // A process has only one logger.
     if !runs_with("ureq::logs::no_log_has_the_project_key", &[]) {
         return;
     }
@@ -44,8 +44,8 @@ fn no_log_has_the_project_key() {
     assert_eq!(server.requests()[1].header("x-api-key"), ["sk_test_secret"]);
 
     let lines = LINES.lock().unwrap();
-    // Bytes are dumped sixteen to a line, which ends with those that are ASCII.
+    // Bytes are dumped sixteen to a line. The line ends with the ASCII characters.
     let dump: String = lines.iter().map(|line| &line[line.len().saturating_sub(16)..]).collect();
-    assert!(dump.contains("/client/validate"), "nothing is dumped any more, so this test shows nothing");
+    assert!(dump.contains("/client/validate"), "there is no dump any more, so this test proves nothing");
     assert!(!dump.contains("sk_test") && !lines.concat().contains("sk_test"), "{lines:#?}");
 }

@@ -1,4 +1,4 @@
-//! The transport over ureq, against servers written by hand on bare sockets.
+//! The transport over ureq, with handwritten servers on bare sockets.
 
 mod answers;
 mod configuration;
@@ -20,7 +20,7 @@ use apikee::{
     protocol::HttpMethod,
 };
 
-/// Enough for anything that is not to time out.
+/// Enough for everything that must not time out.
 const AMPLE: Duration = Duration::from_secs(20);
 
 fn call(timeout: Duration) -> Call<'static> {
@@ -33,7 +33,7 @@ fn call(timeout: Duration) -> Call<'static> {
     }
 }
 
-/// Makes the call, and says what came, and the body.
+/// Makes the call, and returns the result and the body.
 fn post(transport: &UreqTransport, timeout: Duration) -> Result<(Received, Vec<u8>), TransportError> {
     let mut answer = vec![0; 64 * 1024];
     let received = transport.call(&call(timeout), &mut answer)?;

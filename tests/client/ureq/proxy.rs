@@ -1,4 +1,4 @@
-//! Tunnels through a proxy, if the caller asks for one.
+//! Tunnels through a proxy, if one is configured.
 
 use std::{
     io::{self, Read, Write},
@@ -18,7 +18,7 @@ use super::{
     tls::{Authority, serve},
 };
 
-/// A proxy that tunnels to wherever it is asked to, on loopback.
+/// A proxy on loopback that tunnels to any requested address.
 pub(crate) fn proxy() -> Server {
     Server::run(|connection, _| {
         let Some(request) = connection.request() else { return };

@@ -21,7 +21,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// All values of that header field.
+    /// All values of this header field.
     pub(crate) fn header(&self, name: &str) -> Vec<&str> {
         self.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str()).collect()
     }
@@ -35,7 +35,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Runs `script` for each connection on a thread of its own, with the connection's number from 0.
+    /// Runs `script` for each connection, each on its own thread. The number of the connection starts at 0.
     pub(crate) fn run<F>(script: F) -> Self
     where
         F: Fn(&mut Connection<TcpStream>, usize) + Send + Sync + 'static,
@@ -55,7 +55,7 @@ impl Server {
         })
     }
 
-    /// The same, below HTTP.
+    /// The same, without HTTP.
     pub(crate) fn on_streams<F>(script: F) -> Self
     where
         F: Fn(&Server, TcpStream, usize) + Send + Sync + 'static,
@@ -67,7 +67,7 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let stream = stream.unwrap();
-                // Nothing takes that long; a test that hangs must fail.
+                // Nothing takes this long; a test that hangs must fail.
                 stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
                 stream.set_nodelay(true).unwrap();
                 let number = shared.connections.fetch_add(1, SeqCst);
@@ -90,13 +90,13 @@ impl Server {
         self.connections.load(SeqCst)
     }
 
-    /// All requests that have come whole.
+    /// All complete requests.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 }
 
-/// One connection from the server's side.
+/// A connection on the server's side.
 pub(crate) struct Connection<S: Read + Write> {
     stream: BufReader<S>,
     server: Server,
@@ -107,13 +107,13 @@ impl<S: Read + Write> Connection<S> {
         Self { stream: BufReader::new(stream), server }
     }
 
-    /// The next request, unless the connection ends.
+    /// The next request. `None` at the end of the connection.
     pub(crate) fn request(&mut self) -> Option<Request> {
         let head = self.head()?;
         self.body_of(head)
     }
 
-    /// Reads the rest of that request.
+    /// Reads the rest of this request.
     pub(crate) fn body_of(&mut self, mut request: Request) -> Option<Request> {
         let len = request.header("content-length").first().map_or(0, |len| len.parse().unwrap());
         request.body = vec![0; len];
@@ -132,7 +132,7 @@ impl<S: Read + Write> Connection<S> {
         Some(Request { line, headers, body: Vec::new() })
     }
 
-    /// Whether the peer has taken it: it may well hang up first.
+    /// Whether the peer has received it. It may have closed the connection before.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> bool {
         let stream = self.stream.get_mut();
         stream.write_all(bytes).and_then(|()| stream.flush()).is_ok()

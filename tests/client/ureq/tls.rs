@@ -1,4 +1,4 @@
-//! Whom the transport trusts.
+//! Which servers the transport trusts.
 
 use std::{net::TcpStream, sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A server with a certificate for that name.
+    /// A server with a certificate for this name.
     pub(crate) fn config(&self, name: &str) -> ServerConfig {
         self.config_of(CertificateParams::new([name.to_owned()]).unwrap())
     }
@@ -49,7 +49,7 @@ impl Authority {
     }
 }
 
-/// A server of HTTPS that runs the script for each connection, whether TLS is established or not.
+/// An HTTPS server that runs the script for each connection, even if TLS fails.
 pub(crate) fn serve(
     config: ServerConfig,
     script: impl Fn(&mut Connection<StreamOwned<ServerConnection, TcpStream>>) + Send + Sync + 'static,
@@ -200,7 +200,7 @@ fn kept_connection_that_ends_without_a_byte_is_tried_again_over_tls_too() {
     let server = serve(ca.config("localhost"), |connection| {
         connection.request();
         connection.write(OK);
-        // The next request is read, and not answered.
+        // The next request is read but not answered.
         connection.request();
     });
     let transport = transport(&server, &ca);
