@@ -15,8 +15,8 @@
 //!
 //! - **Unreachable** counts for all clients: a request cannot cause it.
 //! - **Failed** counts for its client. A request may have caused it, for example a very long one. It counts for all
-//! only   if at least two clients have failed, within the same row of failures or within the same window. If a client's
-//! own   breaker is open, or has opened since, its failures do not count for others.
+//!   only if at least two clients have failed, within the same row of failures or within the same window. If a client's
+//!   own breaker is open, or has opened since, its failures do not count for others.
 //! - **A failed probe for all** leaves the breaker half-open and opens the breaker of the client that made it. Another
 //!   client makes the next probe. If that fails too, the breaker opens for all again, and for longer.
 //!
