@@ -174,7 +174,7 @@ struct Sent {
 
 /// The body in one of the ways of RFC 9112, section 6: its header field, and what goes over the wire.
 fn framed(body: &[u8], u: &mut Unstructured<'_>) -> Result<(Option<String>, Sent)> {
-    let mut bytes = Vec::new();
+    let (mut bytes, mut data_len) = (Vec::new(), body.len());
     let framing = match u.int_in_range(0..=2)? {
         0 => {
             bytes.extend(body);
@@ -198,6 +198,7 @@ fn framed(body: &[u8], u: &mut Unstructured<'_>) -> Result<(Option<String>, Sent
                 bytes.extend([size.as_bytes(), extension.as_bytes(), b"\r\n", chunk, b"\r\n"].concat());
                 rest = behind;
             }
+            data_len = bytes.len();
             bytes.extend(b"0\r\n");
             if u.ratio(1, 8)? {
                 bytes.extend(b"X-Trailer: a\r\n");
@@ -209,12 +210,10 @@ fn framed(body: &[u8], u: &mut Unstructured<'_>) -> Result<(Option<String>, Sent
     };
     let mut is_whole = true;
     if u.ratio(1, 4)? {
-        let is_chunked = !framing.starts_with("Content-Length");
-        let at = u.int_in_range(0..=bytes.len())?;
+        // Behind the last chunk nothing is missing that means anything.
+        let at = u.int_in_range(0..=data_len)?;
         bytes.truncate(at);
-        // Behind `0` and its line's end nothing is missing that means anything.
-        is_whole =
-            if is_chunked { at == bytes.len() && bytes.ends_with(b"\r\n\r\n") && at >= 5 } else { at == body.len() };
+        is_whole = framing.starts_with("Content-Length") && at == body.len();
     }
     Ok((Some(framing), Sent { bytes, is_whole }))
 }

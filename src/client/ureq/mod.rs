@@ -236,6 +236,8 @@ fn transport_error(error: Error) -> TransportError {
         }
         Error::Timeout(_) => TransportError::Outage(Outage::Timeout),
         Error::Io(error) => io_error(&error),
+        // The connection has ended within the line of a chunk's length.
+        Error::BodyStalled => TransportError::Outage(Outage::Reset),
         Error::Rustls(error) => tls_error(&error),
         Error::Other(error) => match error.downcast_ref() {
             Some(ConnectionError::NotConnected) => TransportError::Outage(Outage::Connect),
