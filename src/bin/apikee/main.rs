@@ -10,17 +10,19 @@
 //!      ├─ secret
 //!      ├─ seal, open
 //!      ├─ platform                             runs until it is killed
-//!      └─ demo
+//!      ├─ demo
+//!      └─ completions, man
 //!
 //! secrets: where secrets come from      candidates: where keys come from
 //! exchange: the keys of an envelope     times: on the way in and out
-//! report: what is said of a key, as text or as JSON
+//! report: what is said of a key, as text or as JSON      hints: what to remove from a pasted key
+//! terminal: colours, notes, the progress bar
 //! ```
 //!
 //! - Secrets come from the environment or a file, never from an argument, and nothing prints them but `secret`, which
 //!   makes a new one.
 //! - What a key holds is printed with control characters escaped: it may be a stranger's.
-//! - Results go to standard output, and what went wrong with the command itself to standard error.
+//! - Results go to standard output. Hints, summaries and what went wrong with the command itself go to standard error.
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
@@ -29,22 +31,23 @@ mod candidates;
 mod demo;
 mod exchange;
 mod fingerprint;
+mod hints;
 mod inspect;
 mod issue;
 mod platform;
 mod report;
 mod seal;
 mod secrets;
+mod shell;
+mod terminal;
 mod times;
 mod verify;
 
-use std::{
-    error::Error,
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::{error::Error, io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+
+use crate::terminal::note;
 
 /// Issue, verify and inspect Apikee API keys, seal and open envelopes.
 #[derive(Parser)]
@@ -68,8 +71,10 @@ enum Command {
     Seal(seal::SealArgs),
     Open(seal::OpenArgs),
     Platform(platform::Args),
-    /// Issue and verify keys, and show every refusal; needs no secret and no network
-    Demo,
+    Demo(demo::Args),
+    Completions(shell::CompletionsArgs),
+    #[command(hide = true)]
+    Man(shell::ManArgs),
 }
 
 /// What came of the keys; of many, the worst counts.
@@ -83,7 +88,12 @@ enum Outcome {
 type Ended = Result<Outcome, Box<dyn Error>>;
 
 fn main() -> ExitCode {
-    let ended = match Cli::parse().command {
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        // Help is printed here, too.
+        Err(told) => return ExitCode::from(if told.print().is_ok() && !told.use_stderr() { 0 } else { 2 }),
+    };
+    let ended = match command {
         Command::Issue(args) => issue::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Authorize(args) => authorize::run(&args),
@@ -93,7 +103,9 @@ fn main() -> ExitCode {
         Command::Seal(args) => seal::seal(&args),
         Command::Open(args) => seal::open(&args),
         Command::Platform(args) => platform::run(&args),
-        Command::Demo => demo::run(),
+        Command::Demo(args) => demo::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     };
     match ended {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
@@ -119,9 +131,4 @@ fn complain(error: &(dyn Error + 'static)) {
         cause = error.source();
     }
     note(&line);
-}
-
-/// Prints a line to standard error, which may be closed; `eprintln` would panic then.
-fn note(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -14,7 +14,23 @@ use apikee::{Claims, Denial, KeyError, MissingScopes, UnixTime, VerifiedKey};
 use serde::{Serialize, Serializer as _, ser::SerializeMap as _};
 use serde_json::ser::{Compound, Formatter, Serializer};
 
-use crate::{candidates::Candidate, times::Shown};
+use crate::{
+    candidates::Candidate,
+    terminal::{self, red},
+    times::Shown,
+};
+
+/// How results are printed.
+#[derive(clap::Args)]
+pub(crate) struct Form {
+    /// Print JSON: one object a line for each result
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print no result, no hint and no summary: the exit code is the answer
+    #[arg(long, short, conflicts_with = "json")]
+    pub(crate) quiet: bool,
+}
 
 /// Why a key is refused, whichever check it was: a code, the SDKs' own where they have one, and a
 /// sentence. Nothing of the key is in it.
@@ -55,7 +71,7 @@ pub(crate) fn headline(out: &mut impl Write, candidate: &Candidate<'_>, verdict:
 
 /// All that is said of a key that is refused.
 pub(crate) fn refused(out: &mut impl Write, candidate: &Candidate<'_>, refusal: &Refusal) -> io::Result<()> {
-    headline(out, candidate, format_args!("refused, {}: {}", refusal.code, refusal.message))
+    headline(out, candidate, format_args!("{}, {}: {}", red("refused"), refusal.code, refusal.message))
 }
 
 /// One line of a block.
@@ -158,7 +174,10 @@ impl Formatter for Printable {
 
 /// What `escape_debug` leaves alone, and the quote, which it escapes for Rust's sake.
 fn is_printable(c: char) -> bool {
-    c == '\'' || c.escape_debug().eq([c])
+    match c {
+        ' '..='~' => c != '"' && c != '\\',
+        _ => c.escape_debug().eq([c]) && !terminal::shows_ascii_only(),
+    }
 }
 
 #[cfg(test)]
