@@ -2,12 +2,16 @@
 #![cfg(feature = "cli")]
 
 mod authorize;
+mod crowd;
 mod demo;
 mod envelope;
 mod inspect;
 mod issue;
+mod page;
 mod platform;
 mod secrets;
+mod shell;
+mod terminal;
 mod verify;
 
 use std::{

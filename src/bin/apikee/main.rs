@@ -90,8 +90,13 @@ type Ended = Result<Outcome, Box<dyn Error>>;
 fn main() -> ExitCode {
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
-        // Help is printed here, too.
-        Err(told) => return ExitCode::from(if told.print().is_ok() && !told.use_stderr() { 0 } else { 2 }),
+        Err(wrong_use) if wrong_use.use_stderr() => wrong_use.exit(),
+        Err(help) => {
+            return match help.print() {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => failed(&error),
+            };
+        }
     };
     let ended = match command {
         Command::Issue(args) => issue::run(&args),
@@ -110,11 +115,13 @@ fn main() -> ExitCode {
     match ended {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::Bad) => ExitCode::from(1),
-        Err(error) => {
-            complain(&*error);
-            ExitCode::from(2)
-        }
+        Err(error) => failed(&*error),
     }
+}
+
+fn failed(error: &(dyn Error + 'static)) -> ExitCode {
+    complain(error);
+    ExitCode::from(2)
 }
 
 /// Prints an error and what caused it, on one line.

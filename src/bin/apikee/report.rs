@@ -161,6 +161,9 @@ struct Printable;
 
 impl Formatter for Printable {
     fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return out.write_all(fragment.as_bytes());
+        }
         for part in fragment.split_inclusive(|c| !is_printable(c)) {
             let plain = part.trim_end_matches(|c| !is_printable(c));
             out.write_all(plain.as_bytes())?;
@@ -174,10 +177,7 @@ impl Formatter for Printable {
 
 /// What `escape_debug` leaves alone, and the quote, which it escapes for Rust's sake.
 fn is_printable(c: char) -> bool {
-    match c {
-        ' '..='~' => c != '"' && c != '\\',
-        _ => c.escape_debug().eq([c]) && !terminal::shows_ascii_only(),
-    }
+    c == '\'' || c.escape_debug().eq([c]) && (c.is_ascii() || !terminal::shows_ascii_only())
 }
 
 #[cfg(test)]

@@ -64,8 +64,8 @@ pub(crate) fn in_ascii(text: &[u8]) -> Vec<u8> {
     ascii.into_bytes()
 }
 
-/// How far the reading of standard input is, on standard error. It is shown to a terminal only, after a second, and not
-/// in the middle of results.
+/// How far the reading of standard input is, on standard error. It is shown to a terminal only, if it takes a while,
+/// and not in the middle of results.
 pub(crate) struct Progress {
     start: Instant,
     bar: Option<ProgressBar>,
@@ -74,7 +74,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    const AFTER: Duration = Duration::from_secs(1);
+    const AFTER: Duration = Duration::from_millis(300);
 
     pub(crate) fn new(quiet: bool) -> Self {
         let shown = !quiet && io::stderr().is_terminal() && !io::stdin().is_terminal() && !io::stdout().is_terminal();

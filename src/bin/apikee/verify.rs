@@ -55,15 +55,13 @@ pub(crate) fn run(args: &Args) -> Ended {
         let mut buf = vec![0; BUFFER_LEN];
         let (keys, revoked, scopes) = (&keys, &revoked, &scopes);
         move |candidate, answers: &mut Answers| {
-            let verified = keys.verify_header(candidate.text, answers.now, &mut buf).map_err(Refusal::from);
-            let checked = verified.and_then(|key| {
+            let verified = keys.verify_header(candidate.text, answers.now, &mut buf);
+            let checked = match &verified {
+                Err(error) => Err(Refusal::from(*error)),
                 // A fingerprint costs half as much as all the rest.
-                if args.deny_list.is_some() && revoked.contains(&key.fingerprint()) {
-                    return Err(Refusal::revoked());
-                }
-                key.require(scopes)?;
-                Ok(key)
-            });
+                Ok(key) if args.deny_list.is_some() && revoked.contains(&key.fingerprint()) => Err(Refusal::revoked()),
+                Ok(key) => key.require(scopes).map(|()| key).map_err(Refusal::from),
+            };
             match &checked {
                 _ if args.form.quiet => {}
                 _ if args.form.json => as_json(&mut answers.out, candidate, &checked)?,
@@ -86,7 +84,7 @@ pub(crate) fn scope(text: &str) -> Result<String, &'static str> {
     if scope.is_empty() { Err("a scope is empty") } else { Ok(scope.into()) }
 }
 
-fn as_json(out: impl Write, candidate: &Candidate<'_>, checked: &Result<VerifiedKey<'_>, Refusal>) -> io::Result<()> {
+fn as_json(out: impl Write, candidate: &Candidate<'_>, checked: &Result<&VerifiedKey<'_>, Refusal>) -> io::Result<()> {
     report::json_line(out, |members| {
         members.member("ok", &checked.is_ok())?;
         members.place(candidate)?;
