@@ -53,6 +53,7 @@ use crate::terminal::note;
 #[derive(Parser)]
 #[command(
     version,
+    max_term_width = 100,
     after_help = "Exit code: 0 when every key or envelope is good, 1 when one is not, 2 for wrong use or a failure on the way."
 )]
 struct Cli {

@@ -46,7 +46,7 @@ pub(crate) fn man(args: &ManArgs) -> Ended {
         return Ok(Outcome::Good);
     }
     let mut page = Vec::new();
-    Man::new(Cli::command()).render(&mut page)?;
+    Man::new(Cli::command().disable_help_subcommand(true)).render(&mut page)?;
     print(&page)
 }
 
