@@ -56,3 +56,14 @@ fn the_demo_is_the_same_every_time_but_for_the_timings() {
     };
     assert_eq!(shown(), shown());
 }
+
+#[test]
+fn the_demo_tells_each_check_as_json_or_the_exit_code_alone() {
+    let said = apikee(["demo", "--json"]).done().code(0).json_lines();
+    assert!(said.len() > 30, "{}", said.len());
+    for check in said {
+        assert!(check["ok"] == true && check["expected"] == check["result"], "{check}");
+    }
+    let quiet = apikee(["demo", "--quiet"]).done().code(0);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+}

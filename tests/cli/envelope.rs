@@ -329,3 +329,31 @@ fn what_an_envelope_says_cannot_drive_the_terminal() {
         assert!(!shown.contains(|c: char| c != '\n' && (c.is_control() || c == '\u{202e}')), "{shown:?}");
     }
 }
+
+#[test]
+fn envelopes_and_plaintexts_are_printed_as_json_if_asked_for() {
+    let server = apikee(["secret", "--json"]).done().code(0).json();
+    let secret = server["secret"].as_str().unwrap();
+    let platform = apikee(["platform", "--json", "--until-eof"]).env("APIKEE_SERVER_SECRET", secret).done().code(0);
+    let public_key = platform.json()["public_key"].as_str().unwrap().to_owned();
+    for (plaintext, member, shown) in [
+        (&b"{\"caf\xc3\xa9\": 1}\n"[..], "plaintext", "{\"caf\u{e9}\": 1}\n"),
+        (b"", "plaintext", ""),
+        (b"\xff\xfe", "plaintext_base64", "//4="),
+    ] {
+        let sealed = apikee(["seal", "--json", "--server-key", &public_key]).stdin(plaintext).done().code(0).json();
+        let open = |options: &'static str, envelope: &str| {
+            apikee(["open", options]).env("APIKEE_SERVER_SECRET", secret).stdin(envelope).done()
+        };
+        let envelope = sealed["envelope"].as_str().unwrap();
+        let opened = open("--json", envelope).code(0).json();
+        assert_eq!(opened, json!({ "ok": true, member: shown }));
+        let quiet = open("--quiet", envelope).code(0);
+        assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+        let changed = envelope.replacen("\"ct\":\"", "\"ct\":\"AAAA", 1);
+        let refused = open("--json", &changed).code(1).json();
+        assert!(refused["ok"] == false && refused["message"].is_string(), "{refused}");
+        let quiet = open("-q", &changed).code(1);
+        assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    }
+}

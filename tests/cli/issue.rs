@@ -185,3 +185,39 @@ fn the_keys_client_is_created_on_the_platform_where_that_is_asked_for() {
     let alone = with_secret(["issue", "--tenant", "t", "--template", "tmpl_pro"]).done().code(2);
     assert!(alone.stderr.contains("--upsert"), "{}", alone.stderr);
 }
+
+#[test]
+fn scopes_may_have_commas_between_them() {
+    for scopes in
+        [&["--scope", "read,write"][..], &["--scope", "read, write"], &["--scope", "read", "--scope", "write"]]
+    {
+        let key = issued(scopes.iter().copied());
+        let said = with_secret(["verify", "--json", "--scope", "write,read", &key]).done().code(0).json();
+        assert_eq!(said["scopes"], json!(["read", "write"]), "{scopes:?}");
+        let said = with_secret(["verify", "--json", "--scope", "read,admin", &key]).done().code(1).json();
+        assert_eq!(said["code"], "INSUFFICIENT_SCOPE");
+    }
+    for scopes in ["", ",", "read,", ",read", "read,,write", " "] {
+        with_secret(["issue", "--tenant", "t", "--scope", scopes]).done().code(2);
+        with_secret(["verify", "--scope", scopes, "apikee_1.1"]).done().code(2);
+    }
+}
+
+#[test]
+fn a_key_expires_after_weeks_or_years_or_on_a_date() {
+    let expiry = |when: &str| {
+        let said = with_secret(["issue", "--tenant", "t", "--json", "--expires", when]).done().code(0).json();
+        said["expires_at"].as_i64().unwrap()
+    };
+    let now = apikee::UnixTime::now().as_secs();
+    for (when, secs) in [("12w", 12 * 7 * 86_400), ("1y", 365 * 86_400), ("90d", 90 * 86_400)] {
+        assert!((0..600).contains(&(expiry(when) - now - secs)), "{when}");
+    }
+    for when in ["2099-01-31", "2099-01-31T00:00:00Z", "2099-01-31T02:00:00+02:00"] {
+        assert_eq!(expiry(when), 4_073_500_800, "{when}");
+    }
+    for when in ["2099-02-29", "31.01.2099", "1month", "-1w", "2099-01-31T00:00:00"] {
+        let done = with_secret(["issue", "--tenant", "t", &format!("--expires={when}")]).done().code(2);
+        assert!(done.stderr.contains("12w") && done.stderr.contains("2027-01-31"), "{}", done.stderr);
+    }
+}

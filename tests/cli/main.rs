@@ -2,13 +2,17 @@
 #![cfg(feature = "cli")]
 
 mod authorize;
+mod crowd;
 mod demo;
 mod doctor;
 mod envelope;
 mod inspect;
 mod issue;
+mod page;
 mod platform;
 mod secrets;
+mod shell;
+mod terminal;
 mod verify;
 
 use std::{

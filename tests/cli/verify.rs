@@ -176,5 +176,19 @@ fn what_is_not_spelt_like_a_key_has_no_fingerprint() {
     let key = issued([]);
     let stdin = format!("abc\n{}\n{key} \n{key}\n", key.replacen("apikee_", "apikee_0", 1));
     let done = apikee(["fingerprint"]).stdin(stdin).done().code(1);
-    assert_eq!((done.stdout.lines().count(), done.stderr.lines().count()), (1, 3), "{}", done.stderr);
+    let refused = done.stderr.lines().filter(|line| line.contains(": refused, ")).count();
+    assert_eq!((done.stdout.lines().count(), refused), (1, 3), "{}", done.stderr);
+}
+
+#[test]
+fn fingerprints_are_printed_as_json_if_asked_for() {
+    let key = issued([]);
+    let plain = apikee(["fingerprint", &key]).done().code(0).stdout;
+    let said = apikee(["fingerprint", "--json"]).stdin(format!("{key}\nabc\n")).done().code(1).json_lines();
+    let good = json!({ "ok": true, "line": 1, "prefix": &key[..12], "fingerprint": plain.trim_end() });
+    assert_eq!(said[0], good);
+    assert_eq!(
+        (&said[1]["ok"], &said[1]["code"], &said[1]["line"]),
+        (&json!(false), &json!("INVALID_PREFIX"), &json!(2))
+    );
 }

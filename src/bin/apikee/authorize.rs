@@ -14,7 +14,14 @@ use apikee::{
     protocol::{ClientId, MethodPath, Sealing},
 };
 
-use crate::{Ended, Outcome, candidates::KeyArgs, report, secrets::SecretArgs, times};
+use crate::{
+    Ended, Outcome,
+    candidates::{Answers, Candidate, KeyArgs, Pace},
+    report::{self, Form},
+    secrets::SecretArgs,
+    terminal::{green, red},
+    times, verify,
+};
 
 /// Ask a platform about one request with a key
 ///
@@ -58,8 +65,8 @@ pub(crate) struct Args {
     #[arg(long, default_value = "/")]
     path: String,
 
-    /// A scope that the key must have; may be repeated
-    #[arg(long = "scope", value_name = "SCOPE")]
+    /// A scope that the key must have; may be repeated, and scopes may have commas between them
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', value_parser = verify::scope)]
     scopes: Vec<String>,
 
     /// A header field of the request that the platform is told; may be repeated
@@ -74,9 +81,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = times::timeout)]
     timeout: Option<Duration>,
 
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: Form,
 
     #[command(flatten)]
     secrets: SecretArgs,
@@ -99,15 +105,22 @@ pub(crate) fn run(args: &Args) -> Ended {
 
     let scopes: Vec<&str> = args.scopes.iter().map(String::as_str).collect();
     let headers: Vec<_> = args.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    args.keys.each(|candidate| {
-        let mut request = AuthorizeRequest::new(candidate.text, method_path).scopes(&scopes).headers(&headers);
-        request = args.client.into_iter().fold(request, AuthorizeRequest::client);
-        let start = Instant::now();
-        let decision = apikee.authorize(&request);
-        let elapsed = start.elapsed();
-        if args.json { as_json(&decision, elapsed) } else { as_text(&decision, elapsed) }?;
-        Ok(if decision.is_ok() { Outcome::Good } else { Outcome::Bad })
-    })
+    let tally = args.keys.each(&args.form, Pace::OneByOne, || {
+        |candidate: &Candidate<'_>, answers: &mut Answers| {
+            let mut request = AuthorizeRequest::new(candidate.text, method_path).scopes(&scopes).headers(&headers);
+            request = args.client.into_iter().fold(request, AuthorizeRequest::client);
+            let start = Instant::now();
+            let decision = apikee.authorize(&request);
+            let elapsed = start.elapsed();
+            match args.form {
+                Form { quiet: true, .. } => {}
+                Form { json: true, .. } => as_json(&mut answers.out, &decision, elapsed)?,
+                _ => as_text(&mut answers.out, &decision, elapsed)?,
+            }
+            Ok(if decision.is_ok() { Outcome::Good } else { Outcome::Bad })
+        }
+    })?;
+    Ok(tally.told(&args.form, "granted", "denied").outcome())
 }
 
 /// A client that talks to a platform, and to nobody in the background.
@@ -119,8 +132,8 @@ pub(crate) fn in_server_mode(builder: ApikeeBuilder) -> Result<Apikee, ConfigErr
     Err(ConfigError::Missing([Setting::ProjectKey, Setting::ProjectEnv, Setting::ServerPublicKey].into()))
 }
 
-fn as_json(decision: &Result<OwnedGrant, Denial<'_>>, elapsed: Duration) -> io::Result<()> {
-    report::json_line(io::stdout().lock(), |members| {
+fn as_json(out: &mut Vec<u8>, decision: &Result<OwnedGrant, Denial<'_>>, elapsed: Duration) -> io::Result<()> {
+    report::json_line(out, |members| {
         members.member("ok", &decision.is_ok())?;
         match decision {
             Ok(grant) => {
@@ -141,26 +154,25 @@ fn as_json(decision: &Result<OwnedGrant, Denial<'_>>, elapsed: Duration) -> io::
     })
 }
 
-fn as_text(decision: &Result<OwnedGrant, Denial<'_>>, elapsed: Duration) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+fn as_text(out: &mut Vec<u8>, decision: &Result<OwnedGrant, Denial<'_>>, elapsed: Duration) -> io::Result<()> {
     match decision {
         Ok(grant) => {
-            writeln!(out, "granted: {}", grant.basis())?;
-            report::field(&mut out, "tenant", grant.key().claims().tenant().escape_debug())?;
+            writeln!(out, "{}: {}", green("granted"), grant.basis())?;
+            report::field(out, "tenant", grant.key().claims().tenant().escape_debug())?;
         }
         Err(denial) => {
-            writeln!(out, "denied: {}", denial.code())?;
-            report::field(&mut out, "class", denial.class())?;
-            report::field(&mut out, "message", denial.to_string().escape_debug())?;
+            writeln!(out, "{}: {}", red("denied"), denial.code())?;
+            report::field(out, "class", denial.class())?;
+            report::field(out, "message", denial.to_string().escape_debug())?;
             if let Some(cause) = cause(denial) {
-                report::field(&mut out, "cause", cause)?;
+                report::field(out, "cause", cause)?;
             }
             if let Some(reason) = denial.reason() {
-                report::field(&mut out, "reason", reason)?;
+                report::field(out, "reason", reason)?;
             }
         }
     }
-    report::field(&mut out, "elapsed", format_args!("{} ms", millis(elapsed)))
+    report::field(out, "elapsed", format_args!("{} ms", millis(elapsed)))
 }
 
 pub(crate) fn cause(denial: &Denial<'_>) -> Option<String> {

@@ -20,6 +20,8 @@ use std::{
 use apikee::envelope::ServerKey;
 use rand_core::{TryCryptoRng, TryRng, utils::next_word_via_fill};
 
+use crate::terminal;
+
 const SERVER_KEY: &str = "APIKEE_SERVER_PUBLIC_KEY";
 
 /// Bytes of standard input that are read: far more than any body of the platform.
@@ -87,8 +89,9 @@ pub(crate) fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// All of standard input.
-pub(crate) fn input() -> Result<Vec<u8>, Box<dyn Error>> {
+/// All of standard input, which should be this.
+pub(crate) fn input(what: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+    terminal::waiting(&format!("reading {what} from the terminal"));
     let mut bytes = Vec::new();
     io::stdin().lock().take(MAX_INPUT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_INPUT {

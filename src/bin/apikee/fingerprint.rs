@@ -3,14 +3,14 @@
 //! What no verifier of ours would accept as the spelling of a key has no fingerprint here: on a
 //! deny-list it would revoke nothing, and nobody would notice.
 
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, Write as _};
 
 use apikee::{Fingerprint, KeyError, key::UntrustedKey};
 
 use crate::{
     Ended, Outcome,
-    candidates::{BUFFER_LEN, Candidate, KeyArgs},
-    report,
+    candidates::{Answers, BUFFER_LEN, Candidate, KeyArgs, Pace},
+    report::{self, Form, Refusal},
 };
 
 /// Print the SHA-256 of keys, for storage and deny-lists
@@ -18,21 +18,39 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     keys: KeyArgs,
+
+    #[command(flatten)]
+    form: Form,
 }
 
 pub(crate) fn run(args: &Args) -> Ended {
-    let mut buf = vec![0; BUFFER_LEN];
-    let mut out = BufWriter::new(io::stdout().lock());
-    args.keys.each(|candidate| match fingerprint(candidate, &mut buf) {
-        Ok(fingerprint) => {
-            writeln!(out, "{fingerprint}")?;
-            out.flush()?;
-            Ok(Outcome::Good)
+    let tally = args.keys.each(&args.form, Pace::Together, || {
+        let mut buf = vec![0; BUFFER_LEN];
+        move |candidate, answers: &mut Answers| {
+            let read = fingerprint(candidate, &mut buf).map_err(Refusal::from);
+            match &read {
+                _ if args.form.quiet => {}
+                _ if args.form.json => as_json(&mut answers.out, candidate, &read)?,
+                Ok(fingerprint) => writeln!(answers.out, "{fingerprint}")?,
+                // Standard output is for fingerprints alone.
+                Err(refusal) => report::refused(&mut answers.notes, candidate, refusal)?,
+            }
+            Ok(if read.is_ok() { Outcome::Good } else { Outcome::Bad })
         }
-        Err(error) => {
-            // Standard output is for fingerprints alone. If standard error is closed, the exit code is left.
-            let _ = report::refused(&mut io::stderr(), candidate, &error.into());
-            Ok(Outcome::Bad)
+    })?;
+    Ok(tally.outcome())
+}
+
+fn as_json(out: &mut Vec<u8>, candidate: &Candidate<'_>, read: &Result<Fingerprint, Refusal>) -> io::Result<()> {
+    report::json_line(out, |members| {
+        members.member("ok", &read.is_ok())?;
+        members.place(candidate)?;
+        match read {
+            Ok(fingerprint) => {
+                members.member("prefix", &candidate.prefix())?;
+                members.member("fingerprint", fingerprint)
+            }
+            Err(refusal) => members.refusal(candidate, refusal),
         }
     })
 }

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     fmt,
-    io::{self, BufWriter, Write},
+    io::{self, Write},
     iter,
 };
 
@@ -19,9 +19,9 @@ use serde_json::Value;
 
 use crate::{
     Ended, Outcome,
-    candidates::{self, BUFFER_LEN, Candidate, KeyArgs},
+    candidates::{self, Answers, BUFFER_LEN, Candidate, KeyArgs, Pace},
     exchange,
-    report::{self, json_line},
+    report::{self, Form, json_line},
 };
 
 /// Decode keys and envelopes without a secret; nothing is verified
@@ -33,49 +33,50 @@ pub(crate) struct Args {
     #[command(flatten)]
     keys: KeyArgs,
 
-    /// Print JSON, one object a line for each key or envelope
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: Form,
 }
 
 pub(crate) fn run(args: &Args) -> Ended {
-    let mut buf = vec![0; BUFFER_LEN];
-    let mut out = BufWriter::new(io::stdout().lock());
-    if !args.json {
+    let form = &args.form;
+    if !form.json && !form.quiet {
+        let mut out = io::stdout().lock();
         writeln!(out, "NOT VERIFIED: anyone can write a key or an envelope that says this")?;
     }
-    args.keys.each(|candidate| {
-        if let Some(text) = candidate.text.filter(|text| candidates::is_envelope(text)) {
-            let read = UntrustedEnvelope::read(text);
-            if args.json {
-                envelope_as_json(&mut out, candidate, read.as_ref())?;
-            } else {
-                envelope_as_text(&mut out, candidate, read.as_ref())?;
+    let tally = args.keys.each(form, Pace::Together, || {
+        let mut buf = vec![0; BUFFER_LEN];
+        move |candidate, Answers { out, now, .. }: &mut Answers| {
+            if let Some(text) = candidate.text.filter(|text| candidates::is_envelope(text)) {
+                let read = UntrustedEnvelope::read(text);
+                match form {
+                    Form { quiet: true, .. } => {}
+                    Form { json: true, .. } => envelope_as_json(out, candidate, read.as_ref())?,
+                    _ => envelope_as_text(out, candidate, read.as_ref())?,
+                }
+                return Ok(if read.is_some_and(|envelope| !envelope.unusable) { Outcome::Good } else { Outcome::Bad });
             }
-            out.flush()?;
-            return Ok(if read.is_some_and(|envelope| !envelope.unusable) { Outcome::Good } else { Outcome::Bad });
+            let read = candidate.text.ok_or(KeyError::Missing).and_then(|key| UntrustedKey::read(key, &mut buf));
+            match form {
+                Form { quiet: true, .. } => {}
+                Form { json: true, .. } => as_json(out, candidate, &read)?,
+                _ => as_text(out, candidate, &read, *now)?,
+            }
+            Ok(if read.is_ok_and(|key| key.claims.is_some()) { Outcome::Good } else { Outcome::Bad })
         }
-        let read = candidate.text.ok_or(KeyError::Missing).and_then(|key| UntrustedKey::read(key, &mut buf));
-        if args.json {
-            as_json(&mut out, candidate, &read)?;
-        } else {
-            as_text(&mut out, candidate, &read)?;
-        }
-        out.flush()?;
-        Ok(if read.is_ok_and(|key| key.claims.is_some()) { Outcome::Good } else { Outcome::Bad })
-    })
+    })?;
+    Ok(tally.told(form, "readable", "refused").outcome())
 }
 
 type Read<'b> = Result<UntrustedKey<'b>, KeyError>;
 
-fn as_text(out: &mut impl Write, candidate: &Candidate<'_>, read: &Read<'_>) -> io::Result<()> {
+fn as_text(out: &mut impl Write, candidate: &Candidate<'_>, read: &Read<'_>, now: UnixTime) -> io::Result<()> {
     let key = match read {
         Ok(key) => key,
         Err(error) => return report::refused(out, candidate, &(*error).into()),
     };
     report::headline(out, candidate, "not verified")?;
     if let Some(claims) = &key.claims {
-        report::claims(out, claims.untrusted(), UnixTime::now())?;
+        report::claims(out, claims.untrusted(), now)?;
     }
     report::field(out, "encoding", encoding(key))?;
     report::field(out, "read by", readers(key).join(", "))?;

@@ -12,7 +12,7 @@ use apikee::{
 };
 use clap::builder::NonEmptyStringValueParser;
 
-use crate::{Ended, Outcome, authorize, note, report, secrets::SecretArgs, times};
+use crate::{Ended, Outcome, authorize, report, secrets::SecretArgs, terminal::note, times, verify};
 
 /// Issue a key and print it
 #[derive(clap::Args)]
@@ -21,15 +21,16 @@ pub(crate) struct Args {
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     tenant: String,
 
-    /// What the key is good for; may be repeated
-    #[arg(long = "scope", value_name = "SCOPE", value_parser = NonEmptyStringValueParser::new())]
+    /// What the key is good for; may be repeated, and scopes may have commas between them: read,write
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', value_parser = verify::scope)]
     scopes: Vec<String>,
 
-    /// When it expires: 90d, 24h, 60m, 3600s, never, or a time in UTC (2027-01-01T00:00:00Z)
+    /// When it expires: after a time (1y, 12w, 90d, 24h, 60m or 3600s; a year has 365 days), on a date (2027-01-31,
+    /// at 00:00 UTC), at a time (2027-01-31T18:00:00Z or 2027-01-31T18:00:00+02:00), or never
     #[arg(long, value_name = "WHEN", default_value = "90d", value_parser = times::expiry)]
     expires: Expiry,
 
-    /// Not valid before this time: a duration from now, or a time
+    /// Not valid before this time: a duration from now, a date or a time, as for --expires
     #[arg(long, value_name = "WHEN", value_parser = times::moment)]
     not_before: Option<UnixTime>,
 

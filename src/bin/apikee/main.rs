@@ -11,17 +11,19 @@
 //!      ├─ seal, open
 //!      ├─ doctor                               (or something is not configured as it must be)
 //!      ├─ platform                             runs until it is killed
-//!      └─ demo
+//!      ├─ demo
+//!      └─ completions, man
 //!
 //! secrets: where secrets come from      candidates: where keys come from
 //! exchange: the keys of an envelope     times: on the way in and out
-//! report: what is said of a key, as text or as JSON
+//! report: what is said of a key, as text or as JSON      hints: what to remove from a pasted key
+//! terminal: colours, notes, the progress bar
 //! ```
 //!
 //! - Secrets come from the environment or a file, never from an argument, and nothing prints them but `secret`, which
 //!   makes a new one.
 //! - What a key holds is printed with control characters escaped: it may be a stranger's.
-//! - Results go to standard output, and what went wrong with the command itself to standard error.
+//! - Results go to standard output. Hints, summaries and what went wrong with the command itself go to standard error.
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
@@ -31,27 +33,29 @@ mod demo;
 mod doctor;
 mod exchange;
 mod fingerprint;
+mod hints;
 mod inspect;
 mod issue;
 mod platform;
 mod report;
 mod seal;
 mod secrets;
+mod shell;
+mod terminal;
 mod times;
 mod verify;
 
-use std::{
-    error::Error,
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::{error::Error, io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+
+use crate::terminal::note;
 
 /// Issue, verify and inspect Apikee API keys, seal and open envelopes.
 #[derive(Parser)]
 #[command(
     version,
+    max_term_width = 100,
     after_help = "Exit code: 0 when every key or envelope is good, 1 when one is not, 2 for wrong use or a failure on the way."
 )]
 struct Cli {
@@ -71,8 +75,10 @@ enum Command {
     Open(seal::OpenArgs),
     Platform(platform::Args),
     Doctor(doctor::Args),
-    /// Issue and verify keys, and show every refusal; needs no secret and no network
-    Demo,
+    Demo(demo::Args),
+    Completions(shell::CompletionsArgs),
+    #[command(hide = true)]
+    Man(shell::ManArgs),
 }
 
 /// What came of the keys; of many, the worst counts.
@@ -86,7 +92,17 @@ enum Outcome {
 type Ended = Result<Outcome, Box<dyn Error>>;
 
 fn main() -> ExitCode {
-    let ended = match Cli::parse().command {
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(wrong_use) if wrong_use.use_stderr() => wrong_use.exit(),
+        Err(help) => {
+            return match help.print() {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => failed(&error),
+            };
+        }
+    };
+    let ended = match command {
         Command::Issue(args) => issue::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Authorize(args) => authorize::run(&args),
@@ -97,16 +113,20 @@ fn main() -> ExitCode {
         Command::Open(args) => seal::open(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Platform(args) => platform::run(&args),
-        Command::Demo => demo::run(),
+        Command::Demo(args) => demo::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     };
     match ended {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::Bad) => ExitCode::from(1),
-        Err(error) => {
-            complain(&*error);
-            ExitCode::from(2)
-        }
+        Err(error) => failed(&*error),
     }
+}
+
+fn failed(error: &(dyn Error + 'static)) -> ExitCode {
+    complain(error);
+    ExitCode::from(2)
 }
 
 /// Prints an error and what caused it, on one line.
@@ -128,9 +148,4 @@ fn with_causes(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     line
-}
-
-/// Prints a line to standard error, which may be closed; `eprintln` would panic then.
-fn note(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
 }

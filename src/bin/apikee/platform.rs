@@ -18,7 +18,8 @@ use serde_json::Value;
 use crate::{
     Ended, Outcome,
     exchange::{self, SERVER},
-    note, report,
+    report,
+    terminal::note,
 };
 
 const BASE_URL: &str = "APIKEE_BASE_URL";

@@ -14,7 +14,23 @@ use apikee::{Claims, Denial, KeyError, MissingScopes, UnixTime, VerifiedKey};
 use serde::{Serialize, Serializer as _, ser::SerializeMap as _};
 use serde_json::ser::{Compound, Formatter, Serializer};
 
-use crate::{candidates::Candidate, times::Shown};
+use crate::{
+    candidates::Candidate,
+    terminal::{self, red},
+    times::Shown,
+};
+
+/// How results are printed.
+#[derive(clap::Args)]
+pub(crate) struct Form {
+    /// Print JSON: one object a line for each result
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print no result, no hint and no summary: the exit code is the answer
+    #[arg(long, short, conflicts_with = "json")]
+    pub(crate) quiet: bool,
+}
 
 /// Why a key is refused, whichever check it was: a code, the SDKs' own where they have one, and a
 /// sentence. Nothing of the key is in it.
@@ -55,7 +71,7 @@ pub(crate) fn headline(out: &mut impl Write, candidate: &Candidate<'_>, verdict:
 
 /// All that is said of a key that is refused.
 pub(crate) fn refused(out: &mut impl Write, candidate: &Candidate<'_>, refusal: &Refusal) -> io::Result<()> {
-    headline(out, candidate, format_args!("refused, {}: {}", refusal.code, refusal.message))
+    headline(out, candidate, format_args!("{}, {}: {}", red("refused"), refusal.code, refusal.message))
 }
 
 /// One line of a block.
@@ -145,6 +161,9 @@ struct Printable;
 
 impl Formatter for Printable {
     fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return out.write_all(fragment.as_bytes());
+        }
         for part in fragment.split_inclusive(|c| !is_printable(c)) {
             let plain = part.trim_end_matches(|c| !is_printable(c));
             out.write_all(plain.as_bytes())?;
@@ -158,7 +177,7 @@ impl Formatter for Printable {
 
 /// What `escape_debug` leaves alone, and the quote, which it escapes for Rust's sake.
 fn is_printable(c: char) -> bool {
-    c == '\'' || c.escape_debug().eq([c])
+    c == '\'' || c.escape_debug().eq([c]) && (c.is_ascii() || !terminal::shows_ascii_only())
 }
 
 #[cfg(test)]

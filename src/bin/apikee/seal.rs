@@ -3,7 +3,7 @@
 
 use std::{
     error::Error,
-    io::{self, Write as _},
+    io::{self, Write},
     path::PathBuf,
 };
 
@@ -11,11 +11,13 @@ use apikee::{
     SysRng,
     envelope::{OpenError, Pending, Recipient, Session, sealed_len},
 };
+use base64ct::{Base64, Encoding as _};
 
 use crate::{
     Ended, Outcome,
     exchange::{self, CLIENT, Pinned, SERVER, ServerKeyArgs, hex},
-    note,
+    report::{self, Form},
+    terminal::note,
 };
 
 /// Seal a request for the server and print the envelope
@@ -48,6 +50,10 @@ pub(crate) struct SealArgs {
     /// As for --ephemeral-secret-file: never twice for real.
     #[arg(long, value_name = "HEX24")]
     iv: Option<String>,
+
+    /// Print JSON: the envelope, as a string
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn seal(args: &SealArgs) -> Ended {
@@ -59,7 +65,7 @@ pub(crate) fn seal(args: &SealArgs) -> Ended {
     };
     let plaintext = match &args.text {
         Some(text) => text.as_bytes().to_vec(),
-        None => exchange::input()?,
+        None => exchange::input("the text to seal")?,
     };
 
     let session = match &secret {
@@ -71,7 +77,12 @@ pub(crate) fn seal(args: &SealArgs) -> Ended {
         Some(iv) => session.seal(&plaintext, &mut Pinned(iv), &mut buf)?,
         None => session.seal(&plaintext, &mut SysRng, &mut buf)?,
     };
-    writeln!(io::stdout().lock(), "{envelope}")?;
+    let mut out = io::stdout().lock();
+    if args.json {
+        report::json_line(out, |members| members.member("envelope", envelope))?;
+    } else {
+        writeln!(out, "{envelope}")?;
+    }
     Ok(Outcome::Good)
 }
 
@@ -93,6 +104,9 @@ pub(crate) struct OpenArgs {
     /// file, it is taken from APIKEE_SERVER_SECRET
     #[arg(long, value_name = "PATH")]
     server_secret_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    form: Form,
 }
 
 /// Whose eyes the envelope is read with.
@@ -103,19 +117,35 @@ enum Role {
 
 pub(crate) fn open(args: &OpenArgs) -> Ended {
     let role = args.role()?;
-    let mut envelope = exchange::input()?;
-    match role.open(&mut envelope) {
-        Ok(plaintext) => {
-            let mut out = io::stdout().lock();
-            out.write_all(plaintext)?;
-            out.flush()?;
-            Ok(Outcome::Good)
-        }
-        Err(error) => {
-            note(&format!("apikee: {error}"));
-            Ok(Outcome::Bad)
-        }
+    let mut envelope = exchange::input("an envelope")?;
+    let opened = role.open(&mut envelope);
+    let mut out = io::stdout().lock();
+    match &opened {
+        _ if args.form.quiet => {}
+        _ if args.form.json => as_json(&mut out, &opened)?,
+        Ok(plaintext) => out.write_all(plaintext)?,
+        Err(error) => note(&format!("apikee: {error}")),
     }
+    out.flush()?;
+    Ok(if opened.is_ok() { Outcome::Good } else { Outcome::Bad })
+}
+
+/// A plaintext that is not UTF-8 is given in base64.
+fn as_json(out: &mut impl Write, opened: &Result<&[u8], OpenError>) -> io::Result<()> {
+    report::json_line(out, |members| {
+        members.member("ok", &opened.is_ok())?;
+        match opened {
+            Err(error) => members.member("message", &error.to_string()),
+            Ok(bytes) => match str::from_utf8(bytes) {
+                Ok(text) => members.member("plaintext", text),
+                Err(_) => {
+                    let mut buf = vec![0; Base64::encoded_len(bytes)];
+                    let text = Base64::encode(bytes, &mut buf).map_err(io::Error::other)?;
+                    members.member("plaintext_base64", text)
+                }
+            },
+        }
+    })
 }
 
 impl OpenArgs {

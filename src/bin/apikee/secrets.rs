@@ -22,7 +22,7 @@ use std::{
 use apikee::{ConfigError, Keyring, SysRng, key::STRONG_SECRET_LEN};
 use rand_core::TryRng as _;
 
-use crate::{Ended, Outcome, note};
+use crate::{Ended, Outcome, report, terminal::note};
 
 #[derive(clap::Args)]
 pub(crate) struct SecretArgs {
@@ -69,12 +69,21 @@ const LEN: usize = 32;
 /// The digits are the secret, as text: they are not decoded. Put them into APIKEE_SECRET, or on the first line of a
 /// secret file that only the service can read (umask 077; apikee secret > FILE).
 #[derive(clap::Args)]
-pub(crate) struct NewSecret {}
+pub(crate) struct NewSecret {
+    /// Print JSON: the secret
+    #[arg(long)]
+    json: bool,
+}
 
-pub(crate) fn run(_: &NewSecret) -> Ended {
+pub(crate) fn run(args: &NewSecret) -> Ended {
     let mut secret = [0; LEN];
     SysRng.try_fill_bytes(&mut secret)?;
     let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    writeln!(io::stdout().lock(), "{digits}")?;
+    let mut out = io::stdout().lock();
+    if args.json {
+        report::json_line(out, |members| members.member("secret", &digits))?;
+    } else {
+        writeln!(out, "{digits}")?;
+    }
     Ok(Outcome::Good)
 }

@@ -1,4 +1,4 @@
-//! Times on the way in, `90d` or RFC 3339, and on the way out.
+//! Times on the way in, `90d`, a date or RFC 3339, and on the way out.
 
 use std::{
     fmt,
@@ -10,14 +10,54 @@ use apikee::{Expiry, UnixTime};
 /// The last second that RFC 3339 can write: 9999-12-31T23:59:59Z.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// Reads when a key expires: a duration, `never`, or a time.
+/// Reads when a key expires: after a duration, at a time, or never.
 pub(crate) fn expiry(text: &str) -> Result<Expiry, &'static str> {
-    if let Ok(expiry) = text.parse() {
-        return Ok(expiry);
-    }
-    match humantime::parse_rfc3339(text) {
-        Ok(time) => Ok(Expiry::At(time.into())),
-        Err(_) => Err("neither a duration (90d, 24h, 60m or 3600s), nor never, nor a time (2027-01-01T00:00:00Z)"),
+    let never_or_short = || text.parse().ok();
+    let expiry = long(text).map(Expiry::After).or_else(never_or_short).or_else(|| time(text).map(Expiry::At));
+    expiry.ok_or(
+        "neither a duration (1y, 12w, 90d, 24h, 60m or 3600s), nor a date (2027-01-31), nor a time \
+         (2027-01-31T18:00:00Z), nor never",
+    )
+}
+
+/// Reads weeks, or years of 365 days.
+fn long(text: &str) -> Option<Duration> {
+    let (number, days) =
+        [('w', 7), ('y', 365)].into_iter().find_map(|(unit, days)| Some((text.strip_suffix(unit)?, days)))?;
+    // `parse` alone would read a sign as well.
+    let number: u64 = number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok())??;
+    number.checked_mul(days * 24 * 60 * 60).map(Duration::from_secs)
+}
+
+/// Reads a time of RFC 3339, or a date, which is its first second in UTC.
+fn time(text: &str) -> Option<UnixTime> {
+    // RFC 3339 permits small letters, and a blank between date and time.
+    let text = text.to_ascii_uppercase().replacen(' ', "T", 1);
+    let (time, ahead) = match text.len() {
+        10 => (format!("{text}T00:00:00Z"), 0),
+        _ if text.ends_with('Z') => (text, 0),
+        len => {
+            let (local, offset) = text.split_at_checked(len.checked_sub("+00:00".len())?)?;
+            (format!("{local}Z"), seconds_ahead(offset)?)
+        }
+    };
+    let time: UnixTime = humantime::parse_rfc3339(&time).ok()?.into();
+    Some(UnixTime::from_secs(time.as_secs().checked_sub(ahead)?))
+}
+
+/// Reads how far a time zone is ahead of UTC: `+02:00`.
+fn seconds_ahead(offset: &str) -> Option<i64> {
+    let &[sign, ref hours @ .., b':', m1, m2] = offset.as_bytes() else { return None };
+    let two_digits = |digits: &[u8], most: i64| {
+        let number: i64 =
+            digits.iter().all(u8::is_ascii_digit).then(|| str::from_utf8(digits).ok()?.parse().ok())??;
+        (number <= most).then_some(number)
+    };
+    let seconds = two_digits(hours, 23)? * 60 * 60 + two_digits(&[m1, m2], 59)? * 60;
+    match sign {
+        b'+' => Some(seconds),
+        b'-' => Some(-seconds),
+        _ => None,
     }
 }
 
@@ -34,7 +74,7 @@ pub(crate) fn moment(text: &str) -> Result<UnixTime, &'static str> {
 
 /// Reads a duration.
 pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
-    match text.parse() {
+    match expiry(text) {
         Ok(Expiry::After(duration)) => Ok(duration),
         _ => Err("not a duration (30s, 5m or 1h)"),
     }
@@ -105,7 +145,52 @@ mod tests {
         assert_eq!(expiry("never"), Ok(Expiry::Never));
         assert_eq!(expiry("2h"), Ok(Expiry::After(Duration::from_secs(7200))));
         assert_eq!(expiry("2027-01-01T00:00:00Z"), Ok(Expiry::At(UnixTime::from_secs(1_798_761_600))));
-        for text in ["", "tomorrow", "2027-01-01", "2027-01-01T00:00:00", "2027-01-01T00:00:00+02:00", "-1d"] {
+        assert_eq!(expiry("12w"), Ok(Expiry::After(Duration::from_secs(12 * 7 * 86_400))));
+        assert_eq!(expiry("1y"), Ok(Expiry::After(Duration::from_secs(365 * 86_400))));
+    }
+
+    #[test]
+    fn a_time_may_be_a_date_or_have_an_offset() {
+        for text in [
+            "2027-01-01",
+            "2027-01-01T00:00:00Z",
+            "2027-01-01t00:00:00z",
+            "2027-01-01 00:00:00Z",
+            "2027-01-01T00:00:00.000Z",
+            "2027-01-01T00:00:00+00:00",
+            "2027-01-01T02:00:00+02:00",
+            "2026-12-31T18:30:00-05:30",
+        ] {
+            assert_eq!(expiry(text), Ok(Expiry::At(UnixTime::from_secs(1_798_761_600))), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_time_is_refused() {
+        for text in [
+            "",
+            "tomorrow",
+            "2027-01",
+            "2027-02-29",
+            "2027-13-01",
+            "01/31/2027",
+            "31.01.2027",
+            "2027-01-01T00:00:00",
+            "2027-01-01T00:00:00+2:00",
+            "2027-01-01T00:00:00+24:00",
+            "2027-01-01T00:00:00+02:60",
+            "2027-01-01T00:00:00*02:00",
+            "2027-01-01T00:00:00++2:00",
+            "2027-01-01T00:00:0\u{e9}\u{e9}:00",
+            "-1d",
+            "-1w",
+            "+1y",
+            "y",
+            "1.5y",
+            "1mo",
+            "99999999999999999999y",
+            "18446744073709551615w",
+        ] {
             assert!(expiry(text).is_err(), "{text:?}");
         }
     }

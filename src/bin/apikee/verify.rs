@@ -1,18 +1,19 @@
 //! `apikee verify`: what good keys say, and why the others are refused.
 
 use std::{
-    io::{self, BufWriter, Write},
+    io::{self, Write},
     path::PathBuf,
     time::Duration,
 };
 
-use apikee::{Revocations, UnixTime, VerifiedKey};
+use apikee::{Revocations, VerifiedKey};
 
 use crate::{
     Ended, Outcome,
-    candidates::{BUFFER_LEN, Candidate, KeyArgs},
-    report::{self, Refusal},
+    candidates::{Answers, BUFFER_LEN, Candidate, KeyArgs, Pace},
+    report::{self, Form, Refusal},
     secrets::SecretArgs,
+    terminal::green,
     times,
 };
 
@@ -22,21 +23,20 @@ pub(crate) struct Args {
     #[command(flatten)]
     keys: KeyArgs,
 
-    /// A scope that the keys must have; may be repeated
-    #[arg(long = "scope", value_name = "SCOPE")]
+    /// A scope that the keys must have; may be repeated, and scopes may have commas between them
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', value_parser = scope)]
     scopes: Vec<String>,
 
-    /// Let keys be good that much longer and earlier, for clocks that drift: 30s, 5m
+    /// Let keys be good that much longer and earlier, for clocks that drift: 30s, 5m, 1h
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = times::duration)]
     leeway: Duration,
 
-    /// Refuse the keys whose fingerprints are in this file, one a line; what follows a # is ignored
+    /// Refuse the keys whose fingerprints are in this file, one a line; blank lines and what follows a # are ignored
     #[arg(long, value_name = "PATH")]
     deny_list: Option<PathBuf>,
 
-    /// Print JSON, one object a line for each key
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: Form,
 
     #[command(flatten)]
     secrets: SecretArgs,
@@ -51,33 +51,40 @@ pub(crate) fn run(args: &Args) -> Ended {
     }
     let scopes: Vec<&str> = args.scopes.iter().map(String::as_str).collect();
 
-    let mut buf = vec![0; BUFFER_LEN];
-    let mut out = BufWriter::new(io::stdout().lock());
-    args.keys.each(|candidate| {
-        let now = UnixTime::now();
-        let verified = keys.verify_header(candidate.text, now, &mut buf).map_err(Refusal::from);
-        let checked = verified.and_then(|key| {
-            if revoked.contains(&key.fingerprint()) {
-                return Err(Refusal::revoked());
+    let tally = args.keys.each(&args.form, Pace::Together, || {
+        let mut buf = vec![0; BUFFER_LEN];
+        let (keys, revoked, scopes) = (&keys, &revoked, &scopes);
+        move |candidate, answers: &mut Answers| {
+            let verified = keys.verify_header(candidate.text, answers.now, &mut buf);
+            let checked = match &verified {
+                Err(error) => Err(Refusal::from(*error)),
+                // A fingerprint costs half as much as all the rest.
+                Ok(key) if args.deny_list.is_some() && revoked.contains(&key.fingerprint()) => Err(Refusal::revoked()),
+                Ok(key) => key.require(scopes).map(|()| key).map_err(Refusal::from),
+            };
+            match &checked {
+                _ if args.form.quiet => {}
+                _ if args.form.json => as_json(&mut answers.out, candidate, &checked)?,
+                Ok(key) => {
+                    report::headline(&mut answers.out, candidate, green("good"))?;
+                    report::verified(&mut answers.out, key, answers.now)?;
+                }
+                Err(refusal) => report::refused(&mut answers.out, candidate, refusal)?,
             }
-            key.require(&scopes)?;
-            Ok(key)
-        });
-        match &checked {
-            _ if args.json => as_json(&mut out, candidate, &checked)?,
-            Ok(key) => {
-                report::headline(&mut out, candidate, "good")?;
-                report::verified(&mut out, key, now)?;
-            }
-            Err(refusal) => report::refused(&mut out, candidate, refusal)?,
+            Ok(if checked.is_ok() { Outcome::Good } else { Outcome::Bad })
         }
-        // A program that feeds in keys one by one waits for each answer.
-        out.flush()?;
-        Ok(if checked.is_ok() { Outcome::Good } else { Outcome::Bad })
-    })
+    })?;
+    Ok(tally.told(&args.form, "good", "refused").outcome())
 }
 
-fn as_json(out: impl Write, candidate: &Candidate<'_>, checked: &Result<VerifiedKey<'_>, Refusal>) -> io::Result<()> {
+/// Reads a scope of a list.
+pub(crate) fn scope(text: &str) -> Result<String, &'static str> {
+    // As in `read, write`.
+    let scope = text.trim_matches(' ');
+    if scope.is_empty() { Err("a scope is empty") } else { Ok(scope.into()) }
+}
+
+fn as_json(out: impl Write, candidate: &Candidate<'_>, checked: &Result<&VerifiedKey<'_>, Refusal>) -> io::Result<()> {
     report::json_line(out, |members| {
         members.member("ok", &checked.is_ok())?;
         members.place(candidate)?;

@@ -173,5 +173,5 @@ fn time(stage: &mut Stage, tried: &str, told: &str, keys: &Keyring, key: &str) -
         came = keys.verify(black_box(key), NOW, &mut buf).map_or_else(|error| error.code(), |_| "ok");
     }
     let each = start.elapsed().as_secs_f64() * 1e6 / f64::from(ROUNDS);
-    stage.outcome(tried, told, came, format_args!("{each:.1} \u{b5}s each"))
+    stage.outcome(tried, told, came, format_args!("{each:.1} us each"))
 }

@@ -9,12 +9,15 @@ mod platform;
 use std::{
     error::Error,
     fmt::Display,
-    io::{self, BufWriter, StdoutLock, Write as _},
+    io::{self, BufWriter, Write},
 };
 
 use apikee::{KeyError, UnixTime, VerifiedKey};
 
-use crate::{Ended, Outcome};
+use crate::{
+    Ended, Outcome,
+    report::{self, Form},
+};
 
 type Shown = Result<(), Box<dyn Error>>;
 
@@ -35,8 +38,21 @@ const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
 
 const SECRET: &[u8] = b"a demo secret that everyone knows";
 
-pub(crate) fn run() -> Ended {
-    let mut stage = Stage { out: BufWriter::new(io::stdout().lock()), wrong: 0 };
+/// Issue and verify keys, and show every refusal; needs no secret and no network
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    form: Form,
+}
+
+pub(crate) fn run(args: &Args) -> Ended {
+    let stdout = || Box::new(BufWriter::new(io::stdout().lock())) as Box<dyn Write>;
+    let (out, json) = match args.form {
+        Form { quiet: true, .. } => (Box::new(io::sink()) as Box<dyn Write>, None),
+        Form { json: true, .. } => (Box::new(io::sink()) as Box<dyn Write>, Some(stdout())),
+        _ => (stdout(), None),
+    };
+    let mut stage = Stage { out, json, wrong: 0 };
     for section in SECTIONS {
         section(&mut stage)?;
         writeln!(stage.out)?;
@@ -47,12 +63,15 @@ pub(crate) fn run() -> Ended {
         wrong => writeln!(stage.out, "{wrong} checks failed.")?,
     }
     stage.out.flush()?;
+    stage.json.iter_mut().try_for_each(Write::flush)?;
     Ok(if stage.wrong == 0 { Outcome::Good } else { Outcome::Bad })
 }
 
 /// Where the sections print.
 struct Stage {
-    out: BufWriter<StdoutLock<'static>>,
+    out: Box<dyn Write>,
+    /// Where each result is written as JSON.
+    json: Option<Box<dyn Write>>,
     /// How many results were not the expected ones.
     wrong: usize,
 }
@@ -81,6 +100,15 @@ impl Stage {
         if came != expected {
             self.wrong += 1;
             write!(self.out, "  WRONG, this should be {expected}")?;
+        }
+        if let Some(json) = &mut self.json {
+            report::json_line(json, |members| {
+                members.member("ok", &(came == expected))?;
+                members.member("tried", tried)?;
+                members.member("expected", expected)?;
+                members.member("result", came)?;
+                members.member("remark", &remark.to_string())
+            })?;
         }
         Ok(writeln!(self.out)?)
     }

@@ -1,0 +1,126 @@
+//! What depends on who reads: colours, notes on standard error, the progress bar, hints for who types.
+
+use std::{
+    env,
+    fmt::{self, Write as _},
+    fs::File,
+    io::{self, IsTerminal as _, Write as _},
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A word of standard output in a colour. It has none where standard output is not a terminal, where `NO_COLOR` is set,
+/// and for `CLICOLOR=0`; `CLICOLOR_FORCE=1` sets it always.
+pub(crate) struct Coloured(AnsiColor, &'static str);
+
+pub(crate) const fn green(word: &'static str) -> Coloured {
+    Coloured(AnsiColor::Green, word)
+}
+
+pub(crate) const fn red(word: &'static str) -> Coloured {
+    Coloured(AnsiColor::Red, word)
+}
+
+impl fmt::Display for Coloured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        static COLOURS: LazyLock<bool> = LazyLock::new(|| AutoStream::choice(&io::stdout()) != ColorChoice::Never);
+        let style = if *COLOURS { Style::new().fg_color(Some(self.0.into())) } else { Style::new() };
+        write!(f, "{style}{}{style:#}", self.1)
+    }
+}
+
+/// Prints a line to standard error, which may be closed; `eprintln` would panic then.
+pub(crate) fn note(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Tells a user at a terminal that the command reads what they type, and how to end.
+pub(crate) fn waiting(what: &str) {
+    if io::stdin().is_terminal() {
+        note(&format!("{what}; end with {}", if cfg!(windows) { "Ctrl-Z and Enter" } else { "Ctrl-D" }));
+    }
+}
+
+/// Whether characters outside of ASCII cannot be read: standard output is a terminal, and its locale is not UTF-8.
+pub(crate) fn shows_ascii_only() -> bool {
+    static ASCII_ONLY: LazyLock<bool> = LazyLock::new(|| {
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(env::var_os).find(|value| !value.is_empty());
+        let locale = locale.unwrap_or_default().to_string_lossy().to_lowercase();
+        !cfg!(windows) && io::stdout().is_terminal() && !locale.contains("utf-8") && !locale.contains("utf8")
+    });
+    *ASCII_ONLY
+}
+
+/// The text with each other character as Rust escapes it.
+pub(crate) fn in_ascii(text: &[u8]) -> Vec<u8> {
+    let mut ascii = String::with_capacity(text.len());
+    for c in String::from_utf8_lossy(text).chars() {
+        let _ = if c.is_ascii() { ascii.write_char(c) } else { write!(ascii, "{}", c.escape_unicode()) };
+    }
+    ascii.into_bytes()
+}
+
+/// How far the reading of standard input is, on standard error. It is shown to a terminal only, if it takes a while,
+/// and not in the middle of results.
+pub(crate) struct Progress {
+    start: Instant,
+    bar: Option<ProgressBar>,
+    done: u64,
+    shown: bool,
+}
+
+impl Progress {
+    const AFTER: Duration = Duration::from_millis(300);
+
+    pub(crate) fn new(quiet: bool) -> Self {
+        let shown = !quiet && io::stderr().is_terminal() && !io::stdin().is_terminal() && !io::stdout().is_terminal();
+        Self { start: Instant::now(), bar: None, done: 0, shown }
+    }
+
+    /// Counts bytes of standard input that are done.
+    pub(crate) fn add(&mut self, bytes: usize) {
+        self.done = self.done.saturating_add(bytes as u64);
+        if self.shown && self.bar.is_none() && self.start.elapsed() > Self::AFTER {
+            self.bar = Some(bar(input_len()));
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.done);
+        }
+    }
+
+    /// Prints something else beside the bar.
+    pub(crate) fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        self.bar.iter().for_each(ProgressBar::finish_and_clear);
+    }
+}
+
+/// Bytes of standard input, if it is a file.
+fn input_len() -> Option<u64> {
+    #[cfg(unix)]
+    let input = std::os::fd::AsFd::as_fd(&io::stdin()).try_clone_to_owned();
+    #[cfg(windows)]
+    let input = std::os::windows::io::AsHandle::as_handle(&io::stdin()).try_clone_to_owned();
+    let input = File::from(input.ok()?).metadata().ok()?;
+    input.is_file().then_some(input.len())
+}
+
+/// All of it is ASCII, and it fits into 40 columns.
+fn bar(len: Option<u64>) -> ProgressBar {
+    let (bar, template) = match len {
+        Some(len) => (ProgressBar::new(len), "{percent:>3}% [{wide_bar}] {eta}"),
+        None => (ProgressBar::no_length(), "{bytes} read, {binary_bytes_per_sec}"),
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.with_style(style.progress_chars("#> "))
+}
