@@ -33,8 +33,9 @@ fn remedy(text: &[u8]) -> Option<String> {
         return None;
     }
     let text = String::from_utf8_lossy(text);
-    let (front, key, back) =
-        text.match_indices(PREFIX).map(|(at, _)| around(&text, at)).max_by_key(|(_, key, _)| key.len())?;
+    // The prefix may be in a name before the key, too. Few are looked at: a line may be full of them.
+    let starts = text.match_indices(PREFIX).map(|(at, _)| at).take(4);
+    let (front, key, back) = starts.map(|at| around(&text, at)).max_by_key(|(_, key, _)| key.len())?;
     if !key.contains('.') {
         // A line break or a blank may have cut the key.
         let next = back.trim_start_matches(is_blank);
