@@ -11,6 +11,7 @@ use hmac::{
 use sha2::{Digest as _, Sha256, block_api::Sha256VarCore};
 use subtle::{Choice, ConstantTimeEq};
 
+#[cfg(feature = "envelope")]
 use super::stack;
 
 pub(crate) const TAG_LEN: usize = 32;
