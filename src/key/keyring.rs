@@ -56,22 +56,17 @@ impl Keyring {
         if secret.is_empty() {
             return Err(KeyringError::EmptySecret);
         }
-        let weak = secret.len() < STRONG_SECRET_LEN;
-        // With the move into its place, which leaves a copy.
-        stack::wiped::<{ stack::HASH }, _>(|| {
-            let secret = MacKey::new(secret).ok_or(KeyringError::EmptySecret)?;
-            self.add(secret, weak)
-        })?;
-        Ok(self)
+        let added = self.add(|| MacKey::new(secret), secret.len() < STRONG_SECRET_LEN);
+        if added { Ok(self) } else { Err(KeyringError::Full) }
     }
 
-    fn add(&mut self, secret: MacKey, weak: bool) -> Result<(), KeyringError> {
-        let bit = bit(self.secrets.len());
-        self.secrets.push(secret).map_err(|_| KeyringError::Full)?;
+    /// Whether there was room. The move of the secret to its place leaves a copy, which is wiped.
+    fn add(&mut self, secret: impl FnOnce() -> Option<MacKey>, weak: bool) -> bool {
         if weak {
-            self.weak |= bit;
+            // Without room there is no bit.
+            self.weak |= bit(self.secrets.len());
         }
-        Ok(())
+        stack::wiped::<{ stack::HASH }, _>(|| secret().is_some_and(|own| self.secrets.push(own).is_ok()))
     }
 
     /// The number of secrets with fewer than [`STRONG_SECRET_LEN`] bytes. Anyone who has a key can try all short
@@ -132,8 +127,7 @@ impl Keyring {
         let mut left_out = 0_usize;
         for (at, secret) in older.secrets.iter().enumerate() {
             let weak = older.weak & bit(at) != 0;
-            let added =
-                stack::wiped::<{ stack::HASH }, _>(|| self.has(secret) || self.add(secret.duplicate(), weak).is_ok());
+            let added = self.has(secret) || self.add(|| Some(secret.duplicate()), weak);
             left_out = left_out.saturating_add(usize::from(!added));
         }
         left_out
