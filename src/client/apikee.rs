@@ -294,7 +294,7 @@ impl Apikee {
     /// ```
     pub fn describe(&self, endpoint: &Endpoint<'_>) {
         if let Some(server) = self.usable_server() {
-            server.describe(endpoint);
+            stack::wiped::<{ stack::CALL }, _>(|| server.describe(endpoint));
         }
     }
 
@@ -362,14 +362,15 @@ impl Inner {
         while let Some(task) = background.next() {
             // The caller's transport may panic. That must not stop the next job: see the test
             // `a_job_that_panics_is_the_last_of_nothing`.
-            let _ = catch_unwind(AssertUnwindSafe(|| match task {
+            let work = || match task {
                 Task::Job(job) => {
                     server.work(&self.keys.load(), self.policy, &job, background.time_left(server.settings.timeout))
                 }
                 Task::Refill => {
                     server.prepare();
                 }
-            }));
+            };
+            let _ = catch_unwind(AssertUnwindSafe(|| stack::wiped::<{ stack::CALL }, _>(work)));
         }
     }
 }

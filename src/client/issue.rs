@@ -11,6 +11,7 @@ use super::{
     server::Server,
 };
 use crate::{
+    crypto::stack,
     json::{JsonObject, scan::Members},
     key::{Fingerprint, IssueError, KeyId, NewKey, log_prefix},
     policy::{Fault, Outage, Outcome, Overload, Rejection},
@@ -255,7 +256,8 @@ impl Server {
         let request = client.request(&self.platform.project_env, name, &keys);
         let [breaker_key, _] = self.keys_of(name);
         let caller = Caller { client: breaker_key, origin: None, judged: false };
-        match self.platform.upsert(caller, &request, Deadline::after(self.settings.timeout)) {
+        let deadline = Deadline::after(self.settings.timeout);
+        match stack::wiped::<{ stack::CALL }, _>(|| self.platform.upsert(caller, &request, deadline)) {
             Ok(id) => {
                 if name == tenant {
                     self.remember(tenant, id);

@@ -17,7 +17,7 @@ use super::{
     transport::{Call, Received, Transport},
 };
 use crate::{
-    crypto::{Zeroize, stack},
+    crypto::Zeroize,
     envelope::{OpenError, Opened, Pending, SealError, ServerKey, Session, SessionPool, sealed_len},
     policy::{Fault, Outage, Outcome, Overload, Reason, Rejection},
     protocol::{
@@ -123,10 +123,10 @@ impl Sessions {
         if full {
             return false;
         }
-        stack::wiped::<{ stack::CALL }, _>(|| match Session::establish(server, &mut SysRng) {
+        match Session::establish(server, &mut SysRng) {
             Ok(session) => self.lock().put(session, now).is_ok(),
             Err(_) => false,
-        })
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, SessionPool<POOLED>> {
@@ -248,17 +248,6 @@ impl Platform {
     /// Makes one call: through the gate, to the result of `read` on the answer's body. Without a caller, no request
     /// waits for the call, and its result does not count for the breaker.
     pub(super) fn exchange<R: Request, A>(
-        &self,
-        caller: Option<Caller<'_>>,
-        request: &R,
-        deadline: Deadline,
-        read: impl FnOnce(Body<'_>) -> Result<A, Failed>,
-    ) -> Result<A, Failed> {
-        // Sessions are moved about in it.
-        stack::wiped::<{ stack::CALL }, _>(|| self.exchange_in_frame(caller, request, deadline, read))
-    }
-
-    fn exchange_in_frame<R: Request, A>(
         &self,
         caller: Option<Caller<'_>>,
         request: &R,
