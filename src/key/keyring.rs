@@ -117,7 +117,10 @@ impl Keyring {
     /// A second ring of the same secrets, with the same leeway.
     pub(crate) fn duplicate(&self) -> Self {
         let mut ring = Self { leeway: self.leeway, ..Self::empty() };
-        ring.accept_all_of(self);
+        for (at, secret) in self.secrets.iter().enumerate() {
+            // A secret that is there twice stays so: `VerifiedKey::secret_index` counts both.
+            ring.add(|| Some(secret.duplicate()), self.weak & bit(at) != 0);
+        }
         ring
     }
 
