@@ -30,7 +30,7 @@ static SERVER: LazyLock<SocketAddr> = LazyLock::new(|| {
             while line != "\r\n" && stream.read_line(&mut line).unwrap_or(0) > 0 {
                 line = if line == "\r\n" { line } else { String::new() };
             }
-            // The whole request has come, so the end of the connection is no reset.
+            // The whole request has come, so the end of the connection is not a reset.
             let _ = stream.read_exact(&mut [0; BODY.len()]);
             let script = SCRIPT.lock().unwrap().clone();
             let _ = stream.get_mut().write_all(&script);

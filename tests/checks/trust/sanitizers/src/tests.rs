@@ -216,7 +216,7 @@ fn a_length_that_no_memory_has_is_an_error() {
             gives(required, ApikeeError::InvalidLength);
         }
     }
-    // An end that is no address, with a length that some memory has.
+    // An end that is not an address, with a length that some memory has.
     let end = core::ptr::without_provenance(usize::MAX - 100);
     let (buf, room) = (ready.buf.as_mut_ptr().cast(), ready.buf.len());
     gives(ready.verify(end, 4096, buf, room), ApikeeError::InvalidLength);
