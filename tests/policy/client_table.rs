@@ -1,5 +1,5 @@
 //! What the failures and refusals of one client mean for it and for others, claim by claim.
-//! `fuzz/src/bodies/refusals.rs` compares random sequences with a model.
+//! `tests/fuzz_corpus/bodies/refusals.rs` compares random sequences with a model.
 
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 //! are the same every time.
 #![cfg(all(feature = "serde", feature = "msgpack"))]
 
-#[path = "../fuzz/src/bodies/mod.rs"]
 mod bodies;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::{fs, path::Path};
@@ -127,7 +127,12 @@ fn an_answer_is_what_the_server_sent() {
 }
 
 fn replay(target: &str, body: fn(&[u8]), mutations: usize) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    if !fuzz.exists() {
+        eprintln!("skipped {target}: the published crate has no corpora");
+        return;
+    }
+    let folder = fuzz.join("corpus").join(target);
     let mut seeds: Vec<_> = fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
