@@ -151,13 +151,16 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 2048, rng_seed: RngSeed::Fixed(4648), ..ProptestConfig::default() })]
 
         #[test]
-        fn bytes_are_encoded_as_base64_does_it(bytes in vec(any::<u8>(), 0..=400)) {
+        fn bytes_are_encoded_as_base64_does_it(bytes in vec(any::<u8>(), 0..=1600)) {
             assert_encoded(&bytes);
         }
 
         #[test]
-        fn digits_are_decoded_as_base64_does_it(text in "[A-Za-z0-9_-]{0,400}") {
-            assert_decoded(text.as_bytes());
+        // Not from a pattern: making a text from one takes longer than decoding it.
+        fn digits_are_decoded_as_base64_does_it(mut text in vec(any::<u8>(), 0..=1600)) {
+            const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+            text.iter_mut().for_each(|byte| *byte = DIGITS[usize::from(*byte % 64)]);
+            assert_decoded(&text);
         }
 
         #[test]
