@@ -222,7 +222,7 @@ impl Apikee {
                         // platform.
                         let deadline = Deadline::after(server.settings.timeout);
                         let outcome = match facts.about() {
-                            Some(about) => stack::wiped::<{ stack::CALL }, _>(|| {
+                            Some(about) => stack::wiped_deep(|| {
                                 server.ask(&key, &About { scopes, ..about }, now, deadline, *policy)
                             }),
                             None => Outcome::Fault(Fault::NotSent),
@@ -294,7 +294,7 @@ impl Apikee {
     /// ```
     pub fn describe(&self, endpoint: &Endpoint<'_>) {
         if let Some(server) = self.usable_server() {
-            stack::wiped::<{ stack::CALL }, _>(|| server.describe(endpoint));
+            stack::wiped_deep(|| server.describe(endpoint));
         }
     }
 
@@ -302,7 +302,7 @@ impl Apikee {
     /// client's thread does this; without a thread, call it in a quiet moment. Returns the number of sessions that were
     /// added.
     pub fn prepare(&self) -> usize {
-        self.usable_server().map_or(0, |server| stack::wiped::<{ stack::CALL }, _>(|| server.prepare()))
+        self.usable_server().map_or(0, |server| stack::wiped_deep(|| server.prepare()))
     }
 
     /// State of the breaker for calls to the platform. `None` in local mode, and after a
@@ -370,7 +370,7 @@ impl Inner {
                     server.prepare();
                 }
             };
-            let _ = catch_unwind(AssertUnwindSafe(|| stack::wiped::<{ stack::CALL }, _>(work)));
+            let _ = catch_unwind(AssertUnwindSafe(|| stack::wiped_deep(work)));
         }
     }
 }

@@ -309,8 +309,7 @@ impl ApikeeBuilder {
 
     /// Sets the project key, `sk_live_...` or `sk_test_...`. One of the three settings of server mode.
     pub fn project_key(mut self, key: &str) -> Self {
-        self.project_key =
-            self.check(Setting::ProjectKey, stack::wiped::<{ stack::CALL }, _>(|| ProjectKey::new(key).map(Box::new)));
+        self.project_key = self.check(Setting::ProjectKey, stack::wiped_deep(|| ProjectKey::new(key).map(Box::new)));
         self
     }
 

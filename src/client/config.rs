@@ -288,7 +288,7 @@ pub(super) fn pem(text: &str) -> String {
 
 /// The secrets in the variables, the newest first.
 pub(super) fn keyring() -> Result<Option<Box<Keyring>>, ConfigError> {
-    stack::wiped::<{ stack::CALL }, _>(|| Ok(read_keyring()?.map(Box::new)))
+    stack::wiped_deep(|| Ok(read_keyring()?.map(Box::new)))
 }
 
 fn read_keyring() -> Result<Option<Keyring>, ConfigError> {
@@ -318,7 +318,7 @@ impl Keyring {
                 .map_err(|error| ConfigError::Unusable(Setting::SecretFile, error.into()))?,
             None => keyring()?.ok_or_else(|| ConfigError::Missing([Setting::Secret].into()))?,
         };
-        stack::wiped::<{ stack::CALL }, _>(|| Ok(keys.duplicate()))
+        stack::wiped_deep(|| Ok(keys.duplicate()))
     }
 }
 

@@ -258,7 +258,7 @@ impl Keyring {
     /// See [`FileError`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
-        stack::wiped::<{ stack::CALL }, _>(|| Content::read(WatchedFile::Secrets, path)?.keyring(path))
+        stack::wiped_deep(|| Content::read(WatchedFile::Secrets, path)?.keyring(path))
     }
 }
 

@@ -257,7 +257,7 @@ impl Server {
         let [breaker_key, _] = self.keys_of(name);
         let caller = Caller { client: breaker_key, origin: None, judged: false };
         let deadline = Deadline::after(self.settings.timeout);
-        match stack::wiped::<{ stack::CALL }, _>(|| self.platform.upsert(caller, &request, deadline)) {
+        match stack::wiped_deep(|| self.platform.upsert(caller, &request, deadline)) {
             Ok(id) => {
                 if name == tenant {
                     self.remember(tenant, id);

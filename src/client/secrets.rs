@@ -33,12 +33,12 @@ const BYTE_ORDER_MARK: char = '\u{FEFF}';
 
 /// A keyring on the heap: moving it copies none of its secrets. The copies that `make` has left are wiped.
 pub(super) fn boxed<E>(make: impl FnOnce() -> Result<Keyring, E>) -> Result<Box<Keyring>, E> {
-    stack::wiped::<{ stack::CALL }, _>(|| make().map(Box::new))
+    stack::wiped_deep(|| make().map(Box::new))
 }
 
 /// A second keyring of the same secrets, on the heap; see [`boxed`].
 pub(super) fn boxed_copy(keys: &Keyring) -> Box<Keyring> {
-    stack::wiped::<{ stack::CALL }, _>(|| Box::new(keys.duplicate()))
+    stack::wiped_deep(|| Box::new(keys.duplicate()))
 }
 
 /// A keyring of these secrets, the newest first. `None` if there are no secrets.
@@ -113,7 +113,7 @@ pub(super) struct Replaced {
 impl Keys {
     pub(super) fn new(mut keys: Box<Keyring>, leeway: Duration) -> Self {
         keys.set_leeway(leeway);
-        let in_use = stack::wiped::<{ stack::CALL }, _>(|| ArcSwap::from_pointee(keys.duplicate()));
+        let in_use = stack::wiped_deep(|| ArcSwap::from_pointee(keys.duplicate()));
         Self { in_use, parts: Mutex::new(Parts { current: keys, retired: VecDeque::new() }), leeway }
     }
 
@@ -149,7 +149,7 @@ impl Keys {
         let displaced = parts.retired.iter().map(|retired| keys.accept_all_of(&retired.keys)).sum();
         let secrets = keys.secrets();
         let retiring = secrets.saturating_sub(parts.current.secrets());
-        self.in_use.store(stack::wiped::<{ stack::CALL }, _>(|| Arc::new(keys.duplicate())));
+        self.in_use.store(stack::wiped_deep(|| Arc::new(keys.duplicate())));
         Replaced { secrets, retiring, displaced, weak: parts.current.weak_secrets() }
     }
 

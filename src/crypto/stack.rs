@@ -19,10 +19,6 @@ pub(super) const AEAD: usize = words(512, 320, 320);
 #[cfg(feature = "envelope")]
 pub(super) const KEX: usize = words(1024, 544, 416);
 
-/// More than our own part of a platform call takes, or of reading secrets. Values that move there leave copies.
-#[cfg(feature = "client")]
-pub(crate) const CALL: usize = 2048;
-
 /// The number of words for this processor: a 64-bit one, a 32-bit RISC-V, or another one. Small processors have little
 /// stack, so each kind has its own size.
 const fn words(wide: usize, riscv32: usize, narrow: usize) -> usize {
@@ -44,6 +40,13 @@ pub(crate) fn wiped<const WORDS: usize, T>(compute: impl FnOnce() -> T) -> T {
     let result = in_a_frame_below(compute);
     overwrite::<WORDS>();
     result
+}
+
+/// The same for 16 kB, more than our own part of a platform call takes, or of reading secrets. Values that move there
+/// leave copies.
+#[cfg(feature = "client")]
+pub(crate) fn wiped_deep<T>(compute: impl FnOnce() -> T) -> T {
+    wiped::<2048, _>(compute)
 }
 
 #[inline(never)]
