@@ -12,6 +12,7 @@ use core::{
     time::Duration,
 };
 use std::{
+    boxed::Box,
     string::String,
     sync::{Arc, Condvar, Mutex},
     thread,
@@ -298,8 +299,8 @@ fn no_refusal_is_lost() {
     assert_eq!(displaced.load(SeqCst), 2);
 }
 
-fn ring(secrets: &[&str]) -> Keyring {
-    let mut keys = Keyring::new(secrets[0].as_bytes()).unwrap();
+fn ring(secrets: &[&str]) -> Box<Keyring> {
+    let mut keys = Box::new(Keyring::new(secrets[0].as_bytes()).unwrap());
     secrets[1..].iter().for_each(|secret| _ = keys.accept(secret.as_bytes()).unwrap());
     keys
 }
