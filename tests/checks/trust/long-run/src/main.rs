@@ -176,7 +176,7 @@ fn run(
                             Err(_) => Ok(apikee::policy::Basis::Confirmed),
                         };
                     }
-                    if planted == "memory" && count % 10 == 0 {
+                    if planted == "memory" && count % 2 == 0 {
                         std::mem::forget(std::hint::black_box(vec![1_u8; 1000]));
                     }
                     if planted == "descriptor" && count % 1000 == 0 {
