@@ -114,7 +114,7 @@ impl Apikee {
     /// changes.
     pub fn set_keyring(&self, keys: Keyring) {
         let replaced = self.inner.keys.replace(boxed_copy(&keys), Duration::ZERO, Instant::now());
-        self.inner.events.tell(&News::Keyring(replaced));
+        self.inner.events.report(&News::Keyring(replaced));
     }
 
     /// Reads the [secret file](super::ApikeeBuilder::secret_file) and the
@@ -128,7 +128,7 @@ impl Apikee {
     pub fn reload_files(&self) -> Result<(), FileError> {
         let Inner { keys, watch, events, .. } = &*self.inner;
         let news = watch.as_ref().map(|watch| watch.reload(keys)).unwrap_or_default();
-        news.iter().for_each(|news| events.tell(news));
+        news.iter().for_each(|news| events.report(news));
         news.into_iter().find_map(News::into_error).map_or(Ok(()), Err)
     }
 
@@ -235,7 +235,7 @@ impl Apikee {
                     if grant.is_ok()
                         && let Some(about) = facts.about()
                     {
-                        server.tell_soon(&key, &About { scopes, ..about }, now);
+                        server.observe(&key, &About { scopes, ..about }, now);
                     }
                     grant.map_err(Denial::from)
                 }
@@ -342,7 +342,7 @@ impl Inner {
     fn watch(&self) {
         if let Some(watch) = &self.watch {
             while let Some(news) = watch.next(&self.keys) {
-                news.iter().for_each(|news| self.events.tell(news));
+                news.iter().for_each(|news| self.events.report(news));
             }
         }
     }

@@ -678,7 +678,7 @@ impl fmt::Debug for ApikeeBuilder {
 
 fn out_of_range(setting: Setting) -> ConfigError {
     let text = match setting {
-        Setting::BackgroundThread => "requests are observed by the thread, so there must be one",
+        Setting::BackgroundThread => "observing requests needs the background thread",
         Setting::ProjectEnv => "it is empty",
         _ => "it must be more than zero",
     };

@@ -222,8 +222,7 @@ enum Route {
 pub(super) enum Turn {
     /// Register it. Call [`Routes::failed`] if that fails.
     Register,
-    /// Nothing.
-    Rest,
+    Nothing,
     /// Report that there is no room for it. This is returned only once.
     Full,
 }
@@ -233,7 +232,7 @@ impl Routes {
     /// routes are registered.
     pub(super) fn turn(&self, method_path: &MethodPath<'_>, auto_register: bool, now: Duration) -> Turn {
         if method_path.len() > MAX_ROUTE_LEN {
-            return Turn::Rest;
+            return Turn::Nothing;
         }
         let name = method_path.to_string();
         let mut state = self.lock();
@@ -245,14 +244,14 @@ impl Routes {
                     *route = Route::Taken { failures };
                     Turn::Register
                 }
-                Route::Failed { .. } | Route::Taken { .. } => Turn::Rest,
+                Route::Failed { .. } | Route::Taken { .. } => Turn::Nothing,
             },
-            None if !auto_register => Turn::Rest,
+            None if !auto_register => Turn::Nothing,
             None if has_room => {
                 routes.insert(name, Entry { route: Route::Taken { failures: 0 }, description: None });
                 Turn::Register
             }
-            None if mem::replace(was_full, true) => Turn::Rest,
+            None if mem::replace(was_full, true) => Turn::Nothing,
             None => Turn::Full,
         }
     }
@@ -261,14 +260,14 @@ impl Routes {
     /// counts as in progress, unless the same body is already registered or in progress.
     pub(super) fn describe(&self, method_path: &MethodPath<'_>, body: &str) -> Turn {
         if method_path.len() > MAX_ROUTE_LEN {
-            return Turn::Rest;
+            return Turn::Nothing;
         }
         let mut state = self.lock();
         let Registry { routes, was_full } = &mut *state;
         let has_room = routes.len() < MAX_ROUTES;
         let described = Entry { route: Route::Taken { failures: 0 }, description: Some(body.into()) };
         match routes.get_mut(&method_path.to_string()) {
-            Some(Entry { route: Route::Taken { .. }, description: Some(own) }) if **own == *body => Turn::Rest,
+            Some(Entry { route: Route::Taken { .. }, description: Some(own) }) if **own == *body => Turn::Nothing,
             Some(entry) => {
                 *entry = described;
                 Turn::Register
@@ -277,7 +276,7 @@ impl Routes {
                 routes.insert(method_path.to_string(), described);
                 Turn::Register
             }
-            None if mem::replace(was_full, true) => Turn::Rest,
+            None if mem::replace(was_full, true) => Turn::Nothing,
             None => Turn::Full,
         }
     }
@@ -451,11 +450,11 @@ mod tests {
         for n in 0..MAX_ROUTES {
             let path = format!("/{n}");
             let route = MethodPath::new("GET", &path).unwrap();
-            assert_eq!([(); 2].map(|()| routes.turn(&route, true, START)), [Turn::Register, Turn::Rest]);
+            assert_eq!([(); 2].map(|()| routes.turn(&route, true, START)), [Turn::Register, Turn::Nothing]);
         }
         let more = MethodPath::new("POST", "/0").unwrap();
-        assert_eq!([(); 3].map(|()| routes.turn(&more, true, START)), [Turn::Full, Turn::Rest, Turn::Rest]);
-        assert_eq!(routes.turn(&MethodPath::new("POST", "/1").unwrap(), true, START), Turn::Rest);
+        assert_eq!([(); 3].map(|()| routes.turn(&more, true, START)), [Turn::Full, Turn::Nothing, Turn::Nothing]);
+        assert_eq!(routes.turn(&MethodPath::new("POST", "/1").unwrap(), true, START), Turn::Nothing);
     }
 
     #[test]
@@ -478,16 +477,16 @@ mod tests {
         for failures in 0..100 {
             let pause = Duration::from_secs(2_u64.saturating_pow(failures).min(3_600));
             routes.failed(&route, now);
-            assert_eq!(routes.turn(&route, true, now + pause - Duration::from_nanos(1)), Turn::Rest, "{pause:?}");
+            assert_eq!(routes.turn(&route, true, now + pause - Duration::from_nanos(1)), Turn::Nothing, "{pause:?}");
             now += pause;
-            assert_eq!([(); 2].map(|()| routes.turn(&route, true, now)), [Turn::Register, Turn::Rest], "{pause:?}");
+            assert_eq!([(); 2].map(|()| routes.turn(&route, true, now)), [Turn::Register, Turn::Nothing], "{pause:?}");
         }
     }
 
     #[test]
     fn what_is_too_long_for_a_route_is_never_registered() {
         let path = "/".repeat(600);
-        assert_eq!(Routes::default().turn(&MethodPath::new("GET", &path).unwrap(), true, START), Turn::Rest);
+        assert_eq!(Routes::default().turn(&MethodPath::new("GET", &path).unwrap(), true, START), Turn::Nothing);
     }
 
     #[test]
@@ -498,9 +497,9 @@ mod tests {
         let described = || routes.description(&route).unwrap().to_string();
         assert_eq!(
             ["a", "a", "b"].map(|body| routes.describe(&route, body)),
-            [Turn::Register, Turn::Rest, Turn::Register]
+            [Turn::Register, Turn::Nothing, Turn::Register]
         );
-        assert_eq!((described(), routes.turn(&route, true, START)), ("b".into(), Turn::Rest));
+        assert_eq!((described(), routes.turn(&route, true, START)), ("b".into(), Turn::Nothing));
         routes.failed(&route, START);
         assert_eq!((described(), routes.turn(&route, false, START + FIRST_PAUSE)), ("b".into(), Turn::Register));
         routes.failed(&route, START);
@@ -510,9 +509,9 @@ mod tests {
     #[test]
     fn without_automatic_registration_only_described_routes_have_a_turn() {
         let (routes, route) = (Routes::default(), MethodPath::new("GET", "/").unwrap());
-        assert_eq!(routes.turn(&route, false, START), Turn::Rest);
+        assert_eq!(routes.turn(&route, false, START), Turn::Nothing);
         assert_eq!(routes.describe(&route, "a"), Turn::Register);
         let long = "/".repeat(600);
-        assert_eq!(routes.describe(&MethodPath::new("GET", &long).unwrap(), "a"), Turn::Rest);
+        assert_eq!(routes.describe(&MethodPath::new("GET", &long).unwrap(), "a"), Turn::Nothing);
     }
 }

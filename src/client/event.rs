@@ -252,7 +252,7 @@ impl Events {
     }
 
     /// Emits the events for a file that was read again, or for new secrets.
-    pub(super) fn tell(&self, news: &News) {
+    pub(super) fn report(&self, news: &News) {
         match news {
             News::Keyring(Replaced { secrets, retiring, displaced, weak }) => {
                 let (secrets, retiring, displaced) = (*secrets, *retiring, *displaced);

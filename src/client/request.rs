@@ -89,7 +89,7 @@ impl Facts for About<'_> {
     fn audit(&self) -> Audit<'_> {
         let (method, path) = self.method_path.given();
         let (route, path) = if self.is_route { (Some(path), "") } else { (None, path) };
-        Audit::of(method, route, path, Origin::told(self.headers).address())
+        Audit::of(method, route, path, Origin::of(self.headers).address())
     }
 }
 
@@ -178,7 +178,7 @@ pub(super) enum Origin<'a> {
 impl<'a> Origin<'a> {
     /// Reads the origin from the header fields for the platform: the first entry of `x-forwarded-for`, else
     /// `x-real-ip`.
-    pub(super) fn told(headers: &[(&'a str, &'a str)]) -> Self {
+    pub(super) fn of(headers: &[(&'a str, &'a str)]) -> Self {
         let field =
             |name: &str| headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
         let Some(told) = field("x-forwarded-for").or_else(|| field("x-real-ip")) else {
@@ -353,7 +353,7 @@ mod tests {
     use super::*;
 
     fn told(name: &str, value: &str) -> std::vec::Vec<u8> {
-        Origin::told(&[("user-agent", "x"), (name, value)]).as_bytes().into()
+        Origin::of(&[("user-agent", "x"), (name, value)]).as_bytes().into()
     }
 
     #[test]

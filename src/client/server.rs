@@ -100,7 +100,7 @@ pub(super) enum Job {
         /// The body of the registration.
         body: Arc<str>,
     },
-    Tell(Box<Told>),
+    Observe(Box<Observed>),
 }
 
 /// A copy of a [`MethodPath`].
@@ -110,7 +110,7 @@ pub(super) struct Route {
 }
 
 /// A copy of the data about a request with a good key, for the platform.
-pub(super) struct Told {
+pub(super) struct Observed {
     key: Plaintext,
     at: UnixTime,
     route: Route,
@@ -144,7 +144,7 @@ impl Server {
         deadline: Deadline,
         policy: Policy,
     ) -> Outcome {
-        let (claims, origin) = (key.claims(), Origin::told(about.headers));
+        let (claims, origin) = (key.claims(), Origin::of(about.headers));
         let named = match self.named(claims, about, deadline) {
             Ok(named) => named,
             Err(fault) => return Outcome::Fault(fault),
@@ -253,7 +253,7 @@ impl Server {
                 };
                 self.register_soon(&about.method_path, body, deadline);
             }
-            Turn::Rest => {}
+            Turn::Nothing => {}
             Turn::Full => self.platform.events.emit(&Event::RoutesFull { limit: MAX_ROUTES }),
         }
     }
@@ -328,7 +328,7 @@ impl Server {
         let (method_path, body) = (endpoint.method_path(), body_of(endpoint));
         match self.routes.describe(&method_path, &body) {
             Turn::Register => self.register_soon(&method_path, body, Deadline::after(self.settings.timeout)),
-            Turn::Rest => {}
+            Turn::Nothing => {}
             Turn::Full => self.platform.events.emit(&Event::RoutesFull { limit: MAX_ROUTES }),
         }
     }
@@ -353,14 +353,14 @@ impl Server {
     }
 
     /// Queues a request with a good key for the thread, which will ask the platform about it.
-    pub(super) fn tell_soon(&self, key: &VerifiedKey<'_>, about: &About<'_>, at: UnixTime) {
+    pub(super) fn observe(&self, key: &VerifiedKey<'_>, about: &About<'_>, at: UnixTime) {
         // A payload that is too long to send is not worth the memory either.
         if about.payload.is_some_and(|payload| payload.as_str().len() > MAX_BODY_LEN) {
             let audit = about.audit().with_key(Some(key.raw().as_bytes()), Some(key.claims()));
             self.platform.events.emit(&Event::Observed { audit, verdict: Err(Denial::Fault(Fault::NotSent)) });
             return;
         }
-        self.queue(Job::Tell(Box::new(Told {
+        self.queue(Job::Observe(Box::new(Observed {
             key: Plaintext::copy_of(key.raw().as_bytes()),
             at,
             route: Route::of(&about.method_path),
@@ -373,26 +373,26 @@ impl Server {
         })));
     }
 
-    fn tell(&self, keys: &Keyring, policy: Policy, told: &Told, deadline: Deadline) {
-        let mut buf = std::vec![0; crate::key::verify_buffer_len(told.key.as_bytes().len())];
+    fn ask_observed(&self, keys: &Keyring, policy: Policy, observed: &Observed, deadline: Deadline) {
+        let mut buf = std::vec![0; crate::key::verify_buffer_len(observed.key.as_bytes().len())];
         let (Ok(key), Some(method_path)) =
-            (keys.verify(told.key.as_bytes(), told.at, &mut buf), told.route.method_path())
+            (keys.verify(observed.key.as_bytes(), observed.at, &mut buf), observed.route.method_path())
         else {
             return;
         };
-        let headers: Vec<_> = told.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let scopes: Vec<_> = told.scopes.iter().map(String::as_str).collect();
+        let headers: Vec<_> = observed.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let scopes: Vec<_> = observed.scopes.iter().map(String::as_str).collect();
         let about = About {
             method_path,
-            is_route: told.is_route,
+            is_route: observed.is_route,
             scopes: &scopes,
-            client: told.client,
-            key_name: &told.key_name,
+            client: observed.client,
+            key_name: &observed.key_name,
             headers: &headers,
-            payload: told.payload.as_deref().and_then(|text| JsonObject::new(text).ok()),
+            payload: observed.payload.as_deref().and_then(|text| JsonObject::new(text).ok()),
         };
-        let outcome = self.ask(&key, &about, told.at, deadline, policy);
-        let audit = about.audit().with_key(Some(told.key.as_bytes()), Some(key.claims()));
+        let outcome = self.ask(&key, &about, observed.at, deadline, policy);
+        let audit = about.audit().with_key(Some(observed.key.as_bytes()), Some(key.claims()));
         self.platform.events.emit(&Event::Observed { audit, verdict: policy.decide(outcome) });
     }
 
@@ -405,7 +405,7 @@ impl Server {
                     self.register(&method_path, body, deadline);
                 }
             }
-            Job::Tell(told) => self.tell(keys, policy, told, deadline),
+            Job::Observe(observed) => self.ask_observed(keys, policy, observed, deadline),
         }
     }
 
@@ -459,12 +459,12 @@ impl Job {
     fn owned_bytes(&self) -> usize {
         match self {
             Self::Register { route, body } => route.owned_bytes().saturating_add(body.len()),
-            Self::Tell(told) => size_of::<Told>().saturating_add(told.owned_bytes()),
+            Self::Observe(observed) => size_of::<Observed>().saturating_add(observed.owned_bytes()),
         }
     }
 }
 
-impl Told {
+impl Observed {
     fn owned_bytes(&self) -> usize {
         let fields = self.headers.capacity().saturating_mul(size_of::<(String, String)>());
         let scopes = self.scopes.capacity().saturating_mul(size_of::<String>());

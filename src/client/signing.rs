@@ -194,7 +194,7 @@ mod rsa {
         }
 
         #[test]
-        fn what_is_no_key_to_sign_with_is_told_apart() {
+        fn unusable_signing_keys_have_errors_of_their_own() {
             let refusal = |pem: &str| RequestSigner::from_pem(pem).unwrap_err();
             assert_eq!(refusal(""), SignerError::NotPem);
             assert_eq!(refusal("no PEM"), SignerError::NotPem);

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_not_read() {
+    fn malformed_times_are_refused() {
         for text in [
             "",
             "T",

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_that_is_no_digit_is_found_in_each_chunk() {
+    fn a_byte_that_is_not_a_digit_is_found_in_each_chunk() {
         let digits = URL_SAFE_NO_PAD.encode(bytes(900));
         for at in 0..digits.len() {
             for byte in *b"+/= \n\\\"\x00\x80\xFF,.:@[`{^" {

@@ -11,11 +11,11 @@ use crate::json::{
 
 /// Without this reader a verification takes a fifth longer (x86-64). On small processors it would save only one part
 /// in thirty, and cost half a kilobyte of flash.
-const IS_WORTH_IT: bool = cfg!(target_pointer_width = "64");
+const IS_USED: bool = cfg!(target_pointer_width = "64");
 
 /// Finds the claims. `None` means only that the general reader must read this payload.
 pub(super) fn find(payload: &[u8]) -> Option<Found> {
-    if !IS_WORTH_IT {
+    if !IS_USED {
         return None;
     }
     let mut cursor = Cursor::new(payload);

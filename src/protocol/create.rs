@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_uuid_is_no_record() {
+    fn a_record_without_a_uuid_is_refused() {
         use ClientRecordError::{Malformed, NoId, Refused};
         for (body, error) in [
             ("{}", NoId),

@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_a_fault() {
+    fn an_answer_that_is_not_a_list_is_a_fault() {
         use FoundClientError::{Malformed, NoList, Refused};
         let record = format!(r#"{{"id":"{A}","name":"acme \"\u00e9"}}"#);
         for (body, error) in [

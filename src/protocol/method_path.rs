@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn methods_that_are_no_tokens_are_refused() {
+    fn methods_that_are_not_tokens_are_refused() {
         for method in ["", " ", "GET ", "GET:", "GE\r\nT", "G\u{c9}T", "GET/", "\0", "\u{7f}", "a\"b", "(GET)"] {
             assert_eq!(MethodPath::new(method, "/").unwrap_err(), InvalidMethod, "{method:?}");
         }

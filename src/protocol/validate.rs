@@ -676,7 +676,7 @@ mod tests {
 
     /// The cases of the golden answers, and a few more.
     #[test]
-    fn what_is_no_verdict_is_a_fault() {
+    fn an_answer_without_a_verdict_is_a_fault() {
         use AnswerError::{Malformed, NoVerdict};
         let cases: &[(&[u8], AnswerError)] = &[
             (br#"{"clientId":"a"}"#, NoVerdict),

@@ -272,7 +272,7 @@ fn what_the_client_opens_is_not_warned_of() {
 }
 
 #[test]
-fn what_is_no_object_is_refused_and_the_next_line_is_read() {
+fn a_line_that_is_not_an_object_is_refused_and_the_next_is_read() {
     let envelope = text(&vectors("request")[0], "envelope").to_owned();
     let stdin = format!("{{\"v\":\n{envelope}x\n{envelope}\n");
     let said = apikee(["inspect", "--json"]).stdin(&stdin).done().code(1).json_lines();

@@ -61,7 +61,7 @@ fn what_the_published_sdks_get_wrong_is_warned_of() {
 }
 
 #[test]
-fn a_payload_that_is_no_claims_object_is_exit_code_1() {
+fn a_payload_that_is_not_a_claims_object_is_exit_code_1() {
     let done = apikee(["inspect", "--json", &key("bad-shape-exp-string")]).done().code(1);
     let said = done.json();
     assert_eq!((&said["verified"], &said["code"]), (&json!(false), &json!("DECODE_ERROR")));

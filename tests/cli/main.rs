@@ -124,7 +124,7 @@ fn file(name: &str, content: &[u8]) -> PathBuf {
 }
 
 #[test]
-fn help_is_no_wrong_use() {
+fn asking_for_help_is_not_an_error() {
     for arguments in [&["--help"][..], &["verify", "--help"], &["help", "issue"], &["--version"]] {
         let done = apikee(arguments.iter().copied()).done().code(0);
         assert!(!done.stdout.is_empty() && done.stderr.is_empty());

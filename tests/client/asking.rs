@@ -48,7 +48,7 @@ fn a_request_is_confirmed_by_a_platform_that_sees_it_as_it_was() {
 }
 
 #[test]
-fn the_platform_is_not_asked_about_a_key_that_is_no_good() {
+fn the_platform_is_not_asked_about_a_bad_key() {
     let platform = Platform::willing();
     let apikee = platform.builder().policy(Policy::DEFAULT.on_fault(OnFault::Admit)).build().unwrap();
     let good = key(CLIENT, "{}");
@@ -449,7 +449,7 @@ fn a_request_that_is_too_long_to_send_is_denied_and_not_sent() {
 }
 
 #[test]
-fn what_looking_for_revoked_keys_takes_is_no_outage_of_the_platforms() {
+fn a_slow_check_for_revoked_keys_is_not_a_platform_outage() {
     let platform = Platform::new(|_| Told::no());
     let limit = Duration::from_millis(300);
     let builder = platform.builder().timeout(limit).revoked(move |_| {
@@ -463,7 +463,7 @@ fn what_looking_for_revoked_keys_takes_is_no_outage_of_the_platforms() {
 }
 
 #[test]
-fn what_the_resolver_takes_is_no_outage_of_the_platforms() {
+fn a_slow_resolver_is_not_a_platform_outage() {
     let platform = Platform::willing();
     let limit = Duration::from_millis(20);
     let apikee = platform

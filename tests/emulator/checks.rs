@@ -114,7 +114,7 @@ fn a_body_travels_as_its_header_says() {
 }
 
 #[test]
-fn what_is_no_envelope_for_this_server_is_refused() {
+fn unreadable_envelopes_are_refused() {
     let (emulator, other) = (started(), started());
     valid(&other).to(&emulator).failed(400, "UNREADABLE_ENVELOPE");
     for body in ["", "{}", "[1]", "\0\u{1}", r#"{"name":"default"}"#, r#"{"v":"1","epk":"","iv":"","ct":""}"#] {
@@ -242,7 +242,7 @@ fn addresses_outside_the_clients_networks_are_refused() {
 }
 
 #[test]
-fn what_is_no_network_is_none() {
+fn malformed_networks_are_refused() {
     for text in ["", "203.0.113.0/33", "203.0.113", "example.org", "::/129"] {
         assert_eq!(EmulatedClient::new("acme-corp").network(text).unwrap_err(), InvalidNetwork, "{text}");
     }

@@ -170,7 +170,7 @@ fn endpoints_are_registered_once_under_their_last_name() {
 }
 
 #[test]
-fn what_is_no_endpoint_is_not_registered() {
+fn a_malformed_endpoint_is_not_registered() {
     let emulator = builder().start().unwrap();
     let request = RegisterEndpoint::new(ENV, MethodPath::new("GET", "/users").unwrap());
     assert!(request.write_body(&mut [0; 128]).unwrap().contains("users"));

@@ -148,7 +148,7 @@ fn connections_beyond_the_most_are_closed_and_the_others_served() {
 }
 
 #[test]
-fn what_is_no_http_is_answered_with_a_status_and_closed() {
+fn what_is_not_http_is_answered_with_a_status_and_closed() {
     let emulator = started();
     let long = format!("POST /{} HTTP/1.1\r\n\r\n", "x".repeat(20_000));
     let many = format!("POST / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(4_000));

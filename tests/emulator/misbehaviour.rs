@@ -81,7 +81,7 @@ fn a_drip_is_the_right_answer_byte_by_byte() {
 }
 
 #[test]
-fn a_reset_is_no_end_in_good_order() {
+fn a_reset_is_not_an_orderly_end() {
     let emulator = started();
     let error = sent(&emulator, Misbehaviour::Reset).read_to_end().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);

@@ -79,7 +79,7 @@ fn only_the_signed_request_is_let_through_where_a_signing_key_is_configured() {
 
 #[cfg(feature = "request-signing")]
 #[test]
-fn what_is_no_rsa_public_key_verifies_nothing() {
+fn malformed_rsa_public_keys_are_refused() {
     use apikee::emulator::InvalidSigningKey;
     let file = file();
     let pem = file["exchanges"][7]["request_signing_public_key_pem"].as_str().unwrap().to_owned();

@@ -292,7 +292,7 @@ fn what_is_not_a_fingerprint_is_ignored_and_told_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_server_that_is_no_redis_costs_no_request() {
+fn a_server_that_is_not_redis_costs_no_request() {
     let Some(mut redis) = Redis::new("fleet-fake") else { return };
     redis.start();
     let instance = Instance::following(&redis);

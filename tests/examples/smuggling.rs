@@ -130,7 +130,7 @@ fn fields_of_one_name_are_one_value() {
 }
 
 #[test]
-fn a_key_with_anything_in_it_is_no_key() {
+fn a_key_with_anything_else_in_it_is_refused() {
     for name in ALL {
         let (platform, key) = (started(EmulatedClient::new("acme-corp")), good(&["read"]));
         let mut service = asking(name, &platform);
@@ -206,7 +206,7 @@ fn a_path_stays_one_path() {
 }
 
 #[test]
-fn a_target_that_is_no_path_gets_nobody_past_the_guard() {
+fn a_target_that_is_not_a_path_gets_nobody_past_the_guard() {
     let targets: [&[u8]; 14] = [
         b"/users/7#health",
         b"/x#?/health",

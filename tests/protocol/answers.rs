@@ -120,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn what_serde_json_refuses_is_no_answer(
+    fn what_serde_json_refuses_is_not_an_answer(
         answer in answer(), at in any::<proptest::sample::Index>(), byte in any::<u8>(),
     ) {
         let mut bytes = serde_json::to_vec(&answer).unwrap();

@@ -269,7 +269,7 @@ fn an_envelope_cut_short_is_refused() {
 }
 
 #[test]
-fn a_request_sent_back_is_no_answer() {
+fn a_request_sent_back_is_not_an_answer() {
     let (mut text, pending) = request(7, SECRET_BODY);
     assert_eq!(pending.open(&mut text).unwrap_err(), OpenError::WrongKey);
     assert_hides_the_body(&text);
@@ -284,7 +284,7 @@ fn reflected(seed: u64, body: &[u8]) -> (Vec<u8>, Pending) {
 }
 
 #[test]
-fn a_request_sent_back_with_the_servers_key_is_no_answer() {
+fn a_request_sent_back_with_the_servers_key_is_not_an_answer() {
     let (mut text, pending) = reflected(7, SECRET_BODY);
     assert_eq!(pending.open(&mut text).unwrap_err(), OpenError::Reflected);
     assert_hides_the_body(&text);
@@ -371,7 +371,7 @@ fn refused(text: Vec<u8>, error: OpenError) {
 }
 
 #[test]
-fn what_is_no_envelope_is_refused() {
+fn malformed_envelopes_are_refused() {
     let good = String::from_utf8(answer(7, SECRET_BODY)).unwrap();
     let inside = good.strip_prefix('{').unwrap();
     for text in ["", " ", "{", "[]", "null", "\"{}\"", "{} {}", "\u{feff}{}", "<html>", "{\"ct\":\"\"}}"] {

@@ -30,7 +30,7 @@ fn of_forwarded(values: &[&str]) -> Option<String> {
 }
 
 #[test]
-fn a_peer_that_is_no_trusted_proxy_is_the_client_whatever_it_says() {
+fn a_peer_that_is_not_a_trusted_proxy_is_the_client_whatever_it_says() {
     assert_eq!(address("203.0.113.9", &["10.0.0.1", "198.51.100.1"]), "203.0.113.9");
     assert_eq!(address("::ffff:203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
 }
@@ -59,7 +59,7 @@ fn the_list_is_read_from_the_right_up_to_the_first_that_is_not_trusted() {
 }
 
 #[test]
-fn an_entry_that_is_no_address_ends_the_search_at_the_proxy_that_wrote_it() {
+fn an_entry_that_is_not_an_address_ends_the_search_at_the_proxy_that_wrote_it() {
     for bad in ["unknown", "_hidden", "1.2.3", "1.2.3.4.5", "1.2.3.4:", "[::1", "::1]", "1.2.3.4 5", "0x7f000001", "é"]
     {
         assert_eq!(address("10.0.0.1", &[&format!("1.1.1.1, {bad}")]), "10.0.0.1", "{bad}");
@@ -308,7 +308,7 @@ fn ipv4_written_as_ipv6_is_ipv4() {
 }
 
 #[test]
-fn what_is_no_network_is_refused() {
+fn malformed_networks_are_refused() {
     for text in ["", "10.0.0.0/33", "10.0.0", "localhost", "10.0.0.0/8 ", "::/129"] {
         assert!(guard().trusted_proxy(text).is_err(), "{text:?}");
     }

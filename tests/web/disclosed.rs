@@ -152,7 +152,7 @@ fn a_key_is_not_told_twice() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_replaced() {
+fn bytes_that_are_not_text_are_replaced() {
     assert_eq!(seen(Guard::new, None, &[("user-agent", b"caf\xe9/1")])["user-agent"], "caf\u{fffd}/1");
 }
 

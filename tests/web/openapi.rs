@@ -162,7 +162,7 @@ fn a_bearer_token_is_another_way_in_and_the_header_has_its_name() {
 }
 
 #[test]
-fn what_is_no_openapi_document_is_refused() {
+fn what_is_not_an_openapi_document_is_refused() {
     for mut document in [
         json!(null),
         json!([]),

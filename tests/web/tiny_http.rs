@@ -301,7 +301,7 @@ fn a_header_with_a_long_name_is_named_whole() {
 }
 
 #[test]
-fn a_client_that_has_gone_away_is_no_error() {
+fn a_client_that_has_gone_away_is_not_an_error() {
     let server = Server::http("127.0.0.1:0").unwrap();
     let stream = TcpStream::connect(server.server_addr().to_ip().unwrap()).unwrap();
     (&stream).write_all(get(None).repeat(2).as_bytes()).unwrap();

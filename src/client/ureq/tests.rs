@@ -317,8 +317,8 @@ fn runs_alone(name: &str, limit: &str) -> bool {
 /// The look-up fails because there is no descriptor, but the error does not say so.
 #[cfg(target_os = "linux")]
 #[test]
-fn lack_of_descriptors_is_no_outage_of_the_name() {
-    if !runs_alone("lack_of_descriptors_is_no_outage_of_the_name", "ulimit -n 64;") {
+fn lack_of_descriptors_is_not_an_outage_of_the_name() {
+    if !runs_alone("lack_of_descriptors_is_not_an_outage_of_the_name", "ulimit -n 64;") {
         return;
     }
     let addr = server();

@@ -172,7 +172,7 @@ fn retry_after_is_remembered_for_a_second_at_least_and_an_hour_at_most() {
 }
 
 #[test]
-fn retry_after_that_is_no_number_of_seconds_is_as_good_as_none() {
+fn retry_after_that_is_not_a_number_of_seconds_is_ignored() {
     for (told, expected) in [
         ("", 60),
         ("Retry-After: -1\r\n", 60),

@@ -43,7 +43,7 @@ fn spent_limit_stays_spent_however_many_requests_come_at_once() {
 
 /// The request runs out of time because of the other requests, not because of the platform.
 #[test]
-fn waiting_for_a_slot_until_too_little_time_is_left_is_no_outage() {
+fn waiting_for_a_slot_until_too_little_time_is_left_is_not_an_outage() {
     let limit = Duration::from_millis(600);
     let platform = Platform::willing();
     let transport = platform.transport();

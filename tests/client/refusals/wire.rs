@@ -60,7 +60,7 @@ fn answer_to_another_question_is_refused() {
 
 /// Our own request with the server's public key as its `epk` can be opened, because one key seals both directions.
 #[test]
-fn own_request_sent_back_is_no_answer() {
+fn own_request_sent_back_is_not_an_answer() {
     let server_key = *Recipient::new([7; 32]).public_key();
     for overwritten in [false, true] {
         let server = Server::run(move |connection, _| {

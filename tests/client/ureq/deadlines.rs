@@ -226,7 +226,7 @@ fn other_try_is_within_the_same_deadline() {
 }
 
 #[test]
-fn no_time_is_no_call_and_no_end_of_time_is_no_panic() {
+fn a_deadline_of_now_makes_no_call_and_one_past_the_end_of_time_does_not_panic() {
     let server = Server::answering(OK);
     let transport = UreqTransport::new(&server.url()).unwrap();
     assert_eq!(post(&transport, Duration::ZERO), Err(TransportError::Outage(Outage::Timeout)));

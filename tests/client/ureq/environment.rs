@@ -122,8 +122,8 @@ fn hosts_that_need_no_proxy_are_reached_without() {
 }
 
 #[test]
-fn variable_that_is_no_proxy_is_refused() {
-    if runs_with("ureq::environment::variable_that_is_no_proxy_is_refused", &everything("socks5://127.0.0.1:1080")) {
+fn variable_that_is_not_a_proxy_is_refused() {
+    if runs_with("ureq::environment::variable_that_is_not_a_proxy_is_refused", &everything("socks5://127.0.0.1:1080")) {
         let error = UreqTransport::builder().proxy_from_env().build().map(|_| ());
         assert_eq!(error, Err(UreqTransportError::ProxyFromEnv));
         UreqTransport::builder().build().unwrap();
