@@ -235,6 +235,11 @@ fn the_client_that_was_not_touched_for_longest_goes_first() {
     // A client whose refusal is over can lose its slot, and is not counted.
     table.refuse(client(5), Rejection::UNSUCCESSFUL, ADDRESS, secs(100));
     assert_eq!(table.displaced(), 1);
+    // One that was refused for its address alone is counted.
+    let mut table = with_slots(1);
+    table.refuse(client(1), Rejection::Forbidden, ADDRESS, secs(9));
+    table.refuse(client(2), Rejection::Forbidden, ADDRESS, secs(9));
+    assert_eq!(table.displaced(), 1);
 }
 
 #[test]

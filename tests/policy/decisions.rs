@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use apikee::{
     Denial, Grant, KeyError, Keyring, NewKey, Policy, UnixTime, VerifiedKey,
-    breaker::{Breaker, BreakerConfig, Health},
+    breaker::{Breaker, BreakerConfig, Evidence, Health},
     policy::{Basis, FailOpen, Fault, OnFault, OnOverload, OnRejection, Outage, Outcome, Overload, Rejection},
 };
 
@@ -235,6 +235,15 @@ fn only_outages_of_calls_that_were_made_count_against_the_platform() {
             _ => Some(Health::Up),
         };
         assert_eq!(outcome.health(), expected, "{outcome:?}");
+        let evidence = expected.map(|health| match (health, outcome) {
+            (Health::Up, _) => Evidence::Answered,
+            (_, Outcome::Outage(Outage::Dns | Outage::Connect)) => Evidence::Unreachable,
+            _ => Evidence::Failed,
+        });
+        assert_eq!(outcome.evidence(), evidence, "{outcome:?}");
+    }
+    for unsent in [Fault::UnknownClient, Fault::NotSent, Fault::Forked].map(Outcome::Fault) {
+        assert_eq!((unsent.health(), unsent.evidence()), (None, None), "{unsent:?}");
     }
 }
 
