@@ -155,11 +155,12 @@ impl Oracle {
                 (true, "refused by the platform")
             }
             (Some(Told::Fault), Err(Denial::Fault(_))) => (true, "untrusted"),
+            // A time-out after a longer wait for a slot is as if the request still waited.
+            (Some(Told::Outage(Outage::Timeout)) | None, Ok(Basis::FailedOpen(Outage::BreakerOpen { .. }))) => {
+                (!self.must_remember(address, after), "let through by a breaker")
+            }
             (Some(Told::Outage(told)), Ok(Basis::FailedOpen(outage))) => {
                 (told == *outage && !self.must_remember(address, after), "let through in an outage")
-            }
-            (None, Ok(Basis::FailedOpen(Outage::BreakerOpen { .. }))) => {
-                (!self.must_remember(address, after), "let through by a breaker")
             }
             (Some(Told::Outage(_)) | None, Err(Denial::Remembered(_))) => {
                 (self.may_remember(address, before), "refused by memory")
