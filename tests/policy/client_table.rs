@@ -87,6 +87,38 @@ fn a_platform_that_cannot_be_reached_opens_the_breaker_for_all_whoever_sees_it()
 }
 
 #[test]
+fn calls_for_no_client_are_made_only_while_the_breaker_is_closed_for_all() {
+    let mut table = with_slots(8);
+    assert!(table.check_closed(secs(9)).is_ok());
+    for number in 1..=5 {
+        call(&mut table, number, Evidence::Unreachable, secs(9));
+    }
+    assert!(table.check_closed(secs(9)).is_err());
+    // Half open, the one call is left to a client.
+    assert_eq!(table.state(secs(10)), BreakerState::HalfOpen);
+    let wait = table.check_closed(secs(10)).unwrap_err().retry_after();
+    assert!(wait > Duration::ZERO && wait <= secs(1), "{wait:?}");
+    assert_eq!(call(&mut table, 6, Evidence::Answered, secs(10)), Some(BreakerChange::Closed));
+    assert!(table.check_closed(secs(10)).is_ok());
+}
+
+#[test]
+fn a_released_probe_leaves_the_next_to_anybody() {
+    let mut table = with_slots(8);
+    (0..5).for_each(|_| _ = call(&mut table, 1, Evidence::Failed, secs(9)));
+    let probe = table.acquire(client(1), secs(10)).unwrap();
+    assert!(table.acquire(client(1), secs(10)).is_err());
+    table.release(probe);
+    assert_eq!(call(&mut table, 1, Evidence::Answered, secs(10)), Some(BreakerChange::ClosedForClient));
+
+    (0..5).for_each(|number| _ = call(&mut table, number, Evidence::Unreachable, secs(10)));
+    let probe = table.acquire(client(2), secs(11)).unwrap();
+    assert!(table.acquire(client(3), secs(11)).is_err());
+    table.release(probe);
+    assert_eq!(call(&mut table, 3, Evidence::Answered, secs(11)), Some(BreakerChange::Closed));
+}
+
+#[test]
 fn one_client_that_fails_as_the_probe_leaves_the_next_to_another() {
     let mut table = with_slots(8);
     for _ in 0..5 {
@@ -235,11 +267,10 @@ fn the_client_that_was_not_touched_for_longest_goes_first() {
     // A client whose refusal is over can lose its slot, and is not counted.
     table.refuse(client(5), Rejection::UNSUCCESSFUL, ADDRESS, secs(100));
     assert_eq!(table.displaced(), 1);
-    // One that was refused for its address alone is counted.
+    // Those that were refused for their address alone are counted.
     let mut table = with_slots(1);
-    table.refuse(client(1), Rejection::Forbidden, ADDRESS, secs(9));
-    table.refuse(client(2), Rejection::Forbidden, ADDRESS, secs(9));
-    assert_eq!(table.displaced(), 1);
+    (1..=3).for_each(|number| table.refuse(client(number), Rejection::Forbidden, ADDRESS, secs(9)));
+    assert_eq!(table.displaced(), 2);
 }
 
 #[test]
