@@ -67,6 +67,18 @@ fn calls_of_a_client_that_were_under_way_when_its_breaker_opened_count_for_nobod
 }
 
 #[test]
+fn a_call_that_was_under_way_when_the_breaker_of_its_client_opened_does_not_end_the_probe() {
+    let mut table = with_slots(8);
+    let early = table.acquire(client(1), secs(9)).unwrap();
+    (0..5).for_each(|_| _ = call(&mut table, 1, Evidence::Failed, secs(9)));
+    let probe = table.acquire(client(1), secs(10)).unwrap();
+    assert_eq!(table.record(early, Evidence::Failed, secs(10), u32::MAX), None);
+    assert_eq!(table.client_state(client(1), secs(10)), BreakerState::HalfOpen);
+    let change = table.record(probe, Evidence::Answered, secs(10), u32::MAX);
+    assert_eq!(change, Some(BreakerChange::ClosedForClient));
+}
+
+#[test]
 fn what_fails_for_two_clients_in_a_row_opens_the_breaker_for_all() {
     let mut table = with_slots(8);
     for number in [1, 1, 1, 1] {
@@ -130,6 +142,19 @@ fn one_client_that_fails_as_the_probe_leaves_the_next_to_another() {
     assert!(table.acquire(client(1), secs(10)).is_err(), "it is not the next probe");
     assert_eq!(call(&mut table, 2, Evidence::Failed, secs(10)), Some(BreakerChange::Opened), "two clients say so");
     assert_eq!(table.state(secs(11)), BreakerState::Open, "for twice as long");
+    assert_eq!(table.state(secs(12)), BreakerState::HalfOpen);
+    // That two clients failed before does not count any more: one alone does not open it again.
+    assert_eq!(call(&mut table, 3, Evidence::Failed, secs(12)), Some(BreakerChange::OpenedForClient));
+    assert_eq!(table.state(secs(12)), BreakerState::HalfOpen);
+    assert_eq!(call(&mut table, 2, Evidence::Answered, secs(12)), Some(BreakerChange::Closed));
+}
+
+#[test]
+fn a_client_that_fails_as_the_probe_twice_is_still_one_client() {
+    let mut table = with_slots(8);
+    (0..5).for_each(|_| _ = call(&mut table, 1, Evidence::Unreachable, secs(9)));
+    assert_eq!(call(&mut table, 1, Evidence::Failed, secs(10)), Some(BreakerChange::OpenedForClient));
+    call(&mut table, 1, Evidence::Failed, secs(12));
     assert_eq!(table.state(secs(12)), BreakerState::HalfOpen);
     assert_eq!(call(&mut table, 2, Evidence::Answered, secs(12)), Some(BreakerChange::Closed));
 }
