@@ -350,3 +350,12 @@ fn a_table_without_slots_still_counts_for_all() {
 fn four_thousand_clients_take_half_a_megabyte_at_most() {
     assert!(size_of::<ClientSlot>() <= 128, "as its documentation says: {}", size_of::<ClientSlot>());
 }
+
+#[test]
+fn debug_output_has_the_settings_and_no_clients() {
+    let mut table = with_slots(8);
+    table.refuse(client(0xABCD), Rejection::UNSUCCESSFUL, ADDRESS, secs(9));
+    let shown = format!("{table:?}");
+    assert!(shown.starts_with("ClientTable { config: BreakerConfig {") && shown.contains("slots: 8"), "{shown}");
+    assert!(!shown.contains("43981"), "{shown}");
+}
