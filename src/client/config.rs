@@ -70,7 +70,7 @@ impl Setting {
     const fn texts(self) -> (&'static str, &'static str) {
         match self {
             Self::Secret => (
-                "secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)",
+                "secret (APIKEE_SECRET_FILE, APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)",
                 "at least one byte, better 32 random ones (apikee secret prints them), the same where keys are \
                  issued and where they are verified",
             ),

@@ -153,7 +153,7 @@ impl FromStr for Misbehaviour {
     fn from_str(text: &str) -> Result<Self, InvalidMisbehaviour> {
         let Some((name, value)) = text.split_once(':') else {
             let mut named = Self::PLAIN.into_iter().chain([("drip", Self::Drip { every: Duration::from_millis(10) })]);
-            let unknown = InvalidMisbehaviour("it has no such name, or needs a value");
+            let unknown = InvalidMisbehaviour(NAMES);
             return named.find(|(name, _)| *name == text).map(|(_, found)| found).ok_or(unknown);
         };
         let bad = InvalidMisbehaviour;
@@ -169,10 +169,14 @@ impl FromStr for Misbehaviour {
             "drip" => Self::Drip { every: duration(value).ok_or(bad("it needs a time, such as 10ms"))? },
             "oversized" => Self::Oversized(value.parse().map_err(|_| bad("it needs a number of bytes"))?),
             "redirect" => Self::Redirect(value.into()),
-            _ => return Err(bad("it has no such name, or takes no value")),
+            _ => return Err(bad(NAMES)),
         })
     }
 }
+
+/// The names, for those who wrote another.
+const NAMES: &str = "it must be status:503, unavailable:SECONDS, delay:500ms, drip, drip:10ms, reset, hang-up, close-idle, \
+    truncate, garbage, forged, impostor, replayed, reflected, unsealed, oversized:BYTES, redirect:URL or refuse";
 
 fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit())?)?;
@@ -466,6 +470,9 @@ mod tests {
         assert_eq!("drip".parse(), Ok(Misbehaviour::Drip { every: Duration::from_millis(10) }));
         assert_eq!("delay:2m".parse(), Ok(Misbehaviour::Delay(Duration::from_secs(120))));
         assert_eq!(Misbehaviour::Delay(Duration::from_micros(1_500)).to_string(), "delay:1500us");
+        for (name, _) in Misbehaviour::PLAIN {
+            assert!(NAMES.contains(&format!(" {name},")) || NAMES.ends_with(name), "{name}");
+        }
         for text in ["", "status", "status:199", "status:x", "reset:1", "delay:1", "delay:s", "delay:-1s", "mischief"] {
             assert!(text.parse::<Misbehaviour>().is_err(), "{text}");
         }

@@ -301,7 +301,8 @@ fn write(log: &File, request: &LoggedRequest) {
         let body: Option<Value> = request.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
         members.member("body", &body)?;
         members.member("status", &request.status)?;
-        members.member("refusal", &request.refusal)
+        members.member("refusal", &request.refusal)?;
+        members.member("fault", &request.misbehaviour.as_ref().map(Misbehaviour::to_string))
     });
     if let Err(error) = written {
         note(&format!("apikee: the log cannot be written: {error}"));

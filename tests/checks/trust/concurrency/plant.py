@@ -31,8 +31,8 @@ FAULTS = {
     ),
     "keyring-gap": (
         "src/client/secrets.rs",
-        "        let mut keys = parts.current.duplicate();\n",
-        "        let mut keys = parts.current.duplicate();\n"
+        "        let mut keys = boxed_copy(&parts.current);\n",
+        "        let mut keys = boxed_copy(&parts.current);\n"
         '        if std::planted("keyring-gap") {\n'
         "            self.in_use.store(Arc::new(parts.current.duplicate()));\n        }\n",
     ),
