@@ -30,8 +30,11 @@ pub(crate) struct MacKey(Core);
 type Core = HmacCore<Sha256>;
 
 /// Proves at compile time that the state and the buffer of a message wipe themselves.
-const _: fn(Sha256VarCore, Buffer<Core>) = wiped_on_drop;
-fn wiped_on_drop<T: ZeroizeOnDrop, U: ZeroizeOnDrop>(_: T, _: U) {}
+const _: fn() = || {
+    fn wiped_on_drop<T: ZeroizeOnDrop>() {}
+    wiped_on_drop::<Sha256VarCore>();
+    wiped_on_drop::<Buffer<Core>>();
+};
 
 impl MacKey {
     /// Leaves copies on the stack below: call it in [`stack::wiped`].

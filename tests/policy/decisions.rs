@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use apikee::{
     Denial, Grant, KeyError, Keyring, NewKey, Policy, UnixTime, VerifiedKey,
     breaker::{Breaker, BreakerConfig, Evidence, Health},
-    policy::{Basis, FailOpen, Fault, OnFault, OnOverload, OnRejection, Outage, Outcome, Overload, Rejection},
+    policy::{Basis, FailOpen, Fault, OnFault, OnOverload, OnRejection, Outage, Outcome, Overload, Reason, Rejection},
 };
 
 const TABLE: &str = include_str!("../../src/policy/mod.rs");
@@ -295,6 +295,37 @@ fn denials_have_the_sdks_codes_and_statuses() {
     ];
     for (denial, code, status) in denials {
         assert_eq!((denial.code(), denial.http_status()), (code, status));
+    }
+}
+
+#[test]
+fn the_class_of_a_denial_tells_what_its_code_does_not() {
+    with_key(|key| {
+        let missing = key.require(&["admin"]).unwrap_err();
+        for (denial, class) in [
+            (Denial::Key(KeyError::Expired), "key"),
+            (Denial::Key(KeyError::BufferTooSmall { needed: 1 }), "buffer"),
+            (Denial::Revoked, "revoked"),
+            (Denial::MissingScopes(missing), "scopes"),
+            (Denial::Rejected(Rejection::Forbidden), "rejected"),
+            (Denial::Remembered(Rejection::Forbidden), "remembered"),
+            (Denial::Outage(Outage::Dns), "outage"),
+            (Denial::Overload(Overload::TooManyInFlight), "overload"),
+            (Denial::Fault(Fault::Forged), "fault"),
+        ] {
+            assert_eq!(denial.class(), class);
+        }
+    });
+}
+
+#[test]
+fn only_refusals_without_a_status_of_their_own_have_a_reason_and_only_if_one_was_given() {
+    let given = Rejection::Unsuccessful(Reason::new(Some("IP_NOT_ALLOWED"), Some("not from here")));
+    for denial in [Denial::Rejected(given), Denial::Remembered(given)] {
+        assert_eq!(denial.reason(), Some("IP_NOT_ALLOWED: not from here"));
+    }
+    for denial in [Denial::Rejected(Rejection::UNSUCCESSFUL), Denial::Rejected(Rejection::Forbidden), Denial::Revoked] {
+        assert_eq!(denial.reason(), None);
     }
 }
 
