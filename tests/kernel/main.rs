@@ -12,5 +12,7 @@ mod payloads;
 mod properties;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(all(feature = "msgpack", feature = "getrandom"))]
+mod values;
 #[cfg(feature = "serde")]
 mod vectors;

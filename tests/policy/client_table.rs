@@ -125,6 +125,7 @@ fn a_released_probe_leaves_the_next_to_anybody() {
 
     (0..5).for_each(|number| _ = call(&mut table, number, Evidence::Unreachable, secs(10)));
     let probe = table.acquire(client(2), secs(11)).unwrap();
+    assert_eq!(probe.client(), client(2));
     assert!(table.acquire(client(3), secs(11)).is_err());
     table.release(probe);
     assert_eq!(call(&mut table, 3, Evidence::Answered, secs(11)), Some(BreakerChange::Closed));

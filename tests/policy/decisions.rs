@@ -373,6 +373,15 @@ fn denials_serialize_as_the_body_of_the_answer() {
         body(Denial::Rejected(Rejection::Forbidden)),
         r#"{"error":"SERVER_REJECTED","message":"the platform rejects the request"}"#
     );
+    for (denial, code) in [
+        (Denial::Revoked, "REVOKED"),
+        (Denial::Remembered(Rejection::Forbidden), "SERVER_REJECTED"),
+        (Denial::Outage(Outage::Dns), "SERVER_UNAVAILABLE"),
+        (Denial::Overload(Overload::TooManyInFlight), "SERVER_UNAVAILABLE"),
+        (Denial::Key(KeyError::BufferTooSmall { needed: 1 }), "BUFFER_TOO_SMALL"),
+    ] {
+        assert!(body(denial).starts_with(&format!("{{\"error\":\"{code}\",\"message\":\"the ")), "{}", body(denial));
+    }
     // The client must not learn what is wrong with this service's project key.
     assert_eq!(
         body(Denial::Fault(Fault::ProjectKeyRefused)),

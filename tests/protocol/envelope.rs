@@ -624,6 +624,18 @@ fn nothing_of_a_key_is_shown() {
     let mut text = answer(7, SECRET_BODY);
     let opened = pending(7).open(&mut text).unwrap();
     assert_eq!(format!("{opened:?}"), format!("Opened {{ len: {}, .. }}", SECRET_BODY.len()));
+    assert_eq!(SealError::Rng.to_string(), "the random number generator failed");
+}
+
+#[test]
+fn a_public_key_is_in_one_alphabet() {
+    let text = |two: &str| format!("{}{two}{}", "A".repeat(20), "A".repeat(21));
+    for two in ["+/", "-_", "++", "__"] {
+        assert!(text(two).parse::<ServerKey>().is_ok(), "{two}");
+    }
+    for two in ["+_", "-/", "_/", "-+"] {
+        assert_eq!(text(two).parse::<ServerKey>().err(), Some(ServerKeyError::Malformed), "{two}");
+    }
 }
 
 const fn secs(secs: u64) -> Duration {

@@ -6,8 +6,8 @@ use apikee::{
     BufferTooSmall, UnixTime,
     meta::JsonObject,
     protocol::{
-        Answer, ClientId, ClientKey, ClientRecord, ClientType, CreateClient, FindClient, FoundClient, MethodPath,
-        ProjectKey, RegisterEndpoint, Request, Timestamp, UserAgent, ValidateRequest,
+        Answer, ClientId, ClientKey, ClientRecord, ClientType, CreateClient, FindClient, FoundClient, HttpMethod,
+        MethodPath, ProjectKey, RegisterEndpoint, Request, Sealing, Timestamp, UserAgent, ValidateRequest,
     },
 };
 use proptest::{collection::vec, prelude::*, string::string_regex, test_runner::RngSeed};
@@ -365,4 +365,15 @@ fn members_stand_in_the_order_of_the_sdk() {
         "{\"name\":\"n\",\"type\":\"person\",\"keys\":[{\"name\":\"k\",\"expiresAt\":\"1970-01-01T00:00:00.000Z\"},\
          {\"name\":\"l\"}],\"templateId\":\"t\",\"metadata\":{\"a\":[1.50]},\"ipWhitelist\":[\"203.0.113.0/24\",\"::1\"]}"
     );
+}
+
+#[test]
+fn header_fields_show_their_names_and_no_project_key() {
+    let key = ProjectKey::new("sk_live_hunter2").unwrap();
+    let find = FindClient::new("acme-corp", "my-app-production");
+    let shown = format!("{key:?} {:?}", find.header_fields(&key, UserAgent::new("x/1").unwrap()));
+    assert!(shown.starts_with("ProjectKey { .. } {") && shown.contains("\"User-Agent\""), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert_eq!([FindClient::METHOD, CreateClient::METHOD].map(HttpMethod::as_str), ["GET", "POST"]);
+    assert_eq!(Sealing::Required.to_string(), "required");
 }

@@ -28,7 +28,7 @@ const POWERS: [[u64; UNITS]; UNITS + 1] = powers();
     clippy::arithmetic_side_effects,
     reason = "runs at compile time"
 )]
-const fn powers() -> [[u64; UNITS]; UNITS + 1] {
+pub(super) const fn powers() -> [[u64; UNITS]; UNITS + 1] {
     let mut table = [[0; UNITS]; UNITS + 1];
     table[0][0] = 1;
     let mut k = 0;

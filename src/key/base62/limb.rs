@@ -134,7 +134,7 @@ const POWER_BYTES: usize = 40;
     clippy::arithmetic_side_effects,
     reason = "runs at compile time"
 )]
-const fn limb_of(base: u32, words: usize, bytes: usize, at: usize) -> u64 {
+pub(super) const fn limb_of(base: u32, words: usize, bytes: usize, at: usize) -> u64 {
     // The least significant byte comes first.
     let mut power = [0; POWER_BYTES];
     power[0] = 1;

@@ -85,6 +85,20 @@ mod tests {
 
     use super::*;
 
+    /// The tables are computed by the compiler. Here they are computed once more, at run time, and compared.
+    #[test]
+    fn tables_hold_the_powers_that_they_are_said_to_hold() {
+        for (k, digits) in encode::powers().iter().enumerate() {
+            let sum = digits.iter().rev().fold(BigUint::ZERO, |sum, digit| sum * 62_u64.pow(10) + digit);
+            assert_eq!(sum, BigUint::from(1_u8) << (56 * k));
+        }
+        for (base, words, bytes) in [(62, 1, 4), (62, 2, 8), (62, 4, 4), (62, 4, 8), (31, 8, 4), (31, 8, 8)] {
+            let limb = |at: usize| BigUint::from(limb::limb_of(base, words, bytes, at)) << (8 * bytes * at);
+            let sum: BigUint = (0..40 / bytes).map(limb).sum();
+            assert_eq!(sum, BigUint::from(base).pow(u32::try_from(words * bytes).unwrap()));
+        }
+    }
+
     #[test]
     fn products_by_halves_are_the_products() {
         let edges = [0, 1, 61, u64::from(u32::MAX), 1 << 32, u64::MAX - 1, u64::MAX, 0x9E37_79B9_7F4A_7C15];

@@ -1,0 +1,120 @@
+//! What values print of themselves, and what their getters answer when asked for another type.
+
+use std::collections::BTreeSet;
+
+use apikee::{
+    BufferTooSmall, Expiry, KeyError, Keyring, NewKey, SysRng, UnixTime,
+    breaker::{Breaker, BreakerConfig, BreakerState, RefusalMemory},
+    key::{Encoding, IssueError, UntrustedKey},
+    meta::{JsonObject, Meta, Value},
+    policy::{Basis, Fault, Outage, Overload, Reason},
+};
+
+const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+const META: &str = r#"{"s":"x","i":-3,"u":18446744073709551615,"f":0.5,"b":true,"o":{"p":1},"a":[1,"y"],"n":null}"#;
+
+fn with_meta(encoding: Encoding, check: impl FnOnce(Meta<'_>)) {
+    let keys = Keyring::new(b"the current secret: 32 random bytes").unwrap();
+    let new = NewKey::new("acme-corp").meta(JsonObject::new(META).unwrap()).encoding(encoding);
+    let mut buf = [0; 1024];
+    let key = keys.issue(&new, NOW, &mut SysRng, &mut buf).unwrap();
+    let mut buf = [0; 1024];
+    check(keys.verify(key, NOW, &mut buf).unwrap().claims().meta());
+}
+
+#[test]
+fn a_member_is_read_as_its_own_type_only() {
+    for encoding in [Encoding::Json, Encoding::MessagePack] {
+        with_meta(encoding, |meta| {
+            let names: Vec<_> = meta.into_iter().map(|(name, _)| name.to_string()).collect();
+            assert_eq!(names, ["s", "i", "u", "f", "b", "o", "a", "n"]);
+            // Which getters answer something.
+            let read = |name: &str| {
+                [
+                    ("str", meta.get_str(name).is_some()),
+                    ("i64", meta.get_i64(name).is_some()),
+                    ("u64", meta.get_u64(name).is_some()),
+                    ("f64", meta.get_f64(name).is_some()),
+                    ("bool", meta.get_bool(name).is_some()),
+                    ("object", meta.get_object(name).is_some()),
+                    ("array", meta.get_array(name).is_some()),
+                ]
+                .into_iter()
+                .filter_map(|(getter, answers)| answers.then_some(getter))
+                .collect::<Vec<_>>()
+            };
+            assert_eq!(read("s"), ["str"]);
+            assert_eq!(read("i"), ["i64", "f64"]);
+            assert_eq!(read("u"), ["u64", "f64"]);
+            assert_eq!(read("f"), ["f64"]);
+            assert_eq!(read("b"), ["bool"]);
+            assert_eq!(read("o"), ["object"]);
+            assert_eq!(read("a"), ["array"]);
+            assert_eq!((read("n"), read("missing")), (vec![], vec![]));
+            let elements: Vec<_> = meta.get_array("a").unwrap().into_iter().collect();
+            assert!(matches!(elements[..], [Value::Number(_), Value::String(_)]), "{elements:?}");
+        });
+    }
+}
+
+#[test]
+fn debug_output_has_no_secret_and_no_data_of_the_customers() {
+    let mut keys = Keyring::new(b"hunter2 hunter2 hunter2 hunter2").unwrap();
+    keys.accept(b"hunter3 hunter3 hunter3 hunter3").unwrap();
+    let shown = format!("{keys:?}");
+    assert!(shown.starts_with("Keyring { secrets: 2") && !shown.contains("hunter"), "{shown}");
+    assert_eq!(format!("{:?}", JsonObject::new(META).unwrap()), format!("JsonObject {{ len: {}, .. }}", META.len()));
+    let new = NewKey::new("acme-corp").scopes(&["read"]).expires(Expiry::Never);
+    let shown = format!("{new:?}");
+    assert!(shown.starts_with("NewKey { tenant: \"acme-corp\", scopes: [\"read\"]"), "{shown}");
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    let sentences =
+        [KeyError::Multiple.to_string(), IssueError::Rng.to_string(), BufferTooSmall { needed: 7 }.to_string()];
+    assert_eq!(
+        sentences,
+        [
+            "more than one key was given",
+            "the random number generator failed",
+            "the buffer is too small: 7 bytes are needed"
+        ]
+    );
+}
+
+#[test]
+fn each_basis_has_a_name_of_its_own() {
+    let all = [
+        Basis::Local,
+        Basis::Observed,
+        Basis::Confirmed,
+        Basis::FailedOpen(Outage::Dns),
+        Basis::DespiteRejection,
+        Basis::DespiteOverload(Overload::NoRandomness),
+        Basis::DespiteFault(Fault::Forged),
+    ];
+    let names: BTreeSet<_> = all.map(Basis::name).into();
+    assert_eq!((names.len(), all[5].name()), (all.len(), "despite_overload"));
+}
+
+#[test]
+fn defaults_are_the_constants() {
+    assert_eq!(BreakerConfig::default(), BreakerConfig::DEFAULT);
+    assert_eq!(RefusalMemory::default(), RefusalMemory::DEFAULT);
+    assert_eq!(Reason::default(), Reason::NONE);
+    assert_eq!(Breaker::default().state(core::time::Duration::ZERO), BreakerState::Closed);
+}
+
+#[test]
+fn times_print_their_seconds_and_end() {
+    assert_eq!(UnixTime::from_millis(1_800_000_000_999).to_string(), "1800000000");
+    assert_eq!(UnixTime::from_secs(5).checked_add_secs(3), Some(UnixTime::from_secs(8)));
+    assert_eq!(UnixTime::from_secs(i64::MAX).checked_add_secs(1), None);
+}
+
+#[test]
+fn a_payload_longer_than_any_key_has_is_not_decoded() {
+    let long = format!("apikee_{}.{}", "1".repeat(100_000), "1".repeat(40));
+    assert_eq!(UntrustedKey::read(&long, &mut [0; 64]).err(), Some(KeyError::Decode));
+}
