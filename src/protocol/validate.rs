@@ -268,20 +268,23 @@ impl Request for ValidateRequest<'_> {
     }
 
     fn write_body<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
-        let payload = self.payload_to_send(buf)?;
+        let payload = self.payload_to_send(buf);
         written(buf, |out| self.write(out, payload))
     }
 }
 
 impl<'a> ValidateRequest<'a> {
     /// The payload, unless the key must not be sent and the payload contains it. It is checked as it is written,
-    /// because escapes could hide the key.
-    fn payload_to_send(&self, buf: &mut [u8]) -> Result<Option<JsonObject<'a>>, BufferTooSmall> {
+    /// because escapes could hide the key. If the buffer is too small for that, it is too small for the body with this
+    /// payload, too.
+    fn payload_to_send(&self, buf: &mut [u8]) -> Option<JsonObject<'a>> {
         let (RawKey::Withheld(_), Some(payload)) = (self.raw_key, self.payload) else {
-            return Ok(self.payload);
+            return self.payload;
         };
-        let text = written(buf, |out| payload.write(out))?;
-        Ok(if self.raw_key.forbids(text) { None } else { Some(payload) })
+        match written(buf, |out| payload.write(out)) {
+            Ok(text) if self.raw_key.forbids(text) => None,
+            Ok(_) | Err(BufferTooSmall { .. }) => Some(payload),
+        }
     }
 
     fn write(&self, out: &mut Writer<'_>, payload: Option<JsonObject<'_>>) {

@@ -337,6 +337,26 @@ fn a_full_table_is_as_good_as_a_list_of_those_heard_of_last() {
 }
 
 #[test]
+fn a_confirmation_forgets_no_address_when_there_were_too_many_to_remember() {
+    let mut table = with_slots(2);
+    let addresses: Vec<String> = (1..=5).map(|last| format!("203.0.113.{last}")).collect();
+    addresses.iter().for_each(|one| table.refuse(client(1), Rejection::Forbidden, one.as_bytes(), secs(9)));
+    table.confirm(client(1), addresses[0].as_bytes(), secs(10));
+    for address in &addresses {
+        assert_eq!(table.remembered(client(1), address.as_bytes(), secs(10)), Some(Rejection::Forbidden), "{address}");
+    }
+}
+
+#[test]
+fn without_slots_one_client_that_fails_as_the_probe_still_does_not_open_the_breaker() {
+    let mut table = with_slots(0);
+    (0..5).for_each(|_| _ = call(&mut table, 1, Evidence::Unreachable, secs(9)));
+    call(&mut table, 1, Evidence::Failed, secs(10));
+    assert_eq!(table.state(secs(10)), BreakerState::HalfOpen);
+    assert_eq!(call(&mut table, 2, Evidence::Failed, secs(10)), Some(BreakerChange::Opened));
+}
+
+#[test]
 fn a_table_without_slots_still_counts_for_all() {
     let mut table = with_slots(0);
     table.refuse(client(1), Rejection::UNSUCCESSFUL, ADDRESS, secs(9));

@@ -377,3 +377,45 @@ fn header_fields_show_their_names_and_no_project_key() {
     assert_eq!([FindClient::METHOD, CreateClient::METHOD].map(HttpMethod::as_str), ["GET", "POST"]);
     assert_eq!(Sealing::Required.to_string(), "required");
 }
+
+#[test]
+fn a_withheld_key_is_in_no_field_and_not_in_the_payload() {
+    let key = "apikee_0123456789abcdef.SIGNATURE0123456789";
+    let (bearer, cut) = (format!("Bearer {key}"), format!("... {}", &key[..30]));
+    let headers = [
+        ("x-api-key", key),
+        ("Authorization", bearer.as_str()),
+        ("x-log", cut.as_str()),
+        ("accept", "text/html"),
+        ("x-prefix", "apikee_"),
+        (key, "a name can be a key, too"),
+    ];
+    let now = Timestamp::new(UnixTime::from_secs(0)).unwrap();
+    let request = |payload| {
+        ValidateRequest::new(ClientId::new(CLIENT).unwrap(), "env", MethodPath::new("GET", "/").unwrap(), now)
+            .headers(&headers)
+            .payload(JsonObject::new(payload).unwrap())
+    };
+    let inner = r#"{"note":"apikee_0123456789abcdef.SIGNATURE\u0030123456789"}"#;
+    for (payload, sent) in [(inner, Value::Null), (r#"{"plan":"pro"}"#, json!({"plan": "pro"}))] {
+        let request_without = request(payload).withhold_key(key);
+        // The length that the error names is enough.
+        let BufferTooSmall { needed } = request_without.write_body(&mut []).unwrap_err();
+        let body = request_without.write_body(&mut vec![0; needed]).unwrap().to_owned();
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["headers"], json!({"accept": "text/html", "x-prefix": "apikee_"}));
+        assert_eq!(body["payload"], sent);
+        assert!(!body.to_string().contains("SIGNATURE"), "{body}");
+        // A key that is not withheld is there.
+        assert!(written(&request(payload)).1.to_string().contains("SIGNATURE"));
+    }
+}
+
+#[test]
+fn a_duration_is_whole_milliseconds_or_is_not_read() {
+    let cases = [("7", Some(7)), ("7.9", Some(7)), ("0", Some(0)), ("1e3", None), ("1E3", None), ("-1", None)];
+    for (number, read) in cases.into_iter().chain([("\"7\"", None), ("18446744073709551616", None)]) {
+        let mut answer = format!(r#"{{"success":true,"durationMs":{number}}}"#).into_bytes();
+        assert_eq!(Answer::read_unsealed(&mut answer).unwrap().duration_ms(), read, "{number}");
+    }
+}
