@@ -20,7 +20,7 @@ use super::{
     http::{self, JSON, Message, Request},
     log::LoggedRequest,
     misbehaviour::{Answer, Delivery, RequestKind},
-    registry::{Change, RegisteredEndpoint, is_route},
+    registry::{Change, EmulatedEndpoint, is_route},
     state::{NOT_FOUND, Refused, State, refused},
 };
 use crate::{
@@ -224,7 +224,7 @@ impl Platform {
                 json!({ "success": true, "id": id.to_string() })
             }
             Call::RegisterEndpoint => {
-                let endpoint = RegisteredEndpoint::read(&body).ok_or(MALFORMED)?;
+                let endpoint = EmulatedEndpoint::read(&body).ok_or(MALFORMED)?;
                 let record = with(endpoint.record(), [("success", true.into())]);
                 self.state().register(endpoint)?;
                 self.sync()?;

@@ -57,7 +57,7 @@ pub use self::{
     client::{EmulatedClient, EmulatedTemplate},
     log::LoggedRequest,
     misbehaviour::{InvalidMisbehaviour, Misbehaviour, Occasion, RequestKind},
-    registry::RegisteredEndpoint,
+    registry::EmulatedEndpoint,
     state::StateFileError,
 };
 use self::{
@@ -257,7 +257,7 @@ impl Emulator {
 
     /// The endpoints that have been registered, in the order of their first registration.
     #[must_use]
-    pub fn endpoints(&self) -> Vec<RegisteredEndpoint> {
+    pub fn endpoints(&self) -> Vec<EmulatedEndpoint> {
         self.platform.state().registry().endpoints().to_vec()
     }
 

@@ -23,7 +23,7 @@ pub(super) struct Registry {
     /// The number of clients for each template, including templates that do not exist.
     members: HashMap<String, usize>,
     /// In the order of their first registration.
-    endpoints: Vec<RegisteredEndpoint>,
+    endpoints: Vec<EmulatedEndpoint>,
     /// The index of an endpoint in that list.
     routes: HashMap<(String, String), usize>,
     client_bytes: usize,
@@ -40,7 +40,7 @@ pub(super) enum Change {
     /// Adds a template. It replaces a template with the same id.
     Template(EmulatedTemplate),
     /// Registers or describes an endpoint.
-    Endpoint(RegisteredEndpoint),
+    Endpoint(EmulatedEndpoint),
 }
 
 impl Change {
@@ -66,7 +66,7 @@ impl Change {
             "removed" => Self::Removed(id()?),
             "used" => Self::Used(id()?, UnixTime::from_secs(line.get("at")?.as_i64()?)),
             "template" => Self::Template(EmulatedTemplate::read(value)?),
-            "endpoint" => Self::Endpoint(RegisteredEndpoint::read(value)?),
+            "endpoint" => Self::Endpoint(EmulatedEndpoint::read(value)?),
             _ => return None,
         })
     }
@@ -129,7 +129,7 @@ impl Registry {
         Some(client)
     }
 
-    fn register(&mut self, newer: RegisteredEndpoint) {
+    fn register(&mut self, newer: EmulatedEndpoint) {
         let route = (newer.method.clone(), newer.path.clone());
         if let Some(own) = self.routes.get(&route).and_then(|at| self.endpoints.get_mut(*at)) {
             self.endpoint_bytes = self.endpoint_bytes.saturating_sub(own.len());
@@ -182,11 +182,11 @@ impl Registry {
         self.members.get(template).copied().unwrap_or_default()
     }
 
-    pub(super) fn endpoints(&self) -> &[RegisteredEndpoint] {
+    pub(super) fn endpoints(&self) -> &[EmulatedEndpoint] {
         &self.endpoints
     }
 
-    pub(super) fn has_endpoint(&self, endpoint: &RegisteredEndpoint) -> bool {
+    pub(super) fn has_endpoint(&self, endpoint: &EmulatedEndpoint) -> bool {
         self.routes.contains_key(&(endpoint.method.clone(), endpoint.path.clone()))
     }
 
@@ -211,7 +211,7 @@ impl Registry {
 /// An endpoint with its last registration or description.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct RegisteredEndpoint {
+pub struct EmulatedEndpoint {
     /// The method, such as `GET`.
     pub method: String,
     /// The path. It starts with `/`.
@@ -232,7 +232,7 @@ pub struct RegisteredEndpoint {
     pub deprecated: bool,
 }
 
-impl RegisteredEndpoint {
+impl EmulatedEndpoint {
     /// Parses the body of a call that registers or describes an endpoint. `None` if it is not valid.
     pub(super) fn read(body: &Value) -> Option<Self> {
         let text = |member| body.get(member).and_then(Value::as_str).map(String::from);

@@ -36,7 +36,7 @@ use super::{
     clock::{Clock, Ids},
     log::Log,
     misbehaviour::Arranged,
-    registry::{Change, RegisteredEndpoint, Registry},
+    registry::{Change, EmulatedEndpoint, Registry},
 };
 use crate::protocol::ClientId;
 
@@ -230,7 +230,7 @@ impl State {
         Ok(self.change(Change::Template(template))?)
     }
 
-    pub(super) fn register(&mut self, endpoint: RegisteredEndpoint) -> Result<(), Refused> {
+    pub(super) fn register(&mut self, endpoint: EmulatedEndpoint) -> Result<(), Refused> {
         let new = !self.registry.has_endpoint(&endpoint);
         let (_, bytes) = self.registry.bytes();
         if new && self.registry.endpoints().len() >= MAX_ENDPOINTS
