@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn tables_hold_the_powers_that_they_are_said_to_hold() {
         for (k, digits) in encode::powers().iter().enumerate() {
-            let sum = digits.iter().rev().fold(BigUint::ZERO, |sum, digit| sum * 62_u64.pow(10) + digit);
+            let sum = digits.iter().rev().fold(BigUint::from(0_u8), |sum, digit| sum * 62_u64.pow(10) + digit);
             assert_eq!(sum, BigUint::from(1_u8) << (56 * k));
         }
         for (base, words, bytes) in [(62, 1, 4), (62, 2, 8), (62, 4, 4), (62, 4, 8), (31, 8, 4), (31, 8, 8)] {
