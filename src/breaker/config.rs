@@ -202,3 +202,18 @@ impl Default for RefusalMemory {
 fn memory_millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).map_or(MAX_MEMORY, |millis| millis.min(MAX_MEMORY))
 }
+
+#[cfg(all(test, feature = "client"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_has_at_least_the_time_of_its_call_and_nothing_else_changes() {
+        let config =
+            BreakerConfig::DEFAULT.consecutive_failures(7).unwrap().probe_timeout(Duration::from_secs(4)).unwrap();
+        for (call, expected) in [(3, 4), (5, 5)] {
+            let probe_timeout = Duration::from_secs(expected);
+            assert_eq!(config.outlasting(Duration::from_secs(call)), BreakerConfig { probe_timeout, ..config });
+        }
+    }
+}
