@@ -7,6 +7,7 @@ use apikee::{
     Expiry, KeyError, Keyring, NewKey, UnixTime, issue_buffer_len,
     key::{MAX_PAYLOAD_LEN, MAX_SECRETS},
     meta::JsonObject,
+    verify_buffer_len,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit, Mac};
@@ -193,10 +194,11 @@ impl rand_core::TryCryptoRng for Steady {}
 fn lengths(c: &mut Criterion) {
     let keys = Keyring::new(SECRET).unwrap();
     let mut group = c.benchmark_group("payload");
-    let mut buf = vec![0; MAX_PAYLOAD_LEN];
     for len in [64, 135, 256, 512, 1024, 2048, 4096, MAX_PAYLOAD_LEN] {
         let key = key_of(&keys, len);
         let payload = payload(key.strip_prefix("apikee_").unwrap().split_once('.').unwrap().0);
+        let mut buf = vec![0; verify_buffer_len(key.len())];
+        assert!(keys.verify(&key, NOW, &mut buf).is_ok());
         group.throughput(Throughput::Bytes(len as u64));
         let mut least = floor(&payload);
         group.bench_function(BenchmarkId::new("floor", len), |b| b.iter(&mut least));
@@ -261,6 +263,7 @@ fn members(c: &mut Criterion) {
         let text = object(count);
         let new = NewKey::new("acme-corp").meta(JsonObject::new(&text).unwrap());
         let key = keys.issue(&new, NOW, &mut Steady(0), &mut buf).unwrap().to_owned();
+        assert!(keys.verify(&key, NOW, &mut buf).is_ok());
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_function(BenchmarkId::new("verify", count), |b| {
             b.iter(|| keys.verify(black_box(&key), NOW, &mut buf).map(|key| key.secret_index()));

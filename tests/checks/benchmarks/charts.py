@@ -4,7 +4,7 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 NAMES = []
 OURS, OTHERS = "#d9480f", "#5f7385"
@@ -14,6 +14,8 @@ matplotlib.rcParams.update(
         "svg.hashsalt": "apikee",
         "svg.fonttype": "none",
         "font.family": "sans-serif",
+        # Widths are of the first, which comes with matplotlib.
+        "font.sans-serif": ["DejaVu Sans", "Verdana"],
         "font.size": 10,
         "axes.spines.top": False,
         "axes.spines.right": False,
@@ -49,12 +51,12 @@ def bars(path, title, rows, log=False):
             time(value) if value else "not run", (value or 0, at), xytext=(4, 0), textcoords="offset points", va="center"
         )
     axes.set_yticks(range(len(rows)), [label for label, _, _ in rows])
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_title(title)
     if log:
         axes.set_xscale("log")
         axes.set_xlim(min((value for _, value, _ in rows if value), default=1) / 3, longest * 3)
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.set_xlim(0, longest * 1.12)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: time(value) if value else "0"))
@@ -66,7 +68,7 @@ def panels(path, charts):
     figure, grid = plt.subplots(2, 2, figsize=(8, 5.6), layout="constrained")
     for axes, (title, lines, scale) in zip(grid.flat, charts, strict=True):
         axes.set_title(title)
-        axes.grid(color="#dddddd")
+        axes.grid(axis="y", color="#dddddd")
         axes.set_axisbelow(True)
         for (name, points), color in zip(lines, (OURS, OTHERS)):
             if points:
@@ -81,8 +83,8 @@ def panels(path, charts):
             axes.set_ylim(bottom=0)
         ticks = [at for at, _ in lines[0][1]]
         axes.set_xticks(ticks, [f"{at:,}" if at < 1024 or scale != "log" else f"{at // 1024} k" for at in ticks])
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.xaxis.set_tick_params(which="minor", length=0)
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         if any(name and points for name, points in lines):
             axes.legend(frameon=False)

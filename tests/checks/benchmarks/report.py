@@ -226,7 +226,7 @@ def growth(data):
         "Growth",
         None,
         "![Cost by payload, secrets, threads and clients](bench-growth.svg)",
-        f"By payload (`{KEY}`). Base62 is decoded with long arithmetic, so the time for each byte grows:",
+        plain(f"By payload (`{KEY}`). Base62 is decoded with long arithmetic, so long payloads take more time for each byte:"),
         table(["bytes", "verify", "floor", "× floor", "verify, each byte"], rows),
         plain("By the number of secrets in the keyring (same command), where the last one signed the key:"),
         table(["secrets", "fastest", "× one secret"], per) if per else data.why("key"),
