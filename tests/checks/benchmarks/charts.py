@@ -80,7 +80,7 @@ def panels(path, charts):
         if scale == "log":
             axes.set_yscale("log")
         else:
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, axes.get_ylim()[1] * 1.06)
         ticks = [at for at, _ in lines[0][1]]
         axes.set_xticks(ticks, [f"{at:,}" if at < 1024 or scale != "log" else f"{at // 1024} k" for at in ticks])
         axes.xaxis.set_minor_locator(NullLocator())

@@ -113,17 +113,23 @@ def sdks(failed):
 
 def main():
     PLACE.mkdir(parents=True, exist_ok=True)
-    run = {"machine": machine(), "started": time.time(), "failed": {}, "printed": {}}
+    run = {"machine": machine(), "started": time.time(), "failed": {}, "printed": {}, "sdks": {}}
     failed = run["failed"]
+
+    def save():
+        """After each bench, so that a run that is stopped leaves what it has."""
+        run["minutes"] = round((time.time() - run["started"]) / 60)
+        (PLACE / "run.json").write_text(json.dumps(run, indent=1))
+
     for name, command in CRITERION.items():
         attempt(failed, name, [*command.split(), "--", *SHORT])
+        save()
     run["sdks"] = sdks(failed)
     for name, command in PLAIN.items():
         said = attempt(failed, name, command.split())
         if said is not None:
             run["printed"][name] = said
-    run["minutes"] = round((time.time() - run["started"]) / 60)
-    (PLACE / "run.json").write_text(json.dumps(run, indent=1))
+        save()
     # Other crates and the SDKs may be missing.
     if wrong := failed.keys() & {"key", "envelope", "client", "guard", *PLAIN}:
         sys.exit(f"not run: {', '.join(sorted(wrong))}")

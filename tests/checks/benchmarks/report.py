@@ -226,7 +226,7 @@ def growth(data):
         "Growth",
         None,
         "![Cost by payload, secrets, threads and clients](bench-growth.svg)",
-        plain(f"By payload (`{KEY}`). Base62 is decoded with long arithmetic, so long payloads take more time for each byte:"),
+        plain(f"By payload (`{KEY}`). Base62 is decoded with long arithmetic: each byte of a long payload takes more time:"),
         table(["bytes", "verify", "floor", "× floor", "verify, each byte"], rows),
         plain("By the number of secrets in the keyring (same command), where the last one signed the key:"),
         table(["secrets", "fastest", "× one secret"], per) if per else data.why("key"),
@@ -387,6 +387,8 @@ def printed(data, name):
     if said is None:
         return section(title, command, plain(text), data.why(name))
     rows = "\n".join(line.rstrip() for line in said.strip().splitlines())
+    # A table begins with the line above its rule.
+    rows = re.sub(r"^(\|.*\n\|---)", r"\n\1", rows, flags=re.M)
     # Markdown's tables stay tables; all other lines are a block of text.
     blocks = re.split(r"((?:^\|.*\n?)+)", rows, flags=re.M)
     blocks = [block.strip() if block.startswith("|") else f"```text\n{block.strip()}\n```" for block in blocks if block.strip()]
