@@ -13,3 +13,7 @@ full:
 # All that backs SECURITY.md, in full: two hours. Writes docs/TRUST.md.
 trust:
     tests/checks/trust/run
+
+# All benches: a quarter of an hour when nothing else runs. Writes docs/BENCHMARKS.md and its charts.
+bench:
+    tests/checks/benchmarks/run

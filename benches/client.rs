@@ -18,7 +18,7 @@ use apikee::{
     policy::Basis,
     protocol::MethodPath,
 };
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
 const SECRET: &[u8] = b"2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f6bf54ea1";
 const CLIENT: &str = r#"{"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08"}"#;
@@ -32,9 +32,10 @@ const HEADERS: [(&str, &str); 3] = [
 fn answer_call(platform: &Recipient, call: &Call<'_>, answer: &mut [u8]) -> usize {
     let mut body = call.body.to_vec();
     let (_, reply) = platform.open(&mut body).unwrap();
-    let plaintext = br#"{"success":true,"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08","durationMs":3}"#;
+    let id = call.target.trim_start_matches("/client/").split('?').next().unwrap();
+    let plaintext = format!(r#"{{"success":true,"clientId":"{id}","durationMs":3}}"#);
     let len = sealed_len(plaintext.len());
-    reply.seal(plaintext, &mut SysRng, &mut answer[..len]).unwrap();
+    reply.seal(plaintext.as_bytes(), &mut SysRng, &mut answer[..len]).unwrap();
     len
 }
 
@@ -89,27 +90,57 @@ fn authorize(c: &mut Criterion) {
         });
     });
     group.bench_function("prepared_session", |b| {
-        b.iter_custom(|rounds| {
-            let mut total = Duration::ZERO;
-            let mut left = rounds;
-            while left > 0 {
-                apikee.prepare();
-                let batch = left.min(32);
-                left -= batch;
-                let before = spent.load(Ordering::Relaxed);
-                let start = Instant::now();
-                for _ in 0..batch {
-                    ask(&apikee);
-                }
-                total += start.elapsed().saturating_sub(Duration::from_nanos(spent.load(Ordering::Relaxed) - before));
-            }
-            total
-        });
+        b.iter_custom(|rounds| prepared(&apikee, &spent, rounds, &mut || ask(&apikee)));
     });
     let local = Apikee::builder().secret(SECRET).build().unwrap();
     group.bench_function("local_mode", |b| b.iter(|| local.authorize_in(&request, &mut [0; 1024]).is_ok()));
     group.finish();
 }
 
-criterion_group!(benches, authorize);
+/// Confirmed requests of this number of clients in turn, each with a prepared session.
+fn clients(c: &mut Criterion) {
+    let keys = Keyring::new(SECRET).unwrap();
+    let mut group = c.benchmark_group("clients");
+    for count in [1, 100, 10_000] {
+        let all: Vec<_> = (0..count)
+            .map(|number| {
+                let meta = format!(r#"{{"clientId":"497f6eca-6276-4993-bfeb-{number:012x}"}}"#);
+                let new = NewKey::new("acme-corp").scopes(&["read"]).meta(JsonObject::new(&meta).unwrap());
+                keys.issue(&new, UnixTime::now(), &mut SysRng, &mut [0; 1024]).unwrap().to_owned()
+            })
+            .collect();
+        let (apikee, spent) = client();
+        let mut turns = all.iter().cycle();
+        let mut ask = || {
+            let request =
+                AuthorizeRequest::new(turns.next().map(String::as_str), MethodPath::new("GET", "/users").unwrap());
+            let mut buf = [0; 1024];
+            assert_eq!(apikee.authorize_in(&request, &mut buf).unwrap().basis(), Basis::Confirmed);
+        };
+        // Every client was seen before the measurement.
+        all.iter().for_each(|_| ask());
+        group.bench_function(BenchmarkId::new("authorize", count), |b| {
+            b.iter_custom(|rounds| prepared(&apikee, &spent, rounds, &mut ask));
+        });
+    }
+    group.finish();
+}
+
+/// The time of this number of requests, without that of the transport and that of establishing sessions.
+fn prepared(apikee: &Apikee, spent: &AtomicU64, rounds: u64, ask: &mut dyn FnMut()) -> Duration {
+    let mut total = Duration::ZERO;
+    let mut left = rounds;
+    while left > 0 {
+        apikee.prepare();
+        let batch = left.min(32);
+        left -= batch;
+        let before = spent.load(Ordering::Relaxed);
+        let start = Instant::now();
+        (0..batch).for_each(|_| ask());
+        total += start.elapsed().saturating_sub(Duration::from_nanos(spent.load(Ordering::Relaxed) - before));
+    }
+    total
+}
+
+criterion_group!(benches, authorize, clients);
 criterion_main!(benches);

@@ -1,9 +1,14 @@
 //! The cost of keys. In each group, `floor` is the minimum work of a verifier: HMAC-SHA256 over the payload, from a
 //! state that already has the key. Read the other figures as multiples of it, from one run.
 
-use std::hint::black_box;
+use std::{hint::black_box, sync::Barrier, thread, time::Instant};
 
-use apikee::{Expiry, KeyError, Keyring, NewKey, UnixTime, issue_buffer_len, key::MAX_PAYLOAD_LEN, meta::JsonObject};
+use apikee::{
+    Expiry, KeyError, Keyring, NewKey, UnixTime, issue_buffer_len,
+    key::{MAX_PAYLOAD_LEN, MAX_SECRETS},
+    meta::JsonObject,
+    verify_buffer_len,
+};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -15,8 +20,8 @@ const PAYLOAD_LEN: usize = 135;
 
 /// A key whose payload has exactly this length. It is filled up with `meta`, or with a long tenant if it is short.
 fn key_of(keys: &Keyring, payload_len: usize) -> String {
-    let mut buf = vec![0; 16 * 1024];
-    for fill in 1..payload_len {
+    let mut buf = vec![0; issue_buffer_len(MAX_PAYLOAD_LEN)];
+    let mut filled = |fill: usize| {
         let filling = "p".repeat(fill);
         let meta = format!(r#"{{"plan":"{filling}"}}"#);
         let new = if payload_len < 120 {
@@ -25,15 +30,14 @@ fn key_of(keys: &Keyring, payload_len: usize) -> String {
             NewKey::new("acme-corp").scopes(&["read", "write"]).meta(JsonObject::new(&meta).unwrap())
         };
         // One id in 256 is unusable.
-        let key = ["31GnZ1t7ZX2ye5UxqDDBe", "31GnZ1t7ZX2ye5UxqDDBf"]
-            .iter()
-            .find_map(|id| keys.issue_with_id(&new, id, NOW, &mut buf).ok().map(str::to_owned))
-            .unwrap();
-        if decoded_len(&key) == payload_len {
-            return key;
-        }
-    }
-    panic!("no key has a payload of {payload_len} bytes");
+        let ids = ["31GnZ1t7ZX2ye5UxqDDBe", "31GnZ1t7ZX2ye5UxqDDBf"];
+        ids.iter().find_map(|id| keys.issue_with_id(&new, id, NOW, &mut buf).ok().map(str::to_owned)).unwrap()
+    };
+    // Each byte of the filling makes the payload one byte longer.
+    let least = decoded_len(&filled(1));
+    let key = filled(1 + payload_len - least);
+    assert_eq!(decoded_len(&key), payload_len);
+    key
 }
 
 fn decoded_len(key: &str) -> usize {
@@ -121,11 +125,15 @@ fn secrets(c: &mut Criterion) {
     let mut group = c.benchmark_group("secrets");
     let mut least = floor(&payload);
     group.bench_function("floor", |b| b.iter(&mut least));
-    for count in [1, 2, 8] {
-        let mut keys = Keyring::new(SECRET).unwrap();
-        for other in 1..count {
-            keys.accept(format!("retired secret {other}").as_bytes()).unwrap();
+    // The last secret has signed the key.
+    for count in 1..=MAX_SECRETS {
+        let mut secrets: Vec<_> = (1..count).map(|other| format!("newer secret {other}").into_bytes()).collect();
+        secrets.push(SECRET.to_vec());
+        let mut keys = Keyring::new(&secrets[0]).unwrap();
+        for secret in &secrets[1..] {
+            keys.accept(secret).unwrap();
         }
+        assert_eq!(keys.verify(&good, NOW, &mut buf).unwrap().secret_index(), count - 1);
         group.bench_function(BenchmarkId::new("verify", count), |b| {
             b.iter(|| keys.verify(black_box(&good), NOW, &mut buf).map(|key| key.secret_index()));
         });
@@ -186,15 +194,48 @@ impl rand_core::TryCryptoRng for Steady {}
 fn lengths(c: &mut Criterion) {
     let keys = Keyring::new(SECRET).unwrap();
     let mut group = c.benchmark_group("payload");
-    let mut buf = [0; 4096];
-    for len in [64, 135, 256, 512, 1024, 2048] {
+    for len in [64, 135, 256, 512, 1024, 2048, 4096, MAX_PAYLOAD_LEN] {
         let key = key_of(&keys, len);
         let payload = payload(key.strip_prefix("apikee_").unwrap().split_once('.').unwrap().0);
+        let mut buf = vec![0; verify_buffer_len(key.len())];
+        assert!(keys.verify(&key, NOW, &mut buf).is_ok());
         group.throughput(Throughput::Bytes(len as u64));
         let mut least = floor(&payload);
         group.bench_function(BenchmarkId::new("floor", len), |b| b.iter(&mut least));
         group.bench_function(BenchmarkId::new("verify", len), |b| {
             b.iter(|| keys.verify(black_box(&key), NOW, &mut buf).map(|key| key.secret_index()));
+        });
+    }
+    group.finish();
+}
+
+/// Threads that verify with one keyring at the same time. The throughput is that of all threads together.
+fn threads(c: &mut Criterion) {
+    let keys = Keyring::new(SECRET).unwrap();
+    let key = key_of(&keys, PAYLOAD_LEN);
+    let mut group = c.benchmark_group("threads");
+    for count in [1, 2, 4, 8] {
+        group.throughput(Throughput::Elements(count));
+        group.bench_function(BenchmarkId::new("verify", count), |b| {
+            b.iter_custom(|rounds| {
+                let start = Barrier::new(count as usize);
+                let verify = || {
+                    let mut buf = [0; 1024];
+                    start.wait();
+                    let started = Instant::now();
+                    for _ in 0..rounds {
+                        assert!(keys.verify(black_box(&key), NOW, &mut buf).is_ok());
+                    }
+                    (started, Instant::now())
+                };
+                let times: Vec<_> = thread::scope(|scope| {
+                    let running: Vec<_> = (0..count).map(|_| scope.spawn(verify)).collect();
+                    running.into_iter().map(|thread| thread.join().unwrap()).collect()
+                });
+                // From the first start to the last end.
+                let started = times.iter().map(|(started, _)| *started).min().unwrap();
+                times.iter().map(|(_, ended)| *ended).max().unwrap() - started
+            });
         });
     }
     group.finish();
@@ -222,6 +263,7 @@ fn members(c: &mut Criterion) {
         let text = object(count);
         let new = NewKey::new("acme-corp").meta(JsonObject::new(&text).unwrap());
         let key = keys.issue(&new, NOW, &mut Steady(0), &mut buf).unwrap().to_owned();
+        assert!(keys.verify(&key, NOW, &mut buf).is_ok());
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_function(BenchmarkId::new("verify", count), |b| {
             b.iter(|| keys.verify(black_box(&key), NOW, &mut buf).map(|key| key.secret_index()));
@@ -230,5 +272,5 @@ fn members(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, verify, secrets, issue, lengths, members);
+criterion_group!(benches, verify, secrets, issue, lengths, threads, members);
 criterion_main!(benches);
