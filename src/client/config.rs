@@ -70,9 +70,9 @@ impl Setting {
     const fn texts(self) -> (&'static str, &'static str) {
         match self {
             Self::Secret => (
-                "secret (APIKEE_SECRET_FILE, APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)",
+                "secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)",
                 "at least one byte, better 32 random ones (apikee secret prints them), the same where keys are \
-                 issued and where they are verified",
+                 issued and where they are verified, or a file of them in APIKEE_SECRET_FILE",
             ),
             Self::SecretFile => {
                 ("secret_file (APIKEE_SECRET_FILE)", "the path of a file of UTF-8 with one secret a line, newest first")

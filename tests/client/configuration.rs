@@ -26,10 +26,7 @@ const PUBLIC: &str = "server_public_key (APIKEE_SERVER_PUBLIC_KEY)";
 
 #[test]
 fn a_secret_is_needed_and_server_mode_is_whole_or_not_at_all() {
-    assert_eq!(
-        missing(&refusal(Apikee::builder())),
-        ["secret (APIKEE_SECRET_FILE, APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)"]
-    );
+    assert_eq!(missing(&refusal(Apikee::builder())), ["secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)"]);
     let local = || Apikee::builder().secret(SECRET);
     assert!(!local().build().unwrap().is_server_mode());
     assert!(Platform::willing().builder().build().unwrap().is_server_mode());
@@ -178,7 +175,7 @@ fn the_environment_configures_and_blank_is_unset() {
     assert_eq!(server_with("APIKEE_SECRET", "s"), "server");
     assert_eq!(with_environment(&[("APIKEE_LOCAL_SECRET", "s"), ("APIKEE_SERVER_KEY", " ")]), "local");
     assert_eq!(with_environment(&[("APIKEE_SECRETS", " , a, b"), ("APIKEE_SECRET", "")]), "local");
-    let secrets = ["secret (APIKEE_SECRET_FILE, APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)"];
+    let secrets = ["secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)"];
     assert_eq!(missing(&with_environment(&[("APIKEE_SECRET", " ")])), secrets);
     assert_eq!(missing(&server_with("APIKEE_SERVER_PUBLIC_KEY", " ")), [PUBLIC], "it must not silently use local mode");
     for name in SERVER_MODE {
@@ -210,11 +207,7 @@ fn files_of_the_environment_are_read_and_do_not_ask_for_server_mode() {
             "soon",
             "secret_grace (APIKEE_SECRET_GRACE) cannot be used: the value is not understood",
         ),
-        (
-            "APIKEE_SECRET",
-            "hunter2\nhunter3",
-            "secret (APIKEE_SECRET_FILE, APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET) cannot be",
-        ),
+        ("APIKEE_SECRET", "hunter2\nhunter3", "secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET) cannot be"),
     ] {
         let told = with_environment(&[("APIKEE_LOCAL_SECRET", ""), ("APIKEE_SECRET", "s"), (name, value)]);
         assert!(told.starts_with(start) && !told.contains("hunter"), "{told}");

@@ -78,7 +78,7 @@ fn rate_limit_is_decided_by_the_head_when_the_body_stalls() {
         let answer = ask(&apikee, &key);
         let took = heads.recv().unwrap().elapsed();
         assert_eq!(answer, Err(Denied::Rejected(Rejection::RateLimited { retry_after: Some(60) })));
-        assert!(took < Duration::from_millis(100), "{took:?}");
+        assert!(took < Duration::from_secs(1), "{took:?}, of 3 s at most");
     }
     for answer in at_once(64, 2, |_| ask(&apikee, &key)) {
         assert_eq!(answer, Err(Denied::Rejected(Rejection::RateLimited { retry_after: Some(60) })));
