@@ -26,7 +26,8 @@
 //!
 //! - The platform is asked only about keys that are good locally and have the scopes.
 //! - No lock is held while the caller's code runs: transport, observer, resolver, revocation check.
-//! - Whatever calls the platform runs in `stack::wiped_deep`, at its entry: values that move leave copies, and some are keys.
+//! - Whatever calls the platform runs in `stack::wiped_deep`, at its entry: values that move leave copies, and some are
+//!   keys.
 //! - Everything that grows has a bound: buffers, queue, clients, routes, calls in flight.
 //!
 //! # Files

@@ -58,7 +58,7 @@ fn a_member_is_read_as_its_own_type_only() {
 }
 
 #[test]
-fn debug_output_has_no_secret_and_no_data_of_the_customers() {
+fn debug_output_has_no_secret_and_no_meta() {
     let mut keys = Keyring::new(b"hunter2 hunter2 hunter2 hunter2").unwrap();
     keys.accept(b"hunter3 hunter3 hunter3 hunter3").unwrap();
     let shown = format!("{keys:?}");

@@ -13,6 +13,8 @@ use apikee::{
 use proptest::{collection::vec, prelude::*, string::string_regex, test_runner::RngSeed};
 use serde_json::{Map, Value, json};
 
+use crate::support::exactly;
+
 const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 
 fn config(seed: u64) -> ProptestConfig {
@@ -82,17 +84,8 @@ fn decoded(value: &str) -> String {
     String::from_utf8(text).unwrap()
 }
 
-/// Writes the request into buffers of exactly the length that the error for a too small one names.
+/// The target and the body of the request.
 fn written(request: &impl Request) -> (String, Value) {
-    type Write<'r> = &'r dyn for<'b> Fn(&'b mut [u8]) -> Result<&'b str, BufferTooSmall>;
-    let exactly = |write: Write<'_>| {
-        let BufferTooSmall { needed } = write(&mut []).unwrap_err();
-        assert_eq!(write(&mut vec![0; needed - 1]), Err(BufferTooSmall { needed }));
-        let (mut exact, mut roomy) = (vec![0; needed], vec![0xFF; needed + 9]);
-        let text = write(&mut exact).unwrap();
-        assert_eq!((text.len(), write(&mut roomy)), (needed, Ok(text)));
-        text.to_owned()
-    };
     let target = exactly(&|buf| request.write_target(buf));
     let body = exactly(&|buf| request.write_body(buf));
     assert!(body.bytes().all(|byte| byte >= 0x20));

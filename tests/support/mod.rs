@@ -2,6 +2,7 @@
 //! payloads with it.
 #![allow(dead_code, reason = "each test uses its part")]
 
+use apikee::BufferTooSmall;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -118,3 +119,13 @@ impl rand_core::TryRng for Xorshift {
 
 /// This is not a secure generator. The tests only use it for ids of keys that protect nothing.
 impl rand_core::TryCryptoRng for Xorshift {}
+
+/// What is written, in buffers of the exact length that the error for a too small one names, one less, none and more.
+pub fn exactly(write: &dyn for<'b> Fn(&'b mut [u8]) -> Result<&'b str, BufferTooSmall>) -> String {
+    let BufferTooSmall { needed } = write(&mut []).unwrap_err();
+    assert_eq!(write(&mut vec![0; needed - 1]), Err(BufferTooSmall { needed }));
+    let (mut exact, mut roomy) = (vec![0; needed], vec![0xFF; needed + 9]);
+    let text = write(&mut exact).unwrap();
+    assert_eq!((text.len(), write(&mut roomy)), (needed, Ok(text)));
+    text.to_owned()
+}

@@ -1,7 +1,7 @@
 //! Requests, taken apart again by the book.
 
 use apikee::{
-    BufferTooSmall, UnixTime,
+    UnixTime,
     meta::JsonObject,
     protocol::{
         BodyForm, ClientId, ClientKey, CreateClient, FindClient, HttpMethod, MAX_PROJECT_KEY_LEN, MethodPath,
@@ -16,6 +16,7 @@ use super::{
     splitter::Splitter,
     trees,
 };
+use crate::support::exactly;
 
 const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 
@@ -119,7 +120,7 @@ fn text(text: &str) -> Tree {
 
 /// The body with a bound: what is cut is the end of a header value or a whole field, and never the key.
 fn check_bounded(request: &ValidateRequest<'_>, whole: &[(String, Tree)], payload: usize, limit: usize) {
-    let body = written(&|buf| request.max_body_len(limit).write_body(buf));
+    let body = exactly(&|buf| request.max_body_len(limit).write_body(buf));
     let Some(Tree::Object(members)) = trees::json(body.as_bytes()) else { panic!("{body}") };
     let Some((_, Tree::Object(sent))) = members.iter().find(|(name, _)| name == "headers") else { panic!("{body}") };
     let is_key = |name: &str| name.eq_ignore_ascii_case("x-api-key");
@@ -199,7 +200,7 @@ impl Fields<'_> {
     fn check<R: Request>(&self, request: &R, path: &str, query: &[(&str, String)], members: Vec<(&str, Tree)>) {
         self.check_head(request, path, query);
         let expected = Tree::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
-        let body = written(&|buf| request.write_body(buf));
+        let body = exactly(&|buf| request.write_body(buf));
         assert_eq!(trees::json(body.as_bytes()).as_ref(), Some(&expected));
         assert_eq!(body, expected.to_compact_json());
     }
@@ -210,7 +211,7 @@ impl Fields<'_> {
     }
 
     fn check_head<R: Request>(&self, request: &R, path: &str, query: &[(&str, String)]) {
-        let target = written(&|buf| request.write_target(buf));
+        let target = exactly(&|buf| request.write_target(buf));
         assert!(target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'), "{target}");
         let (own_path, own_query) = target.split_once('?').unwrap();
         let own_query: Vec<_> = own_query.split('&').map(|pair| pair.split_once('=').unwrap()).collect();
@@ -229,16 +230,6 @@ impl Fields<'_> {
         assert_eq!(value("x-apikee-encrypted"), has_body.then_some(form));
         assert!(self.agent.is_none_or(|(_, text)| value("user-agent") == Some(text)));
     }
-}
-
-/// What is written, in buffers of the exact length, one less, none and more.
-fn written(write: &dyn for<'b> Fn(&'b mut [u8]) -> Result<&'b str, BufferTooSmall>) -> String {
-    let BufferTooSmall { needed } = write(&mut []).unwrap_err();
-    assert_eq!(write(&mut vec![0; needed - 1]), Err(BufferTooSmall { needed }));
-    let (mut exact, mut roomy) = (vec![0; needed], vec![0xFF; needed + 9]);
-    let text = write(&mut exact).unwrap();
-    assert_eq!((text.len(), write(&mut roomy)), (needed, Ok(text)));
-    text.to_owned()
 }
 
 /// A value of a query, as `percent-encoding` writes it but for the blank.
