@@ -188,21 +188,21 @@ def verification(data):
     )
 
 
-def curve(data, name, ids):
+def curve(data, ids):
     """The points that were measured."""
-    return name, [(at, data.fastest(id)) for at, id in ids if data.fastest(id) is not None]
+    return [(at, fastest) for at, id in ids if (fastest := data.fastest(id)) is not None]
 
 
 def growth(data):
     lengths, secrets, threads, clients = (64, 135, 256, 512, 1024, 2048, 4096, 8192), range(1, 9), (1, 2, 4, 8), (1, 100, 10_000)
     payload = [
-        curve(data, "verify", [(n, f"payload/verify/{n}") for n in lengths]),
-        curve(data, "floor", [(n, f"payload/floor/{n}") for n in lengths]),
+        ("verify", curve(data, [(n, f"payload/verify/{n}") for n in lengths])),
+        ("floor", curve(data, [(n, f"payload/floor/{n}") for n in lengths])),
     ]
-    _, of_secrets = curve(data, "verify", [(n, f"secrets/verify/{n}") for n in secrets])
-    _, of_threads = curve(data, "", [(n, f"threads/verify/{n}") for n in threads])
+    of_secrets = curve(data, [(n, f"secrets/verify/{n}") for n in secrets])
+    of_threads = curve(data, [(n, f"threads/verify/{n}") for n in threads])
     rate = [(n, n / nanoseconds * 1e3) for n, nanoseconds in of_threads]
-    _, of_clients = curve(data, "authorize", [(n, f"clients/authorize/{n}") for n in clients])
+    of_clients = curve(data, [(n, f"clients/authorize/{n}") for n in clients])
     charts.panels(
         DOCS / "bench-growth.svg",
         [
