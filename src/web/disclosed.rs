@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_escapes_stay_and_complete_no_other() {
+    fn a_malformed_escape_stays_and_does_not_complete_another() {
         for path in
             ["/%", "/%4", "/%zz", "/%+1", "/% 1", "/%%41", "/%4%31", "/%%%41", "/%\u{e9}", "/%4\u{e9}", "/%u0041"]
         {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_nothing_to_change_is_borrowed() {
+    fn a_path_that_does_not_change_is_borrowed() {
         for path in ["", "/", "/users/7", "/a%2Fb", "/caf\u{e9}", "/{id}"] {
             assert!(matches!(normalized(path), Cow::Borrowed(same) if same == path), "{path}");
         }
