@@ -179,7 +179,7 @@ impl RefusalMemory {
         Self { unsuccessful: memory_millis(time), ..self }
     }
 
-    /// Sets how long a 403 is remembered, for the client together with the address that the platform was told.
+    /// Sets how long a 403 is remembered, for the client together with the address that was sent to the platform.
     #[must_use]
     pub fn forbidden(self, time: Duration) -> Self {
         Self { forbidden: memory_millis(time), ..self }

@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_cut_wherever_they_stand() {
+    fn keys_are_cut_at_any_position() {
         let key = "apikee_1234567890abcdef.ABCDEF";
         for (text, expected) in [
             (format!("Bearer {key}"), "Bearer apikee_12345"),

@@ -61,7 +61,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.stop.tell();
+        self.stop.set();
         let Some(thread) = self.thread.take() else { return };
         // The thread waits for a connection, so this makes one.
         while !thread.is_finished() && TcpStream::connect_timeout(&self.address, AGAIN).is_err() {
@@ -107,7 +107,7 @@ fn accept(listener: &TcpListener, max_connections: usize, platform: &Platform, s
         }
         loop {
             let accepted = listener.accept();
-            if stop.is_told() {
+            if stop.is_set() {
                 break;
             }
             let Ok((stream, peer)) = accepted else {

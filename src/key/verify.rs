@@ -47,15 +47,15 @@ pub(crate) fn bounded_buffer_len(key: &[u8]) -> usize {
 
 /// Why a key is refused: the first check that failed (docs/WIRE.md, "Claims").
 ///
-/// There are no more details than the code tells, because they could help a forger.
+/// There are no details besides the code, because they could help a forger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum KeyError {
     /// The request has no key.
     Missing,
-    /// The request has more than one key, even if they are equal. A proxy in front of the service may have checked
-    /// another one than the service would.
+    /// The request has more than one key, even if they are equal. A proxy in front of the service may have checked a
+    /// different key than the service would check.
     Multiple,
     /// The key does not start with `apikee_`.
     InvalidPrefix,
@@ -159,8 +159,9 @@ pub struct VerifiedKey<'b> {
 impl Keyring {
     /// Verifies a key, and decodes its payload into `buf`.
     ///
-    /// The length of `buf` limits the length of the key. [`verify_buffer_len`] says how much a key needs; 1024 bytes
-    /// are enough for most. After an error `buf` holds unspecified bytes, perhaps of an unverified payload.
+    /// The length of `buf` limits the length of the key. [`verify_buffer_len`] returns the length that a key needs;
+    /// 1024 bytes are enough for most keys. After an error `buf` holds unspecified bytes, perhaps of an unverified
+    /// payload.
     ///
     /// # Errors
     ///

@@ -313,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shell_reads_a_word_as_it_was() {
+    fn a_shell_reads_the_original_value_of_a_word() {
         for (value, word) in [
             ("http://127.0.0.1:80/api/v1", "http://127.0.0.1:80/api/v1"),
             ("", "''"),

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_time_is_refused() {
+    fn texts_that_are_not_times_are_refused() {
         for text in [
             "",
             "tomorrow",
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_key_can_last_for_ever() {
+    fn never_is_only_an_expiry() {
         assert!(moment("never").is_err());
         assert!(duration("never").is_err());
         assert_eq!(moment("2027-01-01T00:00:00Z"), Ok(UnixTime::from_secs(1_798_761_600)));
