@@ -129,7 +129,7 @@ const LETTERS: [(u8, u8); 8] = [
     (b't', b'\t'),
 ];
 
-/// The same for an escape: the character that it stands for, and its length.
+/// Like [`character`], for an escape: the character that it stands for, and its length.
 fn undo_escape(raw: &[u8]) -> Option<(char, usize)> {
     let letter = *raw.get(1)?;
     if letter != b'u' {

@@ -66,7 +66,7 @@ impl Deadline {
 pub(super) struct Limits {
     pub(super) breaker: BreakerConfig,
     pub(super) memory: RefusalMemory,
-    /// Most clients whose failures and refusals are stored.
+    /// The maximum number of clients whose failures and refusals are stored.
     pub(super) clients: usize,
     pub(super) in_flight: usize,
     /// By default half of `in_flight`.

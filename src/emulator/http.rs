@@ -21,10 +21,10 @@ pub(super) const JSON: &str = "application/json";
 /// The header field that carries the project key.
 pub(super) const PROJECT_KEY: &str = "x-api-key";
 
-/// The most bytes of a body.
+/// The maximum number of bytes of a body.
 const MAX_BODY: usize = 64 * 1024;
 
-/// The most bytes of a request line and header fields.
+/// The maximum number of bytes of a request line and header fields.
 const MAX_HEAD: usize = 16 * 1024;
 
 #[derive(Debug, Default)]

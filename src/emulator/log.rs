@@ -17,7 +17,7 @@ use crate::{
     protocol::ClientId,
 };
 
-/// The most bytes of all entries together. The oldest are dropped first.
+/// The maximum number of bytes of all entries together. The oldest are dropped first.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// The replacement for a secret in the log.

@@ -26,7 +26,7 @@ const AGAIN: Duration = Duration::from_millis(10);
 /// Interval in which changes of the state file are synced to the disk.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// The most bytes of a refused request that are read before the connection is closed.
+/// The maximum number of bytes of a refused request that are read before the connection is closed.
 const MAX_UNWANTED: u64 = 1024 * 1024;
 
 /// Listens until it is dropped.

@@ -40,19 +40,19 @@ use super::{
 };
 use crate::protocol::ClientId;
 
-/// The most clients that calls may create.
+/// The maximum number of clients that calls may create.
 const MAX_CLIENTS: usize = 100_000;
 
-/// The most bytes of clients that calls may create.
+/// The maximum number of bytes of clients that calls may create.
 const MAX_CLIENT_BYTES: usize = 96 * 1024 * 1024;
 
-/// The most endpoints that calls may register.
+/// The maximum number of endpoints that calls may register.
 const MAX_ENDPOINTS: usize = 10_000;
 
-/// The most bytes of endpoints that calls may register.
+/// The maximum number of bytes of endpoints that calls may register.
 const MAX_ENDPOINT_BYTES: usize = 16 * 1024 * 1024;
 
-/// The most templates that calls may create.
+/// The maximum number of templates that calls may create.
 const MAX_TEMPLATES: usize = 1_000;
 
 pub(super) struct State {

@@ -22,8 +22,8 @@ use crate::{
     time::UnixTime,
 };
 
-/// The most ids that are drawn for one key. One id in 256 is unusable. A working generator sometimes needs a second
-/// draw, seldom a third, and a 17th with a probability of 2^-128.
+/// The maximum number of ids that are drawn for one key. One id in 256 is unusable. A working generator sometimes needs
+/// a second draw, seldom a third, and a 17th with a probability of 2^-128.
 const MAX_DRAWS: usize = 16;
 
 /// Bytes of buffer that issuing a key needs, for a payload of this length: about 17/7 of it. The buffer holds the
@@ -37,7 +37,7 @@ pub const fn issue_buffer_len(payload_len: usize) -> usize {
 /// Random bytes in an id.
 pub(crate) const ID_RANDOM_LEN: usize = 10;
 
-/// The most characters in an id. Ids of the years 1973 to 3120 have one less.
+/// The maximum number of characters in an id. Ids of the years 1973 to 3120 have one less.
 const MAX_ID_LEN: usize = 22;
 
 /// The id of a key: base62 of the time of issue in milliseconds (8 bytes, big-endian) and 10 random bytes, cut to 22

@@ -26,10 +26,10 @@ use crate::{crypto::Tag, text::has, time::UnixTime};
 /// key can cost, to about the documented 0.1 ms.
 pub const MAX_PAYLOAD_LEN: usize = 8192;
 
-/// The most digits of such a payload: 62^11008 > 2^(8 · 8192).
+/// The maximum number of digits of such a payload: 62^11008 > 2^(8 · 8192).
 pub(super) const MAX_PAYLOAD_DIGITS: usize = 11_008;
 
-/// The most characters of a key that is decoded, whatever the size of the buffer.
+/// The maximum number of characters of a key that is decoded, whatever the size of the buffer.
 #[cfg(feature = "client")]
 const MAX_KEY_LEN: usize = PREFIX.len().saturating_add(MAX_PAYLOAD_DIGITS).saturating_add(1).saturating_add(TAG_DIGITS);
 

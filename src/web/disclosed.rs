@@ -10,7 +10,7 @@ use std::{
 
 use super::{address::Proxies, request::RequestView};
 
-/// The most fields of one name that are sent.
+/// The maximum number of fields of one name that are sent.
 const MAX_FIELDS: usize = 8;
 
 /// Longer values are cut: each alone, and all together. So a long value leaves room for the others in a question of the

@@ -24,7 +24,7 @@ use crate::terminal;
 
 const SERVER_KEY: &str = "APIKEE_SERVER_PUBLIC_KEY";
 
-/// The longest standard input in bytes: far longer than any body of the platform.
+/// The maximum length of standard input in bytes: far longer than any body of the platform.
 const MAX_INPUT: u64 = 16 * 1024 * 1024;
 
 /// The names of the argument and the variable for the secret of one side.

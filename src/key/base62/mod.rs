@@ -37,7 +37,7 @@ fn without_leading(zero: u8, number: &mut [u8]) -> Option<&mut [u8]> {
     number.get_mut(zeros..)
 }
 
-/// The most digits of a tag: 62^43 > 2^256.
+/// The maximum number of digits of a tag: 62^43 > 2^256.
 pub(crate) const TAG_DIGITS: usize = 43;
 
 #[expect(clippy::as_conversions, reason = "cutting off the high half is the purpose")]
