@@ -197,9 +197,9 @@ impl Apikee {
         self.decide(Ok(request.key), request.scopes, &request.about, buf).0
     }
 
-    /// Like [`authorize_in`](Self::authorize_in). The header may be an error: the guard refused it before the key was
-    /// read. The platform may be unable to judge the request (see [`Facts::about`]). It also returns the claims if the
-    /// key's signature is good.
+    /// Like [`authorize_in`](Self::authorize_in). It also accepts an error instead of a header, if the guard refused
+    /// the header before the key was read, and a request that the platform cannot be asked about ([`Facts::about`]). It
+    /// also returns the claims if the key's signature is good.
     pub(crate) fn decide<'k, 'b: 'k, 's>(
         &self,
         header: Result<Option<&'k [u8]>, KeyError>,

@@ -13,8 +13,8 @@ use super::{address::Proxies, request::RequestView};
 /// The maximum number of fields of one name that are sent.
 const MAX_FIELDS: usize = 8;
 
-/// Longer values are cut: each alone, and all together. So a long value leaves room for the others in a question of the
-/// client (16 kB).
+/// Each value is cut to the first length, and all values together to the second. So a long value leaves room for the
+/// others in the client's question to the platform (16 kB).
 const MAX_VALUE_LEN: usize = 2048;
 const MAX_TOTAL_LEN: usize = 8 * 1024;
 

@@ -77,7 +77,7 @@ enum Command {
     Man(shell::ManArgs),
 }
 
-/// The result of the checks: `Bad` if at least one of them was.
+/// The result of the checks: `Bad` if at least one of them was bad.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
     Good,

@@ -1,5 +1,5 @@
-//! The layer to ureq's unversioned parts. Its connections keep the deadline of a call, remember what was sent and
-//! received, and keep header fields out of logs.
+//! The layer that uses ureq's unversioned parts. Its connections keep the deadline of a call, remember what was sent
+//! and received, and keep header fields out of logs.
 //!
 //! ```text
 //! ureq ──> Connect: proxy ──> Tcp ──> TLS ──> Watched
