@@ -64,7 +64,7 @@ pub enum Event<'e> {
         /// The decision that [`Enforcement::Enforce`](super::Enforcement::Enforce) would have made.
         verdict: Result<Basis, Denial<'e>>,
     },
-    /// A call of the platform, of any kind, failed.
+    /// A call to the platform, of any kind, failed.
     Outage {
         /// The kind of failure.
         outage: Outage,

@@ -238,7 +238,7 @@ fn parts_are_shown_as_not_verified() {
 fn what_nobody_would_open_is_warned_of_and_exit_code_1() {
     let cases = [
         ("ct-shorter-than-tag", "ct is shorter than its tag"),
-        ("malformed-v2", "the version is none that is known"),
+        ("malformed-v2", "the version is not known"),
         ("malformed-v-number", "v is not a string"),
         ("malformed-v-missing", "v is missing"),
         ("malformed-iv-11-bytes", "iv is 11 bytes long, and should be 12"),
@@ -258,7 +258,7 @@ fn what_nobody_would_open_is_warned_of_and_exit_code_1() {
         assert!(shown.contains("  warning      ") && shown.contains(warning), "{name}: {shown}");
     }
     for twice in [r#"{"v":"1","\u0076":"1"}"#, r#"{"x":1,"x":1}"#] {
-        assert!(warnings(&inspected(twice, 1)).contains("a name is there twice"), "{twice}");
+        assert!(warnings(&inspected(twice, 1)).contains("a member name occurs twice"), "{twice}");
     }
 }
 

@@ -179,7 +179,7 @@ fn the_keys_client_is_created_on_the_platform_where_that_is_asked_for() {
     platform.misbehave(Misbehaviour::Status(503), Occasion::Always);
     let done = issue(&["--upsert"]).done().code(0);
     assert_eq!(done.json()["upsert"], "postponed");
-    assert!(done.stderr.contains("the platform was not told of the client"), "{}", done.stderr);
+    assert!(done.stderr.contains("the client could not be reported to the platform"), "{}", done.stderr);
     let half = with_secret(["issue", "--tenant", "t", "--upsert"]).done().code(2);
     assert!(half.stdout.is_empty() && half.stderr.contains("missing: project_key"), "{}", half.stderr);
     let alone = with_secret(["issue", "--tenant", "t", "--template", "tmpl_pro"]).done().code(2);

@@ -55,8 +55,8 @@ fn a_command_that_waits_for_typing_says_for_what_and_how_to_end() {
     let key = issued([]);
     let server_key = "11".repeat(32);
     for (line, typed, hint) in [
-        ("apikee verify", key.as_str(), "reading keys from the terminal, one a line; end with Ctrl-D"),
-        ("apikee inspect", &key, "reading keys from the terminal, one a line; end with Ctrl-D"),
+        ("apikee verify", key.as_str(), "reading keys from the terminal, one per line; end with Ctrl-D"),
+        ("apikee inspect", &key, "reading keys from the terminal, one per line; end with Ctrl-D"),
         (
             &format!("apikee seal --server-key {server_key}"),
             "x",

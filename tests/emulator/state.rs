@@ -209,7 +209,7 @@ fn a_missing_half_is_an_error_and_not_a_fresh_start() {
     fs::write(copy.journal(), &journal).unwrap();
     let state = fs::read_to_string(copy.state()).unwrap();
     fs::remove_file(copy.state()).unwrap();
-    assert!(copy.refusal().contains("is missing, but its journal is there"));
+    assert!(copy.refusal().contains("is missing, but its journal exists"));
     fs::write(copy.state(), state.replace("\"generation\":1", "\"generation\":0")).unwrap();
     assert!(copy.refusal().contains("older than its journal"));
 
