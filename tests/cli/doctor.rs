@@ -91,6 +91,7 @@ fn what_is_wrong_is_named_with_its_remedy_and_no_secret() {
     says(good().env("APIKEE_SERVER_PUBLICKEY", "x"), "variables", "correct the name");
     says(good().env("APIKEE_SECRET", "weak"), "secrets", "replace them");
     says(good().env("APIKEE_SECRET", ""), "secrets", "apikee secret");
+    says(good().env("APIKEE_SECRET_FILE", "/nowhere/secret"), "secrets", "correct the variable");
     says(good().env("APIKEE_PROJECT_ENV", ""), "configuration", "set the missing variables");
     says(good().env("APIKEE_FAIL_OPEN", "yes"), "configuration", "correct");
     says(good().env("APIKEE_BASE_URL", &format!("http://{closed}")), "connection", "firewall");

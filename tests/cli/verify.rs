@@ -14,7 +14,7 @@ fn good_keys_are_shown_as_readable_claims() {
         r#"  tenant       "acme-corp""#,
         r#"  scopes       "read""#,
         r#"  environment  "production""#,
-        "  not before   good at once",
+        "  not before   valid immediately",
         r#"  meta         {"plan":"pro"}"#,
         "  secret       0 (the newest)",
     ] {

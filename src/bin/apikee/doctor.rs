@@ -30,7 +30,13 @@ use ureq::{
     tls::{PemItem, RootCerts, TlsConfig, parse_pem},
 };
 
-use crate::{Ended, Outcome, authorize, exchange::set, report, secrets::SecretArgs, with_causes};
+use crate::{
+    Ended, Outcome, authorize,
+    exchange::set,
+    report,
+    secrets::{self, SecretArgs},
+    with_causes,
+};
 
 /// Check a deployment: variables, secrets, the platform, the clock, and a key
 ///
@@ -122,9 +128,14 @@ pub(crate) fn run(args: &Args) -> Ended {
     let mut doctor = Doctor { json: args.json, worst: Outcome::Good };
     doctor.say("variables", &variables())?;
     let keys = match args.secrets.load() {
-        Ok(keys) => keys,
+        Ok(Some(keys)) => keys,
+        Ok(None) => {
+            doctor.say("secrets", &Err(("there is no secret".into(), secrets::REMEDY)))?;
+            return Ok(doctor.worst);
+        }
         Err(error) => {
-            doctor.say("secrets", &Err((error.to_string(), "set one of them; apikee secret prints a new secret")))?;
+            let remedy = "correct the variable, or the file that it names";
+            doctor.say("secrets", &Err((with_causes(&*error), remedy)))?;
             return Ok(doctor.worst);
         }
     };
@@ -268,7 +279,7 @@ fn of_platform(apikee: &Apikee) -> Finding {
             Err(denial) => of_denial(&denial, SAME_PROJECT),
         })
     };
-    asked().unwrap_or_else(|error| Err((error.to_string(), SAME_PROJECT)))
+    asked().unwrap_or_else(|error| Err((with_causes(&*error), "the platform could not be asked: report this as a bug")))
 }
 
 /// The platform must refuse a client that does not exist, so this refusal is a good result.

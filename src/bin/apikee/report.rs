@@ -91,7 +91,7 @@ pub(crate) fn claims(out: &mut impl Write, claims: &Claims<'_>, now: UnixTime) -
     field(out, "scopes", if scopes.is_empty() { "none".into() } else { scopes.join(", ") })?;
     field(out, "environment", format_args!("{:?}", claims.environment()))?;
     field(out, "expires", time(claims.expires_at(), "never"))?;
-    field(out, "not before", time(claims.not_before(), "good at once"))?;
+    field(out, "not before", time(claims.not_before(), "valid immediately"))?;
     field(out, "meta", json(&claims.meta())?)
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct SecretArgs {
 impl SecretArgs {
     /// A ring of the configured secrets. Warns about weak ones.
     pub(crate) fn keyring(&self) -> Result<Keyring, Box<dyn Error>> {
-        let keys = self.load()?;
+        let keys = self.load()?.ok_or_else(|| format!("there is no secret: {REMEDY}"))?;
         match keys.weak_secrets() {
             0 => {}
             1 => note(&format!("apikee: warning: a secret has fewer than {STRONG_SECRET_LEN} bytes: {NEW}")),
@@ -44,13 +44,13 @@ impl SecretArgs {
         Ok(keys)
     }
 
-    /// Like [`keyring`](Self::keyring), without the warning.
-    pub(crate) fn load(&self) -> Result<Keyring, Box<dyn Error>> {
+    /// Like [`keyring`](Self::keyring), without the warning. `None` if no secret is configured.
+    pub(crate) fn load(&self) -> Result<Option<Keyring>, Box<dyn Error>> {
         match &self.secret_file {
-            Some(path) => Ok(Keyring::from_file(path)?),
+            Some(path) => Ok(Some(Keyring::from_file(path)?)),
             None => match Keyring::from_env() {
-                Err(ConfigError::Missing(_)) => Err(MISSING.into()),
-                keys => Ok(keys?),
+                Err(ConfigError::Missing(_)) => Ok(None),
+                keys => Ok(Some(keys?)),
             },
         }
     }
@@ -58,7 +58,8 @@ impl SecretArgs {
 
 const NEW: &str = "anyone who has a key can guess it by trial (apikee secret prints a new one)";
 
-const MISSING: &str = "there is no secret: set APIKEE_SECRET_FILE, APIKEE_SECRETS, APIKEE_LOCAL_SECRET or APIKEE_SECRET, or use \
+/// What to do if there is no secret.
+pub(crate) const REMEDY: &str = "set APIKEE_SECRET_FILE, APIKEE_SECRETS, APIKEE_LOCAL_SECRET or APIKEE_SECRET, or use \
      --secret-file (apikee secret prints a new secret)";
 
 /// Random bytes in a secret: as many as in the tag of a key.

@@ -48,7 +48,7 @@ pub(super) fn issue_and_verify(stage: &mut Stage) -> Shown {
 }
 
 pub(super) fn rotate(stage: &mut Stage) -> Shown {
-    stage.heading("A secret is replaced while its keys are still about")?;
+    stage.heading("A secret is replaced while its keys are still in use")?;
     let old_key = issue(&keyring()?, &NewKey::new("acme-corp"))?;
     let mut keys = Keyring::new(b"the new secret")?;
     keys.accept(SECRET)?;
@@ -61,7 +61,7 @@ pub(super) fn rotate(stage: &mut Stage) -> Shown {
 }
 
 pub(super) fn refuse(stage: &mut Stage) -> Shown {
-    stage.heading("What is refused, and with which code")?;
+    stage.heading("Keys that are refused, and with which code")?;
     let keys = keyring()?;
     let key = issue(&keys, &NewKey::new("acme-corp").scopes(&["read"]).expires(Expiry::After(DAY)))?;
     let later = NOW.checked_add_secs(2 * DAY.as_secs()).ok_or("the demo's clock is off")?;
@@ -110,12 +110,12 @@ const SHOWN: [(&str, &str); 6] = [
     ("json-tenant-8", "JSON with escapes, as the Python SDK writes it"),
     ("msgpack-tenant-30", "MessagePack of the Python SDK, which the Node SDK cannot read"),
     ("json-signature-leading-zero-2-860", "an SDK issued it, and both SDKs refuse it: 1 in 256 is such a key"),
-    ("bad-noncanonical-zeros-both", "respelt with leading zeros, so that it slips past a deny-list of theirs"),
-    ("bad-shape-exp-string", "signed by hand, with an expiry that is not a number: to Node it is eternal"),
+    ("bad-noncanonical-zeros-both", "respelt with leading zeros: the deny-list of an SDK misses it"),
+    ("bad-shape-exp-string", "signed by hand, with an expiry that is not a number: for Node it never expires"),
 ];
 
 pub(super) fn golden_cases(stage: &mut Stage) -> Shown {
-    stage.heading("Keys made with the published SDKs, and what those answer to them")?;
+    stage.heading("Keys made with the published SDKs, and how the SDKs answer")?;
     let file: Value = serde_json::from_str(VECTORS)?;
     let vectors = file["vectors"].as_array().ok_or("there are no golden cases")?;
     for (name, remark) in SHOWN {

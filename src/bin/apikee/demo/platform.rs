@@ -81,7 +81,7 @@ const CROWD: usize = 64;
 const FAILURES: u32 = 2;
 
 pub(super) fn server_mode(stage: &mut Stage) -> Shown {
-    stage.heading("In server mode the platform has a say in each request (here on loopback)")?;
+    stage.heading("In server mode the platform is asked about each request (here on loopback)")?;
     // The clock stands still, so that no new hour starts during the demo and resets the hourly limit.
     let platform = Emulator::builder().time(NOW).timestamp_tolerance(None).start()?;
     let open = client(&platform, FailOpen::Open)?;
