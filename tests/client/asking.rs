@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::{
     ask, ask_for,
-    platform::{CLIENT, PROJECT_KEY, Platform, Told, key, listed, willing},
+    platform::{Answer, CLIENT, PROJECT_KEY, Platform, key, listed, willing},
     told,
 };
 
@@ -82,44 +82,44 @@ fn whoever_cannot_tell_whether_a_key_is_revoked_lets_nobody_in() {
 
 #[test]
 fn each_answer_comes_to_what_the_policy_says_of_it() {
-    type Case = (fn() -> Told, Result<Basis, &'static str>, Result<Basis, &'static str>);
+    type Case = (fn() -> Answer, Result<Basis, &'static str>, Result<Basis, &'static str>);
     let strict = Policy::DEFAULT.fail_open(FailOpen::Closed);
     let lax = Policy::DEFAULT.on_rejection(OnRejection::AdmitUnsuccessful).on_fault(OnFault::Admit);
     let cases: [Case; 12] = [
-        (Told::yes, Ok(Basis::Confirmed), Ok(Basis::Confirmed)),
-        (Told::no, Err("SERVER_REJECTED: the platform does not validate the key"), Ok(Basis::DespiteRejection)),
+        (Answer::yes, Ok(Basis::Confirmed), Ok(Basis::Confirmed)),
+        (Answer::no, Err("SERVER_REJECTED: the platform does not validate the key"), Ok(Basis::DespiteRejection)),
         (
-            || Told::status(403),
+            || Answer::status(403),
             Err("SERVER_REJECTED: the platform forbids the request"),
             Err("SERVER_REJECTED: the platform forbids the request"),
         ),
         (
-            || Told::status(429),
+            || Answer::status(429),
             Err("SERVER_REJECTED: rate limit exceeded"),
             Err("SERVER_REJECTED: rate limit exceeded"),
         ),
         (
-            || Told::status(500),
+            || Answer::status(500),
             Err("SERVER_UNAVAILABLE: the platform answered with status 500"),
             Ok(Basis::FailedOpen(Outage::Status(500))),
         ),
         (
-            || Told::Error(TransportError::Outage(Outage::Dns)),
+            || Answer::Error(TransportError::Outage(Outage::Dns)),
             Err("SERVER_UNAVAILABLE: the platform's name cannot be resolved"),
             Ok(Basis::FailedOpen(Outage::Dns)),
         ),
         (
-            || Told::status(401),
+            || Answer::status(401),
             Err("SERVER_FAULT: the platform refused the project key"),
             Ok(Basis::DespiteFault(Fault::ProjectKeyRefused)),
         ),
         (
-            || Told::status(302),
+            || Answer::status(302),
             Err("SERVER_FAULT: the platform answered with a redirect"),
             Ok(Basis::DespiteFault(Fault::Redirect)),
         ),
         (
-            || Told::Plain(200, br#"{"success":true}"#.to_vec()),
+            || Answer::Plain(200, br#"{"success":true}"#.to_vec()),
             Err(
                 "SERVER_FAULT: the platform's answer is not sealed: set sealing to requests (APIKEE_SEALING=requests) to \
                  accept it",
@@ -127,17 +127,17 @@ fn each_answer_comes_to_what_the_policy_says_of_it() {
             Ok(Basis::DespiteFault(Fault::Unsealed)),
         ),
         (
-            || Told::Plain(200, b"<html>".to_vec()),
+            || Answer::Plain(200, b"<html>".to_vec()),
             Err("SERVER_FAULT: the platform's answer is not well-formed"),
             Ok(Basis::DespiteFault(Fault::Unreadable)),
         ),
         (
-            || Told::Plain(200, vec![b' '; 70_000]),
+            || Answer::Plain(200, vec![b' '; 70_000]),
             Err("SERVER_FAULT: the platform's answer is too long"),
             Ok(Basis::DespiteFault(Fault::Oversized)),
         ),
         (
-            || Told::Sealed(json!({ "success": "true" })),
+            || Answer::Sealed(json!({ "success": "true" })),
             Err("SERVER_FAULT: the platform's answer is not well-formed"),
             Ok(Basis::DespiteFault(Fault::Unreadable)),
         ),
@@ -154,7 +154,7 @@ fn each_answer_comes_to_what_the_policy_says_of_it() {
 
 #[test]
 fn an_answer_in_the_clear_is_taken_where_that_is_asked_for() {
-    let answer = |json: &'static str| Platform::new(move |_| Told::Plain(200, json.as_bytes().to_vec()));
+    let answer = |json: &'static str| Platform::new(move |_| Answer::Plain(200, json.as_bytes().to_vec()));
     let key = key(CLIENT, "{}");
     for (json, expected) in [
         (r#"{"success":true}"#, Ok(Basis::Confirmed)),
@@ -202,7 +202,7 @@ fn the_platforms_own_reason_reaches_the_operator_escaped_and_cut_and_nobody_else
         };
         let mut answer = members.clone();
         answer["success"] = false.into();
-        let platform = Platform::new(move |_| Told::Sealed(answer.clone()));
+        let platform = Platform::new(move |_| Answer::Sealed(answer.clone()));
         let apikee = platform.builder().observer(observer).build().unwrap();
         let key = key(CLIENT, "{}");
         let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/users").unwrap());
@@ -308,10 +308,10 @@ const OTHER_ID: &str = "11111111-2222-4333-8444-555555555555";
 /// For each of the platform's ways to say so.
 #[test]
 fn a_client_that_the_platform_does_not_know_any_more_is_looked_up_again() {
-    let ways: [fn() -> Told; 3] = [
-        || Told::status(404),
-        || Told::Sealed(json!({ "success": false, "code": "UNKNOWN_CLIENT" })),
-        || Told::Sealed(json!({ "success": false, "error": "CLIENT_NOT_FOUND" })),
+    let ways: [fn() -> Answer; 3] = [
+        || Answer::status(404),
+        || Answer::Sealed(json!({ "success": false, "code": "UNKNOWN_CLIENT" })),
+        || Answer::Sealed(json!({ "success": false, "error": "CLIENT_NOT_FOUND" })),
     ];
     for way in ways {
         // The client was deleted, and created again with another id.
@@ -319,7 +319,7 @@ fn a_client_that_the_platform_does_not_know_any_more_is_looked_up_again() {
             if let Some(tenant) = seen.looked_up() {
                 return listed(&[(CLIENT, tenant)]);
             }
-            if seen.target.starts_with(&format!("/client/{CLIENT}")) { way() } else { Told::yes() }
+            if seen.target.starts_with(&format!("/client/{CLIENT}")) { way() } else { Answer::yes() }
         });
         let apikee = platform.builder().build().unwrap();
         for _ in 0..2 {
@@ -327,7 +327,7 @@ fn a_client_that_the_platform_does_not_know_any_more_is_looked_up_again() {
         }
         assert_eq!(platform.seen().iter().filter(|call| call.looked_up().is_some()).count(), 2);
     }
-    let platform = Platform::new(|seen| if seen.is_validation() { Told::no() } else { willing(seen) });
+    let platform = Platform::new(|seen| if seen.is_validation() { Answer::no() } else { willing(seen) });
     let apikee = platform.builder().build().unwrap();
     for _ in 0..2 {
         assert!(ask(&apikee, &key("acme-corp", "{}")).is_err());
@@ -340,12 +340,12 @@ fn what_stops_a_look_up_is_what_becomes_of_the_request() {
     let key = key("acme-corp", "{}");
     let unreadable = Err(format!("SERVER_FAULT: {}", Fault::Unreadable));
     for (told, expected) in [
-        ((|| Told::status(503)) as fn() -> Told, Ok(Basis::FailedOpen(Outage::Status(503)))),
-        (|| Told::status(403), Err("SERVER_REJECTED: the platform forbids the request".to_owned())),
-        (|| Told::status(429), Err("SERVER_REJECTED: rate limit exceeded".to_owned())),
-        (|| Told::Plain(200, b"OK".to_vec()), unreadable.clone()),
-        (|| Told::Plain(200, vec![b' '; 70_000]), Err(format!("SERVER_FAULT: {}", Fault::Oversized))),
-        (|| Told::Plain(200, br#"{"data":[{"name":"acme-corp"}]}"#.to_vec()), unreadable),
+        ((|| Answer::status(503)) as fn() -> Answer, Ok(Basis::FailedOpen(Outage::Status(503)))),
+        (|| Answer::status(403), Err("SERVER_REJECTED: the platform forbids the request".to_owned())),
+        (|| Answer::status(429), Err("SERVER_REJECTED: rate limit exceeded".to_owned())),
+        (|| Answer::Plain(200, b"OK".to_vec()), unreadable.clone()),
+        (|| Answer::Plain(200, vec![b' '; 70_000]), Err(format!("SERVER_FAULT: {}", Fault::Oversized))),
+        (|| Answer::Plain(200, br#"{"data":[{"name":"acme-corp"}]}"#.to_vec()), unreadable),
     ] {
         let platform = Platform::new(move |seen| if seen.is_validation() { willing(seen) } else { told() });
         let lax = Policy::DEFAULT.on_rejection(OnRejection::AdmitUnsuccessful);
@@ -450,7 +450,7 @@ fn a_request_that_is_too_long_to_send_is_denied_and_not_sent() {
 
 #[test]
 fn a_slow_check_for_revoked_keys_is_not_a_platform_outage() {
-    let platform = Platform::new(|_| Told::no());
+    let platform = Platform::new(|_| Answer::no());
     let limit = Duration::from_millis(300);
     let builder = platform.builder().timeout(limit).revoked(move |_| {
         std::thread::sleep(limit);

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     ask, ask_for, decide,
-    platform::{CLIENT, Platform, SECRET, Seen, Told, key, willing},
+    platform::{Answer, CLIENT, Platform, SECRET, Seen, key, willing},
 };
 
 /// Far longer than any step of these tests takes.
@@ -128,7 +128,7 @@ fn a_route_is_described_without_automatic_registration_and_tried_again_after_a_f
         }
         let mut tries = tries.lock().unwrap();
         *tries += 1;
-        if *tries == 1 { Told::status(503) } else { willing(seen) }
+        if *tries == 1 { Answer::status(503) } else { willing(seen) }
     });
     let apikee = platform.builder().build().unwrap();
     let key = key(CLIENT, "{}");
@@ -183,7 +183,7 @@ fn what_is_not_said_to_be_a_route_is_not_registered_whether_requests_wait_or_not
 
 #[test]
 fn a_refused_request_registers_no_route() {
-    let refusing = Platform::new(|seen| if seen.is_validation() { Told::no() } else { willing(seen) });
+    let refusing = Platform::new(|seen| if seen.is_validation() { Answer::no() } else { willing(seen) });
     let apikee = refusing.builder().auto_register(true).build().unwrap();
     assert!(ask(&apikee, &key(CLIENT, "{}")).is_err());
     assert_eq!(refusing.seen().len(), 1);
@@ -191,7 +191,7 @@ fn a_refused_request_registers_no_route() {
 
 #[test]
 fn a_registry_that_fails_is_tried_once_for_each_route_and_the_breaker_is_not_for_it() {
-    let failing = Platform::new(|seen| if seen.sealed { willing(seen) } else { Told::status(503) });
+    let failing = Platform::new(|seen| if seen.sealed { willing(seen) } else { Answer::status(503) });
     let apikee = failing.builder().auto_register(true).build().unwrap();
     let key = key(CLIENT, "{}");
     let paths: Vec<_> = (0..70).map(|n| format!("/{n}")).collect();
@@ -204,7 +204,7 @@ fn a_registry_that_fails_is_tried_once_for_each_route_and_the_breaker_is_not_for
 /// Asks until a route is registered on the second try, and returns the pause between the two tries.
 fn pause_before_the_second_try(
     builder: impl FnOnce(&Arc<Platform>) -> apikee::client::ApikeeBuilder,
-    first: fn() -> Told,
+    first: fn() -> Answer,
 ) -> Duration {
     let tries = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&tries);
@@ -239,11 +239,11 @@ fn pause_before_the_second_try(
 #[test]
 fn a_registration_that_failed_in_any_way_is_tried_again_after_a_pause() {
     const PAUSE: Duration = Duration::from_secs(1);
-    let failures: [fn() -> Told; 5] = [
-        || Told::Error(TransportError::Outage(Outage::Timeout)),
-        || Told::Error(TransportError::Fault(Fault::UntrustedCertificate)),
-        || Told::status(403),
-        || Told::status(400),
+    let failures: [fn() -> Answer; 5] = [
+        || Answer::Error(TransportError::Outage(Outage::Timeout)),
+        || Answer::Error(TransportError::Fault(Fault::UntrustedCertificate)),
+        || Answer::status(403),
+        || Answer::status(400),
         || panic!("a registry that panics"),
     ];
     std::thread::scope(|scope| {
@@ -311,7 +311,7 @@ fn an_observed_request_does_not_wait_and_the_platform_hears_of_it() {
     let released = Mutex::new(released);
     let platform = Platform::new(move |seen| {
         let _ = released.lock().unwrap().recv();
-        if seen.is_validation() { Told::no() } else { willing(seen) }
+        if seen.is_validation() { Answer::no() } else { willing(seen) }
     });
     let (observer, notes) = notes();
     let apikee = platform
@@ -492,7 +492,7 @@ fn the_thread_ends_with_the_client() {
 
 #[test]
 fn outages_of_all_calls_are_events() {
-    let platform = Platform::new(|_| Told::Error(TransportError::Outage(Outage::Connect)));
+    let platform = Platform::new(|_| Answer::Error(TransportError::Outage(Outage::Connect)));
     let (observer, notes) = notes();
     let apikee = platform.builder().observer(observer).build().unwrap();
     let _ = ask(&apikee, &key("acme-corp", "{}"));

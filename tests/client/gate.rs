@@ -18,12 +18,12 @@ use apikee::{
 
 use crate::{
     ask,
-    platform::{CLIENT, Platform, Told, key, willing},
+    platform::{Answer, CLIENT, Platform, key, willing},
 };
 
 #[test]
 fn after_some_failures_requests_do_not_wait_for_the_platform() {
-    let platform = Platform::new(|_| Told::Error(TransportError::Outage(Outage::Connect)));
+    let platform = Platform::new(|_| Answer::Error(TransportError::Outage(Outage::Connect)));
     let config = BreakerConfig::DEFAULT.consecutive_failures(3).unwrap();
     let config = config.cool_down(Duration::from_secs(3600), Duration::from_secs(3600)).unwrap();
     let opened = Arc::new(AtomicUsize::new(0));
@@ -56,7 +56,7 @@ fn a_platform_that_is_back_is_asked_again() {
     let down = Arc::new(AtomicBool::new(true));
     let is_down = Arc::clone(&down);
     let platform =
-        Platform::new(move |seen| if is_down.load(Ordering::Relaxed) { Told::status(503) } else { willing(seen) });
+        Platform::new(move |seen| if is_down.load(Ordering::Relaxed) { Answer::status(503) } else { willing(seen) });
     let config = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap();
     let config = config.cool_down(Duration::from_millis(1), Duration::from_millis(1)).unwrap();
     let events = Arc::new(Mutex::new(Vec::new()));
@@ -85,7 +85,7 @@ fn a_platform_that_is_back_is_asked_again() {
 
 #[test]
 fn what_the_platform_refuses_or_garbles_does_not_open_the_breaker() {
-    for told in [Told::no as fn() -> Told, || Told::status(429), || Told::Plain(200, b"<html>".to_vec())] {
+    for told in [Answer::no as fn() -> Answer, || Answer::status(429), || Answer::Plain(200, b"<html>".to_vec())] {
         let platform = Platform::new(move |_| told());
         let config = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap();
         let apikee = platform.builder().breaker(config).build().unwrap();
@@ -185,7 +185,7 @@ fn an_opening_breaker_lets_all_go_who_wait() {
         let platform = Platform::new(move |_| {
             entered.send(()).unwrap();
             let _ = released.lock().unwrap().recv();
-            Told::Error(TransportError::Outage(Outage::Connect))
+            Answer::Error(TransportError::Outage(Outage::Connect))
         });
         (platform, arrivals, release)
     };
@@ -259,7 +259,7 @@ fn threads_share_one_client_and_each_gets_its_own_answer() {
     // The platform refuses every client whose id ends in an odd digit.
     let platform = Platform::new(|seen| {
         let id = &seen.target["/client/".len()..][..36];
-        if u8::from_str_radix(&id[35..], 16).unwrap() % 2 == 1 { Told::no() } else { Told::yes() }
+        if u8::from_str_radix(&id[35..], 16).unwrap() % 2 == 1 { Answer::no() } else { Answer::yes() }
     });
     let apikee = platform.builder().max_in_flight(64).background_thread(true).build().unwrap();
     let keys: Vec<_> = (0..16).map(|n| key(&format!("497f6eca-6276-4993-bfeb-53cbbbba6f0{n:x}"), "{}")).collect();

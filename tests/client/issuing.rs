@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     ask,
-    platform::{CLIENT, Platform, SECRET, Seen, Told},
+    platform::{Answer, CLIENT, Platform, SECRET, Seen},
 };
 
 #[test]
@@ -147,7 +147,7 @@ fn a_client_id_of_the_callers_stays() {
 
 #[test]
 fn an_outage_does_not_stop_issuing_and_is_told() {
-    let platform = Platform::new(|_| Told::status(502));
+    let platform = Platform::new(|_| Answer::status(502));
     let apikee = platform.builder().build().unwrap();
     let mut buf = [0; 1024];
     let issued = apikee.issue(&NewKey::new("acme-corp"), &mut buf).unwrap();
@@ -158,9 +158,9 @@ fn an_outage_does_not_stop_issuing_and_is_told() {
 #[test]
 fn a_refusal_stops_issuing() {
     for (told, expected) in [
-        ((|| Told::status(403)) as fn() -> Told, ClientIssueError::Rejected(Rejection::Forbidden)),
-        (Told::no, ClientIssueError::Rejected(Rejection::Forbidden)),
-        (|| Told::status(401), ClientIssueError::Fault(Fault::ProjectKeyRefused)),
+        ((|| Answer::status(403)) as fn() -> Answer, ClientIssueError::Rejected(Rejection::Forbidden)),
+        (Answer::no, ClientIssueError::Rejected(Rejection::Forbidden)),
+        (|| Answer::status(401), ClientIssueError::Fault(Fault::ProjectKeyRefused)),
     ] {
         let apikee = Platform::new(move |_| told()).builder().build().unwrap();
         assert_eq!(apikee.issue(&NewKey::new("acme-corp"), &mut [0; 1024]).unwrap_err(), expected);

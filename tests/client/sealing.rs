@@ -11,15 +11,15 @@ use serde_json::json;
 
 use crate::{
     ask, decide,
-    platform::{CLIENT, PROJECT_KEY, Platform, SECRET, Seen, Told, key, listed},
+    platform::{Answer, CLIENT, PROJECT_KEY, Platform, SECRET, Seen, key, listed},
 };
 
 /// Answers without an envelope, whatever is asked.
-fn plain(seen: &Seen) -> Told {
+fn plain(seen: &Seen) -> Answer {
     let answer = if seen.body["keys"].is_array() { json!({ "id": CLIENT }) } else { json!({ "success": true }) };
     match seen.looked_up() {
         Some(tenant) => listed(&[(CLIENT, tenant)]),
-        None => Told::Plain(200, answer.to_string().into_bytes()),
+        None => Answer::Plain(200, answer.to_string().into_bytes()),
     }
 }
 

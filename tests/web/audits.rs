@@ -15,7 +15,7 @@ use apikee::{
 
 use crate::{
     key, lookup,
-    platform::{self, CLIENT, Platform, SECRET, Told},
+    platform::{self, Answer, CLIENT, Platform, SECRET},
 };
 
 /// The text of events about requests, without the time that the decision took.
@@ -85,8 +85,8 @@ fn the_event_and_the_refusal_for_a_missing_scope_name_the_key_and_the_request() 
 fn events_about_grants_name_the_route_in_both_modes() {
     let key = key();
     let (id, prefix) = (id_of(&key), log_prefix(&key));
-    let platform = Platform::new(|_| Told::status(500));
-    let observed = Platform::new(|_| Told::status(403));
+    let platform = Platform::new(|_| Answer::status(500));
+    let observed = Platform::new(|_| Answer::status(403));
     let open = Policy::DEFAULT.fail_open(FailOpen::Open);
     let who = format!(
         r#"tenant="{CLIENT}" key_id="{id}" key_prefix="{prefix}" method="POST" route="/users/{{id}}" path="/users/7" address=2001:db8::1"#
@@ -209,7 +209,7 @@ fn log_lines_cannot_be_forged_and_their_length_is_limited() {
 #[test]
 fn events_and_audits_contain_no_secrets() {
     let lines = Lines::default();
-    let platform = Platform::new(|_| Told::no());
+    let platform = Platform::new(|_| Answer::no());
     let guard = lines.guard(platform.builder()).bearer();
     let key = platform::key(CLIENT, "{}");
     let fields = [

@@ -15,7 +15,7 @@ use apikee::{
 
 use crate::{
     guard, key, lookup,
-    platform::{CLIENT, Platform, SECRET, Told},
+    platform::{Answer, CLIENT, Platform, SECRET},
 };
 
 /// A good key whose tenant has this many bytes.
@@ -164,7 +164,7 @@ fn a_denial_can_be_returned_with_the_question_mark_operator() {
         grant.key().require(scopes)?;
         Ok(grant.basis())
     }
-    let platform = Platform::new(|_| Told::yes());
+    let platform = Platform::new(|_| Answer::yes());
     let apikee = platform.builder().build().unwrap();
     assert_eq!(ask(&apikee, &["read"]).unwrap(), Basis::Confirmed);
     let denial = ask(&apikee, &["read", "write"]).unwrap_err();

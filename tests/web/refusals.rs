@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     guard, key, lookup,
-    platform::{CLIENT, Platform, SECRET, Told},
+    platform::{Answer, CLIENT, Platform, SECRET},
 };
 
 /// Status, body, `WWW-Authenticate` and `Retry-After`.
@@ -98,17 +98,17 @@ fn each_answer_and_failure_of_the_platform_has_its_status() {
     let overload = (503, unavailable.clone(), None, Some("1".to_owned()));
     let fault = body("SERVER_FAULT", "Server validation gave no trustworthy answer");
     let challenge = || Some(CHALLENGE.to_owned());
-    let cases: [(fn() -> Told, Response); 10] = [
-        (Told::no, (401, rejected.clone(), challenge(), None)),
-        (|| Told::status(403), (401, rejected.clone(), challenge(), None)),
-        (|| Told::status(429), (401, rejected.clone(), challenge(), None)),
-        (|| Told::Limited(17), (401, rejected, challenge(), Some("17".into()))),
-        (|| Told::status(503), (503, unavailable.clone(), None, None)),
-        (|| Told::Error(TransportError::Outage(Outage::Dns)), (503, unavailable.clone(), None, None)),
-        (|| Told::Error(TransportError::Overload(Overload::TooManyInFlight)), overload.clone()),
-        (|| Told::Error(TransportError::Overload(Overload::OutOfResources)), overload.clone()),
-        (|| Told::Error(TransportError::Overload(Overload::NoRandomness)), overload),
-        (|| Told::Error(TransportError::Fault(Fault::UntrustedCertificate)), (502, fault, None, None)),
+    let cases: [(fn() -> Answer, Response); 10] = [
+        (Answer::no, (401, rejected.clone(), challenge(), None)),
+        (|| Answer::status(403), (401, rejected.clone(), challenge(), None)),
+        (|| Answer::status(429), (401, rejected.clone(), challenge(), None)),
+        (|| Answer::Limited(17), (401, rejected, challenge(), Some("17".into()))),
+        (|| Answer::status(503), (503, unavailable.clone(), None, None)),
+        (|| Answer::Error(TransportError::Outage(Outage::Dns)), (503, unavailable.clone(), None, None)),
+        (|| Answer::Error(TransportError::Overload(Overload::TooManyInFlight)), overload.clone()),
+        (|| Answer::Error(TransportError::Overload(Overload::OutOfResources)), overload.clone()),
+        (|| Answer::Error(TransportError::Overload(Overload::NoRandomness)), overload),
+        (|| Answer::Error(TransportError::Fault(Fault::UntrustedCertificate)), (502, fault, None, None)),
     ];
     for (at, (told, expected)) in cases.into_iter().enumerate() {
         let platform = Platform::new(move |_| told());
@@ -119,7 +119,7 @@ fn each_answer_and_failure_of_the_platform_has_its_status() {
 
 #[test]
 fn while_the_breaker_is_open_the_response_has_a_retry_after_field() {
-    let platform = Platform::new(|_| Told::status(500));
+    let platform = Platform::new(|_| Answer::status(500));
     let breaker = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap();
     let strict = Policy::DEFAULT.fail_open(FailOpen::Closed);
     let guard = Guard::new(platform.builder().policy(strict).breaker(breaker).build().unwrap());
@@ -136,7 +136,7 @@ fn with_bearer_tokens_the_challenge_has_the_bearer_scheme() {
     let guard = guard().bearer();
     let challenge = |key: Option<&str>, scopes: &[&str]| refused(&guard, key, scopes).2.unwrap();
     assert_eq!(challenge(None, &[]), r#"Bearer realm="apikee""#);
-    let limited = Platform::new(|_| Told::Limited(17));
+    let limited = Platform::new(|_| Answer::Limited(17));
     let limited = Guard::new(limited.builder().build().unwrap()).bearer();
     assert_eq!(refused(&limited, Some(&key()), &[]).2.unwrap(), r#"Bearer realm="apikee""#);
     assert_eq!(challenge(Some("apikee_x"), &[]), r#"Bearer realm="apikee", error="invalid_token""#);

@@ -15,7 +15,7 @@ use apikee::{
 
 use super::{
     Denied, ask, ask_for, builder, emulator, id,
-    platform::{Platform, Told, key, listed},
+    platform::{Answer, Platform, key, listed},
 };
 
 const FROM_INSIDE: [(&str, &str); 1] = [("x-forwarded-for", "203.0.113.9")];
@@ -67,10 +67,10 @@ fn refusal_of_a_look_up_holds_until_the_next_look_up_succeeds() {
     let step = Arc::new(AtomicUsize::new(0));
     let at = Arc::clone(&step);
     let platform = Platform::new(move |seen| match (at.load(Ordering::Relaxed), seen.looked_up()) {
-        (0, Some(_)) => Told::Limited(3600),
+        (0, Some(_)) => Answer::Limited(3600),
         (2, Some(tenant)) => listed(&[(&id(1), tenant)]),
-        (2, None) => Told::yes(),
-        _ => Told::Error(TransportError::Outage(Outage::Connect)),
+        (2, None) => Answer::yes(),
+        _ => Answer::Error(TransportError::Outage(Outage::Connect)),
     });
     let apikee = platform.builder().tenant_is_client_id(false).build().unwrap();
     let key = key("acme-corp", "{}");
@@ -92,9 +92,9 @@ fn refused_client_is_remembered_whatever_the_length_of_its_name() {
         let down = Arc::new(AtomicUsize::new(0));
         let is_down = Arc::clone(&down);
         let platform = Platform::new(move |seen| match seen.looked_up() {
-            _ if is_down.load(Ordering::Relaxed) > 0 => Told::Error(TransportError::Outage(Outage::Connect)),
+            _ if is_down.load(Ordering::Relaxed) > 0 => Answer::Error(TransportError::Outage(Outage::Connect)),
             Some(tenant) => listed(&[(&id(1), tenant)]),
-            None => Told::Limited(3600),
+            None => Answer::Limited(3600),
         });
         let apikee = platform.builder().tenant_is_client_id(false).build().unwrap();
         let key = key(&tenant, "{}");

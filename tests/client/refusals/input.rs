@@ -17,7 +17,7 @@ use apikee::{
 
 use super::{
     Denied, LONG, ask, at_once, builder_at, id,
-    platform::{Platform, Told, key},
+    platform::{Answer, Platform, key},
     server::Server,
 };
 
@@ -25,8 +25,8 @@ use super::{
 fn resolver_that_panics_does_not_know_and_harms_no_other_request() {
     let platform = Platform::new(|seen| match seen.looked_up() {
         Some(_) => super::platform::listed(&[(&id(1), "acme-corp"), (&id(2), "other")]),
-        None if seen.target.contains(&id(1)) => Told::no(),
-        None => Told::yes(),
+        None if seen.target.contains(&id(1)) => Answer::no(),
+        None => Answer::yes(),
     });
     let apikee = platform
         .builder()
@@ -89,9 +89,9 @@ fn observer_that_panics_changes_no_answer() {
     let down = Arc::new(AtomicBool::new(false));
     let is_down = Arc::clone(&down);
     let platform = Platform::new(move |seen| match seen.target.contains(&id(1)) {
-        _ if is_down.load(Ordering::Relaxed) => Told::Error(TransportError::Outage(Outage::Connect)),
-        true => Told::Limited(60),
-        false => Told::yes(),
+        _ if is_down.load(Ordering::Relaxed) => Answer::Error(TransportError::Outage(Outage::Connect)),
+        true => Answer::Limited(60),
+        false => Answer::yes(),
     });
     let apikee = platform.builder().observer(|_: &Event<'_>| panic!("an observer that panics")).build().unwrap();
     let [refused, good] = [1, 2].map(|number| key(&id(number), "{}"));
@@ -107,7 +107,7 @@ fn observer_that_panics_changes_no_answer() {
 /// The observer is called without a lock.
 #[test]
 fn observer_that_blocks_delays_its_own_request_alone() {
-    let platform = Platform::new(|seen| if seen.target.contains(&id(1)) { Told::no() } else { Told::yes() });
+    let platform = Platform::new(|seen| if seen.target.contains(&id(1)) { Answer::no() } else { Answer::yes() });
     let entered = Arc::new(Barrier::new(2));
     let leaves = Arc::clone(&entered);
     let apikee = platform

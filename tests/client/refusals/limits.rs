@@ -20,7 +20,7 @@ use apikee::{
 
 use super::{
     Denied, LONG, ask, at_once, builder, builder_at, emulator, id,
-    platform::{Platform, Told, key},
+    platform::{Answer, Platform, key},
     server::{Connection, Server},
 };
 
@@ -89,10 +89,10 @@ fn confirmation_of_an_earlier_request_does_not_forget_a_later_refusal() {
         0 => {
             entered.send(()).unwrap();
             released.lock().unwrap().recv().unwrap();
-            Told::yes()
+            Answer::yes()
         }
-        1 => Told::Limited(3600),
-        _ => Told::Error(TransportError::Outage(Outage::Connect)),
+        1 => Answer::Limited(3600),
+        _ => Answer::Error(TransportError::Outage(Outage::Connect)),
     });
     let apikee = platform.builder().timeout(LONG).build().unwrap();
     let key = key(&id(1), "{}");

@@ -18,7 +18,7 @@ use apikee::{
 
 use super::{
     Answer, Denied, LONG, ask, at_once, builder, emulator, faults, id,
-    platform::{Platform, Seen, Told, key},
+    platform::{Answer, Platform, Seen, key},
     wait_until,
 };
 
@@ -120,36 +120,36 @@ fn eager() -> BreakerConfig {
 
 // Faults in this process.
 
-type Way = fn() -> Told;
+type Way = fn() -> Answer;
 
 /// Answers that one client's request can cause.
 const CAUSED: [(&str, Way); 6] = [
-    ("500", || Told::status(500)),
-    ("502", || Told::status(502)),
-    ("503", || Told::status(503)),
-    ("599", || Told::status(599)),
-    ("reset", || Told::Error(TransportError::Outage(Outage::Reset))),
-    ("timeout", || Told::Error(TransportError::Outage(Outage::Timeout))),
+    ("500", || Answer::status(500)),
+    ("502", || Answer::status(502)),
+    ("503", || Answer::status(503)),
+    ("599", || Answer::status(599)),
+    ("reset", || Answer::Error(TransportError::Outage(Outage::Reset))),
+    ("timeout", || Answer::Error(TransportError::Outage(Outage::Timeout))),
 ];
 
 const OTHERS: [(&str, Way); 17] = [
-    ("no such name", || Told::Error(TransportError::Outage(Outage::Dns))),
-    ("no connection", || Told::Error(TransportError::Outage(Outage::Connect))),
-    ("no descriptors", || Told::Error(TransportError::Overload(Overload::OutOfResources))),
-    ("no randomness", || Told::Error(TransportError::Overload(Overload::NoRandomness))),
-    ("no trust", || Told::Error(TransportError::Fault(Fault::UntrustedCertificate))),
-    ("too long", || Told::Error(TransportError::OVERSIZED)),
-    ("301", || Told::status(301)),
-    ("401", || Told::status(401)),
-    ("403", || Told::status(403)),
-    ("404", || Told::status(404)),
-    ("408", || Told::status(408)),
-    ("413", || Told::status(413)),
-    ("429", || Told::status(429)),
-    ("429 for a second", || Told::Limited(1)),
-    ("garbage", || Told::Plain(200, b"<html>".to_vec())),
-    ("unsealed", || Told::Plain(200, br#"{"success":true}"#.to_vec())),
-    ("success:false", Told::no),
+    ("no such name", || Answer::Error(TransportError::Outage(Outage::Dns))),
+    ("no connection", || Answer::Error(TransportError::Outage(Outage::Connect))),
+    ("no descriptors", || Answer::Error(TransportError::Overload(Overload::OutOfResources))),
+    ("no randomness", || Answer::Error(TransportError::Overload(Overload::NoRandomness))),
+    ("no trust", || Answer::Error(TransportError::Fault(Fault::UntrustedCertificate))),
+    ("too long", || Answer::Error(TransportError::OVERSIZED)),
+    ("301", || Answer::status(301)),
+    ("401", || Answer::status(401)),
+    ("403", || Answer::status(403)),
+    ("404", || Answer::status(404)),
+    ("408", || Answer::status(408)),
+    ("413", || Answer::status(413)),
+    ("429", || Answer::status(429)),
+    ("429 for a second", || Answer::Limited(1)),
+    ("garbage", || Answer::Plain(200, b"<html>".to_vec())),
+    ("unsealed", || Answer::Plain(200, br#"{"success":true}"#.to_vec())),
+    ("success:false", Answer::no),
 ];
 
 /// A platform with a fault that can be switched on for a range of clients.
@@ -165,10 +165,10 @@ fn platform(fault: &Arc<AtomicUsize>, culprits: std::ops::Range<usize>) -> Arc<P
             return way();
         }
         match Class::of(number) {
-            Healthy => Told::yes(),
-            Limited => Told::Limited(3600),
-            Unsuccessful => Told::no(),
-            Forbidden => Told::status(403),
+            Healthy => Answer::yes(),
+            Limited => Answer::Limited(3600),
+            Unsuccessful => Answer::no(),
+            Forbidden => Answer::status(403),
         }
     })
 }

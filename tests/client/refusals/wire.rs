@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     Denied, ask, ask_for, builder, builder_at, emulator, id,
-    platform::{Platform, Told, key},
+    platform::{Answer, Platform, key},
     server::{Request, Server},
 };
 
@@ -122,7 +122,7 @@ fn success_decides_whatever_the_other_members_are() {
         (json!({ "success": true, "clientId": id(2) }), Err(Denied::Fault(Fault::Forged))),
     ] {
         let told = answer.clone();
-        let platform = Platform::new(move |_| Told::Sealed(told.clone()));
+        let platform = Platform::new(move |_| Answer::Sealed(told.clone()));
         assert_eq!(ask(&platform.builder().build().unwrap(), &key(&id(1), "{}")), expected, "{answer}");
     }
 }
