@@ -129,7 +129,7 @@ static void what_cannot_be_issued_is_an_error(void) {
   CHECK(apikee_issue(&keyring, &good, 0, NULL, NULL, buf, sizeof buf, &len) == APIKEE_ERROR_NULL_POINTER);
 }
 
-static void a_ring_takes_eight_secrets_and_no_empty_one(void) {
+static void a_keyring_takes_eight_secrets_and_no_empty_secret(void) {
   apikee_keyring keyring;
   CHECK(apikee_keyring_init(&keyring, "", 0) == APIKEE_ERROR_EMPTY_SECRET);
   CHECK(apikee_keyring_accept(&keyring, "b", 1) == APIKEE_ERROR_NOT_INITIALISED);
@@ -190,7 +190,7 @@ void test_issue(void) {
   what_is_issued_verifies();
   zeros_are_a_key_of_ninety_days();
   what_cannot_be_issued_is_an_error();
-  a_ring_takes_eight_secrets_and_no_empty_one();
+  a_keyring_takes_eight_secrets_and_no_empty_secret();
   a_leeway_of_more_than_a_day_is_a_mistake();
   names_give_no_key_away();
   each_code_has_its_text();
