@@ -33,7 +33,7 @@ impl Log for Recorder {
 }
 
 #[test]
-fn what_happens_is_logged_on_one_line_each_and_without_the_key() {
+fn each_event_is_logged_on_one_line_and_without_the_key() {
     log::set_logger(&Recorder).unwrap();
     log::set_max_level(LevelFilter::Trace);
     let platform = Platform::new(|seen| if seen.is_validation() { Answer::status(503) } else { Answer::status(403) });

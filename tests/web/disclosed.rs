@@ -88,20 +88,20 @@ fn a_bearer_token_is_sent_as_the_key_without_its_field() {
 #[test]
 fn a_long_value_is_cut_and_the_platform_is_still_asked() {
     let long = "\u{e9}".repeat(40_000);
-    let told = seen(Guard::new, None, &[("user-agent", long.as_bytes())]);
-    assert_eq!(told["user-agent"].as_str().unwrap(), &long[..2048]);
+    let sent = seen(Guard::new, None, &[("user-agent", long.as_bytes())]);
+    assert_eq!(sent["user-agent"].as_str().unwrap(), &long[..2048]);
 }
 
 #[test]
 fn many_long_values_are_cut_to_fit_even_after_escaping() {
-    let told = |byte: &str| {
+    let sent = |byte: &str| {
         let long = byte.repeat(2048);
         let fields = [("user-agent", long.as_bytes()); 8];
         seen(|apikee| Guard::new(apikee).disclose_header("User-Agent").unwrap(), Some("203.0.113.9"), &fields)
     };
-    let quoted = told("\"");
+    let quoted = sent("\"");
     assert!((6_000..=8_192).contains(&quoted["user-agent"].as_str().unwrap().len()));
-    let controls = told("\u{1}");
+    let controls = sent("\u{1}");
     assert!(controls["user-agent"].as_str().unwrap().chars().all(|c| c != '\u{1}'));
     // The address is always complete.
     assert_eq!((&quoted["x-real-ip"], &controls["x-forwarded-for"]), (&json!("203.0.113.9"), &json!("203.0.113.9")));
@@ -110,8 +110,8 @@ fn many_long_values_are_cut_to_fit_even_after_escaping() {
 #[test]
 fn a_character_that_is_cut_through_is_replaced() {
     let long = format!("a{}", "\u{e9}".repeat(2000));
-    let told = seen(Guard::new, None, &[("user-agent", long.as_bytes())]);
-    assert!(told["user-agent"].as_str().unwrap().ends_with("\u{e9}\u{fffd}"));
+    let sent = seen(Guard::new, None, &[("user-agent", long.as_bytes())]);
+    assert!(sent["user-agent"].as_str().unwrap().ends_with("\u{e9}\u{fffd}"));
 }
 
 /// An attacker who sends many bad keys must not cause this work.

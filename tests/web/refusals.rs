@@ -110,8 +110,8 @@ fn each_answer_and_failure_of_the_platform_has_its_status() {
         (|| Answer::Error(TransportError::Overload(Overload::NoRandomness)), overload),
         (|| Answer::Error(TransportError::Fault(Fault::UntrustedCertificate)), (502, fault, None, None)),
     ];
-    for (at, (told, expected)) in cases.into_iter().enumerate() {
-        let platform = Platform::new(move |_| told());
+    for (at, (answer, expected)) in cases.into_iter().enumerate() {
+        let platform = Platform::new(move |_| answer());
         let guard = Guard::new(platform.builder().policy(strict).build().unwrap());
         assert_eq!(refused(&guard, Some(&key()), &["read"]), expected, "case {at}");
     }

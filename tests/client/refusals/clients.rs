@@ -25,7 +25,7 @@ fn created(emulator: &Emulator) -> bool {
 }
 
 #[test]
-fn first_request_from_a_forbidden_address_leaves_the_client_as_it_is() {
+fn request_from_a_forbidden_address_does_not_change_the_client() {
     for create in [false, true] {
         let emulator = emulator().start().unwrap();
         let client = EmulatedClient::new("acme-corp").network("203.0.113.0/24").unwrap().hourly(1);
@@ -63,7 +63,7 @@ fn deleted_client_gets_the_same_answer_in_every_process_and_is_not_created_again
 
 /// A refusal of the look-up is remembered for the tenant until another look-up succeeds.
 #[test]
-fn refusal_of_a_look_up_holds_until_the_next_look_up_succeeds() {
+fn refusal_of_a_look_up_is_remembered_until_a_look_up_succeeds() {
     let step = Arc::new(AtomicUsize::new(0));
     let at = Arc::clone(&step);
     let platform = Platform::new(move |seen| match (at.load(Ordering::Relaxed), seen.looked_up()) {
@@ -131,7 +131,7 @@ fn tenant_that_is_a_uuid_is_an_ordinary_name() {
     assert_eq!(asked(), [by_name, resolved]);
     assert_eq!(emulator.log().iter().filter(|request| request.kind == RequestKind::Lookup).count(), 1);
 
-    let told = builder(&emulator).tenant_is_client_id(true).build().unwrap();
-    assert_eq!(ask(&told, &key), Ok(Basis::Confirmed));
+    let trusting = builder(&emulator).tenant_is_client_id(true).build().unwrap();
+    assert_eq!(ask(&trusting, &key), Ok(Basis::Confirmed));
     assert_eq!(asked(), [by_name, resolved, of_that_id], "only with tenant_is_client_id");
 }
