@@ -95,8 +95,8 @@ fn serve(mut stream: &TcpStream, program: &Path, environment: &Variables, output
     write!(stream, "Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }
 
-/// The meta-variables of a request (RFC 3875, section 4.1). `None` if the request is not valid, or if a value contains a
-/// NUL byte.
+/// The meta-variables of a request (RFC 3875, section 4.1). `None` if the request is not valid, or if a value contains
+/// a NUL byte.
 fn variables(head: &[u8]) -> Option<Variables> {
     let mut lines = head.strip_suffix(b"\r\n\r\n")?.split(|byte| *byte == b'\n');
     let line = String::from_utf8(lines.next()?.trim_ascii_end().to_owned()).ok()?;

@@ -40,7 +40,7 @@ static apikee_error verify(size_t len, int64_t now, apikee_claims *claims) {
   return apikee_verify(&keyring, buf, len, now, room, sizeof room, claims);
 }
 
-static void what_is_issued_verifies(void) {
+static void issued_keys_verify(void) {
   const apikee_text scopes[] = {APIKEE_TEXT("read"), APIKEE_TEXT("write")};
   apikee_new_key new_key = {APIKEE_TEXT("acme-corp"), scopes, 2, APIKEE_TEXT("staging"), APIKEE_TEXT("{\"n\": -5, \"t\": true}"),
                             APIKEE_EXPIRY_AFTER, true, 60, NOW + 20};
@@ -187,7 +187,7 @@ static void each_code_has_its_text(void) {
 }
 
 void test_issue(void) {
-  what_is_issued_verifies();
+  issued_keys_verify();
   zeros_are_a_key_of_ninety_days();
   what_cannot_be_issued_is_an_error();
   a_keyring_takes_eight_secrets_and_no_empty_secret();
