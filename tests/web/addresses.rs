@@ -14,7 +14,7 @@ fn trusting() -> Guard {
 }
 
 /// The client's address, as a guard that trusts [`PROXIES`] finds it.
-fn told<V: AsRef<[u8]>>(guard: &Guard, name: &str, peer: &str, values: &[V]) -> Option<IpAddr> {
+fn client_address<V: AsRef<[u8]>>(guard: &Guard, name: &str, peer: &str, values: &[V]) -> Option<IpAddr> {
     let fields: Vec<_> = values.iter().map(|value| (name, value.as_ref())).collect();
     let lookup = lookup(&fields);
     guard.client_address(RequestView::new("GET", "/", &lookup).peer(peer.parse().unwrap()))

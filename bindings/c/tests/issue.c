@@ -40,7 +40,7 @@ static apikee_error verify(size_t len, int64_t now, apikee_claims *claims) {
   return apikee_verify(&keyring, buf, len, now, room, sizeof room, claims);
 }
 
-static void issued_keys_verify(void) {
+static void what_is_issued_verifies(void) {
   const apikee_text scopes[] = {APIKEE_TEXT("read"), APIKEE_TEXT("write")};
   apikee_new_key new_key = {APIKEE_TEXT("acme-corp"), scopes, 2, APIKEE_TEXT("staging"), APIKEE_TEXT("{\"n\": -5, \"t\": true}"),
                             APIKEE_EXPIRY_AFTER, true, 60, NOW + 20};
@@ -129,7 +129,7 @@ static void what_cannot_be_issued_is_an_error(void) {
   CHECK(apikee_issue(&keyring, &good, 0, NULL, NULL, buf, sizeof buf, &len) == APIKEE_ERROR_NULL_POINTER);
 }
 
-static void a_keyring_takes_eight_secrets_and_no_empty_secret(void) {
+static void a_ring_takes_eight_secrets_and_no_empty_one(void) {
   apikee_keyring keyring;
   CHECK(apikee_keyring_init(&keyring, "", 0) == APIKEE_ERROR_EMPTY_SECRET);
   CHECK(apikee_keyring_accept(&keyring, "b", 1) == APIKEE_ERROR_NOT_INITIALISED);
@@ -187,10 +187,10 @@ static void each_code_has_its_text(void) {
 }
 
 void test_issue(void) {
-  issued_keys_verify();
+  what_is_issued_verifies();
   zeros_are_a_key_of_ninety_days();
   what_cannot_be_issued_is_an_error();
-  a_keyring_takes_eight_secrets_and_no_empty_secret();
+  a_ring_takes_eight_secrets_and_no_empty_one();
   a_leeway_of_more_than_a_day_is_a_mistake();
   names_give_no_key_away();
   each_code_has_its_text();
