@@ -131,7 +131,7 @@ fn respond(
     }
     match fingerprint(request.body_mut()) {
         Some(fingerprint) => {
-            // This instance refuses the key at once. The others refuse it when Redis has the revocation.
+            // This instance refuses the key at once. The others refuse it after they get the revocation from Redis.
             shared.revocations.insert(fingerprint);
             let _ = sender.send(fingerprint);
             response(202, r#"{"ok":true}"#.into())

@@ -104,7 +104,7 @@ fn a_key_that_has_expired_already_is_issued_with_a_note() {
 }
 
 #[test]
-fn a_secret_is_not_taken_as_an_argument() {
+fn a_secret_is_not_accepted_as_an_argument() {
     for arguments in [&["--secret", "hunter2"][..], &["--secret=hunter2"]] {
         for command in ["issue", "verify"] {
             let done = with_secret([command].into_iter().chain(arguments.iter().copied())).done().code(2);

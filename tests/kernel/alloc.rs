@@ -373,7 +373,7 @@ fn envelopes_are_sealed_and_opened_without_allocation() {
 
 #[cfg(feature = "envelope")]
 #[test]
-fn a_pool_takes_and_gives_sessions_without_allocation() {
+fn a_pool_stores_and_returns_sessions_without_allocation() {
     let server = ServerKey::from_bytes(*Recipient::new([0x42; 32]).public_key()).unwrap();
     let sessions = [1, 2, 3, 4].map(|seed| Session::establish(&server, &mut Xorshift(seed)).unwrap());
     allocates_nothing(|| {
@@ -406,7 +406,7 @@ struct Stuck(Option<[u8; 10]>);
 
 #[cfg(feature = "web")]
 #[test]
-fn a_guard_in_local_mode_grants_without_allocation_and_refuses_with_at_most_two() {
+fn a_guard_in_local_mode_grants_without_allocation_and_refuses_with_at_most_two_allocations() {
     use apikee::{
         Apikee,
         web::{Guard, RequestView},

@@ -368,7 +368,7 @@ fn without_slots_failures_still_open_the_breaker_for_all() {
 }
 
 #[test]
-fn four_thousand_clients_take_half_a_megabyte_at_most() {
+fn four_thousand_clients_take_at_most_half_a_megabyte() {
     assert!(size_of::<ClientSlot>() <= 128, "as its documentation says: {}", size_of::<ClientSlot>());
 }
 

@@ -108,7 +108,7 @@ fn many_long_values_are_cut_to_fit_even_after_escaping() {
 }
 
 #[test]
-fn a_character_that_is_cut_through_is_replaced() {
+fn a_character_that_is_cut_in_half_is_replaced() {
     let long = format!("a{}", "\u{e9}".repeat(2000));
     let sent = seen(Guard::new, None, &[("user-agent", long.as_bytes())]);
     assert!(sent["user-agent"].as_str().unwrap().ends_with("\u{e9}\u{fffd}"));

@@ -64,7 +64,7 @@ fn json() -> Response<io::Cursor<Vec<u8>>> {
 const MISSING: &str = r#"{"error":"MISSING_KEY","message":"'x-api-key' header is required"}"#;
 
 #[test]
-fn a_refusal_is_a_whole_response_with_a_date() {
+fn a_refusal_is_a_complete_response_with_a_date() {
     let service = Service::start(serve);
     let mut connection = service.connect();
     connection.send(&get(None));
