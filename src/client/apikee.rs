@@ -362,7 +362,7 @@ impl Inner {
         let _ends = Ends(background);
         while let Some(task) = background.next() {
             // The caller's transport may panic. That must not stop the next job: see the test
-            // `a_job_that_panics_is_the_last_of_nothing`.
+            // `after_a_job_that_panics_the_thread_continues`.
             let work = || match task {
                 Task::Job(job) => {
                     server.work(&self.keys.load(), self.policy, &job, background.time_left(server.settings.timeout))

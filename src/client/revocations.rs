@@ -248,7 +248,7 @@ impl Revoked {
     }
 
     /// A check that panics counts as revoked: see the test
-    /// `whoever_cannot_tell_whether_a_key_is_revoked_lets_nobody_in`.
+    /// `a_revocation_check_that_panics_counts_as_revoked`.
     pub(super) fn has(&self, key: &VerifiedKey<'_>) -> bool {
         catch_unwind(AssertUnwindSafe(|| (self.0)(key))).unwrap_or(true)
     }
