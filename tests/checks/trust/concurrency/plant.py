@@ -52,7 +52,7 @@ def main(root, copy):
     shutil.rmtree(copy, ignore_errors=True)
     for folder in ("src", check):
         shutil.copytree(root / folder, copy / folder, ignore=shutil.ignore_patterns("target"))
-    # Another name, so that Cargo does not take one for the other.
+    # The copy needs another name, so that Cargo does not confuse the two.
     manifest = copy / check / "Cargo.toml"
     manifest.write_text(manifest.read_text().replace('"apikee-concurrency"', '"apikee-concurrency-planted"'))
     for fault, (name, old, new) in FAULTS.items():
