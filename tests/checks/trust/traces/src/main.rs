@@ -179,7 +179,7 @@ fn report(findings: &Findings) -> bool {
     expected.retain(|_, why| !why.starts_with("perhaps: "));
     for finding in expected.keys() {
         good = false;
-        println!("{} | NOT FOUND: a planted secret, or a line of expected.txt that is no longer needed", finding.join(", "));
+        println!("{} | NOT FOUND: a planted secret, or an obsolete line of expected.txt", finding.join(", "));
     }
     let longest = fragments.iter().map(|(longest, _)| **longest).max().unwrap_or_default();
     println!("fragments, shorter than {WHOLE} bytes | {} places, {longest} bytes at most", fragments.len());
