@@ -142,7 +142,7 @@ def attempt(name, hostile):
             got = hostile.send(server)
         except OSError:
             got = "nothing"
-        # Late answers also delay the others.
+        # Waits a moment, because late answers can also delay the others.
         time.sleep(max(0, 0.3 - (time.monotonic() - begin)))
         others.over.set()
         others.join()
