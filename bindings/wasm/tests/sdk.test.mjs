@@ -1,4 +1,4 @@
-// The module and the published Node SDK, side by side: thousands of keys both ways, good ones and bad ones.
+// Compares the module with the published Node SDK: thousands of good and bad keys, in both directions.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { base62, codeOf, load, xorshift } from "./support.mjs";
@@ -42,7 +42,7 @@ const theirs = (key) => {
   return { ...claims, expiresAt: seconds(claims.expiresAt), notBefore: seconds(claims.notBefore) };
 };
 
-/** Their answer, or the code of their refusal. */
+/** The SDK's claims, or the code of its refusal. */
 function answer(verify, key) {
   try {
     return verify(key);
@@ -51,7 +51,7 @@ function answer(verify, key) {
   }
 }
 
-/** A tag that starts with a zero byte, which they refuse: docs/WIRE.md. */
+/** Whether the tag starts with a zero byte. The SDK refuses such tags: docs/WIRE.md. */
 const startsWithZero = (key) => base62(key.split(".")[1]) < 1n << 248n;
 
 test(`${COUNT} keys of ours say the same to the SDK`, () => {
@@ -89,7 +89,7 @@ test(`${COUNT} spoilt keys are refused by both with the same code, except where 
     codes.set(code, (codes.get(code) ?? 0) + 1);
     const [payload, tag] = spoilt.slice("apikee_".length).split(".");
     const spelling = [payload, tag].some((part) => part === "" || (part?.length > 1 && part.startsWith("0")));
-    // They take leading zeros, empty segments, and tags of more than 32 bytes for wrong signatures, or none.
+    // For the SDK, leading zeros, empty segments and tags of more than 32 bytes are wrong signatures, or no errors.
     const tooLarge = /^[0-9A-Za-z]+$/.test(tag ?? "") && base62(tag) >= 1n << 256n;
     if (code === "DECODE_ERROR" && (spelling || tooLarge)) continue;
     assert.equal(code, answer(theirs, spoilt), spoilt);
