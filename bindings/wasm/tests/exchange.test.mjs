@@ -193,7 +193,7 @@ for (const [fault, ...codes] of [
   ["garbage", "MALFORMED_ENVELOPE"], ["oversized:300000", "SERVER_FAULT"], ["unsealed", "UNSEALED"],
   ["forged", "FORGED"], ["impostor", "WRONG_KEY"], ["reflected", "WRONG_KEY", "REFLECTED"], ["delay:50ms"], ["drip:1ms"], ["close-idle"],
 ]) {
-  test(`a platform with the fault ${fault}: ${codes.join(" or ") || "it is waited for"}`, async () => {
+  test(`a platform with the fault ${fault}: ${codes.join(" or ") || "the call waits"}`, async () => {
     const ask = await platform("--fault", fault);
     // Each request has a new key, so a replayed answer is found from the second request on.
     const error = await ask();

@@ -10,7 +10,7 @@ import { codeOf, full, hex, load, pinned, vectors, verifyOnly } from "./support.
 const LIMITS = [["apikee.wasm", full, Number(process.env.APIKEE_WASM_LIMIT)], ["apikee-verify.wasm", verifyOnly, Number(process.env.APIKEE_WASM_VERIFY_LIMIT)]];
 
 for (const [name, bytes, limit] of LIMITS) {
-  test(`${name} has ${bytes.length} bytes, of ${limit} at most`, () => assert.ok(bytes.length <= limit));
+  test(`${name} has ${bytes.length} bytes, at most ${limit}`, () => assert.ok(bytes.length <= limit));
 
   test(`${name} has no imports`, () => assert.deepEqual(WebAssembly.Module.imports(new WebAssembly.Module(bytes)), []));
 

@@ -42,7 +42,7 @@ const theirs = (key) => {
   return { ...claims, expiresAt: seconds(claims.expiresAt), notBefore: seconds(claims.notBefore) };
 };
 
-/** The SDK's claims, or the code of its refusal. */
+/** The claims that `verify` returns, or the code of its error. */
 function answer(verify, key) {
   try {
     return verify(key);
@@ -54,7 +54,7 @@ function answer(verify, key) {
 /** Whether the tag starts with a zero byte. The SDK refuses such tags: docs/WIRE.md. */
 const startsWithZero = (key) => base62(key.split(".")[1]) < 1n << 248n;
 
-test(`${COUNT} keys of ours say the same to the SDK`, () => {
+test(`${COUNT} of our keys have the same claims in the SDK`, () => {
   for (let n = 0; n < COUNT; n++) {
     const spec = specification();
     const key = issueOurs(spec);
@@ -64,7 +64,7 @@ test(`${COUNT} keys of ours say the same to the SDK`, () => {
   }
 });
 
-test(`${COUNT} keys of the SDK's say the same to us, and those that it refuses itself as well`, () => {
+test(`${COUNT} keys of the SDK have the same claims here, also the keys that the SDK refuses itself`, () => {
   let refused = 0;
   for (let n = 0; n < COUNT; n++) {
     const key = issueTheirs(specification());
@@ -78,7 +78,7 @@ test(`${COUNT} keys of the SDK's say the same to us, and those that it refuses i
   assert.ok(refused > 0 && refused < COUNT / 64, `${refused}`);
 });
 
-test(`${COUNT} spoilt keys are refused by both with the same code, except where the SDK is wrong`, () => {
+test(`both refuse ${COUNT} damaged keys with the same code, except where the SDK is wrong`, () => {
   const codes = new Map();
   for (let n = 0; n < COUNT; n++) {
     const key = issueOurs(specification());

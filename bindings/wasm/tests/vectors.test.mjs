@@ -9,7 +9,7 @@ const envelopes = vectors("envelopes");
 const ofKind = (kind) => envelopes.filter((vector) => vector.kind === kind);
 
 for (const [name, bytes] of [["the module", full], ["the module that only verifies", verifyOnly]]) {
-  test(`${name} answers all keys as their vectors say`, () => {
+  test(`${name} gives the result of the vector for each key`, () => {
     const apikee = instantiateSync(bytes);
     for (const { name, secrets, key, now, expect } of keys) {
       const ring = apikee.keyring(secrets);

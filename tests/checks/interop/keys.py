@@ -55,14 +55,14 @@ def compare(published, specs, made):
     encoding = published.encoding
     with Sdk(published, APIKEE_SECRET=SECRET) as sdk:
         for said, spec in zip(sdk.verify(made[encoding]), specs[encoding], strict=True):
-            check(f"a key of ours in {published.name}", said, spec, published)
+            check(f"our key in {published.name}", said, spec, published)
 
         wanted = [for_node(spec) for spec in specs[encoding]] if published.is_node else specs[encoding]
         theirs = sdk.issue(wanted)
         for said, spec in zip(verify_ours(theirs), wanted, strict=True):
             if not said["ok"]:
-                raise Wrong(f"a key of {published.name} in ours: {said}, of {spec}")
-            check(f"a key of {published.name} in ours", said, printed(spec), published)
+                raise Wrong(f"a key of {published.name} in our crate: {said}, not {spec}")
+            check(f"a key of {published.name} in our crate", said, printed(spec), published)
 
         # "reject 1 in 256 of the keys that they issued": exactly the keys with short tags.
         short = 0
@@ -74,7 +74,7 @@ def compare(published, specs, made):
 
         # "JSON only where it is not". Node always reads only JSON.
         other = next(name for name in ENCODINGS if name != encoding)
-        unread = all_raise(f"{published.name}, keys of ours in {other}", sdk.verify(made[other]), "DECODE_ERROR")
+        unread = all_raise(f"{published.name}, our keys in {other}", sdk.verify(made[other]), "DECODE_ERROR")
 
         # "The SDKs accept any number of them": our crate accepts none.
         zeros = [spelling for key in made[encoding][:SPELT] for spelling in with_a_zero(key)]
@@ -94,7 +94,7 @@ def main():
     for encoding, keys in made.items():
         for said, spec in zip(verify_ours(keys), specs[encoding], strict=True):
             if text(said) != text(printed(spec)):
-                wrong.append(f"a key of ours in ours ({encoding}): {said}, not {spec}")
+                wrong.append(f"our key in our crate ({encoding}): {said}, not {spec}")
     # By chance, about 16 of 4,000 keys would have tags that start with a zero byte.
     if any(has_short_tag(key) for keys in made.values() for key in keys):
         wrong.append("ours issues keys that the SDKs refuse")

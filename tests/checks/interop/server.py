@@ -70,7 +70,7 @@ def in_degree(published, sealing, has_key):
         options = {"scopes": ["read"], "meta": {"plan": "pro", "share": 0.5}}
         key, made = create(sdk, tenant, options)
         told = json.loads(ours("verify", "--json", keys=key).stdout)
-        hold(f"{where}: its key in ours", [told["ok"], told["tenant"], told["scopes"], told["meta"]], [True, tenant, *options.values()])
+        hold(f"{where}: its key in our crate", [told["ok"], told["tenant"], told["scopes"], told["meta"]], [True, tenant, *options.values()])
         seen = platform.seen()
         if published.is_node:
             hold(f"{where}: calls", seen, [])
@@ -122,7 +122,7 @@ def middlewares(where, published, platform, sdk, key, tenant):
     for framework in frameworks(published):
         before = len(platform.seen())
         hold(f"{where}, {framework}: a good key", sdk.ask(framework, "/users", key), [200, {"tenant": tenant}])
-        hold(f"{where}, {framework}: a key of ours", sdk.ask(framework, "/users", issued), [200, {"tenant": tenant}])
+        hold(f"{where}, {framework}: our key", sdk.ask(framework, "/users", issued), [200, {"tenant": tenant}])
         status, body = sdk.ask(framework, "/users", None)
         hold(f"{where}, {framework}: no key", [status, body["error"]], [401, "MISSING_KEY"])
         status, body = sdk.ask(framework, "/users", changed)
