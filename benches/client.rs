@@ -28,7 +28,7 @@ const HEADERS: [(&str, &str); 3] = [
     ("x-real-ip", "203.0.113.42"),
 ];
 
-/// All of the platform's part. It frees all heap memory that it allocates.
+/// The platform's part of a call. It frees all heap memory that it allocates.
 fn answer_call(platform: &Recipient, call: &Call<'_>, answer: &mut [u8]) -> usize {
     let mut body = call.body.to_vec();
     let (_, reply) = platform.open(&mut body).unwrap();

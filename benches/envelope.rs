@@ -1,7 +1,7 @@
 //! The cost of envelopes. Each operation is measured next to the minimum work that it must do, and next to the
 //! single-shot operations of the `hpke` crate over the same bytes. Compare figures of one run only, as ratios.
 //!
-//! With the default feature `tables`, a session is established with a table. Without it, the ladder is used:
+//! With the feature `tables`, a session is established with a table. Without it, the ladder is used:
 //! `cargo bench --bench envelope --no-default-features --features std,envelope`.
 
 use std::hint::black_box;

@@ -1,5 +1,5 @@
 //! The cost of keys. In each group, `floor` is the minimum work of a verifier: HMAC-SHA256 over the payload, from a
-//! state that already has the key. Read the other figures as multiples of it, from one run.
+//! state that already has the key. Compare the other figures with it, as ratios, and only within one run.
 
 use std::{hint::black_box, sync::Barrier, thread, time::Instant};
 

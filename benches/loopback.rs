@@ -55,7 +55,7 @@ fn main() {
     let headers = [("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")];
     let request = AuthorizeRequest::new(Some(key), MethodPath::new("GET", "/users/{id}").unwrap()).headers(&headers);
 
-    // One of our calls, which `ureq` alone repeats.
+    // Copies one of our calls. `ureq` alone sends the same bytes.
     let copied = Arc::new(Mutex::new(Copied::default()));
     let copy = Arc::clone(&copied);
     let transport = UreqTransport::new(platform.url()).unwrap();

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! `REVOKED` contains fingerprints of revoked keys, separated by commas. `ApikeeBuilder::from_env` documents the other
-//! variables. With those of server mode, the platform is asked about each request. With `APIKEE_SECRET_FILE` and
-//! `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
+//! variables. If the variables of server mode are set, the guard asks the platform about each request. With
+//! `APIKEE_SECRET_FILE` and `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
 use std::{env, error::Error, net::SocketAddr, sync::Arc};
 
 use apikee::{
@@ -29,7 +29,7 @@ use axum::{
 use serde_json::json;
 use tokio::{net::TcpListener, task::spawn_blocking};
 
-/// The data about a request's key, for the handlers.
+/// What the handlers know about a request's key.
 #[derive(Clone)]
 struct Caller {
     tenant: String,
@@ -136,7 +136,7 @@ fn openapi(guard: &Guard) -> String {
     guard.add_to_openapi(&mut document).expect("it is an OpenAPI document");
     for (template, method, scope) in [("/users/{id}", "get", "read"), ("/users", "post", "write")] {
         let route = guard.route(template);
-        route.require(&[scope]).add_to_openapi(method, &mut document).expect("the document has it");
+        route.require(&[scope]).add_to_openapi(method, &mut document).expect("the document has this operation");
     }
     document.to_string()
 }

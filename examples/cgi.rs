@@ -10,8 +10,8 @@
 //!
 //! The third line needs a web server that runs the program as `/cgi-bin/api`, with the same environment. `REVOKED`
 //! contains fingerprints of revoked keys, separated by commas. `ApikeeBuilder::from_env` documents the other variables.
-//! With those of server mode, the platform is asked about each request. With `APIKEE_SECRET_FILE` and
-//! `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
+//! If the variables of server mode are set, the guard asks the platform about each request. With `APIKEE_SECRET_FILE`
+//! and `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
 use std::{
     env,
     error::Error,
@@ -37,7 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let name = name.to_str()?.strip_prefix("HTTP_")?.replace('_', "-").to_ascii_lowercase();
         Some((name, value))
     };
-    // Two variables can still have the same name here. Before you trust a proxy, drop names with `_` in the web server.
+    // `X-Api-Key` and `X_Api_Key` become the same variable. If you trust a proxy's header fields, let the web server
+    // drop fields with `_` in their names.
     let fields: Vec<(String, OsString)> = env::vars_os().filter_map(field).collect();
     let headers = |name: &str, nth: usize| {
         let mut named = fields.iter().filter(|field| field.0.eq_ignore_ascii_case(name));
@@ -95,7 +96,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(out.flush()?)
 }
 
-/// `PATH_INFO` is decoded (RFC 3875, section 4.1.5). A `%3F` must not become the `?` that ends a path.
+/// Encodes the path again, because `PATH_INFO` is decoded (RFC 3875, section 4.1.5). Otherwise a `%3F` would become a
+/// `?`, which ends a path.
 fn encode(path: &OsString) -> String {
     let mut encoded = String::new();
     for byte in path.as_encoded_bytes() {
@@ -110,7 +112,8 @@ fn encode(path: &OsString) -> String {
 }
 
 fn guard() -> Result<Guard, Box<dyn Error>> {
-    // The program ends with the request. So it needs no thread, and it would register its routes each time.
+    // The program handles one request. So it needs no background thread, and does not register its routes: it would do
+    // that for each request.
     let apikee = ApikeeBuilder::from_env()?.background_thread(false).auto_register(false);
     let listed = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
     let listed = listed.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
@@ -138,7 +141,7 @@ fn openapi(guard: &Guard) -> String {
     guard.add_to_openapi(&mut document).expect("it is an OpenAPI document");
     for (template, method, scope) in [("/users/{id}", "get", "read"), ("/users", "post", "write")] {
         let route = guard.route(template);
-        route.require(&[scope]).add_to_openapi(method, &mut document).expect("the document has it");
+        route.require(&[scope]).add_to_openapi(method, &mut document).expect("the document has this operation");
     }
     document.to_string()
 }

@@ -1,4 +1,4 @@
-//! One of several instances of a service. They share their revocations through Redis.
+//! A service with several instances that share their revocations through Redis. This program is one instance.
 //!
 //! ```text
 //!   instance ── SADD, PUBLISH ──> Redis: a set and a channel ──> the other instances
@@ -18,11 +18,11 @@
 //!
 //! - No request waits for Redis. Each instance has all revocations in its memory, and one thread follows Redis.
 //! - A revoked key stays revoked. An instance adds the entries of Redis to its own, and adds its own to Redis if they
-//!   are missing there. So nothing is lost if Redis is away, or comes back empty.
-//! - The number of members is compared once a second, in case a message was lost.
+//!   are missing there. So no revocation is lost if Redis is down, or comes back empty.
+//! - Once a second, each instance checks whether the size of the set has changed, in case a message was lost.
 //!
-//! docs/FLEET.md explains what instances share, and what they do not. This server is as simple as possible; the example
-//! `oxhttp` shows one with all limits.
+//! docs/FLEET.md explains what instances share, and what they do not share. This server is as simple as possible; the
+//! example `oxhttp` is a server with all limits.
 use std::{
     collections::HashSet,
     env,
@@ -64,7 +64,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Longest time before an instance sends its own revocations to Redis.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Interval in which the size of the set is compared.
+/// Interval between two checks of the set's size.
 const COMPARE: Duration = Duration::from_secs(1);
 
 /// Members in one command.
@@ -85,21 +85,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let apikee = ApikeeBuilder::from_env()?.revocations(shared.revocations.clone()).observer(on_event).build()?;
     let guard = Guard::new(apikee);
 
-    let (tell, own) = mpsc::channel();
+    let (sender, own) = mpsc::channel();
     let follower = Arc::clone(&shared);
     thread::spawn(move || follow(&redis, &follower, &own));
 
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
     // `oxhttp` does not report the port for port 0, so it is chosen here.
     let address = TcpListener::bind(address)?.local_addr()?;
-    let server = Server::new(move |request: &mut Request<Body>| respond(&guard, &shared, &tell, request));
+    let server = Server::new(move |request: &mut Request<Body>| respond(&guard, &shared, &sender, request));
     let server = server.bind(address).with_global_timeout(Duration::from_secs(10)).with_max_concurrent_connections(256);
     let server = server.spawn()?;
     println!("listening on http://{address}");
     Ok(server.join()?)
 }
 
-/// Other events than requests, for operators.
+/// Writes a line for each event except requests.
 fn on_event(event: &Event<'_>) {
     if !matches!(event, Event::Granted { .. } | Event::Denied { .. }) {
         note(&format!("{event:?}"));
@@ -111,7 +111,12 @@ fn note(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-fn respond(guard: &Guard, shared: &Shared, tell: &Sender<Fingerprint>, request: &mut Request<Body>) -> Response<Body> {
+fn respond(
+    guard: &Guard,
+    shared: &Shared,
+    sender: &Sender<Fingerprint>,
+    request: &mut Request<Body>,
+) -> Response<Body> {
     let checked = match (request.method().as_str(), request.uri().path()) {
         ("GET", "/health") => return response(200, state(shared)),
         ("GET", "/me") => guard.route("/me").check(&*request).map(|_| ()),
@@ -126,9 +131,9 @@ fn respond(guard: &Guard, shared: &Shared, tell: &Sender<Fingerprint>, request: 
     }
     match fingerprint(request.body_mut()) {
         Some(fingerprint) => {
-            // The key is refused here at once, and elsewhere after Redis has the revocation.
+            // This instance refuses the key at once. The others refuse it after they get the revocation from Redis.
             shared.revocations.insert(fingerprint);
-            let _ = tell.send(fingerprint);
+            let _ = sender.send(fingerprint);
             response(202, r#"{"ok":true}"#.into())
         }
         None => response(400, r#"{"error":"NOT_A_FINGERPRINT"}"#.into()),
@@ -153,7 +158,7 @@ fn response(status: u16, json: String) -> Response<Body> {
     response.body(json.into()).expect("the parts are valid")
 }
 
-/// Follows Redis for ever. While Redis is away, the last known revocations apply.
+/// Follows Redis and never returns. While Redis is down, the last known revocations apply.
 fn follow(redis: &Client, shared: &Shared, own: &Receiver<Fingerprint>) {
     let mut last = String::new();
     loop {
@@ -181,10 +186,10 @@ fn follow_once(
     let mut messages = redis.get_connection_with_timeout(TIMEOUT)?;
     messages.set_read_timeout(Some(TIMEOUT))?;
     let mut messages = messages.as_pubsub();
-    // Subscribe first: keys that are revoked while the set is read then arrive as messages.
+    // Subscribe before the set is read: keys that are revoked in between then arrive as messages.
     messages.subscribe(CHANNEL)?;
     messages.set_read_timeout(Some(TICK))?;
-    // The own revocations are already in memory, so `reconcile` adds them to the set.
+    // This instance's own revocations are already in memory, so `reconcile` adds them to the set.
     own.try_iter().for_each(drop);
     reconcile(&mut commands, shared)?;
     let (mut members, mut compared): (usize, _) = (commands.scard(SET)?, Instant::now());
@@ -201,7 +206,7 @@ fn follow_once(
             Err(error) => return Ok(error),
         }
         let new: Vec<_> = own.try_iter().collect();
-        tell(&mut commands, &new)?;
+        publish(&mut commands, &new)?;
         if compared.elapsed() >= COMPARE {
             let now: usize = commands.scard(SET)?;
             if now != members {
@@ -212,7 +217,7 @@ fn follow_once(
     }
 }
 
-/// Makes the set in Redis and the set in memory equal: each gets the entries that it lacks.
+/// Makes the set in Redis and the revocations in memory equal: adds to each the entries that only the other has.
 fn reconcile(commands: &mut Connection, shared: &Shared) -> RedisResult<()> {
     let mut theirs = HashSet::new();
     let mut bad = 0;
@@ -227,11 +232,12 @@ fn reconcile(commands: &mut Connection, shared: &Shared) -> RedisResult<()> {
     }
     shared.revocations.extend(theirs.iter().copied());
     let missing: Vec<_> = shared.revocations.to_vec().into_iter().filter(|own| !theirs.contains(own)).collect();
-    tell(commands, &missing)
+    publish(commands, &missing)
 }
 
-/// Adds to the set, and publishes each entry. If there are many, the other instances notice the changed size instead.
-fn tell(commands: &mut Connection, fingerprints: &[Fingerprint]) -> RedisResult<()> {
+/// Adds fingerprints to the set, and publishes each of them. If there are more than `CHUNK`, they are not published:
+/// the other instances notice the changed size of the set.
+fn publish(commands: &mut Connection, fingerprints: &[Fingerprint]) -> RedisResult<()> {
     for chunk in fingerprints.chunks(CHUNK) {
         let names: Vec<String> = chunk.iter().map(Fingerprint::to_string).collect();
         let mut pipe = redis::pipe();
@@ -250,7 +256,7 @@ fn parse(text: &[u8]) -> Option<Fingerprint> {
     str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Another program writes into the set or the channel. The text may be anything, so it is not printed.
+/// Counts and reports an entry that another program wrote. Its text can be anything, so it is not printed.
 fn ignore(shared: &Shared, what: &str) {
     shared.ignored.fetch_add(1, Ordering::Relaxed);
     note(&format!("redis: ignored {what}: not a fingerprint"));

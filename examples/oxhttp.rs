@@ -9,16 +9,16 @@
 //! ```
 //!
 //! `REVOKED` contains fingerprints of revoked keys, separated by commas. `ApikeeBuilder::from_env` documents the other
-//! variables. With those of server mode, the platform is asked about each request. With `APIKEE_SECRET_FILE` and
-//! `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
+//! variables. If the variables of server mode are set, the guard asks the platform about each request. With
+//! `APIKEE_SECRET_FILE` and `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
 //!
-//! With `LOG_EVENTS=1` it writes a line for each event to standard error: granted and denied requests with the reason,
-//! outages, and files that cannot be used.
+//! With `LOG_EVENTS=1`, the server writes a line for each event to standard error: granted and denied requests with the
+//! reason, outages, and files that cannot be used.
 //!
-//! It may face the internet. `apikee::web` has a table of attacks that it survives:
+//! You can put this server on the internet without a proxy. `apikee::web` has a table of the attacks that it survives:
 //!
-//! - It accepts at most 8,192 connections (`MAX_CONNECTIONS`), or as many as the limit on file descriptors allows. It
-//!   raises its own limit as far as possible.
+//! - It accepts at most 8,192 connections (`MAX_CONNECTIONS`), or as many as the limit on file descriptors allows. At
+//!   start, it raises this limit as far as possible.
 //! - It closes the connection of a client that sends or reads nothing for 10 seconds (`TIMEOUT_SECONDS`).
 //! - It reads an unused body up to 64 kB. A longer body ends the connection.
 //! - `SIGTERM` and `SIGINT` stop it: requests in flight are finished, new requests get 503, and the exit code is 0. If
@@ -58,10 +58,10 @@ const MAX_CONNECTIONS: u64 = 8192;
 /// Descriptors for everything except clients: standard streams, signals, calls to the platform.
 const OTHER_DESCRIPTORS: u64 = 128;
 
-/// Longest silence of a client. A stop also waits this long for requests in flight.
+/// Longest time in which a client sends and reads nothing. A stop also waits this long for requests in flight.
 const TIMEOUT_SECONDS: u64 = 10;
 
-/// The most bytes of an unread body that are read, so that nobody can keep a connection busy with one.
+/// The most bytes of an unread body that are read. So an endless body does not keep a connection busy.
 const MAX_UNREAD: u64 = 64 * 1024;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -84,7 +84,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let stopping = stop.load(Ordering::SeqCst);
         let mut response = if stopping { unavailable() } else { respond(&guard, request) };
         if request.method() == Method::HEAD {
-            // A body that was read to its end still has its length.
+            // The response to `HEAD` has the length of the body without the body. Reading a body keeps its length.
             let _ = io::copy(response.body_mut(), &mut io::sink());
         }
         if stopping || !finish(request.body_mut(), timeout) {
@@ -179,7 +179,7 @@ fn peer() -> Option<SocketAddr> {
 }
 
 /// Reads the rest of a body, because a client may send all of it before it reads the response. Returns whether the body
-/// has ended. If it has not, the connection must end, or the rest would be taken for a request.
+/// has ended. If it has not, the connection must be closed, or the rest would be read as a request.
 fn finish(body: &mut Body, timeout: Duration) -> bool {
     if body.len().is_some_and(|len| len > MAX_UNREAD) {
         return false;
@@ -203,7 +203,7 @@ fn unavailable() -> Response<Body> {
 }
 
 fn response(status: u16, content_type: &str, body: String) -> Response<Body> {
-    Response::builder().status(status).header(CONTENT_TYPE, content_type).body(body.into()).expect("they are good")
+    Response::builder().status(status).header(CONTENT_TYPE, content_type).body(body.into()).expect("valid parts")
 }
 
 fn openapi(guard: &Guard) -> String {
@@ -223,7 +223,7 @@ fn openapi(guard: &Guard) -> String {
     guard.add_to_openapi(&mut document).expect("it is an OpenAPI document");
     for (template, method, scope) in [("/users/{id}", "get", "read"), ("/users", "post", "write")] {
         let route = guard.route(template);
-        route.require(&[scope]).add_to_openapi(method, &mut document).expect("the document has it");
+        route.require(&[scope]).add_to_openapi(method, &mut document).expect("the document has this operation");
     }
     document.to_string()
 }

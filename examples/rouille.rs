@@ -1,4 +1,4 @@
-//! An API behind a guard, on `rouille`. It needs no feature of this crate: a closure finds the header fields.
+//! An API behind a guard, on `rouille`. It needs no adapter in this crate: a closure finds the header fields.
 //!
 //! Run these lines. The second starts the server; it accepts another address as an argument:
 //!
@@ -9,11 +9,11 @@
 //! ```
 //!
 //! `REVOKED` contains fingerprints of revoked keys, separated by commas. `ApikeeBuilder::from_env` documents the other
-//! variables. With those of server mode, the platform is asked about each request. With `APIKEE_SECRET_FILE` and
-//! `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
+//! variables. If the variables of server mode are set, the guard asks the platform about each request. With
+//! `APIKEE_SECRET_FILE` and `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
 //!
 //! `rouille` uses `tiny_http`: put a proxy in front that limits and buffers bodies. `apikee::web` has a table of what
-//! happens without one. Its dependencies `multipart` and `buf_redux` are not maintained.
+//! happens without a proxy. The dependencies `multipart` and `buf_redux` of `rouille` are not maintained.
 use std::{env, error::Error, io, net::TcpStream, process, thread, time::Duration};
 
 use apikee::{
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         eprintln!("{STOPPED}");
         process::exit(1);
     });
-    // If the file descriptors run out, the thread that accepts connections may also panic, and reports it nowhere.
+    // If the file descriptors run out, the thread that accepts connections may panic, and nothing reports that.
     loop {
         thread::sleep(Duration::from_secs(1));
         if TcpStream::connect(address).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
@@ -119,7 +119,7 @@ fn openapi(guard: &Guard) -> String {
     guard.add_to_openapi(&mut document).expect("it is an OpenAPI document");
     for (template, method, scope) in [("/users/{id}", "get", "read"), ("/users", "post", "write")] {
         let route = guard.route(template);
-        route.require(&[scope]).add_to_openapi(method, &mut document).expect("the document has it");
+        route.require(&[scope]).add_to_openapi(method, &mut document).expect("the document has this operation");
     }
     document.to_string()
 }

@@ -9,9 +9,10 @@ use apikee::{
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let platform = Emulator::start()?; // not needed in production: there `Apikee::from_env()?` does all of this
+    // In production there is no emulator, and `Apikee::from_env()?` makes the client.
+    let platform = Emulator::start()?;
     let apikee = Apikee::builder()
-        .secret(b"32 random bytes, as 64 hex digits or not")
+        .secret(b"the current secret: 32 random bytes")
         .project_key(Emulator::PROJECT_KEY)
         .project_env(platform.project_env())
         .server_public_key(platform.public_key())

@@ -9,11 +9,11 @@
 //! ```
 //!
 //! `REVOKED` contains fingerprints of revoked keys, separated by commas. `ApikeeBuilder::from_env` documents the other
-//! variables. With those of server mode, the platform is asked about each request. With `APIKEE_SECRET_FILE` and
-//! `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
+//! variables. If the variables of server mode are set, the guard asks the platform about each request. With
+//! `APIKEE_SECRET_FILE` and `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
 //!
-//! **Put a proxy in front that limits and buffers bodies.** `apikee::web` has a table of what happens without one. If
-//! the server fails, the exit code is not 0, so that a supervisor starts it again.
+//! **Put a proxy in front that limits and buffers bodies.** `apikee::web` has a table of what happens without a proxy.
+//! If the server fails, the exit code is not 0, so that a supervisor starts it again.
 use std::{
     env,
     error::Error,
@@ -51,14 +51,15 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         let (guard, server) = (Arc::clone(&guard), Arc::clone(&server));
         thread::spawn(move || {
             for request in server.incoming_requests() {
-                // A client that has gone away needs no answer. A length that cannot be allocated panics.
+                // Errors are ignored: the client has closed the connection. A `Content-Length` that is too large to be
+                // allocated panics.
                 let _ = panic::catch_unwind(AssertUnwindSafe(|| serve(&guard, request)));
             }
             eprintln!("{STOPPED}");
             process::exit(1);
         });
     }
-    // If the file descriptors run out, the thread that accepts connections may also panic, and reports it nowhere.
+    // If the file descriptors run out, the thread that accepts connections may panic, and nothing reports that.
     loop {
         thread::sleep(Duration::from_secs(1));
         if TcpStream::connect(address).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
@@ -108,7 +109,7 @@ fn serve(guard: &Guard, mut request: Request) -> io::Result<()> {
     };
     match checked {
         Ok((status, body)) => {
-            // An unread chunked body would be taken for further requests.
+            // An unread chunked body would be read as further requests.
             io::copy(&mut request.as_reader().take(MAX_BODY), &mut io::sink())?;
             let json = Header::from_bytes("Content-Type", "application/json").expect("it is ASCII");
             request.respond(Response::from_string(body).with_status_code(status).with_header(json))
@@ -134,7 +135,7 @@ fn openapi(guard: &Guard) -> String {
     guard.add_to_openapi(&mut document).expect("it is an OpenAPI document");
     for (template, method, scope) in [("/users/{id}", "get", "read"), ("/users", "post", "write")] {
         let route = guard.route(template);
-        route.require(&[scope]).add_to_openapi(method, &mut document).expect("the document has it");
+        route.require(&[scope]).add_to_openapi(method, &mut document).expect("the document has this operation");
     }
     document.to_string()
 }

@@ -80,7 +80,7 @@ mod tests {
     use super::move_within;
 
     #[test]
-    fn bytes_are_moved_over_themselves() {
+    fn overlapping_ranges_are_moved() {
         let mut buf = *b"0123456789";
         assert_eq!(move_within(&mut buf, 2..6, 0), Some(()));
         assert_eq!(&buf, b"2345456789");
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_moved_from_or_to_where_there_is_nothing() {
+    fn ranges_outside_the_buffer_are_not_moved() {
         let mut buf = *b"0123456789";
         for (from, to) in [(0..4, 7), (7..11, 0), (11..11, 0), (0..0, 11), (0..1, usize::MAX), (0..usize::MAX, 0)] {
             assert_eq!(move_within(&mut buf, from.clone(), to), None, "{from:?} to {to}");

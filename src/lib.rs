@@ -1,5 +1,5 @@
-//! Issue and verify [Apikee](https://apikee.dev) API keys: a synchronous, `no_std` kernel that allocates nothing, with a
-//! blocking client and a web guard around it.
+//! Issue and verify [Apikee](https://apikee.dev) API keys: a synchronous, `no_std` kernel that allocates nothing, with
+//! a blocking client and a web guard around it.
 //!
 //! # Verify a key
 //!
@@ -54,25 +54,25 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`key`] | keys: issue, verify, scopes, fingerprints, deny-lists, and keys that were not verified |
-//! | [`meta`] | data of the issuer's own in a key |
+//! | [`meta`] | the issuer's own data in a key |
 //! | `client` | server mode: how the client is configured, what it reports, and its transports |
 //! | `web` | the guard in front of a service's routes |
-//! | [`policy`] | what an answer of the platform, or an outage, means for a request |
+//! | [`policy`] | what the platform's answer, or an outage, means for a request |
 //! | [`breaker`] | when to stop asking a platform that does not answer |
 //! | `protocol` | the platform's requests and answers, without a socket |
-//! | `envelope` | encryption of what goes over the wire |
+//! | `envelope` | encryption of the platform's requests and answers |
 //! | `emulator` | the platform on loopback, for tests and demos |
 //! | [`embedding`] | a guide for firmware |
 //! | [`guide`] | the other guides |
 //!
-//! `client`, `web`, `emulator`, and `protocol` with `envelope` come with features of these names (the last two with
-//! `envelope`). Each module depends only on those below it: `emulator` and `web` on `client`, then `protocol`,
-//! `policy` and `breaker`, `envelope`, `key`, and private modules for JSON, text, buffers, time and cryptography.
+//! `client`, `web`, `emulator` and `envelope` need the features of these names. `protocol` needs the feature
+//! `envelope`. Each module depends only on those below it: `emulator` and `web` on `client`, then `protocol`, `policy`
+//! and `breaker`, `envelope`, `key`, and private modules for JSON, text, buffers, time and cryptography.
 //!
 //! # Features
 //!
-//! `std`, `msgpack` and `getrandom` are on by default. `default-features = false` leaves the kernel: time is an argument,
-//! and random bytes come from your generator. Items that need a feature say which one.
+//! `std`, `msgpack` and `getrandom` are on by default. `default-features = false` leaves the kernel: time is an
+//! argument, and random bytes come from your generator. Items that need a feature say which one.
 //!
 //! # Links
 //!
@@ -101,7 +101,7 @@
 #[cfg(feature = "std")]
 extern crate std;
 
-// The README's example is compiled with the other ones.
+// Compiles the README's example as a doctest.
 #[cfg(all(doctest, feature = "std", feature = "getrandom"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

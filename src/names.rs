@@ -10,10 +10,10 @@
 //!    names meet there. Names with equal hashes are compared as strings, so the answer is exact. If some names do not
 //!    fit into a round, the next round takes the names above the greatest one of this round.
 //!
-//! The answer does not depend on luck. For any names, each round finishes [`CHOSEN`] of them. So an object of `n`
-//! members takes at most `2 + n / CHOSEN` passes over its own text, and [`ROUNDS`] limits them. A pass does a fixed
-//! number of comparisons for each name, and none reads more than the name. Objects at the same depth do not overlap,
-//! and there are at most [`MAX_DEPTH`] depths. So the time is linear in the length of the text.
+//! The time does not depend on luck. For any names, each round finishes [`CHOSEN`] of them. So an object of `n` members
+//! takes at most `2 + n / CHOSEN` passes over its own text, and [`ROUNDS`] limits them. A pass does a fixed number of
+//! comparisons for each name, and none reads more than the name. Objects at the same depth do not overlap, and there
+//! are at most [`MAX_DEPTH`] depths. So the time is linear in the length of the text.
 
 use core::{cmp::Ordering, mem::swap};
 
@@ -39,8 +39,8 @@ const CHOSEN: usize = if ROOMY { 256 } else { 16 };
 /// The number of pairs of words in the filter.
 const FILTER: usize = if ROOMY { 1024 } else { 1 };
 
-/// The most rounds for one object. They are enough for 128 times [`CHOSEN`] members: 32,768, or 2,048 where memory is
-/// small. The longest payload that is verified has fewer than 8192 / 6.
+/// The maximum number of rounds for one object. They are enough for 128 times [`CHOSEN`] members: 32,768, or 2,048
+/// where memory is small. The longest payload that is verified has fewer than 8192 / 6.
 const ROUNDS: usize = 128;
 
 /// The names of an object so far, as a Bloom filter with one bit for each name.
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_need_no_second_look_for_duplicates() {
+    fn claims_need_no_second_pass_for_duplicates() {
         let claims = ["id", "tid", "scp", "env", "exp", "nbf", "meta"];
         let bits: u32 = claims.iter().map(|name| bit(name.as_bytes())).fold(0, |all, bit| all | bit);
         assert_eq!(bits.count_ones(), 7);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_one_hash_are_told_apart_as_strings() {
+    fn names_with_equal_hashes_are_compared_as_strings() {
         let names: Vec<String> = (0..).filter_map(|n: u32| name_of_hash(&format!("{n:x}"), 7)).take(1000).collect();
         let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
         assert_eq!(check(&names), Ok(()));

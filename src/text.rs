@@ -129,7 +129,7 @@ const LETTERS: [(u8, u8); 8] = [
     (b't', b'\t'),
 ];
 
-/// The same for an escape: the character that it stands for, and its length.
+/// Like [`character`], for an escape: the character that it stands for, and its length.
 fn undo_escape(raw: &[u8]) -> Option<(char, usize)> {
     let letter = *raw.get(1)?;
     if letter != b'u' {
@@ -272,7 +272,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_compare_print_and_copy_as_what_they_mean() {
+    fn escapes_compare_print_and_copy_as_their_characters() {
         let text = Text::json(br#"a\"\\\/\b\f\n\r\tcaf\u00e9 \uD83D\ude00"#, true);
         let meant = "a\"\\/\u{8}\u{c}\n\r\tcaf\u{e9} \u{1F600}";
         assert_eq!(text, meant);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_are_undone_where_they_stand() {
+    fn escapes_are_replaced_in_place() {
         let mut value = *br#""\u0041\uD83D\uDE00\n\u00e9x\\\u20ac""#;
         let (quote, end) = pull(&mut value, 1, 1);
         assert_eq!(value[1..end], *"A\u{1F600}\n\u{e9}x\\\u{20ac}".as_bytes());

@@ -103,14 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_range_is_an_answer() {
+    fn times_past_the_end_of_the_range_do_not_overflow() {
         assert_eq!(UnixTime::from_secs(i64::MAX).checked_add_secs(1), None);
         assert_eq!(UnixTime::from_secs(i64::MAX).as_millis(), u64::MAX);
     }
 
     #[cfg(feature = "std")]
     #[test]
-    fn the_system_clock_converts_on_both_sides_of_1970() {
+    fn system_times_before_and_after_1970_are_converted() {
         use std::time::{Duration, UNIX_EPOCH};
         assert_eq!(UnixTime::from(UNIX_EPOCH + Duration::from_millis(1_500)), UnixTime::from_millis(1_500));
         assert_eq!(UnixTime::from(UNIX_EPOCH - Duration::from_millis(1)), UnixTime::from_millis(-1));

@@ -45,7 +45,7 @@ pub struct Breaker {
 /// }
 /// ```
 #[derive(Debug)]
-#[must_use = "a probe that is not given back stops all others until it is given up"]
+#[must_use = "a permit that is not returned blocks all other probes until it is given up"]
 pub struct Permit {
     generation: u32,
 }

@@ -26,7 +26,7 @@
 //! |---|---|---|
 //! | 429 | the client | `Retry-After` is over; see [`RefusalMemory`] |
 //! | `success:false` | the client | 60 s |
-//! | 403 | the client and the address that the platform was told | 60 s |
+//! | 403 | the client and the address that was sent to the platform | 60 s |
 //! | `success:true` | | clears the client's refusal, and a 403 of this address, if they came before the question |
 //!
 //! # Guarantees
@@ -114,7 +114,7 @@ pub enum BreakerChange {
 
 /// The permission for one call of one client. Return it to [`ClientTable::record`] or [`ClientTable::release`].
 #[derive(Debug)]
-#[must_use = "a probe that is not given back stops all others until it is given up"]
+#[must_use = "a permit that is not returned blocks all other probes until it is given up"]
 pub struct ClientPermit {
     client: ClientRef,
     all: u32,
@@ -464,8 +464,8 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         slot.map_or(BreakerState::Closed, |slot| slot.circuit.state(&self.config, now))
     }
 
-    /// Remembers that the platform refused the client. `address` is the origin of the request as it was told to the
-    /// platform, in any form; empty if it was not told.
+    /// Remembers that the platform refused the client. `address` is the origin of the request as it was sent to the
+    /// platform, in any form; empty if it was not sent.
     pub fn refuse(&mut self, client: ClientRef, rejection: Rejection, address: &[u8], now: Duration) {
         let RefusalMemory { unsuccessful, forbidden, rate_limited, longest } = self.memory;
         let (address, now) = (hash(address), nanos(now));
@@ -553,7 +553,8 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
             match witnesses.probe.replace(permit.client) {
                 Some(other) if other != permit.client => {}
                 _ => {
-                    // Only one client says so. Opening its own breaker also prevents it from making the next probe.
+                    // Only one client has seen a failure. Opening its own breaker also prevents it from making the next
+                    // probe.
                     all.release(permit.all);
                     let config = *config;
                     if let Some(at) = self.find_or_add(permit.client, nanos(now))

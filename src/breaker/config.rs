@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::error::sentences;
 
-/// The most results that a breaker remembers: one bit of a word for each.
+/// The maximum number of results that a breaker remembers: one bit of a word for each.
 const MAX_WINDOW: u32 = 64;
 
 /// The longest wait that can be set. A day is more than enough, and its milliseconds fit in 32 bits.
@@ -179,7 +179,7 @@ impl RefusalMemory {
         Self { unsuccessful: memory_millis(time), ..self }
     }
 
-    /// Sets how long a 403 is remembered, for the client together with the address that the platform was told.
+    /// Sets how long a 403 is remembered, for the client together with the address that was sent to the platform.
     #[must_use]
     pub fn forbidden(self, time: Duration) -> Self {
         Self { forbidden: memory_millis(time), ..self }

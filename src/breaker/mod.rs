@@ -26,8 +26,8 @@
 //! caller the whole time limit of a call. The caller's random bits shorten each cool-down by up to half, so that the
 //! machines of a fleet do not come back all at once.
 //!
-//! The machine has no side effects: time and randomness are arguments, and it has neither locks nor atomics. To share
-//! it, put it into a mutex. Hold the mutex for `acquire` and `record`, not during the call in between.
+//! The state machine has no side effects: time and randomness are arguments, and it has neither locks nor atomics. To
+//! share it, put it into a mutex. Hold the mutex for `acquire` and `record`, not during the call in between.
 //!
 //! A [`Breaker`] is for callers that trust each other. If your service asks on behalf of its customers, use a
 //! [`ClientTable`]: there, one client cannot open the breaker for the others.
@@ -37,8 +37,8 @@
 //! - While half-open, only one permit counts. A probe whose permit does not come back is given up after
 //!   [`BreakerConfig::probe_timeout`].
 //! - A permit counts only once, and only in the state that gave it. Late results neither open nor close anything.
-//! - A refused caller is told to wait at most the longest cool-down or the probe's time limit, whatever the clock does.
-//!   If the clock goes back, the wait starts again, and no state is kept forever.
+//! - A refused caller has to wait at most the longest cool-down or the probe's time limit, whatever the clock does. If
+//!   the clock goes back, the wait starts again, and no state is kept forever.
 //!
 //! # Example
 //!

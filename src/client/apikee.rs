@@ -25,7 +25,7 @@ use crate::{
 /// Issues and verifies keys. In server mode it also asks the platform about each request. A process has one, and shares
 /// it by reference.
 ///
-/// It is in local mode until something is configured that only server mode uses; see
+/// It is in local mode unless you configure something that only server mode uses; see
 /// [`ApikeeBuilder`](super::ApikeeBuilder).
 ///
 /// ```
@@ -60,7 +60,7 @@ use crate::{
 ///
 /// **In server mode, build the client after the fork**: in each worker of a prefork server, and in a daemon after it
 /// has left its terminal. A client that was built before the fork does not work in the child. Its thread does not exist
-/// there, a lock may be held for ever, and its connections belong to both processes.
+/// there, a lock may never be released, and its connections belong to both processes.
 ///
 /// The client knows the process that built it. In any other process, a request with a good key gets [`Fault::Forked`],
 /// also in [`Enforcement::Observe`]. The [`Policy`](super::ApikeeBuilder::policy) denies it by default.
@@ -197,8 +197,9 @@ impl Apikee {
         self.decide(Ok(request.key), request.scopes, &request.about, buf).0
     }
 
-    /// Like [`authorize_in`](Self::authorize_in). It also takes a header that was refused before it was read, and a
-    /// request that the platform cannot be asked about. It returns the claims, too, if the key's signature is good.
+    /// Like [`authorize_in`](Self::authorize_in). It also accepts an error instead of a header, if the guard refused
+    /// the header before the key was read, and a request that the platform cannot be asked about ([`Facts::about`]). It
+    /// also returns the claims if the key's signature is good.
     pub(crate) fn decide<'k, 'b: 'k, 's>(
         &self,
         header: Result<Option<&'k [u8]>, KeyError>,
@@ -312,9 +313,9 @@ impl Apikee {
         self.usable_server().map(|server| server.platform.gate.breaker_state())
     }
 
-    /// Ends the thread after it has worked off the queue, but waits at most `within`. Returns the number of entries
-    /// that are left in the queue. They count as dropped ([`Event::Dropped`]). Dropping the client does the same with a
-    /// time of zero.
+    /// Ends the thread after it has processed the queue, but waits at most `within`. Returns the number of entries that
+    /// are left in the queue. They count as dropped ([`Event::Dropped`]). Dropping the client does the same with a time
+    /// of zero.
     ///
     /// Requests are decided as before. In [`Enforcement::Observe`] the platform does not receive them any more; they
     /// count as dropped.
@@ -361,7 +362,7 @@ impl Inner {
         let _ends = Ends(background);
         while let Some(task) = background.next() {
             // The caller's transport may panic. That must not stop the next job: see the test
-            // `a_job_that_panics_is_the_last_of_nothing`.
+            // `after_a_job_that_panics_the_thread_continues`.
             let work = || match task {
                 Task::Job(job) => {
                     server.work(&self.keys.load(), self.policy, &job, background.time_left(server.settings.timeout))

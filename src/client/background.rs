@@ -1,5 +1,5 @@
-//! Work that no request waits for, on one thread of the client. It establishes sessions ahead of time, registers
-//! routes, and in observe mode reports requests to the platform.
+//! Background work on one thread of the client. No request waits for it. It establishes sessions ahead of time,
+//! registers routes, and in observe mode reports requests to the platform.
 //!
 //! ```text
 //! request ──> queue (bounded, drops its oldest) ──> thread ──> platform
@@ -32,7 +32,7 @@ pub(super) struct Background<J> {
 
 struct State<J> {
     jobs: VecDeque<Entry<J>>,
-    /// Of all jobs together.
+    /// The bytes of all jobs together.
     bytes: usize,
     dropped: u64,
     refill: bool,
@@ -73,7 +73,7 @@ impl<J> Background<J> {
         let bytes = owned.saturating_add(size_of::<Entry<J>>());
         let mut state = self.lock();
         let mut jobs = Vec::new();
-        // After the end, the new job is dropped, because nobody takes the old ones out.
+        // After the end, the new job is dropped, because no thread takes jobs out of the queue any more.
         if state.stop.is_some() || bytes > self.max_bytes {
             jobs.push(job);
         } else {
@@ -103,7 +103,7 @@ impl<J> Background<J> {
         }
     }
 
-    /// Waits for a task. `None` after the end. Jobs go before sessions, because somebody waits for their effect.
+    /// Waits for a task. `None` after the end. Jobs go before sessions, because somebody waits for their results.
     pub(super) fn next(&self) -> Option<Task<J>> {
         let mut state = self.lock();
         loop {
@@ -142,8 +142,8 @@ impl<J> Background<J> {
         self.ended.notify_all();
     }
 
-    /// Lets the thread work off the queue, and waits for its end, both for at most `within`. Returns the jobs that were
-    /// not done. They count as dropped.
+    /// Lets the thread process the queue, and waits at most `within` until the thread has ended. Returns the jobs that
+    /// were not done. They count as dropped.
     pub(super) fn close(&self, within: Duration) -> Dropped<J> {
         let now = Instant::now();
         let stop = now.checked_add(within.min(MAX_WAIT)).unwrap_or(now);
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_drops_its_oldest_and_counts() {
+    fn a_full_queue_drops_its_oldest_job_and_counts_it() {
         let background = Background::new(2, usize::MAX);
         let dropped = [1, 2, 3, 4].map(|job| pushed(&background, job, 0));
         assert_eq!(dropped, [(vec![], 0), (vec![], 0), (vec![1], 1), (vec![2], 2)]);
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_drops_its_oldest_until_the_bytes_of_the_new_one_fit() {
+    fn a_queue_drops_its_oldest_jobs_until_the_new_one_fits() {
         let background = Background::new(usize::MAX, 3 * ENTRY + 100);
         for (job, owned) in [(1, 10), (2, 50), (3, 40)] {
             assert_eq!(pushed(&background, job, owned), (vec![], 0), "they fit exactly");
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_larger_than_the_queue_is_dropped_and_no_other_for_it() {
+    fn an_entry_larger_than_the_queue_is_dropped_and_displaces_no_other() {
         let background = Background::new(8, 2 * ENTRY);
         assert_eq!(pushed(&background, 1, 0), (vec![], 0));
         for owned in [ENTRY + 1, usize::MAX] {
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn closing_without_a_thread_gives_back_what_is_undone_and_counts_it() {
+    fn closing_without_a_thread_returns_and_counts_the_remaining_jobs() {
         let background = Background::new(2, usize::MAX);
         for job in [1, 2, 3] {
             let _ = background.push(job, 0);
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_queued_is_worked_off_before_the_end() {
+    fn queued_jobs_are_done_before_the_end() {
         let background = Background::new(8, usize::MAX);
         for job in 0..4 {
             assert_eq!(pushed(&background, job, 0), (vec![], 0));

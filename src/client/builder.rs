@@ -29,7 +29,7 @@ use crate::{
 const DEFAULT_SECRET_GRACE: Duration = Duration::from_secs(10 * 60);
 const DEFAULT_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Configures an [`Apikee`]. [`build`](Self::build) returns the first error of all settings.
+/// Configures an [`Apikee`]. [`build`](Self::build) returns the first error in the settings.
 ///
 /// The client is in server mode as soon as you set anything that only server mode uses: a project key, a project-env,
 /// the platform's public key, a transport or its options, the sealing, a private key, a resolver or the enforcement, or
@@ -48,7 +48,7 @@ pub struct ApikeeBuilder {
     leeway: Duration,
     policy: Policy,
     events: Events,
-    /// In a place of its own, so that to move it copies nothing of it.
+    /// On the heap, so that moving the builder leaves no copy of the key.
     project_key: Option<Box<ProjectKey>>,
     project_env: Option<Box<str>>,
     server_key: Option<ServerKey>,
@@ -215,19 +215,19 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Reads the secrets from a file. It replaces the secrets that were set before; a `secret` after it is an error of
-    /// [`build`](Self::build). The file is UTF-8 with one secret a line, the newest first. White space around a secret
-    /// and blank lines are ignored. [`build`](Self::build) reads the file, and it is read again when it changes: if it
-    /// is written in place, if another file is renamed over it, or if a link on its path changes, as Kubernetes does
-    /// with mounted secrets.
+    /// Reads the secrets from a file. It replaces the secrets that were set before; a `secret` that is added after it
+    /// is an error of [`build`](Self::build). The file is UTF-8 with one secret a line, the newest first. White space
+    /// around a secret and blank lines are ignored. [`build`](Self::build) reads the file, and it is read again when it
+    /// changes: if it is written in place, if another file is renamed over it, or if a link on its path changes, as
+    /// Kubernetes does with mounted secrets.
     ///
     /// After a change, its first secret signs new keys at once. Secrets that are not in the file any more are accepted
     /// for [`secret_grace`](Self::secret_grace). **Keys that such a secret signed are refused after that time**: leave
     /// the secret in the file, below the new one, until the last of its keys has expired.
     ///
     /// A file that cannot be used changes nothing: it may be missing, half written, empty, not UTF-8, or have a
-    /// byte-order mark. The client then emits [`Event::FileRejected`](super::Event::FileRejected). Most half-written
-    /// files are noticed when a file is written in place. To be sure, rename a new file over the old one.
+    /// byte-order mark. The client then emits [`Event::FileRejected`](super::Event::FileRejected). If a file is written
+    /// in place, most half-written states are noticed, but not all. To be sure, rename a new file over the old one.
     pub fn secret_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.secret_file = Some(path.into());
         self.keys = None;
@@ -256,9 +256,9 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Sets good keys that are refused with [`Denial::Revoked`](crate::Denial::Revoked), before their scopes are
-    /// checked and before the platform is asked. Keep a clone of the set to change it later. You can add several sets;
-    /// a key in any of them is refused.
+    /// Adds a set of revoked keys. They are refused with [`Denial::Revoked`](crate::Denial::Revoked), before their
+    /// scopes are checked and before the platform is asked. Keep a clone of the set to change it later. You can add
+    /// several sets; a key in any of them is refused.
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations.push(revocations);
         self
@@ -269,14 +269,14 @@ impl ApikeeBuilder {
     /// prints it, in any order. Blank lines and text after a `#` are ignored. [`build`](Self::build) reads the file,
     /// and it is read again when it changes, like a [`secret_file`](Self::secret_file).
     ///
-    /// A file that cannot be used changes nothing. A file that becomes blank is one of these, because it may be half
+    /// A file that cannot be used changes nothing. A file that becomes blank cannot be used, because it may be half
     /// written. To remove all entries, write a comment into the file.
     pub fn deny_list_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.deny_list_file = Some(path.into());
         self
     }
 
-    /// Sets a check that refuses further good keys, for example by their claims. It runs in addition to
+    /// Sets a check that can refuse a verified key, for example by its claims. It runs in addition to
     /// [`revocations`](Self::revocations). It runs for each request, so it should be quick. If it panics, the key
     /// counts as revoked. If it blocks, its request waits; no timeout ends it.
     ///
@@ -404,8 +404,8 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Sets what travels in envelopes: requests and answers by default. Anything less is for platforms that do not
-    /// seal: an attacker at the place where TLS ends can then answer every request.
+    /// Sets what travels in envelopes: requests and answers by default. Use less only for platforms that do not seal:
+    /// an attacker at the place where TLS ends can then answer every request.
     ///
     /// With [`Sealing::Off`] the caller's raw key is not sent at all. A header field with the name `x-api-key` or with
     /// the key in its value is left out. So is a payload that contains the key.
@@ -423,25 +423,25 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Most calls that may be in flight at once; 32 by default, at least one. A request that needs one more call sleeps
-    /// until there is room. If its time ends first, it is an [overload](crate::policy::Overload::TooManyInFlight),
-    /// which is denied by default. Each call takes about 70 kB of memory, at most 260 kB. The memory is kept for the
-    /// next call.
+    /// Maximum number of calls in flight at once; 32 by default, at least one. A request that needs one more call
+    /// sleeps until there is room. If its time ends first, it is an
+    /// [overload](crate::policy::Overload::TooManyInFlight), which is denied by default. Each call takes about 70 kB of
+    /// memory, at most 260 kB. The memory is kept for the next call.
     pub const fn max_in_flight(mut self, calls: usize) -> Self {
         self.limits.in_flight = calls;
         self
     }
 
-    /// Most calls in flight for one client, at least one; by default half of [`max_in_flight`](Self::max_in_flight).
-    /// Further requests of that client wait meanwhile.
+    /// Maximum number of calls in flight for one client, at least one; by default half of
+    /// [`max_in_flight`](Self::max_in_flight). Further requests of that client wait meanwhile.
     pub const fn max_in_flight_per_client(mut self, calls: usize) -> Self {
         self.limits.in_flight_per_client = Some(calls);
         self
     }
 
-    /// Most clients whose failures and refusals are remembered; 4096 by default, at least one. Each takes 128 bytes.
-    /// Clients whose requests are all confirmed take no room. When the table is full, the client that was used least
-    /// recently is forgotten.
+    /// Maximum number of clients whose failures and refusals are remembered; 4096 by default, at least one. Each takes
+    /// 128 bytes. Clients whose requests are all confirmed take no room. When the table is full, the client that was
+    /// used least recently is forgotten.
     pub const fn max_clients(mut self, clients: usize) -> Self {
         self.limits.clients = clients;
         self
@@ -487,8 +487,8 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Most tenants whose looked-up client ids are remembered; 65,536 by default, at least one. Each takes about 150
-    /// bytes. If more tenants are in use, each request may cost a call; the client emits
+    /// Maximum number of tenants whose looked-up client ids are remembered; 65,536 by default, at least one. Each takes
+    /// about 150 bytes. If more tenants are in use, each request may cost a call; the client emits
     /// [`Event::ClientIdDisplaced`](super::Event::ClientIdDisplaced) then.
     pub const fn max_client_ids(mut self, tenants: usize) -> Self {
         self.settings.max_client_ids = tenants;
@@ -537,18 +537,18 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Most entries that wait for the thread; 1024 by default, at least one. One more drops the oldest; see
-    /// [`Event::Dropped`](super::Event::Dropped).
+    /// Maximum number of entries that wait for the thread; 1024 by default, at least one. A further entry drops the
+    /// oldest one; see [`Event::Dropped`](super::Event::Dropped).
     pub const fn queue_len(mut self, entries: usize) -> Self {
         self.settings.queue_len = entries;
         self
     }
 
-    /// Most bytes of all entries that wait for the thread; 4 MiB by default, at least one. An entry of
-    /// [`Enforcement::Observe`] keeps the key, the method and the path, the name of the key, the header fields and the
-    /// payload. All of this counts, and so does the fixed size of the entry, about 250 bytes. If a new entry does not
-    /// fit, the oldest entries are dropped until it does. An entry that is larger than the queue is dropped itself; see
-    /// [`Event::Dropped`](super::Event::Dropped).
+    /// Maximum total size of the entries that wait for the thread, in bytes; 4 MiB by default, at least one. An entry
+    /// of [`Enforcement::Observe`] keeps the key, the method and the path, the name of the key, the header fields and
+    /// the payload. All of this counts, and so does the fixed size of the entry, about 250 bytes. If a new entry does
+    /// not fit, the oldest entries are dropped until it does. An entry that is larger than the queue is dropped itself;
+    /// see [`Event::Dropped`](super::Event::Dropped).
     pub const fn queue_bytes(mut self, bytes: usize) -> Self {
         self.settings.queue_bytes = bytes;
         self

@@ -71,11 +71,11 @@ impl Setting {
         match self {
             Self::Secret => (
                 "secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)",
-                "at least one byte, better 32 random ones (apikee secret prints them), the same where keys are \
-                 issued and where they are verified, or a file of them in APIKEE_SECRET_FILE",
+                "at least one byte, better 32 random bytes (apikee secret prints a new secret), the same in all \
+                 services that issue and verify keys, or a file of secrets in APIKEE_SECRET_FILE",
             ),
             Self::SecretFile => {
-                ("secret_file (APIKEE_SECRET_FILE)", "the path of a file of UTF-8 with one secret a line, newest first")
+                ("secret_file (APIKEE_SECRET_FILE)", "the path of a UTF-8 file with one secret a line, newest first")
             }
             Self::SecretGrace => {
                 ("secret_grace (APIKEE_SECRET_GRACE)", "seconds such as 600, or milliseconds such as 1500ms")
@@ -101,7 +101,7 @@ impl Setting {
             ),
             Self::PrivateKey => (
                 "private_key (APIKEE_PRIVATE_KEY)",
-                "an RSA private key as PEM, the counterpart of the public key in the project's settings on the \
+                "an RSA private key as PEM; its public key is in the project's settings on the \
                  platform",
             ),
             Self::Sealing => ("sealing (APIKEE_SEALING)", "required, requests or off"),
@@ -115,7 +115,7 @@ impl Setting {
                 "https://host/path, or http:// if the host is this machine or APIKEE_ALLOW_PLAIN_HTTP is true",
             ),
             Self::CaFile => {
-                ("ca_file (APIKEE_CA_FILE)", "the path of a file that has certificates of authorities as PEM")
+                ("ca_file (APIKEE_CA_FILE)", "the path of a PEM file with the certificates of trusted authorities")
             }
             Self::AllowPlainHttp => ("allow_plain_http (APIKEE_ALLOW_PLAIN_HTTP)", "true or false"),
             Self::Transport => ("transport", "enable the feature ureq or set a transport"),
@@ -196,11 +196,11 @@ impl Error for ConfigError {
     }
 }
 
-/// A file of secrets. This name, the next two and the list are additions of this crate.
+/// A file of secrets. The SDKs do not have this variable, the next two, or `APIKEE_SECRETS`.
 pub(super) const SECRET_FILE: &str = "APIKEE_SECRET_FILE";
 pub(super) const SECRET_GRACE: &str = "APIKEE_SECRET_GRACE";
 pub(super) const DENY_LIST_FILE: &str = "APIKEE_DENY_LIST_FILE";
-/// A list of secrets. The SDKs read a single secret.
+/// A list of secrets. The SDKs read only one secret.
 const SECRETS: &str = "APIKEE_SECRETS";
 /// One secret. The platform's documentation uses both names.
 const LOCAL_SECRET: &str = "APIKEE_LOCAL_SECRET";
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn truth_is_spelt_in_one_way() {
+    fn a_boolean_is_true_or_false_and_nothing_else() {
         assert!(boolean("true").unwrap() && !boolean("false").unwrap());
         for text in ["", "True", "TRUE", "yes", "no", "on", "off", "0", "1", "true "] {
             assert!(boolean(text).is_err(), "{text:?}");
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pem_is_the_same_in_quotes_and_with_its_line_breaks_spelt() {
+    fn a_pem_may_be_in_quotes_and_have_escaped_line_breaks() {
         for text in ["-\na\n-", "\"-\na\n-\"", "'-\na\n-'", r"-\na\n-", r#""-\r\na\r\n-""#, r"'-\na\n-'"] {
             assert_eq!(pem(text), "-\na\n-", "{text:?}");
         }

@@ -1,13 +1,13 @@
 //! A cache of the platform's records: the client of each tenant, and the routes that were registered.
 //!
 //! ```text
-//! find(tenant) ──> known, and not too long ago ─────────────────────────────> its id
+//! find(tenant) ──> known and recent? ── yes ────────────────────────────────> the stored id
 //!                    │ no
 //!                    v
-//!                  somebody is looking it up ── yes: wait for their result ──> that
+//!                  another thread is looking it up? ── yes: wait ───────────> its result
 //!                    │ no
 //!                    v
-//!                  look it up, tell who waits ───────────────────────────────> that
+//!                  look it up, and wake the threads that wait ──────────────> the result
 //! ```
 //!
 //! The caller passes the time, from a clock that never goes back.
@@ -27,7 +27,7 @@ use crate::{
     protocol::{ClientId, MethodPath},
 };
 
-/// Represents a tenant's name: its SHA-256. So the memory has a bound, whatever the length of the name.
+/// The SHA-256 of a tenant's name. It has a fixed size, whatever the length of the name.
 type Digest = [u8; 32];
 
 /// The client ids that the platform returned, by tenant.
@@ -141,7 +141,7 @@ impl Clients {
     }
 }
 
-/// The result for all that wait if the look-up was never made.
+/// The result for all waiting threads if the look-up panics.
 const NOT_MADE: Outcome = Outcome::Overload(Overload::OutOfResources);
 
 impl LookUp {
@@ -157,7 +157,7 @@ impl LookUp {
     }
 }
 
-/// Reports the end of a look-up to all that wait, even after a panic.
+/// Reports the end of a look-up to all waiting threads, even after a panic.
 struct Ending<'e> {
     clients: &'e Clients,
     tenant: &'e str,
@@ -327,10 +327,10 @@ mod tests {
     }
 
     /// The id, and whether it was looked up.
-    fn find(clients: &Clients, tenant: &str, now: Duration, told: ClientId) -> (ClientId, bool) {
+    fn find(clients: &Clients, tenant: &str, now: Duration, answer: ClientId) -> (ClientId, bool) {
         let look_up = || {
-            clients.remember(tenant, told, now);
-            Ok(told)
+            clients.remember(tenant, answer, now);
+            Ok(answer)
         };
         let found = clients.find(tenant, now, later(), look_up).unwrap();
         (found.id, found.asked)
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_given_up_is_looked_up_and_still_says_who_it_was() {
+    fn an_id_that_was_given_up_is_looked_up_again_and_stays_the_last_known() {
         let clients = Clients::new(10, MINUTE);
         clients.remember("a", id(1), Duration::ZERO);
         clients.give_up("a", id(2));
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_is_displaced_and_counted_when_there_is_no_room() {
+    fn the_oldest_id_is_displaced_and_counted_when_there_is_no_room() {
         let clients = Clients::new(2, MINUTE);
         let remember = |tenant: &str| clients.remember(tenant, id(1), Duration::ZERO);
         assert_eq!(["a", "b", "a", "c", "d"].map(remember), [None, None, None, Some(1), Some(2)]);
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn all_who_wait_for_a_tenant_share_one_look_up() {
+    fn all_threads_that_wait_for_a_tenant_share_one_look_up() {
         for result in [Ok(id(1)), Err(Outcome::Outage(Outage::Reset)), Err(Outcome::Fault(Fault::UnknownClient))] {
             let (clients, look_ups) = (Clients::new(2, MINUTE), AtomicUsize::new(0));
             let waiting = AtomicUsize::new(0);
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn each_tenant_is_looked_up_by_itself() {
+    fn each_tenant_has_its_own_look_up() {
         let (clients, both) = (Clients::new(2, MINUTE), Barrier::new(2));
         thread::scope(|scope| {
             for tenant in 0..2 {
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_up_that_panics_lets_those_go_who_wait_for_it() {
+    fn a_look_up_that_panics_releases_all_waiting_threads() {
         let clients = Clients::new(2, MINUTE);
         let (clients, entered) = (&clients, Barrier::new(2));
         thread::scope(|scope| {
@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn each_route_has_one_turn_and_the_first_without_room_is_told_of_once() {
+    fn each_route_is_registered_once_and_a_full_registry_is_reported_once() {
         let routes = Routes::default();
         for n in 0..MAX_ROUTES {
             let path = format!("/{n}");
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_that_has_room_is_tried_again_when_the_registry_is_full() {
+    fn a_known_route_is_tried_again_even_when_the_registry_is_full() {
         let routes = Routes::default();
         for n in 0..MAX_ROUTES {
             let path = format!("/{n}");
@@ -484,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_for_a_route_is_never_registered() {
+    fn a_path_that_is_too_long_for_a_route_is_never_registered() {
         let path = "/".repeat(600);
         assert_eq!(Routes::default().turn(&MethodPath::new("GET", &path).unwrap(), true, START), Turn::Nothing);
     }
@@ -507,7 +507,7 @@ mod tests {
     }
 
     #[test]
-    fn without_automatic_registration_only_described_routes_have_a_turn() {
+    fn without_automatic_registration_only_described_routes_are_registered() {
         let (routes, route) = (Routes::default(), MethodPath::new("GET", "/").unwrap());
         assert_eq!(routes.turn(&route, false, START), Turn::Nothing);
         assert_eq!(routes.describe(&route, "a"), Turn::Register);

@@ -64,7 +64,7 @@ pub enum Event<'e> {
         /// The decision that [`Enforcement::Enforce`](super::Enforcement::Enforce) would have made.
         verdict: Result<Basis, Denial<'e>>,
     },
-    /// A call of the platform, of any kind, failed.
+    /// A call to the platform, of any kind, failed.
     Outage {
         /// The kind of failure.
         outage: Outage,
@@ -273,7 +273,7 @@ impl Events {
 
     pub(super) fn emit(&self, event: &Event<'_>) {
         if let Some(observer) = &self.0 {
-            // `Observer` promises to catch panics: see the test `an_observer_that_panics_takes_no_request_down`. No
+            // `Observer` promises to catch panics: see the test `an_observer_that_panics_does_not_affect_requests`. No
             // state of the client is changed here, so a panic cannot leave it inconsistent.
             let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(event)));
         }

@@ -12,7 +12,7 @@
 //! every second: stat ── same ──> nothing
 //!                    └─ changed ──> read ── same content ──> nothing
 //!                                        └─ new: read once more after 0.1 s ── still the same ──> used
-//!                                                                           └─ not: again, and then next time
+//!                                                                           └─ changed: read again, then next time
 //! ```
 //!
 //! - A file is looked up by its path each time. So a changed link counts as a change: this is how Kubernetes updates a
@@ -41,7 +41,7 @@ use crate::{
     key::{Fingerprint, Keyring},
 };
 
-/// Far more than [`MAX_SECRETS`](crate::key::MAX_SECRETS) secrets of any useful length.
+/// Far more than [`MAX_SECRETS`](crate::key::MAX_SECRETS) secrets need.
 const MAX_SECRETS_BYTES: usize = 64 * 1024;
 
 /// Enough for eight million fingerprints.
@@ -175,7 +175,8 @@ impl Content {
             WatchedFile::Secrets => MAX_SECRETS_BYTES,
             WatchedFile::DenyList => MAX_DENY_LIST_BYTES,
         };
-        // One byte more than a secret file may have. So the buffer never moves, and leaves no copy of a secret behind.
+        // Room for one byte more than a secret file may have. So the buffer never moves, and leaves no copy of a
+        // secret.
         let room = match file {
             WatchedFile::Secrets => limit.saturating_add(1),
             WatchedFile::DenyList => 0,
@@ -280,8 +281,8 @@ impl Revocations {
 /// Time between two reads of a new content.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// Reads of a content that differs each time. A file that is replaced every second, just between two reads, must not
-/// wait for the next interval again and again.
+/// Maximum number of reads while the content differs each time. A file that is replaced every second, just between two
+/// reads, must not wait for the next interval again and again.
 const MAX_LOOKS: u32 = 5;
 
 /// A file system may give two changes within this time the same timestamp: FAT counts in steps of 2 s.
@@ -310,7 +311,7 @@ pub(super) enum News {
     },
     Rejected {
         error: FileError,
-        /// The same problem as the last time.
+        /// Whether the problem is the same as the last time.
         known: bool,
     },
 }
@@ -426,7 +427,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One file, and what is known about it.
+/// One file, and its state at the last read.
 struct Watched {
     file: WatchedFile,
     path: PathBuf,
@@ -541,7 +542,7 @@ impl Stamp {
         })
     }
 
-    /// Whether any change after `now` must leave another stamp.
+    /// Whether every change after `now` changes the stamp.
     fn is_old(&self, now: SystemTime) -> bool {
         self.modified.and_then(|modified| now.duration_since(modified).ok()).is_some_and(|age| age > YOUNG)
     }
@@ -611,11 +612,11 @@ mod tests {
 
     #[test]
     fn an_error_names_the_file_and_says_what_to_do() {
-        let told = |content: &[u8]| Content(content.into()).keyring(Path::new("/run/secret")).unwrap_err().to_string();
+        let text = |content: &[u8]| Content(content.into()).keyring(Path::new("/run/secret")).unwrap_err().to_string();
         let expected = r#"the secret file "/run/secret" has a byte-order mark: save it as UTF-8 without one"#;
-        assert_eq!(told(b"\xEF\xBB\xBFhunter2"), expected);
+        assert_eq!(text(b"\xEF\xBB\xBFhunter2"), expected);
         for content in [&b"hunter2\xFF"[..], b"hunter2\0", b"\xEF\xBB\xBFhunter2"] {
-            assert!(!told(content).contains("hunter"), "{}", told(content));
+            assert!(!text(content).contains("hunter"), "{}", text(content));
         }
     }
 
@@ -642,7 +643,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_and_what_is_too_large_is_refused() {
+    fn a_file_that_cannot_be_read_or_is_too_large_is_refused() {
         let directory = std::env::temp_dir();
         assert!(matches!(Keyring::from_file(&directory).unwrap_err().problem, FileProblem::Unreadable(_)));
         let path = directory.join(std::format!("apikee-large-{}", std::process::id()));

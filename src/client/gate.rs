@@ -66,7 +66,7 @@ impl Deadline {
 pub(super) struct Limits {
     pub(super) breaker: BreakerConfig,
     pub(super) memory: RefusalMemory,
-    /// Most clients whose failures and refusals are stored.
+    /// The maximum number of clients whose failures and refusals are stored.
     pub(super) clients: usize,
     pub(super) in_flight: usize,
     /// By default half of `in_flight`.
@@ -196,8 +196,8 @@ impl Gate {
         }
     }
 
-    /// Whether a request may have a slot now. `place` is its place in the queue; without one it stands behind all
-    /// others.
+    /// Whether a request may have a slot now. `place` is its place in the queue. A request without a place comes after
+    /// all others.
     fn is_next(&self, state: &State, place: Option<&Arc<Waiter>>, client: Option<ClientRef>) -> bool {
         let before = state.waiting.iter().take_while(|other| place.is_none_or(|place| !Arc::ptr_eq(place, other)));
         self.has_room(state, client) && !before.into_iter().any(|other| self.has_room(state, other.client))
@@ -226,8 +226,8 @@ impl Gate {
         origin: Origin<'_>,
     ) -> Option<Rejection> {
         let mut state = self.lock();
-        // Under the lock: a time from before another thread's refusal would make that look older than it is, and an
-        // answer to an earlier request could then undo it.
+        // Read under the lock. Otherwise this time could be earlier than the refusal of another thread. That refusal
+        // would then look older than it is, and the answer to an earlier request could undo it.
         let now = self.now();
         clients.into_iter().find_map(|client| state.table.remembered(client, origin.as_bytes(), now))
     }
@@ -289,7 +289,7 @@ impl Drop for Slot<'_> {
         let fails = matches!(evidence, Some(Evidence::Failed | Evidence::Unreachable));
         let random = if fails { random() } else { 0 };
         let mut state = self.gate.lock();
-        // Under the lock, so that it does not go backwards for the table.
+        // Read under the lock, so that the table never sees the time go back.
         let timed = fails || matches!(self.outcome, Some(Outcome::Rejected(_)));
         let now = if timed { self.gate.now() } else { self.entered };
         let displaced = state.table.displaced();
@@ -372,7 +372,8 @@ impl Scratch {
         })
     }
 
-    /// Whether the buffers are kept. They are not if they have no memory, or if one very long request made them large.
+    /// Whether to keep the buffers. They are not kept if they have no memory, or if a very long request made them
+    /// large.
     pub(super) fn is_usual(&self) -> bool {
         let lens = [self.target.len(), self.body.0.len(), self.envelope.len()];
         !self.answer.is_empty() && lens.into_iter().all(|len| len <= MAX_ANSWER_LEN)
@@ -409,7 +410,7 @@ impl Plaintext {
         Self(Vec::with_capacity(len))
     }
 
-    /// Adds bytes, for which there must be room: otherwise a copy is left behind.
+    /// Adds bytes. There must be room for them: otherwise the buffer moves and leaves a copy behind.
     #[cfg(feature = "ureq")]
     pub(super) fn extend(&mut self, bytes: &[u8]) {
         debug_assert!(self.0.capacity().saturating_sub(self.0.len()) >= bytes.len(), "there is room");

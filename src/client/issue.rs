@@ -66,8 +66,8 @@ impl<'a> NewClient<'a> {
         }
     }
 
-    /// The client's name, instead of the tenant. The platform finds the client only by this name. A key of the tenant
-    /// without the client's id in its `meta` is not found under another name.
+    /// The client's name, instead of the tenant. The platform finds the client only by this name. So if a key has no
+    /// client id in its `meta`, it does not find this client: it is looked up by its tenant.
     #[must_use]
     pub const fn name(self, name: &'a str) -> Self {
         Self { name: Some(name), ..self }

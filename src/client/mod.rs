@@ -26,7 +26,7 @@
 //!
 //! - The platform is asked only about keys that are good locally and have the scopes.
 //! - No lock is held while the caller's code runs: transport, observer, resolver, revocation check.
-//! - Whatever calls the platform runs in `stack::wiped_deep`, at its entry: values that move leave copies, and some are
+//! - Each entry point to a call runs in `stack::wiped_deep`: values that move leave copies on the stack, and some are
 //!   keys.
 //! - Everything that grows has a bound: buffers, queue, clients, routes, calls in flight.
 //!
@@ -42,10 +42,10 @@
 //! |---|---|
 //! | `builder`, `config` | configuration of a client, by calls and by the environment |
 //! | `apikee`, `issue`, `request` | the functions that a service calls, and their arguments |
-//! | `revocations` | good keys that are refused |
+//! | `revocations` | revoked keys |
 //! | `secrets`, `files` | secrets, the keyring in use, and the files that it is read from |
 //! | `server` | the decision in server mode, and other work in the background |
-//! | `directory` | the platform's clients and routes that are known |
+//! | `directory` | a cache of the platform's clients and routes |
 //! | `background` | the queue to the thread |
 //! | `platform` | one call: through the gate, sealed, over the transport, opened, read |
 //! | `gate` | the limits on calls: breakers, queue, deadlines and buffers |

@@ -1,4 +1,4 @@
-//! Calls of the platform: through the gate, sealed, over the transport, opened, and read.
+//! Calls to the platform: through the gate, sealed, over the transport, opened, and read.
 
 use core::time::Duration;
 use std::{
@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// How much travels in envelopes; see [`Sealing`].
+/// Which bodies travel in envelopes; see [`Sealing`].
 pub(super) enum Channel {
     /// The requests, and the answers if they must be sealed.
     Sealed(Box<Sealer>),
@@ -88,7 +88,7 @@ impl Channel {
     }
 }
 
-/// The default of the calls in flight.
+/// The default limit of calls in flight.
 pub(super) const POOLED: usize = 32;
 
 /// Older sessions are thrown away when a session is taken or added.
@@ -245,8 +245,8 @@ impl Platform {
         Ok(client)
     }
 
-    /// Makes one call: through the gate, to the result of `read` on the answer's body. Without a caller, no request
-    /// waits for the call, and its result does not count for the breaker.
+    /// Makes one call through the gate, and returns the result of `read` on the answer's body. Without a caller, no
+    /// request waits for the call, and its result does not count for the breaker.
     pub(super) fn exchange<R: Request, A>(
         &self,
         caller: Option<Caller<'_>>,

@@ -181,10 +181,10 @@ impl<'a> Origin<'a> {
     pub(super) fn of(headers: &[(&'a str, &'a str)]) -> Self {
         let field =
             |name: &str| headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
-        let Some(told) = field("x-forwarded-for").or_else(|| field("x-real-ip")) else {
+        let Some(addresses) = field("x-forwarded-for").or_else(|| field("x-real-ip")) else {
             return Self::Unknown;
         };
-        let first = told.split_once(',').map_or(told, |(first, _)| first).trim();
+        let first = addresses.split_once(',').map_or(addresses, |(first, _)| first).trim();
         let bare = first.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(first);
         let address = bare.parse().ok().or_else(|| first.parse::<SocketAddr>().ok().map(|address| address.ip()));
         match address.map(|address: IpAddr| address.to_canonical()) {
@@ -228,7 +228,7 @@ pub struct Audit<'a> {
 }
 
 impl<'a> Audit<'a> {
-    /// The most bytes of a text in it.
+    /// The maximum length of each text in bytes.
     pub const MAX_LEN: usize = 256;
 
     /// The key's tenant. `None` if the key's signature is not good, or the key has no tenant.
@@ -352,13 +352,13 @@ impl OwnedAudit {
 mod tests {
     use super::*;
 
-    fn told(name: &str, value: &str) -> std::vec::Vec<u8> {
+    fn origin(name: &str, value: &str) -> std::vec::Vec<u8> {
         Origin::of(&[("user-agent", "x"), (name, value)]).as_bytes().into()
     }
 
     #[test]
-    fn one_address_is_one_however_it_is_spelt() {
-        let plain = told("x-forwarded-for", "203.0.113.9");
+    fn all_spellings_of_one_address_are_the_same_origin() {
+        let plain = origin("x-forwarded-for", "203.0.113.9");
         assert_eq!(plain.len(), 16);
         for (name, value) in [
             ("X-Forwarded-For", " 203.0.113.9 "),
@@ -368,16 +368,17 @@ mod tests {
             ("x-forwarded-for", "203.0.113.9, 10.0.0.1"),
             ("x-real-ip", "203.0.113.9"),
         ] {
-            assert_eq!(told(name, value), plain, "{name}: {value}");
+            assert_eq!(origin(name, value), plain, "{name}: {value}");
         }
-        assert_eq!(told("x-forwarded-for", "[2001:db8::1]"), told("x-real-ip", "2001:DB8:0::1"));
+        assert_eq!(origin("x-forwarded-for", "[2001:db8::1]"), origin("x-real-ip", "2001:DB8:0::1"));
     }
 
     #[test]
-    fn others_are_others() {
-        let all = [told("x-real-ip", "203.0.113.9"), told("x-real-ip", "203.0.113.8"), told("x-real-ip", "unknown")];
+    fn different_addresses_are_different_origins() {
+        let all =
+            [origin("x-real-ip", "203.0.113.9"), origin("x-real-ip", "203.0.113.8"), origin("x-real-ip", "unknown")];
         assert!(all[0] != all[1] && all[1] != all[2] && !all[2].is_empty());
-        assert!(told("x-other", "203.0.113.9").is_empty());
-        assert!(told("x-real-ip", "").is_empty());
+        assert!(origin("x-other", "203.0.113.9").is_empty());
+        assert!(origin("x-real-ip", "").is_empty());
     }
 }

@@ -1,5 +1,4 @@
-//! Good keys that are refused: a set of fingerprints that can change while requests read it, and a check by the
-//! service.
+//! Revoked keys: a set of fingerprints that can change while requests read it, and the service's own check.
 //!
 //! Structure of the set:
 //!
@@ -7,8 +6,8 @@
 //! fingerprint ── first 10 bits ──> one of 1024 shards: filter of 4096 bits ── may have it ──> ArcSwap ──> HashSet
 //! ```
 //!
-//! - The filter speeds up the answer for good keys, which are most. With a million entries, in 6 of 7 cases the filter
-//!   alone says that a key is not in the set. That takes one memory access; the set takes three or four.
+//! - Most keys are not revoked. The filter speeds up the answer for them. With a million entries, in 6 of 7 cases the
+//!   filter alone says that a key is not in the set. That takes one memory access; the set takes three or four.
 //! - Readers take no lock. A writer copies a shard, changes the copy, and replaces the shard by it. Writers take turns.
 //! - The filter bits of an entry are set before the entry is in the set, and cleared after it has left the set.
 //! - A shard is small: copying one takes microseconds.
@@ -68,7 +67,7 @@ type Set = HashSet<Fingerprint>;
 /// # Cost
 ///
 /// [`contains`](Self::contains) takes no lock and never waits for a change. The set takes half a megabyte, and 35 to 75
-/// bytes for each entry. A request sees each key either before a change or after it.
+/// bytes for each entry. A request sees the state of each key before a change or after it, never in between.
 ///
 /// To [`insert`](Self::insert) one entry into a set of a million copies about a thousand entries: use
 /// [`extend`](Self::extend) for many. [`replace`](Self::replace) with a million entries takes about a quarter of a
@@ -249,7 +248,7 @@ impl Revoked {
     }
 
     /// A check that panics counts as revoked: see the test
-    /// `whoever_cannot_tell_whether_a_key_is_revoked_lets_nobody_in`.
+    /// `a_revocation_check_that_panics_counts_as_revoked`.
     pub(super) fn has(&self, key: &VerifiedKey<'_>) -> bool {
         catch_unwind(AssertUnwindSafe(|| (self.0)(key))).unwrap_or(true)
     }
@@ -265,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_inserted_is_found_and_what_is_removed_is_not() {
+    fn inserted_keys_are_found_and_removed_keys_are_not() {
         let (revocations, list) = (Revocations::new(), some(0..5_000));
         assert!(revocations.is_empty() && !revocations.contains(&list[0]));
         assert!(revocations.insert(list[0]) && !revocations.insert(list[0]));
@@ -283,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_set_has_what_it_was_given_and_nothing_else() {
+    fn a_replaced_set_has_only_the_new_entries() {
         let (old, new) = (some(0..3_000), some(2_000..5_000));
         let revocations: Revocations = old.iter().copied().collect();
         assert_eq!(revocations.replace(new.iter().chain(&new).copied()), 3_000);
@@ -321,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_several_threads_insert_at_once_is_lost() {
+    fn no_entry_is_lost_when_several_threads_insert() {
         let (revocations, list) = (Revocations::new(), some(0..4_000));
         let added: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = list

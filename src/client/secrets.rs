@@ -3,8 +3,8 @@
 //! The same rules apply to the environment and to files, so that the same secret gives the same keys from both:
 //!
 //! - White space around a secret is removed. A blank secret is skipped.
-//! - A byte-order mark or a control character is an error. An editor or a copy has put it there, nobody sees it, and
-//!   another service would read a different secret.
+//! - A byte-order mark or a control character is an error. An editor or a copy-and-paste has added it, it is invisible,
+//!   and another service would read a different secret.
 //!
 //! ```text
 //! request ── load ──> ArcSwap <── the ring in use ── current + retired ── replace, expire
@@ -31,7 +31,7 @@ use crate::{
 /// U+FEFF. `trim` does not remove it.
 const BYTE_ORDER_MARK: char = '\u{FEFF}';
 
-/// A keyring on the heap: moving it copies none of its secrets. The copies that `make` has left are wiped.
+/// Puts a keyring on the heap: moving it then copies none of its secrets. The copies that `make` has left are wiped.
 pub(super) fn boxed<E>(make: impl FnOnce() -> Result<Keyring, E>) -> Result<Box<Keyring>, E> {
     stack::wiped_deep(|| make().map(Box::new))
 }
@@ -131,7 +131,7 @@ impl Keys {
             Some(until) => parts.retired.push_front(Retired { keys: old, until }),
             None => parts.retired.clear(),
         }
-        // Older rings cannot contribute a secret, because a keyring holds no more.
+        // Older rings cannot contribute a secret, because a keyring holds only this many.
         parts.retired.truncate(MAX_SECRETS);
         self.publish(&mut parts, now)
     }
@@ -196,7 +196,7 @@ mod tests {
         assert!(good(&keys, "a"));
         assert_eq!(keys.expire(start + MINUTE), Some(Replaced { secrets: 1, retiring: 0, displaced: 0, weak: 1 }));
         assert!(!good(&keys, "a") && good(&keys, "b"));
-        assert_eq!(keys.expire(start + 2 * MINUTE), None, "told once");
+        assert_eq!(keys.expire(start + 2 * MINUTE), None, "reported once");
     }
 
     #[test]
@@ -215,8 +215,8 @@ mod tests {
         for secret in ["b", "a", "b", "a"] {
             keys.replace(ring(&[secret]), MINUTE, start);
         }
-        let told = keys.replace(ring(&["b", "a"]), MINUTE, start);
-        assert_eq!((told.secrets, told.retiring, told.displaced), (2, 0, 0));
+        let replaced = keys.replace(ring(&["b", "a"]), MINUTE, start);
+        assert_eq!((replaced.secrets, replaced.retiring, replaced.displaced), (2, 0, 0));
         keys.expire(start + MINUTE);
         assert!(good(&keys, "a") && good(&keys, "b"));
     }
@@ -225,14 +225,14 @@ mod tests {
     fn the_newest_of_many_old_secrets_stay() {
         let start = Instant::now();
         let keys = Keys::new(ring(&["0"]), Duration::ZERO);
-        let mut told = None;
+        let mut replaced = None;
         for round in 1..=20 {
             let secret = std::format!("{round}");
-            told = Some(keys.replace(ring(&[&secret]), MINUTE, start));
+            replaced = Some(keys.replace(ring(&[&secret]), MINUTE, start));
         }
-        let told = told.unwrap();
-        assert_eq!((told.secrets, told.retiring), (MAX_SECRETS, MAX_SECRETS - 1));
-        assert!(told.displaced > 0);
+        let replaced = replaced.unwrap();
+        assert_eq!((replaced.secrets, replaced.retiring), (MAX_SECRETS, MAX_SECRETS - 1));
+        assert!(replaced.displaced > 0);
         for round in 0..=20 {
             assert_eq!(good(&keys, &std::format!("{round}")), round >= 13, "{round}");
         }

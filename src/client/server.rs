@@ -269,7 +269,7 @@ impl Server {
         }
         if let Some(resolver) = &self.settings.resolver {
             // A resolver that panics counts as one that returns `None`: see the test
-            // `who_the_client_is_comes_from_meta_then_the_resolver_then_the_tenant_then_the_platform`.
+            // `the_client_id_comes_from_meta_else_the_resolver_else_the_tenant_else_the_platform`.
             if let Ok(Some(client)) = catch_unwind(AssertUnwindSafe(|| resolver(claims))) {
                 return Ok(Some(client));
             }
@@ -345,7 +345,7 @@ impl Server {
     fn register(&self, method_path: &MethodPath<'_>, body: &str, deadline: Deadline) {
         let request = WrittenEndpoint { project_env: &self.platform.project_env, body };
         // A transport that panics has failed, too. Without a thread the request continues: see the test
-        // `a_registration_that_failed_in_any_way_is_tried_again_after_a_pause`.
+        // `a_failed_registration_is_retried_after_a_pause`.
         match catch_unwind(AssertUnwindSafe(|| self.platform.exchange(None, &request, deadline, |_| Ok(())))) {
             Ok(Ok(())) => self.platform.events.emit(&Event::EndpointRegistered { method_path: *method_path }),
             Ok(Err(_)) | Err(_) => self.routes.failed(method_path, self.platform.gate.now()),

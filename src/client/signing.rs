@@ -34,7 +34,7 @@ pub(super) fn signer(pem: &str) -> Result<Box<dyn Sign>, Box<dyn Error + Send + 
 /// Fails, because the feature `request-signing` is off.
 #[cfg(not(feature = "request-signing"))]
 pub(super) fn signer(_pem: &str) -> Result<Box<dyn Sign>, Box<dyn Error + Send + Sync>> {
-    Err("it takes the feature request-signing to sign requests".into())
+    Err("signing requests needs the feature request-signing".into())
 }
 
 #[cfg(feature = "request-signing")]
@@ -130,10 +130,10 @@ mod rsa {
     impl fmt::Display for SignerError {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str(match self {
-                Self::NotPem => "there is no private key in PEM",
+                Self::NotPem => "the text contains no private key in PEM",
                 Self::Encrypted => "the private key is encrypted",
-                Self::NotRsa => "the private key is not for RSA",
-                Self::Size => "the private key has not 2048 to 4096 bits",
+                Self::NotRsa => "the private key is not an RSA key",
+                Self::Size => "the private key does not have 2048 to 4096 bits",
                 Self::Malformed => "the private key is not well-formed",
             })
         }
@@ -194,7 +194,7 @@ mod rsa {
         }
 
         #[test]
-        fn unusable_signing_keys_have_errors_of_their_own() {
+        fn each_kind_of_unusable_signing_key_has_its_own_error() {
             let refusal = |pem: &str| RequestSigner::from_pem(pem).unwrap_err();
             assert_eq!(refusal(""), SignerError::NotPem);
             assert_eq!(refusal("no PEM"), SignerError::NotPem);

@@ -7,7 +7,7 @@ use crate::{
     protocol::HttpMethod,
 };
 
-/// A call of the platform: one HTTP request.
+/// A call to the platform: one HTTP request.
 #[derive(Clone, Copy)]
 pub struct Call<'c> {
     /// The method.
@@ -36,7 +36,7 @@ pub struct Received {
     pub retry_after: Option<u32>,
 }
 
-/// Makes calls of the platform over some kind of connection.
+/// Makes calls to the platform over some kind of connection.
 ///
 /// A closure is a transport, too:
 ///
@@ -102,7 +102,7 @@ impl From<TransportError> for Outcome {
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the call of the platform failed")
+        f.write_str("the call to the platform failed")
     }
 }
 

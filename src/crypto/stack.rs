@@ -33,8 +33,8 @@ const fn words(wide: usize, riscv32: usize, narrow: usize) -> usize {
 
 /// Runs `compute`, then writes zeros over the next `WORDS` words of the stack, where its frames were.
 ///
-/// Both callees start at the same address, so `WORDS` must cover what `compute` takes at its deepest. Inlined, their
-/// frames would be part of this one, and each would start at another address.
+/// Both callees start at the same address, so `WORDS` must cover the deepest stack of `compute`. Inlined, their frames
+/// would be part of this one, and each would start at another address.
 #[inline(never)]
 pub(crate) fn wiped<const WORDS: usize, T>(compute: impl FnOnce() -> T) -> T {
     let result = in_a_frame_below(compute);
@@ -42,8 +42,8 @@ pub(crate) fn wiped<const WORDS: usize, T>(compute: impl FnOnce() -> T) -> T {
     result
 }
 
-/// The same for 16 kB, more than our own part of a platform call takes, or of reading secrets. Values that move there
-/// leave copies.
+/// Like [`wiped`], for 16 kB. Our own part of a call to the platform takes less, and so does reading secrets. Values
+/// that move in `compute` leave copies on the stack.
 #[cfg(feature = "client")]
 pub(crate) fn wiped_deep<T>(compute: impl FnOnce() -> T) -> T {
     wiped::<2048, _>(compute)

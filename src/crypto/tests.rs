@@ -345,7 +345,7 @@ mod kex {
     }
 
     #[test]
-    fn a_point_is_what_its_number_is_modulo_p() {
+    fn a_point_depends_only_on_its_number_modulo_p() {
         let secret = [0x5a; 32];
         let mut refused = 0;
         for u in 0..19 {
@@ -415,7 +415,7 @@ mod kex {
 
         /// No point of the curve has the u-coordinate 2: 2^3 + 486662 * 2^2 + 2 is not a square.
         #[test]
-        fn keys_of_the_twist_have_none() {
+        fn keys_of_the_twist_have_no_table() {
             assert!(!has_table(small(2)) && !has_table(non_canonical(2)));
         }
     }

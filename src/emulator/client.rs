@@ -57,7 +57,7 @@ struct Key {
     revoked: bool,
 }
 
-/// The most names of revoked keys that a client keeps. The oldest are dropped.
+/// The maximum number of names of revoked keys that a client keeps. The oldest are dropped.
 const MAX_REVOKED: usize = 100;
 
 impl EmulatedClient {
@@ -299,7 +299,7 @@ impl EmulatedTemplate {
         Self { id: id.to_owned(), name: id.to_owned(), limits: Limits::default(), max_clients: None }
     }
 
-    /// Sets the most clients to which calls may give this template.
+    /// Sets the maximum number of clients to which calls may give this template.
     #[must_use]
     pub const fn max_clients(mut self, clients: u32) -> Self {
         self.max_clients = Some(clients);
@@ -348,7 +348,7 @@ fn periods(now: UnixTime) -> [(i64, i64); 4] {
     [whole(HOUR, 0), whole(DAY, 0), whole(WEEK, MONDAY_TO_1970), (month, next.saturating_mul(DAY))]
 }
 
-/// The most confirmed requests in each hour, day, week and month. `None` means no limit.
+/// The maximum number of confirmed requests in each hour, day, week and month. `None` means no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Limits(pub(super) [Option<u32>; 4]);
 

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn written_times_are_read_back() {
         for millis in (-62_167_219_200_000..253_402_300_800_000_i64).step_by(86_399_999 * 37) {
             let written = Timestamp::new(UnixTime::from_millis(millis)).unwrap();
             assert_eq!(read(written.as_str()), Some(millis), "{written}");
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_stands_still_moves_when_told_and_stops_at_the_end() {
+    fn advancing_moves_a_stopped_clock_up_to_the_end_of_the_range() {
         let mut clock = Clock::Stopped(UnixTime::from_millis(999));
         clock.advance(Duration::from_millis(2));
         assert_eq!(clock.now(), UnixTime::from_millis(1_001));

@@ -37,7 +37,7 @@ const NONCE: &str = "{nonce}";
 
 const API: &str = "/api/console/";
 
-/// The most rows of each table in one answer.
+/// The maximum number of rows of each table in one answer.
 const MAX_ROWS: usize = 200;
 
 /// Answers a request for the page on this port. `None` for other requests.

@@ -114,7 +114,7 @@ impl Platform {
         synced
     }
 
-    /// Does the same, if something was written since the last call.
+    /// Calls [`sync`](Self::sync) if something was written since the last call of this function.
     pub(super) fn sync_if_needed(&self) {
         let is_needed = self.state().is_unsynced();
         if is_needed {
@@ -414,7 +414,7 @@ fn parameter(query: &str, name: &str) -> Result<String, Refused> {
     optional(query, name)?.ok_or(MALFORMED)
 }
 
-/// The same, but `None` if it does not occur.
+/// Like [`parameter`], but `None` if the parameter does not occur.
 fn optional(query: &str, name: &str) -> Result<Option<String>, Refused> {
     let mut values = query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(own, _)| *own == name);
     match (values.next(), values.next()) {
@@ -429,7 +429,7 @@ fn field<'h>(headers: &'h Map<String, Value>, name: &str) -> Option<&'h str> {
     headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).and_then(|(_, value)| value.as_str())
 }
 
-/// The origin of that request. `None` if its header cannot be parsed.
+/// The origin of the validated request. `None` if its header cannot be parsed.
 fn address(headers: &Map<String, Value>, peer: IpAddr) -> Option<IpAddr> {
     let Some(said) = field(headers, "x-forwarded-for").or_else(|| field(headers, "x-real-ip")) else {
         return Some(peer);

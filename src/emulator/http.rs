@@ -21,10 +21,10 @@ pub(super) const JSON: &str = "application/json";
 /// The header field that carries the project key.
 pub(super) const PROJECT_KEY: &str = "x-api-key";
 
-/// The most bytes of a body.
+/// The maximum number of bytes of a body.
 const MAX_BODY: usize = 64 * 1024;
 
-/// The most bytes of a request line and header fields.
+/// The maximum number of bytes of a request line and header fields.
 const MAX_HEAD: usize = 16 * 1024;
 
 #[derive(Debug, Default)]
@@ -112,7 +112,7 @@ impl Request {
     }
 }
 
-/// Reads a line without its end. `left` is what the head may still have.
+/// Reads a line without its end. `left` is the number of bytes that the head may still have.
 fn line(reader: &mut impl BufRead, left: &mut usize) -> Result<String, NoRequest> {
     let mut line = Vec::new();
     let limit = u64::try_from(*left).unwrap_or(u64::MAX);
@@ -210,22 +210,22 @@ const fn reason(status: u16) -> &'static str {
 #[derive(Default)]
 pub(super) struct Stop {
     stopped: Mutex<bool>,
-    told: Condvar,
+    changed: Condvar,
 }
 
 impl Stop {
-    pub(super) fn tell(&self) {
+    pub(super) fn set(&self) {
         *self.stopped() = true;
-        self.told.notify_all();
+        self.changed.notify_all();
     }
 
-    pub(super) fn is_told(&self) -> bool {
+    pub(super) fn is_set(&self) -> bool {
         *self.stopped()
     }
 
-    /// Waits for this time, or until [`tell`](Self::tell) is called. Returns whether it was called.
+    /// Waits for this time, or until [`set`](Self::set) is called. Returns whether it was called.
     pub(super) fn wait(&self, time: Duration) -> bool {
-        let waited = self.told.wait_timeout_while(self.stopped(), time, |stopped| !*stopped);
+        let waited = self.changed.wait_timeout_while(self.stopped(), time, |stopped| !*stopped);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 

@@ -17,7 +17,7 @@ use crate::{
     protocol::ClientId,
 };
 
-/// The most bytes of all entries together. The oldest are dropped first.
+/// The maximum number of bytes of all entries together. The oldest are dropped first.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// The replacement for a secret in the log.
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_cut_wherever_they_stand() {
+    fn keys_are_cut_at_any_position() {
         let key = "apikee_1234567890abcdef.ABCDEF";
         for (text, expected) in [
             (format!("Bearer {key}"), "Bearer apikee_12345"),

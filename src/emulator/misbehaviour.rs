@@ -27,8 +27,8 @@ use crate::{
 
 /// A fault in an answer.
 ///
-/// The request is handled in any case: it is in the log, a client is created, a limit is used. Faults that change a
-/// right answer leave refusals with a status other than 200 unchanged.
+/// The request is handled in any case: it is in the log, a client is created, and the request counts for the limits.
+/// Faults that change a right answer leave refusals with a status other than 200 unchanged.
 ///
 /// Each has a name. `Display` writes it, `FromStr` parses it, and the command `apikee platform` accepts it:
 ///
@@ -174,7 +174,7 @@ impl FromStr for Misbehaviour {
     }
 }
 
-/// The names, for those who wrote another.
+/// All names, for the error about an unknown name.
 const NAMES: &str = "it must be status:503, unavailable:SECONDS, delay:500ms, drip, drip:10ms, reset, hang-up, close-idle, \
     truncate, garbage, forged, impostor, replayed, reflected, unsealed, oversized:BYTES, redirect:URL or refuse";
 
@@ -381,7 +381,7 @@ impl Delivery {
         }
     }
 
-    /// Returns the request, in turns unchanged and with the emulator's key instead of the client's.
+    /// Returns the request: in turn unchanged, and with the emulator's key instead of the client's.
     fn reflected(&self, request: &[u8]) -> Vec<u8> {
         let with_our_key = self.reflects_with_our_key.fetch_xor(true, Ordering::Relaxed);
         let changed = with_our_key.then(|| with_key_of(&self.recipient, request)).flatten();
@@ -463,7 +463,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_read_as_it_is_written() {
+    fn every_written_name_is_read_back() {
         for misbehaviour in Misbehaviour::examples() {
             assert_eq!(misbehaviour.to_string().parse(), Ok(misbehaviour));
         }

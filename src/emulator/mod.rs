@@ -94,9 +94,9 @@ use crate::{
 /// | `POST /template` | | `{"name","id"?,"limits"?:{"hour","day","week","month"},"maxClients"?}` | the template |
 /// | `GET /template` | | | all templates, in the format of the clients' list |
 ///
-/// A client that is created again or replaced loses what the call leaves out: template, networks, metadata and type. It
-/// keeps its id, its usage, and limits and fingerprints that were set here. A description of an endpoint replaces an
-/// earlier one. A registration without a description keeps the earlier description.
+/// A client that is created again or replaced loses the parts that the call leaves out: template, networks, metadata
+/// and type. It keeps its id, its usage, its limits and its fingerprints, which no call contains. A description of an
+/// endpoint replaces an earlier one. A registration without a description keeps the earlier description.
 ///
 /// | call | refused with | unless |
 /// |---|---|---|

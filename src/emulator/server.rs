@@ -26,7 +26,7 @@ const AGAIN: Duration = Duration::from_millis(10);
 /// Interval in which changes of the state file are synced to the disk.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// The most bytes of a refused request that are read before the connection is closed.
+/// The maximum number of bytes of a refused request that are read before the connection is closed.
 const MAX_UNWANTED: u64 = 1024 * 1024;
 
 /// Listens until it is dropped.
@@ -61,7 +61,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.stop.tell();
+        self.stop.set();
         let Some(thread) = self.thread.take() else { return };
         // The thread waits for a connection, so this makes one.
         while !thread.is_finished() && TcpStream::connect_timeout(&self.address, AGAIN).is_err() {
@@ -107,7 +107,7 @@ fn accept(listener: &TcpListener, max_connections: usize, platform: &Platform, s
         }
         loop {
             let accepted = listener.accept();
-            if stop.is_told() {
+            if stop.is_set() {
                 break;
             }
             let Ok((stream, peer)) = accepted else {

@@ -14,8 +14,8 @@
 //! all of it.
 //!
 //! A process can end while it writes, so the last line of the journal may be incomplete. It is dropped, because the
-//! change was not confirmed to anybody. Anything else that is wrong is an error, including a snapshot without a
-//! journal, unless a process wrote it at a regular end (`clean`).
+//! change was not confirmed to anybody. Any other damage is an error. A missing journal is an error, too, unless a
+//! process wrote the snapshot at a regular end (`clean`).
 
 use core::fmt;
 use std::{
@@ -40,19 +40,19 @@ use super::{
 };
 use crate::protocol::ClientId;
 
-/// The most clients that calls may create.
+/// The maximum number of clients that calls may create.
 const MAX_CLIENTS: usize = 100_000;
 
-/// The most bytes of clients that calls may create.
+/// The maximum number of bytes of clients that calls may create.
 const MAX_CLIENT_BYTES: usize = 96 * 1024 * 1024;
 
-/// The most endpoints that calls may register.
+/// The maximum number of endpoints that calls may register.
 const MAX_ENDPOINTS: usize = 10_000;
 
-/// The most bytes of endpoints that calls may register.
+/// The maximum number of bytes of endpoints that calls may register.
 const MAX_ENDPOINT_BYTES: usize = 16 * 1024 * 1024;
 
-/// The most templates that calls may create.
+/// The maximum number of templates that calls may create.
 const MAX_TEMPLATES: usize = 1_000;
 
 pub(super) struct State {
@@ -322,7 +322,7 @@ impl Journal {
         Ok(this)
     }
 
-    /// Writes a change before it is applied. After an error it is not written, and must not be applied.
+    /// Writes a change before it is applied. After an error the change is not written, and must not be applied.
     fn append(&mut self, change: &Change, registry: &Registry) -> io::Result<()> {
         if self.behind {
             self.snapshot(registry, false)?;
@@ -530,10 +530,13 @@ impl fmt::Display for StateFileError {
                 write!(f, "the state file {path} is damaged in line {line}: restore it, or move it away")
             }
             Problem::NoJournal => {
-                write!(f, "{path}.journal is missing, which has the latest changes: restore it, or move {path} away")
+                write!(f, "{path}.journal, with the latest changes, is missing: restore it, or move {path} away")
             }
             Problem::NoSnapshot => {
-                write!(f, "the state file {path} is missing, but its journal is there: restore it, or move that away")
+                write!(
+                    f,
+                    "the state file {path} is missing, but its journal exists: restore the file, or move the journal away"
+                )
             }
             Problem::OlderThanJournal => {
                 write!(f, "the state file {path} is older than its journal: restore it, or move both away")

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_not_encoded() {
+    fn bytes_that_do_not_fit_are_not_encoded() {
         assert_eq!(encode(&[0; 32], &mut [0; 42]), None);
         assert_eq!(encode(&[0; 32], &mut [0; 31]), None);
         assert_eq!(encode_in_place(&mut [0; 42], 32), None);

@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_byte_in_each_place_ends_what_is_plain_if_it_is_not() {
+    fn a_byte_that_is_not_plain_ends_plain_text_at_each_position() {
         for len in 0..40 {
             for at in 0..len {
                 for byte in 0..=u8::MAX {

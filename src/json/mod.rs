@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_break_out_of_a_body_is_not_an_object() {
+    fn a_text_that_could_break_out_of_a_body_is_not_an_object() {
         for text in ["", "[]", "1", "{", "{}}", "{},", r#"{"a":1}{"#, r#"{"a":1,"a":2}"#, "{\"a\":\"\n\"}", "{} x"] {
             assert_eq!(JsonObject::new(text).unwrap_err(), InvalidJsonObject, "{text}");
         }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_not_compact_is_made_so() {
+    fn objects_are_written_in_compact_form() {
         for (text, written) in [
             ("{}", "{}"),
             (" { } ", "{}"),

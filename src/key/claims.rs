@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scopes_are_packed_where_a_string_of_the_payload_has_escapes() {
+    fn scopes_are_packed_if_a_string_of_the_payload_has_escapes() {
         for (scopes, meant) in [
             (r"[]", &[][..]),
             (r#" [ ] "#, &[]),

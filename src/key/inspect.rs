@@ -1,4 +1,4 @@
-//! Reads a key without any secret. For debugging only: never decide anything by it.
+//! Reads a key without any secret. For debugging only: never base a decision on it.
 
 use super::{
     PREFIX, SEPARATOR,
@@ -28,7 +28,7 @@ pub struct UntrustedKey<'b> {
 pub struct UntrustedClaims<'b>(Claims<'b>);
 
 impl<'b> UntrustedClaims<'b> {
-    /// The claims. Show them to people, but never decide anything by them.
+    /// The claims. Show them to people, but never base a decision on them.
     #[must_use]
     pub const fn untrusted(&self) -> &Claims<'b> {
         &self.0

@@ -22,12 +22,12 @@ use crate::{
     time::UnixTime,
 };
 
-/// The most ids that are drawn for one key. One id in 256 is unusable. A working generator sometimes needs a second
-/// draw, seldom a third, and a 17th with a probability of 2^-128.
+/// The maximum number of ids that are drawn for one key. One id in 256 is unusable. A working generator sometimes needs
+/// a second draw, seldom a third, and a 17th with a probability of 2^-128.
 const MAX_DRAWS: usize = 16;
 
 /// Bytes of buffer that issuing a key needs, for a payload of this length: about 17/7 of it. The buffer holds the
-/// payload and, behind it, the text.
+/// payload, and after it the text.
 #[must_use]
 pub const fn issue_buffer_len(payload_len: usize) -> usize {
     const AROUND: usize = PREFIX.len().saturating_add(1).saturating_add(base62::encoded_capacity(TAG_LEN));
@@ -37,7 +37,7 @@ pub const fn issue_buffer_len(payload_len: usize) -> usize {
 /// Random bytes in an id.
 pub(crate) const ID_RANDOM_LEN: usize = 10;
 
-/// The most characters in an id. Ids of the years 1973 to 3120 have one less.
+/// The maximum number of characters in an id. Ids of the years 1973 to 3120 have one less.
 const MAX_ID_LEN: usize = 22;
 
 /// The id of a key: base62 of the time of issue in milliseconds (8 bytes, big-endian) and 10 random bytes, cut to 22
@@ -152,7 +152,6 @@ impl<'a> NewKey<'a> {
     /// In MessagePack, `meta` holds the values that Python's `json.loads` reads from its text. An integer of more than
     /// 64 bits is an [error](IssueError::IntegerTooLarge). A number with a fraction or an exponent is rounded to the
     /// nearest `f64`.
-    /// `f64`.
     #[cfg(feature = "msgpack")]
     #[must_use]
     pub fn encoding(self, encoding: Encoding) -> Self {
@@ -399,9 +398,9 @@ impl Keyring {
     ///
     /// `rng` supplies the ten random bytes of the id. With the feature `getrandom` it can be `SysRng`.
     ///
-    /// The text of a key is about 4/3 as long as its payload. [`issue_buffer_len`] says how many bytes of buffer it
-    /// takes to write it; 1024 bytes are enough for most keys. The key is at the start of `buf`. The rest of `buf`,
-    /// and all of it after an error, holds unspecified bytes.
+    /// The text of a key is about 4/3 as long as its payload. [`issue_buffer_len`] returns the length of `buf` that
+    /// writing it needs; 1024 bytes are enough for most keys. The key is at the start of `buf`. The rest of `buf`, and
+    /// all of it after an error, holds unspecified bytes.
     ///
     /// # Errors
     ///
@@ -511,7 +510,7 @@ impl Keyring {
         if tag.0.first() == Some(&0) {
             return Err(IssueError::UnusableId);
         }
-        // The text is first written behind the payload. The digits are at the end of their room, and the prefix goes
+        // The text is first written after the payload. The digits are at the end of their room, and the prefix goes
         // right before them.
         let digits_end = PREFIX.len().saturating_add(base62::encoded_capacity(payload_len));
         let room = text.get_mut(PREFIX.len()..digits_end).unwrap_or_default();
@@ -569,7 +568,7 @@ pub enum IssueError {
     /// MessagePack can hold.
     IntegerTooLarge,
     /// With this id, the signature would start with a zero byte, and the published SDKs would refuse the key. Use
-    /// another id. [`Keyring::issue`] does so by itself.
+    /// another id. [`Keyring::issue`] does this automatically.
     UnusableId,
     /// The random number generator failed, or it repeats itself.
     Rng,

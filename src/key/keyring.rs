@@ -10,7 +10,7 @@ use crate::{
     error::sentences,
 };
 
-/// The most secrets that a [`Keyring`] holds.
+/// The maximum number of secrets that a [`Keyring`] holds.
 pub const MAX_SECRETS: usize = 8;
 
 /// A secret with fewer bytes is [weak](Keyring::weak_secrets).

@@ -126,7 +126,7 @@ const fn code(name: &[u8]) -> u32 {
     }
 }
 
-/// The same for a name with escapes, if it consists of lower-case letters: the code of the unescaped name.
+/// The [`code`] of a name with escapes, if the unescaped name consists of lower-case letters.
 fn spelt_out(name: Text<'_>) -> u32 {
     let (mut code, mut shift) = (u32::MAX, 0_u32);
     for c in name.chars() {
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_of_no_claim() {
+    fn other_names_are_not_claims() {
         for name in
             ["", "i", "d", "ID", "id\0", "id\0\0", "tid\0", "ide", "metas", "exp ", "\u{e9}", "\u{69}\u{64}\u{ff}"]
         {

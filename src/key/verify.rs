@@ -26,10 +26,10 @@ use crate::{crypto::Tag, text::has, time::UnixTime};
 /// key can cost, to about the documented 0.1 ms.
 pub const MAX_PAYLOAD_LEN: usize = 8192;
 
-/// The most digits of such a payload: 62^11008 > 2^(8 · 8192).
+/// The maximum number of digits of such a payload: 62^11008 > 2^(8 · 8192).
 pub(super) const MAX_PAYLOAD_DIGITS: usize = 11_008;
 
-/// The most characters of a key that is decoded, whatever the size of the buffer.
+/// The maximum number of characters of a key that is decoded, whatever the size of the buffer.
 #[cfg(feature = "client")]
 const MAX_KEY_LEN: usize = PREFIX.len().saturating_add(MAX_PAYLOAD_DIGITS).saturating_add(1).saturating_add(TAG_DIGITS);
 
@@ -47,15 +47,15 @@ pub(crate) fn bounded_buffer_len(key: &[u8]) -> usize {
 
 /// Why a key is refused: the first check that failed (docs/WIRE.md, "Claims").
 ///
-/// There are no more details than the code tells, because they could help a forger.
+/// There are no details besides the code, because they could help a forger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum KeyError {
     /// The request has no key.
     Missing,
-    /// The request has more than one key, even if they are equal. A proxy in front of the service may have checked
-    /// another one than the service would.
+    /// The request has more than one key, even if they are equal. A proxy in front of the service may have checked a
+    /// different key than the service would check.
     Multiple,
     /// The key does not start with `apikee_`.
     InvalidPrefix,
@@ -159,8 +159,9 @@ pub struct VerifiedKey<'b> {
 impl Keyring {
     /// Verifies a key, and decodes its payload into `buf`.
     ///
-    /// The length of `buf` limits the length of the key. [`verify_buffer_len`] says how much a key needs; 1024 bytes
-    /// are enough for most. After an error `buf` holds unspecified bytes, perhaps of an unverified payload.
+    /// The length of `buf` limits the length of the key. [`verify_buffer_len`] returns the length that a key needs;
+    /// 1024 bytes are enough for most keys. After an error `buf` holds unspecified bytes, perhaps of an unverified
+    /// payload.
     ///
     /// # Errors
     ///

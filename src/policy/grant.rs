@@ -57,7 +57,7 @@ impl<'b> Grant<'b> {
         Ok(Self::new(key, Basis::Local))
     }
 
-    /// Like [`local`](Self::local), for a request that the platform is told about without waiting for its answer.
+    /// Like [`local`](Self::local), for a request about which the platform is asked afterwards.
     #[cfg(feature = "client")]
     pub(crate) fn observed<'a>(key: VerifiedKey<'b>, scopes: &'a [&'a str]) -> Result<Self, MissingScopes<'a>> {
         MissingScopes::check(key.claims().scopes(), scopes)?;
@@ -139,7 +139,7 @@ impl OwnedGrant {
 pub enum Basis {
     /// Local mode: the platform is not asked.
     Local,
-    /// The platform is told, but its answer is not waited for.
+    /// The request does not wait for the platform, which is asked afterwards.
     Observed,
     /// The platform confirmed the request.
     Confirmed,
@@ -187,7 +187,7 @@ impl fmt::Display for Basis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local => f.write_str("verified locally"),
-            Self::Observed => f.write_str("verified locally, the platform is told"),
+            Self::Observed => f.write_str("verified locally; the platform is asked afterwards"),
             Self::Confirmed => f.write_str("confirmed by the platform"),
             Self::FailedOpen(outage) => write!(f, "let through in an outage: {outage}"),
             Self::DespiteRejection => f.write_str("let through though the platform does not validate the key"),

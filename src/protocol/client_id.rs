@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_split_a_path_is_not_an_id() {
+    fn a_text_that_could_split_a_path_is_not_an_id() {
         for id in [
             "",
             "497f6eca62764993bfeb53cbbbba6f08",

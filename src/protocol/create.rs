@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_is_read_whatever_stands_beside_it() {
+    fn the_id_is_read_among_any_other_members() {
         let id = ClientId::new(ID).unwrap();
         for body in [
             format!(r#"{{"id":"{ID}"}}"#),

@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_that_are_empty_are_left_out_and_the_others_stand_in_their_order() {
+    fn empty_members_are_left_out_and_the_others_keep_their_order() {
         let plain = Endpoint::new(MethodPath::new("post", "/a\"b").unwrap());
         let object = JsonObject::new(r#"{"a": [1]}"#).unwrap();
         for (endpoint, more) in [

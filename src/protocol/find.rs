@@ -199,7 +199,7 @@ sentences!(
     Refused: "the platform refused to list the clients",
     NoList: "the answer has no list of clients",
     NoId: "the client of that name has no 'id' that is a UUID",
-    Incomplete: "the list of clients is full and may go on",
+    Incomplete: "the list of clients may be incomplete",
 );
 
 #[cfg(test)]
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_list_without_the_name_may_go_on() {
+    fn a_full_list_without_the_name_is_incomplete() {
         let records = |len| vec!["{'id'=b,'name':'acme-corp'}"; len].join(",");
         assert_eq!(read(list(&records(99))), Ok(FoundClient::None));
         assert_eq!(read(list(&records(100))), Err(FoundClientError::Incomplete));

@@ -6,7 +6,7 @@ use heapless::String;
 
 use crate::{crypto::Zeroize as _, error::sentences};
 
-/// The most bytes in a [`ProjectKey`].
+/// The maximum number of bytes in a [`ProjectKey`].
 pub const MAX_PROJECT_KEY_LEN: usize = 256;
 
 /// The project key, `sk_live_...` or `sk_test_...`: the secret that every call carries in the header `x-api-key`.

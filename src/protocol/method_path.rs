@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_has_one_slash_put_before_it_if_it_has_none() {
+    fn a_path_without_a_leading_slash_gets_one() {
         for (path, expected) in
             [("", "GET:::/"), ("/", "GET:::/"), ("a", "GET:::/a"), ("*", "GET:::/*"), ("//a", "GET::://a")]
         {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn queries_and_fragments_stay_out_unless_asked_for() {
+    fn queries_and_fragments_are_left_out_by_default() {
         for (path, without, with) in [
             ("/a?b=c", "GET:::/a", "GET:::/a?b=c"),
             ("/a#b?c", "GET:::/a", "GET:::/a"),

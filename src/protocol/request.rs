@@ -10,7 +10,7 @@ use crate::{
     json::write,
 };
 
-/// A call of the platform: a method, a target after the base URL, and a body unless the method is
+/// A call to the platform: a method, a target after the base URL, and a body unless the method is
 /// [`Get`](HttpMethod::Get).
 ///
 /// Only this crate's requests implement it. A target has at most 82 bytes plus three for each byte of its parts. In a
@@ -57,13 +57,13 @@ pub trait Request: sealed::Sealed {
         self.header_fields_as(Self::FORM, key, user_agent)
     }
 
-    /// The same for a body in this [`form`](Self::form).
+    /// Like [`header_fields`](Self::header_fields), for a body in this [`form`](Self::form).
     fn header_fields_as<'h>(&self, form: BodyForm, key: &'h ProjectKey, user_agent: UserAgent<'h>) -> HeaderFields<'h> {
         HeaderFields::new(Self::METHOD, form, key, user_agent)
     }
 }
 
-/// The HTTP method of a call of the platform.
+/// The HTTP method of a call to the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn years_that_have_no_text_are_refused() {
+    fn years_outside_0_to_9999_are_refused() {
         for time in [
             UnixTime::from_millis(LAST_MILLI + 1),
             UnixTime::from_millis(-62_167_219_200_001),

@@ -60,15 +60,15 @@ enum RawKey<'a> {
     Unknown,
     /// The key is added to the headers.
     #[cfg_attr(not(feature = "client"), expect(dead_code, reason = "only the client uses it"))]
-    Told(&'a str),
+    Added(&'a str),
     /// The key is not sent in any part of the body.
     Withheld(&'a str),
 }
 
 impl<'a> RawKey<'a> {
-    const fn told(self) -> Option<&'a str> {
+    const fn added(self) -> Option<&'a str> {
         match self {
-            Self::Told(raw_key) => Some(raw_key),
+            Self::Added(raw_key) => Some(raw_key),
             Self::Unknown | Self::Withheld(_) => None,
         }
     }
@@ -135,10 +135,10 @@ impl<'a> ValidateRequest<'a> {
 
     /// Sets the maximum length of the body in bytes, not counting the value of the payload. No limit by default.
     ///
-    /// Strangers write the header fields, so these are cut to fit. Each value is cut where the room ends. The escaped
-    /// length counts, and a cut is always between characters. A field is left out if its name does not fit. The first
-    /// fields get room first, so put a field that must arrive whole, such as an address, at the start. The raw key is
-    /// never cut: room for it is reserved, whatever its position.
+    /// Untrusted callers write the header fields, so the fields are cut to fit. Each value is cut where the room ends.
+    /// The escaped length counts, and a cut is always between characters. A field is left out if its name does not fit.
+    /// The first fields get room first, so put a field that must arrive whole, such as an address, at the start. The
+    /// raw key is never cut: room for it is reserved, whatever its position.
     ///
     /// The key name and the raw key are always sent whole. If these two alone exceed the limit, the body is longer, and
     /// other header fields are left out.
@@ -150,7 +150,7 @@ impl<'a> ValidateRequest<'a> {
     /// Sets the raw key. It is added to the headers and replaces any header of its name.
     #[cfg(feature = "client")]
     pub(crate) const fn raw_key(self, raw_key: &'a str) -> Self {
-        Self { raw_key: RawKey::Told(raw_key), ..self }
+        Self { raw_key: RawKey::Added(raw_key), ..self }
     }
 
     /// Sets the raw key for a plain body: it is not sent. A header field is left out if it has the key's header name,
@@ -187,7 +187,7 @@ impl<'a> ValidateRequest<'a> {
             }
             write_field(out, out.len() > start, name, self.values(name), end);
         }
-        if let Some(raw_key) = self.raw_key.told() {
+        if let Some(raw_key) = self.raw_key.added() {
             if out.len() > start {
                 out.byte(b',');
             }
@@ -202,7 +202,7 @@ impl<'a> ValidateRequest<'a> {
     fn may_send(&self, name: &str) -> bool {
         match self.raw_key {
             RawKey::Unknown => true,
-            RawKey::Told(_) => !name.eq_ignore_ascii_case(KEY_HEADER),
+            RawKey::Added(_) => !name.eq_ignore_ascii_case(KEY_HEADER),
             RawKey::Withheld(_) => {
                 !name.eq_ignore_ascii_case(KEY_HEADER)
                     && !self.raw_key.forbids(name)
@@ -219,7 +219,7 @@ impl<'a> ValidateRequest<'a> {
 
     /// The length in bytes of the raw key's field, with its last quote and a comma; 0 if there is none.
     fn key_field_len(&self) -> usize {
-        if let Some(raw_key) = self.raw_key.told() {
+        if let Some(raw_key) = self.raw_key.added() {
             return KEY_FIELD.len().saturating_add(raw_key.len()).saturating_add(2);
         }
         let mut counter = Writer::new(&mut []);
@@ -578,7 +578,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_of_an_unexpected_type_is_as_good_as_absent() {
+    fn a_member_of_an_unexpected_type_counts_as_absent() {
         for success in [true, false] {
             for value in ["7", "-1.5", "true", "false", "null", "[]", "[\"a\"]", "{}", "{\"success\":true}"] {
                 for name in ["clientId", "project_env", "method_path", "error", "code", "message"] {
@@ -613,7 +613,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_about_another_request_is_told_from_ours() {
+    fn an_answer_about_another_request_is_not_about_ours() {
         let client = ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08").unwrap();
         let now = Timestamp::new(UnixTime::from_secs(0)).unwrap();
         let about = |method: &str, path: &str, members: &str| {

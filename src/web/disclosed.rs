@@ -10,11 +10,11 @@ use std::{
 
 use super::{address::Proxies, request::RequestView};
 
-/// The most fields of one name that are sent.
+/// The maximum number of fields of one name that are sent.
 const MAX_FIELDS: usize = 8;
 
-/// Longer values are cut: each alone, and all together. So a long value leaves room for the others in a question of the
-/// client (16 kB).
+/// Each value is cut to the first length, and all values together to the second. So a long value leaves room for the
+/// others in the client's question to the platform (16 kB).
 const MAX_VALUE_LEN: usize = 2048;
 const MAX_TOTAL_LEN: usize = 8 * 1024;
 
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_escapes_stay_and_complete_no_other() {
+    fn a_malformed_escape_stays_and_does_not_complete_another() {
         for path in
             ["/%", "/%4", "/%zz", "/%+1", "/% 1", "/%%41", "/%4%31", "/%%%41", "/%\u{e9}", "/%4\u{e9}", "/%u0041"]
         {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_nothing_to_change_is_borrowed() {
+    fn a_path_that_does_not_change_is_borrowed() {
         for path in ["", "/", "/users/7", "/a%2Fb", "/caf\u{e9}", "/{id}"] {
             assert!(matches!(normalized(path), Cow::Borrowed(same) if same == path), "{path}");
         }

@@ -232,7 +232,7 @@ impl Guard {
 
     /// Whether a header field may be sent to the platform. The key is sent separately, because a copy here would not be
     /// wiped.
-    fn may_tell(&self, name: &str) -> bool {
+    fn may_send(&self, name: &str) -> bool {
         *name != *self.challenge.header && !(self.challenge.bearer && name == "authorization")
     }
 
@@ -354,7 +354,7 @@ impl<'a, 'r: 'a> Facts for Guarded<'_, 'a, 'r> {
                 About::new(MethodPath::new(request.method, path).ok()?)
             }
         };
-        let allowed = guard.disclosed.iter().filter(|name| guard.may_tell(name));
+        let allowed = guard.disclosed.iter().filter(|name| guard.may_send(name));
         let owned = texts.headers.get_or_init(|| disclosed::headers(request, allowed, &guard.proxies));
         Some(about.headers(headers.get_or_init(|| owned.iter().map(|(name, value)| (*name, &**value)).collect())))
     }
@@ -374,4 +374,4 @@ fn header_name(name: &str) -> Result<Box<str>, InvalidHeaderName> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidHeaderName;
 
-sentences!(InvalidHeaderName, "the header field cannot be used for that");
+sentences!(InvalidHeaderName, "the header field's name is not valid, or is reserved for another use");

@@ -6,7 +6,7 @@
 //!                               ├─────> Apikee::authorize: key, scopes, and in server mode the platform,
 //!                               │         which sees the client's address and an allow-list of headers
 //!                               │
-//!                               ├─────> Ok: a Grant, and with it the claims
+//!                               ├─────> Ok: a Grant, which has the claims
 //!                               └─────> Err: a Refusal, which becomes the response
 //! ```
 //!
@@ -61,7 +61,7 @@
 //! - **memory grows** by more than 8 MB and 64 kB for each connection;
 //! - **never recovers, and goes on running**: it answers no further request, and no supervisor notices;
 //! - **ends**: the process ends. A supervisor starts it again if the exit code is not 0;
-//! - **the hidden request is answered**: the server took a body for a request. Behind a proxy that reuses its
+//! - **the hidden request is answered**: the server read a part of a body as a request. Behind a proxy that reuses its
 //!   connections, an attacker can send requests in the name of another client.
 //!
 #![doc = include_str!("hostile.md")]
@@ -74,8 +74,8 @@
 //!   address in the firewall or in a proxy.
 //! - `oxhttp` answers the first of several requests that a client sends at once (pipelining, which browsers and proxies
 //!   do not use), and drops the others. A connection without a request gets an answer with status 500 when the timeout
-//!   ends it. A request target that is not a path (`GET x`) ends its thread with a panic, and nothing else: do not
-//!   build it with `panic = "abort"`. It sends no `Date`.
+//!   ends it. A request target that is not a path (`GET x`) makes the thread of its connection panic. The other threads
+//!   continue: do not build it with `panic = "abort"`. It sends no `Date`.
 //! - `axum::serve` has no timeouts: it waits for a stalled head without limit. Choose it for tens of thousands of
 //!   connections.
 //! - `tiny_http`, and `rouille` on top of it, need a proxy in front that limits and buffers bodies, such as nginx with

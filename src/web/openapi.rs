@@ -205,10 +205,10 @@ fn refusal(status: &str, description: &str) -> Value {
     let header = |text: &str| json!({"description": text, "schema": {"type": "string"}});
     let mut headers = Map::new();
     if status == "401" {
-        headers.insert("WWW-Authenticate".into(), header("The scheme that is asked for (RFC 9110, section 11.6.1)"));
+        headers.insert("WWW-Authenticate".into(), header("The authentication scheme (RFC 9110, section 11.6.1)"));
     }
     if status != "403" {
-        headers.insert("Retry-After".into(), header("Seconds, where it is known when to come back"));
+        headers.insert("Retry-After".into(), header("Seconds to wait, if they are known"));
     }
     let schema = json!({ "$ref": format!("#/components/schemas/{BODY}") });
     let mut response = json!({"description": description, "content": {"application/json": {"schema": schema}}});

@@ -53,7 +53,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Refusal<'a>(Box<Refused<'a>>);
 
-/// On the heap. Otherwise each result that may contain a refusal would be as large.
+/// On the heap. Otherwise each result that may contain a refusal would be as large as this.
 #[derive(Clone)]
 struct Refused<'a> {
     denial: Denial<'a>,
@@ -61,14 +61,14 @@ struct Refused<'a> {
     audit: OwnedAudit,
 }
 
-/// Where the guard expects the key. The response tells the client.
+/// Where the guard expects the key. The response names the place to the client.
 #[derive(Debug)]
 pub(super) struct Challenge {
     /// The name of the header field, in lower case.
     pub(super) header: Box<str>,
     /// Whether the key may also be a bearer token.
     pub(super) bearer: bool,
-    /// `WWW-Authenticate` if it may not. The scheme is not registered: it names the header to use.
+    /// The value of `WWW-Authenticate` if it may not. The scheme is not registered: it names the header to use.
     api_key: Box<str>,
 }
 
@@ -121,7 +121,7 @@ impl<'a> Refusal<'a> {
     #[must_use]
     pub fn www_authenticate(&self) -> Option<&str> {
         Some(match (self.status(), self.0.challenge.bearer) {
-            // The client must not throw away a token that was not checked, or that may be good another time.
+            // The client must not throw away a token that was not checked, or that may be good later.
             (401, true) if self.spares_token() => r#"Bearer realm="apikee""#,
             (401, true) => r#"Bearer realm="apikee", error="invalid_token""#,
             (403, true) => r#"Bearer realm="apikee", error="insufficient_scope""#,
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remembered_refusal_is_answered_as_the_refusal_was() {
+    fn a_remembered_refusal_gets_the_same_response_as_the_refusal() {
         for bearer in [false, true] {
             for (rejection, retry_after) in [
                 (Rejection::UNSUCCESSFUL, None),
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn an_overload_asks_to_come_back_and_does_not_blame_the_key() {
+    fn an_overload_asks_the_client_to_retry_and_does_not_blame_the_key() {
         for overload in [Overload::TooManyInFlight, Overload::OutOfResources, Overload::NoRandomness] {
             let refusal = refusal(Denial::Overload(overload), false);
             assert_eq!((refusal.status(), refusal.code()), (503, "SERVER_UNAVAILABLE"));

@@ -6,7 +6,7 @@ use crate::key::{KeyError, PREFIX};
 
 /// Finds header fields of a request.
 ///
-/// A closure is one, if the types of its arguments are written: `|name: &str, nth: usize| ..`.
+/// A closure implements it if the types of its arguments are written: `|name: &str, nth: usize| ..`.
 pub trait HeaderLookup<'r> {
     /// Returns the value of the header field number `nth` (counted from 0) with this name, in any case. `None` if there
     /// are fewer fields. It must not hide a further field: the guard asks for the second one to detect a request with
@@ -109,8 +109,8 @@ fn only<'r>(headers: &'r dyn HeaderLookup<'r>, name: &str) -> Result<Option<&'r 
 /// Whether the value may come from two fields. A proxy or a CGI gateway joins them with a comma (RFC 9110, section
 /// 5.3), and some join them with a blank. A key contains neither.
 fn is_joined(value: &[u8]) -> bool {
-    // All bytes of a key are greater than comma and blank. This runs for each request; the form allows several bytes at
-    // a time.
+    // All bytes of a key are greater than comma and blank. This runs for each request, and this form lets the compiler
+    // compare several bytes at a time.
     if value.iter().fold(u8::MAX, |lowest, byte| lowest.min(*byte)) > b',' {
         return false;
     }

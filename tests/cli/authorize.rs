@@ -1,4 +1,4 @@
-//! One request against a platform, and against none.
+//! `apikee authorize`: one request, with a platform and without one.
 
 use std::net::TcpListener;
 
@@ -17,7 +17,7 @@ fn platform() -> Emulator {
     platform
 }
 
-/// `apikee authorize` with those arguments, configured for that platform.
+/// `apikee authorize` with these arguments, configured for this platform.
 fn authorize(platform: &Emulator, arguments: &[&str]) -> Run {
     let front = ["authorize", "--url", platform.url(), "--client", CLIENT, "--method", "GET", "--path", "/users"];
     configured(platform, front.into_iter().chain(arguments.iter().copied()))
@@ -49,7 +49,7 @@ fn a_good_request_is_granted_and_the_platform_sees_it() {
 }
 
 #[test]
-fn denials_tell_code_and_cause_and_are_exit_code_1() {
+fn denials_print_code_and_cause_and_have_exit_code_1() {
     let platform = platform();
     let key = issued(["--scope", "read"]);
     let json =
@@ -100,8 +100,8 @@ fn the_platforms_own_reason_is_printed() {
 }
 
 #[test]
-fn the_time_limit_is_that_of_the_argument() {
-    // Takes connections, and never answers.
+fn the_timeout_can_be_set_by_argument_and_by_variable() {
+    // Accepts connections, and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let platform = platform();
     let url = format!("http://{}/api/v1", silent.local_addr().unwrap());
@@ -113,7 +113,7 @@ fn the_time_limit_is_that_of_the_argument() {
     let said = run.done().code(1).json();
     assert_eq!(said["cause"], "the platform did not answer in time");
     assert!((200.0..1000.0).contains(&said["elapsed_ms"].as_f64().unwrap()), "{said}");
-    // The same by the environment, which the argument comes before.
+    // The same with environment variables.
     let run = configured(&platform, ["authorize", "--client", CLIENT, "--fail-closed", "--json", &key]);
     let run = run.env("APIKEE_BASE_URL", &url).env("APIKEE_SERVER_TIMEOUT", "200ms");
     let said = run.done().code(1).json();
@@ -121,7 +121,7 @@ fn the_time_limit_is_that_of_the_argument() {
 }
 
 #[test]
-fn what_is_configured_by_half_is_wrong_use() {
+fn an_incomplete_or_invalid_configuration_is_exit_code_2() {
     let platform = platform();
     let key = issued([]);
     for (name, value, message) in [

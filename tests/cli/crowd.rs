@@ -1,4 +1,4 @@
-//! Many keys: all answered, in order, whatever is fed in and however.
+//! Many keys: each gets an answer, in order, whatever the input is and however it arrives.
 
 use std::{
     fmt::Write as _,
@@ -13,7 +13,7 @@ use apikee::{Keyring, NewKey, SysRng, UnixTime};
 use crate::{Done, Run, SECRET, apikee, file, issued, with_secret};
 
 impl Run {
-    /// The run, with an input that may be larger than a pipe holds.
+    /// Runs the command. The input may be larger than the buffer of a pipe.
     fn fed_from_a_file(mut self, name: &str) -> Done {
         let path = file(name, &self.stdin);
         self.command.stdin(fs::File::open(path).unwrap());
@@ -33,7 +33,7 @@ fn many_keys_are_answered_in_order_and_summed_up() {
     for at in 0..20_000 {
         let (tenant, mut buf) = (format!("tenant-{at}"), [0; 1024]);
         let key = keys.issue(&NewKey::new(&tenant), UnixTime::now(), &mut SysRng, &mut buf).unwrap();
-        // Every 1,000th is bad, lines end in both ways, and there are blank ones.
+        // Every 1,000th key is bad. Lines end with `\n` or `\r\n`, and some are blank.
         match at % 1000 {
             0 => writeln!(input, "{}x\n", key).unwrap(),
             1 => write!(input, "{key}\r\n").unwrap(),
@@ -45,7 +45,7 @@ fn many_keys_are_answered_in_order_and_summed_up() {
     let said = done.json_lines();
     assert_eq!(said.len(), 20_000);
     for (at, said) in (0_u64..).zip(&said) {
-        // Each bad key has a blank line behind it.
+        // A blank line follows each bad key.
         assert_eq!(said["line"], at + 1 + at.div_ceil(1000), "{said}");
         assert_eq!(said["ok"], at % 1000 != 0, "{said}");
         if at % 1000 != 0 {
@@ -57,7 +57,7 @@ fn many_keys_are_answered_in_order_and_summed_up() {
 }
 
 #[test]
-fn lines_longer_than_what_is_read_at_once_do_not_shift_the_others() {
+fn lines_longer_than_one_read_do_not_shift_the_line_numbers() {
     let good = issued([]);
     let mut input = String::new();
     for len in [16_383, 16_384, 262_143, 262_144, 262_145, 1_048_576, 3_000_000] {
@@ -72,7 +72,7 @@ fn lines_longer_than_what_is_read_at_once_do_not_shift_the_others() {
 }
 
 #[test]
-fn a_program_that_feeds_in_one_key_gets_its_answer_before_the_next() {
+fn a_program_gets_the_answer_to_a_key_before_it_writes_the_next() {
     let key = issued([]);
     for command in ["verify", "inspect", "fingerprint"] {
         let mut run = with_secret([command, "--json"]);
@@ -91,7 +91,7 @@ fn a_program_that_feeds_in_one_key_gets_its_answer_before_the_next() {
 }
 
 #[test]
-fn a_summary_has_the_words_of_the_command_and_one_key_needs_none() {
+fn a_summary_is_printed_for_several_keys_and_not_for_one() {
     let key = issued([]);
     let keys = format!("{key}\nabc\n{key}\n");
     assert_eq!(with_secret(["verify"]).stdin(&keys).done().code(1).stderr, "3 keys: 2 good, 1 refused\n");
@@ -103,7 +103,7 @@ fn a_summary_has_the_words_of_the_command_and_one_key_needs_none() {
 }
 
 #[test]
-fn quiet_says_all_by_the_exit_code() {
+fn with_quiet_only_the_exit_code_gives_the_result() {
     let key = issued([]);
     for (command, key, code) in [
         ("verify", key.as_str(), 0),
@@ -121,7 +121,7 @@ fn quiet_says_all_by_the_exit_code() {
             assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("", ""), "{command} {key}");
         }
     }
-    // What went wrong with the command itself is said.
+    // Errors of the command itself are still printed.
     assert!(!apikee(["verify", "-q", &key]).done().code(2).stderr.is_empty());
     with_secret(["verify", "-q", "--json", &key]).done().code(2);
 }
@@ -144,13 +144,13 @@ fn a_pasted_key_is_refused_with_a_hint_that_does_not_repeat_it() {
         (format!("Bearer {key}"), "remove \"Bearer \" in front of the key"),
         (format!("bearer  {key}"), "remove \"Bearer \" in front of the key"),
         (format!("\"Bearer {key}\""), "remove \"Bearer \" in front of the key and the quotes around the key"),
-        (format!("Authorization: Bearer {key}"), "remove what stands in front of the key"),
-        (format!("x-api-key: {key}"), "remove what stands in front of the key"),
-        (format!("APIKEE_KEY=\"{key}\""), "remove what stands in front of the key and the quotes around the key"),
-        (format!("apikee_key={key}"), "remove what stands in front of the key"),
-        (format!("{key},"), "remove what stands behind the key"),
-        (format!("{key}."), "remove what stands behind the key"),
-        (format!("\"{key}\","), "remove what stands behind the key and the quotes around the key"),
+        (format!("Authorization: Bearer {key}"), "remove the text before the key"),
+        (format!("x-api-key: {key}"), "remove the text before the key"),
+        (format!("APIKEE_KEY=\"{key}\""), "remove the text before the key and the quotes around the key"),
+        (format!("apikee_key={key}"), "remove the text before the key"),
+        (format!("{key},"), "remove the text after the key"),
+        (format!("{key}."), "remove the text after the key"),
+        (format!("\"{key}\","), "remove the text after the key and the quotes around the key"),
         (format!("{half} {rest}"), "remove the blanks inside the key"),
     ] {
         for (command, on_line) in [("verify", ""), ("inspect", ""), ("verify", "line 1: ")] {
@@ -166,7 +166,7 @@ fn a_pasted_key_is_refused_with_a_hint_that_does_not_repeat_it() {
 }
 
 #[test]
-fn what_is_not_a_pasted_key_gets_no_hint() {
+fn text_that_is_not_a_pasted_key_gets_no_hint() {
     let key = issued([]);
     for other in [
         "",
@@ -187,20 +187,20 @@ fn what_is_not_a_pasted_key_gets_no_hint() {
 }
 
 #[test]
-fn hints_end_after_ten() {
+fn at_most_ten_hints_are_printed() {
     let input = format!(" {}\n", issued([])).repeat(100);
     let done = with_secret(["verify", "--json"]).stdin(input).done().code(1);
     assert_eq!(done.stderr.lines().filter(|line| line.contains("hint")).count(), 10, "{}", done.stderr);
     assert_eq!(done.stdout.lines().count(), 100);
 }
 
-/// Keys that the measurement takes.
+/// Number of keys in the measurement.
 const MANY: usize = 1_000_000;
 
 /// `cargo test --release --features cli --test cli -- --ignored --nocapture a_million_keys`
 #[test]
-#[ignore = "a measurement, of a release build on a quiet machine"]
-fn a_million_keys_take_a_quarter_longer_than_the_kernel_alone_at_most() {
+#[ignore = "a measurement: it needs a release build and a quiet machine"]
+fn a_million_keys_take_at_most_a_quarter_longer_than_the_kernel_alone() {
     let keys = Keyring::new(SECRET.as_bytes()).unwrap();
     let mut input = String::new();
     for at in 0..MANY {
@@ -231,7 +231,7 @@ fn a_million_keys_take_a_quarter_longer_than_the_kernel_alone_at_most() {
         assert!(run.command.status().unwrap().success());
         start.elapsed()
     };
-    // The best of several, by turns: other programs disturb both.
+    // The best of several alternating rounds, because other programs disturb both.
     let rounds: Vec<_> = (0..7).map(|_| [kernel(), command("--quiet"), command("--json")]).collect();
     let [alone, quiet, json] = [0, 1, 2].map(|at| rounds.iter().map(|times| times[at]).min().unwrap());
     println!("{threads} threads: kernel {alone:?}, verify --quiet {quiet:?}, verify --json {json:?}");

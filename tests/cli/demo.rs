@@ -1,9 +1,9 @@
-//! The demo, which is what a newcomer runs first.
+//! The demo, the first command that a newcomer runs.
 
 use crate::apikee;
 
 #[test]
-fn the_demo_needs_nothing_shows_every_code_and_passes() {
+fn the_demo_needs_no_configuration_shows_every_code_and_passes() {
     let done = apikee(["demo"]).done().code(0);
     let codes = [
         "MISSING_KEY",
@@ -44,7 +44,7 @@ fn the_demo_needs_nothing_shows_every_code_and_passes() {
 }
 
 #[test]
-fn the_demo_is_the_same_every_time_but_for_the_timings() {
+fn the_demo_is_the_same_every_time_except_for_the_timings() {
     let shown = || {
         let shown = apikee(["demo"]).env("APIKEE_SECRET", "not the demo's").done().code(0).stdout;
         let (before, _) = shown.split_once("\nHow long it takes").unwrap();
@@ -58,7 +58,7 @@ fn the_demo_is_the_same_every_time_but_for_the_timings() {
 }
 
 #[test]
-fn the_demo_tells_each_check_as_json_or_the_exit_code_alone() {
+fn the_demo_prints_each_check_as_json_or_only_sets_the_exit_code() {
     let said = apikee(["demo", "--json"]).done().code(0).json_lines();
     assert!(said.len() > 30, "{}", said.len());
     for check in said {

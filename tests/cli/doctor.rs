@@ -1,4 +1,4 @@
-//! Deployments that are good, and each way in which one is not.
+//! `apikee doctor`: a good deployment, and each problem that a deployment can have.
 
 use std::{
     io::{Read as _, Write as _},
@@ -27,24 +27,24 @@ fn doctor(platform: &Emulator, arguments: &[&str]) -> Run {
         .env("APIKEE_SERVER_PUBLIC_KEY", platform.public_key())
 }
 
-/// The lines, as pairs of what was checked and whether it is good.
+/// The name of each check, and whether it passed.
 #[track_caller]
 fn verdicts(lines: &[Value]) -> Vec<(&str, bool)> {
     lines.iter().map(|line| (line["check"].as_str().unwrap(), line["good"].as_bool().unwrap())).collect()
 }
 
-/// The one line that is not good.
+/// The only line with a failed check.
 #[track_caller]
 fn culprit(run: Run) -> Value {
     let lines = run.done().code(1).json_lines();
     let bad: Vec<_> = lines.iter().filter(|line| line["good"] == false).collect();
-    let [bad] = bad[..] else { panic!("one line is bad: {lines:?}") };
+    let [bad] = bad[..] else { panic!("not exactly one failed check: {lines:?}") };
     assert!(bad["remedy"].as_str().is_some_and(|remedy| !remedy.is_empty()), "{bad}");
     bad.clone()
 }
 
 #[test]
-fn a_deployment_that_works_is_good_in_every_line() {
+fn a_working_deployment_passes_every_check() {
     let platform = Emulator::start().unwrap();
     let lines = doctor(&platform, &[]).done().code(0).json_lines();
     let checks = ["variables", "secrets", "configuration", "name", "connection", "clock", "platform"];
@@ -57,7 +57,7 @@ fn a_deployment_that_works_is_good_in_every_line() {
 }
 
 #[test]
-fn the_users_key_is_asked_about_and_not_printed() {
+fn a_key_of_the_user_is_checked_and_not_printed() {
     let platform = Emulator::start().unwrap();
     platform.add_client(ClientId::new(CLIENT).unwrap(), EmulatedClient::new("acme-corp"));
     let key = issued(["--scope", "read", "--meta", &format!(r#"{{"clientId":"{CLIENT}"}}"#)]);
@@ -76,7 +76,7 @@ fn the_users_key_is_asked_about_and_not_printed() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_its_remedy_and_no_secret() {
+fn each_problem_has_a_remedy_and_shows_no_secret() {
     let platform = Emulator::start().unwrap();
     let other = Emulator::start().unwrap();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -91,7 +91,8 @@ fn what_is_wrong_is_named_with_its_remedy_and_no_secret() {
     says(good().env("APIKEE_SERVER_PUBLICKEY", "x"), "variables", "correct the name");
     says(good().env("APIKEE_SECRET", "weak"), "secrets", "replace them");
     says(good().env("APIKEE_SECRET", ""), "secrets", "apikee secret");
-    says(good().env("APIKEE_PROJECT_ENV", ""), "configuration", "set what is missing");
+    says(good().env("APIKEE_SECRET_FILE", "/nowhere/secret"), "secrets", "correct the variable");
+    says(good().env("APIKEE_PROJECT_ENV", ""), "configuration", "set the missing variables");
     says(good().env("APIKEE_FAIL_OPEN", "yes"), "configuration", "correct");
     says(good().env("APIKEE_BASE_URL", &format!("http://{closed}")), "connection", "firewall");
     says(good().env("APIKEE_SERVER_KEY", "sk_test_wrong"), "platform", "APIKEE_SERVER_KEY");
@@ -105,16 +106,16 @@ fn what_is_wrong_is_named_with_its_remedy_and_no_secret() {
 }
 
 #[test]
-fn a_clock_that_is_off_is_told() {
+fn a_wrong_clock_is_reported() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    // Answers the first request with its head with a date long ago, and hangs up on the others.
+    // Answers each request with a date long ago, and closes connections without a request.
     let server = thread::spawn(move || {
         for stream in listener.incoming().take(3) {
             let mut stream = stream.unwrap();
             let mut head = [0; 1024];
             if stream.read(&mut head).unwrap_or_default() == 0 {
-                continue; // The one that only connects.
+                continue; // A connection without a request.
             }
             let _ = stream.write_all(
                 b"HTTP/1.1 404 Not Found\r\ndate: Thu, 01 Jan 2015 00:00:00 GMT\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",

@@ -1,4 +1,4 @@
-//! Envelopes: sealed, opened by either side, and looked into.
+//! Envelopes: sealed, opened by both sides, and inspected.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ fn text<'v>(vector: &'v Value, member: &str) -> &'v str {
     vector[member].as_str().unwrap()
 }
 
-/// `seal` with all that a golden request pins, but for what the test adds.
+/// `seal` with the nonce, the key and the secret of a golden request.
 fn sealing(vector: &Value) -> Run {
     apikee(["seal", "--iv", text(vector, "iv")])
         .env("APIKEE_SERVER_PUBLIC_KEY", text(vector, "server_public"))
@@ -44,7 +44,7 @@ fn pinned_requests_are_sealed_as_the_sdk_seals_them() {
 }
 
 #[test]
-fn arguments_say_the_same_as_variables_and_come_first() {
+fn arguments_mean_the_same_as_variables_and_precede_them() {
     let vector = &vectors("request")[0];
     let secret = file("ephemeral", format!("{}\n", text(vector, "ephemeral_private")).as_bytes());
     let arguments = [
@@ -66,7 +66,7 @@ fn arguments_say_the_same_as_variables_and_come_first() {
 }
 
 #[test]
-fn what_is_not_pinned_is_drawn() {
+fn values_that_are_not_pinned_are_random() {
     let vector = &vectors("request")[0];
     let seal = || {
         let run = apikee(["seal"]).env("APIKEE_SERVER_PUBLIC_KEY", text(vector, "server_public"));
@@ -84,7 +84,7 @@ fn what_is_not_pinned_is_drawn() {
 fn the_server_opens_requests_to_exactly_their_plaintext() {
     for vector in vectors("request") {
         let secret = file(&format!("server-{}", text(&vector, "name")), text(&vector, "server_private").as_bytes());
-        // Either way of naming the secret; a file that is named leaves the other side's variable alone.
+        // The secret in a variable, and in a file. If a file is named, the other side's variable is ignored.
         let runs = [
             apikee(["open"]).env("APIKEE_SERVER_SECRET", text(&vector, "server_private")),
             apikee(["open", "--server-secret-file", secret.to_str().unwrap()])
@@ -98,7 +98,7 @@ fn the_server_opens_requests_to_exactly_their_plaintext() {
 }
 
 #[test]
-fn the_client_opens_the_answers_that_it_should_and_no_others() {
+fn the_client_opens_only_good_answers() {
     for vector in vectors("response") {
         let name = text(&vector, "name");
         let done = opening(&vector).stdin(text(&vector, "envelope")).done();
@@ -113,7 +113,7 @@ fn the_client_opens_the_answers_that_it_should_and_no_others() {
 }
 
 #[test]
-fn a_refusal_says_why() {
+fn a_refusal_names_its_reason() {
     let vectors = vectors("response");
     for (name, why) in [
         ("reflected-request", "the envelope names a key that cannot be trusted"),
@@ -133,7 +133,7 @@ fn blank_variables_are_unset() {
     let vector = &vectors("request")[0];
     let envelope = text(vector, "envelope");
     for blank in ["", " \t\n"] {
-        // A secret is drawn: the same nonce, another key.
+        // The secret is random: the nonce is the same, but the key is different.
         let sealed = sealing(vector).env("APIKEE_EPHEMERAL_SECRET", blank).stdin("{}").done().code(0).json();
         let golden: Value = serde_json::from_str(envelope).unwrap();
         assert_eq!(sealed["iv"], golden["iv"]);
@@ -191,7 +191,7 @@ fn wrong_configuration_is_exit_code_2_and_repeats_no_secret() {
 }
 
 #[test]
-fn help_says_what_pinning_is_for() {
+fn the_help_explains_pinned_values() {
     let help = apikee(["seal", "--help"]).done().code(0).stdout;
     for words in ["For debugging only", "never be used twice", "answer to the request can never be opened"] {
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -235,10 +235,10 @@ fn parts_are_shown_as_not_verified() {
 }
 
 #[test]
-fn what_nobody_would_open_is_warned_of_and_exit_code_1() {
+fn an_envelope_that_nobody_would_open_gets_a_warning_and_exit_code_1() {
     let cases = [
         ("ct-shorter-than-tag", "ct is shorter than its tag"),
-        ("malformed-v2", "the version is none that is known"),
+        ("malformed-v2", "the version is not known"),
         ("malformed-v-number", "v is not a string"),
         ("malformed-v-missing", "v is missing"),
         ("malformed-iv-11-bytes", "iv is 11 bytes long, and should be 12"),
@@ -258,14 +258,14 @@ fn what_nobody_would_open_is_warned_of_and_exit_code_1() {
         assert!(shown.contains("  warning      ") && shown.contains(warning), "{name}: {shown}");
     }
     for twice in [r#"{"v":"1","\u0076":"1"}"#, r#"{"x":1,"x":1}"#] {
-        assert!(warnings(&inspected(twice, 1)).contains("a name is there twice"), "{twice}");
+        assert!(warnings(&inspected(twice, 1)).contains("a member name occurs twice"), "{twice}");
     }
 }
 
 #[test]
-fn what_the_client_opens_is_not_warned_of() {
+fn an_envelope_that_the_client_opens_gets_no_warning() {
     for vector in vectors("response").iter().filter(|vector| vector["ok"] == true) {
-        // An envelope stands on one line.
+        // `inspect` reads one envelope per line.
         let said = inspected(&text(vector, "envelope").replace('\n', " "), 0);
         assert_eq!(warnings(&said), "", "{}", vector["name"]);
     }
@@ -286,7 +286,7 @@ fn a_line_that_is_not_an_object_is_refused_and_the_next_is_read() {
 }
 
 #[test]
-fn an_epk_of_low_order_is_warned_of() {
+fn an_epk_of_low_order_gets_a_warning() {
     let vectors = vectors("response");
     let low_order = vectors.iter().filter(|vector| text(vector, "name").starts_with("low-order-epk"));
     for vector in low_order {
@@ -296,7 +296,7 @@ fn an_epk_of_low_order_is_warned_of() {
 }
 
 #[test]
-fn an_answer_is_told_from_a_request_where_the_server_key_is_known() {
+fn with_the_server_key_an_answer_is_distinguished_from_a_request() {
     let vectors = vectors("response");
     let inspect = |name: &str, key: Option<&str>| {
         let vector = vectors.iter().find(|vector| vector["name"] == name).unwrap();
@@ -312,7 +312,7 @@ fn an_answer_is_told_from_a_request_where_the_server_key_is_known() {
 }
 
 #[test]
-fn long_envelopes_are_read_whole() {
+fn long_envelopes_are_read_completely() {
     let vector = &vectors("request")[0];
     let sealed = sealing(vector).stdin("z".repeat(100_000)).done().code(0).stdout;
     assert_eq!(inspected(&sealed, 0)["plaintext_len"], 100_000);
@@ -322,7 +322,7 @@ fn long_envelopes_are_read_whole() {
 }
 
 #[test]
-fn what_an_envelope_says_cannot_drive_the_terminal() {
+fn envelopes_cannot_send_control_characters_to_the_terminal() {
     let hostile = json!({"v": "\u{1b}[2J\u{202e}", "epk": "\u{1b}", "iv": "\u{1b}", "ct": "\u{1b}"}).to_string();
     for arguments in [&["inspect"][..], &["inspect", "--json"]] {
         let shown = apikee(arguments.iter().copied()).stdin(&hostile).done().code(1).stdout;
@@ -331,7 +331,7 @@ fn what_an_envelope_says_cannot_drive_the_terminal() {
 }
 
 #[test]
-fn envelopes_and_plaintexts_are_printed_as_json_if_asked_for() {
+fn envelopes_and_plaintexts_are_printed_as_json_on_request() {
     let server = apikee(["secret", "--json"]).done().code(0).json();
     let secret = server["secret"].as_str().unwrap();
     let platform = apikee(["platform", "--json", "--until-eof"]).env("APIKEE_SERVER_SECRET", secret).done().code(0);

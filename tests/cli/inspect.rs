@@ -1,4 +1,4 @@
-//! Looking into keys without a secret.
+//! `apikee inspect` shows keys without a secret.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ fn claims_are_shown_under_a_line_that_says_they_are_not_verified() {
 }
 
 #[test]
-fn it_says_who_can_read_a_key() {
+fn inspect_names_the_sdks_that_can_read_a_key() {
     for (name, encoding, readers) in [
         ("json-tenant-1", "JSON", &["Node", "Python without msgpack", "this crate"][..]),
         ("msgpack-tenant-30", "MessagePack", &["Python with msgpack", "this crate"]),
@@ -44,7 +44,7 @@ fn it_says_who_can_read_a_key() {
 }
 
 #[test]
-fn what_the_published_sdks_get_wrong_is_warned_of() {
+fn inspect_warns_of_keys_that_the_published_sdks_read_wrongly() {
     let cases = [
         ("json-signature-leading-zero-2-860", "zero byte"),
         ("msgpack-tenant-30", "MessagePack"),
@@ -69,7 +69,7 @@ fn a_payload_that_is_not_a_claims_object_is_exit_code_1() {
 }
 
 #[test]
-fn what_cannot_be_decoded_is_exit_code_1_and_the_next_line_is_read() {
+fn a_line_that_cannot_be_decoded_is_exit_code_1_and_the_next_is_read() {
     let stdin = format!("sk_live_4242\n{}\n", key("json-tenant-1"));
     let said = apikee(["inspect", "--json"]).stdin(&stdin).done().code(1).json_lines();
     assert_eq!((&said[0]["code"], &said[1]["tenant"]), (&json!("INVALID_PREFIX"), &json!("a")));
@@ -79,7 +79,7 @@ fn what_cannot_be_decoded_is_exit_code_1_and_the_next_line_is_read() {
 }
 
 #[test]
-fn what_json_cannot_write_is_shown_all_the_same() {
+fn meta_that_json_cannot_represent_is_still_shown() {
     // MessagePack of {"meta": {"n": NaN, "b": two bytes}}.
     let said = inspected("apikee_1OigxCj1CGOwwmeFMs7OFk17YrWU37iN8.1");
     assert_eq!(said["meta"], json!({"n": null, "b": [1, 2]}));

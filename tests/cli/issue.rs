@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{SECRET, issued, with_secret};
 
 #[test]
-fn a_key_stands_alone_on_standard_output_and_says_what_was_asked_for() {
+fn standard_output_has_only_the_key_with_the_requested_claims() {
     let key = with_secret([
         "issue",
         "--tenant",
@@ -52,7 +52,7 @@ fn a_key_stands_alone_on_standard_output_and_says_what_was_asked_for() {
 }
 
 #[test]
-fn keys_are_for_production_and_90_days_if_nothing_is_said() {
+fn by_default_keys_are_for_production_and_90_days() {
     let said = with_secret(["verify", "--json", &issued([])]).done().code(0).json();
     assert_eq!((&said["environment"], &said["scopes"], &said["meta"]), (&json!("production"), &json!([]), &json!({})));
     assert_eq!(said["not_before"], json!(null));
@@ -63,7 +63,7 @@ fn keys_are_for_production_and_90_days_if_nothing_is_said() {
 }
 
 #[test]
-fn a_key_may_last_for_ever() {
+fn a_key_can_be_issued_without_expiry() {
     let said = with_secret(["verify", "--json", &issued(["--expires", "never"])]).done().code(0).json();
     assert_eq!(said["expires_at"], json!(null));
 }
@@ -79,7 +79,7 @@ fn long_claims_get_a_larger_buffer_until_they_are_too_long() {
 }
 
 #[test]
-fn a_key_is_written_as_message_pack_if_asked_for() {
+fn a_key_is_written_as_message_pack_on_request() {
     let key = issued(["--msgpack", "--scope", "read", "--meta", r#"{"seats":5}"#]);
     let said = with_secret(["verify", "--json", &key]).done().code(0).json();
     assert_eq!((&said["scopes"], &said["meta"]), (&json!(["read"]), &json!({"seats": 5})));
@@ -104,7 +104,7 @@ fn a_key_that_has_expired_already_is_issued_with_a_note() {
 }
 
 #[test]
-fn a_secret_is_not_taken_as_an_argument() {
+fn a_secret_is_not_accepted_as_an_argument() {
     for arguments in [&["--secret", "hunter2"][..], &["--secret=hunter2"]] {
         for command in ["issue", "verify"] {
             let done = with_secret([command].into_iter().chain(arguments.iter().copied())).done().code(2);
@@ -115,7 +115,7 @@ fn a_secret_is_not_taken_as_an_argument() {
 }
 
 #[test]
-fn what_there_is_to_know_of_a_key_is_printed_as_json() {
+fn the_data_of_an_issued_key_is_printed_as_json() {
     let said = with_secret(["issue", "--tenant", "acme-corp", "--expires", "2100-01-01T00:00:00Z", "--json"]);
     let said = said.done().code(0).json();
     let key = said["key"].as_str().unwrap();
@@ -130,7 +130,7 @@ fn what_there_is_to_know_of_a_key_is_printed_as_json() {
 }
 
 #[test]
-fn the_keys_client_is_created_on_the_platform_where_that_is_asked_for() {
+fn with_upsert_the_client_is_created_on_the_platform() {
     let platform = Emulator::start().unwrap();
     let issue = |arguments: &[&'static str]| {
         with_secret(["issue", "--tenant", "acme-corp", "--json"].into_iter().chain(arguments.iter().copied()))
@@ -139,10 +139,10 @@ fn the_keys_client_is_created_on_the_platform_where_that_is_asked_for() {
             .env("APIKEE_SERVER_PUBLIC_KEY", platform.public_key())
             .env("APIKEE_BASE_URL", platform.url())
     };
-    assert_eq!(issue(&[]).done().code(0).json()["upsert"], "local", "nobody has asked for it");
+    assert_eq!(issue(&[]).done().code(0).json()["upsert"], "local", "there is no --upsert");
     assert!(platform.log().is_empty());
 
-    let told = [
+    let options = [
         "--upsert",
         "--client-type",
         "company",
@@ -159,7 +159,7 @@ fn the_keys_client_is_created_on_the_platform_where_that_is_asked_for() {
         "--expires",
         "never",
     ];
-    let said = issue(&told).done().code(0).json();
+    let said = issue(&options).done().code(0).json();
     assert_eq!(said["upsert"], "done");
     let verified = with_secret(["verify", "--json", said["key"].as_str().unwrap()]).done().code(0).json();
     assert_eq!(verified["meta"]["clientId"], said["client_id"]);
@@ -179,7 +179,7 @@ fn the_keys_client_is_created_on_the_platform_where_that_is_asked_for() {
     platform.misbehave(Misbehaviour::Status(503), Occasion::Always);
     let done = issue(&["--upsert"]).done().code(0);
     assert_eq!(done.json()["upsert"], "postponed");
-    assert!(done.stderr.contains("the platform was not told of the client"), "{}", done.stderr);
+    assert!(done.stderr.contains("the client could not be reported to the platform"), "{}", done.stderr);
     let half = with_secret(["issue", "--tenant", "t", "--upsert"]).done().code(2);
     assert!(half.stdout.is_empty() && half.stderr.contains("missing: project_key"), "{}", half.stderr);
     let alone = with_secret(["issue", "--tenant", "t", "--template", "tmpl_pro"]).done().code(2);
@@ -187,7 +187,7 @@ fn the_keys_client_is_created_on_the_platform_where_that_is_asked_for() {
 }
 
 #[test]
-fn scopes_may_have_commas_between_them() {
+fn scopes_may_be_separated_by_commas() {
     for scopes in
         [&["--scope", "read,write"][..], &["--scope", "read, write"], &["--scope", "read", "--scope", "write"]]
     {

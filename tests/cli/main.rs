@@ -1,4 +1,4 @@
-//! The `apikee` command, run as a user runs it, with nothing in its environment but what a test says.
+//! The `apikee` command, run like a user runs it. Its environment contains only the variables that a test sets.
 #![cfg(feature = "cli")]
 
 mod authorize;
@@ -26,13 +26,13 @@ use serde_json::Value;
 
 const SECRET: &str = "5ec7e7-0f-the-tests";
 
-/// A run of the command to come.
+/// A run of the command that has not started.
 struct Run {
     command: Command,
     stdin: Vec<u8>,
 }
 
-/// What a run came to.
+/// The result of a run.
 struct Done {
     code: i32,
     stdout: String,
@@ -66,7 +66,7 @@ impl Run {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
-        // The output is far smaller than a pipe holds, so feeding it all first blocks nobody.
+        // The output is far smaller than the buffer of a pipe, so the command reads all of its input.
         match input.write_all(&self.stdin) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => panic!("{error}"),
             _ => drop(input),
@@ -81,14 +81,14 @@ impl Run {
 }
 
 impl Done {
-    /// The same, having ended with this exit code.
+    /// Checks the exit code.
     #[track_caller]
     fn code(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
         self
     }
 
-    /// The one line that was printed, as JSON.
+    /// The only line of the output, as JSON.
     #[track_caller]
     fn json(&self) -> Value {
         assert_eq!(self.stdout.lines().count(), 1, "{}", self.stdout);
@@ -108,7 +108,7 @@ fn issued<'a>(arguments: impl IntoIterator<Item = &'a str>) -> String {
     done.stdout.trim_end().to_owned()
 }
 
-/// The golden case of that name.
+/// The golden case with this name.
 fn vector(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/keys.json");
     let file: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
@@ -116,7 +116,7 @@ fn vector(name: &str) -> Value {
     vectors.iter().find(|vector| vector["name"] == name).unwrap_or_else(|| panic!("no {name}")).clone()
 }
 
-/// A file of this test's own.
+/// A file for one test.
 fn file(name: &str, content: &[u8]) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{name}"));
     fs::write(&path, content).unwrap();
@@ -155,7 +155,7 @@ fn wrong_use_is_exit_code_2_and_prints_no_result() {
 
 #[cfg(unix)]
 #[test]
-fn a_reader_that_has_enough_makes_no_panic() {
+fn a_closed_output_pipe_does_not_panic() {
     let mut run = with_secret(["verify"]).stdin(format!("{}\n", issued([])).repeat(3));
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);

@@ -1,4 +1,4 @@
-//! docs/COMMAND.md: its examples work as they stand.
+//! The examples in docs/COMMAND.md work without changes.
 #![cfg(unix)]
 
 use std::{
@@ -19,7 +19,7 @@ fn the_examples_of_the_page_work_as_pasted() {
     let command = Path::new(env!("CARGO_BIN_EXE_apikee")).parent().unwrap();
     let path = env::join_paths([command.to_owned()].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap())));
     let output = Command::new("sh")
-        // The platform must not outlive a failure.
+        // If an example fails, the platform must end, too.
         .args(["-euc", &format!("trap 'kill $! 2>/dev/null || :' EXIT\n{}", blocks.concat())])
         .env_clear()
         .env("PATH", path.unwrap())

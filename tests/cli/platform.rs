@@ -1,4 +1,4 @@
-//! The platform on loopback, asked as a program asks it.
+//! `apikee platform`, the platform on loopback, called by a program.
 
 use std::{
     fs,
@@ -39,7 +39,7 @@ impl Platform {
         serde_json::from_str(&self.line()).unwrap()
     }
 
-    /// Ends it in good order and returns what it has printed since.
+    /// Ends the platform regularly, and returns the rest of its output.
     fn end(mut self) -> String {
         drop(self.child.stdin.take());
         let mut rest = String::new();
@@ -56,7 +56,7 @@ impl Drop for Platform {
     }
 }
 
-/// Registers an endpoint and returns all that comes back.
+/// Registers an endpoint, and returns the whole response.
 fn register(url: &str, project_key: &str, project_env: &str) -> String {
     let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let body = r#"{"method":"GET","path":"/users","name":"GET /users"}"#;
@@ -74,7 +74,7 @@ fn register(url: &str, project_key: &str, project_env: &str) -> String {
 }
 
 #[test]
-fn one_line_of_json_says_all_that_a_client_needs() {
+fn one_line_of_json_has_everything_that_a_client_needs() {
     let id = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
     let client = format!("acme-corp={id}");
     let arguments = ["platform", "--json", "--port", "0", "--client", &client, "--client", "other", "--hourly", "5"];
@@ -94,7 +94,7 @@ fn one_line_of_json_says_all_that_a_client_needs() {
 }
 
 #[test]
-fn the_environment_says_which_keys_and_they_are_not_printed() {
+fn keys_from_the_environment_are_used_and_not_printed() {
     let secret = "f89adaafc474cee75f4caf37ad017b40c2dca4da6f5bea31315c4129a90edd49";
     let run = |arguments: &[&str]| {
         let run = apikee(arguments.iter().copied()).env("APIKEE_SERVER_KEY", "sk_live_0wn");
@@ -125,7 +125,7 @@ fn the_environment_says_which_keys_and_they_are_not_printed() {
     assert!(!shown.contains("sk_live") && !shown.contains(secret), "{shown}");
 }
 
-/// What a shell has in its environment after these lines.
+/// The environment of a shell after these lines.
 #[cfg(unix)]
 fn exported(lines: &str) -> Vec<String> {
     let script = format!("{lines}\nenv");
@@ -139,7 +139,7 @@ fn exported(lines: &str) -> Vec<String> {
 
 #[cfg(unix)]
 #[test]
-fn a_shell_can_take_over_what_a_client_is_configured_with() {
+fn a_shell_can_evaluate_the_variables_of_a_client() {
     for (sealing, degree) in [(&[][..], None), (&["--sealing", "off"], Some("off"))] {
         let run = apikee(["platform", "--env"].into_iter().chain(sealing.iter().copied()));
         let mut platform = Platform::start(run.env("APIKEE_PROJECT_ENV", "it's $mine"));
@@ -160,7 +160,7 @@ fn a_shell_can_take_over_what_a_client_is_configured_with() {
         assert_eq!(platform.end(), "");
     }
 
-    // Whoever gave the key has it, and it is a secret.
+    // A project key from the environment is not printed: the user has it, and it is a secret.
     let mut platform = Platform::start(apikee(["platform", "--env"]).env("APIKEE_SERVER_KEY", "sk_live_0wn"));
     let lines = [(); 3].map(|()| platform.line()).concat();
     assert!(lines.contains("PUBLIC_KEY") && !lines.contains("SERVER_KEY=") && !lines.contains("sk_live"), "{lines}");
@@ -169,7 +169,7 @@ fn a_shell_can_take_over_what_a_client_is_configured_with() {
 
 const ID: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 
-/// A plain call over a connection of its own; `None` if it breaks.
+/// A plain call over a new connection. `None` if the connection breaks.
 fn ask(url: &str, method: &str, path: &str, query: &str, body: &str) -> Option<(u16, Value)> {
     let (address, base) = url.strip_prefix("http://")?.split_once('/')?;
     let mut stream = TcpStream::connect(address).ok()?;
@@ -192,7 +192,7 @@ fn validate(url: &str) -> Option<(u16, Value)> {
     ask(url, "POST", &format!("/client/{ID}"), "&method_path=GET:::/users", &body)
 }
 
-/// An empty folder of a test's own.
+/// An empty folder for one test.
 fn folder(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{name}"));
     let _ = fs::remove_dir_all(&path);
@@ -200,8 +200,8 @@ fn folder(name: &str) -> PathBuf {
     path
 }
 
-/// Kills it at points of its work that a generator chooses. Each time it starts again, with all that it
-/// has confirmed.
+/// Kills the platform at random points of its work. After each restart, it must still have everything that it has
+/// confirmed.
 fn survives(rounds: u64, name: &str) {
     const THREADS: u64 = 2;
     let state = folder(name).join("state");
@@ -215,9 +215,9 @@ fn survives(rounds: u64, name: &str) {
         let url = line["url"].as_str().unwrap();
 
         let (_, shown) = console(line["page"].as_str().unwrap());
-        // Months and weeks seldom end, and never both of them while this runs.
+        // The counts of a week and of a month restart, but never both of them during this test.
         let used = shown["clients"][0]["used"].as_array().unwrap().iter().filter_map(Value::as_u64).max().unwrap();
-        // What was under way may have been counted, but nobody was told.
+        // Requests in flight may have been counted without an answer.
         assert!((confirmed..=confirmed + round * THREADS).contains(&used), "{used} of {confirmed}");
         for name in &created {
             let (_, found) = ask(url, "GET", "/client", &format!("&name={name}"), "").unwrap();
@@ -234,12 +234,12 @@ fn survives(rounds: u64, name: &str) {
                     for n in 0_u64.. {
                         let name = format!("c-{round}-{thread}-{n}");
                         let body = format!(r#"{{"name":"{name}","type":"service"}}"#);
-                        let told = if n.is_multiple_of(8) {
+                        let answered = if n.is_multiple_of(8) {
                             ask(url, "POST", "/client", "", &body).map(|(status, _)| (status, Some(name)))
                         } else {
                             validate(url).map(|(status, _)| (status, None))
                         };
-                        let Some((status, name)) = told else { break };
+                        let Some((status, name)) = answered else { break };
                         assert_eq!(status, 200);
                         sender.send(name).unwrap();
                     }
@@ -262,7 +262,7 @@ fn survives(rounds: u64, name: &str) {
     }
 }
 
-/// What the page is told.
+/// The state that the page receives.
 fn console(page: &str) -> (u16, Value) {
     let address = page.strip_prefix("http://").unwrap().trim_end_matches('/');
     let mut stream = TcpStream::connect(address).unwrap();
@@ -276,18 +276,18 @@ fn console(page: &str) -> (u16, Value) {
 }
 
 #[test]
-fn nothing_that_was_confirmed_is_lost_when_it_is_killed() {
+fn confirmed_changes_survive_a_kill() {
     survives(20, "killed");
 }
 
 #[test]
 #[ignore = "takes minutes"]
-fn nothing_that_was_confirmed_is_lost_when_it_is_killed_very_often() {
+fn confirmed_changes_survive_many_kills() {
     survives(200, "killed-often");
 }
 
 #[test]
-fn a_client_given_again_keeps_its_use_and_gets_its_new_limit() {
+fn a_client_given_again_keeps_its_counts_and_gets_the_new_limit() {
     let state = folder("again").join("state");
     let state = state.to_str().unwrap();
     let client = format!("acme-corp={ID}");
@@ -306,7 +306,7 @@ fn a_client_given_again_keeps_its_use_and_gets_its_new_limit() {
 }
 
 #[test]
-fn a_state_file_that_cannot_be_used_is_named_and_nothing_is_started() {
+fn an_unusable_state_file_is_named_and_prevents_the_start() {
     let folder = folder("unusable");
     let state = folder.join("state");
     let state = state.to_str().unwrap();
@@ -327,7 +327,7 @@ fn a_state_file_that_cannot_be_used_is_named_and_nothing_is_started() {
 }
 
 #[test]
-fn signatures_can_be_demanded() {
+fn signatures_can_be_required() {
     let vectors: Value = serde_json::from_str(include_str!("../vectors/http.json")).unwrap();
     let pem = vectors["exchanges"][7]["request_signing_public_key_pem"].as_str().unwrap();
     let key = file("signing-key.pem", pem.as_bytes());
@@ -382,7 +382,7 @@ fn every_kind_of_fault_has_a_name() {
 }
 
 #[test]
-fn what_cannot_be_run_is_wrong_use() {
+fn invalid_platform_options_are_exit_code_2() {
     let cases: [&[&str]; 15] = [
         &["--sealing", "none"],
         &["--env"],
@@ -410,7 +410,7 @@ fn what_cannot_be_run_is_wrong_use() {
 }
 
 #[test]
-fn it_outlives_its_standard_input_unless_told() {
+fn without_until_eof_the_platform_outlives_its_standard_input() {
     let mut run = apikee(["platform", "--json"]);
     run.command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = run.command.spawn().unwrap();

@@ -1,4 +1,4 @@
-//! Where secrets come from, and that they go nowhere.
+//! The sources of secrets. No secret is ever printed.
 
 use crate::{SECRET, apikee, file, issued, with_secret};
 
@@ -24,7 +24,7 @@ fn the_newest_secret_signs() {
 }
 
 #[test]
-fn the_first_variable_that_is_not_blank_counts() {
+fn the_first_variable_that_is_not_blank_is_used() {
     let key = issued([]);
     assert_eq!(signer(&key, &[("APIKEE_SECRET", SECRET)]), Some(0));
     assert_eq!(signer(&key, &[("APIKEE_SECRET", "other"), ("APIKEE_LOCAL_SECRET", SECRET)]), Some(0));
@@ -54,7 +54,7 @@ fn without_a_secret_the_error_names_the_variables() {
 }
 
 #[test]
-fn a_keyring_holds_8_secrets() {
+fn a_keyring_has_at_most_8_secrets() {
     let key = issued([]);
     let list = |others: usize| "x,".repeat(others) + SECRET;
     assert_eq!(signer(&key, &[("APIKEE_SECRETS", &list(7))]), Some(7));
@@ -63,7 +63,7 @@ fn a_keyring_holds_8_secrets() {
 }
 
 #[test]
-fn a_secret_file_has_a_secret_a_line_and_comes_first() {
+fn a_secret_file_has_one_secret_per_line_and_precedes_variables() {
     let path = file("secrets", format!("new\r\n\r\n \n{SECRET}\n").as_bytes());
     let path = path.to_str().unwrap();
     let run = apikee(["verify", "--json", "--secret-file", path]).env("APIKEE_SECRETS", "other");
@@ -82,7 +82,7 @@ fn a_secret_is_the_same_in_a_file_and_in_a_variable() {
 }
 
 #[test]
-fn a_mistaken_secret_is_an_error_that_says_what_is_wrong() {
+fn a_malformed_secret_is_an_error_that_names_the_problem() {
     for (content, problem) in [
         (&b"\xEF\xBB\xBFhunter2hunter2hunter2"[..], "byte-order mark"),
         (b"\xFF\xFEh\0u\0n\0t\0e\0r\0", "byte-order mark"),
@@ -110,7 +110,7 @@ fn a_mistaken_secret_is_an_error_that_says_what_is_wrong() {
 }
 
 #[test]
-fn the_file_that_a_variable_names_comes_before_the_other_variables() {
+fn a_file_named_by_a_variable_precedes_other_variables() {
     let path = file("named-secrets", SECRET.as_bytes());
     let variables = [("APIKEE_SECRET_FILE", path.to_str().unwrap()), ("APIKEE_SECRETS", "other")];
     assert_eq!(signer(&issued([]), &variables), Some(0));
@@ -118,7 +118,7 @@ fn the_file_that_a_variable_names_comes_before_the_other_variables() {
 }
 
 #[test]
-fn a_weak_secret_is_warned_of_and_used() {
+fn a_weak_secret_gives_a_warning_and_is_used() {
     for (secrets, warning) in [
         ("0123456789abcde", "a secret has fewer than 16 bytes"),
         ("0123456789abcdef", ""),
@@ -131,7 +131,7 @@ fn a_weak_secret_is_warned_of_and_used() {
 }
 
 #[test]
-fn a_new_secret_is_strong_and_each_is_another() {
+fn new_secrets_are_strong_and_different() {
     let new = || apikee(["secret"]).done().code(0);
     let (one, two) = (new(), new());
     for done in [&one, &two] {
@@ -146,10 +146,10 @@ fn a_new_secret_is_strong_and_each_is_another() {
 }
 
 #[test]
-fn a_secret_file_that_gives_no_secret_is_an_error() {
+fn a_secret_file_without_a_secret_is_an_error() {
     let blank = file("blank-secrets", b"\n \r\n");
     for path in [blank.to_str().unwrap(), "no-such-file"] {
-        // What the environment has is not a substitute for a file that was asked for.
+        // A secret in the environment does not replace the missing file.
         let done = with_secret(["verify", "--secret-file", path, "apikee_1.1"]).done().code(2);
         assert!(done.stdout.is_empty());
         assert!(done.stderr.contains("the secret file"), "{}", done.stderr);

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use crate::apikee;
 
-/// What users type, as their help lists it.
+/// The commands that the help lists.
 const COMMANDS: [&str; 11] = [
     "issue",
     "verify",

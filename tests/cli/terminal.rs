@@ -1,4 +1,4 @@
-//! Who reads: a terminal of any kind, a pipe that is closed, a disk that is full.
+//! Output to terminals of all kinds, to a closed pipe, and to a full disk.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
 
 use crate::{Done, Run, SECRET, apikee, file, issued, with_secret};
 
-/// Runs a line of a shell at a terminal. `None` if there is no `script` that makes one.
+/// Runs a shell command at a terminal. `None` if the program `script`, which makes the terminal, is missing.
 fn at_a_terminal(line: &str, variables: &[(&str, &str)], typed: &str) -> Option<Done> {
     let line = line.replace("apikee ", concat!(env!("CARGO_BIN_EXE_apikee"), " "));
     let mut run = Run { command: Command::new("script"), stdin: typed.into() };
@@ -26,7 +26,7 @@ fn at_a_terminal(line: &str, variables: &[(&str, &str)], typed: &str) -> Option<
 }
 
 #[test]
-fn a_terminal_gets_colours_unless_it_shows_none_or_the_user_wants_none() {
+fn a_terminal_gets_colours_unless_they_are_unsupported_or_turned_off() {
     let key = issued([]);
     let (good, bad) = (format!("apikee verify {key}"), "apikee verify abc".to_owned());
     for (line, variables, colour) in [
@@ -51,12 +51,12 @@ fn a_terminal_gets_colours_unless_it_shows_none_or_the_user_wants_none() {
 }
 
 #[test]
-fn a_command_that_waits_for_typing_says_for_what_and_how_to_end() {
+fn a_command_that_reads_from_a_terminal_prints_what_it_reads_and_how_to_end() {
     let key = issued([]);
     let server_key = "11".repeat(32);
     for (line, typed, hint) in [
-        ("apikee verify", key.as_str(), "reading keys from the terminal, one a line; end with Ctrl-D"),
-        ("apikee inspect", &key, "reading keys from the terminal, one a line; end with Ctrl-D"),
+        ("apikee verify", key.as_str(), "reading keys from the terminal, one per line; end with Ctrl-D"),
+        ("apikee inspect", &key, "reading keys from the terminal, one per line; end with Ctrl-D"),
         (
             &format!("apikee seal --server-key {server_key}"),
             "x",
@@ -69,7 +69,7 @@ fn a_command_that_waits_for_typing_says_for_what_and_how_to_end() {
     }
     let Some(quiet) = at_a_terminal("apikee verify -q", &[], &format!("{key}\n\u{4}")) else { return };
     assert!(!quiet.stdout.contains("reading"), "{:?}", quiet.stdout);
-    // A program that feeds in keys is not told.
+    // Without a terminal, there is no such message.
     assert_eq!(with_secret(["verify"]).stdin(&key).done().stderr, "");
 }
 
@@ -126,7 +126,7 @@ fn a_terminal_without_utf_8_gets_ascii() {
 }
 
 #[test]
-fn a_long_input_shows_at_a_terminal_how_far_it_is() {
+fn the_progress_of_a_long_input_is_shown_at_a_terminal() {
     let input = file("long-input", format!("{}\n", issued([])).repeat(150_000).as_bytes());
     let input = input.to_str().unwrap();
     for (line, progress) in [
@@ -145,7 +145,7 @@ fn a_long_input_shows_at_a_terminal_how_far_it_is() {
         assert!(done.stdout.is_ascii(), "{line}: {:?}", done.stdout);
         assert_eq!(done.code, 0, "{line}");
     }
-    // Nor is it shown to a file or a pipe.
+    // Progress is not written to a file or a pipe.
     let mut piped = with_secret(["verify"]);
     piped.command.stdin(File::open(input).unwrap()).stdout(Stdio::null());
     let output = piped.command.output().unwrap();
@@ -184,7 +184,7 @@ fn ended(mut run: Run, stdout: Stdio) -> (i32, String) {
 }
 
 #[test]
-fn a_full_disk_is_an_error_of_every_command() {
+fn with_a_full_disk_every_command_ends_with_an_error() {
     for run in printing() {
         let command = format!("{:?}", run.command);
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -197,7 +197,7 @@ fn a_full_disk_is_an_error_of_every_command() {
 }
 
 #[test]
-fn a_closed_pipe_ends_every_command_in_silence() {
+fn a_closed_pipe_ends_every_command_without_a_message() {
     for run in printing() {
         let command = format!("{:?}", run.command);
         let (reader, writer) = io::pipe().unwrap();
@@ -207,7 +207,7 @@ fn a_closed_pipe_ends_every_command_in_silence() {
 }
 
 #[test]
-fn a_closed_standard_error_changes_no_answer() {
+fn a_closed_standard_error_does_not_change_the_output() {
     let input = format!(" {0}\n{0}\n", issued([]));
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);

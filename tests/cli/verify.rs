@@ -1,4 +1,4 @@
-//! What the command says of keys, and its exit code.
+//! `apikee verify` and `apikee fingerprint`: the output and the exit code.
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -14,7 +14,7 @@ fn good_keys_are_shown_as_readable_claims() {
         r#"  tenant       "acme-corp""#,
         r#"  scopes       "read""#,
         r#"  environment  "production""#,
-        "  not before   good at once",
+        "  not before   valid immediately",
         r#"  meta         {"plan":"pro"}"#,
         "  secret       0 (the newest)",
     ] {
@@ -82,7 +82,7 @@ fn keys_may_be_arguments_and_a_dash_is_standard_input() {
 }
 
 #[test]
-fn no_key_at_all_is_not_good() {
+fn without_a_key_the_result_is_missing_key() {
     for stdin in ["", "\n\n"] {
         let said = with_secret(["verify", "--json"]).stdin(stdin).done().code(1).json();
         assert_eq!(said["code"], "MISSING_KEY");
@@ -109,7 +109,7 @@ fn bytes_that_are_not_utf_8_are_refused() {
 }
 
 #[test]
-fn what_a_key_says_cannot_drive_the_terminal() {
+fn claims_cannot_send_control_characters_to_the_terminal() {
     let hostile = "\u{1b}[2J\u{9b}31m\u{7}\u{202e}\r\n";
     let meta = json!({ hostile: [hostile] }).to_string();
     let issue = ["issue", "--tenant", hostile, "--scope", hostile, "--env", hostile, "--meta", &meta];
@@ -134,7 +134,7 @@ fn what_a_key_says_cannot_drive_the_terminal() {
 }
 
 #[test]
-fn leeway_lets_a_key_be_good_for_longer() {
+fn leeway_extends_the_expiry_of_a_key() {
     let key = issued(["--expires", "2020-01-01T00:00:00Z"]);
     with_secret(["verify", &key]).done().code(1);
     with_secret(["verify", "--leeway", "36500d", &key]).done().code(0);
@@ -153,7 +153,7 @@ fn a_key_on_the_deny_list_is_revoked() {
 }
 
 #[test]
-fn a_broken_deny_list_verifies_nothing() {
+fn with_a_malformed_deny_list_no_key_is_verified() {
     let path = file("broken-deny-list", format!("\n{}\nabc\n", "0".repeat(64)).as_bytes());
     let done = with_secret(["verify", "--deny-list", path.to_str().unwrap(), &issued([])]).done().code(2);
     assert!(done.stdout.is_empty());
@@ -172,7 +172,7 @@ fn a_fingerprint_is_the_sha_256_of_the_key() {
 }
 
 #[test]
-fn what_is_not_spelt_like_a_key_has_no_fingerprint() {
+fn text_that_is_not_spelled_like_a_key_has_no_fingerprint() {
     let key = issued([]);
     let stdin = format!("abc\n{}\n{key} \n{key}\n", key.replacen("apikee_", "apikee_0", 1));
     let done = apikee(["fingerprint"]).stdin(stdin).done().code(1);
@@ -181,7 +181,7 @@ fn what_is_not_spelt_like_a_key_has_no_fingerprint() {
 }
 
 #[test]
-fn fingerprints_are_printed_as_json_if_asked_for() {
+fn fingerprints_are_printed_as_json_on_request() {
     let key = issued([]);
     let plain = apikee(["fingerprint", &key]).done().code(0).stdout;
     let said = apikee(["fingerprint", "--json"]).stdin(format!("{key}\nabc\n")).done().code(1).json_lines();

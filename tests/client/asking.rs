@@ -15,13 +15,12 @@ use apikee::{
 use serde_json::json;
 
 use crate::{
-    ask, ask_for,
-    platform::{CLIENT, PROJECT_KEY, Platform, Told, key, listed, willing},
-    told,
+    ask, ask_for, code_and_cause,
+    platform::{Answer, CLIENT, PROJECT_KEY, Platform, key, listed, willing},
 };
 
 #[test]
-fn a_request_is_confirmed_by_a_platform_that_sees_it_as_it_was() {
+fn the_platform_receives_the_request_and_confirms_it() {
     let platform = Platform::willing();
     let apikee = platform.builder().build().unwrap();
     let key = key(CLIENT, "{}");
@@ -35,7 +34,7 @@ fn a_request_is_confirmed_by_a_platform_that_sees_it_as_it_was() {
     assert_eq!(grant.key().claims().tenant(), CLIENT);
 
     let [seen] = &platform.seen()[..] else {
-        panic!("one call");
+        panic!("not exactly one call");
     };
     assert_eq!(seen.target, format!("/client/{CLIENT}?project_env=my-app-production&method_path=GET%3A%3A%3A%2Fusers"));
     assert_eq!(seen.header("x-api-key"), Some(PROJECT_KEY));
@@ -59,7 +58,7 @@ fn the_platform_is_not_asked_about_a_bad_key() {
 }
 
 #[test]
-fn a_revoked_key_is_refused_before_its_scopes_are_looked_at_and_the_platform_is_asked() {
+fn a_revoked_key_is_refused_before_scopes_are_checked_and_the_platform_is_asked() {
     let platform = Platform::willing();
     let (good, revoked) = (key(CLIENT, "{}"), key(CLIENT, "{}"));
     let fingerprint = Fingerprint::of(&revoked);
@@ -73,7 +72,7 @@ fn a_revoked_key_is_refused_before_its_scopes_are_looked_at_and_the_platform_is_
 }
 
 #[test]
-fn whoever_cannot_tell_whether_a_key_is_revoked_lets_nobody_in() {
+fn a_revocation_check_that_panics_counts_as_revoked() {
     let platform = Platform::willing();
     let apikee = platform.builder().revoked(|_| panic!("the list is gone")).build().unwrap();
     assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Err("REVOKED".into()));
@@ -81,45 +80,45 @@ fn whoever_cannot_tell_whether_a_key_is_revoked_lets_nobody_in() {
 }
 
 #[test]
-fn each_answer_comes_to_what_the_policy_says_of_it() {
-    type Case = (fn() -> Told, Result<Basis, &'static str>, Result<Basis, &'static str>);
+fn the_policy_decides_about_each_answer() {
+    type Case = (fn() -> Answer, Result<Basis, &'static str>, Result<Basis, &'static str>);
     let strict = Policy::DEFAULT.fail_open(FailOpen::Closed);
     let lax = Policy::DEFAULT.on_rejection(OnRejection::AdmitUnsuccessful).on_fault(OnFault::Admit);
     let cases: [Case; 12] = [
-        (Told::yes, Ok(Basis::Confirmed), Ok(Basis::Confirmed)),
-        (Told::no, Err("SERVER_REJECTED: the platform does not validate the key"), Ok(Basis::DespiteRejection)),
+        (Answer::yes, Ok(Basis::Confirmed), Ok(Basis::Confirmed)),
+        (Answer::no, Err("SERVER_REJECTED: the platform does not validate the key"), Ok(Basis::DespiteRejection)),
         (
-            || Told::status(403),
+            || Answer::status(403),
             Err("SERVER_REJECTED: the platform forbids the request"),
             Err("SERVER_REJECTED: the platform forbids the request"),
         ),
         (
-            || Told::status(429),
+            || Answer::status(429),
             Err("SERVER_REJECTED: rate limit exceeded"),
             Err("SERVER_REJECTED: rate limit exceeded"),
         ),
         (
-            || Told::status(500),
+            || Answer::status(500),
             Err("SERVER_UNAVAILABLE: the platform answered with status 500"),
             Ok(Basis::FailedOpen(Outage::Status(500))),
         ),
         (
-            || Told::Error(TransportError::Outage(Outage::Dns)),
+            || Answer::Error(TransportError::Outage(Outage::Dns)),
             Err("SERVER_UNAVAILABLE: the platform's name cannot be resolved"),
             Ok(Basis::FailedOpen(Outage::Dns)),
         ),
         (
-            || Told::status(401),
+            || Answer::status(401),
             Err("SERVER_FAULT: the platform refused the project key"),
             Ok(Basis::DespiteFault(Fault::ProjectKeyRefused)),
         ),
         (
-            || Told::status(302),
+            || Answer::status(302),
             Err("SERVER_FAULT: the platform answered with a redirect"),
             Ok(Basis::DespiteFault(Fault::Redirect)),
         ),
         (
-            || Told::Plain(200, br#"{"success":true}"#.to_vec()),
+            || Answer::Plain(200, br#"{"success":true}"#.to_vec()),
             Err(
                 "SERVER_FAULT: the platform's answer is not sealed: set sealing to requests (APIKEE_SEALING=requests) to \
                  accept it",
@@ -127,17 +126,17 @@ fn each_answer_comes_to_what_the_policy_says_of_it() {
             Ok(Basis::DespiteFault(Fault::Unsealed)),
         ),
         (
-            || Told::Plain(200, b"<html>".to_vec()),
+            || Answer::Plain(200, b"<html>".to_vec()),
             Err("SERVER_FAULT: the platform's answer is not well-formed"),
             Ok(Basis::DespiteFault(Fault::Unreadable)),
         ),
         (
-            || Told::Plain(200, vec![b' '; 70_000]),
+            || Answer::Plain(200, vec![b' '; 70_000]),
             Err("SERVER_FAULT: the platform's answer is too long"),
             Ok(Basis::DespiteFault(Fault::Oversized)),
         ),
         (
-            || Told::Sealed(json!({ "success": "true" })),
+            || Answer::Sealed(json!({ "success": "true" })),
             Err("SERVER_FAULT: the platform's answer is not well-formed"),
             Ok(Basis::DespiteFault(Fault::Unreadable)),
         ),
@@ -153,8 +152,8 @@ fn each_answer_comes_to_what_the_policy_says_of_it() {
 }
 
 #[test]
-fn an_answer_in_the_clear_is_taken_where_that_is_asked_for() {
-    let answer = |json: &'static str| Platform::new(move |_| Told::Plain(200, json.as_bytes().to_vec()));
+fn unsealed_answers_are_accepted_if_configured() {
+    let answer = |json: &'static str| Platform::new(move |_| Answer::Plain(200, json.as_bytes().to_vec()));
     let key = key(CLIENT, "{}");
     for (json, expected) in [
         (r#"{"success":true}"#, Ok(Basis::Confirmed)),
@@ -181,7 +180,7 @@ fn an_answer_in_the_clear_is_taken_where_that_is_asked_for() {
 }
 
 #[test]
-fn the_platforms_own_reason_reaches_the_operator_escaped_and_cut_and_nobody_else() {
+fn the_platforms_reason_is_shown_escaped_and_cut_and_only_to_operators() {
     let long = "x".repeat(1_000);
     for (members, reason) in [
         (json!({}), None),
@@ -202,14 +201,16 @@ fn the_platforms_own_reason_reaches_the_operator_escaped_and_cut_and_nobody_else
         };
         let mut answer = members.clone();
         answer["success"] = false.into();
-        let platform = Platform::new(move |_| Told::Sealed(answer.clone()));
+        let platform = Platform::new(move |_| Answer::Sealed(answer.clone()));
         let apikee = platform.builder().observer(observer).build().unwrap();
         let key = key(CLIENT, "{}");
         let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/users").unwrap());
         let denial = apikee.authorize(&request).unwrap_err();
         assert_eq!(denial.reason(), reason.as_deref(), "{members}");
         assert_eq!(*seen.lock().unwrap(), std::slice::from_ref(&reason));
-        assert!(told(denial).ends_with(reason.as_deref().unwrap_or("the platform does not validate the key")));
+        assert!(
+            code_and_cause(denial).ends_with(reason.as_deref().unwrap_or("the platform does not validate the key"))
+        );
         assert_eq!(denial.to_string(), "the platform rejects the request");
         #[cfg(feature = "serde")]
         assert_eq!(
@@ -220,7 +221,7 @@ fn the_platforms_own_reason_reaches_the_operator_escaped_and_cut_and_nobody_else
 }
 
 #[test]
-fn who_the_client_is_comes_from_meta_then_the_resolver_then_the_tenant_then_the_platform() {
+fn the_client_id_comes_from_meta_else_the_resolver_else_the_tenant_else_the_platform() {
     const OTHER: &str = "11111111-2222-4333-8444-555555555555";
     let platform = Platform::willing();
     let apikee = platform
@@ -236,9 +237,9 @@ fn who_the_client_is_comes_from_meta_then_the_resolver_then_the_tenant_then_the_
         let before = platform.seen().len();
         assert_eq!(ask(&apikee, &key(tenant, meta)), Ok(Basis::Confirmed));
         let seen = platform.seen().split_off(before);
-        let upserts = seen.iter().filter(|call| !call.is_validation()).count();
+        let look_ups = seen.iter().filter(|call| !call.is_validation()).count();
         let client = seen.last().unwrap().target["/client/".len()..][..36].to_owned();
-        (client, upserts)
+        (client, look_ups)
     };
     let named = format!(r#"{{"clientId":"{OTHER}"}}"#);
     assert_eq!(asked_about(CLIENT, &named), (OTHER.into(), 0));
@@ -269,7 +270,7 @@ fn a_tenant_that_is_a_uuid_is_an_ordinary_name() {
 }
 
 #[test]
-fn a_tenant_that_the_platform_does_not_know_is_denied_and_never_created_unless_that_is_asked_for() {
+fn an_unknown_tenant_is_denied_and_created_only_if_configured() {
     let unknown = Err(format!("SERVER_FAULT: {}", Fault::UnknownClient));
     let key = key("acme-corp", "{}");
     for clients in [&[][..], &[(CLIENT, "acme-corp-staging")], &[(CLIENT, "acme-corp"), (OTHER_ID, "acme-corp")]] {
@@ -305,13 +306,13 @@ fn a_tenant_that_the_platform_does_not_know_is_denied_and_never_created_unless_t
 
 const OTHER_ID: &str = "11111111-2222-4333-8444-555555555555";
 
-/// For each of the platform's ways to say so.
+/// For each answer that says that the client is unknown.
 #[test]
-fn a_client_that_the_platform_does_not_know_any_more_is_looked_up_again() {
-    let ways: [fn() -> Told; 3] = [
-        || Told::status(404),
-        || Told::Sealed(json!({ "success": false, "code": "UNKNOWN_CLIENT" })),
-        || Told::Sealed(json!({ "success": false, "error": "CLIENT_NOT_FOUND" })),
+fn a_client_that_was_deleted_is_looked_up_again() {
+    let ways: [fn() -> Answer; 3] = [
+        || Answer::status(404),
+        || Answer::Sealed(json!({ "success": false, "code": "UNKNOWN_CLIENT" })),
+        || Answer::Sealed(json!({ "success": false, "error": "CLIENT_NOT_FOUND" })),
     ];
     for way in ways {
         // The client was deleted, and created again with another id.
@@ -319,7 +320,7 @@ fn a_client_that_the_platform_does_not_know_any_more_is_looked_up_again() {
             if let Some(tenant) = seen.looked_up() {
                 return listed(&[(CLIENT, tenant)]);
             }
-            if seen.target.starts_with(&format!("/client/{CLIENT}")) { way() } else { Told::yes() }
+            if seen.target.starts_with(&format!("/client/{CLIENT}")) { way() } else { Answer::yes() }
         });
         let apikee = platform.builder().build().unwrap();
         for _ in 0..2 {
@@ -327,7 +328,7 @@ fn a_client_that_the_platform_does_not_know_any_more_is_looked_up_again() {
         }
         assert_eq!(platform.seen().iter().filter(|call| call.looked_up().is_some()).count(), 2);
     }
-    let platform = Platform::new(|seen| if seen.is_validation() { Told::no() } else { willing(seen) });
+    let platform = Platform::new(|seen| if seen.is_validation() { Answer::no() } else { willing(seen) });
     let apikee = platform.builder().build().unwrap();
     for _ in 0..2 {
         assert!(ask(&apikee, &key("acme-corp", "{}")).is_err());
@@ -336,18 +337,18 @@ fn a_client_that_the_platform_does_not_know_any_more_is_looked_up_again() {
 }
 
 #[test]
-fn what_stops_a_look_up_is_what_becomes_of_the_request() {
+fn a_failed_look_up_decides_the_request() {
     let key = key("acme-corp", "{}");
     let unreadable = Err(format!("SERVER_FAULT: {}", Fault::Unreadable));
-    for (told, expected) in [
-        ((|| Told::status(503)) as fn() -> Told, Ok(Basis::FailedOpen(Outage::Status(503)))),
-        (|| Told::status(403), Err("SERVER_REJECTED: the platform forbids the request".to_owned())),
-        (|| Told::status(429), Err("SERVER_REJECTED: rate limit exceeded".to_owned())),
-        (|| Told::Plain(200, b"OK".to_vec()), unreadable.clone()),
-        (|| Told::Plain(200, vec![b' '; 70_000]), Err(format!("SERVER_FAULT: {}", Fault::Oversized))),
-        (|| Told::Plain(200, br#"{"data":[{"name":"acme-corp"}]}"#.to_vec()), unreadable),
+    for (answer, expected) in [
+        ((|| Answer::status(503)) as fn() -> Answer, Ok(Basis::FailedOpen(Outage::Status(503)))),
+        (|| Answer::status(403), Err("SERVER_REJECTED: the platform forbids the request".to_owned())),
+        (|| Answer::status(429), Err("SERVER_REJECTED: rate limit exceeded".to_owned())),
+        (|| Answer::Plain(200, b"OK".to_vec()), unreadable.clone()),
+        (|| Answer::Plain(200, vec![b' '; 70_000]), Err(format!("SERVER_FAULT: {}", Fault::Oversized))),
+        (|| Answer::Plain(200, br#"{"data":[{"name":"acme-corp"}]}"#.to_vec()), unreadable),
     ] {
-        let platform = Platform::new(move |seen| if seen.is_validation() { willing(seen) } else { told() });
+        let platform = Platform::new(move |seen| if seen.is_validation() { willing(seen) } else { answer() });
         let lax = Policy::DEFAULT.on_rejection(OnRejection::AdmitUnsuccessful);
         let apikee = platform.builder().policy(lax).create_unknown_clients(true).build().unwrap();
         assert_eq!(ask(&apikee, &key), expected);
@@ -356,7 +357,7 @@ fn what_stops_a_look_up_is_what_becomes_of_the_request() {
 }
 
 #[test]
-fn the_time_for_a_request_is_for_all_of_its_calls_together() {
+fn the_timeout_of_a_request_covers_all_of_its_calls() {
     let limit = Duration::from_secs(5);
     let platform = Platform::willing();
     let transport = platform.transport();
@@ -377,7 +378,7 @@ fn the_time_for_a_request_is_for_all_of_its_calls_together() {
 }
 
 #[test]
-fn a_request_whose_time_is_up_makes_no_call() {
+fn a_request_past_its_timeout_makes_no_call() {
     let platform = Platform::willing();
     let apikee = platform.builder().timeout(Duration::from_nanos(1)).build().unwrap();
     let overload = "SERVER_UNAVAILABLE: too many calls to the platform are in flight";
@@ -386,7 +387,7 @@ fn a_request_whose_time_is_up_makes_no_call() {
 }
 
 #[test]
-fn prepared_sessions_serve_as_well_and_each_once() {
+fn each_prepared_session_is_used_once() {
     let platform = Platform::willing();
     let apikee = platform.builder().build().unwrap();
     assert_eq!(apikee.prepare(), 32);
@@ -399,7 +400,7 @@ fn prepared_sessions_serve_as_well_and_each_once() {
 }
 
 #[test]
-fn paths_and_payloads_of_any_length_are_sent_whole() {
+fn long_paths_and_payloads_are_sent_completely() {
     let platform = Platform::willing();
     let apikee = platform.builder().build().unwrap();
     let key = key(CLIENT, "{}");
@@ -415,9 +416,9 @@ fn paths_and_payloads_of_any_length_are_sent_whole() {
     }
 }
 
-/// Otherwise an untrusted caller's headers could stop the question about a good key.
+/// Otherwise an untrusted caller could prevent the call about a good key with long headers.
 #[test]
-fn header_values_are_cut_to_what_can_be_sent() {
+fn header_values_are_cut_to_fit_into_the_body() {
     let platform = Platform::willing();
     let apikee = platform.builder().build().unwrap();
     let key = key(CLIENT, "{}");
@@ -443,14 +444,14 @@ fn a_request_that_is_too_long_to_send_is_denied_and_not_sent() {
     let (key, payload) = (key(CLIENT, "{}"), json!({ "a": "v".repeat(66_000) }).to_string());
     let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/").unwrap());
     let request = request.payload(JsonObject::new(&payload).unwrap());
-    let denial = apikee.authorize(&request).map(|_| ()).map_err(told);
+    let denial = apikee.authorize(&request).map(|_| ()).map_err(code_and_cause);
     assert_eq!(denial, Err("SERVER_FAULT: the request cannot be sent to the platform".into()));
     assert!(platform.seen().is_empty());
 }
 
 #[test]
 fn a_slow_check_for_revoked_keys_is_not_a_platform_outage() {
-    let platform = Platform::new(|_| Told::no());
+    let platform = Platform::new(|_| Answer::no());
     let limit = Duration::from_millis(300);
     let builder = platform.builder().timeout(limit).revoked(move |_| {
         std::thread::sleep(limit);

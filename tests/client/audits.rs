@@ -10,15 +10,15 @@ use apikee::{
 
 use crate::platform::{CLIENT, SECRET, key};
 
-/// The events of `requests` with tenant, method, route, path and address, one a line.
-fn heard(requests: &[AuthorizeRequest<'_, '_>]) -> Vec<String> {
+/// The events of `requests` with tenant, method, route, path and address, one per line.
+fn events_of(requests: &[AuthorizeRequest<'_, '_>]) -> Vec<String> {
     let lines = Arc::<Mutex<Vec<String>>>::default();
-    let tell = Arc::clone(&lines);
+    let written = Arc::clone(&lines);
     let observer = move |event: &Event<'_>| {
         let (Event::Granted { audit, .. } | Event::Denied { audit, .. }) = event else { panic!("{event}") };
         let address = audit.address().map(|address| address.to_string());
         let texts = [audit.tenant(), audit.method(), audit.route(), audit.path(), address.as_deref()];
-        tell.lock().unwrap().push(format!("{} {}", event.name(), texts.map(|text| text.unwrap_or("-")).join(" ")));
+        written.lock().unwrap().push(format!("{} {}", event.name(), texts.map(|text| text.unwrap_or("-")).join(" ")));
     };
     let apikee = Apikee::builder().secret(SECRET).observer(observer).build().unwrap();
     for request in requests {
@@ -32,11 +32,11 @@ fn heard(requests: &[AuthorizeRequest<'_, '_>]) -> Vec<String> {
 }
 
 #[test]
-fn a_request_is_told_of_with_its_path_or_its_route() {
+fn the_events_of_a_request_have_its_path_or_its_route() {
     let key = key(CLIENT, "{}");
     let asks = |path| AuthorizeRequest::new(Some(&key), MethodPath::new("get", path).unwrap());
     assert_eq!(
-        heard(&[
+        events_of(&[
             asks("/users/7?token=secret#part"),
             asks("/users/{id}").as_route(),
             asks("users"),
@@ -52,7 +52,7 @@ fn a_request_is_told_of_with_its_path_or_its_route() {
 }
 
 #[test]
-fn the_address_is_the_one_that_the_platform_would_be_told() {
+fn the_audit_has_the_address_that_the_platform_would_receive() {
     let key = key(CLIENT, "{}");
     for (name, value, address) in [
         ("X-Forwarded-For", "203.0.113.9, 10.0.0.1", "203.0.113.9"),
@@ -63,7 +63,7 @@ fn the_address_is_the_one_that_the_platform_would_be_told() {
     ] {
         let headers = [(name, value)];
         let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/").unwrap()).headers(&headers);
-        assert_eq!(heard(&[request]), [format!("granted {CLIENT} GET - / {address}")], "{name}: {value}");
+        assert_eq!(events_of(&[request]), [format!("granted {CLIENT} GET - / {address}")], "{name}: {value}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Work on the client's own thread.
+//! Work on the client's background thread.
 
 use std::{
     sync::{Arc, Mutex, mpsc},
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     ask, ask_for, decide,
-    platform::{CLIENT, Platform, SECRET, Seen, Told, key, willing},
+    platform::{Answer, CLIENT, Platform, SECRET, Seen, key, willing},
 };
 
 /// Far longer than any step of these tests takes.
@@ -46,7 +46,7 @@ fn notes() -> (impl Fn(&Event<'_>) + Send + Sync + 'static, mpsc::Receiver<Strin
 }
 
 #[test]
-fn each_route_is_registered_once_and_off_the_path_of_its_request() {
+fn each_route_is_registered_once_and_in_the_background() {
     let platform = Platform::willing();
     let (observer, notes) = notes();
     let apikee = platform.builder().auto_register(true).background_thread(true).observer(observer).build().unwrap();
@@ -96,7 +96,7 @@ fn description() -> Value {
     })
 }
 
-/// The bodies of all calls that register a route, also of failed ones.
+/// The bodies of all calls that register a route, including failed calls.
 fn registered_bodies(platform: &Platform) -> Vec<Value> {
     platform.seen().into_iter().filter(|seen| !seen.sealed).map(|seen| seen.body).collect()
 }
@@ -120,7 +120,7 @@ fn a_described_route_is_registered_once_and_replaces_its_bare_registration() {
 }
 
 #[test]
-fn a_route_is_described_without_automatic_registration_and_tried_again_after_a_failure() {
+fn a_description_is_sent_without_automatic_registration_and_retried_after_a_failure() {
     let tries = Mutex::new(0);
     let platform = Platform::new(move |seen: &Seen| {
         if seen.sealed {
@@ -128,7 +128,7 @@ fn a_route_is_described_without_automatic_registration_and_tried_again_after_a_f
         }
         let mut tries = tries.lock().unwrap();
         *tries += 1;
-        if *tries == 1 { Told::status(503) } else { willing(seen) }
+        if *tries == 1 { Answer::status(503) } else { willing(seen) }
     });
     let apikee = platform.builder().build().unwrap();
     let key = key(CLIENT, "{}");
@@ -143,7 +143,7 @@ fn a_route_is_described_without_automatic_registration_and_tried_again_after_a_f
 }
 
 #[test]
-fn in_local_mode_nothing_comes_of_a_description() {
+fn in_local_mode_a_description_is_ignored() {
     let apikee = Apikee::builder().secret(SECRET).build().unwrap();
     apikee.describe(&described());
     assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::Local));
@@ -154,14 +154,14 @@ fn ask_route(apikee: &Apikee, key: &str, path: &str) -> Result<Basis, String> {
     decide(apikee, &AuthorizeRequest::new(Some(key), MethodPath::new("GET", path).unwrap()).as_route())
 }
 
-/// The paths of all calls that register a route, also of failed ones.
+/// The paths of all calls that register a route, including failed calls.
 fn registrations(platform: &Platform) -> Vec<String> {
     let seen = platform.seen().into_iter().filter(|seen| !seen.sealed);
     seen.map(|seen| seen.body["path"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
-fn what_is_not_said_to_be_a_route_is_not_registered_whether_requests_wait_or_not() {
+fn only_requests_marked_as_routes_are_registered_in_both_enforcement_modes() {
     for enforcement in [Enforcement::Enforce, Enforcement::Observe] {
         let platform = Platform::willing();
         let builder = platform.builder().enforcement(enforcement).auto_register(true).background_thread(true);
@@ -174,24 +174,24 @@ fn what_is_not_said_to_be_a_route_is_not_registered_whether_requests_wait_or_not
         }
         ask_route(&apikee, &key, "/users/{id}").unwrap();
         ask_route(&apikee, &key, "/users/{id}").unwrap();
-        while notes.recv_timeout(LONG).expect("it is registered") != "registered: GET:::/users/{id}" {}
+        while notes.recv_timeout(LONG).expect("the route is registered") != "registered: GET:::/users/{id}" {}
         assert_eq!(apikee.close(LONG), 0);
         assert_eq!(registrations(&platform), ["/users/{id}"], "{enforcement:?}");
-        assert_eq!(platform.seen().len(), 5, "all requests are asked about");
+        assert_eq!(platform.seen().len(), 5, "the platform is asked about all requests");
     }
 }
 
 #[test]
 fn a_refused_request_registers_no_route() {
-    let refusing = Platform::new(|seen| if seen.is_validation() { Told::no() } else { willing(seen) });
+    let refusing = Platform::new(|seen| if seen.is_validation() { Answer::no() } else { willing(seen) });
     let apikee = refusing.builder().auto_register(true).build().unwrap();
     assert!(ask(&apikee, &key(CLIENT, "{}")).is_err());
     assert_eq!(refusing.seen().len(), 1);
 }
 
 #[test]
-fn a_registry_that_fails_is_tried_once_for_each_route_and_the_breaker_is_not_for_it() {
-    let failing = Platform::new(|seen| if seen.sealed { willing(seen) } else { Told::status(503) });
+fn a_failing_registry_is_called_once_per_route_and_does_not_open_the_breaker() {
+    let failing = Platform::new(|seen| if seen.sealed { willing(seen) } else { Answer::status(503) });
     let apikee = failing.builder().auto_register(true).build().unwrap();
     let key = key(CLIENT, "{}");
     let paths: Vec<_> = (0..70).map(|n| format!("/{n}")).collect();
@@ -204,7 +204,7 @@ fn a_registry_that_fails_is_tried_once_for_each_route_and_the_breaker_is_not_for
 /// Asks until a route is registered on the second try, and returns the pause between the two tries.
 fn pause_before_the_second_try(
     builder: impl FnOnce(&Arc<Platform>) -> apikee::client::ApikeeBuilder,
-    first: fn() -> Told,
+    first: fn() -> Answer,
 ) -> Duration {
     let tries = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&tries);
@@ -237,13 +237,13 @@ fn pause_before_the_second_try(
 }
 
 #[test]
-fn a_registration_that_failed_in_any_way_is_tried_again_after_a_pause() {
+fn a_failed_registration_is_retried_after_a_pause() {
     const PAUSE: Duration = Duration::from_secs(1);
-    let failures: [fn() -> Told; 5] = [
-        || Told::Error(TransportError::Outage(Outage::Timeout)),
-        || Told::Error(TransportError::Fault(Fault::UntrustedCertificate)),
-        || Told::status(403),
-        || Told::status(400),
+    let failures: [fn() -> Answer; 5] = [
+        || Answer::Error(TransportError::Outage(Outage::Timeout)),
+        || Answer::Error(TransportError::Fault(Fault::UntrustedCertificate)),
+        || Answer::status(403),
+        || Answer::status(400),
         || panic!("a registry that panics"),
     ];
     std::thread::scope(|scope| {
@@ -260,7 +260,7 @@ fn a_registration_that_failed_in_any_way_is_tried_again_after_a_pause() {
 }
 
 #[test]
-fn a_registration_that_the_queue_drops_is_made_later() {
+fn a_registration_that_the_queue_dropped_is_sent_later() {
     let (entered, arrivals) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     let (entered, released) = (Mutex::new(entered), Mutex::new(released));
@@ -287,7 +287,7 @@ fn a_registration_that_the_queue_drops_is_made_later() {
 }
 
 #[test]
-fn a_route_without_room_is_told_of_once_and_the_request_goes_on() {
+fn a_full_list_of_routes_is_reported_once_and_requests_continue() {
     let platform = Platform::willing();
     let (observer, notes) = notes();
     let apikee = platform.builder().auto_register(true).observer(observer).build().unwrap();
@@ -297,7 +297,7 @@ fn a_route_without_room_is_told_of_once_and_the_request_goes_on() {
     }
     assert_eq!(registrations(&platform).len(), 1024);
     let notes: Vec<_> = notes.try_iter().collect();
-    let full = notes.iter().position(|note| note == "RoutesFull { limit: 1024 }").expect("it is told");
+    let full = notes.iter().position(|note| note == "RoutesFull { limit: 1024 }").expect("the full list is reported");
     assert_eq!(notes.iter().filter(|note| note.starts_with("RoutesFull")).count(), 1);
     assert_eq!(
         notes[full - 1..full + 2],
@@ -306,12 +306,12 @@ fn a_route_without_room_is_told_of_once_and_the_request_goes_on() {
 }
 
 #[test]
-fn an_observed_request_does_not_wait_and_the_platform_hears_of_it() {
+fn an_observed_request_does_not_wait_and_is_sent_to_the_platform() {
     let (release, released) = mpsc::channel::<()>();
     let released = Mutex::new(released);
     let platform = Platform::new(move |seen| {
         let _ = released.lock().unwrap().recv();
-        if seen.is_validation() { Told::no() } else { willing(seen) }
+        if seen.is_validation() { Answer::no() } else { willing(seen) }
     });
     let (observer, notes) = notes();
     let apikee = platform
@@ -330,7 +330,7 @@ fn an_observed_request_does_not_wait_and_the_platform_hears_of_it() {
     assert_eq!(apikee.close(LONG), 0);
 
     let seen = platform.seen();
-    assert_eq!(seen.len(), 2, "an upsert, and a question");
+    assert_eq!(seen.len(), 2, "a look-up, and a validation");
     assert_eq!(seen[1].body["headers"]["x-api-key"], good);
     let notes: Vec<_> = notes.try_iter().collect();
     assert_eq!(notes.iter().filter(|note| *note == "observed: Err(\"SERVER_REJECTED\")").count(), 1, "{notes:?}");
@@ -338,7 +338,7 @@ fn an_observed_request_does_not_wait_and_the_platform_hears_of_it() {
 }
 
 #[test]
-fn a_queue_that_is_full_drops_its_oldest_and_says_so() {
+fn a_full_queue_drops_its_oldest_entry_and_reports_it() {
     let (release, released) = mpsc::channel::<()>();
     let (entered, arrivals) = mpsc::channel();
     let released = Mutex::new(released);
@@ -371,9 +371,9 @@ fn a_queue_that_is_full_drops_its_oldest_and_says_so() {
     assert_eq!(dropped, ["dropped: 1", "dropped: 2"]);
 }
 
-/// Everything in an entry counts: an entry with little of everything fits, and one with much of anything does not.
+/// Everything in an entry counts: a small entry fits, and an entry with one long part does not.
 #[test]
-fn a_queue_counts_all_that_an_entry_keeps() {
+fn the_size_of_a_queue_includes_every_part_of_an_entry() {
     let (good, long_key) = (key(CLIENT, "{}"), key(CLIENT, &format!(r#"{{"a":"{}"}}"#, "x".repeat(600))));
     let long = "x".repeat(1500);
     let payload = format!(r#"{{"a":"{long}"}}"#);
@@ -432,7 +432,7 @@ fn dropped(notes: &mpsc::Receiver<String>) -> Vec<String> {
 }
 
 #[test]
-fn closing_keeps_to_its_time_and_tells_what_is_undone() {
+fn close_keeps_its_timeout_and_reports_the_remaining_entries() {
     let (apikee, notes, _release) = two_are_queued();
     assert_eq!(apikee.close(Duration::from_millis(20)), 2, "one of three is being sent");
     assert_eq!(dropped(&notes), ["dropped: 2"]);
@@ -444,7 +444,7 @@ fn closing_keeps_to_its_time_and_tells_what_is_undone() {
 }
 
 #[test]
-fn a_client_that_is_dropped_tells_what_it_leaves_undone() {
+fn a_dropped_client_reports_the_remaining_entries() {
     let (apikee, notes, _release) = two_are_queued();
     drop(apikee);
     assert_eq!(dropped(&notes), ["dropped: 2"]);
@@ -455,7 +455,7 @@ fn a_client_that_is_dropped_tells_what_it_leaves_undone() {
 }
 
 #[test]
-fn a_job_that_panics_is_the_last_of_nothing() {
+fn after_a_job_that_panics_the_thread_continues() {
     let platform = Platform::willing();
     let transport = platform.transport();
     let calls = std::sync::atomic::AtomicUsize::new(0);
@@ -492,7 +492,7 @@ fn the_thread_ends_with_the_client() {
 
 #[test]
 fn outages_of_all_calls_are_events() {
-    let platform = Platform::new(|_| Told::Error(TransportError::Outage(Outage::Connect)));
+    let platform = Platform::new(|_| Answer::Error(TransportError::Outage(Outage::Connect)));
     let (observer, notes) = notes();
     let apikee = platform.builder().observer(observer).build().unwrap();
     let _ = ask(&apikee, &key("acme-corp", "{}"));
@@ -506,7 +506,7 @@ fn outages_of_all_calls_are_events() {
 }
 
 #[test]
-fn an_observer_that_blocks_holds_up_its_own_request_and_no_other() {
+fn an_observer_that_blocks_delays_only_its_own_request() {
     let (entered, arrivals) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     let (entered, released) = (Mutex::new(entered), Mutex::new(Some(released)));

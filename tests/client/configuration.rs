@@ -25,7 +25,7 @@ const ENV: &str = "project_env (APIKEE_PROJECT_ENV)";
 const PUBLIC: &str = "server_public_key (APIKEE_SERVER_PUBLIC_KEY)";
 
 #[test]
-fn a_secret_is_needed_and_server_mode_is_whole_or_not_at_all() {
+fn a_secret_is_required_and_server_mode_must_be_configured_completely() {
     assert_eq!(missing(&refusal(Apikee::builder())), ["secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)"]);
     let local = || Apikee::builder().secret(SECRET);
     assert!(!local().build().unwrap().is_server_mode());
@@ -50,7 +50,7 @@ fn a_secret_is_needed_and_server_mode_is_whole_or_not_at_all() {
 }
 
 #[test]
-fn what_is_missing_is_explained() {
+fn missing_settings_are_explained() {
     let half = || Apikee::builder().secret(SECRET).project_key("sk_test");
     assert_eq!(
         refusal(half()),
@@ -96,7 +96,7 @@ fn a_setting_that_cannot_be_used_is_named() {
 }
 
 #[test]
-fn the_first_thing_that_is_wrong_is_told_and_nothing_of_it() {
+fn the_error_names_the_first_wrong_setting_and_not_its_value() {
     let error = Apikee::builder().secret(SECRET).project_key("pl\u{e4}intext").user_agent("").build().unwrap_err();
     assert!(matches!(error, ConfigError::Unusable(Setting::ProjectKey, _)));
     assert_eq!(format!("{error:?}"), error.to_string(), "what main prints");
@@ -124,10 +124,10 @@ fn all_secrets_verify_and_the_first_signs() {
     assert_eq!(apikee.verify(key.key()).unwrap().secret_index(), 0);
 }
 
-/// Runs [`tells_its_mode_by_the_environment`] in this environment.
+/// Runs [`prints_its_mode_from_the_environment`] in this environment.
 fn with_environment(variables: &[(&str, &str)]) -> String {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "configuration::tells_its_mode_by_the_environment", "--ignored", "--nocapture"])
+        .args(["--exact", "configuration::prints_its_mode_from_the_environment", "--ignored", "--nocapture"])
         .env_clear()
         .envs(variables.iter().copied())
         .output()
@@ -140,16 +140,16 @@ fn with_environment(variables: &[(&str, &str)]) -> String {
 /// A process cannot change its environment safely, so this test runs in another process.
 #[test]
 #[ignore = "run by the tests below"]
-fn tells_its_mode_by_the_environment() {
+fn prints_its_mode_from_the_environment() {
     let transport = |builder: ApikeeBuilder| match std::env::var_os("APIKEE_SERVER_KEY") {
         Some(key) if key != " " => builder.transport(Platform::willing().transport()).background_thread(false),
         _ => builder,
     };
-    let told = ApikeeBuilder::from_env()
+    let mode = ApikeeBuilder::from_env()
         .map(transport)
         .and_then(ApikeeBuilder::build)
         .map(|apikee| if apikee.is_server_mode() { "server" } else { "local" }.to_owned());
-    println!("<<{}>>", told.unwrap_or_else(|error| error.to_string()));
+    println!("<<{}>>", mode.unwrap_or_else(|error| error.to_string()));
 }
 
 /// All settings of server mode, for the platform of these tests.
@@ -162,7 +162,7 @@ fn server() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The same with one more or one changed variable.
+/// The result with the settings of [`server`] and one additional or changed variable.
 fn server_with(name: &'static str, value: &str) -> String {
     let mut variables = server();
     variables.retain(|(own, _)| *own != name);
@@ -171,7 +171,7 @@ fn server_with(name: &'static str, value: &str) -> String {
 }
 
 #[test]
-fn the_environment_configures_and_blank_is_unset() {
+fn variables_configure_the_client_and_blank_ones_are_unset() {
     assert_eq!(server_with("APIKEE_SECRET", "s"), "server");
     assert_eq!(with_environment(&[("APIKEE_LOCAL_SECRET", "s"), ("APIKEE_SERVER_KEY", " ")]), "local");
     assert_eq!(with_environment(&[("APIKEE_SECRETS", " , a, b"), ("APIKEE_SECRET", "")]), "local");
@@ -184,7 +184,7 @@ fn the_environment_configures_and_blank_is_unset() {
 }
 
 #[test]
-fn files_of_the_environment_are_read_and_do_not_ask_for_server_mode() {
+fn files_from_variables_are_read_and_do_not_switch_server_mode_on() {
     let write = |name: &str, content: &str| {
         let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         std::fs::write(&path, content).unwrap();
@@ -209,8 +209,8 @@ fn files_of_the_environment_are_read_and_do_not_ask_for_server_mode() {
         ),
         ("APIKEE_SECRET", "hunter2\nhunter3", "secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET) cannot be"),
     ] {
-        let told = with_environment(&[("APIKEE_LOCAL_SECRET", ""), ("APIKEE_SECRET", "s"), (name, value)]);
-        assert!(told.starts_with(start) && !told.contains("hunter"), "{told}");
+        let error = with_environment(&[("APIKEE_LOCAL_SECRET", ""), ("APIKEE_SECRET", "s"), (name, value)]);
+        assert!(error.starts_with(start) && !error.contains("hunter"), "{error}");
     }
 }
 
@@ -229,7 +229,7 @@ const SERVER_MODE: [&str; 10] = [
 ];
 
 #[test]
-fn each_variable_of_server_mode_asks_for_it() {
+fn each_variable_of_server_mode_switches_it_on() {
     let key = Platform::willing().server_key().to_string();
     for (name, value, expected) in [
         ("APIKEE_SERVER_KEY", "sk_test", &[ENV, PUBLIC][..]),
@@ -249,7 +249,7 @@ fn each_variable_of_server_mode_asks_for_it() {
 }
 
 #[test]
-fn values_that_are_understood_configure() {
+fn valid_values_are_accepted() {
     for (name, values) in [
         ("APIKEE_SEALING", &["required", "requests", "off"][..]),
         ("APIKEE_FAIL_OPEN", &["true", "false", " false "]),
@@ -263,7 +263,7 @@ fn values_that_are_understood_configure() {
 }
 
 #[test]
-fn each_value_that_is_not_understood_is_an_error_that_names_the_variable_and_what_it_may_be() {
+fn an_invalid_value_is_an_error_that_names_the_variable_and_the_expected_value() {
     for (name, values, expected) in [
         (
             "APIKEE_SERVER_KEY",
@@ -293,7 +293,7 @@ fn each_value_that_is_not_understood_is_an_error_that_names_the_variable_and_wha
 
 #[cfg(feature = "request-signing")]
 #[test]
-fn a_private_key_may_come_from_the_environment_with_its_line_breaks_spelt() {
+fn a_private_key_in_a_variable_may_have_escaped_line_breaks() {
     let pem = include_str!("../data/signing-test-key.pkcs8.pem");
     let [spelt, windows] = ["\\n", "\\r\\n"].map(|line_break| pem.replace('\n', line_break));
     for pem in [pem, &spelt, &windows] {

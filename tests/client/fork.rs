@@ -1,5 +1,5 @@
 //! A process forks while it has a client.
-#![expect(unsafe_code, reason = "nothing that is safe forks")]
+#![expect(unsafe_code, reason = "no safe function forks")]
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -61,7 +61,7 @@ fn builder(platform: &std::sync::Arc<Platform>) -> ApikeeBuilder {
     })
 }
 
-fn a_child_is_denied_and_the_parent_goes_on(enforcement: Enforcement, thread: bool) {
+fn a_child_is_denied_and_the_parent_continues(enforcement: Enforcement, thread: bool) {
     let platform = Platform::willing();
     let apikee = builder(&platform).enforcement(enforcement).background_thread(thread).build().unwrap();
     let key = key(CLIENT, "{}");
@@ -96,7 +96,7 @@ fn the_policy_decides_in_a_child_too() {
     }
 }
 
-fn local_mode_works_on_in_a_child() {
+fn local_mode_still_works_in_a_child() {
     let apikee = Apikee::builder().secret(SECRET).build().unwrap();
     let key = key(CLIENT, "{}");
     match fork() {
@@ -109,8 +109,8 @@ fn local_mode_works_on_in_a_child() {
     }
 }
 
-/// A lock that another thread holds during the fork is held for ever in the child.
-fn a_child_hangs_on_no_lock_of_the_parents() {
+/// A lock that another thread holds during the fork is never released in the child.
+fn a_child_does_not_hang_on_a_lock_of_the_parent() {
     let platform = Platform::willing();
     let apikee = builder(&platform).background_thread(true).build().unwrap();
     let (key, done) = (key(CLIENT, "{}"), AtomicBool::new(false));
@@ -136,24 +136,24 @@ fn a_child_hangs_on_no_lock_of_the_parents() {
     });
 }
 
-#[ignore = "forks: not beside other tests, which may hold locks of the harness"]
+#[ignore = "forks, so no other test may run at the same time and hold locks of the harness"]
 #[test]
 fn forks() {
     for thread in [true, false] {
-        a_child_is_denied_and_the_parent_goes_on(Enforcement::Enforce, thread);
+        a_child_is_denied_and_the_parent_continues(Enforcement::Enforce, thread);
     }
-    a_child_is_denied_and_the_parent_goes_on(Enforcement::Observe, true);
+    a_child_is_denied_and_the_parent_continues(Enforcement::Observe, true);
     the_policy_decides_in_a_child_too();
-    local_mode_works_on_in_a_child();
-    a_child_hangs_on_no_lock_of_the_parents();
+    local_mode_still_works_in_a_child();
+    a_child_does_not_hang_on_a_lock_of_the_parent();
 }
 
 #[test]
-fn a_client_in_server_mode_denies_after_a_fork_and_touches_nothing_of_the_parents() {
+fn after_a_fork_a_client_in_server_mode_denies_and_does_not_use_the_parents_resources() {
     let output = process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "fork::forks", "--ignored", "--nocapture"])
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "it ran");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "the test must run");
 }

@@ -18,12 +18,12 @@ use apikee::{
 
 use crate::{
     ask,
-    platform::{CLIENT, Platform, Told, key, willing},
+    platform::{Answer, CLIENT, Platform, key, willing},
 };
 
 #[test]
 fn after_some_failures_requests_do_not_wait_for_the_platform() {
-    let platform = Platform::new(|_| Told::Error(TransportError::Outage(Outage::Connect)));
+    let platform = Platform::new(|_| Answer::Error(TransportError::Outage(Outage::Connect)));
     let config = BreakerConfig::DEFAULT.consecutive_failures(3).unwrap();
     let config = config.cool_down(Duration::from_secs(3600), Duration::from_secs(3600)).unwrap();
     let opened = Arc::new(AtomicUsize::new(0));
@@ -52,11 +52,11 @@ fn after_some_failures_requests_do_not_wait_for_the_platform() {
 }
 
 #[test]
-fn a_platform_that_is_back_is_asked_again() {
+fn a_recovered_platform_is_asked_again() {
     let down = Arc::new(AtomicBool::new(true));
     let is_down = Arc::clone(&down);
     let platform =
-        Platform::new(move |seen| if is_down.load(Ordering::Relaxed) { Told::status(503) } else { willing(seen) });
+        Platform::new(move |seen| if is_down.load(Ordering::Relaxed) { Answer::status(503) } else { willing(seen) });
     let config = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap();
     let config = config.cool_down(Duration::from_millis(1), Duration::from_millis(1)).unwrap();
     let events = Arc::new(Mutex::new(Vec::new()));
@@ -84,9 +84,9 @@ fn a_platform_that_is_back_is_asked_again() {
 }
 
 #[test]
-fn what_the_platform_refuses_or_garbles_does_not_open_the_breaker() {
-    for told in [Told::no as fn() -> Told, || Told::status(429), || Told::Plain(200, b"<html>".to_vec())] {
-        let platform = Platform::new(move |_| told());
+fn refusals_and_unreadable_answers_do_not_open_the_breaker() {
+    for answer in [Answer::no as fn() -> Answer, || Answer::status(429), || Answer::Plain(200, b"<html>".to_vec())] {
+        let platform = Platform::new(move |_| answer());
         let config = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap();
         let apikee = platform.builder().breaker(config).build().unwrap();
         for _ in 0..3 {
@@ -115,7 +115,7 @@ const SHORT: Duration = Duration::from_millis(50);
 const OTHER: &str = "11111111-2222-4333-8444-555555555555";
 
 #[test]
-fn who_finds_no_slot_by_the_deadline_is_denied_as_an_overload() {
+fn a_request_without_a_slot_by_its_deadline_is_denied_as_an_overload() {
     let (platform, arrivals, release) = holding();
     let held = platform.builder().max_in_flight(2).max_in_flight_per_client(2).timeout(SHORT).build().unwrap();
     let key = key(CLIENT, "{}");
@@ -123,7 +123,7 @@ fn who_finds_no_slot_by_the_deadline_is_denied_as_an_overload() {
         let calls = [(); 2].map(|()| scope.spawn(|| ask(&held, &key)));
         arrivals.recv().unwrap();
         arrivals.recv().unwrap();
-        // Both calls are at the platform and stay there. A third sleeps until its time is over.
+        // Both calls are at the platform and stay there. A third request waits until its time is over.
         let third = scope.spawn(|| ask(&held, &key));
         assert_eq!(third.join().unwrap(), Err(OVERLOAD.into()));
         assert_eq!(held.breaker_state(), Some(BreakerState::Closed), "load alone must not open a breaker");
@@ -138,7 +138,7 @@ fn who_finds_no_slot_by_the_deadline_is_denied_as_an_overload() {
 }
 
 #[test]
-fn who_waits_gets_the_slot_that_is_given_back() {
+fn a_waiting_request_gets_the_next_free_slot() {
     let (platform, arrivals, release) = holding();
     let apikee = platform.builder().max_in_flight(1).timeout(Duration::from_secs(60)).build().unwrap();
     let key = key(CLIENT, "{}");
@@ -177,7 +177,7 @@ fn one_client_holds_at_most_its_share_of_the_slots() {
 }
 
 #[test]
-fn an_opening_breaker_lets_all_go_who_wait() {
+fn a_breaker_that_opens_releases_all_waiting_requests() {
     let (platform, arrivals, release) = {
         let (entered, arrivals) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
@@ -185,7 +185,7 @@ fn an_opening_breaker_lets_all_go_who_wait() {
         let platform = Platform::new(move |_| {
             entered.send(()).unwrap();
             let _ = released.lock().unwrap().recv();
-            Told::Error(TransportError::Outage(Outage::Connect))
+            Answer::Error(TransportError::Outage(Outage::Connect))
         });
         (platform, arrivals, release)
     };
@@ -212,7 +212,7 @@ fn an_opening_breaker_lets_all_go_who_wait() {
 }
 
 #[test]
-fn an_overload_is_let_through_only_where_that_is_asked_for() {
+fn requests_are_admitted_in_an_overload_only_if_configured() {
     let (platform, arrivals, release) = holding();
     let policy = apikee::Policy::DEFAULT.on_overload(apikee::policy::OnOverload::Admit);
     let held = platform.builder().max_in_flight(1).timeout(SHORT).policy(policy).build().unwrap();
@@ -227,7 +227,7 @@ fn an_overload_is_let_through_only_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_transport_that_panics_leaves_its_place_to_the_next() {
+fn a_transport_that_panics_frees_its_slot() {
     let calls = AtomicUsize::new(0);
     let platform = Platform::willing();
     let transport = platform.transport();
@@ -246,7 +246,7 @@ fn a_transport_that_panics_leaves_its_place_to_the_next() {
 }
 
 #[test]
-fn an_observer_that_panics_takes_no_request_down() {
+fn an_observer_that_panics_does_not_affect_requests() {
     let platform = Platform::willing();
     let apikee = platform.builder().observer(|_: &Event<'_>| panic!("an observer that panics")).build().unwrap();
     for _ in 0..3 {
@@ -259,7 +259,7 @@ fn threads_share_one_client_and_each_gets_its_own_answer() {
     // The platform refuses every client whose id ends in an odd digit.
     let platform = Platform::new(|seen| {
         let id = &seen.target["/client/".len()..][..36];
-        if u8::from_str_radix(&id[35..], 16).unwrap() % 2 == 1 { Told::no() } else { Told::yes() }
+        if u8::from_str_radix(&id[35..], 16).unwrap() % 2 == 1 { Answer::no() } else { Answer::yes() }
     });
     let apikee = platform.builder().max_in_flight(64).background_thread(true).build().unwrap();
     let keys: Vec<_> = (0..16).map(|n| key(&format!("497f6eca-6276-4993-bfeb-53cbbbba6f0{n:x}"), "{}")).collect();

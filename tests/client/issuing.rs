@@ -12,11 +12,11 @@ use serde_json::json;
 
 use crate::{
     ask,
-    platform::{CLIENT, Platform, SECRET, Seen, Told},
+    platform::{Answer, CLIENT, Platform, SECRET, Seen},
 };
 
 #[test]
-fn the_platform_is_told_all_that_the_caller_says_of_the_client() {
+fn the_platform_receives_all_properties_of_the_client() {
     let platform = Platform::willing();
     let apikee = platform.builder().build().unwrap();
     let client = NewClient::new()
@@ -46,7 +46,7 @@ fn the_platform_is_told_all_that_the_caller_says_of_the_client() {
 }
 
 #[test]
-fn a_new_key_tells_its_id_its_end_its_fingerprint_and_its_prefix_and_not_itself() {
+fn an_issued_key_has_id_expiry_fingerprint_and_prefix_and_debug_hides_the_key() {
     let apikee = Apikee::builder().secret(SECRET).build().unwrap();
     let expires = UnixTime::from_secs(4_102_444_800);
     for (expiry, expected) in [(Expiry::At(expires), Some(expires)), (Expiry::Never, None)] {
@@ -62,7 +62,7 @@ fn a_new_key_tells_its_id_its_end_its_fingerprint_and_its_prefix_and_not_itself(
 }
 
 #[test]
-fn a_client_is_remembered_for_its_tenant_only_under_the_tenants_name() {
+fn a_client_id_is_remembered_only_if_the_client_has_the_tenants_name() {
     for (client, look_ups) in [(NewClient::new(), 0), (NewClient::new().name("Acme"), 1)] {
         let platform = Platform::willing();
         let apikee = platform.builder().build().unwrap();
@@ -75,7 +75,7 @@ fn a_client_is_remembered_for_its_tenant_only_under_the_tenants_name() {
 }
 
 #[test]
-fn nothing_is_told_of_a_key_whose_end_cannot_be_written_down() {
+fn a_key_with_an_expiry_out_of_range_makes_no_call() {
     let platform = Platform::willing();
     let apikee = platform.builder().build().unwrap();
     for expiry in [Expiry::At(UnixTime::from_secs(i64::MAX)), Expiry::After(std::time::Duration::MAX)] {
@@ -87,7 +87,7 @@ fn nothing_is_told_of_a_key_whose_end_cannot_be_written_down() {
 }
 
 #[test]
-fn in_local_mode_a_key_is_what_it_was_asked_to_be() {
+fn in_local_mode_a_key_has_the_requested_claims() {
     let apikee = Apikee::builder().secret(SECRET).build().unwrap();
     let mut buf = [0; 1024];
     let issued = apikee.issue(&NewKey::new("acme-corp"), &mut buf).unwrap();
@@ -97,7 +97,7 @@ fn in_local_mode_a_key_is_what_it_was_asked_to_be() {
 }
 
 #[test]
-fn in_server_mode_the_client_is_upserted_and_its_id_goes_into_the_key() {
+fn in_server_mode_the_client_is_upserted_and_its_id_is_in_the_key() {
     let platform = Platform::willing();
     let apikee = platform.builder().build().unwrap();
     let expires = Expiry::At(UnixTime::from_secs(4_102_444_800));
@@ -117,13 +117,13 @@ fn in_server_mode_the_client_is_upserted_and_its_id_goes_into_the_key() {
                 "type": "service",
                 "keys": [{ "name": "acme-corp-key", "expiresAt": "2100-01-01T00:00:00.000Z" }],
             }),
-            "as the SDKs tell it"
+            "as the SDKs send it"
         );
     }
 }
 
 #[test]
-fn whose_client_is_known_is_not_upserted() {
+fn a_known_client_is_not_upserted() {
     let platform = Platform::willing();
     let apikee = platform.builder().build().unwrap();
     let issued = apikee.issue(&NewKey::new(CLIENT), &mut [0; 1024]).map(|issued| issued.upsert());
@@ -135,7 +135,7 @@ fn whose_client_is_known_is_not_upserted() {
 }
 
 #[test]
-fn a_client_id_of_the_callers_stays() {
+fn a_client_id_from_the_caller_is_kept() {
     let apikee = Platform::willing().builder().build().unwrap();
     let meta = JsonObject::new(r#"{"clientId":"mine"}"#).unwrap();
     let mut buf = [0; 1024];
@@ -146,8 +146,8 @@ fn a_client_id_of_the_callers_stays() {
 }
 
 #[test]
-fn an_outage_does_not_stop_issuing_and_is_told() {
-    let platform = Platform::new(|_| Told::status(502));
+fn an_outage_does_not_stop_issuing_and_is_reported() {
+    let platform = Platform::new(|_| Answer::status(502));
     let apikee = platform.builder().build().unwrap();
     let mut buf = [0; 1024];
     let issued = apikee.issue(&NewKey::new("acme-corp"), &mut buf).unwrap();
@@ -157,12 +157,12 @@ fn an_outage_does_not_stop_issuing_and_is_told() {
 
 #[test]
 fn a_refusal_stops_issuing() {
-    for (told, expected) in [
-        ((|| Told::status(403)) as fn() -> Told, ClientIssueError::Rejected(Rejection::Forbidden)),
-        (Told::no, ClientIssueError::Rejected(Rejection::Forbidden)),
-        (|| Told::status(401), ClientIssueError::Fault(Fault::ProjectKeyRefused)),
+    for (answer, expected) in [
+        ((|| Answer::status(403)) as fn() -> Answer, ClientIssueError::Rejected(Rejection::Forbidden)),
+        (Answer::no, ClientIssueError::Rejected(Rejection::Forbidden)),
+        (|| Answer::status(401), ClientIssueError::Fault(Fault::ProjectKeyRefused)),
     ] {
-        let apikee = Platform::new(move |_| told()).builder().build().unwrap();
+        let apikee = Platform::new(move |_| answer()).builder().build().unwrap();
         assert_eq!(apikee.issue(&NewKey::new("acme-corp"), &mut [0; 1024]).unwrap_err(), expected);
     }
 }

@@ -11,7 +11,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::{
     ask,
-    platform::{CLIENT, Platform, Told, key},
+    platform::{Answer, CLIENT, Platform, key},
 };
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -33,10 +33,10 @@ impl Log for Recorder {
 }
 
 #[test]
-fn what_happens_is_logged_on_one_line_each_and_without_the_key() {
+fn each_event_is_logged_on_one_line_and_without_the_key() {
     log::set_logger(&Recorder).unwrap();
     log::set_max_level(LevelFilter::Trace);
-    let platform = Platform::new(|seen| if seen.is_validation() { Told::status(503) } else { Told::status(403) });
+    let platform = Platform::new(|seen| if seen.is_validation() { Answer::status(503) } else { Answer::status(403) });
     let apikee = platform.builder().observer(LogObserver).build().unwrap();
     let (good, evil) = (key(CLIENT, "{}"), key("a\nb", "{}"));
     assert!(ask(&apikee, &good).is_ok());

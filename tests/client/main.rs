@@ -41,11 +41,11 @@ fn ask_for(apikee: &Apikee, key: Option<&str>, scopes: &[&str]) -> Result<Basis,
 }
 
 fn decide(apikee: &Apikee, request: &AuthorizeRequest<'_, '_>) -> Result<Basis, String> {
-    apikee.authorize(request).map(|grant| grant.basis()).map_err(told)
+    apikee.authorize(request).map(|grant| grant.basis()).map_err(code_and_cause)
 }
 
 /// The code of a denial, and its cause.
-fn told(denial: Denial<'_>) -> String {
+fn code_and_cause(denial: Denial<'_>) -> String {
     match std::error::Error::source(&denial) {
         Some(cause) => format!("{}: {cause}", denial.code()),
         None => denial.code().to_owned(),

@@ -81,7 +81,7 @@ impl Folder {
 }
 
 /// The events of this module as text.
-fn told(event: &Event<'_>) -> Option<String> {
+fn text_of(event: &Event<'_>) -> Option<String> {
     Some(match event {
         Event::KeyringReplaced { secrets, retiring, displaced } => format!("keyring {secrets} {retiring} {displaced}"),
         Event::WeakSecrets { secrets } => format!("weak {secrets}"),
@@ -92,11 +92,11 @@ fn told(event: &Event<'_>) -> Option<String> {
 }
 
 fn observed(builder: ApikeeBuilder) -> (Apikee, Receiver<String>) {
-    let (tell, heard) = channel();
-    let tell = Mutex::new(tell);
+    let (sender, heard) = channel();
+    let sender = Mutex::new(sender);
     let observer = move |event: &Event<'_>| {
-        if let Some(told) = told(event) {
-            let _ = tell.lock().unwrap().send(told);
+        if let Some(text) = text_of(event) {
+            let _ = sender.lock().unwrap().send(text);
         }
     };
     (builder.observer(observer).build().unwrap(), heard)
@@ -122,7 +122,7 @@ fn a_new_keyring_is_used_at_once_for_verifying_and_for_issuing() {
 }
 
 #[test]
-fn the_leeway_of_the_builder_holds_for_a_new_keyring() {
+fn the_leeway_of_the_builder_applies_to_a_new_keyring() {
     let apikee = Apikee::builder().secret(A.as_bytes()).leeway(Duration::from_secs(3_600)).build().unwrap();
     apikee.set_keyring(ring(&[B]));
     let expired = UnixTime::from_secs(UnixTime::now().as_secs() - 60);
@@ -133,7 +133,7 @@ fn the_leeway_of_the_builder_holds_for_a_new_keyring() {
 }
 
 #[test]
-fn a_secret_that_leaves_the_file_is_good_for_a_time() {
+fn a_secret_that_was_removed_from_the_file_is_accepted_for_a_time() {
     let folder = Folder::new("grace");
     let path = folder.put("secrets", format!("{A}\n"));
     let builder = || Apikee::builder().secret_file(&path).background_thread(false);
@@ -160,7 +160,7 @@ fn a_secret_that_leaves_the_file_is_good_for_a_time() {
 }
 
 #[test]
-fn a_file_that_goes_wrong_keeps_the_last_good_secrets_and_is_told_once() {
+fn a_malformed_file_keeps_the_last_good_secrets_and_is_reported_once() {
     let folder = Folder::new("wrong");
     let path = folder.put("secrets", A);
     let (apikee, heard) = observed(Apikee::builder().secret_file(&path).background_thread(false));
@@ -180,8 +180,8 @@ fn a_file_that_goes_wrong_keeps_the_last_good_secrets_and_is_told_once() {
         }
         assert_eq!(accepted(&apikee), [true, false, false], "{problem}");
         let heard = all(&heard);
-        let told = (problem != last).then(|| format!("secret file rejected: {problem}"));
-        assert_eq!(heard, Vec::from_iter(told));
+        let expected = (problem != last).then(|| format!("secret file rejected: {problem}"));
+        assert_eq!(heard, Vec::from_iter(expected));
         last = problem;
     }
     fs::remove_file(&path).unwrap();
@@ -202,7 +202,7 @@ fn a_file_that_goes_wrong_keeps_the_last_good_secrets_and_is_told_once() {
 }
 
 #[test]
-fn a_deny_list_that_goes_wrong_revokes_what_it_did() {
+fn a_malformed_deny_list_keeps_the_last_good_revocations() {
     let folder = Folder::new("deny-list");
     let (one, two) = (issued(A), issued(A));
     let [first, second] = [&one, &two].map(|key| Fingerprint::of(key));
@@ -231,7 +231,7 @@ fn a_deny_list_that_goes_wrong_revokes_what_it_did() {
 }
 
 #[test]
-fn a_key_is_refused_that_any_list_has() {
+fn a_key_on_any_list_is_refused() {
     let folder = Folder::new("several");
     let keys = [(); 4].map(|()| issued(A));
     let path = folder.put("revoked", Fingerprint::of(&keys[0]).to_string());
@@ -257,7 +257,7 @@ fn a_key_is_refused_that_any_list_has() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_at_the_start_is_an_error_that_names_it() {
+fn an_unusable_file_at_the_start_is_an_error_that_names_the_file() {
     let folder = Folder::new("start");
     let marked = folder.put("marked", "\u{FEFF}hunter2");
     let error = Apikee::builder().secret_file(&marked).build().unwrap_err().to_string();
@@ -280,7 +280,7 @@ fn a_file_that_cannot_be_used_at_the_start_is_an_error_that_names_it() {
 }
 
 #[test]
-fn weak_secrets_are_told_at_the_start() {
+fn weak_secrets_are_reported_at_the_start() {
     let strong = "x".repeat(16);
     let builder = Apikee::builder().secret(&strong.as_bytes()[1..]).secret(strong.as_bytes()).secret(b"y");
     assert_eq!(all(&observed(builder).1), ["weak 2"]);
@@ -315,7 +315,7 @@ fn the_thread_reads_a_file_that_is_renamed_or_written_in_place() {
     folder.put("secrets", B);
     wait_for(&heard, "secret file read 1");
     assert_eq!(accepted(&apikee), [true, true, false]);
-    // The length is the same, and maybe the time, too.
+    // The length is the same, and maybe the modification time, too.
     fs::write(&path, C).unwrap();
     wait_for(&heard, "secret file read 1");
     assert_eq!(accepted(&apikee), [true; 3]);
@@ -325,9 +325,9 @@ fn the_thread_reads_a_file_that_is_renamed_or_written_in_place() {
     assert!(!good(&apikee, &key));
     fs::remove_file(&list).unwrap();
     let problem = loop {
-        let told = heard.recv_timeout(LONG).unwrap();
-        if told.starts_with("deny-list rejected") {
-            break told;
+        let text = heard.recv_timeout(LONG).unwrap();
+        if text.starts_with("deny-list rejected") {
+            break text;
         }
     };
     assert!(problem.contains("Unreadable"), "{problem}");
@@ -335,7 +335,7 @@ fn the_thread_reads_a_file_that_is_renamed_or_written_in_place() {
 }
 
 #[test]
-fn an_old_secret_is_given_up_by_the_thread() {
+fn the_thread_drops_an_old_secret_after_its_grace() {
     let folder = Folder::new("expiry");
     let path = folder.put("secrets", A);
     let (apikee, heard) = watching(Apikee::builder().secret_file(&path).secret_grace(Duration::from_millis(50)));
@@ -345,8 +345,8 @@ fn an_old_secret_is_given_up_by_the_thread() {
     assert_eq!(accepted(&apikee), [false, true, false]);
 }
 
-/// Kubernetes mounts a secret like this: the file is a link into `..data`, which is a link to a folder, and is
-/// replaced.
+/// In Kubernetes, the file of a mounted secret is a link into `..data`. `..data` is a link to a folder. Kubernetes
+/// replaces this link.
 #[cfg(unix)]
 #[test]
 fn a_mounted_secret_is_read_again_when_its_link_is_swapped() {
@@ -446,7 +446,7 @@ fn secret(round: usize) -> String {
 }
 
 #[test]
-fn a_hundred_rotations_refuse_no_request_that_either_secret_allows() {
+fn during_a_hundred_rotations_no_request_with_an_accepted_secret_is_refused() {
     let keys: Vec<String> = (0..100).map(|round| issued(&secret(round))).collect();
     let apikee = Apikee::builder().secret(secret(0).as_bytes()).build().unwrap();
     rotates_under_load(&apikee, &keys, |round| apikee.set_keyring(ring(&[&secret(round + 1), &secret(round)])));
@@ -454,7 +454,7 @@ fn a_hundred_rotations_refuse_no_request_that_either_secret_allows() {
 }
 
 #[test]
-fn a_hundred_secret_files_refuse_no_request_that_either_secret_allows() {
+fn during_a_hundred_changes_of_the_secret_file_no_request_with_an_accepted_secret_is_refused() {
     let folder = Folder::new("rotations");
     let keys: Vec<String> = (0..100).map(|round| issued(&secret(round))).collect();
     let path = folder.put("secrets", secret(0));
@@ -467,7 +467,7 @@ fn a_hundred_secret_files_refuse_no_request_that_either_secret_allows() {
 }
 
 #[test]
-fn revocations_replaced_under_load_never_let_a_key_through_that_all_of_them_have() {
+fn while_revocations_are_replaced_a_key_in_all_of_them_is_always_refused() {
     let key = issued(A);
     let other = issued(A);
     let revocations: Revocations = [Fingerprint::of(&key)].into_iter().collect();

@@ -11,25 +11,25 @@ use serde_json::json;
 
 use crate::{
     ask, decide,
-    platform::{CLIENT, PROJECT_KEY, Platform, SECRET, Seen, Told, key, listed},
+    platform::{Answer, CLIENT, PROJECT_KEY, Platform, SECRET, Seen, key, listed},
 };
 
-/// Answers without an envelope, whatever is asked.
-fn plain(seen: &Seen) -> Told {
+/// Answers every request without an envelope.
+fn plain(seen: &Seen) -> Answer {
     let answer = if seen.body["keys"].is_array() { json!({ "id": CLIENT }) } else { json!({ "success": true }) };
     match seen.looked_up() {
         Some(tenant) => listed(&[(CLIENT, tenant)]),
-        None => Told::Plain(200, answer.to_string().into_bytes()),
+        None => Answer::Plain(200, answer.to_string().into_bytes()),
     }
 }
 
 #[test]
-fn each_degree_takes_the_answers_that_it_is_for() {
+fn each_sealing_setting_accepts_its_answers() {
     let key = key("acme-corp", "{}");
     for (sealing, to_sealed, to_plain) in [
         (Sealing::Required, true, false),
         (Sealing::Requests, true, true),
-        // A platform that was asked in the clear has no session to seal an answer with.
+        // A platform that received a plain request has no session, so it cannot seal the answer.
         (Sealing::Off, true, true),
     ] {
         for (platform, granted) in [(Platform::willing(), to_sealed), (Platform::new(plain), to_plain)] {
@@ -72,7 +72,7 @@ fn traces(key: &str, seen: &Seen) -> Vec<String> {
 }
 
 #[test]
-fn without_sealing_nothing_of_the_raw_key_is_sent_whatever_the_caller_discloses() {
+fn without_sealing_no_part_of_the_raw_key_is_sent_whatever_the_caller_discloses() {
     let key = key("acme-corp", "{}");
     let bearer = format!("Bearer {key}");
     let long = format!("{}{key}", "x".repeat(16 * 1024 - 100));
@@ -118,7 +118,7 @@ fn without_sealing_nothing_of_the_raw_key_is_sent_whatever_the_caller_discloses(
 }
 
 #[test]
-fn with_sealing_the_raw_key_travels_in_the_envelope_only() {
+fn with_sealing_the_raw_key_is_only_in_the_envelope() {
     let key = key(CLIENT, "{}");
     for sealing in [Sealing::Required, Sealing::Requests] {
         let platform = Platform::willing();

@@ -14,10 +14,10 @@ use tracing::{
 
 use crate::{
     ask,
-    platform::{CLIENT, Platform, Told, key},
+    platform::{Answer, CLIENT, Platform, key},
 };
 
-/// Records level, target and fields of each event, one event a line.
+/// Records level and fields of each event, one event per line.
 struct Recorder(Arc<Mutex<Vec<String>>>);
 
 struct Fields(String);
@@ -58,9 +58,9 @@ impl Subscriber for Recorder {
 }
 
 #[test]
-fn what_happens_comes_with_its_fields_and_without_the_key() {
+fn each_event_has_its_fields_and_not_the_key() {
     let lines = Arc::<Mutex<Vec<String>>>::default();
-    let platform = Platform::new(|seen| if seen.is_validation() { Told::status(503) } else { Told::status(403) });
+    let platform = Platform::new(|seen| if seen.is_validation() { Answer::status(503) } else { Answer::status(403) });
     let apikee = platform.builder().observer(TracingObserver).build().unwrap();
     let (good, unknown) = (key(CLIENT, "{}"), key("a\nb", "{}"));
     tracing::subscriber::with_default(Recorder(Arc::clone(&lines)), || {

@@ -57,7 +57,7 @@ fn a_request_must_be_a_post_of_json_to_a_known_path() {
 }
 
 #[test]
-fn only_the_project_key_opens_the_door() {
+fn only_the_right_project_key_is_accepted() {
     let emulator = started();
     for key in [None, Some(""), Some("sk_test_emulato"), Some("sk_test_emulator2"), Some("SK_TEST_EMULATOR")] {
         valid(&emulator).header("x-api-key", key).to(&emulator).failed(401, "INVALID_PROJECT_KEY");
@@ -69,7 +69,7 @@ fn only_the_project_key_opens_the_door() {
 }
 
 #[test]
-fn another_project_env_is_not_found() {
+fn an_unknown_project_env_is_a_404() {
     let emulator = started();
     for name in ["other", "", "My-app-development"] {
         let call = valid(&emulator).target(|target| target.replace("my-app-development", name));
@@ -78,7 +78,7 @@ fn another_project_env_is_not_found() {
 }
 
 #[test]
-fn queries_that_can_be_read_in_two_ways_are_refused() {
+fn malformed_and_ambiguous_queries_are_refused() {
     let emulator = started();
     let path = format!("/api/v1/client/{}", id());
     for query in [
@@ -103,7 +103,7 @@ fn queries_that_can_be_read_in_two_ways_are_refused() {
 }
 
 #[test]
-fn a_body_travels_as_its_header_says() {
+fn the_encrypted_header_must_match_the_body() {
     let emulator = started();
     for value in [None, Some("0"), Some("true")] {
         valid(&emulator).header("x-apikee-encrypted", value).to(&emulator).failed(400, "WRONG_ENCRYPTED_HEADER");
@@ -124,7 +124,7 @@ fn unreadable_envelopes_are_refused() {
 }
 
 #[test]
-fn what_the_envelope_holds_must_be_a_question() {
+fn the_envelope_must_contain_a_validate_request() {
     let emulator = started();
     let nested = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     for body in [
@@ -151,7 +151,7 @@ fn what_the_envelope_holds_must_be_a_question() {
 }
 
 #[test]
-fn a_timestamp_is_good_for_five_minutes_either_way() {
+fn a_timestamp_may_differ_by_up_to_five_minutes() {
     let emulator = started();
     let ask = |millis: i64| {
         let time = UnixTime::from_millis(NOW.as_secs() * 1000 + i64::from(NOW.subsec_millis()) + millis);
@@ -171,14 +171,14 @@ fn a_timestamp_is_good_for_five_minutes_either_way() {
 }
 
 #[test]
-fn timestamps_need_not_be_looked_at() {
+fn the_check_of_timestamps_can_be_turned_off() {
     let emulator = builder().timestamp_tolerance(None).start().unwrap();
     emulator.add_client(id(), EmulatedClient::new("acme-corp"));
     Call::of(&emulator, &validation_at(UnixTime::from_secs(0))).to(&emulator).accepted();
 }
 
 #[test]
-fn a_client_is_unknown_until_it_is_added_and_again_when_removed() {
+fn a_client_is_unknown_before_it_is_added_and_after_it_is_removed() {
     let emulator = builder().start().unwrap();
     valid(&emulator).to(&emulator).refused("UNKNOWN_CLIENT");
     emulator.add_client(id(), EmulatedClient::new("acme-corp"));
@@ -188,7 +188,7 @@ fn a_client_is_unknown_until_it_is_added_and_again_when_removed() {
 }
 
 #[test]
-fn a_key_that_is_shown_must_be_the_clients() {
+fn a_key_in_the_headers_must_belong_to_the_client() {
     let client = EmulatedClient::new("acme-corp").fingerprint(Fingerprint::of("apikee_good.signature"));
     let emulator = knowing(client);
     let ask = |headers: &[(&str, &str)]| Call::of(&emulator, &validation().headers(headers)).to(&emulator);
@@ -202,7 +202,7 @@ fn a_key_that_is_shown_must_be_the_clients() {
 }
 
 #[test]
-fn a_named_key_is_good_up_to_its_last_second() {
+fn a_named_key_is_accepted_until_it_expires() {
     let client = EmulatedClient::new("acme-corp").key("default", Some(NOW)).key("eternal", None);
     let emulator = knowing(client);
     let ask = |name| Call::of(&emulator, &validation().key_name(name)).to(&emulator);
@@ -249,7 +249,7 @@ fn malformed_networks_are_refused() {
 }
 
 #[test]
-fn limits_start_anew_with_the_hour_and_the_day() {
+fn limits_reset_with_each_hour_and_day() {
     let emulator = knowing(EmulatedClient::new("acme-corp").hourly(2).daily(3));
     let hour_ends = 3600 - NOW.as_secs() % 3600;
     let day_ends = 86_400 - NOW.as_secs() % 86_400;
@@ -271,7 +271,7 @@ fn limits_start_anew_with_the_hour_and_the_day() {
 }
 
 #[test]
-fn what_is_refused_takes_nothing_from_a_limit() {
+fn a_refused_request_does_not_count_against_limits() {
     let client = EmulatedClient::new("acme-corp").hourly(1).network("203.0.113.0/24").unwrap();
     let emulator = knowing(client);
     valid(&emulator).to(&emulator).failed(403, "IP_NOT_ALLOWED");

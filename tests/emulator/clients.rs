@@ -31,7 +31,7 @@ fn ask(emulator: &Emulator, client: ClientId, headers: &[(&str, &str)]) -> crate
 }
 
 #[test]
-fn a_client_is_created_as_it_is_described() {
+fn a_client_is_created_with_all_its_properties() {
     let emulator = builder().start().unwrap();
     let end = Timestamp::new(UnixTime::from_secs(1_798_761_600)).unwrap();
     let keys = [ClientKey::new("acme-corp-key").expires_at(end), ClientKey::new("spare")];
@@ -64,7 +64,7 @@ fn a_client_is_created_as_it_is_described() {
 }
 
 #[test]
-fn a_client_of_the_same_name_keeps_its_id_and_its_limits() {
+fn creating_a_client_again_keeps_its_id_and_its_limits() {
     let emulator = started();
     emulator.add_client(id(), EmulatedClient::new("acme-corp").hourly(1));
     let record = create(&emulator, &CreateClient::new(ENV, "acme-corp").client_type(ClientType::Device));
@@ -75,7 +75,7 @@ fn a_client_of_the_same_name_keeps_its_id_and_its_limits() {
 }
 
 #[test]
-fn a_client_can_be_added_under_an_id_that_is_drawn() {
+fn a_client_can_be_added_with_a_random_id() {
     let emulator = builder().start().unwrap();
     let id = emulator.create_client(EmulatedClient::new("acme-corp")).unwrap();
     assert_eq!(emulator.client_named("acme-corp"), Some(id));
@@ -97,7 +97,7 @@ fn ids_are_random_uuids_and_the_same_for_the_same_seed() {
 }
 
 #[test]
-fn a_record_can_be_plain() {
+fn the_record_of_a_client_can_be_unsealed() {
     let emulator = builder().sealing(Sealing::Requests).start().unwrap();
     let mut response = Call::of(&emulator, &CreateClient::new(ENV, "acme-corp")).to(&emulator).response;
     let record = ClientRecord::read_unsealed(&mut response.body).unwrap();
@@ -105,7 +105,7 @@ fn a_record_can_be_plain() {
 }
 
 #[test]
-fn what_describes_no_client_creates_none() {
+fn a_malformed_description_creates_no_client() {
     let emulator = builder().start().unwrap();
     for body in [
         json!({}),
@@ -142,7 +142,7 @@ fn find(emulator: &Emulator, name: &str) -> FoundClient {
 }
 
 #[test]
-fn a_client_is_found_by_its_whole_name() {
+fn a_client_is_found_only_by_its_complete_name() {
     let emulator = builder().start().unwrap();
     let acme = emulator.create_client(EmulatedClient::new("acme corp & co")).unwrap();
     emulator.create_client(EmulatedClient::new("acme corp & co staging")).unwrap();
@@ -157,7 +157,7 @@ fn a_client_is_found_by_its_whole_name() {
 }
 
 #[test]
-fn endpoints_are_registered_once_under_their_last_name() {
+fn an_endpoint_is_registered_once_with_its_latest_name() {
     let emulator = builder().start().unwrap();
     let users = RegisterEndpoint::new(ENV, MethodPath::new("get", "/users").unwrap());
     let orders = RegisterEndpoint::new(ENV, MethodPath::new("POST", "/orders").unwrap());

@@ -33,7 +33,7 @@ fn the_url_is_on_loopback_and_each_emulator_has_its_own() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_an_error_and_is_free_again_after_the_drop() {
+fn a_port_in_use_is_an_error_and_is_free_after_the_drop() {
     let emulator = started();
     let port = emulator.port();
     assert!(matches!(builder().port(port).start(), Err(EmulatorError::Listen(_))));
@@ -58,7 +58,7 @@ fn a_connection_is_kept_alive() {
 }
 
 #[test]
-fn a_connection_ends_when_the_caller_says_so() {
+fn a_connection_is_closed_when_the_caller_requests_it() {
     let emulator = started();
     let mut wire = Wire::to(&emulator);
     Call::of(&emulator, &validation()).header("Connection", Some("Close")).over(&mut wire).accepted();
@@ -78,7 +78,7 @@ fn pipelined_requests_are_answered_in_their_order() {
 }
 
 #[test]
-fn who_waits_to_be_asked_for_the_body_is_asked() {
+fn expect_100_continue_gets_a_continue_response() {
     let emulator = started();
     let mut wire = Wire::to(&emulator);
     wire.write("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
@@ -88,7 +88,7 @@ fn who_waits_to_be_asked_for_the_body_is_asked() {
 }
 
 #[test]
-fn slow_answers_keep_nobody_else_waiting() {
+fn slow_answers_do_not_delay_other_requests() {
     let emulator = started();
     emulator.misbehave(FOR_EVER, Occasion::Next(20));
     let mut slow: Vec<_> = (0..20).map(|_| Wire::to(&emulator)).collect();
@@ -100,7 +100,7 @@ fn slow_answers_keep_nobody_else_waiting() {
 }
 
 #[test]
-fn the_drop_waits_for_nobody() {
+fn the_drop_does_not_wait_for_connections() {
     let emulator = started();
     let mut wires: Vec<_> = (0..5).map(|_| Wire::to(&emulator)).collect();
     let drip = Misbehaviour::Drip { every: Duration::from_secs(3_600) };
@@ -122,7 +122,7 @@ fn the_drop_waits_for_nobody() {
 }
 
 #[test]
-fn an_observer_that_panics_ends_its_connection_and_no_other() {
+fn a_panicking_observer_ends_only_its_connection() {
     let emulator = builder().on_request(|entry| assert_ne!(entry.refusal, Some("UNKNOWN_PATH"))).start().unwrap();
     let mut wire = Wire::to(&emulator);
     wire.write("POST / HTTP/1.1\r\n\r\n");
@@ -131,7 +131,7 @@ fn an_observer_that_panics_ends_its_connection_and_no_other() {
 }
 
 #[test]
-fn connections_beyond_the_most_are_closed_and_the_others_served() {
+fn connections_above_the_limit_are_closed_and_the_others_served() {
     let emulator = builder().max_connections(2).start().unwrap();
     let (mut one, mut other) = (Wire::to(&emulator), Wire::to(&emulator));
     until(|| emulator.connections() == 2);
@@ -148,7 +148,7 @@ fn connections_beyond_the_most_are_closed_and_the_others_served() {
 }
 
 #[test]
-fn what_is_not_http_is_answered_with_a_status_and_closed() {
+fn malformed_http_gets_an_error_status_and_a_closed_connection() {
     let emulator = started();
     let long = format!("POST /{} HTTP/1.1\r\n\r\n", "x".repeat(20_000));
     let many = format!("POST / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(4_000));
@@ -182,7 +182,7 @@ fn what_is_not_http_is_answered_with_a_status_and_closed() {
 }
 
 #[test]
-fn a_body_that_is_too_long_does_not_hide_the_answer() {
+fn a_body_that_is_too_long_is_still_answered() {
     let emulator = started();
     let mut wire = Wire::to(&emulator);
     let call = Call { body: vec![b'x'; 500_000], ..Call::of(&emulator, &validation()) };
@@ -193,7 +193,7 @@ fn a_body_that_is_too_long_does_not_hide_the_answer() {
 }
 
 #[test]
-fn a_body_of_64_kib_is_the_longest() {
+fn a_body_may_have_up_to_64_kib() {
     let emulator = started();
     let call = Call { body: vec![b' '; 64 * 1024], ..Call::of(&emulator, &validation()) };
     call.to(&emulator).failed(400, "UNREADABLE_ENVELOPE");

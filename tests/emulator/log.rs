@@ -11,7 +11,7 @@ use apikee::{
 use crate::{builder, calls::Call, id, started, validation, wire::Wire};
 
 #[test]
-fn requests_are_remembered_with_what_came_of_them() {
+fn the_log_has_requests_with_their_results() {
     let emulator = started();
     let mut wire = Wire::to(&emulator);
     Call::of(&emulator, &validation()).over(&mut wire).accepted();
@@ -51,7 +51,7 @@ fn requests_are_remembered_with_what_came_of_them() {
 }
 
 #[test]
-fn only_the_last_requests_are_remembered() {
+fn the_log_keeps_only_the_latest_requests() {
     let emulator = builder().log_capacity(2).start().unwrap();
     let mut wire = Wire::to(&emulator);
     for path in ["/a", "/b", "/c"] {
@@ -63,7 +63,7 @@ fn only_the_last_requests_are_remembered() {
 }
 
 #[test]
-fn no_project_key_is_remembered_or_printed() {
+fn no_project_key_is_logged_or_printed() {
     let secret = "sk_live_t0p-s3cr3t";
     let (sender, receiver) = mpsc::channel();
     let builder = builder().project_key(ProjectKey::new(secret).unwrap()).secret([0x5e; 32]);
@@ -88,9 +88,9 @@ fn no_project_key_is_remembered_or_printed() {
     assert!(log[0].headers.contains(&("X-Copy".to_owned(), "Bearer [redacted]".to_owned())));
     assert!(log[0].headers.contains(&("x-api-key".to_owned(), "[redacted]".to_owned())));
     assert!(log[0].body.as_ref().unwrap().contains(r#""oops":"[redacted]""#));
-    let told: Vec<_> = receiver.try_iter().collect();
-    assert_eq!(told.len(), 2);
-    assert!(told.iter().all(|entry| !entry.contains(secret)), "{told:?}");
+    let observed: Vec<_> = receiver.try_iter().collect();
+    assert_eq!(observed.len(), 2);
+    assert!(observed.iter().all(|entry| !entry.contains(secret)), "{observed:?}");
     let shown = format!("{emulator:?}");
     assert!(!shown.contains(secret) && !shown.contains("5e5e") && !shown.contains("94, 94"), "{shown}");
 }

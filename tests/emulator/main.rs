@@ -45,7 +45,7 @@ fn started() -> Emulator {
     knowing(EmulatedClient::new("acme-corp"))
 }
 
-/// Asks whether the client may `GET /users`, sent at [`NOW`].
+/// A request that asks whether the client may `GET /users`. It is sent at [`NOW`].
 fn validation<'a>() -> ValidateRequest<'a> {
     validation_at(NOW)
 }

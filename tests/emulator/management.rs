@@ -1,4 +1,4 @@
-//! Looking up, changing and deleting clients; templates; descriptions of endpoints; the degrees of sealing.
+//! Looking up, changing and deleting clients; templates; descriptions of endpoints; the settings of sealing.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ fn a_client_is_looked_up_by_exactly_its_name() {
 }
 
 #[test]
-fn clients_are_listed_by_name_a_page_at_a_time() {
+fn clients_are_listed_by_name_in_pages() {
     let emulator = builder().start().unwrap();
     for n in (0..250).rev() {
         emulator.create_client(EmulatedClient::new(&format!("client-{n:03}"))).unwrap();
@@ -92,7 +92,7 @@ fn clients_are_listed_by_name_a_page_at_a_time() {
 }
 
 #[test]
-fn two_clients_of_one_name_are_both_found() {
+fn two_clients_with_the_same_name_are_both_found() {
     let emulator = builder().start().unwrap();
     let ids = [(); 2].map(|()| emulator.create_client(EmulatedClient::new("twin")).unwrap());
     let found = send(&emulator, "GET", "/client", "&name=twin&limit=1", None);
@@ -148,7 +148,7 @@ fn a_client_cannot_take_the_name_of_another() {
 }
 
 #[test]
-fn one_key_is_revoked_and_stays_so_until_it_is_created_again() {
+fn a_revoked_key_stays_revoked_until_it_is_created_again() {
     let emulator = builder().start().unwrap();
     let keys = [ClientKey::new("default"), ClientKey::new("spare")];
     let request = CreateClient::new(ENV, "acme-corp");
@@ -170,7 +170,7 @@ fn one_key_is_revoked_and_stays_so_until_it_is_created_again() {
     refused(&sent(&emulator, "DELETE", &path, &key, None), 404, "NOT_FOUND");
     refused(&sent(&emulator, "DELETE", &path, "&keyId=x", None), 400, "MALFORMED_REQUEST");
 
-    // Another upsert restores it only if it names it.
+    // Another upsert restores the key only if it lists the key.
     create(&emulator, &request.keys(&keys[1..]));
     ask("default").refused("REVOKED_KEY");
     let again = create(&emulator, &request.keys(&keys));
@@ -180,7 +180,7 @@ fn one_key_is_revoked_and_stays_so_until_it_is_created_again() {
 }
 
 #[test]
-fn an_upsert_resets_what_it_leaves_out() {
+fn an_upsert_resets_members_that_it_leaves_out() {
     let emulator = builder().start().unwrap();
     let full = CreateClient::new(ENV, "acme-corp").template_id("pro").ip_whitelist(&["10.0.0.0/8"]);
     let full = create(&emulator, &full.client_type(apikee::protocol::ClientType::Person));
@@ -191,7 +191,7 @@ fn an_upsert_resets_what_it_leaves_out() {
 }
 
 #[test]
-fn a_template_limits_its_clients_each_by_itself() {
+fn a_template_limits_each_of_its_clients_separately() {
     let template = EmulatedTemplate::new("pro").hourly(2).max_clients(2);
     let emulator = builder().template(template).start().unwrap();
     let name = |name| CreateClient::new(ENV, name).template_id("pro");
@@ -216,7 +216,7 @@ fn a_template_limits_its_clients_each_by_itself() {
 }
 
 #[test]
-fn templates_are_created_and_listed_and_change_for_all() {
+fn templates_are_created_listed_and_changed() {
     let emulator = knowing(EmulatedClient::new("acme-corp").template("pro").daily(4));
     let pro = json!({ "name": "pro", "limits": { "hour": 1 } });
     let record = json!({ "id": "pro", "name": "pro", "limits": { "hour": 1 } });
@@ -270,7 +270,7 @@ fn weeks_begin_on_monday_and_months_on_the_first() {
 }
 
 #[test]
-fn either_spelling_of_a_route_is_understood() {
+fn both_spellings_of_a_route_are_accepted() {
     let emulator = started();
     for (method_path, encoded) in
         [("GET:/users", "GET:/users"), ("GET:::/a:::/b", "GET:::/a:::/b"), ("PUT:/a:b", "PUT:%2Fa%3Ab")]
@@ -283,7 +283,7 @@ fn either_spelling_of_a_route_is_understood() {
 }
 
 #[test]
-fn a_description_outlasts_a_bare_registration() {
+fn a_bare_registration_keeps_the_description_of_an_endpoint() {
     let emulator = builder().start().unwrap();
     let register = |body: &Value| send(&emulator, "POST", "/endpoint", "", Some(body));
     let bare = json!({ "method": "GET", "path": "/users", "name": "GET /users" });
@@ -349,7 +349,7 @@ fn ask_plainly(emulator: &Emulator) -> Response {
 }
 
 #[test]
-fn each_degree_of_sealing_takes_its_own_requests_and_answers_in_its_own_way() {
+fn each_sealing_setting_has_its_own_requests_and_answers() {
     for sealing in [Sealing::Required, Sealing::Requests, Sealing::Off] {
         let emulator = builder().sealing(sealing).start().unwrap();
         emulator.add_client(id(), EmulatedClient::new("acme-corp"));
@@ -374,7 +374,7 @@ fn each_degree_of_sealing_takes_its_own_requests_and_answers_in_its_own_way() {
 }
 
 #[test]
-fn faults_spoil_plain_answers_too() {
+fn faults_also_change_plain_answers() {
     let emulator = builder().sealing(Sealing::Off).start().unwrap();
     emulator.add_client(id(), EmulatedClient::new("acme-corp"));
     let asked = |misbehaviour| {
@@ -404,7 +404,7 @@ fn the_public_key_is_in_the_form_that_the_sdks_read() {
 }
 
 #[test]
-fn there_is_room_for_a_hundred_thousand_clients_and_no_more() {
+fn at_most_a_hundred_thousand_clients_are_accepted() {
     let emulator = builder().start().unwrap();
     for n in 0..100_000_u32 {
         let id = ClientId::new(&format!("00000000-0000-4000-8000-{n:012}")).unwrap();

@@ -38,7 +38,7 @@ fn sent(emulator: &Emulator, misbehaviour: Misbehaviour) -> Wire {
 }
 
 #[test]
-fn a_status_comes_in_place_of_the_answer() {
+fn a_status_replaces_the_answer() {
     let emulator = started();
     for status in [201, 400, 401, 403, 404, 429, 500, 502, 503, 504] {
         let response = asked(&emulator, Misbehaviour::Status(status)).failed(status, "MISBEHAVIOUR");
@@ -50,7 +50,7 @@ fn a_status_comes_in_place_of_the_answer() {
 }
 
 #[test]
-fn a_redirect_says_where_to() {
+fn a_redirect_has_its_location_in_one_field() {
     let emulator = started();
     let away = "http://evil.example/\r\nX: y".to_owned();
     let response = asked(&emulator, Misbehaviour::Redirect(away)).failed(307, "MISBEHAVIOUR");
@@ -71,7 +71,7 @@ fn a_drip_is_the_right_answer_byte_by_byte() {
     let emulator = started();
     let before = Instant::now();
     let answered = asked(&emulator, Misbehaviour::Drip { every: Duration::from_micros(100) });
-    // At least 100 microseconds for each byte of the body. The head takes some, too.
+    // At least 100 microseconds for each byte of the body. The head takes additional time.
     let len = u32::try_from(answered.response.body.len()).unwrap();
     assert!(before.elapsed() >= Duration::from_micros(100) * len);
     answered.accepted();
@@ -81,20 +81,20 @@ fn a_drip_is_the_right_answer_byte_by_byte() {
 }
 
 #[test]
-fn a_reset_is_not_an_orderly_end() {
+fn a_reset_is_seen_as_a_connection_reset() {
     let emulator = started();
     let error = sent(&emulator, Misbehaviour::Reset).read_to_end().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
 #[test]
-fn hanging_up_is_an_end_in_good_order() {
+fn a_hang_up_closes_the_connection_regularly() {
     let emulator = started();
     sent(&emulator, Misbehaviour::HangUp).assert_ended();
 }
 
 #[test]
-fn connections_that_were_good_can_end_without_an_answer_too() {
+fn used_connections_can_also_end_without_an_answer() {
     let emulator = started();
     for misbehaviour in [Misbehaviour::Reset, Misbehaviour::HangUp] {
         let mut wire = Wire::to(&emulator);
@@ -106,7 +106,7 @@ fn connections_that_were_good_can_end_without_an_answer_too() {
 }
 
 #[test]
-fn an_idle_connection_can_end_without_being_announced() {
+fn an_idle_connection_can_be_closed_without_notice() {
     let emulator = started();
     emulator.misbehave(Misbehaviour::CloseIdle, Occasion::Next(1));
     let mut wire = Wire::to(&emulator);
@@ -117,7 +117,7 @@ fn an_idle_connection_can_end_without_being_announced() {
 }
 
 #[test]
-fn a_truncated_answer_promises_more_than_comes() {
+fn a_truncated_answer_has_half_of_its_content_length() {
     let emulator = started();
     let bytes = sent(&emulator, Misbehaviour::Truncate).read_to_end().unwrap();
     let text = String::from_utf8(bytes).unwrap();
@@ -129,7 +129,7 @@ fn a_truncated_answer_promises_more_than_comes() {
 }
 
 #[test]
-fn garbage_and_too_much_have_a_status_of_200() {
+fn garbage_and_oversized_answers_have_status_200() {
     let emulator = started();
     let response = asked(&emulator, Misbehaviour::Garbage).response;
     assert_eq!(response.status, 200);
@@ -142,7 +142,7 @@ fn garbage_and_too_much_have_a_status_of_200() {
 }
 
 #[test]
-fn answers_by_others_and_to_others_do_not_open() {
+fn answers_from_others_and_to_others_cannot_be_opened() {
     let emulator = started();
     for (misbehaviour, error) in [
         (Misbehaviour::Forged, OpenError::Forged),
@@ -158,7 +158,7 @@ fn answers_by_others_and_to_others_do_not_open() {
 }
 
 #[test]
-fn a_replay_names_the_servers_key_and_an_impostor_another() {
+fn a_replay_has_the_servers_key_and_an_impostor_another_key() {
     let emulator = started();
     let epk = |misbehaviour| {
         let envelope = asked(&emulator, misbehaviour).response.json();
@@ -171,13 +171,13 @@ fn a_replay_names_the_servers_key_and_an_impostor_another() {
 }
 
 #[test]
-fn what_is_unsealed_is_the_answer() {
+fn an_unsealed_answer_is_the_right_answer() {
     let emulator = started();
     assert_eq!(asked(&emulator, Misbehaviour::Unsealed).response.json()["clientId"], json!(id().to_string()));
 }
 
 #[test]
-fn what_is_reflected_is_the_request_with_its_own_key_and_the_servers_by_turns() {
+fn a_reflected_request_has_its_own_key_and_the_servers_key_alternately() {
     let emulator = started();
     emulator.misbehave(Misbehaviour::Reflected, Occasion::Next(4));
     for with_servers_key in [false, true, false, true] {
@@ -199,7 +199,7 @@ fn what_is_reflected_is_the_request_with_its_own_key_and_the_servers_by_turns() 
 }
 
 #[test]
-fn what_is_reflected_and_not_sealed_is_the_request_every_time() {
+fn a_reflected_plain_request_is_returned_unchanged() {
     let emulator = started();
     emulator.misbehave(Misbehaviour::Reflected, Occasion::Next(2));
     for _ in 0..2 {
@@ -211,7 +211,7 @@ fn what_is_reflected_and_not_sealed_is_the_request_every_time() {
 }
 
 #[test]
-fn the_platform_can_be_made_to_refuse_in_either_form() {
+fn a_refusal_can_be_sealed_or_plain() {
     let emulator = started();
     assert_eq!(asked(&emulator, Misbehaviour::Refuse).opened().unwrap(), json!({ "success": false }));
     let plain = builder().sealing(Sealing::Requests).start().unwrap();
@@ -222,7 +222,7 @@ fn the_platform_can_be_made_to_refuse_in_either_form() {
 }
 
 #[test]
-fn the_request_has_been_acted_on_all_the_same() {
+fn a_misbehaving_platform_still_executes_the_request() {
     let emulator = started();
     emulator.misbehave(Misbehaviour::HangUp, Occasion::Next(1));
     let mut wire = Wire::to(&emulator);
@@ -240,7 +240,7 @@ fn pattern(emulator: &Emulator, requests: usize) -> Vec<bool> {
 }
 
 #[test]
-fn arrangements_are_kept_in_their_order_and_for_their_time() {
+fn misbehaviours_apply_in_their_order_and_for_their_occasions() {
     let emulator = started();
     emulator.misbehave(Misbehaviour::Status(503), Occasion::Next(2));
     emulator.misbehave(Misbehaviour::Status(502), Occasion::Next(1));
@@ -256,7 +256,7 @@ fn arrangements_are_kept_in_their_order_and_for_their_time() {
 }
 
 #[test]
-fn an_arrangement_can_be_for_one_kind_of_request() {
+fn a_misbehaviour_can_apply_to_one_kind_of_request() {
     let emulator = started();
     emulator.misbehave_at(RequestKind::Client, Misbehaviour::Status(503), Occasion::Next(1));
     valid(&emulator).to(&emulator).accepted();
@@ -266,7 +266,7 @@ fn an_arrangement_can_be_for_one_kind_of_request() {
 }
 
 #[test]
-fn chance_repeats_itself_for_the_same_seed() {
+fn random_misbehaviour_is_the_same_for_the_same_seed() {
     let fails = |percent, seed| {
         let emulator = started();
         emulator.misbehave(Misbehaviour::Status(503), Occasion::Randomly { percent, seed });

@@ -29,7 +29,7 @@ fn state(emulator: &Emulator, query: &str) -> Value {
 }
 
 #[test]
-fn the_page_allows_itself_nothing_but_its_own_script_and_style() {
+fn the_page_allows_only_its_own_script_and_style() {
     let emulator = started();
     let responses = [(); 2].map(|()| get(&emulator, "/"));
     let nonces = responses.each_ref().map(|response| {
@@ -49,7 +49,7 @@ fn the_page_allows_itself_nothing_but_its_own_script_and_style() {
 }
 
 #[test]
-fn other_pages_and_other_names_are_refused() {
+fn requests_from_other_pages_and_to_other_hosts_are_refused() {
     let emulator = started();
     let port = emulator.port();
     let own = format!("Host: 127.0.0.1:{port}\r\n");
@@ -81,7 +81,7 @@ fn other_pages_and_other_names_are_refused() {
 }
 
 #[test]
-fn requests_are_shown_after_a_cursor_and_found_by_what_they_are() {
+fn requests_are_listed_after_a_cursor_and_filtered() {
     let emulator = knowing(EmulatedClient::new("Acme-Corp").hourly(2));
     for path in ["/users", "/orders", "/users"] {
         let call = Call::of(&emulator, &validation()).target(|target| target.replace("%2Fusers", path));
@@ -122,7 +122,7 @@ fn requests_are_shown_after_a_cursor_and_found_by_what_they_are() {
 }
 
 #[test]
-fn no_secret_is_shown() {
+fn the_page_shows_no_secrets() {
     let key = "apikee_1234567890abcdef.ABCDEF";
     let emulator = started();
     let payload = format!(r#"{{"oops":"{key}"}}"#);

@@ -36,7 +36,7 @@ fn replay(emulator: &Emulator, exchange: &Value) -> Response {
 }
 
 #[test]
-fn recorded_requests_are_understood() {
+fn recorded_requests_are_accepted() {
     let file = file();
     let emulator = platform(&file).start().unwrap();
     emulator.add_client(id(), EmulatedClient::new("recorded"));
@@ -59,7 +59,7 @@ fn recorded_requests_are_understood() {
 
 #[cfg(feature = "request-signing")]
 #[test]
-fn only_the_signed_request_is_let_through_where_a_signing_key_is_configured() {
+fn with_a_signing_key_only_the_signed_request_is_accepted() {
     let file = file();
     let exchanges = file["exchanges"].as_array().unwrap();
     let pem = exchanges[7]["request_signing_public_key_pem"].as_str().unwrap();

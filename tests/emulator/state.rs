@@ -91,7 +91,7 @@ fn known(emulator: &Emulator) -> (Value, Value, String, String) {
 }
 
 #[test]
-fn all_of_it_is_there_after_an_end_in_good_order_and_after_another() {
+fn the_state_survives_regular_restarts() {
     let folder = Folder::new("good-order");
     let emulator = folder.start();
     fill(&emulator);
@@ -107,7 +107,7 @@ fn all_of_it_is_there_after_an_end_in_good_order_and_after_another() {
     ask(&emulator).failed(429, "RATE_LIMITED");
 }
 
-/// The files of a killed process: a copy of the files while it runs.
+/// The files that a killed process leaves: a copy of the files while the process runs.
 fn left_behind(folder: &Folder, name: &str) -> Folder {
     let copy = Folder::new(name);
     fs::copy(folder.state(), copy.state()).unwrap();
@@ -116,7 +116,7 @@ fn left_behind(folder: &Folder, name: &str) -> Folder {
 }
 
 #[test]
-fn all_of_it_is_there_after_an_end_in_the_middle() {
+fn the_state_survives_a_killed_process() {
     let folder = Folder::new("middle");
     let emulator = folder.start();
     fill(&emulator);
@@ -136,7 +136,7 @@ fn a_cut_last_line_is_dropped_and_any_other_damage_is_an_error() {
     let whole = journal.lines().count();
     assert!(whole > 8);
 
-    // Wherever the last line is cut, its change is not applied, and everything before it is.
+    // Wherever the last line is cut, its change is not applied, and all changes before it are applied.
     let last = journal.trim_end().rfind('\n').unwrap() + 1;
     for cut in [last, last + 1, journal.len() - 1] {
         let cut_copy = Folder::new("damage-cut");
@@ -162,7 +162,7 @@ fn a_cut_last_line_is_dropped_and_any_other_damage_is_an_error() {
 }
 
 #[test]
-fn a_snapshot_that_is_not_whole_is_an_error_wherever_it_is_cut() {
+fn a_truncated_snapshot_is_an_error() {
     let folder = Folder::new("truncated");
     let emulator = folder.start();
     fill(&emulator);
@@ -180,7 +180,7 @@ fn a_snapshot_that_is_not_whole_is_an_error_wherever_it_is_cut() {
 }
 
 #[test]
-fn what_is_not_a_state_file_of_this_version_is_refused_and_left_alone() {
+fn other_files_and_versions_are_refused_and_not_changed() {
     let folder = Folder::new("foreign");
     drop(folder.start());
     let state = fs::read_to_string(folder.state()).unwrap();
@@ -198,7 +198,7 @@ fn what_is_not_a_state_file_of_this_version_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_missing_half_is_an_error_and_not_a_fresh_start() {
+fn a_missing_snapshot_or_journal_is_an_error() {
     let folder = Folder::new("half");
     let emulator = folder.start();
     fill(&emulator);
@@ -209,7 +209,7 @@ fn a_missing_half_is_an_error_and_not_a_fresh_start() {
     fs::write(copy.journal(), &journal).unwrap();
     let state = fs::read_to_string(copy.state()).unwrap();
     fs::remove_file(copy.state()).unwrap();
-    assert!(copy.refusal().contains("is missing, but its journal is there"));
+    assert!(copy.refusal().contains("is missing, but its journal exists"));
     fs::write(copy.state(), state.replace("\"generation\":1", "\"generation\":0")).unwrap();
     assert!(copy.refusal().contains("older than its journal"));
 
@@ -232,7 +232,7 @@ fn a_file_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
-fn a_template_given_at_the_start_replaces_the_one_that_was_kept() {
+fn a_template_of_the_builder_replaces_the_stored_one() {
     let folder = Folder::new("template");
     drop(builder().state_file(folder.state()).template(EmulatedTemplate::new("pro").hourly(1)).start().unwrap());
     let emulator =
@@ -272,7 +272,7 @@ fn a_long_journal_becomes_a_snapshot() {
 
 #[cfg(unix)]
 #[test]
-fn where_no_snapshot_can_be_written_the_journal_goes_on() {
+fn if_no_snapshot_can_be_written_the_journal_continues() {
     let folder = Folder::new("gone");
     let emulator = folder.start();
     emulator.add_client(id(), EmulatedClient::new("acme-corp"));

@@ -37,7 +37,7 @@ fn no_thread_outlives_an_emulator() {
     assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
 }
 
-#[ignore = "counts threads: not beside other tests, which have emulators too"]
+#[ignore = "counts threads, so no other test with an emulator may run at the same time"]
 #[test]
 fn counts_the_threads_of_its_process() {
     for _ in 0..3 {

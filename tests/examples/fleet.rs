@@ -28,7 +28,7 @@ const SECRET: &str = "the secret of all instances, of 32 bytes or more";
 const SET: &str = "apikee:revoked";
 const CHANNEL: &str = "apikee:revocations";
 
-/// Whether there is a Redis. If not, the test with this name is skipped.
+/// Whether `redis-server` is installed. If not, reports that the test with this name is skipped.
 fn has_redis(test: &str) -> bool {
     let version = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
     if version.is_ok_and(|status| status.success()) {
@@ -100,7 +100,7 @@ impl Drop for Redis {
 struct Instance {
     child: Child,
     address: SocketAddr,
-    told: Arc<Mutex<String>>,
+    stderr: Arc<Mutex<String>>,
 }
 
 impl Instance {
@@ -110,8 +110,8 @@ impl Instance {
         let mut command = Command::new(path);
         command.arg("127.0.0.1:0").env_clear().env("APIKEE_SECRET", SECRET).env("REDIS_URL", redis.url());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let told = Arc::new(Mutex::new(String::new()));
-        let (lines, collected) = (BufReader::new(child.stderr.take().unwrap()).lines(), Arc::clone(&told));
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let (lines, collected) = (BufReader::new(child.stderr.take().unwrap()).lines(), Arc::clone(&stderr));
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 *collected.lock().unwrap() += &(line + "\n");
@@ -120,7 +120,7 @@ impl Instance {
         let mut first = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
         let address = first.trim_end().strip_prefix("listening on http://").unwrap().parse().unwrap();
-        Self { child, address, told }
+        Self { child, address, stderr }
     }
 
     /// An instance that already follows Redis.
@@ -130,12 +130,12 @@ impl Instance {
         this
     }
 
-    fn told(&self) -> String {
-        self.told.lock().unwrap().clone()
+    fn stderr(&self) -> String {
+        self.stderr.lock().unwrap().clone()
     }
 
     fn wait_for(&self, line: &str) {
-        wait(line, || self.told().contains(line));
+        wait(line, || self.stderr().contains(line));
     }
 
     fn request(&self, method: &str, path: &str, key: &str, body: &str) -> (u16, String) {
@@ -184,9 +184,9 @@ fn issued(scopes: &[&str]) -> String {
 }
 
 /// Waits until the condition holds.
-fn wait(what: &str, mut so: impl FnMut() -> bool) {
+fn wait(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
-    while !so() {
+    while !condition() {
         assert!(start.elapsed() < LONG, "never: {what}");
         thread::sleep(Duration::from_millis(5));
     }
@@ -200,7 +200,7 @@ fn a_revocation_reaches_all_instances_and_those_that_start_later() {
     let (key, other) = (issued(&[]), issued(&[]));
     assert_eq!([&one, &two].map(|instance| instance.status(&key)), [200, 200]);
     one.revoke(&key);
-    assert_eq!(one.status(&key), 401, "the instance itself must refuse it at once");
+    assert_eq!(one.status(&key), 401, "the instance that revokes the key must refuse it at once");
     wait("the other instance", || two.status(&key) == 401);
     assert_eq!(Instance::following(&redis).status(&key), 401);
     assert_eq!([&one, &two].map(|instance| instance.status(&other)), [200, 200]);
@@ -212,7 +212,7 @@ fn a_revocation_reaches_all_instances_and_those_that_start_later() {
 }
 
 #[test]
-fn instances_serve_from_what_they_know_while_redis_is_away_and_catch_up_when_it_is_back() {
+fn instances_keep_serving_while_redis_is_down_and_synchronize_afterwards() {
     let Some(mut redis) = Redis::new("fleet-away") else { return };
     redis.start();
     let [one, two] = [(); 2].map(|()| Instance::following(&redis));
@@ -222,7 +222,7 @@ fn instances_serve_from_what_they_know_while_redis_is_away_and_catch_up_when_it_
 
     let (done, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
     let took = thread::scope(|scope| {
-        // Requests to both all the time. None may fail.
+        // Sends requests to both instances all the time. None may fail.
         for instance in [&one, &two] {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
@@ -238,7 +238,7 @@ fn instances_serve_from_what_they_know_while_redis_is_away_and_catch_up_when_it_
         }
         let before = asked.load(Ordering::Relaxed);
         one.revoke(&late);
-        assert_eq!((one.status(&late), two.status(&late)), (401, 200), "only this instance refuses it");
+        assert_eq!((one.status(&late), two.status(&late)), (401, 200), "only the first instance refuses the key");
         wait("requests", || asked.load(Ordering::Relaxed) >= before + 200);
         // Redis is empty now. The instances add their revocations to it.
         redis.start();
@@ -256,7 +256,7 @@ fn instances_serve_from_what_they_know_while_redis_is_away_and_catch_up_when_it_
 }
 
 #[test]
-fn what_is_not_a_fingerprint_is_ignored_and_told_and_nothing_is_lost() {
+fn entries_that_are_not_fingerprints_are_ignored_and_logged() {
     let Some(mut redis) = Redis::new("fleet-garbage") else { return };
     redis.start();
     let mut commands = redis.client().get_connection().unwrap();
@@ -276,16 +276,16 @@ fn what_is_not_a_fingerprint_is_ignored_and_told_and_nothing_is_lost() {
     let () = commands.publish(CHANNEL, name(&by_message)).unwrap();
     wait("the message behind the garbage", || instance.status(&by_message) == 401);
     // The lines arrive through a pipe, so they may be later than the answer.
-    wait("five lines", || instance.told().matches("ignored a message").count() == 5);
-    assert!(!instance.told().contains("DROP"), "the garbage must not be printed");
-    // A message may be lost, but the set is compared.
+    wait("five lines", || instance.stderr().matches("ignored a message").count() == 5);
+    assert!(!instance.stderr().contains("DROP"), "the garbage must not be printed");
+    // Even without a message, the instance notices that the size of the set has changed.
     let () = commands.sadd(SET, name(&unannounced)).unwrap();
     wait("the member without a message", || instance.status(&unannounced) == 401);
 
     // The set is overwritten with another type. The instance keeps its revocations, and restores the set after the
     // other value is deleted.
     let () = commands.set(SET, "a string").unwrap();
-    wait("the error", || instance.told().contains("stay in use"));
+    wait("the error", || instance.stderr().contains("stay in use"));
     instance.revoke(&last);
     assert_eq!([&in_set, &by_message, &unannounced, &last].map(|key| instance.status(key)), [401; 4]);
     let () = commands.del(SET).unwrap();
@@ -293,7 +293,7 @@ fn what_is_not_a_fingerprint_is_ignored_and_told_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_server_that_is_not_redis_costs_no_request() {
+fn a_broken_redis_server_makes_no_request_fail() {
     let Some(mut redis) = Redis::new("fleet-fake") else { return };
     redis.start();
     let instance = Instance::following(&redis);
@@ -320,7 +320,7 @@ fn a_server_that_is_not_redis_costs_no_request() {
             if let Ok((mut stream, _)) = listener.accept() {
                 taken += 1;
                 let _ = stream.write_all(if answer == b"\0" { b"" } else { answer });
-                // With an empty answer the connection is closed. With silence it stays open.
+                // For an empty answer the connection is closed. For no answer it stays open.
                 if !answer.is_empty() {
                     kept.push(stream);
                 }
@@ -331,7 +331,7 @@ fn a_server_that_is_not_redis_costs_no_request() {
         drop((listener, kept));
         fs::remove_file(redis.socket()).unwrap();
         redis.start();
-        wait("the real one", || instance.health().contains(r#""redis":true"#));
+        wait("the real Redis", || instance.health().contains(r#""redis":true"#));
         assert_eq!(redis.members(), 1, "the lost member must be restored");
     }
 }

@@ -17,7 +17,7 @@ use std::{
 
 use crate::{LONG, service::Output};
 
-/// The longest request that it reads.
+/// The longest request that the gateway reads.
 const MAX_LEN: u64 = 1024 * 1024;
 
 type Variables = BTreeMap<OsString, OsString>;
@@ -38,20 +38,20 @@ impl Gateway {
         let address = listener.local_addr().unwrap();
         let environment: Variables = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
+        let stopped = Arc::clone(&stop);
         let accept = move || {
             for stream in listener.incoming() {
-                if told.load(Ordering::SeqCst) {
+                if stopped.load(Ordering::SeqCst) {
                     break;
                 }
-                // A client that has gone away gets no answer.
+                // Errors are ignored: the client has closed the connection.
                 let _ = serve(&stream.unwrap(), &program, &environment, &output);
             }
         };
         Self { address, stop, thread: Some(thread::spawn(accept)) }
     }
 
-    /// Whether it still runs. It panics if the program answers wrongly.
+    /// Whether the gateway still runs. Its thread panics if the program's output is not valid.
     pub(crate) fn lives(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
@@ -95,8 +95,8 @@ fn serve(mut stream: &TcpStream, program: &Path, environment: &Variables, output
     write!(stream, "Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }
 
-/// The meta-variables of a request (RFC 3875, section 4.1). `None` if the request is not valid, or if a variable cannot
-/// contain a value.
+/// The meta-variables of a request (RFC 3875, section 4.1). `None` if the request is not valid, or if a value contains
+/// a NUL byte.
 fn variables(head: &[u8]) -> Option<Variables> {
     let mut lines = head.strip_suffix(b"\r\n\r\n")?.split(|byte| *byte == b'\n');
     let line = String::from_utf8(lines.next()?.trim_ascii_end().to_owned()).ok()?;

@@ -12,7 +12,7 @@ pub(crate) fn environment() -> Vec<(&'static str, String)> {
     vec![("APIKEE_SECRET", SECRET.into())]
 }
 
-/// The form that [`Service::start`](crate::service::Service::start) needs.
+/// The environment in the form that [`Service::start`](crate::service::Service::start) needs.
 pub(crate) fn borrowed<'e>(environment: &'e [(&'e str, String)]) -> Vec<(&'e str, &'e str)> {
     environment.iter().map(|(name, value)| (*name, &**value)).collect()
 }

@@ -94,7 +94,7 @@ fn requests_without_a_good_key_are_refused() {
 }
 
 #[test]
-fn a_second_field_for_keys_is_refused_whatever_is_in_it() {
+fn a_second_key_field_is_refused_whatever_its_value() {
     let request = Ask::get("/me").key(&good(&["read"]));
     everywhere("", |who, _, ask| {
         for second in ["", "nonsense"] {
@@ -128,8 +128,8 @@ fn good_keys_are_let_through() {
             assert_eq!(reply.header("www-authenticate"), None, "{who}: {request:?}");
         }
         let claims = ask(&Ask::get("/me").key(&read)).json();
-        let told = (&claims["tenant"], &claims["scopes"], &claims["environment"]);
-        assert_eq!(told, (&json!("acme-corp"), &json!(["read"]), &json!("production")), "{who}");
+        let shown = (&claims["tenant"], &claims["scopes"], &claims["environment"]);
+        assert_eq!(shown, (&json!("acme-corp"), &json!(["read"]), &json!("production")), "{who}");
         assert!(claims["id"].as_str().is_some_and(|id| !id.is_empty()), "{who}");
     });
 }
@@ -175,7 +175,7 @@ fn excluded_paths_need_no_key_whatever_the_query() {
 }
 
 #[test]
-fn a_path_is_excluded_as_it_came_unless_the_gateway_has_decoded_it() {
+fn excluded_paths_are_compared_without_decoding_except_behind_cgi() {
     everywhere("", |who, service, ask| {
         let decodes = service.name == "cgi";
         assert_eq!(ask(&Ask::get("/%68ealth")).status, if decodes { 200 } else { 401 }, "{who}");
@@ -183,7 +183,7 @@ fn a_path_is_excluded_as_it_came_unless_the_gateway_has_decoded_it() {
 }
 
 #[test]
-fn the_openapi_document_says_what_the_guard_asks_for() {
+fn the_openapi_document_has_the_scheme_and_the_scopes_of_the_guard() {
     everywhere("", |who, service, ask| {
         let reply = ask(&Ask::get("/openapi.json"));
         assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")), "{who}");
@@ -209,7 +209,7 @@ fn the_openapi_document_says_what_the_guard_asks_for() {
 }
 
 #[test]
-fn a_service_does_not_start_without_a_secret_or_with_half_of_server_mode() {
+fn a_service_does_not_start_with_an_incomplete_or_invalid_configuration() {
     for name in SERVERS {
         for environment in [
             vec![],

@@ -27,15 +27,15 @@ pub(crate) fn started(client: EmulatedClient) -> Emulator {
     platform
 }
 
-/// A platform that knows a client, and answers its requests only while the lock is free. It reports each request that
-/// has arrived.
+/// A platform that knows a client, and answers its requests only while the lock is free. It sends a message for each
+/// request that has arrived.
 pub(crate) fn holding() -> (Emulator, Arc<Mutex<()>>, mpsc::Receiver<()>) {
-    let (tell, arrived) = mpsc::channel();
+    let (sender, arrived) = mpsc::channel();
     let answers = Arc::new(Mutex::new(()));
-    let (tell, may_answer) = (Mutex::new(tell), Arc::clone(&answers));
+    let (sender, may_answer) = (Mutex::new(sender), Arc::clone(&answers));
     let observe = move |entry: &LoggedRequest| {
         if entry.kind == RequestKind::Validate {
-            let _ = tell.lock().unwrap().send(());
+            let _ = sender.lock().unwrap().send(());
             drop(may_answer.lock());
         }
     };
@@ -49,7 +49,7 @@ pub(crate) fn asking(name: &'static str, platform: &Emulator) -> Service {
     asking_with(name, platform, &[])
 }
 
-/// The same with additional variables in its environment.
+/// A service that asks this platform, with additional variables in its environment.
 pub(crate) fn asking_with(name: &'static str, platform: &Emulator, more: &[(&'static str, &str)]) -> Service {
     let mut environment = environment();
     environment.push(("APIKEE_SERVER_KEY", Emulator::PROJECT_KEY.into()));
@@ -79,7 +79,7 @@ pub(crate) fn disclosed(entry: &LoggedRequest) -> BTreeMap<String, Value> {
     headers.clone().into_iter().collect()
 }
 
-/// Checks that the request did not change which header fields the call has.
+/// Checks that the call has only its usual header fields, and each of them once.
 pub(crate) fn assert_usual_fields(entry: &LoggedRequest) {
     let names: Vec<String> = entry.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     for name in &names {
@@ -107,7 +107,7 @@ fn acme() -> EmulatedClient {
 }
 
 #[test]
-fn the_platform_sees_the_route_the_address_and_little_else() {
+fn the_platform_receives_only_route_key_address_and_user_agent() {
     let key = good(&["read"]);
     let request = Ask::get("/users/7?page=2&token=private")
         .key(&key)
@@ -123,14 +123,14 @@ fn the_platform_sees_the_route_the_address_and_little_else() {
         let [seen] = &validations(platform)[..] else { panic!("{who}") };
         assert_eq!((seen.status, seen.refusal), (Some(200), None), "{who}");
         assert_eq!(seen.method_path.as_deref(), Some("GET:::/users/{id}"), "{who}");
-        let told = [
+        let expected = [
             ("user-agent", "tester/1.0"),
             ("x-api-key", &*key),
             ("x-forwarded-for", "127.0.0.1"),
             ("x-real-ip", "127.0.0.1"),
         ];
-        let told = told.map(|(name, value)| (name.to_owned(), Value::from(value)));
-        assert_eq!(disclosed(seen), BTreeMap::from(told), "{who}");
+        let expected = expected.map(|(name, value)| (name.to_owned(), Value::from(value)));
+        assert_eq!(disclosed(seen), BTreeMap::from(expected), "{who}");
         assert_usual_fields(seen);
         let outside = format!("{:?}", seen.headers);
         for secret in [&*key, "private", "203.0.113.9", "tester/1.0"] {
@@ -140,7 +140,7 @@ fn the_platform_sees_the_route_the_address_and_little_else() {
 }
 
 #[test]
-fn routes_are_asked_about_by_their_templates_and_methods() {
+fn the_platform_receives_the_method_and_the_template_of_a_route() {
     let key = good(&["read", "write"]);
     everywhere(acme, |who, platform, ask| {
         let asked = [
@@ -160,7 +160,7 @@ fn routes_are_asked_about_by_their_templates_and_methods() {
 }
 
 #[test]
-fn the_platform_is_not_asked_about_what_is_refused_or_excluded() {
+fn the_platform_is_not_asked_about_refused_or_excluded_requests() {
     let key = good(&["write"]);
     everywhere(acme, |who, platform, ask| {
         let forged = format!("{key}0");
@@ -178,7 +178,7 @@ fn the_platform_is_not_asked_about_what_is_refused_or_excluded() {
 }
 
 #[test]
-fn what_the_platform_refuses_is_refused() {
+fn a_request_that_the_platform_refuses_is_refused() {
     let request = Ask::get("/me").key(&good(&["read"]));
     everywhere(acme, |who, platform, ask| {
         platform.misbehave_at(RequestKind::Validate, Misbehaviour::Refuse, Occasion::Next(1));
@@ -190,7 +190,7 @@ fn what_the_platform_refuses_is_refused() {
 }
 
 #[test]
-fn a_spent_rate_limit_says_when_to_come_back() {
+fn an_exceeded_rate_limit_gives_a_retry_after_field() {
     let request = Ask::get("/me").key(&good(&["read"]));
     everywhere(
         || acme().hourly(1),
@@ -205,7 +205,7 @@ fn a_spent_rate_limit_says_when_to_come_back() {
 }
 
 #[test]
-fn a_forged_address_does_not_get_past_the_networks_of_a_client() {
+fn a_forged_address_does_not_pass_the_allowed_networks_of_a_client() {
     let request = Ask::get("/me").key(&good(&["read"])).header("X-Forwarded-For", "192.0.2.1");
     everywhere(
         || acme().network("192.0.2.0/24").unwrap(),
@@ -238,7 +238,7 @@ fn an_outage_lets_good_keys_through_and_a_fault_does_not() {
 }
 
 #[test]
-fn a_platform_that_is_gone_is_an_outage() {
+fn a_stopped_platform_is_an_outage() {
     for name in ALL {
         let platform = started(acme());
         let service = asking(name, &platform);
@@ -249,7 +249,7 @@ fn a_platform_that_is_gone_is_an_outage() {
 }
 
 #[test]
-fn a_proxy_header_sends_no_call_elsewhere() {
+fn a_proxy_header_does_not_redirect_calls() {
     for name in ALL {
         let (platform, elsewhere) = (started(acme()), TcpListener::bind("127.0.0.1:0").unwrap());
         elsewhere.set_nonblocking(true).unwrap();
@@ -263,7 +263,7 @@ fn a_proxy_header_sends_no_call_elsewhere() {
 }
 
 #[test]
-fn a_scan_of_paths_and_methods_leaves_one_template_with_the_platform() {
+fn a_scan_of_paths_and_methods_registers_only_one_template() {
     for name in ALL {
         let platform = started(acme());
         let service = asking(name, &platform);
@@ -290,11 +290,11 @@ fn a_scan_of_paths_and_methods_leaves_one_template_with_the_platform() {
 }
 
 #[test]
-fn servers_register_the_template_once_and_programs_of_one_request_do_not() {
+fn servers_register_a_template_once_and_cgi_programs_never() {
     for name in ALL {
-        let (tell, told) = mpsc::channel();
-        let tell = Arc::new(Mutex::new(tell));
-        let observe = move |entry: &LoggedRequest| tell.lock().unwrap().send(entry.kind).unwrap_or_default();
+        let (sender, kinds) = mpsc::channel();
+        let sender = Arc::new(Mutex::new(sender));
+        let observe = move |entry: &LoggedRequest| sender.lock().unwrap().send(entry.kind).unwrap_or_default();
         let platform = Emulator::builder().on_request(observe).start().unwrap();
         platform.add_client(ClientId::new(CLIENT).unwrap(), acme());
         let service = asking(name, &platform);
@@ -302,7 +302,7 @@ fn servers_register_the_template_once_and_programs_of_one_request_do_not() {
             assert_eq!(curl(&service, &Ask::get(&format!("/users/{id}")).key(&good(&["read"]))).status, 200, "{name}");
         }
         if name != "cgi" {
-            while told.recv_timeout(LONG).expect("a route is registered") != RequestKind::Endpoint {}
+            while kinds.recv_timeout(LONG).expect("a route is registered") != RequestKind::Endpoint {}
         }
         assert_eq!(curl(&service, &Ask::get("/users/4").key(&good(&["read"]))).status, 200, "{name}");
         drop(service);

@@ -58,25 +58,25 @@ impl Service {
     }
 
     /// Waits until the example listens.
-    fn started((mut this, told): (Self, Receiver<String>)) -> Self {
+    fn started((mut this, lines): (Self, Receiver<String>)) -> Self {
         let name = this.name;
-        let first = told.recv_timeout(LONG).unwrap_or_else(|_| panic!("{name}: {}", this.output()));
+        let first = lines.recv_timeout(LONG).unwrap_or_else(|_| panic!("{name}: {}", this.output()));
         let address = first.strip_prefix("listening on http://").and_then(|line| line.strip_suffix('\n'));
         this.address = address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{name}: {first}"));
         assert_ne!(this.address.port(), 0, "{name}");
         this
     }
 
-    /// Starts an example that must end with an error and without a line on its standard output. Returns its other
-    /// output.
+    /// Starts an example that must end with an error and without a line on its standard output. Returns its standard
+    /// error.
     pub(crate) fn refuses_to_start(name: &'static str, environment: &[(&str, &str)]) -> String {
         Self::refuses_to_start_at(([127, 0, 0, 1], 0).into(), name, environment)
     }
 
     pub(crate) fn refuses_to_start_at(address: SocketAddr, name: &'static str, environment: &[(&str, &str)]) -> String {
         let address = address.to_string();
-        let (mut this, told) = Self::launch(program(name), name, &[&address], environment, Output::default());
-        assert_eq!(told.recv_timeout(LONG), Err(RecvTimeoutError::Disconnected), "{name}");
+        let (mut this, lines) = Self::launch(program(name), name, &[&address], environment, Output::default());
+        assert_eq!(lines.recv_timeout(LONG), Err(RecvTimeoutError::Disconnected), "{name}");
         let Running::Server(child, threads) = &mut this.running else { unreachable!() };
         assert!(!child.wait().unwrap().success(), "{name}");
         threads.drain(..).for_each(|thread| thread.join().unwrap());
@@ -94,14 +94,14 @@ impl Service {
         let mut command = Command::new(program);
         command.args(arguments).env_clear().envs(environment.iter().copied());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (tell, told) = mpsc::channel();
+        let (sender, lines) = mpsc::channel();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let threads = vec![
-            collect(stdout, Arc::clone(&output), move |line| drop(tell.send(line.to_owned()))),
+            collect(stdout, Arc::clone(&output), move |line| drop(sender.send(line.to_owned()))),
             collect(stderr, Arc::clone(&output), |_| ()),
         ];
         let (address, running) = (SocketAddr::from(([127, 0, 0, 1], 0)), Running::Server(child, threads));
-        (Self { name, address, output, running }, told)
+        (Self { name, address, output, running }, lines)
     }
 
     /// The prefix of all paths.
@@ -130,7 +130,7 @@ impl Service {
             if let Some(status) = child.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(Instant::now() < latest, "{} goes on", self.name);
+            assert!(Instant::now() < latest, "{} still runs", self.name);
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -174,18 +174,22 @@ impl Drop for Service {
 fn program(name: &str) -> PathBuf {
     let test = env::current_exe().unwrap();
     let program = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples").join(name);
-    assert!(program.exists(), "{} is not there: cargo build --all-features --examples", program.display());
+    assert!(program.exists(), "{} does not exist; build it: cargo build --all-features --examples", program.display());
     program
 }
 
-/// Stores the output, and reports each line.
-fn collect(from: impl Read + Send + 'static, output: Output, told: impl Fn(&str) + Send + 'static) -> JoinHandle<()> {
+/// Stores the output, and calls a function with each line.
+fn collect(
+    from: impl Read + Send + 'static,
+    output: Output,
+    on_line: impl Fn(&str) + Send + 'static,
+) -> JoinHandle<()> {
     thread::spawn(move || {
         let mut from = BufReader::new(from);
         let mut line = vec![];
         while from.read_until(b'\n', &mut line).is_ok_and(|len| len > 0) {
             output.lock().unwrap().extend_from_slice(&line);
-            told(&String::from_utf8_lossy(&line));
+            on_line(&String::from_utf8_lossy(&line));
             line.clear();
         }
     })

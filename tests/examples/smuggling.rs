@@ -1,7 +1,7 @@
-//! Bytes that try to become something else: a second header field, another path, a member of a JSON object.
+//! Requests that try to inject something: a second header field, another path, a member of a JSON object.
 //!
-//! Frameworks differ in the bytes that they accept. These checks are the same for all. Whatever reaches the platform is
-//! one value in one place, nothing is printed on the terminal, and the service continues.
+//! Frameworks differ in the bytes that they accept. These checks are the same for all. If a value reaches the platform,
+//! it is one value in one place. No bytes of a request are printed, and the service continues.
 
 use apikee::emulator::{EmulatedClient, Emulator, RequestKind};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::{
     service::{ALL, SERVERS, Service},
 };
 
-/// Values that try to become something else.
+/// Values that try to inject something.
 fn values() -> Vec<Vec<u8>> {
     let texts: [&[u8]; 14] = [
         b"a\rb",
@@ -44,12 +44,14 @@ fn assert_whole(platform: &Emulator, key: &str, who: &str) {
         match entry.kind {
             RequestKind::Validate => {
                 assert_eq!(entry.client.unwrap().to_string(), CLIENT, "{who}");
-                let told = disclosed(&entry);
+                let headers = disclosed(&entry);
                 let usual = ["user-agent", "x-api-key", "x-forwarded-for", "x-real-ip"];
-                assert!(told.keys().all(|name| usual.contains(&&**name)), "{who}: {told:?}");
-                assert_eq!(told["x-api-key"], key, "{who}");
-                assert_eq!((&told["x-forwarded-for"], &told["x-real-ip"]), (&"127.0.0.1".into(), &"127.0.0.1".into()));
-                let longest = told.get("user-agent").and_then(Value::as_str).map_or(0, str::len);
+                assert!(headers.keys().all(|name| usual.contains(&&**name)), "{who}: {headers:?}");
+                assert_eq!(headers["x-api-key"], key, "{who}");
+                for name in ["x-forwarded-for", "x-real-ip"] {
+                    assert_eq!(headers[name], "127.0.0.1", "{who}");
+                }
+                let longest = headers.get("user-agent").and_then(Value::as_str).map_or(0, str::len);
                 assert!(longest <= 2048, "{who}: {longest}");
             }
             RequestKind::Endpoint => {
@@ -101,7 +103,7 @@ fn a_header_value_stays_one_value() {
             let fields = [("User-Agent", &*value), ("X-Other", &*value), ("x-api-key", key.as_bytes())];
             let reply = raw(&service, b"/users/7", &fields);
             let status = reply.as_ref().map(|reply| reply.status);
-            // Without an answer, or with its own answer, the framework has refused the request.
+            // If there is no answer, or the framework's own answer, then the framework has refused the request.
             assert!(matches!(status, None | Some(200 | 400 | 431)), "{who}: {reply:?}");
             assert_whole(&platform, &key, &who);
             let_through += usize::from(status == Some(200));
@@ -118,7 +120,7 @@ fn a_header_value_stays_one_value() {
 }
 
 #[test]
-fn fields_of_one_name_are_one_value() {
+fn user_agent_fields_are_joined_into_one_value() {
     for name in ALL {
         let (platform, key) = (started(EmulatedClient::new("acme-corp")), good(&["read"]));
         let service = asking(name, &platform);
@@ -130,7 +132,7 @@ fn fields_of_one_name_are_one_value() {
 }
 
 #[test]
-fn a_key_with_anything_else_in_it_is_refused() {
+fn a_key_with_additional_bytes_is_refused() {
     for name in ALL {
         let (platform, key) = (started(EmulatedClient::new("acme-corp")), good(&["read"]));
         let mut service = asking(name, &platform);
@@ -206,7 +208,7 @@ fn a_path_stays_one_path() {
 }
 
 #[test]
-fn a_target_that_is_not_a_path_gets_nobody_past_the_guard() {
+fn an_invalid_target_does_not_bypass_the_guard() {
     let targets: [&[u8]; 14] = [
         b"/users/7#health",
         b"/x#?/health",
@@ -232,7 +234,7 @@ fn a_target_that_is_not_a_path_gets_nobody_past_the_guard() {
             let status = raw(&service, target, &[]).map(|reply| reply.status);
             assert!(matches!(status, None | Some(400 | 401 | 414)), "{who}: {status:?}");
             let status = raw(&service, target, &[("x-api-key", key.as_bytes())]).map(|reply| reply.status);
-            // The last status is for a call that would be too long.
+            // Status 502: the call to the platform would be too long.
             assert!(matches!(status, None | Some(200 | 400 | 404 | 414 | 502)), "{who}: {status:?}");
             assert_whole(&platform, &key, &who);
         }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[test]
-fn a_stop_finishes_what_is_in_flight_and_refuses_what_is_new() {
+fn a_stop_finishes_requests_in_flight_and_refuses_new_ones() {
     for signal in ["TERM", "INT"] {
         let (platform, answers, arrived) = holding();
         let mut service = asking_with("oxhttp", &platform, &[]);
@@ -49,7 +49,7 @@ fn a_stop_does_not_wait_for_idle_connections() {
 
 #[test]
 fn a_server_that_can_no_longer_serve_ends_with_an_error() {
-    // After these servers ran out of descriptors, they accept no further connection.
+    // When these servers have run out of descriptors, they never accept a connection again.
     for name in ["tiny_http", "rouille"] {
         let mut service = Service::start_with_descriptors(name, 64, &borrowed(&environment()));
         let mut idle = vec![];
@@ -71,7 +71,7 @@ fn oxhttp_serves_again_after_more_connections_than_it_has_descriptors_for() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_an_error() {
+fn an_address_that_is_in_use_is_an_error() {
     for name in ["oxhttp", "tiny_http", "rouille", "axum"] {
         let taken = Service::start(name, &borrowed(&environment()));
         let output = Service::refuses_to_start_at(taken.address, name, &borrowed(&environment()));

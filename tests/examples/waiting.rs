@@ -1,4 +1,4 @@
-//! The guard waits for the platform. An async server must not wait with it.
+//! While the guard waits for the platform, an async server must answer other requests.
 
 use std::{sync::mpsc, thread};
 
@@ -12,8 +12,8 @@ use crate::{
 /// Waiting requests: one more than the server has threads for async work.
 const WAITING: usize = 2;
 
-/// Each call ends after three seconds. A busy machine may be too slow to get an answer meanwhile, so the test tries
-/// again.
+/// Each call times out after three seconds. On a busy machine that can be too short for the other request, so the test
+/// tries several times.
 const ATTEMPTS: usize = 5;
 
 #[test]
@@ -28,11 +28,11 @@ fn others_are_answered_first() -> bool {
     let waits = Ask::get("/me").key(&good(&[]));
 
     let held = answers.lock().unwrap();
-    let (tell, answered) = mpsc::channel();
+    let (sender, answered) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..WAITING {
-            let (tell, service, waits) = (tell.clone(), &service, &waits);
-            scope.spawn(move || tell.send(curl(service, waits).status));
+            let (sender, service, waits) = (sender.clone(), &service, &waits);
+            scope.spawn(move || sender.send(curl(service, waits).status));
         }
         (0..WAITING).for_each(|_| arrived.recv_timeout(LONG).unwrap());
         assert_eq!(curl(&service, &Ask::get("/health")).status, 200);

@@ -1,5 +1,5 @@
-//! The bodies of the fuzz targets, run over their seed corpora and over mutations of each seed that
-//! are the same every time.
+//! Runs the bodies of the fuzz targets over their seeds, and over mutations of each seed. The mutations are the same
+//! every time.
 #![cfg(all(feature = "serde", feature = "msgpack"))]
 
 mod bodies;
@@ -10,19 +10,19 @@ use std::{fs, path::Path};
 
 use support::Xorshift;
 
-/// Of all seeds of a target together.
+/// Number of mutations of all seeds of a target together.
 const MUTATIONS: usize = 20_000;
 
-/// The same where each input takes long without optimisation: X25519, a connection, or several keys to verify.
+/// The number for targets whose inputs take long without optimisation: X25519, a connection, or several keys to verify.
 const FEW_MUTATIONS: usize = 1_000;
 
 #[test]
-fn any_bytes_verify_exactly_when_the_book_says_so() {
+fn any_bytes_verify_exactly_if_the_specification_accepts_them() {
     replay("verify", bodies::verify::body, MUTATIONS);
 }
 
 #[test]
-fn digits_are_read_as_the_number_they_are() {
+fn base62_digits_are_read_as_num_bigint_reads_them() {
     replay("base62", bodies::base62::body, MUTATIONS);
 }
 
@@ -37,12 +37,12 @@ fn message_pack_payloads_are_read_as_rmp_reads_them() {
 }
 
 #[test]
-fn what_is_issued_verifies() {
+fn issued_keys_verify() {
     replay("issue_verify", bodies::issue_verify::body, MUTATIONS);
 }
 
 #[test]
-fn a_table_of_clients_refuses_as_the_plainest_model_does() {
+fn a_client_table_agrees_with_a_simple_model() {
     replay("refusals", bodies::refusals::body, MUTATIONS);
 }
 
@@ -55,7 +55,7 @@ proptest::proptest! {
     })]
 
     #[test]
-    fn any_sequence_of_requests_is_refused_as_the_plainest_model_does(
+    fn random_sequences_of_requests_agree_with_a_simple_model(
         input in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..600),
     ) {
         bodies::refusals::body(&input);
@@ -63,19 +63,19 @@ proptest::proptest! {
 }
 
 #[test]
-fn a_breaker_does_what_the_plainest_model_does() {
+fn a_breaker_agrees_with_a_simple_model() {
     replay("breaker", bodies::breaker::body, MUTATIONS);
 }
 
 #[test]
 #[cfg(feature = "envelope")]
-fn a_client_opens_only_what_answers_its_request() {
+fn a_client_opens_only_answers_to_its_request() {
     replay("open_client", bodies::open_client::body, FEW_MUTATIONS);
 }
 
 #[test]
 #[cfg(feature = "envelope")]
-fn a_server_opens_only_what_was_sealed_for_it() {
+fn a_server_opens_only_requests_that_were_sealed_for_it() {
     replay("open_recipient", bodies::open_recipient::body, FEW_MUTATIONS);
 }
 
@@ -93,36 +93,36 @@ fn a_request_is_one_request_with_exactly_its_members() {
 
 #[test]
 #[cfg(feature = "web")]
-fn a_guard_lets_in_who_has_the_key_once_and_where_it_belongs() {
+fn a_guard_grants_only_requests_with_one_key_in_the_right_place() {
     replay("guard", bodies::guard::body, MUTATIONS);
 }
 
 #[test]
-fn claims_are_read_the_same_however_they_are_spelt() {
+fn the_spelling_of_claims_does_not_change_them() {
     replay("payload", bodies::payload::body, FEW_MUTATIONS);
 }
 
 #[test]
 #[cfg(feature = "envelope")]
-fn envelopes_are_those_of_a_second_implementation() {
+fn envelopes_agree_with_a_second_implementation() {
     replay("sealed", bodies::sealed::body, FEW_MUTATIONS);
 }
 
 #[test]
 #[cfg(feature = "web")]
-fn the_platform_is_told_of_the_very_path_that_was_asked_for() {
+fn the_platform_receives_the_path_of_the_request() {
     replay("percent", bodies::percent::body, MUTATIONS);
 }
 
 #[test]
 #[cfg(feature = "web")]
-fn only_an_outage_fails_open_and_not_for_who_was_refused() {
+fn only_an_outage_fails_open_and_not_for_refused_clients() {
     replay("authorize", bodies::authorize::body, FEW_MUTATIONS);
 }
 
 #[test]
 #[cfg(feature = "ureq")]
-fn an_answer_is_what_the_server_sent() {
+fn an_answer_has_the_data_that_the_server_sent() {
     replay("transport", bodies::transport::body, FEW_MUTATIONS);
 }
 
@@ -156,7 +156,7 @@ fn run(name: &str, body: fn(&[u8]), input: &[u8]) {
     body(input);
 }
 
-/// Shows the input when the body panics over it.
+/// Prints the input if the body panics.
 struct Shown<'i> {
     name: &'i str,
     input: &'i [u8],
@@ -172,8 +172,8 @@ impl Drop for Shown<'_> {
 
 /// One to three changes to the seed.
 fn mutated(seed: &[u8], other: &[u8], rng: &mut Xorshift) -> Vec<u8> {
-    /// What means something in one of the formats.
-    const TELLING: &[u8] = b"\"\\{}[]:,.-+0eEunt \x00\x1F\x7F\x80\xA0\xC0\xC1\xD9\xDC\xDE\xDF\xED\xFF";
+    /// Bytes with a meaning in one of the formats.
+    const SPECIAL: &[u8] = b"\"\\{}[]:,.-+0eEunt \x00\x1F\x7F\x80\xA0\xC0\xC1\xD9\xDC\xDE\xDF\xED\xFF";
 
     let mut bytes = seed.to_vec();
     for _ in 0..=rng.below(3) {
@@ -182,9 +182,9 @@ fn mutated(seed: &[u8], other: &[u8], rng: &mut Xorshift) -> Vec<u8> {
             0 => flip(&mut bytes, at, 1 << rng.below(8)),
             1 => flip(&mut bytes, at, rng.word() as u8),
             2 => bytes.truncate(at),
-            3 => bytes.insert(at, TELLING[rng.below(TELLING.len())]),
+            3 => bytes.insert(at, SPECIAL[rng.below(SPECIAL.len())]),
             4 => drop(bytes.drain(at..(at + 1 + rng.below(4)).min(bytes.len()))),
-            // A splice, and a part said twice.
+            // The end of another seed, or a repeated part.
             5 => bytes.splice(at.., other[rng.below(other.len())..].iter().copied()).for_each(drop),
             _ => {
                 let part = bytes[at..(at + 1 + rng.below(24)).min(bytes.len())].to_vec();

@@ -322,7 +322,7 @@ fn a_breaker_opens_and_closes_without_allocation() {
     });
 }
 
-/// With a table, the list of the two converted points is allocated, and the memory that the conversion needs.
+/// With a table, the list of the two converted points is allocated, and memory for the conversion.
 #[cfg(feature = "envelope")]
 #[test]
 fn a_session_is_established_with_few_allocations_or_none() {
@@ -347,33 +347,33 @@ fn envelopes_are_sealed_and_opened_without_allocation() {
         [1, 2, 3, 4].map(|seed| Session::establish(&server, &mut Xorshift(seed)).unwrap());
     allocates_nothing(|| {
         let mut rng = Xorshift(9);
-        let (mut asked, mut told) = ([0; 512], [0; 512]);
-        let (text, pending) = first.seal(JSON, &mut rng, &mut asked).unwrap();
+        let (mut sent, mut received) = ([0; 512], [0; 512]);
+        let (text, pending) = first.seal(JSON, &mut rng, &mut sent).unwrap();
         let len = text.len();
-        let (opened, reply) = recipient.open(&mut asked[..len]).unwrap();
+        let (opened, reply) = recipient.open(&mut sent[..len]).unwrap();
         assert_eq!(opened, JSON);
-        let len = reply.seal(JSON, &mut rng, &mut told).unwrap().len();
-        let mut forged = told;
-        assert_eq!(pending.open(&mut told[..len]).unwrap().as_bytes(), JSON);
+        let len = reply.seal(JSON, &mut rng, &mut received).unwrap().len();
+        let mut forged = received;
+        assert_eq!(pending.open(&mut received[..len]).unwrap().as_bytes(), JSON);
 
         // Refused envelopes.
-        let (text, pending) = second.seal(b"{}", &mut rng, &mut asked).unwrap();
+        let (text, pending) = second.seal(b"{}", &mut rng, &mut sent).unwrap();
         let request = text.len();
         let error = pending.open(&mut forged[..len]).unwrap_err();
         assert_eq!(error, OpenError::Forged);
         write!(Sink(0), "{error} {error:?}").unwrap();
-        asked[0] = 0;
-        assert_eq!(recipient.open(&mut asked[..request]).unwrap_err(), OpenError::Malformed);
-        let error = third.seal(JSON, &mut rng, &mut asked[..9]).unwrap_err();
+        sent[0] = 0;
+        assert_eq!(recipient.open(&mut sent[..request]).unwrap_err(), OpenError::Malformed);
+        let error = third.seal(JSON, &mut rng, &mut sent[..9]).unwrap_err();
         assert_eq!(error, SealError::BufferTooSmall { needed: sealed_len(JSON.len()) });
         write!(Sink(0), "{error} {error:?}").unwrap();
-        assert_eq!(dry.seal(JSON, &mut Stuck(None), &mut asked).unwrap_err(), SealError::Rng);
+        assert_eq!(dry.seal(JSON, &mut Stuck(None), &mut sent).unwrap_err(), SealError::Rng);
     });
 }
 
 #[cfg(feature = "envelope")]
 #[test]
-fn a_pool_takes_and_gives_sessions_without_allocation() {
+fn a_pool_stores_and_returns_sessions_without_allocation() {
     let server = ServerKey::from_bytes(*Recipient::new([0x42; 32]).public_key()).unwrap();
     let sessions = [1, 2, 3, 4].map(|seed| Session::establish(&server, &mut Xorshift(seed)).unwrap());
     allocates_nothing(|| {
@@ -406,7 +406,7 @@ struct Stuck(Option<[u8; 10]>);
 
 #[cfg(feature = "web")]
 #[test]
-fn a_guard_lets_in_without_allocation_in_local_mode_and_refuses_with_little() {
+fn a_guard_in_local_mode_grants_without_allocation_and_refuses_with_at_most_two_allocations() {
     use apikee::{
         Apikee,
         web::{Guard, RequestView},

@@ -26,14 +26,14 @@ fn payload(len: usize) -> Vec<u8> {
 }
 
 #[test]
-fn every_length_of_payload_verifies_up_to_4096() {
+fn payloads_of_up_to_4096_bytes_verify() {
     for len in (40..300).chain([511, 512, 513, 1023, 1024, 1025, 4095, 4096]) {
         assert_eq!(verify(&key(SECRET, &payload(len))), Ok(()), "{len} bytes");
     }
 }
 
 #[test]
-fn payloads_verify_up_to_the_longest_that_is_issued() {
+fn the_longest_payload_that_can_be_issued_verifies() {
     let around = issue(&NewKey::new("").expires(Expiry::Never)).map(|key| payload_of(&key).len()).unwrap();
     for len in [8129, 8130, MAX_PAYLOAD_LEN] {
         let tenant = "t".repeat(len - around);
@@ -56,7 +56,7 @@ fn a_payload_past_the_limit_is_neither_issued_nor_verified() {
 }
 
 #[test]
-fn what_is_issued_verifies_however_its_meta_is_spaced() {
+fn issued_keys_verify_whatever_the_white_space_in_meta() {
     let members: Vec<_> = (0..800).map(|n| format!("\"{n}\":1")).collect();
     for space in [0, 20_000] {
         let meta = format!("{{{}}}{}", members.join(","), " ".repeat(space));
@@ -68,7 +68,7 @@ fn what_is_issued_verifies_however_its_meta_is_spaced() {
 }
 
 #[test]
-fn a_ring_takes_eight_secrets_and_no_empty_one() {
+fn a_keyring_takes_eight_secrets_and_no_empty_secret() {
     assert_eq!(Keyring::new(b"").err(), Some(KeyringError::EmptySecret));
     let mut ring = Keyring::new(b"1").unwrap();
     for n in 1..MAX_SECRETS {
@@ -79,7 +79,7 @@ fn a_ring_takes_eight_secrets_and_no_empty_one() {
 }
 
 #[test]
-fn a_secret_that_is_accepted_twice_has_its_first_place() {
+fn a_secret_that_is_accepted_twice_keeps_its_first_index() {
     let mut ring = Keyring::new(SECRET).unwrap();
     ring.accept(b"other").unwrap().accept(SECRET).unwrap();
     let (key, mut buf) = (key(SECRET, b"{}"), [0; 64]);
@@ -87,14 +87,14 @@ fn a_secret_that_is_accepted_twice_has_its_first_place() {
 }
 
 #[test]
-fn text_is_shown_as_the_string_that_it_means() {
+fn debug_output_of_text_is_that_of_the_string() {
     for text in ["it's", "e\u{301}", "\u{301}", "\"\\\n\u{7f}\u{200b}"] {
         assert_eq!(format!("{:?}", Text::from(text)), format!("{text:?}"));
     }
 }
 
 #[test]
-fn minus_zero_is_zero_as_any_integer() {
+fn minus_zero_is_read_as_the_integer_zero() {
     let key = key(SECRET, br#"{"meta":{"a":-0}}"#);
     let (ring, mut buf) = (Keyring::new(SECRET).unwrap(), [0; 64]);
     let verified = ring.verify(&key, NOW_TIME, &mut buf).unwrap();

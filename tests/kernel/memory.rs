@@ -17,7 +17,7 @@ use {
     x25519_dalek::{PublicKey, StaticSecret},
 };
 
-/// This many bytes of a secret are not found by chance.
+/// If this many bytes of a secret are found, that is not by chance.
 const PART: usize = 8;
 
 fn read_memory(start: usize, len: usize) -> Vec<u8> {
@@ -37,9 +37,10 @@ fn holds(memory: &[u8], secret: &[u8]) -> bool {
 mod stack {
     use super::*;
 
-    /// Deeper than the frames of the search. Otherwise the search would overwrite the bytes that it looks for.
+    /// Distance from the caller to the work. It is larger than the frames of the search: otherwise the search would
+    /// overwrite the bytes that it looks for.
     const APART: usize = 64 << 10;
-    /// The size of the area below that. It is deeper than any frames of the work.
+    /// Size of the searched area. It is larger than all frames of the work.
     const SEARCHED: usize = 128 << 10;
 
     /// Which of the secrets are left on the stack below a call that does `work`.
@@ -81,7 +82,7 @@ mod stack {
     }
 
     #[test]
-    fn a_keyring_leaves_nothing_of_a_padded_secret() {
+    fn a_keyring_leaves_no_padded_secret_on_the_stack() {
         for secret in secrets() {
             let padded = padded(&secret);
             let unwiped = left_by(|| drop(black_box(HmacCore::<Sha256>::new_from_slice(&secret))), &padded);
@@ -92,7 +93,7 @@ mod stack {
 
     #[cfg(feature = "client")]
     #[test]
-    fn a_secret_file_leaves_nothing_of_a_padded_secret() {
+    fn a_secret_file_leaves_no_padded_secret_on_the_stack() {
         let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("memory-secret");
         for len in [32, 64, 100] {
             let mut rng = crate::support::Xorshift(len);
@@ -108,7 +109,7 @@ mod stack {
 
     #[cfg(feature = "envelope")]
     #[test]
-    fn a_session_leaves_nothing_of_what_it_was_derived_from() {
+    fn a_session_leaves_no_secrets_on_the_stack() {
         use apikee::envelope::Session;
 
         for seed in 1..=4 {

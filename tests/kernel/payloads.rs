@@ -14,9 +14,9 @@ const MALFORMED: Expected = Err(KeyError::Decode);
 const JSON: &[(&str, &[u8], Expected)] = &[
     ("an empty object has the defaults", b"{}", Ok(r#"{"id":"","tenant":"","scopes":[],"environment":"production","expires_at":null,"not_before":null,"meta":{}}"#)),
     ("null is absent", br#"{"id":null,"tid":null,"scp":null,"env":null,"exp":null,"nbf":null,"meta":null}"#, Ok(r#"{"environment":"production","expires_at":null,"meta":{}}"#)),
-    ("white space may stand between all tokens", b" \t\r\n{ \"tid\" : \"a\" , \"scp\" : [ \"r\" , \"w\" ] , \"meta\" : { \"b\" : [ ] , \"c\" : { } } }\n", Ok(r#"{"tenant":"a","scopes":["r","w"],"meta":{"b":[],"c":{}}}"#)),
-    ("other white space may not", b"{\x0b}", MALFORMED),
-    ("no-break space is none", b"{\xc2\xa0}", MALFORMED),
+    ("white space between all tokens", b" \t\r\n{ \"tid\" : \"a\" , \"scp\" : [ \"r\" , \"w\" ] , \"meta\" : { \"b\" : [ ] , \"c\" : { } } }\n", Ok(r#"{"tenant":"a","scopes":["r","w"],"meta":{"b":[],"c":{}}}"#)),
+    ("other white space", b"{\x0b}", MALFORMED),
+    ("a no-break space", b"{\xc2\xa0}", MALFORMED),
     ("only white space", b" \n", MALFORMED),
     ("a byte order mark", b"\xef\xbb\xbf{}", MALFORMED),
     ("an array", b"[]", MALFORMED),
@@ -108,7 +108,7 @@ const JSON: &[(&str, &[u8], Expected)] = &[
     ("order and duplicates of scopes are kept", br#"{"scp":["b","a","b",""]}"#, Ok(r#"{"scopes":["b","a","b",""]}"#)),
     // Names.
     ("escapes in names", br#"{"\u0074\u0069\u0064":"a","\u006deta":{"\u0062":1}}"#, Ok(r#"{"tenant":"a","meta":{"b":1}}"#)),
-    ("names are told apart by case", br#"{"ID":"x","Tid":1,"EXP":"never"}"#, Ok(r#"{"id":"","tenant":"","expires_at":null}"#)),
+    ("names are case-sensitive", br#"{"ID":"x","Tid":1,"EXP":"never"}"#, Ok(r#"{"id":"","tenant":"","expires_at":null}"#)),
     ("an unknown name that starts like a known one", br#"{"met":1,"metadata":2,"i":3,"idd":4,"":5}"#, Ok(r#"{"id":"","meta":{}}"#)),
     ("an unknown name with an escape", br#"{"m\u0065tadata":1}"#, Ok(r#"{"meta":{}}"#)),
     ("a known name with a NUL behind it", br#"{"id\u0000":1}"#, Ok(r#"{"id":""}"#)),
@@ -124,7 +124,7 @@ const JSON: &[(&str, &[u8], Expected)] = &[
     ("a name twice in an unknown member", br#"{"x":[0,{"a":1,"a":1}]}"#, MALFORMED),
     ("a name again at another level", br#"{"a":{"a":{"a":1},"b":{"a":1}},"b":1}"#, Ok("{}")),
     ("a name again as a value", br#"{"a":"a","b":["a","b","b"]}"#, Ok("{}")),
-    ("names of the same ends", br#"{"meta":{"axb":1,"ayb":2,"ba":3,"ab":4}}"#, Ok(r#"{"meta":{"axb":1,"ayb":2,"ba":3,"ab":4}}"#)),
+    ("names with the same first and last characters", br#"{"meta":{"axb":1,"ayb":2,"ba":3,"ab":4}}"#, Ok(r#"{"meta":{"axb":1,"ayb":2,"ba":3,"ab":4}}"#)),
     ("names with quotes and braces in them", br#"{"meta":{"}\"{":"]\"[","\\":"\\\\",",:":",:"}}"#, Ok(r#"{"meta":{"}\"{":"]\"[","\\":"\\\\",",:":",:"}}"#)),
     // Strings.
     ("every escape", br#"{"tid":"\"\\\/\b\f\n\r\t\u00e9\u20AC\uD83d\uDe00"}"#, Ok(r#"{"tenant":"\"\\/\b\f\n\r\té€😀"}"#)),
@@ -137,7 +137,7 @@ const JSON: &[(&str, &[u8], Expected)] = &[
     ("raw line separators", "{\"tid\":\"\u{2028}\u{2029}\u{85}\"}".as_bytes(), Ok(r#"{"tenant":"\u2028\u2029\u0085"}"#)),
     ("noncharacters", "{\"tid\":\"\u{FFFF}\u{10FFFF}\u{FDD0}\\uffff\"}".as_bytes(), Ok(r#"{"tenant":"\uffff\udbff\udfff\ufdd0\uffff"}"#)),
     ("a byte order mark in a string", "{\"tid\":\"\u{FEFF}\"}".as_bytes(), Ok(r#"{"tenant":"\ufeff"}"#)),
-    ("an escape that there is not", br#"{"tid":"\x41"}"#, MALFORMED),
+    ("an unknown escape", br#"{"tid":"\x41"}"#, MALFORMED),
     ("an escaped single quote", br#"{"tid":"\'"}"#, MALFORMED),
     ("a capital U", br#"{"tid":"\U0041"}"#, MALFORMED),
     ("three hexadecimal digits", br#"{"tid":"\u041"}"#, MALFORMED),
@@ -167,7 +167,7 @@ const JSON: &[(&str, &[u8], Expected)] = &[
     ("an overlong NUL", b"{\"tid\":\"\xc0\x80\"}", MALFORMED),
     ("an overlong form of three bytes", b"{\"tid\":\"\xe0\x80\xaf\"}", MALFORMED),
     ("past U+10FFFF", b"{\"tid\":\"\xf4\x90\x80\x80\"}", MALFORMED),
-    ("a byte that UTF-8 has not", b"{\"scp\":[\"\xff\"]}", MALFORMED),
+    ("a byte that never occurs in UTF-8", b"{\"scp\":[\"\xff\"]}", MALFORMED),
     ("bad UTF-8 in an unknown member", b"{\"x\":[\"\xff\"]}", MALFORMED),
     ("bad UTF-8 in an unknown name", b"{\"\xff\":1}", MALFORMED),
     ("bad UTF-8 between tokens", b"{\xff}", MALFORMED),
@@ -188,12 +188,12 @@ const MESSAGE_PACK: &[(&str, &[u8], Expected)] = &[
     ("str32", b"\x81\xdb\x00\x00\x00\x03tid\xdb\x00\x00\x00\x01a", Ok(r#"{"tenant":"a"}"#)),
     ("array16 and array32", b"\x82\xa3scp\xdc\x00\x02\xa1b\xd9\x01a\xa4meta\x81\xa1a\xdd\x00\x00\x00\x01\x01", Ok(r#"{"scopes":["b","a"],"meta":{"a":[1]}}"#)),
     ("empty strings and arrays", b"\x83\xa2id\xa0\xa3scp\x92\xa0\xa0\xa3env\xd9\x00", Ok(r#"{"id":"","scopes":["",""],"environment":""}"#)),
-    ("map32 that says more than there is", b"\xdf\xff\xff\xff\xff\xa3tid\xa1a", MALFORMED),
+    ("map32 with a count past the end", b"\xdf\xff\xff\xff\xff\xa3tid\xa1a", MALFORMED),
     ("map32 of 65536 members", b"\xdf\x00\x01\x00\x00", MALFORMED),
-    ("array32 that says more than there is", b"\x81\xa3scp\xdd\xff\xff\xff\xff\xa1a", MALFORMED),
-    ("str32 that says more than there is", b"\x81\xa3tid\xdb\xff\xff\xff\xffa", MALFORMED),
-    ("bin32 that says more than there is", b"\x81\xa1x\xc6\xff\xff\xff\xffa", MALFORMED),
-    ("ext32 that says more than there is", b"\x81\xa1x\xc9\xff\xff\xff\xff\x01a", MALFORMED),
+    ("array32 with a count past the end", b"\x81\xa3scp\xdd\xff\xff\xff\xff\xa1a", MALFORMED),
+    ("str32 with a length past the end", b"\x81\xa3tid\xdb\xff\xff\xff\xffa", MALFORMED),
+    ("bin32 with a length past the end", b"\x81\xa1x\xc6\xff\xff\xff\xffa", MALFORMED),
+    ("ext32 with a length past the end", b"\x81\xa1x\xc9\xff\xff\xff\xff\x01a", MALFORMED),
     ("a string that ends too early", b"\x81\xa3tid\xa2a", MALFORMED),
     ("a map that ends too early", b"\x82\xa3tid\xa1a", MALFORMED),
     ("a name without a value", b"\x81\xa3tid", MALFORMED),
@@ -261,19 +261,19 @@ const MESSAGE_PACK: &[(&str, &[u8], Expected)] = &[
     ("an extension cut short", b"\x81\xa1x\xd8\x00123456789012345", MALFORMED),
     ("float32 and float64", b"\x81\xa4meta\x82\xa1a\xca\x3e\x80\x00\x00\xa1b\xcb\xbf\xf8\x00\x00\x00\x00\x00\x00", Ok(r#"{"meta":{"a":0.25,"b":-1.5}}"#)),
     ("float32 cut short", b"\x81\xa1x\xca\x3e\x80\x00", MALFORMED),
-    ("what is not a number has no JSON", b"\x81\xa4meta\x81\xa1a\xca\x7f\xc0\x00\x00", Ok(r#"{"meta":{"a":null}}"#)),
+    ("NaN in meta is null in JSON", b"\x81\xa4meta\x81\xa1a\xca\x7f\xc0\x00\x00", Ok(r#"{"meta":{"a":null}}"#)),
     ("uint64 past int64 in meta", b"\x81\xa4meta\x81\xa1u\xcf\xff\xff\xff\xff\xff\xff\xff\xff", Ok(r#"{"meta":{"u":18446744073709551615}}"#)),
     ("meta in map16", b"\x81\xa4meta\xde\x00\x02\xa1a\xc2\xa1b\xc3", Ok(r#"{"meta":{"a":false,"b":true}}"#)),
 ];
 
 #[test]
-fn json_payloads_say_what_they_say() {
+fn json_payloads_have_the_expected_claims_or_refusal() {
     check(JSON);
 }
 
 #[cfg(feature = "msgpack")]
 #[test]
-fn message_pack_payloads_say_what_they_say() {
+fn message_pack_payloads_have_the_expected_claims_or_refusal() {
     check(MESSAGE_PACK);
 }
 
@@ -292,7 +292,7 @@ fn check(cases: &[(&str, &[u8], Expected)]) {
             println!("FAILED {name}: {answer:?} instead of {expected:?}");
         }
     }
-    assert!(failed == 0, "{failed} of {} payloads are not read right", cases.len());
+    assert!(failed == 0, "{failed} of {} payloads were read wrongly", cases.len());
 }
 
 fn verify(payload: &[u8]) -> Result<Value, KeyError> {
@@ -304,13 +304,13 @@ fn verify(payload: &[u8]) -> Result<Value, KeyError> {
 }
 
 #[test]
-fn a_payload_of_no_bytes_cannot_be_written() {
+fn an_empty_payload_is_refused() {
     assert_eq!(verify(b""), Err(KeyError::Decode));
     assert_eq!(verify(b"\0"), Err(KeyError::Decode));
 }
 
 #[test]
-fn meta_is_nested_31_deep_and_no_deeper() {
+fn json_payloads_nest_at_most_32_levels_deep() {
     let json = |levels: usize| format!("{{\"meta\":{{\"a\":{}{}}}}}", "[".repeat(levels - 2), "]".repeat(levels - 2));
     for levels in [3, 16, 17, 31, 32] {
         assert!(verify(json(levels).as_bytes()).is_ok(), "{levels} levels");
@@ -327,7 +327,7 @@ fn meta_is_nested_31_deep_and_no_deeper() {
 
 #[cfg(feature = "msgpack")]
 #[test]
-fn message_pack_is_nested_as_deep_and_no_deeper() {
+fn message_pack_payloads_nest_at_most_32_levels_deep() {
     let arrays = |levels: usize| [&b"\x81\xa4meta\x81\xa1a"[..], &b"\x91".repeat(levels - 2), b"\xc0"].concat();
     let maps = |levels: usize| [&b"\x81\xa1a".repeat(levels)[..], b"\xc0"].concat();
     let empty = |levels: usize| [&b"\x81\xa1a".repeat(levels - 1)[..], b"\x80"].concat();
@@ -353,7 +353,7 @@ fn an_object_may_have_500_members() {
 }
 
 #[test]
-fn names_of_the_same_ends_are_told_apart() {
+fn names_with_the_same_first_and_last_characters_are_distinguished() {
     let members = |count: u32| (0..count).map(|n| format!("\"a{n}z\":{n}")).collect::<Vec<_>>().join(",");
     let claims = verify(format!("{{\"meta\":{{{}}}}}", members(70)).as_bytes()).unwrap();
     let meta = claims["meta"].as_object().unwrap();
@@ -382,7 +382,7 @@ fn an_object_may_have_as_many_members_as_fit() {
 /// The claims of `make_msgpack.py`, and the bytes that Python's `msgpack` writes for them.
 #[cfg(feature = "msgpack")]
 #[test]
-fn message_pack_is_written_to_the_byte_as_python_packs_it() {
+fn message_pack_is_written_byte_for_byte_like_python() {
     use apikee::{
         Expiry, NewKey, issue_buffer_len,
         key::{Encoding, IssueError},

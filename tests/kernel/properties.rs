@@ -48,7 +48,9 @@ fn number() -> impl Strategy<Value = Value> {
         any::<u64>().prop_map(|value| json!(value)),
         (-100..100_i64).prop_map(|value| json!(value)),
         (-1e9..1e9).prop_map(|value| json!(value)),
-        any::<f64>().prop_filter("JSON has none", |value| value.is_finite()).prop_map(|value| json!(value)),
+        any::<f64>()
+            .prop_filter("JSON has no NaN and no infinity", |value| value.is_finite())
+            .prop_map(|value| json!(value)),
     ]
 }
 
@@ -81,7 +83,7 @@ const FIRST: i64 = -62_135_596_800;
 const LAST: i64 = 253_402_300_799;
 
 #[derive(Debug, Clone)]
-struct Asked {
+struct Wanted {
     tenant: String,
     scopes: Vec<String>,
     environment: String,
@@ -90,12 +92,13 @@ struct Asked {
     meta: Map<String, Value>,
 }
 
-fn asked() -> impl Strategy<Value = Asked> {
-    (text(), vec(text(), 0..5), text(), option::of(time()), option::of(time()), object())
-        .prop_map(|(tenant, scopes, environment, exp, nbf, meta)| Asked { tenant, scopes, environment, exp, nbf, meta })
+fn wanted() -> impl Strategy<Value = Wanted> {
+    (text(), vec(text(), 0..5), text(), option::of(time()), option::of(time()), object()).prop_map(
+        |(tenant, scopes, environment, exp, nbf, meta)| Wanted { tenant, scopes, environment, exp, nbf, meta },
+    )
 }
 
-impl Asked {
+impl Wanted {
     fn issue(&self, ring: &Keyring, meta: &str) -> String {
         let scopes: Vec<&str> = self.scopes.iter().map(String::as_str).collect();
         let new = NewKey::new(&self.tenant)
@@ -160,60 +163,60 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn an_issued_key_says_what_was_asked_for(asked in asked()) {
+    fn an_issued_key_has_the_wanted_claims(wanted in wanted()) {
         let ring = ring();
-        let key = asked.issue(&ring, &json!(asked.meta).to_string());
-        if let Some(now) = asked.good_at() {
+        let key = wanted.issue(&ring, &json!(wanted.meta).to_string());
+        if let Some(now) = wanted.good_at() {
             let claims = verify(&ring, &key, now).unwrap();
-            prop_assert_eq!(&claims, &asked.claims(claims["id"].as_str().unwrap()));
+            prop_assert_eq!(&claims, &wanted.claims(claims["id"].as_str().unwrap()));
         }
-        if let Some(exp) = asked.exp {
+        if let Some(exp) = wanted.exp {
             prop_assert_eq!(verify(&ring, &key, UnixTime::from_secs(exp + 1)), Err(KeyError::Expired));
         }
-        if let Some(nbf) = asked.nbf && asked.exp.is_none_or(|exp| nbf - 1 <= exp) {
+        if let Some(nbf) = wanted.nbf && wanted.exp.is_none_or(|exp| nbf - 1 <= exp) {
             prop_assert_eq!(verify(&ring, &key, UnixTime::from_secs(nbf - 1)), Err(KeyError::NotYetValid));
         }
     }
 
     #[test]
-    fn an_issued_payload_is_what_json_stringify_writes(asked in asked()) {
-        let pretty = serde_json::to_string_pretty(&asked.meta).unwrap();
-        for meta in [json!(asked.meta).to_string(), pretty] {
-            let key = asked.issue(&ring(), &meta);
+    fn an_issued_payload_is_spelled_as_by_json_stringify(wanted in wanted()) {
+        let pretty = serde_json::to_string_pretty(&wanted.meta).unwrap();
+        for meta in [json!(wanted.meta).to_string(), pretty] {
+            let key = wanted.issue(&ring(), &meta);
             let payload = String::from_utf8(payload_of(&key)).unwrap();
             let claims: Value = serde_json::from_str(&payload).unwrap();
-            prop_assert_eq!(&payload, &asked.payload(claims["id"].as_str().unwrap()));
+            prop_assert_eq!(&payload, &wanted.payload(claims["id"].as_str().unwrap()));
         }
     }
 
     #[test]
-    fn meta_is_respelt_whatever_its_escapes_and_white_space(meta in object(), seed in any::<u64>()) {
+    fn the_spelling_of_meta_does_not_change_the_issued_key(meta in object(), seed in any::<u64>()) {
         let (tenant, environment) = (String::new(), String::new());
-        let asked = Asked { tenant, scopes: vec![], environment, exp: None, nbf: None, meta };
-        let spelt = spell(&json!(asked.meta), &mut Xorshift(seed | 1));
-        let plain = asked.issue(&ring(), &json!(asked.meta).to_string());
-        prop_assert_eq!(asked.issue(&ring(), &spelt), plain, "{}", spelt);
+        let wanted = Wanted { tenant, scopes: vec![], environment, exp: None, nbf: None, meta };
+        let spelt = spell(&json!(wanted.meta), &mut Xorshift(seed | 1));
+        let plain = wanted.issue(&ring(), &json!(wanted.meta).to_string());
+        prop_assert_eq!(wanted.issue(&ring(), &spelt), plain, "{}", spelt);
     }
 
     #[test]
-    fn a_payload_means_the_same_whatever_its_escapes_and_white_space(asked in asked(), seed in any::<u64>()) {
-        let Asked { tenant, scopes, environment, exp, nbf, meta } = &asked;
+    fn escapes_and_white_space_do_not_change_the_claims(wanted in wanted(), seed in any::<u64>()) {
+        let Wanted { tenant, scopes, environment, exp, nbf, meta } = &wanted;
         let payload = json!({
             "id": "an id", "tid": tenant, "scp": scopes, "env": environment, "exp": exp, "nbf": nbf, "meta": meta,
         });
         let spelt = spell(&payload, &mut Xorshift(seed | 1));
         let key = crate::support::key(SECRET, spelt.as_bytes());
-        if let Some(now) = asked.good_at() {
-            prop_assert_eq!(verify(&ring(), &key, now), Ok(asked.claims("an id")), "{}", spelt);
+        if let Some(now) = wanted.good_at() {
+            prop_assert_eq!(verify(&ring(), &key, now), Ok(wanted.claims("an id")), "{}", spelt);
         }
         let mut buf = vec![0; verify_buffer_len(key.len())];
         let claims = UntrustedKey::read(&key, &mut buf).unwrap().claims;
-        prop_assert_eq!(serde_json::to_value(claims).unwrap(), asked.claims("an id"));
+        prop_assert_eq!(serde_json::to_value(claims).unwrap(), wanted.claims("an id"));
     }
 
     #[test]
-    fn a_member_named_twice_is_refused_at_any_level(asked in asked(), at in any::<Index>(), seed in any::<u64>()) {
-        let payload = asked.payload("an id");
+    fn a_duplicate_member_is_refused_at_any_level(wanted in wanted(), at in any::<Index>(), seed in any::<u64>()) {
+        let payload = wanted.payload("an id");
         // Inserts a duplicate member at the start of any of the objects.
         let braces: Vec<usize> = payload.match_indices('{').map(|(at, _)| at + 1).collect();
         let at = braces[at.index(braces.len())];
@@ -226,8 +229,8 @@ proptest! {
     }
 
     #[test]
-    fn a_key_with_another_byte_anywhere_is_refused(asked in asked(), at in any::<Index>(), byte in any::<u8>()) {
-        let key = asked.issue(&ring(), &json!(asked.meta).to_string());
+    fn a_key_with_a_changed_byte_is_refused(wanted in wanted(), at in any::<Index>(), byte in any::<u8>()) {
+        let key = wanted.issue(&ring(), &json!(wanted.meta).to_string());
         let mut bytes = key.into_bytes();
         let at = at.index(bytes.len());
         prop_assume!(bytes[at] != byte);
@@ -239,20 +242,20 @@ proptest! {
     }
 
     #[test]
-    fn a_key_of_another_secret_is_refused(asked in asked(), secret in vec(any::<u8>(), 1..100)) {
-        let key = asked.issue(&ring(), &json!(asked.meta).to_string());
+    fn a_key_signed_with_another_secret_is_refused(wanted in wanted(), secret in vec(any::<u8>(), 1..100)) {
+        let key = wanted.issue(&ring(), &json!(wanted.meta).to_string());
         let other = Keyring::new(&secret).unwrap();
         prop_assert_eq!(verify(&other, &key, NOW_TIME), Err(KeyError::InvalidSignature));
     }
 
     #[test]
-    fn leading_zeros_make_it_no_key(asked in asked(), payload in 0..4_usize, signature in 0..4_usize) {
-        let key = asked.issue(&ring(), &json!(asked.meta).to_string());
+    fn a_key_with_leading_zeros_is_refused(wanted in wanted(), payload in 0..4_usize, signature in 0..4_usize) {
+        let key = wanted.issue(&ring(), &json!(wanted.meta).to_string());
         let (front, back) = key.split_once('.').unwrap();
         let digits = front.strip_prefix("apikee_").unwrap();
         let spelt = format!("apikee_{}{digits}.{}{back}", "0".repeat(payload), "0".repeat(signature));
         let zeros = payload + signature > 0;
-        let now = asked.good_at().unwrap_or(NOW_TIME);
+        let now = wanted.good_at().unwrap_or(NOW_TIME);
         prop_assert_eq!(verify(&ring(), &spelt, now) == Err(KeyError::Decode), zeros);
         let mut buf = vec![0; verify_buffer_len(spelt.len())];
         match UntrustedKey::read(&spelt, &mut buf) {
@@ -262,7 +265,7 @@ proptest! {
     }
 
     #[test]
-    fn any_secret_of_the_ring_is_accepted_and_known_by_its_place(
+    fn every_secret_of_the_ring_is_accepted_and_identified_by_its_index(
         count in 1..=apikee::key::MAX_SECRETS,
         signer in any::<Index>(),
         len in 1..200_usize,
@@ -286,7 +289,7 @@ proptest! {
     }
 
     #[test]
-    fn leeway_moves_both_ends_and_never_wraps(
+    fn leeway_extends_both_time_limits_and_never_overflows(
         exp in option::of(any_time()),
         nbf in option::of(any_time()),
         now in any_time(),
@@ -297,7 +300,7 @@ proptest! {
         let mut ring = ring();
         ring.set_leeway(Duration::new(leeway, nanos));
         let (wide_now, leeway) = (i128::from(now), i128::from(leeway));
-        // Leeway that would overflow a time is beyond every time.
+        // The sums are computed in 128 bits, so that they do not overflow.
         let expired = exp.is_some_and(|exp| wide_now > i128::from(exp) + leeway);
         let early = nbf.is_some_and(|nbf| wide_now < i128::from(nbf) - leeway);
         let expected = match (expired, early) {
@@ -329,7 +332,7 @@ proptest! {
     }
 
     #[test]
-    fn the_claimed_expiry_is_now_and_the_duration(
+    fn the_expiry_claim_is_now_plus_the_duration(
         now in any_time(),
         secs in prop_oneof![0..1000_u64, LAST as u64 - NOW as u64 - 4..LAST as u64 - NOW as u64 + 4, any::<u64>()],
         nanos in 0..1_000_000_000_u32,
@@ -347,7 +350,7 @@ proptest! {
     }
 
     #[test]
-    fn ids_of_our_times_sort_by_time(
+    fn ids_of_this_century_sort_by_time(
         at in 1_600_000_000_000..4_000_000_000_000_i64,
         gap in 1..1_000_000_i64,
         random in any::<[[u8; 10]; 2]>(),
@@ -359,7 +362,7 @@ proptest! {
     }
 
     #[test]
-    fn an_id_is_the_front_of_its_number(at in any_time(), random in any::<[u8; 10]>()) {
+    fn an_id_is_the_first_22_digits_of_time_and_randomness(at in any_time(), random in any::<[u8; 10]>()) {
         let id = KeyId::new(UnixTime::from_millis(at), random);
         let bytes = [&(at.max(0) as u64).to_be_bytes()[..], &random].concat();
         let digits = crate::support::base62(&bytes);
@@ -367,7 +370,7 @@ proptest! {
     }
 
     #[test]
-    fn a_fingerprint_is_its_64_digits(bytes in any::<[u8; 32]>(), cut in 0..64_usize) {
+    fn a_fingerprint_is_read_from_its_64_digits(bytes in any::<[u8; 32]>(), cut in 0..64_usize) {
         let fingerprint = Fingerprint::from_bytes(bytes);
         let text = fingerprint.to_string();
         prop_assert_eq!(text.parse(), Ok(fingerprint));
@@ -376,7 +379,7 @@ proptest! {
     }
 
     #[test]
-    fn a_deny_list_finds_what_is_on_it(mut bytes in vec(0..40_u8, 0..20), sort in any::<bool>()) {
+    fn a_deny_list_finds_exactly_its_entries(mut bytes in vec(0..40_u8, 0..20), sort in any::<bool>()) {
         if sort {
             bytes.sort_unstable();
         }
@@ -390,7 +393,7 @@ proptest! {
     }
 
     #[test]
-    fn a_missing_scope_is_any_that_is_not_the_same(
+    fn a_scope_is_missing_if_no_scope_of_the_key_is_equal(
         own in vec(text(), 0..6),
         other in vec(text(), 0..3),
         picks in vec(any::<Index>(), 0..4),
@@ -408,7 +411,7 @@ proptest! {
     }
 
     #[test]
-    fn meta_text_fits_a_buffer_of_its_length_and_no_smaller(text in text(), seed in any::<u64>()) {
+    fn meta_text_needs_a_buffer_of_exactly_its_length(text in text(), seed in any::<u64>()) {
         let payload = format!("{{\"meta\":{{\"a\":{}}}}}", spell(&json!(text), &mut Xorshift(seed | 1)));
         let key = crate::support::key(SECRET, payload.as_bytes());
         let mut buf = vec![0; verify_buffer_len(key.len())];
@@ -461,7 +464,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn of_many_members_none_is_there_twice(
+    fn duplicate_members_are_found_among_many_members(
         mut names in names(),
         twice in option::of((any::<Index>(), any::<Index>())),
         seed in any::<u64>(),
@@ -583,7 +586,7 @@ fn strings_are_escaped_as_json_stringify_escapes_them() {
 }
 
 #[test]
-fn no_part_of_a_key_is_a_key() {
+fn a_truncated_or_extended_key_is_refused() {
     let ring = ring();
     let key = crate::support::key(SECRET, br#"{"id":"31GnZ1t7ZX2ye5UxqDDBe","tid":"acme-corp"}"#);
     assert!(verify(&ring, &key, NOW_TIME).is_ok());
@@ -599,7 +602,7 @@ fn no_part_of_a_key_is_a_key() {
 }
 
 #[test]
-fn no_other_byte_does_at_any_place() {
+fn every_other_byte_at_every_position_is_refused() {
     let ring = ring();
     let key = crate::support::key(SECRET, br#"{"tid":"acme"}"#);
     let mut buf = [0; 64];

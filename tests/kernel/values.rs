@@ -1,4 +1,4 @@
-//! What values print of themselves, and what their getters answer when asked for another type.
+//! The printed form of values, and the result of a getter for a value of another type.
 
 use std::collections::BTreeSet;
 
@@ -23,12 +23,12 @@ fn with_meta(encoding: Encoding, check: impl FnOnce(Meta<'_>)) {
 }
 
 #[test]
-fn a_member_is_read_as_its_own_type_only() {
+fn a_member_is_read_only_as_its_own_type() {
     for encoding in [Encoding::Json, Encoding::MessagePack] {
         with_meta(encoding, |meta| {
             let names: Vec<_> = meta.into_iter().map(|(name, _)| name.to_string()).collect();
             assert_eq!(names, ["s", "i", "u", "f", "b", "o", "a", "n"]);
-            // Which getters answer something.
+            // The getters that return a value.
             let read = |name: &str| {
                 [
                     ("str", meta.get_str(name).is_some()),
@@ -84,7 +84,7 @@ fn errors_say_what_is_wrong() {
 }
 
 #[test]
-fn each_basis_has_a_name_of_its_own() {
+fn each_basis_has_its_own_name() {
     let all = [
         Basis::Local,
         Basis::Observed,
@@ -107,14 +107,14 @@ fn defaults_are_the_constants() {
 }
 
 #[test]
-fn times_print_their_seconds_and_end() {
+fn times_are_printed_in_seconds_and_additions_are_checked() {
     assert_eq!(UnixTime::from_millis(1_800_000_000_999).to_string(), "1800000000");
     assert_eq!(UnixTime::from_secs(5).checked_add_secs(3), Some(UnixTime::from_secs(8)));
     assert_eq!(UnixTime::from_secs(i64::MAX).checked_add_secs(1), None);
 }
 
 #[test]
-fn a_payload_longer_than_any_key_has_is_not_decoded() {
+fn a_payload_longer_than_the_limit_is_not_decoded() {
     let long = format!("apikee_{}.{}", "1".repeat(100_000), "1".repeat(40));
     assert_eq!(UntrustedKey::read(&long, &mut [0; 64]).err(), Some(KeyError::Decode));
 }

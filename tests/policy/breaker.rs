@@ -21,7 +21,7 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// 3 failures in a row or 4 of 6; 100 ms doubling to 350 ms; probes of 1 s.
+/// It opens after 3 failures in a row or 4 of 6. Cool-downs double from 100 ms to 350 ms. A probe takes up to 1 s.
 fn config() -> BreakerConfig {
     let config = BreakerConfig::DEFAULT.consecutive_failures(3).unwrap().failure_rate(4, 6).unwrap();
     config.cool_down(ms(100), ms(350)).unwrap().probe_timeout(ms(1_000)).unwrap()
@@ -44,7 +44,7 @@ fn wait_of(breaker: &mut Breaker, now: Duration) -> Duration {
 }
 
 #[test]
-fn failures_in_a_row_open_it() {
+fn consecutive_failures_open_the_breaker() {
     let mut breaker = Breaker::new(config().failure_rate(64, 64).unwrap());
     for health in [Down, Down, Up, Down, Down] {
         call(&mut breaker, health, ms(0));
@@ -55,7 +55,7 @@ fn failures_in_a_row_open_it() {
 }
 
 #[test]
-fn a_failure_rate_opens_it_without_a_row() {
+fn a_high_failure_rate_opens_the_breaker() {
     let mut breaker = Breaker::new(config());
     for health in [Down, Down, Up, Down, Up] {
         call(&mut breaker, health, ms(0));
@@ -97,7 +97,7 @@ fn an_open_breaker_refuses_until_its_cool_down_is_over() {
 }
 
 #[test]
-fn one_probe_is_under_way_at_a_time() {
+fn only_one_probe_runs_at_a_time() {
     let mut breaker = opened_at(ms(0));
     let probe = breaker.acquire(ms(100)).unwrap();
     assert_eq!(wait_of(&mut breaker, ms(100)), ms(1_000));
@@ -131,7 +131,7 @@ fn failed_probes_double_the_cool_down_up_to_the_longest_and_success_resets_it() 
 }
 
 #[test]
-fn randomness_takes_away_up_to_half_of_a_cool_down() {
+fn randomness_shortens_a_cool_down_by_up_to_half() {
     for (random, wait) in [(0, 50), (u32::MAX / 2, 75), (u32::MAX, 100)] {
         let mut breaker = Breaker::new(config().consecutive_failures(1).unwrap());
         let permit = breaker.acquire(ms(0)).unwrap();
@@ -141,7 +141,7 @@ fn randomness_takes_away_up_to_half_of_a_cool_down() {
 }
 
 #[test]
-fn a_lost_probe_is_given_up_and_its_late_result_does_not_count() {
+fn a_lost_probe_times_out_and_its_late_result_is_ignored() {
     let mut breaker = opened_at(ms(0));
     let lost = breaker.acquire(ms(100)).unwrap();
     assert_eq!(wait_of(&mut breaker, ms(1_099)), ms(1));
@@ -154,7 +154,7 @@ fn a_lost_probe_is_given_up_and_its_late_result_does_not_count() {
 }
 
 #[test]
-fn a_slow_probe_still_counts_while_there_is_no_other() {
+fn a_slow_probe_counts_if_no_other_was_started() {
     let mut breaker = opened_at(ms(0));
     let probe = breaker.acquire(ms(100)).unwrap();
     breaker.record(probe, Up, ms(9_000), ALL);
@@ -162,7 +162,7 @@ fn a_slow_probe_still_counts_while_there_is_no_other() {
 }
 
 #[test]
-fn a_released_probe_makes_way_for_the_next() {
+fn after_a_released_probe_the_next_call_is_the_probe() {
     let mut breaker = opened_at(ms(0));
     let unused = breaker.acquire(ms(100)).unwrap();
     breaker.release(unused);
@@ -182,7 +182,7 @@ fn a_released_permit_of_an_earlier_state_does_not_end_a_probe() {
 }
 
 #[test]
-fn late_results_neither_close_nor_open_it() {
+fn late_results_neither_close_nor_open_the_breaker() {
     let mut breaker = Breaker::new(config());
     let mut early: Vec<Permit> = (0..7).map(|_| breaker.acquire(ms(0)).unwrap()).collect();
     (0..3).for_each(|_| call(&mut breaker, Down, ms(0)));
@@ -201,7 +201,7 @@ fn late_results_neither_close_nor_open_it() {
 }
 
 #[test]
-fn time_that_goes_backwards_costs_one_cool_down_at_most() {
+fn a_clock_that_goes_back_costs_at_most_one_cool_down() {
     let mut breaker = opened_at(ms(1_000_000));
     assert_eq!(breaker.state(ms(7)), Open);
     assert_eq!(wait_of(&mut breaker, ms(7)), ms(100));
@@ -212,7 +212,7 @@ fn time_that_goes_backwards_costs_one_cool_down_at_most() {
 }
 
 #[test]
-fn the_ends_of_time_are_no_trouble() {
+fn the_earliest_and_the_latest_time_are_accepted() {
     let mut breaker = opened_at(Duration::MAX);
     assert!(breaker.acquire(Duration::MAX).is_err());
     assert_eq!(wait_of(&mut breaker, Duration::ZERO), ms(100));
@@ -247,7 +247,7 @@ fn settings_out_of_range_are_refused() {
 }
 
 #[test]
-fn the_default_is_what_it_says() {
+fn the_default_configuration_is_the_documented_one() {
     let said = BreakerConfig::DEFAULT.consecutive_failures(5).unwrap().failure_rate(16, 32).unwrap();
     let said = said.cool_down(ms(1_000), ms(30_000)).unwrap().probe_timeout(ms(10_000)).unwrap();
     assert_eq!(BreakerConfig::default(), said);
@@ -272,7 +272,7 @@ impl Settings {
     }
 }
 
-/// Everything that happened. Each answer is computed from it again.
+/// The whole history. The model computes each answer from it again.
 struct Model {
     settings: Settings,
     epochs: Vec<Epoch>,
@@ -280,7 +280,7 @@ struct Model {
 
 struct Epoch {
     kind: Kind,
-    /// The time when it began, and the time of each question.
+    /// The time when the epoch began, and of each call of `acquire`.
     times: Vec<Duration>,
     results: Vec<Health>,
 }
@@ -312,7 +312,7 @@ impl Model {
         self.epochs.last().unwrap().kind
     }
 
-    /// How long the current epoch permits no calls, from its beginning.
+    /// Time after the beginning of the current epoch in which no calls are permitted.
     fn wait(&self) -> Duration {
         match self.kind() {
             Kind::Closed | Kind::Released => ms(0),
@@ -382,7 +382,7 @@ enum Step {
     /// Milliseconds, forward or back.
     Wait(i64),
     Acquire,
-    /// Uses one of the permits that are still out.
+    /// Uses one of the open permits.
     Record(prop::sample::Index, Health, u32),
     Release(prop::sample::Index),
     Lose(prop::sample::Index),
@@ -418,7 +418,7 @@ proptest! {
     })]
 
     #[test]
-    fn it_does_what_the_model_does(settings in settings(), steps in vec(step(), 0..150)) {
+    fn the_breaker_agrees_with_the_model(settings in settings(), steps in vec(step(), 0..150)) {
         let (mut breaker, mut model) = (Breaker::new(settings.config()), Model::new(settings));
         let longest = ms(settings.longest.max(settings.probe));
         let mut permits: Vec<(Permit, usize)> = Vec::new();

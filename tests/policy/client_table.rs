@@ -1,4 +1,4 @@
-//! What the failures and refusals of one client mean for it and for others, claim by claim.
+//! The effects of a client's failures and refusals on this client and on others.
 //! `tests/fuzz_corpus/bodies/refusals.rs` compares random sequences with a model.
 
 use std::time::Duration;
@@ -27,14 +27,14 @@ fn with_slots(slots: usize) -> Table {
     ClientTable::new(BreakerConfig::DEFAULT, RefusalMemory::DEFAULT, vec![ClientSlot::EMPTY; slots])
 }
 
-/// A call with this result.
+/// Makes a call with this result.
 fn call(table: &mut Table, number: u128, evidence: Evidence, now: Duration) -> Option<BreakerChange> {
     let permit = table.acquire(client(number), now).expect("a breaker that permits the call");
     table.record(permit, evidence, now, u32::MAX)
 }
 
 #[test]
-fn what_fails_for_one_client_opens_the_breaker_for_it_alone() {
+fn failures_of_one_client_open_the_breaker_only_for_this_client() {
     let mut table = with_slots(8);
     for round in 0..5 {
         let change = call(&mut table, 1, Evidence::Failed, secs(9));
@@ -53,13 +53,13 @@ fn what_fails_for_one_client_opens_the_breaker_for_it_alone() {
 }
 
 #[test]
-fn calls_of_a_client_that_were_under_way_when_its_breaker_opened_count_for_nobody() {
+fn calls_in_flight_when_a_clients_breaker_opens_do_not_count() {
     let mut table = with_slots(8);
     let permits: Vec<_> = (0..32).map(|_| table.acquire(client(1), secs(9)).unwrap()).collect();
     for permit in permits {
         table.record(permit, Evidence::Failed, secs(9), u32::MAX);
     }
-    // Only five of these failures count for all. So one failure of another client is not the sixteenth in the window.
+    // Only five of these failures count for all clients. So one failure of another client is not the sixteenth.
     let change = call(&mut table, 2, Evidence::Answered, secs(9));
     assert_eq!(change, None);
     assert_eq!(call(&mut table, 2, Evidence::Failed, secs(9)), None);
@@ -67,7 +67,7 @@ fn calls_of_a_client_that_were_under_way_when_its_breaker_opened_count_for_nobod
 }
 
 #[test]
-fn a_call_that_was_under_way_when_the_breaker_of_its_client_opened_does_not_end_the_probe() {
+fn a_call_from_before_the_clients_breaker_opened_does_not_end_the_probe() {
     let mut table = with_slots(8);
     let early = table.acquire(client(1), secs(9)).unwrap();
     (0..5).for_each(|_| _ = call(&mut table, 1, Evidence::Failed, secs(9)));
@@ -79,7 +79,7 @@ fn a_call_that_was_under_way_when_the_breaker_of_its_client_opened_does_not_end_
 }
 
 #[test]
-fn what_fails_for_two_clients_in_a_row_opens_the_breaker_for_all() {
+fn consecutive_failures_of_two_clients_open_the_breaker_for_all() {
     let mut table = with_slots(8);
     for number in [1, 1, 1, 1] {
         assert_eq!(call(&mut table, number, Evidence::Failed, secs(9)), None);
@@ -89,7 +89,7 @@ fn what_fails_for_two_clients_in_a_row_opens_the_breaker_for_all() {
 }
 
 #[test]
-fn a_platform_that_cannot_be_reached_opens_the_breaker_for_all_whoever_sees_it() {
+fn an_unreachable_platform_opens_the_breaker_for_all_even_if_one_client_sees_it() {
     let mut table = with_slots(8);
     for round in 0..5 {
         let change = call(&mut table, 1, Evidence::Unreachable, secs(9));
@@ -99,14 +99,14 @@ fn a_platform_that_cannot_be_reached_opens_the_breaker_for_all_whoever_sees_it()
 }
 
 #[test]
-fn calls_for_no_client_are_made_only_while_the_breaker_is_closed_for_all() {
+fn calls_without_a_client_are_permitted_only_while_the_breaker_is_closed() {
     let mut table = with_slots(8);
     assert!(table.check_closed(secs(9)).is_ok());
     for number in 1..=5 {
         call(&mut table, number, Evidence::Unreachable, secs(9));
     }
     assert!(table.check_closed(secs(9)).is_err());
-    // Half open, the one call is left to a client.
+    // While the breaker is half-open, the one call is reserved for a client.
     assert_eq!(table.state(secs(10)), BreakerState::HalfOpen);
     let wait = table.check_closed(secs(10)).unwrap_err().retry_after();
     assert!(wait > Duration::ZERO && wait <= secs(1), "{wait:?}");
@@ -115,7 +115,7 @@ fn calls_for_no_client_are_made_only_while_the_breaker_is_closed_for_all() {
 }
 
 #[test]
-fn a_released_probe_leaves_the_next_to_anybody() {
+fn after_a_released_probe_any_client_can_make_the_next() {
     let mut table = with_slots(8);
     (0..5).for_each(|_| _ = call(&mut table, 1, Evidence::Failed, secs(9)));
     let probe = table.acquire(client(1), secs(10)).unwrap();
@@ -132,19 +132,19 @@ fn a_released_probe_leaves_the_next_to_anybody() {
 }
 
 #[test]
-fn one_client_that_fails_as_the_probe_leaves_the_next_to_another() {
+fn after_a_failed_probe_of_one_client_another_client_makes_the_next() {
     let mut table = with_slots(8);
     for _ in 0..5 {
         call(&mut table, 1, Evidence::Unreachable, secs(9));
     }
     assert_eq!(table.state(secs(10)), BreakerState::HalfOpen);
     assert_eq!(call(&mut table, 1, Evidence::Failed, secs(10)), Some(BreakerChange::OpenedForClient));
-    assert_eq!(table.state(secs(10)), BreakerState::HalfOpen, "only one client says so");
-    assert!(table.acquire(client(1), secs(10)).is_err(), "it is not the next probe");
-    assert_eq!(call(&mut table, 2, Evidence::Failed, secs(10)), Some(BreakerChange::Opened), "two clients say so");
-    assert_eq!(table.state(secs(11)), BreakerState::Open, "for twice as long");
+    assert_eq!(table.state(secs(10)), BreakerState::HalfOpen, "only one client has failed");
+    assert!(table.acquire(client(1), secs(10)).is_err(), "this client cannot make the next probe");
+    assert_eq!(call(&mut table, 2, Evidence::Failed, secs(10)), Some(BreakerChange::Opened), "two clients have failed");
+    assert_eq!(table.state(secs(11)), BreakerState::Open, "the cool-down is twice as long");
     assert_eq!(table.state(secs(12)), BreakerState::HalfOpen);
-    // That two clients failed before does not count any more: one alone does not open it again.
+    // The earlier failures of two clients do not count any more: one client alone does not open the breaker again.
     assert_eq!(call(&mut table, 3, Evidence::Failed, secs(12)), Some(BreakerChange::OpenedForClient));
     assert_eq!(table.state(secs(12)), BreakerState::HalfOpen);
     assert_eq!(call(&mut table, 2, Evidence::Answered, secs(12)), Some(BreakerChange::Closed));
@@ -161,9 +161,9 @@ fn a_client_that_fails_as_the_probe_twice_is_still_one_client() {
 }
 
 #[test]
-fn a_refusal_is_remembered_for_its_client_and_its_time() {
+fn a_refusal_is_remembered_for_its_client_until_it_ends() {
     let limited = |secs| Some(Rejection::RateLimited { retry_after: Some(secs) });
-    for (rejection, lasts, told) in [
+    for (rejection, lasts, expected) in [
         (Rejection::UNSUCCESSFUL, 60, Some(Rejection::UNSUCCESSFUL)),
         (LIMITED, 60, limited(60)),
         (Rejection::RateLimited { retry_after: Some(0) }, 1, limited(1)),
@@ -174,7 +174,7 @@ fn a_refusal_is_remembered_for_its_client_and_its_time() {
         let mut table = with_slots(8);
         table.refuse(client(1), rejection, ADDRESS, secs(9));
         for address in [ADDRESS, b"", b"198.51.100.1"] {
-            assert_eq!(table.remembered(client(1), address, secs(9)), told);
+            assert_eq!(table.remembered(client(1), address, secs(9)), expected);
             assert_eq!(table.remembered(client(2), address, secs(9)), None);
         }
         let last = secs(9 + lasts) - Duration::from_nanos(1);
@@ -192,7 +192,7 @@ fn a_shorter_refusal_does_not_end_a_longer_one() {
 }
 
 #[test]
-fn a_403_is_for_its_address_and_after_four_of_them_for_all() {
+fn a_403_is_remembered_for_its_address_and_after_more_than_four_for_all() {
     let mut table = with_slots(8);
     let addresses: [&[u8]; 6] = [b"a", b"b", b"c", b"d", b"e", b"f"];
     for (at, address) in addresses.iter().take(4).enumerate() {
@@ -212,7 +212,7 @@ fn a_403_is_for_its_address_and_after_four_of_them_for_all() {
 }
 
 #[test]
-fn a_confirmation_forgets_what_was_refused() {
+fn a_confirmation_deletes_remembered_refusals() {
     for rejection in [Rejection::UNSUCCESSFUL, LIMITED, Rejection::Forbidden] {
         let mut table = with_slots(8);
         table.refuse(client(1), rejection, ADDRESS, secs(9));
@@ -224,7 +224,7 @@ fn a_confirmation_forgets_what_was_refused() {
 }
 
 #[test]
-fn a_confirmation_of_an_earlier_question_forgets_no_later_refusal() {
+fn a_confirmation_of_an_earlier_call_keeps_later_refusals() {
     for rejection in [Rejection::UNSUCCESSFUL, LIMITED, Rejection::Forbidden] {
         for before in [&[][..], &[Rejection::RateLimited { retry_after: Some(600) }]] {
             let mut table = with_slots(8);
@@ -264,7 +264,7 @@ fn the_memory_can_be_turned_off_and_its_times_changed() {
 }
 
 #[test]
-fn a_clock_that_goes_back_makes_refusals_and_waits_begin_anew_and_keeps_none_for_ever() {
+fn after_the_clock_goes_back_refusals_and_waits_start_again_and_still_end() {
     let mut table = with_slots(8);
     table.refuse(client(1), Rejection::UNSUCCESSFUL, ADDRESS, secs(1_000_000));
     table.refuse(client(2), Rejection::Forbidden, ADDRESS, secs(1_000_000));
@@ -281,7 +281,7 @@ fn a_clock_that_goes_back_makes_refusals_and_waits_begin_anew_and_keeps_none_for
 }
 
 #[test]
-fn the_client_that_was_not_touched_for_longest_goes_first() {
+fn the_least_recently_used_client_loses_its_slot_first() {
     let mut table = with_slots(3);
     for number in 1..=3 {
         table.refuse(client(number), Rejection::UNSUCCESSFUL, ADDRESS, secs(9));
@@ -293,7 +293,7 @@ fn the_client_that_was_not_touched_for_longest_goes_first() {
     // A client whose refusal is over can lose its slot, and is not counted.
     table.refuse(client(5), Rejection::UNSUCCESSFUL, ADDRESS, secs(100));
     assert_eq!(table.displaced(), 1);
-    // Those that were refused for their address alone are counted.
+    // Clients that were refused only for their address are counted.
     let mut table = with_slots(1);
     (1..=3).for_each(|number| table.refuse(client(number), Rejection::Forbidden, ADDRESS, secs(9)));
     assert_eq!(table.displaced(), 2);
@@ -311,7 +311,7 @@ fn clients_without_failures_and_refusals_take_no_slots() {
 }
 
 #[test]
-fn a_full_table_is_as_good_as_a_list_of_those_heard_of_last() {
+fn a_full_table_keeps_the_most_recently_used_clients() {
     let mut table = with_slots(64);
     let mut latest: Vec<u128> = Vec::new();
     let mut number = 1_u64;
@@ -337,7 +337,7 @@ fn a_full_table_is_as_good_as_a_list_of_those_heard_of_last() {
 }
 
 #[test]
-fn a_confirmation_forgets_no_address_when_there_were_too_many_to_remember() {
+fn with_too_many_addresses_a_confirmation_keeps_all_403s() {
     let mut table = with_slots(2);
     let addresses: Vec<String> = (1..=5).map(|last| format!("203.0.113.{last}")).collect();
     addresses.iter().for_each(|one| table.refuse(client(1), Rejection::Forbidden, one.as_bytes(), secs(9)));
@@ -348,7 +348,7 @@ fn a_confirmation_forgets_no_address_when_there_were_too_many_to_remember() {
 }
 
 #[test]
-fn without_slots_one_client_that_fails_as_the_probe_still_does_not_open_the_breaker() {
+fn without_slots_a_failed_probe_of_one_client_does_not_open_the_breaker() {
     let mut table = with_slots(0);
     (0..5).for_each(|_| _ = call(&mut table, 1, Evidence::Unreachable, secs(9)));
     call(&mut table, 1, Evidence::Failed, secs(10));
@@ -357,7 +357,7 @@ fn without_slots_one_client_that_fails_as_the_probe_still_does_not_open_the_brea
 }
 
 #[test]
-fn a_table_without_slots_still_counts_for_all() {
+fn without_slots_failures_still_open_the_breaker_for_all() {
     let mut table = with_slots(0);
     table.refuse(client(1), Rejection::UNSUCCESSFUL, ADDRESS, secs(9));
     assert_eq!(table.remembered(client(1), ADDRESS, secs(9)), None);
@@ -368,7 +368,7 @@ fn a_table_without_slots_still_counts_for_all() {
 }
 
 #[test]
-fn four_thousand_clients_take_half_a_megabyte_at_most() {
+fn four_thousand_clients_take_at_most_half_a_megabyte() {
     assert!(size_of::<ClientSlot>() <= 128, "as its documentation says: {}", size_of::<ClientSlot>());
 }
 

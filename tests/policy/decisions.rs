@@ -1,5 +1,4 @@
-//! The meaning of each outcome under each setting. The truth table is read from the documentation of the module; the
-//! rest is tested claim by claim.
+//! The decision for each outcome under each setting. The truth table is read from the documentation of the module.
 
 use core::{error::Error as _, time::Duration};
 use std::collections::HashSet;
@@ -170,7 +169,7 @@ fn no_setting_and_no_outcome_admits_a_key_without_the_scopes() {
 }
 
 #[test]
-fn authorizing_decides_as_the_table_does() {
+fn authorize_follows_the_truth_table() {
     with_key(|key| {
         for (outcome, _) in columns().into_iter().flatten() {
             let decided = Policy::DEFAULT.decide(outcome).map_err(denied);
@@ -181,7 +180,7 @@ fn authorizing_decides_as_the_table_does() {
 }
 
 #[test]
-fn a_grant_keeps_the_key_and_says_its_basis() {
+fn a_grant_contains_the_key_and_its_basis() {
     with_key(|key| {
         let grant = Grant::local(key, &["write"]).unwrap();
         assert_eq!(grant.basis(), Basis::Local);
@@ -205,7 +204,7 @@ fn local_mode_needs_the_scopes_too() {
 }
 
 #[test]
-fn every_status_is_of_one_class() {
+fn every_status_has_one_outcome() {
     for status in 0..=u16::MAX {
         let expected = match status {
             403 => Some(Outcome::Rejected(Rejection::Forbidden)),
@@ -221,7 +220,7 @@ fn every_status_is_of_one_class() {
 }
 
 #[test]
-fn success_confirms_and_its_absence_rejects() {
+fn success_true_confirms_and_success_false_rejects() {
     assert_eq!(Outcome::from_success(true), Outcome::Confirmed);
     assert_eq!(Outcome::from_success(false), Outcome::Rejected(Rejection::UNSUCCESSFUL));
 }
@@ -248,7 +247,7 @@ fn only_outages_of_calls_that_were_made_count_against_the_platform() {
 }
 
 #[test]
-fn an_open_breaker_is_an_outage_that_says_when_to_come_again() {
+fn an_open_breaker_is_an_outage_with_a_retry_after() {
     let mut breaker = Breaker::new(BreakerConfig::DEFAULT.consecutive_failures(1).unwrap());
     let permit = breaker.acquire(Duration::ZERO).unwrap();
     breaker.record(permit, Health::Down, Duration::ZERO, u32::MAX);
@@ -261,7 +260,7 @@ fn an_open_breaker_is_an_outage_that_says_when_to_come_again() {
 }
 
 #[test]
-fn a_denial_says_when_to_come_again_if_anybody_knows() {
+fn a_denial_has_a_retry_after_if_it_is_known() {
     let limited = |retry_after| Denial::Rejected(Rejection::RateLimited { retry_after }).retry_after();
     assert_eq!((limited(Some(30)), limited(None)), (Some(30), None));
 
@@ -299,7 +298,7 @@ fn denials_have_the_sdks_codes_and_statuses() {
 }
 
 #[test]
-fn the_class_of_a_denial_tells_what_its_code_does_not() {
+fn the_class_of_a_denial_is_more_specific_than_its_code() {
     with_key(|key| {
         let missing = key.require(&["admin"]).unwrap_err();
         for (denial, class) in [
@@ -319,7 +318,7 @@ fn the_class_of_a_denial_tells_what_its_code_does_not() {
 }
 
 #[test]
-fn only_refusals_without_a_status_of_their_own_have_a_reason_and_only_if_one_was_given() {
+fn only_unsuccessful_answers_have_a_reason_and_only_if_it_was_given() {
     let given = Rejection::Unsuccessful(Reason::new(Some("IP_NOT_ALLOWED"), Some("not from here")));
     for denial in [Denial::Rejected(given), Denial::Remembered(given)] {
         assert_eq!(denial.reason(), Some("IP_NOT_ALLOWED: not from here"));
@@ -333,7 +332,7 @@ fn only_refusals_without_a_status_of_their_own_have_a_reason_and_only_if_one_was
 }
 
 #[test]
-fn a_denial_says_its_own_sentence_and_has_the_cause_as_its_source() {
+fn a_denial_has_its_own_sentence_and_the_cause_as_its_source() {
     let denials = [
         (Denial::Key(KeyError::Expired), KeyError::Expired.to_string()),
         (Denial::Rejected(Rejection::Forbidden), Rejection::Forbidden.to_string()),

@@ -33,7 +33,7 @@ fn answer() -> impl Strategy<Value = Map<String, Value>> {
 }
 
 /// The expected content, from the JSON alone; `None` if it is not an answer. A member of the wrong type is absent.
-fn by_the_book(answer: &Map<String, Value>) -> Option<Value> {
+fn expected_answer(answer: &Map<String, Value>) -> Option<Value> {
     let success = answer.get("success")?.as_bool()?;
     let strings = ["clientId", "project_env", "method_path", "error", "code", "message"];
     let strings = strings.map(|name| answer.get(name).and_then(Value::as_str));
@@ -63,7 +63,7 @@ fn records() -> impl Strategy<Value = Value> {
     prop_oneof![1 => value(), 19 => vec(prop_oneof![9 => record, 1 => value()], 0..4).prop_map(Value::from)]
 }
 
-fn found_by_the_book(body: &Value, name: &str) -> Result<FoundClient, FoundClientError> {
+fn expected_client(body: &Value, name: &str) -> Result<FoundClient, FoundClientError> {
     if body["success"] == false {
         return Err(FoundClientError::Refused);
     }
@@ -106,21 +106,21 @@ proptest! {
     #[test]
     fn answers_are_read_as_serde_json_reads_them(answer in answer()) {
         let text = serde_json::to_string(&answer).unwrap();
-        let expected = by_the_book(&answer);
+        let expected = expected_answer(&answer);
         prop_assert_eq!(read(&mut with_escapes(&text).into_bytes()), expected.clone());
         prop_assert_eq!(read(&mut serde_json::to_vec_pretty(&answer).unwrap()), expected.clone());
         prop_assert_eq!(read(&mut text.into_bytes()), expected);
     }
 
     #[test]
-    fn a_part_of_an_answer_is_none(answer in answer(), at in any::<proptest::sample::Index>()) {
+    fn a_truncated_answer_is_refused(answer in answer(), at in any::<proptest::sample::Index>()) {
         let mut text = serde_json::to_vec(&answer).unwrap();
         let len = at.index(text.len());
         prop_assert_eq!(read(&mut text[..len]), None);
     }
 
     #[test]
-    fn what_serde_json_refuses_is_not_an_answer(
+    fn text_that_serde_json_refuses_is_not_an_answer(
         answer in answer(), at in any::<proptest::sample::Index>(), byte in any::<u8>(),
     ) {
         let mut bytes = serde_json::to_vec(&answer).unwrap();
@@ -144,7 +144,7 @@ proptest! {
         }
         let text = body.to_string();
         for name in ["acme", "caf\u{e9} \"", "cafe"] {
-            let expected = found_by_the_book(&body, name);
+            let expected = expected_client(&body, name);
             for text in [&text, &with_escapes(&text), &serde_json::to_string_pretty(&body).unwrap()] {
                 prop_assert_eq!(FoundClient::read_unsealed(text.as_bytes(), name), expected);
             }

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 static RECIPIENT: LazyLock<Recipient> = LazyLock::new(|| Recipient::new([0x42; 32]));
 static SERVER: LazyLock<ServerKey> = LazyLock::new(|| ServerKey::from_bytes(*RECIPIENT.public_key()).unwrap());
 
-/// Eight of its bytes in a row are not found anywhere by chance.
+/// Eight bytes of it in a row do not occur elsewhere by chance.
 const SECRET_BODY: &[u8] = br#"{"plan":"the quick brown fox jumps over the lazy dog","seats":5}"#;
 
 fn config(cases: u32) -> ProptestConfig {
@@ -109,25 +109,27 @@ proptest! {
     #![proptest_config(config(64))]
 
     #[test]
-    fn what_is_sealed_is_opened(seed in 1..u64::MAX, asked in vec(any::<u8>(), 0..=4096), told in vec(any::<u8>(), 0..=4096)) {
+    fn sealed_messages_can_be_opened(
+        seed in 1..u64::MAX, sent in vec(any::<u8>(), 0..=4096), received in vec(any::<u8>(), 0..=4096),
+    ) {
         let mut rng = Xorshift(seed);
-        let mut request = vec![0; sealed_len(asked.len())];
+        let mut request = vec![0; sealed_len(sent.len())];
         let session = Session::establish(&SERVER, &mut rng).unwrap();
-        let (text, pending) = session.seal(&asked, &mut rng, &mut request).unwrap();
-        prop_assert_eq!(text.len(), sealed_len(asked.len()));
+        let (text, pending) = session.seal(&sent, &mut rng, &mut request).unwrap();
+        prop_assert_eq!(text.len(), sealed_len(sent.len()));
 
         let (opened, reply) = RECIPIENT.open(&mut request).unwrap();
-        prop_assert_eq!(&*opened, &asked);
-        let mut answer = vec![0; sealed_len(told.len())];
-        let text = reply.seal(&told, &mut rng, &mut answer).unwrap();
-        prop_assert_eq!(text.len(), sealed_len(told.len()));
+        prop_assert_eq!(&*opened, &sent);
+        let mut answer = vec![0; sealed_len(received.len())];
+        let text = reply.seal(&received, &mut rng, &mut answer).unwrap();
+        prop_assert_eq!(text.len(), sealed_len(received.len()));
         let opened = pending.open(&mut answer).unwrap();
-        prop_assert_eq!(opened.as_bytes(), &told);
+        prop_assert_eq!(opened.as_bytes(), &received);
     }
 
     /// In both directions: `serde_json` and `base64` decode our envelopes, and we decode theirs.
     #[test]
-    fn envelopes_are_what_serde_json_and_base64_make_of_them(seed in 1..u64::MAX, body in vec(any::<u8>(), 0..=512)) {
+    fn envelopes_agree_with_serde_json_and_base64(seed in 1..u64::MAX, body in vec(any::<u8>(), 0..=512)) {
         let (text, pending) = request(seed, &body);
         let request = parsed(&text);
         prop_assert_eq!(request.as_object().unwrap().len(), 4);
@@ -163,7 +165,7 @@ proptest! {
     }
 
     #[test]
-    fn the_answer_to_another_session_is_forged(one in 1..u64::MAX, body in vec(any::<u8>(), 0..=64)) {
+    fn an_answer_to_another_session_is_refused_as_forged(one in 1..u64::MAX, body in vec(any::<u8>(), 0..=64)) {
         let other = one + 1;
         let (mut to_one, mut to_other) = (answer(one, &body), answer(other, &body));
         prop_assert_eq!(pending(one).open(&mut to_other).unwrap_err(), OpenError::Forged);
@@ -230,7 +232,7 @@ fn an_answer_with_any_changed_bit_is_refused_and_hides_the_body() {
 /// X25519 ignores the top bit of a public key (RFC 7748, section 5). So the server reads the same request if only that
 /// bit is changed.
 #[test]
-fn a_request_with_any_changed_bit_is_refused_but_for_the_one_that_x25519_ignores() {
+fn a_request_with_a_changed_bit_is_refused_except_for_the_bit_that_x25519_ignores() {
     let good = request(7, SECRET_BODY).0;
     let mut same = Vec::new();
     for bit in 0..8 * good.len() {
@@ -291,7 +293,7 @@ fn a_request_sent_back_with_the_servers_key_is_not_an_answer() {
 }
 
 #[test]
-fn only_the_nonce_tells_a_reflected_request_from_an_answer() {
+fn only_the_nonce_distinguishes_a_reflected_request_from_an_answer() {
     let (mut text, _) = reflected(7, SECRET_BODY);
     // The same session, but its request has another nonce.
     let mut buf = vec![0; sealed_len(0)];
@@ -339,7 +341,7 @@ fn a_client_key_of_low_order_is_refused() {
 }
 
 #[test]
-fn a_buffer_too_small_says_what_is_needed() {
+fn the_error_for_a_small_buffer_has_the_needed_length() {
     let needed = sealed_len(SECRET_BODY.len());
     let too_small = SealError::BufferTooSmall { needed };
     for len in 0..needed {
@@ -432,7 +434,7 @@ fn members_are_canonical_base64url_of_the_right_length() {
             "A".into(),
         ];
         if name == "ct" {
-            // One byte less than a tag; and a length that no number of bytes has.
+            // One byte less than a tag, and a length that is not possible in base64.
             wrong.push(URL_SAFE_NO_PAD.encode([0; 15]));
             wrong.push("A".repeat(25));
         } else {
@@ -463,7 +465,7 @@ fn members_are_canonical_base64url_of_the_right_length() {
 }
 
 #[test]
-fn no_two_sessions_have_a_key_in_common() {
+fn no_two_sessions_share_a_key() {
     let mut rng = Xorshift(1);
     let (mut epks, mut ciphertexts) = (HashSet::new(), HashSet::new());
     for _ in 0..64 {
@@ -494,11 +496,11 @@ impl TryRng for Noting {
     type Error = fmt::Error;
 
     fn try_next_u32(&mut self) -> Result<u32, fmt::Error> {
-        unreachable!("bytes are all that is drawn")
+        unreachable!("only bytes are drawn")
     }
 
     fn try_next_u64(&mut self) -> Result<u64, fmt::Error> {
-        unreachable!("bytes are all that is drawn")
+        unreachable!("only bytes are drawn")
     }
 
     fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), fmt::Error> {
@@ -539,7 +541,7 @@ fn nothing_is_sealed_without_randomness() {
 #[test]
 fn a_server_key_is_read_from_each_of_its_forms() {
     let public = *SERVER.as_bytes();
-    // The base64 of this one differs between the alphabets.
+    // The base64 of these bytes differs between the alphabets.
     let special = [0xfb; 32];
     for bytes in [public, special] {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -616,7 +618,7 @@ fn a_server_key_of_low_order_is_refused() {
 }
 
 #[test]
-fn nothing_of_a_key_is_shown() {
+fn debug_output_of_envelopes_shows_no_keys() {
     assert_eq!(format!("{:?}", session(7)), "Session { .. }");
     assert_eq!(format!("{:?}", pending(7)), "Pending { .. }");
     assert_eq!(format!("{:?}", reply(7)), "Reply { .. }");
@@ -628,7 +630,7 @@ fn nothing_of_a_key_is_shown() {
 }
 
 #[test]
-fn a_public_key_is_in_one_alphabet() {
+fn a_public_key_must_not_mix_alphabets() {
     let text = |two: &str| format!("{}{two}{}", "A".repeat(20), "A".repeat(21));
     for two in ["+/", "-_", "++", "__"] {
         assert!(text(two).parse::<ServerKey>().is_ok(), "{two}");
@@ -643,7 +645,7 @@ const fn secs(secs: u64) -> Duration {
 }
 
 #[test]
-fn a_pool_gives_its_sessions_in_the_order_they_came() {
+fn a_pool_returns_sessions_in_the_order_in_which_they_were_put() {
     let mut pool = SessionPool::<3>::new(secs(60));
     assert!(pool.is_empty() && !pool.is_full() && pool.take(secs(0)).is_none());
     for seed in 1..=3 {
@@ -667,7 +669,7 @@ fn a_full_pool_returns_the_session() {
 }
 
 #[test]
-fn old_sessions_are_thrown_away() {
+fn old_sessions_are_discarded() {
     let mut pool = SessionPool::<2>::new(secs(60));
     pool.put(session(1), secs(0)).unwrap();
     pool.put(session(2), secs(30)).unwrap();
@@ -683,7 +685,7 @@ fn old_sessions_are_thrown_away() {
 }
 
 #[test]
-fn to_a_clock_that_goes_back_sessions_are_as_good_as_new() {
+fn after_the_clock_goes_back_sessions_count_as_new() {
     let mut pool = SessionPool::<3>::new(secs(60));
     pool.put(session(1), secs(100)).unwrap();
     pool.put(session(2), secs(10)).unwrap();

@@ -101,7 +101,7 @@ fn validate_requests_are_as_the_sdk_sends_them() {
     let headers = [("user-agent", "curl/8.5.0"), ("x-api-key", "apikee_example.signature")];
     same(&validate(0, MethodPath::new("GET", "/users").unwrap()).headers(&headers), &exchanges[0]);
 
-    // The SDK always sends the query. Here one must ask for it.
+    // The SDK always sends the query. This crate sends it only with `with_query`.
     let path = "/orders/42?x=1&y=a b";
     let payload = JsonObject::new(r#"{ "userId": 12345 }"#).unwrap();
     let request = validate(1, MethodPath::with_query("post", path).unwrap()).key_name("clef caf\u{e9}");

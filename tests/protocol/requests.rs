@@ -138,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn a_bounded_body_keeps_the_key_and_the_front_of_what_else_has_room(
+    fn a_limited_body_keeps_the_key_and_cuts_other_values(
         headers in vec((prop_oneof![Just("X-Api-Key".to_owned()), Just("a".to_owned()), text()], text()), 0..8),
         payload in proptest::option::of(object()), limit in 0..700_usize,
     ) {
@@ -188,7 +188,7 @@ proptest! {
     }
 
     #[test]
-    fn a_query_that_was_asked_for_is_kept_whole(method in token(), path in text(), time in timestamp()) {
+    fn with_query_keeps_the_whole_query(method in token(), path in text(), time in timestamp()) {
         let method_path = MethodPath::with_query(&method, &path).unwrap();
         let expected = format!("{}:::{}", method.to_ascii_uppercase(), slashed(path.split('#').next().unwrap()));
         prop_assert_eq!(method_path.to_string(), expected.as_str());
@@ -250,7 +250,7 @@ proptest! {
     }
 
     #[test]
-    fn any_method_is_a_token_or_refused(method in text()) {
+    fn a_method_that_is_not_a_token_is_refused(method in text()) {
         let is_token = |method: &str| !method.is_empty()
             && method.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
         prop_assert_eq!(MethodPath::new(&method, "/").is_ok(), is_token(&method));
@@ -266,7 +266,7 @@ fn body_with_headers(headers: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn line_breaks_in_header_values_split_nothing() {
+fn line_breaks_in_header_values_are_removed() {
     let body = body_with_headers(&[("x-api-key", "apikee_a.b\r\nX-Apikee-Encrypted: 0\r\n\r\n\"},\"name\":\"other\0")]);
     assert_eq!(
         body,
@@ -275,13 +275,13 @@ fn line_breaks_in_header_values_split_nothing() {
 }
 
 #[test]
-fn header_fields_of_one_name_are_sent_as_one() {
+fn header_fields_with_the_same_name_are_joined() {
     let body = body_with_headers(&[("X-A", "1"), ("b", "2"), ("x-a", "3"), ("B", ""), ("c", "\"")]);
     assert!(body.ends_with(r#""headers":{"X-A":"1, 3","b":"2, ","c":"\""}}"#), "{body}");
 }
 
 #[test]
-fn header_values_are_cut_by_what_they_take_in_json() {
+fn header_values_are_cut_by_their_length_in_json() {
     let now = Timestamp::new(UnixTime::from_secs(0)).unwrap();
     let headers = [("a", "\"\"\"\u{e9}"), ("long-name", "b"), ("x-api-key", "apikee_a.b"), ("A", "\u{7f}c"), ("d", "")];
     let request =
@@ -343,7 +343,7 @@ fn requests_and_answers_allocate_nothing() {
 }
 
 #[test]
-fn members_stand_in_the_order_of_the_sdk() {
+fn members_have_the_order_of_the_sdk() {
     let now = Timestamp::new(UnixTime::from_secs(0)).unwrap();
     let keys = [ClientKey::new("k").expires_at(now), ClientKey::new("l")];
     let request = CreateClient::new("env", "n")
@@ -405,7 +405,7 @@ fn a_withheld_key_is_in_no_field_and_not_in_the_payload() {
 }
 
 #[test]
-fn a_duration_is_whole_milliseconds_or_is_not_read() {
+fn a_duration_is_cut_to_whole_milliseconds_or_ignored() {
     let cases = [
         ("7", Some(7)),
         ("7.9", Some(7)),

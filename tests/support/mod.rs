@@ -120,7 +120,8 @@ impl rand_core::TryRng for Xorshift {
 /// This is not a secure generator. The tests only use it for ids of keys that protect nothing.
 impl rand_core::TryCryptoRng for Xorshift {}
 
-/// What is written, in buffers of the exact length that the error for a too small one names, one less, none and more.
+/// Returns the written text. Checks the length that the error names if the buffer is too small: it is enough, one byte
+/// less is not enough, and a longer buffer gives the same text.
 pub fn exactly(write: &dyn for<'b> Fn(&'b mut [u8]) -> Result<&'b str, BufferTooSmall>) -> String {
     let BufferTooSmall { needed } = write(&mut []).unwrap_err();
     assert_eq!(write(&mut vec![0; needed - 1]), Err(BufferTooSmall { needed }));

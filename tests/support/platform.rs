@@ -45,7 +45,7 @@ impl Seen {
 }
 
 /// The answer to a call.
-pub enum Told {
+pub enum Answer {
     /// This JSON, sealed for the request, or plain if the request was plain.
     Sealed(Value),
     /// These bytes with this status.
@@ -55,7 +55,7 @@ pub enum Told {
     Error(TransportError),
 }
 
-impl Told {
+impl Answer {
     pub fn yes() -> Self {
         Self::Sealed(json!({ "success": true }))
     }
@@ -69,7 +69,7 @@ impl Told {
     }
 }
 
-type Script = dyn Fn(&Seen) -> Told + Send + Sync;
+type Script = dyn Fn(&Seen) -> Answer + Send + Sync;
 
 pub struct Platform {
     recipient: Recipient,
@@ -78,7 +78,7 @@ pub struct Platform {
 }
 
 impl Platform {
-    pub fn new(script: impl Fn(&Seen) -> Told + Send + Sync + 'static) -> Arc<Self> {
+    pub fn new(script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Arc<Self> {
         let recipient = Recipient::new([7; 32]);
         Arc::new(Self { recipient, seen: Mutex::default(), script: Box::new(script) })
     }
@@ -133,7 +133,7 @@ impl Platform {
         };
         self.seen.lock().unwrap().push(seen.clone());
         let (status, bytes) = match (self.script)(&seen) {
-            Told::Sealed(value) => {
+            Answer::Sealed(value) => {
                 let text = value.to_string();
                 let mut envelope = vec![0; sealed_len(text.len())];
                 let bytes = match reply {
@@ -142,33 +142,33 @@ impl Platform {
                 };
                 (200, bytes)
             }
-            Told::Plain(status, bytes) => (status, bytes),
-            Told::Limited(seconds) => {
+            Answer::Plain(status, bytes) => (status, bytes),
+            Answer::Limited(seconds) => {
                 return Ok(Received { status: 429, len: 0, retry_after: Some(seconds) });
             }
-            Told::Error(error) => return Err(error),
+            Answer::Error(error) => return Err(error),
         };
         answer.get_mut(..bytes.len()).ok_or(TransportError::OVERSIZED)?.copy_from_slice(&bytes);
         Ok(Received { status, len: bytes.len(), retry_after: None })
     }
 }
 
-pub fn willing(seen: &Seen) -> Told {
+pub fn willing(seen: &Seen) -> Answer {
     if seen.is_validation() {
-        Told::yes()
+        Answer::yes()
     } else if let Some(tenant) = seen.looked_up() {
         listed(&[(CLIENT, tenant)])
     } else if seen.body["keys"].is_array() {
-        Told::Sealed(json!({ "id": CLIENT, "name": seen.body["name"] }))
+        Answer::Sealed(json!({ "id": CLIENT, "name": seen.body["name"] }))
     } else {
-        Told::status(201)
+        Answer::status(201)
     }
 }
 
 /// The answer to a look-up, with these ids and names.
-pub fn listed(clients: &[(&str, &str)]) -> Told {
+pub fn listed(clients: &[(&str, &str)]) -> Answer {
     let data: Vec<_> = clients.iter().map(|(id, name)| json!({ "id": id, "name": name, "type": "service" })).collect();
-    Told::Plain(200, json!({ "data": data, "pagination": { "total": data.len() } }).to_string().into_bytes())
+    Answer::Plain(200, json!({ "data": data, "pagination": { "total": data.len() } }).to_string().into_bytes())
 }
 
 /// A key for this tenant, signed with [`SECRET`].

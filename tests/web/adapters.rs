@@ -28,7 +28,7 @@ where
 
 #[cfg(feature = "http")]
 #[test]
-fn requests_and_responses_of_the_http_crate() {
+fn the_guard_works_with_requests_and_responses_of_the_http_crate() {
     let (guard, key) = (guard(), key());
     let request = |keys: &[&str]| {
         let builder = http::Request::get("http://api.example.com/users/7?page=2");
@@ -52,7 +52,7 @@ fn requests_and_responses_of_the_http_crate() {
 
 #[cfg(feature = "tiny_http")]
 #[test]
-fn requests_and_responses_of_tiny_http() {
+fn the_guard_works_with_requests_and_responses_of_tiny_http() {
     use std::io::Read as _;
     let (guard, key) = (guard(), key());
     let request = |keys: &[&str]| {

@@ -14,29 +14,29 @@ fn trusting() -> Guard {
 }
 
 /// The client's address, as a guard that trusts [`PROXIES`] finds it.
-fn told<V: AsRef<[u8]>>(guard: &Guard, name: &str, peer: &str, values: &[V]) -> Option<IpAddr> {
+fn client_address<V: AsRef<[u8]>>(guard: &Guard, name: &str, peer: &str, values: &[V]) -> Option<IpAddr> {
     let fields: Vec<_> = values.iter().map(|value| (name, value.as_ref())).collect();
     let lookup = lookup(&fields);
     guard.client_address(RequestView::new("GET", "/", &lookup).peer(peer.parse().unwrap()))
 }
 
 fn address(peer: &str, forwarded: &[&str]) -> String {
-    told(&trusting(), "X-Forwarded-For", peer, forwarded).unwrap().to_string()
+    client_address(&trusting(), "X-Forwarded-For", peer, forwarded).unwrap().to_string()
 }
 
-/// The address behind 10.0.0.1, which writes `Forwarded`.
+/// The client's address in the `Forwarded` fields of the proxy 10.0.0.1.
 fn of_forwarded(values: &[&str]) -> Option<String> {
-    told(&trusting().forwarded(), "forwarded", "10.0.0.1", values).map(|address| address.to_string())
+    client_address(&trusting().forwarded(), "forwarded", "10.0.0.1", values).map(|address| address.to_string())
 }
 
 #[test]
-fn a_peer_that_is_not_a_trusted_proxy_is_the_client_whatever_it_says() {
+fn forwarding_headers_of_an_untrusted_peer_are_ignored() {
     assert_eq!(address("203.0.113.9", &["10.0.0.1", "198.51.100.1"]), "203.0.113.9");
     assert_eq!(address("::ffff:203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
 }
 
 #[test]
-fn the_list_is_read_from_the_right_up_to_the_first_that_is_not_trusted() {
+fn the_last_untrusted_address_in_the_list_is_the_client() {
     for (forwarded, expected) in [
         (&["198.51.100.1"][..], "198.51.100.1"),
         (&["1.1.1.1, 198.51.100.1"], "198.51.100.1"),
@@ -59,7 +59,7 @@ fn the_list_is_read_from_the_right_up_to_the_first_that_is_not_trusted() {
 }
 
 #[test]
-fn an_entry_that_is_not_an_address_ends_the_search_at_the_proxy_that_wrote_it() {
+fn an_entry_that_is_not_an_address_makes_its_writer_the_client() {
     for bad in ["unknown", "_hidden", "1.2.3", "1.2.3.4.5", "1.2.3.4:", "[::1", "::1]", "1.2.3.4 5", "0x7f000001", "é"]
     {
         assert_eq!(address("10.0.0.1", &[&format!("1.1.1.1, {bad}")]), "10.0.0.1", "{bad}");
@@ -68,7 +68,7 @@ fn an_entry_that_is_not_an_address_ends_the_search_at_the_proxy_that_wrote_it() 
 }
 
 #[test]
-fn what_a_client_writes_before_the_proxys_word_does_not_matter_however_much_it_is() {
+fn many_forged_entries_do_not_change_the_clients_address() {
     for number in [1, 15, 16, 17, 255, 256, 257, 5_000] {
         let mut fields = vec!["10.0.0.9"; number];
         fields.push("203.0.113.9, 10.0.0.2");
@@ -84,23 +84,23 @@ fn what_a_client_writes_before_the_proxys_word_does_not_matter_however_much_it_i
 }
 
 #[test]
-fn behind_more_entries_than_proxies_write_the_address_is_unknown() {
+fn behind_more_than_255_proxies_the_address_is_unknown() {
     let guards = [(trusting(), "x-forwarded-for", ""), (trusting().forwarded(), "forwarded", "for=")];
     for (guard, name, before) in guards {
         let (proxy, client) = (format!("{before}10.0.0.2"), format!("{before}203.0.113.9"));
         for (number, expected) in [(255, Some([203, 0, 113, 9].into())), (256, None), (1_000, None)] {
             let one_each: Vec<_> = [&client].into_iter().chain(vec![&proxy; number]).collect();
-            assert_eq!(told(&guard, name, "10.0.0.1", &one_each), expected, "{name}: {number}");
+            assert_eq!(client_address(&guard, name, "10.0.0.1", &one_each), expected, "{name}: {number}");
             let one_field = one_each.iter().map(|entry| &***entry).collect::<Vec<_>>().join(",");
-            assert_eq!(told(&guard, name, "10.0.0.1", &[&one_field]), expected, "{name}: {number}");
+            assert_eq!(client_address(&guard, name, "10.0.0.1", &[&one_field]), expected, "{name}: {number}");
             let empty = format!("{client}{}", ",".repeat(number));
-            assert_eq!(told(&guard, name, "10.0.0.1", &[&empty]), expected, "{name}: {number} commas");
+            assert_eq!(client_address(&guard, name, "10.0.0.1", &[&empty]), expected, "{name}: {number} commas");
         }
     }
 }
 
 #[test]
-fn the_number_of_fields_is_found_in_few_look_ups() {
+fn many_header_fields_are_counted_in_few_look_ups() {
     for number in [0, 1, 2, 3, 16, 17, 1_000, 1_000_000, usize::MAX] {
         let looked = Cell::new(0);
         let lookup = |name: &str, nth: usize| {
@@ -119,11 +119,11 @@ fn the_number_of_fields_is_found_in_few_look_ups() {
 }
 
 #[test]
-fn only_the_header_that_was_chosen_is_read() {
+fn only_the_configured_header_is_read() {
     let guards =
         [(trusting(), "forwarded", "for=203.0.113.9"), (trusting().forwarded(), "x-forwarded-for", "203.0.113.9")];
     for (guard, name, value) in guards {
-        assert_eq!(told(&guard, name, "10.0.0.1", &[value]), Some([10, 0, 0, 1].into()), "{name}");
+        assert_eq!(client_address(&guard, name, "10.0.0.1", &[value]), Some([10, 0, 0, 1].into()), "{name}");
     }
 }
 
@@ -166,7 +166,7 @@ fn forwarded_is_read_in_all_its_spellings() {
 }
 
 #[test]
-fn an_element_of_forwarded_that_is_not_well_formed_names_nobody() {
+fn a_malformed_element_of_forwarded_gives_no_address() {
     for bad in [
         "203.0.113.9",
         "for",
@@ -223,7 +223,7 @@ fn element(node: &str, quoted: bool, more: &str) -> String {
     }
 }
 
-/// A simple model without limits. It reads the entries from the last one on.
+/// A simple model without limits. It reads the entries from the last to the first.
 fn model(entries: &[(String, Option<IpAddr>)], peer: IpAddr, hides: bool) -> Option<IpAddr> {
     let trusted = |address: IpAddr| match address {
         IpAddr::V4(address) => address.octets()[0] == 10 || address == std::net::Ipv4Addr::new(192, 0, 2, 7),
@@ -265,15 +265,15 @@ proptest! {
         };
         let peer_address = peer.parse().unwrap();
         let plain = fields(&|text, _| text.into());
-        let told_by = told(&trusting(), "x-forwarded-for", peer, &plain);
-        prop_assert_eq!(told_by, model(&named, peer_address, false), "{:?}", plain);
+        let found = client_address(&trusting(), "x-forwarded-for", peer, &plain);
+        prop_assert_eq!(found, model(&named, peer_address, false), "{:?}", plain);
         let elements = fields(&|text, quoted| element(text, quoted, more));
-        let told_by = told(&trusting().forwarded(), "forwarded", peer, &elements);
-        prop_assert_eq!(told_by, model(&named, peer_address, true), "{:?}", elements);
+        let found = client_address(&trusting().forwarded(), "forwarded", peer, &elements);
+        prop_assert_eq!(found, model(&named, peer_address, true), "{:?}", elements);
     }
 
     #[test]
-    fn nothing_that_a_client_writes_changes_what_the_proxies_say(
+    fn text_from_the_client_does_not_change_the_address_that_proxies_report(
         junk in vec(vec(any::<u8>(), 0..60), 0..20),
         opened in select(vec!["", "\"", "for=\"", "\\", "for=\"\\", "a;\"b", "for=10.0.0.5"]),
     ) {
@@ -282,13 +282,13 @@ proptest! {
             let mut fields = junk.clone();
             fields.push([junk.concat(), own.into_bytes()].concat());
             fields.push(format!("{before}10.0.0.2").into());
-            prop_assert_eq!(told(&guard, name, "10.0.0.1", &fields), Some([203, 0, 113, 9].into()), "{}", name);
+            prop_assert_eq!(client_address(&guard, name, "10.0.0.1", &fields), Some([203, 0, 113, 9].into()), "{}", name);
         }
     }
 }
 
 #[test]
-fn without_a_peer_nobody_is_believed() {
+fn without_a_peer_address_no_header_is_trusted() {
     let fields = [("x-forwarded-for", &b"198.51.100.1"[..])];
     let lookup = lookup(&fields);
     let guard = guard().trusted_proxy("0.0.0.0/0").unwrap();

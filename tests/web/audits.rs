@@ -15,7 +15,7 @@ use apikee::{
 
 use crate::{
     key, lookup,
-    platform::{self, CLIENT, Platform, SECRET, Told},
+    platform::{self, Answer, CLIENT, Platform, SECRET},
 };
 
 /// The text of events about requests, without the time that the decision took.
@@ -56,7 +56,7 @@ fn id_of(key: &str) -> String {
 }
 
 #[test]
-fn who_tried_what_without_the_scope_is_in_the_event_and_in_the_refusal() {
+fn the_event_and_the_refusal_for_a_missing_scope_name_the_key_and_the_request() {
     let lines = Lines::default();
     let guard = lines.guard(local());
     let key = issue(NewKey::new("acme").scopes(&["read"]).expires(Expiry::Never));
@@ -82,17 +82,17 @@ fn who_tried_what_without_the_scope_is_in_the_event_and_in_the_refusal() {
 }
 
 #[test]
-fn a_grant_is_told_of_with_its_route_in_both_modes() {
+fn events_about_grants_name_the_route_in_both_modes() {
     let key = key();
     let (id, prefix) = (id_of(&key), log_prefix(&key));
-    let platform = Platform::new(|_| Told::status(500));
-    let observed = Platform::new(|_| Told::status(403));
+    let platform = Platform::new(|_| Answer::status(500));
+    let observed = Platform::new(|_| Answer::status(403));
     let open = Policy::DEFAULT.fail_open(FailOpen::Open);
     let who = format!(
         r#"tenant="{CLIENT}" key_id="{id}" key_prefix="{prefix}" method="POST" route="/users/{{id}}" path="/users/7" address=2001:db8::1"#
     );
     // Observed events have only the route.
-    let told = who.replace(r#" path="/users/7""#, "");
+    let without_path = who.replace(r#" path="/users/7""#, "");
     for (builder, expected) in [
         (local(), vec![format!("event=granted basis=local {who}")]),
         (
@@ -104,7 +104,7 @@ fn a_grant_is_told_of_with_its_route_in_both_modes() {
             vec![
                 format!("event=granted basis=observed {who}"),
                 format!(
-                    r#"event=observed code=SERVER_REJECTED class=rejected {told} cause="the platform forbids the request""#
+                    r#"event=observed code=SERVER_REJECTED class=rejected {without_path} cause="the platform forbids the request""#
                 ),
             ],
         ),
@@ -123,7 +123,7 @@ fn a_grant_is_told_of_with_its_route_in_both_modes() {
 }
 
 #[test]
-fn the_tenant_is_known_exactly_if_the_signature_is_good() {
+fn the_audit_names_the_tenant_only_if_the_signature_is_valid() {
     let expired = issue(NewKey::new("late").expires(Expiry::At(UnixTime::from_secs(1))));
     let early = issue(NewKey::new("early").expires(Expiry::Never).not_before(UnixTime::from_secs(99_999_999_999)));
     let good = issue(NewKey::new("good").expires(Expiry::Never));
@@ -175,7 +175,7 @@ fn pairs(line: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn nobody_forges_a_line_or_a_pair_and_each_line_has_an_end() {
+fn log_lines_cannot_be_forged_and_their_length_is_limited() {
     let evil = "a\nevent=granted tenant=\"root\" \u{1b}[31m\u{202e}\u{2028}'\\";
     let huge = format!("{evil}{}", "\u{10ffff}".repeat(10_000));
     let lines = Lines::default();
@@ -207,9 +207,9 @@ fn nobody_forges_a_line_or_a_pair_and_each_line_has_an_end() {
 }
 
 #[test]
-fn nothing_secret_is_in_an_event_or_an_audit() {
+fn events_and_audits_contain_no_secrets() {
     let lines = Lines::default();
-    let platform = Platform::new(|_| Told::no());
+    let platform = Platform::new(|_| Answer::no());
     let guard = lines.guard(platform.builder()).bearer();
     let key = platform::key(CLIENT, "{}");
     let fields = [

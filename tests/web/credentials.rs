@@ -5,7 +5,7 @@ use apikee::web::Guard;
 use crate::{CLIENT, ask, guard, key};
 
 #[test]
-fn the_key_stands_in_its_header_whatever_the_case_and_the_white_space() {
+fn case_and_white_space_of_the_keys_header_do_not_matter() {
     let key = key();
     let spaced = format!("\t {key} \t");
     for (name, value) in [("x-api-key", &key), ("X-Api-Key", &key), ("X-API-KEY", &spaced)] {
@@ -18,7 +18,7 @@ fn the_key_stands_in_its_header_whatever_the_case_and_the_white_space() {
 }
 
 #[test]
-fn another_header_takes_the_place_of_the_default() {
+fn a_configured_header_replaces_the_default() {
     let (guard, key) = (guard().header("X-Acme-Key").unwrap(), key());
     assert_eq!(ask(&guard, &[("x-acme-key", key.as_bytes())]), Ok(CLIENT.into()));
     assert_eq!(ask(&guard, &[("x-api-key", key.as_bytes())]), Err("MISSING_KEY"));
@@ -30,7 +30,7 @@ fn another_header_takes_the_place_of_the_default() {
 }
 
 #[test]
-fn two_keys_are_refused_for_being_two_even_if_they_are_equal() {
+fn a_request_with_two_keys_is_refused_even_if_they_are_equal() {
     let (key, other) = (key(), crate::key());
     for second in [&*key, &other, "", "x"] {
         let fields = [("x-api-key", key.as_bytes()), ("X-Api-Key", second.as_bytes())];
@@ -53,7 +53,7 @@ fn two_keys_are_refused_for_being_two_even_if_they_are_equal() {
 }
 
 #[test]
-fn a_bearer_token_is_a_key_only_where_that_is_accepted() {
+fn bearer_tokens_are_accepted_only_if_enabled() {
     let key = key();
     let fields = |scheme: &str| [("authorization", format!("{scheme}{key}").into_bytes())];
     let ask = |guard: &Guard, fields: &[(&str, Vec<u8>)]| {
@@ -76,7 +76,7 @@ fn a_bearer_token_is_a_key_only_where_that_is_accepted() {
 }
 
 #[test]
-fn a_key_in_both_places_is_refused_and_somebody_elses_token_is_not_minded() {
+fn a_key_in_both_headers_is_refused_and_an_unrelated_token_is_ignored() {
     let (key, guard) = (key(), guard().bearer());
     let with =
         |credentials: &str| ask(&guard, &[("x-api-key", key.as_bytes()), ("authorization", credentials.as_bytes())]);

@@ -1,4 +1,4 @@
-//! The data of a request for the platform.
+//! The data of a request that the platform receives.
 
 use std::cell::Cell;
 
@@ -39,7 +39,7 @@ const FIELDS: [(&str, &[u8]); 7] = [
 ];
 
 #[test]
-fn it_is_told_the_user_agent_the_clients_address_and_the_key_and_nothing_else() {
+fn the_platform_receives_only_user_agent_address_and_key() {
     let address = json!({ "user-agent": "curl/8.5.0", "x-forwarded-for": "203.0.113.9", "x-real-ip": "203.0.113.9" });
     assert_eq!(seen(Guard::new, Some("203.0.113.9"), &FIELDS), address);
     assert_eq!(seen(Guard::new, None, &FIELDS), json!({ "user-agent": "curl/8.5.0" }));
@@ -47,7 +47,7 @@ fn it_is_told_the_user_agent_the_clients_address_and_the_key_and_nothing_else() 
 }
 
 #[test]
-fn it_is_told_the_address_that_a_trusted_proxy_names() {
+fn the_platform_receives_the_address_from_a_trusted_proxy() {
     let behind = |apikee| Guard::new(apikee).trusted_proxy("10.0.0.0/8").unwrap();
     let fields = [("x-forwarded-for", &b"1.1.1.1, 198.51.100.1"[..]), ("x-real-ip", b"1.1.1.1")];
     let address = json!({ "x-forwarded-for": "198.51.100.1", "x-real-ip": "198.51.100.1" });
@@ -55,7 +55,7 @@ fn it_is_told_the_address_that_a_trusted_proxy_names() {
 }
 
 #[test]
-fn more_is_told_only_where_it_is_configured_and_an_address_is_never_taken_over() {
+fn other_fields_are_sent_only_if_configured_and_addresses_are_never_copied() {
     let more = |apikee| {
         ["X-Request-ID", "cookie", "X-Forwarded-For", "x-real-ip"]
             .into_iter()
@@ -66,7 +66,7 @@ fn more_is_told_only_where_it_is_configured_and_an_address_is_never_taken_over()
 }
 
 #[test]
-fn fields_of_one_name_are_told_as_one() {
+fn fields_with_the_same_name_are_joined() {
     let fields = [("user-agent", &b"a"[..]), ("User-Agent", b"b")];
     assert_eq!(seen(Guard::new, None, &fields), json!({ "user-agent": "a, b" }));
     let many = [("user-agent", &b"a"[..]); 100];
@@ -74,7 +74,7 @@ fn fields_of_one_name_are_told_as_one() {
 }
 
 #[test]
-fn a_key_from_a_bearer_token_is_told_as_the_key_and_the_field_is_not() {
+fn a_bearer_token_is_sent_as_the_key_without_its_field() {
     let platform = Platform::willing();
     let guard = Guard::new(platform.builder().build().unwrap()).bearer();
     let key = key();
@@ -86,37 +86,37 @@ fn a_key_from_a_bearer_token_is_told_as_the_key_and_the_field_is_not() {
 }
 
 #[test]
-fn a_long_value_is_cut_and_the_request_is_asked_about() {
+fn a_long_value_is_cut_and_the_platform_is_still_asked() {
     let long = "\u{e9}".repeat(40_000);
-    let told = seen(Guard::new, None, &[("user-agent", long.as_bytes())]);
-    assert_eq!(told["user-agent"].as_str().unwrap(), &long[..2048]);
+    let sent = seen(Guard::new, None, &[("user-agent", long.as_bytes())]);
+    assert_eq!(sent["user-agent"].as_str().unwrap(), &long[..2048]);
 }
 
 #[test]
-fn many_long_values_are_cut_to_what_can_be_sent_whatever_they_become() {
-    let told = |byte: &str| {
+fn many_long_values_are_cut_to_fit_even_after_escaping() {
+    let sent = |byte: &str| {
         let long = byte.repeat(2048);
         let fields = [("user-agent", long.as_bytes()); 8];
         seen(|apikee| Guard::new(apikee).disclose_header("User-Agent").unwrap(), Some("203.0.113.9"), &fields)
     };
-    let quoted = told("\"");
+    let quoted = sent("\"");
     assert!((6_000..=8_192).contains(&quoted["user-agent"].as_str().unwrap().len()));
-    let controls = told("\u{1}");
+    let controls = sent("\u{1}");
     assert!(controls["user-agent"].as_str().unwrap().chars().all(|c| c != '\u{1}'));
     // The address is always complete.
     assert_eq!((&quoted["x-real-ip"], &controls["x-forwarded-for"]), (&json!("203.0.113.9"), &json!("203.0.113.9")));
 }
 
 #[test]
-fn a_character_that_is_cut_through_is_replaced() {
+fn a_character_that_is_cut_in_half_is_replaced() {
     let long = format!("a{}", "\u{e9}".repeat(2000));
-    let told = seen(Guard::new, None, &[("user-agent", long.as_bytes())]);
-    assert!(told["user-agent"].as_str().unwrap().ends_with("\u{e9}\u{fffd}"));
+    let sent = seen(Guard::new, None, &[("user-agent", long.as_bytes())]);
+    assert!(sent["user-agent"].as_str().unwrap().ends_with("\u{e9}\u{fffd}"));
 }
 
 /// An attacker who sends many bad keys must not cause this work.
 #[test]
-fn nothing_is_gathered_for_the_platform_before_the_key_is_good() {
+fn header_fields_are_collected_only_after_the_key_is_verified() {
     let platform = Platform::willing();
     let guard = Guard::new(platform.builder().build().unwrap()).trusted_proxy("10.0.0.0/8").unwrap();
     let key = key();
@@ -140,7 +140,7 @@ fn nothing_is_gathered_for_the_platform_before_the_key_is_good() {
 }
 
 #[test]
-fn a_key_is_not_told_twice() {
+fn a_key_is_sent_only_once() {
     let platform = Platform::willing();
     let guard = Guard::new(platform.builder().build().unwrap()).header("x-acme-key").unwrap().bearer();
     let guard = guard.disclose_header("X-Acme-Key").unwrap().disclose_header("authorization").unwrap();
@@ -177,7 +177,7 @@ fn a_route_is_registered_with_the_scopes_that_it_needs() {
 }
 
 #[test]
-fn without_sealing_the_key_is_not_told_wherever_it_stands() {
+fn without_sealing_no_field_that_contains_the_key_is_sent() {
     let key = key();
     let bearer = format!("Bearer {key}");
     // Long values are cut, perhaps inside a key.

@@ -15,7 +15,7 @@ use apikee::{
 
 use crate::{
     guard, key, lookup,
-    platform::{CLIENT, Platform, SECRET, Told},
+    platform::{Answer, CLIENT, Platform, SECRET},
 };
 
 /// A good key whose tenant has this many bytes.
@@ -62,7 +62,7 @@ fn a_grant_outlives_the_request_and_the_guard_and_goes_to_other_threads() {
 }
 
 #[test]
-fn an_owned_key_says_what_the_verified_key_says_and_does_not_show_the_key() {
+fn an_owned_key_has_the_data_of_the_verified_key_and_hides_the_key() {
     let keys = Keyring::new(SECRET).unwrap();
     // Escapes are decoded in place. MessagePack has other positions.
     for payload in [
@@ -89,7 +89,7 @@ fn an_owned_key_says_what_the_verified_key_says_and_does_not_show_the_key() {
 }
 
 #[test]
-fn keys_of_all_lengths_need_no_buffer_of_the_service() {
+fn keys_of_all_lengths_are_checked_without_a_buffer_from_the_service() {
     let guard = guard();
     for len in [0, 1, 500, 1_000, 5_000, MAX_PAYLOAD_LEN - 100] {
         let grant = check(&guard, &key_of(len)).unwrap();
@@ -114,7 +114,7 @@ fn keys_of_all_lengths_need_no_buffer_of_the_service() {
 }
 
 #[test]
-fn a_key_that_is_too_long_for_the_services_buffer_is_the_services_fault() {
+fn a_key_that_is_too_long_for_the_services_buffer_gives_a_500() {
     let (guard, key) = (guard(), key_of(300));
     let enough = verify_buffer_len(key.len());
     assert_eq!(check_in(&guard, &key, enough).map(|tenant| tenant.len()), Ok(300));
@@ -140,7 +140,7 @@ fn a_key_that_is_too_long_for_the_services_buffer_is_the_services_fault() {
 }
 
 #[test]
-fn two_keys_do_not_blame_the_token() {
+fn the_challenge_for_two_keys_has_no_error_code() {
     let key = key();
     for guard in [guard(), guard().bearer()] {
         let fields = [("x-api-key", key.as_bytes()), ("x-api-key", b"")];
@@ -154,7 +154,7 @@ fn two_keys_do_not_blame_the_token() {
 }
 
 #[test]
-fn a_denial_leaves_a_function_by_the_question_mark() {
+fn a_denial_can_be_returned_with_the_question_mark_operator() {
     fn ask(apikee: &Apikee, scopes: &'static [&'static str]) -> Result<Basis, Box<dyn Error>> {
         // Header and request end with this function.
         let header = key();
@@ -164,7 +164,7 @@ fn a_denial_leaves_a_function_by_the_question_mark() {
         grant.key().require(scopes)?;
         Ok(grant.basis())
     }
-    let platform = Platform::new(|_| Told::yes());
+    let platform = Platform::new(|_| Answer::yes());
     let apikee = platform.builder().build().unwrap();
     assert_eq!(ask(&apikee, &["read"]).unwrap(), Basis::Confirmed);
     let denial = ask(&apikee, &["read", "write"]).unwrap_err();
@@ -173,7 +173,7 @@ fn a_denial_leaves_a_function_by_the_question_mark() {
 }
 
 #[test]
-fn missing_scopes_are_named_in_order_and_once_and_at_least_the_first_of_many() {
+fn up_to_64_missing_scopes_are_listed_once_and_in_order() {
     let (guard, key) = (guard(), key());
     let names: Vec<String> = (0..200).map(|at| format!("s{at}")).collect();
     let missing = |scopes: &[&str]| -> Vec<String> {
@@ -194,9 +194,9 @@ fn missing_scopes_are_named_in_order_and_once_and_at_least_the_first_of_many() {
     assert_eq!(missing(&last), ["write"]);
 }
 
-/// Otherwise this would not compile.
+/// If the denial borrowed anything else, this would not compile.
 #[test]
-fn a_denial_borrows_the_routes_list_alone() {
+fn a_denial_borrows_only_the_list_of_scopes() {
     fn missing<'s>(scopes: &'s [&'s str]) -> MissingScopes<'s> {
         let (text, mut buf) = (key(), [0; 1024]);
         let verified = Keyring::new(SECRET).unwrap();

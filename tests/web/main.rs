@@ -49,7 +49,7 @@ fn lookup<'r>(fields: &'r [(&'r str, &'r [u8])]) -> impl Fn(&str, usize) -> Opti
 fn ask(guard: &Guard, fields: &[(&str, &[u8])]) -> Result<String, &'static str> {
     let lookup = lookup(fields);
     match guard.check(RequestView::new("GET", "/users", &lookup)) {
-        Ok(grant) => Ok(grant.expect("it is not excluded").key().claims().tenant().to_string()),
+        Ok(grant) => Ok(grant.expect("the path is not excluded").key().claims().tenant().to_string()),
         Err(refusal) => Err(refusal.code()),
     }
 }

@@ -22,7 +22,7 @@ fn document() -> Value {
 }
 
 #[test]
-fn the_scheme_is_added_for_the_document_and_its_operations_and_excluded_paths_are_open() {
+fn the_security_scheme_is_added_except_for_excluded_paths() {
     let mut document = document();
     guard().add_to_openapi(&mut document).unwrap();
     let scheme: Value = serde_json::from_str(&guard().openapi_scheme()).unwrap();
@@ -48,7 +48,7 @@ fn resolved<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
 }
 
 #[test]
-fn guarded_operations_say_how_they_refuse_and_open_ones_do_not() {
+fn only_guarded_operations_document_refusals() {
     let mut document = document();
     document["paths"]["/users"]["get"]["responses"] = json!({ "200": {}, "403": { "description": "own" } });
     document["paths"]["/users"]["put"] = json!({});
@@ -72,7 +72,7 @@ fn guarded_operations_say_how_they_refuse_and_open_ones_do_not() {
 }
 
 #[test]
-fn a_route_says_its_scopes_as_roles_or_where_those_must_be_empty_in_a_member_of_its_own() {
+fn scopes_are_documented_as_roles_or_for_openapi_3_0_in_x_apikee_scopes() {
     for (version, roles) in
         [("3.0.3", json!([])), ("3.1.0", json!(["read", "admin"])), ("3.2.0", json!(["read", "admin"]))]
     {
@@ -106,7 +106,7 @@ fn a_route_says_its_scopes_as_roles_or_where_those_must_be_empty_in_a_member_of_
 }
 
 #[test]
-fn a_route_needs_a_key_also_under_an_excluded_path_and_may_need_no_scope() {
+fn a_route_on_an_excluded_path_is_documented_to_need_a_key() {
     let (mut document, guard) = (document(), guard());
     guard.add_to_openapi(&mut document).unwrap();
     guard.route("/health").add_to_openapi("get", &mut document).unwrap();
@@ -139,7 +139,7 @@ fn a_route_that_the_document_does_not_have_is_an_error() {
 }
 
 #[test]
-fn doing_it_again_changes_nothing() {
+fn adding_the_scheme_twice_changes_nothing() {
     let mut document = document();
     guard().bearer().add_to_openapi(&mut document).unwrap();
     guard().bearer().route("/users").require(&["read"]).add_to_openapi("get", &mut document).unwrap();
@@ -150,7 +150,7 @@ fn doing_it_again_changes_nothing() {
 }
 
 #[test]
-fn a_bearer_token_is_another_way_in_and_the_header_has_its_name() {
+fn the_document_has_the_bearer_scheme_and_the_configured_header() {
     let guard = guard().bearer().header("X-Acme-Key").unwrap();
     let mut document = json!({ "components": { "securitySchemes": { "other": {} } }, "security": [{ "other": [] }] });
     guard.add_to_openapi(&mut document).unwrap();
@@ -162,7 +162,7 @@ fn a_bearer_token_is_another_way_in_and_the_header_has_its_name() {
 }
 
 #[test]
-fn what_is_not_an_openapi_document_is_refused() {
+fn a_document_that_is_not_openapi_is_refused() {
     for mut document in [
         json!(null),
         json!([]),

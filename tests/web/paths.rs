@@ -29,7 +29,7 @@ fn is_open(guard: &Guard, method: &str, path: &str) -> bool {
 }
 
 #[test]
-fn the_sdks_paths_need_no_key_and_whatever_is_not_one_of_them_byte_for_byte_does() {
+fn only_the_exact_default_paths_need_no_key() {
     for path in ["/health", "/ready", "/metrics", "/health?", "/health?verbose=1", "/health?a?b#c"] {
         assert!(is_open(&guard(), "GET", path) && is_open(&guard(), "HEAD", path), "{path}");
     }
@@ -63,7 +63,7 @@ fn the_sdks_paths_need_no_key_and_whatever_is_not_one_of_them_byte_for_byte_does
 }
 
 #[test]
-fn other_paths_take_the_place_of_the_sdks() {
+fn configured_paths_replace_the_default_paths() {
     let guard = guard().excluded_paths(["/live", "/docs"]);
     assert!(is_open(&guard, "GET", "/live") && is_open(&guard, "GET", "/docs"));
     assert!(!is_open(&guard, "GET", "/health"));
@@ -72,7 +72,7 @@ fn other_paths_take_the_place_of_the_sdks() {
 }
 
 #[test]
-fn a_route_with_a_guard_of_its_own_needs_a_key_under_whatever_path() {
+fn a_route_with_its_own_guard_needs_a_key_on_every_path() {
     let lookup = lookup(&[]);
     let request = RequestView::new("GET", "/health", &lookup);
     for route in [guard().route("/health"), guard().require(&["read"]), guard().require(&[])] {
@@ -81,7 +81,7 @@ fn a_route_with_a_guard_of_its_own_needs_a_key_under_whatever_path() {
 }
 
 #[test]
-fn scopes_that_are_required_later_take_the_place_of_those_before() {
+fn a_second_list_of_required_scopes_replaces_the_first() {
     let key = key();
     let fields = [("x-api-key", key.as_bytes())];
     let lookup = lookup(&fields);
@@ -89,8 +89,8 @@ fn scopes_that_are_required_later_take_the_place_of_those_before() {
     assert!(guard().require(&["admin"]).require(&["read"]).check(request).is_ok());
 }
 
-/// The `method_path` in the question to the platform.
-fn told(method: &str, path: &str, route: Option<&str>, template: Option<&str>) -> String {
+/// The `method_path` in the request to the platform.
+fn sent_method_path(method: &str, path: &str, route: Option<&str>, template: Option<&str>) -> String {
     let platform = Platform::willing();
     let guard = Guard::new(platform.builder().build().unwrap());
     let key = key();
@@ -110,32 +110,42 @@ fn told(method: &str, path: &str, route: Option<&str>, template: Option<&str>) -
 }
 
 #[test]
-fn the_platform_counts_by_the_template_of_the_guard_then_of_the_request_and_else_by_the_path() {
+fn the_platform_gets_the_guards_template_else_the_requests_else_the_path() {
     let path = "/users/7?token=secret";
-    assert_eq!(told("get", path, None, None), "GET%3A%3A%3A%2Fusers%2F7");
-    assert_eq!(told("GET", path, Some("/users/{id}"), None), "GET%3A%3A%3A%2Fusers%2F%7Bid%7D");
-    assert_eq!(told("GET", path, Some("/a"), Some("/users/:id?")), "GET%3A%3A%3A%2Fusers%2F%3Aid%3F");
+    assert_eq!(sent_method_path("get", path, None, None), "GET%3A%3A%3A%2Fusers%2F7");
+    assert_eq!(sent_method_path("GET", path, Some("/users/{id}"), None), "GET%3A%3A%3A%2Fusers%2F%7Bid%7D");
+    assert_eq!(sent_method_path("GET", path, Some("/a"), Some("/users/:id?")), "GET%3A%3A%3A%2Fusers%2F%3Aid%3F");
 }
 
 #[test]
-fn the_platform_is_told_equivalent_paths_as_one() {
+fn equivalent_paths_are_sent_in_one_spelling() {
     for path in ["/~user/a%2Fb", "/%7Euser/a%2Fb", "/%7e%75ser/%61%2fb", "/%7euser/a%2fb?%7e"] {
-        assert_eq!(told("GET", path, None, None), "GET%3A%3A%3A%2F~user%2Fa%252Fb", "{path}");
+        assert_eq!(sent_method_path("GET", path, None, None), "GET%3A%3A%3A%2F~user%2Fa%252Fb", "{path}");
     }
-    assert_eq!(told("GET", "/%zz%7e", None, None), "GET%3A%3A%3A%2F%25zz~", "an invalid escape stays unchanged");
-    assert_eq!(told("GET", "/%7e", None, Some("/%7e")), "GET%3A%3A%3A%2F%257e", "a template stays unchanged");
+    assert_eq!(
+        sent_method_path("GET", "/%zz%7e", None, None),
+        "GET%3A%3A%3A%2F%25zz~",
+        "an invalid escape stays unchanged"
+    );
+    assert_eq!(
+        sent_method_path("GET", "/%7e", None, Some("/%7e")),
+        "GET%3A%3A%3A%2F%257e",
+        "a template stays unchanged"
+    );
 }
 
 /// The routes that are registered after one request with each of these paths and templates.
 fn registered(enforcement: Enforcement, requests: &[(&str, Option<&str>, Option<&str>)]) -> Vec<String> {
     let platform = Platform::willing();
-    let (tell, told) = mpsc::channel();
-    let tell = Mutex::new(tell);
+    let (sender, receiver) = mpsc::channel();
+    let sender = Mutex::new(sender);
     let builder = platform.builder().auto_register(true).enforcement(enforcement).background_thread(true);
     let observer = move |event: &Event<'_>| match event {
-        Event::EndpointRegistered { method_path } => tell.lock().unwrap().send(Some(method_path.to_string())).unwrap(),
+        Event::EndpointRegistered { method_path } => {
+            sender.lock().unwrap().send(Some(method_path.to_string())).unwrap();
+        }
         Event::Observed { .. } | Event::Granted { basis: Basis::Confirmed, .. } => {
-            tell.lock().unwrap().send(None).unwrap();
+            sender.lock().unwrap().send(None).unwrap();
         }
         _ => {}
     };
@@ -153,18 +163,18 @@ fn registered(enforcement: Enforcement, requests: &[(&str, Option<&str>, Option<
             Some(template) => drop(guard.route(template).check(request).unwrap()),
             None => drop(guard.check(request).unwrap()),
         }
-        // A registration is queued before the request is decided, and made before the next request.
-        while let Some(route) = told.recv_timeout(Duration::from_secs(60)).expect("it is asked about") {
+        // A registration is queued before the request is decided, and sent before the next request.
+        while let Some(route) = receiver.recv_timeout(Duration::from_secs(60)).expect("the platform is asked") {
             registered.push(route);
         }
     }
     assert_eq!(guard.apikee().close(Duration::from_secs(60)), 0);
-    registered.extend(told.try_iter().flatten());
+    registered.extend(receiver.try_iter().flatten());
     registered
 }
 
 #[test]
-fn only_templates_are_registered_each_once_whether_requests_wait_or_not() {
+fn only_templates_are_registered_and_each_once_in_both_enforcement_modes() {
     let requests = [
         ("/users/7", None, None),
         ("/users/{id}", None, None),
@@ -180,7 +190,7 @@ fn only_templates_are_registered_each_once_whether_requests_wait_or_not() {
 }
 
 #[test]
-fn a_method_that_is_none_is_not_asked_about() {
+fn the_platform_is_not_asked_about_an_invalid_method() {
     let key = key();
     let fields = [("x-api-key", key.as_bytes())];
     let lookup = lookup(&fields);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     guard, key, lookup,
-    platform::{CLIENT, Platform, SECRET, Told},
+    platform::{Answer, CLIENT, Platform, SECRET},
 };
 
 /// Status, body, `WWW-Authenticate` and `Retry-After`.
@@ -69,7 +69,7 @@ fn bad_keys_get_the_sdks_bodies_and_a_challenge() {
 }
 
 #[test]
-fn a_revoked_key_gets_a_401_with_a_code_of_our_own() {
+fn a_revoked_key_gets_a_401_with_the_code_revoked() {
     let apikee = Apikee::builder().secret(SECRET).revoked(|key| key.claims().tenant() == CLIENT).build().unwrap();
     let expected = (401, body("REVOKED", "Key is revoked"), Some(CHALLENGE.into()), None);
     assert_eq!(refused(&Guard::new(apikee), Some(&key()), &["admin"]), expected);
@@ -91,35 +91,35 @@ fn missing_scopes_are_named_in_a_403_in_the_order_of_the_route() {
 }
 
 #[test]
-fn what_the_platform_says_and_fails_to_say_has_its_status() {
+fn each_answer_and_failure_of_the_platform_has_its_status() {
     let strict = Policy::DEFAULT.fail_open(FailOpen::Closed);
     let rejected = body("SERVER_REJECTED", "Server validation failed");
     let unavailable = body("SERVER_UNAVAILABLE", "Server validation is unavailable");
     let overload = (503, unavailable.clone(), None, Some("1".to_owned()));
     let fault = body("SERVER_FAULT", "Server validation gave no trustworthy answer");
     let challenge = || Some(CHALLENGE.to_owned());
-    let cases: [(fn() -> Told, Response); 10] = [
-        (Told::no, (401, rejected.clone(), challenge(), None)),
-        (|| Told::status(403), (401, rejected.clone(), challenge(), None)),
-        (|| Told::status(429), (401, rejected.clone(), challenge(), None)),
-        (|| Told::Limited(17), (401, rejected, challenge(), Some("17".into()))),
-        (|| Told::status(503), (503, unavailable.clone(), None, None)),
-        (|| Told::Error(TransportError::Outage(Outage::Dns)), (503, unavailable.clone(), None, None)),
-        (|| Told::Error(TransportError::Overload(Overload::TooManyInFlight)), overload.clone()),
-        (|| Told::Error(TransportError::Overload(Overload::OutOfResources)), overload.clone()),
-        (|| Told::Error(TransportError::Overload(Overload::NoRandomness)), overload),
-        (|| Told::Error(TransportError::Fault(Fault::UntrustedCertificate)), (502, fault, None, None)),
+    let cases: [(fn() -> Answer, Response); 10] = [
+        (Answer::no, (401, rejected.clone(), challenge(), None)),
+        (|| Answer::status(403), (401, rejected.clone(), challenge(), None)),
+        (|| Answer::status(429), (401, rejected.clone(), challenge(), None)),
+        (|| Answer::Limited(17), (401, rejected, challenge(), Some("17".into()))),
+        (|| Answer::status(503), (503, unavailable.clone(), None, None)),
+        (|| Answer::Error(TransportError::Outage(Outage::Dns)), (503, unavailable.clone(), None, None)),
+        (|| Answer::Error(TransportError::Overload(Overload::TooManyInFlight)), overload.clone()),
+        (|| Answer::Error(TransportError::Overload(Overload::OutOfResources)), overload.clone()),
+        (|| Answer::Error(TransportError::Overload(Overload::NoRandomness)), overload),
+        (|| Answer::Error(TransportError::Fault(Fault::UntrustedCertificate)), (502, fault, None, None)),
     ];
-    for (at, (told, expected)) in cases.into_iter().enumerate() {
-        let platform = Platform::new(move |_| told());
+    for (at, (answer, expected)) in cases.into_iter().enumerate() {
+        let platform = Platform::new(move |_| answer());
         let guard = Guard::new(platform.builder().policy(strict).build().unwrap());
         assert_eq!(refused(&guard, Some(&key()), &["read"]), expected, "case {at}");
     }
 }
 
 #[test]
-fn while_the_breaker_is_open_the_response_says_when_to_come_back() {
-    let platform = Platform::new(|_| Told::status(500));
+fn while_the_breaker_is_open_the_response_has_a_retry_after_field() {
+    let platform = Platform::new(|_| Answer::status(500));
     let breaker = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap();
     let strict = Policy::DEFAULT.fail_open(FailOpen::Closed);
     let guard = Guard::new(platform.builder().policy(strict).breaker(breaker).build().unwrap());
@@ -132,11 +132,11 @@ fn while_the_breaker_is_open_the_response_says_when_to_come_back() {
 }
 
 #[test]
-fn where_bearer_tokens_are_accepted_the_challenge_is_of_that_scheme() {
+fn with_bearer_tokens_the_challenge_has_the_bearer_scheme() {
     let guard = guard().bearer();
     let challenge = |key: Option<&str>, scopes: &[&str]| refused(&guard, key, scopes).2.unwrap();
     assert_eq!(challenge(None, &[]), r#"Bearer realm="apikee""#);
-    let limited = Platform::new(|_| Told::Limited(17));
+    let limited = Platform::new(|_| Answer::Limited(17));
     let limited = Guard::new(limited.builder().build().unwrap()).bearer();
     assert_eq!(refused(&limited, Some(&key()), &[]).2.unwrap(), r#"Bearer realm="apikee""#);
     assert_eq!(challenge(Some("apikee_x"), &[]), r#"Bearer realm="apikee", error="invalid_token""#);
@@ -144,14 +144,14 @@ fn where_bearer_tokens_are_accepted_the_challenge_is_of_that_scheme() {
 }
 
 #[test]
-fn the_header_that_is_missing_is_named_as_it_is_configured() {
+fn the_refusal_names_the_configured_header() {
     let (_, body, challenge, _) = refused(&guard().header("X-Acme-Key").unwrap(), None, &[]);
     assert_eq!(body["message"], "'x-acme-key' header is required");
     assert_eq!(challenge.unwrap(), r#"ApiKey realm="apikee", header="x-acme-key""#);
 }
 
 #[test]
-fn a_body_is_written_into_a_buffer_that_is_large_enough_and_no_other() {
+fn a_body_is_written_only_into_a_buffer_that_is_large_enough() {
     let (guard, key) = (guard(), key());
     let long = "scope".repeat(100);
     let scopes = [&*long, "other"];
@@ -166,7 +166,7 @@ fn a_body_is_written_into_a_buffer_that_is_large_enough_and_no_other() {
     }
 }
 
-/// Some servers take the request apart to send the response. With a borrow, this would not compile.
+/// Some servers consume the request to send the response. If the refusal borrowed the request, this would not compile.
 #[test]
 fn a_refusal_outlives_the_request() {
     let guard = guard();

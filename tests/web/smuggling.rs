@@ -35,7 +35,7 @@ const PATHS: [&str; 14] = [
     "/%",
 ];
 
-/// The target and the body of the question to the platform about such a request.
+/// The target and the body of the request to the platform about a request with this path and `User-Agent`.
 fn asked(path: &str, agent: &[u8]) -> (String, serde_json::Value) {
     let platform = Platform::willing();
     let guard = Guard::new(platform.builder().build().unwrap());
@@ -97,7 +97,7 @@ fn decoded(value: &str) -> String {
 
 proptest! {
     #[test]
-    fn no_made_up_header_is_let_in_and_each_refusal_can_be_sent(
+    fn requests_with_random_headers_are_refused_and_each_refusal_can_be_sent(
         name in "x-api-key|authorization|x-forwarded-for|[a-z-]{1,12}",
         values in vec(vec(any::<u8>(), 0..200), 0..4),
         path in "\\PC{0,40}",
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn no_other_bytes_beside_a_good_key_keep_it_out(
+    fn other_header_fields_do_not_make_a_good_key_fail(
         name in "authorization|x-forwarded-for|x-real-ip|user-agent|X-Api-Keys",
         noise in vec(any::<u8>(), 0..100),
     ) {

@@ -64,7 +64,7 @@ fn json() -> Response<io::Cursor<Vec<u8>>> {
 const MISSING: &str = r#"{"error":"MISSING_KEY","message":"'x-api-key' header is required"}"#;
 
 #[test]
-fn a_refusal_is_a_whole_response_with_a_date() {
+fn a_refusal_is_a_complete_response_with_a_date() {
     let service = Service::start(serve);
     let mut connection = service.connect();
     connection.send(&get(None));
@@ -80,7 +80,7 @@ fn a_refusal_is_a_whole_response_with_a_date() {
 }
 
 #[test]
-fn each_refusal_has_its_status_whatever_the_method_and_the_version() {
+fn each_refusal_has_its_status_for_all_methods_and_versions() {
     let service = Service::start(serve);
     let under_scoped = issued(NewKey::new("acme-corp").scopes(&["write"]));
     let good = key();
@@ -156,7 +156,7 @@ fn a_response_to_head_has_the_length_of_the_body_and_no_body() {
 }
 
 #[test]
-fn http_1_0_is_answered_as_such_and_closed_unless_kept_alive() {
+fn http_1_0_gets_a_1_0_response_and_is_closed_without_keep_alive() {
     let service = Service::start(serve);
     let mut connection = service.connect();
     connection.send(&request("GET /users HTTP/1.0", None, ""));
@@ -171,7 +171,7 @@ fn http_1_0_is_answered_as_such_and_closed_unless_kept_alive() {
 }
 
 #[test]
-fn a_connection_that_is_to_be_closed_is_closed() {
+fn connection_close_closes_the_connection() {
     let service = Service::start(serve);
     let mut connection = service.connect();
     connection.send(&request("GET /users HTTP/1.1", None, "Connection: close\r\n"));
@@ -190,7 +190,7 @@ fn an_upgrade_is_refused_and_the_connection_closed() {
 }
 
 #[test]
-fn a_body_that_nobody_reads_is_not_taken_for_a_request() {
+fn an_unread_body_is_not_read_as_a_request() {
     let service = Service::start(serve);
     for len in [0, 1, 40, 1024, 1025, 5_000, 1_000_000] {
         // The body looks like a request.
@@ -205,7 +205,7 @@ fn a_body_that_nobody_reads_is_not_taken_for_a_request() {
 }
 
 #[test]
-fn a_client_that_waits_with_a_long_body_is_answered_before_it_sends_it() {
+fn a_client_that_waits_before_a_long_body_gets_the_answer_first() {
     let service = Service::start(serve);
     for (len, expect) in [(1, "Expect: 100-continue\r\n"), (1025, "Expect: 100-continue\r\n"), (1_000_000, "")] {
         let mut connection = service.connect();
@@ -221,7 +221,7 @@ fn a_client_that_waits_with_a_long_body_is_answered_before_it_sends_it() {
 }
 
 #[test]
-fn a_chunked_body_that_nobody_reads_is_not_taken_for_a_request() {
+fn an_unread_chunked_body_is_not_read_as_a_request() {
     let service = Service::start(serve);
     for (len, expect) in [(0, ""), (1, ""), (40, "Expect: 100-continue\r\n"), (5_000, ""), (1_000_000, "")] {
         // The body looks like a request.
@@ -241,7 +241,7 @@ fn a_chunked_body_that_nobody_reads_is_not_taken_for_a_request() {
 }
 
 #[test]
-fn a_chunked_body_without_an_end_is_answered_all_the_same() {
+fn a_chunked_body_without_an_end_is_answered() {
     let service = Service::start(serve);
     let chunk = format!("1000\r\n{}\r\n", "x".repeat(4096));
     for body in ["zz\r\n".to_owned(), format!("{}\r\n", "f".repeat(20)), chunk.repeat(256)] {
@@ -253,7 +253,7 @@ fn a_chunked_body_without_an_end_is_answered_all_the_same() {
 }
 
 #[test]
-fn a_client_that_expects_to_send_nothing_is_answered() {
+fn expect_100_continue_with_an_empty_body_is_answered() {
     let service = Service::start(serve);
     let mut connection = service.connect();
     connection.send(&request("POST /users HTTP/1.1", None, "Content-Length: 0\r\nExpect: 100-continue\r\n"));
@@ -262,7 +262,7 @@ fn a_client_that_expects_to_send_nothing_is_answered() {
 }
 
 #[test]
-fn a_response_longer_than_usual_is_sent_whole() {
+fn a_long_response_is_sent_completely() {
     let service = Service::start(|guard, request| {
         let len: usize = request.url()[1..].parse().unwrap();
         let long = "x".repeat(len);
@@ -284,7 +284,7 @@ fn a_response_longer_than_usual_is_sent_whole() {
 }
 
 #[test]
-fn a_header_with_a_long_name_is_named_whole() {
+fn a_long_header_name_is_sent_completely() {
     let service = Service::start(|_, request| {
         let name = "x".repeat(request.url()[1..].parse().unwrap());
         let guard = guard().header(&name).unwrap();
@@ -301,7 +301,7 @@ fn a_header_with_a_long_name_is_named_whole() {
 }
 
 #[test]
-fn a_client_that_has_gone_away_is_not_an_error() {
+fn a_closed_connection_is_not_an_error() {
     let server = Server::http("127.0.0.1:0").unwrap();
     let stream = TcpStream::connect(server.server_addr().to_ip().unwrap()).unwrap();
     (&stream).write_all(get(None).repeat(2).as_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! `apikee authorize`: one request against a platform.
+//! `apikee authorize`: asks a platform about one request.
 
 use std::{
     error::Error,
@@ -25,11 +25,10 @@ use crate::{
 
 /// Ask a platform about one request with a key
 ///
-/// The key is verified first, and must have the scopes; the platform is asked about good keys only. It
-/// is configured by APIKEE_SERVER_KEY, APIKEE_PROJECT_ENV and APIKEE_SERVER_PUBLIC_KEY, and, where
-/// needed, by APIKEE_PRIVATE_KEY (requests are signed), APIKEE_BASE_URL, APIKEE_CA_FILE,
-/// APIKEE_ALLOW_PLAIN_HTTP, APIKEE_SEALING, APIKEE_FAIL_OPEN and APIKEE_SERVER_TIMEOUT. Options come
-/// before the environment.
+/// The key is verified first, and must have the scopes: the platform is asked only about good keys. These variables
+/// configure the platform: APIKEE_SERVER_KEY, APIKEE_PROJECT_ENV and APIKEE_SERVER_PUBLIC_KEY, and if needed
+/// APIKEE_PRIVATE_KEY (to sign requests), APIKEE_BASE_URL, APIKEE_CA_FILE, APIKEE_ALLOW_PLAIN_HTTP, APIKEE_SEALING,
+/// APIKEE_FAIL_OPEN and APIKEE_SERVER_TIMEOUT. Options override variables.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -39,21 +38,21 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 
-    /// Trust the authorities whose certificates are in this PEM file, beside the built-in ones
+    /// Trust the authorities in this PEM file, in addition to the built-in ones
     #[arg(long, value_name = "PATH")]
     ca_file: Option<PathBuf>,
 
-    /// Permit a base URL of plain http that is another machine's; the project key then goes over the
-    /// network in the clear
+    /// Allow plain http to another machine; the project key then goes over the network in the clear
     #[arg(long)]
     allow_plain_http: bool,
 
-    /// What travels in envelopes: requests and answers (required), requests at least (requests), or
-    /// nothing (off), and then the raw key is not sent at all
+    /// What travels in envelopes: requests and answers (required), at least requests (requests), or nothing (off); with
+    /// off, the raw key is not sent
     #[arg(long, value_name = "DEGREE")]
     sealing: Option<Sealing>,
 
-    /// The platform's id of the key's client; without it, it must be in the key
+    /// The platform's id of the key's client; by default the id in the key, or else the id of the client that has the
+    /// tenant's name
     #[arg(long, value_name = "UUID")]
     client: Option<ClientId>,
 
@@ -61,23 +60,23 @@ pub(crate) struct Args {
     #[arg(long, default_value = "GET")]
     method: String,
 
-    /// The path of the request, or its route; nothing is registered
+    /// The path of the request, or the template of its route; no route is registered
     #[arg(long, default_value = "/")]
     path: String,
 
-    /// A scope that the key must have; may be repeated, and scopes may have commas between them
+    /// Scope that the key must have; may be repeated, or separated by commas
     #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', value_parser = verify::scope)]
     scopes: Vec<String>,
 
-    /// A header field of the request that the platform is told; may be repeated
+    /// Header field of the request to send to the platform; may be repeated
     #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
 
-    /// Deny the request in an outage, too
+    /// Deny the request if the platform cannot be asked
     #[arg(long)]
     fail_closed: bool,
 
-    /// How long all calls together may take: 3s, 500ms [default: 3s]
+    /// Time limit for all calls together: 3s, 500ms [default: 3s]
     #[arg(long, value_name = "DURATION", value_parser = times::timeout)]
     timeout: Option<Duration>,
 
@@ -120,10 +119,10 @@ pub(crate) fn run(args: &Args) -> Ended {
             Ok(if decision.is_ok() { Outcome::Good } else { Outcome::Bad })
         }
     })?;
-    Ok(tally.told(&args.form, "granted", "denied").outcome())
+    Ok(tally.summarize(&args.form, "granted", "denied").outcome())
 }
 
-/// A client that talks to a platform, and to nobody in the background.
+/// A client in server mode, without background work.
 pub(crate) fn in_server_mode(builder: ApikeeBuilder) -> Result<Apikee, ConfigError> {
     let apikee = builder.background_thread(false).auto_register(false).build()?;
     if apikee.is_server_mode() {

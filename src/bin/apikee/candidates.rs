@@ -1,15 +1,15 @@
-//! Where keys come from: the arguments, or standard input, one a line.
+//! Reads keys from the arguments, or from standard input, one per line.
 //!
 //! ```text
 //! input ──chunk──> thread ──answers──┐
 //!       ──chunk──> thread ──answers──┴─> printer, in the order of the input
 //! ```
 //!
-//! - Each thread takes a chunk of whole lines, checks them, waits for its turn and prints. At most one chunk a thread is
-//!   in memory.
-//! - A chunk has the lines that are there: a program that feeds in keys one by one gets each answer at once.
-//! - A line counts up to [`MAX_LINE`] bytes, and the rest of it is skipped. No key is that long, so what is left of
-//!   such a line is refused for its length. An envelope may be longer: up to [`MAX_ENVELOPE`] bytes.
+//! - Each thread takes a chunk of whole lines, checks them, waits for its turn and prints. At most one chunk per thread
+//!   is in memory.
+//! - A chunk contains the lines that have arrived. So a program that writes keys one by one gets each answer at once.
+//! - A line is cut after [`MAX_LINE`] bytes. No key is that long, so a line that was cut is refused for its length. An
+//!   envelope may be longer: it is cut after [`MAX_ENVELOPE`] bytes.
 
 use std::{
     ffi::OsString,
@@ -32,42 +32,41 @@ use crate::{
     terminal::{self, Progress, note},
 };
 
-/// Bytes of a line that count.
+/// The length in bytes after which a line is cut.
 const MAX_LINE: usize = 16 * 1024;
 
-/// Bytes of a line that count if it starts like an envelope.
+/// The same for a line that starts like an envelope.
 const MAX_ENVELOPE: usize = 1024 * 1024;
 
-/// Bytes of standard input that are read at once: hundreds of keys, and they stay in the cache of a core.
+/// Bytes of standard input that are read at once: hundreds of keys, which fit into the cache of a core.
 const CHUNK: usize = 128 * 1024;
 
 // A line that was cut is refused, even with the longest signature and without its CR.
 const _: () = assert!(verify_buffer_len(MAX_LINE - 45) > MAX_PAYLOAD_LEN);
 
-/// Bytes of buffer that are enough to decode any key that is not refused for its length.
+/// Bytes of buffer that are enough for any key that is not refused for its length.
 pub(crate) const BUFFER_LEN: usize = verify_buffer_len(MAX_LINE);
 
 #[derive(clap::Args)]
 pub(crate) struct KeyArgs {
-    /// The keys; without any, and for `-`, they are read from standard input, one a line
+    /// Keys; without a key, or for `-`, they are read from standard input, one per line
     ///
-    /// Other users of this machine can see an argument in the process list. Standard input they
-    /// cannot see.
+    /// Other users of this machine can see arguments in the process list. They cannot see standard input.
     #[arg(value_name = "KEY")]
     keys: Vec<OsString>,
 }
 
-/// What may be a key.
+/// A text that may be a key.
 pub(crate) struct Candidate<'k> {
     /// `None` if standard input was empty.
     pub(crate) text: Option<&'k [u8]>,
-    /// The line of standard input that it was on.
+    /// The number of its line in standard input.
     pub(crate) line: Option<u64>,
 }
 
 impl Candidate<'_> {
-    /// The front that is safe in logs. What does not start like a key has none: it may be anything,
-    /// even a secret that was mistaken for a key.
+    /// The start of the key, safe for logs. `None` if the text does not start like a key: it may be another secret that
+    /// was mistaken for a key.
     pub(crate) fn prefix(&self) -> Option<&str> {
         let text = self.text.filter(|text| text.starts_with(PREFIX.as_bytes()))?;
         text.utf8_chunks().next().map(|chunk| log_prefix(chunk.valid()))
@@ -77,13 +76,13 @@ impl Candidate<'_> {
 /// How keys of standard input are checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// By all cores, many lines at once.
+    /// On all cores, many lines at once.
     Together,
     /// One after another: each answer is printed before the next key is checked.
     OneByOne,
 }
 
-/// What is printed of some keys, and what came of them.
+/// The output for some keys, and the counts of their results.
 pub(crate) struct Answers {
     /// For standard output.
     pub(crate) out: Vec<u8>,
@@ -113,7 +112,7 @@ impl Answers {
     }
 }
 
-/// What came of many keys.
+/// The counts of good and bad keys.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Tally {
     good: u64,
@@ -125,27 +124,28 @@ impl Tally {
         self.good + self.bad
     }
 
-    /// Sums up more keys than one on standard error, in these words.
-    pub(crate) fn told(self, form: &Form, good: &str, bad: &str) -> Self {
+    /// Prints a summary to standard error if there is more than one key. `good` and `bad` are the words for the
+    /// results.
+    pub(crate) fn summarize(self, form: &Form, good: &str, bad: &str) -> Self {
         if self.all() > 1 && !form.quiet {
             note(&format!("{} keys: {} {good}, {} {bad}", self.all(), self.good, self.bad));
         }
         self
     }
 
-    /// The worst counts.
+    /// `Bad` if at least one key is bad.
     pub(crate) fn outcome(self) -> Outcome {
         if self.bad == 0 { Outcome::Good } else { Outcome::Bad }
     }
 }
 
-/// Checks a key and writes what there is to say of it.
+/// Checks a key and writes the result.
 pub(crate) trait Check: FnMut(&Candidate<'_>, &mut Answers) -> io::Result<Outcome> {}
 
 impl<C: FnMut(&Candidate<'_>, &mut Answers) -> io::Result<Outcome>> Check for C {}
 
 impl KeyArgs {
-    /// Checks each key. If there are none at all, that is checked as well. Each thread makes a check of its own.
+    /// Checks each key. If there is no key at all, it checks a candidate without text. Each thread makes its own check.
     pub(crate) fn each<C: Check>(
         &self,
         form: &Form,
@@ -164,7 +164,7 @@ impl KeyArgs {
         for source in sources {
             if source == "-" {
                 if !form.quiet {
-                    terminal::waiting("reading keys from the terminal, one a line");
+                    terminal::waiting("reading keys from the terminal, one per line");
                 }
                 printer = check_input(printer, form, pace, &new_check)?;
             } else {
@@ -193,7 +193,7 @@ fn check_input<C: Check>(
     let work = || -> io::Result<()> {
         let mut check = new_check();
         let mut chunk = Vec::new();
-        // The others wait while one reads, and not while it checks.
+        // The other threads wait while one reads, but not while it checks.
         let next = |chunk: &mut Vec<u8>| lock(&input).chunk(chunk);
         while let Some((order, first)) = next(&mut chunk) {
             let mut answers = Answers::new();
@@ -211,7 +211,7 @@ fn check_input<C: Check>(
     };
     let work = || {
         if let Err(error) = work() {
-            // Another thread may wait for input that never comes, or for its turn.
+            // Ends the process, because another thread may wait for input that never comes, or for its turn.
             complain(&error);
             process::exit(2);
         }
@@ -231,7 +231,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Standard input, in chunks of whole lines.
 struct Input {
     pace: Pace,
-    /// What was read behind the last chunk.
+    /// The bytes that were read after the last chunk.
     rest: Vec<u8>,
     /// The number of the next chunk.
     order: u64,
@@ -259,13 +259,13 @@ impl Input {
                 chunk.truncate(end);
                 break;
             }
-            // This is one line so far, and more of it does not count.
+            // The chunk is a part of one line so far. A line is cut here.
             chunk.truncate(MAX_ENVELOPE);
             searched = chunk.len();
             if self.ended.is_some() {
                 break;
             }
-            // What was read before an error is still checked.
+            // Keys that were read before an error are still checked.
             match read_more(chunk) {
                 Ok(0) => self.ended = Some(Ok(())),
                 Ok(_) => {}
@@ -279,7 +279,7 @@ impl Input {
     }
 }
 
-/// Reads what is there, and waits only if there is nothing. Returns the number of bytes, 0 at the end.
+/// Reads the bytes that have arrived, and waits only if there are none. Returns their number, 0 at the end.
 fn read_more(chunk: &mut Vec<u8>) -> io::Result<usize> {
     let start = chunk.len();
     chunk.resize(start + CHUNK, 0);
@@ -309,7 +309,7 @@ fn lines(chunk: &[u8], first: u64) -> impl Iterator<Item = Candidate<'_>> {
     })
 }
 
-/// Whether this can only be an envelope: a key starts with no brace.
+/// Whether the text can only be an envelope: a key does not start with a brace.
 pub(crate) fn is_envelope(text: &[u8]) -> bool {
     text.trim_ascii_start().starts_with(b"{")
 }
@@ -340,7 +340,7 @@ impl Printer {
         }
         out.flush()?;
         if !answers.notes.is_empty() {
-            // If standard error is closed, the exit code is left.
+            // If standard error is closed, the exit code still tells the result.
             let _ = self.progress.beside(|| anstream::stderr().write_all(&answers.notes));
         }
         Ok(())

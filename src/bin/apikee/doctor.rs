@@ -1,12 +1,13 @@
-//! `apikee doctor`: whether a deployment is configured as it must be, one line for each thing.
+//! `apikee doctor`: checks the configuration of a deployment, and prints one line for each check.
 //!
 //! ```text
 //! variables ── secrets ── configuration ── name ── connection ── clock ── platform ── key
 //!                              └ local mode: the platform is not asked
 //! ```
 //!
-//! The platform is asked about a client that does not exist, with a key that is issued for that alone. Its refusal is the
-//! proof: the project key was accepted, and the envelope of its answer opened. Nothing is created or registered there.
+//! It asks the platform about a client that does not exist, with a key that it issues only for this. The refusal proves
+//! that the platform accepted the project key, and that the envelope of its answer can be opened. Nothing is created or
+//! registered on the platform.
 
 use std::{
     env,
@@ -29,12 +30,18 @@ use ureq::{
     tls::{PemItem, RootCerts, TlsConfig, parse_pem},
 };
 
-use crate::{Ended, Outcome, authorize, exchange::set, report, secrets::SecretArgs, with_causes};
+use crate::{
+    Ended, Outcome, authorize,
+    exchange::set,
+    report,
+    secrets::{self, SecretArgs},
+    with_causes,
+};
 
 /// Check a deployment: variables, secrets, the platform, the clock, and a key
 ///
-/// Run it where the service runs, with the service's environment. Each line says what was checked and whether it is good;
-/// where it is not, the next line says what to do. No secret and no key is printed. The platform sees one request about a
+/// Run it on the service's machine, with the service's environment. Each line names a check and its result. After a bad
+/// result, the next line says what to do. No secret and no key is printed. The platform receives one request about a
 /// client that does not exist.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -53,7 +60,7 @@ pub(crate) struct Args {
 /// The published base URL.
 const BASE_URL: &str = "https://apikee.dev/api/v1";
 
-/// The variables that anything of this crate reads (docs/WIRE.md, "Configuration names").
+/// All variables that this crate reads (docs/WIRE.md, "Configuration names").
 const VARIABLES: [&str; 18] = [
     "APIKEE_ALLOW_PLAIN_HTTP",
     "APIKEE_BASE_URL",
@@ -75,19 +82,19 @@ const VARIABLES: [&str; 18] = [
     "APIKEE_SERVER_TIMEOUT",
 ];
 
-/// How long a step may take.
+/// The time limit of a step.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How far the clock may be off. Platforms refuse requests that are five minutes old.
+/// The largest difference of the clocks that counts as good. Platforms refuse requests that are five minutes old.
 const MOST_DRIFT: Duration = Duration::from_secs(60);
 
-/// No client has this id: it is not a random one.
+/// No client has this id, because it is not random.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
-/// What was found, and what to do about it.
+/// The result of a check: a detail, or a problem and its remedy.
 type Finding = Result<String, (String, &'static str)>;
 
-/// Says each finding, and remembers the worst.
+/// Prints each finding, and keeps the worst result.
 struct Doctor {
     json: bool,
     worst: Outcome,
@@ -121,9 +128,14 @@ pub(crate) fn run(args: &Args) -> Ended {
     let mut doctor = Doctor { json: args.json, worst: Outcome::Good };
     doctor.say("variables", &variables())?;
     let keys = match args.secrets.load() {
-        Ok(keys) => keys,
+        Ok(Some(keys)) => keys,
+        Ok(None) => {
+            doctor.say("secrets", &Err(("there is no secret".into(), secrets::REMEDY)))?;
+            return Ok(doctor.worst);
+        }
         Err(error) => {
-            doctor.say("secrets", &Err((error.to_string(), "set one of them; apikee secret prints a new secret")))?;
+            let remedy = "correct the variable, or the file that it names";
+            doctor.say("secrets", &Err((with_causes(&*error), remedy)))?;
             return Ok(doctor.worst);
         }
     };
@@ -132,8 +144,8 @@ pub(crate) fn run(args: &Args) -> Ended {
         &match keys.weak_secrets() {
             0 => Ok(format!("each has at least {STRONG_SECRET_LEN} bytes")),
             weak => Err((
-                format!("{weak} with fewer than {STRONG_SECRET_LEN} bytes"),
-                "replace them: whoever has a key may find such a secret by trying (apikee secret)",
+                format!("secrets with fewer than {STRONG_SECRET_LEN} bytes: {weak}"),
+                "replace them (apikee secret): anyone who has a key can guess such a secret by trial",
             )),
         },
     )?;
@@ -146,7 +158,7 @@ pub(crate) fn run(args: &Args) -> Ended {
         Err(error) => {
             doctor.say(
                 "configuration",
-                &Err((with_causes(&error), "set what is missing, correct what is not understood")),
+                &Err((with_causes(&error), "set the missing variables, correct the invalid ones")),
             )?;
             return Ok(doctor.worst);
         }
@@ -164,7 +176,7 @@ pub(crate) fn run(args: &Args) -> Ended {
     Ok(doctor.worst)
 }
 
-/// Those of ours that are set, and whether each is one that is read.
+/// The variables `APIKEE_...` that are set, and whether this crate reads all of them.
 fn variables() -> Finding {
     let mut names: Vec<_> = env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
     names.retain(|name| name.starts_with("APIKEE_"));
@@ -175,7 +187,7 @@ fn variables() -> Finding {
         ([], names) => Ok(names.join(", ")),
         (unknown, _) => Err((
             format!("not read by anything: {}", unknown.join(", ")),
-            "correct the name; docs/WIRE.md, \"Configuration names\", has them all",
+            "correct the name; docs/WIRE.md, \"Configuration names\", lists all names",
         )),
     }
 }
@@ -213,18 +225,18 @@ fn platform(doctor: &mut Doctor, apikee: &Apikee) -> Result<(), Box<dyn Error>> 
     Ok(())
 }
 
-/// The platform's `Date` against this machine's clock.
+/// Compares the platform's `Date` with this machine's clock.
 fn clock(url: &str) -> Finding {
     let asked = agent().and_then(|agent| Ok(agent.get(url).call()?));
     let date = match &asked {
         Ok(response) => {
             response.headers().get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok())
         }
-        // What is wrong is said of the platform.
+        // The check of the platform reports the problem.
         Err(error) => return Ok(format!("not compared: {error}")),
     };
     let Some(date) = date else {
-        return Ok("not compared: the platform does not tell its time".into());
+        return Ok("not compared: the platform's answer has no valid Date".into());
     };
     let now = SystemTime::now();
     let drift = now.duration_since(date).unwrap_or_else(|early| early.duration());
@@ -234,11 +246,11 @@ fn clock(url: &str) -> Finding {
     let direction = if now > date { "ahead of" } else { "behind" };
     Err((
         format!("{} s {direction} the platform's", drift.as_secs()),
-        "set this machine's clock, by NTP for example: expiry and requests depend on it",
+        "set this machine's clock, for example by NTP: expiry and requests depend on it",
     ))
 }
 
-/// Trusts whom the client trusts.
+/// Trusts the same authorities as the client.
 fn agent() -> Result<Agent, Box<dyn Error>> {
     let mut roots: Vec<_> =
         webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| ureq::tls::Certificate::from_der(der)).collect();
@@ -267,10 +279,10 @@ fn of_platform(apikee: &Apikee) -> Finding {
             Err(denial) => of_denial(&denial, SAME_PROJECT),
         })
     };
-    asked().unwrap_or_else(|error| Err((error.to_string(), SAME_PROJECT)))
+    asked().unwrap_or_else(|error| Err((with_causes(&*error), "the platform could not be asked: report this as a bug")))
 }
 
-/// A refusal of a client that does not exist is as it must be.
+/// The platform must refuse a client that does not exist, so this refusal is a good result.
 fn of_denial(denial: &Denial<'_>, otherwise: &'static str) -> Finding {
     let remedy = match denial {
         Denial::Rejected(Rejection::Unsuccessful(_)) => {
@@ -279,16 +291,18 @@ fn of_denial(denial: &Denial<'_>, otherwise: &'static str) -> Finding {
         Denial::Rejected(_) => {
             "the platform refuses this machine: check its networks and limits, and APIKEE_PRIVATE_KEY"
         }
-        Denial::Fault(Fault::ProjectKeyRefused) => "check APIKEE_SERVER_KEY: it belongs to the project",
+        Denial::Fault(Fault::ProjectKeyRefused) => "check APIKEE_SERVER_KEY: it must be the project's key",
         Denial::Fault(Fault::UntrustedCertificate) => {
-            "APIKEE_CA_FILE names the file with your own authority; check the certificate's name and dates"
+            "set APIKEE_CA_FILE to the file of your own authority; check the certificate's name and dates"
         }
         Denial::Fault(Fault::Unsealed) => "APIKEE_SEALING=requests accepts answers that are not sealed",
         Denial::Fault(Fault::Forged) => "check APIKEE_SERVER_PUBLIC_KEY: it is not this platform's",
         Denial::Fault(Fault::Status(400)) => {
             "check APIKEE_SERVER_PUBLIC_KEY and APIKEE_SEALING: the platform cannot read requests"
         }
-        Denial::Fault(Fault::Redirect) => "set APIKEE_BASE_URL to where the redirect goes: it is not followed",
+        Denial::Fault(Fault::Redirect) => {
+            "set APIKEE_BASE_URL to the target of the redirect: redirects are not followed"
+        }
         Denial::Outage(_) => "the platform does not work: look at its log",
         _ => otherwise,
     };

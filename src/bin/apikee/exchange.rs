@@ -1,4 +1,4 @@
-//! The keys of an exchange: the server's public key, and the secrets of either side.
+//! The keys of an exchange: the server's public key, and the secrets of both sides.
 //!
 //! | what | argument | variable |
 //! |---|---|---|
@@ -6,8 +6,8 @@
 //! | the client's ephemeral secret | `--ephemeral-secret-file` | `APIKEE_EPHEMERAL_SECRET` |
 //! | the server's secret | `--server-secret-file` | `APIKEE_SERVER_SECRET` |
 //!
-//! The argument comes first, and a blank variable is unset. A secret is 64 hexadecimal digits, in a
-//! file or a variable: an argument would show in the process list.
+//! The argument overrides the variable, and a blank variable counts as unset. A secret is 64 hexadecimal digits in a
+//! file or a variable, never in an argument, which other users can see in the process list.
 
 use std::{
     env,
@@ -24,10 +24,10 @@ use crate::terminal;
 
 const SERVER_KEY: &str = "APIKEE_SERVER_PUBLIC_KEY";
 
-/// Bytes of standard input that are read: far more than any body of the platform.
+/// The maximum length of standard input in bytes: far longer than any body of the platform.
 const MAX_INPUT: u64 = 16 * 1024 * 1024;
 
-/// The secret of one side, by the names that it goes by.
+/// The names of the argument and the variable for the secret of one side.
 pub(crate) struct Side {
     pub(crate) argument: &'static str,
     pub(crate) variable: &'static str,
@@ -38,8 +38,7 @@ pub(crate) const SERVER: Side = Side { argument: "--server-secret-file", variabl
 
 #[derive(clap::Args)]
 pub(crate) struct ServerKeyArgs {
-    /// The server's public key, in base64 or 64 hexadecimal digits; without it, it is taken from
-    /// APIKEE_SERVER_PUBLIC_KEY
+    /// The server's public key, as base64 or 64 hexadecimal digits; by default the value of APIKEE_SERVER_PUBLIC_KEY
     #[arg(long, value_name = "KEY")]
     server_key: Option<String>,
 }
@@ -54,13 +53,13 @@ impl ServerKeyArgs {
     }
 }
 
-/// The server's public key that the environment names.
+/// The server's public key from the environment.
 pub(crate) fn configured_server_key() -> Result<Option<ServerKey>, Box<dyn Error>> {
     set(SERVER_KEY)?.map(|text| parse(SERVER_KEY, &text)).transpose()
 }
 
 impl Side {
-    /// The secret in that file or, without one, that the environment has, if it has one.
+    /// The secret from this file, or without a file from the environment. `None` if there is none.
     pub(crate) fn secret(&self, file: Option<&Path>) -> Result<Option<[u8; 32]>, Box<dyn Error>> {
         let (origin, text) = match file {
             Some(path) => {
@@ -73,7 +72,7 @@ impl Side {
             },
         };
         let secret = hex(text.trim_ascii());
-        Ok(Some(secret.ok_or_else(|| format!("{origin} does not give 64 hexadecimal digits"))?))
+        Ok(Some(secret.ok_or_else(|| format!("{origin} does not contain 64 hexadecimal digits"))?))
     }
 }
 
@@ -89,7 +88,7 @@ pub(crate) fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// All of standard input, which should be this.
+/// All of standard input. `what` tells the user at a terminal what to type.
 pub(crate) fn input(what: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     terminal::waiting(&format!("reading {what} from the terminal"));
     let mut bytes = Vec::new();
@@ -100,7 +99,7 @@ pub(crate) fn input(what: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(bytes)
 }
 
-/// What a variable is set to, unless that is blank.
+/// The value of a variable. `None` if it is unset or blank.
 pub(crate) fn set(name: &str) -> Result<Option<String>, String> {
     let value = env::var_os(name).map(|value| value.into_string()).transpose();
     let value = value.map_err(|_| format!("the value of {name} is not UTF-8"))?;
@@ -111,9 +110,8 @@ fn parse(origin: &str, text: &str) -> Result<ServerKey, Box<dyn Error>> {
     Ok(text.trim().parse().map_err(|error| format!("{origin} cannot be used: {error}"))?)
 }
 
-/// A generator that gives these bytes one after another, so that a run can be repeated, and fails when
-/// they are used up. For debugging only: a key and a nonce that are sealed with twice give both
-/// plaintexts away.
+/// A generator that returns these bytes in order, so that a run can be repeated. It fails after the last byte. For
+/// debugging only: sealing twice with the same key and nonce reveals both plaintexts.
 pub(crate) struct Pinned<'p>(pub(crate) &'p [u8]);
 
 /// There are no pinned bytes left.
@@ -139,7 +137,7 @@ impl TryRng for Pinned<'_> {
     }
 }
 
-/// Secure only if the bytes are: the caller answers for them.
+/// Secure only if the bytes are. The caller is responsible for that.
 impl TryCryptoRng for Pinned<'_> {}
 
 impl fmt::Display for UsedUp {

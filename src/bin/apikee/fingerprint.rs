@@ -1,7 +1,7 @@
-//! `apikee fingerprint`: the names of keys for storage and deny-lists.
+//! `apikee fingerprint`: prints the fingerprints of keys, for storage and deny-lists.
 //!
-//! What no verifier of ours would accept as the spelling of a key has no fingerprint here: on a
-//! deny-list it would revoke nothing, and nobody would notice.
+//! A text that is not spelt like a key gets no fingerprint: on a deny-list it would revoke nothing, and nobody would
+//! notice.
 
 use std::io::{self, Write as _};
 
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args) -> Ended {
                 _ if args.form.quiet => {}
                 _ if args.form.json => as_json(&mut answers.out, candidate, &read)?,
                 Ok(fingerprint) => writeln!(answers.out, "{fingerprint}")?,
-                // Standard output is for fingerprints alone.
+                // Standard output contains only fingerprints.
                 Err(refusal) => report::refused(&mut answers.notes, candidate, refusal)?,
             }
             Ok(if read.is_ok() { Outcome::Good } else { Outcome::Bad })
@@ -60,6 +60,6 @@ fn fingerprint(candidate: &Candidate<'_>, buf: &mut [u8]) -> Result<Fingerprint,
     if UntrustedKey::read(key, buf)?.non_canonical {
         return Err(KeyError::Decode);
     }
-    // What is spelt like a key is ASCII.
+    // A text that is spelt like a key is ASCII.
     core::str::from_utf8(key).map(Fingerprint::of).map_err(|_| KeyError::Decode)
 }

@@ -1,4 +1,4 @@
-//! What to remove from a pasted key. The key is refused all the same: a key has one spelling.
+//! Hints about what to remove from a pasted key. The key is refused nevertheless: a key has only one spelling.
 
 use std::{
     io::{self, Write},
@@ -9,13 +9,13 @@ use apikee::key::PREFIX;
 
 use crate::candidates::Candidate;
 
-/// Hints that a run gives: a file of bad keys needs no more.
+/// The maximum number of hints in one run. A file of bad keys needs no more.
 const MOST: u32 = 10;
 
-/// Bytes of a candidate that is looked at: no key in quotes is longer.
+/// A longer candidate gets no hint: no key in quotes is longer.
 const MAX_LEN: usize = 16 * 1024;
 
-/// Writes a hint if a part of the candidate looks like a key. Nothing of the candidate is in it.
+/// Writes a hint if a part of the candidate looks like a key. The hint contains nothing of the candidate.
 pub(crate) fn pasted(candidate: &Candidate<'_>, out: &mut impl Write) -> io::Result<()> {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     let Some(remedy) = candidate.text.and_then(remedy) else { return Ok(()) };
@@ -33,7 +33,7 @@ fn remedy(text: &[u8]) -> Option<String> {
         return None;
     }
     let text = String::from_utf8_lossy(text);
-    // The prefix may be in a name before the key, too. Few are looked at: a line may be full of them.
+    // The prefix may also occur in a name before the key. Only the first few are tried: a line may be full of them.
     let starts = text.match_indices(PREFIX).map(|(at, _)| at).take(4);
     let (front, key, back) = starts.map(|at| around(&text, at)).max_by_key(|(_, key, _)| key.len())?;
     if !key.contains('.') {
@@ -49,15 +49,15 @@ fn remedy(text: &[u8]) -> Option<String> {
     let unknown = !before.is_empty() && !bearer;
     let margins = match (bearer, unknown) {
         (_, true) => "",
-        // The blank behind `Bearer` goes with it.
+        // The blank after `Bearer` is removed with it.
         (true, _) => front.trim_end_matches(is_blank),
         _ => front,
     };
     let margins = [margins, if behind.is_empty() { back } else { "" }].concat();
     let things: Vec<&str> = [
         (bearer, "\"Bearer \" in front of the key"),
-        (unknown, "what stands in front of the key"),
-        (!behind.is_empty(), "what stands behind the key"),
+        (unknown, "the text before the key"),
+        (!behind.is_empty(), "the text after the key"),
         (margins.contains(is_quote), "the quotes around the key"),
         (margins.contains(|c: char| is_blank(c) && c.is_ascii()), "the blanks around the key"),
         (margins.contains(|c: char| is_blank(c) && !c.is_ascii()), "the invisible characters around the key"),
@@ -68,16 +68,16 @@ fn remedy(text: &[u8]) -> Option<String> {
     (!things.is_empty()).then(|| format!("remove {}", things.join(" and ")))
 }
 
-/// What looks like a key, and what stands on both sides of it.
+/// Splits the text into the part before the key, the key, and the part after it.
 fn around(text: &str, start: usize) -> (&str, &str, &str) {
     let (front, key) = text.split_at(start);
     let end = key.find(|c: char| !(c.is_ascii_alphanumeric() || "_.".contains(c))).unwrap_or(key.len());
-    // A full stop at the end is a sentence's.
+    // A full stop at the end belongs to a sentence, not to the key.
     let (key, back) = key.split_at(key[..end].trim_end_matches('.').len());
     (front, key, back)
 }
 
-/// White space, and characters that nobody sees: zero-width ones and byte-order marks.
+/// White space, and invisible characters: control characters, zero-width characters and byte-order marks.
 fn is_blank(c: char) -> bool {
     c.is_whitespace() || c.is_control() || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }

@@ -1,5 +1,4 @@
-//! `apikee inspect`: what keys and envelopes say of themselves, without a secret, and so without any
-//! proof.
+//! `apikee inspect`: shows the content of keys and envelopes, without a secret. So nothing is verified.
 
 use std::{
     collections::BTreeSet,
@@ -26,8 +25,8 @@ use crate::{
 
 /// Decode keys and envelopes without a secret; nothing is verified
 ///
-/// What starts with a brace is an envelope. It stands on one line, like a key. Its epk is compared with
-/// APIKEE_SERVER_PUBLIC_KEY, if that is set.
+/// A text that starts with a brace is an envelope. It must be on one line, like a key. Its epk is compared with
+/// APIKEE_SERVER_PUBLIC_KEY if that is set.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -64,7 +63,7 @@ pub(crate) fn run(args: &Args) -> Ended {
             Ok(if read.is_ok_and(|key| key.claims.is_some()) { Outcome::Good } else { Outcome::Bad })
         }
     })?;
-    Ok(tally.told(form, "readable", "refused").outcome())
+    Ok(tally.summarize(form, "readable", "refused").outcome())
 }
 
 type Read<'b> = Result<UntrustedKey<'b>, KeyError>;
@@ -157,7 +156,7 @@ fn encoding(key: &UntrustedKey<'_>) -> &'static str {
     }
 }
 
-/// Who reads such payloads (docs/WIRE.md, "Claims"). What else is wrong with the key is a warning.
+/// The programs that can read such payloads (docs/WIRE.md, "Claims"). Other problems of the key are warnings.
 const fn readers(key: &UntrustedKey<'_>) -> &'static [&'static str] {
     match key.encoding {
         Encoding::Json => &["Node", "Python without msgpack", "this crate"],
@@ -165,12 +164,12 @@ const fn readers(key: &UntrustedKey<'_>) -> &'static [&'static str] {
     }
 }
 
-/// What is wrong with the key, or would go wrong with it in the published SDKs (docs/WIRE.md, "Keys").
+/// Problems of the key, here or in the published SDKs (docs/WIRE.md, "Keys").
 fn warnings(key: &UntrustedKey<'_>) -> Vec<&'static str> {
     let of = [
         (
             key.claims.is_none(),
-            "the payload is not a well-formed claims object; the published SDKs may accept it all the same",
+            "the payload is not a well-formed claims object; the published SDKs may accept it nevertheless",
         ),
         (
             key.signature_starts_with_zero,
@@ -182,26 +181,26 @@ fn warnings(key: &UntrustedKey<'_>) -> Vec<&'static str> {
         ),
         (
             key.non_canonical,
-            "it is spelt with leading zeros: this crate refuses it, the published SDKs accept it, and their deny-lists miss it",
+            "the key has leading zeros: this crate refuses it, the published SDKs accept it, and their deny-lists miss it",
         ),
     ];
     of.into_iter().filter(|(applies, _)| *applies).map(|(_, warning)| warning).collect()
 }
 
-/// Bytes of the tag, which the ciphertext ends with.
+/// Bytes of the tag, which is at the end of the ciphertext.
 const TAG_LEN: usize = 16;
 
-/// The parts that could be read, and what is wrong with the others.
+/// The parts that could be read, and the problems of the others.
 struct UntrustedEnvelope {
     version: Option<String>,
-    /// In base64url, as it stands in the envelope; so is `iv`.
+    /// As base64url, as in the envelope. So is `iv`.
     epk: Option<String>,
     iv: Option<String>,
     /// The length in bytes, with the tag.
     ciphertext_len: Option<usize>,
     /// The length in bytes.
     plaintext_len: Option<usize>,
-    /// Whether an envelope like this is opened by nobody, whatever the key.
+    /// Whether no key can open the envelope.
     unusable: bool,
     warnings: Vec<String>,
 }
@@ -213,7 +212,7 @@ impl UntrustedEnvelope {
         let mut faults = Vec::new();
         let mut names = BTreeSet::new();
         if !members.iter().all(|(name, _)| names.insert(name)) {
-            faults.push("a name is there twice".to_owned());
+            faults.push("a member name occurs twice".to_owned());
         }
         let mut member = |name: &str| {
             let value = members.iter().find(|(own, _)| own == name).map(|(_, value)| value);
@@ -228,7 +227,7 @@ impl UntrustedEnvelope {
         };
         let (version, epk, iv, ct) = (member("v"), member("epk"), member("iv"), member("ct"));
         if version.is_some_and(|version| version != "1") {
-            faults.push("the version is none that is known: that would be \"1\"".into());
+            faults.push("the version is not known: it must be \"1\"".into());
         }
         let epk_bytes = epk.and_then(|text| exactly::<32>("epk", text).map_err(|fault| faults.push(fault)).ok());
         let iv_bytes = iv.and_then(|text| exactly::<12>("iv", text).map_err(|fault| faults.push(fault)).ok());
@@ -254,7 +253,7 @@ impl UntrustedEnvelope {
     }
 }
 
-/// What there is to say of a public key (docs/WIRE.md, "Envelopes").
+/// The warnings about a public key (docs/WIRE.md, "Envelopes").
 fn of_epk(epk: [u8; 32]) -> Vec<String> {
     let mut warnings = Vec::new();
     if matches!(ServerKey::from_bytes(epk), Err(ServerKeyError::LowOrder)) {
@@ -292,7 +291,7 @@ fn decode(name: &str, text: &str) -> Result<Vec<u8>, String> {
     })
 }
 
-/// The members of a JSON object as they stand, even twice; `None` if it is not one.
+/// The members of a JSON object in their order, including duplicates. `None` if the text is not an object.
 fn all_members(text: &[u8]) -> Option<Vec<(String, Value)>> {
     struct AllMembers;
 

@@ -1,4 +1,4 @@
-//! `apikee issue`: a new key, alone on standard output, or what there is to know of it as JSON.
+//! `apikee issue`: prints a new key, or the key and its details as JSON.
 
 use std::io::{self, Write as _};
 
@@ -21,12 +21,12 @@ pub(crate) struct Args {
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     tenant: String,
 
-    /// What the key is good for; may be repeated, and scopes may have commas between them: read,write
+    /// Scope of the key; may be repeated, or separated by commas: read,write
     #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', value_parser = verify::scope)]
     scopes: Vec<String>,
 
-    /// When it expires: after a time (1y, 12w, 90d, 24h, 60m or 3600s; a year has 365 days), on a date (2027-01-31,
-    /// at 00:00 UTC), at a time (2027-01-31T18:00:00Z or 2027-01-31T18:00:00+02:00), or never
+    /// When the key expires: after a duration (1y, 12w, 90d, 24h, 60m or 3600s; a year has 365 days), on a date
+    /// (2027-01-31, at 00:00 UTC), at a time (2027-01-31T18:00:00Z or 2027-01-31T18:00:00+02:00), or never
     #[arg(long, value_name = "WHEN", default_value = "90d", value_parser = times::expiry)]
     expires: Expiry,
 
@@ -38,16 +38,16 @@ pub(crate) struct Args {
     #[arg(long, default_value = "production", value_parser = NonEmptyStringValueParser::new())]
     env: String,
 
-    /// Anything else, as a JSON object
+    /// Other data, as a JSON object
     #[arg(long, value_name = "JSON", default_value = "{}")]
     meta: String,
 
-    /// Write the claims as MessagePack, for the Python SDK with msgpack installed. The Node SDK cannot read such a
-    /// key, nor can the Python SDK without msgpack
+    /// Write the claims as MessagePack, for the Python SDK with msgpack installed. The Node SDK, and the Python SDK
+    /// without msgpack, cannot read such a key
     #[arg(long)]
     msgpack: bool,
 
-    /// Print JSON: the key, its id, prefix, fingerprint and expiry, and what the platform was told
+    /// Print JSON: the key, its id, prefix, fingerprint and expiry, and the result of --upsert
     #[arg(long)]
     json: bool,
 
@@ -58,11 +58,11 @@ pub(crate) struct Args {
     secrets: SecretArgs,
 }
 
-/// What the platform is told of the key's client.
+/// Data about the key's client for the platform.
 #[derive(clap::Args)]
 struct ClientArgs {
-    /// Create the key's client on the platform, or bring it up to date, and put its id into the key;
-    /// the platform is configured as for `apikee authorize`
+    /// Create or update the key's client on the platform, and put its id into the key; configure the platform as for
+    /// `apikee authorize`
     #[arg(long)]
     upsert: bool,
 
@@ -70,11 +70,11 @@ struct ClientArgs {
     #[arg(long, value_name = "NAME", requires = "upsert")]
     client_name: Option<String>,
 
-    /// What kind of client it is: person, company, service, device or internal
+    /// The type of the client: person, company, service, device or internal
     #[arg(long, value_name = "TYPE", requires = "upsert", default_value = "service", value_parser = client_type)]
     client_type: ClientType,
 
-    /// The template that the client is made from
+    /// The template for the client
     #[arg(long, value_name = "ID", requires = "upsert")]
     template: Option<String>,
 
@@ -82,17 +82,17 @@ struct ClientArgs {
     #[arg(long = "ip", value_name = "CIDR", requires = "upsert")]
     networks: Vec<String>,
 
-    /// Anything else about the client, as a JSON object
+    /// Other data about the client, as a JSON object
     #[arg(long, value_name = "JSON", requires = "upsert")]
     client_metadata: Option<String>,
 
-    /// The key's name among the client's, instead of TENANT-key
+    /// The name of the key among the client's keys, instead of TENANT-key
     #[arg(long, value_name = "NAME", requires = "upsert")]
     key_name: Option<String>,
 }
 
 impl ClientArgs {
-    /// A client that issues with those keys, and tells the platform if asked to.
+    /// A client that issues with these keys. With `--upsert` it also calls the platform.
     fn apikee(&self, keys: Keyring) -> Result<Apikee, ConfigError> {
         if !self.upsert {
             return Apikee::builder().keyring(keys).build();
@@ -117,14 +117,14 @@ pub(crate) fn run(args: &Args) -> Ended {
     if args.msgpack {
         new = new.encoding(Encoding::MessagePack);
     }
-    let told = &args.client;
-    let networks: Vec<&str> = told.networks.iter().map(String::as_str).collect();
-    let metadata = told.client_metadata.as_deref().map(JsonObject::new).transpose();
+    let details = &args.client;
+    let networks: Vec<&str> = details.networks.iter().map(String::as_str).collect();
+    let metadata = details.client_metadata.as_deref().map(JsonObject::new).transpose();
     let metadata = metadata.map_err(|error| format!("--client-metadata: {error}"))?;
-    let mut client = NewClient::new().client_type(told.client_type);
-    client = told.client_name.as_deref().into_iter().fold(client, NewClient::name);
-    client = told.template.as_deref().into_iter().fold(client, NewClient::template_id);
-    client = told.key_name.as_deref().into_iter().fold(client, NewClient::key_name);
+    let mut client = NewClient::new().client_type(details.client_type);
+    client = details.client_name.as_deref().into_iter().fold(client, NewClient::name);
+    client = details.template.as_deref().into_iter().fold(client, NewClient::template_id);
+    client = details.key_name.as_deref().into_iter().fold(client, NewClient::key_name);
     client = metadata.into_iter().fold(client, NewClient::metadata);
     if !networks.is_empty() {
         client = client.ip_whitelist(&networks);
@@ -140,7 +140,7 @@ pub(crate) fn run(args: &Args) -> Ended {
         writeln!(io::stdout().lock(), "{}", issued.key())?;
     }
     if let Upsert::Postponed(outage) = issued.upsert() {
-        note(&format!("apikee: note: the platform was not told of the client: {outage}"));
+        note(&format!("apikee: note: the client could not be reported to the platform: {outage}"));
     }
     if matches!(args.expires, Expiry::At(time) if time < now) {
         note("apikee: note: this key has expired already");

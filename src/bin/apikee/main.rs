@@ -1,29 +1,25 @@
-//! The `apikee` command: issues, verifies and inspects keys, seals and opens envelopes,
-//! and runs the platform on loopback.
+//! The `apikee` command: issues, verifies and inspects keys, seals and opens envelopes, and runs the platform on
+//! loopback. Each command has a module.
 //!
-//! ```text
-//! main ── issue                     exit code 0: every key is good, or what was asked for is done
-//!      ├─ verify                              1: at least one key is not
-//!      ├─ authorize                               (or a request is denied)
-//!      ├─ inspect                             2: wrong use, or something that failed on the way
-//!      ├─ fingerprint
-//!      ├─ secret
-//!      ├─ seal, open
-//!      ├─ doctor                               (or something is not configured as it must be)
-//!      ├─ platform                             runs until it is killed
-//!      ├─ demo
-//!      └─ completions, man
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | every key or envelope is good, or the task is done |
+//! | 1 | at least one key or envelope is bad, a request is denied, or a check of `doctor` or `demo` failed |
+//! | 2 | wrong use, or a failure of the command itself |
 //!
-//! secrets: where secrets come from      candidates: where keys come from
-//! exchange: the keys of an envelope     times: on the way in and out
-//! report: what is said of a key, as text or as JSON      hints: what to remove from a pasted key
-//! terminal: colours, notes, the progress bar
-//! ```
+//! | module | contents |
+//! |---|---|
+//! | `secrets` | reading secrets from a file or the environment |
+//! | `candidates` | reading keys from the arguments or standard input |
+//! | `exchange` | the keys of an envelope |
+//! | `report` | results as text or as JSON |
+//! | `hints` | what to remove from a pasted key |
+//! | `times` | parsing and printing of times |
+//! | `terminal` | colours, notes, the progress bar |
 //!
-//! - Secrets come from the environment or a file, never from an argument, and nothing prints them but `secret`, which
-//!   makes a new one.
-//! - What a key holds is printed with control characters escaped: it may be a stranger's.
-//! - Results go to standard output. Hints, summaries and what went wrong with the command itself go to standard error.
+//! - Secrets come from the environment or a file, never from an argument. Only `secret` prints one, and that is new.
+//! - The content of a key is printed with control characters escaped: an attacker may have written it.
+//! - Results go to standard output. Hints, summaries and errors of the command itself go to standard error.
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
@@ -56,7 +52,7 @@ use crate::terminal::note;
 #[command(
     version,
     max_term_width = 100,
-    after_help = "Exit code: 0 when every key or envelope is good, 1 when one is not, 2 for wrong use or a failure on the way."
+    after_help = "Exit code: 0 if every key or envelope is good, 1 if one is bad, 2 for wrong use or a failure."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -81,14 +77,14 @@ enum Command {
     Man(shell::ManArgs),
 }
 
-/// What came of the keys; of many, the worst counts.
+/// The result of the checks: `Bad` if at least one of them was bad.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
     Good,
     Bad,
 }
 
-/// The result of a command: what came of the keys, or why it failed.
+/// The result of a command: the result of its checks, or why the command failed.
 type Ended = Result<Outcome, Box<dyn Error>>;
 
 fn main() -> ExitCode {
@@ -129,7 +125,7 @@ fn failed(error: &(dyn Error + 'static)) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Prints an error and what caused it, on one line.
+/// Prints an error and its causes, on one line.
 fn complain(error: &(dyn Error + 'static)) {
     let closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
     if error.downcast_ref().is_some_and(closed) {
@@ -139,7 +135,7 @@ fn complain(error: &(dyn Error + 'static)) {
     note(&format!("apikee: {}", with_causes(error)));
 }
 
-/// An error and what caused it, on one line.
+/// An error and its causes, on one line.
 fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();

@@ -1,4 +1,4 @@
-//! `apikee platform`: the platform on loopback, until it is killed.
+//! `apikee platform`: runs the platform on loopback until it is killed.
 
 use std::{
     error::Error,
@@ -28,32 +28,32 @@ const PROJECT_ENV: &str = "APIKEE_PROJECT_ENV";
 const PUBLIC_KEY: &str = "APIKEE_SERVER_PUBLIC_KEY";
 const SEALING: &str = "APIKEE_SEALING";
 
-/// Run the platform on loopback, for tests, demos and offline work, until it is killed
+/// Run the platform on loopback until it is killed, for tests, demos and offline work
 ///
-/// It expects the project key in APIKEE_SERVER_KEY and the project env in APIKEE_PROJECT_ENV, or
-/// those of the demo, which it prints. Its own secret is drawn, unless APIKEE_SERVER_SECRET or a file
-/// has another. Its page shows clients, endpoints and requests as they come.
+/// It uses the project key in APIKEE_SERVER_KEY and the project env in APIKEE_PROJECT_ENV. If they are not set, it uses
+/// default values and prints them. Its own secret comes from APIKEE_SERVER_SECRET or a file, and is random by default.
+/// Its page shows clients, endpoints, and each new request.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The port on 127.0.0.1; 0 is any that is free
+    /// The port on 127.0.0.1; 0 means any free port
     #[arg(long, default_value_t = 0)]
     port: u16,
 
-    /// Print one line of JSON, with all that a client is configured with, and nothing more
+    /// Print only one line of JSON: the configuration for a client
     #[arg(long)]
     json: bool,
 
-    /// Print that as lines for a shell, `export NAME=value`, and nothing more; a project key that was
-    /// given in APIKEE_SERVER_KEY is not printed
+    /// Print only the configuration for a client, as lines for a shell: `export NAME=value`; a project key from
+    /// APIKEE_SERVER_KEY is not printed
     #[arg(long, conflicts_with = "json")]
     env: bool,
 
-    /// End when standard input ends, as it does when whoever started this does
+    /// End when standard input ends, for example because the parent process has ended
     #[arg(long)]
     until_eof: bool,
 
-    /// What travels in envelopes: requests and answers (required), requests only, which is what the
-    /// published SDKs read (requests), or nothing (off)
+    /// What travels in envelopes: requests and answers (required), only requests, because the published SDKs cannot
+    /// read sealed answers (requests), or nothing (off)
     #[arg(long, value_name = "DEGREE", default_value_t = Sealing::Required)]
     sealing: Sealing,
 
@@ -61,12 +61,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH")]
     server_secret_file: Option<PathBuf>,
 
-    /// Demand that calls which validate are signed; the file has the project's RSA public key as PEM
+    /// Require a signature on each validation; this file has the project's RSA public key as PEM
     #[arg(long, value_name = "PATH")]
     signing_key: Option<PathBuf>,
 
-    /// Keep clients, keys, use of limits, templates and endpoints in this file, and in PATH.journal
-    /// beside it, and start with what they have
+    /// Store clients, keys, usage of limits, templates and endpoints in this file and in PATH.journal, and start with
+    /// their content
     #[arg(long, value_name = "PATH")]
     state: Option<PathBuf>,
 
@@ -74,24 +74,24 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH")]
     log: Option<PathBuf>,
 
-    /// A client that is known from the start, under this id or one that is drawn; may be repeated. One
-    /// that the state file has keeps its id, its keys and its use
+    /// Add a client with this id or a random one at the start; may be repeated. A client in the state file keeps its
+    /// id, its keys and its usage
     #[arg(long = "client", value_name = "NAME[=UUID]")]
     clients: Vec<String>,
 
-    /// Requests that each --client has in an hour
+    /// Limit each --client to this number of requests in an hour
     #[arg(long, value_name = "N", requires = "clients")]
     hourly: Option<u32>,
 
-    /// Requests that each --client has in a day
+    /// Limit each --client to this number of requests in a day
     #[arg(long, value_name = "N", requires = "clients")]
     daily: Option<u32>,
 
-    /// Requests that each --client has in a week
+    /// Limit each --client to this number of requests in a week
     #[arg(long, value_name = "N", requires = "clients")]
     weekly: Option<u32>,
 
-    /// Requests that each --client has in a month
+    /// Limit each --client to this number of requests in a month
     #[arg(long, value_name = "N", requires = "clients")]
     monthly: Option<u32>,
 
@@ -99,14 +99,13 @@ pub(crate) struct Args {
     #[arg(long = "ip", value_name = "CIDR", requires = "clients")]
     networks: Vec<String>,
 
-    /// A template that is known from the start, with its limits: pro:hour=100,day=1000; the names are
-    /// hour, day, week, month and max-clients; may be repeated
+    /// Add a template with these limits at the start: pro:hour=100,day=1000; the limits are hour, day, week, month and
+    /// max-clients; may be repeated
     #[arg(long = "template", value_name = "ID[:NAME=N,...]", value_parser = template)]
     templates: Vec<EmulatedTemplate>,
 
-    /// What goes wrong with every answer: status:503, unavailable:SECONDS, delay:500ms, drip:10ms,
-    /// reset, hang-up, close-idle, truncate, garbage, forged, impostor, replayed, reflected, unsealed,
-    /// oversized:BYTES, redirect:URL or refuse
+    /// The fault in every answer: status:503, unavailable:SECONDS, delay:500ms, drip:10ms, reset, hang-up, close-idle,
+    /// truncate, garbage, forged, impostor, replayed, reflected, unsealed, oversized:BYTES, redirect:URL or refuse
     #[arg(long, value_name = "KIND")]
     fault: Option<Misbehaviour>,
 
@@ -193,7 +192,7 @@ impl Args {
         Ok(id)
     }
 
-    /// Says all that a client is configured with.
+    /// Prints the configuration for a client.
     fn present(&self, emulator: &Emulator, key: Option<&str>, clients: &[(&str, ClientId)]) -> io::Result<()> {
         let mut out = io::stdout().lock();
         if self.json {
@@ -237,7 +236,7 @@ impl Args {
     }
 }
 
-/// A value as one word of a POSIX shell, in quotes unless it needs none.
+/// A value as one word of a POSIX shell, in quotes if it needs them.
 fn shell_word(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:+=@".contains(&byte);
     if !value.is_empty() && value.bytes().all(plain) {
@@ -250,7 +249,7 @@ fn shell_word(value: &str) -> String {
 fn template(text: &str) -> Result<EmulatedTemplate, &'static str> {
     let (id, limits) = text.split_once(':').map_or((text, None), |(id, limits)| (id, Some(limits)));
     if id.is_empty() {
-        return Err("it has no id");
+        return Err("the template has no id");
     }
     let mut template = EmulatedTemplate::new(id);
     for limit in limits.into_iter().flat_map(|limits| limits.split(',')) {
@@ -272,7 +271,7 @@ fn unusable(what: &str, path: &Path, error: impl Display) -> String {
     format!("the {what} file {path:?} cannot be used: {error}")
 }
 
-/// Prints a line for a request. Errors are ignored: the reader may have gone.
+/// Prints a line for a request. Errors are ignored: the reader may have closed the pipe.
 fn tell(request: &LoggedRequest) {
     let request = request.clone().without_keys();
     let mut line = format!("{:?}", request.kind).to_lowercase();
@@ -314,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shell_reads_a_word_as_it_was() {
+    fn a_shell_reads_the_original_value_of_a_word() {
         for (value, word) in [
             ("http://127.0.0.1:80/api/v1", "http://127.0.0.1:80/api/v1"),
             ("", "''"),

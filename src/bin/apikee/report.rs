@@ -1,9 +1,9 @@
-//! What is said of a key: as text for people, a headline and a block of fields, or as JSON for
-//! programs, one compact object a line.
+//! Writes results: as text for people (a headline and a block of fields), or as JSON for programs (one compact object
+//! per line).
 //!
-//! Strings are printed with every character escaped that is not printable, in text in quotes as Rust
-//! writes them. They may be a stranger's: a control character could drive the terminal, and a mark that
-//! turns the direction of writing could fake what is read. JSON may be read on a terminal, too.
+//! All characters in strings that are not printable are escaped. In text, strings are in quotes, as Rust writes them.
+//! An attacker may have written a string: a control character could control the terminal, and a mark that changes the
+//! direction of writing could fake the text. This also applies to JSON, because people may read it on a terminal.
 
 use std::{
     fmt::Display,
@@ -23,17 +23,17 @@ use crate::{
 /// How results are printed.
 #[derive(clap::Args)]
 pub(crate) struct Form {
-    /// Print JSON: one object a line for each result
+    /// Print JSON: one object per line, one for each result
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Print no result, no hint and no summary: the exit code is the answer
+    /// Print no result, no hint and no summary: only the exit code tells the result
     #[arg(long, short, conflicts_with = "json")]
     pub(crate) quiet: bool,
 }
 
-/// Why a key is refused, whichever check it was: a code, the SDKs' own where they have one, and a
-/// sentence. Nothing of the key is in it.
+/// Why a key is refused, by any check: a code (the SDKs' code if they have one) and a sentence. It contains nothing of
+/// the key.
 pub(crate) struct Refusal {
     pub(crate) code: &'static str,
     pub(crate) message: String,
@@ -58,7 +58,7 @@ impl From<MissingScopes<'_>> for Refusal {
     }
 }
 
-/// What a key's block starts with.
+/// The first line of a key's block.
 pub(crate) fn headline(out: &mut impl Write, candidate: &Candidate<'_>, verdict: impl Display) -> io::Result<()> {
     match (candidate.line, candidate.prefix()) {
         (Some(line), Some(prefix)) => write!(out, "line {line}, {}...", prefix.escape_debug())?,
@@ -69,7 +69,7 @@ pub(crate) fn headline(out: &mut impl Write, candidate: &Candidate<'_>, verdict:
     writeln!(out, ": {verdict}")
 }
 
-/// All that is said of a key that is refused.
+/// The only line for a key that is refused.
 pub(crate) fn refused(out: &mut impl Write, candidate: &Candidate<'_>, refusal: &Refusal) -> io::Result<()> {
     headline(out, candidate, format_args!("{}, {}: {}", red("refused"), refusal.code, refusal.message))
 }
@@ -91,7 +91,7 @@ pub(crate) fn claims(out: &mut impl Write, claims: &Claims<'_>, now: UnixTime) -
     field(out, "scopes", if scopes.is_empty() { "none".into() } else { scopes.join(", ") })?;
     field(out, "environment", format_args!("{:?}", claims.environment()))?;
     field(out, "expires", time(claims.expires_at(), "never"))?;
-    field(out, "not before", time(claims.not_before(), "good at once"))?;
+    field(out, "not before", time(claims.not_before(), "valid immediately"))?;
     field(out, "meta", json(&claims.meta())?)
 }
 
@@ -132,7 +132,7 @@ impl Members<'_, '_> {
         Ok(self.0.serialize_entry(name, value)?)
     }
 
-    /// The line that a key was on, if it was on one.
+    /// The number of the key's line, if it was read from standard input.
     pub(crate) fn place(&mut self, candidate: &Candidate<'_>) -> io::Result<()> {
         candidate.line.map_or(Ok(()), |line| self.member("line", &line))
     }
@@ -148,7 +148,7 @@ impl Members<'_, '_> {
         self.member("meta", &claims.meta())
     }
 
-    /// The front of the key that is safe in logs, and why it is refused.
+    /// The start of the key, safe for logs, and why the key is refused.
     pub(crate) fn refusal(&mut self, candidate: &Candidate<'_>, refusal: &Refusal) -> io::Result<()> {
         self.member("prefix", &candidate.prefix())?;
         self.member("code", refusal.code)?;
@@ -156,7 +156,7 @@ impl Members<'_, '_> {
     }
 }
 
-/// Compact JSON that is all printable.
+/// Compact JSON with only printable characters.
 struct Printable;
 
 impl Formatter for Printable {
@@ -175,7 +175,7 @@ impl Formatter for Printable {
     }
 }
 
-/// What `escape_debug` leaves alone, and the quote, which it escapes for Rust's sake.
+/// Characters that `escape_debug` does not escape, and the single quote, which JSON does not escape.
 fn is_printable(c: char) -> bool {
     c == '\'' || c.escape_debug().eq([c]) && (c.is_ascii() || !terminal::shows_ascii_only())
 }

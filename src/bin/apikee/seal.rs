@@ -1,5 +1,4 @@
-//! `apikee seal`: a request's envelope, alone on standard output. `apikee open`: the plaintext of an
-//! envelope, exactly, on standard output.
+//! `apikee seal`: prints the envelope of a request. `apikee open`: prints the exact plaintext of an envelope.
 
 use std::{
     error::Error,
@@ -22,32 +21,30 @@ use crate::{
 
 /// Seal a request for the server and print the envelope
 ///
-/// The plaintext is standard input, every byte of it, or --text. The session's secret is drawn and
-/// forgotten, unless it is pinned: without a pinned secret the answer to the request can never be
-/// opened.
+/// The plaintext is all of standard input, or --text. The session's secret is random and not stored, unless you pin it:
+/// without a pinned secret the answer to the request can never be opened.
 #[derive(clap::Args)]
 pub(crate) struct SealArgs {
     /// Seal this text instead of standard input
     ///
-    /// Other users of this machine can see an argument in the process list. Standard input they
-    /// cannot see.
+    /// Other users of this machine can see arguments in the process list. They cannot see standard input.
     #[arg(long)]
     text: Option<String>,
 
     #[command(flatten)]
     server_key: ServerKeyArgs,
 
-    /// For debugging only: read the ephemeral secret, 64 hexadecimal digits, from this file; without
-    /// it, it is taken from APIKEE_EPHEMERAL_SECRET, or drawn
+    /// For debugging only: read the ephemeral secret, 64 hexadecimal digits, from this file; by default it is the value
+    /// of APIKEE_EPHEMERAL_SECRET, or random
     ///
-    /// A secret and a nonce that are pinned must never be used twice for real: two plaintexts under
-    /// the same pair give each other away, and envelopes can then be forged.
+    /// A pinned secret with a pinned nonce must never be used twice in production: two plaintexts with the same pair
+    /// reveal each other, and an attacker can then forge envelopes.
     #[arg(long, value_name = "PATH")]
     ephemeral_secret_file: Option<PathBuf>,
 
-    /// For debugging only: the nonce, 24 hexadecimal digits; without it, it is drawn
+    /// For debugging only: the nonce, 24 hexadecimal digits; random by default
     ///
-    /// As for --ephemeral-secret-file: never twice for real.
+    /// Never use it twice with the same secret in production: see --ephemeral-secret-file.
     #[arg(long, value_name = "HEX24")]
     iv: Option<String>,
 
@@ -95,13 +92,13 @@ pub(crate) struct OpenArgs {
     #[command(flatten)]
     server_key: ServerKeyArgs,
 
-    /// Open an answer: read the client's ephemeral secret, 64 hexadecimal digits, from this file;
-    /// without any file, it is taken from APIKEE_EPHEMERAL_SECRET
+    /// Open an answer: read the client's ephemeral secret, 64 hexadecimal digits, from this file; by default it is the
+    /// value of APIKEE_EPHEMERAL_SECRET
     #[arg(long, value_name = "PATH", conflicts_with = "server_secret_file")]
     ephemeral_secret_file: Option<PathBuf>,
 
-    /// Open a request: read the server's secret, 64 hexadecimal digits, from this file; without any
-    /// file, it is taken from APIKEE_SERVER_SECRET
+    /// Open a request: read the server's secret, 64 hexadecimal digits, from this file; by default it is the value of
+    /// APIKEE_SERVER_SECRET
     #[arg(long, value_name = "PATH")]
     server_secret_file: Option<PathBuf>,
 
@@ -109,7 +106,7 @@ pub(crate) struct OpenArgs {
     form: Form,
 }
 
-/// Whose eyes the envelope is read with.
+/// The side that opens the envelope.
 enum Role {
     Client(Pending),
     Server(Recipient),
@@ -130,7 +127,7 @@ pub(crate) fn open(args: &OpenArgs) -> Ended {
     Ok(if opened.is_ok() { Outcome::Good } else { Outcome::Bad })
 }
 
-/// A plaintext that is not UTF-8 is given in base64.
+/// A plaintext that is not UTF-8 is written as base64.
 fn as_json(out: &mut impl Write, opened: &Result<&[u8], OpenError>) -> io::Result<()> {
     report::json_line(out, |members| {
         members.member("ok", &opened.is_ok())?;
@@ -152,7 +149,7 @@ impl OpenArgs {
     fn role(&self) -> Result<Role, Box<dyn Error>> {
         let client = self.ephemeral_secret_file.as_deref();
         let server = self.server_secret_file.as_deref();
-        // A file comes before the environment, that of the other side as well.
+        // A file overrides the variables, also the one of the other side.
         let client = if server.is_none() { CLIENT.secret(client)? } else { None };
         let server = if self.ephemeral_secret_file.is_none() { SERVER.secret(server)? } else { None };
         match (client, server) {
@@ -173,8 +170,7 @@ impl OpenArgs {
 
     fn client(&self, secret: &[u8; 32]) -> Result<Role, Box<dyn Error>> {
         let session = Session::establish(&self.server_key.get()?, &mut Pinned(secret))?;
-        // Only the sealer of a request can open its answer. This request is sent nowhere, so its nonce does
-        // no harm.
+        // A `Pending` comes only from sealing a request. This request is never sent, so its fixed nonce does no harm.
         let (_, pending) = session.seal(b"", &mut Pinned(&[0; 12]), &mut vec![0; sealed_len(0)])?;
         Ok(Role::Client(pending))
     }

@@ -1,17 +1,17 @@
-//! Where secrets come from: `apikee secret` makes a new one, and all other commands read theirs from a
-//! file or the environment (docs/WIRE.md, "Configuration names").
+//! Secrets: `apikee secret` prints a new one, and all other commands read theirs from a file or the environment
+//! (docs/WIRE.md, "Configuration names").
 //!
-//! | first that is set | holds |
+//! | the first that is set | content |
 //! |---|---|
-//! | `--secret-file` | a secret a line, newest first |
+//! | `--secret-file` | one secret per line, newest first |
 //! | `APIKEE_SECRET_FILE` | the path of such a file |
-//! | `APIKEE_SECRETS` | secrets with commas between them, newest first |
+//! | `APIKEE_SECRETS` | secrets separated by commas, newest first |
 //! | `APIKEE_LOCAL_SECRET` | one secret |
 //! | `APIKEE_SECRET` | one secret |
 //!
-//! The newest signs. White space around a secret does not belong to it, wherever it comes from. An
-//! argument would show in the process list, so there is none. Secrets are held no longer than it takes
-//! to build a [`Keyring`], which wipes what it keeps.
+//! The newest secret signs. White space around a secret is always removed. No argument takes a secret, because other
+//! users can see arguments in the process list. Secrets are held only until a [`Keyring`] is built, which wipes its own
+//! data.
 
 use std::{
     error::Error,
@@ -26,16 +26,16 @@ use crate::{Ended, Outcome, report, terminal::note};
 
 #[derive(clap::Args)]
 pub(crate) struct SecretArgs {
-    /// Read the secrets from this file, one a line, newest first; without it they are taken from the file that
-    /// APIKEE_SECRET_FILE names, from APIKEE_SECRETS (with commas between them), APIKEE_LOCAL_SECRET or APIKEE_SECRET
+    /// Read the secrets from this file, one per line, newest first; by default they come from the file that
+    /// APIKEE_SECRET_FILE names, from APIKEE_SECRETS (separated by commas), APIKEE_LOCAL_SECRET or APIKEE_SECRET
     #[arg(long, value_name = "PATH")]
     secret_file: Option<PathBuf>,
 }
 
 impl SecretArgs {
-    /// A ring of the secrets that are configured. A weak one is warned of.
+    /// A ring of the configured secrets. Warns about weak ones.
     pub(crate) fn keyring(&self) -> Result<Keyring, Box<dyn Error>> {
-        let keys = self.load()?;
+        let keys = self.load()?.ok_or_else(|| format!("there is no secret: {REMEDY}"))?;
         match keys.weak_secrets() {
             0 => {}
             1 => note(&format!("apikee: warning: a secret has fewer than {STRONG_SECRET_LEN} bytes: {NEW}")),
@@ -44,24 +44,25 @@ impl SecretArgs {
         Ok(keys)
     }
 
-    /// The same, and nothing is said of weak ones.
-    pub(crate) fn load(&self) -> Result<Keyring, Box<dyn Error>> {
+    /// Like [`keyring`](Self::keyring), without the warning. `None` if no secret is configured.
+    pub(crate) fn load(&self) -> Result<Option<Keyring>, Box<dyn Error>> {
         match &self.secret_file {
-            Some(path) => Ok(Keyring::from_file(path)?),
+            Some(path) => Ok(Some(Keyring::from_file(path)?)),
             None => match Keyring::from_env() {
-                Err(ConfigError::Missing(_)) => Err(MISSING.into()),
-                keys => Ok(keys?),
+                Err(ConfigError::Missing(_)) => Ok(None),
+                keys => Ok(Some(keys?)),
             },
         }
     }
 }
 
-const NEW: &str = "whoever has a key may find it by trying (apikee secret prints a new one)";
+const NEW: &str = "anyone who has a key can guess it by trial (apikee secret prints a new one)";
 
-const MISSING: &str = "there is no secret: set APIKEE_SECRET_FILE, APIKEE_SECRETS, APIKEE_LOCAL_SECRET or APIKEE_SECRET, or use \
+/// What to do if there is no secret.
+pub(crate) const REMEDY: &str = "set APIKEE_SECRET_FILE, APIKEE_SECRETS, APIKEE_LOCAL_SECRET or APIKEE_SECRET, or use \
      --secret-file (apikee secret prints a new secret)";
 
-/// Random bytes of a secret: as many as the tag of a key has.
+/// Random bytes in a secret: as many as in the tag of a key.
 const LEN: usize = 32;
 
 /// Print a new signing secret: 32 random bytes as 64 hexadecimal digits

@@ -1,4 +1,4 @@
-//! `apikee completions`: a script that completes words in a shell. `apikee man`: the manual pages.
+//! `apikee completions`: prints a completion script for a shell. `apikee man`: prints the manual pages.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use clap_mangen::Man;
 
 use crate::{Cli, Ended, Outcome};
 
-/// Print a script that completes this command's words in a shell
+/// Print a completion script for a shell
 ///
 /// For bash: source <(apikee completions bash). For zsh, write it to a file _apikee in a folder of fpath. For fish:
 /// apikee completions fish > ~/.config/fish/completions/apikee.fish. For PowerShell: apikee completions powershell |
@@ -25,7 +25,7 @@ pub(crate) struct CompletionsArgs {
 }
 
 pub(crate) fn completions(args: &CompletionsArgs) -> Ended {
-    // What writes the script panics if it cannot: it writes to memory, which always works.
+    // `generate` panics if it cannot write. Writing to memory always works.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "apikee", &mut script);
     print(&script)
@@ -34,7 +34,7 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Ended {
 /// Print the manual page, or write the pages of all commands to a folder
 #[derive(clap::Args)]
 pub(crate) struct ManArgs {
-    /// Write the pages to this folder; it is made if it does not exist
+    /// Write the pages to this folder; it is created if it does not exist
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
 }

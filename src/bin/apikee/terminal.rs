@@ -1,4 +1,5 @@
-//! What depends on who reads: colours, notes on standard error, the progress bar, hints for who types.
+//! Output that depends on the terminal: colours, notes on standard error, the progress bar, and notes for a user who
+//! types.
 
 use std::{
     env,
@@ -13,8 +14,8 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A word of standard output in a colour. It has none where standard output is not a terminal, where `NO_COLOR` is set,
-/// and for `CLICOLOR=0`; `CLICOLOR_FORCE=1` sets it always.
+/// A word in a colour, for standard output. It has no colour if standard output is not a terminal, if `NO_COLOR` is
+/// set, or with `CLICOLOR=0`. With `CLICOLOR_FORCE=1` it always has one.
 pub(crate) struct Coloured(AnsiColor, &'static str);
 
 pub(crate) const fn green(word: &'static str) -> Coloured {
@@ -33,7 +34,7 @@ impl fmt::Display for Coloured {
     }
 }
 
-/// Prints a line to standard error, which may be closed; `eprintln` would panic then.
+/// Prints a line to standard error. Unlike `eprintln`, it does not panic if standard error is closed.
 pub(crate) fn note(line: &str) {
     let _ = writeln!(anstream::stderr(), "{line}");
 }
@@ -55,7 +56,7 @@ pub(crate) fn shows_ascii_only() -> bool {
     *ASCII_ONLY
 }
 
-/// The text with each other character as Rust escapes it.
+/// The text in ASCII: Rust's escapes replace all other characters.
 pub(crate) fn in_ascii(text: &[u8]) -> Vec<u8> {
     let mut ascii = String::with_capacity(text.len());
     for c in String::from_utf8_lossy(text).chars() {
@@ -64,8 +65,8 @@ pub(crate) fn in_ascii(text: &[u8]) -> Vec<u8> {
     ascii.into_bytes()
 }
 
-/// How far the reading of standard input is, on standard error. It is shown to a terminal only, if it takes a while,
-/// and not in the middle of results.
+/// The progress bar for standard input, on standard error. It is shown only if standard error is a terminal, standard
+/// input and standard output are not, and reading takes a while.
 pub(crate) struct Progress {
     start: Instant,
     bar: Option<ProgressBar>,
@@ -92,7 +93,7 @@ impl Progress {
         }
     }
 
-    /// Prints something else beside the bar.
+    /// Prints something else while the bar is hidden.
     pub(crate) fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.bar {
             Some(bar) => bar.suspend(print),
@@ -105,7 +106,7 @@ impl Progress {
     }
 }
 
-/// Bytes of standard input, if it is a file.
+/// The length of standard input in bytes, if it is a file.
 fn input_len() -> Option<u64> {
     #[cfg(unix)]
     let input = std::os::fd::AsFd::as_fd(&io::stdin()).try_clone_to_owned();
@@ -115,7 +116,7 @@ fn input_len() -> Option<u64> {
     input.is_file().then_some(input.len())
 }
 
-/// All of it is ASCII, and it fits into 40 columns.
+/// The bar is ASCII, and fits into 40 columns.
 fn bar(len: Option<u64>) -> ProgressBar {
     let (bar, template) = match len {
         Some(len) => (ProgressBar::new(len), "{percent:>3}% [{wide_bar}] {eta}"),

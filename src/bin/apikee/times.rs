@@ -1,4 +1,4 @@
-//! Times on the way in, `90d`, a date or RFC 3339, and on the way out.
+//! Parses times (`90d`, a date, or RFC 3339), and prints them.
 
 use std::{
     fmt,
@@ -24,14 +24,14 @@ pub(crate) fn expiry(text: &str) -> Result<Expiry, &'static str> {
 fn long(text: &str) -> Option<Duration> {
     let (number, days) =
         [('w', 7), ('y', 365)].into_iter().find_map(|(unit, days)| Some((text.strip_suffix(unit)?, days)))?;
-    // `parse` alone would read a sign as well.
+    // `parse` alone would also accept a sign.
     let number: u64 = number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok())??;
     number.checked_mul(days * 24 * 60 * 60).map(Duration::from_secs)
 }
 
-/// Reads a time of RFC 3339, or a date, which is its first second in UTC.
+/// Reads an RFC 3339 time, or a date. A date means its first second in UTC.
 fn time(text: &str) -> Option<UnixTime> {
-    // RFC 3339 permits small letters, and a blank between date and time.
+    // RFC 3339 permits lower-case letters, and a blank between date and time.
     let text = text.to_ascii_uppercase().replacen(' ', "T", 1);
     let (time, ahead) = match text.len() {
         10 => (format!("{text}T00:00:00Z"), 0),
@@ -65,9 +65,7 @@ fn seconds_ahead(offset: &str) -> Option<i64> {
 pub(crate) fn moment(text: &str) -> Result<UnixTime, &'static str> {
     match expiry(text)? {
         Expiry::At(time) => Ok(time),
-        Expiry::After(duration) => {
-            UnixTime::now().checked_add_secs(duration.as_secs()).ok_or("later than a time can be")
-        }
+        Expiry::After(duration) => UnixTime::now().checked_add_secs(duration.as_secs()).ok_or("the time is too late"),
         Expiry::Never => Err("never is not a time"),
     }
 }
@@ -80,7 +78,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
-/// Reads a duration that may be short of a second.
+/// Reads a duration, which may be shorter than a second.
 pub(crate) fn timeout(text: &str) -> Result<Duration, &'static str> {
     humantime::parse_duration(text).map_err(|_| "not a duration (3s or 500ms)")
 }
@@ -106,7 +104,7 @@ impl fmt::Display for Shown {
     }
 }
 
-/// Whole units, rounded down, of the largest of which there are two.
+/// The time in the largest unit of which it has at least two, rounded down.
 fn largest_unit(secs: u64) -> (u64, &'static str) {
     [(24 * 60 * 60, "days"), (60 * 60, "hours"), (60, "minutes")]
         .into_iter()
@@ -166,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_time_is_refused() {
+    fn texts_that_are_not_times_are_refused() {
         for text in [
             "",
             "tomorrow",
@@ -196,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_key_can_last_for_ever() {
+    fn never_is_only_an_expiry() {
         assert!(moment("never").is_err());
         assert!(duration("never").is_err());
         assert_eq!(moment("2027-01-01T00:00:00Z"), Ok(UnixTime::from_secs(1_798_761_600)));

@@ -1,4 +1,4 @@
-//! `apikee verify`: what good keys say, and why the others are refused.
+//! `apikee verify`: prints the claims of good keys, and why the other keys are refused.
 
 use std::{
     io::{self, Write},
@@ -17,21 +17,21 @@ use crate::{
     times,
 };
 
-/// Verify keys and print what they say
+/// Verify keys and print their claims
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     keys: KeyArgs,
 
-    /// A scope that the keys must have; may be repeated, and scopes may have commas between them
+    /// Scope that the keys must have; may be repeated, or separated by commas
     #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', value_parser = scope)]
     scopes: Vec<String>,
 
-    /// Let keys be good that much longer and earlier, for clocks that drift: 30s, 5m, 1h
+    /// Accept keys this long before and after their times, for clocks that drift: 30s, 5m, 1h
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = times::duration)]
     leeway: Duration,
 
-    /// Refuse the keys whose fingerprints are in this file, one a line; blank lines and what follows a # are ignored
+    /// Refuse keys whose fingerprints are in this file, one per line; blank lines and text after a # are ignored
     #[arg(long, value_name = "PATH")]
     deny_list: Option<PathBuf>,
 
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Ended {
             let verified = keys.verify_header(candidate.text, answers.now, &mut buf);
             let checked = match &verified {
                 Err(error) => Err(Refusal::from(*error)),
-                // A fingerprint costs half as much as all the rest.
+                // A fingerprint takes half as long as all the rest.
                 Ok(key) if args.deny_list.is_some() && revoked.contains(&key.fingerprint()) => Err(Refusal::revoked()),
                 Ok(key) => key.require(scopes).map(|()| key).map_err(Refusal::from),
             };
@@ -74,12 +74,12 @@ pub(crate) fn run(args: &Args) -> Ended {
             Ok(if checked.is_ok() { Outcome::Good } else { Outcome::Bad })
         }
     })?;
-    Ok(tally.told(&args.form, "good", "refused").outcome())
+    Ok(tally.summarize(&args.form, "good", "refused").outcome())
 }
 
 /// Reads a scope of a list.
 pub(crate) fn scope(text: &str) -> Result<String, &'static str> {
-    // As in `read, write`.
+    // Lists such as `read, write` have blanks.
     let scope = text.trim_matches(' ');
     if scope.is_empty() { Err("a scope is empty") } else { Ok(scope.into()) }
 }

@@ -27,7 +27,7 @@ use crate::error::sentences;
 const BASE_URL: &str = "https://apikee.dev/api/v1";
 /// Less than the default time of a request.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// The default of the calls in flight.
+/// The default limit of calls in flight.
 const MAX_IDLE_CONNECTIONS: usize = 32;
 const MAX_IDLE_AGE: Duration = Duration::from_secs(15);
 /// Status line and all header fields together.
@@ -476,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn added_authorities_stand_beside_the_built_in_ones_or_the_callers() {
+    fn added_authorities_are_trusted_in_addition_to_the_others() {
         let [a, b, c] = [(); 3].map(|()| authority());
         let built_in = TLS_SERVER_ROOT_CERTS.len();
         assert!(built_in > 50);

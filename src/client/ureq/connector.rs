@@ -1,5 +1,5 @@
-//! The layer to ureq's unversioned parts. Its connections keep the deadline of a call, remember what was sent and
-//! received, and keep header fields out of logs.
+//! The layer that uses ureq's unversioned parts. Its connections keep the deadline of a call, remember what was sent
+//! and received, and keep header fields out of logs.
 //!
 //! ```text
 //! ureq ──> Connect: proxy ──> Tcp ──> TLS ──> Watched
@@ -61,8 +61,8 @@ use crate::{client::gate::Plaintext, crypto::Zeroize as _, error::sentences};
 /// TLS message.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// Time that a write waits before it looks for input. On Windows it is unknown how much a write has sent that times
-/// out.
+/// Time that a write waits before it looks for input. On Windows, a write that times out does not tell how much it has
+/// sent.
 const PATIENCE: Duration = if cfg!(windows) { Duration::MAX } else { Duration::from_millis(20) };
 
 thread_local! {
@@ -110,12 +110,12 @@ pub(super) fn remaining(timeout: NextTimeout) -> Result<Duration, Error> {
 ///
 /// A field is not valid, or HTTP and ureq set it themselves.
 pub(super) fn set_fields(headers: &[(&str, &str)]) -> Result<(), Error> {
-    // Room for all of them, so that it does not move: nothing is left behind.
+    // Room for all fields, so that the buffer never moves and leaves no copy.
     let len = headers.iter().map(|(name, value)| name.len().saturating_add(value.len()).saturating_add(4)).sum();
     let mut fields = Plaintext::with_capacity(len);
     for (name, value) in headers {
         let known = HeaderName::from_bytes(name.as_bytes()).map_err(|error| Error::Http(error.into()))?;
-        // As `HeaderValue` has it, which would take a copy.
+        // The rule of `HeaderValue`, which would make a copy.
         if !value.bytes().all(|byte| byte == b'\t' || matches!(byte, b' '..=b'~')) {
             return Err(Error::BadUri("header".into()));
         }
@@ -418,7 +418,7 @@ fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
             Err(error) => failure = limit.check(error),
         }
     }
-    // Without the exhaustion, this address might have answered, whatever the errors of the others are.
+    // With enough resources, this address might have answered, whatever the errors of the others are.
     Err(if exhausted { ConnectionError::Exhausted.into() } else { failure })
 }
 
@@ -648,7 +648,7 @@ pub(super) fn is_exhaustion(error: &io::Error) -> bool {
     error.kind() == ErrorKind::OutOfMemory || error.raw_os_error().is_some_and(|code| code::ALL.contains(&code))
 }
 
-/// The same for a connection to `addr`, which also needs a local port.
+/// Whether a connection to `addr` failed for lack of a resource. It also needs a local port.
 fn refuses_connection(error: &io::Error, addr: &SocketAddr) -> bool {
     match error.kind() {
         // No local port is left. Or no local address can reach `addr`, for example because IPv6 is turned off. Then a
@@ -661,7 +661,7 @@ fn refuses_connection(error: &io::Error, addr: &SocketAddr) -> bool {
     }
 }
 
-/// The same for a look-up. `getaddrinfo` often reports an exhaustion as an unknown name.
+/// Whether a look-up failed for lack of a resource. `getaddrinfo` often reports that as an unknown name.
 pub(super) fn refuses_look_up(error: &io::Error) -> bool {
     let text = error.to_string();
     is_exhaustion(error) || NO_MEMORY.iter().any(|message| text.contains(message)) || !has_descriptors()
@@ -700,7 +700,7 @@ mod tests {
     /// The numbers are correct on this machine, because the operating system makes the text of the error.
     #[cfg(target_os = "linux")]
     #[test]
-    fn codes_are_those_of_the_operating_system() {
+    fn error_codes_match_those_of_the_operating_system() {
         let texts = code::ALL.iter().map(|&code| io::Error::from_raw_os_error(code).to_string());
         let expected = ["Too many open files", "Too many open files in system", "No buffer space available"];
         for (text, expected) in texts.zip(expected) {

@@ -189,7 +189,7 @@ fn retry_after(response: &Response<Body>) -> Option<u32> {
     good.then(|| digits.parse().unwrap_or(u32::MAX))
 }
 
-/// The most bytes that are read of an unused body.
+/// The maximum number of bytes that are read of an unused body.
 const MAX_DRAINED: u64 = 64 * 1024;
 /// The longest time for reading such a body. A new connection may cost about as much.
 const MAX_DRAINING: Duration = Duration::from_millis(50);

@@ -40,7 +40,7 @@ use super::connector::{ConnectionError, refuses_look_up, remaining};
 pub(super) const TTL: Duration = Duration::from_secs(30);
 /// Longest wait for a look-up if there are addresses of an earlier one.
 pub(super) const SLOW: Duration = Duration::from_millis(200);
-/// The most addresses that ureq accepts.
+/// The maximum number of addresses that ureq accepts.
 const MAX_ADDRS: usize = 16;
 
 /// `getaddrinfo`, or a replacement in tests.

@@ -75,7 +75,7 @@ fn transport(
     (builder.max_idle_connections(0).names(names).build().unwrap(), look_ups)
 }
 
-/// A look-up waits for this. It hangs until it is told to go on, or the test ends.
+/// A function for a look-up: it hangs until the sender sends, or the test ends.
 fn hang() -> (Sender<()>, impl Fn() + Send + Sync + 'static) {
     let (sender, receiver) = mpsc::channel::<()>();
     let receiver = Mutex::new(receiver);
@@ -95,7 +95,7 @@ const fn outage<T>(outage: Outage) -> Result<T, TransportError> {
 }
 
 #[test]
-fn name_is_looked_up_once_as_long_as_that_is_good() {
+fn name_is_looked_up_once_within_its_time_to_live() {
     let addr = server();
     let (transport, look_ups) = transport(TTL, move |_| Ok(vec![addr]));
     for _ in 0..5 {
@@ -105,7 +105,7 @@ fn name_is_looked_up_once_as_long_as_that_is_good() {
 }
 
 #[test]
-fn name_is_looked_up_again_after_that() {
+fn name_is_looked_up_again_after_its_time_to_live() {
     let (first, second) = (server(), server());
     let (transport, look_ups) = transport(Duration::ZERO, move |n| Ok(vec![if n == 0 { first } else { second }]));
     while look_ups.load(SeqCst) < 5 {
@@ -221,7 +221,7 @@ fn connect_timeout_does_not_count_to_the_look_up() {
 }
 
 #[test]
-fn all_that_wait_share_one_look_up() {
+fn all_waiting_calls_share_one_look_up() {
     let addr = server();
     let (sender, hang) = hang();
     let (transport, look_ups) = transport(TTL, move |_| {

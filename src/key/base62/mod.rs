@@ -37,7 +37,7 @@ fn without_leading(zero: u8, number: &mut [u8]) -> Option<&mut [u8]> {
     number.get_mut(zeros..)
 }
 
-/// The most digits of a tag: 62^43 > 2^256.
+/// The maximum number of digits of a tag: 62^43 > 2^256.
 pub(crate) const TAG_DIGITS: usize = 43;
 
 #[expect(clippy::as_conversions, reason = "cutting off the high half is the purpose")]
@@ -87,7 +87,7 @@ mod tests {
 
     /// The tables are computed by the compiler. Here they are computed once more, at run time, and compared.
     #[test]
-    fn tables_hold_the_powers_that_they_are_said_to_hold() {
+    fn tables_hold_the_documented_powers() {
         for (k, digits) in encode::powers().iter().enumerate() {
             let sum = digits.iter().rev().fold(BigUint::from(0_u8), |sum, digit| sum * 62_u64.pow(10) + digit);
             assert_eq!(sum, BigUint::from(1_u8) << (56 * k));
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_buffer_is_refused_with_the_length_that_serves() {
+    fn a_short_buffer_is_refused_with_a_length_that_is_enough() {
         let text = [b'1'; 182];
         let needed = decoded_capacity(text.len());
         for room in 0..needed {
@@ -253,13 +253,13 @@ mod tests {
         }
 
         #[test]
-        fn bytes_come_back_by_each_width(bytes in vec(any::<u8>(), 1..=700)) {
+        fn encoded_bytes_are_decoded_by_each_width(bytes in vec(any::<u8>(), 1..=700)) {
             prop_assume!(bytes[0] != 0);
             prop_assert_eq!(decoded(encoded(&bytes).as_bytes()), Ok(bytes));
         }
 
         #[test]
-        fn each_width_judges_text_alike(text in "[0-9A-Za-z]{0,600}|[ -~]{1,64}", at in any::<prop::sample::Index>(), byte: u8) {
+        fn each_width_accepts_the_same_texts(text in "[0-9A-Za-z]{0,600}|[ -~]{1,64}", at in any::<prop::sample::Index>(), byte: u8) {
             let _ = (decoded(text.as_bytes()), decoded_tag(text.as_bytes()));
             let mut text = text.into_bytes();
             text.push(b'7');

@@ -170,6 +170,21 @@ try {
   await page.screenshot({ path: "docs/platform.png" });
   assert.ok(fs.statSync("docs/platform.png").size < 200_000);
 
+  // Draws the demo as in a terminal. Long lines are cut, and the picture shows only the first part.
+  const terminal = await browser.newPage();
+  await terminal.setViewport({ width: 1120, height: 1260, deviceScaleFactor: 1 });
+  await terminal.setContent(`<style>
+    body { margin: 0; background: #16191d; color: #d5d9de; }
+    pre { margin: 18px; font: 13px/19px monospace; overflow: hidden; }
+    div { overflow: hidden; text-overflow: ellipsis; min-height: 19px; }
+  </style><pre></pre>`);
+  await terminal.$eval("pre", (pre, text) => {
+    for (const line of text.split("\n")) pre.appendChild(document.createElement("div")).textContent = line;
+  }, `$ cargo run --features cli -- demo\n\n${apikee("demo")}`);
+  await terminal.screenshot({ path: "docs/demo.png" });
+  await terminal.close();
+  assert.ok(fs.statSync("docs/demo.png").size < 200_000);
+
   // The page works in dark mode and on a phone: nothing is wider than the window, and every control has a label.
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
   if (process.env.PICTURES) await page.screenshot({ path: path.join(process.env.PICTURES, "dark.png") });

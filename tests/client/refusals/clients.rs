@@ -15,7 +15,7 @@ use apikee::{
 
 use super::{
     Denied, ask, ask_for, builder, emulator, id,
-    platform::{Platform, Told, key, listed},
+    platform::{Answer, Platform, key, listed},
 };
 
 const FROM_INSIDE: [(&str, &str); 1] = [("x-forwarded-for", "203.0.113.9")];
@@ -25,7 +25,7 @@ fn created(emulator: &Emulator) -> bool {
 }
 
 #[test]
-fn first_request_from_a_forbidden_address_leaves_the_client_as_it_is() {
+fn request_from_a_forbidden_address_does_not_change_the_client() {
     for create in [false, true] {
         let emulator = emulator().start().unwrap();
         let client = EmulatedClient::new("acme-corp").network("203.0.113.0/24").unwrap().hourly(1);
@@ -63,14 +63,14 @@ fn deleted_client_gets_the_same_answer_in_every_process_and_is_not_created_again
 
 /// A refusal of the look-up is remembered for the tenant until another look-up succeeds.
 #[test]
-fn refusal_of_a_look_up_holds_until_the_next_look_up_succeeds() {
+fn refusal_of_a_look_up_is_remembered_until_a_look_up_succeeds() {
     let step = Arc::new(AtomicUsize::new(0));
     let at = Arc::clone(&step);
     let platform = Platform::new(move |seen| match (at.load(Ordering::Relaxed), seen.looked_up()) {
-        (0, Some(_)) => Told::Limited(3600),
+        (0, Some(_)) => Answer::Limited(3600),
         (2, Some(tenant)) => listed(&[(&id(1), tenant)]),
-        (2, None) => Told::yes(),
-        _ => Told::Error(TransportError::Outage(Outage::Connect)),
+        (2, None) => Answer::yes(),
+        _ => Answer::Error(TransportError::Outage(Outage::Connect)),
     });
     let apikee = platform.builder().tenant_is_client_id(false).build().unwrap();
     let key = key("acme-corp", "{}");
@@ -92,9 +92,9 @@ fn refused_client_is_remembered_whatever_the_length_of_its_name() {
         let down = Arc::new(AtomicUsize::new(0));
         let is_down = Arc::clone(&down);
         let platform = Platform::new(move |seen| match seen.looked_up() {
-            _ if is_down.load(Ordering::Relaxed) > 0 => Told::Error(TransportError::Outage(Outage::Connect)),
+            _ if is_down.load(Ordering::Relaxed) > 0 => Answer::Error(TransportError::Outage(Outage::Connect)),
             Some(tenant) => listed(&[(&id(1), tenant)]),
-            None => Told::Limited(3600),
+            None => Answer::Limited(3600),
         });
         let apikee = platform.builder().tenant_is_client_id(false).build().unwrap();
         let key = key(&tenant, "{}");
@@ -131,7 +131,7 @@ fn tenant_that_is_a_uuid_is_an_ordinary_name() {
     assert_eq!(asked(), [by_name, resolved]);
     assert_eq!(emulator.log().iter().filter(|request| request.kind == RequestKind::Lookup).count(), 1);
 
-    let told = builder(&emulator).tenant_is_client_id(true).build().unwrap();
-    assert_eq!(ask(&told, &key), Ok(Basis::Confirmed));
+    let trusting = builder(&emulator).tenant_is_client_id(true).build().unwrap();
+    assert_eq!(ask(&trusting, &key), Ok(Basis::Confirmed));
     assert_eq!(asked(), [by_name, resolved, of_that_id], "only with tenant_is_client_id");
 }

@@ -17,16 +17,16 @@ use apikee::{
 
 use super::{
     Denied, LONG, ask, at_once, builder_at, id,
-    platform::{Platform, Told, key},
+    platform::{Answer, Platform, key},
     server::Server,
 };
 
 #[test]
-fn resolver_that_panics_does_not_know_and_harms_no_other_request() {
+fn resolver_that_panics_counts_as_none_and_does_not_affect_other_requests() {
     let platform = Platform::new(|seen| match seen.looked_up() {
         Some(_) => super::platform::listed(&[(&id(1), "acme-corp"), (&id(2), "other")]),
-        None if seen.target.contains(&id(1)) => Told::no(),
-        None => Told::yes(),
+        None if seen.target.contains(&id(1)) => Answer::no(),
+        None => Answer::yes(),
     });
     let apikee = platform
         .builder()
@@ -47,7 +47,7 @@ fn resolver_that_panics_does_not_know_and_harms_no_other_request() {
 
 /// While it blocks, other requests get their answers. Its delay is not an outage of the platform.
 #[test]
-fn resolver_that_blocks_delays_its_own_request_alone_and_does_not_let_it_through() {
+fn resolver_that_blocks_delays_only_its_own_request_which_is_denied() {
     let platform = Platform::willing();
     let entered = Arc::new(Barrier::new(2));
     let leaves = Arc::clone(&entered);
@@ -72,7 +72,7 @@ fn resolver_that_blocks_delays_its_own_request_alone_and_does_not_let_it_through
         for _ in 0..8 {
             assert_eq!(ask(&apikee, &other), Ok(Basis::Confirmed));
         }
-        // Only waiting can end the request's time.
+        // Waits until the request's time is over.
         thread::sleep(limit);
         entered.wait();
         assert_eq!(blocked.join().unwrap(), Err(Denied::Fault(Fault::UnknownClient)));
@@ -89,9 +89,9 @@ fn observer_that_panics_changes_no_answer() {
     let down = Arc::new(AtomicBool::new(false));
     let is_down = Arc::clone(&down);
     let platform = Platform::new(move |seen| match seen.target.contains(&id(1)) {
-        _ if is_down.load(Ordering::Relaxed) => Told::Error(TransportError::Outage(Outage::Connect)),
-        true => Told::Limited(60),
-        false => Told::yes(),
+        _ if is_down.load(Ordering::Relaxed) => Answer::Error(TransportError::Outage(Outage::Connect)),
+        true => Answer::Limited(60),
+        false => Answer::yes(),
     });
     let apikee = platform.builder().observer(|_: &Event<'_>| panic!("an observer that panics")).build().unwrap();
     let [refused, good] = [1, 2].map(|number| key(&id(number), "{}"));
@@ -106,8 +106,8 @@ fn observer_that_panics_changes_no_answer() {
 
 /// The observer is called without a lock.
 #[test]
-fn observer_that_blocks_delays_its_own_request_alone() {
-    let platform = Platform::new(|seen| if seen.target.contains(&id(1)) { Told::no() } else { Told::yes() });
+fn observer_that_blocks_delays_only_its_own_request() {
+    let platform = Platform::new(|seen| if seen.target.contains(&id(1)) { Answer::no() } else { Answer::yes() });
     let entered = Arc::new(Barrier::new(2));
     let leaves = Arc::clone(&entered);
     let apikee = platform
@@ -161,19 +161,19 @@ fn remembered_seconds(transport: &Arc<impl Transport + 'static>) -> u32 {
 }
 
 #[test]
-fn retry_after_is_remembered_for_a_second_at_least_and_an_hour_at_most() {
-    for (told, expected) in
+fn retry_after_is_remembered_for_at_least_a_second_and_at_most_an_hour() {
+    for (retry_after, expected) in
         [(None, 60), (Some(0), 1), (Some(1), 1), (Some(90), 90), (Some(7200), 3600), (Some(u32::MAX), 3600)]
     {
-        let transport = move |_: &Call<'_>, _: &mut [u8]| Ok(Received { status: 429, len: 0, retry_after: told });
+        let transport = move |_: &Call<'_>, _: &mut [u8]| Ok(Received { status: 429, len: 0, retry_after });
         // The remaining time is rounded up, so a delay of less than a second has no effect.
-        assert_eq!(remembered_seconds(&Arc::new(transport)), expected, "{told:?}");
+        assert_eq!(remembered_seconds(&Arc::new(transport)), expected, "{retry_after:?}");
     }
 }
 
 #[test]
 fn retry_after_that_is_not_a_number_of_seconds_is_ignored() {
-    for (told, expected) in [
+    for (field, expected) in [
         ("", 60),
         ("Retry-After: -1\r\n", 60),
         ("Retry-After: 1e9\r\n", 60),
@@ -185,11 +185,11 @@ fn retry_after_that_is_not_a_number_of_seconds_is_ignored() {
         ("Retry-After: 7200\r\n", 3600),
         ("Retry-After: 30\r\n", 30),
     ] {
-        let server = Server::answering(format!("HTTP/1.1 429 Slow Down\r\n{told}Content-Length: 2\r\n\r\n{{}}"));
+        let server = Server::answering(format!("HTTP/1.1 429 Slow Down\r\n{field}Content-Length: 2\r\n\r\n{{}}"));
         let transport = Arc::new(apikee::client::UreqTransport::new(&server.url()).unwrap());
-        assert_eq!(remembered_seconds(&transport), expected, "{told}");
+        assert_eq!(remembered_seconds(&transport), expected, "{field}");
         // The same with the default transport.
         let direct = ask(&builder_at(&server.url()).build().unwrap(), &key(&id(1), "{}"));
-        assert!(matches!(direct, Err(Denied::Rejected(Rejection::RateLimited { .. }))), "{told}: {direct:?}");
+        assert!(matches!(direct, Err(Denied::Rejected(Rejection::RateLimited { .. }))), "{field}: {direct:?}");
     }
 }

@@ -20,13 +20,13 @@ use apikee::{
 
 use super::{
     Denied, LONG, ask, at_once, builder, builder_at, emulator, id,
-    platform::{Platform, Told, key},
+    platform::{Answer, Platform, key},
     server::{Connection, Server},
 };
 
 /// The limit was reached before this client started, so the client remembers nothing.
 #[test]
-fn spent_limit_stays_spent_however_many_requests_come_at_once() {
+fn exceeded_rate_limit_denies_any_number_of_requests_at_once() {
     let emulator = emulator().start().unwrap();
     let key = key("acme-corp", "{}");
     emulator.add_client(id(1).parse().unwrap(), EmulatedClient::new("acme-corp").hourly(1));
@@ -80,7 +80,7 @@ fn waiting_for_a_slot_until_too_little_time_is_left_is_not_an_outage() {
 
 /// One of several requests at once is refused. An earlier one is confirmed, but its answer may arrive later.
 #[test]
-fn confirmation_of_an_earlier_request_does_not_forget_a_later_refusal() {
+fn confirmation_of_an_earlier_request_keeps_a_later_refusal() {
     let (entered, arrivals) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     let released = Mutex::new(released);
@@ -89,10 +89,10 @@ fn confirmation_of_an_earlier_request_does_not_forget_a_later_refusal() {
         0 => {
             entered.send(()).unwrap();
             released.lock().unwrap().recv().unwrap();
-            Told::yes()
+            Answer::yes()
         }
-        1 => Told::Limited(3600),
-        _ => Told::Error(TransportError::Outage(Outage::Connect)),
+        1 => Answer::Limited(3600),
+        _ => Answer::Error(TransportError::Outage(Outage::Connect)),
     });
     let apikee = platform.builder().timeout(LONG).build().unwrap();
     let key = key(&id(1), "{}");
@@ -108,7 +108,7 @@ fn confirmation_of_an_earlier_request_does_not_forget_a_later_refusal() {
     assert!(matches!(answer, Err(Denied::Remembered(Rejection::RateLimited { .. }))), "{answer:?}");
 }
 
-/// What the culprit's requests do to the connection.
+/// What a request of the culprit does to the connection. Returns whether the connection continues.
 type Cause = fn(&mut Connection<TcpStream>) -> bool;
 
 const CAUSES: [(&str, Cause); 4] = [
@@ -128,7 +128,7 @@ const CAUSES: [(&str, Cause); 4] = [
 ];
 
 #[test]
-fn failures_of_one_client_let_no_other_through() {
+fn failures_of_one_client_do_not_let_refused_clients_through() {
     let keys: Vec<_> = (0..8).map(|number| key(&id(number), "{}")).collect();
     for (name, cause) in CAUSES {
         let server = Server::run(move |connection, _| {

@@ -17,8 +17,8 @@ use apikee::{
 };
 
 use super::{
-    Answer, Denied, LONG, ask, at_once, builder, emulator, faults, id,
-    platform::{Platform, Seen, Told, key},
+    Decision, Denied, LONG, ask, at_once, builder, emulator, faults, id,
+    platform::{Answer, Platform, Seen, key},
     wait_until,
 };
 
@@ -46,7 +46,7 @@ impl Class {
         Self::ALL[number % 4]
     }
 
-    fn says(self, answer: Answer) -> bool {
+    fn says(self, answer: Decision) -> bool {
         match self {
             Healthy => answer == Ok(Basis::Confirmed),
             Limited => matches!(answer, Err(Denied::Rejected(Rejection::RateLimited { retry_after: Some(_) }))),
@@ -90,8 +90,8 @@ fn introduce(apikee: &Apikee, clients: &[Client]) {
     }
 }
 
-/// Refused clients are denied while the fault lasts. The others are confirmed after it.
-fn hold_against(name: &str, apikee: &Apikee, clients: &[Client], threads: usize, fault: impl Fn(bool)) {
+/// Checks that refused clients are denied while the fault lasts, and that the others are confirmed after it.
+fn check_during(name: &str, apikee: &Apikee, clients: &[Client], threads: usize, fault: impl Fn(bool)) {
     fault(true);
     let each = if threads == 1 { 16 } else { 1 };
     let answers = at_once(threads, each, |number| {
@@ -120,36 +120,36 @@ fn eager() -> BreakerConfig {
 
 // Faults in this process.
 
-type Way = fn() -> Told;
+type Way = fn() -> Answer;
 
 /// Answers that one client's request can cause.
 const CAUSED: [(&str, Way); 6] = [
-    ("500", || Told::status(500)),
-    ("502", || Told::status(502)),
-    ("503", || Told::status(503)),
-    ("599", || Told::status(599)),
-    ("reset", || Told::Error(TransportError::Outage(Outage::Reset))),
-    ("timeout", || Told::Error(TransportError::Outage(Outage::Timeout))),
+    ("500", || Answer::status(500)),
+    ("502", || Answer::status(502)),
+    ("503", || Answer::status(503)),
+    ("599", || Answer::status(599)),
+    ("reset", || Answer::Error(TransportError::Outage(Outage::Reset))),
+    ("timeout", || Answer::Error(TransportError::Outage(Outage::Timeout))),
 ];
 
 const OTHERS: [(&str, Way); 17] = [
-    ("no such name", || Told::Error(TransportError::Outage(Outage::Dns))),
-    ("no connection", || Told::Error(TransportError::Outage(Outage::Connect))),
-    ("no descriptors", || Told::Error(TransportError::Overload(Overload::OutOfResources))),
-    ("no randomness", || Told::Error(TransportError::Overload(Overload::NoRandomness))),
-    ("no trust", || Told::Error(TransportError::Fault(Fault::UntrustedCertificate))),
-    ("too long", || Told::Error(TransportError::OVERSIZED)),
-    ("301", || Told::status(301)),
-    ("401", || Told::status(401)),
-    ("403", || Told::status(403)),
-    ("404", || Told::status(404)),
-    ("408", || Told::status(408)),
-    ("413", || Told::status(413)),
-    ("429", || Told::status(429)),
-    ("429 for a second", || Told::Limited(1)),
-    ("garbage", || Told::Plain(200, b"<html>".to_vec())),
-    ("unsealed", || Told::Plain(200, br#"{"success":true}"#.to_vec())),
-    ("success:false", Told::no),
+    ("no such name", || Answer::Error(TransportError::Outage(Outage::Dns))),
+    ("no connection", || Answer::Error(TransportError::Outage(Outage::Connect))),
+    ("no descriptors", || Answer::Error(TransportError::Overload(Overload::OutOfResources))),
+    ("no randomness", || Answer::Error(TransportError::Overload(Overload::NoRandomness))),
+    ("no trust", || Answer::Error(TransportError::Fault(Fault::UntrustedCertificate))),
+    ("too long", || Answer::Error(TransportError::OVERSIZED)),
+    ("301", || Answer::status(301)),
+    ("401", || Answer::status(401)),
+    ("403", || Answer::status(403)),
+    ("404", || Answer::status(404)),
+    ("408", || Answer::status(408)),
+    ("413", || Answer::status(413)),
+    ("429", || Answer::status(429)),
+    ("429 for a second", || Answer::Limited(1)),
+    ("garbage", || Answer::Plain(200, b"<html>".to_vec())),
+    ("unsealed", || Answer::Plain(200, br#"{"success":true}"#.to_vec())),
+    ("success:false", Answer::no),
 ];
 
 /// A platform with a fault that can be switched on for a range of clients.
@@ -165,10 +165,10 @@ fn platform(fault: &Arc<AtomicUsize>, culprits: std::ops::Range<usize>) -> Arc<P
             return way();
         }
         match Class::of(number) {
-            Healthy => Told::yes(),
-            Limited => Told::Limited(3600),
-            Unsuccessful => Told::no(),
-            Forbidden => Told::status(403),
+            Healthy => Answer::yes(),
+            Limited => Answer::Limited(3600),
+            Unsuccessful => Answer::no(),
+            Forbidden => Answer::status(403),
         }
     })
 }
@@ -178,7 +178,7 @@ fn faults_in_this_process() -> impl Iterator<Item = &'static str> {
 }
 
 #[test]
-fn whatever_fails_one_or_two_refused_clients_stay_denied() {
+fn one_or_two_refused_clients_stay_denied_during_every_fault() {
     for clients in few() {
         let on = Arc::new(AtomicUsize::new(0));
         let apikee = platform(&on, 0..usize::MAX).builder().breaker(eager()).refusal_memory(memory());
@@ -187,7 +187,7 @@ fn whatever_fails_one_or_two_refused_clients_stay_denied() {
         for threads in THREADS {
             for (number, name) in faults_in_this_process().enumerate() {
                 let switch = |is_on| on.store(if is_on { number + 1 } else { 0 }, Relaxed);
-                hold_against(name, &apikee, &clients, threads, switch);
+                check_during(name, &apikee, &clients, threads, switch);
             }
         }
     }
@@ -196,7 +196,7 @@ fn whatever_fails_one_or_two_refused_clients_stay_denied() {
 /// All of them are clients of one process. Each fault with each number of threads uses some of them. By default,
 /// refusals of 4096 clients are remembered, so the first ones are forgotten during the test.
 #[test]
-fn whatever_fails_ten_thousand_clients_keep_their_answers() {
+fn ten_thousand_clients_keep_their_answers_during_every_fault() {
     let on = Arc::new(AtomicUsize::new(0));
     let apikee = platform(&on, 0..usize::MAX).builder().breaker(eager()).refusal_memory(memory());
     let apikee = apikee.timeout(LONG).build().unwrap();
@@ -207,14 +207,14 @@ fn whatever_fails_ten_thousand_clients_keep_their_answers() {
             let clients = turns.next().unwrap();
             introduce(&apikee, clients);
             let switch = |is_on| on.store(if is_on { number + 1 } else { 0 }, Relaxed);
-            hold_against(name, &apikee, clients, threads, switch);
+            check_during(name, &apikee, clients, threads, switch);
         }
     }
 }
 
 /// The requests of client 0 change no answer to another client, and open no breaker for others.
 #[test]
-fn what_one_client_causes_changes_no_answer_to_others() {
+fn faults_of_one_client_do_not_change_answers_to_others() {
     let all = many();
     for others in [1, 2, 9_999] {
         for threads in THREADS {
@@ -266,7 +266,7 @@ fn known_to(emulator: &Emulator, number: usize) {
     emulator.add_client(id(number).parse().unwrap(), client);
 }
 
-/// Tenants are looked up: once, or for each request, so that the look-up fails.
+/// Tenants are looked up once, or, with an age of zero, for each request. Then the look-up fails.
 fn every_fault_over_sockets(clients: &[Client], threads: usize, max_client_id_age: Duration) {
     let emulator = emulator().start().unwrap();
     (0..64).for_each(|number| known_to(&emulator, number));
@@ -282,7 +282,7 @@ fn every_fault_over_sockets(clients: &[Client], threads: usize, max_client_id_ag
     }
     for (fault, class) in faults::faults(short) {
         let apikee = if class == faults::Class::Outage(Outage::Timeout) { &short_lived } else { &patient };
-        hold_against(&format!("{fault:?}"), apikee, clients, threads, |is_on| {
+        check_during(&format!("{fault:?}"), apikee, clients, threads, |is_on| {
             emulator.behave();
             if is_on {
                 emulator.misbehave(fault.clone(), Occasion::Always);
@@ -293,20 +293,20 @@ fn every_fault_over_sockets(clients: &[Client], threads: usize, max_client_id_ag
 }
 
 #[test]
-fn whatever_fails_on_the_wire_one_or_two_refused_clients_stay_denied() {
+fn one_or_two_refused_clients_stay_denied_during_every_fault_on_the_wire() {
     for clients in few() {
         every_fault_over_sockets(&clients, 1, LONG);
     }
 }
 
 #[test]
-fn whatever_fails_on_the_wire_sixty_four_clients_keep_their_answers() {
+fn sixty_four_clients_keep_their_answers_during_every_fault_on_the_wire() {
     for threads in THREADS {
         every_fault_over_sockets(&clients(0..64), threads, LONG);
     }
 }
 
 #[test]
-fn whatever_fails_at_the_look_up_sixty_four_clients_keep_their_answers() {
+fn sixty_four_clients_keep_their_answers_during_every_fault_of_the_look_up() {
     every_fault_over_sockets(&clients(0..64), 64, Duration::ZERO);
 }

@@ -39,18 +39,18 @@ enum Denied {
     Local(&'static str),
 }
 
-type Answer = Result<Basis, Denied>;
+type Decision = Result<Basis, Denied>;
 
 /// The decision on a request with this key to `GET /users`.
-fn ask(apikee: &Apikee, key: &str) -> Answer {
+fn ask(apikee: &Apikee, key: &str) -> Decision {
     ask_for(apikee, key, "/users", &[])
 }
 
-fn ask_for(apikee: &Apikee, key: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+fn ask_for(apikee: &Apikee, key: &str, path: &str, headers: &[(&str, &str)]) -> Decision {
     decide(apikee, &AuthorizeRequest::new(Some(key), MethodPath::new("GET", path).unwrap()).headers(headers))
 }
 
-fn decide(apikee: &Apikee, request: &AuthorizeRequest<'_, '_>) -> Answer {
+fn decide(apikee: &Apikee, request: &AuthorizeRequest<'_, '_>) -> Decision {
     apikee.authorize(request).map(|grant| grant.basis()).map_err(|denial| match denial {
         Denial::Rejected(rejection) => Denied::Rejected(rejection),
         Denial::Remembered(rejection) => Denied::Remembered(rejection),
@@ -79,9 +79,9 @@ fn at_once<T: Send>(threads: usize, each: usize, ask: impl Fn(usize) -> T + Sync
 }
 
 /// Waits until the condition holds.
-fn wait_until(mut is_so: impl FnMut() -> bool) {
+fn wait_until(mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
-    while !is_so() {
+    while !condition() {
         assert!(start.elapsed() < LONG, "the condition never held");
         thread::yield_now();
     }

@@ -23,9 +23,9 @@ use apikee::{
 use super::{Denied, LONG, ask, at_once, builder, builder_at, decide, emulator, id, platform::key, server::Server};
 
 /// A gateway with a limit answers after it has read the head, and closes the connection. It leaves the body unread, or
-/// reads it and throws it away.
+/// reads and discards it.
 #[test]
-fn early_413_is_read_and_lets_nobody_through() {
+fn early_413_is_read_and_the_request_is_denied() {
     let key = key(&id(1), "{}");
     let headers: Vec<_> = (0..64).map(|_| ("cookie", "x".repeat(8_000))).collect();
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -141,7 +141,7 @@ fn process_without_descriptors_denies_as_an_overload() {
 
 /// Nobody listens: this is an outage, and may fail open.
 #[test]
-fn platform_that_refuses_connections_is_an_outage_and_opens_no_door_to_who_was_refused() {
+fn platform_that_refuses_connections_is_an_outage_and_refused_clients_stay_denied() {
     let emulator = emulator().start().unwrap();
     emulator.add_client(id(1).parse().unwrap(), apikee::emulator::EmulatedClient::new("good"));
     emulator.add_client(id(2).parse().unwrap(), apikee::emulator::EmulatedClient::new("spent").hourly(0));

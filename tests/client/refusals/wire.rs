@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     Denied, ask, ask_for, builder, builder_at, emulator, id,
-    platform::{Platform, Told, key},
+    platform::{Answer, Platform, key},
     server::{Request, Server},
 };
 
@@ -38,7 +38,7 @@ fn rewriting(emulator: &Emulator, from: &'static str, to: &'static str) -> Serve
 }
 
 #[test]
-fn answer_to_another_question_is_refused() {
+fn answer_to_another_request_is_refused() {
     let emulator = emulator().start().unwrap();
     emulator.add_client(id(1).parse().unwrap(), EmulatedClient::new("good"));
     emulator.add_client(id(2).parse().unwrap(), EmulatedClient::new("spent").hourly(0));
@@ -51,11 +51,11 @@ fn answer_to_another_question_is_refused() {
     let [only] = log.as_slice() else { panic!("{log:?}") };
     assert_eq!((only.kind, only.status), (RequestKind::Validate, Some(200)));
     assert_eq!((only.method_path.as_deref(), only.refusal), (Some("GET:::/public"), None), "the platform says yes");
-    assert_eq!(ask_for(&route, &good, "/public", &[]), Ok(Basis::Confirmed), "where nothing is rewritten");
+    assert_eq!(ask_for(&route, &good, "/public", &[]), Ok(Basis::Confirmed), "this request is not rewritten");
 
     let client = through(&rewriting(&emulator, "000000000002", "000000000001"));
     assert_eq!(ask(&client, &spent), Err(Denied::Fault(Fault::Forged)));
-    assert_eq!(ask(&client, &good), Ok(Basis::Confirmed), "where nothing is rewritten");
+    assert_eq!(ask(&client, &good), Ok(Basis::Confirmed), "this request is not rewritten");
 }
 
 /// Our own request with the server's public key as its `epk` can be opened, because one key seals both directions.
@@ -74,7 +74,7 @@ fn own_request_sent_back_is_not_an_answer() {
                 connection.write(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
             }
         });
-        // The payload looks like a verdict. It is not at the top level of the question, and must not be taken for an
+        // The payload looks like an answer. It is not at the top level of the request, and must not be read as an
         // answer.
         let payload = apikee::meta::JsonObject::new(r#"{"success":true}"#).unwrap();
         let key = key(&id(1), "{}");
@@ -121,8 +121,8 @@ fn success_decides_whatever_the_other_members_are() {
         (json!({ "status": 200 }), Err(Denied::Fault(Fault::Unreadable))),
         (json!({ "success": true, "clientId": id(2) }), Err(Denied::Fault(Fault::Forged))),
     ] {
-        let told = answer.clone();
-        let platform = Platform::new(move |_| Told::Sealed(told.clone()));
+        let sent = answer.clone();
+        let platform = Platform::new(move |_| Answer::Sealed(sent.clone()));
         assert_eq!(ask(&platform.builder().build().unwrap(), &key(&id(1), "{}")), expected, "{answer}");
     }
 }

@@ -49,14 +49,14 @@ fn sixty_four_threads_get_their_own_answers_while_the_platform_fails_at_random()
         .policy(Policy::DEFAULT.on_fault(OnFault::Admit))
         .tenant_is_client_id(true)
         .breaker(BreakerConfig::DEFAULT.cool_down(cool_down, cool_down).unwrap())
-        // One more for the routes.
+        // One more slot for the registration of routes.
         .max_in_flight(THREADS + 1)
         .timeout(LONG)
         .build()
         .unwrap();
 
     for client in (1..keys.len()).step_by(2) {
-        // Repeated until no fault gets in the way of the refusal.
+        // Asks until the platform refuses. A random fault can come first.
         while ask(&apikee, &keys[client]) != Err("SERVER_REJECTED") {}
     }
     let [confirmed, rejected, others] = [(); 3].map(|()| AtomicUsize::new(0));
@@ -77,7 +77,7 @@ fn sixty_four_threads_get_their_own_answers_while_the_platform_fails_at_random()
                         }
                         Ok(Basis::FailedOpen(Outage::Status(503) | Outage::Reset | Outage::BreakerOpen { .. }))
                         | Ok(Basis::DespiteFault(Fault::Forged)) => {
-                            assert_eq!(client % 2, 0, "it was refused a moment ago");
+                            assert_eq!(client % 2, 0, "a refused client must stay refused");
                             others
                         }
                         other => panic!("{other:?}"),
@@ -92,7 +92,7 @@ fn sixty_four_threads_get_their_own_answers_while_the_platform_fails_at_random()
     assert!(confirmed > EACH && rejected > EACH && others > 0, "{confirmed} {rejected} {others}");
 
     platform.behave();
-    // Its own breaker may be open, and also the common one.
+    // The breaker of a client may be open, and also the breaker for all.
     for key in keys.iter().step_by(2) {
         while ask(&apikee, key) != Ok(Basis::Confirmed) {
             thread::yield_now();

@@ -1,4 +1,4 @@
-//! Every fault, failing open and closed, enforced and observed: the result, the time, and that no resources are left
+//! Every fault, failing open and closed, enforced and observed: the decision and its time. Faults leave no resources
 //! behind.
 
 use std::{
@@ -33,7 +33,7 @@ fn verdict(class: Class, outages: FailOpen) -> Result<Basis, &'static str> {
 }
 
 #[test]
-fn every_fault_comes_to_what_it_is_within_the_deadline() {
+fn every_fault_gives_its_decision_within_the_deadline() {
     let platform = platform();
     let key = key();
     for outages in [FailOpen::Open, FailOpen::Closed] {
@@ -74,7 +74,7 @@ fn every_fault_comes_to_what_it_is_within_the_deadline() {
 }
 
 #[test]
-fn a_fault_is_told_from_others() {
+fn each_kind_of_fault_is_distinguished() {
     let platform = platform();
     let apikee = builder(&platform)
         .policy(Policy::DEFAULT.on_fault(apikee::policy::OnFault::Admit))
@@ -104,7 +104,7 @@ fn a_fault_is_told_from_others() {
 }
 
 #[test]
-fn an_unsealed_answer_is_taken_where_that_is_asked_for() {
+fn unsealed_answers_are_accepted_with_sealing_requests() {
     let platform = platform();
     platform.misbehave(Misbehaviour::Unsealed, Occasion::Always);
     let apikee = builder(&platform).sealing(Sealing::Requests).build().unwrap();
@@ -112,11 +112,11 @@ fn an_unsealed_answer_is_taken_where_that_is_asked_for() {
     assert!(apikee.issue(&apikee::NewKey::new(CLIENT), &mut [0; 1024]).is_ok());
 }
 
-/// Runs alone in its process, so that it counts only its own resources; see the test below.
+/// Runs alone in a process, so that it counts only its own resources. The test below starts the process.
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "run by the test below"]
-fn a_thousand_faulted_calls() {
+fn a_thousand_failing_calls() {
     fn count(what: &str) -> usize {
         std::fs::read_dir(format!("/proc/self/{what}")).unwrap().count()
     }
@@ -164,9 +164,9 @@ fn a_thousand_faulted_calls() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_thousand_faulted_calls_leave_nothing_behind() {
+fn a_thousand_failing_calls_leave_no_resources_behind() {
     let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "server_mode::faults::a_thousand_faulted_calls", "--ignored", "--nocapture"])
+        .args(["--exact", "server_mode::faults::a_thousand_failing_calls", "--ignored", "--nocapture"])
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -35,7 +35,7 @@ fn a_key_is_issued_authorized_and_its_route_registered() {
 }
 
 #[test]
-fn what_the_platform_refuses_is_denied_even_when_outages_fail_open() {
+fn refusals_of_the_platform_are_denied_even_if_outages_fail_open() {
     let platform = platform();
     let apikee = builder(&platform).auto_register(false).build().unwrap();
     let (id, key) = (CLIENT.parse().unwrap(), key());
@@ -51,10 +51,10 @@ fn what_the_platform_refuses_is_denied_even_when_outages_fail_open() {
     assert!(denial.retry_after().is_some_and(|seconds| (1..=3600).contains(&seconds)), "{denial:?}");
 
     platform.add_client(id, client().network("203.0.113.0/24").unwrap());
-    assert_eq!(ask(&apikee, &key), Err("SERVER_REJECTED"), "from loopback");
+    assert_eq!(ask(&apikee, &key), Err("SERVER_REJECTED"), "loopback is not an allowed network");
 
     platform.add_client(id, client().fingerprint(Fingerprint::of("another key")));
-    assert_eq!(ask(&apikee, &key), Err("SERVER_REJECTED"), "a key that was revoked there");
+    assert_eq!(ask(&apikee, &key), Err("SERVER_REJECTED"), "the platform does not have this key");
     platform.add_client(id, client().fingerprint(Fingerprint::of(&key)));
     assert_eq!(ask(&apikee, &key), Ok(Basis::Confirmed));
 
@@ -77,7 +77,7 @@ fn another_servers_public_key_gives_no_access() {
 }
 
 #[test]
-fn a_platform_that_closes_idle_connections_costs_no_failed_request() {
+fn requests_succeed_with_a_platform_that_closes_idle_connections() {
     let platform = platform();
     platform.misbehave(Misbehaviour::CloseIdle, Occasion::Always);
     let apikee = builder(&platform).breaker(patient()).auto_register(false).background_thread(false).build().unwrap();
@@ -88,7 +88,7 @@ fn a_platform_that_closes_idle_connections_costs_no_failed_request() {
 
 #[cfg(feature = "request-signing")]
 #[test]
-fn a_project_with_a_public_key_takes_signed_requests_only() {
+fn a_project_with_a_public_key_accepts_only_signed_requests() {
     use apikee::emulator::Emulator;
     let platform = Emulator::builder()
         .request_signing_key(include_str!("../../data/signing-test-key.public.pem"))

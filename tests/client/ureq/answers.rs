@@ -16,7 +16,7 @@ fn answer_to(answer: impl Into<Vec<u8>>) -> Result<(Received, Vec<u8>), Transpor
 }
 
 #[test]
-fn request_is_what_the_call_says_and_what_http_needs() {
+fn request_has_the_data_of_the_call_and_the_fields_that_http_needs() {
     let server = Server::answering(OK);
     let (received, body) = post(&UreqTransport::new(&server.url()).unwrap(), AMPLE).unwrap();
     assert_eq!(received, Received { status: 200, len: 2, retry_after: None });
@@ -60,7 +60,7 @@ fn get_has_neither_a_body_nor_a_length() {
 }
 
 #[test]
-fn post_without_a_body_says_so() {
+fn post_without_a_body_has_the_length_zero() {
     let server = Server::answering(OK);
     let transport = UreqTransport::new(&server.url()).unwrap();
     transport.call(&Call { body: b"", ..call(AMPLE) }, &mut [0; 8]).unwrap();
@@ -80,7 +80,7 @@ fn target_follows_the_base_url_exactly() {
 }
 
 #[test]
-fn what_http_does_not_know_is_not_sent() {
+fn invalid_http_is_not_sent() {
     let server = Server::answering(OK);
     let transport = UreqTransport::new(&format!("http://127.0.0.1:{}", server.port())).unwrap();
     let headers: &[&[(&str, &str)]] = &[
@@ -103,7 +103,7 @@ fn what_http_does_not_know_is_not_sent() {
 }
 
 #[test]
-fn long_head_goes_out_whole() {
+fn long_head_is_sent_completely() {
     let server = Server::answering(OK);
     let transport = UreqTransport::new(&server.url()).unwrap();
     for (target, value) in [(10, 20_000), (7_000, 10), (7_000, 20_000)] {
@@ -124,7 +124,7 @@ fn long_head_goes_out_whole() {
 }
 
 #[test]
-fn every_status_is_an_answer_without_a_body_unless_it_is_of_success() {
+fn only_answers_of_success_have_a_body() {
     for status in [300, 301, 302, 307, 308, 400, 401, 403, 404, 408, 418, 429, 500, 503, 599] {
         let answer = format!("HTTP/1.1 {status} Some Reason\r\nContent-Length: 4\r\n\r\nbody");
         assert_eq!(answer_to(answer).unwrap().0, Received { status, len: 0, retry_after: None });
@@ -137,7 +137,7 @@ fn every_status_is_an_answer_without_a_body_unless_it_is_of_success() {
 }
 
 #[test]
-fn redirect_is_a_status_and_its_host_receives_nothing() {
+fn redirect_is_not_followed_and_its_host_receives_nothing() {
     let elsewhere = Server::answering(OK);
     for status in [301, 302, 303, 307, 308] {
         let location = format!("Location: {}/client/validate/7", elsewhere.url());
@@ -188,7 +188,7 @@ fn body_may_be_chunked_or_end_with_the_connection() {
 }
 
 #[test]
-fn body_that_says_it_is_compressed_is_handed_on_as_it_is() {
+fn compressed_body_is_returned_unchanged() {
     let answer = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nbody";
     assert_eq!(answer_to(answer).unwrap().1, b"body");
 }
@@ -208,7 +208,7 @@ fn body_may_fill_the_buffer_and_no_more() {
 }
 
 #[test]
-fn ten_megabytes_cost_no_more_than_the_limit() {
+fn body_of_ten_megabytes_is_read_only_up_to_the_limit() {
     for head in ["Content-Length: 10485760", "Transfer-Encoding: chunked", "Connection: close"] {
         let (sender, receiver) = std::sync::mpsc::channel();
         let server = Server::run(move |connection, _| {
@@ -221,8 +221,8 @@ fn ten_megabytes_cost_no_more_than_the_limit() {
         let transport = UreqTransport::new(&server.url()).unwrap();
         let mut answer = vec![0; 64 * 1024];
         assert_eq!(transport.call(&call(AMPLE), &mut answer), Err(TransportError::OVERSIZED));
-        // The sockets' buffers on both sides hold a part. It depends on the system, but is less than all of it.
-        assert!(receiver.recv().unwrap() < 10_240, "all of it was taken with {head}");
+        // The buffers of both sockets hold a part of the body. Its size depends on the system.
+        assert!(receiver.recv().unwrap() < 10_240, "the whole body was read with {head}");
     }
 }
 
@@ -250,7 +250,7 @@ fn answer_may_have_128_header_fields() {
 }
 
 #[test]
-fn endless_header_is_given_up() {
+fn endless_header_is_unreadable() {
     let server = Server::run(|connection, _| {
         connection.request();
         connection.write(b"HTTP/1.1 200 OK\r\n");

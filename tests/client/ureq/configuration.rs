@@ -8,7 +8,7 @@ use apikee::{
 };
 
 #[test]
-fn base_urls_of_https_are_good_and_so_are_those_of_http_to_this_machine() {
+fn base_urls_of_https_and_of_http_to_this_machine_are_accepted() {
     for url in [
         "https://apikee.dev/api/v1",
         "https://apikee.dev",
@@ -28,7 +28,7 @@ fn base_urls_of_https_are_good_and_so_are_those_of_http_to_this_machine() {
 }
 
 #[test]
-fn base_urls_that_cannot_be_used_are_refused_and_the_reason_is_told() {
+fn unusable_base_urls_are_refused_with_the_reason() {
     for (expected, urls) in [
         (UreqTransportError::NoScheme, &["", "/", "apikee.dev", "apikee.dev/v1", "apikee.dev:443", "//apikee.dev"][..]),
         (
@@ -66,7 +66,7 @@ fn base_urls_that_cannot_be_used_are_refused_and_the_reason_is_told() {
 }
 
 #[test]
-fn plain_http_to_other_machines_takes_permission() {
+fn plain_http_to_other_machines_needs_permission() {
     for url in [
         "http://apikee.dev",
         "http://192.0.2.1",
@@ -81,7 +81,7 @@ fn plain_http_to_other_machines_takes_permission() {
 }
 
 #[test]
-fn proxies_that_are_none_are_refused() {
+fn malformed_proxies_are_refused() {
     for url in ["", "http://", "socks5://127.0.0.1:1080", "ftp://proxy", "http://a b", "://"] {
         let error = UreqTransport::builder().proxy(url).build().map(|_| ());
         assert_eq!(error, Err(UreqTransportError::Proxy), "{url:?}");
@@ -92,13 +92,13 @@ fn proxies_that_are_none_are_refused() {
 }
 
 #[test]
-fn no_time_to_connect_is_refused() {
+fn connect_timeout_of_zero_is_refused() {
     let error = UreqTransport::builder().connect_timeout(Duration::ZERO).build().map(|_| ());
     assert_eq!(error, Err(UreqTransportError::ConnectTimeout));
 }
 
 #[test]
-fn nothing_is_told_of_secrets_and_of_what_is_wrong() {
+fn errors_and_debug_output_contain_no_secrets() {
     let builder = UreqTransport::builder().proxy("http://user:hunter2@proxy.example:3128");
     let mut shown = format!("{builder:?}");
     shown.push_str(&format!("{:?}", builder.build().unwrap()));
@@ -132,7 +132,7 @@ fn client_reaches_the_published_platform_by_default() {
 }
 
 #[test]
-fn client_takes_a_base_url() {
+fn client_has_a_setting_for_the_base_url() {
     server_mode().base_url("https://apikee.example/api/v1").build().unwrap();
     for (url, expected) in
         [("apikee.example", UreqTransportError::NoScheme), ("http://apikee.example", UreqTransportError::PlainHttp)]
@@ -158,7 +158,7 @@ fn settings_of_the_connection_combine_in_any_order() {
 }
 
 #[test]
-fn authorities_that_cannot_be_read_are_an_error_that_names_the_setting() {
+fn unreadable_authorities_are_an_error_that_names_the_setting() {
     let empty = Path::new(env!("CARGO_TARGET_TMPDIR")).join("empty.pem");
     std::fs::write(&empty, "").unwrap();
     for (builder, reason) in [

@@ -40,7 +40,7 @@ fn twenty_calls_take_one_connection() {
 }
 
 #[test]
-fn long_body_of_an_error_is_passed_over_up_to_a_limit() {
+fn body_of_an_error_is_skipped_up_to_64_kib() {
     for (len, connections) in [(64 * 1024, 1), (64 * 1024 + 1, 2)] {
         for chunked in [false, true] {
             let body = "x".repeat(len);
@@ -80,7 +80,7 @@ fn calls_in_flight_keep_their_connections() {
 }
 
 #[test]
-fn no_more_connections_are_kept_than_may_be() {
+fn connections_above_max_idle_connections_are_not_kept() {
     let server = Server::answering(OK);
     let transport = UreqTransport::builder().base_url(&server.url()).max_idle_connections(0).build().unwrap();
     for _ in 0..3 {
@@ -90,7 +90,7 @@ fn no_more_connections_are_kept_than_may_be() {
 }
 
 #[test]
-fn no_connection_is_kept_longer_than_it_may_be() {
+fn connections_older_than_max_idle_age_are_not_kept() {
     let server = Server::answering(OK);
     let transport = UreqTransport::builder().base_url(&server.url()).max_idle_age(Duration::ZERO).build().unwrap();
     for _ in 0..3 {
@@ -100,7 +100,7 @@ fn no_connection_is_kept_longer_than_it_may_be() {
 }
 
 #[test]
-pub(crate) fn server_that_closes_idle_connections_costs_no_request() {
+pub(crate) fn calls_succeed_with_a_server_that_closes_idle_connections() {
     let (sender, closed) = mpsc::channel();
     let server = Server::run(move |connection, _| {
         connection.request();
@@ -124,7 +124,7 @@ const ENDS: [fn(&std::net::TcpStream); 2] = [
 ];
 
 #[test]
-pub(crate) fn kept_connection_that_ends_without_a_byte_is_tried_again_once() {
+pub(crate) fn kept_connection_that_ends_without_a_byte_is_retried_once() {
     for end in ENDS {
         let server = Server::run(move |connection, number| {
             connection.request();
@@ -146,7 +146,7 @@ pub(crate) fn kept_connection_that_ends_without_a_byte_is_tried_again_once() {
 }
 
 #[test]
-fn get_is_tried_again_as_a_post_is() {
+fn get_is_retried_like_a_post() {
     let server = Server::run(|connection, _| {
         connection.request();
         connection.write(OK);
@@ -165,7 +165,7 @@ fn get_is_tried_again_as_a_post_is() {
 const IDLE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 #[test]
-pub(crate) fn status_408_on_a_kept_connection_is_tried_again_on_a_new_one() {
+pub(crate) fn status_408_on_a_kept_connection_is_retried_on_a_new_one() {
     for idle in [IDLE, b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\nidle", b"HTTP/1.0 408 Idle\r\n\r\n"] {
         let server = Server::run(move |connection, number| {
             connection.request();
@@ -209,7 +209,7 @@ fn status_408_to_the_second_try_is_the_answer() {
 }
 
 #[test]
-pub(crate) fn other_try_is_on_a_new_connection() {
+pub(crate) fn retry_uses_a_new_connection() {
     const CALLS: usize = 4;
     let all_there = Arc::new(Barrier::new(CALLS));
     let server = Server::run(move |connection, number| {
@@ -233,7 +233,7 @@ pub(crate) fn other_try_is_on_a_new_connection() {
 }
 
 #[test]
-pub(crate) fn second_try_that_fails_is_the_last() {
+pub(crate) fn failed_retry_is_the_last_try() {
     for end in ENDS {
         let server = Server::run(move |connection, number| {
             connection.request();
@@ -251,7 +251,7 @@ pub(crate) fn second_try_that_fails_is_the_last() {
 }
 
 #[test]
-pub(crate) fn failure_of_a_new_connection_is_never_tried_again() {
+pub(crate) fn failure_of_a_new_connection_is_never_retried() {
     for end in ENDS {
         let server = Server::run(move |connection, _| {
             connection.request();
@@ -280,7 +280,7 @@ pub(crate) fn nothing_is_sent_twice_after_a_byte_of_an_answer() {
 }
 
 #[test]
-pub(crate) fn kept_connection_that_ends_while_a_request_goes_out_is_tried_again() {
+pub(crate) fn kept_connection_that_ends_while_a_request_is_sent_is_retried() {
     for end in ENDS {
         let server = Server::on_streams(move |server, stream, number| {
             let mut connection = Connection::new(stream, server.clone());
@@ -302,7 +302,7 @@ pub(crate) fn kept_connection_that_ends_while_a_request_goes_out_is_tried_again(
 }
 
 #[test]
-fn kept_connection_that_stays_silent_is_not_tried_again() {
+fn kept_connection_that_stays_silent_is_not_retried() {
     let server = Server::run(|connection, _| {
         connection.request();
         connection.write(OK);

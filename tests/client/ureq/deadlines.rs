@@ -58,7 +58,7 @@ impl BlackHole {
 }
 
 #[test]
-fn connection_that_does_not_come_about_is_given_up_at_the_deadline() {
+fn connecting_times_out_at_the_deadline() {
     let hole = BlackHole::new();
     let transport = UreqTransport::new(&hole.url()).unwrap();
     let error = timed(DEADLINE, || post(&transport, DEADLINE));
@@ -66,7 +66,7 @@ fn connection_that_does_not_come_about_is_given_up_at_the_deadline() {
 }
 
 #[test]
-fn connect_timeout_is_below_the_deadline() {
+fn connect_timeout_can_be_shorter_than_the_deadline() {
     let hole = BlackHole::new();
     let transport = UreqTransport::builder().base_url(&hole.url()).connect_timeout(DEADLINE).build().unwrap();
     let error = timed(DEADLINE, || post(&transport, AMPLE));
@@ -74,7 +74,7 @@ fn connect_timeout_is_below_the_deadline() {
 }
 
 #[test]
-fn connect_timeout_counts_only_to_the_connection() {
+fn connect_timeout_ends_when_the_connection_is_made() {
     let (sender, receiver) = std::sync::mpsc::channel();
     let receiver = std::sync::Mutex::new(receiver);
     let server = Server::run(move |connection, _| {
@@ -89,7 +89,7 @@ fn connect_timeout_counts_only_to_the_connection() {
         while server.requests().is_empty() {
             std::thread::yield_now();
         }
-        // The test must wait for the time itself.
+        // The answer comes after the connect timeout.
         std::thread::sleep(timeout * 2);
         sender.send(()).unwrap();
         assert_eq!(call.join().unwrap().unwrap().1, b"ok");
@@ -97,7 +97,7 @@ fn connect_timeout_counts_only_to_the_connection() {
 }
 
 #[test]
-fn server_that_never_answers_is_given_up_at_the_deadline() {
+fn server_that_never_answers_times_out_at_the_deadline() {
     let server = Server::run(|connection, _| {
         connection.request();
         connection.wait_for_end();
@@ -129,7 +129,7 @@ fn dripping_answer_is_cut_at_the_deadline() {
 type Rest = (&'static str, fn(&mut Connection<TcpStream>));
 
 #[test]
-fn body_that_decides_nothing_is_not_waited_for() {
+fn call_does_not_wait_for_the_body_of_an_error() {
     let stall: fn(&mut Connection<TcpStream>) = |connection| connection.wait_for_end();
     let drip: fn(&mut Connection<TcpStream>) = |connection| {
         while connection.write(b"x") {
@@ -173,7 +173,7 @@ fn body_that_decides_nothing_is_not_waited_for() {
 const BIG: usize = 32 << 20;
 
 #[test]
-fn server_that_does_not_read_is_given_up_at_the_deadline() {
+fn server_that_does_not_read_times_out_at_the_deadline() {
     let (sender, receiver) = std::sync::mpsc::channel::<()>();
     let receiver = std::sync::Mutex::new(receiver);
     let server = Server::run(move |_, _| receiver.lock().unwrap().recv().unwrap());
@@ -186,7 +186,7 @@ fn server_that_does_not_read_is_given_up_at_the_deadline() {
 }
 
 #[test]
-fn server_that_reads_a_little_now_and_then_is_given_up_at_the_deadline() {
+fn server_that_reads_slowly_times_out_at_the_deadline() {
     use std::io::Read as _;
     let server = Server::on_streams(|_, mut stream, _| {
         let mut piece = vec![0; 4096];
@@ -202,7 +202,7 @@ fn server_that_reads_a_little_now_and_then_is_given_up_at_the_deadline() {
 }
 
 #[test]
-fn other_try_is_within_the_same_deadline() {
+fn retry_has_the_same_deadline() {
     // The connection ends, or the server reports that it was idle for too long.
     for end in ["", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"] {
         let server = Server::run(move |connection, number| {
@@ -226,7 +226,7 @@ fn other_try_is_within_the_same_deadline() {
 }
 
 #[test]
-fn a_deadline_of_now_makes_no_call_and_one_past_the_end_of_time_does_not_panic() {
+fn timeout_of_zero_makes_no_call_and_the_longest_timeout_does_not_panic() {
     let server = Server::answering(OK);
     let transport = UreqTransport::new(&server.url()).unwrap();
     assert_eq!(post(&transport, Duration::ZERO), Err(TransportError::Outage(Outage::Timeout)));

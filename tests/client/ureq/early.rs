@@ -93,7 +93,7 @@ pub(crate) fn answer_before_the_whole_request_is_used() {
 }
 
 #[test]
-fn early_answer_of_success_is_read_whole() {
+fn early_answer_of_success_is_read_completely() {
     for (name, end) in ENDS {
         let (_, result) = answered_early(OK, end, true, BIG);
         assert_eq!(result, Ok(Received { status: 200, len: 2, retry_after: None }), "{name}");
@@ -109,7 +109,7 @@ fn early_answer_to_a_short_request_is_used() {
 }
 
 #[test]
-pub(crate) fn early_answer_that_is_torn_is_an_outage_and_not_tried_again() {
+pub(crate) fn truncated_early_answer_is_an_outage_and_not_retried() {
     for part in ["H", "HTTP/1.1 413 Too", "HTTP/1.1 103 Early Hints\r\n\r\n"] {
         for (name, end) in &ENDS[..3] {
             for kept in [false, true] {
@@ -122,7 +122,7 @@ pub(crate) fn early_answer_that_is_torn_is_an_outage_and_not_tried_again() {
 }
 
 #[test]
-fn request_goes_on_after_an_answer_that_is_not_the_last() {
+fn request_continues_after_an_interim_answer() {
     for interim in [
         "HTTP/1.1 100 Continue\r\n\r\n",
         "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
@@ -240,7 +240,7 @@ fn early_answer_is_used_when_the_request_is_stuck() {
 }
 
 #[test]
-fn stuck_request_goes_on_after_an_answer_that_is_not_the_last() {
+fn stuck_request_continues_after_an_interim_answer() {
     for tls in [false, true] {
         stuck(tls, b"HTTP/1.1 102 Processing\r\n\r\n", true, b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n");
         stuck(tls, b"HTTP/1.1 ", true, b"413 Too Large\r\nContent-Length: 0\r\n\r\n");
@@ -248,7 +248,7 @@ fn stuck_request_goes_on_after_an_answer_that_is_not_the_last() {
 }
 
 #[test]
-fn long_request_over_tls_arrives_whole() {
+fn long_request_over_tls_arrives_completely() {
     let ca = Authority::new();
     let server =
         serve(ca.config("localhost"), |connection| while connection.request().is_some() && connection.write(OK) {});

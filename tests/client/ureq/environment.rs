@@ -84,10 +84,10 @@ fn from_env(server: &Server) -> UreqTransport {
 }
 
 #[test]
-fn proxy_of_the_environment_is_used_if_asked_for() {
+fn proxy_of_the_environment_is_used_if_configured() {
     let proxy = proxy();
     let variables = [("http_proxy", url_of(&proxy)), ("ALL_PROXY", "http://127.0.0.1:1".into())];
-    if runs_with("ureq::environment::proxy_of_the_environment_is_used_if_asked_for", &variables) {
+    if runs_with("ureq::environment::proxy_of_the_environment_is_used_if_configured", &variables) {
         post(&from_env(&Server::answering(OK)), AMPLE).unwrap();
         return;
     }
@@ -106,10 +106,10 @@ fn request_header_does_not_become_a_proxy() {
 }
 
 #[test]
-fn hosts_that_need_no_proxy_are_reached_without() {
+fn hosts_in_no_proxy_are_reached_directly() {
     let proxy = proxy();
     let variables = [("ALL_PROXY", url_of(&proxy)), ("NO_PROXY", "other.example, 127.0.0.1".into())];
-    if runs_with("ureq::environment::hosts_that_need_no_proxy_are_reached_without", &variables) {
+    if runs_with("ureq::environment::hosts_in_no_proxy_are_reached_directly", &variables) {
         let server = Server::answering(OK);
         let transport = from_env(&server);
         for _ in 0..2 {
@@ -122,8 +122,8 @@ fn hosts_that_need_no_proxy_are_reached_without() {
 }
 
 #[test]
-fn variable_that_is_not_a_proxy_is_refused() {
-    if runs_with("ureq::environment::variable_that_is_not_a_proxy_is_refused", &everything("socks5://127.0.0.1:1080")) {
+fn malformed_proxy_variable_is_refused() {
+    if runs_with("ureq::environment::malformed_proxy_variable_is_refused", &everything("socks5://127.0.0.1:1080")) {
         let error = UreqTransport::builder().proxy_from_env().build().map(|_| ());
         assert_eq!(error, Err(UreqTransportError::ProxyFromEnv));
         UreqTransport::builder().build().unwrap();
@@ -142,7 +142,7 @@ fn server_mode(more: &[(&'static str, String)]) -> Vec<(&'static str, String)> {
     variables
 }
 
-/// The error of a client from the environment after a call that the server answers wrongly.
+/// Makes a call with a client from the environment, and returns the error.
 fn asked() -> String {
     let apikee = ApikeeBuilder::from_env().unwrap().timeout(AMPLE).background_thread(false).build().unwrap();
     let mut buf = [0; 1024];
@@ -186,8 +186,8 @@ fn authority_that_is_not_configured_is_not_trusted() {
 }
 
 #[test]
-fn values_that_cannot_be_used_are_errors_that_name_the_variable() {
-    const NAME: &str = "ureq::environment::values_that_cannot_be_used_are_errors_that_name_the_variable";
+fn unusable_values_are_errors_that_name_the_variable() {
+    const NAME: &str = "ureq::environment::unusable_values_are_errors_that_name_the_variable";
     let case = env::var("APIKEE_TEST_CASE");
     if let Ok(expected) = &case {
         let said = ApikeeBuilder::from_env().and_then(ApikeeBuilder::build).unwrap_err().to_string();

@@ -86,8 +86,8 @@ ssize_t recv(int fd, void *bytes, size_t len, int flags) {
     return code ? fail("recv", code) : NEXT(recv)(fd, bytes, len, flags);
 }
 
-/* As on macOS: no option can be set once the peer has closed or reset the connection. poll, unlike recv or
-   SO_ERROR, leaves the error for whoever reads next. */
+/* As on macOS: no option can be set after the peer has closed or reset the connection. poll, unlike recv or
+   SO_ERROR, does not clear the error, so the next read still gets it. */
 int setsockopt(int fd, int level, int option, const void *value, socklen_t len) {
     struct pollfd peer = {.fd = fd, .events = POLLRDHUP};
     if (is_made(fd) && poll(&peer, 1, 0) == 1 && peer.revents & (POLLRDHUP | POLLHUP | POLLERR)) {
@@ -98,7 +98,7 @@ int setsockopt(int fd, int level, int option, const void *value, socklen_t len) 
     return NEXT(setsockopt)(fd, level, option, value, len);
 }
 
-/* A negative number is one of getaddrinfo's own. */
+/* A negative number is an error code of getaddrinfo itself. */
 int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found) {
     int code = fault("getaddrinfo");
     if (!code)

@@ -84,8 +84,8 @@ impl Faults {
 }
 
 #[test]
-fn exhaustion_at_any_step_is_an_overload_and_passes() {
-    let Some(faults) = Faults::run("ureq::faults::exhaustion_at_any_step_is_an_overload_and_passes", None) else {
+fn exhaustion_at_any_step_is_a_temporary_overload() {
+    let Some(faults) = Faults::run("ureq::faults::exhaustion_at_any_step_is_a_temporary_overload", None) else {
         return;
     };
     for fault in [
@@ -186,8 +186,8 @@ fn runs_with_few_descriptors(name: &str) -> bool {
 }
 
 #[test]
-fn lack_of_descriptors_is_an_overload_and_kept_connections_serve() {
-    if !runs_with_few_descriptors("ureq::faults::lack_of_descriptors_is_an_overload_and_kept_connections_serve") {
+fn lack_of_descriptors_is_an_overload_and_kept_connections_still_work() {
+    if !runs_with_few_descriptors("ureq::faults::lack_of_descriptors_is_an_overload_and_kept_connections_still_work") {
         return;
     }
     let server = Server::answering(OK);
@@ -208,19 +208,19 @@ fn lack_of_descriptors_is_an_overload_and_kept_connections_serve() {
 
 /// On macOS no option of a socket can be set after the peer has closed the connection.
 #[test]
-fn connections_whose_options_cannot_be_set_are_told_by_reading_and_writing() {
-    let name = "ureq::faults::connections_whose_options_cannot_be_set_are_told_by_reading_and_writing";
+fn closed_connections_are_detected_even_if_their_options_cannot_be_set() {
+    let name = "ureq::faults::closed_connections_are_detected_even_if_their_options_cannot_be_set";
     if Faults::run(name, Some("setsockopt 22")).is_none() {
         return;
     }
-    super::connections::kept_connection_that_ends_without_a_byte_is_tried_again_once();
-    super::connections::kept_connection_that_ends_while_a_request_goes_out_is_tried_again();
-    super::connections::server_that_closes_idle_connections_costs_no_request();
-    super::connections::other_try_is_on_a_new_connection();
-    super::connections::second_try_that_fails_is_the_last();
-    super::connections::failure_of_a_new_connection_is_never_tried_again();
+    super::connections::kept_connection_that_ends_without_a_byte_is_retried_once();
+    super::connections::kept_connection_that_ends_while_a_request_is_sent_is_retried();
+    super::connections::calls_succeed_with_a_server_that_closes_idle_connections();
+    super::connections::retry_uses_a_new_connection();
+    super::connections::failed_retry_is_the_last_try();
+    super::connections::failure_of_a_new_connection_is_never_retried();
     super::connections::nothing_is_sent_twice_after_a_byte_of_an_answer();
-    super::connections::status_408_on_a_kept_connection_is_tried_again_on_a_new_one();
+    super::connections::status_408_on_a_kept_connection_is_retried_on_a_new_one();
     super::early::answer_before_the_whole_request_is_used();
-    super::early::early_answer_that_is_torn_is_an_outage_and_not_tried_again();
+    super::early::truncated_early_answer_is_an_outage_and_not_retried();
 }

@@ -46,6 +46,6 @@ fn no_log_has_the_project_key() {
     let lines = LINES.lock().unwrap();
     // Bytes are dumped sixteen to a line. The line ends with the ASCII characters.
     let dump: String = lines.iter().map(|line| &line[line.len().saturating_sub(16)..]).collect();
-    assert!(dump.contains("/client/validate"), "there is no dump any more, so this test proves nothing");
+    assert!(dump.contains("/client/validate"), "the log has no dump of the bytes, so this test proves nothing");
     assert!(!dump.contains("sk_test") && !lines.concat().contains("sk_test"), "{lines:#?}");
 }

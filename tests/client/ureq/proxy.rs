@@ -65,7 +65,7 @@ fn tunnel_is_made_with_the_credentials_and_kept() {
 }
 
 #[test]
-fn new_tunnel_that_ends_is_not_tried_again() {
+fn new_tunnel_that_ends_is_not_retried() {
     let server = Server::run(|connection, _| {
         connection.request();
     });
@@ -76,7 +76,7 @@ fn new_tunnel_that_ends_is_not_tried_again() {
 }
 
 #[test]
-fn kept_tunnel_that_ends_without_a_byte_is_tried_again() {
+fn kept_tunnel_that_ends_without_a_byte_is_retried() {
     let server = Server::run(|connection, _| {
         connection.request();
         connection.write(OK);
@@ -91,7 +91,7 @@ fn kept_tunnel_that_ends_without_a_byte_is_tried_again() {
 }
 
 #[test]
-fn proxy_that_gives_no_tunnel_is_an_outage() {
+fn proxy_that_refuses_a_tunnel_is_an_outage() {
     let server = Server::answering(OK);
     for answer in ["HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 502 No\r\nContent-Length: 0\r\n\r\n", ""]
     {

@@ -55,7 +55,7 @@ impl Server {
         })
     }
 
-    /// The same, without HTTP.
+    /// Runs `script` with the stream of each connection, without HTTP.
     pub(crate) fn on_streams<F>(script: F) -> Self
     where
         F: Fn(&Server, TcpStream, usize) + Send + Sync + 'static,
@@ -132,7 +132,7 @@ impl<S: Read + Write> Connection<S> {
         Some(Request { line, headers, body: Vec::new() })
     }
 
-    /// Whether the peer has received it. It may have closed the connection before.
+    /// Returns whether the bytes were written. The peer may have closed the connection.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> bool {
         let stream = self.stream.get_mut();
         stream.write_all(bytes).and_then(|()| stream.flush()).is_ok()

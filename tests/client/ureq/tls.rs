@@ -104,7 +104,7 @@ fn sessions_are_resumed_on_new_connections() {
 }
 
 #[test]
-fn tls_1_2_is_spoken() {
+fn tls_1_2_is_supported() {
     let ca = Authority::new();
     let mut config = ca.config("localhost");
     let only_1_2 = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -154,7 +154,7 @@ fn certificate_for_another_name_is_not_trusted() {
 }
 
 #[test]
-fn certificate_out_of_its_time_is_not_trusted() {
+fn certificate_outside_its_validity_is_not_trusted() {
     let ca = Authority::new();
     for (from, until) in [(2000, 2001), (3000, 3001)] {
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
@@ -166,7 +166,7 @@ fn certificate_out_of_its_time_is_not_trusted() {
 }
 
 #[test]
-fn what_speaks_no_tls_is_unreadable() {
+fn server_without_tls_is_unreadable() {
     use std::io::Write as _;
     let ca = Authority::new();
     let server = Server::on_streams(|_, mut stream, _| {
@@ -185,7 +185,7 @@ fn connection_that_ends_before_tls_is_an_outage() {
 }
 
 #[test]
-fn tls_that_does_not_come_about_is_given_up_at_the_deadline() {
+fn tls_handshake_times_out_at_the_deadline() {
     let server = Server::run(|connection, _| connection.wait_for_end());
     let transport = transport(&server, &Authority::new());
     let started = std::time::Instant::now();
@@ -195,7 +195,7 @@ fn tls_that_does_not_come_about_is_given_up_at_the_deadline() {
 }
 
 #[test]
-fn kept_connection_that_ends_without_a_byte_is_tried_again_over_tls_too() {
+fn kept_tls_connection_that_ends_without_a_byte_is_retried() {
     let ca = Authority::new();
     let server = serve(ca.config("localhost"), |connection| {
         connection.request();
@@ -211,7 +211,7 @@ fn kept_connection_that_ends_without_a_byte_is_tried_again_over_tls_too() {
 }
 
 #[test]
-fn body_without_a_length_that_tls_does_not_end_is_a_reset() {
+fn body_without_a_length_and_without_the_end_of_tls_is_a_reset() {
     let ca = Authority::new();
     let server = serve(ca.config("localhost"), |connection| {
         connection.request();

@@ -1,4 +1,4 @@
-//! Sequences of requests through a client in server mode, while the platform, or who sits between, answers anything.
+//! Sequences of requests through a client in server mode. The platform, or an attacker in between, gives any answer.
 
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::support::{OTHER_SECRET, SECRET, Xorshift};
 
-/// Their ids are their tenants.
+/// The id of each client is also its tenant.
 const CLIENTS: [&str; 3] = [
     "11111111-2222-4333-8444-555555555555",
     "497f6eca-6276-4993-bfeb-53cbbbba6f08",
@@ -35,9 +35,9 @@ static KEYS: LazyLock<[[String; 3]; 2]> = LazyLock::new(|| {
     })
 });
 
-/// What a request comes to, if the platform is asked.
+/// The kind of an answer of the platform.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Told {
+enum Answered {
     Confirmed,
     Rejected,
     Outage,
@@ -45,12 +45,12 @@ enum Told {
     Fault,
 }
 
-/// The platform, and who sits between.
+/// The platform, and an attacker in between.
 #[derive(Default)]
 struct Wire {
-    /// What is done with the next call, and with what byte.
+    /// What happens to the next call, and a parameter for it.
     next: (u8, u8),
-    told: Option<Told>,
+    answered: Option<Answered>,
     /// The last genuine answer.
     answer: Vec<u8>,
 }
@@ -65,69 +65,69 @@ impl Wire {
             reply.seal(text.as_bytes(), &mut Counting(byte), &mut buf).unwrap().as_bytes().to_vec()
         };
         let yes = r#"{"success":true,"project_env":"test","durationMs":3}"#;
-        let (told, status, body) = match kind % 20 {
-            0..=5 => (Told::Confirmed, 200, genuine(yes)),
-            6 => (Told::Rejected, 200, genuine(r#"{"success":false,"error":"REVOKED"}"#)),
-            7 => (Told::Rejected, 403, Vec::new()),
-            8 => (Told::Rejected, 429, Vec::new()),
-            9 => (Told::Outage, 500 + u16::from(byte % 100), Vec::new()),
+        let (answered, status, body) = match kind % 20 {
+            0..=5 => (Answered::Confirmed, 200, genuine(yes)),
+            6 => (Answered::Rejected, 200, genuine(r#"{"success":false,"error":"REVOKED"}"#)),
+            7 => (Answered::Rejected, 403, Vec::new()),
+            8 => (Answered::Rejected, 429, Vec::new()),
+            9 => (Answered::Outage, 500 + u16::from(byte % 100), Vec::new()),
             10 => {
                 let outage = [Outage::Dns, Outage::Connect, Outage::Reset, Outage::Timeout][usize::from(byte) % 4];
-                self.told = Some(Told::Outage);
+                self.answered = Some(Answered::Outage);
                 return Err(TransportError::Outage(outage));
             }
             11 => {
-                self.told = Some(Told::Overload);
+                self.answered = Some(Answered::Overload);
                 return Err(TransportError::Overload(Overload::OutOfResources));
             }
             12 => {
-                self.told = Some(Told::Fault);
+                self.answered = Some(Answered::Fault);
                 return Err(TransportError::Fault(Fault::UntrustedCertificate));
             }
-            13 => (Told::Fault, [401, 302, 404, 418][usize::from(byte) % 4], Vec::new()),
-            // The answer of another client's request, or to another environment.
+            13 => (Answered::Fault, [401, 302, 404, 418][usize::from(byte) % 4], Vec::new()),
+            // An answer about another client.
             14 => {
                 let other = format!(r#"{{"success":true,"clientId":"00000000-0000-4000-8000-0000000000{byte:02x}"}}"#);
-                (Told::Fault, 200, genuine(&other))
+                (Answered::Fault, 200, genuine(&other))
             }
-            15 => (Told::Fault, 200, yes.as_bytes().to_vec()),
-            // Our own request, with the platform's key over its own.
+            15 => (Answered::Fault, 200, yes.as_bytes().to_vec()),
+            // Our own request, with the platform's public key instead of its own.
             16 => {
                 let text = std::str::from_utf8(call.body).unwrap();
                 let tree = trees::json(call.body).unwrap();
                 let epk = tree.member("epk").unwrap();
                 let server = ServerKey::from_bytes(*RECIPIENT.public_key()).unwrap().to_string();
-                (Told::Fault, 200, text.replace(epk, &server).into_bytes())
+                (Answered::Fault, 200, text.replace(epk, &server).into_bytes())
             }
             // An answer to an earlier request.
-            17 => (Told::Fault, 200, self.answer.clone()),
-            // From another platform that knows the request's key.
+            17 => (Answered::Fault, 200, self.answer.clone()),
+            // From another platform, which cannot open the request.
             18 => {
                 let mut request = call.body.to_vec();
                 let other = Recipient::new([byte; 32]);
                 assert!(other.open(&mut request).is_err());
-                (Told::Fault, 200, request)
+                (Answered::Fault, 200, request)
             }
-            // With one digit of the ciphertext changed.
+            // A genuine answer with one changed digit of the ciphertext.
             _ => {
                 let mut answer = genuine(yes);
                 let at = answer.len() - 10 - usize::from(byte % 60);
                 answer[at] = if answer[at] == b'A' { b'B' } else { b'A' };
-                (Told::Fault, 200, answer)
+                (Answered::Fault, 200, answer)
             }
         };
-        if told == Told::Confirmed {
+        if answered == Answered::Confirmed {
             self.answer.clone_from(&body);
         }
-        self.told = Some(told);
+        self.answered = Some(answered);
         buf[..body.len()].copy_from_slice(&body);
         let retry_after = (kind % 20 == 8 && byte & 1 == 1).then_some(u32::from(byte) + 60);
         Ok(Received { status, len: body.len(), retry_after })
     }
 }
 
-/// Nobody is let in without a key of ours. With one, the platform's word holds, only an outage fails open, and not for
-/// who was refused a moment ago.
+/// Without a valid key, a request is denied. With a valid key, the platform's answer decides. Only an outage fails
+/// open, and not for a client that was refused before.
 pub fn body(input: &[u8]) {
     let mut input = Splitter(input);
     let wire = Arc::new(Mutex::new(Wire::default()));
@@ -147,7 +147,7 @@ pub fn body(input: &[u8]) {
         let (client, is_ours, has_scope) = (usize::from(who) % CLIENTS.len(), who & 0x70 != 0, who & 0x80 == 0);
         {
             let mut wire = wire.lock().unwrap();
-            (wire.next, wire.told) = ((kind, byte), None);
+            (wire.next, wire.answered) = ((kind, byte), None);
         }
 
         let key = &KEYS[usize::from(!is_ours)][client];
@@ -155,22 +155,23 @@ pub fn body(input: &[u8]) {
         let request = AuthorizeRequest::new(Some(key), MethodPath::new("GET", "/users").unwrap()).scopes(scopes);
         let mut buf = [0; 512];
         let verdict = apikee.authorize_in(&request, &mut buf).map(|grant| grant.basis());
-        let told = wire.lock().unwrap().told;
-        match (told, verdict) {
+        let answered = wire.lock().unwrap().answered;
+        match (answered, verdict) {
             (None, Err(Denial::Key(_))) => assert!(!is_ours),
             (None, Err(Denial::MissingScopes(_))) => assert!(is_ours && !has_scope),
-            (told, verdict) => {
+            (answered, verdict) => {
                 assert!(is_ours && has_scope, "{verdict:?}");
-                match (told, verdict) {
-                    (Some(Told::Confirmed), Ok(Basis::Confirmed)) => refused[client] = false,
-                    (Some(Told::Rejected), Err(Denial::Rejected(_))) => refused[client] = true,
-                    (Some(Told::Fault), Err(Denial::Fault(_))) | (Some(Told::Overload), Err(Denial::Overload(_))) => {}
-                    (Some(Told::Outage), Ok(Basis::FailedOpen(_))) => {
-                        assert!(!refused[client], "let in though it was refused");
+                match (answered, verdict) {
+                    (Some(Answered::Confirmed), Ok(Basis::Confirmed)) => refused[client] = false,
+                    (Some(Answered::Rejected), Err(Denial::Rejected(_))) => refused[client] = true,
+                    (Some(Answered::Fault), Err(Denial::Fault(_)))
+                    | (Some(Answered::Overload), Err(Denial::Overload(_))) => {}
+                    (Some(Answered::Outage), Ok(Basis::FailedOpen(_))) => {
+                        assert!(!refused[client], "a refused client was let in");
                         outages += 1;
                     }
-                    (Some(Told::Outage), Err(Denial::Remembered(_))) => {
-                        assert!(refused[client], "nobody refused it");
+                    (Some(Answered::Outage), Err(Denial::Remembered(_))) => {
+                        assert!(refused[client], "the client was not refused");
                         outages += 1;
                     }
                     // The breaker is open.
@@ -178,7 +179,7 @@ pub fn body(input: &[u8]) {
                         assert!(outages > 0 && !refused[client])
                     }
                     (None, Err(Denial::Remembered(_))) => assert!(outages > 0 && refused[client]),
-                    (told, verdict) => panic!("{verdict:?} on {told:?}"),
+                    (answered, verdict) => panic!("{verdict:?} on {answered:?}"),
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! Keys put together by the book from a payload and a tag: the library reads the same bytes out of
-//! their digits, and refuses every other spelling. `num-bigint` is the second implementation.
+//! Keys made from a payload and a tag. The library must read the same bytes from their digits, and refuse every other
+//! spelling. `num-bigint` is the second implementation.
 //!
 //! | input | |
 //! |---|---|
@@ -23,7 +23,7 @@ pub fn body(input: &[u8]) {
         return;
     };
     let (tag, payload) = rest.split_at(usize::from(tag_len % 41).min(rest.len()));
-    // What the digits can mean: a number has no leading zeros, but for the one of zero.
+    // The payload as a number. It has no leading zeros, except that zero is one byte.
     let (payload_zeros, tag_zeros) = (usize::from(zeros & 3), usize::from(zeros >> 2 & 3));
     let number = match payload.iter().position(|byte| *byte != 0) {
         Some(first) => &payload[first..],
@@ -80,7 +80,7 @@ fn check(payload: &[u8], payload_zeros: usize, tag: &[u8], tag_zeros: usize, num
     }
 }
 
-/// The digits of that number, by `num-bigint`; no bytes have none.
+/// The digits of this number, by `num-bigint`. No bytes give no digits.
 fn digits(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     if bytes.is_empty() {
@@ -88,7 +88,7 @@ fn digits(bytes: &[u8]) -> String {
     }
     let digits = BigUint::from_bytes_be(bytes).to_radix_be(62);
     let digits: String = digits.into_iter().map(|digit| char::from(DIGITS[usize::from(digit)])).collect();
-    // What the other targets take for the book says the same.
+    // The simple implementation that the other targets use must agree.
     assert_eq!(support::base62(bytes), digits);
     assert_eq!(
         support::base62_decode(digits.as_bytes()).map(|own| BigUint::from_bytes_be(&own)),

@@ -104,7 +104,7 @@ pub fn body(input: &[u8]) {
     }
 }
 
-/// How long no call may be made. If the clock has gone back, the wait starts again.
+/// The time until a call is permitted. If the clock has gone back, the wait starts again.
 fn wait(phase: &mut Phase, now: Duration, probe: u64) -> Duration {
     let (since, wait) = match phase {
         Phase::Closed(_) | Phase::Released => return Duration::ZERO,
@@ -115,7 +115,7 @@ fn wait(phase: &mut Phase, now: Duration, probe: u64) -> Duration {
     wait.saturating_sub(now - *since)
 }
 
-/// Returns a permit of the current state.
+/// Records the result of a call of the current state in the model.
 fn record(
     model: &mut Model,
     breaker: &mut Breaker,
@@ -135,7 +135,7 @@ fn record(
         _ => down,
     };
     if opens {
-        let wait = breaker.acquire(now).expect_err("it opens").retry_after();
+        let wait = breaker.acquire(now).expect_err("the breaker opens").retry_after();
         let whole = model.cool_down;
         assert!(wait >= ms(whole - whole / 2) && wait <= ms(whole), "{wait:?} of {whole}");
         assert!(random != u32::MAX || wait == ms(whole));

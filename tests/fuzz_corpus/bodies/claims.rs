@@ -1,4 +1,4 @@
-//! The claims that the library reads, held against those of the model.
+//! Compares the claims that the library reads with those of the model.
 
 use std::sync::LazyLock;
 
@@ -14,28 +14,27 @@ use super::{
 };
 use crate::support::{self, NOW, OTHER_SECRET, SECRET};
 
-/// Accepts two secrets; the second does not sign.
+/// Accepts two secrets. The first one signs.
 pub static RING: LazyLock<Keyring> = LazyLock::new(|| {
     let mut ring = Keyring::new(SECRET).unwrap();
     ring.accept(OTHER_SECRET).unwrap();
     ring
 });
 
-/// Signs the payload, and holds what the library makes of it against what `tree` says of it.
+/// Signs the payload, and compares the library's result with `tree`.
 pub fn check_payload(payload: &[u8], tree: Option<&Tree>) {
-    // Numbers lose leading zeros, so such a payload cannot be written down.
+    // Numbers have no leading zeros, so a key cannot contain such a payload.
     if payload.len() > apikee::key::MAX_PAYLOAD_LEN || matches!(payload, [] | [0, ..]) {
         return;
     }
     check_signed(&support::key(SECRET, payload), payload, 0, tree);
 }
 
-/// Holds what the library makes of a key that is spelt right and signed with that secret against
-/// what `tree` says of its payload.
+/// Compares the library's result for a well-formed key with `tree`. The secret with this index signed the key.
 pub fn check_signed(key: &str, payload: &[u8], secret_index: usize, tree: Option<&Tree>) {
     let expected = tree.and_then(Tree::claims);
     let mut buf = vec![0; apikee::verify_buffer_len(key.len())];
-    let untrusted = UntrustedKey::read(key, &mut buf).expect("the key is spelt right");
+    let untrusted = UntrustedKey::read(key, &mut buf).expect("the key is well-formed");
     let encoding = if is_message_pack(payload) { Encoding::MessagePack } else { Encoding::Json };
     assert_eq!(untrusted.encoding, encoding);
     assert!(!untrusted.non_canonical);
@@ -55,7 +54,7 @@ pub fn check_signed(key: &str, payload: &[u8], secret_index: usize, tree: Option
     }
 }
 
-/// Times on both sides of where the answer changes.
+/// Times just before and after each change of the result.
 fn times(claims: &Claims) -> Vec<i64> {
     let mut times = vec![NOW];
     times.extend(claims.expires_at.iter().flat_map(|at| [*at, at.saturating_add(1)]));
@@ -123,7 +122,7 @@ fn check_number(ours: apikee::meta::Number<'_>, theirs: &Number) {
     let integer = theirs.integer.as_ref();
     assert_eq!(ours.as_i64(), integer.and_then(|value| i64::try_from(*value).ok()));
     assert_eq!(ours.as_u64(), integer.and_then(|value| u64::try_from(*value).ok()));
-    // By their bits, so that NaN is NaN.
+    // Compares bits, so that NaN is equal to NaN.
     assert_eq!(ours.as_f64().map(f64::to_bits), Some(theirs.float.to_bits()));
 }
 

@@ -9,8 +9,8 @@ use rand_core::{TryCryptoRng, TryRng};
 use super::{model::Tree, splitter::Splitter, trees};
 use crate::support::Xorshift;
 
-/// The plaintext length of the only genuine envelope that a whole body in the seeds may be. Other lengths would be just
-/// as genuine.
+/// The plaintext length of the genuine envelope, if the input is a whole body. The seeds must not contain a genuine
+/// envelope of another length.
 pub const PLAINTEXT_LEN: u8 = 40;
 
 /// A generator of bytes that count up.
@@ -133,7 +133,7 @@ pub fn check(
     }
 }
 
-/// No part of the plaintext is shown that was not sent.
+/// Checks that the buffer contains no part of the plaintext, except parts that were received.
 pub fn check_nothing_shown(buf: &[u8], received: &[u8], plaintext: &[u8]) {
     let secret: HashSet<&[u8]> = plaintext.windows(8).collect();
     for window in buf.windows(8).filter(|window| secret.contains(window)) {

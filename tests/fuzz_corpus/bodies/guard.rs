@@ -27,7 +27,7 @@ static KEY: LazyLock<String> = LazyLock::new(|| {
 const NAMES: [&str; 7] =
     ["x-api-key", "X-Api-Key", "authorization", "Authorization", "x-forwarded-for", "X-Forwarded-For", "user-agent"];
 
-/// A request is let in exactly if it has the key once, in the right place, and the address from its proxies is right.
+/// A request is granted exactly if it has the key once and in the right place. The client's address must be right, too.
 pub fn body(input: &[u8]) {
     let mut input = Splitter(input);
     let (bearer, path, method) = (input.byte() & 1 != 0, input.text(), input.text());

@@ -1,10 +1,10 @@
-//! Whatever can be issued verifies, says what was asked for, and is good at the right times.
+//! Every issued key verifies, has the wanted claims, and is valid at the right times.
 //!
 //! | input | |
 //! |---|---|
 //! | 1 byte | how it expires: the lowest two bits; bit 2: not before a time; the others: scopes |
 //! | 3 times 8 bytes | now, expiry, not-before: big-endian |
-//! | 1 byte `n`, then `n` bytes | tenant, environment and each scope, in UTF-8 as far as it is any |
+//! | 1 byte `n`, then `n` bytes | tenant, environment and each scope, in UTF-8; other bytes are replaced |
 //! | the rest | meta |
 
 use std::{borrow::Cow, time::Duration};
@@ -34,11 +34,11 @@ pub fn body(input: &[u8]) {
     let expires = match flags & 3 {
         0 => Expiry::Never,
         1 => Expiry::At(UnixTime::from_secs(exp)),
-        // Of a size that people use, and of any.
+        // Durations of a usual size, and any durations.
         2 => Expiry::After(Duration::from_secs((exp as u64) >> 32)),
         _ => Expiry::After(Duration::from_secs(exp as u64)),
     };
-    check(&Asked {
+    check(&Wanted {
         tenant: &tenant,
         scopes: scopes.iter().map(AsRef::as_ref).collect(),
         environment: &environment,
@@ -49,8 +49,8 @@ pub fn body(input: &[u8]) {
     });
 }
 
-/// What a key is asked to say.
-pub struct Asked<'a> {
+/// The wanted claims of a key.
+pub struct Wanted<'a> {
     pub tenant: &'a str,
     pub scopes: Vec<&'a str>,
     pub environment: &'a str,
@@ -60,7 +60,7 @@ pub struct Asked<'a> {
     pub meta: &'a str,
 }
 
-impl Asked<'_> {
+impl Wanted<'_> {
     fn new_key(&self) -> Result<NewKey<'_>, InvalidJsonObject> {
         let new = NewKey::new(self.tenant)
             .scopes(&self.scopes)
@@ -73,7 +73,7 @@ impl Asked<'_> {
         })
     }
 
-    /// Meta, by the book: it stands inside another object, so it may be nested one level less.
+    /// The expected members of meta. It is inside another object, so it may nest one level less.
     fn members(&self) -> Option<Vec<(String, Tree)>> {
         match trees::json(self.meta.as_bytes()).filter(|tree| depth(tree) < MAX_DEPTH) {
             Some(Tree::Object(members)) => Some(members),
@@ -81,7 +81,7 @@ impl Asked<'_> {
         }
     }
 
-    /// The claims, by the book.
+    /// The expected claims.
     fn claims(&self, id: &str) -> Result<Claims, IssueError> {
         let expires_at = match self.expires {
             Expiry::After(time) => {
@@ -101,7 +101,7 @@ impl Asked<'_> {
             environment: self.environment.to_owned(),
             expires_at,
             not_before: self.not_before,
-            meta: self.members().expect("a meta is taken that the book refuses"),
+            meta: self.members().expect("a malformed meta is accepted"),
         })
     }
 }
@@ -114,7 +114,7 @@ fn depth(tree: &Tree) -> usize {
     }
 }
 
-/// The payload of a key of these claims, by the book.
+/// The expected payload of a key with these claims.
 pub fn payload(claims: &Claims) -> String {
     let mut text = format!(
         r#"{{"id":{},"tid":{},"scp":{},"env":{}"#,
@@ -134,28 +134,28 @@ pub fn payload(claims: &Claims) -> String {
     text + "}"
 }
 
-pub fn check(asked: &Asked<'_>) {
+pub fn check(wanted: &Wanted<'_>) {
     let ring = Keyring::new(SECRET).unwrap();
-    let now = UnixTime::from_secs(asked.now);
-    let Ok(new) = asked.new_key() else {
-        assert!(asked.members().is_none(), "a well-formed meta is refused");
+    let now = UnixTime::from_secs(wanted.now);
+    let Ok(new) = wanted.new_key() else {
+        assert!(wanted.members().is_none(), "a well-formed meta is refused");
         return;
     };
-    check_packed(&ring, asked, &new.encoding(Encoding::MessagePack));
+    check_packed(&ring, wanted, &new.encoding(Encoding::MessagePack));
     let mut buf = vec![0; issue_buffer_len(MAX_PAYLOAD_LEN)];
     let key = match ring.issue(&new, now, &mut Xorshift(1), &mut buf) {
         Ok(key) => key.to_owned(),
-        Err(error) => return check_refusal(asked, error),
+        Err(error) => return check_refusal(wanted, error),
     };
 
     let bytes = support::payload_of(&key);
     let Some(Tree::Object(members)) = trees::json(&bytes) else {
-        panic!("a key was issued of which serde_json cannot read the payload");
+        panic!("serde_json cannot read the payload of an issued key");
     };
     let [(_, Tree::String(id)), ..] = &members[..] else {
         panic!("the id does not come first");
     };
-    let claims = asked.claims(id).expect("a key was issued that the book refuses");
+    let claims = wanted.claims(id).expect("a key with invalid claims was issued");
     assert_eq!(std::str::from_utf8(&bytes), Ok(payload(&claims).as_str()));
     let tag = support::tag(SECRET, &bytes);
     assert_ne!(tag[0], 0, "the published SDKs refuse this key");
@@ -165,27 +165,27 @@ pub fn check(asked: &Asked<'_>) {
     check_answers(&ring, &key, &claims);
 }
 
-/// The same in MessagePack: `rmp` reads what was asked for.
-fn check_packed(ring: &Keyring, asked: &Asked<'_>, new: &NewKey<'_>) {
-    let now = UnixTime::from_secs(asked.now);
+/// The same in MessagePack: `rmp` reads the wanted claims.
+fn check_packed(ring: &Keyring, wanted: &Wanted<'_>, new: &NewKey<'_>) {
+    let now = UnixTime::from_secs(wanted.now);
     let mut buf = vec![0; issue_buffer_len(MAX_PAYLOAD_LEN)];
     let key = match ring.issue(new, now, &mut Xorshift(1), &mut buf) {
         Ok(key) => key.to_owned(),
         Err(IssueError::IntegerTooLarge) => {
-            assert_eq!(Tree::Object(asked.members().unwrap()).packed(), None);
+            assert_eq!(Tree::Object(wanted.members().unwrap()).packed(), None);
             return;
         }
         Err(IssueError::TooLong) => return,
-        Err(error) => return assert_eq!(asked.claims("").err(), Some(error)),
+        Err(error) => return assert_eq!(wanted.claims("").err(), Some(error)),
     };
     let bytes = support::payload_of(&key);
     let Some(Tree::Object(members)) = trees::msgpack(&bytes) else {
-        panic!("a key was issued of which rmp cannot read the payload");
+        panic!("rmp cannot read the payload of an issued key");
     };
     let [(_, Tree::String(id)), ..] = &members[..] else {
         panic!("the id does not come first");
     };
-    let mut claims = asked.claims(id).expect("a key was issued that the book refuses");
+    let mut claims = wanted.claims(id).expect("a key with invalid claims was issued");
     let Some(Tree::Object(meta)) = Tree::Object(claims.meta).packed() else {
         panic!("a key was issued with an integer of more than 64 bits");
     };
@@ -197,9 +197,9 @@ fn check_packed(ring: &Keyring, asked: &Asked<'_>, new: &NewKey<'_>) {
     check_answers(ring, &key, &claims);
 }
 
-fn check_refusal(asked: &Asked<'_>, error: IssueError) {
-    match asked.claims("123456789012345678901") {
-        Err(by_the_book) => assert_eq!(error, by_the_book),
+fn check_refusal(wanted: &Wanted<'_>, error: IssueError) {
+    match wanted.claims("123456789012345678901") {
+        Err(expected) => assert_eq!(error, expected),
         Ok(claims) => {
             assert_eq!(error, IssueError::TooLong);
             // The id may have one character more.
@@ -235,7 +235,7 @@ fn check_answers(ring: &Keyring, key: &str, claims: &Claims) {
     assert_eq!(refused.err(), Some(KeyError::InvalidSignature));
 }
 
-/// What is left of the input; when it ends there are zeros.
+/// The rest of the input. Bytes beyond its end are zero.
 struct Input<'i>(&'i [u8]);
 
 impl<'i> Input<'i> {

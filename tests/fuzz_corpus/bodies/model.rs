@@ -21,7 +21,7 @@ pub enum Tree {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Number {
-    /// The value, if the number is written as an integer and is not longer than any of ours.
+    /// The value, if the number is written as an integer and fits into 128 bits.
     pub integer: Option<i128>,
     pub float: f64,
     /// Its text in JSON.
@@ -104,7 +104,7 @@ impl Tree {
         })
     }
 
-    /// The text of that member of an object.
+    /// The text of this member of an object.
     pub fn member(&self, name: &str) -> Option<&String> {
         match self {
             Self::Object(members) => members.iter().find_map(|(own, value)| match value {

@@ -1,7 +1,7 @@
-//! Claims made of parts, and spelt in both encodings in any of the ways that these allow. `serde_json` and `rmp` read
-//! the same claims in both, and so does the library.
+//! Claims made from the input, and written in both encodings in any allowed way. `serde_json` and `rmp` read the same
+//! claims, and so must the library.
 //!
-//! Bytes alone seldom are a claims object with a nested meta; these nearly always are.
+//! Random bytes are rarely a claims object with a nested meta. These payloads almost always are.
 
 use arbitrary::{Result, Unstructured};
 use rmp::encode;
@@ -12,7 +12,7 @@ use super::{
     trees,
 };
 
-/// The names that mean something, in claims and in meta.
+/// The names with a meaning in claims and in meta.
 const NAMES: [&str; 8] = ["id", "tid", "scp", "env", "exp", "nbf", "meta", "clientId"];
 
 const TEXTS: [&str; 8] =
@@ -37,11 +37,11 @@ const NUMBERS: [&str; 16] = [
     "123456789012345678901234567890",
 ];
 
-/// Values that are put into one payload, about.
+/// About the most values in one payload.
 const MAX_VALUES: usize = 24;
 
 pub fn body(input: &[u8]) {
-    // What is missing at the end of an input is zero: then there is always a payload.
+    // Bytes beyond the end of the input are zero, so there is always a payload.
     let _ = check(&mut Unstructured::new(input));
 }
 
@@ -56,7 +56,7 @@ fn check(u: &mut Unstructured<'_>) -> Result<()> {
     pack(&tree, u, &mut packed)?;
     let unpacked = trees::msgpack(&packed);
     check_payload(&packed, unpacked.as_ref());
-    // An integer of more than 64 bits is written as something else there.
+    // MessagePack has no integers of more than 64 bits, so those are not compared.
     if let Some(read) = read.and_then(Tree::packed) {
         assert_eq!(Some(read), unpacked);
     }
@@ -82,7 +82,7 @@ fn claims(u: &mut Unstructured<'_>, left: &mut usize) -> Result<Tree> {
             (_, "meta") => object(u, left, 2)?,
             (_, _) => Tree::String(text(u)?),
         };
-        // Now and then under another name, which may be there already.
+        // Sometimes the name is another one, perhaps a duplicate.
         let name = if u.ratio(1, 16)? { text(u)? } else { (*name).to_owned() };
         let place = if u.ratio(1, 8)? { u.int_in_range(0..=members.len())? } else { members.len() };
         members.insert(place.min(at), (name, value));
@@ -107,7 +107,7 @@ fn value(u: &mut Unstructured<'_>, left: &mut usize, depth: usize) -> Result<Tre
     })
 }
 
-/// Around the depth that is allowed.
+/// Nested values whose depth is close to the limit.
 fn chain(u: &mut Unstructured<'_>, left: &mut usize, depth: usize) -> Result<Tree> {
     let to = u.int_in_range(MAX_DEPTH - 2..=MAX_DEPTH + 1)?;
     let mut tree = value(u, left, MAX_DEPTH + 2)?;
@@ -143,7 +143,7 @@ fn text(u: &mut Unstructured<'_>) -> Result<String> {
     })
 }
 
-/// The tree in JSON, with white space and escapes wherever there may be some.
+/// The tree in JSON, with white space and escapes wherever they are allowed.
 fn spelt(tree: &Tree, u: &mut Unstructured<'_>) -> Result<String> {
     let (open, parts, close) = match tree {
         Tree::Array(elements) => ("[", elements.iter().map(|own| spelt(own, u)).collect::<Result<Vec<_>>>()?, "]"),
@@ -220,7 +220,7 @@ fn pack(tree: &Tree, u: &mut Unstructured<'_>, out: &mut Vec<u8>) -> Result<()> 
                 pack(value, u, out)?;
             }
         }
-        Tree::Bytes(_) | Tree::Extension(..) => unreachable!("JSON has none"),
+        Tree::Bytes(_) | Tree::Extension(..) => unreachable!("JSON has no such values"),
     }
     Ok(())
 }
@@ -242,7 +242,7 @@ fn width(u: &mut Unstructured<'_>) -> Result<u8> {
     if u.ratio(1, 8)? { u.int_in_range(1..=3) } else { Ok(0) }
 }
 
-/// One byte changed, put in or taken out, or the end cut off.
+/// Changes, inserts or removes one byte, or cuts off the end.
 fn edited(mut bytes: Vec<u8>, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     let at = u.choose_index(bytes.len())?;
     match u.int_in_range(0..=3)? {

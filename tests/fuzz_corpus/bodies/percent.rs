@@ -20,7 +20,7 @@ use crate::support::SECRET;
 
 const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 
-/// What the platform was asked last. Threads take turns.
+/// The target of the last call. Threads take turns.
 static ASKED: Mutex<String> = Mutex::new(String::new());
 
 static GUARD: LazyLock<Guard> = LazyLock::new(|| {
@@ -42,20 +42,20 @@ static KEY: LazyLock<String> = LazyLock::new(|| {
     Keyring::new(SECRET).unwrap().issue_with_id(&new, id, UnixTime::now(), &mut [0; 1024]).unwrap().to_owned()
 });
 
-/// The platform is told of the very path that was asked for, in one spelling.
+/// The platform receives the path of the request, in one spelling.
 pub fn body(input: &[u8]) {
     let path = String::from_utf8_lossy(&input[..input.len().min(1_000)]);
-    let told = told(&path);
+    let sent = sent_path(&path);
     let path = path.split(['?', '#']).next().unwrap();
     let slash = if path.starts_with('/') { "" } else { "/" };
     let path = format!("{slash}{path}");
-    assert!(percent_decode_str(&told).eq(percent_decode_str(&path)), "{told:?} is another path than {path:?}");
-    assert_eq!(self::told(&told), told, "{path:?} has two spellings");
-    check_spelling(&told);
+    assert!(percent_decode_str(&sent).eq(percent_decode_str(&path)), "{sent:?} is not the path {path:?}");
+    assert_eq!(sent_path(&sent), sent, "{path:?} has two spellings");
+    check_spelling(&sent);
 }
 
-/// The path that the platform is told of, for a request with that one.
-fn told(path: &str) -> String {
+/// The path that the platform receives for a request with this path.
+fn sent_path(path: &str) -> String {
     const EXCLUDED: [&str; 3] = ["/health", "/ready", "/metrics"];
     let before = path.split('?').next().unwrap();
     if EXCLUDED.contains(&before) {
@@ -75,8 +75,8 @@ fn told(path: &str) -> String {
     decoded.strip_prefix("GET:::").unwrap().to_owned()
 }
 
-/// Escapes are of characters that need one (RFC 3986, section 6.2.2), but where a `%` without digits comes right
-/// before.
+/// Checks that only characters that need an escape have one (RFC 3986, section 6.2.2). Right after a `%` without
+/// digits, other characters may have one, too.
 fn check_spelling(path: &str) {
     let mut rest = path.as_bytes();
     let mut is_cut_off = false;
@@ -93,7 +93,7 @@ fn check_spelling(path: &str) {
                 let soon = behind.iter().take(2).any(|byte| *byte == b'%');
                 (is_cut_off, rest) = (soon, behind);
             }
-            // The digit between the two.
+            // The digit between the two `%`.
             _ => rest = behind,
         }
     }

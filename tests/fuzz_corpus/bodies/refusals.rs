@@ -1,8 +1,8 @@
 //! Sequences of requests of several clients through a client table and the policy. Meanwhile the platform answers,
 //! refuses, fails and stalls.
 //!
-//! Besides the model, two claims are checked directly. A request of a client that was refused is not let through during
-//! the time of the memory. And the requests of one client do not change the decisions about others.
+//! Besides the model, two claims are checked directly. A refused client is not let through while its refusal is
+//! remembered. And the requests of one client do not change the decisions about others.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -182,9 +182,9 @@ fn as_the_model(input: &mut Splitter<'_>) {
         if let Some((client, address, outcome)) = came {
             let decision = Policy::DEFAULT.decide(outcome);
             let refused = refusals.holds(client, address, now);
-            assert!(!(refused && matches!(decision, Ok(Basis::FailedOpen(_)))), "let through though it was refused");
+            assert!(!(refused && matches!(decision, Ok(Basis::FailedOpen(_)))), "a refused client was let through");
             if matches!(outcome, Outcome::Remembered(_)) {
-                assert!(refused, "the platform did not refuse it");
+                assert!(refused, "the platform did not refuse the client");
             }
         }
     }
@@ -194,7 +194,7 @@ fn as_the_model(input: &mut Splitter<'_>) {
 /// One client alone causes failures, in one of two tables. Every other client must be permitted or refused as in the
 /// other table.
 ///
-/// The failing client does not ask while the breaker is half-open for all. As the probe it would make others wait,
+/// The failing client does not ask while the breaker is half-open for all. As the probe, it would make others wait
 /// once.
 fn one_client_fails(input: &mut Splitter<'_>) {
     let settings = Settings::read(input);
@@ -240,8 +240,9 @@ struct Refused {
     /// Refusals for every address: the end of each, and the time of the last one.
     client: Vec<Duration>,
     last: Duration,
-    /// Refusals for these addresses, all until the latest is over; for every address if there were more than four.
+    /// Refusals for these addresses. All of them last until the latest is over.
     addresses: HashSet<usize>,
+    /// There were more than four addresses, so every address is refused.
     everywhere: bool,
     until: Duration,
     last_address: Duration,
@@ -271,7 +272,7 @@ impl Refusals {
         }
     }
 
-    /// A refusal since the question stays, and with it all earlier ones.
+    /// If there was a refusal since the call began, it is kept, and all earlier ones, too.
     fn confirm(&mut self, client: usize, address: usize, asked: Duration) {
         let refused = &mut self.0[client];
         if refused.last < asked {

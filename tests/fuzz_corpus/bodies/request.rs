@@ -1,4 +1,4 @@
-//! Requests, taken apart again by the book.
+//! Requests, parsed again by a second implementation.
 
 use apikee::{
     UnixTime,
@@ -118,7 +118,7 @@ fn text(text: &str) -> Tree {
     Tree::String(text.to_owned())
 }
 
-/// The body with a bound: what is cut is the end of a header value or a whole field, and never the key.
+/// Checks a body with a maximum length. Only ends of header values and whole fields may be cut, and never the key.
 fn check_bounded(request: &ValidateRequest<'_>, whole: &[(String, Tree)], payload: usize, limit: usize) {
     let body = exactly(&|buf| request.max_body_len(limit).write_body(buf));
     let Some(Tree::Object(members)) = trees::json(body.as_bytes()) else { panic!("{body}") };
@@ -138,7 +138,7 @@ fn check_bounded(request: &ValidateRequest<'_>, whole: &[(String, Tree)], payloa
     assert_eq!(rest.next(), None, "{body}");
 }
 
-/// Fields of one name are one, under its first spelling, without control characters.
+/// Joins fields with the same name, under the first spelling of the name, without control characters.
 fn merged(headers: &[(&str, &str)]) -> Vec<(String, Tree)> {
     let mut all: Vec<(String, Vec<&str>)> = Vec::new();
     for (name, value) in headers {
@@ -151,7 +151,7 @@ fn merged(headers: &[(&str, &str)]) -> Vec<(String, Tree)> {
     all.into_iter().map(|(name, values)| (name, text(&value(values)))).collect()
 }
 
-/// The object if it is one, and what it says.
+/// The object and its content, if the text is an object.
 fn object_of(text: &str) -> Option<(JsonObject<'_>, Tree)> {
     let tree = trees::json(text.as_bytes()).filter(|tree| matches!(tree, Tree::Object(_)) && depth(tree) < MAX_DEPTH);
     match (JsonObject::new(text), tree) {
@@ -189,7 +189,7 @@ fn agent_of(text: &str) -> Option<(UserAgent<'_>, &str)> {
     agent.ok().map(|agent| (agent, text))
 }
 
-/// What stands in the header fields.
+/// The values of the header fields.
 struct Fields<'i> {
     key: ProjectKey,
     key_value: &'i str,
@@ -232,7 +232,7 @@ impl Fields<'_> {
     }
 }
 
-/// A value of a query, as `percent-encoding` writes it but for the blank.
+/// A value of a query, as `percent-encoding` writes it, except for the space.
 pub fn encoded(value: &str) -> String {
     const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(value, ESCAPED).to_string().replace("%20", "+")

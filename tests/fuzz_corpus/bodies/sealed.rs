@@ -1,4 +1,4 @@
-//! Envelopes by the book (docs/WIRE.md, "Envelopes") from a second implementation of each part: X25519 of
+//! Envelopes according to docs/WIRE.md, "Envelopes", made by a second implementation of each part: X25519 of
 //! `ed25519-compact`, HKDF and AES-GCM of `ring`, and base64 of `base64`.
 
 use apikee::envelope::{EstablishError, OpenError, Recipient, ServerKey, Session, sealed_len};
@@ -11,7 +11,7 @@ use ring::{
     hkdf::{HKDF_SHA256, Salt},
 };
 
-/// Gives out these bytes, and then fails.
+/// Returns these bytes, and then fails.
 struct Given<'a>(&'a [u8]);
 
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl TryRng for Given<'_> {
     }
 }
 
-/// Not in truth: the bytes are the input's.
+/// This is not a secure generator: its bytes come from the input.
 impl TryCryptoRng for Given<'_> {}
 
 pub fn body(input: &[u8]) {
@@ -63,26 +63,26 @@ fn check(u: &mut Unstructured<'_>) -> Result<()> {
     let key = session_key(&server, secret).expect("the server's own key is good");
     assert_eq!(session_key(&client, server_secret), Some(key));
 
-    // Sealed here, and by the book.
+    // The library and the second implementation seal the same request.
     let server_key = ServerKey::from_bytes(server).unwrap();
     assert_eq!(Session::establish(&server_key, &mut Given(&secret[..31])).err(), Some(EstablishError));
     let session = Session::establish(&server_key, &mut Given(&secret)).unwrap();
     let request: &[u8] = plaintext(u)?;
     let mut buf = vec![0; sealed_len(request.len())];
     let (sealed, pending) = session.seal(request, &mut Given(&iv), &mut buf).unwrap();
-    let by_the_book = envelope(&client, &iv, &seal(&key, iv, request));
-    assert_eq!(sealed, by_the_book);
+    let expected = envelope(&client, &iv, &seal(&key, iv, request));
+    assert_eq!(sealed, expected);
 
-    // Opened there, and answered.
-    let mut received = by_the_book.into_bytes();
-    let (opened, reply) = recipient.open(&mut received).expect("it is by the book");
+    // The server opens it, and answers.
+    let mut received = expected.into_bytes();
+    let (opened, reply) = recipient.open(&mut received).expect("the envelope is genuine");
     assert_eq!(opened, request);
     let text: &[u8] = plaintext(u)?;
     let mut buf = vec![0; sealed_len(text.len())];
     let answer = reply.seal(text, &mut Given(&answer_iv), &mut buf).unwrap();
     assert_eq!(answer, envelope(&server, &answer_iv, &seal(&key, answer_iv, text)));
 
-    // An answer of parts that may be wrong.
+    // An answer with parts that may be wrong.
     let version = if u.ratio(1, 16)? { "2" } else { "1" };
     let epk = match u.int_in_range(0..=15)? {
         0 => client,
@@ -122,7 +122,7 @@ fn plaintext<'u>(u: &mut Unstructured<'u>) -> Result<&'u [u8]> {
     u.bytes(len)
 }
 
-/// A public key is refused exactly when nothing is shared with it.
+/// Checks that a public key is refused exactly if it gives no shared secret.
 fn check_public_key(u: &mut Unstructured<'_>) -> Result<()> {
     let mut point: [u8; 32] = [0; 32];
     match u.int_in_range(0..=3)? {
@@ -142,9 +142,9 @@ fn public(secret: [u8; 32]) -> [u8; 32] {
     *SecretKey::new(secret).recover_public_key().unwrap()
 }
 
-/// `None` if nothing is shared.
+/// `None` if there is no shared secret.
 fn session_key(theirs: &[u8; 32], own: [u8; 32]) -> Option<[u8; 32]> {
-    // RFC 7748, section 5: the highest bit says nothing.
+    // RFC 7748, section 5: the highest bit has no meaning.
     let mut theirs = *theirs;
     theirs[31] &= 0x7F;
     let shared = PublicKey::new(theirs).dh(&SecretKey::new(own)).ok()?;
@@ -154,7 +154,7 @@ fn session_key(theirs: &[u8; 32], own: [u8; 32]) -> Option<[u8; 32]> {
     Some(key)
 }
 
-/// The ciphertext with its tag behind it.
+/// The ciphertext, followed by its tag.
 fn seal(key: &[u8; 32], iv: [u8; 12], plaintext: &[u8]) -> Vec<u8> {
     let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).unwrap());
     let mut sealed = plaintext.to_vec();
@@ -167,7 +167,7 @@ fn envelope(epk: &[u8; 32], iv: &[u8; 12], sealed: &[u8]) -> String {
     format!(r#"{{"v":"1","epk":"{epk}","iv":"{iv}","ct":"{ct}"}}"#)
 }
 
-/// The same envelope in another order, with blanks, escapes and members to come.
+/// The same envelope in another order, with white space, escapes and unknown members.
 fn spelt(version: &str, epk: &[u8; 32], iv: &[u8; 12], sealed: &[u8], u: &mut Unstructured<'_>) -> Result<String> {
     let [epk, iv, ct] = [&epk[..], iv, sealed].map(|bytes| BASE64.encode(bytes));
     let mut members = vec![("v", version), ("epk", &epk), ("iv", &iv), ("ct", &ct)];

@@ -1,5 +1,5 @@
-//! Answers of a server over loopback, as `UreqTransport` reads them. It takes a connection for each input, so this is
-//! the slowest target.
+//! Answers of a server over loopback, as `UreqTransport` reads them. Each input needs a connection, so this is the
+//! slowest target.
 
 use std::{
     io::{BufRead, BufReader, Read as _, Write as _},
@@ -16,7 +16,7 @@ use apikee::{
 };
 use arbitrary::{Result, Unstructured};
 
-/// What the server sends to whoever comes next.
+/// What the server sends to the next client.
 static SCRIPT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 /// Reads a request, sends the script and ends the connection.
@@ -30,12 +30,12 @@ static SERVER: LazyLock<SocketAddr> = LazyLock::new(|| {
             while line != "\r\n" && stream.read_line(&mut line).unwrap_or(0) > 0 {
                 line = if line == "\r\n" { line } else { String::new() };
             }
-            // The whole request has come, so the end of the connection is not a reset.
+            // The whole request has arrived, so the end of the connection is not a reset.
             let _ = stream.read_exact(&mut [0; BODY.len()]);
             let script = SCRIPT.lock().unwrap().clone();
             let _ = stream.get_mut().write_all(&script);
             let _ = stream.get_mut().shutdown(Shutdown::Write);
-            // Until the client has read it all.
+            // Waits until the client has read everything.
             let _ = stream.read(&mut [0]);
         }
     });
@@ -48,10 +48,10 @@ static TRANSPORT: LazyLock<UreqTransport> = LazyLock::new(|| {
 
 const BODY: &[u8; 2] = b"{}";
 
-/// More than any call takes, on a machine that is busy.
+/// Longer than any call takes, even on a busy machine.
 const AMPLE: Duration = Duration::from_secs(60);
 
-/// An answer of parts is what these parts say. Of any bytes at all, some result comes, and in time.
+/// An answer made from parts has exactly their data. Any other bytes give a result, too, and in time.
 pub fn body(input: &[u8]) {
     match input {
         [b'#', parts @ ..] => drop(check_parts(&mut Unstructured::new(parts))),
@@ -129,7 +129,7 @@ fn check_parts(u: &mut Unstructured<'_>) -> Result<()> {
     let (framing, sent) = framed(&body, u)?;
     let is_whole = sent.is_whole;
     fields.extend(framing);
-    // The order of fields means nothing.
+    // The order of fields has no meaning.
     for at in (1..fields.len()).rev() {
         fields.swap(at, u.int_in_range(0..=at)?);
     }
@@ -150,7 +150,7 @@ fn check_parts(u: &mut Unstructured<'_>) -> Result<()> {
     let success = (200..300).contains(&status);
     let expected = match () {
         () if !success => Ok(Received { status, len: 0, retry_after }),
-        // Which comes first depends on what is seen first.
+        // Either of the two errors may come first.
         () if !is_whole && body.len() > room => {
             assert!(result.is_err(), "{shown}");
             return Ok(());
@@ -172,7 +172,7 @@ struct Sent {
     is_whole: bool,
 }
 
-/// The body in one of the ways of RFC 9112, section 6: its header field, and what goes over the wire.
+/// Frames the body in one of the ways of RFC 9112, section 6. Returns the header field and the bytes on the wire.
 fn framed(body: &[u8], u: &mut Unstructured<'_>) -> Result<(Option<String>, Sent)> {
     let (mut bytes, mut data_len) = (Vec::new(), body.len());
     let framing = match u.int_in_range(0..=2)? {
@@ -210,7 +210,7 @@ fn framed(body: &[u8], u: &mut Unstructured<'_>) -> Result<(Option<String>, Sent
     };
     let mut is_whole = true;
     if u.ratio(1, 4)? {
-        // Behind the last chunk nothing is missing that means anything.
+        // Nothing is cut after the last chunk, because the bytes there have no meaning.
         let at = u.int_in_range(0..=data_len)?;
         bytes.truncate(at);
         is_whole = framing.starts_with("Content-Length") && at == body.len();

@@ -1,6 +1,6 @@
 //! The second implementations that read a payload. `serde_json` splits a text into its parts, and `rmp` reads one
-//! marker and what belongs to it. What is nested in what is put together here, and so is what the library refuses
-//! besides: a name that comes twice, and what is nested too deep.
+//! marker and its data. This file builds the nested values from them. It also refuses what the library refuses in
+//! addition: duplicate names, and values that nest too deep.
 
 use std::{collections::HashSet, fmt};
 
@@ -13,17 +13,17 @@ use serde_json::value::RawValue;
 
 use super::model::{MAX_DEPTH, Number, Tree};
 
-/// The first byte tells, says docs/WIRE.md.
+/// The first byte decides (docs/WIRE.md).
 pub fn is_message_pack(payload: &[u8]) -> bool {
     matches!(payload, [0x80..=0x8F | 0xDE | 0xDF, ..])
 }
 
-/// What a payload says, in either encoding.
+/// The content of a payload in either encoding.
 pub fn payload(payload: &[u8]) -> Option<Tree> {
     if is_message_pack(payload) { msgpack(payload) } else { json(payload) }
 }
 
-/// What the text says; `None` for one that the library must refuse.
+/// The content of the text. `None` if the library must refuse the text.
 pub fn json(text: &[u8]) -> Option<Tree> {
     read_json(serde_json::from_slice::<&RawValue>(text).ok()?, 1)
 }
@@ -61,7 +61,7 @@ fn read_json(value: &RawValue, depth: usize) -> Option<Tree> {
     })
 }
 
-/// The members of an object as they come.
+/// The members of an object in their order.
 struct Members<'t>(Vec<(String, &'t RawValue)>);
 
 impl<'t> Deserialize<'t> for Members<'t> {
@@ -88,7 +88,7 @@ impl<'t> Deserialize<'t> for Members<'t> {
     }
 }
 
-/// What the bytes say; `None` for what the library must refuse.
+/// The content of the bytes. `None` if the library must refuse the bytes.
 pub fn msgpack(mut bytes: &[u8]) -> Option<Tree> {
     let tree = read_msgpack(&mut bytes, 1)?;
     bytes.is_empty().then_some(tree)

@@ -1,4 +1,4 @@
-//! Any bytes as a key: they verify exactly when the book says so.
+//! Any bytes as a key. They verify exactly if docs/WIRE.md accepts them.
 
 use apikee::{Fingerprint, KeyError, UnixTime, VerifiedKey, key::UntrustedKey, verify_buffer_len};
 use sha2::{Digest, Sha256};
@@ -11,11 +11,11 @@ use crate::support::{self, NOW, OTHER_SECRET, SECRET};
 
 pub fn body(key: &[u8]) {
     check_buffers(key);
-    // From somewhere above this on keys are too long, whatever they are.
+    // A key of about this length or more is always too long.
     if key.len() > 10_000 {
         return;
     }
-    let answer = by_the_book(key);
+    let answer = expected_result(key);
     let mut buf = vec![0; verify_buffer_len(key.len())];
     match (RING.verify(key, UnixTime::from_secs(NOW), &mut buf), answer) {
         (ours, Err(code)) => assert_eq!(ours.map(|_| ()).map_err(KeyError::code), Err(code)),
@@ -23,14 +23,14 @@ pub fn body(key: &[u8]) {
             if let Ok(verified) = ours {
                 check_names(&verified);
             }
-            let key = std::str::from_utf8(key).expect("a key that is spelt right is ASCII");
+            let key = std::str::from_utf8(key).expect("a well-formed key is ASCII");
             check_signed(key, &payload, secret_index, trees::payload(&payload).as_ref());
         }
     }
 }
 
 /// docs/WIRE.md's checks 2 to 5: the payload and the index of the secret that signed it, or the code.
-pub fn by_the_book(key: &[u8]) -> Result<(Vec<u8>, usize), &'static str> {
+pub fn expected_result(key: &[u8]) -> Result<(Vec<u8>, usize), &'static str> {
     let text = key.strip_prefix(b"apikee_").ok_or("INVALID_PREFIX")?;
     let dot = text.iter().position(|byte| *byte == b'.').ok_or("INVALID_FORMAT")?;
     let payload = canonical(&text[..dot]).ok_or("DECODE_ERROR")?;
@@ -42,14 +42,14 @@ pub fn by_the_book(key: &[u8]) -> Result<(Vec<u8>, usize), &'static str> {
     Ok((payload, secret_index.ok_or("INVALID_SIGNATURE")?))
 }
 
-/// What the digits mean, if that is how they are written.
+/// The bytes of these digits, if the digits are the canonical ones.
 fn canonical(text: &[u8]) -> Option<Vec<u8>> {
     let bytes = support::base62_decode(text)?;
     (support::base62(&bytes).as_bytes() == text).then_some(bytes)
 }
 
-/// A buffer of the length that is said to be enough is; a shorter one gives the same answer, or says
-/// that it is too short, and what would be enough.
+/// Checks that a buffer of the documented length is enough. A shorter buffer gives the same result, or an error with a
+/// length that is enough.
 fn check_buffers(key: &[u8]) {
     let enough = verify_buffer_len(key.len());
     let answer = verify(key, enough);

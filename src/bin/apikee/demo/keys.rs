@@ -1,5 +1,5 @@
-//! Keys: good ones, every refusal in the order of the checks, golden cases of the published SDKs, and how
-//! long a verification takes here.
+//! Keys: good keys, every refusal in the order of the checks, golden cases of the published SDKs, and the time of a
+//! verification.
 
 use std::{
     error::Error,
@@ -48,7 +48,7 @@ pub(super) fn issue_and_verify(stage: &mut Stage) -> Shown {
 }
 
 pub(super) fn rotate(stage: &mut Stage) -> Shown {
-    stage.heading("A secret is replaced while its keys are still about")?;
+    stage.heading("A secret is replaced while its keys are still in use")?;
     let old_key = issue(&keyring()?, &NewKey::new("acme-corp"))?;
     let mut keys = Keyring::new(b"the new secret")?;
     keys.accept(SECRET)?;
@@ -61,14 +61,14 @@ pub(super) fn rotate(stage: &mut Stage) -> Shown {
 }
 
 pub(super) fn refuse(stage: &mut Stage) -> Shown {
-    stage.heading("What is refused, and with which code")?;
+    stage.heading("Keys that are refused, and with which code")?;
     let keys = keyring()?;
     let key = issue(&keys, &NewKey::new("acme-corp").scopes(&["read"]).expires(Expiry::After(DAY)))?;
     let later = NOW.checked_add_secs(2 * DAY.as_secs()).ok_or("the demo's clock is off")?;
     let not_yet = issue(&keys, &NewKey::new("acme-corp").not_before(later))?;
     let unsigned = key.split_once('.').map_or("", |(payload, _)| payload);
     let respelt = key.replacen("apikee_", "apikee_0", 1);
-    // In the middle of its payload.
+    // Changes a character in the middle of the payload.
     let tampered = changed(&key, unsigned.len() / 2);
     let forged = issue(&Keyring::new(b"a forger's guess")?, &NewKey::new("acme-corp"))?;
 
@@ -83,40 +83,39 @@ pub(super) fn refuse(stage: &mut Stage) -> Shown {
         ("a key past its expiry", Some(&key), later, KeyError::Expired),
         ("a key before its time", Some(&not_yet), NOW, KeyError::NotYetValid),
     ];
-    for (tried, key, now, told) in cases {
-        stage.verified(tried, told.code(), &keys.verify_header(key, now, &mut buf))?;
+    for (tried, key, now, error) in cases {
+        stage.verified(tried, error.code(), &keys.verify_header(key, now, &mut buf))?;
     }
 
     let verified = keys.verify(&key, NOW, &mut buf)?;
     let missing = verified.require(&["read", "admin"]).err().map(Refusal::from);
     let denied = DenyList::new(&[Fingerprint::of(verified.raw())])?.contains(&verified.fingerprint());
-    for (tried, told, refusal) in [
+    for (tried, expected, refusal) in [
         ("a reader's key where admin is needed", "INSUFFICIENT_SCOPE", missing),
         ("a key on the deny-list", Refusal::revoked().code, denied.then(Refusal::revoked)),
     ] {
         let Refusal { code, message } = refusal.unwrap_or(Refusal { code: "ok", message: String::new() });
-        stage.outcome(tried, told, code, message)?;
+        stage.outcome(tried, expected, code, message)?;
     }
     Ok(())
 }
 
-// Golden cases made with the published SDKs, which the tests run as well: what comes out here, and what
-// the SDKs answer.
+// Golden cases made with the published SDKs. The tests run them, too. The demo shows our results and those of the SDKs.
 
 const VECTORS: &str = include_str!("../../../../tests/vectors/keys.json");
 
-/// Golden cases by name, and what there is to see.
+/// Golden cases by name, each with a remark.
 const SHOWN: [(&str, &str); 6] = [
     ("json-tenant-1", "JSON, as all SDKs read it"),
     ("json-tenant-8", "JSON with escapes, as the Python SDK writes it"),
     ("msgpack-tenant-30", "MessagePack of the Python SDK, which the Node SDK cannot read"),
     ("json-signature-leading-zero-2-860", "an SDK issued it, and both SDKs refuse it: 1 in 256 is such a key"),
-    ("bad-noncanonical-zeros-both", "respelt with leading zeros, so that it slips past a deny-list of theirs"),
-    ("bad-shape-exp-string", "signed by hand, with an expiry that is not a number: to Node it is eternal"),
+    ("bad-noncanonical-zeros-both", "respelt with leading zeros: the deny-list of an SDK misses it"),
+    ("bad-shape-exp-string", "signed by hand, with an expiry that is not a number: for Node it never expires"),
 ];
 
 pub(super) fn golden_cases(stage: &mut Stage) -> Shown {
-    stage.heading("Keys made with the published SDKs, and what those answer to them")?;
+    stage.heading("Keys made with the published SDKs, and how the SDKs answer")?;
     let file: Value = serde_json::from_str(VECTORS)?;
     let vectors = file["vectors"].as_array().ok_or("there are no golden cases")?;
     for (name, remark) in SHOWN {
@@ -124,14 +123,14 @@ pub(super) fn golden_cases(stage: &mut Stage) -> Shown {
         let mut buf = [0; MAX_PAYLOAD_LEN];
         let verified = verify_case(vector, &mut buf)?;
         let expected = &vector["expect"];
-        let told = expected["code"].as_str().unwrap_or("ok");
+        let code = expected["code"].as_str().unwrap_or("ok");
         let came = match &verified {
             Ok(key) if same_claims(key, expected)? => "ok",
             Ok(_) => "other claims",
             Err(error) => error.code(),
         };
         let sdk = |name: &str| vector["sdk"][name].as_str().unwrap_or("?");
-        stage.outcome(name, told, came, format_args!("Python {}, Node {}", sdk("python"), sdk("node")))?;
+        stage.outcome(name, code, came, format_args!("Python {}, Node {}", sdk("python"), sdk("node")))?;
         stage.remark(remark)?;
     }
     Ok(())
@@ -144,7 +143,7 @@ fn verify_case<'b>(vector: &'b Value, buf: &'b mut [u8]) -> Result<Result<Verifi
     Ok(keys.verify_header(vector["key"].as_str(), UnixTime::from_secs(now), buf))
 }
 
-/// Whether the key says all that it should.
+/// Whether the key has exactly the expected claims.
 fn same_claims(key: &VerifiedKey<'_>, expected: &Value) -> serde_json::Result<bool> {
     let mut claims = serde_json::to_value(key.claims())?;
     claims["ok"] = true.into();
@@ -154,7 +153,7 @@ fn same_claims(key: &VerifiedKey<'_>, expected: &Value) -> serde_json::Result<bo
 const ROUNDS: u32 = 10_000;
 
 pub(super) fn timing(stage: &mut Stage) -> Shown {
-    let build = if cfg!(debug_assertions) { " (in a debug build: a release is faster by far)" } else { "" };
+    let build = if cfg!(debug_assertions) { " (in a debug build; a release build is much faster)" } else { "" };
     stage.heading(&format!("How long it takes{build}"))?;
     let keys = keyring()?;
     let key =
@@ -165,7 +164,7 @@ pub(super) fn timing(stage: &mut Stage) -> Shown {
     stage.remark("the published SDKs take 150 s (Python) to 600 s (Node) for one")
 }
 
-fn time(stage: &mut Stage, tried: &str, told: &str, keys: &Keyring, key: &str) -> Shown {
+fn time(stage: &mut Stage, tried: &str, expected: &str, keys: &Keyring, key: &str) -> Shown {
     let mut buf = [0; MAX_PAYLOAD_LEN];
     let mut came = "";
     let start = Instant::now();
@@ -173,5 +172,5 @@ fn time(stage: &mut Stage, tried: &str, told: &str, keys: &Keyring, key: &str) -
         came = keys.verify(black_box(key), NOW, &mut buf).map_or_else(|error| error.code(), |_| "ok");
     }
     let each = start.elapsed().as_secs_f64() * 1e6 / f64::from(ROUNDS);
-    stage.outcome(tried, told, came, format_args!("{each:.1} us each"))
+    stage.outcome(tried, expected, came, format_args!("{each:.1} us each"))
 }

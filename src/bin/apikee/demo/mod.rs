@@ -1,4 +1,4 @@
-//! `apikee demo`: what this crate does, shown with a fixed secret and a fixed clock.
+//! `apikee demo`: shows what this crate does, with a fixed secret and a fixed clock.
 //!
 //! Each section is a function that takes the [`Stage`]. Each result is compared with the expected one, and the exit
 //! code says whether all of them were the same.
@@ -81,12 +81,12 @@ impl Stage {
         Ok(writeln!(self.out, "{heading}\n")?)
     }
 
-    /// A line on the line before.
+    /// A remark about the line before.
     fn remark(&mut self, remark: &str) -> Shown {
         Ok(writeln!(self.out, "    {remark}")?)
     }
 
-    /// A line on one verification: what was tried, the expected result (`"ok"` or the code of a refusal), and the
+    /// A line about one verification: what was tried, the expected result (`"ok"` or the code of a refusal), and the
     /// result.
     fn verified(&mut self, tried: &str, expected: &str, came: &Result<VerifiedKey<'_>, KeyError>) -> Shown {
         match came {
@@ -114,7 +114,7 @@ impl Stage {
     }
 }
 
-/// The text with another character there.
+/// The text with another character at the index `there`.
 fn changed(text: &str, there: usize) -> String {
     let another = |(at, digit)| match digit {
         'A' if at == there => 'B',

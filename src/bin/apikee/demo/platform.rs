@@ -1,5 +1,4 @@
-//! Envelopes with keys and nonces that are the same every time, and server mode against the platform on
-//! loopback, and without it.
+//! Envelopes with fixed keys and nonces, and server mode with the platform on loopback, also in outages.
 
 use std::{
     error::Error,
@@ -44,13 +43,13 @@ pub(super) fn envelopes(stage: &mut Stage) -> Shown {
     let mut buf = vec![0; sealed_len(ANSWER.len())];
     let answer = reply.seal(ANSWER, &mut Pinned(&ANSWER_IV), &mut buf)?;
     at_client(stage, "its answer, at the client", "ok", pending, answer)?;
-    // A pending opens one answer: each of these is the first for its own.
+    // A `Pending` opens only one answer, so each of these answers has its own.
     at_client(stage, "the request, reflected", "WrongKey", seal(&server)?.1, &request)?;
     let ciphertext = answer.find(r#""ct":""#).map_or(0, |member| member + r#""ct":""#.len());
     at_client(stage, "the answer, changed", "Forged", seal(&server)?.1, &changed(answer, ciphertext))
 }
 
-/// The request, and what opens its answer.
+/// The sealed request, and the [`Pending`] that opens its answer.
 fn seal(server: &ServerKey) -> Result<(String, Pending), Box<dyn Error>> {
     let session = Session::establish(server, &mut Pinned(&EPHEMERAL_SECRET))?;
     let mut buf = vec![0; sealed_len(REQUEST.len())];
@@ -58,32 +57,32 @@ fn seal(server: &ServerKey) -> Result<(String, Pending), Box<dyn Error>> {
     Ok((request.to_owned(), pending))
 }
 
-fn at_client(stage: &mut Stage, tried: &str, told: &str, pending: Pending, answer: &str) -> Shown {
+fn at_client(stage: &mut Stage, tried: &str, expected: &str, pending: Pending, answer: &str) -> Shown {
     let mut arrived = answer.as_bytes().to_vec();
     let came = pending.open(&mut arrived);
-    opened(stage, tried, told, came.as_ref().map(|opened| opened.as_bytes()).map_err(|error| *error), ANSWER)
+    opened(stage, tried, expected, came.as_ref().map(|opened| opened.as_bytes()).map_err(|error| *error), ANSWER)
 }
 
-/// A line on what came of opening, which is `"ok"` only for the plaintext that was sealed.
-fn opened(stage: &mut Stage, tried: &str, told: &str, came: Result<&[u8], OpenError>, sealed: &[u8]) -> Shown {
+/// A line about the result of opening. It is `"ok"` only if the plaintext is the sealed one.
+fn opened(stage: &mut Stage, tried: &str, expected: &str, came: Result<&[u8], OpenError>, sealed: &[u8]) -> Shown {
     match came {
         Ok(plaintext) if plaintext == sealed => {
-            stage.outcome(tried, told, "ok", format_args!("{} bytes", plaintext.len()))
+            stage.outcome(tried, expected, "ok", format_args!("{} bytes", plaintext.len()))
         }
-        Ok(_) => stage.outcome(tried, told, "another plaintext", ""),
-        Err(error) => stage.outcome(tried, told, &format!("{error:?}"), error),
+        Ok(_) => stage.outcome(tried, expected, "another plaintext", ""),
+        Err(error) => stage.outcome(tried, expected, &format!("{error:?}"), error),
     }
 }
 
 /// Requests that are made at once.
 const CROWD: usize = 64;
 
-/// After how many failures in a row the platform is not asked for a while.
+/// The number of failures in a row after which the platform is not asked for a while.
 const FAILURES: u32 = 2;
 
 pub(super) fn server_mode(stage: &mut Stage) -> Shown {
-    stage.heading("In server mode the platform has a say in each request (here on loopback)")?;
-    // A fixed clock, 400 s before a full hour: the limit of an hour does not start anew meanwhile.
+    stage.heading("In server mode the platform is asked about each request (here on loopback)")?;
+    // The clock stands still, so that no new hour starts during the demo and resets the hourly limit.
     let platform = Emulator::builder().time(NOW).timestamp_tolerance(None).start()?;
     let open = client(&platform, FailOpen::Open)?;
     let closed = client(&platform, FailOpen::Closed)?;
@@ -105,7 +104,7 @@ pub(super) fn server_mode(stage: &mut Stage) -> Shown {
     ask(stage, "the first of one request an hour", "confirmed", &open, key)?;
     ask(stage, "the second: rate limit exceeded", "SERVER_REJECTED", &open, key)?;
     at_once(stage, &open, key)?;
-    // Not only at the next request: one that breaks on a kept connection is made once more.
+    // At every request, not only at the next one: a request that breaks on a kept connection is sent again.
     platform.misbehave(Misbehaviour::Reset, Occasion::Always);
     ask(stage, "in an outage, the refusal still holds", "SERVER_REJECTED", &open, key)?;
     platform.behave();
@@ -125,17 +124,17 @@ pub(super) fn server_mode(stage: &mut Stage) -> Shown {
     platform.misbehave(Misbehaviour::Reset, Occasion::Always);
     ask(stage, "one client's call fails, failing open", "failed_open", &open, key)?;
     ask(stage, "and again", "failed_open", &open, key)?;
-    ask(stage, "its next: nobody is asked", "failed_open", &open, key)?;
+    ask(stage, "its next: the platform is not asked", "failed_open", &open, key)?;
     platform.behave();
     ask(stage, "another client is asked about", "confirmed", &open, other)?;
-    breaker(stage, "closed", "it is open for the first client alone", &open)?;
+    breaker(stage, "closed", "it is open only for the first client", &open)?;
 
     platform.misbehave(Misbehaviour::Reset, Occasion::Always);
     let open = client(&platform, FailOpen::Open)?;
     ask(stage, "one client's call fails", "failed_open", &open, key)?;
     ask(stage, "another client's call fails, too", "failed_open", &open, other)?;
-    ask(stage, "the next: nobody is asked", "failed_open", &open, other)?;
-    breaker(stage, "open", "for a minute at most, then one call tries", &open)
+    ask(stage, "the next: the platform is not asked", "failed_open", &open, other)?;
+    breaker(stage, "open", "for a minute at most, then one call is made", &open)
 }
 
 fn client(platform: &Emulator, outages: FailOpen) -> Result<Apikee, Box<dyn Error>> {
@@ -148,12 +147,12 @@ fn client(platform: &Emulator, outages: FailOpen) -> Result<Apikee, Box<dyn Erro
         .base_url(platform.url())
         .policy(Policy::DEFAULT.fail_open(outages))
         .breaker(BreakerConfig::DEFAULT.consecutive_failures(FAILURES)?.cool_down(minute, minute)?)
-        // So that nothing else is on the way while the platform misbehaves.
+        // So that no registration is sent while the platform misbehaves.
         .auto_register(false)
         .build()?)
 }
 
-/// A line on the breaker for all clients.
+/// A line about the breaker for all clients.
 fn breaker(stage: &mut Stage, expected: &str, remark: &str, apikee: &Apikee) -> Shown {
     let state = match apikee.breaker_state() {
         Some(BreakerState::Open) => "open",
@@ -163,7 +162,7 @@ fn breaker(stage: &mut Stage, expected: &str, remark: &str, apikee: &Apikee) -> 
     stage.outcome("the circuit breaker for all", expected, state, remark)
 }
 
-/// A line on many requests at once of a client whose limit is spent.
+/// A line about many simultaneous requests of a client whose rate limit is exceeded.
 fn at_once(stage: &mut Stage, apikee: &Apikee, key: &str) -> Shown {
     let route = MethodPath::new("GET", "/users")?;
     let together = Barrier::new(CROWD);
@@ -178,10 +177,10 @@ fn at_once(stage: &mut Stage, apikee: &Apikee, key: &str) -> Shown {
     });
     let tried = format!("{CROWD} more at once");
     let came = format!("{through} let through");
-    stage.outcome(&tried, "0 let through", &came, "load opens no door")
+    stage.outcome(&tried, "0 let through", &came, "load does not let requests through")
 }
 
-/// A line on one request: what is expected and what came is a basis or the code of a denial.
+/// A line about one request. Its expected and its actual result are a basis or the code of a denial.
 fn ask(stage: &mut Stage, tried: &str, expected: &str, apikee: &Apikee, key: &str) -> Shown {
     let request = AuthorizeRequest::new(Some(key), MethodPath::new("GET", "/users")?).scopes(&["read"]);
     let start = Instant::now();
