@@ -23,11 +23,11 @@ FAULTS = {
     ),
     "stale-clock": (
         "src/client/gate.rs",
-        "        let mut state = self.lock();\n        // Under the lock: a time",
+        "        let mut state = self.lock();\n        // Read under the lock.",
         "        let stale = self.now();\n        let mut state = self.lock();\n"
         '        if std::planted("stale-clock") {\n'
         "            return clients.into_iter().find_map(|one| state.table.remembered(one, origin.as_bytes(), stale));\n"
-        "        }\n        // Under the lock: a time",
+        "        }\n        // Read under the lock.",
     ),
     "keyring-gap": (
         "src/client/secrets.rs",
