@@ -1,6 +1,6 @@
-# What to run before a commit, and before a release: `just quick`, `just full`.
+# Run `just quick` before a commit, and `just full` before a release.
 
-# Format, lints and the fast tests: under a minute when built before.
+# Format, lints and the fast tests: under a minute if already built.
 quick:
     cargo fmt --check
     cargo clippy --all-targets --all-features -- -D warnings
@@ -10,10 +10,10 @@ quick:
 full:
     bash .ci/run
 
-# All that backs SECURITY.md, in full: two hours. Writes docs/TRUST.md.
+# The checks behind the claims of SECURITY.md, in full: two hours. Writes docs/TRUST.md.
 trust:
     tests/checks/trust/run
 
-# All benches: a quarter of an hour when nothing else runs. Writes docs/BENCHMARKS.md and its charts.
+# All benches: 15 minutes if nothing else runs. Writes docs/BENCHMARKS.md and its charts.
 bench:
     tests/checks/benchmarks/run

@@ -1,41 +1,41 @@
 /// <reference lib="esnext.disposable" />
 
-// No type of a platform (DOM, Workers, Node, Deno) is named here, so that these check with whatever a project has.
+// These types do not name a type of a platform (DOM, Workers, Node, Deno), so that they work in every project.
 
 /** A time: seconds since 1970, or a `Date`. */
 export type Time = number | Date;
 
-/** An object with these members and no others: an unknown name is refused, since it may be one that was misspelt. */
+/** An object with only these members: unknown names are refused, because they may be misspelt. */
 export interface Options {
-  /** What time it is; by default `Date.now`. A time at or before 1970 is refused. */
+  /** Returns the time; by default `Date.now`. A time at or before 1970 is refused. */
   clock?: () => Time | undefined;
-  /** Fills the array with random bytes, at once; by default `crypto.getRandomValues`. */
+  /** Fills the array with random bytes before it returns; by default `crypto.getRandomValues`. */
   random?: (bytes: Uint8Array<ArrayBuffer>) => unknown;
 }
 
 /**
- * A `WebAssembly.Module`, its bytes (an `ArrayBuffer` or a view), or what has them: a `Response`, a `Blob`. They have no
- * type that all platforms know.
+ * A `WebAssembly.Module`, its bytes (an `ArrayBuffer` or a view), or a `Response` or `Blob` with the bytes. No type for
+ * these exists on all platforms.
  */
 export type Source = object;
 
 /**
  * Instantiates the module.
  *
- * @throws {ApikeeError} `LOAD_FAILED`, or `WASM_BLOCKED` where a content security policy forbids it
+ * @throws {ApikeeError} `LOAD_FAILED`, or `WASM_BLOCKED` if a content security policy forbids it
  */
 export function instantiate(source: Source | Promise<Source>, options?: Options): Promise<Apikee>;
 
-/** As `instantiate`, at once: for a `WebAssembly.Module`, or its bytes. */
+/** Like `instantiate`, but synchronous: from a `WebAssembly.Module` or its bytes. */
 export function instantiateSync(source: Source, options?: Options): Apikee;
 
 /** One module, with its own memory. */
 export interface Apikee {
   /**
-   * A ring of secrets, newest first, eight at most: the first signs, and any is accepted. Keep one for all requests:
-   * 32 can exist at once.
+   * Makes a keyring of at most eight secrets, newest first: the first signs, and all are accepted. Use one keyring for
+   * all requests: only 32 can exist at once.
    *
-   * @param options.leeway whole seconds that keys are good for longer, and earlier; none by default
+   * @param options.leeway whole seconds by which keys are good longer and earlier; 0 by default
    */
   keyring(secrets: string | Uint8Array | Iterable<string | Uint8Array>, options?: { leeway?: number }): Keyring;
 
@@ -43,28 +43,28 @@ export interface Apikee {
   serverKey(key: string | Uint8Array): ServerKey;
 
   /**
-   * The SHA-256 of a whole key, as 64 hexadecimal digits: for storage and deny-lists. **It says nothing about the key**,
-   * which may be forged.
+   * The SHA-256 of a whole key as 64 hexadecimal digits, for storage and deny-lists. **This does not verify the key**:
+   * it may be forged.
    */
   fingerprint(key: string | Uint8Array): string;
 }
 
-/** What has a place in the module's memory until it is freed, or until it was forgotten and collected. */
+/** An object that has a place in the module's memory until it is freed or garbage-collected. */
 export interface Resident {
-  /** Wipes it. It may be called again, and does nothing then. */
+  /** Wipes the object. Further calls do nothing. */
   free(): void;
   [Symbol.dispose](): void;
 }
 
-/** The secrets that keys are signed with; 32 rings at once. */
+/** The secrets that sign and verify keys. At most 32 keyrings can exist at once. */
 export interface Keyring extends Resident {
   /**
-   * Verifies a key, and returns its claims. `undefined` and `null` are no key at all.
+   * Verifies a key, and returns its claims. `undefined` and `null` mean that there is no key.
    *
-   * @param options.now the time to check against; by default the clock's
-   * @param options.scopes what the key must have; an empty list for nothing
+   * @param options.now the time of the check; by default the clock's time
+   * @param options.scopes the scopes that the key must have; an empty list requires none
    * @throws {ApikeeError} with the code that all Apikee SDKs use
-   * @throws {MissingScopesError} if it lacks one of `scopes`
+   * @throws {MissingScopesError} if the key lacks one of `scopes`
    */
   verify(key: string | Uint8Array | null | undefined, options?: VerifyOptions): Claims;
 
@@ -73,26 +73,26 @@ export interface Keyring extends Resident {
 }
 
 export interface VerifyOptions {
-  /** The time to check against; by default the clock's. */
+  /** The time of the check; by default the clock's time. */
   now?: Time;
-  /** What the key must have. An empty list is nothing; `undefined` is refused, since it may be a mistake. */
+  /** The scopes that the key must have. An empty list requires none. `undefined` is refused: it may be a mistake. */
   scopes?: Iterable<string>;
 }
 
-/** What the issuer of a key says. */
+/** The claims of a key. */
 export interface Claims {
-  /** Ids sort by the time of issue. Empty if there is none. */
+  /** The key's id. Ids sort by the time of issue. Empty if the key has none. */
   id: string;
   tenant: string;
   scopes: string[];
   environment: string;
   /** The last second in which the key is good, since 1970; `null` if it never expires. */
   expiresAt: number | null;
-  /** The first second in which the key is good; `null` if it always was. */
+  /** The first second in which the key is good, since 1970; `null` if there is no such time. */
   notBefore: number | null;
-  /** As `JSON.parse` reads it. Binary data of MessagePack is a `Uint8Array`, an extension `{type, data}`. */
+  /** Values as `JSON.parse` reads them. MessagePack's binary data is a `Uint8Array`, an extension `{type, data}`. */
   meta: Record<string, unknown>;
-  /** The index of the secret that has signed the key. */
+  /** The index of the secret that signed the key. */
   secretIndex: number;
 }
 
@@ -101,89 +101,89 @@ export interface NewKey {
   scopes?: Iterable<string>;
   /** `"production"` by default. */
   environment?: string;
-  /** `"90d"`, which is the default, `"24h"`, `"60m"`, `"3600s"` or `"never"`. */
+  /** For example `"90d"` (the default), `"24h"`, `"60m"`, `"3600s"` or `"never"`. */
   expiresIn?: string;
   /** Instead of `expiresIn`. */
   expiresAt?: Time;
   notBefore?: Time;
-  /** An object, or the JSON of one. */
+  /** An object, or the JSON of an object. */
   meta?: object | string;
-  /** Instead of one that is drawn. One in 256 is refused, with the code `UNUSABLE_ID`. */
+  /** An id to use instead of a random one. 1 of 256 ids is refused with the code `UNUSABLE_ID`. */
   id?: string;
 }
 
-/** The platform's public key; 16 at once. */
+/** The platform's public key. At most 16 can exist at once. */
 export interface ServerKey extends Resident {
   /**
-   * Establishes a session for one request, perhaps ahead of time. 1,024 are held at once: one more, and the oldest is
-   * given up.
+   * Establishes a session for one request. You can do this ahead of time. At most 1,024 sessions can exist at once: a
+   * further one replaces the oldest.
    */
   establish(): Session;
 }
 
-/** Seals one request, and then opens its answer. `open` and `readAnswer` use it up, and give its place back. */
+/** Seals one request, and then opens its answer. `open` and `readAnswer` use up the session, and free its place. */
 export interface Session extends Resident {
-  /** Seals the question whether a client may make a request, for the platform. */
+  /** Seals the call that asks the platform whether a client may make a request. */
   validateRequest(question: Question): SealedRequest;
 
   /**
-   * Reads the platform's answer to that question, and returns it if the platform lets the request through. The session
-   * is used up, whatever comes of it.
+   * Reads the platform's answer to that call, and returns it if the platform lets the request through. The session is
+   * used up afterwards, also after an error.
    *
    * @throws {PlatformError} `SERVER_REJECTED`, `SERVER_UNAVAILABLE` or `SERVER_FAULT`
-   * @throws {ApikeeError} if what came is not an authentic answer to this request
+   * @throws {ApikeeError} if the response is not an authentic answer to this request
    */
   readAnswer(response: FetchResponse): Promise<Answer>;
 
-  /** Seals a request of 64 KiB at most; returns the envelope. */
+  /** Seals a request of at most 64 KiB; returns the envelope. */
   seal(plaintext: string | Uint8Array): string;
 
-  /** Opens the answer; returns its plaintext. The session is used up, whatever comes of it. */
+  /** Opens the answer; returns its plaintext. The session is used up afterwards, also after an error. */
   open(answer: string | Uint8Array): Uint8Array<ArrayBuffer>;
 }
 
-/** What the platform is asked, and where it is. */
+/** A question for the platform, and the platform's address. */
 export interface Question {
   /** `https://apikee.dev/api/v1` by default. */
   baseUrl?: string;
-  /** The project key, `sk_live_...` or `sk_test_...`: a secret. */
+  /** The project key, `sk_live_...` or `sk_test_...`. It is a secret. */
   projectKey: string;
   /** The project-env slug. */
   projectEnv: string;
   /** The UUID that the platform gave the client. */
   client: string;
-  /** The method of the request that is asked about: `"GET"`. */
+  /** The method of the client's request, such as `"GET"`. */
   method: string;
-  /** Its path, or better its route's template: `"/users/{id}"`. A query is left out. */
+  /** The path of the client's request, or better the template of its route: `"/users/{id}"`. A query is left out. */
   path: string;
-  /** The name of the key among the client's; `"default"` by default. */
+  /** The name of the key among the client's keys; `"default"` by default. */
   keyName?: string;
   /**
-   * The header fields that the platform is to see: those that you chose, never all. The raw key may be among them
-   * (`x-api-key`), since they travel in the envelope. Values that are `undefined` or `null` are left out.
+   * The header fields for the platform. Choose them; do not send all. The raw key (`x-api-key`) may be among them,
+   * because they are sent in the envelope. Values that are `undefined` or `null` are left out.
    */
   headers?: Iterable<readonly [string, string]> | Record<string, string | readonly string[] | null | undefined>;
-  /** What else the platform is to see: an object, or the JSON of one. */
+  /** Further data for the platform: an object, or the JSON of an object. */
   payload?: object | string;
-  /** By default the clock's. */
+  /** The time of the call; by default the clock's time. */
   now?: Time;
-  /** Permits a `baseUrl` with `http:` that is not on this machine: the project key is then sent in the clear. */
+  /** Permits a `baseUrl` with `http:` on another machine. The project key is then sent in the clear. */
   allowPlainHttp?: boolean;
 }
 
-/** What `fetch(request.url, request)` takes. */
+/** The arguments for `fetch(request.url, request)`. */
 export interface SealedRequest {
   url: string;
   method: "POST";
-  /** One of them is the project key. */
+  /** The header fields. One of them is the project key. */
   headers: Record<string, string>;
   body: string;
   redirect: "manual";
-  /** What `x-apikee-signature` is over, for projects whose requests are signed. `fetch` ignores it. */
+  /** The text that `x-apikee-signature` signs, for projects with signed requests. `fetch` ignores it. */
   signedText: string;
 }
 
-/** What is looked at of a `Response`. */
+/** The members of a `Response` that are used. */
 export interface FetchResponse {
   readonly status: number;
   readonly body: unknown;
@@ -197,28 +197,28 @@ export interface Answer {
   [member: string]: unknown;
 }
 
-/** Why something was refused: `code` is the SDKs' for a key, the binding's own for the rest. */
+/** An error. `code` is the SDKs' code for a key, and a code of this package for all other errors. */
 export class ApikeeError extends Error {
   protected constructor();
   readonly code: string;
-  /** The HTTP status to refuse a request with: 401 or 403, or 5xx where it is not the request that is wrong. */
+  /** The HTTP status for the refusal: 401 or 403, or 5xx if the request is not the cause. */
   get httpStatus(): number;
-  /** What a clock, a generator, a stream or the runtime has thrown. */
+  /** The error that a clock, a generator, a stream or the runtime threw. */
   readonly cause?: unknown;
 }
 
-/** A key lacks scopes that were asked for. */
+/** A key lacks required scopes. */
 export class MissingScopesError extends ApikeeError {
   protected constructor();
   readonly missing: string[];
 }
 
-/** The platform has rejected a request, or has not given an answer. */
+/** The platform rejected a request, or did not answer correctly. */
 export class PlatformError extends ApikeeError {
   protected constructor();
   readonly code: "SERVER_REJECTED" | "SERVER_UNAVAILABLE" | "SERVER_FAULT";
-  /** The platform's own reason, for operators: one line, of 256 characters at most. */
+  /** The platform's own reason, for operators: one line of at most 256 characters. */
   readonly reason: string | undefined;
-  /** Seconds that the platform asks to wait. */
+  /** The number of seconds to wait, if the platform sent it. */
   readonly retryAfter: number | undefined;
 }

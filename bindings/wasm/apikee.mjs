@@ -1,8 +1,9 @@
 // @ts-self-types="./apikee.d.mts"
-// Apikee keys and envelopes in JavaScript: a thin face on a WebAssembly module without imports.
+// Apikee keys and envelopes in JavaScript: a thin layer over a WebAssembly module without imports.
 //
-// The clock and the random numbers are JavaScript's, and are passed in. Whatever can run code of the caller's (a clock,
-// a generator, a getter, an iterator) has run before a byte goes into the module, so no call stands inside another.
+// The time and the random numbers come from JavaScript, and are passed to the module. All code of the caller (a clock,
+// a generator, a getter, an iterator) runs before the first byte is written to the module. So no call runs inside
+// another.
 import * as checks from "./checks.mjs";
 import { readClaims } from "./claims.mjs";
 import { ApikeeError, MissingScopesError, PlatformError, invalid } from "./errors.mjs";
@@ -12,13 +13,13 @@ import { started, startedSync } from "./module.mjs";
 
 export { ApikeeError, MissingScopesError, PlatformError };
 
-/** Instantiates the module: a `WebAssembly.Module`, its bytes, or a `Response` with them; or a promise of one. */
+/** Instantiates the module from a `WebAssembly.Module`, its bytes, a `Response` with them, or a promise of these. */
 export async function instantiate(source, options) {
   const settings = settingsOf(options);
   return new Apikee(await started(source), settings);
 }
 
-/** As `instantiate`, at once: for a `WebAssembly.Module`, or its bytes. */
+/** Like `instantiate`, but synchronous: from a `WebAssembly.Module` or its bytes. */
 export function instantiateSync(source, options) {
   const settings = settingsOf(options);
   return new Apikee(startedSync(source), settings);
@@ -41,11 +42,11 @@ function ask(call, code, what) {
   }
 }
 
-/** What time it is, in milliseconds since 1970: what the call says, or else the clock. */
+/** The time in milliseconds since 1970: the argument of the call, or otherwise the clock's time. */
 function timeOf(given, clock) {
   if (given !== undefined) {
     const millis = checks.millis(given, "now");
-    // It is the time of a clock that does not run, and every key that has expired would be good.
+    // A clock that does not run gives such a time, and every expired key would be good.
     if (millis <= 0) throw invalid("now must be after 1970");
     return millis;
   }
@@ -65,27 +66,27 @@ function draw(count, random) {
     "RNG_FAILED",
     "the random number generator",
   );
-  // One that answers later has drawn nothing yet.
+  // A generator that returns a promise has not filled the array yet.
   if (isLate || bytes.every((byte) => byte === 0)) {
-    throw new ApikeeError("RNG_FAILED", "the random number generator has drawn nothing: it must fill the array at once");
+    throw new ApikeeError("RNG_FAILED", "the random number generator has not filled the array: it must do this before it returns");
   }
   return bytes;
 }
 
 const FREED = ["FREED", "the object has been freed"];
-const GIVEN_UP = ["FREED", "the session was given up for a newer one: 1,024 are held at once"];
+const GIVEN_UP = ["FREED", "the session was replaced by a newer one: at most 1,024 can exist at once"];
 const USED = ["SESSION_USED", "a session seals one request, and then opens one answer"];
 
-/** What is common to all objects of a module. */
+/** The state that all objects of a module share. */
 class Context {
-  /** The states of all sessions that have a place, oldest first. */
+  /** The states of all sessions in the module, oldest first. */
   sessions = new Set();
 
   constructor(exports, { clock, random }) {
     this.memory = new Memory(exports);
     this.clock = clock;
     this.random = random;
-    // Frees what its owner has forgotten, some time. Workers dated before May 2025 have none.
+    // Frees objects that were garbage-collected. Workers with a compatibility date before May 2025 do not have it.
     if (typeof globalThis.FinalizationRegistry === "function") {
       this.forgotten = new FinalizationRegistry((state) => this.release(state, FREED));
     }
@@ -99,7 +100,7 @@ class Context {
     return draw(count, this.random);
   }
 
-  /** Gives a place back. `why` is what later calls are refused with. */
+  /** Frees an object's place in the module. Later calls fail with `why`. */
   release(state, why) {
     if (state.handle === 0) return;
     state.free(state.handle);
@@ -113,7 +114,7 @@ class Context {
 let contextOf;
 let stateOf;
 
-/** What has a place in the module until it is freed. */
+/** An object that has a place in the module until it is freed. */
 class Resident {
   #context;
   #state;
@@ -133,7 +134,7 @@ class Resident {
     context.forgotten?.register(this, this.#state, this);
   }
 
-  /** Wipes it in the module's memory. It may be called again, and does nothing then. */
+  /** Wipes the object in the module's memory. Further calls do nothing. */
   free() {
     const context = contextOf(this);
     context.forgotten?.unregister(this);
@@ -158,13 +159,13 @@ class Apikee {
     this.#context = new Context(exports, settings);
   }
 
-  /** What all methods start with. */
+  /** All methods call this first. */
   static #contextOf(apikee) {
     if (typeof apikee === "object" && apikee !== null && #context in apikee) return apikee.#context;
     throw invalid("a method was called without its object: write apikee.method(...)");
   }
 
-  /** A ring of secrets, newest first: the first signs, and any is accepted. `leeway` is in seconds. */
+  /** Makes a keyring of secrets, newest first: the first signs, and all are accepted. `leeway` is in seconds. */
   keyring(secrets, options, ...more) {
     const context = Apikee.#contextOf(this);
     checks.noMore(more);
@@ -223,14 +224,14 @@ const NEW_KEY = ["tenant", "scopes", "environment", "expiresIn", "expiresAt", "n
 
 const scopesOf = (scopes) => checks.list(scopes, "scopes").map((scope) => checks.text(scope, "a scope"));
 
-/** The secrets that keys are signed with. */
+/** The secrets that sign and verify keys. */
 class Keyring extends Resident {
-  /** Verifies a key, and returns its claims. `undefined` and `null` are no key at all. */
+  /** Verifies a key, and returns its claims. `undefined` and `null` mean that there is no key. */
   verify(key, options, ...more) {
     const context = contextOf(this);
     checks.noMore(more);
     const given = checks.members(options, ["now", "scopes"], "options");
-    // An undefined list may be the list of a route whose name was misspelt.
+    // An undefined list may come from a misspelt name of a route.
     const required = "scopes" in given ? scopesOf(given.scopes) : undefined;
     if (key === undefined || key === null) throw new ApikeeError("MISSING_KEY", "no key was given");
     if (typeof key !== "string") checks.bytes(key, "a key");
@@ -263,7 +264,7 @@ class Keyring extends Resident {
     const { issue } = memory.built("issue");
     const [exp, nbf] = [checks.seconds(expiresAt, "expiresAt"), checks.seconds(notBefore, "notBefore")];
     const millis = context.now(now);
-    // Ten bytes for each of the ids that it may take.
+    // Ten bytes for each id that may have to be drawn.
     const random = id === undefined ? context.draw(160) : undefined;
     const handle = handleOf(this);
     return memory.run({
@@ -290,7 +291,7 @@ function verify(memory, handle, key, millis) {
 
 /** The platform's public key. */
 class ServerKey extends Resident {
-  /** Establishes a session for one request. It may be done ahead of time, since it takes most of the time. */
+  /** Establishes a session for one request. This takes most of the time, so you can do it ahead of time. */
   establish(...more) {
     const context = contextOf(this);
     checks.noMore(more);
@@ -300,7 +301,7 @@ class ServerKey extends Resident {
     try {
       handle = establish();
     } catch (error) {
-      // Requests whose answers never came must not take all places.
+      // Sessions whose answers never arrive must not take all places.
       const [oldest] = context.sessions;
       if (error.code !== "TOO_MANY_OBJECTS" || oldest === undefined) throw error;
       context.release(oldest, GIVEN_UP);
@@ -320,7 +321,7 @@ class Session extends Resident {
     context.sessions.add(stateOf(this));
   }
 
-  /** Gives the session's place back, since it is used up. */
+  /** Frees the session's place, because it is used up. */
   #useUp() {
     const context = contextOf(this);
     context.forgotten?.unregister(this);
@@ -352,13 +353,13 @@ class Session extends Resident {
     }
   }
 
-  /** Opens the answer; returns its plaintext. The session is used up, whatever comes of it. */
+  /** Opens the answer; returns its plaintext. The session is used up afterwards, also after an error. */
   open(answer, ...more) {
     contextOf(this);
     return this.#opened("open", answer, more);
   }
 
-  /** What a call of the module makes of the answer. */
+  /** Passes the answer to a function of the module, and returns its output. */
   #opened(name, answer, more = []) {
     const { memory } = contextOf(this);
     const isSealed = this.#isSealed;
@@ -377,14 +378,14 @@ class Session extends Resident {
     }
   }
 
-  /** Seals the question whether a client may make a request; returns what `fetch` takes. */
+  /** Seals the question whether a client may make a request; returns the arguments for `fetch`. */
   validateRequest(given, ...more) {
     const context = contextOf(this);
     checks.noMore(more);
     const { url, headers, plaintext, signedText, subject } = question(given, (now) => context.now(now));
     const body = this.seal(plaintext);
     this.#subject = subject;
-    // A redirect would take the project key elsewhere.
+    // A redirect would send the project key to another host.
     return { url, method: "POST", headers, body, redirect: "manual", signedText };
   }
 

@@ -1,8 +1,9 @@
-// How many keys a second the module verifies, and the published Node SDK beside it, in one process.
+// Measures how many keys per second the module verifies, and compares it with the published Node SDK in the same
+// process.
 //
 //     NODE_SDK=.../node_modules/apikee/dist/index.js node bench.mjs FOLDER [LEAST RATIO]
 //
-// Both take turns, round by round, so that a busy machine slows both; what counts is the median of the rounds' ratios.
+// Both take turns, so that a busy machine slows both. The result is the median of the ratios of all rounds.
 import { readFileSync } from "node:fs";
 import { instantiateSync } from "./apikee.mjs";
 
@@ -19,7 +20,7 @@ const ring = apikee.keyring(secret);
 const keys = Array.from({ length: 64 }, () => ring.issue(spec));
 
 let sink = 0;
-/** Microseconds that a call takes, over that many. */
+/** The average time of a call in microseconds. */
 function time(call, count) {
   const start = process.hrtime.bigint();
   for (let n = 0; n < count; n++) sink += call(keys[n % keys.length]) === undefined ? 1 : 0;

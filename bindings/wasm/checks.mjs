@@ -1,7 +1,7 @@
-// What arguments have to be. All of it runs before a byte goes into the module.
+// Checks arguments. All checks run before the first byte is written to the module.
 //
-// Values of another realm (a frame, `node:vm`, Jest, Next.js) are as good as those of this one, so nothing here asks
-// for `instanceof`: it looks for what only the real ones have.
+// Values of another realm (a frame, `node:vm`, Jest, Next.js) are accepted. So these checks do not use `instanceof`,
+// but look for features that only real values have.
 import { ApikeeError, invalid, tooLong } from "./errors.mjs";
 
 const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/;
@@ -12,7 +12,7 @@ const lengthOfBuffer = getter(ArrayBuffer.prototype, "byteLength");
 const { getTime } = Date.prototype;
 const unboxed = String.prototype.valueOf;
 
-/** Whether a call that only a real one survives does. */
+/** Whether a call succeeds that throws for all values except real ones. */
 function survives(call, value) {
   try {
     call.call(value);
@@ -24,13 +24,13 @@ function survives(call, value) {
 
 const isDate = (value) => typeof value === "object" && survives(getTime, value);
 
-/** Whether it is a compiled module. */
+/** Whether the value is a compiled module. */
 export const isModule = (value) => survives(() => WebAssembly.Module.exports(value));
 
-/** Whether it is what a module can be compiled from. */
+/** Whether a module can be compiled from the value. */
 export const isBytes = (value) => ArrayBuffer.isView(value) || survives(lengthOfBuffer, value);
 
-/** Calls code that may be the caller's: a getter, an iterator, a trap of a proxy. */
+/** Calls code that may belong to the caller: a getter, an iterator, a trap of a proxy. */
 function foreign(call, what) {
   try {
     return call();
@@ -41,21 +41,21 @@ function foreign(call, what) {
 
 const NOTHING = Object.freeze(Object.create(null));
 
-/** At most 40 characters of a name, and no control character. */
+/** At most 40 characters of a name, without control characters. */
 function quoted(name) {
   const text = String(name);
   return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);
 }
 
 /**
- * The members of an object that is written for one call, `{ now, scopes }`. A name that is not known is refused, since
- * it may be one that was misspelt. What stands in its prototype does not count.
+ * The members of an options object such as `{ now, scopes }`. Unknown names are refused, because they may be misspelt.
+ * Members of the prototype are ignored.
  */
 export function members(given, known, what) {
   if (given === undefined) return NOTHING;
   return foreign(() => {
     const prototype = typeof given === "object" && given !== null ? Object.getPrototypeOf(given) : undefined;
-    // That of this realm or another, or none.
+    // The `Object.prototype` of this or another realm, or no prototype.
     const plain = prototype === null || (prototype !== undefined && Object.getPrototypeOf(prototype) === null);
     if (!plain) throw invalid(`${what} must be a plain object`);
     const found = Object.create(null);
@@ -70,12 +70,12 @@ export function members(given, known, what) {
   }, what);
 }
 
-/** Refuses arguments that a call does not have. */
+/** Refuses additional arguments. */
 export function noMore(more) {
   if (more.length > 0) throw invalid("there are too many arguments: options are one object");
 }
 
-/** Bytes that can be read: a view whose buffer was given away looks like an empty one. */
+/** Checks for readable bytes. (A view of a transferred buffer looks like an empty view.) */
 export function bytes(value, what) {
   if (value === null || typeof value !== "object" || kindOfView.call(value) !== "Uint8Array") {
     throw invalid(`${what} must be a string or a Uint8Array`);
@@ -90,30 +90,30 @@ export function bytes(value, what) {
   return value;
 }
 
-/** A string that UTF-8 can say: it would have U+FFFD instead of half a pair. */
+/** Checks for a string that UTF-8 can represent: half a surrogate pair would become U+FFFD. */
 export function text(value, what) {
   if (typeof value !== "string") throw invalid(`${what} must be a string`);
   if (LONE_SURROGATE.test(value)) throw invalid(`${what} has an unpaired surrogate`);
   return value;
 }
 
-/** A string that says something: an empty one looks like a default that was asked for. */
+/** Checks for a string that is not empty: an empty string looks like a request for the default. */
 export function someText(value, what) {
   if (text(value, what) === "") throw invalid(`${what} is empty: leave it out`);
   return value;
 }
 
-/** A string that may be left out, but not be empty. */
+/** A string that may be left out, but must not be empty. */
 export const optionalText = (value, what) => (value === undefined ? "" : someText(value, what));
 
 export const textOrBytes = (value, what) => (typeof value === "string" ? text(value, what) : bytes(value, what));
 
-/** More than any list has. */
+/** A limit above the length of any valid list. */
 const MAX_LIST = 4096;
 
 export function list(value, what) {
   return foreign(() => {
-    // `new String("abc")` would be three. To find that out takes an exception, so not for arrays.
+    // `new String("abc")` would be three strings. The test needs an exception, so arrays skip it.
     const isText = typeof value === "string" || (!Array.isArray(value) && survives(unboxed, value));
     if (isText || typeof value?.[Symbol.iterator] !== "function") throw invalid(`${what} must be a list`);
     const found = [];
@@ -125,7 +125,7 @@ export function list(value, what) {
   }, what);
 }
 
-/** The last second of the year 9999. Milliseconds that were taken for seconds are behind it. */
+/** The last second of the year 9999. A number of milliseconds, taken as seconds, is after it. */
 const LAST_SECOND = 253_402_300_799;
 
 /** Milliseconds since 1970, from a `Date` or from seconds. */
@@ -133,14 +133,14 @@ export function millis(time, what) {
   const value = typeof time === "number" ? time * 1000 : isDate(time) ? getTime.call(time) : NaN;
   if (!Number.isFinite(value)) throw invalid(`${what} must be a Date, or a number of seconds since 1970`);
   if (value >= (LAST_SECOND + 1) * 1000) throw invalid(`${what} is after the year 9999: numbers are seconds, not milliseconds`);
-  // A double lacks less than that of a fraction of a second.
+  // Corrects the rounding error of a double with a fraction of a second.
   return Math.floor(value + 1e-3);
 }
 
-/** Whole seconds since 1970; NaN for none. */
+/** Whole seconds since 1970; NaN means no time. */
 export const seconds = (time, what) => (time === undefined ? NaN : Math.floor(millis(time, what) / 1000));
 
-/** The 32 bytes of a public key, from them or from its text, which has to be canonical. */
+/** The 32 bytes of a public key, from bytes or from canonical text. */
 export function serverKey(key) {
   const value = typeof key === "string" ? fromHex(key) ?? fromBase64(key) : bytes(key, "a server's key");
   if (value?.length === 32) return value;
@@ -151,7 +151,8 @@ const fromHex = (text) =>
   /^[0-9a-fA-F]{64}$/.test(text) ? Uint8Array.from(text.match(/../g), (pair) => parseInt(pair, 16)) : undefined;
 
 function fromBase64(text) {
-  // 43 digits, of one alphabet, and perhaps the padding; the last stands for four bits, and so leaves two zero.
+  // 43 digits of one alphabet, with or without padding. The last digit has only four significant bits: the other two
+  // must be zero.
   if (!/^([0-9A-Za-z+/]{42}|[0-9A-Za-z_-]{42})[048AEIMQUYcgkosw]=?$/.test(text)) return undefined;
   return Uint8Array.from(atob(text.slice(0, 43).replace(/-/g, "+").replace(/_/g, "/")), (byte) => byte.charCodeAt(0));
 }

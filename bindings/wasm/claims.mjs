@@ -1,7 +1,7 @@
-// Reads the claims of a verified key where the module has written them: see `src/output.rs`.
+// Reads the claims of a verified key from the module's output: see `src/output.rs`.
 import { readMessagePack } from "./msgpack.mjs";
 
-/** Of `lengths`: where those of the scopes start, and what stands behind the last. */
+/** The index in `lengths` of the first scope's length, and the mark after the last scope's length. */
 const SCOPES = 10;
 const END = 0xffffffff;
 
@@ -10,14 +10,14 @@ const time = (seconds) => (Number.isNaN(seconds) ? null : seconds);
 export function readClaims(memory, len) {
   const { numbers, lengths, output } = memory;
   let count = 0;
-  // No more than there are bytes, whatever module this is.
+  // At most one scope per byte, so that a wrong module cannot cause an endless loop.
   while (lengths[SCOPES + count] !== END && count < len) count++;
   const metaLen = lengths[9];
   const packed = lengths[5] === 1;
   const texts = output + 4 * (SCOPES + count + 1);
   const end = output + len;
   const textEnd = packed ? end - metaLen : end;
-  // Of ASCII there are as many characters as bytes, and all is read at once.
+  // ASCII text has as many characters as bytes. Then one decoding is enough for all texts.
   const all = memory.text(texts, textEnd);
   const ascii = texts + all.length === textEnd;
   let at = 0;
@@ -32,7 +32,7 @@ export function readClaims(memory, len) {
   const tenant = text(lengths[7]);
   const environment = text(lengths[8]);
   let meta = {};
-  // Most have none: `{}`.
+  // Most keys have no meta: `{}`.
   if (packed) meta = readMessagePack(memory.bytes.slice(textEnd, end));
   else if (metaLen > 2) meta = JSON.parse(text(metaLen));
   return {

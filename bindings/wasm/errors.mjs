@@ -1,4 +1,4 @@
-// What the binding throws, and nothing else.
+// All errors that the binding throws.
 
 const STATUS = {
   MISSING_KEY: 401,
@@ -11,7 +11,7 @@ const STATUS = {
   INSUFFICIENT_SCOPE: 403,
   SERVER_REJECTED: 401,
   SERVER_UNAVAILABLE: 503,
-  // No answer of the platform's that can be trusted.
+  // No trustworthy answer was received from the platform.
   SERVER_FAULT: 502,
   MALFORMED_ENVELOPE: 502,
   UNSEALED: 502,
@@ -25,21 +25,21 @@ const STATUS = {
   ANOTHER_REQUEST: 502,
 };
 
-/** Why something was refused: `code` is the SDKs' for a key, the binding's own for the rest. */
+/** An error. `code` is the SDKs' code for a key, and a code of this package for all other errors. */
 export class ApikeeError extends Error {
   constructor(code, message, cause) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
   }
 
-  /** The HTTP status to refuse a request with: 401 or 403, or 5xx where it is not the request that is wrong. */
+  /** The HTTP status for the refusal: 401 or 403, or 5xx if the request is not the cause. */
   get httpStatus() {
     return Object.hasOwn(STATUS, this.code) ? STATUS[this.code] : 500;
   }
 }
 Object.defineProperty(ApikeeError.prototype, "name", { value: "ApikeeError", writable: true, configurable: true });
 
-/** A key lacks scopes that were asked for: `missing` names them. */
+/** A key lacks required scopes: `missing` contains them. */
 export class MissingScopesError extends ApikeeError {
   constructor(missing) {
     super("INSUFFICIENT_SCOPE", "the key lacks scopes");
@@ -47,7 +47,7 @@ export class MissingScopesError extends ApikeeError {
   }
 }
 
-/** The platform has rejected a request, or has not given an answer. */
+/** The platform rejected a request, or did not answer correctly. */
 export class PlatformError extends ApikeeError {
   constructor(code, message, { reason, retryAfter, cause } = {}) {
     super(code, message, cause);
@@ -59,7 +59,7 @@ export class PlatformError extends ApikeeError {
 export const invalid = (why, cause) => new ApikeeError("INVALID_ARGUMENT", why, cause);
 export const tooLong = () => failure(-4);
 
-// Why a call of the module has failed, in the order of `src/failure.rs`.
+// The errors of the module's calls, in the order of `src/failure.rs`.
 const FAILURES = [
   ["INVALID_ARGUMENT", "an argument has the wrong type, length or form"],
   ["FREED", "the object has been freed"],
@@ -78,7 +78,7 @@ const FAILURES = [
   ["TIME_OUT_OF_RANGE", "the expiry is out of range"],
   ["UNUSABLE_ID", "the id leads to a signature that the published SDKs refuse"],
   ["RNG_FAILED", "the random number generator failed, or repeats itself"],
-  ["LOW_ORDER_SERVER_KEY", "the server's public key is of low order, as a placeholder is"],
+  ["LOW_ORDER_SERVER_KEY", "the server's public key has low order, for example a placeholder of zeros"],
   ["SESSION_USED", "a session seals one request, and then opens one answer"],
   ["MALFORMED_ENVELOPE", "the envelope is not a well-formed JSON object"],
   ["UNSEALED", "the body is not sealed"],
@@ -91,5 +91,5 @@ const FAILURES = [
   ["NO_VERDICT", "the answer has no boolean 'success'"],
 ];
 
-/** What a negative answer of the module means. */
+/** The error for a negative result of the module. */
 export const failure = (answer) => new ApikeeError(...FAILURES[-1 - answer]);

@@ -1,13 +1,13 @@
-// What is said to the platform about one request, and what it says back: docs/WIRE.md, "The platform's API".
+// Writes the call to the platform about one request, and reads the answer: docs/WIRE.md, "The platform's API".
 import * as checks from "./checks.mjs";
 import { ApikeeError, PlatformError, invalid } from "./errors.mjs";
 
 const BASE_URL = "https://apikee.dev/api/v1";
 const USER_AGENT = "apikee-wasm/0.1.0";
-/** Of RFC 9110, section 5.6.2: methods and the names of header fields. */
+/** A token of RFC 9110, section 5.6.2: a method, or the name of a header field. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-/** What a header can hold whoever reads it: visible ASCII, 256 bytes at most. */
+/** Text that every HTTP implementation accepts in a header field: visible ASCII, at most 256 bytes. */
 const PROJECT_KEY = /^[!-~]{1,256}$/;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
@@ -15,13 +15,13 @@ const QUESTION = [
   "baseUrl", "projectKey", "projectEnv", "client", "method", "path", "keyName", "headers", "payload", "now", "allowPlainHttp",
 ];
 
-/** As Python's `urlencode` does, and so the SDKs. */
+/** Encodes like Python's `urlencode`, and so like the SDKs. */
 const encoded = (text) =>
   encodeURIComponent(text)
     .replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
     .replace(/%20/g, "+");
 
-/** The base of the platform's URLs. Its project key goes there, so it is HTTPS, or this machine. */
+/** The base of the platform's URLs. The project key is sent there, so it must be HTTPS or this machine. */
 function base(given, allowPlainHttp) {
   let url;
   try {
@@ -46,7 +46,7 @@ function* pairs(given) {
   for (const pair of all) {
     const [name, value, ...more] = checks.list(pair, "a header field");
     if (more.length > 0 || typeof name !== "string" || !TOKEN.test(name)) throw invalid("the name of a header field must be an HTTP token");
-    // As `headers.get` and Node have those that are not there, or there twice.
+    // `headers.get` returns null for absent fields. Node has an array for repeated fields.
     if (value === undefined || value === null) continue;
     for (const one of typeof value === "string" ? [value] : checks.list(value, "the value of a header field")) {
       yield [name, checks.text(one, "the value of a header field")];
@@ -54,7 +54,7 @@ function* pairs(given) {
   }
 }
 
-/** Fields of one name are one, and no value has a control character: HTTP has none but the tab. */
+/** Joins fields with the same name, and removes control characters from values. */
 function fields(given) {
   const found = new Map();
   for (const [name, text] of pairs(given)) {
@@ -66,14 +66,14 @@ function fields(given) {
   return Object.fromEntries(found.values());
 }
 
-/** The JSON of an object, or JSON itself. */
+/** The JSON of an object; a string is returned as it is. */
 export function json(value, what) {
   const written = typeof value === "string" ? value : stringified(value);
   if (written === undefined) throw invalid(`${what} must be an object, or the JSON of one`);
   return checks.someText(written, what);
 }
 
-/** Undefined if it has a cycle or a BigInt, or is a `Map` or a `Set`, which would be written as `{}`. */
+/** Undefined for a value with a cycle or a BigInt, and for a `Map` or a `Set`, which would become `{}`. */
 function stringified(value) {
   try {
     const isCollection = typeof value?.[Symbol.iterator] === "function" && !Array.isArray(value);
@@ -97,8 +97,8 @@ function payloadOf(given) {
 }
 
 /**
- * What asks whether a client may make a request: where to, with which header fields and which plaintext, and the
- * subject, which the answer is held against. `timeOf` tells what time it is.
+ * The call that asks whether a client may make a request: its URL, header fields, plaintext, and the subject, which is
+ * compared with the answer. `timeOf` returns the time.
  */
 export function question(given, timeOf) {
   if (given === undefined) throw invalid("a question must be a plain object");
@@ -113,7 +113,7 @@ export function question(given, timeOf) {
   if (!UUID.test(id)) throw invalid("client must be the UUID that the platform gave the client");
   if (typeof method !== "string" || !TOKEN.test(method)) throw invalid("method must be an HTTP method");
   const name = checks.someText(keyName, "keyName");
-  // A query may hold secrets, and makes each request a route of its own.
+  // A query may contain secrets, and would make each request a separate route.
   const route = checks.text(path, "path").split(/[?#]/, 1)[0].replace(/^\//, "");
   const headers = fields(read.headers);
   const payload = payloadOf(read.payload);
@@ -135,13 +135,13 @@ export function question(given, timeOf) {
   };
 }
 
-/** Bytes of the longest envelope, and some of white space. */
+/** The size of the longest envelope in bytes, with room for white space. */
 const MAX_ANSWER = 96 * 1024;
 
 const fault = (why, cause) => new PlatformError("SERVER_FAULT", why, { cause });
 const unavailable = (why, cause) => new PlatformError("SERVER_UNAVAILABLE", why, { cause });
 
-/** What a status says by itself: as `Outcome::from_status` of the crate. */
+/** The error for a status, like `Outcome::from_status` of the crate. */
 function refusal(status, headers) {
   if (status >= 200 && status < 300) return undefined;
   if (status === 401) return fault("the platform refused the project key");
@@ -152,12 +152,12 @@ function refusal(status, headers) {
     return new PlatformError("SERVER_REJECTED", "the platform rejects the request: rate limit exceeded", { retryAfter });
   }
   if (status >= 500 && status < 600) return unavailable(`the platform answered with status ${status}`);
-  // What `fetch` makes of a redirect that it does not follow is 0 in browsers.
+  // In browsers, a redirect that `fetch` does not follow has status 0.
   if (status === 0 || (status >= 300 && status < 400)) return fault("the platform answered with a redirect");
   return fault(`the platform answered with the unexpected status ${status}`);
 }
 
-/** The envelope that a response holds, or a `PlatformError`. */
+/** Returns the envelope in a response, or throws a `PlatformError`. */
 export async function envelopeOf(response) {
   const { status, headers, body } = response ?? {};
   if (typeof status !== "number" || typeof response.arrayBuffer !== "function") {
@@ -165,7 +165,7 @@ export async function envelopeOf(response) {
   }
   const refused = refusal(status, headers);
   if (refused !== undefined) {
-    // Its connection is free for the next.
+    // Frees the connection for the next call.
     Promise.resolve(body?.cancel?.()).catch(() => {});
     throw refused;
   }
@@ -196,10 +196,10 @@ export async function envelopeOf(response) {
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** A string of the answer's, or undefined. */
+/** A string member of the answer, or undefined. */
 const said = (answer, name) => (Object.hasOwn(answer, name) && typeof answer[name] === "string" ? answer[name] : undefined);
 
-/** The platform's reason, for operators: bounded, and in one line. */
+/** The platform's reason, for operators: one line of limited length. */
 function reasonOf(answer) {
   const parts = [said(answer, "error") ?? said(answer, "code"), said(answer, "message")];
   const reason = parts.filter((part) => part !== undefined).join(": ").replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]/g, " ");
@@ -207,15 +207,15 @@ function reasonOf(answer) {
 }
 
 /**
- * Returns what the platform says of a request that it lets through. The module has read the answer: its verdict stands
- * in front. What else the answer has only describes the verdict.
+ * Returns the platform's answer if it lets the request through. The module has already read the answer: the first byte
+ * is the verdict. All other members only describe the verdict.
  */
 export function readVerdict(bytes, subject) {
   let answer;
   try {
     answer = JSON.parse(decoder.decode(bytes.subarray(1)));
   } catch (cause) {
-    // JavaScript reads all that the module does.
+    // This does not happen: JavaScript can read every answer that the module accepts.
     throw new ApikeeError("MALFORMED_ANSWER", "the answer is not a well-formed JSON object", cause);
   }
   if (bytes[0] !== 1) throw new PlatformError("SERVER_REJECTED", "the platform rejects the request", { reason: reasonOf(answer) });

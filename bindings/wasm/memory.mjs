@@ -1,14 +1,14 @@
-// The module's memory, and what goes in and out of it.
+// The module's memory, and its input and output.
 import { ApikeeError, failure, tooLong } from "./errors.mjs";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const RANDOM_LEN = 160;
 
-/** Bytes of stack that a verification reaches at most. */
+/** The most bytes of stack that a verification uses. */
 export const VERIFY_DEPTH = 2048;
 
-/** The memory never grows, so its view stays. */
+/** The memory never grows, so its view stays valid. */
 export class Memory {
   constructor(exports) {
     this.exports = exports;
@@ -21,17 +21,17 @@ export class Memory {
     this.lengths = new Uint32Array(exports.memory.buffer, this.output);
     this.payload = exports.payload();
     this.random = exports.random?.();
-    // The stack stands at the bottom, and is empty between calls.
+    // The stack is at the bottom of the memory, and is empty between calls.
     this.stack = exports.__stack_pointer.value;
   }
 
-  /** The module's exports, if it was built with that one. */
+  /** The module's exports, if this build has this export. */
   built(name) {
     if (this.exports[name] !== undefined) return this.exports;
-    throw new ApikeeError("NOT_IN_THIS_BUILD", "the module was built without that");
+    throw new ApikeeError("NOT_IN_THIS_BUILD", "this build of the module does not have this function");
   }
 
-  /** Writes a key. What is longer than any key may be is cut, and what is left is refused just as the whole would be. */
+  /** Writes a key. A key that is too long is cut, but not to a valid length, so it is still refused. */
   putKey(key) {
     if (typeof key === "string") return encoder.encodeInto(key, this.keyRoom).written;
     const part = key.length > this.keyRoom.length ? key.subarray(0, this.keyRoom.length) : key;
@@ -39,7 +39,7 @@ export class Memory {
     return part.length;
   }
 
-  /** Writes a string or bytes; returns where they end. */
+  /** Writes a string or bytes; returns their end. */
   put(value, at = this.input) {
     if (typeof value === "string") {
       const { read, written } = encoder.encodeInto(value, this.bytes.subarray(at, this.inputEnd));
@@ -51,7 +51,7 @@ export class Memory {
     return at + value.length;
   }
 
-  /** Writes several, each behind its length. */
+  /** Writes several values, each after its length. */
   putAll(values) {
     let at = this.input;
     for (const value of values) {
@@ -68,7 +68,7 @@ export class Memory {
     return decoder.decode(this.bytes.subarray(start, end));
   }
 
-  /** What a call has answered; throws if it failed. */
+  /** Returns the result of a call; throws if it failed. */
   check(answer) {
     if (answer >= 0) return answer;
     throw failure(answer);
@@ -84,8 +84,8 @@ export class Memory {
   }
 
   /**
-   * A call that has to do with secrets: writes `random` and what `put` puts, calls with the input's length, reads the
-   * answer, and leaves nothing in the memory but what a handle names.
+   * A call with secrets: writes `random`, calls `put` to write the input, calls the module with the input's length, and
+   * reads the result. Afterwards only the objects behind handles are left in the memory.
    */
   run({ random, put = () => this.input, call, read = (answer) => answer }) {
     let written = 0;

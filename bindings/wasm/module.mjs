@@ -1,10 +1,10 @@
-// Where a module comes from, and what is said when there is none.
+// Loads the module, and explains why it cannot be loaded.
 import { isBytes, isModule } from "./checks.mjs";
 import { ApikeeError, invalid } from "./errors.mjs";
 
 const failed = (why, cause) => new ApikeeError("LOAD_FAILED", why, cause);
 
-/** The words of V8, SpiderMonkey and JavaScriptCore for code that a page, or an edge runtime, does not let in. */
+/** Matches the errors of V8, SpiderMonkey and JavaScriptCore for code that a page or an edge runtime blocks. */
 const BLOCKED = /content security policy|unsafe-eval|\bcsp\b|disallowed by embedder/i;
 
 function refused(cause) {
@@ -22,18 +22,18 @@ function checked(given) {
   throw invalid("a module must be a WebAssembly.Module, its bytes, or a response with them");
 }
 
-/** What all engines compile from: V8 takes no `DataView`. */
+/** Bytes in a form that all engines compile: V8 does not accept a `DataView`. */
 const bytesOf = (given) =>
   ArrayBuffer.isView(given) ? new Uint8Array(given.buffer, given.byteOffset, given.byteLength) : given;
 
-/** Those of an instance of ours. */
+/** The exports of an instance, if it is our module. */
 function exportsOf(instance) {
   const { exports } = instance;
   if (typeof exports.verify === "function" && exports.memory !== undefined) return exports;
   throw failed("the module is not Apikee's");
 }
 
-/** What a response holds, from this realm or another. */
+/** The bytes in a response of this or another realm. */
 async function received(given) {
   if (typeof given?.arrayBuffer !== "function") return given;
   // A `Blob` has no status.
@@ -59,7 +59,7 @@ export async function started(source) {
   return exportsOf(instance);
 }
 
-/** The same at once. */
+/** The same, synchronously. */
 export function startedSync(source) {
   checked(source);
   let instance;

@@ -1,9 +1,9 @@
-// Reads the `meta` of a key in MessagePack, which the module has checked: one map, well-formed, of bounded depth, with
-// strings for names and no name twice.
+// Reads the `meta` of a key in MessagePack. The module has already checked it: one well-formed map of limited depth,
+// with strings as names, and without duplicate names.
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The value that starts the bytes. Integers become numbers, as in `JSON.parse`; binary data becomes a `Uint8Array`. */
+/** The first value in the bytes. Integers become numbers, as in `JSON.parse`. Binary data becomes a `Uint8Array`. */
 export function readMessagePack(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
@@ -25,7 +25,7 @@ export function readMessagePack(bytes) {
     const object = {};
     for (let member = 0; member < len; member++) {
       const name = value();
-      // Not by assignment, for which "__proto__" is not a name like any other.
+      // Not an assignment, because that would treat "__proto__" specially.
       Object.defineProperty(object, name, { value: value(), writable: true, enumerable: true, configurable: true });
     }
     return object;
@@ -53,7 +53,7 @@ export function readMessagePack(bytes) {
       case 0xd9: case 0xda: case 0xdb: return string(uint(1 << (tag - 0xd9)));
       case 0xdc: case 0xdd: return array(uint(2 << (tag - 0xdc)));
       case 0xde: case 0xdf: return map(uint(2 << (tag - 0xde)));
-      default: throw new RangeError("no MessagePack");
+      default: throw new RangeError("not MessagePack");
     }
   }
   return value();

@@ -1,3 +1,3 @@
-/** The compiled module, as bundlers for Workers import it: what `instantiate` takes. */
+/** The compiled module, as bundlers for Workers import it. Pass it to `instantiate`. */
 declare const module: object;
 export default module;

@@ -1,5 +1,5 @@
 //! Runs the bodies of the targets over their corpora, each input once: `cargo run --example replay`, in `fuzz`.
-//! `tests/checks/trust/coverage/run` measures what that reaches.
+//! `tests/checks/trust/coverage/run` measures which code this reaches.
 
 use std::{fs, path::Path};
 
@@ -26,7 +26,7 @@ const TARGETS: [(&str, fn(&[u8])); 17] = [
 ];
 
 fn main() {
-    // The control of that check: nothing is reached.
+    // The control of the coverage check: reaches nothing.
     if std::env::args().nth(1).as_deref() == Some("nothing") {
         return;
     }

@@ -1,6 +1,6 @@
 //! Writes the seed corpora from the golden keys, envelopes and requests: `cargo run --example seed`, in `fuzz`.
 //!
-//! What a fuzzer found, which stands beside them, stays.
+//! Inputs in the same folders that a fuzzer found are kept.
 
 use std::{collections::HashMap, fs, path::Path};
 
@@ -10,7 +10,7 @@ use apikee_fuzz::{
 };
 use serde_json::Value;
 
-/// Vectors of one kind that make seeds; the others of it are much the same.
+/// The number of vectors of one kind that become seeds. The others are similar.
 const OF_A_KIND: usize = 4;
 
 fn main() {
@@ -44,7 +44,7 @@ fn main() {
             write("verify", &name, key.as_bytes());
             continue;
         };
-        // What a payload must be is for the targets of its encoding.
+        // `verify` needs only one payload of a kind. The targets of the encodings test payloads.
         if *seen == 1 && !name.contains("-shape-") {
             let secret = if of_a_retired_secret(vector) { OTHER_SECRET } else { SECRET };
             write("verify", &name, support::key(secret, &payload).as_bytes());
@@ -118,7 +118,7 @@ fn main() {
     }
 }
 
-/// What the targets that put their input together from parts read: any bytes, behind those.
+/// Prefixes for the targets that build their input from parts. Any bytes may follow.
 fn parts(front: &[u8], len: usize) -> Vec<(String, Vec<u8>)> {
     let mut rng = Xorshift(0xD1B5_4A32_D192_ED03);
     let seeds = (0..24).map(|at| (format!("parts-{at:02}"), [front, &bytes(&mut rng, len)].concat()));
@@ -156,7 +156,7 @@ const PATHS: [&str; 24] = [
     "/%ff%FE",
 ];
 
-/// Answers of a server, whole and not.
+/// Complete and incomplete answers of a server.
 const HTTP: [(&str, &str); 12] = [
     ("http-length", "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"success\":true}"),
     ("http-chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"),
@@ -175,8 +175,7 @@ const HTTP: [(&str, &str); 12] = [
     ("http-none", "SSH-2.0-OpenSSH_9.2\r\n"),
 ];
 
-/// Edits of a genuine envelope: mode, length of the plaintext, and then a place, what is done and
-/// with which byte.
+/// Edits of a genuine envelope: the mode, the length of the plaintext, and then a position, an operation and its byte.
 const EDITS: [(&str, &[u8]); 10] = [
     ("edit-none", &[1, 40]),
     ("edit-none-empty", &[1, 0]),
@@ -234,7 +233,7 @@ const ANSWERS: [(&str, &str); 23] = [
     ("record-no-uuid", r#"{"id":"497f6eca-6276-4993-bfeb-53cbbbba6f0/"}"#),
 ];
 
-/// The vector's envelope, of its shape, but with the parts of ours where they are not what is wrong.
+/// An envelope with the shape of the vector's. Parts that are not wrong in the vector come from our own envelope.
 fn with_our_parts(vector: &Value, genuine: &str) -> String {
     let (name, text) = (vector["name"].as_str().unwrap(), vector["envelope"].as_str().unwrap());
     let genuine: Value = serde_json::from_str(genuine).unwrap();
@@ -252,7 +251,7 @@ fn with_our_parts(vector: &Value, genuine: &str) -> String {
     text
 }
 
-/// What `request` reads.
+/// Inputs of the target `request`.
 fn members(kind: u8, exchange: &Value) -> Vec<u8> {
     let (target, body) = (exchange["target"].as_str().unwrap(), &exchange["body"]);
     let route = target.split_once("method_path=").map_or("get%3A%3A%3Ausers", |(_, route)| route);
@@ -274,7 +273,7 @@ fn members(kind: u8, exchange: &Value) -> Vec<u8> {
     seed
 }
 
-/// Requests of several clients, of which many are refused or fail.
+/// Requests of several clients. Many are refused or fail.
 fn refusal_seeds() -> Vec<(String, Vec<u8>)> {
     let mut rng = Xorshift(0x2545_F491_4F6C_DD1D);
     let seeds = (0..32_u8).map(|at| {
@@ -285,7 +284,7 @@ fn refusal_seeds() -> Vec<(String, Vec<u8>)> {
     seeds.collect()
 }
 
-/// Calls of which most fail, with some waiting, under several settings.
+/// Calls with several settings. Most fail, and some wait.
 fn breaker_seeds() -> Vec<(String, Vec<u8>)> {
     let mut rng = Xorshift(0x9E37_79B9_7F4A_7C15);
     let mut seeds = Vec::new();
@@ -320,7 +319,7 @@ fn of_a_retired_secret(vector: &Value) -> bool {
     support::key(first.as_bytes(), &payload) != vector["key"]
 }
 
-/// What `issue_verify` reads.
+/// An input of the target `issue_verify`.
 fn asked(vector: &Value) -> Vec<u8> {
     let expected = &vector["expect"];
     let scopes: Vec<&str> = expected["scopes"].as_array().unwrap().iter().filter_map(Value::as_str).take(7).collect();
@@ -340,7 +339,7 @@ fn asked(vector: &Value) -> Vec<u8> {
     seed
 }
 
-/// Numbers where carries ripple, with each kind of tag and with leading zeros.
+/// Numbers with long carries, with each kind of tag and with leading zeros.
 fn base62_seeds() -> Vec<(String, Vec<u8>)> {
     let mut seeds = Vec::new();
     for bits in [8, 56, 64, 256, 384, 392, 448, 768, 1176, 1536, 1568, 3136] {
@@ -377,7 +376,7 @@ fn base62_seeds() -> Vec<(String, Vec<u8>)> {
     seeds
 }
 
-/// Paths and header fields of requests to a guard, as its target reads them: names by number, `K` for a good key.
+/// Paths and header fields of requests to a guard, in the form of its target: names as numbers, `K` for a good key.
 const GUARDED: [(&str, &[(u8, &str)]); 12] = [
     ("/users", &[(0, "K")]),
     ("/users", &[(1, " K\t"), (6, "curl/8.5.0")]),

@@ -1,5 +1,5 @@
-//! The checks of the fuzz targets. In `cargo test`, `tests/fuzz_corpus` of the crate runs the same bodies, which are
-//! there, over the corpora. So they only use the crate's dev-dependencies.
+//! The bodies of the fuzz targets. They are in the crate's `tests/fuzz_corpus`, which also runs them over the corpora
+//! in `cargo test`. So they may use only the crate's dev-dependencies.
 
 #[path = "../../tests/fuzz_corpus/bodies/mod.rs"]
 pub mod bodies;

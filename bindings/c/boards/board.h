@@ -1,4 +1,4 @@
-/* What the example and the tests ask of what they run on. */
+/* The functions that the example and the tests need from a board. */
 #ifndef BOARD_H
 #define BOARD_H
 

@@ -1,5 +1,5 @@
-/* Arm's MPS2 with a Cortex-M4 (AN386), as QEMU has it, without a C library: start-up, and printing and leaving
- * by semihosting. */
+/* Arm's MPS2 with a Cortex-M4 (AN386), as in QEMU, without a C library: start-up, and output and exit by
+ * semihosting. */
 #include "board.h"
 
 #include <stdint.h>
@@ -32,7 +32,7 @@ static void fault(void) { leave(3); }
 
 static void reset(void) {
 #ifdef __ARM_FP
-  /* The floating-point unit is off after a reset: full access to coprocessors 10 and 11 (CPACR). */
+  /* The floating-point unit is off after a reset. This enables full access to coprocessors 10 and 11 (CPACR). */
   *(volatile uint32_t *)0xE000ED88 |= UINT32_C(0xF) << 20;
   __asm__ volatile("dsb\n isb" ::: "memory");
 #endif

@@ -1,4 +1,4 @@
-/* Verifies a key and says whose it is. The same on a host and on a microcontroller: see boards/. */
+/* Verifies a key and prints its tenant. The program is the same on a host and on a microcontroller: see boards/. */
 #include "apikee.h"
 
 #include "board.h"
@@ -10,10 +10,10 @@ static char key[] =
     "apikee_Cn8aKvRf34gQPa5zF767ptoGbLpYcpYF00sNXu8St4HnhoYFC727q95b6rzNpFc4wwJo4NzBwgDD0dseumoKPRlGsWhZCzs0FIq8"
     "bIb3OXEjEGYxdccO7tVlubYVZo16HDyjQetUnPtcrv9kM2F3.r62DJ9kPhOHIGSVQbe7ITEOoSP0R5HyeO2qbcFCvQFw";
 
-/* Where a device takes the time from: see "A clock without a battery" in the documentation of `apikee`. */
+/* The time. For a device, see "A clock without a battery" in the documentation of `apikee`. */
 static const int64_t NOW = 1760000000;
 
-/* What lives as long as the program stands in memory of its own, not on the stack. */
+/* Objects that live as long as the program are in static memory, not on the stack. */
 static apikee_keyring keyring;
 
 static void print(const char *text) {
@@ -28,7 +28,7 @@ static void print_text(const char *label, apikee_text text) {
   print("\n");
 }
 
-/* Says whether a request with this key may read. */
+/* Prints whether a request with this key may read. */
 static apikee_error may_read(const char *header, size_t len, int64_t now) {
   uint8_t buf[512];
   apikee_claims claims;

@@ -69,17 +69,17 @@ impl ApikeeAnswer {
 ///
 /// # Safety
 ///
-/// The caller in C keeps the rules.
+/// The caller in C must keep the rules of the header.
 unsafe fn forget(answer: *mut ApikeeAnswer) -> Result<(), ApikeeError> {
-    // SAFETY: what this function's caller vouches for.
+    // SAFETY: the caller of this function guarantees it.
     unsafe { args::put(answer, ApikeeAnswer::NONE) }
 }
 
 /// # Safety
 ///
-/// The caller in C keeps the rules, and nothing else refers to `answer`.
+/// The caller in C must keep the rules of the header, and nothing else may refer to `answer`.
 unsafe fn give(verdict: &Answer<'_>, sealed: bool, answer: *mut ApikeeAnswer) -> Result<(), ApikeeError> {
-    // SAFETY: what this function's caller vouches for.
+    // SAFETY: the caller of this function guarantees it.
     unsafe { args::put(answer, ApikeeAnswer::of(verdict, sealed)) }?;
     if verdict.success() { Ok(()) } else { Err(ApikeeError::ServerRejected) }
 }
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn apikee_pending_require_success(
         // SAFETY: the caller keeps the rules.
         unsafe { forget(answer) }?;
         args::apart([Span::one(pending), Span::bytes(body, body_len), Span::one(answer)], [])?;
-        // SAFETY: the caller keeps the rules, and all are apart.
+        // SAFETY: the caller keeps the rules, and no two overlap.
         let (pending, body) = unsafe {
             let body = args::bytes_mut(body, body_len)?;
             (slot::take(pending)?, body)
@@ -133,7 +133,7 @@ pub unsafe extern "C" fn apikee_unsealed_require_success(
         // SAFETY: the caller keeps the rules.
         unsafe { forget(answer) }?;
         args::apart([Span::bytes(body, body_len), Span::one(answer)], [])?;
-        // SAFETY: the caller keeps the rules, and the two are apart.
+        // SAFETY: the caller keeps the rules, and the two do not overlap.
         let body = unsafe { args::bytes_mut(body, body_len) }?;
         let verdict = Answer::read_unsealed(body)?;
         // SAFETY: as above.

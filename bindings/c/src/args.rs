@@ -1,7 +1,7 @@
 //! Conversions between the caller's pointers and lengths, and slices.
 //!
-//! Of a pointer these properties are checked: null, alignment, a length that wraps around, and whether written memory
-//! overlaps another argument. Whether the memory exists, only the caller knows.
+//! These properties of a pointer are checked: null, alignment, a length that wraps around, and whether written memory
+//! overlaps another argument. Only the caller knows whether the memory exists.
 
 use core::{
     ffi::{c_char, c_void},
@@ -40,9 +40,9 @@ impl ApikeeText {
 
     /// # Safety
     ///
-    /// As for [`bytes`].
+    /// The same as for [`bytes`].
     pub(crate) unsafe fn read<'a>(self) -> Result<&'a str, ApikeeError> {
-        // SAFETY: what this function's caller vouches for.
+        // SAFETY: the caller of this function guarantees it.
         unsafe { text(self.ptr.cast(), self.len) }
     }
 
@@ -50,12 +50,12 @@ impl ApikeeText {
     ///
     /// # Safety
     ///
-    /// As for [`bytes`].
+    /// The same as for [`bytes`].
     pub(crate) unsafe fn read_if_any<'a>(self) -> Result<Option<&'a str>, ApikeeError> {
         if self.ptr.is_null() && self.len == 0 {
             return Ok(None);
         }
-        // SAFETY: what this function's caller vouches for.
+        // SAFETY: the caller of this function guarantees it.
         unsafe { self.read() }.map(Some)
     }
 }
@@ -72,7 +72,7 @@ impl Span {
         Self::array(start.cast::<u8>(), len)
     }
 
-    /// Null is not memory, whatever the length.
+    /// A null pointer has no memory, even if the length is not 0.
     pub(crate) fn array<T>(start: *const T, len: usize) -> Self {
         let len = if start.is_null() { 0 } else { len.saturating_mul(size_of::<T>()) };
         Self { start: start.addr(), len }
@@ -116,17 +116,17 @@ pub(crate) fn check_one<T>(place: *const T) -> Result<(), ApikeeError> {
     check(place, 1)
 }
 
-/// An array. Null is an empty one.
+/// An array. Null means an empty array.
 ///
 /// # Safety
 ///
-/// Not null, it points to `len` elements, which nobody changes during `'a`.
+/// If it is not null, it must point to `len` elements, and nobody may change them during `'a`.
 pub(crate) unsafe fn array<'a, T>(start: *const T, len: usize) -> Result<&'a [T], ApikeeError> {
     if start.is_null() && len == 0 {
         return Ok(&[]);
     }
     check(start, len)?;
-    // SAFETY: checked, as far as it can be; the caller vouches for the rest.
+    // SAFETY: checked as far as possible; the caller guarantees the rest.
     Ok(unsafe { slice::from_raw_parts(start, len) })
 }
 
@@ -134,10 +134,10 @@ pub(crate) unsafe fn array<'a, T>(start: *const T, len: usize) -> Result<&'a [T]
 ///
 /// # Safety
 ///
-/// As for [`array`], of one element.
+/// The same as for an [`array`] with one element.
 pub(crate) unsafe fn one<'a, T>(place: *const T) -> Result<&'a T, ApikeeError> {
     check_one(place)?;
-    // SAFETY: checked, as far as it can be; the caller vouches for the rest.
+    // SAFETY: checked as far as possible; the caller guarantees the rest.
     Ok(unsafe { &*place })
 }
 
@@ -145,9 +145,9 @@ pub(crate) unsafe fn one<'a, T>(place: *const T) -> Result<&'a T, ApikeeError> {
 ///
 /// # Safety
 ///
-/// As for [`array`].
+/// The same as for [`array`].
 pub(crate) unsafe fn bytes<'a>(start: *const c_void, len: usize) -> Result<&'a [u8], ApikeeError> {
-    // SAFETY: what this function's caller vouches for.
+    // SAFETY: the caller of this function guarantees it.
     unsafe { array(start.cast(), len) }
 }
 
@@ -155,14 +155,14 @@ pub(crate) unsafe fn bytes<'a>(start: *const c_void, len: usize) -> Result<&'a [
 ///
 /// # Safety
 ///
-/// As for [`array`].
+/// The same as for [`array`].
 pub(crate) unsafe fn text<'a>(start: *const c_void, len: usize) -> Result<&'a str, ApikeeError> {
-    // SAFETY: what this function's caller vouches for.
+    // SAFETY: the caller of this function guarantees it.
     let bytes = unsafe { bytes(start, len) }?;
     core::str::from_utf8(bytes).map_err(|_| ApikeeError::InvalidUtf8)
 }
 
-/// Checks a JSON object of the caller. Not inlined: the parser uses 0.3 kB of stack, which its caller would keep.
+/// Checks a JSON object of the caller. Not inlined: the parser uses 0.3 kB of stack, which the caller would keep.
 #[inline(never)]
 pub(crate) fn object(text: &str) -> Result<JsonObject<'_>, ApikeeError> {
     JsonObject::new(text).map_err(|_| ApikeeError::InvalidJson)
@@ -172,7 +172,8 @@ pub(crate) fn object(text: &str) -> Result<JsonObject<'_>, ApikeeError> {
 ///
 /// # Safety
 ///
-/// Not null, it points to `len` initialised bytes, which nothing else refers to during `'a`: see [`apart`].
+/// If it is not null, it must point to `len` initialised bytes, and nothing else may refer to them during `'a`: see
+/// [`apart`].
 #[cfg(feature = "envelope")]
 pub(crate) unsafe fn bytes_mut<'a>(start: *mut c_void, len: usize) -> Result<&'a mut [u8], ApikeeError> {
     let start: *mut u8 = start.cast();
@@ -180,16 +181,16 @@ pub(crate) unsafe fn bytes_mut<'a>(start: *mut c_void, len: usize) -> Result<&'a
         return Ok(&mut []);
     }
     check(start.cast_const(), len)?;
-    // SAFETY: checked, as far as it can be; the caller vouches for the rest.
+    // SAFETY: checked as far as possible; the caller guarantees the rest.
     Ok(unsafe { slice::from_raw_parts_mut(start, len) })
 }
 
-/// A buffer to write to, at most `enough` bytes of it, filled with zeros: memory from C is often not initialised, but a
-/// slice must be. Null is an empty buffer.
+/// A buffer to write to. At most `enough` bytes of it are used, and filled with zeros: memory from C is often not
+/// initialised, but a slice must be. Null means an empty buffer.
 ///
 /// # Safety
 ///
-/// Not null, it points to `len` bytes, which nothing else refers to during `'a`: see [`apart`].
+/// If it is not null, it must point to `len` bytes, and nothing else may refer to them during `'a`: see [`apart`].
 pub(crate) unsafe fn buffer<'a>(start: *mut c_void, len: usize, enough: usize) -> Result<&'a mut [u8], ApikeeError> {
     let start: *mut u8 = start.cast();
     if start.is_null() && len == 0 {
@@ -197,21 +198,21 @@ pub(crate) unsafe fn buffer<'a>(start: *mut c_void, len: usize, enough: usize) -
     }
     check(start.cast_const(), len)?;
     let len = len.min(enough);
-    // SAFETY: checked, as far as it can be; the caller vouches for the rest, but for the contents.
+    // SAFETY: checked as far as possible; the caller guarantees the rest, except the contents.
     unsafe {
         start.write_bytes(0, len);
         Ok(slice::from_raw_parts_mut(start, len))
     }
 }
 
-/// Writes an argument that is only returned.
+/// Writes an output argument.
 ///
 /// # Safety
 ///
-/// Not null, it points to memory for a `T`.
+/// If it is not null, it must point to memory for a `T`.
 pub(crate) unsafe fn put<T: Copy>(place: *mut T, value: T) -> Result<(), ApikeeError> {
     check_one(place.cast_const())?;
-    // SAFETY: checked, as far as it can be; the caller vouches for the rest.
+    // SAFETY: checked as far as possible; the caller guarantees the rest.
     unsafe { place.write(value) };
     Ok(())
 }

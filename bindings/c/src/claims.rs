@@ -15,7 +15,7 @@ type Key = VerifiedKey<'static>;
 
 /// # Safety
 ///
-/// The caller in C keeps the rules.
+/// The caller in C must keep the rules of the header.
 unsafe fn give<T: Copy>(
     claims: *const ApikeeClaims,
     out: *mut T,
@@ -24,7 +24,7 @@ unsafe fn give<T: Copy>(
 ) -> ApikeeError {
     report(|| {
         args::apart([Span::one(out)], [Span::one(claims)])?;
-        // SAFETY: what this function's caller vouches for, and what is written is apart.
+        // SAFETY: the caller of this function guarantees it, and the output does not overlap.
         let key = unsafe {
             args::put(out, none)?;
             slot::get(claims)?
@@ -37,33 +37,33 @@ unsafe fn give<T: Copy>(
 
 /// # Safety
 ///
-/// The caller in C keeps the rules.
+/// The caller in C must keep the rules of the header.
 unsafe fn give_text(
     claims: *const ApikeeClaims,
     out: *mut ApikeeText,
     read: impl FnOnce(&Key) -> &'static str,
 ) -> ApikeeError {
-    // SAFETY: what this function's caller vouches for.
+    // SAFETY: the caller of this function guarantees it.
     unsafe { give(claims, out, ApikeeText::NONE, |key| Some(ApikeeText::of(read(key).as_bytes()))) }
 }
 
 /// # Safety
 ///
-/// The caller in C keeps the rules.
+/// The caller in C must keep the rules of the header.
 unsafe fn give_time(
     claims: *const ApikeeClaims,
     out: *mut i64,
     read: impl FnOnce(&Key) -> Option<UnixTime>,
 ) -> ApikeeError {
-    // SAFETY: what this function's caller vouches for.
+    // SAFETY: the caller of this function guarantees it.
     unsafe { give(claims, out, 0, |key| read(key).map(UnixTime::as_secs)) }
 }
 
 /// # Safety
 ///
-/// The caller in C keeps the rules.
+/// The caller in C must keep the rules of the header.
 unsafe fn require(claims: *const ApikeeClaims, scope: *const c_void, scope_len: usize) -> Result<(), ApikeeError> {
-    // SAFETY: what this function's caller vouches for.
+    // SAFETY: the caller of this function guarantees it.
     let (key, scope) = unsafe { (slot::get(claims)?, args::text(scope, scope_len)?) };
     if key.claims().scopes().contains(scope) { Ok(()) } else { Err(ApikeeError::InsufficientScope) }
 }
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn apikee_claims_require_scopes(
     report(|| {
         args::apart([Span::one(missing)], [Span::one(claims), Span::array(scopes, count)])?;
         tell(0)?;
-        // SAFETY: the caller keeps the rules, and what is written is apart.
+        // SAFETY: the caller keeps the rules, and the output does not overlap.
         let (key, scopes) = unsafe { (slot::get(claims)?, args::array(scopes, count)?) };
         let own = key.claims().scopes();
         for (at, scope) in scopes.iter().enumerate() {

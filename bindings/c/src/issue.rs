@@ -85,7 +85,7 @@ impl ApikeeNewKey {
     ///
     /// # Safety
     ///
-    /// The caller in C keeps the rules.
+    /// The caller in C must keep the rules of the header.
     #[inline(never)]
     unsafe fn read<'a>(
         &'a self,
@@ -94,7 +94,7 @@ impl ApikeeNewKey {
     ) -> Result<NewKey<'a>, ApikeeError> {
         let scopes = Span::array(self.scopes, self.scope_count);
         args::apart(written, [self.tenant.span(), self.environment.span(), self.meta.span(), scopes])?;
-        // SAFETY: what this function's caller vouches for, and what is written is apart.
+        // SAFETY: the caller of this function guarantees it, and the output does not overlap.
         let (listed, tenant, environment, meta) = unsafe {
             (
                 args::array(self.scopes, self.scope_count)?,
@@ -148,7 +148,7 @@ pub unsafe extern "C" fn apikee_issue(
     report(|| {
         let written = [Span::bytes(buf, buf_len), Span::one(key_len)];
         args::apart(written, [Span::one(keyring), Span::one(new_key)])?;
-        // SAFETY: the caller keeps the rules, and what is written is apart.
+        // SAFETY: the caller keeps the rules, and the output does not overlap.
         let (keyring, new_key) = unsafe {
             args::put(key_len, 0)?;
             (slot::get(keyring)?, args::one(new_key)?)

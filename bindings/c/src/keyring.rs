@@ -29,15 +29,15 @@ impl Place for ApikeeKeyring {
     const MARK: u64 = 0x6170_696B_6565_0001;
 }
 
-/// All zeros are a keyring without secrets. The compiler checks that they are a valid `Keyring` when it computes this
-/// constant.
+/// All zeros are a keyring without secrets. When the compiler computes this constant, it checks that they are a valid
+/// `Keyring`.
 ///
-/// [`Keyring::new`] is not used, because it would move 0.7 kB, most of them unused.
+/// [`Keyring::new`] is not used, because it would move 0.7 kB, which are mostly unused.
 // SAFETY: the compiler checks the value of a constant, and this one has no invalid bytes; a keyring has neither
 // references nor enums, and counts its secrets by a number.
 const _: Keyring = unsafe { core::mem::zeroed() };
 
-// SAFETY: as the constant above shows.
+// SAFETY: the constant above shows this.
 unsafe impl StartsAsZeros for ApikeeKeyring {}
 
 /// Makes a keyring with one secret, which signs and is accepted.
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn apikee_keyring_init(
 ) -> ApikeeError {
     report(|| {
         args::apart([Span::one(keyring)], [Span::bytes(secret, secret_len)])?;
-        // SAFETY: the caller keeps the rules, and the two are apart.
+        // SAFETY: the caller keeps the rules, and the two do not overlap.
         unsafe {
             slot::build(keyring, |ring| {
                 ring.accept(args::bytes(secret, secret_len)?)?;
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn apikee_keyring_accept(
 ) -> ApikeeError {
     report(|| {
         args::apart([Span::one(keyring)], [Span::bytes(secret, secret_len)])?;
-        // SAFETY: the caller keeps the rules, and the two are apart.
+        // SAFETY: the caller keeps the rules, and the two do not overlap.
         let (keyring, secret) = unsafe { (slot::get_mut(keyring)?, args::bytes(secret, secret_len)?) };
         keyring.accept(secret)?;
         Ok(())

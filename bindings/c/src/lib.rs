@@ -13,7 +13,8 @@
 //! | `args` | pointers and lengths |
 //! | `error` | the error codes |
 //!
-//! Only `args` and `slot` turn pointers into references. Every other module says which pointers, and why this is sound.
+//! Only `args` and `slot` turn pointers into references. Every other module says for which pointers, and why this is
+//! sound.
 #![no_std]
 #![warn(
     clippy::unwrap_used,

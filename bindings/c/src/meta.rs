@@ -25,9 +25,9 @@ pub enum ApikeeEncoding {
 
 /// # Safety
 ///
-/// The caller in C keeps the rules.
+/// The caller in C must keep the rules of the header.
 unsafe fn meta(claims: *const ApikeeClaims) -> Result<Meta<'static>, ApikeeError> {
-    // SAFETY: what this function's caller vouches for.
+    // SAFETY: the caller of this function guarantees it.
     Ok(unsafe { slot::get(claims) }?.claims().meta())
 }
 
@@ -42,7 +42,7 @@ pub unsafe extern "C" fn apikee_claims_get_meta(
 ) -> ApikeeError {
     report(|| {
         args::apart([Span::one(bytes), Span::one(encoding)], [Span::one(claims)])?;
-        // SAFETY: the caller keeps the rules, and what is written is apart.
+        // SAFETY: the caller keeps the rules, and the output does not overlap.
         let meta = unsafe {
             args::put(bytes, ApikeeText::NONE)?;
             args::put(encoding, 0)?;
@@ -78,14 +78,14 @@ pub unsafe extern "C" fn apikee_claims_get_meta_str(
 ) -> ApikeeError {
     report(|| {
         args::apart([Span::bytes(buf, buf_len), Span::one(len)], [Span::one(claims), Span::bytes(name, name_len)])?;
-        // SAFETY: the caller keeps the rules, and what is written is apart.
+        // SAFETY: the caller keeps the rules, and the output does not overlap.
         let (meta, name) = unsafe {
             args::put(len, 0)?;
             (meta(claims)?, args::text(name, name_len)?)
         };
         let text = meta.get_str(name).ok_or(ApikeeError::Absent)?;
         args::apart([Span::bytes(buf, buf_len)], [ApikeeText::of(meta.as_bytes()).span()])?;
-        // SAFETY: as above, and apart from the string itself.
+        // SAFETY: as above, and the string itself does not overlap.
         let buf = unsafe { args::buffer(buf, buf_len, MAX_PAYLOAD_LEN) }?;
         let (needed, fits) = match text.read_into(buf) {
             Ok(copy) => (copy.len(), Ok(())),
@@ -99,7 +99,7 @@ pub unsafe extern "C" fn apikee_claims_get_meta_str(
 
 /// # Safety
 ///
-/// The caller in C keeps the rules.
+/// The caller in C must keep the rules of the header.
 unsafe fn give<T: Copy + Default>(
     claims: *const ApikeeClaims,
     name: *const c_void,
@@ -109,7 +109,7 @@ unsafe fn give<T: Copy + Default>(
 ) -> ApikeeError {
     report(|| {
         args::apart([Span::one(out)], [Span::one(claims), Span::bytes(name, name_len)])?;
-        // SAFETY: what this function's caller vouches for, and what is written is apart.
+        // SAFETY: the caller of this function guarantees it, and the output does not overlap.
         let (meta, name) = unsafe {
             args::put(out, T::default())?;
             (meta(claims)?, args::text(name, name_len)?)

@@ -26,7 +26,7 @@ pub unsafe extern "C" fn apikee_get_fingerprint(
 ) -> ApikeeError {
     report(|| {
         args::apart([Span::one(fingerprint)], [Span::bytes(key, key_len)])?;
-        // SAFETY: the caller keeps the rules, and the two are apart.
+        // SAFETY: the caller keeps the rules, and the two do not overlap.
         let key = unsafe {
             args::put(fingerprint, [0; APIKEE_FINGERPRINT_LEN])?;
             args::text(key, key_len)?
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn apikee_get_log_prefix(
 ) -> ApikeeError {
     report(|| {
         args::apart([Span::one(prefix)], [Span::bytes(key, key_len)])?;
-        // SAFETY: the caller keeps the rules, and the two are apart.
+        // SAFETY: the caller keeps the rules, and the two do not overlap.
         let key = unsafe {
             args::put(prefix, ApikeeText::NONE)?;
             args::bytes(key, key_len)?

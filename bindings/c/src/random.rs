@@ -57,7 +57,7 @@ impl TryRng for Random {
 
     fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Failed> {
         out.fill(0);
-        // SAFETY: the caller gave the two together, and `out` is that long.
+        // SAFETY: the caller passed both together, and `out` has this length.
         let code = unsafe { (self.fill)(self.context, out.as_mut_ptr(), out.len()) };
         if code == 0 && out.iter().any(|byte| *byte != 0) { Ok(()) } else { Err(Failed) }
     }

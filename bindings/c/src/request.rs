@@ -53,7 +53,7 @@ type Written = Result<usize, BufferTooSmall>;
 
 /// # Safety
 ///
-/// The caller in C keeps the rules.
+/// The caller in C must keep the rules of the header.
 unsafe fn write(
     request: *const ApikeeValidateRequest,
     buf: *mut c_void,
@@ -64,7 +64,7 @@ unsafe fn write(
     report(|| {
         let written = [Span::bytes(buf, buf_len), Span::one(len)];
         args::apart(written, [Span::one(request)])?;
-        // SAFETY: what this function's caller vouches for, and what is written is apart.
+        // SAFETY: the caller of this function guarantees it, and the output does not overlap.
         let request = unsafe {
             args::put(len, 0)?;
             args::one(request)?

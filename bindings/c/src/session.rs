@@ -69,7 +69,7 @@ pub unsafe extern "C" fn apikee_server_key_init(
 ) -> ApikeeError {
     report(|| {
         args::apart([Span::one(server_key)], [Span::bytes(text, text_len)])?;
-        // SAFETY: the caller keeps the rules, and the two are apart.
+        // SAFETY: the caller keeps the rules, and the two do not overlap.
         let text = unsafe {
             slot::wipe(server_key)?;
             args::text(text, text_len)?
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn apikee_session_establish(
 ) -> ApikeeError {
     report(|| {
         args::apart([Span::one(session)], [Span::one(server_key)])?;
-        // SAFETY: the caller keeps the rules, and the two are apart.
+        // SAFETY: the caller keeps the rules, and the two do not overlap.
         let server_key = unsafe {
             slot::wipe(session)?;
             slot::get(server_key)?
@@ -130,7 +130,7 @@ pub unsafe extern "C" fn apikee_session_seal(
             [Span::one(session), Span::bytes(buf, buf_len), Span::one(envelope_len), Span::one(pending)],
             [Span::bytes(plaintext, plaintext_len)],
         )?;
-        // SAFETY: the caller keeps the rules, and what is written is apart.
+        // SAFETY: the caller keeps the rules, and the output does not overlap.
         let plaintext = unsafe {
             slot::wipe(pending)?;
             args::put(envelope_len, 0)?;
@@ -176,7 +176,7 @@ pub unsafe extern "C" fn apikee_pending_open(
 ) -> ApikeeError {
     report(|| {
         args::apart([Span::one(pending), Span::bytes(answer, answer_len), Span::one(plaintext)], [])?;
-        // SAFETY: the caller keeps the rules, and all are apart.
+        // SAFETY: the caller keeps the rules, and no two overlap.
         let (pending, answer) = unsafe {
             args::put(plaintext, ApikeeText::NONE)?;
             let answer = args::bytes_mut(answer, answer_len)?;

@@ -5,9 +5,9 @@
 //!                     0      8                               published size
 //! ```
 //!
-//! The published size is an upper bound for all targets. The compiler checks it for each target. The mark says that
-//! there is a value, and of which kind. Memory that is all zeros or was wiped contains no value. Nothing here needs a
-//! drop: a drop would only wipe, and wiping overwrites the whole object.
+//! The published size is an upper bound for all targets. The compiler checks it for each target. The mark says that the
+//! object contains a value, and of which kind. Memory that is all zeros or was wiped contains no value. No value needs
+//! a drop: a drop would only wipe, and wiping overwrites the whole object.
 //!
 //! An object is filled with zeros before its value is made. Large values are made in place ([`build`]). A move would
 //! also copy unused bytes, and put the stack of the caller's earlier functions into the object.
@@ -44,10 +44,10 @@ struct Slot<V> {
 ///
 /// # Safety
 ///
-/// Not null, it points to memory for a `P`, which nothing else refers to.
+/// If it is not null, it must point to memory for a `P`, and nothing else may refer to it.
 pub(crate) unsafe fn wipe_any<P: Place>(place: *mut P) {
     if !place.is_null() {
-        // SAFETY: that many bytes are a `P`, and they may be uninitialised.
+        // SAFETY: this number of bytes is a `P`, and they may be uninitialised.
         let memory = unsafe { slice::from_raw_parts_mut(place.cast::<MaybeUninit<u8>>(), size_of::<P>()) };
         memory.zeroize();
     }
@@ -57,11 +57,11 @@ pub(crate) unsafe fn wipe_any<P: Place>(place: *mut P) {
 ///
 /// # Safety
 ///
-/// Not null, it points to memory for a `P`, which nothing else refers to.
+/// If it is not null, it must point to memory for a `P`, and nothing else may refer to it.
 pub(crate) unsafe fn wipe<P: Place>(place: *mut P) -> Result<(), ApikeeError> {
     const { P::FITS };
     args::check_one(place.cast_const())?;
-    // SAFETY: that many words are a `P`, and they may be uninitialised.
+    // SAFETY: this number of words is a `P`, and they may be uninitialised.
     let memory = unsafe { slice::from_raw_parts_mut(place.cast::<MaybeUninit<u64>>(), P::WORDS) };
     memory.zeroize();
     Ok(())
@@ -71,12 +71,12 @@ pub(crate) unsafe fn wipe<P: Place>(place: *mut P) -> Result<(), ApikeeError> {
 ///
 /// # Safety
 ///
-/// As for [`wipe`].
+/// The same as for [`wipe`].
 pub(crate) unsafe fn init<P: Place>(place: *mut P, value: P::Value) -> Result<(), ApikeeError> {
     args::check_one(place.cast_const())?;
     let slot = place.cast::<Slot<P::Value>>();
-    // SAFETY: checked just now; a `P` is large enough, and aligned, for a slot. The two are written one by one: a slot
-    // may have a gap behind the value.
+    // SAFETY: checked just now; a `P` is large enough, and aligned, for a slot. The two are written separately, because
+    // a slot may have a gap after the value.
     unsafe {
         (&raw mut (*slot).value).write(MaybeUninit::new(value));
         (&raw mut (*slot).mark).write(P::MARK);
@@ -84,32 +84,32 @@ pub(crate) unsafe fn init<P: Place>(place: *mut P, value: P::Value) -> Result<()
     Ok(())
 }
 
-/// A place whose value may start as zeros.
+/// An object whose value may start as zeros.
 ///
 /// # Safety
 ///
-/// Bytes that are all zero are a value.
+/// Bytes that are all zeros must be a valid value.
 pub(crate) unsafe trait StartsAsZeros: Place {}
 
-/// Makes a value in place: `fill` receives one that is all zeros. After an error the object is all zeros again.
+/// Makes a value in place: `fill` receives a value that is all zeros. After an error the object is all zeros again.
 ///
 /// # Safety
 ///
-/// As for [`wipe`].
+/// The same as for [`wipe`].
 pub(crate) unsafe fn build<P: StartsAsZeros>(
     place: *mut P,
     fill: impl FnOnce(&mut P::Value) -> Result<(), ApikeeError>,
 ) -> Result<(), ApikeeError> {
-    // SAFETY: what this function's caller vouches for.
+    // SAFETY: the caller of this function guarantees it.
     unsafe { wipe(place) }?;
-    // SAFETY: a `P` is large enough, and aligned, for a slot. All of it is zeros, which are a mark, and a value as
-    // `StartsAsZeros` says.
+    // SAFETY: a `P` is large enough, and aligned, for a slot. It is all zeros: a valid mark, and, as `StartsAsZeros`
+    // guarantees, a valid value.
     let (slot, value) = unsafe {
         let slot = place.cast::<Slot<P::Value>>();
         (slot, (*slot).value.assume_init_mut())
     };
     let filled = fill(value);
-    // SAFETY: as above; `value` is not used any more.
+    // SAFETY: as above; `value` is no longer used.
     unsafe {
         match filled {
             Ok(()) => (&raw mut (*slot).mark).write(P::MARK),
@@ -123,14 +123,16 @@ pub(crate) unsafe fn build<P: StartsAsZeros>(
 ///
 /// # Safety
 ///
-/// Not null, it points to a `P` that is all zeros or was made by [`init`], and that nobody changes during `'a`.
+/// If it is not null, it must point to a `P` that is all zeros or was made by [`init`], and nobody may change it during
+/// `'a`.
 pub(crate) unsafe fn get<'a, P: Place>(place: *const P) -> Result<&'a P::Value, ApikeeError>
 where
     P::Value: 'a,
 {
     const { P::FITS };
     args::check_one(place)?;
-    // SAFETY: a `P` is large enough, and aligned, for a slot. Any bytes are one, as far as it is read here.
+    // SAFETY: a `P` is large enough, and aligned, for a slot. Only the mark is read here, and any bytes are a valid
+    // mark.
     let slot = unsafe { &*place.cast::<Slot<P::Value>>() };
     if slot.mark != P::MARK {
         return Err(ApikeeError::NotInitialised);
@@ -139,18 +141,18 @@ where
     Ok(unsafe { slot.value.assume_init_ref() })
 }
 
-/// The value of an object, for changing it.
+/// The value of an object, mutably.
 ///
 /// # Safety
 ///
-/// As for [`get`], and nothing else refers to it during `'a`.
+/// The same as for [`get`], and nothing else may refer to it during `'a`.
 pub(crate) unsafe fn get_mut<'a, P: Place>(place: *mut P) -> Result<&'a mut P::Value, ApikeeError>
 where
     P::Value: 'a,
 {
-    // SAFETY: what this function's caller vouches for.
+    // SAFETY: the caller of this function guarantees it.
     unsafe { get(place.cast_const()) }?;
-    // SAFETY: there is a value, as `get` has found.
+    // SAFETY: `get` has found a value.
     Ok(unsafe { (*place.cast::<Slot<P::Value>>()).value.assume_init_mut() })
 }
 
@@ -158,14 +160,14 @@ where
 ///
 /// # Safety
 ///
-/// As for [`get_mut`].
+/// The same as for [`get_mut`].
 #[cfg(feature = "envelope")]
 pub(crate) unsafe fn take<P: Place>(place: *mut P) -> Result<P::Value, ApikeeError> {
-    // SAFETY: what this function's caller vouches for.
+    // SAFETY: the caller of this function guarantees it.
     unsafe { get(place.cast_const()) }?;
-    // SAFETY: there is a value, as `get` has found. It is not used again, for the mark is wiped with it.
+    // SAFETY: `get` has found a value. It is not used again, because the mark is wiped with it.
     let value = unsafe { (*place.cast::<Slot<P::Value>>()).value.assume_init_read() };
-    // SAFETY: what this function's caller vouches for.
+    // SAFETY: the caller of this function guarantees it.
     unsafe { wipe(place) }?;
     Ok(value)
 }

@@ -55,7 +55,7 @@ pub unsafe extern "C" fn apikee_verify(
         // SAFETY: the caller keeps the rules.
         unsafe { slot::wipe(claims) }?;
         args::apart([Span::one(claims), Span::bytes(buf, buf_len)], [Span::one(keyring), Span::bytes(key, key_len)])?;
-        // SAFETY: the caller keeps the rules, and what is written is apart.
+        // SAFETY: the caller keeps the rules, and the output does not overlap.
         let (keyring, key_bytes) = unsafe { (slot::get(keyring)?, args::bytes(key, key_len)?) };
         if key.is_null() {
             return Err(KeyError::Missing.into());

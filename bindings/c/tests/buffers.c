@@ -1,4 +1,5 @@
-/* Buffers of each size: what fits is written, what does not is an error, and nothing is written past them. */
+/* Buffers of each size: output that fits is written, output that does not fit is an error, and nothing is written past
+ * the buffer. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ static int fill(void *context, uint8_t *out, size_t len) {
   return 0;
 }
 
-/* An operation on a buffer; `len` is what it returns as a length, or stays NONE. */
+/* An operation on a buffer. `len` receives the length that it returns, or stays NONE. */
 typedef apikee_error operation(void *buf, size_t buf_len, size_t *len);
 
 static apikee_error verify(void *buf, size_t buf_len, size_t *len) {
@@ -55,7 +56,7 @@ static apikee_error seal(void *buf, size_t buf_len, size_t *len) {
   CHECK(apikee_session_establish(&session, &server, fill, NULL) == APIKEE_ERROR_OK);
   apikee_error error = apikee_session_seal(&session, "{\"a\":1}", 7, fill, NULL, buf, buf_len, len, &pending);
   if (error == APIKEE_ERROR_BUFFER_TOO_SMALL) {
-    /* It is not used up by that. */
+    /* This error does not use up the session. */
     uint8_t large[APIKEE_SEALED_LEN(7)];
     size_t sealed;
     CHECK(apikee_session_seal(&session, "{\"a\":1}", 7, fill, NULL, large, sizeof large, &sealed, &pending) ==
@@ -78,7 +79,7 @@ static void check_result(apikee_error error, apikee_error too_small, size_t size
   if (len != NONE && size < needed) CHECK(len == needed);
 }
 
-/* In a block of that very size, which valgrind watches, and between canaries, at each alignment. */
+/* Runs the operation in a block of exactly this size, for valgrind, and between canaries at each alignment. */
 static void check_sizes(operation *run, apikee_error too_small, size_t needed) {
   for (size_t size = 0; size < needed + 3; size++) {
     size_t len = NONE;
@@ -100,14 +101,14 @@ static void check_sizes(operation *run, apikee_error too_small, size_t needed) {
   CHECK(run(NULL, 0, &len) == too_small);
 }
 
-/* How much it asks for when there is nothing. */
+/* The length that the operation needs, according to its error. */
 static size_t needed_by(operation *run) {
   size_t len = 0;
   CHECK(run(NULL, 0, &len) == APIKEE_ERROR_BUFFER_TOO_SMALL && len > 0);
   return len;
 }
 
-static void the_macros_say_what_the_functions_say(void) {
+static void the_macros_match_the_functions(void) {
   for (size_t len = 0; len < 20000; len++) {
     size_t enough = apikee_verify_buffer_len(len);
     CHECK(APIKEE_VERIFY_BUFFER_LEN(len) >= enough && APIKEE_VERIFY_BUFFER_LEN(len) <= enough + 24);
@@ -119,14 +120,14 @@ static void the_macros_say_what_the_functions_say(void) {
 }
 
 void test_buffers(void) {
-  the_macros_say_what_the_functions_say();
+  the_macros_match_the_functions();
   CHECK(apikee_keyring_init(&keyring, SECRET, sizeof SECRET - 1) == APIKEE_ERROR_OK);
   CHECK(issue(key, sizeof key, &key_len) == APIKEE_ERROR_OK);
   CHECK(apikee_verify(&keyring, key, key_len, NOW, key_buf, sizeof key_buf, &claims) == APIKEE_ERROR_OK);
 
   check_sizes(issue, APIKEE_ERROR_BUFFER_TOO_SMALL, needed_by(issue));
   check_sizes(meta_str, APIKEE_ERROR_BUFFER_TOO_SMALL, sizeof "pro \"plus\"" - 1);
-  /* A key asks for its own length, which may be a little more than it takes. */
+  /* A key needs a little less than `apikee_verify_buffer_len`. Finds the exact size. */
   size_t needed = 0;
   while (verify(key_buf, needed, NULL) == APIKEE_ERROR_KEY_TOO_LONG) needed++;
   CHECK(needed > 0 && needed <= apikee_verify_buffer_len(key_len));

@@ -1,17 +1,17 @@
-/* What the tests share. */
+/* Helpers for the tests. */
 #ifndef CHECK_H
 #define CHECK_H
 
 #include "apikee.h"
 
-/* Counts a check, and prints one that fails. `name` is the vector's, or null. */
+/* Counts a check, and prints it if it fails. `name` is the name of the vector, or null. */
 void check_at(bool holds, const char *what, const char *name, const char *file, int line);
 
 #define CHECK(holds) check_at((holds), #holds, NULL, __FILE__, __LINE__)
 #define CHECK_OF(name, holds) check_at((holds), #holds, (name), __FILE__, __LINE__)
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* A generator that gives what it was given, and fails when that is used up. */
+/* A generator that returns the given bytes, and fails after the last one. */
 typedef struct pinned {
   apikee_text bytes;
   size_t drawn;

@@ -31,13 +31,13 @@ static void check_request(const envelope_vector *v) {
   for (size_t at = 0; at < v->reflected.len; at++) answer[at] = (uint8_t)v->reflected.ptr[at];
   error = apikee_pending_open(&pending, answer, v->reflected.len, &plaintext);
   CHECK_OF(v->name, error == APIKEE_ERROR_ENVELOPE_REFLECTED && plaintext.ptr == NULL && plaintext.len == 0);
-  /* It is used up. */
+  /* The session is used up. */
   error = apikee_session_seal(&session, v->plaintext.ptr, v->plaintext.len, draw_pinned, &iv, buf, sizeof buf,
                               &sealed.len, &pending);
   CHECK_OF(v->name, error == APIKEE_ERROR_NOT_INITIALISED && sealed.len == 0);
 }
 
-/* What opens the answer; no vector has the nonce of its request. */
+/* Makes the state that opens the answer. No vector contains the nonce of its request. */
 static bool await(const envelope_vector *v, apikee_pending *pending) {
   apikee_session session;
   if (!establish(v, &session)) return false;
@@ -86,7 +86,7 @@ static void check_answer(const envelope_vector *v) {
   }
 }
 
-/* The answers that open are verdicts: the same members, read out of the envelope and in the clear. */
+/* An answer that opens is a verdict: its members are the same, sealed and in plain text. */
 static void check_verdict(const envelope_vector *v) {
   apikee_pending pending;
   apikee_answer sealed, unsealed;

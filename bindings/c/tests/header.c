@@ -1,9 +1,9 @@
-/* Whatever the header defines, used once, for compilers with all warnings. It is not linked. */
+/* Uses everything in the header once, for compilers with all warnings. It is not linked. */
 #include "apikee.h"
-/* A second time changes nothing. */
+/* Including it again must change nothing. */
 #include "apikee.h"
 
-/* Every macro is a constant. */
+/* Every macro must be a constant. */
 extern uint8_t verify_buffer[APIKEE_VERIFY_BUFFER_LEN(300)];
 extern uint8_t issue_buffer[APIKEE_ISSUE_BUFFER_LEN(200)];
 extern uint8_t envelope[APIKEE_SEALED_LEN(100)];

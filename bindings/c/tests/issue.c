@@ -7,7 +7,7 @@ static const char SECRET[] = "the current secret: 32 random bytes";
 
 static uint8_t buf[2048], room[2048];
 
-/* Counts up; the context is the next number. */
+/* A generator that counts up. The context is the next number. */
 static int count_up(void *context, uint8_t *out, size_t len) {
   uint8_t *next = (uint8_t *)context;
   for (size_t at = 0; at < len; at++) out[at] = (*next)++;
@@ -40,7 +40,7 @@ static apikee_error verify(size_t len, int64_t now, apikee_claims *claims) {
   return apikee_verify(&keyring, buf, len, now, room, sizeof room, claims);
 }
 
-static void what_is_issued_verifies(void) {
+static void an_issued_key_verifies(void) {
   const apikee_text scopes[] = {APIKEE_TEXT("read"), APIKEE_TEXT("write")};
   apikee_new_key new_key = {APIKEE_TEXT("acme-corp"), scopes, 2, APIKEE_TEXT("staging"), APIKEE_TEXT("{\"n\": -5, \"t\": true}"),
                             APIKEE_EXPIRY_AFTER, true, 60, NOW + 20};
@@ -70,7 +70,7 @@ static void what_is_issued_verifies(void) {
   CHECK(apikee_claims_get_secret_index(&claims, &index) == APIKEE_ERROR_OK && index == 1);
 }
 
-static void zeros_are_a_key_of_ninety_days(void) {
+static void zeros_mean_a_key_of_ninety_days(void) {
   apikee_new_key new_key = {{NULL, 0}, NULL, 0, {NULL, 0}, {NULL, 0}, 0, 0, 0, 0};
   size_t len;
   apikee_claims claims;
@@ -87,7 +87,7 @@ static void zeros_are_a_key_of_ninety_days(void) {
   CHECK(apikee_claims_get_expires_at(&claims, &number) == APIKEE_ERROR_OK && number == NOW + 1);
 }
 
-static void what_cannot_be_issued_is_an_error(void) {
+static void invalid_claims_are_not_issued(void) {
   const apikee_new_key good = {APIKEE_TEXT("t"), NULL, 0, {NULL, 0}, {NULL, 0}, 0, 0, 0, 0};
   apikee_new_key wrong = good;
   size_t len;
@@ -129,7 +129,7 @@ static void what_cannot_be_issued_is_an_error(void) {
   CHECK(apikee_issue(&keyring, &good, 0, NULL, NULL, buf, sizeof buf, &len) == APIKEE_ERROR_NULL_POINTER);
 }
 
-static void a_ring_takes_eight_secrets_and_no_empty_one(void) {
+static void a_keyring_holds_eight_secrets_but_no_empty_one(void) {
   apikee_keyring keyring;
   CHECK(apikee_keyring_init(&keyring, "", 0) == APIKEE_ERROR_EMPTY_SECRET);
   CHECK(apikee_keyring_accept(&keyring, "b", 1) == APIKEE_ERROR_NOT_INITIALISED);
@@ -139,7 +139,7 @@ static void a_ring_takes_eight_secrets_and_no_empty_one(void) {
   CHECK(apikee_keyring_accept(&keyring, "b", 1) == APIKEE_ERROR_KEYRING_FULL);
 }
 
-static void a_leeway_of_more_than_a_day_is_a_mistake(void) {
+static void a_leeway_of_more_than_a_day_is_an_error(void) {
   apikee_keyring keyring;
   CHECK(apikee_keyring_init(&keyring, SECRET, sizeof SECRET - 1) == APIKEE_ERROR_OK);
   CHECK(apikee_keyring_set_leeway(&keyring, 0) == APIKEE_ERROR_OK);
@@ -149,7 +149,7 @@ static void a_leeway_of_more_than_a_day_is_a_mistake(void) {
   CHECK(apikee_keyring_set_leeway(&keyring, (uint64_t)minute_less) == APIKEE_ERROR_TIME_OUT_OF_RANGE);
 }
 
-static void names_give_no_key_away(void) {
+static void fingerprints_and_prefixes_do_not_reveal_the_key(void) {
   /* FIPS 180-4, the one-block example. */
   static const uint8_t abc[] = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40,
                                 0xde, 0x5d, 0xae, 0x22, 0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17,
@@ -187,11 +187,11 @@ static void each_code_has_its_text(void) {
 }
 
 void test_issue(void) {
-  what_is_issued_verifies();
-  zeros_are_a_key_of_ninety_days();
-  what_cannot_be_issued_is_an_error();
-  a_ring_takes_eight_secrets_and_no_empty_one();
-  a_leeway_of_more_than_a_day_is_a_mistake();
-  names_give_no_key_away();
+  an_issued_key_verifies();
+  zeros_mean_a_key_of_ninety_days();
+  invalid_claims_are_not_issued();
+  a_keyring_holds_eight_secrets_but_no_empty_one();
+  a_leeway_of_more_than_a_day_is_an_error();
+  fingerprints_and_prefixes_do_not_reveal_the_key();
   each_code_has_its_text();
 }

@@ -1,4 +1,4 @@
-/* The golden keys, and what they say. */
+/* The golden keys and their claims. */
 #include "check.h"
 #include "vectors_types.h"
 
@@ -23,7 +23,7 @@ static void check_scopes(const key_vector *v, const apikee_claims *claims) {
   size_t missing = 99;
   CHECK_OF(v->name, apikee_claims_require_scopes(claims, v->scopes, v->scope_count, &missing) == APIKEE_ERROR_OK);
   CHECK_OF(v->name, missing == v->scope_count);
-  /* The table has one scope more, which no key has. */
+  /* The table has one more scope, which no key has. */
   apikee_error error = apikee_claims_require_scopes(claims, v->scopes, v->scope_count + 1, &missing);
   CHECK_OF(v->name, error == APIKEE_ERROR_INSUFFICIENT_SCOPE);
   CHECK_OF(v->name, missing == v->scope_count);
@@ -64,7 +64,7 @@ static void check_claims(const key_vector *v, const apikee_claims *claims) {
   uint32_t encoding = 99;
   CHECK_OF(v->name, apikee_claims_get_meta(claims, &text, &encoding) == APIKEE_ERROR_OK);
   CHECK_OF(v->name, text.len > 0);
-  /* A key without `meta` has the one that stands for it, which is JSON. */
+  /* For a key without `meta`, the result is an empty JSON object. */
   bool packed = v->msgpack && !is_text(text, "{}");
   CHECK_OF(v->name, encoding == (packed ? (uint32_t)APIKEE_ENCODING_MSGPACK : (uint32_t)APIKEE_ENCODING_JSON));
   check_scopes(v, claims);

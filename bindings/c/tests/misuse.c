@@ -1,4 +1,4 @@
-/* Pointers that are null, not aligned or overlap, and lengths that no memory has: an error each, and no access. */
+/* Null, misaligned and overlapping pointers, and impossible lengths: each is an error, without an access. */
 #include <string.h>
 
 #include "check.h"
@@ -24,7 +24,7 @@ static int fill(void *context, uint8_t *out, size_t size) {
 #define IS_MISALIGNED(call) CHECK((call) == APIKEE_ERROR_MISALIGNED)
 #define OVERLAPS(call) CHECK((call) == APIKEE_ERROR_OVERLAP)
 
-/* A pointer one byte past one that is aligned. */
+/* A pointer one byte after an aligned one. */
 #define OFF(type, place) ((type *)(void *)((char *)(void *)(place) + 1))
 
 static apikee_error verify(const apikee_keyring *ring, const void *text_of, size_t size, void *to, size_t room,
@@ -109,7 +109,7 @@ static void null_pointers(void) {
   IS_NULL(apikee_get_log_prefix("k", 1, NULL));
 }
 
-static void nothing_at_all(void) {
+static void empty_arguments(void) {
   ready();
   CHECK(verify(&keyring, NULL, 0, buf, sizeof buf, &claims) == APIKEE_ERROR_MISSING_KEY);
   CHECK(verify(&keyring, "", 0, buf, sizeof buf, &claims) == APIKEE_ERROR_INVALID_PREFIX);
@@ -122,7 +122,7 @@ static void nothing_at_all(void) {
   CHECK(apikee_claims_require_scopes(&claims, NULL, 0, NULL) == APIKEE_ERROR_OK);
 }
 
-static void pointers_that_are_not_aligned(void) {
+static void misaligned_pointers(void) {
   static uint64_t room[APIKEE_KEYRING_SIZE / 8 + 1];
   memset(room, 0xEE, sizeof room);
   ready();
@@ -141,13 +141,13 @@ static void pointers_that_are_not_aligned(void) {
   CHECK(!apikee_claims_has_scope(OFF(apikee_claims, room), "s", 1));
   IS_MISALIGNED(apikee_claims_require_scope(OFF(apikee_claims, room), "s", 1));
   for (size_t at = 0; at < sizeof room; at++) CHECK(((uint8_t *)room)[at] == 0xEE);
-  /* A secret is wiped, wherever it is. */
+  /* A secret is wiped even if it is misaligned. */
   apikee_keyring_wipe(OFF(apikee_keyring, room));
   for (size_t at = 0; at < sizeof room; at++)
     CHECK(((uint8_t *)room)[at] == (at < 1 || at > APIKEE_KEYRING_SIZE ? 0xEE : 0));
 }
 
-static void what_is_written_overlaps(void) {
+static void the_output_overlaps_an_input(void) {
   union {
     apikee_keyring keyring;
     apikee_claims claims;
@@ -159,7 +159,7 @@ static void what_is_written_overlaps(void) {
   memset(&both, 0, sizeof both);
   ready();
   memcpy(both.bytes + 100, key, key_len);
-  /* The key stands in the buffer: at its end, and at its front. */
+  /* The key is in the buffer: at its end, then at its start. */
   OVERLAPS(verify(&keyring, both.bytes + 100, key_len, both.bytes, 101, &claims));
   OVERLAPS(verify(&keyring, both.bytes + 100, key_len, both.bytes + 100 + key_len - 1, 400, &claims));
   CHECK(verify(&keyring, both.bytes + 100, key_len, both.bytes + 100 + key_len, 400, &claims) == APIKEE_ERROR_OK);
@@ -171,7 +171,7 @@ static void what_is_written_overlaps(void) {
   OVERLAPS(issue(&both.keyring, &NEW_KEY, both.bytes + 8, 500, &len));
   OVERLAPS(issue(&keyring, &NEW_KEY, both.bytes, 500, &both.len));
 
-  /* From here on it is read as text. */
+  /* From now on, the memory is used as text. */
   memset(&both, 'x', sizeof both);
   apikee_new_key new_key = NEW_KEY;
   new_key.tenant.ptr = both.bytes + 499;
@@ -192,11 +192,11 @@ static void what_is_written_overlaps(void) {
   OVERLAPS(apikee_get_log_prefix(both.bytes, 20, &both.text));
 }
 
-static void lengths_that_no_memory_has(void) {
+static void impossible_lengths(void) {
   const size_t lengths[] = {SIZE_MAX, SIZE_MAX / 2 + 1, SIZE_MAX - 4096};
   for (size_t at = 0; at < LENGTH(lengths); at++) {
     ready();
-    /* Such a length may be found to overlap everything before it is found to be too long. */
+    /* The overlap may be found before the length is found to be too large. */
     apikee_error error = verify(&keyring, key, lengths[at], buf, sizeof buf, &claims);
     CHECK(error == APIKEE_ERROR_INVALID_LENGTH || error == APIKEE_ERROR_OVERLAP);
     error = verify(&keyring, key, key_len, buf, lengths[at], &claims);
@@ -237,7 +237,7 @@ static void server_mode(void) {
       apikee_session_seal(&session, "{}", 2, fill, NULL, sealed, sizeof sealed, &len, OFF(apikee_pending, room)));
   OVERLAPS(apikee_session_seal(&session, sealed, 2, fill, NULL, sealed, sizeof sealed, &len, &pending));
   OVERLAPS(apikee_session_seal(&session, "{}", 2, fill, NULL, &session, sizeof session, &len, &pending));
-  /* None of that used it up. */
+  /* The errors above have not used up the session. */
   CHECK(apikee_session_seal(&session, "{}", 2, fill, NULL, sealed, sizeof sealed, &len, &pending) ==
         APIKEE_ERROR_OK);
   IS_NULL(apikee_pending_open(NULL, sealed, len, &text));
@@ -271,10 +271,10 @@ static void server_mode(void) {
 
 void test_misuse(void) {
   null_pointers();
-  nothing_at_all();
-  pointers_that_are_not_aligned();
-  what_is_written_overlaps();
-  lengths_that_no_memory_has();
+  empty_arguments();
+  misaligned_pointers();
+  the_output_overlaps_an_input();
+  impossible_lengths();
 #ifdef APIKEE_ENVELOPE
   server_mode();
 #endif

@@ -1,11 +1,11 @@
-/* Objects: wiped when they are done with, and of no use then. */
+/* Objects are wiped after use, and cannot be used after that. */
 #include <string.h>
 
 #include "check.h"
 
 static const int64_t NOW = 1760000000;
 
-/* As it goes with memory that was never written, or was used before. */
+/* Simulates memory that was never written, or was used before. */
 #define SPOIL(object) memset(&(object), 0xEE, sizeof(object))
 
 static bool all_zero(const void *object, size_t size) {
@@ -15,14 +15,14 @@ static bool all_zero(const void *object, size_t size) {
   return true;
 }
 
-/* Not lengths and paddings, which are the same in all objects. */
+/* False for lengths and padding, which are the same in all objects. */
 static bool looks_random(const uint8_t *bytes, size_t size) {
   size_t zeros = 0;
   for (size_t at = 0; at < size; at++) zeros += bytes[at] == 0;
   return zeros <= 3;
 }
 
-/* Whether any 16 bytes of `old` that look random stand anywhere in `object`. */
+/* Whether `object` contains 16 random-looking bytes of `old`. */
 static bool has_part_of(const uint8_t *object, size_t size, const uint8_t *old, size_t old_size) {
   for (size_t part = 0; part + 16 <= old_size; part += 8) {
     if (!looks_random(old + part, 16)) continue;
@@ -38,7 +38,7 @@ static int fill(void *context, uint8_t *out, size_t len) {
   return 0;
 }
 
-static void a_keyring_is_wiped_whole(void) {
+static void a_keyring_is_wiped_completely(void) {
   apikee_keyring keyring;
   SPOIL(keyring);
   CHECK(apikee_keyring_init(&keyring, "secret", 6) == APIKEE_ERROR_OK);
@@ -58,7 +58,7 @@ static void a_keyring_is_wiped_whole(void) {
 
 enum { PAINT = 0xA5 };
 
-/* What earlier calls leave on the stack. */
+/* Fills the stack, as earlier calls would. */
 static void paint_stack(void) {
   volatile uint8_t stack[32 * 1024];
   for (size_t at = 0; at < sizeof stack; at++) stack[at] = PAINT;
@@ -71,7 +71,7 @@ static bool keeps_paint(const void *object, size_t size) {
   return in_a_row == 4;
 }
 
-static void an_object_is_built_in_place_and_keeps_nothing_of_the_stack(void) {
+static void an_object_is_built_in_place_without_data_of_the_stack(void) {
   apikee_keyring keyring;
   apikee_claims claims;
   apikee_new_key new_key = {APIKEE_TEXT("acme"), NULL, 0, {NULL, 0}, {NULL, 0}, 0, 0, 0, 0};
@@ -81,7 +81,7 @@ static void an_object_is_built_in_place_and_keeps_nothing_of_the_stack(void) {
   SPOIL(keyring), SPOIL(claims);
   paint_stack();
   CHECK(apikee_keyring_init(&keyring, "secret", 6) == APIKEE_ERROR_OK && !keeps_paint(&keyring, sizeof keyring));
-  /* The state of one secret is at most 80 bytes, and beside it there are the mark, a number and the leeway. */
+  /* The state of one secret has at most 80 bytes. The rest is the mark, a number and the leeway. */
   const uint8_t *bytes = (const uint8_t *)&keyring;
   size_t used = 0;
   for (size_t at = 0; at < sizeof keyring; at++) used += bytes[at] != 0;
@@ -111,7 +111,7 @@ static void an_object_is_built_in_place_and_keeps_nothing_of_the_stack(void) {
 #endif
 }
 
-static void a_keyring_made_over_another_keeps_none_of_it(void) {
+static void a_keyring_made_over_another_keeps_nothing_of_it(void) {
   apikee_keyring keyring, old;
   char secret[] = "secret 0";
   memset(&keyring, 0, sizeof keyring);
@@ -124,7 +124,7 @@ static void a_keyring_made_over_another_keeps_none_of_it(void) {
   CHECK(!has_part_of((uint8_t *)&keyring, sizeof keyring, (uint8_t *)&old, sizeof old));
 }
 
-static void claims_of_an_earlier_key_are_gone(void) {
+static void claims_of_an_earlier_key_are_wiped(void) {
   apikee_keyring keyring;
   apikee_claims claims;
   apikee_new_key new_key = {APIKEE_TEXT("acme"), NULL, 0, {NULL, 0}, {NULL, 0}, 0, 0, 0, 0};
@@ -145,12 +145,12 @@ static void claims_of_an_earlier_key_are_gone(void) {
   CHECK(!apikee_claims_has_scope(&claims, "", 0));
   CHECK(apikee_claims_require_scope(&claims, "", 0) == APIKEE_ERROR_NOT_INITIALISED);
   CHECK(apikee_claims_require_scopes(&claims, NULL, 0, NULL) == APIKEE_ERROR_NOT_INITIALISED);
-  /* Not even where an argument is wrong. */
+  /* Also if an argument is wrong. */
   key[len - 1] = last;
   CHECK(apikee_verify(&keyring, key, len, NOW, buf, sizeof buf, &claims) == APIKEE_ERROR_OK);
   CHECK(apikee_verify(NULL, key, len, NOW, buf, sizeof buf, &claims) == APIKEE_ERROR_NULL_POINTER);
   CHECK(all_zero(&claims, sizeof claims));
-  /* An object of another kind is none. */
+  /* An object of another kind counts as not initialised. */
   CHECK(apikee_verify(&keyring, key, len, NOW, buf, sizeof buf, &claims) == APIKEE_ERROR_OK);
   memcpy(&keyring, &claims, sizeof claims);
   CHECK(apikee_verify(&keyring, key, len, NOW, buf, sizeof buf, &claims) == APIKEE_ERROR_NOT_INITIALISED);
@@ -163,7 +163,7 @@ static int broken(void *context, uint8_t *out, size_t len) {
   return -1;
 }
 
-static void what_is_used_up_is_wiped(void) {
+static void a_used_object_is_wiped(void) {
   static const char PUBLIC[] = "132bea5cbf3fc7a9943c6ea6c9b5522d15b466d41d56e4ecba15457bb3766105";
   apikee_server_key server;
   apikee_session session;
@@ -177,7 +177,7 @@ static void what_is_used_up_is_wiped(void) {
   CHECK(!all_zero(&session, sizeof session));
   CHECK(apikee_session_seal(&session, "{}", 2, fill, NULL, buf, sizeof buf, &len, &pending) == APIKEE_ERROR_OK);
   CHECK(all_zero(&session, sizeof session) && !all_zero(&pending, sizeof pending));
-  /* Our own request, sent back. */
+  /* Opens our own request, sent back. */
   CHECK(apikee_pending_open(&pending, buf, len, &plaintext) == APIKEE_ERROR_ENVELOPE_WRONG_KEY);
   CHECK(all_zero(&pending, sizeof pending));
 
@@ -201,11 +201,11 @@ static void what_is_used_up_is_wiped(void) {
 #endif
 
 void test_objects(void) {
-  a_keyring_is_wiped_whole();
-  an_object_is_built_in_place_and_keeps_nothing_of_the_stack();
-  a_keyring_made_over_another_keeps_none_of_it();
-  claims_of_an_earlier_key_are_gone();
+  a_keyring_is_wiped_completely();
+  an_object_is_built_in_place_without_data_of_the_stack();
+  a_keyring_made_over_another_keeps_nothing_of_it();
+  claims_of_an_earlier_key_are_wiped();
 #ifdef APIKEE_ENVELOPE
-  what_is_used_up_is_wiped();
+  a_used_object_is_wiped();
 #endif
 }

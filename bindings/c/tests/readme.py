@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that the README promises the stack that the budget does: `readme.py README BUDGET`."""
+"""Checks that the README has the same stack limits as the budget: `readme.py README BUDGET`."""
 import pathlib
 import re
 import sys
@@ -11,7 +11,7 @@ said = {name: int(number.replace(",", "")) for name, number in rows}
 limits = tomllib.loads(pathlib.Path(sys.argv[2]).read_text())["at-most"]
 held = {name.split(".")[1]: limit for name, limit in limits.items() if name.startswith("cortex-m4.")}
 header = set(re.findall(r"\b(apikee_\w+)\(", pathlib.Path("apikee.h").read_text()))
-# The lengths are arithmetic without a frame.
+# Functions for lengths are only arithmetic, and need no stack frame.
 wrong = sorted(said.items() ^ held.items()) + sorted(header - held.keys() - {name for name in header if name.endswith("_len")})
 for line in wrong:
     print("README and budget differ:", line)

@@ -1,4 +1,4 @@
-/* What must not compile, one CASE at a time. Without a CASE it does. */
+/* Each CASE must not compile. Without a CASE, the file must compile. */
 #include "apikee.h"
 
 extern apikee_keyring keyring;

@@ -1,4 +1,4 @@
-/* The validate calls that the published SDK makes, from the same inputs. */
+/* Makes the same validate calls as the published SDK, from the same inputs. */
 #include "check.h"
 #include "vectors_types.h"
 

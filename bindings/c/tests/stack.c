@@ -1,5 +1,5 @@
 /* Measures how much stack each function takes below its caller, on a board, and prints `NAME.stack = BYTES`.
- * Fails if a function leaves a part of that stack in an object. */
+ * Fails if a function leaves parts of the stack in an object. */
 #include "board.h"
 #include "check.h"
 #include "vectors_types.h"
@@ -9,7 +9,7 @@
 #endif
 #include "vectors_keys.h"
 
-/* More bytes of paint than any function takes. */
+/* Bytes of paint: more than any function uses. */
 enum { DEPTH = 16 * 1024, PAINT = 0xA5 };
 
 static const int64_t NOW = 1760000000;
@@ -65,7 +65,7 @@ static void report(const char *name, size_t bytes) {
 
 typedef void operation(void);
 
-/* Bytes that `run` takes below this function. */
+/* The bytes of stack that `run` uses below this function. */
 static __attribute__((noinline)) size_t depth(operation *run) {
   volatile uint8_t *here;
   __asm__ volatile("mov %0, sp" : "=r"(here));
@@ -92,7 +92,7 @@ static bool measure(const char *name, operation *run, const void *object, size_t
   return fine;
 }
 
-/* Each kind of key takes another way: the deepest counts. */
+/* Different keys use different code, so the maximum over all keys counts. */
 static const key_vector *vector;
 static void verify_vector(void) {
   apikee_error own = apikee_verify(&keyring, vector->key.ptr, vector->key.len, vector->now, buf, sizeof buf, &claims);

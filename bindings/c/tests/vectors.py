@@ -15,7 +15,7 @@ def load(name, member):
 
 
 def literal(data):
-    """A string literal; octal escapes end after three digits, whatever follows."""
+    """A string literal. It uses octal escapes, because they end after three digits."""
     if isinstance(data, str):
         data = data.encode()
     plain = {byte for byte in range(0x20, 0x7F)} - set(b'"\\?')
@@ -42,7 +42,7 @@ def time(seconds):
 
 
 def member(name, value):
-    """What the functions that read one member must find; a list or an object is none of these."""
+    """The members that the functions for single members must find. They do not find lists and objects."""
     kinds = {str: "'s'", bool: "'b'", int: "'i'"}
     kind = kinds.get(type(value), "'x'")
     number = int(value) if kind in ("'b'", "'i'") else 0
@@ -86,7 +86,7 @@ def envelopes():
 
 
 def requests():
-    """The validate calls that the published SDK makes; our timestamps end in milliseconds and Z."""
+    """The validate calls of the published SDK, with timestamps in our form: with milliseconds and Z."""
     rows = []
     for exchange in load("http.json", "exchanges"):
         target = urllib.parse.urlsplit(exchange["target"])

@@ -1,5 +1,5 @@
 // @ts-self-types="../load.d.mts"
-// Browsers, and whatever else has `fetch`; bundlers find the module by this form of its URL.
+// For browsers and other runtimes with `fetch`. Bundlers recognise this form of the module's URL.
 import { instantiate } from "../apikee.mjs";
 
 export * from "../apikee.mjs";

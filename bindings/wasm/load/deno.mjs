@@ -1,5 +1,5 @@
 // @ts-self-types="../load.d.mts"
-// Deno, which needs no permission for what is imported.
+// For Deno, which needs no permission for imports.
 import source module from "../apikee.wasm";
 import { instantiate } from "../apikee.mjs";
 

@@ -1,5 +1,5 @@
 // @ts-self-types="../load.d.mts"
-// Node, Bun, and what bundles for them.
+// For Node, Bun, and their bundlers.
 import { readFile } from "node:fs/promises";
 import { instantiate } from "../apikee.mjs";
 

@@ -1,5 +1,5 @@
 // @ts-self-types="../load.d.mts"
-// Workers, which compile no bytes: the bundler makes a module of the import.
+// For Workers, which cannot compile bytes: the bundler turns the import into a module.
 import module from "../apikee.wasm";
 import { instantiate } from "../apikee.mjs";
 

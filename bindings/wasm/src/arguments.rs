@@ -1,8 +1,8 @@
-//! Strings and bytes in the input, each behind its length in four bytes, little-endian.
+//! Strings and bytes in the input, each after its length (four bytes, little-endian).
 
 use crate::failure::Failure;
 
-/// The arguments of a call that has several.
+/// The arguments of a call with several arguments.
 pub(crate) struct Arguments<'a>(&'a [u8]);
 
 impl<'a> Arguments<'a> {
@@ -10,7 +10,7 @@ impl<'a> Arguments<'a> {
         Self(input)
     }
 
-    /// The next argument, or `None` behind the last.
+    /// The next argument, or `None` after the last.
     pub(crate) fn next(&mut self) -> Result<Option<&'a [u8]>, Failure> {
         if self.0.is_empty() {
             return Ok(None);
@@ -25,12 +25,12 @@ impl<'a> Arguments<'a> {
 
 #[cfg(feature = "issue")]
 impl<'a> Arguments<'a> {
-    /// The next argument as a string, or `None` behind the last.
+    /// The next argument as a string, or `None` after the last.
     pub(crate) fn next_text(&mut self) -> Result<Option<&'a str>, Failure> {
         self.next()?.map(|bytes| core::str::from_utf8(bytes).map_err(|_| Failure::InvalidArgument)).transpose()
     }
 
-    /// A string that has to be there.
+    /// The next argument, a required string.
     pub(crate) fn text(&mut self) -> Result<&'a str, Failure> {
         self.next_text()?.ok_or(Failure::InvalidArgument)
     }

@@ -12,16 +12,16 @@ use crate::{
     slots::Resident,
 };
 
-/// Public keys of platforms at once.
+/// How many public keys of platforms can exist at once.
 pub(crate) const SERVERS: usize = 16;
 
-/// Sessions at once, established or waiting for an answer.
+/// How many sessions can exist at once, established or waiting for an answer.
 pub(crate) const SESSIONS: usize = 1024;
 
-/// How far a session has come. To leave a stage is to move out of it, which leaves its bytes behind; so the free place
-/// holds as many zeros as the largest stage has bytes, and nothing of a key.
+/// The stage of a session. A move out of a stage leaves its bytes in the place. So a vacant place consists of as many
+/// zeros as the largest stage has bytes, and contains nothing of a key.
 pub(crate) enum Stage {
-    Vacant(#[expect(dead_code, reason = "it is there to be written over what was left")] [u8; size_of::<Session>()]),
+    Vacant(#[expect(dead_code, reason = "it overwrites what a move left")] [u8; size_of::<Session>()]),
     Established(Session),
     Pending(Pending),
 }
@@ -33,7 +33,7 @@ impl Resident for Stage {
 impl Module {
     /// Takes the 32 bytes of the platform's public key from the input.
     ///
-    /// JavaScript has read its text: the kernel's base64, four times in constant time, would be ten kilobytes.
+    /// JavaScript has already decoded its text: the kernel's base64 in four constant-time variants would take 10 kB.
     pub(crate) fn server_key(&mut self, len: usize) -> Result<i32, Failure> {
         let bytes = self.input.get(..len).and_then(|bytes| bytes.try_into().ok()).ok_or(Failure::InvalidArgument)?;
         let key = ServerKey::from_bytes(bytes).map_err(|_| Failure::LowOrderServerKey)?;
@@ -70,21 +70,21 @@ impl Module {
         i32::try_from(envelope.len()).map_err(|_| Failure::TooLong)
     }
 
-    /// Opens the answer in the input. Whatever comes of it, the session's place is free from then on.
+    /// Opens the answer in the input. Afterwards the session's place is free, also after an error.
     pub(crate) fn open(&mut self, session: i32, len: usize) -> Result<i32, Failure> {
         let pending = self.take_pending(session)?;
         let answer = self.input.get_mut(..len).ok_or(Failure::TooLong)?;
         copy(&pending.open(answer).map_err(failure)?, &mut self.output.0)
     }
 
-    /// The same for the answer to a question, which is also read: the output is 1 if the platform lets the request
-    /// through, or else 0, and then the answer.
+    /// The same for the answer to a validate call, which it also reads. The output is 1 if the platform lets the
+    /// request through, otherwise 0, and then the answer.
     pub(crate) fn verdict(&mut self, session: i32, len: usize) -> Result<i32, Failure> {
         let pending = self.take_pending(session)?;
         let answer = self.input.get_mut(..len).ok_or(Failure::TooLong)?;
         let opened = pending.open(answer).map_err(failure)?;
         let (verdict, text) = self.output.0.split_first_mut().ok_or(Failure::TooLong)?;
-        // Before it is read, which undoes its escapes.
+        // Copies the answer before it is read, because reading decodes its escapes in place.
         let len = copy(&opened, text)?;
         match Answer::read_opened(opened) {
             Ok(answer) => *verdict = u8::from(answer.success()),
@@ -100,7 +100,7 @@ impl Module {
         Ok(len.saturating_add(1))
     }
 
-    /// Takes what is to open an answer out of its place, which is free from then on.
+    /// Takes the state that opens an answer out of its place. The place is free afterwards.
     fn take_pending(&mut self, session: i32) -> Result<Pending, Failure> {
         let stage = self.sessions.get(session)?;
         if !matches!(stage, Stage::Pending(_)) {
@@ -114,7 +114,7 @@ impl Module {
     }
 }
 
-/// Copies what was opened; returns its length.
+/// Copies the opened text; returns its length.
 fn copy(opened: &Opened<'_>, output: &mut [u8]) -> Result<i32, Failure> {
     let place = output.get_mut(..opened.as_bytes().len()).ok_or(Failure::TooLong)?;
     place.copy_from_slice(opened.as_bytes());

@@ -1,4 +1,4 @@
-//! What JavaScript calls, and the only `unsafe`.
+//! The functions that JavaScript calls, and the only `unsafe` code.
 #![expect(unsafe_code, reason = "the boundary")]
 
 use core::cell::UnsafeCell;
@@ -7,35 +7,35 @@ use crate::{failure::Failure, module::Module};
 
 struct Place(UnsafeCell<Module>);
 
-// SAFETY: the module has one thread, since it is built without the target feature `atomics` and its memory is not
-// shared.
+// SAFETY: the module has only one thread, because it is built without the target feature `atomics` and its memory is
+// not shared.
 unsafe impl Sync for Place {}
 
 static MODULE: Place = Place(UnsafeCell::new(Module::new()));
 
 fn module() -> &'static mut Module {
-    // SAFETY: every export takes this reference once and lets it go before it returns. No export runs inside another:
-    // there are no imports, so nothing in here calls out. JavaScript touches the memory between the calls only.
+    // SAFETY: every export takes this reference once, and drops it before it returns. No export runs inside another:
+    // there are no imports, so no code here calls out. JavaScript accesses the memory only between the calls.
     unsafe { &mut *MODULE.0.get() }
 }
 
-/// What a call returns: what it says, or why it failed.
+/// Converts a result to the number that a call returns: the value, or the failure.
 fn answer(result: Result<i32, Failure>) -> i32 {
     result.unwrap_or_else(|failure| failure as i32)
 }
 
-/// A length or an address; `usize` has the same 32 bits.
+/// Converts a length or an address. `usize` also has 32 bits.
 const fn size(value: u32) -> usize {
     value as usize
 }
 
-/// Nothing in here panics; what remains of a panic all the same has no text.
+/// No code here panics. The panic handler must exist, but has no text.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }
 
-/// Where the input is.
+/// The address of the input.
 #[unsafe(no_mangle)]
 extern "C" fn input() -> *mut u8 {
     module().input.as_mut_ptr()
@@ -46,19 +46,19 @@ extern "C" fn input_len() -> usize {
     module().input.len()
 }
 
-/// Bytes of a key that are of interest.
+/// The number of bytes of a key that are read at most.
 #[unsafe(no_mangle)]
 extern "C" fn key_room() -> usize {
     crate::module::KEY_ROOM
 }
 
-/// Where the output is.
+/// The address of the output.
 #[unsafe(no_mangle)]
 extern "C" fn output() -> *mut u8 {
     module().output.0.as_mut_ptr()
 }
 
-/// Where a payload is decoded, as many bytes at most as its key has.
+/// The address of the buffer for a decoded payload. It uses at most as many bytes as the key has.
 #[unsafe(no_mangle)]
 extern "C" fn payload() -> *mut u8 {
     module().payload.as_mut_ptr()
@@ -91,7 +91,7 @@ extern "C" fn fingerprint(len: u32) -> i32 {
     answer(module().fingerprint(size(len)))
 }
 
-/// Where random bytes are put.
+/// The address of the random bytes.
 #[cfg(any(feature = "issue", feature = "envelope"))]
 #[unsafe(no_mangle)]
 extern "C" fn random() -> *mut u8 {

@@ -1,4 +1,4 @@
-//! What JavaScript throws, by number: `errors.mjs` has the code and the words of each.
+//! The numbers of failures. `errors.mjs` has the code and the text of each.
 
 use apikee::{KeyError, key::KeyringError};
 

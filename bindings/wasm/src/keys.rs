@@ -5,7 +5,7 @@ use apikee::{Fingerprint, Keyring, UnixTime};
 use crate::{arguments::Arguments, failure::Failure, module::Module, output};
 
 impl Module {
-    /// A keyring of the secrets in the input.
+    /// Makes a keyring of the secrets in the input.
     pub(crate) fn keyring(&mut self, len: usize, leeway_secs: u32) -> Result<i32, Failure> {
         let mut secrets = Arguments::new(self.input.get(..len).ok_or(Failure::InvalidArgument)?);
         let mut keys = Keyring::new(secrets.next()?.unwrap_or_default())?;
@@ -25,7 +25,7 @@ impl Module {
         i32::try_from(written).map_err(|_| Failure::TooLong)
     }
 
-    /// The fingerprint of the key in the input, verified or not.
+    /// Writes the fingerprint of the key in the input. The key need not be verified.
     pub(crate) fn fingerprint(&mut self, len: usize) -> Result<i32, Failure> {
         let key = self.input.get(..len).and_then(|key| core::str::from_utf8(key).ok());
         let digest = Fingerprint::of(key.ok_or(Failure::InvalidArgument)?);
@@ -34,8 +34,8 @@ impl Module {
     }
 }
 
-/// A time as JavaScript has it.
-#[expect(clippy::cast_possible_truncation, reason = "what is out of range is as late or as early as can be")]
+/// Converts a time from JavaScript.
+#[expect(clippy::cast_possible_truncation, reason = "a time out of range becomes the latest or the earliest time")]
 fn from_millis(millis: f64) -> Result<UnixTime, Failure> {
     if millis.is_finite() { Ok(UnixTime::from_millis(millis as i64)) } else { Err(Failure::InvalidArgument) }
 }
@@ -51,12 +51,12 @@ mod issue {
     use super::from_millis;
     use crate::{arguments::Arguments, failure::Failure, module::Module, random::Brought};
 
-    /// Scopes of a new key: their list has to stand somewhere.
+    /// The most scopes of a new key. The size of their list must be fixed.
     const MAX_SCOPES: usize = 512;
 
     impl Module {
         /// Issues the key that the input describes: tenant, environment, expiry as a duration, meta, id, then scopes.
-        /// What is empty is not given. `expires_at` and `not_before` are seconds, or NaN.
+        /// An empty argument means that it is absent. `expires_at` and `not_before` are seconds, or NaN.
         pub(crate) fn issue(
             &mut self,
             keyring: i32,
@@ -101,7 +101,7 @@ mod issue {
                 id => keys.issue_with_id(&new, id, now, room),
             };
             let issued = issued.map(str::len).map_err(failure);
-            // The claims were written behind the key.
+            // Wipes the claims, which were written after the key.
             room.get_mut(*issued.as_ref().unwrap_or(&0)..).unwrap_or_default().fill(0);
             i32::try_from(issued?).map_err(|_| Failure::TooLong)
         }
@@ -116,8 +116,8 @@ mod issue {
         }
     }
 
-    /// Whole seconds; NaN is none.
-    #[expect(clippy::cast_possible_truncation, reason = "what is out of range is as late or as early as can be")]
+    /// Converts whole seconds. NaN means no time.
+    #[expect(clippy::cast_possible_truncation, reason = "a time out of range becomes the latest or the earliest time")]
     fn from_secs(secs: f64) -> Result<Option<UnixTime>, Failure> {
         match secs {
             none if none.is_nan() => Ok(None),

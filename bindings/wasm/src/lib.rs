@@ -1,22 +1,22 @@
-//! The kernel as a WebAssembly module without imports, for `apikee.mjs` beside it.
+//! The kernel as a WebAssembly module without imports, for `apikee.mjs`.
 //!
-//! | module | knows |
+//! | module | contains |
 //! |---|---|
-//! | `exports` | the boundary: what JavaScript calls, and the only `unsafe` |
-//! | `module` | all that the module holds, in one fixed place |
-//! | `keys`, `envelopes` | what the calls do |
+//! | `exports` | the boundary: the functions that JavaScript calls, and the only `unsafe` code |
+//! | `module` | all data of the module, in one fixed place |
+//! | `keys`, `envelopes` | the work of the calls |
 //! | `arguments` | strings and bytes, one after the other, in the input |
-//! | `output` | claims, as JavaScript reads them |
-//! | `failure` | what JavaScript throws, by number |
+//! | `output` | claims in the form that JavaScript reads |
+//! | `failure` | the numbers of failures |
 //! | `slots` | handles |
 //!
 //! # The boundary
 //!
 //! There is no allocator. JavaScript writes into the input (and random bytes into `random`), calls, and reads the
-//! output. A call returns the number of bytes there, or a handle; a negative number says why it failed.
-//! A handle has a generation, so one that was freed names nothing.
+//! output. A call returns the number of bytes there, or a handle. A negative number is a failure. A handle contains
+//! a generation, so a freed handle is no longer valid.
 //!
-//! Nothing here reads a clock or draws a random byte: there is nothing to import them from.
+//! The module reads no clock and draws no random bytes, because it has no imports.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 #![cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "only the exports use it"))]
 #![deny(unsafe_code)]

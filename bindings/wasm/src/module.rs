@@ -1,17 +1,17 @@
-//! All that the module holds, in one fixed place.
+//! All data of the module, in one fixed place.
 
 use apikee::{Keyring, key::MAX_PAYLOAD_LEN, verify_buffer_len};
 
 use crate::slots::{Resident, Slots};
 
-/// Keyrings at once.
+/// How many keyrings can exist at once.
 const KEYRINGS: usize = 32;
 
-/// Bytes of a key that are of interest. A longer one is too long by any measure, and may be cut here: what is left is
-/// refused just as the whole would be. Its payload has at most 11,008 digits, its signature 43.
+/// The most bytes of a key that are read. A longer key is too long in any case, and may be cut to this length: the rest
+/// is refused just like the whole key. A valid payload has at most 11,008 digits, and a signature 43.
 pub(crate) const KEY_ROOM: usize = 11_264;
 
-/// Bytes of the longest plaintext, as the platform takes it.
+/// The size of the longest plaintext that the platform accepts.
 #[cfg(feature = "envelope")]
 pub(crate) const MAX_BODY: usize = 64 * 1024;
 
@@ -20,8 +20,8 @@ const INPUT_LEN: usize = apikee::envelope::sealed_len(MAX_BODY);
 #[cfg(not(feature = "envelope"))]
 const INPUT_LEN: usize = 16 * 1024;
 
-/// A scope of claims takes a byte of the payload at least, and four for its length; an envelope is a third longer than
-/// its body.
+/// In the claims, a scope takes at least one byte of the payload, and four bytes for its length. An envelope is a third
+/// longer than its body.
 #[cfg(feature = "envelope")]
 const OUTPUT_LEN: usize = apikee::envelope::sealed_len(MAX_BODY);
 #[cfg(not(feature = "envelope"))]
@@ -29,10 +29,10 @@ const OUTPUT_LEN: usize = 5 * MAX_PAYLOAD_LEN + 64;
 const _: () = assert!(OUTPUT_LEN >= 5 * MAX_PAYLOAD_LEN + 64 && INPUT_LEN >= KEY_ROOM);
 
 #[cfg(any(feature = "issue", feature = "envelope"))]
-/// Ten bytes for each of the sixteen ids that a key may need; a session needs 32, an envelope 12.
+/// Ten bytes for each of the sixteen ids that a key may need. A session needs 32 bytes, and an envelope 12.
 pub(crate) const RANDOM_LEN: usize = 160;
 
-/// JavaScript reads numbers of eight bytes from its front.
+/// Aligned, because JavaScript reads numbers of eight bytes from its start.
 #[repr(align(8))]
 pub(crate) struct Aligned<const N: usize>(pub(crate) [u8; N]);
 
@@ -67,7 +67,7 @@ impl Module {
     }
 }
 
-/// The kernel's types wipe themselves where they stand.
+/// The kernel's types wipe themselves in place on drop.
 impl<T> Resident for Option<T> {
     const VACANT: Self = None;
 }

@@ -1,12 +1,12 @@
-//! Claims, as JavaScript reads them from the output.
+//! Writes claims to the output, in the form that JavaScript reads.
 //!
 //! ```text
 //! f64  expires at, in seconds, or NaN
-//! f64  not before, likewise
+//! f64  not before, in seconds, or NaN
 //! u32  index of the secret
 //! u32  encoding of meta: 0 for JSON, 1 for MessagePack
 //! u32  length of the id, of the tenant, of the environment, of meta
-//! u32  length of each scope, and `END` behind the last
+//! u32  length of each scope, and `END` after the last
 //! the bytes of the scopes, the id, the tenant, the environment and meta
 //! ```
 
@@ -14,7 +14,7 @@ use apikee::{UnixTime, VerifiedKey, key::Encoding};
 
 use crate::failure::Failure;
 
-/// What is not a length.
+/// Marks the end of the scopes' lengths. It cannot be a length.
 const END: usize = u32::MAX as usize;
 
 /// Writes the claims, and returns how many bytes they take.
@@ -43,13 +43,13 @@ pub(crate) fn write(key: &VerifiedKey<'_>, output: &mut [u8]) -> Result<usize, F
     if out.len <= out.buf.len() { Ok(out.len) } else { Err(Failure::TooLong) }
 }
 
-/// What JavaScript has for a time: beyond 2^53 seconds it loses some of them.
-#[expect(clippy::cast_precision_loss, reason = "as says the line above")]
+/// Converts a time to a JavaScript number. Beyond 2^53 seconds it is rounded.
+#[expect(clippy::cast_precision_loss, reason = "the comment above says this")]
 fn seconds(time: Option<UnixTime>) -> f64 {
     time.map_or(f64::NAN, |time| time.as_secs() as f64)
 }
 
-/// Writes into a buffer; past its end it only counts.
+/// Writes into a buffer. After the buffer's end, it only counts the bytes.
 struct Output<'b> {
     buf: &'b mut [u8],
     len: usize,
@@ -65,7 +65,7 @@ impl Output<'_> {
     }
 
     fn number(&mut self, value: usize) {
-        // Nothing here is longer than the memory.
+        // No value here is larger than the memory, so each fits in 32 bits.
         self.bytes(&u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes());
     }
 }

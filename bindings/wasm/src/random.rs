@@ -1,11 +1,11 @@
-//! The random bytes that JavaScript brought along.
+//! The random bytes that JavaScript has written.
 
 use rand_core::{TryCryptoRng, TryRng};
 
-/// Gives out the bytes that were brought, wipes them, and fails when they are used up.
+/// Returns the bytes and wipes them. Fails when no more bytes are left.
 pub(crate) struct Brought<'r>(&'r mut [u8]);
 
-/// There are no more random bytes.
+/// No more random bytes are left.
 #[derive(Debug)]
 pub(crate) struct UsedUp;
 
@@ -45,5 +45,5 @@ impl TryRng for Brought<'_> {
     }
 }
 
-/// They are as good as what JavaScript drew them from.
+/// The bytes are as secure as JavaScript's generator.
 impl TryCryptoRng for Brought<'_> {}

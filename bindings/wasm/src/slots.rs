@@ -1,14 +1,14 @@
-//! Handles for what lives on between calls.
+//! Handles for objects that live longer than one call.
 
 use crate::failure::Failure;
 
-/// What a handle names. It lives in a fixed place, which has to hold nothing of it afterwards.
+/// An object behind a handle. It lives in a fixed place, where no data of it may remain afterwards.
 pub(crate) trait Resident: Sized {
-    /// What stands in a free place.
+    /// The content of a free place.
     const VACANT: Self;
 }
 
-/// A fixed number of places. A handle is a place and its generation, so it names nothing once it was freed.
+/// A fixed number of places. A handle consists of a place and its generation, so a freed handle is no longer valid.
 pub(crate) struct Slots<T, const N: usize>([Slot<T>; N]);
 
 struct Slot<T> {
@@ -31,12 +31,12 @@ impl<T: Resident, const N: usize> Slots<T, N> {
         Ok(i32::from(slot.generation) << 16 | i32::from(index))
     }
 
-    /// What the handle names.
+    /// The object behind the handle.
     pub(crate) fn get(&mut self, handle: i32) -> Result<&mut T, Failure> {
         self.slot(handle).map(|slot| &mut slot.value).ok_or(Failure::Freed)
     }
 
-    /// Frees what the handle names, if it names something.
+    /// Frees the object behind the handle, if the handle is valid.
     pub(crate) fn free(&mut self, handle: i32) {
         if let Some(slot) = self.slot(handle) {
             (slot.taken, slot.value) = (false, T::VACANT);

@@ -1,4 +1,4 @@
-// What is said to the platform, and what is made of what it says: `apikee platform` with each of its faults.
+// Tests the calls to the platform and their answers: with `apikee platform` and each of its faults.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createCipheriv, createPublicKey, createSign, diffieHellman, generateKeyPairSync, hkdfSync, randomBytes } from "node:crypto";
@@ -17,7 +17,7 @@ const GIVEN = { projectKey: "sk_test_example", projectEnv: "my-app-production", 
 const ask = (change) => question({ ...GIVEN, ...change }, (now) => Math.round(now * 1000));
 const server = load().serverKey(new Uint8Array(32).fill(9));
 
-test("a question is what the published SDK asks", () => {
+test("a validate call is the same as the published SDK's", () => {
   const { exchanges } = JSON.parse(readFileSync(new URL("../../../tests/vectors/http.json", import.meta.url)));
   let compared = 0;
   for (const { target, headers, body } of exchanges) {
@@ -25,7 +25,7 @@ test("a question is what the published SDK asks", () => {
     if (!/\/client\/./.test(pathname)) continue;
     const [method, route] = searchParams.get("method_path").split(":::");
     const { url, headers: fields, plaintext } = ask({ method, path: route, keyName: body.name, headers: body.headers, payload: body.payload });
-    // A query is left out.
+    // The query is left out.
     assert.equal(url, `https://apikee.dev${target.replace(/%3F.*/, "")}`);
     const { timestamp, ...rest } = JSON.parse(plaintext);
     const { timestamp: theirs, ...expected } = body;
@@ -40,8 +40,8 @@ test("a question is what the published SDK asks", () => {
   assert.ok(compared >= 4);
 });
 
-test("a question stays one question, whatever its parts say", () => {
-  // As Python's `quote_plus` writes all of ASCII.
+test("no part of a call can change another part", () => {
+  // The output of Python's `quote_plus` for all ASCII characters.
   const all = String.fromCharCode(...Array(128).keys()).replace(/[?#]/g, "");
   const { url } = ask({ path: `/${all}`, projectEnv: all });
   const encoded = [...all].map((c) => (/[A-Za-z0-9_.~-]/.test(c) ? c : c === " " ? "+" : `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`)).join("");
@@ -53,7 +53,7 @@ test("a question stays one question, whatever its parts say", () => {
   assert.equal(ask({ method: "patch", client: CLIENT.toUpperCase() }).signedText, `${CLIENT}|PATCH:::/users|2026-11-24T02:21:45.017Z`);
 });
 
-test("header fields come from objects, lists and Headers, and those of one name are one", () => {
+test("header fields come from objects, lists and Headers, and fields with the same name are joined", () => {
   const headersOf = (headers) => JSON.parse(ask({ headers }).plaintext).headers;
   assert.deepEqual(headersOf(undefined), {});
   assert.deepEqual(headersOf({ via: ["a", "b"], accept: undefined, "user-agent": null, Via: "c" }), { via: "a, b, c" });
@@ -62,12 +62,12 @@ test("header fields come from objects, lists and Headers, and those of one name 
   assert.deepEqual(headersOf(new Map([["__proto__", "a\r\nb\tc"]])), Object.fromEntries([["__proto__", "abc"]]));
   for (const headers of [7, "a", null, { a: 7 }, { "a b": "c" }, { "": "c" }, [["a"], "bc"], [["a", "b", "c"]], [[1, "b"]], { a: "\ud800" }, { a: [1] }]) {
     const code = codeOf(() => ask({ headers }));
-    // A name without a value is left out.
+    // A field without a value is left out.
     assert.equal(code, "INVALID_ARGUMENT", JSON.stringify(headers));
   }
 });
 
-test("a question that cannot be asked is refused", () => {
+test("an invalid call is refused", () => {
   for (const change of [
     { projectKey: undefined }, { projectKey: "" }, { projectKey: "a b" }, { projectKey: "a\r\nx: y" }, { projectKey: "k".repeat(257) }, { projectKey: 7 },
     { projectEnv: undefined }, { projectEnv: "" }, { projectEnv: 7 }, { client: undefined }, { client: "acme-corp" }, { client: `${CLIENT}/..` },
@@ -91,7 +91,7 @@ test("a question that cannot be asked is refused", () => {
   }
 });
 
-/** A platform of this test: it answers what it is told to, sealed. */
+/** A test platform: it answers with the given text, sealed. */
 const { publicKey, privateKey } = generateKeyPairSync("x25519");
 const POINT = Buffer.from("302a300506032b656e032100", "hex");
 const OWN = publicKey.export({ type: "spki", format: "der" }).subarray(-32);
@@ -119,7 +119,7 @@ async function verdict(plaintext) {
   }
 }
 
-test("success alone is the verdict, and it is about the request", async () => {
+test("only success is the verdict, and the answer must be about the request", async () => {
   for (const text of ['{"success":true}', `{"success":true,"clientId":"${CLIENT.toUpperCase()}","project_env":"my-app","method_path":"GET:::/users","more":[1]}`,
     '{"success":true,"method_path":"GET:\\/users","clientId":7,"project_env":null}', ' { "succ\\u0065ss" : true } ']) {
     assert.equal((await verdict(text))?.code, undefined, text);
@@ -146,7 +146,7 @@ test("success alone is the verdict, and it is about the request", async () => {
   }
 });
 
-test("the platform's reason is one line, and bounded", async () => {
+test("the platform's reason is one line of limited length", async () => {
   const rejected = await verdict(`{"success":false,"error":"IP_NOT_ALLOWED","message":"a\\nb${"x".repeat(999)}"}`);
   assert.ok(rejected.reason.startsWith("IP_NOT_ALLOWED: a bx") && rejected.reason.length === 256 && rejected.httpStatus === 401);
   assert.equal((await verdict('{"success":false,"code":"A","error":7}')).reason, "A");
@@ -176,10 +176,10 @@ async function platform(...flags) {
       assert.equal(answer.success, true);
       return undefined;
     } catch (error) {
-      // What `fetch` throws has no code of ours.
+      // Errors of `fetch` do not have our codes.
       return error.name === "ApikeeError" ? error : { code: "fetch" };
     } finally {
-      // It gave its place back, whatever came.
+      // The session has freed its place, also after an error.
       session.free();
     }
   };
@@ -193,21 +193,21 @@ for (const [fault, ...codes] of [
   ["garbage", "MALFORMED_ENVELOPE"], ["oversized:300000", "SERVER_FAULT"], ["unsealed", "UNSEALED"],
   ["forged", "FORGED"], ["impostor", "WRONG_KEY"], ["reflected", "WRONG_KEY", "REFLECTED"], ["delay:50ms"], ["drip:1ms"], ["close-idle"],
 ]) {
-  test(`a platform with the fault ${fault}: ${codes.join(" or ") || "it is waited for"}`, async () => {
+  test(`a platform with the fault ${fault}: ${codes.join(" or ") || "the call waits"}`, async () => {
     const ask = await platform("--fault", fault);
-    // Keys are fresh for each request, so an answer that is given twice shows from the second on.
+    // Each request has a new key, so a replayed answer is found from the second request on.
     const error = await ask();
     assert.ok(codes.length === 0 ? error === undefined : codes.includes(error?.code), `${error?.code}: ${error?.message}`);
   });
 }
 
-test("an answer to an earlier request is not one to this", async () => {
+test("an answer to an earlier request is refused", async () => {
   const ask = await platform("--fault", "replayed");
   const codes = [(await ask())?.code, (await ask())?.code];
   assert.equal(codes[1], "FORGED", `${codes}`);
 });
 
-test("a limit that is used up is a rejection, and an address that is not allowed", async () => {
+test("an exceeded limit and a forbidden address are rejections", async () => {
   const limited = await platform("--hourly", "2");
   assert.deepEqual([await limited(), await limited()], [undefined, undefined]);
   const error = await limited();
@@ -217,7 +217,7 @@ test("a limit that is used up is a rejection, and an address that is not allowed
   assert.equal((await elsewhere()).code, "SERVER_REJECTED");
 });
 
-test("a project whose requests are signed takes them", async () => {
+test("a project that requires signatures accepts signed requests", async () => {
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048, publicKeyEncoding: { type: "spki", format: "pem" } });
   const folder = mkdtempSync(path.join(tmpdir(), "apikee-"));
   const file = path.join(folder, "key.pem");
@@ -232,7 +232,7 @@ test("a project whose requests are signed takes them", async () => {
   }
 });
 
-/** An answer of HTTP as it may be read: `fetch` of a server of this test. */
+/** Fetches an HTTP answer from a server of this test. */
 async function answered(status, body, headers = {}) {
   const site = http.createServer((request, response) => {
     request.resume();
@@ -254,7 +254,7 @@ async function answered(status, body, headers = {}) {
   }
 }
 
-test("each status says what it says, and only 200 to 299 is read", async () => {
+test("each status has its meaning, and only 200 to 299 is read", async () => {
   for (const [status, code] of [
     [200, "UNSEALED"], [299, "UNSEALED"], [204, "MALFORMED_ENVELOPE"], [301, "SERVER_FAULT"], [304, "SERVER_FAULT"], [308, "SERVER_FAULT"], [400, "SERVER_FAULT"],
     [401, "SERVER_FAULT"], [403, "SERVER_REJECTED"], [408, "SERVER_FAULT"], [429, "SERVER_REJECTED"], [500, "SERVER_UNAVAILABLE"],
@@ -267,7 +267,7 @@ test("each status says what it says, and only 200 to 299 is read", async () => {
   }
 });
 
-test("an answer without an end is cut off", async () => {
+test("an endless answer is cut off", async () => {
   const endless = (response) => {
     const more = () => { while (!response.destroyed && response.write("x".repeat(1 << 14))); };
     response.on("drain", more);
@@ -277,14 +277,14 @@ test("an answer without an end is cut off", async () => {
   assert.equal((await answered(200, (response) => response.write("x", () => response.destroy()))).code, "SERVER_UNAVAILABLE");
 });
 
-test("what is not a response is refused, and the session is used up", async () => {
+test("a value that is not a response is refused, and the session is used up", async () => {
   for (const response of [undefined, null, "{}", {}, { status: 200 }, Promise.resolve(new Response("{}"))]) {
     const session = server.establish();
     session.validateRequest({ ...GIVEN, now: undefined });
     await assert.rejects(session.readAnswer(response), { name: "ApikeeError", code: "INVALID_ARGUMENT" });
     assert.equal(codeOf(() => session.open("{}")), "SESSION_USED");
   }
-  // One that has sealed something else, and one that has sealed nothing.
+  // A session that has sealed something else, and one that has sealed nothing.
   const session = server.establish();
   await assert.rejects(session.readAnswer(new Response("{}")), { code: "SESSION_USED" });
   session.seal("{}");

@@ -1,4 +1,4 @@
-// Random bytes, lengths, handles and times, always the same: an answer or a failure, and never a trap.
+// Random bytes, lengths, handles and times from a fixed seed must give a result or a failure, and never a trap.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { failure } from "../errors.mjs";
@@ -8,7 +8,7 @@ const apikee = load();
 const ring = apikee.keyring("secret");
 const server = apikee.serverKey(new Uint8Array(32).fill(9));
 
-test("a handle that was freed names nothing, though its place is taken again", () => {
+test("a freed handle is invalid, also when its place is taken again", () => {
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(full), {});
   const bytes = new Uint8Array(exports.memory.buffer);
   const keyring = () => (bytes.set([1, 0, 0, 0, 65], exports.input()), exports.keyring(5, 0));
@@ -60,11 +60,11 @@ test("20,000 random calls of the raw exports never trap", () => {
     if (typeof answer === "number" && answer >= 65536) handles[draw(handles.length)] = answer;
     outcomes.add(`${call} ${answer > 0}`);
   }
-  // Good ones and bad ones of nearly every call.
+  // Good and bad results of nearly every call.
   assert.ok(outcomes.size > 12, `${[...outcomes]}`);
 });
 
-test("5,000 spoilt keys, and 2,000 spoilt envelopes, are refused with a code", () => {
+test("5,000 damaged keys and 2,000 damaged envelopes are refused with a code", () => {
   const draw = xorshift(42);
   const keys = vectors("keys").map(({ key }) => key);
   for (let n = 0; n < 5000; n++) {

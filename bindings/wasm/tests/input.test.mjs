@@ -1,4 +1,4 @@
-// Whatever is passed in, what comes out is an answer or an error with a code.
+// Every argument gives a result, or an error with a code.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { instantiate, instantiateSync } from "../apikee.mjs";
@@ -15,14 +15,14 @@ const detached = () => {
   return bytes;
 };
 
-/** What is neither a string nor bytes, and cannot be read. */
+/** Values that are neither strings nor bytes. */
 const WRONG = [0, 1n, true, {}, [], () => {}, Symbol("s"), new Date(), new ArrayBuffer(4), new Uint16Array(2), detached()];
 
-test("no key at all has its own code", () => {
+test("a missing key has its own code", () => {
   for (const key of [undefined, null]) assert.equal(codeOf(() => ring.verify(key)), "MISSING_KEY");
 });
 
-test("what is neither a string nor bytes is an invalid argument everywhere", () => {
+test("a value that is neither a string nor bytes is an invalid argument everywhere", () => {
   for (const value of WRONG) {
     const calls = [
       () => ring.verify(value),
@@ -38,7 +38,7 @@ test("what is neither a string nor bytes is an invalid argument everywhere", () 
   }
 });
 
-test("keys of a megabyte are refused at once, whatever they are made of", () => {
+test("keys of a megabyte are refused at once, whatever their content", () => {
   const start = performance.now();
   for (const [key, code] of [
     ["a".repeat(1 << 20), "INVALID_PREFIX"],
@@ -54,7 +54,7 @@ test("keys of a megabyte are refused at once, whatever they are made of", () => 
   assert.ok(performance.now() - start < 1000);
 });
 
-test("the longest payload that there is is verified, and the next is not", () => {
+test("the longest allowed payload is verified, and a longer one is not", () => {
   const issue = (len) => ring.issue({ tenant: "x".repeat(len), id: "i", expiresIn: "never" });
   const around = '{"id":"i","tid":"","scp":[],"env":"production"}'.length;
   const longest = 8192 - around;
@@ -79,7 +79,7 @@ test("keys that are not ASCII are refused", () => {
   assert.equal(codeOf(() => ring.verify(new Uint8Array([0xff, 0xfe]))), "INVALID_PREFIX");
 });
 
-test("times that are none are invalid arguments, and so nothing is valid by them", () => {
+test("invalid times are invalid arguments, so no key is valid with them", () => {
   const key = ring.issue({ tenant: "t" });
   for (const now of [NaN, Infinity, "1", {}, new Date(NaN), 1n]) {
     assert.equal(codeOf(() => ring.verify(key, { now })), "INVALID_ARGUMENT");
@@ -89,7 +89,7 @@ test("times that are none are invalid arguments, and so nothing is valid by them
   for (const clock of [() => NaN, () => null, () => "now", () => 1e12]) {
     assert.equal(codeOf(() => load({ clock }).keyring("secret").verify(key)), "INVALID_ARGUMENT");
   }
-  // One that says nothing leaves it to the system's.
+  // An undefined clock means the system's clock.
   assert.equal(load({ clock: () => undefined }).keyring("secret").verify(key).tenant, "t");
 });
 
@@ -122,7 +122,7 @@ test("scopes that a key lacks are named", () => {
   assert.equal(codeOf(() => ring.verify(key, { scopes: "read" })), "INVALID_ARGUMENT");
 });
 
-test("what a key cannot say is not issued", () => {
+test("claims that a key cannot contain are not issued", () => {
   const cycle = {};
   cycle.self = cycle;
   for (const [spec, code] of [
@@ -144,7 +144,7 @@ test("what a key cannot say is not issued", () => {
   }
 });
 
-test("secrets have to be there, eight at most, and of a length that fits", () => {
+test("secrets must exist, be at most eight, and have a length that fits", () => {
   for (const [secrets, code] of [
     ["", "EMPTY_SECRET"],
     [[], "EMPTY_SECRET"],
@@ -162,7 +162,7 @@ test("secrets have to be there, eight at most, and of a length that fits", () =>
   }
 });
 
-test("a rotated secret is accepted, and says which it was", () => {
+test("a rotated secret is accepted, and the claims have its index", () => {
   const both = apikee.keyring(["new", new TextEncoder().encode("old")]);
   const old = apikee.keyring("old");
   assert.equal(both.verify(old.issue({ tenant: "t" })).secretIndex, 1);
@@ -171,7 +171,7 @@ test("a rotated secret is accepted, and says which it was", () => {
   old.free();
 });
 
-test("what was freed is refused, and may be freed again", () => {
+test("a freed object is refused, and may be freed again", () => {
   const mine = load();
   const [keys, key] = [mine.keyring("s"), mine.serverKey(new Uint8Array(32).fill(9))];
   const open = key.establish();
@@ -184,7 +184,7 @@ test("what was freed is refused, and may be freed again", () => {
   }
 });
 
-test("the number of objects has a limit, and places that are freed are used again", () => {
+test("the number of objects has a limit, and freed places are reused", () => {
   const mine = load();
   const rings = Array.from({ length: 32 }, () => mine.keyring("s"));
   assert.equal(codeOf(() => mine.keyring("s")), "TOO_MANY_OBJECTS");
@@ -192,7 +192,7 @@ test("the number of objects has a limit, and places that are freed are used agai
   assert.equal(codeOf(() => mine.keyring("s")), undefined);
 });
 
-test("a session seals once, then opens once, whatever comes of it", () => {
+test("a session seals once, then opens once, also after an error", () => {
   const session = server.establish();
   assert.equal(codeOf(() => session.open("{}")), "SESSION_USED");
   session.seal("{}");
@@ -201,10 +201,10 @@ test("a session seals once, then opens once, whatever comes of it", () => {
   assert.equal(codeOf(() => session.open("{}")), "SESSION_USED");
 });
 
-// A request with the server's public key instead of its own.
+// A request that contains the server's public key instead of its own.
 const asIfByServer = (envelope) => envelope.replace(/"epk":"[^"]*"/, `"epk":"${SERVER.toString("base64url")}"`);
 
-test("each fault of an answer has its code, and our own request sent back is none of the platform's", () => {
+test("each fault of an answer has its code, and our own request sent back is not an answer", () => {
   for (const [spoil, code] of [
     [() => "", "MALFORMED_ENVELOPE"],
     [() => "x".repeat(1 << 20), "TOO_LONG"],
@@ -222,13 +222,13 @@ test("each fault of an answer has its code, and our own request sent back is non
   }
 });
 
-test("the longest body is sealed, and the next is not", () => {
+test("the longest body is sealed, and a longer one is not", () => {
   const session = server.establish();
   assert.equal(codeOf(() => session.seal("x".repeat((64 << 10) + 1))), "TOO_LONG");
   assert.equal(session.seal(new Uint8Array(64 << 10)).length, 93 + Math.ceil(((64 << 10) + 16) * 4 / 3));
 });
 
-test("server keys are read in each of their spellings, and in no other", () => {
+test("server keys are read in each of their spellings, and in no other spelling", () => {
   const bytes = Buffer.from("132bea5cbf3fc7a9943c6ea6c9b5522d15b466d41d56e4ecba15457bb3766105", "hex");
   const [plain, url] = [bytes.toString("base64"), bytes.toString("base64url")];
   const spellings = [bytes, bytes.toString("hex"), bytes.toString("hex").toUpperCase(), plain, url, plain.slice(0, -1), `${url}=`];
@@ -242,7 +242,7 @@ test("server keys are read in each of their spellings, and in no other", () => {
   }
 });
 
-test("a generator that draws nothing, or fails, makes no key and no session", () => {
+test("with a generator that draws nothing or fails, there is no key and no session", () => {
   for (const random of [() => {}, async () => {}, (bytes) => bytes.fill(0)]) {
     const mine = load({ random });
     assert.equal(codeOf(() => mine.keyring("s").issue({ tenant: "t" })), "RNG_FAILED");
@@ -254,7 +254,7 @@ test("a generator that draws nothing, or fails, makes no key and no session", ()
   for (const options of [{ random: 1 }, { clock: "now" }]) assert.equal(codeOf(() => load(options)), "INVALID_ARGUMENT");
 });
 
-test("callbacks that call back disturb nothing", () => {
+test("callbacks may call the package", () => {
   const quiet = load({ clock: () => 1_760_000_000, random: (bytes) => bytes.fill(7) }).keyring("secret");
   let keys;
   const again = () => keys?.verify(keys.issue({ tenant: "inner", id: "i" }, { now: 5 }), { now: 5 });
@@ -265,7 +265,7 @@ test("callbacks that call back disturb nothing", () => {
   assert.deepEqual(keys.verify(key), quiet.verify(key));
 });
 
-/** What no call takes for its options. */
+/** Values that no call accepts as options. */
 const WRONG_OPTIONS = [
   null, 0, 1n, true, "scopes", ["admin"], () => {}, Symbol("s"), new Date(), new Map([["scopes", ["admin"]]]), new Set(),
   new (class { scopes = ["admin"]; })(), Object.create({ scopes: ["admin"] }), Promise.resolve({}), new Uint8Array(1),
@@ -290,18 +290,18 @@ test("options are a plain object with known names, in every call", () => {
       assert.equal(error.code, "INVALID_ARGUMENT", `${name}: ${String(wrong)}`);
       assert.ok(error.message.includes(JSON.stringify(String(wrong))), error.message);
     }
-    // One that is not enumerable is there as well.
+    // Members that are not enumerable count, too.
     assert.equal(codeOf(() => call(Object.defineProperty({}, "scope", { value: ["admin"] }))), "INVALID_ARGUMENT");
   }
   assert.match(errorOf(() => ring.verify(key, { scope: ["a"], leway: 1 })).message, /"scope", "leway"; known names: now, scopes$/);
   const long = errorOf(() => ring.verify(key, { [`${"x".repeat(9999)}`]: 1, "\n": 2, a: 3, b: 4, c: 5 })).message;
   assert.ok(long.length < 200 && !long.includes("\n"), long);
-  // And what is known, of a prototype that is none.
+  // Known names, in an object without a prototype.
   const options = Object.assign(Object.create(null), { scopes: [], now: new Date() });
   assert.equal(ring.verify(key, options).tenant, "t");
 });
 
-test("a scope list that is undefined, or is none, is refused, and not taken for no scopes", () => {
+test("a scope list that is undefined or not a list is refused, and does not mean no scopes", () => {
   const key = ring.issue({ tenant: "t", scopes: ["read"] });
   for (const scopes of [undefined, null, "read", new String("read"), {}, 7, [undefined], [null], [["read"]], [1], ["\ud800"]]) {
     assert.equal(codeOf(() => ring.verify(key, { scopes })), "INVALID_ARGUMENT");
@@ -313,7 +313,7 @@ test("a scope list that is undefined, or is none, is refused, and not taken for 
   assert.equal(ring.verify(key, { scopes: [] }).tenant, "t");
 });
 
-test("what a polluted prototype has is not an option", () => {
+test("members of a polluted prototype are not options", () => {
   const key = ring.issue({ tenant: "t" }, { now: 1_760_000_000 });
   Object.prototype.now = 1_760_000_000;
   Object.prototype.leeway = 0xffffffff;
@@ -325,7 +325,7 @@ test("what a polluted prototype has is not an option", () => {
   }
 });
 
-test("an argument too many is refused", () => {
+test("an additional argument is refused", () => {
   const key = ring.issue({ tenant: "t" });
   const session = server.establish();
   for (const call of [
@@ -373,7 +373,7 @@ test("a clock at or before 1970 is refused, and so is such a time", () => {
   assert.equal(codeOf(() => ring.verify(key)), "EXPIRED");
 });
 
-test("milliseconds are not taken for seconds", () => {
+test("milliseconds are not accepted as seconds", () => {
   for (const time of [Date.now(), 253_402_300_800]) {
     for (const name of ["expiresAt", "notBefore"]) {
       assert.match(errorOf(() => ring.issue({ tenant: "t", [name]: time })).message, /seconds, not milliseconds/);
@@ -382,7 +382,7 @@ test("milliseconds are not taken for seconds", () => {
   }
 });
 
-test("what is empty or null is not taken for a default", () => {
+test("empty and null values do not mean a default", () => {
   for (const name of ["environment", "expiresIn", "meta", "id"]) {
     assert.equal(codeOf(() => ring.issue({ tenant: "t", [name]: "" })), "INVALID_ARGUMENT", name);
   }
@@ -395,7 +395,7 @@ test("what is empty or null is not taken for a default", () => {
   }
 });
 
-test("a secret that is not there is named as that", () => {
+test("the error for a missing secret says so", () => {
   for (const [secrets, code] of [
     [undefined, "INVALID_ARGUMENT"], [null, "INVALID_ARGUMENT"], [[], "EMPTY_SECRET"], [["a", undefined], "INVALID_ARGUMENT"],
     [new Set(), "EMPTY_SECRET"],
@@ -404,7 +404,7 @@ test("a secret that is not there is named as that", () => {
     assert.deepEqual([error.code, error.message], [code, "no secret was given: is the variable that holds it set?"]);
   }
   for (const secrets of ["", [""], new Uint8Array(0)]) assert.equal(codeOf(() => apikee.keyring(secrets)), "EMPTY_SECRET");
-  // Each of these would be several secrets of one character or number.
+  // Each of these values would become several secrets of one character or number.
   for (const secrets of [new String("abc"), new Uint16Array([97, 98]), new DataView(new ArrayBuffer(4)), new ArrayBuffer(4)]) {
     assert.equal(codeOf(() => apikee.keyring(secrets)), "INVALID_ARGUMENT");
   }
@@ -426,10 +426,10 @@ test("a fingerprint is the SHA-256 of the whole key", async () => {
   }
 });
 
-test("an answer gives the session's place back, and a session too many takes the oldest's", () => {
+test("an answer frees the session's place, and a new session replaces the oldest if there is no room", () => {
   const mine = load();
   const own = mine.serverKey(SERVER);
-  // Nothing here is freed, and nothing is collected, since all are held.
+  // Nothing here is freed or garbage-collected, because all sessions are referenced.
   const held = [];
   for (let n = 0; n < 1500; n++) {
     const session = own.establish();
@@ -440,13 +440,13 @@ test("an answer gives the session's place back, and a session too many takes the
   const first = own.establish();
   first.seal("{}");
   for (let n = 0; n < 1023; n++) held.push(own.establish());
-  // All places are taken, and the first session is still good for its answer.
+  // All places are taken, and the first session can still open its answer.
   const second = held.at(-1023);
   assert.equal(codeOf(() => first.open("{}")), "UNSEALED");
   held.push(own.establish(), own.establish());
-  assert.match(errorOf(() => second.seal("{}")).message, /given up for a newer one/);
+  assert.match(errorOf(() => second.seal("{}")).message, /replaced by a newer one/);
   for (const call of [() => second.seal("{}"), () => second.open("{}")]) assert.equal(codeOf(call), "FREED");
-  // What names its place now is left alone.
+  // The session that has its place now is not affected.
   for (const session of held) session.free();
   const last = own.establish();
   second.free();
@@ -454,7 +454,7 @@ test("an answer gives the session's place back, and a session too many takes the
   assert.ok(last.seal("{}").length > 0);
 });
 
-test("a session whose request failed is not lost unless it was used up", () => {
+test("a session survives a failed request, unless the failure used it up", () => {
   const session = server.establish();
   assert.equal(codeOf(() => session.seal("x".repeat((64 << 10) + 1))), "TOO_LONG");
   assert.equal(codeOf(() => session.open("{}")), "SESSION_USED");
@@ -466,7 +466,7 @@ test("a session whose request failed is not lost unless it was used up", () => {
   assert.equal(codeOf(() => session.open("{}")), "SESSION_USED");
 });
 
-test("what is not a module says why", async () => {
+test("the error for an invalid module says why", async () => {
   const later = async (source) => {
     try {
       await instantiate(source);
@@ -494,9 +494,9 @@ test("what is not a module says why", async () => {
   for (const source of [empty, new Uint8Array(3), {}, null]) assert.notEqual(codeOf(() => instantiateSync(source)), undefined);
 });
 
-test("a module that a policy blocks says what the policy needs", async () => {
+test("if a policy blocks the module, the error says what the policy needs", async () => {
   const { compile, Module } = WebAssembly;
-  // As Chromium, Firefox, Safari and workerd say it.
+  // The messages of Chromium, Firefox, Safari and workerd.
   for (const words of [
     "WebAssembly.compile(): Compiling or instantiating WebAssembly module violates the following Content Security policy directive",
     "call to WebAssembly.compile() blocked by CSP",

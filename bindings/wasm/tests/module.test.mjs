@@ -1,4 +1,4 @@
-// What the modules are: their size, their imports, and how little of them stays in memory.
+// Tests the modules: their size, their imports, and that no data stays in memory.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -10,7 +10,7 @@ import { codeOf, full, hex, load, pinned, vectors, verifyOnly } from "./support.
 const LIMITS = [["apikee.wasm", full, Number(process.env.APIKEE_WASM_LIMIT)], ["apikee-verify.wasm", verifyOnly, Number(process.env.APIKEE_WASM_VERIFY_LIMIT)]];
 
 for (const [name, bytes, limit] of LIMITS) {
-  test(`${name} has ${bytes.length} bytes, of ${limit} at most`, () => assert.ok(bytes.length <= limit));
+  test(`${name} has ${bytes.length} bytes, at most ${limit}`, () => assert.ok(bytes.length <= limit));
 
   test(`${name} has no imports`, () => assert.deepEqual(WebAssembly.Module.imports(new WebAssembly.Module(bytes)), []));
 
@@ -20,7 +20,7 @@ for (const [name, bytes, limit] of LIMITS) {
   });
 }
 
-test("a module comes from its bytes, compiled, in a response or in a blob", async () => {
+test("a module is loaded from bytes, a compiled module, a response or a blob", async () => {
   const response = new Response(full, { headers: { "content-type": "application/wasm" } });
   const array = full.buffer.slice(full.byteOffset, full.byteOffset + full.length);
   for (const source of [full, array, new DataView(array), new WebAssembly.Module(full), response, new Blob([full]), Promise.resolve(full)]) {
@@ -29,7 +29,7 @@ test("a module comes from its bytes, compiled, in a response or in a blob", asyn
   }
 });
 
-test("a failure has the number in Rust that it has in JavaScript", () => {
+test("failures have the same numbers in Rust and in JavaScript", () => {
   const source = readFileSync(new URL("../src/failure.rs", import.meta.url), "utf8");
   const named = [...source.matchAll(/^ {4}(\w+) = (-\d+),$/gm)];
   assert.equal(named.length, 28);
@@ -38,7 +38,7 @@ test("a failure has the number in Rust that it has in JavaScript", () => {
   }
 });
 
-test("the module that only verifies does nothing else", () => {
+test("the smaller module only verifies", () => {
   const apikee = instantiateSync(verifyOnly);
   assert.equal(codeOf(() => apikee.keyring("secret").issue({ tenant: "t" })), "NOT_IN_THIS_BUILD");
   assert.equal(codeOf(() => apikee.serverKey(new Uint8Array(32).fill(9))), "NOT_IN_THIS_BUILD");
@@ -64,11 +64,11 @@ test("100,000 calls leave the memory as it was", { skip: globalThis.gc === undef
   };
   const before = round(30_000);
   const after = round(100_000);
-  // Ten bytes a call, less than an object has.
+  // At most ten bytes for each call: less than an object.
   assert.ok(after - before < 1024 * 1024, `${after - before}`);
 });
 
-test("what was forgotten is freed some time", { skip: globalThis.gc === undefined }, async () => {
+test("forgotten objects are freed at some time", { skip: globalThis.gc === undefined }, async () => {
   const server = load().serverKey(new Uint8Array(32).fill(9));
   for (let batch = 0; batch < 4; batch++) {
     for (let n = 0; n < 500; n++) server.establish();
@@ -77,7 +77,7 @@ test("what was forgotten is freed some time", { skip: globalThis.gc === undefine
   }
 });
 
-/** A module whose memory can be looked at. */
+/** A module with access to its memory. */
 function open() {
   let memory;
   const instance = WebAssembly.Instance;
@@ -95,7 +95,7 @@ function open() {
 
 const holds = (memory, secret) => Buffer.from(memory.buffer).includes(Buffer.from(secret));
 
-test("nothing of a secret, a key, a request or an answer stays in the memory", async () => {
+test("no part of a secret, a key, a request or an answer stays in the memory", async () => {
   const { server_public, ephemeral_private, envelope, plaintext } = vectors("envelopes").find(
     ({ kind, ok, plaintext }) => kind === "response" && ok && plaintext.length > 20,
   );
@@ -104,7 +104,7 @@ test("nothing of a secret, a key, a request or an answer stays in the memory", a
   const secret = "a secret that is longer than the block of a hash, so that its digest is the key of both of the pads";
   const traces = [secret.slice(0, 20), "first secret", plaintext.slice(0, 20), envelope.slice(-20), "a request"];
   traces.push(hex(ephemeral_private).slice(0, 16), new Uint8Array(10).fill(77), "tenant in mem", "scope in mem", "note in mem");
-  // After each call, since the next one would write over what it left.
+  // Searches after each call, because the next call would overwrite the rest.
   const then = (made) => {
     for (const trace of traces) assert.ok(!holds(memory, trace), `${trace} in memory`);
     return made;
@@ -120,33 +120,33 @@ test("nothing of a secret, a key, a request or an answer stays in the memory", a
   then(session.seal("a request in memory"));
   assert.equal(new TextDecoder().decode(then(session.open(envelope))), plaintext);
 
-  // And what handles name, when they are freed.
+  // Also the objects behind handles, after they are freed.
   const before = memory.slice();
   ring.free();
   session.free();
   assert.ok(before.some((byte, at) => byte !== 0 && memory[at] === 0));
 });
 
-test("a stage that was left leaves nothing of its key behind", () => {
+test("a finished stage leaves nothing of its key", () => {
   const { load } = open();
   const [apikee, memory] = load();
   const server = apikee.serverKey(new Uint8Array(32).fill(9));
   const zeros = () => memory.reduce((count, byte) => count + (byte === 0), 0);
   const empty = zeros();
   const session = server.establish();
-  // A key, two public keys, a generation and two tags.
+  // These bytes are left: a key, two public keys, a generation and two tags.
   assert.ok(empty - zeros() > 80);
   session.seal("{}");
-  // The key, the server's and the nonce of the request.
+  // These bytes are left: the key, the server's key and the nonce of the request.
   assert.ok(empty - zeros() > 60 && empty - zeros() < 88, `${empty - zeros()}`);
   codeOf(() => session.open("{}"));
-  // The tag of a place that is taken, and its generation.
+  // These bytes are left: the tag of a taken place, and its generation.
   assert.ok(empty - zeros() <= 2, `${empty - zeros()}`);
   session.free();
   assert.ok(empty - zeros() <= 1, `${empty - zeros()}`);
 });
 
-test("no call reaches the lower half of the stack, and no verification what is not wiped", () => {
+test("no call uses the lower half of the stack, and a verification only the part that is wiped", () => {
   const memory = new Memory(new WebAssembly.Instance(new WebAssembly.Module(full), {}).exports);
   const { exports, bytes, stack } = memory;
   const depths = new Map();

@@ -1,4 +1,4 @@
-// Each format of MessagePack, as its specification has it: the module checks them, and JavaScript reads them.
+// Tests each format of MessagePack's specification: the module checks it, and JavaScript reads it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readMessagePack } from "../msgpack.mjs";
@@ -20,11 +20,11 @@ const FORMATS = [
   ["c800010501", { type: 5, data: hex("01") }], ["c9000000010501", { type: 5, data: hex("01") }],
 ];
 
-test("every format is read as what it means", () => {
+test("every format is read correctly", () => {
   for (const [bytes, value] of FORMATS) assert.deepEqual(readMessagePack(hex(bytes)), value, bytes);
 });
 
-test("a name that is special in JavaScript is a name like any other", () => {
+test("a name that is special in JavaScript is an ordinary name", () => {
   const object = readMessagePack(hex("81a95f5f70726f746f5f5f81a16101"));
   assert.deepEqual(Object.keys(object), ["__proto__"]);
   assert.equal(object.a, undefined);

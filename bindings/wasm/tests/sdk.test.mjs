@@ -1,4 +1,4 @@
-// The module and the published Node SDK, side by side: thousands of keys both ways, good ones and bad ones.
+// Compares the module with the published Node SDK: thousands of good and bad keys, in both directions.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { base62, codeOf, load, xorshift } from "./support.mjs";
@@ -42,7 +42,7 @@ const theirs = (key) => {
   return { ...claims, expiresAt: seconds(claims.expiresAt), notBefore: seconds(claims.notBefore) };
 };
 
-/** Their answer, or the code of their refusal. */
+/** The claims that `verify` returns, or the code of its error. */
 function answer(verify, key) {
   try {
     return verify(key);
@@ -51,10 +51,10 @@ function answer(verify, key) {
   }
 }
 
-/** A tag that starts with a zero byte, which they refuse: docs/WIRE.md. */
+/** Whether the tag starts with a zero byte. The SDK refuses such tags: docs/WIRE.md. */
 const startsWithZero = (key) => base62(key.split(".")[1]) < 1n << 248n;
 
-test(`${COUNT} keys of ours say the same to the SDK`, () => {
+test(`${COUNT} of our keys have the same claims in the SDK`, () => {
   for (let n = 0; n < COUNT; n++) {
     const spec = specification();
     const key = issueOurs(spec);
@@ -64,7 +64,7 @@ test(`${COUNT} keys of ours say the same to the SDK`, () => {
   }
 });
 
-test(`${COUNT} keys of the SDK's say the same to us, and those that it refuses itself as well`, () => {
+test(`${COUNT} keys of the SDK have the same claims here, also the keys that the SDK refuses itself`, () => {
   let refused = 0;
   for (let n = 0; n < COUNT; n++) {
     const key = issueTheirs(specification());
@@ -78,7 +78,7 @@ test(`${COUNT} keys of the SDK's say the same to us, and those that it refuses i
   assert.ok(refused > 0 && refused < COUNT / 64, `${refused}`);
 });
 
-test(`${COUNT} spoilt keys are refused by both with the same code, except where the SDK is wrong`, () => {
+test(`both refuse ${COUNT} damaged keys with the same code, except where the SDK is wrong`, () => {
   const codes = new Map();
   for (let n = 0; n < COUNT; n++) {
     const key = issueOurs(specification());
@@ -89,7 +89,7 @@ test(`${COUNT} spoilt keys are refused by both with the same code, except where 
     codes.set(code, (codes.get(code) ?? 0) + 1);
     const [payload, tag] = spoilt.slice("apikee_".length).split(".");
     const spelling = [payload, tag].some((part) => part === "" || (part?.length > 1 && part.startsWith("0")));
-    // They take leading zeros, empty segments, and tags of more than 32 bytes for wrong signatures, or none.
+    // For the SDK, leading zeros, empty segments and tags of more than 32 bytes are wrong signatures, or no errors.
     const tooLarge = /^[0-9A-Za-z]+$/.test(tag ?? "") && base62(tag) >= 1n << 256n;
     if (code === "DECODE_ERROR" && (spelling || tooLarge)) continue;
     assert.equal(code, answer(theirs, spoilt), spoilt);

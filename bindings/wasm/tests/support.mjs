@@ -1,4 +1,4 @@
-// What the tests share: the modules, the vectors, and a generator that always draws the same.
+// Helpers for the tests: the modules, the vectors, and a generator with a fixed seed.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { instantiateSync } from "../apikee.mjs";
@@ -13,12 +13,12 @@ export const vectors = (name) => JSON.parse(readFileSync(new URL(`${name}.json`,
 
 export const hex = (text) => Uint8Array.from(Buffer.from(text, "hex"));
 
-/** A generator of the module's that gives out these bytes, and then none. */
+/** A generator for the module that returns these bytes, and then no more. */
 export function pinned(...parts) {
   return (bytes) => bytes.set(parts.shift() ?? []);
 }
 
-/** Numbers below a bound: Marsaglia's xorshift32. */
+/** Pseudo-random numbers below a bound (Marsaglia's xorshift32). */
 export function xorshift(seed) {
   let state = seed;
   return (bound) => {
@@ -31,7 +31,7 @@ export function xorshift(seed) {
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/** The integer that base62 says. */
+/** The integer of a base62 text. */
 export const base62 = (text) => [...text].reduce((sum, digit) => sum * 62n + BigInt(ALPHABET.indexOf(digit)), 0n);
 
 /** The bytes of a payload. */
@@ -40,7 +40,7 @@ export function payloadOf(key) {
   return Buffer.from(digits.padStart(digits.length + (digits.length % 2), "0"), "hex");
 }
 
-/** What a call throws, which has to be one of ours; undefined if it throws nothing. */
+/** The error that a call throws, which must be an `ApikeeError`. Undefined if it throws nothing. */
 export function errorOf(call) {
   try {
     call();

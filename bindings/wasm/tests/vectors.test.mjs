@@ -1,4 +1,4 @@
-// Every golden case of the repository, through the module.
+// Runs every golden vector of the repository through the module.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { instantiateSync } from "../apikee.mjs";
@@ -9,7 +9,7 @@ const envelopes = vectors("envelopes");
 const ofKind = (kind) => envelopes.filter((vector) => vector.kind === kind);
 
 for (const [name, bytes] of [["the module", full], ["the module that only verifies", verifyOnly]]) {
-  test(`${name} answers all keys as their vectors say`, () => {
+  test(`${name} gives the result of the vector for each key`, () => {
     const apikee = instantiateSync(bytes);
     for (const { name, secrets, key, now, expect } of keys) {
       const ring = apikee.keyring(secrets);
@@ -29,13 +29,13 @@ for (const [name, bytes] of [["the module", full], ["the module that only verifi
   });
 }
 
-test("keys are issued to the byte as the Node SDK has issued them", () => {
+test("issued keys are byte for byte those of the Node SDK", () => {
   const apikee = load();
   let same = 0;
   for (const { name, secrets, key, now, expect } of keys) {
     if (!expect.ok) continue;
     const { id, tenant: tid, scopes: scp, environment: env, expires_at: exp, not_before: nbf, meta } = expect;
-    // The bytes of a payload are pinned where it is spelt in the one way that we write.
+    // Compares the bytes only if the vector's payload has the spelling that we write.
     const spelt = JSON.stringify({
       ...{ id, tid, scp, env },
       ...(exp !== null && { exp }),
@@ -48,7 +48,7 @@ test("keys are issued to the byte as the Node SDK has issued them", () => {
     const expiry = exp === null ? { expiresIn: "never" } : { expiresAt: exp };
     const notBefore = nbf === null ? undefined : nbf;
     const issue = () => ring.issue({ tenant: tid, scopes: scp, environment: env, ...expiry, notBefore, meta, id }, { now });
-    // What the SDKs would refuse, we do not issue.
+    // Keys that the SDKs would refuse are not issued.
     if (base62(key.split(".")[1]) < 1n << 248n) assert.equal(codeOf(issue), "UNUSABLE_ID", name);
     else assert.equal(issue(), key, name);
     all.free();
@@ -58,7 +58,7 @@ test("keys are issued to the byte as the Node SDK has issued them", () => {
   assert.ok(same >= 19, `${same}`);
 });
 
-test("requests are sealed to the byte as their vectors say", () => {
+test("sealed requests are byte for byte those of the vectors", () => {
   for (const { name, server_public, ephemeral_private, iv, plaintext, envelope } of ofKind("request")) {
     const apikee = load({ random: pinned(hex(ephemeral_private), hex(iv)) });
     const server = apikee.serverKey(hex(server_public));
@@ -78,7 +78,7 @@ const pending = ({ server_public, ephemeral_private }) => {
   return session;
 };
 
-test("answers are opened, or refused, as their vectors say", () => {
+test("answers are opened or refused as in their vectors", () => {
   for (const vector of ofKind("response")) {
     let opened;
     const code = codeOf(() => (opened = pending(vector).open(vector.envelope)));
@@ -88,7 +88,7 @@ test("answers are opened, or refused, as their vectors say", () => {
   assert.ok(ofKind("response").length >= 36);
 });
 
-/** The code that reading an answer to a question comes to. */
+/** The code of the error of reading an answer, if there is one. */
 async function verdictOf({ server_public, ephemeral_private, envelope }) {
   const apikee = load({ random: pinned(hex(ephemeral_private), new Uint8Array(12).fill(7)) });
   const session = apikee.serverKey(server_public).establish();
@@ -104,7 +104,7 @@ async function verdictOf({ server_public, ephemeral_private, envelope }) {
   }
 }
 
-test("answers whose plaintext is not a verdict are opened, but not read as one", async () => {
+test("answers without a verdict are opened, but not accepted as a verdict", async () => {
   for (const vector of ofKind("answer")) {
     assert.ok(pending(vector).open(vector.envelope) instanceof Uint8Array, vector.name);
     assert.ok(["NO_VERDICT", "MALFORMED_ANSWER"].includes(await verdictOf(vector)), vector.name);
@@ -112,7 +112,7 @@ test("answers whose plaintext is not a verdict are opened, but not read as one",
   assert.ok(ofKind("answer").length >= 10);
 });
 
-test("a verdict is what the answer says", async () => {
+test("the verdict is the answer's success", async () => {
   const codes = [];
   for (const vector of ofKind("response")) {
     const code = await verdictOf(vector);
@@ -124,7 +124,7 @@ test("a verdict is what the answer says", async () => {
   for (const code of [undefined, "ANOTHER_REQUEST", "SERVER_REJECTED"]) assert.ok(codes.includes(code), `${code}`);
 });
 
-test("server keys are taken, or refused, as their vectors say", () => {
+test("server keys are accepted or refused as in their vectors", () => {
   const apikee = load();
   for (const { name, server_public, ok } of ofKind("server-key")) {
     assert.equal(codeOf(() => apikee.serverKey(server_public)) === undefined, ok, name);

@@ -1,7 +1,7 @@
-"""Computes figures of `run` that are not counts, and compares all figures with the budget.
+"""Helpers of `run`: flash sizes, a planted wrong vector, and the comparison of all figures with the budget.
 
-size NAME ELF               the bytes that an image takes in flash
-break-vector FROM TO        a copy of the vectors, with another tenant in the first
+size NAME ELF               prints the bytes that an image takes in flash
+break-vector FROM TO        copies the vectors, with a wrong tenant in the first one
 check COMPILER FIGURES BUDGET [--update]
 """
 
@@ -13,7 +13,7 @@ import tomllib
 
 # Two runs with the same compiler give the same figures. A change of the code moves some figures a little.
 TOLERANCE = 0.02
-MARK = "# What was seen, by compiler: `run --update` writes it.\n"
+MARK = "# Measured figures, by compiler. `run --update` writes them.\n"
 
 
 def size(name, elf):
@@ -50,7 +50,7 @@ def check(compiler, figures, budget, update=None):
     for name, limit in table["at-most"].items():
         print(f"{name}: {seen[name]:,} of {limit:,}")
         if seen[name] > limit:
-            wrong.append(f"{name} is {seen[name]:,}, at most {limit:,} are promised")
+            wrong.append(f"{name} is {seen[name]:,}, but the budget is at most {limit:,}")
 
     if update:
         table["seen"][compiler] = seen
@@ -62,12 +62,12 @@ def check(compiler, figures, budget, update=None):
     elif compiler in table["seen"]:
         known = table["seen"][compiler]
         for name in sorted(known.keys() ^ seen.keys()):
-            wrong.append(f"{name} is not on both sides: `run --update` takes it up")
+            wrong.append(f"{name} is only in the budget or only in the figures: `run --update` fixes this")
         for name in known.keys() & seen.keys():
             if abs(seen[name] - known[name]) > TOLERANCE * known[name]:
-                wrong.append(f"{name} is {seen[name]:,}, and was {known[name]:,}")
+                wrong.append(f"{name} is {seen[name]:,}, but was {known[name]:,}")
     else:
-        print(f"no figures of {compiler} to compare with: `run --update` writes them")
+        print(f"the budget has no figures of {compiler} to compare with: `run --update` writes them")
 
     for line in sorted(wrong):
         print("BUDGET", line)

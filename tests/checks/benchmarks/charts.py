@@ -1,4 +1,4 @@
-"""Draws charts as SVG. The same data give the same bytes."""
+"""Draws charts as SVG. The same data gives the same bytes."""
 
 import matplotlib
 
@@ -8,13 +8,13 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 NAMES = []
 OURS, OTHERS = "#d9480f", "#5f7385"
-# Text stays text: small, and in the reader's font. A white ground is readable on light and dark pages.
+# Text stays text: this is smaller, and uses the reader's font. A white background is readable on light and dark pages.
 matplotlib.rcParams.update(
     {
         "svg.hashsalt": "apikee",
         "svg.fonttype": "none",
         "font.family": "sans-serif",
-        # Widths are of the first, which comes with matplotlib.
+        # matplotlib contains the first font, and computes widths with it.
         "font.sans-serif": ["DejaVu Sans", "Verdana"],
         "font.size": 10,
         "axes.spines.top": False,
@@ -30,7 +30,7 @@ def save(figure, path):
     NAMES.append(path.name)
     figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
-    # Matplotlib leaves blanks at the ends of lines.
+    # Removes the blanks that matplotlib leaves at the ends of lines.
     path.write_text("\n".join(line.rstrip() for line in path.read_text().splitlines()) + "\n")
 
 

@@ -1,5 +1,5 @@
-"""Runs all benches. Writes what criterion does not keep to `run.json`: the machine, the output of the benches that are
-not criterion's, the times of the SDKs, and for everything that failed the reason.
+"""Runs all benches. Writes the data that criterion does not store to `run.json`: the machine, the output of the other
+benches, the times of the SDKs, and the reasons of failures.
 """
 
 import json
@@ -15,10 +15,10 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 HERE = pathlib.Path(__file__).resolve().parent
 PLACE = pathlib.Path(sys.argv[1])
-# For each command: a build on a slow machine, and the longest bench.
+# Time limit of each command, in seconds: long enough for a build on a slow machine and the longest bench.
 LONGEST = 3600
 
-# 100 samples in two seconds: the fastest of them is steady. Charts are drawn by `report.py`.
+# 100 samples in two seconds are enough for a stable fastest sample. `report.py` draws the charts.
 SHORT = ["--warm-up-time", "0.5", "--measurement-time", "2", "--noplot"]
 CRITERION = {
     **{name: f"cargo bench --all-features --bench {name}" for name in ("key", "envelope", "client", "guard")},
@@ -45,7 +45,7 @@ def machine():
     if "cpu family" in fields:
         model += f" (family {fields['cpu family']}, model {fields['model']})"
     changed = [line[3:] for line in output("git", "status", "--porcelain").splitlines()]
-    # The document and its charts are what a run changes.
+    # A run changes the document and its charts.
     changed = [name for name in changed if not re.fullmatch(r"docs/(BENCHMARKS\.md|bench-\w+\.svg)", name)]
     return {
         "processor": model,
@@ -55,13 +55,13 @@ def machine():
         "load": os.getloadavg(),
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "compiler": output("rustc", "--version"),
-        "commit": output("git", "rev-parse", "--short=10", "HEAD") + (", with changes that are not committed" if changed else ""),
+        "commit": output("git", "rev-parse", "--short=10", "HEAD") + (", with uncommitted changes" if changed else ""),
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
     }
 
 
 def attempt(failed, name, command, **options):
-    """Runs a command. Returns its output, or None, and then the reason is in `failed`."""
+    """Runs a command. Returns its output. If it fails, returns None, and writes the reason to `failed`."""
     print(f"==> {' '.join(map(str, command))}", flush=True)
     try:
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LONGEST, **options)
@@ -80,7 +80,7 @@ def attempt(failed, name, command, **options):
 
 
 def installed():
-    """The SDKs' Python and the Node SDK's entry: those of the interop check, or installed here."""
+    """The paths of the Python SDK's interpreter and of the Node SDK: from the interop check, or installed here."""
     cache = os.environ.get("APIKEE_INTEROP_CACHE")
     if cache and (pathlib.Path(cache) / "complete").exists():
         return pathlib.Path(cache) / f"{SDK_VERSION}-json/bin/python", pathlib.Path(cache) / "node_modules"
@@ -91,7 +91,7 @@ def sdks(failed):
     python, modules = installed()
     times = {}
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    # Without msgpack, so that it writes JSON like the others.
+    # Without msgpack, so that the SDK writes JSON like the others.
     ready = python.exists() or (
         attempt(failed, "python", ["python3", "-m", "venv", PLACE / "python-sdk"]) is not None
         and attempt(failed, "python", [*pip, "cryptography==50.0.2"]) is not None
@@ -117,7 +117,7 @@ def main():
     failed = run["failed"]
 
     def save():
-        """After each bench, so that a run that is stopped leaves what it has."""
+        """Called after each bench, so that an interrupted run keeps its data."""
         run["minutes"] = round((time.time() - run["started"]) / 60)
         (PLACE / "run.json").write_text(json.dumps(run, indent=1))
 
@@ -130,7 +130,7 @@ def main():
         if said is not None:
             run["printed"][name] = said
         save()
-    # Other crates and the SDKs may be missing.
+    # Figures of other crates and the SDKs may be missing.
     if wrong := failed.keys() & {"key", "envelope", "client", "guard", *PLAIN}:
         sys.exit(f"not run: {', '.join(sorted(wrong))}")
 

@@ -1,4 +1,4 @@
-"""Writes docs/BENCHMARKS.md and its charts from the data of a run. No figure stands in this file."""
+"""Writes docs/BENCHMARKS.md and its charts from the data of a run. This file contains no figures."""
 
 import json
 import pathlib
@@ -25,11 +25,11 @@ class Data:
 
     def __init__(self):
         if not (PLACE / "run.json").exists():
-            sys.exit("there are no data: run tests/checks/benchmarks/run without --report-only")
+            sys.exit("there is no data: run tests/checks/benchmarks/run without --report-only")
         self.run = json.loads((PLACE / "run.json").read_text())
         self.found = {}
         for path in CRITERION.rglob("new/benchmark.json"):
-            # Older data are of a bench that this run did not make.
+            # Older data comes from benches that were not part of this run.
             if path.stat().st_mtime >= self.run["started"]:
                 self.found[json.loads(path.read_text())["full_id"]] = path.parent
 
@@ -47,7 +47,7 @@ class Data:
         return times and times[0]
 
     def why(self, *names):
-        """Why it was not run."""
+        """The reason why a bench was not run."""
         return "not run: " + next((self.run["failed"][name] for name in names if name in self.run["failed"]), "no data")
 
 
@@ -68,7 +68,7 @@ def table(head, rows):
 
 
 def plain(text):
-    """A paragraph, in lines of the usual length. Code is not broken."""
+    """A paragraph, wrapped to the usual line length. Code is not broken."""
     text = re.sub(r"`[^`]*`", lambda code: code[0].replace(" ", "\0"), " ".join(text.split()))
     return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False).replace("\0", " ")
 
@@ -97,7 +97,7 @@ def machine(data):
     load = ", ".join(f"{load:.2f}" for load in at["load"])
     rows = [
         ["processor", at["processor"] + (", virtual" if at["virtual"] else "")],
-        ["its instructions", ", ".join(at["instructions"]) or "unknown"],
+        ["instructions", ", ".join(at["instructions"]) or "unknown"],
         ["cores", at["cores"]],
         ["load average at the start (1, 5, 15 minutes)", load],
         ["system", at["system"]],
@@ -108,8 +108,8 @@ def machine(data):
     note = ""
     if at["load"][0] > at["cores"] / 2:
         note = "\n\n" + plain(
-            "**The machine was busy with other work.** The fastest sample is close to what a quiet machine shows. Medians, "
-            "and all figures with threads or sockets, are too high."
+            "**The machine was busy with other work.** The fastest samples are close to those of an idle machine. Medians, and "
+            "all times with threads or sockets, are too high."
         )
     return table(["", ""], rows) + note
 
@@ -126,8 +126,8 @@ def keys(data):
         ("issue a key, id drawn (the generator costs nothing)", "issue/id_drawn"),
     ]
     text = plain(
-        "A payload of 135 bytes: tenant, two scopes, environment, expiry, meta. The floor is the least that a verifier must "
-        "do: HMAC-SHA256 over the payload, from a state that already has the key."
+        "A payload of 135 bytes: tenant, two scopes, environment, expiry, meta. The floor is the minimum work of a verifier: "
+        "HMAC-SHA256 over the payload, from a state that already contains the key."
     )
     return section("Keys", KEY, text, timed(data, "key", rows, "verify/floor"))
 
@@ -142,7 +142,7 @@ SDKS = {"node": "published Node SDK", "python": "published Python SDK"}
 
 
 def versions():
-    """The versions that are compared, from the lock file."""
+    """The versions of the compared crates, from the lock file."""
     lock = tomllib.loads((ROOT / "tests/checks/benchmarks/Cargo.lock").read_text())["package"]
     wanted = tomllib.loads((ROOT / "tests/checks/benchmarks/Cargo.toml").read_text())["dev-dependencies"]
     pinned = {name for name, of in wanted.items() if (of if isinstance(of, str) else of.get("version", "")).startswith("=")}
@@ -155,7 +155,7 @@ def verification(data):
         rows += [(said + label, f"compare_verify/{what}/{name}") for name, label in NAMES.items()]
     of = versions()
     text = plain(
-        f"A key beside a signed token (JWT, HS256) with the same claims. `jsonwebtoken` is {of['jsonwebtoken']} with "
+        f"A key compared with a signed token (JWT, HS256) with the same claims. `jsonwebtoken` is {of['jsonwebtoken']} with "
         f"`aws_lc_rs`; it returns owned claims. `jwt-compact` is {of['jwt-compact']}; it returns owned claims, and it uses "
         "the same `sha2` as we do, in an older version. `Keyring::verify` returns borrowed claims and leaves `meta` as text; "
         "`to_owned` copies them. All read the clock. A key is base62, which costs more to decode than a token's base64."
@@ -174,22 +174,22 @@ def verification(data):
             sdk_rows.append([label, data.why(name), "", ""])
     charts.bars(DOCS / "bench-verify.svg", "Verify a good key or token: fastest, logarithmic scale", bars, log=True)
     sdks = plain(
-        "The published SDKs (`tests/checks/benchmarks/sdk.py` and `sdk.mjs`), each with a key of the same kind that it "
-        "issued itself, in one process, in rounds of some hundred keys:"
+        "The published SDKs (`tests/checks/benchmarks/sdk.py` and `sdk.mjs`). Each verifies a similar key that it issued "
+        "itself, in one process, in rounds of some hundred keys:"
     )
     return section(
-        "Keys beside tokens and the SDKs",
+        "Keys compared with tokens and the SDKs",
         f"{OTHERS} verify",
         text,
         timed(data, "verify", rows, "compare_verify/floor"),
         sdks,
         table(["", "fastest", "median", "× floor"], sdk_rows),
-        "![Time to verify a key, beside other crates and the SDKs](bench-verify.svg)",
+        "![Time to verify a key, compared with other crates and the SDKs](bench-verify.svg)",
     )
 
 
 def curve(data, ids):
-    """The points that were measured."""
+    """The measured points."""
     return [(at, fastest) for at, id in ids if (fastest := data.fastest(id)) is not None]
 
 
@@ -207,9 +207,9 @@ def growth(data):
         DOCS / "bench-growth.svg",
         [
             ("Payload in bytes: µs", [(name, [(n, ns / 1e3) for n, ns in points]) for name, points in payload], "log"),
-            ("Secrets, the last signed: ns", [("", of_secrets)], "linear"),
-            ("Threads: million keys a second", [("", rate)], "linear"),
-            ("Clients: µs a confirmed request", [("", [(n, ns / 1e3) for n, ns in of_clients])], "logx"),
+            ("Secrets, signed with the last: ns", [("", of_secrets)], "linear"),
+            ("Threads: million keys per second", [("", rate)], "linear"),
+            ("Clients: µs per confirmed request", [("", [(n, ns / 1e3) for n, ns in of_clients])], "logx"),
         ],
     )
     rows = []
@@ -226,20 +226,20 @@ def growth(data):
         "Growth",
         None,
         "![Cost by payload, secrets, threads and clients](bench-growth.svg)",
-        plain(f"By payload (`{KEY}`). Base62 is decoded with long arithmetic: each byte of a long payload takes more time:"),
-        table(["bytes", "verify", "floor", "× floor", "verify, each byte"], rows),
-        plain("By the number of secrets in the keyring (same command), where the last one signed the key:"),
+        plain(f"By payload (`{KEY}`). Base62 is decoded with long arithmetic, so a byte of a long payload takes more time:"),
+        table(["bytes", "verify", "floor", "× floor", "verify, per byte"], rows),
+        plain("By the number of secrets in the keyring (same command). The last one signed the key:"),
         table(["secrets", "fastest", "× one secret"], per) if per else data.why("key"),
         f"By threads that share a keyring (same command), on {at['cores']} cores:",
-        table(["threads", "keys a second, fastest"], [[n, f"{million * 1e6:,.0f}"] for n, million in rate]) if rate else data.why("key"),
+        table(["threads", "keys per second, fastest"], [[n, f"{million * 1e6:,.0f}"] for n, million in rate]) if rate else data.why("key"),
         plain(
-            f"By clients that ask in turn (`{CLIENT}`): a confirmed request in this process, with a prepared session, without "
-            "the platform:"
+            f"By the number of clients that send requests in turn (`{CLIENT}`): a confirmed request in this process, with a "
+            "prepared session, without the platform:"
         ),
         table(["clients", "fastest", "× one client"], [[f"{n:,}", time(ns), times_as_much(ns / of_clients[0][1])] for n, ns in of_clients])
         if of_clients
         else data.why("client"),
-        f"JSON objects by their number of members (`{KEY}`), which are checked for double names:",
+        f"JSON objects by their number of members (`{KEY}`). They are checked for duplicate names:",
         timed(
             data,
             "key",
@@ -251,8 +251,8 @@ def growth(data):
 
 def envelopes(data):
     text = plain(
-        "A request of 450 bytes. Randomness is from the operating system. Each is beside the minimum work that it must do. "
-        "With the feature `tables`, which all of this page has, a session uses a table of the server's key."
+        "A request of 450 bytes. Randomness comes from the operating system. The floor is the minimum work of each operation. "
+        "The feature `tables` is on, as on this whole page: a session uses a table of the server's key."
     )
     lines = []
     for label, id, floor, said in [
@@ -290,23 +290,23 @@ def sessions(data):
     }
     of = versions()
     text = plain(
-        "One request of 450 bytes sealed for the platform: an ephemeral X25519 key, the agreement, HKDF-SHA256, AES-256-GCM, "
-        "and the text of the envelope. With the first three of the other crates an envelope is written that "
-        "`envelope::Recipient` opens. Ours uses the table of the server's key, which is made once (feature `tables`); the "
-        f"others know nothing of the key in advance. `aws-lc-rs` {of['aws-lc-rs']} draws from a generator of its own, the "
-        f"others ask the operating system. `ring` is {of['ring']}. `graviola` {of['graviola']} has no HKDF: its HMAC is used "
-        f"twice. `hpke` {of['hpke']} (on `x25519-dalek` and `aes-gcm`, like ours) has a longer key schedule (RFC 9180) and writes "
+        "One request of 450 bytes is sealed for the platform: an ephemeral X25519 key, the agreement, HKDF-SHA256, "
+        "AES-256-GCM, and the text of the envelope. The first three of the other crates also write an envelope that "
+        "`envelope::Recipient` opens. Ours uses a table of the server's key that is made once (feature `tables`); the others "
+        f"do not prepare the key. `aws-lc-rs` {of['aws-lc-rs']} has its own random generator, the others use the "
+        f"operating system's. `ring` is {of['ring']}. `graviola` {of['graviola']} has no HKDF, so its HMAC is used twice. "
+        f"`hpke` {of['hpke']} (with `x25519-dalek` and `aes-gcm`, like ours) has a longer key schedule (RFC 9180) and writes "
         "bytes, not text."
     )
     bars = [(label.replace("`", ""), data.fastest(f"compare_session/{name}"), name == "apikee") for name, label in names.items()]
     charts.bars(DOCS / "bench-sessions.svg", "Establish a session and seal 450 bytes: fastest", bars)
     rows = [(label, f"compare_session/{name}") for name, label in names.items()]
     return section(
-        "Sessions beside other crates",
+        "Sessions compared with other crates",
         f"{OTHERS} session",
         text,
         timed(data, "session", rows, "compare_session/apikee", "× ours"),
-        "![Time of a session, beside other crates](bench-sessions.svg)",
+        "![Time of a session, compared with other crates](bench-sessions.svg)",
     )
 
 
@@ -316,7 +316,7 @@ def client(data):
         ("server mode, prepared session", "authorize/prepared_session"),
         ("local mode", "authorize/local_mode"),
     ]
-    text = "What a request costs in this process, without the platform and the socket:"
+    text = "The cost of a request in this process, without the platform and the socket:"
     return section("The client", CLIENT, text, timed(data, "client", rows, "authorize/local_mode", "× local mode"))
 
 
@@ -341,14 +341,14 @@ def guard(data):
             rows.append([label, data.why("guard"), "", "", ""])
     excluded = data.times("guard/check/excluded")
     rows.append(["path without a guard (`/health`)", time(excluded[0]) if excluded else data.why("guard"), "", "", ""])
-    charts.bars(DOCS / "bench-guard.svg", "A request to the last byte of its response: fastest", bars)
+    charts.bars(DOCS / "bench-guard.svg", "A request up to the last byte of its response: fastest", bars)
     text = plain(
         "The guard in local mode: its check alone, and a request of `tiny_http` up to the last byte of its response, without "
         "a socket. An accepted request gets the shortest JSON answer, and so does the bare server. "
         "`tests/checks/load/run` measures both servers over sockets."
     )
     return section(
-        "The guard beside the bare server",
+        "The guard compared with the bare server",
         GUARD,
         text,
         table(["", "the check", "with the response", "median", "× without a guard"], rows),
@@ -359,23 +359,23 @@ def guard(data):
 PRINTED = {
     "revocations": (
         "Revocations",
-        "A million fingerprints, and threads that look keys up while the set is replaced each second. Each look-up is beside "
-        "the SHA-256 of a key. Pauses are counted with a set that nobody reads, too: those are the machine's.",
+        "A million fingerprints, and threads that look up keys while the set is replaced each second. Each look-up is compared "
+        "with the SHA-256 of a key. Pauses are also counted with a set that nobody reads: the machine causes those.",
     ),
     "loopback": (
         "Over loopback",
-        "Server mode against the emulated platform, beside a bare `ureq` POST of the same bytes. The two take turns.",
+        "Server mode with the emulated platform, compared with a bare `ureq` POST of the same bytes. The two take turns.",
     ),
     "platform": ("The emulated platform", "Sealed validations over connections that stay open."),
     "black_hole": (
         "A platform that does not answer",
-        "Connecting hangs. 200 clients in turn make 200 requests a second for 30 s, and requests fail open. A few requests, "
-        "the breaker's probes, wait for the timeout.",
+        "Connecting hangs. 200 clients in turn make 200 requests per second for 30 s, and requests fail open. Only a few "
+        "requests, the breaker's probes, wait for the timeout.",
     ),
     "crowd": (
         "Many requests at once",
-        "A platform that takes 20 ms, and more threads than slots. Then a client that has exceeded its rate limit asks on 256 "
-        "threads, while every kind of fault happens.",
+        "A platform that takes 20 ms, and more threads than slots. Then a client that has exceeded its rate limit sends requests "
+        "on 256 threads, while every kind of fault happens.",
     ),
 }
 
@@ -387,7 +387,7 @@ def printed(data, name):
     if said is None:
         return section(title, command, plain(text), data.why(name))
     rows = "\n".join(line.rstrip() for line in said.strip().splitlines())
-    # A table begins with the line above its rule.
+    # A table begins with the line above its row of dashes.
     rows = re.sub(r"^(\|.*\n\|---)", r"\n\1", rows, flags=re.M)
     # Markdown's tables stay tables; all other lines are a block of text.
     blocks = re.split(r"((?:^\|.*\n?)+)", rows, flags=re.M)
@@ -396,7 +396,7 @@ def printed(data, name):
 
 
 def seen(budget, compiler):
-    """The figures of this compiler, or of the newest that was seen."""
+    """The figures of this compiler, or of the newest one in the budget."""
     of = budget["seen"]
     name = compiler if compiler in of else max(of)
     return name, of[name]
@@ -433,14 +433,14 @@ def firmware(data):
     promised = budget["at-most"]
     text = plain(
         "`tests/checks/bare-metal/run` runs every golden vector on these cores under QEMU, and compares the figures with "
-        "`tests/checks/bare-metal/budget.toml`, where these are from. They are not of this run, and do not depend on the "
-        f"machine. `opt-level = \"s\"`, {compiler}. Promised on a Cortex-M4: at most "
+        "`tests/checks/bare-metal/budget.toml`. The figures here are from that file, not from this run, and do not depend on "
+        f"the machine. `opt-level = \"s\"`, {compiler}. Limits on a Cortex-M4: at most "
         f"{promised['cortex-m4.verify.instructions']:,} instructions and {promised['cortex-m4.verify.stack']:,} bytes of stack "
         f"to verify a key ({cell('cortex-m4-opt-level-3.verify.instructions')} instructions at `opt-level = 3`)."
     )
     last = plain(
-        "\"Own memory functions\": the toolchain's `memcpy` and its like are large; 150 bytes of Thumb code in "
-        "`tests/checks/bare-metal` replace them. \"Small\" is that and "
+        "\"Own memory functions\": 150 bytes of Thumb code in `tests/checks/bare-metal` replace the toolchain's large `memcpy` "
+        "and similar functions. \"Small\": the same, with "
         "`RUSTFLAGS='--cfg sha2_backend_soft=\"compact\" --cfg aes_backend_soft=\"compact\" --cfg cpubits=\"16\"'`."
     )
     return section(
@@ -469,9 +469,9 @@ def bindings(data):
     wasm = plain(
         f"**WebAssembly**: `bindings/wasm/test` fails if the module has more than {limit['APIKEE_WASM_LIMIT']:,} bytes, if the "
         f"module that only verifies has more than {limit['APIKEE_WASM_VERIFY_LIMIT']:,}, or if it does not verify at least "
-        f"{ratio} times as many keys a second as the published Node SDK in the same process."
+        f"{ratio} times as many keys per second as the published Node SDK in the same process."
     )
-    return section("C and WebAssembly", None, c, table(["", "seen", "at most"], rows), wasm)
+    return section("C and WebAssembly", None, c, table(["", "measured", "at most"], rows), wasm)
 
 
 def main():
@@ -480,15 +480,15 @@ def main():
         "# Benchmarks",
         "<!-- Written by tests/checks/benchmarks/run. Do not edit: change the script. -->",
         plain(
-            "What the crate costs. `tests/checks/benchmarks/run` measures everything, and writes this page and its charts from "
-            "the data: criterion's, the output of the other benches, and the budgets of small cores. No figure is typed. "
-            "`cargo bench --all-features` runs the same benches and leaves criterion's report in "
-            "`target/criterion/report/index.html`; `cargo bench` does it for keys."
+            "The cost of the crate's operations. `tests/checks/benchmarks/run` measures everything, and writes this page and its "
+            "charts from the data: criterion's data, the output of the other benches, and the budgets of small cores. No "
+            "figure is written by hand. `cargo bench --all-features` runs the same benches and writes criterion's report to "
+            "`target/criterion/report/index.html`. `cargo bench` runs only the benches for keys."
         ),
         machine(data),
         plain(
             "**Fastest** is the fastest of criterion's 100 samples, and **median** is their median. Times depend on the machine. "
-            "Compare figures of one run only, as multiples: they are of the fastest samples."
+            "So compare only figures of the same run. Multiples (×) are of the fastest samples."
         ),
     ]
     parts = [keys(data), verification(data), growth(data), envelopes(data), sessions(data), client(data), guard(data)]

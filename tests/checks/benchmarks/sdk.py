@@ -1,4 +1,4 @@
-"""Times the published Python SDK: a key that it has issued, verified in rounds, in nanoseconds each."""
+"""Times the published Python SDK: the nanoseconds to verify a key that it has issued, measured in rounds."""
 
 import json
 import statistics

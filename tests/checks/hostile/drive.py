@@ -17,11 +17,11 @@ from inputs import HOLD, INPUTS, connect, get, read
 
 SECRET = "a secret of the hostile inputs"
 
-# Seconds: the timeout of the servers that have one, and the time in which everybody else must be answered.
+# In seconds: the timeout of the servers that have one, and the time in which all other clients must be answered.
 TIMEOUT = 2
 PROMPT = 1
 
-# What a server may use more than when it is idle, in kB: for itself, and for each connection.
+# Memory that a server may use in addition to its idle memory, in kB: in all, and for each connection.
 MEMORY = 8 * 1024
 MEMORY_EACH = 64
 
@@ -133,7 +133,7 @@ class Others(threading.Thread):
 def attempt(name, hostile):
     """Sends an input to a server. Returns what the client got, and all faults."""
     with Server(name, hostile.descriptors) as server:
-        # Without descriptors the server can accept nobody new, so in that case the others are connected before.
+        # Without descriptors the server cannot accept new connections. So in this case the others connect before.
         kept = connect(server) if hostile.descriptors else None
         others, memory = Others(server, kept), 0
         others.start()
@@ -142,7 +142,7 @@ def attempt(name, hostile):
             got = hostile.send(server)
         except OSError:
             got = "nothing"
-        # Late answers also delay the others.
+        # Waits a moment, because late answers can also delay the others.
         time.sleep(max(0, 0.3 - (time.monotonic() - begin)))
         others.over.set()
         others.join()
@@ -185,7 +185,7 @@ def drive(name, chosen):
 
 
 def table(columns):
-    lines = [f"| sent | {' | '.join(f'`{name}`' for name in columns)} |", "|---" * (len(columns) + 1) + "|"]
+    lines = [f"| the client sends | {' | '.join(f'`{name}`' for name in columns)} |", "|---" * (len(columns) + 1) + "|"]
     rows = zip(INPUTS, *columns.values())
     return "\n".join(lines + [f"| {hostile.name} | {' | '.join(cells)} |" for hostile, *cells in rows]) + "\n"
 

@@ -159,7 +159,7 @@ def aborted(number, data, wait=0):
 
 
 def unread(number):
-    """Requests documents repeatedly and reads none of them."""
+    """Requests documents repeatedly, but reads no answers."""
 
     def send(server):
         clients = [connect(server) for _ in range(number)]
@@ -187,35 +187,35 @@ def in_chunks(data):
 INPUTS = [
     Input("a length of 100 GB, and no body", once(post("Content-Length: 100000000000"))),
     Input("a length of 2^64-1", once(post("Content-Length: 18446744073709551615"))),
-    Input("a length past 2^64", once(post("Content-Length: 1" + "0" * 30))),
-    Input("a length below 0", once(post("Content-Length: -1"), b"x")),
+    Input("a length above 2^64", once(post("Content-Length: 1" + "0" * 30))),
+    Input("a negative length", once(post("Content-Length: -1"), b"x")),
     Input("two lengths", once(post("Content-Length: 0", f"Content-Length: {len(HIDDEN)}"), HIDDEN)),
-    Input("a body shorter than its length, then the end", aborted(50, post("Content-Length: 5000") + b"x")),
+    Input("a body shorter than its length, then a reset", aborted(50, post("Content-Length: 5000") + b"x")),
     Input("64 bodies that stall", many(64, post("Content-Length: 5000") + b"x"), connections=64),
-    Input("64 bodies, a byte at a time", many(64, post("Content-Length: 5000"), b"x"), connections=64),
+    Input("64 bodies, one byte at a time", many(64, post("Content-Length: 5000"), b"x"), connections=64),
     Input("an endless body", flood(post("Content-Length: 100000000000"), b"x")),
     Input("64 heads that stall", many(64, b"GET /me HT"), connections=64),
-    Input("64 heads, a byte at a time", many(64, b"GET /me HTTP/1.1\r\nx: ", b"y"), connections=64),
-    Input("64 heads, a field at a time", many(64, b"GET /me HTTP/1.1\r\n", b"a:\r\n"), connections=64),
+    Input("64 heads, one byte at a time", many(64, b"GET /me HTTP/1.1\r\nx: ", b"y"), connections=64),
+    Input("64 heads, one field at a time", many(64, b"GET /me HTTP/1.1\r\n", b"a:\r\n"), connections=64),
     Input("a header line of 200 MB", flood(b"GET /me HTTP/1.1\r\nx: ", b"y")),
     Input("200 MB of header fields", flood(b"GET /me HTTP/1.1\r\n", b"a: b\r\n")),
     Input("a target of 200 MB", flood(b"GET /", b"y")),
     Input("2,000 header fields", once(head("GET /me HTTP/1.1", *["a: b"] * 2000))),
     Input("a chunk of 2^64-1", once(post(CHUNKED), b"ffffffffffffffff\r\nx")),
-    Input("a chunk past 2^64", once(post(CHUNKED), b"f" * 20 + b"\r\nx")),
+    Input("a chunk above 2^64", once(post(CHUNKED), b"f" * 20 + b"\r\nx")),
     Input("a chunk size that is not a number", once(post(CHUNKED), b"-1\r\nx\r\n0\r\n\r\n")),
     Input("64 chunk sizes that stall", many(64, post(CHUNKED) + b"5"), connections=64),
-    Input("64 chunked bodies, a byte at a time", many(64, post(CHUNKED), b"1\r\nx\r\n"), connections=64),
+    Input("64 chunked bodies, one byte at a time", many(64, post(CHUNKED), b"1\r\nx\r\n"), connections=64),
     Input("an endless chunk size", flood(post(CHUNKED), b"0")),
     Input("an endless chunk extension", flood(post(CHUNKED) + b"1;", b"x")),
     Input("an endless chunked body", flood(post(CHUNKED), b"5\r\nhello\r\n")),
     Input("endless trailers", flood(post(CHUNKED) + b"0\r\n", b"a: b\r\n")),
-    Input("64 trailers, a byte at a time", many(64, post(CHUNKED) + b"0\r\na: ", b"b"), connections=64),
+    Input("64 trailers, one byte at a time", many(64, post(CHUNKED) + b"0\r\na: ", b"b"), connections=64),
     Input("3,000 idle connections", idle(3000), connections=3000),
     Input("more connections than descriptors", idle(600), connections=600, descriptors=512),
     Input("2,000 connections, reset at once", aborted(2000, b"")),
     Input("500 requests, reset before the answer", aborted(500, get)),
-    Input("16 clients that read no answer", unread(16), connections=16),
+    Input("16 clients that do not read answers", unread(16), connections=16),
     Input("three requests at once", once(get, get, get)),
     Input("a request in the body", once(post(f"Content-Length: {len(HIDDEN)}"), HIDDEN)),
     Input("a request in a chunk", once(post(CHUNKED), in_chunks(HIDDEN))),
@@ -231,7 +231,7 @@ INPUTS = [
     Input("HTTP/0.9", once(b"GET /me\r\n")),
     Input("HTTP/2", once(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")),
     Input("a TLS handshake", once(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 600)),
-    Input("zeros", once(b"\x00" * 100_000)),
+    Input("zero bytes", once(b"\x00" * 100_000)),
     Input("a target that is not a path", once(head("GET me HTTP/1.1"))),
     Input("a key of 1 MB", once(lambda server: head("GET /me HTTP/1.1", "x-api-key: apikee_" + "z" * 1_000_000))),
 ]

@@ -15,11 +15,11 @@ from inputs import INPUTS
 # The number of secrets in the file that are replaced. One more secret always stays.
 SECRETS = 6
 
-# Number of newer files after which a file was certainly read. The newest may not have been read yet: see
+# Number of newer files after which the server has certainly read a file. It may not have read the newest one yet: see
 # `wait_until_used`.
 TAKEN_UP = 1
 
-# Number of newer secrets after which a secret is not in the file any more, and its grace of one second is over.
+# Number of newer secrets after which a secret is no longer in the file, and its grace period of one second is over.
 RETIRED = SECRETS + 4
 
 OTHER_REVOKED = 10_000
@@ -57,7 +57,7 @@ class Files:
         end = time.monotonic() + 60
         while ask(server, new)[0] != 200 or ask(server, revoked)[0] != 401:
             if time.monotonic() > end:
-                raise TimeoutError("the server does not take up the files")
+                raise TimeoutError("the server does not use the new files")
             time.sleep(0.05)
 
 
@@ -97,7 +97,7 @@ def case(files):
     if kind == 4:
         return files.revoked[TAKEN_UP], (401, "REVOKED")
     if kind == 5:
-        # Was revoked for one second, which is over.
+        # This key was revoked for one second, which is over.
         return files.pardoned[TAKEN_UP + 1], (200, None)
     if kind == 6 and len(secrets) > RETIRED:
         return issue(secrets[random.randrange(RETIRED, len(secrets))], scp=["read"]), (401, "INVALID_SIGNATURE")
@@ -193,7 +193,7 @@ def main(seconds):
     wrong = not_used + [wrong for thread in traffic for wrong in thread.wrong]
     print(
         f"{sum(thread.asked for thread in traffic)} requests while {len(files.secrets) - RETIRED} secrets and deny-lists"
-        f" came and went; the slowest took {max(thread.slowest for thread in traffic):.2f} s; {len(wrong)} wrong answers"
+        f" were replaced; the slowest took {max(thread.slowest for thread in traffic):.2f} s; {len(wrong)} wrong answers"
     )
     (resident, descriptors, running), (resident_end, descriptors_end, running_end) = measured
     print(
@@ -202,9 +202,9 @@ def main(seconds):
     )
     if wrong:
         sys.exit("\n".join(wrong[:20]))
-    # Kept connections of the traffic come and go: each takes two descriptors and a thread.
+    # The number of kept connections varies: each takes two descriptors and a thread.
     if resident_end > resident * 1.25 + 8192 or descriptors_end > descriptors + 2 * THREADS or running_end > running + THREADS:
-        sys.exit("memory, descriptors or threads are not given back")
+        sys.exit("memory, descriptors or threads grow")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def table(head, rows):
 
 
 def main():
-    # So that started processes are stopped.
+    # Exits normally, so that the started processes are stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     wrong = []
     for title, part in (("Keys", keys), ("Server mode", server)):

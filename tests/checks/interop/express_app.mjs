@@ -1,4 +1,4 @@
-// The published Node SDK's Express middleware, unmodified: what `guard.rs` is of ours, with the same settings.
+// The unmodified Express middleware of the published Node SDK, with the settings of `interop_guard.rs`.
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";

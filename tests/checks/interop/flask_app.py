@@ -16,7 +16,7 @@ python_sdk(sys.argv[1])
 
 import apikee.core
 
-assert not hasattr(apikee.core, "ApikeeConfig"), "the name is there: the integration needs no help"
+assert not hasattr(apikee.core, "ApikeeConfig"), "the name exists now: this file no longer needs to define it"
 apikee.core.ApikeeConfig = None
 
 from apikee.flask import init_apikee, require_scope
@@ -26,7 +26,7 @@ from werkzeug.serving import make_server
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 app = Flask(__name__)
-# A line for each request.
+# Turns off the log line for each request.
 logging.getLogger("werkzeug").setLevel(logging.WARNING)
 init_apikee(app, secrets=json.loads(os.environ["SECRETS"]))
 

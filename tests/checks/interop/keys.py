@@ -1,4 +1,4 @@
-"""Verifies our keys with each SDK, and its keys with ours: 2,000 in each direction and encoding.
+"""Verifies our keys with each SDK, and the SDK's keys with our crate: 2,000 in each direction and encoding.
 
 An SDK may differ only where docs/WIRE.md says so ("Keys"), and each such key is counted.
 """
@@ -13,7 +13,7 @@ from specs import doubled, for_node, issue_ours, printed, specification
 from web_keys import has_short_tag
 
 COUNT = 2000
-# The number of these that are checked twice with leading zeros.
+# The number of keys that are also checked with leading zeros, in two spellings each.
 SPELT = 200
 ENCODINGS = ["json", "msgpack"]
 MEMBERS = ["tenant", "scopes", "environment", "expires_at", "not_before", "meta"]
@@ -26,7 +26,7 @@ def verify_ours(keys):
 
 
 def text(claims):
-    """The exact text: 1 is not 1.0, and members keep their order."""
+    """The exact text of the claims: 1 and 1.0 differ, and the order of members counts."""
     return json.dumps([claims.get(name) for name in MEMBERS])
 
 
@@ -55,16 +55,16 @@ def compare(published, specs, made):
     encoding = published.encoding
     with Sdk(published, APIKEE_SECRET=SECRET) as sdk:
         for said, spec in zip(sdk.verify(made[encoding]), specs[encoding], strict=True):
-            check(f"a key of ours in {published.name}", said, spec, published)
+            check(f"our key in {published.name}", said, spec, published)
 
         wanted = [for_node(spec) for spec in specs[encoding]] if published.is_node else specs[encoding]
         theirs = sdk.issue(wanted)
         for said, spec in zip(verify_ours(theirs), wanted, strict=True):
             if not said["ok"]:
-                raise Wrong(f"a key of {published.name} in ours: {said}, of {spec}")
-            check(f"a key of {published.name} in ours", said, printed(spec), published)
+                raise Wrong(f"a key of {published.name} in our crate: {said}, not {spec}")
+            check(f"a key of {published.name} in our crate", said, printed(spec), published)
 
-        # "reject 1 in 256 of the keys that they issued": exactly those.
+        # "reject 1 in 256 of the keys that they issued": exactly the keys with short tags.
         short = 0
         for key, said, spec in zip(theirs, sdk.verify(theirs), wanted, strict=True):
             if has_short_tag(key):
@@ -72,11 +72,11 @@ def compare(published, specs, made):
             else:
                 check(f"a key of {published.name} in itself", said, spec, published)
 
-        # "JSON only where it is not", and Node always.
+        # "JSON only where it is not". Node always reads only JSON.
         other = next(name for name in ENCODINGS if name != encoding)
-        unread = all_raise(f"{published.name}, keys of ours in {other}", sdk.verify(made[other]), "DECODE_ERROR")
+        unread = all_raise(f"{published.name}, our keys in {other}", sdk.verify(made[other]), "DECODE_ERROR")
 
-        # "The SDKs accept any number of them": ours accepts none.
+        # "The SDKs accept any number of them": our crate accepts none.
         zeros = [spelling for key in made[encoding][:SPELT] for spelling in with_a_zero(key)]
         twice = [spec for spec in specs[encoding][:SPELT] for _ in range(2)]
         for said, spec in zip(sdk.verify(zeros), twice, strict=True):
@@ -94,7 +94,7 @@ def main():
     for encoding, keys in made.items():
         for said, spec in zip(verify_ours(keys), specs[encoding], strict=True):
             if text(said) != text(printed(spec)):
-                wrong.append(f"a key of ours in ours ({encoding}): {said}, not {spec}")
+                wrong.append(f"our key in our crate ({encoding}): {said}, not {spec}")
     # By chance, about 16 of 4,000 keys would have tags that start with a zero byte.
     if any(has_short_tag(key) for keys in made.values() for key in keys):
         wrong.append("ours issues keys that the SDKs refuse")
@@ -108,6 +108,6 @@ def main():
 
 
 HEAD = ["SDK", "ours in it", "its in ours", "refuses its own", "other encoding", "leading zeros"]
-LEGEND = f"""The first two columns count keys with the same claims on both sides. The others count what docs/WIRE.md says of the SDKs:
-keys of its own that it refuses, since their tags start with a zero byte; keys of ours in the other encoding, which it does
-not read; spellings with leading zeros, which it accepts and ours refuses."""
+LEGEND = f"""The first two columns count keys with the same claims on both sides. The others count what docs/WIRE.md says about the SDKs:
+the SDK's own keys that it refuses, because their tags start with a zero byte; our keys in the other encoding, which it
+cannot read; spellings with leading zeros, which it accepts and our crate refuses."""

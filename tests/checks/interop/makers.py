@@ -1,4 +1,4 @@
-"""Keys of the Python SDK and of the Node SDK, for `web.py`."""
+"""Issues keys with the Python SDK and with the Node SDK, for `web.py`."""
 
 import importlib
 import sys
@@ -34,7 +34,7 @@ def issue(published, specs):
 
 
 def python_sdk(encoding):
-    """`apikee.key` as it is without msgpack installed (it writes `json` then), or with it."""
+    """Imports `apikee.key` with msgpack, or as if msgpack were not installed (then it writes `json`)."""
     for name in [name for name in sys.modules if name.split(".")[0] in ("apikee", "msgpack")]:
         del sys.modules[name]
     if encoding == "json":

@@ -1,4 +1,4 @@
-// The published Node SDK, unmodified, configured by its environment alone, on a pipe: what `sdk.py` is of Python's.
+// Runs the unmodified published Node SDK behind a pipe, like `sdk.py` for Python. Only the environment configures it.
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
@@ -6,10 +6,10 @@ import { pathToFileURL } from "node:url";
 
 const { Apikee, ApikeeKeyEngine } = await import(process.env.NODE_SDK);
 
-// Its base URL is a constant; requests to it go to the address in the environment.
+// The SDK's base URL is a constant. Requests to it are sent to the address in the environment instead.
 const published = "https://apikee.dev/api/v1";
 const { fetch } = globalThis;
-// It does not wait for most of its calls; whoever asks what came of them does.
+// The SDK does not wait for most of its calls. `settled` waits for them.
 const calling = new Set();
 globalThis.fetch = (url, options) => {
   const call = fetch(String(url).replace(published, process.env.APIKEE_BASE_URL), options);
@@ -17,7 +17,7 @@ globalThis.fetch = (url, options) => {
   return call;
 };
 const settled = async () => {
-  // A call that is made in a later turn has been made then.
+  // Lets the SDK start calls that it makes in a later turn of the event loop.
   await new Promise(setImmediate);
   await Promise.allSettled(calling);
 };
@@ -65,7 +65,7 @@ const validate = (client, keyName, headers, payload, failOpen) =>
 
 let address;
 
-// Its Express middleware. The adapter's own registers nothing.
+// Uses the client's Express middleware, because the adapter's middleware does not register endpoints.
 const ask = async (framework, path, key) => {
   if (!address) {
     const require = createRequire(process.env.NODE_SDK);

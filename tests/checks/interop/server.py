@@ -18,7 +18,7 @@ UNKNOWN = "33333333-2222-4333-8444-555555555555"
 FIELDS = {"user-agent": "curl/8.5.0", "x-forwarded-for": "203.0.113.9"}
 PAYLOAD = {"n": 1}
 KEY = "APIKEE_SERVER_PUBLIC_KEY"
-# Each ends well within the SDKs' three seconds, and none gives an answer.
+# All end well within the SDKs' timeout of three seconds, and none gives a usable answer.
 FAULTS = ["status:503", "reset", "hang-up", "truncate", "garbage"]
 
 
@@ -70,7 +70,7 @@ def in_degree(published, sealing, has_key):
         options = {"scopes": ["read"], "meta": {"plan": "pro", "share": 0.5}}
         key, made = create(sdk, tenant, options)
         told = json.loads(ours("verify", "--json", keys=key).stdout)
-        hold(f"{where}: its key in ours", [told["ok"], told["tenant"], told["scopes"], told["meta"]], [True, tenant, *options.values()])
+        hold(f"{where}: its key in our crate", [told["ok"], told["tenant"], told["scopes"], told["meta"]], [True, tenant, *options.values()])
         seen = platform.seen()
         if published.is_node:
             hold(f"{where}: calls", seen, [])
@@ -122,7 +122,7 @@ def middlewares(where, published, platform, sdk, key, tenant):
     for framework in frameworks(published):
         before = len(platform.seen())
         hold(f"{where}, {framework}: a good key", sdk.ask(framework, "/users", key), [200, {"tenant": tenant}])
-        hold(f"{where}, {framework}: a key of ours", sdk.ask(framework, "/users", issued), [200, {"tenant": tenant}])
+        hold(f"{where}, {framework}: our key", sdk.ask(framework, "/users", issued), [200, {"tenant": tenant}])
         status, body = sdk.ask(framework, "/users", None)
         hold(f"{where}, {framework}: no key", [status, body["error"]], [401, "MISSING_KEY"])
         status, body = sdk.ask(framework, "/users", changed)
@@ -232,7 +232,7 @@ def of_sdk(published, pair):
     rows = []
     for sealing, has_key in settings(published):
         row = in_degree(published, sealing, has_key)
-        # If it can read the answers, or, for Node, if they are as plain as possible.
+        # Only if the SDK can read the answers. For Node, if they are as plain as possible.
         if (sealing, has_key) in [("requests", True), ("off", False)]:
             signing(published, sealing, has_key, pair)
             outage(published, sealing, has_key)
@@ -260,7 +260,7 @@ def of_ours(pair):
             seen = platform.last("validate")
             hold(f"our client, {sealing}, the platform", [seen[name] for name in ("status", "refusal", "method_path")], [200, None, "GET:::/users"])
             hold(f"our client, {sealing}, header", lowered(seen["headers"])["x-apikee-encrypted"], "0" if sealing == "off" else "1")
-            # On one line, as in a .env file.
+            # The key on one line, as in a .env file.
             quoted = {**given, "APIKEE_PRIVATE_KEY": '"' + private.replace("\n", "\\n") + '"'}
             hold(f"our client, {sealing}, a key in quotes", json.loads(ask(quoted).stdout).get("basis"), "confirmed")
             said = json.loads(ask({**given, "APIKEE_PRIVATE_KEY": other}).stdout)
@@ -268,10 +268,10 @@ def of_ours(pair):
             if sealing == "off":
                 # Without a public key, the SDKs use plain JSON. Our client must be configured for that.
                 done = ask(without(given))
-                hold("our client, no public key and no word of it", [done.returncode, KEY in done.stderr], [2, True])
+                hold("our client, without a public key and without APIKEE_SEALING", [done.returncode, KEY in done.stderr], [2, True])
             if sealing == "requests":
                 said = json.loads(ask(without(given)).stdout)
-                hold("our client, which wants sealed answers, of plain ones", [said["ok"], said["class"]], [False, "fault"])
+                hold("our client, which requires sealed answers, with plain answers", [said["ok"], said["class"]], [False, "fault"])
             platform.stop()
             said = json.loads(ask(given).stdout)
             hold(f"our client, {sealing}, outage", [said["ok"], said["basis"]], [True, "failed_open"])
@@ -304,6 +304,6 @@ def main():
 
 
 HEAD = ["SDK", "sealing", "create", "middlewares", "validate", "describe", "signing", "outage", "limits"]
-LEGEND = """ok: as the documentation says. unread: the platform confirms it, and the SDK cannot open the answer. refused: the platform
-wants envelopes, and the SDK has no public key. key only: the key is issued, and the platform has no client. not sent: the
-SDK fails before it asks. -: it has no such call, or another row shows it."""
+LEGEND = """ok: as the documentation says. unread: the platform confirms the request, but the SDK cannot open the answer. refused: the
+platform requires envelopes, but the SDK has no public key. key only: the key is issued, but the platform has no client. not
+sent: the SDK fails before it sends the call. -: the SDK has no such call, or another row shows it."""

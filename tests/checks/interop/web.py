@@ -25,7 +25,7 @@ SAME = "the same"
 
 
 class Late(Exception):
-    """The second ended before all have answered."""
+    """The second ended before all answers had arrived."""
 
 
 def until_short(published, specs):
@@ -35,7 +35,7 @@ def until_short(published, specs):
         if any(has_short_tag(key) for key, _ in pairs):
             return zip(*pairs)
         pairs += [pair for pair in zip(makers.issue(published, specs), specs, strict=True) if has_short_tag(pair[0])]
-    raise AssertionError("none of the maker's tags starts with a zero byte")
+    raise AssertionError("no tag of this SDK starts with a zero byte")
 
 
 def by_makers():
@@ -51,7 +51,7 @@ def by_makers():
         ("msgpack", "the Python SDK with msgpack", ("express", "flask", "flask+msgpack")),
     ]:
         yield from issued(whose, *until_short(Published("0.1.2", encoding), specs), beside)
-    yield Case("JSON where msgpack is installed", GRANTED, [with_key(of_claims())], beside=("flask+msgpack",))
+    yield Case("JSON, with msgpack installed", GRANTED, [with_key(of_claims())], beside=("flask+msgpack",))
 
 
 def is_expected(case, number, answer):
@@ -128,8 +128,8 @@ def main():
         sys.exit("\n".join(wrong))
     of = Counter(entry.basis for entry in DIFFERENCES)
     print(
-        f"{len(asked)} cases, {requests} requests: our guard answers as the published Express and Flask middlewares, "
-        f"but for the {of.total()} differences listed ({', '.join(f'{count} for {basis}' for basis, count in of.items())})"
+        f"{len(asked)} cases, {requests} requests: our guard answers like the published Express and Flask middlewares, "
+        f"except for the {of.total()} differences listed ({', '.join(f'{count} for {basis}' for basis, count in of.items())})"
     )
 
 

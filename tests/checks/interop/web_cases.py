@@ -1,4 +1,4 @@
-"""The requests: a name, our required answer, and one or several requests that must all get it."""
+"""The cases: a name, our required answer, and one or several requests that must all get it."""
 
 import json
 from typing import NamedTuple
@@ -87,7 +87,7 @@ def crafted():
         ),
         Case("no dot", FORMAT, [with_key(f"apikee_{text}") for text in ("", payload, "!")]),
         Case(
-            "a digit that is none",
+            "an invalid digit",
             DECODE,
             [with_key(f"apikee_{text}") for text in ("!.1", f"{payload}-.{made}", f"{payload}.{made}.{made}", f"{payload} .{made}", f"{payload}.{made};")],
         ),
@@ -105,8 +105,8 @@ def crafted():
         ),
         Case("past its expiry", EXPIRED, [of(exp=time) for time in (1_700_000_000, 1, 0, -1)]),
         Case("not yet valid", NOT_YET, [of(nbf=EXPIRY), of(nbf=EXPIRY, exp=...)]),
-        Case("past its expiry and not yet valid", EXPIRED, [of(exp=1, nbf=EXPIRY)]),
-        Case("past its expiry and of a forged tag", SIGNATURE, [with_key(altered(of_claims(exp=1)))]),
+        Case("past its expiry, and not yet valid", EXPIRED, [of(exp=1, nbf=EXPIRY)]),
+        Case("past its expiry, with a forged tag", SIGNATURE, [with_key(altered(of_claims(exp=1)))]),
     ]
     yield from payload_cases()
     yield from scope_cases()
@@ -117,20 +117,20 @@ def payload_cases():
     """Payloads that are signed with the secret but may not be valid claims."""
     deep = lambda levels: b'"meta":' + b'{"m":' * levels + b"1" + b"}" * levels
     yield from [
-        Case("claims that are not there", GRANTED, [of(tid=..., scp=..., env=..., exp=...), of(exp=...)]),
-        Case("members that nobody knows", GRANTED, [of(more=1, member={"s": []})]),
+        Case("absent claims", GRANTED, [of(tid=..., scp=..., env=..., exp=...), of(exp=...)]),
+        Case("unknown members", GRANTED, [of(more=1, member={"s": []})]),
         Case("white space between members", GRANTED, of_bytes(b'{ "tid" : "acme-corp",\n"scp" : [ ] }')),
         Case("escapes", GRANTED, of_bytes(b'{"t\\u0069d":"caf\\u00e9 \\ud83d\\ude00 \\/","scp":["\\u0072ead"]}')),
         Case("16 levels of meta", GRANTED, of_bytes(whole(deep(15)))),
         Case("100 levels of meta", DECODE, of_bytes(whole(deep(100)))),
-        Case("no JSON", DECODE, of_bytes(b"{", b"{]", b'{"tid":"a"', b"{'tid':'a'}", b'{"tid":"a",}', b'{"exp":01}')),
+        Case("not JSON", DECODE, of_bytes(b"{", b"{]", b'{"tid":"a"', b"{'tid':'a'}", b'{"tid":"a",}', b'{"exp":01}')),
         Case("bytes after the claims", DECODE, of_bytes(whole(b'"a":1') + b"x", whole(b'"a":1') + b"{}")),
         Case("a payload that is not an object", DECODE, of_bytes(b"[]", b"1", b'"text"', b"true")),
         Case("a payload of null", DECODE, of_bytes(b"null")),
-        Case("bytes that are no UTF-8", DECODE, of_bytes(whole(b'"env":"\xff"'))),
-        Case("a number that is none", DECODE, of_bytes(whole(b'"meta":{"n":NaN}'))),
+        Case("bytes that are not UTF-8", DECODE, of_bytes(whole(b'"env":"\xff"'))),
+        Case("a number that JSON does not have", DECODE, of_bytes(whole(b'"meta":{"n":NaN}'))),
         Case("half a surrogate pair", DECODE, of_bytes(whole(b'"env":"\\ud800"'))),
-        Case("a member twice", DECODE, of_bytes(whole(b'"scp":[],"scp":["read"]'))),
+        Case("a repeated member", DECODE, of_bytes(whole(b'"scp":[],"scp":["read"]'))),
         Case("an expiry of null", GRANTED, [of(exp=None)]),
         Case("an expiry that is text", DECODE, [of(exp="1"), of(exp="4102444800")]),
         Case("an expiry that is a list", DECODE, [of(exp=[EXPIRY])]),
@@ -183,8 +183,8 @@ def scope_cases():
         Case("a scope is missing", lacks("read"), [at("/read", text) for text in ([], ["write"], ["READ"], ["read:users"], ["*"], ["read "], [""])]),
         Case("one of two scopes is missing", lacks("write"), [at("/two", ["read"])]),
         Case("several scopes are missing", lacks("write", "admin"), [at("/three", text) for text in (["read"], ["x", "read"])]),
-        Case("a scope that is asked for twice is missing", lacks("write"), [at("/twice", ["read"])]),
-        Case("scopes that want escapes are missing", lacks("\u00fc", 'a "b"'), [at("/text", ["read"])]),
+        Case("a scope that is required twice is missing", lacks("write"), [at("/twice", ["read"])]),
+        Case("scopes that need escapes are missing", lacks("\u00fc", 'a "b"'), [at("/text", ["read"])]),
         Case("past its expiry, and a scope is missing", EXPIRED, [with_key(of_claims(exp=1), target="/two")]),
         Case("no key, on a route that needs scopes", MISSING, [request(target="/two", method=method) for method in ("GET", "DELETE")]),
     ]
@@ -202,13 +202,13 @@ def request_cases(key):
         Case("other methods without a key", MISSING, [request(method=method) for method in methods]),
         Case("HEAD with a key", Answer(200), [request(good, method="HEAD")]),
         Case("HEAD without a key", Answer(401), [request(method="HEAD"), with_key(expired, method="HEAD")]),
-        Case("HEAD of a scope that is missing", Answer(403), [request(good, method="HEAD", target="/two")]),
+        Case("HEAD, with a missing scope", Answer(403), [request(good, method="HEAD", target="/two")]),
         Case("a body beside a key", GRANTED, [request(good, method="POST", body=b"x" * 2000)]),
-        Case("a path that is anything", GRANTED, [request(good, target=text) for text in ("/a/b?c=d", "/%2e%2e/x", "/caf%C3%A9")]),
-        Case("the header in other cases", GRANTED, [request(field(key, name)) for name in ("X-API-KEY", "X-Api-Key", "x-aPI-kEY")]),
+        Case("any path", GRANTED, [request(good, target=text) for text in ("/a/b?c=d", "/%2e%2e/x", "/caf%C3%A9")]),
+        Case("the header name in upper and mixed case", GRANTED, [request(field(key, name)) for name in ("X-API-KEY", "X-Api-Key", "x-aPI-kEY")]),
         Case("white space before a key", GRANTED, [request(b"x-api-key:" + space + key.encode()) for space in (b"", b"  ", b"\t", b" \t ")]),
         Case("white space after a key", GRANTED, [request(good + space) for space in (b" ", b"\t", b" \t ")]),
-        Case("the key anywhere else", MISSING, [
+        Case("the key in another place", MISSING, [
             request(field(key, "x-api-keys")),
             request(field(key, "x_api_key")),
             request(field(key, "api-key")),
@@ -220,13 +220,13 @@ def request_cases(key):
         ]),
         Case("other header fields beside a key", GRANTED, [request(good, field("x", "x-api-keys"), field(other, "x_api_key"), field("Bearer x", "authorization"))]),
         Case("paths that need no key", OPEN, [request(target=path) for path in excluded] + [request(target="/ready", method="POST")]),
-        Case("a bad key where none is needed", OPEN, [with_key(text, target="/health") for text in ("x", expired)]),
-        Case("paths that are nearly such", MISSING, [request(target=path) for path in near]),
-        Case("such a path, percent-encoded", MISSING, [request(target="/%68ealth")]),
-        Case("such a path, with two slashes", MISSING, [request(target="//health")]),
-        Case("such a path, in a whole URL", MISSING, [request(target="http://localhost/health")]),
-        Case("a key for a whole URL", GRANTED, [request(good, target="http://localhost/x?y")]),
-        Case("one key twice", MULTIPLE, [request(good, good), request(good, field(key, "X-API-Key")), request(good, good, good)]),
+        Case("a bad key on a path that needs no key", OPEN, [with_key(text, target="/health") for text in ("x", expired)]),
+        Case("paths that are similar to those", MISSING, [request(target=path) for path in near]),
+        Case("a path that needs no key, percent-encoded", MISSING, [request(target="/%68ealth")]),
+        Case("a path that needs no key, with two slashes", MISSING, [request(target="//health")]),
+        Case("a path that needs no key, as a whole URL", MISSING, [request(target="http://localhost/health")]),
+        Case("a key with a whole URL as the target", GRANTED, [request(good, target="http://localhost/x?y")]),
+        Case("the same key twice", MULTIPLE, [request(good, good), request(good, field(key, "X-API-Key")), request(good, good, good)]),
         Case("two good keys", MULTIPLE, [request(good, field(other)), request(field(other), good)]),
         Case("a good key, then a bad one", MULTIPLE, [request(good, field(text)) for text in ("x", expired, altered(key))]),
         Case("a bad key, then a good one", MULTIPLE, [request(field(text), good) for text in (expired, altered(key), "apikee_1.1")]),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 # The reason for our answer.
 WIRE = "docs/WIRE.md"
-FRAMEWORK = "what the framework makes of a request"
+FRAMEWORK = "how the framework reads a request"
 OURS = "the guard's own rules"
 
 
@@ -15,7 +15,7 @@ class Difference(NamedTuple):
     case: str
     answers: dict
     basis: str
-    # Words of docs/WIRE.md, or of this file.
+    # A quotation from docs/WIRE.md, or our own words.
     why: str
 
 
@@ -35,7 +35,7 @@ NULL = "absent or null means"
 LENGTH = "Check the length first: a key longer than the caller's buffer can hold is an error before any arithmetic."
 MSGPACK = "The Python SDK writes MessagePack when `msgpack` is installed (`apikee[fast]`); Node cannot read those."
 EITHER = "Read both; tell them apart by the first byte."
-TWO_FIELDS = "two keys are refused unread, with a code of their own; their frameworks make one value of two fields, and its front decides"
+TWO_FIELDS = "two keys are refused without reading them, with their own code; the frameworks join two fields to one value, whose start decides"
 
 REFUSED, GRANTED, DIES = "401 INVALID_SIGNATURE", "200 granted", "500 no code"
 UNREAD = "401 DECODE_ERROR"
@@ -54,14 +54,14 @@ DIFFERENCES = [
     ),
     Difference("another spelling of a good key", both(GRANTED), WIRE, SPELLINGS),
     Difference("keys of the Python SDK with msgpack", both(UNREAD), WIRE, MSGPACK),
-    Difference("JSON where msgpack is installed", {"flask+msgpack": UNREAD}, WIRE, EITHER),
+    Difference("JSON, with msgpack installed", {"flask+msgpack": UNREAD}, WIRE, EITHER),
     Difference("100 levels of meta", both(GRANTED), WIRE, CLAIMS),
     Difference("a payload that is not an object", {"express": GRANTED, "flask": DIES}, WIRE, CLAIMS),
     Difference("a payload of null", {"express": "401 UNKNOWN", "flask": DIES}, WIRE, CLAIMS),
-    Difference("bytes that are no UTF-8", {"express": GRANTED}, WIRE, CLAIMS),
-    Difference("a number that is none", {"flask": GRANTED}, WIRE, CLAIMS),
+    Difference("bytes that are not UTF-8", {"express": GRANTED}, WIRE, CLAIMS),
+    Difference("a number that JSON does not have", {"flask": GRANTED}, WIRE, CLAIMS),
     Difference("half a surrogate pair", both(GRANTED), WIRE, CLAIMS),
-    Difference("a member twice", both(GRANTED), WIRE, CLAIMS),
+    Difference("a repeated member", both(GRANTED), WIRE, CLAIMS),
     Difference("an expiry of null", {"flask": DIES}, WIRE, NULL),
     Difference("an expiry that is text", {"express": GRANTED, "flask": DIES}, WIRE, EXPIRY),
     Difference("an expiry that is a list", {"express": GRANTED, "flask": DIES}, WIRE, EXPIRY),
@@ -82,29 +82,29 @@ DIFFERENCES = [
     Difference("claims of null", {"flask": "200 other claims"}, WIRE, NULL),
     Difference("scopes of null, on a route that needs one", {"flask": DIES}, WIRE, NULL),
     Difference("a key of 12 kB", both(GRANTED), WIRE, LENGTH),
-    Difference("a key of 20 kB", {"express": "431 no code"}, FRAMEWORK, "Node reads 16 kB of header"),
+    Difference("a key of 20 kB", {"express": "431 no code"}, FRAMEWORK, "Node reads at most 16 kB of header"),
     Difference("a key of 20 kB", {"flask": REFUSED}, WIRE, LENGTH),
     Difference(
-        "a key of 70 kB", both("431 no code"), FRAMEWORK, "Node reads 16 kB of header, Python's http.server 64 kB of a line"
+        "a key of 70 kB", both("431 no code"), FRAMEWORK, "Node reads at most 16 kB of header, Python's http.server at most 64 kB of a line"
     ),
     Difference(
         "white space after a key",
         {"flask": UNREAD},
         FRAMEWORK,
-        "Python's http.server leaves in what is not part of the value (RFC 9110, section 5.5)",
+        "Python's http.server keeps white space that is not part of the value (RFC 9110, section 5.5)",
     ),
-    Difference("such a path, percent-encoded", {"flask": GRANTED}, FRAMEWORK, "WSGI decodes a path"),
-    Difference("such a path, with two slashes", {"flask": GRANTED}, FRAMEWORK, "Werkzeug makes one of two slashes"),
+    Difference("a path that needs no key, percent-encoded", {"flask": GRANTED}, FRAMEWORK, "WSGI decodes a path"),
+    Difference("a path that needs no key, with two slashes", {"flask": GRANTED}, FRAMEWORK, "Werkzeug merges two slashes"),
     Difference(
-        "a byte that is not ASCII in a key", both(UNREAD), FRAMEWORK, "tiny_http hangs up on a header that is not ASCII"
+        "a byte that is not ASCII in a key", both(UNREAD), FRAMEWORK, "tiny_http closes the connection if a header is not ASCII"
     ),
     Difference(
         "white space before the colon",
         {"flask": "401 MISSING_KEY"},
         FRAMEWORK,
-        "Node and tiny_http refuse that, Werkzeug takes the space for a part of the name",
+        "Node and tiny_http refuse that; for Werkzeug, the space is part of the name",
     ),
-    Difference("one key twice", both(UNREAD), OURS, TWO_FIELDS),
+    Difference("the same key twice", both(UNREAD), OURS, TWO_FIELDS),
     Difference("two good keys", both(UNREAD), OURS, TWO_FIELDS),
     Difference("a good key, then a bad one", both(UNREAD), OURS, TWO_FIELDS),
     Difference("a bad key, then a good one", both(UNREAD), OURS, TWO_FIELDS),
@@ -115,6 +115,6 @@ DIFFERENCES = [
     Difference("another prefix, then a good key", both("401 INVALID_PREFIX"), OURS, TWO_FIELDS),
     Difference("two keys without a dot", both("401 INVALID_FORMAT"), OURS, TWO_FIELDS),
     Difference(
-        "such a path, in a whole URL", both(GRANTED), OURS, "a path is excluded byte for byte, and this target is a URL"
+        "a path that needs no key, as a whole URL", both(GRANTED), OURS, "a path is excluded byte for byte, and this target is a URL"
     ),
 ]

@@ -32,7 +32,7 @@ def spell(payload, tag):
 def of_payload(payload, secret=SECRET):
     """A key with exactly these bytes."""
     made = tag(payload, secret)
-    assert made[0], "this payload's tag starts with a zero byte, which is a case of its own: change the payload"
+    assert made[0], "this payload's tag starts with a zero byte, which is a separate case: change the payload"
     return spell(payload, made)
 
 

@@ -1,8 +1,8 @@
 """Counts the instructions of an answer to a request. `run` calls it, and explains it.
 
 Unlike times, counts do not depend on the machine's load, so a refusal can be compared exactly with an accepted request.
-The counts are those of a machine without SHA instructions, because valgrind does not know them. There the check of the
-key, which both requests need, is a larger part of the whole.
+valgrind does not know SHA instructions, so the counts are for a machine without them. On such a machine the check of
+the key, which both requests need, is a larger part of the whole.
 """
 
 import os
@@ -28,7 +28,7 @@ def run(program, name, number, what):
 
 
 def each(program, name):
-    """The instructions of an answer, without those for making the request."""
+    """The instructions of one answer, without those for making the request."""
     return (run(program, name, REQUESTS, "answer") - run(program, name, REQUESTS, "ignore")) / REQUESTS
 
 
@@ -39,7 +39,7 @@ def main(program):
         refused = each(program, name)
         print(f"{name}: {refused:.0f}, {refused / accepted:.3f} of an accepted one's", flush=True)
         if refused > accepted * MOST:
-            sys.exit(f"{name}: to refuse takes more than {MOST} of what it takes to let a request through")
+            sys.exit(f"{name}: a refusal takes more than {MOST} of the instructions of an accepted request")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
--- Counts answers by their status: wrk itself only tells those from 200 to 399 from the others.
+-- Counts answers by their status. wrk itself only distinguishes statuses from 200 to 399 from all others.
 local threads = {}
 
 function setup(thread)

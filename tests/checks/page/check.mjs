@@ -1,4 +1,4 @@
-// What a person sees: started by `run`, which says where everything is.
+// Tests the page as a person sees it. `run` starts this, and passes the paths in variables.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import fs from "node:fs";
@@ -44,7 +44,7 @@ function authorize(client, method, route) {
   apikee("authorize", "--url", told.url, "--client", client, "--method", method, "--path", route, keys[client]);
 }
 
-// One plain HTTP request, with whatever Host is given.
+// Sends one plain HTTP request, with any Host.
 function ask(target, { method = "GET", headers = {}, body = "" } = {}) {
   return new Promise((resolve, reject) => {
     const request = http.request({ host: "127.0.0.1", port, path: target, method, headers }, answer => {
@@ -80,7 +80,7 @@ try {
   page.on("request", request => asked.add(new URL(request.url()).host));
   await page.setViewport({ width: 1280, height: 860, deviceScaleFactor: 1 });
 
-  // The best of some, since the first has the browser's own start in it, and others share the machine.
+  // Takes the best of several times: the first one includes the browser's own start, and others use the machine, too.
   let paint = Infinity;
   for (let time = 0; time < 5; time += 1) {
     await page.goto(told.page, { waitUntil: "load" });
@@ -113,7 +113,7 @@ try {
   // The use of limits is shown.
   await page.waitForFunction(() => document.getElementById("clients").textContent.includes("2 / 12"), { timeout: 1000 });
 
-  // The filters find it, and nothing else.
+  // The filters find only the matching requests.
   const filter = async (name, text, count) => {
     await page.type(`input[name=${name}]`, text);
     await page.waitForFunction(count => document.querySelectorAll("#requests tr").length === count, { timeout: 2000 }, count);
@@ -131,7 +131,7 @@ try {
   await clear();
   await filter("status", "5", 0);
 
-  // The switch of a fault works, by the keyboard, and what fails then is found under the filter.
+  // A fault can be switched on by the keyboard, and the filter then finds the failed request.
   await page.focus('#faults input[value="status:503"]');
   await page.keyboard.press("Space");
   const isOn = on => page.waitForFunction(async on => {
@@ -146,7 +146,7 @@ try {
   await isOn(false);
   await clear();
 
-  // More, for the picture: a limit that is reached, a reset connection, a request under no known client.
+  // More requests for the picture: an exceeded limit, a reset connection, a request of an unknown client.
   for (let at = 0; at < 11; at += 1) authorize(ACME, at % 3 ? "GET" : "PUT", at % 2 ? "/users/42" : "/orders/7");
   await page.click('#faults input[value="reset"]');
   await page.waitForFunction(() => document.querySelector('#faults input[value="reset"]').checked);
@@ -157,7 +157,7 @@ try {
   await shows("RATE_LIMITED");
   await page.waitForFunction(() => document.getElementById("requests").rows[0].textContent.includes("/users/42"));
 
-  // Nothing secret is shown.
+  // The page shows no secret.
   const shown = await page.content();
   for (const secret of [told.project_key, environment.APIKEE_LOCAL_SECRET, ...Object.values(keys)]) {
     assert.ok(!shown.includes(secret));
@@ -170,7 +170,7 @@ try {
   await page.screenshot({ path: "docs/platform.png" });
   assert.ok(fs.statSync("docs/platform.png").size < 200_000);
 
-  // The demo in a terminal. A long line is cut, and the picture shows the first part.
+  // Draws the demo as in a terminal. Long lines are cut, and the picture shows only the first part.
   const terminal = await browser.newPage();
   await terminal.setViewport({ width: 1120, height: 1260, deviceScaleFactor: 1 });
   await terminal.setContent(`<style>
@@ -185,7 +185,7 @@ try {
   await terminal.close();
   assert.ok(fs.statSync("docs/demo.png").size < 200_000);
 
-  // It works in the dark, and on a telephone: nothing is wider than the window, and everything has a name.
+  // The page works in dark mode and on a phone: nothing is wider than the window, and every control has a label.
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
   if (process.env.PICTURES) await page.screenshot({ path: path.join(process.env.PICTURES, "dark.png") });
   await page.setViewport({ width: 360, height: 740, deviceScaleFactor: 1 });
@@ -196,7 +196,7 @@ try {
     all.filter(input => !(input.labels?.[0]?.textContent || input.textContent).trim()).length);
   assert.equal(nameless, 0);
 
-  // What another page could send is refused.
+  // Requests that another page could send are refused.
   const own = `127.0.0.1:${port}`;
   const refused = { status: 403, body: '{"error":"FOREIGN_PAGE"}' };
   for (const target of ["/", "/api/console/state"]) {

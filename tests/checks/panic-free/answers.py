@@ -1,4 +1,4 @@
-"""Runs the programs that link. Their results must be those of the crate. Their sources explain the exit codes."""
+"""Runs the linked programs, and compares their results with the golden vectors. The sources explain the exit codes."""
 
 import hashlib
 import json
@@ -53,13 +53,13 @@ expect(10, "issue", 100, 1760000000, *new, 7, "secret")
 expect(14, "issue", 1024, 1760000000, *new, 0, "secret")
 
 requests = [v for v in json.loads((vectors / "envelopes.json").read_text())["vectors"] if v["kind"] == "request"]
-requests = [v for v in requests if len(v["plaintext"]) <= 2048]  # so much fits their buffers
+requests = [v for v in requests if len(v["plaintext"]) <= 2048]  # what fits in the programs' buffers
 for vector, other in zip(requests, requests[1:] + requests[:1]):
     server, secret, text = vector["server_public"], vector["server_private"], vector["plaintext"]
     expect(0, "envelope", 4096, server, 7, secret, -1, text)
     expect(35, "envelope", 4096, other["server_public"], 7, secret, -1, text)
-    # Changes a bit of the answer: in its bracket, its version, its key, or its ciphertext. The result may not be a
-    # digit.
+    # Changes one bit of the answer: in its bracket, version, key or ciphertext. The changed character may not be a
+    # valid digit.
     for code, flip in [(30, 0), (32, 6), ([33, 34], 20), ([33, 35], 95)]:
         expect(code, "envelope", 4096, server, 7, secret, flip, text)
     expect(20, "envelope", 64, server, 7, secret, -1, text)

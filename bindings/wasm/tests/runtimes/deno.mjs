@@ -1,4 +1,4 @@
-// Deno, which may use the network of this machine and read one variable.
+// For Deno, with permission to use the network of this machine and to read one variable.
 import source small from "apikee-wasm/apikee-verify.wasm";
 import * as api from "apikee-wasm";
 import { suite } from "./suite.mjs";

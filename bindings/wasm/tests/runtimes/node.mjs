@@ -1,4 +1,4 @@
-// Node and Bun. With `--no-registry` there is no FinalizationRegistry, as in older Workers.
+// For Node and Bun. With `--no-registry` there is no FinalizationRegistry, as in older Workers.
 import { readFile } from "node:fs/promises";
 import vm from "node:vm";
 import * as api from "apikee-wasm";
@@ -6,7 +6,7 @@ import { suite } from "./suite.mjs";
 
 const settings = JSON.parse(process.env.SETTINGS);
 if (process.argv.includes("--no-registry")) {
-  // Node's own `fetch` cannot be without it: a response has been made before, and the platform is not asked.
+  // Node's own `fetch` needs FinalizationRegistry. So a response is made before, and the platform is not asked.
   await new Response("").text();
   delete globalThis.FinalizationRegistry;
   delete settings.platform;
@@ -15,7 +15,7 @@ if (process.argv.includes("--no-registry")) {
 const bytesOf = (name) => readFile(new URL(import.meta.resolve(`apikee-wasm/${name}`)));
 const done = await suite({ api, small: bytesOf("apikee-verify.wasm"), ...settings });
 
-// As Jest and Next.js have them: the values, and the errors, of another realm.
+// Values and errors of another realm, as in Jest and Next.js.
 const sandbox = { bytes: new Uint8Array(await bytesOf("apikee.wasm")) };
 const other = vm.runInNewContext(
   `({
@@ -41,5 +41,5 @@ for (const source of [other.module, other.buffer]) {
     if (error.code !== "INVALID_ARGUMENT") throw error;
   }
 }
-done.push("values of another realm are taken");
+done.push("values of another realm are accepted");
 console.log(JSON.stringify(done));

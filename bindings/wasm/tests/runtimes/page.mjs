@@ -1,4 +1,4 @@
-// A page, or a worker of one. What it finds goes to whoever asks `globalThis.found`.
+// For a page or its worker. The results are in `globalThis.found`.
 import * as api from "apikee-wasm";
 import { suite } from "./suite.mjs";
 
@@ -15,11 +15,11 @@ async function found(settings) {
   const keys = (await api.instantiate(module)).keyring(secret);
   const options = Object.assign(new frame.Object(), { now, scopes: frame.Array.of("read") });
   if (keys.verify(keys.issue({ tenant: "t", scopes: ["read"] }, { now }), options).tenant !== "t") throw new Error("another realm's");
-  done.push("values of another realm are taken");
+  done.push("values of another realm are accepted");
   return done;
 }
 
-/** What loading comes to under this page's content security policy. */
+/** The result of loading with this page's content security policy. */
 async function loaded() {
   try {
     const apikee = await api.load();

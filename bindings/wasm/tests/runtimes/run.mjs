@@ -1,5 +1,5 @@
-// Runs the packed and installed package in each runtime: `test` says in PLACE where it is, in APIKEE the command, in
-// CHROMIUM the browser. A runtime that does not start here is "not run", which is not "passed".
+// Runs the installed package in each runtime. `test` passes its folder in PLACE, the command in APIKEE, and the browser
+// in CHROMIUM. A runtime that does not start here counts as "not run", not as "passed".
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { copyFileSync, cpSync, createReadStream, mkdirSync, mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import { promisify } from "node:util";
 const { PLACE, APIKEE, CHROMIUM } = process.env;
 const here = new URL(".", import.meta.url).pathname;
 for (const name of readdirSync(here)) if (name !== "run.mjs") copyFileSync(path.join(here, name), path.join(PLACE, name));
-// The README's programs, as the package has them.
+// The README's programs, from the README in the package.
 mkdirSync(path.join(PLACE, "readme"), { recursive: true });
 const fences = readFileSync(path.join(PLACE, "node_modules/apikee-wasm/README.md"), "utf8").matchAll(/^```js\n\/\/ (\w+\.mjs)\n[^]*?(?=^```$)/gm);
 for (const [text, name] of fences) writeFileSync(path.join(PLACE, "readme", name), text.slice("```js\n".length));
@@ -40,7 +40,7 @@ const emulator = start(APIKEE, ["platform", "--json", "--until-eof", "--client",
 });
 const told = JSON.parse(await firstLine(emulator.stdout));
 
-// Serves the package and the tests, stands in front of the platform for pages, whose origin it is, and redirects.
+// A server for pages: serves the package and the tests, forwards calls to the platform, and redirects.
 const TYPES = { ".mjs": "text/javascript", ".wasm": "application/wasm" };
 const imports = JSON.stringify({ imports: { "apikee-wasm": `/node_modules/apikee-wasm/${
   JSON.parse(readFileSync(path.join(PLACE, "node_modules/apikee-wasm/package.json"))).exports["."].browser}` } });
@@ -84,7 +84,7 @@ const settings = {
 };
 const SETTINGS = JSON.stringify(settings);
 
-/** The names of the checks that a run has printed. */
+/** The names of the checks that a run printed. */
 const names = ({ stdout }) => JSON.parse(stdout.trim().split("\n").at(-1));
 
 async function node() {
@@ -94,7 +94,7 @@ async function node() {
   const load = `import("apikee-wasm").then(({ load }) => load()).catch((error) => console.log(error.name, error.code, error.message))`;
   const { stdout } = await call(process.execPath, ["--jitless", "-e", load]);
   assert.equal(stdout, "ApikeeError LOAD_FAILED this runtime has no WebAssembly\n");
-  done.push("without WebAssembly it says so");
+  done.push("without WebAssembly the error says so");
   return done;
 }
 
@@ -105,9 +105,9 @@ async function bun() {
 async function deno() {
   const flags = ["--no-prompt", "--no-lock", "--node-modules-dir=manual"];
   const done = names(await call(tool("deno"), ["run", ...flags, "--allow-net=127.0.0.1", "--allow-env=SETTINGS", "deno.mjs"], { SETTINGS }));
-  done.push("it needs no permission but the network's");
+  done.push("it needs only the network permission");
   await call(tool("deno"), ["check", ...flags.slice(1), "types.mts"]);
-  // As files of its own, Deno finds types by what the modules say of themselves.
+  // For local files, Deno finds the types through the comments in the modules.
   cpSync(path.join(PLACE, "node_modules/apikee-wasm"), path.join(PLACE, "vendored"), { recursive: true });
   const program = (type) => `import { load } from "./vendored/load/deno.mjs";
 const tenant: ${type} = (await load()).keyring("s").verify("apikee_1.1").tenant;\ntenant;\n`;
@@ -119,7 +119,7 @@ const tenant: ${type} = (await load()).keyring("s").verify("apikee_1.1").tenant;
   return done;
 }
 
-/** A Worker of that source, bundled as for Cloudflare; returns where it listens. */
+/** Starts a Worker with this source, bundled as for Cloudflare. Returns its address. */
 async function worker(source, date, environment) {
   const out = mkdtempSync(path.join(PLACE, "worker-"));
   await call(tool("esbuild"), [source, "--bundle", "--format=esm", "--conditions=workerd,worker,browser", "--loader:.wasm=copy",
@@ -153,10 +153,10 @@ async function workerd() {
     const answer = await fetch(url);
     const text = await answer.text();
     assert.equal(answer.status, 200, text);
-    done.push(...JSON.parse(text).map((name) => `${name} (${date})`), `outside of a request nothing is verified (${date})`);
+    done.push(...JSON.parse(text).map((name) => `${name} (${date})`), `outside of a request no key is verified (${date})`);
     child.kill();
   }
-  // The README's, for more requests than there are keyrings.
+  // The README's Worker, with more requests than there are keyrings.
   const { load } = await import(path.join(PLACE, "node_modules/apikee-wasm/load/node.mjs"));
   const keys = (await load()).keyring("a secret of the README");
   const { url, child } = await worker("readme/worker.mjs", "2025-01-01", { APIKEE_LOCAL_SECRET: "a secret of the README" });
@@ -198,7 +198,7 @@ async function chromium() {
     assert.deepEqual([blocked.name, blocked.code], ["ApikeeError", "WASM_BLOCKED"], JSON.stringify(blocked));
     assert.match(blocked.message, /'wasm-unsafe-eval'/);
     assert.equal(await (await open(policy(" 'wasm-unsafe-eval'"))).evaluate(() => globalThis.apikeeTest.loaded()), "apikee_");
-    done.push("a content security policy that blocks it is named, and one with 'wasm-unsafe-eval' lets it in");
+    done.push("the error names a content security policy that blocks the module, and 'wasm-unsafe-eval' permits it");
     return done;
   } finally {
     await browser.close();

@@ -1,4 +1,4 @@
-// What must hold in every runtime. Nothing here but the language, `fetch` and the package, which is passed in.
+// The checks for every runtime. They use only the language, `fetch` and the package, which is passed as an argument.
 
 function check(holds, what) {
   if (!holds) throw new Error(`does not hold: ${what}`);
@@ -28,8 +28,8 @@ async function codeOfLater(api, call) {
 const SECRET = "2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f6bf54ea1";
 
 /**
- * Runs all checks; returns their names. `api` is the package, `small` its smaller module, and `platform` where the
- * emulator is, what it knows, and a vector of the Node SDK's.
+ * Runs all checks; returns their names. `api` is the package, and `small` its smaller module. `platform` contains the
+ * emulator's address and settings, and a vector of the Node SDK.
  */
 export async function suite({ api, small, platform, vector }) {
   const { load, instantiate, instantiateSync, ApikeeError, MissingScopesError, PlatformError } = api;
@@ -81,7 +81,7 @@ export async function suite({ api, small, platform, vector }) {
     check(codeOf(api, () => ring.issue({ tenant: "t" })) === "NOT_IN_THIS_BUILD", "it does not issue");
   });
 
-  await test("what is not a module is refused", async () => {
+  await test("a value that is not a module is refused", async () => {
     for (const [source, code] of [
       [undefined, "INVALID_ARGUMENT"], [42, "INVALID_ARGUMENT"], ["apikee.wasm", "INVALID_ARGUMENT"], [{}, "INVALID_ARGUMENT"],
       [Promise.reject(new Error("gone")), "LOAD_FAILED"],
@@ -90,7 +90,7 @@ export async function suite({ api, small, platform, vector }) {
       const found = await codeOfLater(api, () => instantiate(source));
       check(found === code, `${String(source)}: ${found}`);
     }
-    // Where no bytes are compiled, it is the same for good ones.
+    // A runtime that cannot compile bytes gives the same error for good bytes.
     const bytes = await codeOfLater(api, () => instantiate(new Uint8Array(8)));
     check(bytes === "LOAD_FAILED" || bytes === "WASM_BLOCKED", `${bytes}`);
     check(codeOf(api, () => instantiateSync(new Uint8Array(8))) === bytes, "at once");
@@ -101,7 +101,7 @@ export async function suite({ api, small, platform, vector }) {
     check(codeOf(api, () => stopped.verify(keys.issue({ tenant: "t" }))) === "CLOCK_FAILED", "CLOCK_FAILED");
   });
 
-  await test("2,500 sessions that nobody frees are not an outage", () => {
+  await test("2,500 sessions that are never freed cause no outage", () => {
     const server = apikee.serverKey(new Uint8Array(32).fill(9));
     for (let n = 0; n < 1250; n++) check(server.establish().seal("{}").length > 0, "sealed");
     for (let n = 0; n < 1250; n++) {
@@ -126,12 +126,12 @@ export async function suite({ api, small, platform, vector }) {
       return answer;
     };
 
-    await test("the platform is asked, and lets a request through", async () => {
+    await test("the platform lets a request through", async () => {
       const answer = await ask({});
       check(answer.success === true && answer.clientId === platform.client, JSON.stringify(answer));
     });
 
-    await test("the platform rejects a client that it does not know, and a project key", async () => {
+    await test("the platform rejects an unknown client and a wrong project key", async () => {
       const refusal = async (change) => {
         try {
           await ask(change);

@@ -1,4 +1,4 @@
-// The same with the types of Node.
+// The same check with the types of Node.
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { load } from "apikee-wasm";

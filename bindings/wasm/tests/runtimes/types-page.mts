@@ -1,4 +1,4 @@
-// The same with the libraries of a browser: what `fetch` takes and gives fits.
+// The same check with a browser's libraries: the types fit the arguments and results of `fetch`.
 import { instantiate, load } from "apikee-wasm";
 
 const apikee = await instantiate(fetch("apikee.wasm"));

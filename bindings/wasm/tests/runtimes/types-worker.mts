@@ -1,4 +1,4 @@
-// The same with the types of Workers.
+// The same check with the types of Workers.
 import { ApikeeError, load, type Keyring } from "apikee-wasm";
 import { instantiateSync } from "apikee-wasm/core";
 import small from "apikee-wasm/apikee-verify.wasm";

@@ -1,5 +1,5 @@
-// What the types allow, and what they do not: `tsc` and `deno check` read it, and nothing runs it. No library of a
-// platform is asked for.
+// Code that the types must accept or reject. `tsc` and `deno check` read it, and nothing runs it. It needs no
+// platform's library.
 import { ApikeeError, MissingScopesError, PlatformError, load, instantiateSync, type Answer, type Apikee, type Claims } from "apikee-wasm";
 import { instantiate, type Options } from "apikee-wasm/core";
 import module from "apikee-wasm/apikee-verify.wasm";
@@ -18,9 +18,9 @@ await instantiate(Promise.resolve(new Uint8Array(8)), {});
   keys.verify(expiry);
   // @ts-expect-error A misspelt option.
   keys.verify(key, { scope: ["admin"] });
-  // @ts-expect-error A key has a tenant.
+  // @ts-expect-error A key must have a tenant.
   keys.issue({ scopes: [] });
-  // @ts-expect-error A clock says what time it is.
+  // @ts-expect-error A clock must return the time.
   instantiateSync(new Uint8Array(), { clock: () => "now" });
   // @ts-expect-error A module is not a string.
   await instantiate("apikee.wasm");
@@ -41,6 +41,6 @@ try {
   if (error instanceof MissingScopesError) error.missing.join();
   else if (error instanceof PlatformError) [error.reason?.length, error.retryAfter?.toFixed(), error.code === "SERVER_REJECTED"].join();
   else if (error instanceof ApikeeError) [error.code, error.httpStatus.toFixed(), error.cause].join();
-  // @ts-expect-error It is thrown, never made.
+  // @ts-expect-error It is only thrown, and has no public constructor.
   new ApikeeError();
 }

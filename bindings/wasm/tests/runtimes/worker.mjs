@@ -1,4 +1,4 @@
-// A Worker: the suite in a request, and what there is outside of one.
+// A Worker: runs the suite in a request, and other checks outside of a request.
 import small from "apikee-wasm/apikee-verify.wasm";
 import * as api from "apikee-wasm";
 import { suite } from "./suite.mjs";
@@ -13,7 +13,7 @@ const codeOf = (call) => {
     return `${error.name} ${error.code}`;
   }
 };
-// A key that expired in 2001. By a clock at 0 it would be good.
+// A key that expired in 2001. With a clock at 0 it would be good.
 const old = keys.issue({ tenant: "t", expiresAt: 1_000_000_000, id: "id" }, { now: 999_999_000 });
 const outside = {
   clock: Date.now(),

@@ -1,6 +1,6 @@
-//! `tests/vectors/*.json` as Rust: constants of the types in `src/check`.
+//! Converts `tests/vectors/*.json` to Rust constants of the types in `src/check`.
 //!
-//! Every vector becomes a case or an error: none is left out in silence.
+//! Every vector becomes a case or an error, so none is skipped silently.
 
 use std::{error::Error, fmt::Write as _, fs, path::Path};
 
@@ -49,7 +49,7 @@ fn key(vector: &Value) -> Outcome<String> {
         let known = ["ok", "id", "tenant", "scopes", "environment", "expires_at", "not_before", "meta"];
         let members = expect.as_object().ok_or("expect is not an object")?;
         if members.len() != known.len() || !known.iter().all(|name| members.contains_key(*name)) {
-            return Err(format!("other claims than are checked: {expect}").into());
+            return Err(format!("a claim that is not checked: {expect}").into());
         }
         format!(
             "Expected::Claims {{ id: {:?}, tenant: {:?}, scopes: &{:?}, environment: {:?}, expires_at: {:?}, \
@@ -137,7 +137,8 @@ fn bytes<const N: usize>(hex: &str) -> Outcome<[u8; N]> {
     bytes?.try_into().map_err(|_| format!("{hex} is not {N} bytes").into())
 }
 
-/// With times as we write them: the SDK's have microseconds and `+00:00`, ours milliseconds and `Z`.
+/// Converts an exchange, with its times in our form: the SDK writes microseconds and `+00:00`, we write milliseconds
+/// and `Z`.
 fn exchange(vector: &Value) -> Outcome<String> {
     let mut body = vector["body"].clone();
     let mut millis = None;
@@ -156,22 +157,22 @@ fn exchange(vector: &Value) -> Outcome<String> {
         .collect();
     Ok(format!(
         "Exchange {{ target: {:?}, sealed: {}, body: {:?}, millis: {}, fields: &{fields:?} }}",
-        text(vector, "target")?.strip_prefix("/api/v1").ok_or("another base path")?,
+        text(vector, "target")?.strip_prefix("/api/v1").ok_or("an unknown base path")?,
         vector["encrypted"].as_bool().ok_or("no encrypted")?,
         body.to_string(),
         millis.unwrap_or(0),
     ))
 }
 
-/// The time to the millisecond, as text and since 1970.
+/// A time in milliseconds: as text in our form, and since 1970.
 fn as_ours(text: &str) -> Outcome<(String, i64)> {
-    let bad = || format!("no time: {text}");
+    let bad = || format!("not a time: {text}");
     let number = |at: std::ops::Range<usize>| text.get(at).and_then(|digits| digits.parse::<i64>().ok());
     let field = |at| number(at).ok_or_else(bad);
     let (year, month, day) = (field(0..4)?, field(5..7)?, field(8..10)?);
     let (hour, minute, second) = (field(11..13)?, field(14..16)?, field(17..19)?);
     let milli = number(20..23).unwrap_or(0);
-    // Days from civil, with years that start in March.
+    // Computes days since 1970, with years that start in March.
     let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 719_469;
     let ours = format!("{}.{milli:03}Z", text.get(..19).ok_or_else(bad)?);

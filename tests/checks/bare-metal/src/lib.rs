@@ -1,12 +1,11 @@
-//! What the firmware images share: a board to run on, a random number generator that is none, and
-//! the size of the stack.
+//! Helpers for the firmware images: the board, fixed random bytes, and the measurement of the stack.
 //!
-//! | module | knows |
+//! | module | contains |
 //! |---|---|
-//! | `machine` | how a board starts, prints, counts its instructions and ends |
-//! | `stack` | how deep a function goes |
-//! | `rng` | bytes that a test pins |
-//! | `sample` | the key and the request that figures are about |
+//! | `machine` | start, output, instruction counter and exit of a board |
+//! | `stack` | how much stack a function uses |
+//! | `rng` | fixed bytes for tests |
+//! | `sample` | the key and the request for the figures |
 #![no_std]
 
 pub mod machine;

@@ -1,10 +1,11 @@
-//! `memcpy` and its like, small: those of the toolchain are for speed, and take 3 kB more.
+//! Small versions of `memcpy` and similar functions. Those of the toolchain are optimised for speed, and take 3 kB
+//! more.
 //!
-//! Thumb code that runs on every Cortex-M. What comes with the toolchain is weak, so these are taken.
+//! The Thumb code runs on every Cortex-M. The toolchain's symbols are weak, so the linker takes these.
 
 use core::arch::global_asm;
 
-// Whole words where both sides are aligned to them, else bytes; from the end if the target starts inside the
+// Copies words if both sides are aligned, and bytes otherwise. Copies from the end if the target starts inside the
 // source.
 global_asm!(
     ".section .text.move, \"ax\", %progbits",
@@ -42,7 +43,7 @@ global_asm!(
     "ldmia r1!, {{r4-r7}}",
     "stmia r0!, {{r4-r7}}",
     "b 2b",
-    // What is left, less 4.
+    // r2 is the rest, minus 4.
     "3:",
     "adds r2, #12",
     "bcc 4f",
@@ -73,7 +74,7 @@ global_asm!(
     "pop {{r0, r4-r7, pc}}",
 );
 
-// The runtime's `memset` has its length before its byte, and `memclr` none.
+// In the runtime's `memset` the length comes before the byte. Its `memclr` has no byte.
 global_asm!(
     ".section .text.fill, \"ax\", %progbits",
     ".syntax unified",

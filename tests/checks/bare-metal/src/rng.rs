@@ -1,10 +1,10 @@
-//! Bytes that a test pins. A device has a generator of its own in its place.
+//! Fixed bytes for tests. A device uses its own generator instead.
 
 use core::fmt;
 
 use rand_core::{TryCryptoRng, TryRng};
 
-/// Gives out these bytes once, and then fails.
+/// Returns these bytes once, and then fails.
 pub struct Pinned<'p>(pub &'p [u8]);
 
 impl TryRng for Pinned<'_> {

@@ -1,4 +1,4 @@
-//! How much stack a function takes, by painting what lies below.
+//! Measures how much stack a function takes, by painting the stack below it.
 
 use crate::machine::stack_pointer;
 
@@ -7,10 +7,10 @@ unsafe extern "C" {
 }
 
 const PAINT: u32 = 0x5AFE_57AC;
-/// Left unpainted below the stack pointer, for what this file itself calls.
+/// Bytes below the stack pointer that are not painted, for the calls of this file.
 const MARGIN: usize = 64;
 
-/// Bytes of stack that `work` takes, from the stack pointer of this function down.
+/// The bytes of stack that `work` takes below the stack pointer of this function.
 #[inline(never)]
 pub fn depth(work: impl FnOnce()) -> usize {
     let here = stack_pointer();

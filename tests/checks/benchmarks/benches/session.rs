@@ -1,7 +1,7 @@
-//! One request sealed: an ephemeral X25519 key, the agreement, HKDF-SHA256, AES-256-GCM, and the envelope's text.
+//! Seals one request: an ephemeral X25519 key, the agreement, HKDF-SHA256, AES-256-GCM, and the envelope's text.
 //!
-//! Each of the other libraries makes an envelope that `Recipient` opens, so all of them do the same work. `hpke` has a
-//! format of its own (RFC 9180) and writes no text.
+//! Each of the other libraries makes an envelope that `Recipient` opens, so all of them do the same work. The exception
+//! is `hpke`, which has its own format (RFC 9180) and writes bytes instead of text.
 
 use std::hint::black_box;
 
@@ -73,7 +73,7 @@ fn by_ring(server: &[u8; 32]) -> String {
     envelope(public.as_ref(), &nonce, &sealed)
 }
 
-/// `graviola` has no HKDF, so its two steps are done with its HMAC (RFC 5869).
+/// `graviola` has no HKDF, so this computes the two steps with its HMAC (RFC 5869).
 fn by_graviola(server: &[u8; 32]) -> String {
     use graviola::{
         aead::AesGcm,

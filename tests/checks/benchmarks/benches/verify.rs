@@ -1,4 +1,4 @@
-//! A key beside a signed token (JWT, HS256) with the same claims, verified by other crates.
+//! Compares a key with a signed token (JWT, HS256) with the same claims, which other crates verify.
 //!
 //! All of them verify an HMAC-SHA256, read the claims, and compare the expiry with the clock. `floor` is the HMAC of a
 //! payload of the same length, from a state that already has the key.
@@ -20,7 +20,7 @@ const SECRET: &[u8] = b"2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f
 const ID: &str = "31GnZ1t7ZX2ye5UxqDDBe";
 const META: &str = r#"{"plan":"professional"}"#;
 
-/// The claims of a key, under the same names.
+/// The claims of a key, with the same names.
 #[derive(Serialize, Deserialize)]
 struct Claims {
     id: String,
@@ -31,9 +31,9 @@ struct Claims {
     meta: Meta,
 }
 
-/// The same for `jwt-compact`, which keeps the expiry itself. All are read.
+/// The same for `jwt-compact`, which reads the expiry itself.
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "the claims are read, and not used")]
+#[expect(dead_code, reason = "the claims are read but not used")]
 struct WithoutExpiry {
     id: String,
     tid: String,
@@ -56,7 +56,7 @@ fn made() -> (String, String) {
         .expires(Expiry::At(UnixTime::from_secs(exp)))
         .meta(JsonObject::new(META).unwrap());
     let mut buf = [0; issue_buffer_len(256)];
-    // One id in 256 is unusable, because of the claims that it is signed with.
+    // One of 256 ids cannot be used with the same claims, because the signature would start with a zero byte.
     let ids = [ID, "31GnZ1t7ZX2ye5UxqDDBf"];
     let (id, key) = ids
         .into_iter()
@@ -76,9 +76,9 @@ fn made() -> (String, String) {
     (key, jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(SECRET).unwrap()).unwrap())
 }
 
-/// The same text with another last character, which is part of the signature.
+/// The same text with a changed last character, which is part of the signature.
 fn forged(text: &str) -> String {
-    // The last character of a token has four bits that count.
+    // Only four bits of a token's last character are significant.
     let last = if text.ends_with('A') { 'Q' } else { 'A' };
     format!("{}{last}", &text[..text.len() - 1])
 }
@@ -103,7 +103,7 @@ fn verify(c: &mut Criterion) {
         Some(token)
     };
 
-    // All say the same of the same claims.
+    // All must return the same claims.
     let mut buf = [0; 1024];
     let verified = keys.verify(&key, UnixTime::now(), &mut buf).unwrap();
     let theirs = jsonwebtoken(&token).unwrap().claims;

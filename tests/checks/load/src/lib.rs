@@ -1,10 +1,10 @@
-//! What is loaded, and by whom.
+//! The guard under load, and its callers.
 
 use apikee::{Apikee, Expiry, NewKey, UnixTime, web::Guard};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Who asks, and the key that they have; all but the first are refused.
+/// The callers with their keys. All except the first are refused.
 pub type Callers = [(&'static str, String); 5];
 
 pub fn start() -> Result<(Guard, Callers), Error> {
@@ -25,5 +25,5 @@ pub fn start() -> Result<(Guard, Callers), Error> {
     Ok((Guard::new(apikee), callers))
 }
 
-/// What a request that is let through is answered with.
+/// The body of the answer to a request that passes.
 pub const USERS: &str = r#"{"users":[]}"#;

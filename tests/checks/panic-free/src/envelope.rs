@@ -1,4 +1,4 @@
-//! A request and its answer, sealed and opened on both sides.
+//! Seals and opens a request and its answer, on both sides.
 
 use core::{ffi::c_int, time::Duration};
 
@@ -6,10 +6,11 @@ use apikee::envelope::{OpenError, Recipient, SealError, ServerKey, ServerKeyErro
 
 use crate::{Arguments, generator::Generator};
 
-/// `ROOM SERVER-KEY SEED SECRET FLIP TEXT`; the exit code is 0 if the text comes back.
+/// Arguments: `ROOM SERVER-KEY SEED SECRET FLIP TEXT`. The exit code is 0 if the answer contains the same text.
 ///
-/// The server's secret key is `SECRET`, and its public one `SERVER-KEY`, unless they do not belong together. In the
-/// answer the byte at `FLIP` is changed, if there is one. `with` is called with the text that comes back.
+/// `SECRET` is the server's secret key, and `SERVER-KEY` its public key. They may also not belong together, as a test.
+/// A bit of the byte at `FLIP` in the answer is changed, if there is such a byte. `with` is called with the opened
+/// text.
 pub fn run(arguments: &mut Arguments, with: impl FnOnce(&[u8])) -> c_int {
     let (mut request, mut answer) = ([0; 4096], [0; 4096]);
     let request = arguments.part_of(&mut request);

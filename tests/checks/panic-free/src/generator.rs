@@ -1,9 +1,9 @@
-//! Random bytes that are none: the programs must give the same answers each time.
+//! Reproducible "random" bytes: the programs must give the same results each time.
 
 use rand_core::{TryCryptoRng, TryRng};
 
-/// A multiplicative generator (PCG's multiplier) of which the compiler knows nothing, since its seed comes
-/// from the command line. Seeded with zero it fails.
+/// A multiplicative generator (PCG's multiplier). The compiler cannot know its output, because the seed comes from the
+/// command line. With the seed zero it fails.
 pub struct Generator(pub u64);
 
 /// The seed was zero.
@@ -46,5 +46,5 @@ impl TryRng for Generator {
     }
 }
 
-/// Only by name, to be let in.
+/// Not really secure: the crate requires this trait.
 impl TryCryptoRng for Generator {}

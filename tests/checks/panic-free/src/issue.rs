@@ -6,8 +6,8 @@ use apikee::{Expiry, NewKey, UnixTime, key::IssueError, meta::JsonObject};
 
 use crate::{Arguments, generator::Generator};
 
-/// `ROOM NOW TENANT SCOPE ENVIRONMENT EXPIRES NOT-BEFORE META SEED SECRET...`; the exit code is 0 if
-/// there is a key, which the same secrets verify.
+/// Arguments: `ROOM NOW TENANT SCOPE ENVIRONMENT EXPIRES NOT-BEFORE META SEED SECRET...`. The exit code is 0 if a key
+/// was issued and the same secrets verify it.
 pub fn run(arguments: &mut Arguments) -> c_int {
     let mut room = [0; 1024];
     let room = arguments.part_of(&mut room);

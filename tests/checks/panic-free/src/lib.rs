@@ -1,9 +1,9 @@
-//! Programs that link only if nothing in them can panic: a panic calls a function that is not there.
+//! Programs that link only if nothing in them can panic: a panic calls an undefined function.
 //!
-//! With the feature `located` they link all the same, and name in their image each file that a panic can come from.
+//! With the feature `located` they always link, and their image names each file that can panic.
 //!
-//! What they work on comes from the command line, so that the compiler knows nothing of it and cannot
-//! leave anything out. They run, too: with something left out they would give the wrong answers.
+//! Their input comes from the command line, so the compiler cannot know it and optimise code away. `run` also runs
+//! them: if code were missing, they would give wrong results.
 #![no_std]
 
 mod arguments;
@@ -15,14 +15,14 @@ pub mod verify;
 
 pub use arguments::Arguments;
 
-// For `memcpy` and its like, and for what calls `main`.
+// For `memcpy` and similar functions, and for the code that calls `main`.
 #[cfg(target_os = "linux")]
 #[link(name = "c")]
 unsafe extern "C" {}
 
 #[cfg(not(feature = "located"))]
 unsafe extern "C" {
-    /// Defined nowhere: what calls it does not link.
+    /// Defined nowhere: a program that calls it does not link.
     safe fn something_can_panic() -> !;
 }
 
@@ -39,13 +39,13 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// Makes a program of a function from its arguments to its exit code.
+/// Makes a program from a function that takes the arguments and returns the exit code.
 #[macro_export]
 macro_rules! program {
     ($run:expr) => {
         #[unsafe(no_mangle)]
         extern "C" fn main(count: core::ffi::c_int, arguments: *const *const core::ffi::c_char) -> core::ffi::c_int {
-            // SAFETY: this is what a C runtime calls `main` with.
+            // SAFETY: a C runtime calls `main` with these parameters.
             let mut arguments = unsafe { $crate::Arguments::new(count, arguments) };
             let _name = arguments.bytes();
             $run(&mut arguments)

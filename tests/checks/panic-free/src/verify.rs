@@ -1,4 +1,4 @@
-//! A service's whole way with a key: verification, scopes, the deny-list, look-ups.
+//! Everything that a service does with a key: verification, scopes, the deny-list, look-ups.
 
 use core::{ffi::c_int, hint::black_box, time::Duration};
 
@@ -10,9 +10,10 @@ use apikee::{
 
 use crate::Arguments;
 
-/// `ROOM NOW LEEWAY KEY SCOPE MEMBER DENIED SECRET...`, with `-` for no key; the exit code is 0 if the key is good.
+/// Arguments: `ROOM NOW LEEWAY KEY SCOPE MEMBER DENIED SECRET...`. The key `-` means no key. The exit code is 0 if the
+/// key is good.
 ///
-/// `with` is called with a key that is.
+/// `with` is called with a good key.
 pub fn run(arguments: &mut Arguments, with: impl FnOnce(&VerifiedKey<'_>)) -> c_int {
     let mut room = [0; 8192];
     let room = arguments.part_of(&mut room);
@@ -59,7 +60,7 @@ fn refused(error: KeyError) -> c_int {
     }
 }
 
-/// The compiler must suppose that all of it is used.
+/// Makes the compiler assume that the value is used.
 fn show<T>(value: T) {
     black_box(value);
 }
@@ -80,8 +81,8 @@ fn look_at(key: &VerifiedKey<'_>, member: &str) {
     look_at_object(meta);
 }
 
-/// All but `Number::as_f64`, for `core` reads decimal fractions with bounds checks. Not into the objects and
-/// arrays inside: their members are read by the same functions.
+/// Calls all functions except `Number::as_f64`, because `core` reads decimal fractions with bounds checks. Does not
+/// visit nested objects and arrays: the same functions read their members.
 fn look_at_object(object: Meta<'_>) {
     for (name, value) in object {
         look_at_text(name);

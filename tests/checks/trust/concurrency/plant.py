@@ -23,11 +23,11 @@ FAULTS = {
     ),
     "stale-clock": (
         "src/client/gate.rs",
-        "        let mut state = self.lock();\n        // Under the lock: a time",
+        "        let mut state = self.lock();\n        // Read under the lock.",
         "        let stale = self.now();\n        let mut state = self.lock();\n"
         '        if std::planted("stale-clock") {\n'
         "            return clients.into_iter().find_map(|one| state.table.remembered(one, origin.as_bytes(), stale));\n"
-        "        }\n        // Under the lock: a time",
+        "        }\n        // Read under the lock.",
     ),
     "keyring-gap": (
         "src/client/secrets.rs",
@@ -52,7 +52,7 @@ def main(root, copy):
     shutil.rmtree(copy, ignore_errors=True)
     for folder in ("src", check):
         shutil.copytree(root / folder, copy / folder, ignore=shutil.ignore_patterns("target"))
-    # Another name, so that Cargo does not take one for the other.
+    # The copy needs another name, so that Cargo does not confuse the two.
     manifest = copy / check / "Cargo.toml"
     manifest.write_text(manifest.read_text().replace('"apikee-concurrency"', '"apikee-concurrency-planted"'))
     for fault, (name, old, new) in FAULTS.items():

@@ -1,4 +1,4 @@
-"""Shares of lines and branches of `src` that were reached, from what `llvm-cov` exports."""
+"""Computes the shares of lines and branches of `src` that were reached, from the export of `llvm-cov`."""
 
 import json
 import os
@@ -8,13 +8,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[4]
 
-# Beside the kernel: what has an allocator, a socket or a clock.
+# The shell: code that needs an allocator, a socket or a clock.
 SHELL = ("client/", "web/", "network.rs")
 TOOLS = ("bin/", "emulator/")
 
 
 def name(path):
-    """The file of `src`; None for any other, and for files that are tests."""
+    """The path inside `src`. None for other files, and for files that are tests."""
     try:
         own = str(Path(path).resolve().relative_to(ROOT / "src"))
     except ValueError:
@@ -23,7 +23,7 @@ def name(path):
 
 
 def test_lines(own):
-    """The first line of the tests inside a file."""
+    """The number of the first line of the tests in a file."""
     lines = (ROOT / "src" / own).read_text().splitlines()
     for at, line in enumerate(lines):
         if line == "#[cfg(test)]" and at + 1 < len(lines) and lines[at + 1].startswith("mod ") and lines[at + 1].endswith("{"):
@@ -103,7 +103,7 @@ def main():
         row("lines of the shell, all tests", tests.share(tests.lines, shell), 92)
         row("branches of the shell, all tests", tests.share(tests.branches, shell))
         (folder / "missed.txt").write_text("\n".join(tests.missed(lambda own: True)) + "\n")
-        print(f"what no test reaches: {folder}/missed.txt")
+        print(f"lines that no test reaches: {folder}/missed.txt")
     corpora, nothing = Reached(folder, "corpora"), Reached(folder, "nothing")
     row("lines of the kernel, fuzz corpora alone", corpora.share(corpora.lines, kernel))
     row("branches of the kernel, fuzz corpora alone", corpora.share(corpora.branches, kernel))

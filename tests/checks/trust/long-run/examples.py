@@ -1,4 +1,4 @@
-"""Many requests through each example server, by wrk. Called by `run`, which says more."""
+"""Sends many requests to each example server with wrk. `run` calls it, and explains it."""
 
 import collections
 import os
@@ -22,8 +22,8 @@ CALLERS = [
     ("without the scope", issue(scp=["other"]), "/users/7", 403),
 ]
 
-# kB that an allocator may keep; descriptors of connections that are just ending; threads that a server keeps for the
-# most connections that it has had at once: tiny_http keeps some for ever. Each burst has 8 new connections.
+# Allowed growth: kB that an allocator may keep; descriptors of connections that are closing; threads that a server
+# keeps after its largest number of connections (tiny_http never ends some of them). Each burst has 8 new connections.
 SLACK = (4096, 2, 16)
 
 
@@ -40,7 +40,7 @@ def held(server):
 
 
 def ask(server, key, path, status, seconds):
-    """All of these requests must get that status. Returns how many there were."""
+    """Sends requests, which must all get this status. Returns their number."""
     host, port = server.address
     command = ["wrk", "-t1", "-c8", f"-d{seconds}s", "-H", f"x-api-key: {key}", "-s", STATUSES]
     text = subprocess.run([*command, f"http://{host}:{port}{path}"], check=True, capture_output=True, text=True).stdout
@@ -54,12 +54,12 @@ def endure(server, requests, burst):
     for _, key, path, status in CALLERS:
         ask(server, key, path, status, burst)
     before, counts, turn = held(server), collections.Counter(), 0
-    # Each caller as often as the others.
+    # All callers send equally often.
     while counts.total() < requests or turn % len(CALLERS):
         name, key, path, status = CALLERS[turn % len(CALLERS)]
         counts[name] += ask(server, key, path, status, burst)
         turn += 1
-    # Connections that were closed may take the server a moment.
+    # The server may need a moment to notice closed connections.
     for _ in range(50):
         after = held(server)
         grown = [now > then + slack for now, then, slack in zip(after, before, SLACK)]
@@ -76,7 +76,7 @@ def row(what, seen):
 
 
 def cgi(requests):
-    """A process for each request."""
+    """Sends requests to the CGI program: each request is a process."""
     program = os.path.join(os.environ["EXAMPLES"], "cgi")
     for number in range(requests):
         name, key, path, status = CALLERS[number % len(CALLERS)]
@@ -88,7 +88,7 @@ def cgi(requests):
 
 
 def control(fault):
-    """A server of ours with that fault must be found out."""
+    """Checks that the fault of the planted server is found."""
     examples, os.environ["EXAMPLES"] = os.environ["EXAMPLES"], os.path.dirname(os.path.abspath(__file__))
     try:
         with Server("planted", FAULT=fault, PATH=os.environ["PATH"], GOOD=GOOD, SCOPELESS=CALLERS[2][1]) as server:

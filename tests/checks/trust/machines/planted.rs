@@ -1,4 +1,4 @@
-//! Assertions that hold on x86-64 only: on another machine they must fail, which shows that tests run there.
+//! Assertions that hold only on x86-64. On another machine they must fail, which shows that the tests run there.
 
 #[test]
 fn least_byte_comes_first() {

@@ -1,5 +1,5 @@
-"""Copies the source of the C interface and this check, and makes it possible to leave out each check of it by name.
-Called by `run`, which names them in the environment variable PLANTED.
+"""Copies the source of the C interface and of this check. In the copy, the environment variable PLANTED names a check of
+the interface to leave out. `run` calls this.
 """
 
 import pathlib
@@ -20,7 +20,7 @@ CHECKS = {
         "args.rs",
         "    core::str::from_utf8(bytes)",
         '    if crate::planted("utf-8") {\n'
-        "        // SAFETY: none: it is the fault that is planted.\n"
+        "        // SAFETY: none. This is the planted fault.\n"
         "        return Ok(unsafe { core::str::from_utf8_unchecked(bytes) });\n    }\n"
         "    core::str::from_utf8(bytes)",
     ),
@@ -40,14 +40,14 @@ def main(root, copy):
     for folder in ("bindings/c/src", check):
         shutil.copytree(root / folder, copy / folder, ignore=shutil.ignore_patterns("target"))
     manifest = copy / check / "Cargo.toml"
-    # Another name, so that Cargo does not take one for the other; the kernel is where it was.
+    # The copy needs another name, so that Cargo does not confuse the two. The path of the kernel stays the same.
     text = manifest.read_text().replace('"apikee-sanitizers"', '"apikee-sanitizers-planted"')
     manifest.write_text(text.replace('"../../../.."', f'"{root.resolve()}"'))
     for name, (file, old, new) in CHECKS.items():
         path = copy / "bindings/c/src" / file
         text = path.read_text()
         if text.count(old) != 1:
-            sys.exit(f"the check of {name} cannot be left out: {file} has changed")
+            sys.exit(f"the check {name} cannot be removed: {file} has changed")
         path.write_text(text.replace(old, new))
     print("\n".join(CHECKS))
 

@@ -1,4 +1,4 @@
-//! What the kernel costs: instructions and stack, as lines of `name = number`.
+//! Measures the kernel's costs: instructions and stack, printed as lines of `name = number`.
 #![no_std]
 #![no_main]
 
@@ -20,14 +20,14 @@ use apikee_bare_metal::{
 
 entry!(main);
 
-/// What a step must say for its figure to count.
+/// A step had a wrong result, so its figure does not count.
 struct Wrong;
 
 fn main() -> bool {
     key_costs().is_ok() && envelope_costs().is_ok()
 }
 
-/// The figures of one operation: the instructions first, then the stack, each of a run of its own.
+/// Reports the instructions and the stack of one operation, each measured in a separate run.
 fn report(name: &str, mut run: impl FnMut() -> bool) -> Result<(), Wrong> {
     let mut well = true;
     let instructions = instructions(|| well &= run());
@@ -67,7 +67,7 @@ fn envelope_costs() -> Result<(), Wrong> {
     report("establish_and_seal", || {
         establish().is_some_and(|session| session.seal(REQUEST, &mut Pinned(&iv), &mut request).is_ok())
     })?;
-    // Each is sealed with once, and opened once: a run for the instructions, and one for the stack.
+    // A session seals once and opens once. So there are two: one run for the instructions, and one for the stack.
     let mut prepared = [establish(), establish()].into_iter().flatten();
     let mut pending = [None, None];
     let mut places = pending.iter_mut();

@@ -1,4 +1,4 @@
-//! No more than it takes to seal a request and to open its answer: what is measured is its size.
+//! Only seals a request and opens its answer. Its size is measured.
 #![no_std]
 #![no_main]
 
@@ -19,7 +19,7 @@ fn main() -> bool {
     sealed_and_reflected(&mut buf).is_some()
 }
 
-/// Our own request sent back is not an answer.
+/// Our own request, sent back, is not an answer.
 fn sealed_and_reflected(buf: &mut [u8]) -> Option<()> {
     let server = ServerKey::from_bytes(black_box(SERVER_PUBLIC_BYTES)).ok()?;
     let session = Session::establish(&server, &mut Pinned(black_box(&[7; 32]))).ok()?;

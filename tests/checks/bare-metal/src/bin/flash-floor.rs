@@ -1,5 +1,5 @@
-//! The least that a verifier has: HMAC-SHA256 by the crate `hmac`, and a comparison. What is measured is its size,
-//! for that of `flash-verify` to stand beside.
+//! The minimum of a verifier: HMAC-SHA256 by the crate `hmac`, and a comparison. Its size is measured, to compare it
+//! with `flash-verify`.
 #![no_std]
 #![no_main]
 
@@ -13,7 +13,7 @@ use apikee_bare_metal::{
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-/// Of the sample's text, by its secret.
+/// The tag of the sample's text with the sample's secret.
 const TAG: &[u8; 32] = b"\x81\xb6\x4d\x6e\x0c\xeb\xdf\xff\x12\xf6\x18\x80\x40\xc1\x05\xce\x13\xe0\x29\x2a\x86\x44\xc2\x1a\x0a\xcf\x9f\x29\x92\x63\x01\x86";
 
 entry!(main);

@@ -1,4 +1,4 @@
-//! Verify a key, seal a request and open its answer: what is measured is its size.
+//! Verifies a key, seals a request and opens its answer. Its size is measured.
 #![no_std]
 #![no_main]
 
@@ -28,7 +28,7 @@ fn verified(buf: &mut [u8]) -> Option<()> {
     key.require(&["read"]).ok()
 }
 
-/// Our own request sent back is not an answer.
+/// Our own request, sent back, is not an answer.
 fn sealed_and_reflected(buf: &mut [u8]) -> Option<()> {
     let server = ServerKey::from_bytes(black_box(SERVER_PUBLIC_BYTES)).ok()?;
     let session = Session::establish(&server, &mut Pinned(black_box(&[7; 32]))).ok()?;

@@ -1,4 +1,4 @@
-//! No more than it takes to verify a key: what is measured is its size.
+//! Only verifies a key. Its size is measured.
 #![no_std]
 #![no_main]
 

@@ -1,7 +1,7 @@
-//! How a device keeps X25519 off the path of a request: it establishes sessions while it has nothing else
-//! to do, and seals with one of them when there is something to ask.
+//! Shows how a device keeps X25519 out of its requests: it establishes sessions while it is idle, and seals each
+//! request with one of them.
 //!
-//! The platform's side runs here, too, in the place of a radio and a server.
+//! The platform's side also runs here, instead of a radio and a server.
 #![no_std]
 #![no_main]
 
@@ -39,19 +39,19 @@ fn flow() -> Result<(), &'static str> {
     let platform = Recipient::new(SERVER_PRIVATE);
     let mut pool = SessionPool::<SESSIONS>::new(MAX_AGE);
 
-    // At leisure. On a device these bytes come from its own generator.
+    // While the device is idle. On a device these bytes come from its own generator.
     let secrets = [[1; 32], [2; 32]];
     let mut drawn = Pinned(secrets.as_flattened());
     let mut establishing = 0;
     while !pool.is_full() {
         let mut session = None;
         establishing += instructions(|| session = Session::establish(&server, &mut drawn).ok());
-        let session = session.ok_or("there is no session")?;
+        let session = session.ok_or("a session cannot be established")?;
         pool.put(session, Duration::ZERO).map_err(|_| "the pool is full")?;
     }
     say!("{SESSIONS} sessions established ahead of time: {establishing} instructions");
 
-    // A minute later there is something to ask. The nonce is drawn here, not ahead of time.
+    // A minute later the device sends requests. The nonce is drawn now, not ahead of time.
     let now = Duration::from_secs(60);
     let nonces = [[3; 12], [4; 12], [5; 12]];
     let mut drawn = Pinned(nonces.as_flattened());
@@ -64,7 +64,7 @@ fn flow() -> Result<(), &'static str> {
 
         let (question, reply) = platform.open(&mut wire).map_err(|_| "the platform does not open the request")?;
         if question != REQUEST {
-            return Err("the platform reads something else");
+            return Err("the platform reads another plaintext");
         }
         let mut nonce = Pinned(&nonces[2]);
         let len = reply.seal(ANSWER, &mut nonce, &mut wire).map_err(|_| "the answer does not seal")?.len();
@@ -74,7 +74,7 @@ fn flow() -> Result<(), &'static str> {
         let opened = answer.map_err(|_| "the answer does not open")?;
         let verdict = Answer::read_opened(opened).map_err(|_| "the answer is not a verdict")?;
         if !verdict.success() {
-            return Err("the platform says no");
+            return Err("the platform refuses the request");
         }
         say!("request {request}: sealed in {sealing} instructions, its answer opened in {opening}");
     }

@@ -24,7 +24,7 @@ pub enum Kind {
         plaintext: &'static str,
         envelope: &'static str,
     },
-    /// It opens to the plaintext, or not at all.
+    /// Must open to the plaintext. `None`: must not open.
     Response {
         ephemeral: [u8; 32],
         envelope: &'static str,
@@ -40,14 +40,14 @@ pub enum Kind {
     },
 }
 
-/// Where an envelope that we have sealed names the key.
+/// The position of the key in an envelope that we have sealed.
 const EPK: Range<usize> = 16..59;
-const SHORT: &str = "the envelope is too short to name a key";
+const SHORT: &str = "the envelope is too short to contain a key";
 
 pub fn check(case: &EnvelopeCase, Buffers { a, b }: &mut Buffers) -> Outcome {
     let server: Result<ServerKey, _> = case.server_public.parse();
     if let Kind::ServerKey { ok } = case.kind {
-        return if server.is_ok() == ok { Ok(()) } else { Err("the server's key is judged wrongly") };
+        return if server.is_ok() == ok { Ok(()) } else { Err("a bad server key is accepted, or a good one refused") };
     }
     let server = server.map_err(|_| "the server's key is refused")?;
     match &case.kind {
@@ -55,51 +55,53 @@ pub fn check(case: &EnvelopeCase, Buffers { a, b }: &mut Buffers) -> Outcome {
         Kind::Request { server_private, ephemeral, iv, plaintext, envelope } => {
             let session = establish(&server, ephemeral)?;
             let buf = a.get_mut(..sealed_len(plaintext.len())).ok_or("a buffer is too small")?;
-            let sealed = session.seal(plaintext.as_bytes(), &mut Pinned(iv), buf).map_err(|_| "it does not seal")?;
+            let sealed = session.seal(plaintext.as_bytes(), &mut Pinned(iv), buf).map_err(|_| "sealing fails")?;
             if sealed.0 != *envelope {
-                return Err("it is sealed as something else");
+                return Err("the envelope differs");
             }
             let pending = sealed.1;
             let request = copied(envelope, b)?;
             let (opened, reply) =
-                Recipient::new(*server_private).open(request).map_err(|_| "the server does not open it")?;
+                Recipient::new(*server_private).open(request).map_err(|_| "the server cannot open the request")?;
             if opened != plaintext.as_bytes() {
-                return Err("the server reads something else");
+                return Err("the server reads another plaintext");
             }
-            // The request with the key that answers name instead of its own.
-            let answer = reply.seal(b"", &mut Pinned(&[7; 12]), a).map_err(|_| "it does not seal an answer")?;
+            // The request, in which the key that answers contain replaces its own.
+            let answer = reply.seal(b"", &mut Pinned(&[7; 12]), a).map_err(|_| "sealing an answer fails")?;
             let reflected = copied(envelope, b)?;
             reflected.get_mut(EPK).ok_or(SHORT)?.copy_from_slice(answer.as_bytes().get(EPK).ok_or(SHORT)?);
             match pending.open(reflected) {
                 Err(OpenError::Reflected) => Ok(()),
-                Err(_) => Err("it is refused for another reason than that it is reflected"),
-                Ok(_) => Err("it opens as its own answer"),
+                Err(_) => Err("the reflected request is refused for another reason"),
+                Ok(_) => Err("the reflected request opens as an answer"),
             }
         }
         Kind::Response { ephemeral, envelope, plaintext } => {
             match (pending(&server, ephemeral, a)?.open(copied(envelope, b)?), plaintext) {
                 (Ok(opened), Some(plaintext)) if opened.as_bytes() == plaintext.as_bytes() => Ok(()),
                 (Err(_), None) => Ok(()),
-                (Ok(_), Some(_)) => Err("it opens to something else"),
-                (Ok(_), None) => Err("it opens"),
-                (Err(_), Some(_)) => Err("it does not open"),
+                (Ok(_), Some(_)) => Err("the answer opens to another plaintext"),
+                (Ok(_), None) => Err("a bad answer opens"),
+                (Err(_), Some(_)) => Err("a good answer does not open"),
             }
         }
         Kind::Answer { ephemeral, envelope, ok } => {
-            let opened = pending(&server, ephemeral, a)?.open(copied(envelope, b)?).map_err(|_| "it does not open")?;
-            if Answer::read_opened(opened).is_ok() == *ok { Ok(()) } else { Err("the verdict is read wrongly") }
+            let opened = pending(&server, ephemeral, a)?
+                .open(copied(envelope, b)?)
+                .map_err(|_| "a good answer does not open")?;
+            if Answer::read_opened(opened).is_ok() == *ok { Ok(()) } else { Err("the verdict is read wrong") }
         }
     }
 }
 
 fn establish(server: &ServerKey, ephemeral: &[u8]) -> Result<Session, &'static str> {
-    Session::establish(server, &mut Pinned(ephemeral)).map_err(|_| "there is no session")
+    Session::establish(server, &mut Pinned(ephemeral)).map_err(|_| "a session cannot be established")
 }
 
-/// A pending answer; its request has a nonce that no vector has.
+/// A pending answer. The nonce of its request is in no vector.
 fn pending(server: &ServerKey, ephemeral: &[u8], buf: &mut [u8]) -> Result<Pending, &'static str> {
     let sealed = establish(server, ephemeral)?.seal(b"{}", &mut Pinned(&[7; 12]), buf);
-    Ok(sealed.map_err(|_| "it does not seal")?.1)
+    Ok(sealed.map_err(|_| "sealing fails")?.1)
 }
 
 fn copied<'b>(text: &str, buf: &'b mut [u8]) -> Result<&'b mut [u8], &'static str> {

@@ -1,4 +1,4 @@
-//! Requests that the Python SDK sent: from the same inputs the same target, header fields and body.
+//! Requests of the Python SDK: the same inputs must give the same target, header fields and body.
 
 use apikee::{
     UnixTime,
@@ -23,7 +23,7 @@ pub struct Exchange {
 const ENV: &str = "my-app-production";
 const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 
-/// The inputs of each are those of `tests/protocol/http_vectors.rs`.
+/// The inputs of each exchange are the same as in `tests/protocol/http_vectors.rs`.
 pub fn check(at: usize, exchange: &Exchange, buffers: &mut Buffers) -> Outcome {
     const BAD: &str = "an input is refused";
     let client = ClientId::new(CLIENT).map_err(|_| BAD)?;
@@ -55,19 +55,19 @@ pub fn check(at: usize, exchange: &Exchange, buffers: &mut Buffers) -> Outcome {
         }
         6 => same(&CreateClient::new(ENV, "minimal"), exchange, buffers),
         7 => same(&validate(path("GET", "/signed")?), exchange, buffers),
-        _ => Err("a new exchange, whose inputs are not known"),
+        _ => Err("a new exchange with unknown inputs"),
     }
 }
 
 fn same<R: Request>(request: &R, exchange: &Exchange, Buffers { a, .. }: &mut Buffers) -> Outcome {
     if (R::FORM == BodyForm::Sealed) != exchange.sealed {
-        return Err("the body has another form");
+        return Err("the body should be sealed, or should not");
     }
     if request.write_target(a).map_err(|_| "a buffer is too small")? != exchange.target {
-        return Err("the target is another");
+        return Err("the target differs");
     }
     if request.write_body(a).map_err(|_| "a buffer is too small")? != exchange.body {
-        return Err("the body is another");
+        return Err("the body differs");
     }
     let key = ProjectKey::new("sk_test_example").map_err(|_| "the project key is refused")?;
     let ours = request.header_fields(&key, UserAgent::default());
@@ -78,7 +78,7 @@ fn same<R: Request>(request: &R, exchange: &Exchange, Buffers { a, .. }: &mut Bu
         first.is_some_and(|(_, own)| agent || *own == value) && found.next().is_none()
     };
     if ours.len() != exchange.fields.len() || !exchange.fields.iter().all(|(name, value)| is_there(name, value)) {
-        return Err("the header fields are others");
+        return Err("the header fields differ");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Keys: the secrets and the time, and what comes out.
+//! Keys: verified with the vector's secrets and time.
 
 use apikee::{
     Keyring, UnixTime, VerifiedKey,
@@ -25,19 +25,19 @@ pub enum Expected {
         not_before: Option<i64>,
         meta: Json,
     },
-    /// With one of these codes.
+    /// Refused with one of these codes.
     Refused(&'static [&'static str]),
 }
 
 /// A value in a vector.
 pub enum Json {
     Null,
-    #[allow(dead_code, reason = "whether one occurs is up to the vectors")]
+    #[allow(dead_code, reason = "not all vectors contain one")]
     Bool(bool),
     Int(i64),
-    #[allow(dead_code, reason = "likewise")]
+    #[allow(dead_code, reason = "not all vectors contain one")]
     UInt(u64),
-    #[allow(dead_code, reason = "likewise")]
+    #[allow(dead_code, reason = "not all vectors contain one")]
     Float(f64),
     String(&'static str),
     Array(&'static [Json]),
@@ -68,14 +68,14 @@ fn same_claims(case: &KeyCase, key: &VerifiedKey<'_>) -> Outcome {
         return Err("the expected meta is not an object");
     };
     for (same, what) in [
-        (key.raw() == case.key, "the raw key is another"),
-        (claims.id() == *id, "the id is another"),
-        (claims.tenant() == *tenant, "the tenant is another"),
-        (claims.scopes().iter().eq(scopes.iter().copied()), "the scopes are others"),
-        (claims.environment() == *environment, "the environment is another"),
-        (seconds(claims.expires_at()) == *expires_at, "the expiry is another"),
-        (seconds(claims.not_before()) == *not_before, "the not-before is another"),
-        (same_object(&claims.meta(), members), "the meta is another"),
+        (key.raw() == case.key, "the raw key differs"),
+        (claims.id() == *id, "the id differs"),
+        (claims.tenant() == *tenant, "the tenant differs"),
+        (claims.scopes().iter().eq(scopes.iter().copied()), "the scopes differ"),
+        (claims.environment() == *environment, "the environment differs"),
+        (seconds(claims.expires_at()) == *expires_at, "the expiry differs"),
+        (seconds(claims.not_before()) == *not_before, "the not-before time differs"),
+        (same_object(&claims.meta(), members), "the meta differs"),
     ] {
         if !same {
             return Err(what);
@@ -103,7 +103,7 @@ fn same(ours: &Value<'_>, theirs: &Json) -> bool {
     }
 }
 
-/// By value: JSON does not say whether 1e21 is an integer.
+/// Compares by value, because JSON does not say whether 1e21 is an integer.
 fn same_number(ours: &Number<'_>, theirs: &Json) -> bool {
     match *theirs {
         Json::Int(value) => ours.as_i64() == Some(value),

@@ -1,14 +1,13 @@
-//! What is copied, filled and compared by functions of the firmware or of its toolchain, beside the same done
-//! byte by byte.
+//! Tests the functions that copy, fill and compare memory (the firmware's or the toolchain's) against loops over bytes.
 
 use core::hint::black_box;
 
 use super::Outcome;
 
 const LEN: usize = 64;
-/// Past two rounds of 16 bytes, and each number of bytes and words over.
+/// Lengths up to more than two rounds of 16 bytes, with every rest of words and bytes.
 const LONGEST: usize = 40;
-/// Each place of a word, on both sides, and the target before and behind the source.
+/// Offsets of both sides: every position in a word, with the target before and after the source.
 const PLACES: core::ops::Range<usize> = 0..12;
 
 pub fn check() -> Outcome {
@@ -24,7 +23,7 @@ pub fn check() -> Outcome {
     Ok(())
 }
 
-/// No two bytes near one another are the same, and each is read from memory.
+/// Bytes that differ from their neighbours. The compiler must read each from memory.
 fn bytes() -> [u8; LEN] {
     let mut bytes = [0; LEN];
     for (at, byte) in bytes.iter_mut().enumerate() {
@@ -46,7 +45,7 @@ fn copied(len: usize, from: usize, to: usize) -> Outcome {
     if same(&over_itself, &one_by_one) && same(&from_elsewhere, &one_by_one) {
         Ok(())
     } else {
-        Err("bytes are copied to somewhere else")
+        Err("bytes are copied to a wrong place")
     }
 }
 
@@ -59,7 +58,7 @@ fn filled(len: usize, at: usize) -> Outcome {
             one_by_one[at] = black_box(byte);
         }
         if !same(&place, &one_by_one) {
-            return Err("other bytes are filled");
+            return Err("wrong bytes are filled");
         }
     }
     Ok(())
@@ -70,12 +69,12 @@ fn compared(len: usize, from: usize, to: usize) -> Outcome {
     let (one, other) = (&mut one[from..][..len], &mut other[to..][..len]);
     other.fill(0x5A);
     if black_box(&*one) != black_box(&*other) {
-        return Err("what is the same is another");
+        return Err("equal bytes compare as different");
     }
     for at in 0..len {
         other[at] = 0x80;
         if black_box(&*one).cmp(black_box(&*other)).is_ge() || black_box(&*other).cmp(black_box(&*one)).is_le() {
-            return Err("a greater one is not greater");
+            return Err("a greater byte does not compare as greater");
         }
         other[at] = 0x5A;
     }

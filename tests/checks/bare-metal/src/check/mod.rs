@@ -1,4 +1,4 @@
-//! Every vector, as `build/vectors.rs` wrote it down, and what comes out of the kernel for it.
+//! Runs the kernel on every vector that `build/vectors.rs` has converted, and checks the result.
 
 mod envelopes;
 mod exchanges;
@@ -11,16 +11,16 @@ use keys::{Expected, Json, KeyCase};
 
 include!(concat!(env!("OUT_DIR"), "/vectors.rs"));
 
-/// What is wrong.
+/// `Ok`, or what is wrong.
 pub type Outcome = Result<(), &'static str>;
 
-/// The buffers of all checks.
+/// The buffers that all checks share.
 pub struct Buffers {
     pub a: [u8; 12 * 1024],
     pub b: [u8; 12 * 1024],
 }
 
-/// Calls `report` with the name and the outcome of each vector, and of the functions for memory first.
+/// Calls `report` with the name and the outcome of each check: first of the memory functions, then of each vector.
 pub fn all(buffers: &mut Buffers, mut report: impl FnMut(&str, Outcome)) {
     report("memory", memory::check());
     for case in KEYS {

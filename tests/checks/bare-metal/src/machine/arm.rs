@@ -2,14 +2,14 @@
 
 use core::{arch::asm, ffi::c_void, ptr};
 
-/// Entries of the vector table: the stack, and the exceptions of all Cortex-M.
+/// Entries of the vector table: the stack, and the exceptions that all Cortex-M have.
 #[repr(C)]
 pub union Entry {
     handler: extern "C" fn() -> !,
     stack: *const u8,
 }
 
-// SAFETY: it is only read, by the processor.
+// SAFETY: only the processor accesses it, and only reads.
 unsafe impl Sync for Entry {}
 
 unsafe extern "C" {
@@ -46,7 +46,7 @@ extern "C" fn start() -> ! {
 
 /// # Safety
 ///
-/// `argument` must point to what the operation reads.
+/// `argument` must point to the data that the operation reads.
 #[inline(always)]
 pub unsafe fn semihost(operation: usize, argument: *const c_void) {
     // SAFETY: the host keeps all registers but r0.
@@ -61,8 +61,8 @@ pub fn stack_pointer() -> usize {
     sp
 }
 
-/// The board's timer counts down at a fixed rate, while the emulator's clock goes on by 2^10 ns for each
-/// instruction (`-icount shift=10`).
+/// The board's timer counts down at a fixed rate. The emulator's clock advances by 2^10 ns for each instruction
+/// (`-icount shift=10`).
 struct Timer {
     registers: *mut u32,
     nanoseconds: u64,
@@ -73,12 +73,12 @@ const TIMER: Timer = Timer { registers: ptr::without_provenance_mut(0x4000_0000)
 #[cfg(feature = "cortex-m33")]
 const TIMER: Timer = Timer { registers: ptr::without_provenance_mut(0x5000_0000), nanoseconds: 50 };
 
-/// Instructions from before `work` to after it.
+/// The number of instructions between before and after `work`.
 #[inline(never)]
 pub fn between(work: impl FnOnce()) -> u64 {
     let Timer { registers, nanoseconds } = TIMER;
     let [control, value, reload] = [0, 1, 2].map(|at| registers.wrapping_add(at));
-    // SAFETY: the timer's registers, which nothing else uses.
+    // SAFETY: these are the timer's registers, which nothing else uses.
     let ticks = unsafe {
         control.write_volatile(0);
         reload.write_volatile(u32::MAX);

@@ -1,7 +1,7 @@
 //! The board: start, output and exit by semihosting, and the number of instructions.
 //!
-//! An image calls [`entry!`](crate::entry) with a function that returns whether all is well; that becomes
-//! the emulator's exit code.
+//! An image calls [`entry!`](crate::entry) with a function that returns whether everything succeeded. The result
+//! becomes the emulator's exit code.
 
 #[cfg(target_arch = "arm")]
 mod arm;
@@ -15,7 +15,7 @@ use riscv as board;
 use core::{ffi::c_void, fmt, hint::black_box};
 
 unsafe extern "Rust" {
-    /// The image's own part: see [`entry!`](crate::entry).
+    /// The image's function: see [`entry!`](crate::entry).
     safe fn image_main() -> bool;
 }
 
@@ -42,7 +42,7 @@ extern "C" fn run() -> ! {
 }
 
 extern "C" fn fault() -> ! {
-    write(c"the processor took a fault\n");
+    write(c"a processor fault occurred\n");
     exit(false)
 }
 
@@ -51,7 +51,7 @@ const SYS_WRITE0: usize = 0x04;
 const SYS_EXIT_EXTENDED: usize = 0x20;
 const APPLICATION_EXIT: usize = 0x2_0026;
 
-/// Ends the emulator, with 0 if all is well.
+/// Ends the emulator, with exit code 0 on success.
 pub fn exit(well: bool) -> ! {
     let block = [APPLICATION_EXIT, usize::from(!well)];
     loop {
@@ -65,7 +65,7 @@ fn write(text: &core::ffi::CStr) {
     unsafe { board::semihost(SYS_WRITE0, text.as_ptr().cast::<c_void>()) };
 }
 
-/// Prints as it is; see [`say!`](crate::say).
+/// Prints without a line end: see [`say!`](crate::say).
 pub fn print(arguments: fmt::Arguments<'_>) {
     struct Host;
     impl fmt::Write for Host {
@@ -81,7 +81,7 @@ pub fn print(arguments: fmt::Arguments<'_>) {
     let _ = fmt::Write::write_fmt(&mut Host, arguments);
 }
 
-/// How many instructions `work` takes.
+/// The number of instructions that `work` takes.
 pub fn instructions<T>(work: impl FnOnce() -> T) -> u64 {
     let cost_of_counting = board::between(|| {});
     let all = board::between(|| {
@@ -90,7 +90,7 @@ pub fn instructions<T>(work: impl FnOnce() -> T) -> u64 {
     all - cost_of_counting
 }
 
-/// Where the stack is, more or less.
+/// Approximately the current position of the stack.
 #[inline(always)]
 pub fn stack_pointer() -> usize {
     board::stack_pointer()

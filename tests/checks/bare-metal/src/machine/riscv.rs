@@ -5,7 +5,7 @@ use core::{
     ffi::c_void,
 };
 
-// A trap's handler has two low bits for the mode.
+// The address of a trap handler must be aligned: its two lowest bits select the mode.
 global_asm!(
     ".section .start, \"ax\"",
     ".global start",
@@ -26,10 +26,10 @@ unsafe extern "C" {
 
 /// # Safety
 ///
-/// `argument` must point to what the operation reads.
+/// `argument` must point to the data that the operation reads.
 #[inline(never)]
 pub unsafe fn semihost(operation: usize, argument: *const c_void) {
-    // The three instructions mark the call; they are on one page, and none is compressed.
+    // These three instructions mark the call. They must be in one page and not compressed.
     // SAFETY: the host keeps all registers but a0.
     unsafe {
         asm!(
@@ -55,7 +55,7 @@ pub fn stack_pointer() -> usize {
     sp
 }
 
-/// Instructions from before `work` to after it.
+/// The number of instructions between before and after `work`.
 #[inline(never)]
 pub fn between(work: impl FnOnce()) -> u64 {
     let before = count();
@@ -63,7 +63,7 @@ pub fn between(work: impl FnOnce()) -> u64 {
     (count() - before) / unit()
 }
 
-/// Under `-icount` some versions of QEMU count nanoseconds here, which are 2^10 for each instruction.
+/// With `-icount` some versions of QEMU count nanoseconds here: 2^10 for each instruction.
 fn unit() -> u64 {
     let before = count();
     // SAFETY: does nothing.
@@ -73,11 +73,11 @@ fn unit() -> u64 {
     (one_more - before) - (none_more - one_more)
 }
 
-/// Not `nomem`, so that work stays on its side.
+/// Without `nomem`, so that the compiler does not move the work across it.
 #[inline(always)]
 fn count() -> u64 {
     let (low, high): (u32, u32);
-    // SAFETY: reads a counter; again if the high half has gone on meanwhile.
+    // SAFETY: reads a counter. It repeats if the high half has changed meanwhile.
     unsafe {
         asm!(
             "2:",

@@ -1,7 +1,8 @@
-//! Our guard behind `tiny_http`, for `tests/checks/interop/web.py`, which runs the SDKs' middlewares beside it.
+//! Our guard in `tiny_http`, for `tests/checks/interop/web.py`, which compares it with the SDKs' middlewares.
 //!
-//! `SECRETS` is a JSON array, the current one first; `ROUTES` a JSON object of paths and the scopes that they need.
-//! Prints its port, and runs until its standard input ends. Whoever is let through is told the claims of the key.
+//! `SECRETS` is a JSON array of secrets, the current one first. `ROUTES` is a JSON object of paths and the scopes that
+//! they need. Prints its port, and runs until its standard input ends. The answer to a request that passes contains the
+//! claims of the key.
 use std::{collections::BTreeMap, env, error::Error, io, process, thread};
 
 use apikee::{
@@ -29,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{}", server.server_addr().to_ip().ok_or("no port")?.port());
     thread::scope(|scope| {
         for _ in 0..THREADS {
-            // A client that has gone away is not a failure of this server.
+            // A client that has disconnected is not an error of this server.
             scope.spawn(|| server.incoming_requests().for_each(|request| drop(answer(&guard, &routes, request))));
         }
         let ended = io::copy(&mut io::stdin(), &mut io::sink());
@@ -49,7 +50,7 @@ fn answer(guard: &Guard, routes: &Routes, request: Request) -> io::Result<()> {
     }
 }
 
-/// The claims of the key, null where none is needed.
+/// The claims of the key, or null if the path needs no key.
 fn claims<'g>(guard: &'g Guard, scopes: Option<&'g [&'g str]>, request: &Request) -> Result<Value, Refusal<'g>> {
     let grant = match scopes {
         Some(scopes) => Some(guard.require(scopes).check(request)?),

@@ -1,7 +1,7 @@
 //! Issues many keys in one process, for `tests/checks/interop/keys.py`.
 //!
-//! Reads one JSON object a line: `tenant`, `scopes`, `environment`, `expires_at` and `not_before` (seconds or null),
-//! and `meta`. Writes one key a line. The secret is in `APIKEE_SECRET`; the argument is the encoding, `json` or
+//! Reads one JSON object per line: `tenant`, `scopes`, `environment`, `expires_at` and `not_before` (seconds or null),
+//! and `meta`. Writes one key per line. The secret is in `APIKEE_SECRET`. The argument is the encoding: `json` or
 //! `msgpack`.
 use std::{
     collections::BTreeMap,
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut buf = vec![0; issue_buffer_len(MAX_PAYLOAD_LEN)];
     for line in io::stdin().lock().lines() {
         let line = line?;
-        // The numbers of `meta` stay as they are spelt.
+        // Keeps the spelling of numbers in `meta`.
         let members: BTreeMap<&str, &RawValue> = serde_json::from_str(&line)?;
         let member = |name: &str| members.get(name).map(|value| value.get()).ok_or_else(|| format!("no {name}"));
         let tenant: String = serde_json::from_str(member("tenant")?)?;

@@ -1,7 +1,7 @@
-//! The oxhttp server that `tests/checks/load/run` loads: `load bare` or `load guarded`, which differ by the guard
-//! alone.
+//! The oxhttp server that `tests/checks/load/run` puts under load: `load bare` or `load guarded`. They differ only in
+//! the guard.
 //!
-//! Prints its address, and who may ask it with which key, as `name=key`. Ends with its standard input.
+//! Prints its address, and the callers with their keys as `name=key`. Ends when its standard input ends.
 
 use std::{
     io::{self, Read as _},
@@ -19,10 +19,10 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let guarded = match std::env::args().nth(1).as_deref() {
         Some("bare") => false,
         Some("guarded") => true,
-        _ => return Err("bare or guarded?".into()),
+        _ => return Err("give a mode: bare or guarded".into()),
     };
     let (guard, callers) = start()?;
-    // A free port, which `oxhttp` would not tell.
+    // Chooses a free port here, because `oxhttp` does not report the port that it binds.
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let on_request = move |request: &mut Request<Body>| if guarded { serve(&guard, request) } else { users() };
     let _server = Server::new(on_request).bind(address).spawn()?;

@@ -1,5 +1,5 @@
-//! Answers requests without a socket, for `valgrind` to count the instructions: `load_counted NAME NUMBER answer`,
-//! or `ignore` instead, which makes the same requests and does nothing with them.
+//! Answers requests without a socket, so that `valgrind` can count the instructions: `load_counted NAME NUMBER answer`.
+//! With `ignore` instead of `answer`, it makes the same requests but does not answer them.
 
 use std::{env, io, mem};
 
@@ -9,21 +9,21 @@ use tiny_http::{Header, Request, Response, TestRequest};
 
 fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut arguments = env::args().skip(1);
-    let mut next = || arguments.next().ok_or("who, how often, and what then?");
+    let mut next = || arguments.next().ok_or("give NAME NUMBER answer|ignore");
     let (name, number, what) = (next()?, next()?.parse()?, next()?);
     let (guard, callers) = start()?;
     let bare = name == "bare";
     let wanted = if bare { "accepted" } else { &*name };
-    let (_, key) = callers.iter().find(|caller| caller.0 == wanted).ok_or("nobody of that name")?;
+    let (_, key) = callers.iter().find(|caller| caller.0 == wanted).ok_or("no caller has this name")?;
     let act: fn(&Guard, Request) -> std::io::Result<()> = match &*what {
         "answer" if bare => |_, request| request.respond(users()),
         "answer" => serve,
-        // Dropped it would be answered, too.
+        // Dropping the request would answer it.
         "ignore" => |_, request| {
             mem::forget(request);
             Ok(())
         },
-        _ => return Err("answer or ignore?".into()),
+        _ => return Err("give answer or ignore".into()),
     };
     for _ in 0..number {
         act(&guard, request(key))?;
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     Ok(())
 }
 
-/// As `wrk` asks.
+/// The same request as `wrk` sends.
 fn request(key: &str) -> Request {
     let fields = [("Host", "127.0.0.1:8080"), ("x-api-key", key)];
     let header = |(name, value)| Header::from_bytes::<&str, &str>(name, value).expect("it is ASCII");

@@ -1,4 +1,5 @@
-//! What must not link: it does as `envelope` does, and indexes the text that comes back.
+//! A control: does the same as `envelope`, and also indexes the returned text, which can panic. The image must name
+//! this file.
 #![no_std]
 #![no_main]
 

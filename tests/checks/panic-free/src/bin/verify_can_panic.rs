@@ -1,4 +1,4 @@
-//! What must not link: it does as `verify` does, and indexes the tenant of a good key.
+//! A control that must not link: does the same as `verify`, and also indexes the tenant of a good key, which can panic.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The crate's own source, file by file, with another `std` and `arc_swap` under it.
+//! Compiles the crate's own source files with another `std` and `arc_swap`.
 #![no_std]
 #![forbid(unsafe_code)]
 #![expect(dead_code, unused_imports, unreachable_pub, reason = "not all of the client is here")]

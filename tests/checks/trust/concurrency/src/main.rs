@@ -4,8 +4,8 @@
 //! concurrency RUNS [NAME]
 //! ```
 //!
-//! `RUNS` is how many orders of each scenario are tried; only scenarios whose name has `NAME` in it are run. A
-//! scenario that fails ends the program with an error.
+//! `RUNS` is the number of orders to try for each scenario. Only scenarios whose names contain `NAME` run. A scenario
+//! that fails ends the program with an error.
 
 use concurrency::client::scenarios::{ALL, Scenario};
 
@@ -23,8 +23,8 @@ fn main() {
     println!("total {total}");
 }
 
-/// Half of the orders at random, the other half by priorities that change at a few places, which finds faults that
-/// need a rare switch. The seeds are fixed.
+/// Tries half of the orders at random. The other half uses priorities that change at a few places; this finds faults
+/// that need a rare switch. The seeds are fixed.
 #[cfg(feature = "model")]
 fn run((_, timeouts, scenario): Scenario, runs: usize) -> usize {
     use shuttle::{
@@ -44,7 +44,7 @@ fn run((_, timeouts, scenario): Scenario, runs: usize) -> usize {
         + Runner::new(PctScheduler::new_from_seed(18, 3, half), config).run(run)
 }
 
-/// Real threads, in whatever order the system runs them.
+/// Runs real threads, in the order that the system chooses.
 #[cfg(not(feature = "model"))]
 fn run((_, timeouts, scenario): Scenario, runs: usize) -> usize {
     modelled_std::set_timeouts(timeouts);

@@ -1,11 +1,11 @@
-//! What several threads do at once, and what must hold whatever the order is.
+//! The scenarios: what several threads do at once, and what must hold in every order of their steps.
 //!
-//! | part | what holds |
+//! | part | what must hold |
 //! |---|---|
-//! | queue | each job is done, dropped or given back: once. Neither bound is exceeded. What is asked for is done without waiting for the end. `close` ends, and so does the thread |
-//! | gate and client table | never more calls than slots, nor more of one client than its share. Whoever waits is woken. No failure and no refusal is lost |
-//! | keyring | a key that is good before and after a change is good during it. A replaced secret is refused afterwards. No change is lost |
-//! | revocations | a key that was revoked is never missed, while others change the set |
+//! | queue | each job is done, dropped or given back exactly once. Neither bound is exceeded. Requested work is done at once, not only at the end. `close` returns, and the thread ends |
+//! | gate and client table | there are never more calls than slots, and never more calls of one client than its share. Every waiting thread is woken. No failure and no refusal is lost |
+//! | keyring | a key that is good before and after a change is also good during it. A replaced secret is refused afterwards. No change is lost |
+//! | revocations | a revoked key is always found, also while others change the set |
 
 use core::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -38,32 +38,32 @@ use crate::{
 
 const LONG: Duration = Duration::from_secs(60);
 
-/// A scenario, and whether a wait with a time limit may be over in it.
+/// The name of a scenario, whether a wait with a time limit may time out in it, and its function.
 pub type Scenario = (&'static str, bool, fn());
 
 pub const ALL: [Scenario; 14] = [
     ("queue: no job is lost or done twice", false, no_job_is_lost_or_done_twice),
     ("queue: neither bound is exceeded", false, neither_bound_of_the_queue_is_exceeded),
-    ("queue: what is asked for is done at once", false, what_is_asked_for_is_done_at_once),
-    ("queue: two that close it both come back", false, two_that_close_the_queue_both_come_back),
-    ("queue: who closes it waits no longer than told", true, who_closes_the_queue_waits_no_longer_than_told),
+    ("queue: requested work is done at once", false, requested_work_is_done_at_once),
+    ("queue: two threads can close it", false, two_threads_can_close_the_queue),
+    ("queue: closing it respects the time limit", true, closing_the_queue_respects_the_time_limit),
     ("gate: no more calls than slots, and all get one", false, no_more_calls_than_slots_and_all_get_one),
-    ("gate: whoever gives up takes no slot along", true, whoever_gives_up_takes_no_slot_along),
+    ("gate: a call that gives up keeps no slot", true, a_call_that_gives_up_keeps_no_slot),
     ("table: no failure is lost", false, no_failure_is_lost),
-    ("table: an open breaker wakes those who wait", false, an_open_breaker_wakes_those_who_wait),
+    ("table: an open breaker wakes waiting calls", false, an_open_breaker_wakes_waiting_calls),
     ("table: no refusal is lost", false, no_refusal_is_lost),
     ("keyring: a key that both allow is never refused", false, a_key_that_both_rings_allow_is_never_refused),
     ("keyring: no replacement is lost", false, no_replacement_of_a_keyring_is_lost),
     ("revocations: an added entry is never missed", false, an_added_entry_is_never_missed),
-    ("revocations: what two sets share is never missed", false, what_two_sets_share_is_never_missed),
+    ("revocations: an entry of both sets is never missed", false, an_entry_of_both_sets_is_never_missed),
 ];
 
-/// Runs these on threads of their own, and waits for all.
+/// Runs each job on its own thread, and waits for all.
 fn all<'a>(jobs: impl IntoIterator<Item = &'a (dyn Fn() + Sync)>) {
     thread::scope(|scope| jobs.into_iter().for_each(|job| _ = scope.spawn(job)));
 }
 
-/// A thread as the client's: it does what there is to do, and ends.
+/// Works like the client's thread: does all jobs, and ends.
 fn work(queue: &Background<u32>, done: &Mutex<Vec<u32>>) {
     while let Some(task) = queue.next() {
         if let Task::Job(job) = task {
@@ -85,7 +85,7 @@ fn no_job_is_lost_or_done_twice() {
     let done = done.into_inner().unwrap();
     let Dropped { jobs, total } = queue.close(LONG);
     let dropped = dropped.into_inner().unwrap();
-    assert!(jobs.is_empty(), "something is left after the end");
+    assert!(jobs.is_empty(), "a job is left after the end");
     assert_eq!(total, u64::try_from(dropped.len()).unwrap(), "the number of dropped jobs");
     for first in [10, 20] {
         let order: Vec<_> = done.iter().filter(|job| (first..first + 3).contains(*job)).collect();
@@ -108,7 +108,7 @@ fn neither_bound_of_the_queue_is_exceeded() {
     assert_eq!(by_bytes.close(Duration::ZERO).jobs.len(), 2);
 }
 
-fn what_is_asked_for_is_done_at_once() {
+fn requested_work_is_done_at_once() {
     let queue = Background::new(2, usize::MAX);
     let (tasks, told) = (Mutex::new(0), Condvar::new());
     queue.starts();
@@ -121,7 +121,7 @@ fn what_is_asked_for_is_done_at_once() {
             queue.ends();
         }) as &(dyn Fn() + Sync),
         &|| {
-            // Sessions are asked for from the start. Nothing wakes the thread but what is asked for.
+            // Sessions are requested from the start. Only requested work wakes the thread.
             for wish in 1..5 {
                 let mut count = tasks.lock().unwrap();
                 while *count < wish {
@@ -139,7 +139,7 @@ fn what_is_asked_for_is_done_at_once() {
     ]);
 }
 
-fn two_that_close_the_queue_both_come_back() {
+fn two_threads_can_close_the_queue() {
     let (queue, done, undone) = (Background::new(4, usize::MAX), Mutex::default(), AtomicUsize::new(0));
     queue.starts();
     let close = || {
@@ -150,14 +150,14 @@ fn two_that_close_the_queue_both_come_back() {
     assert_eq!(done.lock().unwrap().len() + undone.load(SeqCst), 2, "each job once");
 }
 
-fn who_closes_the_queue_waits_no_longer_than_told() {
+fn closing_the_queue_respects_the_time_limit() {
     let (queue, done) = (Background::new(4, usize::MAX), Mutex::default());
     queue.starts();
     let undone = Mutex::new(Vec::new());
     all([&(|| work(&queue, &done)) as &(dyn Fn() + Sync), &|| {
         (0..3).for_each(|job| _ = queue.push(job, 0));
         let dropped = queue.close(Duration::from_millis(1));
-        assert_eq!(queue.push(9, 0).jobs, [9], "nothing is taken after the end");
+        assert_eq!(queue.push(9, 0).jobs, [9], "no job is accepted after the end");
         undone.lock().unwrap().extend(dropped.jobs);
     }]);
     let mut every: Vec<u32> = done.into_inner().unwrap().into_iter().chain(undone.into_inner().unwrap()).collect();
@@ -177,7 +177,7 @@ fn gate(in_flight: usize, clients: usize) -> Gate {
     Gate::new(&limits, LONG)
 }
 
-/// Calls under way, of which there may be two, and one of each client.
+/// Numbers of calls in flight: in all (at most two), and of each client (at most one).
 #[derive(Default)]
 struct UnderWay([AtomicUsize; 3]);
 
@@ -202,7 +202,7 @@ impl UnderWay {
     }
 }
 
-/// Two clients have a slot each at once: nothing was left behind.
+/// Whether two clients can get a slot each at the same time, so that no slot is still taken.
 fn is_empty(gate: &Gate) -> bool {
     let events = Events::default();
     let enter = |client| gate.enter(caller(client), Deadline::after(Duration::ZERO), &events);
@@ -218,7 +218,7 @@ fn no_more_calls_than_slots_and_all_get_one() {
     assert!(is_empty(&gate));
 }
 
-fn whoever_gives_up_takes_no_slot_along() {
+fn a_call_that_gives_up_keeps_no_slot() {
     let (gate, under_way) = (gate(2, 8), UnderWay::default());
     let call = |client| _ = under_way.call(&gate, client, Duration::from_micros(50));
     let (one, other) = (|| call(1), || call(2));
@@ -226,7 +226,7 @@ fn whoever_gives_up_takes_no_slot_along() {
     assert!(is_empty(&gate));
 }
 
-/// Counts events of that name.
+/// Counts the events with this name.
 fn counted(name: &'static str) -> (Events, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&count);
@@ -242,7 +242,7 @@ fn no_failure_is_lost() {
     let gate = gate(8, 8);
     let (events, opened) = counted("client_breaker_opened");
     let fail = || {
-        // The client's own share is one call, so each waits for the one before it.
+        // The client's share is one call, so each call waits for the one before it.
         if let Ok(slot) = gate.enter(caller(1), Deadline::after(LONG), &events) {
             slot.settle(Outcome::Outage(Outage::Timeout));
         }
@@ -250,13 +250,13 @@ fn no_failure_is_lost() {
     all([&fail as &(dyn Fn() + Sync), &fail, &fail]);
     let next = gate.enter(caller(1), Deadline::after(LONG), &events);
     assert!(matches!(next, Err(Outcome::Outage(Outage::BreakerOpen { .. }))), "three failures open it");
-    assert_eq!(opened.load(SeqCst), 1, "and it is told once");
+    assert_eq!(opened.load(SeqCst), 1, "and one event reports it");
     drop(next);
-    assert!(gate.enter(caller(2), Deadline::after(LONG), &events).is_ok(), "another client's is closed");
+    assert!(gate.enter(caller(2), Deadline::after(LONG), &events).is_ok(), "another client's breaker is closed");
     assert_eq!(gate.breaker_state(), BreakerState::Closed);
 }
 
-fn an_open_breaker_wakes_those_who_wait() {
+fn an_open_breaker_wakes_waiting_calls() {
     let gate = gate(2, 8);
     let (events, opened) = counted("breaker_opened");
     let asked = AtomicUsize::new(0);
@@ -268,7 +268,7 @@ fn an_open_breaker_wakes_those_who_wait() {
     };
     let (one, other, third) = (|| ask(1), || ask(2), || ask(3));
     all([&one as &(dyn Fn() + Sync), &one, &other, &other, &third]);
-    assert!((3..=4).contains(&asked.load(SeqCst)), "three failures, and one that was under way");
+    assert!((3..=4).contains(&asked.load(SeqCst)), "three failures, and perhaps a call that was in flight");
     assert_eq!(opened.load(SeqCst), 1);
     assert_eq!(gate.breaker_state(), BreakerState::Open);
 }
@@ -281,11 +281,11 @@ fn no_refusal_is_lost() {
     let refuse = |client| {
         let asked = gate.now();
         gate.enter(caller(client), Deadline::after(LONG), &events).unwrap().settle(REFUSED);
-        // An answer to a question before that does not count.
+        // A confirmation of an earlier call does not count.
         gate.confirm(ClientRef::new(client), HERE, asked);
         client
     };
-    // Two slots, two clients.
+    // The table has two slots, for two clients.
     let both = || {
         refuse(1);
         assert!(remembers(1), "lost at once");
@@ -293,7 +293,7 @@ fn no_refusal_is_lost() {
     all([&both as &(dyn Fn() + Sync), &|| _ = refuse(2), &|| _ = remembers(1)]);
     assert!(remembers(1) && remembers(2), "lost later");
     assert_eq!(displaced.load(SeqCst), 0);
-    // Two more, at once: two must go, and it is told.
+    // Two more clients at once displace both, and events report it.
     all([&(|| _ = refuse(3)) as &(dyn Fn() + Sync), &|| _ = refuse(4)]);
     assert_eq!([1, 2, 3, 4].map(remembers), [false, false, true, true]);
     assert_eq!(displaced.load(SeqCst), 2);
@@ -324,9 +324,9 @@ fn a_key_that_both_rings_allow_is_never_refused() {
     let over = AtomicBool::new(false);
     let read = || {
         for _ in 0..3 {
-            assert!(good(&keys, &both), "refused, though both allow it");
+            assert!(good(&keys, &both), "refused, although both rings allow it");
             let over = over.load(SeqCst);
-            assert!(!(over && good(&keys, &before)), "good, though its secret was replaced");
+            assert!(!(over && good(&keys, &before)), "good, although its secret was replaced");
         }
     };
     all([
@@ -336,10 +336,10 @@ fn a_key_that_both_rings_allow_is_never_refused() {
             keys.replace(ring(&["after", "both"]), Duration::ZERO, Instant::now());
             over.store(true, SeqCst);
             keys.replace(ring(&["both", "grace"]), Duration::ZERO, Instant::now());
-            // Its secret is in no new ring, but its time is not over.
+            // The secret is in no new ring, but its grace period is not over.
             keys.replace(ring(&["both"]), LONG, Instant::now());
             keys.replace(ring(&["other", "both"]), LONG, Instant::now());
-            assert!(good(&keys, &grace), "refused before its time is over");
+            assert!(good(&keys, &grace), "refused before its grace period is over");
         },
         &|| _ = keys.expire(Instant::now()),
     ]);
@@ -356,12 +356,12 @@ fn no_replacement_of_a_keyring_is_lost() {
         &|| replace("2"),
         &|| replace("3"),
         &|| _ = keys.expire(Instant::now()),
-        &|| assert!(good(&keys, &written[0]), "refused before its time is over"),
+        &|| assert!(good(&keys, &written[0]), "refused before its grace period is over"),
     ]);
-    assert!(written.iter().all(|key| good(&keys, key)), "all are good for a minute, whoever came last");
+    assert!(written.iter().all(|key| good(&keys, key)), "all are good for a minute, whichever replacement was last");
 }
 
-/// Fingerprints of one shard and one word of its filter, each with bits of its own.
+/// Fingerprints in the same shard and the same word of its filter. Each has different bits.
 fn neighbour(number: u8) -> Fingerprint {
     let mut bytes = [0; 32];
     (bytes[3], bytes[4], bytes[5]) = (number, number, number);
@@ -378,7 +378,7 @@ fn an_added_entry_is_never_missed() {
     all([
         &(|| {
             insert(first);
-            assert!(set.contains(&first), "missed by whoever added it");
+            assert!(set.contains(&first), "missed by the thread that added it");
             is_in.store(true, SeqCst);
             insert(twice);
         }) as &(dyn Fn() + Sync),
@@ -390,7 +390,7 @@ fn an_added_entry_is_never_missed() {
         &|| {
             for _ in 0..2 {
                 let added = is_in.load(SeqCst);
-                assert!(!added || set.contains(&first), "missed by another");
+                assert!(!added || set.contains(&first), "missed by another thread");
             }
         },
     ]);
@@ -399,7 +399,7 @@ fn an_added_entry_is_never_missed() {
     assert!(!set.contains(&gone));
 }
 
-fn what_two_sets_share_is_never_missed() {
+fn an_entry_of_both_sets_is_never_missed() {
     let [shared, old, new, later] = [4, 5, 6, 7].map(neighbour);
     let set: Revocations = [shared, old].into_iter().collect();
     all([&(|| _ = set.replace([shared, new])) as &(dyn Fn() + Sync), &|| _ = set.insert(later), &|| {

@@ -1,12 +1,12 @@
-//! Stands in for `std` and `arc_swap` in the code under test.
+//! Replaces `std` and `arc_swap` in the code under test.
 //!
-//! Without the feature `model` it is those two, and nothing else. With it, each of these is a point at which shuttle
-//! may let another thread go on: a lock, a condition variable, a parked thread, a load and a store of an `ArcSwap`.
-//! Time stands still, except that a wait with a time limit may be over at any moment if [`set_timeouts`] says so.
+//! Without the feature `model` it only re-exports them. With it, shuttle may switch to another thread at each lock,
+//! condition variable, parked thread, and load or store of an `ArcSwap`. Time stands still, except that a wait with a
+//! time limit may time out at any moment if [`set_timeouts`] permits it.
 
 pub use ::std::*;
 
-/// Whether the environment asks for that planted fault. The check puts the faults into a copy of the crate.
+/// Whether the environment turns on this planted fault. The check puts the faults into a copy of the crate.
 pub fn planted(fault: &str) -> bool {
     ::std::env::var("PLANTED").is_ok_and(|planted| planted == fault)
 }
@@ -14,7 +14,7 @@ pub fn planted(fault: &str) -> bool {
 #[cfg(not(feature = "model"))]
 pub use arc_swap::{ArcSwap, ArcSwapOption};
 
-/// Real threads and a real clock: their time limits are over when they are over.
+/// Does nothing: real threads have a real clock.
 #[cfg(not(feature = "model"))]
 pub fn set_timeouts(_: bool) {}
 
@@ -36,14 +36,14 @@ mod modelled {
     /// Nanoseconds.
     static CLOCK: AtomicU64 = AtomicU64::new(0);
 
-    /// Whether a wait with a time limit may be over at any moment. Otherwise it never is, so that a thread that nobody
-    /// wakes is a deadlock, which shuttle reports.
+    /// Sets whether a wait with a time limit may time out at any moment. Otherwise it never times out. Then a thread
+    /// that nobody wakes is a deadlock, which shuttle reports.
     pub fn set_timeouts(fire: bool) {
         TIMEOUTS.store(fire, Relaxed);
         CLOCK.store(0, Relaxed);
     }
 
-    /// Whether the time limit is over now; the clock is then behind it.
+    /// Whether a wait with this limit times out now. If so, moves the clock past the limit.
     fn is_over(limit: Duration) -> bool {
         let over = TIMEOUTS.load(Relaxed) && shuttle::rand::thread_rng().gen_bool(0.3);
         if over {
@@ -82,7 +82,7 @@ mod modelled {
                 told.map_err(|poisoned| PoisonError::new((poisoned.into_inner(), false)))
             }
 
-            /// No scenario waits so: the source must only compile.
+            /// No scenario calls this. The source needs it to compile.
             pub fn wait_timeout_while<'a, T>(
                 &self,
                 guard: MutexGuard<'a, T>,
@@ -123,7 +123,7 @@ mod modelled {
         pub struct Instant(Duration);
 
         impl Instant {
-            /// A nanosecond later than the last one, so that no two are the same.
+            /// One nanosecond later than the last call, so that all times differ.
             pub fn now() -> Self {
                 Self(Duration::from_nanos(CLOCK.fetch_add(1, Relaxed)))
             }
@@ -154,7 +154,7 @@ mod modelled {
         }
     }
 
-    /// The real one, as one step: what goes on inside is not modelled.
+    /// The real `ArcSwapOption`. Each call is one step, and its inside is not modelled.
     pub struct ArcSwapOption<T>(arc_swap::ArcSwapOption<T>);
 
     impl<T> ArcSwapOption<T> {
@@ -175,7 +175,7 @@ mod modelled {
         }
     }
 
-    /// The real one, as one step.
+    /// The real `ArcSwap`. Each call is one step.
     pub struct ArcSwap<T>(arc_swap::ArcSwap<T>);
 
     impl<T> ArcSwap<T> {

@@ -1,11 +1,11 @@
-//! What both programs share.
+//! Helpers for both programs.
 
 use apikee::{
     Expiry, Keyring, NewKey, UnixTime,
     envelope::{Recipient, ServerKey},
 };
 
-/// The time of all keys.
+/// The time at which all keys are issued and verified.
 pub const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
 
 /// A generator that always gives the same numbers (Marsaglia's xorshift64).
@@ -44,13 +44,13 @@ impl rand_core::TryRng for Xorshift {
 
 impl rand_core::TryCryptoRng for Xorshift {}
 
-/// A key of that ring.
+/// A key signed with this keyring.
 pub fn key(keys: &Keyring, rng: &mut Xorshift) -> String {
     let new = NewKey::new("acme-corp").scopes(&["read"]).expires(Expiry::Never);
     keys.issue(&new, NOW, rng, &mut [0; 1024]).expect("a key").to_owned()
 }
 
-/// The server's key of that secret, which is of prime order.
+/// The server's key for this secret. It is in the subgroup of prime order.
 pub fn server_key(secret: [u8; 32]) -> ServerKey {
     ServerKey::from_bytes(*Recipient::new(secret).public_key()).expect("a key")
 }

@@ -1,13 +1,12 @@
-//! Many authorizations on 64 threads, while everything goes wrong at random, each judged by an oracle.
+//! Runs many authorizations on 64 threads, while faults happen at random. An oracle judges each result.
 //!
 //! ```text
 //! apikee-long-run process|sockets REQUESTS
 //! ```
 //!
-//! `process` carries the calls to a platform in this process, which notes what it has told. `sockets` carries them by
-//! `UreqTransport` to the emulator, which tells what it does about each request. Ends with an error if one answer is
-//! wrong, or if memory, descriptors or threads grow. The variable PLANTED plants a fault: `verdict`, `memory` or
-//! `descriptor`.
+//! With `process`, the platform is in this process and records its answers. With `sockets`, `UreqTransport` sends the
+//! calls to the emulator, whose answers are recorded, too. The program ends with an error if one result is wrong, or if
+//! memory, descriptors or threads grow. The variable PLANTED plants a fault: `verdict`, `memory` or `descriptor`.
 
 #[path = "../../../../support/faults.rs"]
 mod every_fault;
@@ -35,13 +34,13 @@ use apikee::{
 use crate::oracle::{Case, Oracle, Seen};
 
 const THREADS: usize = 64;
-/// Of each thread: no other thread asks for them, so that what is remembered of them is known.
+/// Clients of each thread. No other thread uses them, so that the oracle knows which refusals are remembered.
 const CLIENTS: usize = 4;
 const SECRET: &[u8] = b"2014e90b82285ea7888b4a091409ecfcd6a6536fc62d5dcf3e1fd31f6bf54ea1";
 const ADDRESSES: [&str; 2] = ["203.0.113.7", "203.0.113.8"];
 const LIMIT: Duration = Duration::from_millis(500);
 
-/// Numbers that look random, the same for the same start.
+/// A generator of pseudo-random numbers. The seed determines all numbers.
 pub struct Random(pub u64);
 
 impl Random {
@@ -63,7 +62,7 @@ fn key(number: usize, secret: &[u8], expires: Expiry) -> String {
     Keyring::new(secret).unwrap().issue(&new, UnixTime::now(), &mut SysRng, &mut [0; 1024]).unwrap().to_owned()
 }
 
-/// The keys of a client, of which all but the first are refused without asking the platform.
+/// The keys of a client. All except the first are refused without asking the platform.
 fn keys(number: usize, revoked: &Revocations) -> Vec<(Case, String)> {
     let good = key(number, SECRET, Expiry::Never);
     let forged = good[..good.len() - 1].to_owned() + if good.ends_with('0') { "1" } else { "0" };
@@ -93,7 +92,7 @@ fn builder(revoked: &Revocations) -> ApikeeBuilder {
         .auto_register(false)
 }
 
-/// What the process holds: memory in kB, descriptors, threads.
+/// The memory in kB, descriptors and threads of this process.
 fn held() -> [u64; 3] {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let field = |name: &str| {
@@ -104,7 +103,7 @@ fn held() -> [u64; 3] {
     [field("VmRSS"), descriptors, field("Threads")]
 }
 
-/// The most that was held while a part of the requests was answered.
+/// The largest values of [`held`] during a part of the requests.
 #[derive(Default)]
 struct Most([u64; 3]);
 
@@ -157,7 +156,7 @@ fn run(
                         break;
                     }
                     let client = usize::try_from(random.below(4)).unwrap();
-                    // Three in four are good.
+                    // Three of four keys are good.
                     let kind = usize::try_from(random.below(32)).unwrap();
                     let (case, key) = keys[client].get(kind).unwrap_or(&keys[client][0]);
                     let address = usize::try_from(random.below(2)).unwrap();
@@ -199,7 +198,7 @@ fn run(
             }
         }
     });
-    // While the threads were there.
+    // These values are from the time when the threads were running.
     let [memory, descriptors, threads] = early.0;
     let [memory_after, descriptors_after, threads_after] = late.0;
     let seen = seen.into_inner().unwrap();
@@ -215,7 +214,7 @@ fn run(
     assert!(threads_after <= threads + DESCRIPTOR_SLACK, "threads grow");
 }
 
-/// What the allocator may keep more, in kB: 64 threads have arenas of their own.
+/// Growth in kB that the allocator may cause: each of 64 threads has its own arena.
 const MEMORY_SLACK: u64 = 4096;
-/// Connections, and in `sockets` the emulator's threads for them, come and go.
+/// The number of connections varies, and with `sockets` also the number of the emulator's threads for them.
 const DESCRIPTOR_SLACK: u64 = 16;

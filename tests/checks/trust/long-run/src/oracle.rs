@@ -1,13 +1,13 @@
-//! Which answers are right.
+//! Decides which results are right.
 //!
-//! | the key | what the platform told | right |
+//! | the key | the platform's answer | right result |
 //! |---|---|---|
-//! | not good, revoked, or without the scope | was not asked | that denial |
+//! | bad, revoked, or without the scope | not asked | the denial for this reason |
 //! | good | success | confirmed |
-//! | good | a refusal | that denial |
-//! | good | what cannot be trusted | a denial as a fault |
-//! | good | an outage | let through, unless a refusal of the client is remembered: then that denial |
-//! | good | was not asked, or a time-out after a wait for a slot | as an outage, if a breaker is open; else a denial for want of a slot |
+//! | good | a refusal | a denial with this refusal |
+//! | good | not trustworthy | a denial as a fault |
+//! | good | an outage | passes, unless a refusal of the client is remembered: then a denial with this refusal |
+//! | good | not asked, or a timeout after waiting for a slot | like an outage if a breaker is open; otherwise a denial as an overload |
 
 use std::{
     collections::BTreeMap,
@@ -32,7 +32,7 @@ pub enum Case {
     None,
 }
 
-/// What the platform told about a request.
+/// The platform's answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
     Success,
@@ -51,7 +51,7 @@ pub fn memory() -> RefusalMemory {
     RefusalMemory::DEFAULT.unsuccessful(SHORT).forbidden(SHORT).rate_limited(SHORT, LONGEST)
 }
 
-/// A refusal: until when it must be remembered, and from when on it must not be.
+/// A remembered refusal: the time until which it must be remembered, and the time after which it must not be.
 type Memory = Option<(Instant, Instant)>;
 
 fn extend(memory: &mut Memory, before: Instant, after: Instant, time: Duration) {
@@ -59,7 +59,7 @@ fn extend(memory: &mut Memory, before: Instant, after: Instant, time: Duration) 
     *memory = Some((must.max(before + time), may.max(after + time)));
 }
 
-/// What was seen.
+/// The numbers of right results by name, and the wrong results.
 #[derive(Default)]
 pub struct Seen {
     counts: BTreeMap<&'static str, u64>,
@@ -79,10 +79,10 @@ impl fmt::Display for Seen {
     }
 }
 
-/// Judges the answers to one client.
+/// Judges the results of one client.
 #[derive(Default)]
 pub struct Oracle {
-    /// Refusals of the client, and for each address.
+    /// The last refusal of the client, and the last one for each of its addresses.
     client: Memory,
     forbidden: [Memory; 2],
     pub seen: Seen,
@@ -104,7 +104,7 @@ impl Oracle {
         }
     }
 
-    /// A name for what has happened; `None` if it is wrong.
+    /// The name of a right result. `None` if the result is wrong.
     fn verdict(
         &mut self,
         case: Case,
@@ -124,7 +124,7 @@ impl Oracle {
         if let Some(right) = right {
             return right.then_some("refused without asking");
         }
-        // A call whose time was up: what was told then did not arrive.
+        // The call timed out, so the platform's answer did not arrive.
         let timed_out = after.duration_since(before) >= crate::LIMIT;
         let told = match answer {
             Ok(Basis::FailedOpen(Outage::Timeout)) | Err(Denial::Remembered(_) | Denial::Overload(_)) if timed_out => {
@@ -148,14 +148,14 @@ impl Oracle {
             }
             (Some(Told::Forbidden), Err(Denial::Rejected(Rejection::Forbidden))) => {
                 extend(&mut self.forbidden[address], before, after, SHORT);
-                // Those of other addresses last as long, if they have not ended: they may.
+                // The refusals of other addresses may last as long, if they have not ended.
                 if let (Some((_, may)), [Some(one), Some(other)]) = (self.forbidden[address], &mut self.forbidden) {
                     (one.1, other.1) = (may, may);
                 }
                 (true, "refused by the platform")
             }
             (Some(Told::Fault), Err(Denial::Fault(_))) => (true, "untrusted"),
-            // A time-out after a longer wait for a slot is as if the request still waited.
+            // A timeout after a longer wait for a slot is treated as if the request still waited.
             (Some(Told::Outage(Outage::Timeout)) | None, Ok(Basis::FailedOpen(Outage::BreakerOpen { .. }))) => {
                 (!self.must_remember(address, after), "let through by a breaker")
             }
@@ -165,7 +165,7 @@ impl Oracle {
             (Some(Told::Outage(_)) | None, Err(Denial::Remembered(_))) => {
                 (self.may_remember(address, before), "refused by memory")
             }
-            // It had waited for its slot for longer than the call took.
+            // The request waited for its slot longer than the call took.
             (Some(Told::Outage(Outage::Timeout)) | None, Err(Denial::Overload(_))) => (true, "no slot in time"),
             _ => (false, ""),
         };

@@ -1,4 +1,4 @@
-//! The platform, in this process and behind sockets. Each says what it has told about a request.
+//! The platform, in this process or behind sockets. Both record their answers.
 
 use std::{
     cell::{Cell, RefCell},
@@ -31,10 +31,10 @@ thread_local! {
 
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
-/// Where the next thread's numbers start.
+/// The seed of the next thread's random numbers.
 static NEXT: AtomicU64 = AtomicU64::new(1000);
 
-/// What was told about the request that this thread has asked about last.
+/// Takes the answer to this thread's last request.
 pub fn take_told() -> Option<Told> {
     REQUESTS.fetch_add(1, Relaxed);
     TOLD.take()
@@ -73,7 +73,8 @@ fn tell(
         Ok(Received { status, len: bytes.len(), retry_after: None })
     };
     let roll = random.below(100);
-    // Of eight periods five are calm; in one much goes wrong, in one nothing connects, in one most is refused.
+    // Five of eight periods are calm. One has many faults, in one almost no call connects, and in one most calls are
+    // refused.
     let [outages, refusals, faults] =
         [[1, 2, 2], [15, 15, 30], [97, 0, 1], [5, 60, 2]][weather.saturating_sub(4) as usize % 4];
     if roll < outages {
@@ -114,7 +115,7 @@ fn tell(
             8 => Err(TransportError::OVERSIZED),
             9 => Err(TransportError::Fault(Fault::UntrustedCertificate)),
             10 => {
-                // Sealed by somebody else, for this request.
+                // A sealed answer to this request with one changed character.
                 let received = seal(reply, br#"{"success":true}"#, answer)?;
                 let text = answer[..received.len].iter().rposition(u8::is_ascii_alphanumeric).unwrap();
                 answer[text - 4] = if answer[text - 4] == b'A' { b'B' } else { b'A' };
@@ -143,7 +144,7 @@ fn seal(reply: apikee::envelope::Reply, text: &[u8], answer: &mut [u8]) -> Resul
     Ok(Received { status: 200, len, retry_after: None })
 }
 
-/// The emulator. What it does about each request is known by the request's path.
+/// The emulator. Its answers are recorded by the path of the request.
 pub struct Sockets {
     emulator: Emulator,
     told: Arc<Mutex<HashMap<String, Told>>>,
@@ -154,7 +155,8 @@ impl Sockets {
         let mut table = faults(LIMIT);
         for (fault, _) in &mut table {
             if let Misbehaviour::Oversized(len) = fault {
-                // The emulator makes it in this process, whose memory is looked at. It is still too long.
+                // The emulator makes the answer in this process, whose memory is measured. It is still too long for the
+                // client.
                 *len = 100_000;
             }
         }

@@ -1,4 +1,4 @@
-//! The source of the C interface, file by file, and tests in Rust that call it as a program in C does: Miri runs no C.
+//! Compiles the source files of the C interface, with tests in Rust that call it like a C program. Miri cannot run C.
 #![cfg_attr(not(test), expect(dead_code, reason = "only the tests call it"))]
 #![expect(clippy::missing_safety_doc, reason = "apikee.h says it")]
 
@@ -34,7 +34,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-/// Whether the environment asks for a check to be left out. `plant.py` puts the questions into a copy of the source.
+/// Whether the environment turns off this check. `plant.py` inserts calls of this function into a copy of the source.
 pub fn planted(fault: &str) -> bool {
     std::env::var("PLANTED").is_ok_and(|planted| planted == fault)
 }

@@ -1,4 +1,4 @@
-/* Faults that UndefinedBehaviorSanitizer must report: a sum that overflows, and a read that is not aligned. */
+/* Faults that UndefinedBehaviorSanitizer must report: a sum that overflows, and a misaligned read. */
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,4 @@
-//! Each function, once as it should be called and once for each check that keeps it from touching memory that is not
-//! there.
+//! Calls each function once correctly, and once for each check that keeps it from accessing invalid memory.
 
 use core::{
     ffi::{c_int, c_void},
@@ -25,7 +24,7 @@ const NOW: i64 = 1_760_000_000;
 const SCOPES: &[ApikeeText] = &[text("read"), text("write")];
 const NOTHING: ApikeeText = ApikeeText { ptr: null(), len: 0 };
 
-/// Fails unless the code is that one.
+/// Fails if the code is not the wanted one.
 #[track_caller]
 fn gives(code: ApikeeError, wanted: ApikeeError) {
     assert_eq!(code as i32, wanted as i32);
@@ -36,17 +35,17 @@ const fn text(text: &'static str) -> ApikeeText {
 }
 
 fn read(text: ApikeeText) -> &'static str {
-    // SAFETY: the tests give what points into memory that they hold.
+    // SAFETY: the tests pass only text in memory that they own.
     unsafe { text.read() }.ok().unwrap()
 }
 
 unsafe extern "C" fn fill(_: *mut c_void, out: *mut u8, len: usize) -> c_int {
-    // SAFETY: the caller gives memory of that length.
+    // SAFETY: the caller passes memory of this length.
     unsafe { out.write_bytes(0x42, len) };
     0
 }
 
-/// Memory as C has it: not initialised.
+/// Uninitialised memory, as in C.
 fn room<T>() -> Box<MaybeUninit<T>> {
     Box::new(MaybeUninit::uninit())
 }
@@ -78,7 +77,7 @@ impl Ready {
         let (mut keyring, mut claims) = (room::<ApikeeKeyring>(), room::<ApikeeClaims>());
         let (mut key, mut len) = (vec![0_u8; 512], 0);
         let mut buf = vec![MaybeUninit::uninit(); 512];
-        // SAFETY: all of it is memory of the sizes that are told.
+        // SAFETY: all pointers are valid for the given sizes.
         unsafe {
             gives(apikee_keyring_init(keyring.as_mut_ptr(), "old".as_ptr().cast(), 3), ApikeeError::Ok);
             gives(apikee_keyring_init(keyring.as_mut_ptr(), "secret".as_ptr().cast(), 6), ApikeeError::Ok);
@@ -98,18 +97,18 @@ impl Ready {
     }
 
     fn verify(&mut self, key: *const c_void, len: usize, buf: *mut c_void, room: usize) -> ApikeeError {
-        // SAFETY: the keyring and the claims are there; the tests vouch for the rest.
+        // SAFETY: the keyring and the claims are valid; the tests are responsible for the rest.
         unsafe { apikee_verify(self.keyring.as_ptr(), key, len, NOW, buf, room, self.claims.as_mut_ptr()) }
     }
 }
 
 #[test]
-fn a_key_says_what_it_was_issued_with() {
+fn a_key_contains_the_claims_it_was_issued_with() {
     let ready = Ready::new();
     let (claims, mut got) = (ready.claims.as_ptr(), NOTHING);
     let (mut number, mut index, mut truth, mut encoding, mut len) = (0, 7, false, 7, 0);
     let mut copy = [0_u8; 8];
-    // SAFETY: the claims are there, and what they point into; what is written has room.
+    // SAFETY: the claims and the memory that they point into are valid, and the output has room.
     unsafe {
         gives(apikee_claims_get_tenant(claims, &mut got), ApikeeError::Ok);
         assert_eq!(read(got), "acme");
@@ -148,7 +147,7 @@ fn null_is_an_error() {
     let mut ready = Ready::new();
     let (key, len) = (ready.key.as_ptr().cast(), ready.key.len());
     let (buf, room) = (ready.buf.as_mut_ptr().cast(), ready.buf.len());
-    // SAFETY: null is what is tested; the rest is there.
+    // SAFETY: this tests null pointers; all other pointers are valid.
     unsafe {
         gives(apikee_keyring_init(null_mut(), "s".as_ptr().cast(), 1), ApikeeError::NullPointer);
         gives(apikee_keyring_accept(ready.keyring.as_mut_ptr(), null(), 1), ApikeeError::NullPointer);
@@ -166,19 +165,19 @@ fn null_is_an_error() {
 }
 
 #[test]
-fn what_is_not_aligned_is_an_error() {
+fn a_misaligned_pointer_is_an_error() {
     let mut ready = Ready::new();
     let mut words = [0_u64; 100];
     let off = words.as_mut_ptr().cast::<u8>().wrapping_add(1);
     let mut got = NOTHING;
-    // SAFETY: the memory is there, at an odd address.
+    // SAFETY: the memory is valid, but at an odd address.
     unsafe {
         gives(apikee_keyring_init(off.cast(), "s".as_ptr().cast(), 1), ApikeeError::Misaligned);
         gives(apikee_claims_get_tenant(off.cast(), &mut got), ApikeeError::Misaligned);
         gives(apikee_claims_get_tenant(ready.claims.as_ptr(), off.cast()), ApikeeError::Misaligned);
         let required = apikee_claims_require_scopes(ready.claims.as_ptr(), off.cast(), 1, null_mut());
         gives(required, ApikeeError::Misaligned);
-        // A secret is wiped, wherever it is.
+        // A secret is wiped even if it is misaligned.
         apikee_keyring_wipe(off.cast());
         apikee_keyring_wipe(ready.keyring.as_mut_ptr());
         let bytes: [u8; size_of::<ApikeeKeyring>()] = core::mem::transmute(ready.keyring.assume_init_read());
@@ -187,7 +186,7 @@ fn what_is_not_aligned_is_an_error() {
 }
 
 #[test]
-fn what_is_written_may_not_overlap_anything_else() {
+fn the_output_must_not_overlap_an_input() {
     let mut ready = Ready::new();
     let mut both = vec![0_u8; 1024];
     both[..ready.key.len()].copy_from_slice(&ready.key);
@@ -195,7 +194,7 @@ fn what_is_written_may_not_overlap_anything_else() {
     gives(ready.verify(start.cast(), len, start.wrapping_add(len - 1).cast(), 500), ApikeeError::Overlap);
     gives(ready.verify(start.cast(), len, start.wrapping_add(len).cast(), 500), ApikeeError::Ok);
     let keyring = ready.keyring.as_mut_ptr();
-    // SAFETY: the keyring is there, and ten bytes into it there are six more.
+    // SAFETY: the keyring is valid, and longer than sixteen bytes.
     unsafe {
         gives(apikee_keyring_accept(keyring, keyring.byte_add(10).cast(), 6), ApikeeError::Overlap);
         let claims = ready.claims.as_mut_ptr();
@@ -204,11 +203,11 @@ fn what_is_written_may_not_overlap_anything_else() {
 }
 
 #[test]
-fn a_length_that_no_memory_has_is_an_error() {
+fn an_impossible_length_is_an_error() {
     let mut ready = Ready::new();
     let (key, claims) = (ready.key.as_ptr(), ready.claims.as_ptr());
     for len in [usize::MAX, usize::MAX / 2 + 1, usize::MAX - 4096] {
-        // SAFETY: nothing of that length is touched, which is what is tested.
+        // SAFETY: this tests that the function does not access memory of this length.
         unsafe {
             let required = apikee_claims_require_scope(claims, key.cast(), len);
             gives(required, ApikeeError::InvalidLength);
@@ -216,20 +215,20 @@ fn a_length_that_no_memory_has_is_an_error() {
             gives(required, ApikeeError::InvalidLength);
         }
     }
-    // An end that is not an address, with a length that some memory has.
+    // A possible length, but the end of the memory is not a valid address.
     let end = core::ptr::without_provenance(usize::MAX - 100);
     let (buf, room) = (ready.buf.as_mut_ptr().cast(), ready.buf.len());
     gives(ready.verify(end, 4096, buf, room), ApikeeError::InvalidLength);
 }
 
 #[test]
-fn an_object_without_a_value_is_an_error() {
+fn an_uninitialised_object_is_an_error() {
     let (ready, mut got) = (Ready::new(), NOTHING);
     let mut zeros = MaybeUninit::<ApikeeClaims>::zeroed();
-    // SAFETY: both objects are there, and initialised.
+    // SAFETY: both objects are valid memory, and their bytes are initialised.
     unsafe {
         gives(apikee_claims_get_tenant(zeros.as_mut_ptr(), &mut got), ApikeeError::NotInitialised);
-        // One of another kind.
+        // An object of another kind.
         gives(apikee_claims_get_tenant(ready.keyring.as_ptr().cast(), &mut got), ApikeeError::NotInitialised);
     }
 }
@@ -238,7 +237,7 @@ fn an_object_without_a_value_is_an_error() {
 fn text_that_is_not_utf_8_is_an_error() {
     let ready = Ready::new();
     let required =
-        // SAFETY: the claims are there, and two bytes.
+        // SAFETY: the claims are valid, and so are the two bytes.
         unsafe { apikee_claims_require_scope(ready.claims.as_ptr(), b"\xff\xfe".as_ptr().cast(), 2) };
     gives(required, ApikeeError::InvalidUtf8);
 }
@@ -261,7 +260,7 @@ fn a_request_and_an_answer_without_an_envelope() {
     let (mut buf, mut len) = ([0_u8; 600], 0);
     let mut body = *br#"{"success":true,"code":"FINE"}"#;
     let mut answer = room::<ApikeeAnswer>();
-    // SAFETY: all of it is there.
+    // SAFETY: all pointers are valid.
     unsafe {
         gives(apikee_write_validate_target(&request, buf.as_mut_ptr().cast(), 600, &mut len), ApikeeError::Ok);
         gives(apikee_write_validate_body(&request, buf.as_mut_ptr().cast(), 600, &mut len), ApikeeError::Ok);
@@ -280,7 +279,7 @@ fn a_session_is_used_once() {
     let (mut server, mut session, mut pending) =
         (room::<ApikeeServerKey>(), room::<ApikeeSession>(), room::<ApikeePending>());
     let (mut sealed, mut len, mut answer) = (vec![0_u8; 400], 0, room::<ApikeeAnswer>());
-    // SAFETY: all of it is there.
+    // SAFETY: all pointers are valid.
     unsafe {
         gives(apikee_server_key_init(server.as_mut_ptr(), PUBLIC.as_ptr().cast(), 64), ApikeeError::Ok);
         let established = apikee_session_establish(session.as_mut_ptr(), server.as_ptr(), Some(fill), null_mut());

@@ -1,11 +1,12 @@
 //! Searches the memory of a process for secrets that it should have forgotten.
 //!
-//! This process makes the secrets and writes each to a file. A child, the subject, reads them, uses the crate, and stops
-//! at each moment that is of interest. Then its memory is read: all mappings that it can write. This process knows what
-//! to look for, so that the subject holds no copy for the search. The emulator runs here, too, behind a relay that reads
-//! the public keys of sessions out of the requests, to compute the keys of the sessions.
+//! This process makes the secrets and writes each to a file. A child, the subject, reads them, uses the crate, and
+//! stops at each interesting moment. Then this process reads the child's memory: all its writable mappings. Only this
+//! process knows what to look for, so the subject holds no copies for the search. The emulator also runs in this
+//! process. A relay in front of it reads the public keys of sessions from the requests, to compute the keys of the
+//! sessions.
 //!
-//! What is found is compared with the lines of expected.txt: a finding without a line is a failure, and so is a line
+//! The findings are compared with the lines of expected.txt. A finding without a line is a failure, and so is a line
 //! without a finding.
 
 mod memory;
@@ -26,21 +27,21 @@ use apikee::emulator::{Emulator, Misbehaviour, Occasion, RequestKind};
 
 use self::{needles::Needles, relay::Relay};
 
-/// What is found: in which scenario, while the crate is in use or after, which secret, where. As in expected.txt.
+/// The findings, by scenario, time (in use or after), secret and place, as in expected.txt.
 type Findings = BTreeMap<[String; 4], Seen>;
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// Bytes in a row that belong to the secret, at most.
+    /// The largest number of consecutive bytes of the secret.
     longest: usize,
-    /// How many times such bytes stood in memory, at most.
+    /// The number of places in memory with such bytes, at the moment below.
     copies: usize,
-    /// A moment at which that was so.
+    /// The moment of the longest finding.
     moment: String,
 }
 
-/// Fewer bytes in a row are a fragment: what is left of a copy that was written over. Half of a key is unknown then,
-/// which nobody guesses. Fragments are told, and fail nothing.
+/// Fewer consecutive bytes are a fragment: the rest of a copy that was partly overwritten. An attacker cannot guess the
+/// missing half of a key. Fragments are reported, but do not fail the check.
 const WHOLE: usize = 16;
 
 /// How the platform fails, once for each request of a scenario with a platform.
@@ -90,7 +91,7 @@ fn watch(scenario: &str, dir: &Path, platform: Option<&Platform>, needles: &mut 
     for line in BufReader::new(output).lines() {
         let line = line.expect("a line");
         if line == "next" {
-            // Another request, and what becomes of it.
+            // Another request, with the next fault.
             let Some((name, misbehaviour)) = fault.next() else {
                 drop(input);
                 break;
@@ -139,7 +140,7 @@ fn main() -> ExitCode {
     let dir = PathBuf::from(dir);
     let mut needles = Needles::make(&dir);
     let mut findings = Findings::new();
-    // A part of the scenarios, when looking for a cause.
+    // Runs only some scenarios, to look for the cause of a finding.
     let only = env::var("TRACES_ONLY").unwrap_or_default();
     for scenario in subject::ALONE.iter().filter(|own| own.starts_with(&only)) {
         watch(scenario, &dir, None, &mut needles, &mut findings);
@@ -174,11 +175,11 @@ fn report(findings: &Findings) -> bool {
             }
         }
     }
-    // Whether a caller's move leaves a copy is up to the compiler.
+    // The compiler decides whether a caller's move leaves a copy.
     expected.retain(|_, why| !why.starts_with("perhaps: "));
     for finding in expected.keys() {
         good = false;
-        println!("{} | NOT FOUND: planted, or a line of expected.txt of no use any more", finding.join(", "));
+        println!("{} | NOT FOUND: a planted secret, or an obsolete line of expected.txt", finding.join(", "));
     }
     let longest = fragments.iter().map(|(longest, _)| **longest).max().unwrap_or_default();
     println!("fragments, shorter than {WHOLE} bytes | {} places, {longest} bytes at most", fragments.len());

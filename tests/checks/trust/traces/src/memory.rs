@@ -4,16 +4,16 @@ use std::{collections::BTreeMap, env, fs, fs::File, os::unix::fs::FileExt as _, 
 
 use crate::needles::Needles;
 
-/// Bytes of a secret that are found nowhere by chance.
+/// Length of the parts to search for. Eight bytes of a secret do not occur by chance.
 pub const PART: usize = 8;
 
-/// How far a chunk reaches into the next, so that nothing is missed between two.
+/// The overlap of two chunks, so that nothing is missed between them.
 const OVERLAP: usize = 256;
 const CHUNK: usize = 1 << 20;
 
-/// What is found: the secret, where, the bytes in a row at most, and how many times.
+/// Returns the findings: the secret, the place, the largest number of consecutive bytes, and the number of findings.
 pub fn search(process: u32, needles: &Needles) -> Vec<(String, &'static str, usize, usize)> {
-    // It has said that it waits for an answer, and may not have come to that.
+    // The process has written its line, but may not be waiting for the answer yet.
     while !fs::read_to_string(format!("/proc/{process}/stat")).expect("the process").contains(") S ") {
         thread::sleep(Duration::from_millis(1));
     }
@@ -40,7 +40,7 @@ pub fn search(process: u32, needles: &Needles) -> Vec<(String, &'static str, usi
             let mut bytes = vec![0; (end - at).min(CHUNK + OVERLAP)];
             if memory.read_exact_at(&mut bytes, at as u64).is_ok() {
                 for (secret, offset, len) in needles.find_in(&bytes) {
-                    // What begins in the overlap belongs to the next chunk.
+                    // A finding that begins in the overlap belongs to the next chunk.
                     if offset < CHUNK {
                         let (longest, copies) = found.entry((secret.into(), place)).or_default();
                         (*longest, *copies) = ((*longest).max(len), *copies + 1);

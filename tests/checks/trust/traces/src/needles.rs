@@ -1,4 +1,4 @@
-//! The secrets, and all that is as good as they are.
+//! The secrets, and all values from which an attacker could use them.
 
 use std::{collections::HashMap, fs, path::Path};
 
@@ -17,7 +17,7 @@ pub const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
 const YEAR_2100: UnixTime = UnixTime::from_secs(4_102_444_800);
 
-/// Of a raw key, those characters may be kept: see `log_prefix`.
+/// The first characters of a raw key may stay in memory: see `log_prefix`.
 const LOG_PREFIX_LEN: usize = 12;
 
 pub struct Needles {
@@ -51,7 +51,7 @@ impl Xorshift {
 }
 
 impl Needles {
-    /// Makes the secrets, and writes each to a file of its name.
+    /// Makes the secrets, and writes each to a file with its name.
     pub fn make(dir: &Path) -> Self {
         let mut rng = Xorshift(0x7472_6163_6573);
         let server = StaticSecret::from(rng.bytes());
@@ -106,7 +106,7 @@ impl Needles {
         this
     }
 
-    /// The platform of these secrets.
+    /// The platform for these secrets.
     pub fn emulator(&self, dir: &Path) -> Emulator {
         let project = fs::read_to_string(dir.join("project")).expect("a secret");
         let builder = Emulator::builder().secret(self.server.to_bytes());
@@ -115,7 +115,7 @@ impl Needles {
         emulator
     }
 
-    /// The sessions with these public keys, by the book (docs/WIRE.md, "Envelopes").
+    /// Adds the keys of the sessions with these public keys, computed as docs/WIRE.md, "Envelopes", says.
     pub fn add_sessions(&mut self, public_keys: &[[u8; 32]]) {
         for public_key in public_keys {
             let shared = self.server.diffie_hellman(&PublicKey::from(*public_key)).to_bytes();
@@ -127,7 +127,7 @@ impl Needles {
         }
     }
 
-    /// What HMAC makes of a key (RFC 2104, section 2): the pads, and the states after them.
+    /// Adds the values that HMAC derives from a key (RFC 2104, section 2): the padded keys and the states after them.
     fn add_mac_key(&mut self, name: &str, secret: &[u8]) {
         let key = if secret.len() <= 64 { secret.to_vec() } else { Sha256::digest(secret).to_vec() };
         for pad in [0x36, 0x5c] {
@@ -150,7 +150,7 @@ impl Needles {
         }
     }
 
-    /// As it is, and as SHA-256 reads it: in words of 32 bits, most significant byte first.
+    /// Adds a secret in two forms: its bytes, and the big-endian 32-bit words that SHA-256 reads.
     fn add(&mut self, name: &str, secret: &[u8]) {
         let at = self.names.iter().position(|own| own == name).unwrap_or_else(|| {
             self.names.push(name.into());
@@ -172,7 +172,7 @@ impl Needles {
         }
     }
 
-    /// Which of the secrets stand there, where, and how many bytes in a row.
+    /// Finds the secrets in these bytes. Returns their names, offsets and numbers of consecutive bytes.
     pub fn find_in(&self, bytes: &[u8]) -> Vec<(&str, usize, usize)> {
         let mut found = Vec::new();
         let mut at = 0;

@@ -1,4 +1,4 @@
-//! Stands between the subject and the emulator, with or without TLS, and takes note of the public keys of sessions.
+//! A relay between the subject and the emulator, with or without TLS. It records the public keys of sessions.
 
 use std::{
     fs,
@@ -56,13 +56,13 @@ impl Relay {
         &self.url
     }
 
-    /// Of all sessions so far.
+    /// The public keys of all sessions so far.
     pub fn public_keys(&self) -> Vec<[u8; 32]> {
         self.public_keys.lock().expect("the lock").clone()
     }
 }
 
-/// A certificate for `localhost`, whose authority is written to a file.
+/// Makes a certificate for `localhost`, and writes its authority to a file.
 fn tls(dir: &Path) -> Arc<ServerConfig> {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -81,8 +81,8 @@ fn tls(dir: &Path) -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
-/// Passes requests on, one at a time, each over a connection of its own. If the emulator ends that without a whole
-/// answer, so does this.
+/// Passes on requests, one at a time, each over its own connection to the emulator. If the emulator closes that
+/// connection before the answer is complete, the relay closes the client's connection, too.
 fn pass_on(mut client: impl Read + Write, emulator: &str, public_keys: &Mutex<Vec<[u8; 32]>>) {
     while let Some(request) = message(&mut client) {
         if let Some(public_key) = public_key(&request) {
@@ -112,7 +112,7 @@ fn pass_on(mut client: impl Read + Write, emulator: &str, public_keys: &Mutex<Ve
     }
 }
 
-/// A request or an answer with a length.
+/// Reads a request or an answer with a length.
 fn message(from: &mut impl Read) -> Option<Vec<u8>> {
     let (mut whole, mut part) = (Vec::new(), [0; 4096]);
     while !is_whole(&whole) {

@@ -1,6 +1,6 @@
-//! The process that is searched: uses the crate, and stops at each moment that is of interest.
+//! The process whose memory is searched. It uses the crate, and stops at each interesting moment.
 //!
-//! It reads each secret from a file into memory that it wipes itself, so that what is found is the crate's.
+//! It reads each secret from a file into memory that it wipes itself, so that all findings come from the crate.
 
 use std::{
     cell::RefCell,
@@ -29,7 +29,7 @@ pub const WITH_PLATFORM: &[&str] = &["client", "client over TLS", "guard and pla
 
 const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
 const LATER: UnixTime = UnixTime::from_secs(1_760_000_010);
-/// The names of the keys, of which only the first is good.
+/// The names of the keys. Only the first key is good.
 const KEYS: [&str; 5] = ["good", "expired", "early", "forged", "malformed"];
 
 pub fn run(scenario: &str, dir: &Path, platform: &[String]) {
@@ -52,7 +52,7 @@ pub fn run(scenario: &str, dir: &Path, platform: &[String]) {
     }
 }
 
-/// Has the memory searched, when the threads of clients that were dropped have ended.
+/// Requests a search of the memory. Waits first until the threads of dropped clients have ended.
 fn search(moment: &str) {
     while moment.starts_with("after") && fs::read_dir("/proc/self/task").expect("the threads").count() > 1 {
         thread::sleep(Duration::from_millis(1));
@@ -61,7 +61,7 @@ fn search(moment: &str) {
     answer(&mut [0; 64]);
 }
 
-/// What the searching process says. `None` at the end.
+/// Reads a line from the searching process. `None` at the end.
 fn answer(line: &mut [u8]) -> Option<&str> {
     io::stdout().flush().expect("a pipe");
     let mut len = 0;
@@ -71,7 +71,7 @@ fn answer(line: &mut [u8]) -> Option<&str> {
     Some(std::str::from_utf8(&line[..len]).expect("text").trim_end())
 }
 
-/// Counts up from a number: for ids and nonces, which are no secrets.
+/// A generator that counts up from a number. It is for ids and nonces, which are not secret.
 pub struct Counting(pub u8);
 
 impl rand_core::TryRng for Counting {
@@ -96,7 +96,7 @@ impl rand_core::TryRng for Counting {
 
 impl rand_core::TryCryptoRng for Counting {}
 
-/// Gives what stands in a file, and then fails.
+/// A generator that returns the content of a file, and then fails.
 struct FromFile(File);
 
 impl rand_core::TryRng for FromFile {
@@ -124,7 +124,7 @@ impl Subject {
         File::open(self.0.join(name)).expect("a secret's file")
     }
 
-    /// Read into its place, which is wiped.
+    /// Reads a secret directly into memory that is wiped on drop.
     fn secret(&self, name: &str) -> Zeroizing<Vec<u8>> {
         let mut file = self.file(name);
         let mut bytes = Zeroizing::new(vec![0; file.metadata().expect("a length").len() as usize]);
@@ -132,14 +132,14 @@ impl Subject {
         bytes
     }
 
-    /// What the search is to find.
+    /// Plants secrets that the search must find.
     fn planted(&self) {
         thread_local! {
             static KEPT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
         #[inline(never)]
         fn on_the_stack(subject: &Subject) {
-            // Deeper than what is called after it.
+            // Deeper in the stack than the functions that are called afterwards.
             let mut bytes = [0; 64 << 10];
             let (bytes, _) = bytes.split_at_mut(200);
             subject.file("planted-stack").read_exact(bytes).expect("a secret");
@@ -172,7 +172,7 @@ impl Subject {
         search("after");
     }
 
-    /// Each key, of which only the first is good; and a new one.
+    /// Verifies each key (only the first is good), and issues a new one.
     fn verify_all(&self, keys: &Keyring) {
         let mut buf = Zeroizing::new([0; 1024]);
         for name in KEYS {
@@ -200,7 +200,7 @@ impl Subject {
         let plaintext = self.secret("plaintext");
         let room = sealed_len(plaintext.len());
 
-        // Each error of a session's life, and its good end.
+        // A session with each possible error, and one without.
         for fault in ["none", "forged", "reflected", "unsealed", "malformed"] {
             let mut buf = Zeroizing::new(vec![0; room]);
             let (request, pending) = session("ephemeral").seal(&plaintext, &mut Counting(1), &mut buf).expect("room");
@@ -244,7 +244,7 @@ impl Subject {
         search("after");
     }
 
-    /// Asks with each key; only the first is good.
+    /// Authorizes each key. Only the first is good.
     fn authorize_all(&self, apikee: &Apikee) {
         for name in KEYS {
             let key = self.secret(name);
@@ -258,7 +258,7 @@ impl Subject {
     }
 
     fn environment(&self) {
-        // The project key asks for server mode, for which there is too little.
+        // The project key turns on server mode, but other settings are missing.
         assert!(Apikee::from_env().is_err());
         {
             let keys = Keyring::from_env().expect("a secret");
@@ -287,7 +287,7 @@ impl Subject {
         search("in use");
     }
 
-    /// One client for each way in which the platform fails.
+    /// Makes one client for each fault of the platform.
     fn client(&self, platform: &[String], guarded: bool) {
         let [url, public_key, project_env] = platform else { panic!("no platform") };
         let mut line = [0; 64];
@@ -326,7 +326,7 @@ impl Subject {
         }
     }
 
-    /// A good key with a payload, and a key that is not good.
+    /// Authorizes a good key with a payload, and a forged key.
     fn ask(&self, apikee: &Apikee, fault: &str) {
         apikee.prepare();
         let (key, plaintext) = (self.secret("good"), self.secret("plaintext"));

@@ -1,8 +1,8 @@
-//! Runs secrets through the crate's public API while valgrind's memcheck takes them for undefined: it then reports each
-//! branch and each address that depends on one.
+//! Passes secrets through the crate's public API while valgrind's memcheck treats them as undefined. memcheck then
+//! reports each branch and each address that depends on a secret.
 //!
-//! What the crate gives away is marked as public again where it leaves: a verdict, a public key, an envelope. Prints one
-//! line for each check with the number of branches and addresses that memcheck reported.
+//! The output of the crate is marked as public again: a verdict, a public key, an envelope. Prints one line for each
+//! check with the number of branches and addresses that memcheck reported.
 
 use std::{
     ffi::{c_int, c_uint, c_void},
@@ -24,26 +24,26 @@ unsafe extern "C" {
     fn request_running() -> c_int;
 }
 
-/// From here on nothing may depend on the value.
+/// Marks a value as secret: from now on, nothing may depend on it.
 fn secret<T: ?Sized>(value: &mut T) {
     // SAFETY: the request marks the bytes of `value` and changes none.
     unsafe { request_secret((&raw mut *value).cast(), size_of_val(value)) }
 }
 
-/// From here on anything may depend on the value.
+/// Marks a value as public: from now on, anything may depend on it.
 fn public<T: ?Sized>(value: &mut T) {
     // SAFETY: the request marks the bytes of `value` and changes none.
     unsafe { request_public((&raw mut *value).cast(), size_of_val(value)) }
 }
 
-/// The 32 bytes at that place of a value.
+/// The 32 bytes at an offset in a value.
 fn part<T>(value: &mut T, at: usize) -> &mut [u8] {
     assert!(at + 32 <= size_of::<T>());
-    // SAFETY: the bytes are inside of `value`, which is borrowed for as long, and are those of an array.
+    // SAFETY: the bytes are inside of `value`, which is borrowed as long as the result, and belong to an array.
     unsafe { slice::from_raw_parts_mut((&raw mut *value).cast::<u8>().add(at), 32) }
 }
 
-/// Where an array of 32 bytes stands in a value. Both are public.
+/// The offset of an array of 32 bytes in a value. Both are public.
 fn place_of<T>(value: &mut T, array: &[u8; 32]) -> usize {
     (0..=size_of::<T>() - 32).find(|at| part(value, *at) == array).expect("the array")
 }
@@ -53,12 +53,12 @@ struct Checks {
 }
 
 impl Checks {
-    /// Nothing in `work` may depend on a secret.
+    /// Checks that nothing in `work` depends on a secret.
     fn constant(&mut self, name: &str, work: impl FnOnce()) {
         self.check(name, work, |found| found == 0);
     }
 
-    /// A fault that was planted, which must be found.
+    /// Checks that a planted fault is found.
     fn planted(&mut self, name: &str, work: impl FnOnce()) {
         self.check(name, work, |found| found > 0);
     }
@@ -75,7 +75,7 @@ impl Checks {
     }
 }
 
-/// Draws secrets of 32 bytes, and nonces, which are public.
+/// A generator. It marks draws of 32 bytes as secret. Shorter draws are nonces, which are public.
 struct Rng(Xorshift);
 
 impl rand_core::TryRng for Rng {
@@ -171,14 +171,14 @@ fn server_keys(checks: &mut Checks) {
     }
 }
 
-/// A point that is not in the subgroup of prime order, so that there is no table for it. The ladder is used.
+/// A point outside of the subgroup of prime order. There is no table for it, so the ladder is used.
 fn without_table() -> ServerKey {
     let mut point = [0; 32];
     point[0] = 2;
     ServerKey::from_bytes(point).expect("not of low order")
 }
 
-/// A session with a secret key. What it gives away is its public key.
+/// A session with a secret key. Only its public key is public.
 fn secret_session(server: &ServerKey, drawn: &Xorshift) -> Session {
     let public_key = *Recipient::new(drawn.clone().bytes()).public_key();
     let mut twin = Session::establish(server, &mut drawn.clone()).expect("a session");
@@ -187,7 +187,7 @@ fn secret_session(server: &ServerKey, drawn: &Xorshift) -> Session {
     session
 }
 
-/// The server's side with a secret key. What it gives away is its public key.
+/// The server's side with a secret key. Only its public key is public.
 fn secret_recipient(mut bytes: [u8; 32]) -> Recipient {
     let mut twin = Recipient::new(bytes);
     let public_key = *twin.public_key();
@@ -197,7 +197,7 @@ fn secret_recipient(mut bytes: [u8; 32]) -> Recipient {
     recipient
 }
 
-/// Seals, and gives the envelope away.
+/// Seals, and marks the envelope as public.
 fn sealed(session: Session, plaintext: &[u8], rng: &mut Xorshift) -> (Vec<u8>, Pending) {
     let mut envelope = vec![0; sealed_len(plaintext.len())];
     let (_, pending) = session.seal(plaintext, rng, &mut envelope).expect("an envelope");
@@ -263,9 +263,9 @@ fn envelopes(checks: &mut Checks) {
     }
 }
 
-/// Faults in the manner of those that are looked for.
+/// Faults of the kinds that the checks look for.
 fn planted(checks: &mut Checks) {
-    /// Leaves at the first byte that differs.
+    /// Returns at the first byte that differs.
     #[inline(never)]
     fn early_exit(one: &[u8; 32], other: &[u8; 32]) -> bool {
         one.iter().zip(other).all(|(one, other)| black_box(*one) == *other)
@@ -280,7 +280,7 @@ fn planted(checks: &mut Checks) {
     let (mut tag, table) = (rng.bytes::<32>(), rng.bytes::<256>());
     let other = tag;
     secret(&mut tag);
-    checks.planted("planted: a comparison that leaves at the first difference", || {
+    checks.planted("planted: a comparison that returns at the first difference", || {
         let mut verdict = early_exit(black_box(&tag), black_box(&other));
         public(black_box(&mut verdict));
         assert!(verdict);

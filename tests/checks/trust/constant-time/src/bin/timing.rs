@@ -1,10 +1,10 @@
-//! Measures two classes of inputs in turns, at random, and compares their times by Welch's t-test, as dudect does
-//! (Reparaz, Balasch and Verbauwhede, 2017). The classes differ in what a secret decides: in one, a tag is right up to
-//! its last bits; in the other it is wrong from the first byte on.
+//! Measures two classes of inputs in random order, and compares their times by Welch's t-test, as dudect does (Reparaz,
+//! Balasch and Verbauwhede, 2017). The classes differ in a way that only a secret determines: for example, in one class
+//! a tag is wrong only in its last bits, and in the other from the first byte on.
 //!
-//! The test is made over all samples and over the fastest 50, 90 and 99 in a hundred, since interrupts only ever add
-//! time. The largest |t| counts. Above 10 is a difference, as dudect has it: with five tests of each pair, on a machine
-//! that others use, chance alone passes 4.5 now and then.
+//! The test uses all samples, and also the fastest 50, 90 and 99 %, because interrupts only add time. The largest |t|
+//! counts. As in dudect, a value above 10 is a difference: with several tests for each pair, on a shared machine,
+//! chance alone sometimes exceeds 4.5.
 
 use std::{hint::black_box, process::ExitCode, time::Instant};
 
@@ -15,10 +15,10 @@ use apikee::{
 use apikee_constant_time::{NOW, Xorshift, key, server_key};
 
 const DIFFERENT: f64 = 10.0;
-/// What a planted fault must come to.
+/// The smallest |t| for a planted fault.
 const FAR_ABOVE: f64 = 50.0;
 
-/// Different inputs of a class.
+/// The number of different inputs of a class.
 const POOL: usize = 256;
 
 #[derive(Default)]
@@ -43,7 +43,7 @@ impl Moments {
     }
 }
 
-/// The largest |t|, and by how many nanoseconds the faster nine tenths of the classes differ.
+/// The largest |t|, and the difference in nanoseconds between the fastest 90 % of both classes.
 fn compare([one, other]: &[Vec<u64>; 2]) -> (f64, f64) {
     let mut all = [one.as_slice(), other].concat();
     all.sort_unstable();
@@ -57,7 +57,7 @@ fn compare([one, other]: &[Vec<u64>; 2]) -> (f64, f64) {
     (t, test(90).1)
 }
 
-/// Takes that many samples: `prepare` makes the input of a class, and the time of `work` on it is taken.
+/// Takes `count` samples: `prepare` makes the input of a class, and `work` on it is timed.
 fn measure<I>(count: usize, mut prepare: impl FnMut(bool, usize) -> I, mut work: impl FnMut(I)) -> [Vec<u64>; 2] {
     let mut rng = Xorshift(0x7469_6d69_6e67);
     let mut times = [const { Vec::new() }; 2];
@@ -68,7 +68,7 @@ fn measure<I>(count: usize, mut prepare: impl FnMut(bool, usize) -> I, mut work:
         let start = Instant::now();
         work(input);
         let time = start.elapsed();
-        // What comes first warms up.
+        // The first samples only warm up the processor.
         if at >= count / 20 {
             times[usize::from(class)].push(time.as_nanos() as u64);
         }
@@ -96,7 +96,7 @@ impl Report {
     }
 }
 
-/// Keys whose signature is wrong: in the last digit only, or by another secret.
+/// Keys with a wrong signature: one class differs only in the last digit, the other was signed with another secret.
 fn forged_keys(keys: &Keyring, rng: &mut Xorshift) -> [Vec<String>; 2] {
     let other = Keyring::new(b"another secret").expect("a secret");
     let near = (0..POOL).map(|_| {
@@ -109,7 +109,7 @@ fn forged_keys(keys: &Keyring, rng: &mut Xorshift) -> [Vec<String>; 2] {
     [near, (0..POOL).map(|_| key(&other, rng)).collect()]
 }
 
-/// Leaves at the first byte that differs.
+/// Returns at the first byte that differs.
 #[inline(never)]
 fn early_exit(one: &[u8], other: &[u8]) -> bool {
     one.iter().zip(other).all(|(one, other)| black_box(*one) == *other)
@@ -136,7 +136,7 @@ fn keys(report: &mut Report, samples: usize) {
         _ = black_box(keys.verify(&key, NOW, &mut buf).is_ok());
         _ = black_box(early_exit(&tag, &good));
     });
-    report.planted("planted: the same, and a comparison of 32 bytes that leaves at the first difference", &times);
+    report.planted("planted: the same, and a comparison of 32 bytes that returns at the first difference", &times);
 
     let secrets: Vec<[u8; 32]> = (0..POOL).map(|_| rng.bytes()).collect();
     let with = |class: bool, at: usize| (if class { secrets[at] } else { secret }, text(true, at));
@@ -148,7 +148,7 @@ fn keys(report: &mut Report, samples: usize) {
 }
 
 fn server_keys(report: &mut Report, samples: usize) {
-    /// In one sample, since one comparison is shorter than a clock's step.
+    /// Comparisons in one sample, because one comparison is shorter than a step of the clock.
     const TIMES: usize = 32;
     const KEYS: usize = 16;
     let mut rng = Xorshift(0x7365_7276_6572);
@@ -168,7 +168,7 @@ fn server_keys(report: &mut Report, samples: usize) {
     let times = measure(samples, pick, |key| {
         (0..TIMES).for_each(|_| _ = black_box(early_exit(black_box(key).as_bytes(), pinned.as_bytes())));
     });
-    report.planted("planted: the same with a comparison that leaves at the first difference", &times);
+    report.planted("planted: the same with a comparison that returns at the first difference", &times);
 }
 
 fn open(report: &mut Report, samples: usize) {
@@ -183,7 +183,7 @@ fn open(report: &mut Report, samples: usize) {
         let (opened, reply) = recipient.open(&mut request).expect("a request");
         let mut answer = [0; sealed_len(LEN)];
         reply.seal(opened, &mut rng, &mut answer).expect("an answer");
-        // 216 bytes are 288 digits: the last is all of the tag's last six bits, the first of the tag is 22 before it.
+        // 216 bytes are 288 digits. The last digit is the tag's last six bits. The tag's first digit is 22 before it.
         let digit = answer.len() - 3 - if class { 20 } else { 0 };
         answer[digit] = if answer[digit] == b'A' { b'B' } else { b'A' };
         (pending, answer)

@@ -1,4 +1,4 @@
-//! Faults that Miri and AddressSanitizer must each report: `read` is out of bounds, `free` reads what was freed.
+//! Faults that both Miri and AddressSanitizer must report: `read` reads out of bounds, `free` reads freed memory.
 
 fn main() {
     let fault = std::env::args().nth(1).expect("read or free");
@@ -10,6 +10,6 @@ fn main() {
     } else {
         std::mem::forget(bytes);
     }
-    // SAFETY: none: it is the fault that is planted.
+    // SAFETY: none. This is the planted fault.
     println!("{}", unsafe { start.add(at).read_volatile() });
 }
