@@ -8,7 +8,7 @@
 //! ```
 //!
 //! FILE is a snapshot. Its header contains the number of further lines. The journal contains the changes since the
-//! snapshot, one a line. Each is written before it is applied. From time to time a new snapshot is written to
+//! snapshot, one per line. Each is written before it is applied. From time to time a new snapshot is written to
 //! `FILE.tmp`, which then replaces FILE. A new journal replaces the old one in the same way. If a process ends between
 //! the two, the journal has an earlier generation than the snapshot. It is ignored then, because the snapshot contains
 //! all of it.
