@@ -205,7 +205,7 @@ fn a_missing_snapshot_or_journal_is_an_error() {
     let copy = left_behind(&folder, "half-copy");
     let journal = fs::read(copy.journal()).unwrap();
     fs::remove_file(copy.journal()).unwrap();
-    assert!(copy.refusal().contains("state.journal is missing"));
+    assert!(copy.refusal().contains("state.journal, with the latest changes, is missing"));
     fs::write(copy.journal(), &journal).unwrap();
     let state = fs::read_to_string(copy.state()).unwrap();
     fs::remove_file(copy.state()).unwrap();

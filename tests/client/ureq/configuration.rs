@@ -168,7 +168,7 @@ fn unreadable_authorities_are_an_error_that_names_the_setting() {
     ] {
         let said = builder.build().unwrap_err().to_string();
         assert!(said.starts_with("ca_file (APIKEE_CA_FILE) cannot be used: "), "{said}");
-        assert!(said.contains(reason) && said.contains("(expected: the path of a file"), "{said}");
+        assert!(said.contains(reason) && said.contains("(expected: the path of a PEM file"), "{said}");
         assert!(!said.contains("hunter2"), "{said}");
     }
 }
