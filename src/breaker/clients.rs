@@ -169,9 +169,9 @@ const MAX_ADDRESSES: usize = 4;
 
 #[derive(Debug, Clone, Copy)]
 struct Refusals {
-    /// The client is refused from every address.
-    client: Refusal,
-    limited: bool,
+    /// The client is refused from every address: by a 429, and by `success:false`.
+    limited: Refusal,
+    unsuccessful: Refusal,
     /// The client is refused from these addresses. There may be more of them than are stored.
     forbidden: Refusal,
     addresses: [u32; MAX_ADDRESSES],
@@ -179,7 +179,10 @@ struct Refusals {
 }
 
 /// When a refusal began, in nanoseconds, and how long it lasts, in milliseconds. Without a refusal it lasts 0.
+///
+/// Packed, so that three of them leave a [`ClientSlot`] within its 128 bytes.
 #[derive(Debug, Clone, Copy)]
+#[repr(Rust, packed(4))]
 struct Refusal {
     since: u64,
     millis: u32,
@@ -199,20 +202,24 @@ impl Refusal {
         self.left(now)
     }
 
-    /// Starts again, and does not end earlier than before. Returns whether the new refusal determines the end.
-    fn extend(&mut self, now: u64, millis: u32) -> bool {
+    /// Starts again, and does not end earlier than before.
+    fn extend(&mut self, now: u64, millis: u32) {
         let left = u32::try_from(self.left_from(now).div_ceil(1_000_000)).unwrap_or(u32::MAX);
         *self = Self { since: now, millis: millis.max(left) };
-        millis >= left
     }
 }
 
 impl Refusals {
-    const NONE: Self =
-        Self { client: Refusal::NONE, limited: false, forbidden: Refusal::NONE, addresses: [0; MAX_ADDRESSES], len: 0 };
+    const NONE: Self = Self {
+        limited: Refusal::NONE,
+        unsuccessful: Refusal::NONE,
+        forbidden: Refusal::NONE,
+        addresses: [0; MAX_ADDRESSES],
+        len: 0,
+    };
 
-    fn holds(&self, now: u64) -> bool {
-        self.client.left(now) > 0 || self.forbidden.left(now) > 0
+    fn hold(&self, now: u64) -> bool {
+        [self.limited, self.unsuccessful, self.forbidden].iter().any(|refusal| refusal.left(now) > 0)
     }
 
     fn forbid(&mut self, address: u32, now: u64, millis: u32) {
@@ -240,8 +247,10 @@ impl Refusals {
 
     /// Forgets refusals from before `asked`. Later ones stay, since the platform confirmed an earlier request.
     fn confirm(&mut self, address: u32, asked: u64) {
-        if self.client.since < asked {
-            self.client = Refusal::NONE;
+        for refusal in [&mut self.limited, &mut self.unsuccessful] {
+            if refusal.since < asked {
+                *refusal = Refusal::NONE;
+            }
         }
         if self.forbidden.since < asked
             && let Some(addresses) = self.addresses.get_mut(..self.len.into())
@@ -480,10 +489,10 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         }
         let Some(at) = self.find_or_add(client, now) else { return };
         let Some(slot) = self.slot(at) else { return };
-        if rejection == Rejection::Forbidden {
-            slot.refusals.forbid(address, now, millis);
-        } else if slot.refusals.client.extend(now, millis) {
-            slot.refusals.limited = matches!(rejection, Rejection::RateLimited { .. });
+        match rejection {
+            Rejection::Forbidden => slot.refusals.forbid(address, now, millis),
+            Rejection::RateLimited { .. } => slot.refusals.limited.extend(now, millis),
+            Rejection::Unsuccessful(_) => slot.refusals.unsuccessful.extend(now, millis),
         }
     }
 
@@ -498,19 +507,23 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         }
     }
 
-    /// The refusal that is valid for a client at an address. For a rate limit it holds the remaining time in seconds,
-    /// rounded up.
+    /// The refusal that is valid for a client at an address. If there are several, it is the one that no policy admits.
+    /// For a rate limit it holds the remaining time in seconds, rounded up.
     pub fn remembered(&mut self, client: ClientRef, address: &[u8], now: Duration) -> Option<Rejection> {
         let (at, now) = (self.find(client)?, nanos(now));
         self.touch(at);
         let refusals = &mut self.slot(at)?.refusals;
-        let (left, forbidden) = (refusals.client.left_from(now), refusals.forbidden.left_from(now));
-        if left > 0 {
-            let secs = u32::try_from(left.div_ceil(1_000_000_000)).unwrap_or(u32::MAX);
-            let limited = Rejection::RateLimited { retry_after: Some(secs) };
-            return Some(if refusals.limited { limited } else { Rejection::UNSUCCESSFUL });
+        let limited = refusals.limited.left_from(now);
+        let forbidden = refusals.forbidden.left_from(now) > 0 && refusals.names(hash(address));
+        let unsuccessful = refusals.unsuccessful.left_from(now) > 0;
+        if limited > 0 {
+            let secs = u32::try_from(limited.div_ceil(1_000_000_000)).unwrap_or(u32::MAX);
+            Some(Rejection::RateLimited { retry_after: Some(secs) })
+        } else if forbidden {
+            Some(Rejection::Forbidden)
+        } else {
+            unsuccessful.then_some(Rejection::UNSUCCESSFUL)
         }
-        (forbidden > 0 && refusals.names(hash(address))).then_some(Rejection::Forbidden)
     }
 
     /// The number of clients that lost their slot to another client while a refusal of theirs was still valid.
@@ -623,7 +636,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
             self.used.saturating_sub(1)
         } else {
             let oldest = self.oldest;
-            let holds = self.slot(oldest)?.refusals.holds(now);
+            let holds = self.slot(oldest)?.refusals.hold(now);
             self.displaced = self.displaced.saturating_add(u64::from(holds));
             self.take_from_bucket(oldest);
             self.take_from_order(oldest);

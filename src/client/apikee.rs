@@ -221,12 +221,12 @@ impl Apikee {
                     Ok(()) => {
                         // The time starts here: a slow check for revoked keys must not look like an outage of the
                         // platform.
-                        let deadline = Deadline::after(server.settings.timeout);
+                        let deadline = &Deadline::after(server.settings.timeout);
                         let outcome = match facts.about() {
                             Some(about) => stack::wiped_deep(|| {
                                 server.ask(&key, &About { scopes, ..about }, now, deadline, *policy)
                             }),
-                            None => Outcome::Fault(Fault::NotSent),
+                            None => server.unasked(&key, *policy),
                         };
                         policy.authorize(key, scopes, outcome)
                     }

@@ -18,6 +18,7 @@ use std::{
     collections::{HashMap, VecDeque},
     string::{String, ToString as _},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use super::gate::Deadline;
@@ -54,8 +55,16 @@ struct Known {
 /// One look-up. All threads that wait for it share its result.
 #[derive(Default)]
 struct LookUp {
-    result: Mutex<Option<Result<ClientId, Outcome>>>,
-    ended: Condvar,
+    ended: Mutex<Option<Ended>>,
+    changed: Condvar,
+}
+
+/// The end of a look-up.
+#[derive(Clone, Copy)]
+struct Ended {
+    result: Result<ClientId, Outcome>,
+    /// The time that its thread has spent in the queue. All threads that wait for the look-up have spent it there, too.
+    waited: Duration,
 }
 
 /// An id, and whether the platform had to be asked for it.
@@ -75,7 +84,7 @@ impl Clients {
         &self,
         tenant: &str,
         now: Duration,
-        deadline: Deadline,
+        deadline: &Deadline,
         look_up: impl FnOnce() -> Result<ClientId, Outcome>,
     ) -> Result<Found, Outcome> {
         let digest = sha256(tenant.as_bytes());
@@ -95,7 +104,7 @@ impl Clients {
         state.pending.insert(tenant.into(), Arc::clone(&pending));
         drop(state);
         // The guard ends the look-up even if it panics, because it runs the caller's transport.
-        let ending = Ending { clients: self, tenant, pending: &pending, result: Err(NOT_MADE) };
+        let ending = Ending { clients: self, tenant, pending: &pending, deadline, result: Err(NOT_MADE) };
         ending.with(look_up()).map(asked)
     }
 
@@ -147,13 +156,16 @@ const NOT_MADE: Outcome = Outcome::Overload(Overload::OutOfResources);
 impl LookUp {
     /// Waits for the result. The look-up ends before the deadline of the waiting thread. A missing result at the
     /// deadline means that this process was too slow.
-    fn wait(&self, deadline: Deadline) -> Result<ClientId, Outcome> {
-        let result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
-        let (result, _) = self
-            .ended
-            .wait_timeout_while(result, deadline.left().unwrap_or_default(), |result| result.is_none())
+    fn wait(&self, deadline: &Deadline) -> Result<ClientId, Outcome> {
+        let start = Instant::now();
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ended, _) = self
+            .changed
+            .wait_timeout_while(ended, deadline.left().unwrap_or_default(), |ended| ended.is_none())
             .unwrap_or_else(PoisonError::into_inner);
-        result.unwrap_or(Err(Outcome::Overload(Overload::TooManyInFlight)))
+        let Ended { result, waited } = ended.ok_or(Outcome::Overload(Overload::TooManyInFlight))?;
+        deadline.has_waited(waited.min(start.elapsed()));
+        result
     }
 }
 
@@ -162,6 +174,7 @@ struct Ending<'e> {
     clients: &'e Clients,
     tenant: &'e str,
     pending: &'e LookUp,
+    deadline: &'e Deadline,
     result: Result<ClientId, Outcome>,
 }
 
@@ -175,8 +188,9 @@ impl Ending<'_> {
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.clients.lock().pending.remove(self.tenant);
-        *self.pending.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.result);
-        self.pending.ended.notify_all();
+        let ended = Ended { result: self.result, waited: self.deadline.waited() };
+        *self.pending.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
+        self.pending.changed.notify_all();
     }
 }
 
@@ -332,7 +346,7 @@ mod tests {
             clients.remember(tenant, answer, now);
             Ok(answer)
         };
-        let found = clients.find(tenant, now, later(), look_up).unwrap();
+        let found = clients.find(tenant, now, &later(), look_up).unwrap();
         (found.id, found.asked)
     }
 
@@ -389,7 +403,7 @@ mod tests {
                     }
                     result
                 };
-                clients.find("a", MINUTE, later(), look_up).map(|found| found.id)
+                clients.find("a", MINUTE, &later(), look_up).map(|found| found.id)
             };
             thread::scope(|scope| {
                 let asked = [(); 8].map(|()| scope.spawn(ask));
@@ -413,7 +427,7 @@ mod tests {
                         both.wait();
                         Ok(id(tenant))
                     };
-                    let found = clients.find(&tenant.to_string(), MINUTE, later(), look_up).unwrap();
+                    let found = clients.find(&tenant.to_string(), MINUTE, &later(), look_up).unwrap();
                     assert_eq!(found.id, id(tenant));
                 });
             }
@@ -434,10 +448,10 @@ mod tests {
                     }
                     panic!("a transport that panics")
                 };
-                clients.find("a", MINUTE, later(), look_up).map(|found| found.id)
+                clients.find("a", MINUTE, &later(), look_up).map(|found| found.id)
             });
             entered.wait();
-            let follower = clients.find("a", MINUTE, later(), || unreachable!()).map(|found| found.id);
+            let follower = clients.find("a", MINUTE, &later(), || unreachable!()).map(|found| found.id);
             assert_eq!(follower, Err(NOT_MADE));
             assert!(leader.join().is_err());
         });

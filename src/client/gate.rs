@@ -10,7 +10,7 @@
 //!            Slot ── call ── settle ──> breakers are updated, waiting requests woken
 //! ```
 
-use core::{mem, time::Duration};
+use core::{cell::Cell, mem, time::Duration};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -31,7 +31,7 @@ use crate::{
     },
     buf::BufferTooSmall,
     crypto::Zeroize as _,
-    policy::{Outcome, Overload, Rejection},
+    policy::{Outage, Outcome, Overload, Rejection},
 };
 
 /// A client, and the origin of its request.
@@ -44,16 +44,32 @@ pub(super) struct Caller<'a> {
     pub(super) judged: bool,
 }
 
-/// The time limit for all calls of one request together.
-#[derive(Clone, Copy)]
+/// The time limit for all calls of one request together, including the time in the queue.
 pub(super) struct Deadline {
     start: Instant,
     limit: Duration,
+    /// The time that the request has spent in the queue, for all of its calls.
+    waited: Cell<Duration>,
 }
 
 impl Deadline {
     pub(super) fn after(limit: Duration) -> Self {
-        Self { start: Instant::now(), limit }
+        Self { start: Instant::now(), limit, waited: Cell::default() }
+    }
+
+    /// The request has spent this time in the queue.
+    pub(super) fn has_waited(&self, time: Duration) {
+        self.waited.set(self.waited.get().saturating_add(time));
+    }
+
+    pub(super) fn waited(&self) -> Duration {
+        self.waited.get()
+    }
+
+    /// Whether the queue took more than a tenth of the time. A timeout then shows nothing about the platform: with all
+    /// of the time, the platform might have answered. Load must not look like an outage.
+    pub(super) fn was_shortened(&self) -> bool {
+        self.waited.get() > self.limit / 10
     }
 
     /// The time that is left: more than zero, or `None`.
@@ -151,7 +167,7 @@ impl Gate {
     pub(super) fn enter<'g>(
         &'g self,
         caller: Option<Caller<'g>>,
-        deadline: Deadline,
+        deadline: &Deadline,
         events: &'g Events,
     ) -> Result<Slot<'g>, Outcome> {
         let client = caller.map(|caller| caller.client);
@@ -166,6 +182,7 @@ impl Gate {
                 return Err(Outcome::Outage(open.into()));
             }
             if self.is_next(&state, place.as_ref(), client) {
+                deadline.has_waited(waited);
                 let permit = client.map(|client| state.table.acquire(client, now)).transpose();
                 if permit.is_ok() {
                     state.in_flight.push(client);
@@ -174,8 +191,7 @@ impl Gate {
                 // Two slots may have been returned before this request woke up.
                 self.leave(state, place.as_ref());
                 let permit = permit.map_err(|open| Outcome::Outage(open.into()))?;
-                let mut slot =
-                    Slot { gate: self, events, caller, waited, entered: now, permit, outcome: None, scratch };
+                let mut slot = Slot { gate: self, events, caller, entered: now, permit, outcome: None, scratch };
                 if slot.scratch.answer.is_empty() {
                     slot.scratch = Scratch::new().ok_or(Outcome::Overload(Overload::OutOfResources))?;
                 }
@@ -219,6 +235,26 @@ impl Gate {
         }
     }
 
+    /// The outcome of a request that has run out of time. It is an outage if the platform had the time. After a long
+    /// wait for a slot it is what it would be if the request still waited: an overload, unless other requests have seen
+    /// an outage.
+    pub(super) fn timed_out(&self, client: Option<ClientRef>, deadline: &Deadline) -> Outcome {
+        if !deadline.was_shortened() {
+            return Outcome::Outage(Outage::Timeout);
+        }
+        match self.lock().check(client, self.now()) {
+            Err(open) => Outcome::Outage(open.into()),
+            Ok(()) => Outcome::Overload(Overload::TooManyInFlight),
+        }
+    }
+
+    /// Remembers a refusal of this client.
+    pub(super) fn refuse(&self, client: ClientRef, rejection: Rejection, origin: Origin<'_>) {
+        let mut state = self.lock();
+        let now = self.now();
+        state.table.refuse(client, rejection, origin.as_bytes(), now);
+    }
+
     /// A remembered refusal that still applies to one of these clients at this address.
     pub(super) fn remembered(
         &self,
@@ -248,7 +284,6 @@ pub(super) struct Slot<'g> {
     gate: &'g Gate,
     events: &'g Events,
     caller: Option<Caller<'g>>,
-    waited: Duration,
     entered: Duration,
     permit: Option<ClientPermit>,
     outcome: Option<Outcome>,
@@ -259,21 +294,6 @@ impl Slot<'_> {
     /// The time when the gate let it through, on the gate's clock.
     pub(super) const fn entered(&self) -> Duration {
         self.entered
-    }
-
-    /// Whether the call waited for its slot longer than it has had it.
-    pub(super) fn mostly_waited(&self) -> bool {
-        self.waited > self.gate.now().saturating_sub(self.entered)
-    }
-
-    /// The outcome that the request would have if it still waited for its slot. Load must not look like an outage, but
-    /// an outage that other requests have seen is one.
-    pub(super) fn as_if_still_waiting(&self) -> Outcome {
-        let client = self.caller.map(|caller| caller.client);
-        match self.gate.lock().check(client, self.gate.now()) {
-            Err(open) => Outcome::Outage(open.into()),
-            Ok(()) => Outcome::Overload(Overload::TooManyInFlight),
-        }
     }
 
     /// Ends the call with its outcome.

@@ -238,7 +238,7 @@ impl Platform {
         &self,
         caller: Caller<'_>,
         request: &CreateClient<'_>,
-        deadline: Deadline,
+        deadline: &Deadline,
     ) -> Result<ClientId, Outcome> {
         let client = self.exchange(Some(caller), request, deadline, created)?;
         self.events.emit(&Event::ClientUpserted { client });
@@ -251,7 +251,7 @@ impl Platform {
         &self,
         caller: Option<Caller<'_>>,
         request: &R,
-        deadline: Deadline,
+        deadline: &Deadline,
         read: impl FnOnce(Body<'_>) -> Result<A, Failed>,
     ) -> Result<A, Failed> {
         let mut slot = self.gate.enter(caller, deadline, &self.events)?;
@@ -275,12 +275,8 @@ impl Platform {
                 }
             }
         };
-        if let Err(Failed { outcome: Outcome::Outage(Outage::Timeout), .. }) = result
-            && slot.mostly_waited()
-        {
-            // The time left after waiting for the slot was too short. Load caused that, and load must not look like an
-            // outage.
-            result = Err(slot.as_if_still_waiting().into());
+        if let Err(Failed { outcome: Outcome::Outage(Outage::Timeout), .. }) = result {
+            result = Err(self.gate.timed_out(caller.map(|caller| caller.client), deadline).into());
         }
         let outcome = result.as_ref().err().map_or(Outcome::Confirmed, |failed| failed.outcome);
         slot.settle(outcome);
@@ -294,7 +290,7 @@ impl Platform {
     fn write<'s, R: Request>(
         &self,
         request: &R,
-        deadline: Deadline,
+        deadline: &Deadline,
         now: Duration,
         target: &'s mut Vec<u8>,
         body: &'s mut Plaintext,

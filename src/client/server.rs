@@ -23,7 +23,7 @@ use crate::{
     breaker::ClientRef,
     json::JsonObject,
     key::{Claims, Keyring, VerifiedKey},
-    policy::{Denial, Fault, Outage, Outcome, Policy, Rejection},
+    policy::{Denial, Fault, Outcome, Policy, Rejection},
     protocol::{
         ClientId, ClientKey, CreateClient, Endpoint, FindClient, KEY_HEADER, MethodPath, RegisterEndpoint,
         Request as _, Timestamp, ValidateRequest, WrittenEndpoint,
@@ -141,19 +141,18 @@ impl Server {
         key: &VerifiedKey<'_>,
         about: &About<'_>,
         at: UnixTime,
-        deadline: Deadline,
+        deadline: &Deadline,
         policy: Policy,
     ) -> Outcome {
         let (claims, origin) = (key.claims(), Origin::of(about.headers));
-        let named = match self.named(claims, about, deadline) {
-            Ok(named) => named,
-            Err(fault) => return Outcome::Fault(fault),
-        };
         let tenant = claims.tenant();
+        let named = self.named(claims, about, deadline);
         let client = match named {
-            Some(client) => Ok(client),
-            None => self.client_of(tenant, about.key_name, deadline, origin),
+            Ok(Some(client)) => Ok(client),
+            Ok(None) => self.client_of(tenant, about.key_name, deadline, origin),
+            Err(fault) => Err(Outcome::Fault(fault)),
         };
+        let named = named.ok().flatten();
         let question = client.and_then(|client| Ok((client, self.question(client, key, about, at)?)));
         let outcome = match question {
             Err(outcome) => outcome,
@@ -176,25 +175,51 @@ impl Server {
                             outcome => outcome,
                         }
                     }
-                    Err(failed) => failed.outcome,
+                    Err(failed) => {
+                        // A later key of this tenant may not name the client, and its look-up may fail.
+                        if let (Some(_), Outcome::Rejected(rejection)) = (named, failed.outcome)
+                            && !tenant.is_empty()
+                        {
+                            self.platform.gate.refuse(ClientRef::of_name(tenant), rejection, origin);
+                        }
+                        failed.outcome
+                    }
                 }
             }
         };
+        self.recall(outcome, named, tenant, origin, policy)
+    }
+
+    /// The outcome of a request with a good key that the platform cannot be asked about.
+    pub(super) fn unasked(&self, key: &VerifiedKey<'_>, policy: Policy) -> Outcome {
+        let claims = key.claims();
+        let outcome = Outcome::Fault(Fault::NotSent);
+        self.recall(outcome, named_in_meta(claims), claims.tenant(), Origin::of(&[]), policy)
+    }
+
+    /// Replaces an outcome without an answer of the platform, which would grant the request, by a remembered refusal of
+    /// the client.
+    fn recall(
+        &self,
+        outcome: Outcome,
+        named: Option<ClientId>,
+        tenant: &str,
+        origin: Origin<'_>,
+        policy: Policy,
+    ) -> Outcome {
         let unasked = match outcome {
             Outcome::Outage(_) => true,
             Outcome::Overload(_) | Outcome::Fault(_) => policy.decide(outcome).is_ok(),
             Outcome::Confirmed | Outcome::Rejected(_) | Outcome::Remembered(_) => false,
         };
-        if unasked {
-            let refused = match named {
-                Some(client) => self.platform.gate.remembered([client.into()], origin),
-                None => self.platform.gate.remembered(self.keys_of(tenant), origin),
-            };
-            if let Some(rejection) = refused {
-                return Outcome::Remembered(rejection);
-            }
+        if !unasked {
+            return outcome;
         }
-        outcome
+        let refused = match named {
+            Some(client) => self.platform.gate.remembered([client.into()], origin),
+            None => self.platform.gate.remembered(self.keys_of(tenant), origin),
+        };
+        refused.map_or(outcome, Outcome::Remembered)
     }
 
     /// Returns the platform's client with the tenant's name.
@@ -202,7 +227,7 @@ impl Server {
         &self,
         tenant: &str,
         key_name: &str,
-        deadline: Deadline,
+        deadline: &Deadline,
         origin: Origin<'_>,
     ) -> Result<ClientId, Outcome> {
         if tenant.is_empty() {
@@ -211,8 +236,8 @@ impl Server {
         let look_up = || self.look_up(tenant, key_name, deadline, origin);
         let found = self.clients.find(tenant, self.platform.gate.now(), deadline, look_up)?;
         if found.asked && deadline.left().is_none() {
-            // The platform took this time for the look-up, so this is an outage of the platform.
-            return Err(Outcome::Outage(Outage::Timeout));
+            // The look-up took all of the time.
+            return Err(self.platform.gate.timed_out(Some(found.id.into()), deadline));
         }
         Ok(found.id)
     }
@@ -241,7 +266,7 @@ impl Server {
 
     /// Registers a route that the platform may not know. Only a confirmed request does this: a caller without a good
     /// key, or with a refused one, must not be able to name routes.
-    fn register_soon_if_new(&self, about: &About<'_>, deadline: Deadline) {
+    fn register_soon_if_new(&self, about: &About<'_>, deadline: &Deadline) {
         if !about.is_route {
             return;
         }
@@ -263,7 +288,7 @@ impl Server {
     /// # Errors
     ///
     /// [`Fault::UnknownClient`] if the resolver took all of the time: that is not an outage of the platform.
-    fn named(&self, claims: &Claims<'_>, about: &About<'_>, deadline: Deadline) -> Result<Option<ClientId>, Fault> {
+    fn named(&self, claims: &Claims<'_>, about: &About<'_>, deadline: &Deadline) -> Result<Option<ClientId>, Fault> {
         if let Some(client) = about.client.or_else(|| named_in_meta(claims)) {
             return Ok(Some(client));
         }
@@ -283,7 +308,7 @@ impl Server {
         &self,
         tenant: &str,
         key_name: &str,
-        deadline: Deadline,
+        deadline: &Deadline,
         origin: Origin<'_>,
     ) -> Result<ClientId, Outcome> {
         let [client, _] = self.keys_of(tenant);
@@ -292,7 +317,7 @@ impl Server {
         let request = FindClient::new(&self.platform.project_env, tenant);
         let id = match self.platform.exchange(Some(caller), &request, deadline, |body| found(body, tenant))? {
             Some(id) => id,
-            None if self.settings.create_unknown_clients => self.create(tenant, key_name, deadline)?,
+            None if self.settings.create_unknown_clients => self.create(tenant, key_name, deadline, origin)?,
             None => return Err(Outcome::Fault(Fault::UnknownClient)),
         };
         self.remember(tenant, id);
@@ -303,11 +328,17 @@ impl Server {
 
     /// Creates the client of a tenant that the platform does not know. The key is sent without an expiry: on the
     /// platform, all keys with that name share one expiry, and each key has its own in its claims.
-    fn create(&self, tenant: &str, key_name: &str, deadline: Deadline) -> Result<ClientId, Outcome> {
+    fn create(
+        &self,
+        tenant: &str,
+        key_name: &str,
+        deadline: &Deadline,
+        origin: Origin<'_>,
+    ) -> Result<ClientId, Outcome> {
         let [client, _] = self.keys_of(tenant);
         let keys = [ClientKey::new(key_name)];
         let request = CreateClient::new(&self.platform.project_env, tenant).keys(&keys);
-        self.platform.upsert(Caller { client, origin: None, judged: false }, &request, deadline)
+        self.platform.upsert(Caller { client, origin: Some(origin), judged: false }, &request, deadline)
     }
 
     pub(super) fn remember(&self, tenant: &str, id: ClientId) {
@@ -327,13 +358,13 @@ impl Server {
     pub(super) fn describe(&self, endpoint: &Endpoint<'_>) {
         let (method_path, body) = (endpoint.method_path(), body_of(endpoint));
         match self.routes.describe(&method_path, &body) {
-            Turn::Register => self.register_soon(&method_path, body, Deadline::after(self.settings.timeout)),
+            Turn::Register => self.register_soon(&method_path, body, &Deadline::after(self.settings.timeout)),
             Turn::Nothing => {}
             Turn::Full => self.platform.events.emit(&Event::RoutesFull { limit: MAX_ROUTES }),
         }
     }
 
-    fn register_soon(&self, method_path: &MethodPath<'_>, body: Arc<str>, deadline: Deadline) {
+    fn register_soon(&self, method_path: &MethodPath<'_>, body: Arc<str>, deadline: &Deadline) {
         if self.background.is_some() {
             self.queue(Job::Register { route: Route::of(method_path), body });
         } else {
@@ -342,7 +373,7 @@ impl Server {
     }
 
     /// Best effort: no request depends on the result.
-    fn register(&self, method_path: &MethodPath<'_>, body: &str, deadline: Deadline) {
+    fn register(&self, method_path: &MethodPath<'_>, body: &str, deadline: &Deadline) {
         let request = WrittenEndpoint { project_env: &self.platform.project_env, body };
         // A transport that panics has failed, too. Without a thread the request continues: see the test
         // `a_failed_registration_is_retried_after_a_pause`.
@@ -373,7 +404,7 @@ impl Server {
         })));
     }
 
-    fn ask_observed(&self, keys: &Keyring, policy: Policy, observed: &Observed, deadline: Deadline) {
+    fn ask_observed(&self, keys: &Keyring, policy: Policy, observed: &Observed, deadline: &Deadline) {
         let mut buf = std::vec![0; crate::key::verify_buffer_len(observed.key.as_bytes().len())];
         let (Ok(key), Some(method_path)) =
             (keys.verify(observed.key.as_bytes(), observed.at, &mut buf), observed.route.method_path())
@@ -398,7 +429,7 @@ impl Server {
 
     /// Does a job, on the thread.
     pub(super) fn work(&self, keys: &Keyring, policy: Policy, job: &Job, limit: Duration) {
-        let deadline = Deadline::after(limit);
+        let deadline = &Deadline::after(limit);
         match job {
             Job::Register { route, body } => {
                 if let Some(method_path) = route.method_path() {

@@ -191,6 +191,29 @@ fn a_shorter_refusal_does_not_end_a_longer_one() {
     assert!(matches!(table.remembered(client(1), b"", secs(500)), Some(Rejection::RateLimited { .. })));
 }
 
+/// A policy may admit `success:false`, but never the others.
+#[test]
+fn success_false_does_not_hide_a_429_or_a_403() {
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut table = with_slots(8);
+        for kind in order {
+            let (rejection, address): (_, &[u8]) = [
+                (Rejection::RateLimited { retry_after: Some(30) }, b"c"),
+                (Rejection::Forbidden, b"a"),
+                (Rejection::UNSUCCESSFUL, b"b"),
+            ][kind];
+            table.refuse(client(1), rejection, address, secs(9));
+        }
+        let limited = Rejection::RateLimited { retry_after: Some(1) };
+        for address in [b"a", b"b"] {
+            assert_eq!(table.remembered(client(1), address, secs(38)), Some(limited), "{order:?}");
+        }
+        assert_eq!(table.remembered(client(1), b"a", secs(39)), Some(Rejection::Forbidden), "{order:?}");
+        assert_eq!(table.remembered(client(1), b"b", secs(39)), Some(Rejection::UNSUCCESSFUL), "{order:?}");
+        assert_eq!(table.remembered(client(1), b"b", secs(69)), None, "{order:?}");
+    }
+}
+
 #[test]
 fn a_403_is_remembered_for_its_address_and_after_more_than_four_for_all() {
     let mut table = with_slots(8);

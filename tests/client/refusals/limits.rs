@@ -22,6 +22,7 @@ use super::{
     Denied, LONG, ask, at_once, builder, builder_at, emulator, id,
     platform::{Answer, Platform, key},
     server::{Connection, Server},
+    wait_until,
 };
 
 /// The limit was reached before this client started, so the client remembers nothing.
@@ -41,41 +42,84 @@ fn exceeded_rate_limit_denies_any_number_of_requests_at_once() {
     }
 }
 
-/// The request runs out of time because of the other requests, not because of the platform.
+/// The time of a request, and the time that the platform takes for each call, which is less. `busy` requests of another
+/// client hold the only slot when the request begins. So it runs out of time because of the other requests, in any of
+/// its calls, and not because of the platform.
 #[test]
 fn waiting_for_a_slot_until_too_little_time_is_left_is_not_an_outage() {
-    let limit = Duration::from_millis(600);
-    let platform = Platform::willing();
-    let transport = platform.transport();
-    let calls = AtomicUsize::new(0);
-    let changes = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&changes);
-    let apikee = platform
-        .builder()
-        .max_in_flight(1)
-        .timeout(limit)
-        .breaker(BreakerConfig::DEFAULT.consecutive_failures(1).unwrap())
-        .observer(move |event: &Event<'_>| {
-            if let Event::BreakerOpened | Event::ClientBreakerOpened | Event::Outage { .. } = event {
-                count.fetch_add(1, Ordering::Relaxed);
-            }
-        })
-        .transport(move |call: &Call<'_>, answer: &mut [u8]| {
-            // The first call takes most of the time of both requests, and the second would need as long.
-            if calls.fetch_add(1, Ordering::Relaxed) == 0 {
-                thread::sleep(limit * 2 / 3);
-                return transport.call(call, answer);
-            }
-            thread::sleep(call.timeout);
-            Err(TransportError::Outage(Outage::Timeout))
-        })
-        .build()
-        .unwrap();
-    let keys = [1, 2].map(|number| key(&id(number), "{}"));
-    let answers = at_once(2, 1, |number| ask(&apikee, &keys[number]));
-    assert!(answers.contains(&Ok(Basis::Confirmed)), "{answers:?}");
-    assert!(answers.contains(&Err(Denied::Overload(Overload::TooManyInFlight))), "{answers:?}");
-    assert_eq!(changes.load(Ordering::Relaxed), 0, "this must not count as evidence");
+    const LIMIT: Duration = Duration::from_secs(3);
+    let hundredths = |part: u32| LIMIT * part / 100;
+    // The time of each call, the number of requests before, and whether the client must be looked up.
+    let cases = [(67, 1, false), (70, 1, false), (45, 1, true), (30, 2, true), (18, 4, true)];
+    thread::scope(|scope| {
+        for (latency, busy, by_name) in cases {
+            scope.spawn(move || {
+                let platform = Platform::willing();
+                let (transport, latency) = (platform.transport(), hundredths(latency));
+                let changes = Arc::new(AtomicUsize::new(0));
+                let (count, calls) = (Arc::clone(&changes), Arc::new(AtomicUsize::new(0)));
+                let called = Arc::clone(&calls);
+                let apikee = platform
+                    .builder()
+                    .max_in_flight(1)
+                    .timeout(LIMIT)
+                    .tenant_is_client_id(!by_name)
+                    .breaker(BreakerConfig::DEFAULT.consecutive_failures(1).unwrap())
+                    .observer(move |event: &Event<'_>| {
+                        if let Event::BreakerOpened | Event::ClientBreakerOpened | Event::Outage { .. } = event {
+                            count.fetch_add(1, Ordering::Relaxed);
+                        }
+                    })
+                    .transport(move |call: &Call<'_>, answer: &mut [u8]| {
+                        called.fetch_add(1, Ordering::Relaxed);
+                        thread::sleep(latency.min(call.timeout));
+                        if call.timeout < latency {
+                            return Err(TransportError::Outage(Outage::Timeout));
+                        }
+                        transport.call(call, answer)
+                    })
+                    .build()
+                    .unwrap();
+                let first = key("first", &format!(r#"{{"clientId":"{}"}}"#, id(1)));
+                let late = key(&if by_name { "late".to_owned() } else { id(2) }, "{}");
+                thread::scope(|scope| {
+                    let before: Vec<_> = (0..busy).map(|_| scope.spawn(|| ask(&apikee, &first))).collect();
+                    wait_until(|| calls.load(Ordering::Relaxed) == 1);
+                    let answer = ask(&apikee, &late);
+                    assert_eq!(answer, Err(Denied::Overload(Overload::TooManyInFlight)), "{latency:?}, {busy}");
+                    for thread in before {
+                        assert_eq!(thread.join().unwrap(), Ok(Basis::Confirmed));
+                    }
+                });
+                assert_eq!(changes.load(Ordering::Relaxed), 0, "this must not count as evidence");
+            });
+        }
+    });
+}
+
+/// The time of a request that did not wait is the platform's own.
+#[test]
+fn a_platform_that_takes_too_long_is_an_outage_in_each_call() {
+    for (latency, by_name) in [(110, false), (110, true), (60, true)] {
+        let limit = Duration::from_millis(600);
+        let platform = Platform::willing();
+        let (transport, latency) = (platform.transport(), limit * latency / 100);
+        let apikee = platform
+            .builder()
+            .timeout(limit)
+            .tenant_is_client_id(!by_name)
+            .transport(move |call: &Call<'_>, answer: &mut [u8]| {
+                thread::sleep(latency.min(call.timeout));
+                if call.timeout < latency {
+                    return Err(TransportError::Outage(Outage::Timeout));
+                }
+                transport.call(call, answer)
+            })
+            .build()
+            .unwrap();
+        let key = key(&if by_name { "late".to_owned() } else { id(2) }, "{}");
+        assert_eq!(ask(&apikee, &key), Ok(Basis::FailedOpen(Outage::Timeout)), "{latency:?}");
+    }
 }
 
 /// One of several requests at once is refused. An earlier one is confirmed, but its answer may arrive later.

@@ -240,7 +240,7 @@ fn faults_of_one_client_do_not_change_answers_to_others() {
                 });
                 for (client, answer) in answers {
                     let is_right = match client {
-                        // A request that waited for its slot longer than its call took is an overload.
+                        // A request that waited long for its slot is an overload.
                         0 => matches!(answer, Ok(_) | Err(Denied::Overload(Overload::TooManyInFlight))),
                         _ => all[client].class.says(answer),
                     };

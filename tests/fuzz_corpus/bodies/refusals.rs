@@ -237,9 +237,9 @@ struct Refusals([Refused; CLIENTS]);
 
 #[derive(Default)]
 struct Refused {
-    /// Refusals for every address: the end of each, and the time of the last one.
-    client: Vec<Duration>,
-    last: Duration,
+    /// Refusals for every address, by a 429 and by `success:false`: the end of each, and the time of the last one.
+    limited: (Vec<Duration>, Duration),
+    unsuccessful: (Vec<Duration>, Duration),
     /// Refusals for these addresses. All of them last until the latest is over.
     addresses: HashSet<usize>,
     /// There were more than four addresses, so every address is refused.
@@ -252,11 +252,8 @@ impl Refusals {
     fn refuse(&mut self, client: usize, address: usize, rejection: Rejection, now: Duration) {
         let refused = &mut self.0[client];
         match rejection {
-            Rejection::Forbidden => refused.last_address = now,
-            _ => refused.last = now,
-        }
-        match rejection {
             Rejection::Forbidden => {
+                refused.last_address = now;
                 if now >= refused.until {
                     refused.addresses.clear();
                     refused.everywhere = false;
@@ -265,18 +262,25 @@ impl Refusals {
                 refused.everywhere |= refused.addresses.len() > 4;
                 refused.until = now + ms(60_000);
             }
-            Rejection::RateLimited { retry_after: Some(secs) } => {
-                refused.client.push(now + Duration::from_secs(secs.clamp(1, 3_600).into()));
+            Rejection::RateLimited { retry_after } => {
+                let secs = retry_after.map_or(60, |secs| secs.clamp(1, 3_600));
+                refused.limited.0.push(now + Duration::from_secs(secs.into()));
+                refused.limited.1 = now;
             }
-            _ => refused.client.push(now + ms(60_000)),
+            Rejection::Unsuccessful(_) => {
+                refused.unsuccessful.0.push(now + ms(60_000));
+                refused.unsuccessful.1 = now;
+            }
         }
     }
 
-    /// If there was a refusal since the call began, it is kept, and all earlier ones, too.
+    /// If there was a refusal since the call began, it is kept, and all earlier ones of its kind, too.
     fn confirm(&mut self, client: usize, address: usize, asked: Duration) {
         let refused = &mut self.0[client];
-        if refused.last < asked {
-            refused.client.clear();
+        for (ends, last) in [&mut refused.limited, &mut refused.unsuccessful] {
+            if *last < asked {
+                ends.clear();
+            }
         }
         if refused.last_address < asked {
             refused.addresses.remove(&address);
@@ -284,8 +288,9 @@ impl Refusals {
     }
 
     fn holds(&self, client: usize, address: usize, now: Duration) -> bool {
-        let Refused { client, addresses, everywhere, until, .. } = &self.0[client];
-        client.iter().any(|until| now < *until) || now < *until && (*everywhere || addresses.contains(&address))
+        let Refused { limited, unsuccessful, addresses, everywhere, until, .. } = &self.0[client];
+        limited.0.iter().chain(&unsuccessful.0).any(|until| now < *until)
+            || now < *until && (*everywhere || addresses.contains(&address))
     }
 }
 

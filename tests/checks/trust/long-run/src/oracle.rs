@@ -155,7 +155,7 @@ impl Oracle {
                 (true, "refused by the platform")
             }
             (Some(Told::Fault), Err(Denial::Fault(_))) => (true, "untrusted"),
-            // A timeout after a longer wait for a slot is treated as if the request still waited.
+            // A timeout after a long wait for a slot is treated as if the request still waited.
             (Some(Told::Outage(Outage::Timeout)) | None, Ok(Basis::FailedOpen(Outage::BreakerOpen { .. }))) => {
                 (!self.must_remember(address, after), "let through by a breaker")
             }
@@ -165,7 +165,7 @@ impl Oracle {
             (Some(Told::Outage(_)) | None, Err(Denial::Remembered(_))) => {
                 (self.may_remember(address, before), "refused by memory")
             }
-            // The request waited for its slot longer than the call took.
+            // The request waited for its slot for more than a tenth of its time.
             (Some(Told::Outage(Outage::Timeout)) | None, Err(Denial::Overload(_))) => (true, "no slot in time"),
             _ => (false, ""),
         };
