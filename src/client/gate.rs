@@ -69,7 +69,7 @@ impl Deadline {
     /// Whether the queue took more than a tenth of the time. A timeout then shows nothing about the platform: with all
     /// of the time, the platform might have answered. Load must not look like an outage.
     pub(super) fn was_shortened(&self) -> bool {
-        self.waited.get() > self.limit / 10
+        self.waited.get().saturating_mul(10) > self.limit
     }
 
     /// The time that is left: more than zero, or `None`.

@@ -117,7 +117,8 @@ pub enum OnFault {
     #[default]
     Deny,
     /// The request is let through. If the project key is refused, or a proxy answers instead of the platform, only
-    /// [`Basis::DespiteFault`] shows it.
+    /// [`Basis::DespiteFault`] shows it. **A client can cause some faults itself, for example by a request that is too
+    /// long to send, and then passes without the platform's confirmation.**
     Admit,
 }
 

@@ -102,7 +102,7 @@ impl core::error::Error for Outage {}
 #[non_exhaustive]
 pub enum Overload {
     /// Too many calls were in flight. The request waited for one of them to end until its time limit, or too little
-    /// time was left for its own call.
+    /// time was left for its own calls.
     TooManyInFlight,
     /// This process or machine is out of file descriptors, memory or threads.
     OutOfResources,

@@ -1,21 +1,26 @@
 //! Clients that the platform does not know, or does not know any more, and tenants whose names look like ids.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
 };
 
 use apikee::{
     Policy,
-    client::TransportError,
+    client::{AuthorizeRequest, TransportError},
     emulator::{EmulatedClient, Emulator, RequestKind},
-    policy::{Basis, Fault, OnRejection, Outage, Rejection},
-    protocol::ClientId,
+    meta::JsonObject,
+    policy::{Basis, Fault, OnFault, OnRejection, Outage, Rejection},
+    protocol::{ClientId, MethodPath},
 };
 
 use super::{
-    Denied, ask, ask_for, builder, emulator, id,
-    platform::{Answer, Platform, key, listed},
+    Denied, ask, ask_for, builder, decide, emulator, id,
+    platform::{self, Answer, Platform, key, listed},
 };
 
 const FROM_INSIDE: [(&str, &str); 1] = [("x-forwarded-for", "203.0.113.9")];
@@ -134,4 +139,94 @@ fn tenant_that_is_a_uuid_is_an_ordinary_name() {
     let trusting = builder(&emulator).tenant_is_client_id(true).build().unwrap();
     assert_eq!(ask(&trusting, &key), Ok(Basis::Confirmed));
     assert_eq!(asked(), [by_name, resolved, of_that_id], "only with tenant_is_client_id");
+}
+
+/// The steps of a platform: its answer to each question about a request, and to each creation, in this order. In between
+/// it knows these clients. After the last answer it is away.
+fn scripted(known: &'static [(&'static str, &'static str)], answers: Vec<fn() -> Answer>) -> Arc<Platform> {
+    let step = AtomicUsize::new(0);
+    Platform::new(move |seen| {
+        let away = || Answer::Error(TransportError::Outage(Outage::Connect));
+        if step.load(Ordering::Relaxed) >= answers.len() {
+            away()
+        } else if seen.looked_up().is_some() {
+            listed(known)
+        } else {
+            answers[step.fetch_add(1, Ordering::Relaxed)]()
+        }
+    })
+}
+
+#[test]
+fn refusal_to_create_a_client_is_remembered() {
+    for (answer, rejection) in [
+        ((|| Answer::Limited(3600)) as fn() -> Answer, Rejection::RateLimited { retry_after: Some(3600) }),
+        (|| Answer::status(403), Rejection::Forbidden),
+    ] {
+        let platform = scripted(&[], vec![answer]);
+        let builder = platform.builder().tenant_is_client_id(false).create_unknown_clients(true);
+        let apikee = builder.build().unwrap();
+        let key = key("acme-corp", "{}");
+        assert_eq!(ask(&apikee, &key), Err(Denied::Rejected(rejection)));
+        let answer = ask(&apikee, &key);
+        assert!(matches!(answer, Err(Denied::Remembered(_))), "{answer:?}");
+    }
+}
+
+/// The keys of one tenant may name its client in different ways: in `meta`, by the resolver, or not at all.
+#[test]
+fn refusal_holds_for_other_keys_of_the_tenant_that_do_not_name_the_client() {
+    let named = key("acme-corp", &format!(r#"{{"clientId":"{}"}}"#, id(1)));
+    let other = key("globex", &format!(r#"{{"clientId":"{}"}}"#, id(2)));
+    let unnamed = key("acme-corp", "{}");
+    let refusals: [fn() -> Answer; 3] = [|| Answer::Limited(3600), Answer::no, || Answer::status(403)];
+    for answer in refusals {
+        let apikee = scripted(&[], vec![answer]).builder().tenant_is_client_id(false).build().unwrap();
+        assert!(matches!(ask(&apikee, &named), Err(Denied::Rejected(_))));
+        for key in [&named, &unnamed] {
+            let answer = ask(&apikee, key);
+            assert!(matches!(answer, Err(Denied::Remembered(_))), "{answer:?}");
+        }
+        assert_eq!(ask(&apikee, &other), Ok(Basis::FailedOpen(Outage::Connect)), "another tenant");
+
+        // The resolver's database is away together with the platform.
+        let calls = AtomicUsize::new(0);
+        let client: ClientId = id(1).parse().unwrap();
+        let resolver = move |_: &apikee::Claims<'_>| (calls.fetch_add(1, Ordering::Relaxed) == 0).then_some(client);
+        let platform = scripted(&[], vec![answer]);
+        let apikee = platform.builder().tenant_is_client_id(false).client_resolver(resolver).build().unwrap();
+        assert!(matches!(ask(&apikee, &unnamed), Err(Denied::Rejected(_))));
+        let answer = ask(&apikee, &unnamed);
+        assert!(matches!(answer, Err(Denied::Remembered(_))), "{answer:?}");
+    }
+}
+
+/// A client causes some faults itself. `OnFault::Admit` admits these, too, but not if the client was refused before.
+#[test]
+fn refused_client_is_not_admitted_by_a_fault_of_its_own() {
+    let key = key(&id(1), "{}");
+    let admit = Policy::DEFAULT.on_fault(OnFault::Admit);
+    let long = format!(r#"{{"a":"{}"}}"#, "v".repeat(66_000));
+    let method_path = MethodPath::new("GET", "/users").unwrap();
+    let request = AuthorizeRequest::new(Some(&key), method_path).payload(JsonObject::new(&long).unwrap());
+
+    let apikee = scripted(&[], vec![|| Answer::Limited(3600)]).builder().policy(admit).build().unwrap();
+    assert_eq!(decide(&apikee, &request), Ok(Basis::DespiteFault(Fault::NotSent)), "it was not refused yet");
+    assert!(matches!(ask(&apikee, &key), Err(Denied::Rejected(_))));
+    assert!(matches!(decide(&apikee, &request), Err(Denied::Remembered(_))));
+
+    // The resolver takes all of the time.
+    let (calls, limit) = (AtomicUsize::new(0), Duration::from_millis(100));
+    let resolver = move |_: &apikee::Claims<'_>| {
+        if calls.fetch_add(1, Ordering::Relaxed) > 0 {
+            thread::sleep(2 * limit);
+        }
+        None::<ClientId>
+    };
+    let platform = scripted(&[("497f6eca-6276-4993-bfeb-53cbbbba6f08", "acme-corp")], vec![|| Answer::Limited(3600)]);
+    let builder = platform.builder().policy(admit).timeout(limit).tenant_is_client_id(false).client_resolver(resolver);
+    let apikee = builder.build().unwrap();
+    let key = platform::key("acme-corp", "{}");
+    assert!(matches!(ask(&apikee, &key), Err(Denied::Rejected(_))));
+    assert!(matches!(ask(&apikee, &key), Err(Denied::Remembered(_))));
 }
