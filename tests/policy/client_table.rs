@@ -197,7 +197,7 @@ fn success_false_does_not_hide_a_429_or_a_403() {
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let mut table = with_slots(8);
         for kind in order {
-            let (rejection, address): (_, &[u8]) = [
+            let (rejection, address) = [
                 (Rejection::RateLimited { retry_after: Some(30) }, b"c"),
                 (Rejection::Forbidden, b"a"),
                 (Rejection::UNSUCCESSFUL, b"b"),
