@@ -267,7 +267,7 @@ impl Refusals {
                 refused.limited.0.push(now + Duration::from_secs(secs.into()));
                 refused.limited.1 = now;
             }
-            Rejection::Unsuccessful(_) => {
+            _ => {
                 refused.unsuccessful.0.push(now + ms(60_000));
                 refused.unsuccessful.1 = now;
             }
