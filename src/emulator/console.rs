@@ -23,12 +23,12 @@ use serde_json::{Value, json};
 use super::{
     handle::Platform,
     http::{self, JSON, Message, Request},
-    log::{LoggedRequest, without_keys},
+    log::LoggedRequest,
     misbehaviour::{Misbehaviour, Occasion, RequestKind},
     registry::Registry,
     state::State,
 };
-use crate::{SysRng, protocol::Timestamp};
+use crate::{SysRng, key::without_keys, protocol::Timestamp};
 
 const PAGE: &str = include_str!("page.html");
 
