@@ -4,10 +4,11 @@
 //!   instance ── SADD, PUBLISH ──> Redis: a set and a channel ──> the other instances
 //! ```
 //!
-//! Run these lines. The third starts an instance; it accepts another address as an argument. Start any number of
+//! Run these lines. The fourth starts an instance; it accepts another address as an argument. Start any number of
 //! instances:
 //!
 //! ```text
+//! umask 077                                        # only you can read the secret
 //! apikee secret > secret                           # the same file for all instances and for `apikee issue`
 //! export APIKEE_SECRET_FILE=secret REDIS_URL=redis://127.0.0.1:6379
 //! cargo run --features http,serde --example fleet 127.0.0.1:8081

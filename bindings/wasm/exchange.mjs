@@ -21,6 +21,9 @@ const encoded = (text) =>
     .replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
     .replace(/%20/g, "+");
 
+/** The text before a key, and the first 12 characters of the key: a raw key must not be sent in a URL. */
+const upToKey = (text) => text.replace(/(apikee_[0-9A-Za-z]{0,5})[0-9A-Za-z]*\.[^]*/, "$1");
+
 /** The base of the platform's URLs. The project key is sent there, so it must be HTTPS or this machine. */
 function base(given, allowPlainHttp) {
   let url;
@@ -114,11 +117,11 @@ export function question(given, timeOf) {
   if (typeof method !== "string" || !TOKEN.test(method)) throw invalid("method must be an HTTP method");
   const name = checks.someText(keyName, "keyName");
   // A query may contain secrets, and would make each request a separate route.
-  const route = checks.text(path, "path").split(/[?#]/, 1)[0].replace(/^\//, "");
+  const route = upToKey(checks.text(path, "path").split(/[?#]/, 1)[0].replace(/^\//, ""));
   const headers = fields(read.headers);
   const payload = payloadOf(read.payload);
   const timestamp = new Date(timeOf(read.now)).toISOString();
-  const subject = { client: id, project, method: method.toUpperCase(), path: `/${route}` };
+  const subject = { client: id, project, method: upToKey(method).toUpperCase(), path: `/${route}` };
   const methodPath = `${subject.method}:::${subject.path}`;
   const target = `/client/${id}?project_env=${encoded(project)}&method_path=${encoded(methodPath)}`;
   return {

@@ -85,20 +85,21 @@ export class Memory {
 
   /**
    * A call with secrets: writes `random`, calls `put` to write the input, calls the module with the input's length, and
-   * reads the result. Afterwards only the objects behind handles are left in the memory.
+   * reads the result. Without `read`, the result is a handle, and nothing is in the output. Otherwise it is the length
+   * of the output. Afterwards only the objects behind handles are left in the memory.
    */
-  run({ random, put = () => this.input, call, read = (answer) => answer }) {
+  run({ random, put = () => this.input, call, read }) {
     let written = 0;
     try {
       if (random !== undefined) this.bytes.set(random, this.random);
       const answer = call(put() - this.input);
+      if (read === undefined) return this.check(answer);
       written = Math.max(answer, 0);
       return read(this.check(answer));
     } finally {
       random?.fill(0);
       if (this.random !== undefined) this.wipe(this.random, RANDOM_LEN);
       this.bytes.fill(0, this.input, this.inputEnd);
-      // A handle is not a length, and may be larger than the memory.
       this.wipe(this.output, written);
       this.wipeStack();
     }

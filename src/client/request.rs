@@ -10,7 +10,7 @@ use std::boxed::Box;
 
 use crate::{
     json::JsonObject,
-    key::{Claims, PREFIX},
+    key::{Claims, PREFIX, up_to_key},
     protocol::{ClientId, MethodPath},
 };
 
@@ -212,7 +212,8 @@ impl<'a> Origin<'a> {
 }
 
 /// Who asked for what. An [`Event`](super::Event) about a request contains it, and so does a refusal of the guard. It
-/// contains no secret, no query and no header value.
+/// contains no secret, no query and no header value. A method or a path with a key in it ends after the first 12
+/// characters of the key.
 ///
 /// Method and path come from an untrusted caller: escape them in logs, as the `Display` of [`Event`](super::Event)
 /// does. Each text has at most [`MAX_LEN`](Self::MAX_LEN) bytes. A longer text is cut between two characters.
@@ -279,7 +280,8 @@ impl<'a> Audit<'a> {
     }
 
     pub(crate) fn of(method: &'a str, route: Option<&'a str>, path: &'a str, address: Option<IpAddr>) -> Self {
-        let [method, route, path] = [method, route.unwrap_or_default(), path].map(|text| cut(text, Self::MAX_LEN));
+        let texts = [method, route.unwrap_or_default(), path];
+        let [method, route, path] = texts.map(|text| cut(up_to_key(text), Self::MAX_LEN));
         Self { method, route, path, address, ..Self::default() }
     }
 

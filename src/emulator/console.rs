@@ -6,10 +6,12 @@
 //! | `GET /api/console/state?after=N&client=...&endpoint=...&status=...` | clients, endpoints, faults, and the requests after number N |
 //! | `POST /api/console/fault` with `{"fault":"status:503","on":true}` | the switch is set |
 //!
-//! The page needs no key, so other pages in the same browser must not reach it. The browser sends the origin of such a
-//! page in `Origin`. A name that was changed to point here (DNS rebinding) appears in `Host`. Both get 403. The page
-//! shows no secrets: no bodies, no header fields, and only the prefixes of keys in paths.
+//! The page needs no key, and everybody knows the default project key. So other pages in the same browser must not reach
+//! the page or the platform's API. The browser sends the origin of such a page in `Origin`. A name that was changed to
+//! point here (DNS rebinding) appears in `Host`. Both get 403. The page shows no secrets: no bodies, no header fields,
+//! and only the prefixes of keys.
 
+use core::net::IpAddr;
 use std::{
     borrow::ToOwned as _,
     format,
@@ -23,12 +25,12 @@ use serde_json::{Value, json};
 use super::{
     handle::Platform,
     http::{self, JSON, Message, Request},
-    log::{LoggedRequest, without_keys},
+    log::{LoggedRequest, cut_keys},
     misbehaviour::{Misbehaviour, Occasion, RequestKind},
     registry::Registry,
     state::State,
 };
-use crate::{SysRng, protocol::Timestamp};
+use crate::{SysRng, key::without_keys, protocol::Timestamp};
 
 const PAGE: &str = include_str!("page.html");
 
@@ -40,12 +42,13 @@ const API: &str = "/api/console/";
 /// The maximum number of rows of each table in one answer.
 const MAX_ROWS: usize = 200;
 
-/// Answers a request for the page on this port. `None` for other requests.
+/// Answers a request for the page on this port, and any request that another page sent. `None` for all others: they are
+/// calls of the platform.
 pub(super) fn answer(platform: &Platform, request: &Request, port: u16) -> Option<Message> {
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
     let is_page = path == "/" && request.method == "GET";
     if !is_page && !path.starts_with(API) {
-        return None;
+        return (!is_own_call(request, port)).then(|| error(403, "FOREIGN_PAGE"));
     }
     Some(if !is_from_here(request, port) {
         error(403, "FOREIGN_PAGE")
@@ -64,21 +67,43 @@ pub(super) fn answer(platform: &Platform, request: &Request, port: u16) -> Optio
     })
 }
 
-/// Whether the request was sent to this address by name or number, and not by another page.
+/// Whether the request for the page was sent to this address by name or number, and not by another page.
 fn is_from_here(request: &Request, port: u16) -> bool {
-    let names = ["127.0.0.1", "localhost", "[::1]"];
-    let is_here = |authority: &str| {
-        let own = |name: &str| authority == format!("{name}:{port}") || port == 80 && authority == name;
-        names.into_iter().any(own)
-    };
-    let fields = |name: &'static str| {
-        let fields = request.headers.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name));
-        fields.map(|(_, value)| value.to_ascii_lowercase())
-    };
-    fields("host").count() == 1
-        && fields("host").all(|host| is_here(&host))
-        && fields("origin").all(|origin| origin.strip_prefix("http://").is_some_and(is_here))
-        && fields("sec-fetch-site").all(|site| matches!(&*site, "same-origin" | "none"))
+    fields(request, "host").count() == 1
+        && fields(request, "host").all(|host| is_here(&host, port))
+        && !is_from_another_page(request, port)
+}
+
+/// Whether a call of the platform was sent to a loopback address by name or number, and not by another page. Programs
+/// may use another port, which is forwarded to this one, or leave out `Host`. Browsers cannot.
+fn is_own_call(request: &Request, port: u16) -> bool {
+    fields(request, "host").all(|host| is_loopback(&host)) && !is_from_another_page(request, port)
+}
+
+fn is_from_another_page(request: &Request, port: u16) -> bool {
+    let is_own = |origin: &str| origin.strip_prefix("http://").is_some_and(|authority| is_here(authority, port));
+    !fields(request, "origin").all(|origin| is_own(&origin))
+        || !fields(request, "sec-fetch-site").all(|site| matches!(&*site, "same-origin" | "none"))
+}
+
+/// Whether the authority is this server's address with its port.
+fn is_here(authority: &str, port: u16) -> bool {
+    let own = |name: &str| authority == format!("{name}:{port}") || port == 80 && authority == name;
+    ["127.0.0.1", "localhost", "[::1]"].into_iter().any(own)
+}
+
+/// Whether the authority, with or without a port, is on loopback.
+fn is_loopback(authority: &str) -> bool {
+    let with_port = authority.rsplit_once(':').filter(|(_, port)| port.bytes().all(|digit| digit.is_ascii_digit()));
+    let host = with_port.map_or(authority, |(host, _)| host);
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// The values of a header field in lower case.
+fn fields<'r>(request: &'r Request, name: &'static str) -> impl Iterator<Item = String> + 'r {
+    let fields = request.headers.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name));
+    fields.map(|(_, value)| value.to_ascii_lowercase())
 }
 
 /// Header fields for the browser in every answer, in addition to the policy.
@@ -201,8 +226,8 @@ fn state(platform: &Platform, filter: &Filter) -> Value {
     let endpoints = endpoints.take(MAX_ROWS).map(|endpoint| {
         json!({
             "method": endpoint.method,
-            "path": without_keys(&endpoint.path),
-            "name": without_keys(&endpoint.name),
+            "path": endpoint.path,
+            "name": endpoint.name,
             "description": endpoint.description,
             "scopes": endpoint.scopes,
             "tags": endpoint.tags,
@@ -225,7 +250,7 @@ fn state(platform: &Platform, filter: &Filter) -> Value {
         })
     });
 
-    json!({
+    cut_keys(json!({
         "projectEnv": platform.settings.project_env,
         "sealing": platform.settings.sealing.as_str(),
         "now": time(now),
@@ -236,7 +261,7 @@ fn state(platform: &Platform, filter: &Filter) -> Value {
         "endpointCount": registry.endpoints().len(),
         "requests": requests.collect::<Vec<_>>(),
         "faults": faults(&state),
-    })
+    }))
 }
 
 /// All faults that can be switched, each with its state.

@@ -1,9 +1,7 @@
 //! The log of the emulator's requests.
 
 use core::fmt;
-use std::{
-    borrow::ToOwned as _, collections::VecDeque, format, string::String, string::ToString as _, sync::Arc, vec::Vec,
-};
+use std::{borrow::ToOwned as _, collections::VecDeque, string::String, string::ToString as _, sync::Arc, vec::Vec};
 
 use serde_json::Value;
 
@@ -11,11 +9,7 @@ use super::{
     http,
     misbehaviour::{Misbehaviour, RequestKind},
 };
-use crate::{
-    UnixTime,
-    key::{PREFIX, log_prefix},
-    protocol::ClientId,
-};
+use crate::{UnixTime, key::without_keys, protocol::ClientId};
 
 /// The maximum number of bytes of all entries together. The oldest are dropped first.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -83,7 +77,7 @@ impl LoggedRequest {
         self
     }
 
-    /// Cuts every raw key to its prefix, which is safe to show ([`log_prefix`]).
+    /// Cuts every raw key to its prefix, which is safe to show ([`log_prefix`](crate::key::log_prefix)).
     #[must_use]
     pub fn without_keys(mut self) -> Self {
         let texts = self.headers.iter_mut().map(|(_, value)| value).chain(&mut self.method_path);
@@ -103,21 +97,8 @@ impl LoggedRequest {
     }
 }
 
-/// Cuts all keys in a text to their prefixes.
-pub(super) fn without_keys(text: &str) -> String {
-    let Some((front, parts)) = text.split_once(PREFIX) else { return text.to_owned() };
-    let mut cut = front.to_owned();
-    for part in parts.split(PREFIX) {
-        // The text after the prefix belongs to the key up to the first character that a key cannot contain.
-        let end = part.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(part.len());
-        let (key, after) = part.split_at(end);
-        cut.push_str(log_prefix(&format!("{PREFIX}{key}")));
-        cut.push_str(after);
-    }
-    cut
-}
-
-fn cut_keys(value: Value) -> Value {
+/// Cuts all keys in a value to their prefixes.
+pub(super) fn cut_keys(value: Value) -> Value {
     match value {
         Value::String(text) => without_keys(&text).into(),
         Value::Array(elements) => elements.into_iter().map(cut_keys).collect(),
@@ -184,6 +165,8 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
+    use std::format;
+
     use super::*;
 
     #[test]

@@ -79,6 +79,9 @@ use crate::{
 /// It listens on 127.0.0.1 until it is dropped. When the drop returns, its threads have ended and its port is free,
 /// even if connections were active. You may call all methods from any thread.
 ///
+/// Browsers can send requests to loopback, too. So a request with a foreign `Origin`, or with a `Host` that is not a
+/// loopback address or `localhost`, gets 403.
+///
 /// It answers these calls (docs/WIRE.md, "The platform's API"). All need `project_env` in the query. The bodies of the
 /// first three calls and of their answers travel as [`Sealing`] defines; all others are plain.
 ///

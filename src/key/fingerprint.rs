@@ -2,6 +2,8 @@
 
 use core::{fmt, str::FromStr};
 
+#[cfg(feature = "envelope")]
+use super::{PREFIX, SEPARATOR};
 use crate::{crypto::sha256, error::sentences, hex};
 
 /// The SHA-256 of a whole key string. The SDKs call it the hash of the key, and print it as 64 lower-case hexadecimal
@@ -107,6 +109,50 @@ pub fn log_prefix(key: &str) -> &str {
     key.get(..len).unwrap_or_default()
 }
 
+/// Splits a text at the first key in it: the text up to the fifth character after `apikee_`, and the text after the
+/// key. The rest of the key is left out. `None` if the text has no key.
+///
+/// A key is `apikee_` with letters, digits, `.` and `_` after it, and has a `.`. So it also ends at the end of a
+/// sentence, and two keys without anything between them are one.
+#[cfg(feature = "envelope")]
+pub(crate) fn split_at_key(text: &str) -> Option<(&str, &str)> {
+    /// Characters after `apikee_` that are shown, as in [`log_prefix`].
+    const SHOWN: usize = 5;
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('_') {
+        rest = after;
+        let start = text.len().saturating_sub(after.len());
+        if !text.get(..start)?.ends_with(PREFIX) {
+            continue;
+        }
+        let is_of_key = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_');
+        let (key, behind) = after.split_at_checked(after.bytes().take_while(is_of_key).count())?;
+        if let Some(payload) = key.bytes().position(|byte| byte == SEPARATOR) {
+            return Some((text.get(..start.saturating_add(payload.min(SHOWN)))?, behind));
+        }
+        rest = behind;
+    }
+    None
+}
+
+/// The text before a key, and the first 12 characters of the key. All of the text if it has no key.
+#[cfg(feature = "envelope")]
+pub(crate) fn up_to_key(text: &str) -> &str {
+    split_at_key(text).map_or(text, |(front, _)| front)
+}
+
+/// The text with all keys cut to their first 12 characters.
+#[cfg(any(feature = "web", feature = "emulator"))]
+pub(crate) fn without_keys(text: &str) -> std::string::String {
+    let (mut cut, mut rest) = (std::string::String::new(), text);
+    while let Some((front, behind)) = split_at_key(rest) {
+        cut.push_str(front);
+        rest = behind;
+    }
+    cut.push_str(rest);
+    cut
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,5 +183,43 @@ mod tests {
         assert_eq!(log_prefix("apikee_123456789"), "apikee_12345");
         assert_eq!(log_prefix("short"), "short");
         assert_eq!(log_prefix("apikee_1234\u{e9}"), "apikee_1234");
+    }
+
+    #[cfg(feature = "envelope")]
+    #[test]
+    fn a_text_is_split_at_the_first_key_in_it() {
+        let key = "apikee_1234567890abcdef.ABCDEF";
+        for (text, expected) in [
+            (std::format!("/users/{key}"), Some(("/users/apikee_12345", ""))),
+            (std::format!("/users/{key}/a"), Some(("/users/apikee_12345", "/a"))),
+            (std::format!("a_b_{key}?{key}"), Some(("a_b_apikee_12345", "?apikee_1234567890abcdef.ABCDEF"))),
+            (std::format!("{key}{key}"), Some(("apikee_12345", ""))),
+            (std::format!("apikee_{key}"), Some(("apikee_apike", ""))),
+            (std::format!("apikee_\u{e9}{key}"), Some(("apikee_\u{e9}apikee_12345", ""))),
+            ("apikee_1.1".into(), Some(("apikee_1", ""))),
+            ("apikee_.1".into(), Some(("apikee_", ""))),
+        ] {
+            assert_eq!(split_at_key(&text), expected, "{text}");
+        }
+        for text in ["", "_", "apikee_", "/apikee_guide/a.html", "/apikee/a.b", "/my_apikee/a_b.c", "APIKEE_1.1"] {
+            assert_eq!((split_at_key(text), up_to_key(text)), (None, text));
+        }
+    }
+
+    #[cfg(any(feature = "web", feature = "emulator"))]
+    #[test]
+    fn all_keys_of_a_text_are_cut_and_the_rest_stays() {
+        let key = "apikee_1234567890abcdef.ABCDEF";
+        for (text, expected) in [
+            (std::format!("Bearer {key}"), "Bearer apikee_12345"),
+            (std::format!("GET:::/users?k={key}&l={key}#a"), "GET:::/users?k=apikee_12345&l=apikee_12345#a"),
+            (std::format!("/{key}/a/{key}/b"), "/apikee_12345/a/apikee_12345/b"),
+            ("/apikee_documentation".into(), "/apikee_documentation"),
+            ("nothing".into(), "nothing"),
+        ] {
+            let cut = without_keys(&text);
+            assert_eq!(cut, expected);
+            assert_eq!(without_keys(&cut), expected);
+        }
     }
 }

@@ -41,6 +41,12 @@ mod verify;
 pub use claims::OwnedClaims;
 pub use claims::{Claims, MissingScopes, Scopes};
 pub use expiry::{Expiry, InvalidDuration};
+#[cfg(feature = "web")]
+pub(crate) use fingerprint::split_at_key;
+#[cfg(feature = "envelope")]
+pub(crate) use fingerprint::up_to_key;
+#[cfg(any(feature = "web", feature = "emulator"))]
+pub(crate) use fingerprint::without_keys;
 pub use fingerprint::{DenyList, Fingerprint, InvalidFingerprint, Unsorted, log_prefix};
 pub use inspect::{UntrustedClaims, UntrustedKey};
 pub use issue::{IssueError, KeyId, NewKey, issue_buffer_len};

@@ -3,13 +3,16 @@
 use core::fmt;
 
 use super::request::{query_byte, query_value};
-use crate::{buf::Writer, error::sentences, json::write};
+use crate::{buf::Writer, error::sentences, json::write, key::up_to_key};
 
 /// The method and the path of a request or a route: `GET:::/users`.
 ///
 /// The method is written in upper case, and the path with a leading `/`. Give the path as the router sees it,
 /// percent-decoded; it is encoded when a target is written. `Display` prints the text before encoding. Request
 /// signatures cover that text.
+///
+/// A raw key must not be sent in a URL. So a method or a path with a key in it ends after the first 12 characters of
+/// the key.
 ///
 /// ```
 /// # use apikee::protocol::MethodPath;
@@ -54,7 +57,8 @@ impl<'a> MethodPath<'a> {
         if !is_token(method) {
             return Err(InvalidMethod);
         }
-        Ok(Self { method, path: path.split_once(ends).map_or(path, |(front, _)| front) })
+        let path = path.split_once(ends).map_or(path, |(front, _)| front);
+        Ok(Self { method: up_to_key(method), path: up_to_key(path) })
     }
 
     /// The path without the leading slash.
@@ -62,7 +66,7 @@ impl<'a> MethodPath<'a> {
         self.path.strip_prefix('/').unwrap_or(self.path)
     }
 
-    /// The method and the path as they were given.
+    /// The method and the path as they were given, except for keys.
     #[cfg(feature = "client")]
     pub(crate) const fn given(&self) -> (&'a str, &'a str) {
         (self.method, self.path)
@@ -170,6 +174,16 @@ mod tests {
             assert_eq!(MethodPath::new("GET", path).unwrap().to_string(), without);
             assert_eq!(MethodPath::with_query("GET", path).unwrap().to_string(), with);
         }
+    }
+
+    #[test]
+    fn a_method_or_a_path_ends_after_the_start_of_a_key() {
+        let key = "apikee_1234567890abcdef.ABCDEF";
+        let (path, query) = (std::format!("/users/{key}/orders"), std::format!("/orders?key={key}&page=2"));
+        assert_eq!(MethodPath::new("GET", &path).unwrap().to_string(), "GET:::/users/apikee_12345");
+        assert_eq!(MethodPath::with_query("GET", &query).unwrap().to_string(), "GET:::/orders?key=apikee_12345");
+        assert_eq!(MethodPath::new(key, "/").unwrap().to_string(), "APIKEE_12345:::/");
+        assert!(!std::format!("{:?}", MethodPath::new(key, &path)).contains("67890"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{address::Proxies, request::RequestView};
+use crate::key::{self, split_at_key};
 
 /// The maximum number of fields of one name that are sent.
 const MAX_FIELDS: usize = 8;
@@ -48,13 +49,31 @@ pub(super) fn headers<'r: 'a, 'a>(
     headers
 }
 
+/// The path that the platform is asked about: normalized, and with all keys cut.
+pub(super) fn path(path: &str) -> Cow<'_, str> {
+    without_keys(normalized(path))
+}
+
+/// The path for logs: unchanged, unless it has a key. The key may be percent-encoded.
+pub(super) fn logged(path: &str) -> Cow<'_, str> {
+    let normalized = normalized(path);
+    if split_at_key(&normalized).is_some() { without_keys(normalized) } else { path.into() }
+}
+
+fn without_keys(path: Cow<'_, str>) -> Cow<'_, str> {
+    if split_at_key(&path).is_some() { key::without_keys(&path).into() } else { path }
+}
+
 /// Normalizes the escapes of a path (RFC 3986). Unreserved characters are decoded (section 6.2.2.2). All other escapes
 /// get upper-case digits (section 6.2.2.1). Returns the borrowed path if nothing changes.
 ///
 /// A `%` without two hexadecimal digits after it is not an escape and stays unchanged. An escape that follows such an
 /// incomplete one is not decoded, as in `%%41` and `%4%31`: the decoded character would complete an escape that nobody
 /// wrote.
-pub(super) fn normalized(path: &str) -> Cow<'_, str> {
+fn normalized(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') {
+        return path.into();
+    }
     let (mut changed, mut rest) = (String::new(), path);
     let mut is_cut_off = false;
     while let Some((before, after)) = rest.split_once('%') {
@@ -94,7 +113,23 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::normalized;
+    use super::{logged, normalized, path};
+
+    #[test]
+    fn keys_are_cut_also_if_they_are_percent_encoded() {
+        let key = "apikee_1234567890abcdef.ABCDEF";
+        for spelt in [key.into(), key.replace('.', "%2e"), key.replace('_', "%5F"), key.replace('k', "%6b")] {
+            for (given, expected) in [
+                (format!("/users/{spelt}"), "/users/apikee_12345"),
+                (format!("/{spelt}/a%2fb/{spelt}/%2e"), "/apikee_12345/a%2Fb/apikee_12345/."),
+            ] {
+                assert_eq!((path(&given), logged(&given)), (expected.into(), expected.into()));
+            }
+        }
+        for given in ["/users/7", "/a%2fb%41", "/apikee_guide/a.html", "/%"] {
+            assert_eq!((path(given), logged(given)), (normalized(given), given.into()));
+        }
+    }
 
     #[test]
     fn unreserved_characters_are_decoded_and_other_escapes_get_upper_case_digits() {

@@ -329,10 +329,11 @@ struct Guarded<'t, 'a, 'r: 'a> {
     headers: OnceCell<Vec<(&'t str, &'t str)>>,
 }
 
-/// Texts for the platform. They are made when they are first needed.
+/// Texts for the platform and for logs. They are made when they are first needed.
 #[derive(Default)]
 struct Texts<'a> {
     path: OnceCell<Cow<'a, str>>,
+    logged: OnceCell<Cow<'a, str>>,
     headers: OnceCell<Vec<(&'a str, Cow<'a, str>)>>,
 }
 
@@ -350,7 +351,7 @@ impl<'a, 'r: 'a> Facts for Guarded<'_, 'a, 'r> {
             // In a template, `?` may have a meaning.
             Some(template) => About::new(MethodPath::with_query(request.method, template).ok()?).as_route(),
             None => {
-                let path = texts.path.get_or_init(|| disclosed::normalized(request.path()));
+                let path = texts.path.get_or_init(|| disclosed::path(request.path()));
                 About::new(MethodPath::new(request.method, path).ok()?)
             }
         };
@@ -361,7 +362,8 @@ impl<'a, 'r: 'a> Facts for Guarded<'_, 'a, 'r> {
 
     fn audit(&self) -> Audit<'_> {
         let address = self.route.guard.proxies.client(&self.request);
-        Audit::of(self.request.method, self.template(), self.request.path(), address)
+        let path = self.texts.logged.get_or_init(|| disclosed::logged(self.request.path()));
+        Audit::of(self.request.method, self.template(), path, address)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use core::{fmt, net::IpAddr};
 
-use crate::key::{KeyError, PREFIX};
+use super::disclosed;
+use crate::key::{KeyError, PREFIX, up_to_key};
 
 /// Finds header fields of a request.
 ///
@@ -83,12 +84,12 @@ impl<'r> RequestView<'r> {
     }
 }
 
-/// Shows neither the header fields, which contain secrets, nor the query.
+/// Shows neither the header fields, which contain secrets, nor the query, nor a whole key in the path or the method.
 impl fmt::Debug for RequestView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestView")
-            .field("method", &self.method)
-            .field("path", &self.path())
+            .field("method", &up_to_key(self.method))
+            .field("path", &disclosed::logged(self.path()))
             .field("route", &self.route)
             .field("peer", &self.peer)
             .finish_non_exhaustive()

@@ -129,3 +129,13 @@ fn a_wrong_clock_is_reported() {
     assert!(clock["detail"].as_str().unwrap().contains("ahead of the platform's"), "{clock}");
     server.join().unwrap();
 }
+
+#[test]
+fn a_key_is_read_from_standard_input_only_up_to_its_maximum_length() {
+    let run = || apikee(["doctor", "--key", "-", "--json"]).env("APIKEE_LOCAL_SECRET", crate::SECRET);
+    let key = issued([]);
+    let lines = run().stdin(format!("{key}\n")).done().code(0).json_lines();
+    assert_eq!(verdicts(&lines).last(), Some(&("key", true)));
+    let done = run().stdin(format!("{key}{}garbage", " ".repeat(20_000))).done().code(2);
+    assert!(done.stderr.contains("longer than 16384 bytes"), "{}", done.stderr);
+}

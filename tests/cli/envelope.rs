@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{Run, apikee, file};
 
 /// The golden cases of this kind.
-fn vectors(kind: &str) -> Vec<Value> {
+pub(crate) fn vectors(kind: &str) -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/envelopes.json");
     let mut file: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let Value::Array(mut vectors) = file["vectors"].take() else { panic!("no vectors") };
@@ -16,7 +16,7 @@ fn vectors(kind: &str) -> Vec<Value> {
     vectors
 }
 
-fn text<'v>(vector: &'v Value, member: &str) -> &'v str {
+pub(crate) fn text<'v>(vector: &'v Value, member: &str) -> &'v str {
     vector[member].as_str().unwrap()
 }
 
@@ -326,7 +326,70 @@ fn envelopes_cannot_send_control_characters_to_the_terminal() {
     let hostile = json!({"v": "\u{1b}[2J\u{202e}", "epk": "\u{1b}", "iv": "\u{1b}", "ct": "\u{1b}"}).to_string();
     for arguments in [&["inspect"][..], &["inspect", "--json"]] {
         let shown = apikee(arguments.iter().copied()).stdin(&hostile).done().code(1).stdout;
-        assert!(!shown.contains(|c: char| c != '\n' && (c.is_control() || c == '\u{202e}')), "{shown:?}");
+        assert!(!shown.contains(is_hostile), "{shown:?}");
+    }
+
+    // A good envelope with such a plaintext. Only a terminal gets it escaped.
+    let vector = &vectors("request")[0];
+    let plaintext = "{\"a\": \"it's \\ \u{e9}\"}\t\u{1b}[2J\u{9b}\u{202e}\u{7f}\r\n";
+    let sealed = apikee(["seal", "--server-key", text(vector, "server_public")]).stdin(plaintext).done().code(0);
+    let open = |options| apikee(["open"].into_iter().chain(options)).env("APIKEE_SERVER_SECRET", secret(vector));
+    assert_eq!(open(None).stdin(&sealed.stdout).done().code(0).stdout, plaintext);
+    let json = open(Some("--json")).stdin(&sealed.stdout).done().code(0);
+    assert!(!json.stdout.contains(is_hostile), "{:?}", json.stdout);
+    assert_eq!(json.json()["plaintext"], plaintext);
+    #[cfg(target_os = "linux")]
+    {
+        let envelope = file("hostile-envelope", sealed.stdout.as_bytes());
+        let line = format!("apikee open < {}", envelope.display());
+        let Some(done) = crate::terminal::at_a_terminal(&line, &[("APIKEE_SERVER_SECRET", secret(vector))], "") else {
+            return;
+        };
+        let shown = "{\"a\": \"it's \\ \u{e9}\"}\t\\u{1b}[2J\\u{9b}\\u{202e}\\u{7f}\\u{d}\r\n";
+        assert_eq!((done.code, done.stdout.as_str()), (0, shown));
+    }
+}
+
+fn is_hostile(c: char) -> bool {
+    c != '\n' && (c.is_control() || c == '\u{202e}')
+}
+
+fn secret(vector: &Value) -> &str {
+    text(vector, "server_private")
+}
+
+#[test]
+fn an_envelope_that_was_cut_is_refused() {
+    let envelope = text(&vectors("request")[0], "envelope").to_owned();
+    let blanks = " ".repeat(1 << 20);
+    for rest in ["garbage", "", "garbage\n", "\n"] {
+        for arguments in [&["inspect"][..], &["inspect", "--json"], &["inspect", "-q"]] {
+            let done = apikee(arguments.iter().copied()).stdin(format!("{envelope}{blanks}{rest}")).done().code(1);
+            assert_eq!(
+                done.stdout.contains("the envelope is not a well-formed JSON object"),
+                arguments.get(1) != Some(&"-q"),
+                "{rest:?}"
+            );
+        }
+    }
+    let most = format!("{envelope}{}\n{envelope}\n", &blanks[envelope.len() + 1..]);
+    apikee(["inspect", "-q"]).stdin(most).done().code(0);
+}
+
+#[test]
+fn a_secret_file_is_read_only_up_to_its_maximum_length() {
+    let vector = &vectors("request")[0];
+    let padded = file("padded-secret", format!("{}{}\n", secret(vector), " ".repeat(4000)).as_bytes());
+    let too_long = file("too-long-secret", format!("{}{}\n", secret(vector), " ".repeat(5000)).as_bytes());
+    for (path, code) in [(&padded, 0), (&too_long, 2), (&Path::new("/dev/zero").into(), 2)] {
+        for option in ["--server-secret-file", "--ephemeral-secret-file"] {
+            let command = ["open", option, path.to_str().unwrap(), "--server-key", text(vector, "server_public")];
+            let done = apikee(command).stdin(text(vector, "envelope")).done();
+            // The secret of the server does not open its own request as an answer.
+            let expected = if code == 0 && option.starts_with("--eph") { 1 } else { code };
+            assert_eq!(done.code, expected, "{path:?}: {}", done.stderr);
+            assert!(code != 2 || cfg!(windows) || done.stderr.contains("longer than 4096 bytes"), "{}", done.stderr);
+        }
     }
 }
 

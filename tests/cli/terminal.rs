@@ -8,10 +8,14 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use crate::{Done, Run, SECRET, apikee, file, issued, with_secret};
+use crate::{
+    Done, Run, SECRET, apikee,
+    envelope::{text, vectors},
+    file, issued, with_secret,
+};
 
 /// Runs a shell command at a terminal. `None` if the program `script`, which makes the terminal, is missing.
-fn at_a_terminal(line: &str, variables: &[(&str, &str)], typed: &str) -> Option<Done> {
+pub(crate) fn at_a_terminal(line: &str, variables: &[(&str, &str)], typed: &str) -> Option<Done> {
     let line = line.replace("apikee ", concat!(env!("CARGO_BIN_EXE_apikee"), " "));
     let mut run = Run { command: Command::new("script"), stdin: typed.into() };
     run.command.env_clear().args(["-qec", &line, "/dev/null"]).env("PATH", "/usr/bin:/bin");
@@ -155,7 +159,8 @@ fn the_progress_of_a_long_input_is_shown_at_a_terminal() {
 /// Runs that print something, each with a key on standard input.
 fn printing() -> Vec<Run> {
     let key = issued([]);
-    let commands: [&[&str]; 14] = [
+    let vector = &vectors("request")[0];
+    let commands: [&[&str]; 17] = [
         &["issue", "--tenant", "t"],
         &["issue", "--tenant", "t", "--json"],
         &["verify"],
@@ -168,10 +173,21 @@ fn printing() -> Vec<Run> {
         &["completions", "bash"],
         &["man"],
         &["demo"],
+        &["doctor"],
+        &["platform", "--until-eof"],
+        &["platform", "--json", "--until-eof"],
         &["--help"],
         &["verify", "--help"],
     ];
-    commands.into_iter().map(|command| with_secret(command.iter().copied()).stdin(&key)).collect()
+    let runs = commands.into_iter().map(|command| with_secret(command.iter().copied()).stdin(&key));
+    let open = apikee(["open"]).env("APIKEE_SERVER_SECRET", text(vector, "server_private"));
+    // Nothing listens on this port, so the request passes in the outage.
+    let authorize = with_secret(["authorize", "--path", "/", &key])
+        .env("APIKEE_BASE_URL", "http://127.0.0.1:1")
+        .env("APIKEE_SERVER_KEY", "sk_test_example")
+        .env("APIKEE_PROJECT_ENV", "my-app-production")
+        .env("APIKEE_SERVER_PUBLIC_KEY", text(vector, "server_public"));
+    runs.chain([open.stdin(text(vector, "envelope")), authorize]).collect()
 }
 
 /// Feeds the run from a file, and returns its exit code and standard error.

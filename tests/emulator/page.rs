@@ -3,6 +3,7 @@
 use apikee::{
     emulator::{EmulatedClient, Emulator, Misbehaviour, Occasion},
     meta::JsonObject,
+    protocol::{Endpoint, MethodPath, RegisterEndpoint},
 };
 use serde_json::{Value, json};
 
@@ -73,6 +74,36 @@ fn requests_from_other_pages_and_to_other_hosts_are_refused() {
             assert_eq!((response.status, response.json()), (403, json!({ "error": "FOREIGN_PAGE" })), "{fields}");
         }
     }
+    // The platform's API, with the project key. Only a program can leave out `Host`, or name another port.
+    let emulator = knowing(EmulatedClient::new("Acme-Corp"));
+    let port = emulator.port();
+    let own = format!("Host: 127.0.0.1:{port}\r\n");
+    let call = |method: &str, target: &str, fields: &str| {
+        let fields = format!("{fields}x-api-key: {}\r\n", Emulator::PROJECT_KEY);
+        ask(&emulator, method, &format!("/api/v1{target}?project_env={}", emulator.project_env()), &fields, "").status
+    };
+    for (method, target) in [("GET", "/client"), ("DELETE", &*format!("/client/{}", id())), ("GET", "/unknown")] {
+        for fields in [
+            format!("Host: evil.example:{port}\r\nOrigin: http://evil.example:{port}\r\n"),
+            "Host: evil.example\r\n".to_owned(),
+            format!("Host: evil.example:{port}\r\n"),
+            format!("Host: 127.0.0.1.evil.example:{port}\r\n"),
+            format!("Host: localhost.evil.example:{port}\r\n"),
+            format!("Host: 192.0.2.1:{port}\r\n"),
+            format!("{own}Host: evil.example\r\n"),
+            format!("{own}Origin: http://evil.example\r\n"),
+            format!("{own}Origin: null\r\n"),
+            format!("{own}Origin: http://127.0.0.1:{}\r\n", port ^ 1),
+            format!("{own}Sec-Fetch-Site: cross-site\r\n"),
+        ] {
+            assert_eq!(call(method, target, &fields), 403, "{method} {target} {fields}");
+        }
+    }
+    for fields in ["", "Host: localhost\r\n", "Host: 127.0.0.1:1\r\n", "Host: [::1]\r\n", &own] {
+        assert_eq!(call("GET", "/client", fields), 200, "{fields}");
+    }
+    let emulator = started();
+    let port = emulator.port();
     for host in ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"] {
         let fields =
             format!("Host: {host}:{port}\r\nOrigin: http://localhost:{port}\r\nSec-Fetch-Site: same-origin\r\n");
@@ -129,8 +160,14 @@ fn the_page_shows_no_secrets() {
     let headers = [("x-api-key", key)];
     let request = validation().headers(&headers).payload(JsonObject::new(&payload).unwrap());
     Call::of(&emulator, &request).target(|target| target.replace("users", key)).to(&emulator);
+    emulator.create_client(EmulatedClient::new(key)).unwrap();
+    let texts = [key];
+    let described = Endpoint::new(MethodPath::new("GET", "/users").unwrap()).name(key).description(key);
+    let described = described.scopes(&texts).tags(&texts);
+    Call::of(&emulator, &RegisterEndpoint::describing(Emulator::PROJECT_ENV, described)).to(&emulator);
     let shown = state(&emulator, "").to_string();
     assert!(shown.contains("GET:::/apikee_12345"), "{shown}");
+    assert!(shown.matches("apikee_12345").count() >= 6, "{shown}");
     assert!(!shown.contains("67890") && !shown.contains(Emulator::PROJECT_KEY), "{shown}");
 }
 

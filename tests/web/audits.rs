@@ -225,4 +225,16 @@ fn events_and_audits_contain_no_secrets() {
     for secret in [&key[12..], "private", "agent"] {
         assert!(!shown.contains(secret), "{shown}");
     }
+
+    // The key is in the path or the method by mistake.
+    let encoded = format!("/users/{}", key.replace('.', "%2e"));
+    for (method, path) in [("GET", format!("/users/{key}")), ("GET", encoded), (&*key, "/users".into())] {
+        let request = RequestView::new(method, &path, &lookup);
+        let refusal = guard.check(request).unwrap_err();
+        let shown = format!("{request:?} {refusal:?} {:?} {:?}", refusal.audit(), lines.take());
+        assert!(shown.contains(&key[..12]) && !shown.contains(&key[20..40]), "{shown}");
+        let target = platform.seen().pop().unwrap().target.to_lowercase();
+        assert!(target.contains(&key[..12].to_lowercase()), "{target}");
+        assert!(!target.contains(&key[20..40].to_lowercase()), "{target}");
+    }
 }

@@ -53,6 +53,19 @@ test("no part of a call can change another part", () => {
   assert.equal(ask({ method: "patch", client: CLIENT.toUpperCase() }).signedText, `${CLIENT}|PATCH:::/users|2026-11-24T02:21:45.017Z`);
 });
 
+test("a key in the path or the method is cut", () => {
+  const key = "apikee_1234567890abcdef.ABCDEF";
+  for (const [given, route] of [
+    [{ path: `/users/${key}` }, "GET:::/users/apikee_12345"], [{ path: `/users/${key}/orders` }, "GET:::/users/apikee_12345"],
+    [{ path: `/apikee_${key}` }, "GET:::/apikee_apikee_12345"], [{ path: "/apikee_1.1" }, "GET:::/apikee_1"], [{ method: key }, "APIKEE_12345:::/users"],
+    [{ path: "/apikee_documents/a.html" }, "GET:::/apikee_documents/a.html"], [{ path: `/${"apikee_".repeat(1e5)}` }, `GET:::/${"apikee_".repeat(1e5)}`],
+  ]) {
+    const { url, signedText } = ask(given);
+    assert.equal(new URL(url).searchParams.get("method_path"), route);
+    assert.equal(signedText.split("|")[1], route);
+  }
+});
+
 test("header fields come from objects, lists and Headers, and fields with the same name are joined", () => {
   const headersOf = (headers) => JSON.parse(ask({ headers }).plaintext).headers;
   assert.deepEqual(headersOf(undefined), {});

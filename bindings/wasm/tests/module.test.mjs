@@ -146,6 +146,18 @@ test("a finished stage leaves nothing of its key", () => {
   assert.ok(empty - zeros() <= 1, `${empty - zeros()}`);
 });
 
+test("a handle is not taken for the length of an output", () => {
+  const memory = new Memory(new WebAssembly.Instance(new WebAssembly.Module(full), {}).exports);
+  memory.bytes[memory.output] = 7;
+  memory.bytes[memory.payload] = 7;
+  for (let count = 0; count < 3; count++) {
+    const handle = memory.run({ put: () => memory.putAll(["a secret"]), call: (len) => memory.exports.keyring(len, 0) });
+    assert.ok(handle > 0);
+    assert.equal(memory.bytes[memory.output], 7);
+    assert.equal(memory.bytes[memory.payload], 7);
+  }
+});
+
 test("no call uses the lower half of the stack, and a verification only the part that is wiped", () => {
   const memory = new Memory(new WebAssembly.Instance(new WebAssembly.Module(full), {}).exports);
   const { exports, bytes, stack } = memory;

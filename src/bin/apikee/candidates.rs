@@ -9,7 +9,7 @@
 //!   is in memory.
 //! - A chunk contains the lines that have arrived. So a program that writes keys one by one gets each answer at once.
 //! - A line is cut after [`MAX_LINE`] bytes. No key is that long, so a line that was cut is refused for its length. An
-//!   envelope may be longer: it is cut after [`MAX_ENVELOPE`] bytes.
+//!   envelope may be longer: it is cut after [`MAX_ENVELOPE`] bytes, and then refused.
 
 use std::{
     ffi::OsString,
@@ -62,6 +62,8 @@ pub(crate) struct Candidate<'k> {
     pub(crate) text: Option<&'k [u8]>,
     /// The number of its line in standard input.
     pub(crate) line: Option<u64>,
+    /// Whether the line was longer than the text.
+    pub(crate) is_cut: bool,
 }
 
 impl Candidate<'_> {
@@ -168,11 +170,11 @@ impl KeyArgs {
                 }
                 printer = check_input(printer, form, pace, &new_check)?;
             } else {
-                one(&Candidate { text: Some(source.as_encoded_bytes()), line: None }, &mut printer)?;
+                one(&Candidate { text: Some(source.as_encoded_bytes()), line: None, is_cut: false }, &mut printer)?;
             }
         }
         if printer.tally.all() == 0 {
-            one(&Candidate { text: None, line: None }, &mut printer)?;
+            one(&Candidate { text: None, line: None, is_cut: false }, &mut printer)?;
         }
         printer.progress.end();
         Ok(printer.tally)
@@ -300,12 +302,14 @@ fn lines(chunk: &[u8], first: u64) -> impl Iterator<Item = Candidate<'_>> {
     (first..).zip(ends).filter_map(move |(number, end)| {
         let line = &chunk[mem::replace(&mut start, end + 1)..end];
         let most = if is_envelope(line) { MAX_ENVELOPE } else { MAX_LINE };
-        let text = match line.get(..most) {
+        // A line with exactly this length may be the rest of a longer one: see `Input::chunk`.
+        let cut = line.get(..most);
+        let text = match cut {
             Some(cut) => cut,
             None if line.trim_ascii().is_empty() => return None,
             None => line.strip_suffix(b"\r").unwrap_or(line),
         };
-        Some(Candidate { text: Some(text), line: Some(number) })
+        Some(Candidate { text: Some(text), line: Some(number), is_cut: cut.is_some() })
     })
 }
 

@@ -14,6 +14,7 @@ use std::{
     error::Error,
     io::{self, Write as _},
     net::{SocketAddr, TcpStream, ToSocketAddrs as _},
+    path::Path,
     time::{Duration, SystemTime},
 };
 
@@ -32,7 +33,7 @@ use ureq::{
 
 use crate::{
     Ended, Outcome, authorize,
-    exchange::set,
+    exchange::{self, MAX_INPUT, set},
     report,
     secrets::{self, SecretArgs},
     with_causes,
@@ -87,6 +88,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The largest difference of the clocks that counts as good. Platforms refuse requests that are five minutes old.
 const MOST_DRIFT: Duration = Duration::from_secs(60);
+
+/// The maximum length of standard input in bytes. No key is that long.
+const MAX_KEY: u64 = 16 * 1024;
 
 /// No client has this id, because it is not random.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
@@ -170,7 +174,7 @@ pub(crate) fn run(args: &Args) -> Ended {
         doctor.say("configuration", &Ok("local mode: the platform is not asked".into()))?;
     }
     if let Some(key) = &args.key {
-        let key = if key == "-" { io::read_to_string(io::stdin().lock())? } else { key.clone() };
+        let key = if key == "-" { String::from_utf8(exchange::input("a key", MAX_KEY)?)? } else { key.clone() };
         doctor.say("key", &of_key(&apikee, key.trim()))?;
     }
     Ok(doctor.worst)
@@ -255,7 +259,7 @@ fn agent() -> Result<Agent, Box<dyn Error>> {
     let mut roots: Vec<_> =
         webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| ureq::tls::Certificate::from_der(der)).collect();
     if let Some(path) = set("APIKEE_CA_FILE")? {
-        for item in parse_pem(&std::fs::read(path.trim())?) {
+        for item in parse_pem(&exchange::read_file(Path::new(path.trim()), MAX_INPUT)?) {
             if let PemItem::Certificate(certificate) = item? {
                 roots.push(certificate);
             }

@@ -12,8 +12,9 @@
 use std::{
     env,
     error::Error,
-    fmt, fs,
-    io::{self, Read as _},
+    fmt,
+    fs::File,
+    io::{self, Read},
     path::Path,
 };
 
@@ -25,7 +26,10 @@ use crate::terminal;
 const SERVER_KEY: &str = "APIKEE_SERVER_PUBLIC_KEY";
 
 /// The maximum length of standard input in bytes: far longer than any body of the platform.
-const MAX_INPUT: u64 = 16 * 1024 * 1024;
+pub(crate) const MAX_INPUT: u64 = 16 * 1024 * 1024;
+
+/// The maximum length of a file with a secret in bytes: 64 digits, and a lot of blanks.
+const MAX_SECRET_FILE: u64 = 4096;
 
 /// The names of the argument and the variable for the secret of one side.
 pub(crate) struct Side {
@@ -64,7 +68,7 @@ impl Side {
         let (origin, text) = match file {
             Some(path) => {
                 let unreadable = |error| format!("the secret file {path:?} cannot be read: {error}");
-                (self.argument, fs::read(path).map_err(unreadable)?)
+                (self.argument, read_file(path, MAX_SECRET_FILE).map_err(unreadable)?)
             }
             None => match set(self.variable)? {
                 Some(text) => (self.variable, text.trim().into()),
@@ -88,13 +92,23 @@ pub(crate) fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// All of standard input. `what` tells the user at a terminal what to type.
-pub(crate) fn input(what: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+/// All of standard input, at most `max` bytes. `what` tells the user at a terminal what to type.
+pub(crate) fn input(what: &str, max: u64) -> Result<Vec<u8>, Box<dyn Error>> {
     terminal::waiting(&format!("reading {what} from the terminal"));
+    at_most(max, io::stdin().lock()).map_err(|error| format!("standard input cannot be read: {error}").into())
+}
+
+/// All of a file, at most `max` bytes.
+pub(crate) fn read_file(path: &Path, max: u64) -> io::Result<Vec<u8>> {
+    at_most(max, File::open(path)?)
+}
+
+/// All bytes of the source. It is an error if there are more than `max`.
+fn at_most(max: u64, source: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    io::stdin().lock().take(MAX_INPUT + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_INPUT {
-        return Err(format!("standard input is longer than {MAX_INPUT} bytes").into());
+    source.take(max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max {
+        return Err(io::Error::other(format!("it is longer than {max} bytes")));
     }
     Ok(bytes)
 }

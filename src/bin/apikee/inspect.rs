@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args) -> Ended {
         let mut buf = vec![0; BUFFER_LEN];
         move |candidate, Answers { out, now, .. }: &mut Answers| {
             if let Some(text) = candidate.text.filter(|text| candidates::is_envelope(text)) {
-                let read = UntrustedEnvelope::read(text);
+                let read = if candidate.is_cut { None } else { UntrustedEnvelope::read(text) };
                 match form {
                     Form { quiet: true, .. } => {}
                     Form { json: true, .. } => envelope_as_json(out, candidate, read.as_ref())?,

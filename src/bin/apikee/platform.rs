@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     fmt::Display,
-    fs::{self, File},
+    fs::File,
     io::{self, Write as _},
     path::{Path, PathBuf},
     thread,
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::{
     Ended, Outcome,
-    exchange::{self, SERVER},
+    exchange::{self, MAX_INPUT, SERVER},
     report,
     terminal::note,
 };
@@ -151,7 +151,8 @@ impl Args {
             builder = builder.secret(secret);
         }
         if let Some(path) = &self.signing_key {
-            let pem = fs::read_to_string(path).map_err(|error| unusable("signing key", path, error))?;
+            let pem = exchange::read_file(path, MAX_INPUT).map_err(|error| unusable("signing key", path, error))?;
+            let pem = String::from_utf8(pem).map_err(|error| unusable("signing key", path, error))?;
             builder = builder.request_signing_key(&pem).map_err(|error| unusable("signing key", path, error))?;
         }
         if let Some(path) = &self.state {

@@ -1,8 +1,9 @@
-//! `apikee seal`: prints the envelope of a request. `apikee open`: prints the exact plaintext of an envelope.
+//! `apikee seal`: prints the envelope of a request. `apikee open`: prints the exact plaintext of an envelope. At a
+//! terminal, characters that are not printable are escaped: an attacker may have written them.
 
 use std::{
     error::Error,
-    io::{self, Write},
+    io::{self, IsTerminal as _, Write},
     path::PathBuf,
 };
 
@@ -14,9 +15,9 @@ use base64ct::{Base64, Encoding as _};
 
 use crate::{
     Ended, Outcome,
-    exchange::{self, CLIENT, Pinned, SERVER, ServerKeyArgs, hex},
+    exchange::{self, CLIENT, MAX_INPUT, Pinned, SERVER, ServerKeyArgs, hex},
     report::{self, Form},
-    terminal::note,
+    terminal::{self, note},
 };
 
 /// Seal a request for the server and print the envelope
@@ -62,7 +63,7 @@ pub(crate) fn seal(args: &SealArgs) -> Ended {
     };
     let plaintext = match &args.text {
         Some(text) => text.as_bytes().to_vec(),
-        None => exchange::input("the text to seal")?,
+        None => exchange::input("the text to seal", MAX_INPUT)?,
     };
 
     let session = match &secret {
@@ -84,6 +85,8 @@ pub(crate) fn seal(args: &SealArgs) -> Ended {
 }
 
 /// Open an envelope from standard input and print its plaintext; for debugging
+///
+/// The plaintext is printed unchanged, except at a terminal: there, characters that are not printable are escaped.
 ///
 /// With the client's ephemeral secret and the server's public key, it is opened as an answer to the
 /// request that was sealed with that secret. With the server's secret, it is opened as a request.
@@ -114,12 +117,13 @@ enum Role {
 
 pub(crate) fn open(args: &OpenArgs) -> Ended {
     let role = args.role()?;
-    let mut envelope = exchange::input("an envelope")?;
+    let mut envelope = exchange::input("an envelope", MAX_INPUT)?;
     let opened = role.open(&mut envelope);
     let mut out = io::stdout().lock();
     match &opened {
         _ if args.form.quiet => {}
         _ if args.form.json => as_json(&mut out, &opened)?,
+        Ok(plaintext) if out.is_terminal() => out.write_all(terminal::printable(plaintext).as_bytes())?,
         Ok(plaintext) => out.write_all(plaintext)?,
         Err(error) => note(&format!("apikee: {error}")),
     }

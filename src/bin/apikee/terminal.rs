@@ -65,6 +65,17 @@ pub(crate) fn in_ascii(text: &[u8]) -> Vec<u8> {
     ascii.into_bytes()
 }
 
+/// The text for a terminal. Rust's escapes replace characters that are not printable, except line breaks and tabs.
+pub(crate) fn printable(text: &[u8]) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in String::from_utf8_lossy(text).chars() {
+        let plain = matches!(c, '\n' | '\t' | '"' | '\'' | '\\') || c.escape_debug().eq([c]);
+        let plain = plain && (c.is_ascii() || !shows_ascii_only());
+        let _ = if plain { shown.write_char(c) } else { write!(shown, "{}", c.escape_unicode()) };
+    }
+    shown
+}
+
 /// The progress bar for standard input, on standard error. It is shown only if standard error is a terminal, standard
 /// input and standard output are not, and reading takes a while.
 pub(crate) struct Progress {

@@ -51,7 +51,9 @@ const site = http.createServer((request, response) => {
   const { pathname, searchParams } = new URL(request.url, "http://site");
   if (pathname.startsWith("/api/v1/")) {
     const { host, port } = new URL(told.url);
-    const forward = http.request({ hostname: "127.0.0.1", port, path: request.url, method: request.method, headers: { ...request.headers, host } },
+    // The platform refuses the origin of another page.
+    const { origin: _, ...headers } = request.headers;
+    const forward = http.request({ hostname: "127.0.0.1", port, path: request.url, method: request.method, headers: { ...headers, host } },
       (answer) => answer.pipe(response.writeHead(answer.statusCode, answer.headers)));
     request.pipe(forward.on("error", () => response.destroy()));
   } else if (pathname.startsWith("/redirects/")) {
