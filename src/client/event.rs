@@ -184,6 +184,11 @@ impl Event<'_> {
     const fn severity(&self) -> Severity {
         match self {
             Self::Denied { denial: Denial::Key(KeyError::BufferTooSmall { .. }), .. }
+            // The service or its connection to the platform needs repair, and it may concern every request.
+            | Self::Denied { denial: Denial::Fault(_) | Denial::Overload(_), .. }
+            | Self::Observed { verdict: Err(Denial::Fault(_) | Denial::Overload(_)), .. }
+            | Self::Observed { verdict: Ok(Basis::DespiteFault(_) | Basis::DespiteOverload(_)), .. }
+            | Self::Granted { basis: Basis::DespiteFault(_) | Basis::DespiteOverload(_), .. }
             | Self::Outage { .. }
             | Self::BreakerOpened
             | Self::ClientBreakerOpened
@@ -435,10 +440,11 @@ impl fmt::Display for List<'_> {
 /// | event | level |
 /// |---|---|
 /// | an outage, a breaker opened, entries dropped, refusals or client ids displaced, no room for routes | warn |
+/// | a fault or an overload, also if the [`Policy`](crate::Policy) admits it or the request was only observed | warn |
 /// | the service's buffer is too small for a key | warn |
 /// | weak secrets, a file rejected, old secrets displaced | warn |
-/// | denied, a breaker closed, the keyring replaced, a file read again | info |
-/// | granted, observed, a client upserted, an endpoint registered | debug |
+/// | denied for another reason, a breaker closed, the keyring replaced, a file read again | info |
+/// | granted or observed otherwise, a client upserted, an endpoint registered | debug |
 #[cfg(feature = "log")]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LogObserver;
