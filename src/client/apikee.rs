@@ -234,10 +234,12 @@ impl Apikee {
                 },
                 Enforcement::Observe => {
                     let grant = Grant::observed(key, scopes);
-                    if grant.is_ok()
-                        && let Some(about) = facts.about()
-                    {
-                        server.observe(&key, &About { scopes, ..about }, now);
+                    let observed =
+                        || facts.about().is_some_and(|about| server.observe(&key, &About { scopes, ..about }, now));
+                    if grant.is_ok() && !observed() {
+                        let audit = facts.audit().with_key(header.ok().flatten(), claims.as_ref());
+                        let verdict = policy.decide(Outcome::Fault(Fault::NotSent));
+                        events.emit(&Event::Observed { audit, verdict });
                     }
                     grant.map_err(Denial::from)
                 }

@@ -57,7 +57,8 @@ pub enum Event<'e> {
         elapsed: Duration,
     },
     /// The platform's verdict on a request that did not wait for it, in
-    /// [`Enforcement::Observe`](super::Enforcement::Observe).
+    /// [`Enforcement::Observe`](super::Enforcement::Observe). Each such request gets this event, or counts in
+    /// [`Dropped`](Self::Dropped).
     Observed {
         /// Who asked for what.
         audit: Audit<'e>,
@@ -106,14 +107,16 @@ pub enum Event<'e> {
         /// Number of routes that there is room for.
         limit: usize,
     },
-    /// The platform does not receive an entry of the queue. The queue was full and its oldest entries were dropped, the
-    /// entry is larger than the queue, the client was closed with entries left, or it is closed and accepts no more.
+    /// An entry of the queue was given up. There is no [`Observed`](Self::Observed) for it. The queue was full and its
+    /// oldest entries were dropped, the entry is larger than the queue, the client was closed with entries left, it is
+    /// closed and accepts no more, the secret of the entry's key was removed meanwhile, or the transport panicked.
     Dropped {
         /// Number of dropped entries so far.
         total: u64,
     },
     /// The secrets were replaced, for one of three reasons: [`set_keyring`](super::Apikee::set_keyring) was called, the
-    /// secret file changed, or the grace time of an old secret ended.
+    /// secret file changed, or the grace time of an old secret ended. The last is reported by the client's thread or by
+    /// the next request, whichever comes first.
     KeyringReplaced {
         /// Number of secrets that are accepted now.
         secrets: usize,
