@@ -10,7 +10,7 @@ use super::{
     gate::Deadline,
     request::{About, AuthorizeRequest, Facts},
     revocations::{Revocations, Revoked},
-    secrets::{Keys, boxed_copy},
+    secrets::{InUse, Keys, boxed_copy},
     server::{Enforcement, Server},
 };
 use crate::{
@@ -68,8 +68,9 @@ use crate::{
 /// [`prepare`](Self::prepare) do nothing. No observer receives events about entries that wait in the queue, because the
 /// parent has these entries, too.
 ///
-/// In local mode a client still works after a fork. The thread that reads files again does not exist in the child:
-/// build a new client in the child if it must see changes.
+/// In local mode a client still works after a fork, and an old secret still ends after its
+/// [grace](super::ApikeeBuilder::secret_grace). The thread that reads files again does not exist in the child: build a
+/// new client in the child if it must see changes.
 pub struct Apikee {
     pub(super) inner: Arc<Inner>,
     /// The id of the process that built it.
@@ -161,7 +162,7 @@ impl Apikee {
     where
         K: AsRef<[u8]> + ?Sized,
     {
-        self.inner.keys.load().verify(key, UnixTime::now(), buf)
+        self.inner.keys_in_use().verify(key, UnixTime::now(), buf)
     }
 
     /// Decides on a request. Its key must be good, must not be [revoked](super::ApikeeBuilder::revocations), and must
@@ -233,10 +234,12 @@ impl Apikee {
                 },
                 Enforcement::Observe => {
                     let grant = Grant::observed(key, scopes);
-                    if grant.is_ok()
-                        && let Some(about) = facts.about()
-                    {
-                        server.observe(&key, &About { scopes, ..about }, now);
+                    let observed =
+                        || facts.about().is_some_and(|about| server.observe(&key, &About { scopes, ..about }, now));
+                    if grant.is_ok() && !observed() {
+                        let audit = facts.audit().with_key(header.ok().flatten(), claims.as_ref());
+                        let verdict = policy.decide(Outcome::Fault(Fault::NotSent));
+                        events.emit(&Event::Observed { audit, verdict });
                     }
                     grant.map_err(Denial::from)
                 }
@@ -260,13 +263,13 @@ impl Apikee {
         now: UnixTime,
         buf: &'b mut [u8],
     ) -> (Result<VerifiedKey<'k>, Denial<'static>>, Option<Claims<'k>>) {
-        let Inner { keys, revocations, revoked, .. } = &*self.inner;
+        let Inner { revocations, revoked, .. } = &*self.inner;
         let key = match header {
             Ok(Some(key)) => key,
             Ok(None) => return (Err(KeyError::Missing.into()), None),
             Err(error) => return (Err(error.into()), None),
         };
-        let key = match keys.load().verify_or_tell(key, now, buf) {
+        let key = match self.inner.keys_in_use().verify_or_tell(key, now, buf) {
             Ok(key) => key,
             Err((error, claims)) => return (Err(error.into()), claims),
         };
@@ -339,6 +342,11 @@ impl Inner {
         self.server.as_ref().and_then(|server| server.background.as_ref())
     }
 
+    /// The keyring in use. It contains no secret whose grace is over.
+    pub(super) fn keys_in_use(&self) -> InUse {
+        self.keys.load(|replaced| self.events.report(&News::Keyring(replaced)))
+    }
+
     /// The loop of the thread that reads files again.
     fn watch(&self) {
         if let Some(watch) = &self.watch {
@@ -365,7 +373,7 @@ impl Inner {
             // `after_a_job_that_panics_the_thread_continues`.
             let work = || match task {
                 Task::Job(job) => {
-                    server.work(&self.keys.load(), self.policy, &job, background.time_left(server.settings.timeout))
+                    server.work(&self.keys_in_use(), self.policy, &job, background.time_left(server.settings.timeout))
                 }
                 Task::Refill => {
                     server.prepare();

@@ -93,6 +93,13 @@ impl<J> Background<J> {
         dropped
     }
 
+    /// Counts a job that the thread has begun but cannot do. Returns the total of dropped jobs.
+    pub(super) fn give_up_one(&self) -> u64 {
+        let mut state = self.lock();
+        state.dropped = state.dropped.saturating_add(1);
+        state.dropped
+    }
+
     /// Asks the thread for new sessions.
     pub(super) fn refill(&self) {
         let mut state = self.lock();

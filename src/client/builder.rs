@@ -111,7 +111,7 @@ impl ApikeeBuilder {
     /// | `APIKEE_SECRET_FILE` | [`secret_file`](Self::secret_file) | path of a file with one signing secret a line, newest first; read again when it changes |
     /// | `APIKEE_SECRETS` | [`secret`](Self::secret) | signing secrets, newest first, separated by commas; read if `APIKEE_SECRET_FILE` is not set |
     /// | `APIKEE_LOCAL_SECRET`, else `APIKEE_SECRET` | [`secret`](Self::secret) | one signing secret; read if the variables above are not set |
-    /// | `APIKEE_SECRET_GRACE` | [`secret_grace`](Self::secret_grace) | seconds (`600`) or milliseconds (`1500ms`); 10 minutes by default |
+    /// | `APIKEE_SECRET_GRACE` | [`secret_grace`](Self::secret_grace) | seconds (`600`) or milliseconds (`1500ms`); 10 minutes by default, at most a year |
     /// | `APIKEE_DENY_LIST_FILE` | [`deny_list_file`](Self::deny_list_file) | path of a file with one fingerprint of a revoked key a line; read again when it changes |
     /// | `APIKEE_SERVER_KEY` | [`project_key`](Self::project_key) | `sk_live_...`, `sk_test_...` or `sk_...` |
     /// | `APIKEE_PROJECT_ENV` | [`project_env`](Self::project_env) | the slug of project and environment |
@@ -236,7 +236,12 @@ impl ApikeeBuilder {
 
     /// Time for which a secret is still accepted after it is removed from the [`secret_file`](Self::secret_file); 10
     /// minutes by default. Machines receive a new file one after another, and those with the old file still issue keys.
-    /// Zero rejects an old secret at once; use it for a secret that has leaked.
+    /// Zero rejects an old secret at once; use it for a secret that has leaked. A longer time than a year counts as a
+    /// year.
+    ///
+    /// The time starts when the client reads the changed file. No thread is needed to end it: each request checks it.
+    /// It is measured with [`Instant`](std::time::Instant). On most systems, time during which the machine is suspended
+    /// does not count.
     pub const fn secret_grace(mut self, grace: Duration) -> Self {
         self.secret_grace = grace;
         self
@@ -245,12 +250,15 @@ impl ApikeeBuilder {
     /// Interval between two checks of the [`secret_file`](Self::secret_file) and the
     /// [`deny_list_file`](Self::deny_list_file); 1 s by default, more than zero. A change is used 0.1 s after it is
     /// seen, if the file does not change again meanwhile.
+    ///
+    /// One thread reads both files. While the file system of one of them hangs, as a network mount may, neither is read
+    /// again, and [`Apikee::reload_files`] waits.
     pub const fn reload_interval(mut self, interval: Duration) -> Self {
         self.reload_interval = interval;
         self
     }
 
-    /// Allowed difference between the clocks of the issuers and of this machine; 0 by default.
+    /// Allowed difference between the clocks of the issuers and of this machine, in whole seconds; 0 by default.
     pub const fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self

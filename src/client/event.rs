@@ -57,7 +57,8 @@ pub enum Event<'e> {
         elapsed: Duration,
     },
     /// The platform's verdict on a request that did not wait for it, in
-    /// [`Enforcement::Observe`](super::Enforcement::Observe).
+    /// [`Enforcement::Observe`](super::Enforcement::Observe). Each such request gets this event, or counts in
+    /// [`Dropped`](Self::Dropped).
     Observed {
         /// Who asked for what.
         audit: Audit<'e>,
@@ -106,14 +107,16 @@ pub enum Event<'e> {
         /// Number of routes that there is room for.
         limit: usize,
     },
-    /// The platform does not receive an entry of the queue. The queue was full and its oldest entries were dropped, the
-    /// entry is larger than the queue, the client was closed with entries left, or it is closed and accepts no more.
+    /// An entry of the queue was given up. There is no [`Observed`](Self::Observed) for it. The queue was full and its
+    /// oldest entries were dropped, the entry is larger than the queue, the client was closed with entries left, it is
+    /// closed and accepts no more, the secret of the entry's key was removed meanwhile, or the transport panicked.
     Dropped {
         /// Number of dropped entries so far.
         total: u64,
     },
     /// The secrets were replaced, for one of three reasons: [`set_keyring`](super::Apikee::set_keyring) was called, the
-    /// secret file changed, or the grace time of an old secret ended.
+    /// secret file changed, or the grace time of an old secret ended. The last is reported by the client's thread or by
+    /// the next request, whichever comes first.
     KeyringReplaced {
         /// Number of secrets that are accepted now.
         secrets: usize,
@@ -184,6 +187,11 @@ impl Event<'_> {
     const fn severity(&self) -> Severity {
         match self {
             Self::Denied { denial: Denial::Key(KeyError::BufferTooSmall { .. }), .. }
+            // The service or its connection to the platform needs repair, and it may concern every request.
+            | Self::Denied { denial: Denial::Fault(_) | Denial::Overload(_), .. }
+            | Self::Observed { verdict: Err(Denial::Fault(_) | Denial::Overload(_)), .. }
+            | Self::Observed { verdict: Ok(Basis::DespiteFault(_) | Basis::DespiteOverload(_)), .. }
+            | Self::Granted { basis: Basis::DespiteFault(_) | Basis::DespiteOverload(_), .. }
             | Self::Outage { .. }
             | Self::BreakerOpened
             | Self::ClientBreakerOpened
@@ -435,10 +443,11 @@ impl fmt::Display for List<'_> {
 /// | event | level |
 /// |---|---|
 /// | an outage, a breaker opened, entries dropped, refusals or client ids displaced, no room for routes | warn |
+/// | a fault or an overload, also if the [`Policy`](crate::Policy) admits it or the request was only observed | warn |
 /// | the service's buffer is too small for a key | warn |
 /// | weak secrets, a file rejected, old secrets displaced | warn |
-/// | denied, a breaker closed, the keyring replaced, a file read again | info |
-/// | granted, observed, a client upserted, an endpoint registered | debug |
+/// | denied for another reason, a breaker closed, the keyring replaced, a file read again | info |
+/// | granted or observed otherwise, a client upserted, an endpoint registered | debug |
 #[cfg(feature = "log")]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LogObserver;

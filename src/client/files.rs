@@ -18,6 +18,11 @@
 //! - A file is looked up by its path each time. So a changed link counts as a change: this is how Kubernetes updates a
 //!   mounted secret.
 //! - The second read detects most half-written files. Only a file that is renamed into place is never half written.
+//! - For 2 s after a change is seen, the file is read at each check, because another change may give the same stamp.
+//!   No clock is compared with the times of a file: they may come from another machine, or from before the clock was
+//!   set back.
+//! - A file system that hangs stops all checks, because one thread reads both files. No old secret is accepted for
+//!   longer because of that; see [`secrets`](super::secrets).
 //! - A file that cannot be used changes nothing: the last good content stays in use, and an event reports the problem.
 
 use core::{error::Error, fmt, time::Duration};
@@ -431,8 +436,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Watched {
     file: WatchedFile,
     path: PathBuf,
-    /// The state of the file at the last read. `None` if a later change might leave the same stamp.
+    /// The state of the file at the last check, and the time of the first check that saw it.
     stamp: Option<Stamp>,
+    since: Instant,
+    /// The file was read at this stamp, and every later change gives another stamp.
+    is_known: bool,
     /// The digest of the content in use, and the number of its entries.
     digest: Digest,
     entries: usize,
@@ -443,10 +451,10 @@ struct Watched {
 impl Watched {
     /// Reads a file for the first time.
     fn open(file: WatchedFile, path: PathBuf) -> Result<(Self, Content), FileError> {
-        let now = SystemTime::now();
-        let stamp = Stamp::of(&path).filter(|stamp| stamp.is_old(now));
+        let (stamp, since) = (Stamp::of(&path), Instant::now());
         let content = Content::read(file, &path)?;
-        Ok((Self { file, path, stamp, digest: content.digest(), entries: 0, wrong: None }, content))
+        let digest = content.digest();
+        Ok((Self { file, path, stamp, since, is_known: false, digest, entries: 0, wrong: None }, content))
     }
 
     /// Reads the file again if it may have changed or if `must`, and uses new content.
@@ -457,12 +465,15 @@ impl Watched {
         news: &mut Vec<News>,
         take: impl FnOnce(&Content, &Path, &mut Vec<News>) -> Result<usize, FileError>,
     ) {
-        let now = SystemTime::now();
         let stamp = Stamp::of(&self.path);
-        if !must && stamp.is_some() && stamp == self.stamp {
+        if stamp != self.stamp {
+            (self.stamp, self.since, self.is_known) = (stamp, Instant::now(), false);
+        }
+        if !must && self.is_known {
             return;
         }
-        self.stamp = None;
+        let is_old = stamp.is_some() && self.since.elapsed() > YOUNG;
+        self.is_known = false;
         let mut read = self.read();
         if digest(&read) != Some(self.digest) {
             let mut looks = 0..MAX_LOOKS;
@@ -477,7 +488,7 @@ impl Watched {
                 }
             }
         }
-        self.stamp = stamp.filter(|stamp| stamp.is_old(now));
+        self.is_known = is_old;
         let taken = read.and_then(|(content, digest)| {
             if digest != self.digest {
                 self.entries = take(&content, &self.path, news)?;
@@ -540,11 +551,6 @@ impl Stamp {
             #[cfg(unix)]
             inode: (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec()),
         })
-    }
-
-    /// Whether every change after `now` changes the stamp.
-    fn is_old(&self, now: SystemTime) -> bool {
-        self.modified.and_then(|modified| now.duration_since(modified).ok()).is_some_and(|age| age > YOUNG)
     }
 }
 
@@ -640,6 +646,46 @@ mod tests {
         assert!(left());
         drop(content);
         assert!(!left());
+    }
+
+    #[test]
+    fn a_file_from_the_future_is_not_read_at_each_check_and_its_changes_are_noticed() {
+        let path = std::env::temp_dir().join(std::format!("apikee-future-{}", std::process::id()));
+        let future = SystemTime::now() + Duration::from_secs(60 * 60);
+        let put = |text: &str| {
+            fs::write(&path, text).unwrap();
+            File::options().write(true).open(&path).unwrap().set_modified(future).unwrap();
+        };
+        put("one");
+        let (mut watched, _) = Watched::open(WatchedFile::DenyList, path.clone()).unwrap();
+        // The content that a check would use if the digest of the content in use were another one.
+        let read = |watched: &mut Watched| {
+            let mut read = None;
+            watched.digest = Digest::default();
+            watched.look(false, &mut || true, &mut Vec::new(), |content, _, _| {
+                read = Some(content.text().unwrap().to_string());
+                Ok(1)
+            });
+            read
+        };
+        let wait = |watched: &mut Watched| watched.since -= YOUNG + Duration::from_millis(1);
+        for text in ["one", "three"] {
+            put(text);
+            assert_eq!(read(&mut watched).as_deref(), Some(text));
+            assert_eq!(read(&mut watched).as_deref(), Some(text), "a second change may give the same stamp");
+            wait(&mut watched);
+            assert_eq!(read(&mut watched).as_deref(), Some(text));
+            assert_eq!(read(&mut watched), None, "it is not read again");
+        }
+        fs::remove_file(&path).unwrap();
+        for _ in 0..2 {
+            wait(&mut watched);
+            assert_eq!(read(&mut watched), None);
+            assert!(watched.wrong.is_some() && !watched.is_known);
+        }
+        put("three");
+        assert_eq!(read(&mut watched).as_deref(), Some("three"));
+        fs::remove_file(&path).unwrap();
     }
 
     #[test]

@@ -225,7 +225,7 @@ impl Apikee {
             let meta = JsonObject::new(&merged).map_err(|_| ClientIssueError::Key(IssueError::TooLong))?;
             new = new.meta(meta);
         }
-        let issued = self.inner.keys.load().issue_and_tell_id(&new, now, &mut SysRng, buf);
+        let issued = self.inner.keys_in_use().issue_and_tell_id(&new, now, &mut SysRng, buf);
         let (key, id) = issued.map_err(ClientIssueError::Key)?;
         Ok(Issued { key, id, expires_at, upsert })
     }

@@ -7,20 +7,26 @@
 //!   and another service would read a different secret.
 //!
 //! ```text
-//! request ── load ──> ArcSwap <── the ring in use ── current + retired ── replace, expire
+//! request ── load ──> ArcSwap <── stages ── current + retired ── replace, expire
+//!
+//! stages: current + both old rings ── a grace ends ──> current + one old ring ── a grace ends ──> current
 //! ```
 //!
-//! Readers take no lock. A replaced ring is wiped when its last user drops it.
+//! - Readers never wait for a lock. After a fork, a lock may never be released.
+//! - Each stage knows when it ends, and the next stage. So a request never uses a secret whose grace is over, even if
+//!   no thread has removed that secret.
+//! - A ring that is not in use any more is wiped when its last user drops it.
 
 use core::{ops::Deref, time::Duration};
 use std::{
     boxed::Box,
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
     time::Instant,
+    vec::Vec,
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 
 use crate::{
     crypto::stack,
@@ -78,12 +84,43 @@ sentences!(
     TooMany: "a keyring holds 8 secrets at most",
 );
 
+/// The longest grace. It can be added to any time without overflow.
+const MAX_GRACE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// The keyring in use, and its parts.
 pub(super) struct Keys {
-    in_use: ArcSwap<Keyring>,
+    in_use: ArcSwap<Stage>,
     /// Only writers use this.
     parts: Mutex<Parts>,
     leeway: Duration,
+}
+
+/// A keyring, and its end if it has one: the end of the grace of an old secret.
+struct Stage {
+    keys: Keyring,
+    next: Option<(Instant, Arc<Stage>)>,
+}
+
+impl Stage {
+    fn of(keys: &Keyring, next: Option<(Instant, Arc<Self>)>) -> Arc<Self> {
+        stack::wiped_deep(|| Arc::new(Self { keys: keys.duplicate(), next }))
+    }
+
+    /// The next stage, if this one is over.
+    fn next_at(&self, now: impl FnOnce() -> Instant) -> Option<&Arc<Self>> {
+        self.next.as_ref().filter(|(end, _)| *end <= now()).map(|(_, next)| next)
+    }
+}
+
+/// The keyring that a request uses.
+pub(super) struct InUse(Guard<Arc<Stage>>);
+
+impl Deref for InUse {
+    type Target = Keyring;
+
+    fn deref(&self) -> &Keyring {
+        &self.0.keys
+    }
 }
 
 struct Parts {
@@ -95,6 +132,16 @@ struct Parts {
 struct Retired {
     keys: Box<Keyring>,
     until: Instant,
+}
+
+impl Parts {
+    /// The secrets that are accepted just before this time, and the number of those without room.
+    fn accepted_before(&self, end: Instant) -> (Box<Keyring>, usize) {
+        let mut keys = boxed_copy(&self.current);
+        let retired = self.retired.iter().filter(|retired| retired.until >= end);
+        let displaced = retired.map(|retired| keys.accept_all_of(&retired.keys)).sum();
+        (keys, displaced)
+    }
 }
 
 /// The result of a replacement.
@@ -113,23 +160,48 @@ pub(super) struct Replaced {
 impl Keys {
     pub(super) fn new(mut keys: Box<Keyring>, leeway: Duration) -> Self {
         keys.set_leeway(leeway);
-        let in_use = stack::wiped_deep(|| ArcSwap::from_pointee(keys.duplicate()));
+        let in_use = ArcSwap::new(Stage::of(&keys, None));
         Self { in_use, parts: Mutex::new(Parts { current: keys, retired: VecDeque::new() }), leeway }
     }
 
-    /// The keyring in use.
-    pub(super) fn load(&self) -> impl Deref<Target = Arc<Keyring>> {
-        self.in_use.load()
+    /// The keyring in use. If this removes old secrets whose grace is over, it calls `report`.
+    pub(super) fn load(&self, report: impl FnOnce(Replaced)) -> InUse {
+        self.load_at(Instant::now, report)
     }
 
-    /// Signs with `keys` from now on. The previous secrets are accepted for `grace`.
+    /// The time is read only while an old secret has a grace.
+    fn load_at(&self, now: impl Fn() -> Instant, report: impl FnOnce(Replaced)) -> InUse {
+        let stage = self.in_use.load();
+        if stage.next_at(&now).is_none() {
+            return InUse(stage);
+        }
+        let now = now();
+        // If another thread has the lock, it is publishing new stages, or this process was forked meanwhile.
+        let parts = match self.parts.try_lock() {
+            Ok(parts) => Some(parts),
+            Err(TryLockError::Poisoned(parts)) => Some(parts.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        if let Some(replaced) = parts.and_then(|mut parts| self.expire_in(&mut parts, now)) {
+            report(replaced);
+        }
+        let mut stage = self.in_use.load_full();
+        while let Some(next) = stage.next_at(|| now).cloned() {
+            stage = next;
+        }
+        InUse(Guard::from_inner(stage))
+    }
+
+    /// Signs with `keys` from now on. The previous secrets are accepted for `grace`, but at most for [`MAX_GRACE`].
     pub(super) fn replace(&self, mut keys: Box<Keyring>, grace: Duration, now: Instant) -> Replaced {
         keys.set_leeway(self.leeway);
+        let until = now.checked_add(grace.min(MAX_GRACE)).unwrap_or(now);
         let mut parts = self.parts();
         let old = core::mem::replace(&mut parts.current, keys);
-        match now.checked_add(grace).filter(|_| !grace.is_zero()) {
-            Some(until) => parts.retired.push_front(Retired { keys: old, until }),
-            None => parts.retired.clear(),
+        if grace.is_zero() {
+            parts.retired.clear();
+        } else {
+            parts.retired.push_front(Retired { keys: old, until });
         }
         // Older rings cannot contribute a secret, because a keyring holds only this many.
         parts.retired.truncate(MAX_SECRETS);
@@ -138,18 +210,29 @@ impl Keys {
 
     /// Removes old secrets whose time is over. `None` if there are none.
     pub(super) fn expire(&self, now: Instant) -> Option<Replaced> {
-        let mut parts = self.parts();
+        self.expire_in(&mut self.parts(), now)
+    }
+
+    fn expire_in(&self, parts: &mut Parts, now: Instant) -> Option<Replaced> {
         let over = parts.retired.iter().any(|retired| retired.until <= now);
-        over.then(|| self.publish(&mut parts, now))
+        over.then(|| self.publish(parts, now))
     }
 
     fn publish(&self, parts: &mut Parts, now: Instant) -> Replaced {
         parts.retired.retain(|retired| retired.until > now);
-        let mut keys = boxed_copy(&parts.current);
-        let displaced = parts.retired.iter().map(|retired| keys.accept_all_of(&retired.keys)).sum();
-        let secrets = keys.secrets();
+        let mut ends: Vec<_> = parts.retired.iter().map(|retired| retired.until).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        // From the last stage to the first, because each one holds the next.
+        let (mut secrets, mut displaced) = (parts.current.secrets(), 0);
+        let mut stage = Stage::of(&parts.current, None);
+        for end in ends.into_iter().rev() {
+            let (keys, without_room) = parts.accepted_before(end);
+            (secrets, displaced) = (keys.secrets(), without_room);
+            stage = Stage::of(&keys, Some((end, stage)));
+        }
+        self.in_use.store(stage);
         let retiring = secrets.saturating_sub(parts.current.secrets());
-        self.in_use.store(stack::wiped_deep(|| Arc::new(keys.duplicate())));
         Replaced { secrets, retiring, displaced, weak: parts.current.weak_secrets() }
     }
 
@@ -160,7 +243,7 @@ impl Keys {
 
 #[cfg(test)]
 mod tests {
-    use std::{string::String, vec::Vec};
+    use std::string::String;
 
     use super::*;
     use crate::{NewKey, SysRng, UnixTime};
@@ -180,7 +263,11 @@ mod tests {
     }
 
     fn good(keys: &Keys, secret: &str) -> bool {
-        keys.load().verify(&issued(secret), UnixTime::now(), &mut [0; 1024]).is_ok()
+        good_at(keys, secret, Instant::now())
+    }
+
+    fn good_at(keys: &Keys, secret: &str, now: Instant) -> bool {
+        keys.load_at(|| now, drop).verify(&issued(secret), UnixTime::now(), &mut [0; 1024]).is_ok()
     }
 
     #[test]
@@ -197,6 +284,43 @@ mod tests {
         assert_eq!(keys.expire(start + MINUTE), Some(Replaced { secrets: 1, retiring: 0, displaced: 0, weak: 1 }));
         assert!(!good(&keys, "a") && good(&keys, "b"));
         assert_eq!(keys.expire(start + 2 * MINUTE), None, "reported once");
+    }
+
+    #[test]
+    fn without_a_thread_each_old_secret_ends_at_its_own_time() {
+        let start = Instant::now();
+        let keys = Keys::new(ring(&["a"]), Duration::ZERO);
+        keys.replace(ring(&["b"]), MINUTE, start);
+        keys.replace(ring(&["c"]), MINUTE, start + MINUTE / 2);
+        let ends = [start + MINUTE, start + MINUTE * 3 / 2];
+        let accepted = |now| ["a", "b", "c"].map(|secret| good_at(&keys, secret, now));
+        let shortly = Duration::from_nanos(1);
+        assert_eq!(accepted(ends[0] - shortly), [true, true, true]);
+        // As after a fork, or while another thread publishes.
+        let locked = keys.parts();
+        assert_eq!(accepted(ends[1]), [false, false, true]);
+        assert_eq!(accepted(ends[1] - shortly), [false, true, true]);
+        assert_eq!(accepted(ends[0]), [false, true, true]);
+        drop(locked);
+        let mut reports = Vec::new();
+        for now in [ends[0] - shortly, ends[0], ends[0], ends[1], ends[1]] {
+            keys.load_at(|| now, |replaced| reports.push((replaced.secrets, replaced.retiring)));
+        }
+        assert_eq!(reports, [(2, 1), (1, 0)], "reported once each");
+        assert!(keys.parts().retired.is_empty(), "the old secrets are wiped");
+        assert!(keys.in_use.load().next.is_none());
+    }
+
+    #[test]
+    fn a_grace_too_long_to_add_lasts_for_a_year() {
+        for grace in [Duration::MAX, Duration::from_secs(u64::MAX), MAX_GRACE] {
+            let start = Instant::now();
+            let keys = Keys::new(ring(&["a"]), Duration::ZERO);
+            assert_eq!(keys.replace(ring(&["b"]), grace, start).retiring, 1, "{grace:?}");
+            let accepted = |now| ["a", "b"].map(|secret| good_at(&keys, secret, now));
+            assert_eq!(accepted(start + MAX_GRACE - MINUTE), [true, true]);
+            assert_eq!(accepted(start + MAX_GRACE), [false, true]);
+        }
     }
 
     #[test]
@@ -245,7 +369,7 @@ mod tests {
         use std::os::unix::fs::FileExt as _;
 
         let keys = Keys::new(ring(&["a", "b"]), Duration::ZERO);
-        let address = Arc::as_ptr(&keys.load()) as u64;
+        let address = core::ptr::from_ref(&*keys.load(drop)) as u64;
         let read = || {
             let mut memory = [0; size_of::<Keyring>()];
             std::fs::File::open("/proc/self/mem").unwrap().read_exact_at(&mut memory, address).unwrap();
@@ -257,7 +381,7 @@ mod tests {
         };
         let before = states(&read());
         assert!(!before.is_empty(), "the search must find the state of a secret");
-        let reader = keys.load();
+        let reader = keys.load(drop);
         keys.replace(ring(&["c"]), Duration::ZERO, Instant::now());
         assert!(states(&read()).iter().any(|state| before.contains(state)), "a request still uses it");
         drop(reader);
@@ -268,6 +392,6 @@ mod tests {
     fn the_leeway_stays() {
         let keys = Keys::new(ring(&["a"]), MINUTE);
         keys.replace(ring(&["b"]), MINUTE, Instant::now());
-        assert_eq!(keys.load().leeway_secs(), 60);
+        assert_eq!(keys.load(drop).leeway_secs(), 60);
     }
 }

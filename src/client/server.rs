@@ -23,7 +23,7 @@ use crate::{
     breaker::ClientRef,
     json::JsonObject,
     key::{Claims, Keyring, VerifiedKey},
-    policy::{Denial, Fault, Outcome, Policy, Rejection},
+    policy::{Fault, Outcome, Policy, Rejection},
     protocol::{
         ClientId, ClientKey, CreateClient, Endpoint, FindClient, KEY_HEADER, MethodPath, RegisterEndpoint,
         Request as _, Timestamp, ValidateRequest, WrittenEndpoint,
@@ -383,13 +383,13 @@ impl Server {
         }
     }
 
-    /// Queues a request with a good key for the thread, which will ask the platform about it.
-    pub(super) fn observe(&self, key: &VerifiedKey<'_>, about: &About<'_>, at: UnixTime) {
+    /// Queues a request with a good key for the thread, which will ask the platform about it. Returns `false` if the
+    /// platform cannot be asked.
+    #[must_use]
+    pub(super) fn observe(&self, key: &VerifiedKey<'_>, about: &About<'_>, at: UnixTime) -> bool {
         // A payload that is too long to send is not worth the memory either.
         if about.payload.is_some_and(|payload| payload.as_str().len() > MAX_BODY_LEN) {
-            let audit = about.audit().with_key(Some(key.raw().as_bytes()), Some(key.claims()));
-            self.platform.events.emit(&Event::Observed { audit, verdict: Err(Denial::Fault(Fault::NotSent)) });
-            return;
+            return false;
         }
         self.queue(Job::Observe(Box::new(Observed {
             key: Plaintext::copy_of(key.raw().as_bytes()),
@@ -402,14 +402,16 @@ impl Server {
             headers: worth_keeping(about.headers, key.raw()),
             payload: about.payload.map(|payload| payload.as_str().into()),
         })));
+        true
     }
 
-    fn ask_observed(&self, keys: &Keyring, policy: Policy, observed: &Observed, deadline: &Deadline) {
+    /// Returns `false` if the key is not good any more, because its secret was removed meanwhile.
+    fn ask_observed(&self, keys: &Keyring, policy: Policy, observed: &Observed, deadline: &Deadline) -> bool {
         let mut buf = std::vec![0; crate::key::verify_buffer_len(observed.key.as_bytes().len())];
         let (Ok(key), Some(method_path)) =
             (keys.verify(observed.key.as_bytes(), observed.at, &mut buf), observed.route.method_path())
         else {
-            return;
+            return false;
         };
         let headers: Vec<_> = observed.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let scopes: Vec<_> = observed.scopes.iter().map(String::as_str).collect();
@@ -425,6 +427,7 @@ impl Server {
         let outcome = self.ask(&key, &about, observed.at, deadline, policy);
         let audit = about.audit().with_key(Some(observed.key.as_bytes()), Some(key.claims()));
         self.platform.events.emit(&Event::Observed { audit, verdict: policy.decide(outcome) });
+        true
     }
 
     /// Does a job, on the thread.
@@ -436,7 +439,15 @@ impl Server {
                     self.register(&method_path, body, deadline);
                 }
             }
-            Job::Observe(observed) => self.ask_observed(keys, policy, observed, deadline),
+            Job::Observe(observed) => {
+                // A transport that panics gives no verdict either.
+                let asked = catch_unwind(AssertUnwindSafe(|| self.ask_observed(keys, policy, observed, deadline)));
+                if !asked.unwrap_or(false)
+                    && let Some(background) = &self.background
+                {
+                    self.platform.events.emit(&Event::Dropped { total: background.give_up_one() });
+                }
+            }
         }
     }
 

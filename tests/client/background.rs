@@ -455,14 +455,41 @@ fn a_dropped_client_reports_the_remaining_entries() {
 }
 
 #[test]
+fn an_observed_request_whose_secret_was_removed_is_reported_as_dropped() {
+    let (release, released) = mpsc::channel::<()>();
+    let (entered, arrivals) = mpsc::channel();
+    let released = Mutex::new(released);
+    let platform = Platform::new(move |seen| {
+        let _ = entered.send(());
+        let _ = released.lock().unwrap().recv();
+        willing(seen)
+    });
+    let (observer, notes) = notes();
+    let builder = platform.builder().enforcement(Enforcement::Observe).background_thread(true);
+    let apikee = builder.observer(observer).build().unwrap();
+    for _ in 0..3 {
+        assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::Observed));
+    }
+    arrivals.recv().unwrap();
+    apikee.set_keyring(apikee::Keyring::new(b"another secret of 32 bytes or so").unwrap());
+    drop(release);
+    assert_eq!(apikee.close(LONG), 0);
+    assert_eq!(platform.seen().len(), 1);
+    let after_the_requests: Vec<_> = notes.try_iter().skip(4).collect();
+    assert_eq!(after_the_requests, ["observed: Ok(Confirmed)", "dropped: 1", "dropped: 2"]);
+}
+
+#[test]
 fn after_a_job_that_panics_the_thread_continues() {
     let platform = Platform::willing();
     let transport = platform.transport();
     let calls = std::sync::atomic::AtomicUsize::new(0);
+    let (observer, notes) = notes();
     let apikee = platform
         .builder()
         .enforcement(Enforcement::Observe)
         .background_thread(true)
+        .observer(observer)
         .transport(move |call: &Call<'_>, answer: &mut [u8]| {
             let first = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
             assert!(!first, "a transport that panics");
@@ -475,6 +502,8 @@ fn after_a_job_that_panics_the_thread_continues() {
     }
     assert_eq!(apikee.close(LONG), 0);
     assert_eq!(platform.seen().len(), 1);
+    let notes: Vec<_> = notes.try_iter().filter(|note| !note.starts_with("granted")).collect();
+    assert_eq!(notes, ["dropped: 1", "observed: Ok(Confirmed)"]);
 }
 
 #[test]

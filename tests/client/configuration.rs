@@ -4,11 +4,15 @@ use std::{process::Command, time::Duration};
 
 use apikee::{
     Apikee, ConfigError, Keyring,
+    breaker::RefusalMemory,
     client::{ApikeeBuilder, Enforcement, Setting},
     protocol::Sealing,
 };
 
-use crate::platform::{Platform, SECRET};
+use crate::{
+    ask,
+    platform::{Answer, Platform, SECRET, key, willing},
+};
 
 fn refusal(builder: ApikeeBuilder) -> String {
     builder.build().unwrap_err().to_string()
@@ -93,6 +97,29 @@ fn a_setting_that_cannot_be_used_is_named() {
         let refusal = refusal(builder);
         assert!(refusal.starts_with(start), "{refusal}");
     }
+}
+
+#[test]
+fn the_longest_durations_are_usable_and_do_not_count_as_none() {
+    const LONGEST: Duration = Duration::MAX;
+    let platform = Platform::new(|seen| if seen.is_validation() { Answer::no() } else { willing(seen) });
+    let apikee = platform
+        .builder()
+        .timeout(LONGEST)
+        .leeway(LONGEST)
+        .reload_interval(LONGEST)
+        .secret_grace(LONGEST)
+        .max_client_id_age(LONGEST)
+        .refusal_memory(RefusalMemory::DEFAULT.unsuccessful(LONGEST).forbidden(LONGEST).rate_limited(LONGEST, LONGEST))
+        .background_thread(true)
+        .build()
+        .unwrap();
+    let key = key("acme-corp", "{}");
+    for _ in 0..2 {
+        assert!(ask(&apikee, &key).unwrap_err().starts_with("SERVER_REJECTED"));
+    }
+    assert_eq!(platform.seen().len(), 3, "one look-up, because its result is remembered, and two validations");
+    assert_eq!(apikee.close(LONGEST), 0);
 }
 
 #[test]

@@ -2,7 +2,9 @@
 #![expect(unsafe_code, reason = "no safe function forks")]
 
 use std::{
+    fs,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
     process,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -109,6 +111,24 @@ fn local_mode_still_works_in_a_child() {
     }
 }
 
+/// The thread that removes old secrets does not exist in the child, and may have held a lock during the fork.
+fn in_a_child_an_old_secret_ends_after_its_grace() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fork-secrets");
+    let keep = |secret: &[u8]| fs::write(&path, secret).unwrap();
+    keep(SECRET);
+    let builder = Apikee::builder().secret_file(&path).secret_grace(Duration::from_millis(100));
+    let apikee = builder.reload_interval(Duration::from_millis(1)).build().unwrap();
+    let key = key(CLIENT, "{}");
+    keep(b"the secret that replaces it, of 32 bytes");
+    apikee.reload_files().unwrap();
+    for _ in 0..20 {
+        match fork() {
+            0 => child(|| while ask(&apikee, &key).is_ok() {}),
+            child => parent(child),
+        }
+    }
+}
+
 /// A lock that another thread holds during the fork is never released in the child.
 fn a_child_does_not_hang_on_a_lock_of_the_parent() {
     let platform = Platform::willing();
@@ -145,6 +165,7 @@ fn forks() {
     a_child_is_denied_and_the_parent_continues(Enforcement::Observe, true);
     the_policy_decides_in_a_child_too();
     local_mode_still_works_in_a_child();
+    in_a_child_an_old_secret_ends_after_its_grace();
     a_child_does_not_hang_on_a_lock_of_the_parent();
 }
 

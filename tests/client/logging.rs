@@ -66,19 +66,33 @@ fn each_event_is_logged_on_one_line_and_without_the_key() {
         (Denial::Remembered(rejection), "code=SERVER_REJECTED class=remembered"),
         (Denial::Outage(Outage::Dns), "code=SERVER_UNAVAILABLE class=outage"),
         (Denial::Overload(Overload::OutOfResources), "code=SERVER_UNAVAILABLE class=overload"),
+        (Denial::Overload(Overload::TooManyInFlight), "code=SERVER_UNAVAILABLE class=overload"),
         (Denial::Fault(Fault::Forked), "code=SERVER_FAULT class=fault"),
+        (Denial::Fault(Fault::ProjectKeyRefused), "code=SERVER_FAULT class=fault"),
+        (Denial::Fault(Fault::UntrustedCertificate), "code=SERVER_FAULT class=fault"),
     ] {
+        // Somebody must repair these, so they are never below the level `warn`.
+        let repair = matches!(denial, Denial::Overload(_) | Denial::Fault(_));
+        let levels = if repair { ["WARN", "WARN"] } else { ["INFO", "DEBUG"] };
         let cause = denial.source().map(|cause| format!(" cause=\"{cause}\"")).unwrap_or_default();
         let line = logged(Event::Denied { audit, denial, elapsed });
-        assert_eq!(line, format!("INFO event=denied {expected}{cause} elapsed_us=1500"));
+        assert_eq!(line, format!("{} event=denied {expected}{cause} elapsed_us=1500", levels[0]));
         let line = logged(Event::Observed { audit, verdict: Err(denial) });
-        assert_eq!(line, format!("DEBUG event=observed {expected}{cause}"));
+        assert_eq!(line, format!("{} event=observed {expected}{cause}", levels[1]));
     }
     let overload = Overload::TooManyInFlight;
     assert_eq!(
         logged(Event::Granted { audit, basis: Basis::DespiteOverload(overload), elapsed }),
-        format!("DEBUG event=granted basis=despite_overload cause=\"{overload}\" elapsed_us=1500")
+        format!("WARN event=granted basis=despite_overload cause=\"{overload}\" elapsed_us=1500")
     );
+    let basis = Basis::DespiteFault(Fault::ProjectKeyRefused);
+    for event in [Event::Granted { audit, basis, elapsed }, Event::Observed { audit, verdict: Ok(basis) }] {
+        assert!(logged(event).starts_with("WARN "), "{event}");
+    }
+    let basis = Basis::Confirmed;
+    for event in [Event::Granted { audit, basis, elapsed }, Event::Observed { audit, verdict: Ok(basis) }] {
+        assert!(logged(event).starts_with("DEBUG "), "{event}");
+    }
     let denial = Denial::Key(KeyError::BufferTooSmall { needed: 99 });
     assert_eq!(
         logged(Event::Denied { audit, denial, elapsed }),

@@ -345,6 +345,28 @@ fn the_thread_drops_an_old_secret_after_its_grace() {
     assert_eq!(accepted(&apikee), [false, true, false]);
 }
 
+#[test]
+fn without_a_thread_an_old_secret_ends_after_its_grace() {
+    let folder = Folder::new("threadless");
+    let path = folder.put("secrets", A);
+    let builder = || Apikee::builder().secret_file(&path).background_thread(false);
+    let (apikee, heard) = observed(builder().secret_grace(Duration::from_millis(50)));
+    let (patient, _) = observed(builder().secret_grace(Duration::MAX));
+    folder.put("secrets", B);
+    apikee.reload_files().unwrap();
+    patient.reload_files().unwrap();
+    assert_eq!(all(&heard), ["keyring 2 1 0", "secret file read 1"]);
+    let (old, start) = (issued(A), std::time::Instant::now());
+    while good(&apikee, &old) {
+        assert!(start.elapsed() < LONG, "the old secret is still accepted");
+        std::thread::yield_now();
+    }
+    assert!(apikee.verify(&old).is_err());
+    assert_eq!(accepted(&apikee), [false, true, false]);
+    assert_eq!(all(&heard), ["keyring 1 0 0"]);
+    assert_eq!(accepted(&patient), [true, true, false], "the longest grace is not zero");
+}
+
 /// In Kubernetes, the file of a mounted secret is a link into `..data`. `..data` is a link to a folder. Kubernetes
 /// replaces this link.
 #[cfg(unix)]

@@ -70,7 +70,7 @@ fn each_event_has_its_fields_and_not_the_key() {
     });
     let prefix = &good[..12];
     assert_eq!(
-        *lines.lock().unwrap(),
+        core::mem::take(&mut *lines.lock().unwrap()),
         [
             "WARN message=outage".to_owned(),
             format!(
@@ -82,5 +82,16 @@ fn each_event_has_its_fields_and_not_the_key() {
             ),
             r#"INFO message=denied method="GET" route="/users" code="INVALID_PREFIX" class="key""#.to_owned(),
         ]
+    );
+
+    // A refused project key denies every request.
+    let platform = Platform::new(|_| Answer::status(401));
+    let apikee = platform.builder().observer(TracingObserver).build().unwrap();
+    tracing::subscriber::with_default(Recorder(Arc::clone(&lines)), || assert!(ask(&apikee, &good).is_err()));
+    assert_eq!(
+        *lines.lock().unwrap(),
+        [format!(
+            r#"WARN message=denied tenant="{CLIENT}" key_prefix="{prefix}" method="GET" route="/users" code="SERVER_FAULT" class="fault""#
+        )]
     );
 }

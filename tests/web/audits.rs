@@ -123,6 +123,19 @@ fn events_about_grants_name_the_route_in_both_modes() {
 }
 
 #[test]
+fn an_observed_request_that_cannot_be_sent_to_the_platform_is_reported() {
+    let (lines, key) = (Lines::default(), key());
+    let platform = Platform::willing();
+    let guard = lines.guard(platform.builder().enforcement(Enforcement::Observe).background_thread(true));
+    let fields = [("x-api-key", key.as_bytes())];
+    let lookup = lookup(&fields);
+    assert!(guard.route("/users").require(&["read"]).check(RequestView::new("NO METHOD", "/users", &lookup)).is_ok());
+    let [observed, granted] = lines.take().try_into().unwrap();
+    assert!(observed.starts_with("event=observed code=SERVER_FAULT class=fault tenant="), "{observed}");
+    assert!(granted.starts_with("event=granted basis=observed tenant="), "{granted}");
+}
+
+#[test]
 fn the_audit_names_the_tenant_only_if_the_signature_is_valid() {
     let expired = issue(NewKey::new("late").expires(Expiry::At(UnixTime::from_secs(1))));
     let early = issue(NewKey::new("early").expires(Expiry::Never).not_before(UnixTime::from_secs(99_999_999_999)));

@@ -31,10 +31,10 @@ FAULTS = {
     ),
     "keyring-gap": (
         "src/client/secrets.rs",
-        "        let mut keys = boxed_copy(&parts.current);\n",
-        "        let mut keys = boxed_copy(&parts.current);\n"
+        "        let mut stage = Stage::of(&parts.current, None);\n",
+        "        let mut stage = Stage::of(&parts.current, None);\n"
         '        if std::planted("keyring-gap") {\n'
-        "            self.in_use.store(Arc::new(parts.current.duplicate()));\n        }\n",
+        "            self.in_use.store(Arc::clone(&stage));\n        }\n",
     ),
     "lost-entry": (
         "src/client/revocations.rs",

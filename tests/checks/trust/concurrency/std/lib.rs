@@ -11,6 +11,7 @@ pub fn planted(fault: &str) -> bool {
     ::std::env::var("PLANTED").is_ok_and(|planted| planted == fault)
 }
 
+pub use arc_swap::Guard;
 #[cfg(not(feature = "model"))]
 pub use arc_swap::{ArcSwap, ArcSwapOption};
 
@@ -179,13 +180,18 @@ mod modelled {
     pub struct ArcSwap<T>(arc_swap::ArcSwap<T>);
 
     impl<T> ArcSwap<T> {
-        pub fn from_pointee(value: T) -> Self {
-            Self(arc_swap::ArcSwap::from_pointee(value))
+        pub fn new(value: Arc<T>) -> Self {
+            Self(arc_swap::ArcSwap::new(value))
         }
 
         pub fn load(&self) -> arc_swap::Guard<Arc<T>> {
             shuttle::thread::yield_now();
             self.0.load()
+        }
+
+        pub fn load_full(&self) -> Arc<T> {
+            shuttle::thread::yield_now();
+            self.0.load_full()
         }
 
         pub fn store(&self, new: Arc<T>) {
