@@ -184,7 +184,7 @@ struct UnderWay([AtomicUsize; 3]);
 impl UnderWay {
     fn call(&self, gate: &Gate, client: u128, limit: Duration) -> bool {
         let (total, own) = (&self.0[0], &self.0[usize::try_from(client).unwrap()]);
-        match gate.enter(caller(client), Deadline::after(limit), &Events::default()) {
+        match gate.enter(caller(client), &Deadline::after(limit), &Events::default()) {
             Ok(slot) => {
                 assert!(total.fetch_add(1, SeqCst) < 2, "more calls than slots");
                 assert!(own.fetch_add(1, SeqCst) < 1, "more calls of a client than its share");
@@ -205,7 +205,7 @@ impl UnderWay {
 /// Whether two clients can get a slot each at the same time, so that no slot is still taken.
 fn is_empty(gate: &Gate) -> bool {
     let events = Events::default();
-    let enter = |client| gate.enter(caller(client), Deadline::after(Duration::ZERO), &events);
+    let enter = |client| gate.enter(caller(client), &Deadline::after(Duration::ZERO), &events);
     let (one, other) = (enter(1), enter(2));
     one.is_ok() && other.is_ok()
 }
@@ -243,16 +243,16 @@ fn no_failure_is_lost() {
     let (events, opened) = counted("client_breaker_opened");
     let fail = || {
         // The client's share is one call, so each call waits for the one before it.
-        if let Ok(slot) = gate.enter(caller(1), Deadline::after(LONG), &events) {
+        if let Ok(slot) = gate.enter(caller(1), &Deadline::after(LONG), &events) {
             slot.settle(Outcome::Outage(Outage::Timeout));
         }
     };
     all([&fail as &(dyn Fn() + Sync), &fail, &fail]);
-    let next = gate.enter(caller(1), Deadline::after(LONG), &events);
+    let next = gate.enter(caller(1), &Deadline::after(LONG), &events);
     assert!(matches!(next, Err(Outcome::Outage(Outage::BreakerOpen { .. }))), "three failures open it");
     assert_eq!(opened.load(SeqCst), 1, "and one event reports it");
     drop(next);
-    assert!(gate.enter(caller(2), Deadline::after(LONG), &events).is_ok(), "another client's breaker is closed");
+    assert!(gate.enter(caller(2), &Deadline::after(LONG), &events).is_ok(), "another client's breaker is closed");
     assert_eq!(gate.breaker_state(), BreakerState::Closed);
 }
 
@@ -261,7 +261,7 @@ fn an_open_breaker_wakes_waiting_calls() {
     let (events, opened) = counted("breaker_opened");
     let asked = AtomicUsize::new(0);
     let ask = |client| {
-        if let Ok(slot) = gate.enter(caller(client), Deadline::after(LONG), &events) {
+        if let Ok(slot) = gate.enter(caller(client), &Deadline::after(LONG), &events) {
             asked.fetch_add(1, SeqCst);
             slot.settle(Outcome::Outage(Outage::Connect));
         }
@@ -280,7 +280,7 @@ fn no_refusal_is_lost() {
     let remembers = |client| gate.remembered([ClientRef::new(client)], HERE).is_some();
     let refuse = |client| {
         let asked = gate.now();
-        gate.enter(caller(client), Deadline::after(LONG), &events).unwrap().settle(REFUSED);
+        gate.enter(caller(client), &Deadline::after(LONG), &events).unwrap().settle(REFUSED);
         // A confirmation of an earlier call does not count.
         gate.confirm(ClientRef::new(client), HERE, asked);
         client
