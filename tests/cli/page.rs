@@ -4,7 +4,7 @@
 use std::{
     env, fs,
     path::Path,
-    process::{Command, Stdio},
+    process::{self, Command, Stdio},
 };
 
 const PAGE: &str = include_str!("../../docs/COMMAND.md");
@@ -13,8 +13,7 @@ const PAGE: &str = include_str!("../../docs/COMMAND.md");
 fn the_examples_of_the_page_work_as_pasted() {
     let blocks: Vec<&str> = PAGE.split("```sh\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0)).collect();
     assert_eq!(blocks.len(), 4);
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-page");
-    let _ = fs::remove_dir_all(&place);
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-page-{}", process::id()));
     fs::create_dir_all(&place).unwrap();
     let command = Path::new(env!("CARGO_BIN_EXE_apikee")).parent().unwrap();
     let path = env::join_paths([command.to_owned()].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap())));
@@ -46,6 +45,7 @@ fn the_examples_of_the_page_work_as_pasted() {
     assert_eq!(fs::read_to_string(place.join("results.jsonl")).unwrap().lines().count(), 2);
     assert!(place.join(".local/share/man/man1/apikee-verify.1").is_file());
     assert!(place.join(".local/share/bash-completion/completions/apikee").is_file());
+    fs::remove_dir_all(place).unwrap();
 }
 
 #[test]
