@@ -101,7 +101,7 @@ fn the_platforms_own_reason_is_printed() {
 
 #[test]
 fn the_timeout_can_be_set_by_argument_and_by_variable() {
-    // Accepts connections, and never answers.
+    // Accepts connections, and never answers. The default timeout is three seconds.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let platform = platform();
     let url = format!("http://{}/api/v1", silent.local_addr().unwrap());
@@ -112,12 +112,12 @@ fn the_timeout_can_be_set_by_argument_and_by_variable() {
     );
     let said = run.done().code(1).json();
     assert_eq!(said["cause"], "the platform did not answer in time");
-    assert!((200.0..1000.0).contains(&said["elapsed_ms"].as_f64().unwrap()), "{said}");
+    assert!((200.0..2900.0).contains(&said["elapsed_ms"].as_f64().unwrap()), "{said}");
     // The same with environment variables.
     let run = configured(&platform, ["authorize", "--client", CLIENT, "--fail-closed", "--json", &key]);
     let run = run.env("APIKEE_BASE_URL", &url).env("APIKEE_SERVER_TIMEOUT", "200ms");
     let said = run.done().code(1).json();
-    assert!((200.0..1000.0).contains(&said["elapsed_ms"].as_f64().unwrap()), "{said}");
+    assert!((200.0..2900.0).contains(&said["elapsed_ms"].as_f64().unwrap()), "{said}");
 }
 
 #[test]

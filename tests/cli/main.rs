@@ -19,7 +19,7 @@ use std::{
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{self, Command, Stdio},
 };
 
 use serde_json::Value;
@@ -118,7 +118,7 @@ fn vector(name: &str) -> Value {
 
 /// A file for one test.
 fn file(name: &str, content: &[u8]) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{name}"));
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{}-{name}", process::id()));
     fs::write(&path, content).unwrap();
     path
 }

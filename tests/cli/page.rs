@@ -6,7 +6,7 @@ use std::{
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{self, Command, Stdio},
 };
 
 const PAGE: &str = include_str!("../../docs/COMMAND.md");
@@ -20,7 +20,7 @@ fn blocks(page: &str) -> Vec<&str> {
 
 /// An empty folder for the files of the examples.
 fn folder(name: &str) -> PathBuf {
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", process::id()));
     let _ = fs::remove_dir_all(&place);
     fs::create_dir_all(&place).unwrap();
     place
@@ -68,6 +68,7 @@ fn the_examples_of_the_page_work_as_pasted() {
     assert_eq!(fs::read_to_string(place.join("results.jsonl")).unwrap().lines().count(), 2);
     assert!(place.join(".local/share/man/man1/apikee-verify.1").is_file());
     assert!(place.join(".local/share/bash-completion/completions/apikee").is_file());
+    fs::remove_dir_all(place).unwrap();
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! Completion scripts and manual pages.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::{self, Command},
+};
 
 use crate::apikee;
 
@@ -61,8 +65,8 @@ fn bash_completes_commands_and_options() {
 fn there_is_a_manual_page_for_the_command_and_for_each_of_its_commands() {
     let page = apikee(["man"]).done().code(0).stdout;
     assert!(page.contains(".TH apikee 1") && page.contains("Exit code"), "{page}");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-man/pages");
-    let _ = fs::remove_dir_all(&folder);
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-man-{}", process::id()));
+    let folder = parent.join("pages");
     let done = apikee(["man", folder.to_str().unwrap()]).done().code(0);
     assert!(done.stdout.is_empty(), "{}", done.stdout);
     for command in COMMANDS {
@@ -70,6 +74,7 @@ fn there_is_a_manual_page_for_the_command_and_for_each_of_its_commands() {
         assert!(page.contains(".SH DESCRIPTION") || page.contains(".SH NAME"), "{command}: {page}");
     }
     assert_eq!(fs::read_to_string(folder.join("apikee.1")).unwrap(), page);
+    fs::remove_dir_all(parent).unwrap();
 }
 
 #[test]

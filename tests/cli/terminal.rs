@@ -131,8 +131,8 @@ fn a_terminal_without_utf_8_gets_ascii() {
 
 #[test]
 fn the_progress_of_a_long_input_is_shown_at_a_terminal() {
-    let input = file("long-input", format!("{}\n", issued([])).repeat(150_000).as_bytes());
-    let input = input.to_str().unwrap();
+    let path = file("long-input", format!("{}\n", issued([])).repeat(150_000).as_bytes());
+    let input = path.to_str().unwrap();
     for (line, progress) in [
         (format!("apikee verify < {input} > /dev/null"), Some("% [")),
         (format!("cat {input} | apikee verify > /dev/null"), Some("B read")),
@@ -154,6 +154,7 @@ fn the_progress_of_a_long_input_is_shown_at_a_terminal() {
     piped.command.stdin(File::open(input).unwrap()).stdout(Stdio::null());
     let output = piped.command.output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "150000 keys: 150000 good, 0 refused\n");
+    fs::remove_file(path).unwrap();
 }
 
 /// Runs that print something, each with a key on standard input.
@@ -194,8 +195,9 @@ fn printing() -> Vec<Run> {
 fn ended(mut run: Run, stdout: Stdio) -> (i32, String) {
     static RUNS: AtomicU32 = AtomicU32::new(0);
     let input = file(&format!("printing-{}", RUNS.fetch_add(1, Ordering::Relaxed)), &run.stdin);
-    let output = run.command.stdin(File::open(input).unwrap()).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+    let output = run.command.stdin(File::open(&input).unwrap()).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
     let output = output.wait_with_output().unwrap();
+    fs::remove_file(input).unwrap();
     (output.status.code().expect("the command was killed"), String::from_utf8(output.stderr).unwrap())
 }
 

@@ -16,12 +16,10 @@ use apikee::{
 use serde_json::{Value, json};
 
 use crate::{
-    ask, ask_for, decide,
+    LONG, ask, ask_for, decide,
     platform::{Answer, CLIENT, Platform, SECRET, Seen, key, willing},
+    wait_until,
 };
-
-/// Far longer than any step of these tests takes.
-const LONG: Duration = Duration::from_secs(60);
 
 /// An observer, and the events that it records.
 fn notes() -> (impl Fn(&Event<'_>) + Send + Sync + 'static, mpsc::Receiver<String>) {
@@ -514,9 +512,7 @@ fn the_thread_ends_with_the_client() {
     drop(platform);
     drop(apikee);
     // The thread drops the last reference to the transport, which owns the platform.
-    while weak.upgrade().is_some() {
-        std::thread::yield_now();
-    }
+    wait_until(|| weak.upgrade().is_none());
 }
 
 #[test]

@@ -213,7 +213,7 @@ fn variables_configure_the_client_and_blank_ones_are_unset() {
 #[test]
 fn files_from_variables_are_read_and_do_not_switch_server_mode_on() {
     let write = |name: &str, content: &str| {
-        let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         std::fs::write(&path, content).unwrap();
         path.into_os_string().into_string().unwrap()
     };

@@ -18,7 +18,7 @@ use apikee::{
 };
 
 use crate::{
-    ask, ask_for,
+    SetOnDrop, ask, ask_for,
     platform::{CLIENT, Platform, SECRET, key},
 };
 
@@ -135,6 +135,7 @@ fn a_child_does_not_hang_on_a_lock_of_the_parent() {
     let apikee = builder(&platform).background_thread(true).build().unwrap();
     let (key, done) = (key(CLIENT, "{}"), AtomicBool::new(false));
     thread::scope(|scope| {
+        let _end = SetOnDrop(&done);
         for _ in 0..2 {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
@@ -152,7 +153,6 @@ fn a_child_does_not_hang_on_a_lock_of_the_parent() {
                 child => parent(child),
             }
         }
-        done.store(true, Ordering::Relaxed);
     });
 }
 

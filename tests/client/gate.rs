@@ -17,8 +17,9 @@ use apikee::{
 };
 
 use crate::{
-    ask,
+    LONG, ask,
     platform::{Answer, CLIENT, Platform, key, willing},
+    wait_until,
 };
 
 #[test]
@@ -76,9 +77,7 @@ fn a_recovered_platform_is_asked_again() {
     assert_eq!(apikee.breaker_state(), Some(BreakerState::Closed), "one client alone must not open it");
     assert_eq!(ask(&apikee, &other), Ok(Basis::FailedOpen(Outage::Status(503))));
     down.store(false, Ordering::Relaxed);
-    while ask(&apikee, &key) != Ok(Basis::Confirmed) {
-        thread::yield_now();
-    }
+    wait_until(|| ask(&apikee, &key) == Ok(Basis::Confirmed));
     assert_eq!(apikee.breaker_state(), Some(BreakerState::Closed));
     assert_eq!(*events.lock().unwrap(), ["opened", "closed"]);
 }
@@ -97,7 +96,8 @@ fn refusals_and_unreadable_answers_do_not_open_the_breaker() {
     }
 }
 
-/// A platform that reports each call, and holds it until it is released.
+/// A platform that reports each call, and holds it until it is released. When the sender is dropped, it holds no call.
+/// So each scope with threads owns the sender: otherwise an assertion that fails in the scope would wait for ever.
 fn holding() -> (Arc<Platform>, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (entered, arrivals) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
@@ -111,7 +111,8 @@ fn holding() -> (Arc<Platform>, mpsc::Receiver<()>, mpsc::Sender<()>) {
 }
 
 const OVERLOAD: &str = "SERVER_UNAVAILABLE: too many calls to the platform are in flight";
-const SHORT: Duration = Duration::from_millis(50);
+/// A time that passes in a test. All that must happen in less time takes a few milliseconds.
+const SHORT: Duration = Duration::from_secs(1);
 const OTHER: &str = "11111111-2222-4333-8444-555555555555";
 
 #[test]
@@ -120,6 +121,7 @@ fn a_request_without_a_slot_by_its_deadline_is_denied_as_an_overload() {
     let held = platform.builder().max_in_flight(2).max_in_flight_per_client(2).timeout(SHORT).build().unwrap();
     let key = key(CLIENT, "{}");
     thread::scope(|scope| {
+        let release = release;
         let calls = [(); 2].map(|()| scope.spawn(|| ask(&held, &key)));
         arrivals.recv().unwrap();
         arrivals.recv().unwrap();
@@ -140,9 +142,10 @@ fn a_request_without_a_slot_by_its_deadline_is_denied_as_an_overload() {
 #[test]
 fn a_waiting_request_gets_the_next_free_slot() {
     let (platform, arrivals, release) = holding();
-    let apikee = platform.builder().max_in_flight(1).timeout(Duration::from_secs(60)).build().unwrap();
+    let apikee = platform.builder().max_in_flight(1).timeout(LONG).build().unwrap();
     let key = key(CLIENT, "{}");
     thread::scope(|scope| {
+        let release = release;
         let calls: Vec<_> = (0..8).map(|_| scope.spawn(|| ask(&apikee, &key))).collect();
         for _ in 0..8 {
             arrivals.recv().unwrap();
@@ -158,14 +161,16 @@ fn a_waiting_request_gets_the_next_free_slot() {
 #[test]
 fn one_client_holds_at_most_its_share_of_the_slots() {
     let (platform, arrivals, release) = holding();
-    let apikee = platform.builder().max_in_flight(4).timeout(Duration::from_secs(60)).build().unwrap();
+    let apikee = platform.builder().max_in_flight(4).timeout(LONG).build().unwrap();
     let (greedy, other) = (key(CLIENT, "{}"), key(OTHER, "{}"));
     thread::scope(|scope| {
+        let release = release;
         let calls: Vec<_> = (0..16).map(|_| scope.spawn(|| ask(&apikee, &greedy))).collect();
         arrivals.recv().unwrap();
         arrivals.recv().unwrap();
         let call = scope.spawn(|| ask(&apikee, &other));
         arrivals.recv().unwrap();
+        let fourth = arrivals.recv_timeout(SHORT);
         for _ in 0..17 {
             release.send(()).unwrap();
         }
@@ -173,6 +178,7 @@ fn one_client_holds_at_most_its_share_of_the_slots() {
         for call in calls {
             assert_eq!(call.join().unwrap(), Ok(Basis::Confirmed));
         }
+        assert!(fourth.is_err(), "the fourth slot is not for the greedy client");
     });
 }
 
@@ -190,10 +196,12 @@ fn a_breaker_that_opens_releases_all_waiting_requests() {
         (platform, arrivals, release)
     };
     let config = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap();
-    let builder = platform.builder().breaker(config).max_in_flight(1).timeout(Duration::from_secs(60));
+    let config = config.cool_down(Duration::from_secs(3600), Duration::from_secs(3600)).unwrap();
+    let builder = platform.builder().breaker(config).max_in_flight(1).timeout(LONG);
     let apikee = builder.build().unwrap();
     let keys = [key(CLIENT, "{}"), key(OTHER, "{}")];
     thread::scope(|scope| {
+        let release = release;
         let calls: Vec<_> = (0..8)
             .map(|n| {
                 scope.spawn({
@@ -218,6 +226,7 @@ fn requests_are_admitted_in_an_overload_only_if_configured() {
     let held = platform.builder().max_in_flight(1).timeout(SHORT).policy(policy).build().unwrap();
     let key = key(CLIENT, "{}");
     thread::scope(|scope| {
+        let release = release;
         let call = scope.spawn(|| ask(&held, &key));
         arrivals.recv().unwrap();
         assert_eq!(ask(&held, &key), Ok(Basis::DespiteOverload(apikee::policy::Overload::TooManyInFlight)));

@@ -28,7 +28,35 @@ mod tracing;
 #[cfg(feature = "ureq")]
 mod ureq;
 
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
 use apikee::{Apikee, Denial, client::AuthorizeRequest, policy::Basis, protocol::MethodPath};
+
+/// Far longer than any step of these tests takes.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Waits until the condition holds.
+#[track_caller]
+fn wait_until(mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < LONG, "the condition never held");
+        thread::yield_now();
+    }
+}
+
+/// Sets the flag when it is dropped: the threads that wait for the flag must also end when an assertion fails.
+struct SetOnDrop<'f>(&'f AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// The decision on a request with this key to the route `GET /users`, which needs the scope `read`.
 fn ask(apikee: &Apikee, key: &str) -> Result<Basis, String> {

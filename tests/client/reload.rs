@@ -3,10 +3,11 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process,
     string::String,
     sync::{
         Condvar, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{Receiver, channel},
     },
     time::Duration,
@@ -17,10 +18,7 @@ use apikee::{
     client::{ApikeeBuilder, Event, Setting, WatchedFile},
 };
 
-use crate::ask;
-
-/// Far longer than any step of these tests takes.
-const LONG: Duration = Duration::from_secs(60);
+use crate::{LONG, SetOnDrop, ask};
 
 const A: &str = "secret a of 32 bytes, more or so";
 const B: &str = "secret b of 32 bytes, more or so";
@@ -61,7 +59,7 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("reload-{name}"));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("reload-{name}-{}", process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -77,6 +75,12 @@ impl Folder {
         fs::write(&new, content).unwrap();
         fs::rename(new, &path).unwrap();
         path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -425,11 +429,12 @@ struct Rounds {
 fn rotates_under_load(apikee: &Apikee, keys: &[String], rotate: impl Fn(usize)) {
     const THREADS: usize = 4;
     let rounds = Rounds { state: Mutex::new((0, false, [0; 2])), changed: Condvar::new() };
-    let refused = AtomicUsize::new(0);
+    let (refused, done) = (AtomicUsize::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
+        let _end = SetOnDrop(&done);
         for _ in 0..THREADS {
             scope.spawn(|| {
-                loop {
+                while !done.load(Ordering::Relaxed) {
                     let (round, rotated) = {
                         let state = rounds.state.lock().unwrap();
                         (state.0, state.1)
@@ -494,11 +499,12 @@ fn while_revocations_are_replaced_a_key_in_all_of_them_is_always_refused() {
     let other = issued(A);
     let revocations: Revocations = [Fingerprint::of(&key)].into_iter().collect();
     let apikee = Apikee::builder().secret(A.as_bytes()).revocations(revocations.clone()).build().unwrap();
-    let done = AtomicUsize::new(0);
+    let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _end = SetOnDrop(&done);
         for _ in 0..2 {
             scope.spawn(|| {
-                while done.load(Ordering::Relaxed) == 0 {
+                while !done.load(Ordering::Relaxed) {
                     assert_eq!(ask(&apikee, &key).unwrap_err(), "REVOKED");
                     assert!(ask(&apikee, &other).is_ok());
                 }
@@ -508,7 +514,6 @@ fn while_revocations_are_replaced_a_key_in_all_of_them_is_always_refused() {
             let others = (0..200).map(|number| Fingerprint::of(&format!("{round} {number}")));
             revocations.replace(others.chain([Fingerprint::of(&key)]));
         }
-        done.store(1, Ordering::Relaxed);
     });
     assert_eq!(revocations.len(), 201);
 }

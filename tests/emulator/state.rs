@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process,
     time::Duration,
 };
 
@@ -20,7 +21,7 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("state-{name}"));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("state-{name}-{}", process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -47,6 +48,12 @@ impl Folder {
         assert!(matches!(error, EmulatorError::StateFile(_)));
         assert_eq!(content(), before);
         error.to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

@@ -20,7 +20,7 @@ fn everywhere(revoked: &str, test: impl Fn(&str, &Service, &dyn Fn(&Ask) -> Repl
         for (caller, ask) in CALLERS {
             test(&format!("{name}, {caller}"), &service, &|request| ask(&service, request));
         }
-        let output = service.output();
+        let output = service.whole_output();
         assert!(output.lines().count() <= 1 && !output.contains("apikee_"), "{name}: {output}");
     }
 }

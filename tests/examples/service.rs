@@ -111,7 +111,14 @@ impl Service {
 
     /// The output so far.
     pub(crate) fn output(&self) -> String {
-        String::from_utf8_lossy(&self.output.lock().unwrap()).into_owned()
+        text(&self.output)
+    }
+
+    /// Ends the service, and returns its whole output. Before the end, a part of it may still be in the pipe.
+    pub(crate) fn whole_output(self) -> String {
+        let output = Arc::clone(&self.output);
+        drop(self);
+        text(&output)
     }
 
     /// Sends a signal to a server.
@@ -168,6 +175,10 @@ impl Drop for Service {
             }
         }
     }
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.lock().unwrap()).into_owned()
 }
 
 /// The file of the example. Cargo puts it next to this test.

@@ -1,6 +1,6 @@
 //! The end of services: after a signal, and after a fatal error.
 
-use std::{net::TcpStream, thread};
+use std::{net::TcpStream, thread, time::Instant};
 
 use crate::{
     LONG,
@@ -14,7 +14,8 @@ use crate::{
 fn a_stop_finishes_requests_in_flight_and_refuses_new_ones() {
     for signal in ["TERM", "INT"] {
         let (platform, answers, arrived) = holding();
-        let mut service = asking_with("oxhttp", &platform, &[]);
+        let patient = [("APIKEE_SERVER_TIMEOUT", "60"), ("TIMEOUT_SECONDS", "60")];
+        let mut service = asking_with("oxhttp", &platform, &patient);
 
         let held = answers.lock().unwrap();
         let in_flight = thread::scope(|scope| {
@@ -22,11 +23,13 @@ fn a_stop_finishes_requests_in_flight_and_refuses_new_ones() {
             let in_flight = scope.spawn(|| curl(service, &Ask::get("/me").key(&good(&[]))));
             arrived.recv_timeout(LONG).unwrap();
             service.signal(signal);
+            let start = Instant::now();
             let refused = loop {
                 let reply = curl(service, &Ask::get("/health"));
                 if reply.status != 200 {
                     break reply;
                 }
+                assert!(start.elapsed() < LONG, "{signal}: new requests are still answered");
             };
             assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")), "{signal}");
             drop(held);
@@ -39,7 +42,10 @@ fn a_stop_finishes_requests_in_flight_and_refuses_new_ones() {
 
 #[test]
 fn a_stop_does_not_wait_for_idle_connections() {
-    let mut service = Service::start("oxhttp", &borrowed(&environment()));
+    let mut environment = environment();
+    // By default the server itself would soon close idle connections.
+    environment.push(("TIMEOUT_SECONDS", "3600".into()));
+    let mut service = Service::start("oxhttp", &borrowed(&environment));
     let idle: Vec<_> = (0..10).map(|_| TcpStream::connect(service.address).unwrap()).collect();
     assert_eq!(curl(&service, &Ask::get("/health")).status, 200);
     service.signal("TERM");

@@ -194,7 +194,7 @@ fn hanging_look_up_is_given_up_at_the_deadline() {
         hang();
         Ok(Vec::new())
     });
-    let (started, deadline) = (Instant::now(), Duration::from_secs(1));
+    let (started, deadline) = (Instant::now(), Duration::from_secs(3));
     assert_eq!(post(&transport, deadline), outage(Outage::Timeout));
     let took = started.elapsed();
     assert!(took >= deadline && took < deadline.mul_f64(1.2), "{took:?}");

@@ -15,7 +15,7 @@ class Difference(NamedTuple):
     case: str
     answers: dict
     basis: str
-    # A quotation from docs/WIRE.md, or our own words.
+    # What docs/WIRE.md says, in other words, or our own rule.
     why: str
 
 

@@ -47,7 +47,7 @@ fn exceeded_rate_limit_denies_any_number_of_requests_at_once() {
 /// its calls, and not because of the platform.
 #[test]
 fn waiting_for_a_slot_until_too_little_time_is_left_is_not_an_outage() {
-    const LIMIT: Duration = Duration::from_secs(3);
+    const LIMIT: Duration = Duration::from_secs(6);
     let hundredths = |part: u32| LIMIT * part / 100;
     // The time of each call, the number of requests before, and whether the client must be looked up.
     let cases = [(67, 1, false), (70, 1, false), (45, 1, true), (30, 2, true), (18, 4, true)];

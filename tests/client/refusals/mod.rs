@@ -8,11 +8,7 @@ mod matrix;
 mod transport;
 mod wire;
 
-use std::{
-    sync::Barrier,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{sync::Barrier, thread};
 
 use apikee::{
     Apikee, Denial, UnixTime,
@@ -22,10 +18,7 @@ use apikee::{
     protocol::MethodPath,
 };
 
-use crate::{faults, platform, ureq::server};
-
-/// Far longer than any step of these tests takes.
-const LONG: Duration = Duration::from_secs(60);
+use crate::{LONG, faults, platform, ureq::server, wait_until};
 
 /// Why a request is denied, without borrowed data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,15 +69,6 @@ fn at_once<T: Send>(threads: usize, each: usize, ask: impl Fn(usize) -> T + Sync
             .collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     })
-}
-
-/// Waits until the condition holds.
-fn wait_until(mut condition: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < LONG, "the condition never held");
-        thread::yield_now();
-    }
 }
 
 /// A platform whose clock stands still, 400 s before the full hour.

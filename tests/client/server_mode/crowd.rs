@@ -14,7 +14,7 @@ use apikee::{
     protocol::ClientId,
 };
 
-use super::{LONG, SECRET, ask, builder, platform};
+use super::{LONG, SECRET, ask, builder, platform, wait_until};
 
 const THREADS: usize = 64;
 const EACH: usize = 500;
@@ -57,7 +57,7 @@ fn sixty_four_threads_get_their_own_answers_while_the_platform_fails_at_random()
 
     for client in (1..keys.len()).step_by(2) {
         // Asks until the platform refuses. A random fault can come first.
-        while ask(&apikee, &keys[client]) != Err("SERVER_REJECTED") {}
+        wait_until(|| ask(&apikee, &keys[client]) == Err("SERVER_REJECTED"));
     }
     let [confirmed, rejected, others] = [(); 3].map(|()| AtomicUsize::new(0));
     thread::scope(|scope| {
@@ -94,9 +94,7 @@ fn sixty_four_threads_get_their_own_answers_while_the_platform_fails_at_random()
     platform.behave();
     // The breaker of a client may be open, and also the breaker for all.
     for key in keys.iter().step_by(2) {
-        while ask(&apikee, key) != Ok(Basis::Confirmed) {
-            thread::yield_now();
-        }
+        wait_until(|| ask(&apikee, key) == Ok(Basis::Confirmed));
     }
     assert_eq!(apikee.breaker_state(), Some(BreakerState::Closed));
     assert_eq!(apikee.close(LONG), 0);

@@ -4,8 +4,6 @@ mod crowd;
 mod faults;
 mod requests;
 
-use std::time::Duration;
-
 use apikee::{
     Apikee, Denial, Keyring, NewKey, SysRng, UnixTime,
     breaker::BreakerConfig,
@@ -16,13 +14,10 @@ use apikee::{
     protocol::{ClientId, MethodPath},
 };
 
-use crate::faults as every_fault;
+use crate::{LONG, faults as every_fault, wait_until};
 
 const SECRET: &[u8] = b"a secret of the tests of server mode";
 const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
-
-/// Far longer than any step of these tests takes.
-const LONG: Duration = Duration::from_secs(60);
 
 /// A platform that knows [`CLIENT`].
 fn platform() -> Emulator {

@@ -159,7 +159,7 @@ fn settings_of_the_connection_combine_in_any_order() {
 
 #[test]
 fn unreadable_authorities_are_an_error_that_names_the_setting() {
-    let empty = Path::new(env!("CARGO_TARGET_TMPDIR")).join("empty.pem");
+    let empty = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("empty-{}.pem", std::process::id()));
     std::fs::write(&empty, "").unwrap();
     for (builder, reason) in [
         (server_mode().ca_file("no/such/file.pem"), "(os error 2)"),

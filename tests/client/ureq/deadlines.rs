@@ -16,7 +16,7 @@ use super::{
     server::{Connection, OK, Server},
 };
 
-const DEADLINE: Duration = Duration::from_secs(1);
+const DEADLINE: Duration = Duration::from_secs(3);
 
 /// Runs the call, and checks that it took its whole timeout and at most a fifth more.
 fn timed<T>(deadline: Duration, call: impl FnOnce() -> T) -> T {
@@ -60,7 +60,7 @@ impl BlackHole {
 #[test]
 fn connecting_times_out_at_the_deadline() {
     let hole = BlackHole::new();
-    let transport = UreqTransport::new(&hole.url()).unwrap();
+    let transport = UreqTransport::builder().base_url(&hole.url()).connect_timeout(AMPLE).build().unwrap();
     let error = timed(DEADLINE, || post(&transport, DEADLINE));
     assert_eq!(error, Err(TransportError::Outage(Outage::Timeout)));
 }
@@ -86,9 +86,7 @@ fn connect_timeout_ends_when_the_connection_is_made() {
     let transport = UreqTransport::builder().base_url(&server.url()).connect_timeout(timeout).build().unwrap();
     std::thread::scope(|scope| {
         let call = scope.spawn(|| post(&transport, AMPLE));
-        while server.requests().is_empty() {
-            std::thread::yield_now();
-        }
+        crate::wait_until(|| !server.requests().is_empty());
         // The answer comes after the connect timeout.
         std::thread::sleep(timeout * 2);
         sender.send(()).unwrap();
@@ -162,7 +160,7 @@ fn call_does_not_wait_for_the_body_of_an_error() {
             let started = Instant::now();
             let (received, _) = post(&transport, Duration::from_secs(3)).unwrap();
             // The limit is 50 ms. The rest is for a busy machine.
-            assert!(started.elapsed() < Duration::from_millis(500), "{number} {field}: {:?}", started.elapsed());
+            assert!(started.elapsed() < Duration::from_secs(2), "{number} {field}: {:?}", started.elapsed());
             assert_eq!(received, Received { status: 429, len: 0, retry_after: Some(7) });
             assert_eq!(server.connections(), connections, "{number} {field}");
         }

@@ -1,7 +1,10 @@
 //! Proxies from the environment. A process with threads cannot change its environment safely, so each test runs in a
 //! new process.
 
-use std::{env, process::Command};
+use std::{
+    env,
+    process::{self, Command},
+};
 
 use apikee::{
     client::{ApikeeBuilder, UreqTransport, UreqTransportError},
@@ -15,6 +18,9 @@ use super::{
     tls::{Authority, serve},
 };
 
+/// The variable that is set in the new process.
+const RERUN: &str = "APIKEE_TEST_RERUN";
+
 /// Runs the test with this name again in a new process with these variables, and without other proxy variables. Returns
 /// `true` in that process.
 pub(crate) fn runs_with(name: &str, variables: &[(&str, String)]) -> bool {
@@ -24,7 +30,6 @@ pub(crate) fn runs_with(name: &str, variables: &[(&str, String)]) -> bool {
 /// The same with a command that runs this program with its arguments. Returns the output of that process, or `None` in
 /// that process.
 pub(crate) fn run_by(mut command: Command, name: &str, variables: &[(&str, String)]) -> Option<String> {
-    const RERUN: &str = "APIKEE_TEST_RERUN";
     if env::var_os(RERUN).is_some() {
         return None;
     }
@@ -156,8 +161,8 @@ fn base_url_and_authorities_of_the_environment_are_used() {
     let ca = Authority::new();
     let server =
         serve(ca.config("localhost"), |connection| while connection.request().is_some() && connection.write(OK) {});
-    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("environment-ca.pem");
-    if env::var_os("APIKEE_CA_FILE").is_none() {
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("environment-ca-{}.pem", process::id()));
+    if env::var_os(RERUN).is_none() {
         std::fs::write(&file, ca.pem()).unwrap();
     }
     let url = format!("https://localhost:{}/api/v1/", server.port());

@@ -199,6 +199,7 @@ fn run(
         }
     });
     // These values are from the time when the threads were running.
+    assert!(early.0[0] > 0, "too fast to measure: more requests are needed");
     let [memory, descriptors, threads] = early.0;
     let [memory_after, descriptors_after, threads_after] = late.0;
     let seen = seen.into_inner().unwrap();
