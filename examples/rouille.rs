@@ -26,6 +26,9 @@ use serde_json::json;
 
 const STOPPED: &str = "the server has stopped listening";
 
+/// Lines of a malformed body that are read at most. A closed connection is reported like a malformed line.
+const MAX_MALFORMED_LINES: usize = 2_000;
+
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let guard = guard()?;
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
@@ -57,6 +60,8 @@ fn guard() -> Result<Guard, Box<dyn Error + Send + Sync>> {
 }
 
 fn respond(guard: &Guard, request: &Request) -> Response {
+    // Before any answer: the unread rest of a chunked body would be read as further requests.
+    read_chunked_body(request);
     let method = if request.method() == "HEAD" { "GET" } else { request.method() };
     // The guard sees the same path. `Request::url` would decode it.
     let path = request.raw_url().split('?').next().unwrap_or_default();
@@ -98,6 +103,20 @@ fn respond(guard: &Guard, request: &Request) -> Response {
             refusal
                 .headers()
                 .fold(response, |response, (name, value)| response.with_unique_header(name, value.into_owned()))
+        }
+    }
+}
+
+/// Does what `apikee::web::read_chunked_body` does for `tiny_http`, and for the reasons in its documentation.
+fn read_chunked_body(request: &Request) {
+    let upgrade = request.header("Connection").is_some_and(|value| value.to_ascii_lowercase().contains("upgrade"));
+    if request.header("Transfer-Encoding").is_none() || upgrade {
+        return;
+    }
+    let mut body = request.data().expect("nothing else takes it");
+    for _ in 0..MAX_MALFORMED_LINES {
+        if io::copy(&mut body, &mut io::sink()).is_ok() {
+            return;
         }
     }
 }

@@ -17,7 +17,7 @@
 use std::{
     env,
     error::Error,
-    io::{self, Read as _},
+    io,
     net::TcpStream,
     panic::{self, AssertUnwindSafe},
     process,
@@ -29,7 +29,7 @@ use std::{
 use apikee::{
     Fingerprint, OwnedGrant, Revocations,
     client::ApikeeBuilder,
-    web::{Guard, RequestView},
+    web::{Guard, RequestView, read_chunked_body},
 };
 use serde_json::json;
 use tiny_http::{Header, Method, Request, Response, Server};
@@ -37,9 +37,6 @@ use tiny_http::{Header, Method, Request, Response, Server};
 const THREADS: usize = 8;
 
 const STOPPED: &str = "the server has stopped listening";
-
-/// The most bytes of a body that are read. The proxy should refuse longer bodies.
-const MAX_BODY: u64 = 1024 * 1024;
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let guard = Arc::new(guard()?);
@@ -79,6 +76,8 @@ fn guard() -> Result<Guard, Box<dyn Error + Send + Sync>> {
 }
 
 fn serve(guard: &Guard, mut request: Request) -> io::Result<()> {
+    // Before any answer: the unread rest of a chunked body would be read as further requests.
+    read_chunked_body(&mut request);
     let method = if *request.method() == Method::Head { "GET" } else { request.method().as_str() };
     let path = request.url().split('?').next().unwrap_or_default();
     let segments: Vec<&str> = path.split('/').collect();
@@ -109,8 +108,6 @@ fn serve(guard: &Guard, mut request: Request) -> io::Result<()> {
     };
     match checked {
         Ok((status, body)) => {
-            // An unread chunked body would be read as further requests.
-            io::copy(&mut request.as_reader().take(MAX_BODY), &mut io::sink())?;
             let json = Header::from_bytes("Content-Type", "application/json").expect("it is ASCII");
             request.respond(Response::from_string(body).with_status_code(status).with_header(json))
         }

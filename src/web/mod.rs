@@ -79,7 +79,9 @@
 //! - `axum::serve` has no timeouts: it waits for a stalled head without limit. Choose it for tens of thousands of
 //!   connections.
 //! - `tiny_http`, and `rouille` on top of it, need a proxy in front that limits and buffers bodies, such as nginx with
-//!   `proxy_request_buffering on` and `client_max_body_size`.
+//!   `proxy_request_buffering on` and `client_max_body_size`. The proxy must also refuse malformed requests, and must
+//!   not forward trailers. A service on `tiny_http` must read chunked bodies before each answer: call
+//!   `read_chunked_body`, as the examples do.
 //! - For a CGI program, the web server in front of it decides all of this.
 
 mod address;
@@ -100,3 +102,5 @@ pub use guard::{Guard, InvalidHeaderName, RouteGuard};
 pub use openapi::{NoSuchOperation, NotOpenApi};
 pub use refusal::Refusal;
 pub use request::{HeaderLookup, RequestView};
+#[cfg(feature = "tiny_http")]
+pub use tiny_http::read_chunked_body;

@@ -3,7 +3,7 @@
 //! | place | content |
 //! |---|---|
 //! | `components.securitySchemes` | `ApikeeAuth`, and `ApikeeBearerAuth` where [`bearer`](Guard::bearer) is set |
-//! | `components.responses`, `components.schemas` | the refusals: 401, 403, 429, 503, and their body |
+//! | `components.responses`, `components.schemas` | the refusals: 401, 403, 429, 502, 503, and their body |
 //! | `security`, for the document and for each operation | one of the schemes is enough |
 //! | `responses` of each operation | references to the refusals |
 //! | the operation of a [route](RouteGuard::add_to_openapi) | its scopes |
@@ -39,7 +39,7 @@ const SCOPES: &str = "x-apikee-scopes";
 const OPERATIONS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
 /// The refusals: status, name of the component, and description.
-const REFUSALS: [(&str, &str, &str); 4] = [
+const REFUSALS: [(&str, &str, &str); 5] = [
     (
         "401",
         "ApikeeUnauthorized",
@@ -48,6 +48,7 @@ const REFUSALS: [(&str, &str, &str); 4] = [
     ),
     ("403", "ApikeeForbidden", "The key lacks scopes that the route needs"),
     ("429", "ApikeeTooManyRequests", "Too many requests: come back later"),
+    ("502", "ApikeeBadGateway", "The Apikee platform gave no trustworthy answer about the key"),
     ("503", "ApikeeUnavailable", "The key cannot be checked at the moment: come back later"),
 ];
 
@@ -56,12 +57,13 @@ impl Guard {
     ///
     /// It adds the security scheme `ApikeeAuth`, like the SDKs, and `ApikeeBearerAuth` if [`bearer`](Self::bearer) is
     /// set. One of them is enough. This applies to the document as a whole, and to each operation without a `security`
-    /// member. These operations also get the responses 401, 403, 429 and 503, unless they have them. Operations under
-    /// [excluded](Self::excluded_paths) paths are marked as open, and get no responses. A second call changes nothing.
+    /// member. These operations also get the responses 401, 403, 429, 502 and 503, unless they have them. Operations
+    /// under [excluded](Self::excluded_paths) paths are marked as open, and get no responses. A second call changes
+    /// nothing.
     ///
-    /// The document is the same in local and in server mode. The guard itself never answers 429: if the platform's rate
-    /// limit is exceeded, it answers 401, like the SDKs' middlewares. The 429 is for proxies in front of the service,
-    /// and for the service's own limits.
+    /// The document is the same in local and in server mode, although the guard answers 502 and 503 only in server
+    /// mode. The guard itself never answers 429: if the platform's rate limit is exceeded, it answers 401, like the
+    /// SDKs' middlewares. The 429 is for proxies in front of the service, and for the service's own limits.
     ///
     /// [`RouteGuard::add_to_openapi`] adds the scopes of a route.
     ///
@@ -207,7 +209,7 @@ fn refusal(status: &str, description: &str) -> Value {
     if status == "401" {
         headers.insert("WWW-Authenticate".into(), header("The authentication scheme (RFC 9110, section 11.6.1)"));
     }
-    if status != "403" {
+    if !matches!(status, "403" | "502") {
         headers.insert("Retry-After".into(), header("Seconds to wait, if they are known"));
     }
     let schema = json!({ "$ref": format!("#/components/schemas/{BODY}") });

@@ -4,14 +4,14 @@
 //! because there are no timeouts. After the process runs out of file descriptors, it answers no further request. The
 //! full list is in `tests/checks/hostile`.
 //!
-//! A chunked body is read, up to a limit, before its request is refused: `tiny_http` would take the rest of it for
-//! further requests. Any other body is left to `Request::respond`, which first writes the answer and then reads the
-//! rest of the request. This order matters: a client may wait for a status before it sends its body (`Expect:
-//! 100-continue`).
+//! A chunked body is read to its end before its request is answered: `tiny_http` would take the rest of it for further
+//! requests, and cannot be told to close a connection. So there is no limit to its length. Any other body is left to
+//! `Request::respond`, which first writes the answer and then reads the rest of the request. This order matters: a
+//! client may wait for a status before it sends its body (`Expect: 100-continue`).
 
 use core::net::SocketAddr;
 use std::{
-    io::{self, Cursor, Read as _},
+    io::{self, Cursor},
     vec::Vec,
 };
 
@@ -22,8 +22,35 @@ use super::{
     request::{HeaderLookup, RequestView},
 };
 
-/// The default limit of nginx. A longer chunked body is not read to its end.
-const MAX_CHUNKED_LEN: u64 = 1024 * 1024;
+/// Malformed lines that are read at most. Proxies forward far fewer trailers, a hundred for example.
+const MAX_MALFORMED_LINES: usize = 2_000;
+
+/// Reads a chunked body to its end, and does nothing to any other request. Needs the feature `tiny_http`. **Call it
+/// before you answer a request**, with or without a guard: `tiny_http` 0.12 takes the unread rest of a chunked body for
+/// further requests. Behind a proxy, a client could hide a request in a body in this way. [`Refusal::respond`] calls
+/// it.
+///
+/// If the client asks for an upgrade (`Connection: Upgrade`), nothing is read. Then `tiny_http` would read from the
+/// connection without an end, and it closes the connection after the answer.
+///
+/// The length is not limited, and a body that stalls holds the thread: a proxy in front must limit and buffer bodies.
+/// The proxy must also refuse malformed chunks. After one, `tiny_http` does not know where the body ends. The same
+/// applies to trailers, which it does not understand. So this function reads on until the client closes the connection,
+/// or until the end of a body seems to follow.
+pub fn read_chunked_body(request: &mut Request) {
+    // `tiny_http` decides by the first field, and by this word anywhere in it.
+    let upgrade = HeaderLookup::get(&*request, "Connection", 0)
+        .is_some_and(|value| value.to_ascii_lowercase().windows(7).any(|word| word == b"upgrade"));
+    if HeaderLookup::get(&*request, "Transfer-Encoding", 0).is_none() || upgrade {
+        return;
+    }
+    // A closed connection is reported like a malformed line, and again for each attempt to read.
+    for _ in 0..MAX_MALFORMED_LINES {
+        if io::copy(request.as_reader(), &mut io::sink()).is_ok() {
+            return;
+        }
+    }
+}
 
 impl<'r> HeaderLookup<'r> for Request {
     fn get(&'r self, name: &str, nth: usize) -> Option<&'r [u8]> {
@@ -46,13 +73,13 @@ impl Refusal<'_> {
     /// declared length of a body that is not read. A length of 2^64-1 panics. A body that stalls holds the thread, and
     /// header lines have no limit. [The module](crate::web#in-front-of-the-internet) has a table of all faults.
     ///
-    /// A chunked body is read first, up to 1 MiB: `tiny_http` would take it for further requests. If a request is
-    /// granted, the service must read such a body to its end.
+    /// A chunked body is read first. Call [`read_chunked_body`](super::read_chunked_body) also before all other answers:
     ///
     /// ```
-    /// # use apikee::web::Guard;
+    /// # use apikee::web::{Guard, read_chunked_body};
     /// # use tiny_http::{Request, Response};
-    /// fn serve(guard: &Guard, request: Request) -> std::io::Result<()> {
+    /// fn serve(guard: &Guard, mut request: Request) -> std::io::Result<()> {
+    ///     read_chunked_body(&mut request);
     ///     let response = match guard.require(&["read"]).check(&request) {
     ///         Ok(grant) => Response::from_string(grant.key().claims().tenant()),
     ///         Err(refusal) => return refusal.respond(request),
@@ -65,15 +92,12 @@ impl Refusal<'_> {
     ///
     /// Errors of the connection, except that the client has gone away, as with `Request::respond`.
     pub fn respond(&self, mut request: Request) -> io::Result<()> {
-        if HeaderLookup::get(&request, "Transfer-Encoding", 0).is_some() {
-            // After an error, the beginning of a further request is unknown.
-            let _ = io::copy(&mut request.as_reader().take(MAX_CHUNKED_LEN), &mut io::sink());
-        }
+        read_chunked_body(&mut request);
         request.respond(self.to_tiny_http())
     }
 
     /// The response, for adding further header fields (of CORS, for example). Needs the feature `tiny_http`, and a
-    /// proxy in front: see [`respond`](Self::respond). Read a chunked body to its end before you answer the request.
+    /// proxy in front: see [`respond`](Self::respond). Call [`read_chunked_body`](super::read_chunked_body) first.
     #[must_use]
     pub fn to_tiny_http(&self) -> Response<Cursor<Vec<u8>>> {
         let body = self.body().into_bytes();

@@ -3,12 +3,18 @@
 //! Frameworks differ in the bytes that they accept. These checks are the same for all. If a value reaches the platform,
 //! it is one value in one place. No bytes of a request are printed, and the service continues.
 
+use std::{
+    io::{Read as _, Write as _},
+    net::{Shutdown, TcpStream},
+};
+
 use apikee::emulator::{EmulatedClient, Emulator, RequestKind};
 use serde_json::Value;
 
 use crate::{
+    LONG,
     caller::{Ask, Reply, curl},
-    keys::{CLIENT, good},
+    keys::{CLIENT, SECRET, good},
     platform::{asking, assert_usual_fields, disclosed, started, validations},
     service::{ALL, SERVERS, Service},
 };
@@ -243,5 +249,99 @@ fn an_invalid_target_does_not_bypass_the_guard() {
             assert!(route.starts_with("GET:::/") && !route.contains('?'), "{name}: {route:?}");
         }
         assert_well(service);
+    }
+}
+
+/// Sends a request with a chunked body, and then another one. Returns all that the server sends.
+fn answers(service: &Service, head: &str, key: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(service.address).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    let head = format!("{head}\r\nHost: localhost\r\n{key}Transfer-Encoding: chunked\r\n\r\n");
+    // The server may have closed the connection, because it does not read the body.
+    let _ = stream.write_all([&*head, body].concat().as_bytes());
+    let mut answers = vec![];
+    while !answers.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
+        let mut piece = [0; 4096];
+        let len = stream.read(&mut piece).unwrap();
+        assert!(len > 0, "{}: {:?}", service.name, String::from_utf8_lossy(&answers));
+        answers.extend(&piece[..len]);
+    }
+    let _ = stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let _ = stream.read_to_end(&mut answers);
+    String::from_utf8_lossy(&answers).into_owned()
+}
+
+#[test]
+fn a_chunked_body_hides_no_request() {
+    for name in SERVERS {
+        let mut service = Service::start(name, &[("APIKEE_SECRET", SECRET)]);
+        let key = format!("x-api-key: {}\r\n", good(&["read"]));
+        let data = format!("Host: a\r\n\r\nGET /me HTTP/1.1\r\nHost: a\r\n{key}\r\n");
+        // If the size is read as a request line, the data is the rest of this request and another one.
+        let hiding = format!("{:x};x /y HTTP/1.1\r\n{data}\r\n0\r\n\r\n", data.len());
+        let long = format!("{:x}\r\n{}\r\n{hiding}", 1 << 20, "x".repeat(1 << 20));
+        for (body, line) in [&hiding, &long].into_iter().flat_map(|body| {
+            let targets = ["/health", "/openapi.json", "/nowhere", "/me", "/users/7"];
+            let gets = targets.map(|target| (body, format!("GET {target} HTTP/1.1")));
+            gets.into_iter().chain([(body, "POST /users HTTP/1.1".into()), (body, "BREW /me HTTP/1.1".into())])
+        }) {
+            for key in ["", &*key] {
+                let who = format!("{name}: {line}, {key:?}, {} bytes", body.len());
+                let answers = answers(&service, &line, key, body);
+                let statuses: Vec<&str> = answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+                // A server may close the connection instead of reading the body.
+                assert!(matches!(statuses[..], [_] | [_, "200"]), "{who}: {answers}");
+                let rest = answers.split("HTTP/1.1 ").nth(2).unwrap_or_default();
+                assert!(!rest.contains("acme-corp"), "{who}: {answers}");
+            }
+        }
+        assert_well(&mut service);
+    }
+}
+
+#[test]
+fn trailers_hide_no_request() {
+    for name in SERVERS {
+        let service = Service::start(name, &[("APIKEE_SECRET", SECRET)]);
+        let key = format!("x-api-key: {}\r\n", good(&["read"]));
+        for target in ["/health", "/me"] {
+            let request = format!(
+                "GET {target} HTTP/1.1\r\nHost: a\r\n{key}Transfer-Encoding: chunked\r\n\r\n0\r\nXGET: /me HTTP/1.1\r\n{key}\r\n"
+            );
+            let mut stream = TcpStream::connect(service.address).unwrap();
+            stream.set_read_timeout(Some(LONG)).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            let mut answers = String::new();
+            stream.read_to_string(&mut answers).unwrap();
+            // axum may give no answer to a client that has closed its side.
+            assert!(answers.matches("HTTP/1.1 ").count() <= 1, "{name}: {answers}");
+        }
+    }
+}
+
+#[test]
+fn upgrades_do_not_keep_other_clients_waiting() {
+    for name in SERVERS {
+        let mut service = Service::start(name, &[("APIKEE_SECRET", SECRET)]);
+        let key = format!("x-api-key: {}\r\n", good(&["read"]));
+        let mut open = vec![];
+        for (fields, status) in [(&*key, 200), ("", 401)] {
+            for rest in ["\r\n", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"] {
+                // More than the threads of an example.
+                for _ in 0..16 {
+                    let mut stream = TcpStream::connect(service.address).unwrap();
+                    stream.set_read_timeout(Some(LONG)).unwrap();
+                    let connection = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n";
+                    let head = format!("GET /me HTTP/1.1\r\nHost: a\r\n{fields}{connection}{rest}");
+                    stream.write_all(head.as_bytes()).unwrap();
+                    let mut answer = [0; 12];
+                    stream.read_exact(&mut answer).unwrap();
+                    assert_eq!(answer, *format!("HTTP/1.1 {status}").as_bytes(), "{name}: {head}");
+                    open.push(stream);
+                }
+            }
+        }
+        assert_well(&mut service);
     }
 }

@@ -37,7 +37,7 @@ fn the_security_scheme_is_added_except_for_excluded_paths() {
     assert_eq!(paths["/health"]["get"]["security"], json!([]));
 }
 
-const REFUSALS: [&str; 4] = ["401", "403", "429", "503"];
+const REFUSALS: [&str; 5] = ["401", "403", "429", "502", "503"];
 
 /// Follows a reference, if the value is one.
 fn resolved<'d>(document: &'d Value, value: &'d Value) -> &'d Value {

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use apikee::{NewKey, web::Guard};
+use apikee::{
+    NewKey,
+    web::{Guard, read_chunked_body},
+};
 use tiny_http::{Header, Request, Response, Server};
 
 use crate::{
@@ -49,7 +52,13 @@ impl Drop for Service {
 }
 
 /// As in the documentation.
-fn serve(guard: &Guard, request: Request) {
+fn serve(guard: &Guard, mut request: Request) {
+    read_chunked_body(&mut request);
+    refuse_or_serve(guard, request);
+}
+
+/// Leaves a chunked body to `Refusal::respond`.
+fn refuse_or_serve(guard: &Guard, request: Request) {
     let response = match guard.route("/users").require(&["read"]).check(&request) {
         Ok(_) => json(),
         Err(refusal) => return refusal.respond(request).unwrap(),
@@ -180,13 +189,32 @@ fn connection_close_closes_the_connection() {
 }
 
 #[test]
-fn an_upgrade_is_refused_and_the_connection_closed() {
+fn an_upgrade_is_answered_at_once_and_the_connection_closed() {
+    let good = key();
+    for (key, status) in [(None, 401), (Some(&*good), 200)] {
+        for connection_field in ["Upgrade", "keep-alive, UPGRADE", "not-upgraded"] {
+            for framing in ["", "Transfer-Encoding: chunked\r\n", "Content-Length: 5000\r\n"] {
+                let who = format!("{key:?}, {connection_field}, {framing}");
+                let service = Service::start(serve);
+                let mut connection = service.connect();
+                let fields = format!("Connection: {connection_field}\r\nUpgrade: websocket\r\n{framing}");
+                connection.send(&request("GET /users HTTP/1.1", key, &fields));
+                assert_eq!((connection.reply().status(), connection.text()), (status, String::new()), "{who}");
+                connection.ends();
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_first_connection_field_asks_for_an_upgrade() {
     let service = Service::start(serve);
     let mut connection = service.connect();
-    connection.send(&request("GET /users HTTP/1.1", None, "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
-    assert_eq!((connection.reply().status(), connection.text()), (401, String::new()));
-    connection.stream.shutdown(Shutdown::Write).unwrap();
-    connection.ends();
+    let fields = "Connection: keep-alive\r\nConnection: Upgrade\r\nTransfer-Encoding: chunked\r\n";
+    connection.send(&request("POST /users HTTP/1.1", None, fields));
+    connection.send(&extended(&get(Some(&key()))));
+    assert_eq!(connection.reply().status(), 401);
+    connection.goes_on();
 }
 
 #[test]
@@ -240,15 +268,57 @@ fn an_unread_chunked_body_is_not_read_as_a_request() {
     }
 }
 
+/// A chunked body. If its first line is read as a request line, the data continues with a request.
+fn extended(data: &str) -> String {
+    let data = format!("Host: a\r\n\r\n{data}");
+    format!("{:x};x /y HTTP/1.1\r\n{data}\r\n0\r\n\r\n", data.len())
+}
+
 #[test]
-fn a_chunked_body_without_an_end_is_answered() {
-    let service = Service::start(serve);
-    let chunk = format!("1000\r\n{}\r\n", "x".repeat(4096));
-    for body in ["zz\r\n".to_owned(), format!("{}\r\n", "f".repeat(20)), chunk.repeat(256)] {
-        let mut connection = service.connect();
-        connection.send(&request("POST /users HTTP/1.1", None, "Transfer-Encoding: chunked\r\n"));
-        connection.send(&body);
-        assert_eq!(connection.reply().status(), 401);
+fn a_chunked_body_hides_no_request() {
+    let good = key();
+    let hidden = get(Some(&good));
+    let mebibyte = format!("{:x}\r\n{}\r\n", 1 << 20, "x".repeat(1 << 20));
+    let cases: [(fn(&Guard, Request), Option<&str>, u16); 3] =
+        [(serve, None, 401), (serve, Some(&good), 200), (refuse_or_serve, None, 401)];
+    for (serve, key, status) in cases {
+        let service = Service::start(serve);
+        for body in
+            [extended(&hidden), extended(""), mebibyte.clone() + &extended(&hidden), mebibyte.repeat(3) + "0\r\n\r\n"]
+        {
+            for line in ["GET /users HTTP/1.1", "POST /users HTTP/1.1", "OPTIONS /other HTTP/1.1"] {
+                let who = format!("{line}, {key:?}, {} bytes", body.len());
+                let mut connection = service.connect();
+                connection.send(&request(line, key, "Transfer-Encoding: chunked\r\n"));
+                connection.send(&body);
+                assert_eq!(connection.reply().status(), status, "{who}");
+                connection.goes_on();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_malformed_chunked_body_and_trailers_hide_no_request() {
+    let good = key();
+    let hidden = get(Some(&good));
+    let trailers = format!("0\r\nXGET: /users HTTP/1.1\r\nX-Api-Key: {good}\r\n\r\n");
+    for (serve, key, status) in [(serve as fn(&Guard, Request), Some(&*good), 200), (refuse_or_serve, None, 401)] {
+        let service = Service::start(serve);
+        for body in [
+            trailers.clone(),
+            format!("1\r\nx\r\n{trailers}"),
+            format!("zz\r\n{hidden}"),
+            format!("{}\r\n{hidden}", "f".repeat(20)),
+            format!("1\r\nxyz{hidden}"),
+        ] {
+            let mut connection = service.connect();
+            connection.send(&request("POST /users HTTP/1.1", key, "Transfer-Encoding: chunked\r\n"));
+            connection.send(&body);
+            connection.stream.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(connection.reply().status(), status, "{body:?}");
+            connection.ends();
+        }
     }
 }
 
