@@ -274,7 +274,7 @@ fn answers(service: &Service, head: &str, key: &str, body: &str) -> String {
 #[test]
 fn a_chunked_body_hides_no_request() {
     for name in SERVERS {
-        let mut service = Service::start(name, &[("APIKEE_SECRET", SECRET)]);
+        let service = Service::start(name, &[("APIKEE_SECRET", SECRET)]);
         let key = format!("x-api-key: {}\r\n", good(&["read"]));
         let data = format!("Host: a\r\n\r\nGET /me HTTP/1.1\r\nHost: a\r\n{key}\r\n");
         // If the size is read as a request line, the data is the rest of this request and another one.
@@ -295,7 +295,7 @@ fn a_chunked_body_hides_no_request() {
                 assert!(!rest.contains("acme-corp"), "{who}: {answers}");
             }
         }
-        assert_well(&mut service);
+        assert_well(service);
     }
 }
 
@@ -323,7 +323,7 @@ fn trailers_hide_no_request() {
 #[test]
 fn upgrades_do_not_keep_other_clients_waiting() {
     for name in SERVERS {
-        let mut service = Service::start(name, &[("APIKEE_SECRET", SECRET)]);
+        let service = Service::start(name, &[("APIKEE_SECRET", SECRET)]);
         let key = format!("x-api-key: {}\r\n", good(&["read"]));
         let mut open = vec![];
         for (fields, status) in [(&*key, 200), ("", 401)] {
@@ -342,6 +342,6 @@ fn upgrades_do_not_keep_other_clients_waiting() {
                 }
             }
         }
-        assert_well(&mut service);
+        assert_well(service);
     }
 }
