@@ -279,9 +279,9 @@ fn a_chunked_body_hides_no_request() {
     let good = key();
     let hidden = get(Some(&good));
     let mebibyte = format!("{:x}\r\n{}\r\n", 1 << 20, "x".repeat(1 << 20));
-    let cases: [(fn(&Guard, Request), Option<&str>, u16); 3] =
-        [(serve, None, 401), (serve, Some(&good), 200), (refuse_or_serve, None, 401)];
-    for (serve, key, status) in cases {
+    type Serve = fn(&Guard, Request);
+    for (serve, key, status) in [(serve as Serve, None, 401), (serve, Some(&*good), 200), (refuse_or_serve, None, 401)]
+    {
         let service = Service::start(serve);
         for body in
             [extended(&hidden), extended(""), mebibyte.clone() + &extended(&hidden), mebibyte.repeat(3) + "0\r\n\r\n"]
