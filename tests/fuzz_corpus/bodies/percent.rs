@@ -46,6 +46,10 @@ static KEY: LazyLock<String> = LazyLock::new(|| {
 pub fn body(input: &[u8]) {
     let path = String::from_utf8_lossy(&input[..input.len().min(1_000)]);
     let sent = sent_path(&path);
+    // Keys are cut.
+    if percent_decode_str(&path).collect::<Vec<_>>().windows(7).any(|word| word == b"apikee_") {
+        return;
+    }
     let path = path.split(['?', '#']).next().unwrap();
     let slash = if path.starts_with('/') { "" } else { "/" };
     let path = format!("{slash}{path}");
