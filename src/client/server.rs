@@ -303,7 +303,7 @@ impl Server {
         Ok(if self.settings.tenant_is_client_id { ClientId::new(claims.tenant()).ok() } else { None })
     }
 
-    /// Asks the platform for the tenant's client.
+    /// Asks the platform for the tenant's client. If the platform does not know it, creates it if configured.
     fn look_up(
         &self,
         tenant: &str,
@@ -317,28 +317,19 @@ impl Server {
         let request = FindClient::new(&self.platform.project_env, tenant);
         let id = match self.platform.exchange(Some(caller), &request, deadline, |body| found(body, tenant))? {
             Some(id) => id,
-            None if self.settings.create_unknown_clients => self.create(tenant, key_name, deadline, origin)?,
+            None if self.settings.create_unknown_clients => {
+                // The key is sent without an expiry: on the platform, all keys with that name share one expiry, and
+                // each key has its own in its claims.
+                let keys = [ClientKey::new(key_name)];
+                let request = CreateClient::new(&self.platform.project_env, tenant).keys(&keys);
+                self.platform.upsert(caller, &request, deadline)?
+            }
             None => return Err(Outcome::Fault(Fault::UnknownClient)),
         };
         self.remember(tenant, id);
         // Forgets refusals of look-ups under the tenant's name. From now on refusals are stored under the client id.
         self.platform.gate.confirm(ClientRef::of_name(tenant), origin, asked);
         Ok(id)
-    }
-
-    /// Creates the client of a tenant that the platform does not know. The key is sent without an expiry: on the
-    /// platform, all keys with that name share one expiry, and each key has its own in its claims.
-    fn create(
-        &self,
-        tenant: &str,
-        key_name: &str,
-        deadline: &Deadline,
-        origin: Origin<'_>,
-    ) -> Result<ClientId, Outcome> {
-        let [client, _] = self.keys_of(tenant);
-        let keys = [ClientKey::new(key_name)];
-        let request = CreateClient::new(&self.platform.project_env, tenant).keys(&keys);
-        self.platform.upsert(Caller { client, origin: Some(origin), judged: false }, &request, deadline)
     }
 
     pub(super) fn remember(&self, tenant: &str, id: ClientId) {

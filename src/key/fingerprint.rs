@@ -98,11 +98,14 @@ pub struct Unsorted;
 
 sentences!(Unsorted, "the fingerprints are not sorted");
 
+/// The length of a key's start that is safe for logs.
+const LOG_PREFIX_LEN: usize = 12;
+
 /// The start of a key, safe for logs: the first 12 characters, that is `apikee_` and 5 more. It is shorter if byte 12
 /// is inside a character that is not ASCII.
 #[must_use]
 pub fn log_prefix(key: &str) -> &str {
-    let mut len = key.len().min(12);
+    let mut len = key.len().min(LOG_PREFIX_LEN);
     while !key.is_char_boundary(len) {
         len = len.saturating_sub(1);
     }
@@ -116,8 +119,8 @@ pub fn log_prefix(key: &str) -> &str {
 /// sentence, and two keys without anything between them are one.
 #[cfg(feature = "envelope")]
 pub(crate) fn split_at_key(text: &str) -> Option<(&str, &str)> {
-    /// Characters after `apikee_` that are shown, as in [`log_prefix`].
-    const SHOWN: usize = 5;
+    /// Characters after `apikee_` that are shown.
+    const SHOWN: usize = LOG_PREFIX_LEN.saturating_sub(PREFIX.len());
     let mut rest = text;
     while let Some((_, after)) = rest.split_once('_') {
         rest = after;

@@ -406,7 +406,7 @@ fn the_size_of_a_queue_includes_every_part_of_an_entry() {
 
 /// A client in observe mode with three entries. One is being sent, and the platform answers when the sender is dropped.
 /// Two are queued.
-fn two_are_queued() -> (Apikee, mpsc::Receiver<String>, mpsc::Sender<()>) {
+fn two_are_queued() -> (Arc<Platform>, Apikee, mpsc::Receiver<String>, mpsc::Sender<()>) {
     let (release, released) = mpsc::channel::<()>();
     let (entered, arrivals) = mpsc::channel();
     let released = Mutex::new(released);
@@ -422,7 +422,7 @@ fn two_are_queued() -> (Apikee, mpsc::Receiver<String>, mpsc::Sender<()>) {
         assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::Observed));
     }
     arrivals.recv().unwrap();
-    (apikee, notes, release)
+    (platform, apikee, notes, release)
 }
 
 fn dropped(notes: &mpsc::Receiver<String>) -> Vec<String> {
@@ -431,7 +431,7 @@ fn dropped(notes: &mpsc::Receiver<String>) -> Vec<String> {
 
 #[test]
 fn close_keeps_its_timeout_and_reports_the_remaining_entries() {
-    let (apikee, notes, _release) = two_are_queued();
+    let (_, apikee, notes, _release) = two_are_queued();
     assert_eq!(apikee.close(Duration::from_millis(20)), 2, "one of three is being sent");
     assert_eq!(dropped(&notes), ["dropped: 2"]);
     assert_eq!(apikee.close(Duration::ZERO), 0);
@@ -443,7 +443,7 @@ fn close_keeps_its_timeout_and_reports_the_remaining_entries() {
 
 #[test]
 fn a_dropped_client_reports_the_remaining_entries() {
-    let (apikee, notes, _release) = two_are_queued();
+    let (_, apikee, notes, _release) = two_are_queued();
     drop(apikee);
     assert_eq!(dropped(&notes), ["dropped: 2"]);
 
@@ -454,21 +454,7 @@ fn a_dropped_client_reports_the_remaining_entries() {
 
 #[test]
 fn an_observed_request_whose_secret_was_removed_is_reported_as_dropped() {
-    let (release, released) = mpsc::channel::<()>();
-    let (entered, arrivals) = mpsc::channel();
-    let released = Mutex::new(released);
-    let platform = Platform::new(move |seen| {
-        let _ = entered.send(());
-        let _ = released.lock().unwrap().recv();
-        willing(seen)
-    });
-    let (observer, notes) = notes();
-    let builder = platform.builder().enforcement(Enforcement::Observe).background_thread(true);
-    let apikee = builder.observer(observer).build().unwrap();
-    for _ in 0..3 {
-        assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::Observed));
-    }
-    arrivals.recv().unwrap();
+    let (platform, apikee, notes, release) = two_are_queued();
     apikee.set_keyring(apikee::Keyring::new(b"another secret of 32 bytes or so").unwrap());
     drop(release);
     assert_eq!(apikee.close(LONG), 0);

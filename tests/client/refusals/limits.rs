@@ -42,6 +42,21 @@ fn exceeded_rate_limit_denies_any_number_of_requests_at_once() {
     }
 }
 
+/// A transport whose calls take this time, and the number of calls so far.
+fn slow(platform: &Arc<Platform>, latency: Duration) -> (impl Transport + 'static, Arc<AtomicUsize>) {
+    let (transport, calls) = (platform.transport(), Arc::new(AtomicUsize::new(0)));
+    let called = Arc::clone(&calls);
+    let slow = move |call: &Call<'_>, answer: &mut [u8]| {
+        called.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(latency.min(call.timeout));
+        if call.timeout < latency {
+            return Err(TransportError::Outage(Outage::Timeout));
+        }
+        transport.call(call, answer)
+    };
+    (slow, calls)
+}
+
 /// The time of a request, and the time that the platform takes for each call, which is less. `busy` requests of another
 /// client hold the only slot when the request begins. So it runs out of time because of the other requests, in any of
 /// its calls, and not because of the platform.
@@ -55,10 +70,9 @@ fn waiting_for_a_slot_until_too_little_time_is_left_is_not_an_outage() {
         for (latency, busy, by_name) in cases {
             scope.spawn(move || {
                 let platform = Platform::willing();
-                let (transport, latency) = (platform.transport(), hundredths(latency));
+                let (transport, calls) = slow(&platform, hundredths(latency));
                 let changes = Arc::new(AtomicUsize::new(0));
-                let (count, calls) = (Arc::clone(&changes), Arc::new(AtomicUsize::new(0)));
-                let called = Arc::clone(&calls);
+                let count = Arc::clone(&changes);
                 let apikee = platform
                     .builder()
                     .max_in_flight(1)
@@ -70,14 +84,7 @@ fn waiting_for_a_slot_until_too_little_time_is_left_is_not_an_outage() {
                             count.fetch_add(1, Ordering::Relaxed);
                         }
                     })
-                    .transport(move |call: &Call<'_>, answer: &mut [u8]| {
-                        called.fetch_add(1, Ordering::Relaxed);
-                        thread::sleep(latency.min(call.timeout));
-                        if call.timeout < latency {
-                            return Err(TransportError::Outage(Outage::Timeout));
-                        }
-                        transport.call(call, answer)
-                    })
+                    .transport(transport)
                     .build()
                     .unwrap();
                 let first = key("first", &format!(r#"{{"clientId":"{}"}}"#, id(1)));
@@ -86,7 +93,7 @@ fn waiting_for_a_slot_until_too_little_time_is_left_is_not_an_outage() {
                     let before: Vec<_> = (0..busy).map(|_| scope.spawn(|| ask(&apikee, &first))).collect();
                     wait_until(|| calls.load(Ordering::Relaxed) == 1);
                     let answer = ask(&apikee, &late);
-                    assert_eq!(answer, Err(Denied::Overload(Overload::TooManyInFlight)), "{latency:?}, {busy}");
+                    assert_eq!(answer, Err(Denied::Overload(Overload::TooManyInFlight)), "{latency}, {busy}");
                     for thread in before {
                         assert_eq!(thread.join().unwrap(), Ok(Basis::Confirmed));
                     }
@@ -103,22 +110,11 @@ fn a_platform_that_takes_too_long_is_an_outage_in_each_call() {
     for (latency, by_name) in [(110, false), (110, true), (60, true)] {
         let limit = Duration::from_millis(600);
         let platform = Platform::willing();
-        let (transport, latency) = (platform.transport(), limit * latency / 100);
-        let apikee = platform
-            .builder()
-            .timeout(limit)
-            .tenant_is_client_id(!by_name)
-            .transport(move |call: &Call<'_>, answer: &mut [u8]| {
-                thread::sleep(latency.min(call.timeout));
-                if call.timeout < latency {
-                    return Err(TransportError::Outage(Outage::Timeout));
-                }
-                transport.call(call, answer)
-            })
-            .build()
-            .unwrap();
+        let (transport, _) = slow(&platform, limit * latency / 100);
+        let builder = platform.builder().timeout(limit).tenant_is_client_id(!by_name);
+        let apikee = builder.transport(transport).build().unwrap();
         let key = key(&if by_name { "late".to_owned() } else { id(2) }, "{}");
-        assert_eq!(ask(&apikee, &key), Ok(Basis::FailedOpen(Outage::Timeout)), "{latency:?}");
+        assert_eq!(ask(&apikee, &key), Ok(Basis::FailedOpen(Outage::Timeout)), "{latency}");
     }
 }
 
