@@ -369,7 +369,7 @@ impl Inner {
         };
         let _ends = Ends(background);
         while let Some(task) = background.next() {
-            // The caller's transport may panic. That must not stop the next job: see the test
+            // The caller's transport may panic. Then there is no verdict, and the next job must be done: see the test
             // `after_a_job_that_panics_the_thread_continues`.
             let work = || match task {
                 Task::Job(job) => {
@@ -377,9 +377,12 @@ impl Inner {
                 }
                 Task::Refill => {
                     server.prepare();
+                    true
                 }
             };
-            let _ = catch_unwind(AssertUnwindSafe(|| stack::wiped_deep(work)));
+            if !catch_unwind(AssertUnwindSafe(|| stack::wiped_deep(work))).unwrap_or(false) {
+                self.events.emit(&Event::Dropped { total: background.give_up_one() });
+            }
         }
     }
 }

@@ -421,24 +421,18 @@ impl Server {
         true
     }
 
-    /// Does a job, on the thread.
-    pub(super) fn work(&self, keys: &Keyring, policy: Policy, job: &Job, limit: Duration) {
+    /// Does a job, on the thread. Returns `false` if an observed request gets no verdict.
+    #[must_use]
+    pub(super) fn work(&self, keys: &Keyring, policy: Policy, job: &Job, limit: Duration) -> bool {
         let deadline = &Deadline::after(limit);
         match job {
             Job::Register { route, body } => {
                 if let Some(method_path) = route.method_path() {
                     self.register(&method_path, body, deadline);
                 }
+                true
             }
-            Job::Observe(observed) => {
-                // A transport that panics gives no verdict either.
-                let asked = catch_unwind(AssertUnwindSafe(|| self.ask_observed(keys, policy, observed, deadline)));
-                if !asked.unwrap_or(false)
-                    && let Some(background) = &self.background
-                {
-                    self.platform.events.emit(&Event::Dropped { total: background.give_up_one() });
-                }
-            }
+            Job::Observe(observed) => self.ask_observed(keys, policy, observed, deadline),
         }
     }
 
