@@ -195,13 +195,13 @@ impl Keys {
     /// Signs with `keys` from now on. The previous secrets are accepted for `grace`, but at most for [`MAX_GRACE`].
     pub(super) fn replace(&self, mut keys: Box<Keyring>, grace: Duration, now: Instant) -> Replaced {
         keys.set_leeway(self.leeway);
-        let until = now.checked_add(grace.min(MAX_GRACE)).unwrap_or(now);
+        let until = now.checked_add(grace.min(MAX_GRACE));
+        debug_assert!(until.is_some(), "a year can be added to any time");
         let mut parts = self.parts();
         let old = core::mem::replace(&mut parts.current, keys);
-        if grace.is_zero() {
-            parts.retired.clear();
-        } else {
-            parts.retired.push_front(Retired { keys: old, until });
+        match until.filter(|_| !grace.is_zero()) {
+            Some(until) => parts.retired.push_front(Retired { keys: old, until }),
+            None => parts.retired.clear(),
         }
         // Older rings cannot contribute a secret, because a keyring holds only this many.
         parts.retired.truncate(MAX_SECRETS);
