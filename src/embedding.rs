@@ -29,7 +29,7 @@
 //!
 //! | buffer for | bytes |
 //! |---|---|
-//! | verifying a key | [`verify_buffer_len`]: 3/4 of the key's length |
+//! | verifying a key | [`verify_buffer_len`]: 3/4 of the key's length, plus at most 3 |
 //! | issuing a key | [`issue_buffer_len`]: 17/7 of the claims, plus 68 |
 //! | an envelope | `sealed_len`: 4/3 of the plaintext, plus 115 |
 //! | the target of a validate call | 82, plus 3 for each byte of its parts |
@@ -81,9 +81,9 @@
 //! time is too early, but it never goes back, so it limits how long an expired key is accepted. The build time also
 //! works as such a limit.
 //!
-//! A crystal of 50 ppm is off by 4 seconds a day. [`Keyring::set_leeway`] accepts keys this much longer, and also this
-//! much earlier: a device with a slow clock would refuse a new key because of its `nbf`. Twice the drift between two
-//! settings of the clock is enough. An hour is too much: it works like a later expiry.
+//! A crystal of 50 ppm is off by 4 seconds a day. [`Keyring::set_leeway`] makes keys valid a little longer, and also a
+//! little earlier: a device with a slow clock would refuse a new key because of its `nbf`. Twice the drift between two
+//! synchronisations of the clock is enough. An hour is too much: it works like a later expiry.
 //!
 //! # Randomness
 //!
@@ -317,8 +317,8 @@
 //!
 //! # Sessions ahead of time
 //!
-//! A session takes two X25519 operations. On a small core they take longer than everything else together. Nothing in
-//! the kernel can be interrupted and continued later, so the period of your watchdog must be longer than they take.
+//! A session takes two X25519 operations. On a small core they take longer than everything else together. The kernel
+//! cannot split them into steps (interrupts still run), so the period of your watchdog must be longer than they take.
 //! With a `SessionPool` the request does not wait for them: each turn of the main loop makes one session, and a request
 //! only pays for AES.
 //!
@@ -352,20 +352,20 @@
 //!
 //! | setting | where |
 //! |---|---|
-//! | `opt-level = "s"` (`"z"` is no smaller), `lto = "fat"`, `codegen-units = 1`, `panic = "abort"` | the profile |
+//! | `opt-level = "s"` or `"z"`, `lto = "fat"`, `codegen-units = 1`, `panic = "abort"` | the profile |
 //! | no `msgpack` | features |
 //! | `--cfg sha2_backend_soft="compact"` | `RUSTFLAGS`: SHA-256 in a loop, not unrolled |
 //! | `--cfg aes_backend_soft="compact"` | `RUSTFLAGS`, with `envelope`: the same for AES |
 //! | small memory functions | your own, or those of a C library that you link: saves 1.6 to 2 kB |
-//! | `--cfg cpubits="32"` | `RUSTFLAGS`, with `envelope` and an unstable compiler for Cortex-M3 and up: saves 6 kB |
+//! | `--cfg cpubits="32"` | `RUSTFLAGS`, with `envelope` and a nightly compiler for Cortex-M3 and up: saves 6 kB |
 //! | `--cfg cpubits="16"` | or this one: AES for one block at a time; saves 0.6 kB, sealing takes 1.6 times as long |
 //! | no issuing, no `meta` look-ups, no server mode | code that is not called is not linked |
 //!
 //! The toolchain's `memcpy`, `memmove`, `memset` and `memcmp`, and Arm's names for them (`__aeabi_memcpy4`), are weak
 //! symbols and made for speed. `tests/checks/bare-metal/src/memory.rs` in the repository has all of them in 150 bytes
-//! of Thumb code for any Cortex-M. Verifying and sealing even take fewer instructions with it. A compiler that allows
-//! unstable features tells crates that a Cortex-M3 is an ARMv7. RustCrypto then uses 64-bit words, but the processor
-//! does not have enough registers for them. `cpubits` sets the width of the words.
+//! of Thumb code for any Cortex-M. Verifying and sealing even take fewer instructions with it. A nightly compiler
+//! tells crates that a Cortex-M3 is an ARMv7. RustCrypto then uses 64-bit words, but the processor does not have enough
+//! registers for them. `cpubits` sets the width of the words.
 //!
 //! On 32-bit chips curve25519-dalek chooses its 32-bit arithmetic by itself. You cannot plug in an accelerator for SHA
 //! or AES: the kernel names its implementations in one place and does not make them replaceable.

@@ -66,8 +66,8 @@
 //! | [`guide`] | the other guides |
 //!
 //! `client`, `web`, `emulator` and `envelope` need the features of these names. `protocol` needs the feature
-//! `envelope`. Each module depends only on those below it: `emulator` and `web` on `client`, then `protocol`, `policy`
-//! and `breaker`, `envelope`, `key`, and private modules for JSON, text, buffers, time and cryptography.
+//! `envelope`. Each module uses only modules that stand further right here: `web`, `client`, `emulator`, `protocol`,
+//! `breaker`, `policy`, `envelope`, `key`, and private ones for JSON, text, buffers, time and cryptography.
 //!
 //! # Features
 //!

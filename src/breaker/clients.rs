@@ -310,7 +310,10 @@ impl Witnesses {
     }
 }
 
-/// A breaker that many clients share, and the memory of refused clients: see the module's documentation.
+/// A breaker that many clients share, and the memory of refused clients.
+///
+/// Failures of DNS and of connections count for all clients. Timeouts, resets and 5xx count for their client, until two
+/// clients have seen them. [`RefusalMemory`] says how long a refusal is remembered.
 ///
 /// `S` holds the slots: an array, a slice or a `Vec` of [`ClientSlot::EMPTY`]. The table can distinguish as many
 /// clients at once as there are slots.

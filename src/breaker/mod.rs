@@ -37,8 +37,8 @@
 //! - While half-open, only one permit counts. A probe whose permit does not come back is given up after
 //!   [`BreakerConfig::probe_timeout`].
 //! - A permit counts only once, and only in the state that gave it. Late results neither open nor close anything.
-//! - A refused caller has to wait at most the longest cool-down or the probe's time limit, whatever the clock does. If
-//!   the clock goes back, the wait starts again, and no state is kept forever.
+//! - A refused caller waits at most the longest cool-down or the probe's time limit. If the clock goes back, this wait
+//!   starts again, but it gets no longer. No state is kept forever.
 //!
 //! # Example
 //!

@@ -216,7 +216,7 @@ impl ApikeeBuilder {
     }
 
     /// Reads the secrets from a file. It replaces the secrets that were set before; a `secret` that is added after it
-    /// is an error of [`build`](Self::build). The file is UTF-8 with one secret a line, the newest first. White space
+    /// is an error of [`build`](Self::build). The file is UTF-8 with one secret per line. The first one signs. White space
     /// around a secret and blank lines are ignored. [`build`](Self::build) reads the file, and it is read again when it
     /// changes: if it is written in place, if another file is renamed over it, or if a link on its path changes, as
     /// Kubernetes does with mounted secrets.
@@ -424,8 +424,8 @@ impl ApikeeBuilder {
     }
 
     /// Time limit for all calls of one request together, from the look-up of a name to the last byte of an answer; 3 s
-    /// by default, more than zero. Your own transport, resolver or observer must keep to it: nothing ends one that
-    /// blocks.
+    /// by default, more than zero. Your own transport, resolver or observer must respect it: the client cannot
+    /// stop one that blocks.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self
@@ -478,7 +478,7 @@ impl ApikeeBuilder {
     /// Sets a function that returns the platform's client id for a key without `meta.clientId`. It is called for each
     /// such request, before the platform is asked. `None` or a panic means that the id is not known; then the platform
     /// is asked for the client whose name is the tenant. If the function blocks, its request waits; no timeout ends it.
-    /// If the request's time is over then, the request is not let through.
+    /// If it uses up the request's time, that is not an outage: the request is denied by default.
     pub fn client_resolver(
         mut self,
         resolver: impl Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync + 'static,

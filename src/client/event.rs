@@ -107,9 +107,13 @@ pub enum Event<'e> {
         /// Number of routes that there is room for.
         limit: usize,
     },
-    /// An entry of the queue was given up. There is no [`Observed`](Self::Observed) for it. The queue was full and its
-    /// oldest entries were dropped, the entry is larger than the queue, the client was closed with entries left, it is
-    /// closed and accepts no more, the secret of the entry's key was removed meanwhile, or the transport panicked.
+    /// An entry of the queue was dropped. There is no [`Observed`](Self::Observed) for it. The reason is one of these:
+    ///
+    /// - The queue was full, so its oldest entries were dropped.
+    /// - The entry is larger than the queue.
+    /// - The client was closed before the entry's turn, or had already been closed.
+    /// - The secret of the entry's key was removed meanwhile.
+    /// - The transport panicked.
     Dropped {
         /// Number of dropped entries so far.
         total: u64,

@@ -235,9 +235,8 @@ impl Gate {
         }
     }
 
-    /// The outcome of a request that has run out of time. It is an outage if the platform had the time. After a long
-    /// wait for a slot it is what it would be if the request still waited: an overload, unless other requests have seen
-    /// an outage.
+    /// The outcome of a request that has run out of time. It is an outage if the platform had the time. If the request
+    /// waited long for a slot, it is an overload, unless the breaker is open now.
     pub(super) fn timed_out(&self, client: Option<ClientRef>, deadline: &Deadline) -> Outcome {
         if !deadline.was_shortened() {
             return Outcome::Outage(Outage::Timeout);

@@ -66,8 +66,8 @@ impl<'a> NewClient<'a> {
         }
     }
 
-    /// The client's name, instead of the tenant. The platform finds the client only by this name. So if a key has no
-    /// client id in its `meta`, it does not find this client: it is looked up by its tenant.
+    /// The client's name, instead of the tenant. A key without `meta.clientId` is looked up by its tenant, so the
+    /// platform does not find this client for such a key.
     #[must_use]
     pub const fn name(self, name: &'a str) -> Self {
         Self { name: Some(name), ..self }
@@ -189,8 +189,9 @@ impl Apikee {
     ///
     /// In server mode it first creates or updates the tenant's client on the platform, and puts the client's id into
     /// the key as `meta.clientId`: about 60 more bytes of payload. An outage of the platform does not stop it;
-    /// [`Issued::upsert`] then is [`Upsert::Postponed`]. The platform receives only a name and a key. If your clients
-    /// have a template, an address list or metadata, use [`issue_for`](Self::issue_for).
+    /// [`Issued::upsert`] then is [`Upsert::Postponed`]. The platform receives the client's name and type, and the name
+    /// and expiry of the key, but not the key. If your clients have a template, an address list or metadata, use
+    /// [`issue_for`](Self::issue_for).
     ///
     /// # Errors
     ///

@@ -69,9 +69,9 @@ type Set = HashSet<Fingerprint>;
 /// [`contains`](Self::contains) takes no lock and never waits for a change. The set takes half a megabyte, and 35 to 75
 /// bytes for each entry. A request sees the state of each key before a change or after it, never in between.
 ///
-/// To [`insert`](Self::insert) one entry into a set of a million copies about a thousand entries: use
-/// [`extend`](Self::extend) for many. [`replace`](Self::replace) with a million entries takes about a quarter of a
-/// second, on the calling thread.
+/// In a set of a million entries, each [`insert`](Self::insert) copies about a thousand of them. Use
+/// [`extend`](Self::extend) to add many. [`replace`](Self::replace) with a million entries takes a quarter of a second
+/// to a second, on the calling thread.
 #[derive(Clone)]
 pub struct Revocations(Arc<Inner>);
 

@@ -227,7 +227,7 @@ pub enum RequestKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Occasion {
-    /// At the next requests, this many.
+    /// For this number of requests, starting with the next one.
     Next(usize),
     /// At every request.
     Always,

@@ -1,4 +1,4 @@
-//! Names for keys that do not reveal the key: the fingerprint for storage and deny-lists, the prefix for logs.
+//! Identifies keys without revealing them: the fingerprint for storage and deny-lists, the prefix for logs.
 
 use core::{fmt, str::FromStr};
 

@@ -19,7 +19,7 @@
 //! | `payload`, `msgpack` | finding the claims in a payload of JSON or MessagePack |
 //! | `issued` | the fast reader for payloads in the form that the SDKs issue |
 //! | `base62` | from bytes to digits and back |
-//! | `fingerprint` | names for keys that do not reveal the key, and deny-lists |
+//! | `fingerprint` | fingerprints, prefixes for logs, and deny-lists |
 //! | `serialize` | `Serialize`, with the feature `serde` |
 
 mod base62;

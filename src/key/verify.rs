@@ -23,7 +23,7 @@ use super::{
 use crate::{crypto::Tag, text::has, time::UnixTime};
 
 /// The longest payload in bytes that is decoded, whatever the size of the buffer. This bounds the time that a forged
-/// key can cost, to about the documented 0.1 ms.
+/// key can cost: less than half a millisecond on a server (docs/BENCHMARKS.md, "Growth").
 pub const MAX_PAYLOAD_LEN: usize = 8192;
 
 /// The maximum number of digits of such a payload: 62^11008 > 2^(8 · 8192).
@@ -308,7 +308,7 @@ impl<'b> VerifiedKey<'b> {
         log_prefix(self.raw())
     }
 
-    /// A name of the key for storage and deny-lists.
+    /// The key's fingerprint, for storage and deny-lists.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.raw())
@@ -387,7 +387,7 @@ impl OwnedKey {
         &self.prefix
     }
 
-    /// A name of the key for storage and deny-lists.
+    /// The key's fingerprint, for storage and deny-lists.
     #[must_use]
     pub const fn fingerprint(&self) -> Fingerprint {
         self.fingerprint

@@ -36,7 +36,7 @@ const OVERLOAD_RETRY_AFTER: u32 = 1;
 
 impl Denial<'_> {
     /// The code for the response body. It is the code of the [`KeyError`], or one that all Apikee SDKs use:
-    /// `INSUFFICIENT_SCOPE`, `SERVER_REJECTED` or `SERVER_UNAVAILABLE`. `REVOKED` and `SERVER_FAULT` are our own codes.
+    /// `INSUFFICIENT_SCOPE` or `SERVER_REJECTED`. `REVOKED`, `SERVER_UNAVAILABLE` and `SERVER_FAULT` are our own codes.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {

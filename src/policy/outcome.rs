@@ -101,8 +101,8 @@ impl core::error::Error for Outage {}
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Overload {
-    /// Too many calls were in flight. The request waited for one of them to end until its time limit, or too little
-    /// time was left for its own calls.
+    /// Too many calls were in flight. The request got no slot before its time limit, or too little time was left for its
+    /// own calls.
     TooManyInFlight,
     /// This process or machine is out of file descriptors, memory or threads.
     OutOfResources,

@@ -207,8 +207,8 @@ impl ClientRecord {
     }
 
     /// Reads an answer that came without an envelope. **Only the connection tells who wrote it**, as for
-    /// [`Answer::read_unsealed`](crate::protocol::Answer::read_unsealed): anyone at the point where TLS ends can have
-    /// one client's requests judged as another's. Only use this if the user asked for it.
+    /// [`Answer::read_unsealed`](crate::protocol::Answer::read_unsealed): anyone at the point where TLS ends can return
+    /// the id of another client, whose rules the platform then applies. Only use this if the user asked for it.
     ///
     /// Escapes are replaced by the characters, in place.
     ///

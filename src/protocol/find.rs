@@ -101,8 +101,8 @@ impl FoundClient {
     /// Reads the answer, which comes without an envelope. `name` is the requested name.
     ///
     /// **Only the connection tells who wrote it**, as for
-    /// [`Answer::read_unsealed`](crate::protocol::Answer::read_unsealed): anyone at the point where TLS ends can have
-    /// one client's requests judged as another's.
+    /// [`Answer::read_unsealed`](crate::protocol::Answer::read_unsealed): anyone at the point where TLS ends can return
+    /// the id of another client, whose rules the platform then applies.
     ///
     /// A record that is listed twice with the same id is one client. The time is linear in the length of the body.
     ///

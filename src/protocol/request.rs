@@ -33,8 +33,8 @@ pub trait Request: sealed::Sealed {
         }
     }
 
-    /// Writes the target (path and query) to the start of `buf`. It follows the path of the base URL. It is visible
-    /// ASCII, without `#`.
+    /// Writes the target (path and query) to the start of `buf`. Append it to the base URL. The target is visible ASCII,
+    /// without `#`.
     ///
     /// # Errors
     ///

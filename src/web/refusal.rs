@@ -102,7 +102,7 @@ impl<'a> Refusal<'a> {
         self.0.denial.http_status()
     }
 
-    /// The code, the same in all Apikee SDKs; see [`Denial::code`].
+    /// The code for the response body; see [`Denial::code`].
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.0.denial.code()

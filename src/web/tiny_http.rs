@@ -90,7 +90,7 @@ impl Refusal<'_> {
     ///
     /// # Errors
     ///
-    /// Errors of the connection, except that the client has gone away, as with `Request::respond`.
+    /// An error of the connection. As with `Request::respond`, it is not an error if the client has closed it.
     pub fn respond(&self, mut request: Request) -> io::Result<()> {
         read_chunked_body(&mut request);
         request.respond(self.to_tiny_http())

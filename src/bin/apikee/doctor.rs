@@ -190,7 +190,7 @@ fn variables() -> Finding {
         ([], []) => Ok("none is set".into()),
         ([], names) => Ok(names.join(", ")),
         (unknown, _) => Err((
-            format!("not read by anything: {}", unknown.join(", ")),
+            format!("unknown variables: {}", unknown.join(", ")),
             "correct the name; docs/WIRE.md, \"Configuration names\", lists all names",
         )),
     }
@@ -299,7 +299,9 @@ fn of_denial(denial: &Denial<'_>, otherwise: &'static str) -> Finding {
         Denial::Fault(Fault::UntrustedCertificate) => {
             "set APIKEE_CA_FILE to the file of your own authority; check the certificate's name and dates"
         }
-        Denial::Fault(Fault::Unsealed) => "APIKEE_SEALING=requests accepts answers that are not sealed",
+        Denial::Fault(Fault::Unsealed) => {
+            "if the platform never seals answers: APIKEE_SEALING=requests; whoever terminates TLS can then forge them"
+        }
         Denial::Fault(Fault::Forged) => "check APIKEE_SERVER_PUBLIC_KEY: it is not this platform's",
         Denial::Fault(Fault::Status(400)) => {
             "check APIKEE_SERVER_PUBLIC_KEY and APIKEE_SEALING: the platform cannot read requests"

@@ -52,7 +52,8 @@ use crate::terminal::note;
 #[command(
     version,
     max_term_width = 100,
-    after_help = "Exit code: 0 if every key or envelope is good, 1 if one is bad, 2 for wrong use or a failure."
+    after_help = "Exit code: 0 if all is good; 1 if a key or envelope is bad, a request is denied or a check failed; 2 \
+                  for wrong usage or an error."
 )]
 struct Cli {
     #[command(subcommand)]

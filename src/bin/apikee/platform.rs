@@ -52,8 +52,8 @@ pub(crate) struct Args {
     #[arg(long)]
     until_eof: bool,
 
-    /// What travels in envelopes: requests and answers (required), only requests, because the published SDKs cannot
-    /// read sealed answers (requests), or nothing (off)
+    /// What travels in envelopes. required: requests and answers; requests: only requests, for the published SDKs,
+    /// which cannot read sealed answers; off: nothing
     #[arg(long, value_name = "DEGREE", default_value_t = Sealing::Required)]
     sealing: Sealing,
 
@@ -74,8 +74,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH")]
     log: Option<PathBuf>,
 
-    /// Add a client with this id or a random one at the start; may be repeated. A client in the state file keeps its
-    /// id, its keys and its usage
+    /// Add a client with this name at the start, with this id or a random one; may be repeated. A client in the state
+    /// file keeps its id, its keys and its usage
     #[arg(long = "client", value_name = "NAME[=UUID]")]
     clients: Vec<String>,
 

@@ -67,8 +67,8 @@ const LEN: usize = 32;
 
 /// Print a new signing secret: 32 random bytes as 64 hexadecimal digits
 ///
-/// The digits are the secret, as text: they are not decoded. Put them into APIKEE_SECRET, or on the first line of a
-/// secret file that only the service can read (umask 077; apikee secret > FILE).
+/// The digits are the secret, as text: they are not decoded. Put them into APIKEE_SECRET, or into a secret file that
+/// only the service can read (umask 077; apikee secret > FILE). To rotate, first add them as the last line of the file.
 #[derive(clap::Args)]
 pub(crate) struct NewSecret {
     /// Print JSON: the secret

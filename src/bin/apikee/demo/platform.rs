@@ -101,8 +101,8 @@ pub(super) fn server_mode(stage: &mut Stage) -> Shown {
         return Err("the platform on loopback does not answer".into());
     };
     platform.add_client(id, EmulatedClient::new("acme-corp").hourly(1));
-    ask(stage, "the first of one request an hour", "confirmed", &open, key)?;
-    ask(stage, "the second: rate limit exceeded", "SERVER_REJECTED", &open, key)?;
+    ask(stage, "one request an hour: the first", "confirmed", &open, key)?;
+    ask(stage, "one request an hour: the second", "SERVER_REJECTED", &open, key)?;
     at_once(stage, &open, key)?;
     // At every request, not only at the next one: a request that breaks on a kept connection is sent again.
     platform.misbehave(Misbehaviour::Reset, Occasion::Always);
@@ -124,7 +124,7 @@ pub(super) fn server_mode(stage: &mut Stage) -> Shown {
     platform.misbehave(Misbehaviour::Reset, Occasion::Always);
     ask(stage, "one client's call fails, failing open", "failed_open", &open, key)?;
     ask(stage, "and again", "failed_open", &open, key)?;
-    ask(stage, "its next: the platform is not asked", "failed_open", &open, key)?;
+    ask(stage, "its third: the platform is not asked", "failed_open", &open, key)?;
     platform.behave();
     ask(stage, "another client is asked about", "confirmed", &open, other)?;
     breaker(stage, "closed", "it is open only for the first client", &open)?;

@@ -163,7 +163,7 @@ impl Oracle {
                 (told == *outage && !self.must_remember(address, after), "let through in an outage")
             }
             (Some(Told::Outage(_)) | None, Err(Denial::Remembered(_))) => {
-                (self.may_remember(address, before), "refused by memory")
+                (self.may_remember(address, before), "refused by a remembered refusal")
             }
             // The request waited for its slot for more than a tenth of its time.
             (Some(Told::Outage(Outage::Timeout)) | None, Err(Denial::Overload(_))) => (true, "no slot in time"),
