@@ -73,15 +73,19 @@ impl<'a> RawKey<'a> {
         }
     }
 
-    /// Whether the text contains the key and must not be sent. A caller may have cut the text within the key. So the
-    /// text must not end with more of the key than its [`log_prefix`].
+    /// Whether the text contains more of the key than its [`log_prefix`], and so must not be sent. The caller may have cut
+    /// the text within the key. Control characters do not count, because they are not written.
     fn forbids(self, text: &str) -> bool {
         let Self::Withheld(raw_key) = self else {
             return false;
         };
-        let secret = log_prefix(raw_key).len().saturating_add(1)..=raw_key.len();
-        let is_cut = |len| raw_key.get(..len).is_some_and(|front| text.ends_with(front));
-        text.contains(raw_key) || secret.into_iter().any(is_cut)
+        let front = raw_key.as_bytes().get(..=log_prefix(raw_key).len()).unwrap_or(raw_key.as_bytes());
+        let text = text.as_bytes();
+        let starts_at = |at| {
+            let written = text.get(at..).unwrap_or_default().iter().filter(|byte| !byte.is_ascii_control());
+            text.get(at) == front.first() && written.take(front.len()).eq(front)
+        };
+        (0..text.len()).any(starts_at)
     }
 }
 

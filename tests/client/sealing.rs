@@ -76,6 +76,9 @@ fn without_sealing_no_part_of_the_raw_key_is_sent_whatever_the_caller_discloses(
     let key = key("acme-corp", "{}");
     let bearer = format!("Bearer {key}");
     let long = format!("{}{key}", "x".repeat(16 * 1024 - 100));
+    // A tab is valid in a header, and control characters are not sent.
+    let with_tab = format!("{}\t{}", &key[..20], &key[20..]);
+    let cut = format!("{}...", &key[..13]);
     let headers = [
         ("x-api-key", key.as_str()),
         ("X-API-Key", "apikee_another.key"),
@@ -85,6 +88,8 @@ fn without_sealing_no_part_of_the_raw_key_is_sent_whatever_the_caller_discloses(
         ("x-acme-list", "first"),
         ("X-Acme-List", &key),
         ("x-long", &long),
+        ("x-tab", &with_tab),
+        ("x-cut", &cut),
     ];
     let payload = json!({ "note": format!("<{key}>") }).to_string();
     let escaped = payload.replace("apikee_", r"\u0061pikee_");

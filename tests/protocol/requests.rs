@@ -381,6 +381,9 @@ fn a_withheld_key_is_in_no_field_and_not_in_the_payload() {
         ("x-log", cut.as_str()),
         ("accept", "text/html"),
         ("x-prefix", "apikee_"),
+        ("x-log-prefix", "key apikee_01234..."),
+        ("x-one-more", "key apikee_012345..."),
+        ("x-control", "key a\u{7f}pi\t\r\nkee_0123\0\u{1}45..."),
         (key, "a name can be a key, too"),
     ];
     let now = Timestamp::new(UnixTime::from_secs(0)).unwrap();
@@ -396,7 +399,10 @@ fn a_withheld_key_is_in_no_field_and_not_in_the_payload() {
         let BufferTooSmall { needed } = request_without.write_body(&mut []).unwrap_err();
         let body = request_without.write_body(&mut vec![0; needed]).unwrap().to_owned();
         let body: Value = serde_json::from_str(&body).unwrap();
-        assert_eq!(body["headers"], json!({"accept": "text/html", "x-prefix": "apikee_"}));
+        assert_eq!(
+            body["headers"],
+            json!({"accept": "text/html", "x-prefix": "apikee_", "x-log-prefix": "key apikee_01234..."})
+        );
         assert_eq!(body["payload"], sent);
         assert!(!body.to_string().contains("SIGNATURE"), "{body}");
         // A key that is not withheld is there.
