@@ -111,7 +111,7 @@ impl UreqTransportBuilder {
     /// Uses the proxy that the environment names when the transport is built, if there is one. It comes from the first
     /// non-empty variable of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY`. For plain http, `http_proxy` is
     /// read instead of the first two. `HTTP_PROXY` is never read, because under CGI it contains the request's header
-    /// `Proxy`.
+    /// `Proxy`. On Windows neither is read, because names of variables have no case there.
     ///
     /// `no_proxy`, or else `NO_PROXY`, lists hosts that are reached without a proxy, in the format of curl. Entries are
     /// separated by commas or blanks. Case does not matter, and a dot at the end of a name is ignored.
@@ -355,7 +355,12 @@ impl ProxySetting {
             Self::None => Ok(None),
             Self::Url(url) => parse_proxy(url).map(Some).ok_or(UreqTransportError::Proxy),
             Self::Environment => {
-                let names: &[&str] = if base.https { &["https_proxy", "HTTPS_PROXY"] } else { &["http_proxy"] };
+                // Under CGI, HTTP_PROXY is the header `Proxy` of a request. Windows does not distinguish case.
+                let names: &[&str] = match base.https {
+                    true => &["https_proxy", "HTTPS_PROXY"],
+                    false if cfg!(windows) => &[],
+                    false => &["http_proxy"],
+                };
                 let Some(url) =
                     first(names)?.map_or_else(|| first(&["all_proxy", "ALL_PROXY"]), |url| Ok(Some(url)))?
                 else {

@@ -218,11 +218,13 @@ impl Resolver for Names {
         if let Ok(addr) = host.parse::<IpAddr>() {
             resolved.push(SocketAddr::new(addr, port));
         } else {
-            for addr in self.addrs(host, port, timeout)? {
+            // `http://localhost` is permitted because it is this machine. A resolver may answer something else.
+            let permitted = |addr: &SocketAddr| !host.eq_ignore_ascii_case("localhost") || addr.ip().is_loopback();
+            for addr in self.addrs(host, port, timeout)?.into_iter().filter(permitted) {
                 resolved.push(addr);
             }
         }
-        Ok(resolved)
+        if resolved.is_empty() { Err(Error::HostNotFound) } else { Ok(resolved) }
     }
 }
 

@@ -121,6 +121,21 @@ fn literal_address_is_not_looked_up() {
     assert_eq!(post(&transport, AMPLE), OK);
 }
 
+/// Plain http to `localhost` needs no permission, so it must stay on this machine.
+#[test]
+fn localhost_is_this_machine_whatever_the_resolver_says() {
+    let (other, own) = (SocketAddr::from(([192, 0, 2, 1], 80)), server());
+    for (found, expected) in [(vec![other, own], OK), (vec![own], OK), (vec![other], outage(Outage::Dns))] {
+        for host in ["localhost", "LOCALHOST"] {
+            let found = found.clone();
+            let names = Names::with(TTL, move |_, _| Ok(found.clone()));
+            let transport =
+                UreqTransport::builder().base_url(&format!("http://{host}:8080")).names(names).build().unwrap();
+            assert_eq!(post(&transport, AMPLE), expected, "{host}");
+        }
+    }
+}
+
 #[test]
 fn name_that_is_not_found_is_an_outage() {
     let failures: [fn(usize) -> Found; 3] = [
