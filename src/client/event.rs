@@ -206,7 +206,9 @@ impl Event<'_> {
             | Self::WeakSecrets { .. }
             | Self::FileRejected { .. } => Severity::Warning,
             Self::KeyringReplaced { displaced, .. } if *displaced > 0 => Severity::Warning,
-            Self::Denied { .. }
+            // Passed without the platform's consent.
+            Self::Granted { basis: Basis::FailedOpen(_) | Basis::DespiteRejection, .. }
+            | Self::Denied { .. }
             | Self::BreakerClosed
             | Self::ClientBreakerClosed
             | Self::KeyringReplaced { .. }
@@ -451,6 +453,7 @@ impl fmt::Display for List<'_> {
 /// | the service's buffer is too small for a key | warn |
 /// | weak secrets, a file rejected, old secrets displaced | warn |
 /// | denied for another reason, a breaker closed, the keyring replaced, a file read again | info |
+/// | granted in an outage, or although the platform refused the key | info |
 /// | granted or observed otherwise, a client upserted, an endpoint registered | debug |
 #[cfg(feature = "log")]
 #[derive(Debug, Clone, Copy, Default)]

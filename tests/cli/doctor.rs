@@ -4,6 +4,7 @@ use std::{
     io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     thread,
+    time::Duration,
 };
 
 use apikee::{
@@ -107,6 +108,9 @@ fn each_problem_has_a_remedy_and_shows_no_secret() {
     platform.behave();
     platform.misbehave(Misbehaviour::Status(503), Occasion::Always);
     says(good(), "platform", "look at its log");
+    platform.behave();
+    platform.misbehave(Misbehaviour::Delay(Duration::from_secs(2)), Occasion::Always);
+    says(good().env("APIKEE_SERVER_TIMEOUT", "50ms"), "platform", "raise APIKEE_SERVER_TIMEOUT");
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn each_event_is_logged_on_one_line_and_without_the_key() {
     let is = |at: usize, start: &str, end: &str| lines[at].starts_with(start) && lines[at].contains(end);
     assert!(is(0, r#"WARN event=outage cause="the platform answered with status 503""#, ""), "{lines:?}");
     let cause = r#" cause="the platform answered with status 503""#;
-    assert!(is(1, "DEBUG event=granted basis=failed_open tenant=", cause), "{lines:?}");
+    assert!(is(1, "INFO event=granted basis=failed_open tenant=", cause), "{lines:?}");
     let cause = r#" cause="the platform forbids the request""#;
     let start = r#"INFO event=denied code=SERVER_REJECTED class=rejected tenant="a\nb" key_id=""#;
     assert!(is(2, start, cause), "{lines:?}");
@@ -89,6 +89,8 @@ fn each_event_is_logged_on_one_line_and_without_the_key() {
     for event in [Event::Granted { audit, basis, elapsed }, Event::Observed { audit, verdict: Ok(basis) }] {
         assert!(logged(event).starts_with("WARN "), "{event}");
     }
+    let basis = Basis::DespiteRejection;
+    assert!(logged(Event::Granted { audit, basis, elapsed }).starts_with("INFO "));
     let basis = Basis::Confirmed;
     for event in [Event::Granted { audit, basis, elapsed }, Event::Observed { audit, verdict: Ok(basis) }] {
         assert!(logged(event).starts_with("DEBUG "), "{event}");

@@ -74,7 +74,7 @@ fn each_event_has_its_fields_and_not_the_key() {
         [
             "WARN message=outage".to_owned(),
             format!(
-                r#"DEBUG message=granted tenant="{CLIENT}" key_prefix="{prefix}" method="GET" route="/users" basis="failed_open""#
+                r#"INFO message=granted tenant="{CLIENT}" key_prefix="{prefix}" method="GET" route="/users" basis="failed_open""#
             ),
             format!(
                 r#"INFO message=denied tenant="a\nb" key_prefix="{}" method="GET" route="/users" code="SERVER_REJECTED" class="rejected""#,

@@ -22,7 +22,7 @@ use apikee::{
     Apikee, Denial, Expiry, NewKey, Policy,
     client::{ApikeeBuilder, AuthorizeRequest},
     key::STRONG_SECRET_LEN,
-    policy::{FailOpen, Fault, Rejection},
+    policy::{FailOpen, Fault, Outage, Rejection},
     protocol::{ClientId, MethodPath},
 };
 use ureq::{
@@ -154,7 +154,7 @@ pub(crate) fn run(args: &Args) -> Ended {
         },
     )?;
     let apikee = ApikeeBuilder::from_env().map(|builder| {
-        let builder = builder.policy(Policy::DEFAULT.fail_open(FailOpen::Closed)).timeout(PATIENCE);
+        let builder = builder.policy(Policy::DEFAULT.fail_open(FailOpen::Closed));
         builder.keyring(keys).auto_create(false).auto_register(false).background_thread(false)
     });
     let apikee = match apikee.and_then(ApikeeBuilder::build) {
@@ -308,6 +308,9 @@ fn of_denial(denial: &Denial<'_>, otherwise: &'static str) -> Finding {
         }
         Denial::Fault(Fault::Redirect) => {
             "set APIKEE_BASE_URL to the target of the redirect: redirects are not followed"
+        }
+        Denial::Outage(Outage::Timeout) => {
+            "raise APIKEE_SERVER_TIMEOUT if it is short: a timeout is an outage, and lets requests through by default"
         }
         Denial::Outage(_) => "the platform does not work: look at its log",
         _ => otherwise,
