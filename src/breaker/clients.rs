@@ -27,7 +27,7 @@
 //! | 429 | the client | `Retry-After` is over; see [`RefusalMemory`] |
 //! | `success:false` | the client | 60 s |
 //! | 403 | the client and the address that was sent to the platform | 60 s |
-//! | `success:true` | | clears the client's refusal, and a 403 of this address, if they came before the question |
+//! | `success:true` | | clears the client's 429, a 403 of this address, and a `success:false` of this key, if they came before the question |
 //!
 //! # Guarantees
 //!
@@ -167,11 +167,16 @@ const NONE: Index = Index::MAX;
 /// refused from every address while the memory lasts: changing the address does not help it.
 const MAX_ADDRESSES: usize = 4;
 
+/// Not the hash of any key.
+const SEVERAL_KEYS: u32 = 0;
+
 #[derive(Debug, Clone, Copy)]
 struct Refusals {
     /// The client is refused from every address: by a 429, and by `success:false`.
     limited: Refusal,
     unsuccessful: Refusal,
+    /// The key for which `success:false` came. [`SEVERAL_KEYS`] if it came for more than one.
+    key: u32,
     /// The client is refused from these addresses. There may be more of them than are stored.
     forbidden: Refusal,
     addresses: [u32; MAX_ADDRESSES],
@@ -213,6 +218,7 @@ impl Refusals {
     const NONE: Self = Self {
         limited: Refusal::NONE,
         unsuccessful: Refusal::NONE,
+        key: SEVERAL_KEYS,
         forbidden: Refusal::NONE,
         addresses: [0; MAX_ADDRESSES],
         len: 0,
@@ -236,6 +242,15 @@ impl Refusals {
         self.len = self.len.saturating_add(1);
     }
 
+    fn fail(&mut self, key: u32, now: u64, millis: u32) {
+        if self.unsuccessful.left_from(now) == 0 {
+            self.key = key;
+        } else if self.key != key {
+            self.key = SEVERAL_KEYS;
+        }
+        self.unsuccessful.extend(now, millis);
+    }
+
     /// Whether there was a 403 for this address, at any time.
     fn names(&self, address: u32) -> bool {
         match self.addresses.get(..self.len.into()) {
@@ -246,11 +261,12 @@ impl Refusals {
     }
 
     /// Forgets refusals from before `asked`. Later ones stay, since the platform confirmed an earlier request.
-    fn confirm(&mut self, address: u32, asked: u64) {
-        for refusal in [&mut self.limited, &mut self.unsuccessful] {
-            if refusal.since < asked {
-                *refusal = Refusal::NONE;
-            }
+    fn confirm(&mut self, address: u32, key: u32, asked: u64) {
+        if self.limited.since < asked {
+            self.limited = Refusal::NONE;
+        }
+        if self.unsuccessful.since < asked && self.key == key {
+            self.unsuccessful = Refusal::NONE;
         }
         if self.forbidden.since < asked
             && let Some(addresses) = self.addresses.get_mut(..self.len.into())
@@ -479,6 +495,12 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
     /// Remembers that the platform refused the client. `address` is the origin of the request as it was sent to the
     /// platform, in any form; empty if it was not sent.
     pub fn refuse(&mut self, client: ClientRef, rejection: Rejection, address: &[u8], now: Duration) {
+        self.refuse_key(client, b"", rejection, address, now);
+    }
+
+    /// Like [`refuse`](Self::refuse), for a client with several keys. A `success:false` may be about `key` alone. So only
+    /// a confirmation of this key forgets it. `key` is anything that names the key, such as its id.
+    pub fn refuse_key(&mut self, client: ClientRef, key: &[u8], rejection: Rejection, address: &[u8], now: Duration) {
         let RefusalMemory { unsuccessful, forbidden, rate_limited, longest } = self.memory;
         let (address, now) = (hash(address), nanos(now));
         let millis = match rejection {
@@ -495,7 +517,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         match rejection {
             Rejection::Forbidden => slot.refusals.forbid(address, now, millis),
             Rejection::RateLimited { .. } => slot.refusals.limited.extend(now, millis),
-            Rejection::Unsuccessful(_) => slot.refusals.unsuccessful.extend(now, millis),
+            Rejection::Unsuccessful(_) => slot.refusals.fail(hash_of_key(key), now, millis),
         }
     }
 
@@ -503,10 +525,15 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
     /// Forgets the client's refusal, and a 403 for this address. Refusals since `asked` stay. Many requests run at
     /// once, so the answer to the last allowed request may come after the first refusal of a rate limit.
     pub fn confirm(&mut self, client: ClientRef, address: &[u8], asked: Duration) {
+        self.confirm_key(client, b"", address, asked);
+    }
+
+    /// Like [`confirm`](Self::confirm), for a client with several keys; see [`refuse_key`](Self::refuse_key).
+    pub fn confirm_key(&mut self, client: ClientRef, key: &[u8], address: &[u8], asked: Duration) {
         if let Some(at) = self.find(client)
             && let Some(slot) = self.slot(at)
         {
-            slot.refusals.confirm(hash(address), nanos(asked));
+            slot.refusals.confirm(hash(address), hash_of_key(key), nanos(asked));
         }
     }
 
@@ -743,4 +770,12 @@ const fn halves(number: u128) -> [u64; 2] {
 /// refused from more addresses.
 fn hash(address: &[u8]) -> u32 {
     address.iter().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
+
+/// A client cannot choose its keys, so it cannot search for two with the same hash.
+fn hash_of_key(key: &[u8]) -> u32 {
+    match hash(key) {
+        SEVERAL_KEYS => 1,
+        hash => hash,
+    }
 }

@@ -219,7 +219,7 @@ impl ApikeeBuilder {
     /// is an error of [`build`](Self::build). The file is UTF-8 with one secret per line. The first one signs. White space
     /// around a secret and blank lines are ignored. [`build`](Self::build) reads the file, and it is read again when it
     /// changes: if it is written in place, if another file is renamed over it, or if a link on its path changes, as
-    /// Kubernetes does with mounted secrets.
+    /// Kubernetes does with mounted secrets. A relative path is made absolute by [`build`](Self::build).
     ///
     /// After a change, its first secret signs new keys at once. Secrets that are not in the file any more are accepted
     /// for [`secret_grace`](Self::secret_grace). **Keys that such a secret signed are refused after that time**: leave
@@ -478,7 +478,8 @@ impl ApikeeBuilder {
     /// Sets a function that returns the platform's client id for a key without `meta.clientId`. It is called for each
     /// such request, before the platform is asked. `None` or a panic means that the id is not known; then the platform
     /// is asked for the client whose name is the tenant. If the function blocks, its request waits; no timeout ends it.
-    /// If it uses up the request's time, that is not an outage: the request is denied by default.
+    /// Its time is added to the [`timeout`](Self::timeout). If it takes longer than the timeout, the id is not known and
+    /// the request is denied by default: that is not an outage.
     pub fn client_resolver(
         mut self,
         resolver: impl Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync + 'static,
@@ -526,7 +527,8 @@ impl ApikeeBuilder {
 
     /// Sets whether each [route](super::AuthorizeRequest::as_route) and the scopes that it needs are registered with
     /// the platform after the first confirmed request; `true` by default. A path that is not declared as a route is not
-    /// registered. To register more details, use [`Apikee::describe`].
+    /// registered, and neither is a method that is not one of RFC 9110 or `PATCH`. To register more details, or another
+    /// method, use [`Apikee::describe`].
     ///
     /// A route is registered once, best effort. After a failure of any kind, the next confirmed request of the route
     /// tries again after a pause of 1 s. The pause doubles with each failure, up to 1 h. There is room for 1024 routes

@@ -451,6 +451,8 @@ struct Watched {
 impl Watched {
     /// Reads a file for the first time.
     fn open(file: WatchedFile, path: PathBuf) -> Result<(Self, Content), FileError> {
+        // The process may change its directory later. An empty path stays empty, and is an error.
+        let path = std::path::absolute(&path).unwrap_or(path);
         let (stamp, since) = (Stamp::of(&path), Instant::now());
         let content = Content::read(file, &path)?;
         let digest = content.digest();
@@ -557,6 +559,15 @@ impl Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A service may change its directory after the start.
+    #[test]
+    fn a_relative_path_is_made_absolute() {
+        let open = |path: &str| Watched::open(WatchedFile::DenyList, path.into());
+        let (watched, _) = open("Cargo.toml").unwrap();
+        assert_eq!(watched.path, std::env::current_dir().unwrap().join("Cargo.toml"));
+        assert!(open("").is_err());
+    }
 
     fn problem<T>(read: Result<T, FileError>) -> std::string::String {
         read.err().map(|error| std::format!("{:?}", error.problem)).unwrap_or_else(|| "none".into())

@@ -40,13 +40,13 @@ pub(super) struct Caller<'a> {
     pub(super) client: ClientRef,
     /// `None` if no request of the client waits. Then a refusal is not remembered for the client.
     pub(super) origin: Option<Origin<'a>>,
-    /// Whether the call asks about the request itself. Only then its success is a confirmation.
-    pub(super) judged: bool,
+    /// The id of the key that the call asks about: only then its success is a confirmation. `None` for other calls.
+    pub(super) judged: Option<&'a str>,
 }
 
 /// The time limit for all calls of one request together, including the time in the queue.
 pub(super) struct Deadline {
-    start: Instant,
+    start: Cell<Instant>,
     limit: Duration,
     /// The time that the request has spent in the queue, for all of its calls.
     waited: Cell<Duration>,
@@ -54,7 +54,17 @@ pub(super) struct Deadline {
 
 impl Deadline {
     pub(super) fn after(limit: Duration) -> Self {
-        Self { start: Instant::now(), limit, waited: Cell::default() }
+        Self { start: Cell::new(Instant::now()), limit, waited: Cell::default() }
+    }
+
+    /// Runs code of the caller. The time that it takes is added to the limit: otherwise the platform would have less,
+    /// and slow code would look like an outage. `None` if the code took all of the time.
+    pub(super) fn suspended<T>(&self, run: impl FnOnce() -> T) -> Option<T> {
+        let before = Instant::now();
+        let result = run();
+        self.left()?;
+        self.start.set(self.start.get().checked_add(before.elapsed())?);
+        Some(result)
     }
 
     /// The request has spent this time in the queue.
@@ -74,7 +84,7 @@ impl Deadline {
 
     /// The time that is left: more than zero, or `None`.
     pub(super) fn left(&self) -> Option<Duration> {
-        self.limit.checked_sub(self.start.elapsed()).filter(|left| !left.is_zero())
+        self.limit.checked_sub(self.start.get().elapsed()).filter(|left| !left.is_zero())
     }
 }
 
@@ -171,12 +181,13 @@ impl Gate {
         events: &'g Events,
     ) -> Result<Slot<'g>, Outcome> {
         let client = caller.map(|caller| caller.client);
+        // Before the lock: with many requests, waiting for it is a part of the queue.
+        let arrived = self.now();
         let mut state = self.lock();
         let mut place = None;
-        let mut arrived = None;
         loop {
             let now = self.now();
-            let waited = now.saturating_sub(*arrived.get_or_insert(now));
+            let waited = now.saturating_sub(arrived);
             if let Err(open) = state.check(client, now) {
                 self.leave(state, place.as_ref());
                 return Err(Outcome::Outage(open.into()));
@@ -247,11 +258,11 @@ impl Gate {
         }
     }
 
-    /// Remembers a refusal of this client.
-    pub(super) fn refuse(&self, client: ClientRef, rejection: Rejection, origin: Origin<'_>) {
+    /// Remembers a refusal of this client, for the key with this id.
+    pub(super) fn refuse(&self, client: ClientRef, key_id: &str, rejection: Rejection, origin: Origin<'_>) {
         let mut state = self.lock();
         let now = self.now();
-        state.table.refuse(client, rejection, origin.as_bytes(), now);
+        state.table.refuse_key(client, key_id.as_bytes(), rejection, origin.as_bytes(), now);
     }
 
     /// A remembered refusal that still applies to one of these clients at this address.
@@ -325,12 +336,13 @@ impl Drop for Slot<'_> {
             state.in_flight.swap_remove(at);
         }
         if let Some(Caller { client, origin, judged }) = self.caller {
-            match (self.outcome, origin) {
-                (Some(Outcome::Rejected(rejection)), Some(origin)) => {
-                    state.table.refuse(client, rejection, origin.as_bytes(), now);
+            match (self.outcome, origin, judged) {
+                (Some(Outcome::Rejected(rejection)), Some(origin), judged) => {
+                    let key_id = judged.unwrap_or_default().as_bytes();
+                    state.table.refuse_key(client, key_id, rejection, origin.as_bytes(), now);
                 }
-                (Some(Outcome::Confirmed), Some(origin)) if judged => {
-                    state.table.confirm(client, origin.as_bytes(), self.entered);
+                (Some(Outcome::Confirmed), Some(origin), Some(key_id)) => {
+                    state.table.confirm_key(client, key_id.as_bytes(), origin.as_bytes(), self.entered);
                 }
                 _ => {}
             }

@@ -46,6 +46,9 @@ pub enum Enforcement {
 /// a question so large that a server in front of the platform refuses it.
 const MAX_QUESTION_LEN: usize = 16 * 1024;
 
+/// The methods of RFC 9110, section 9.1, and `PATCH`.
+const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
 /// Returns the platform's client id for the owner of a key.
 pub(super) type Resolver = dyn Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync;
 
@@ -157,7 +160,7 @@ impl Server {
         let outcome = match question {
             Err(outcome) => outcome,
             Ok((client, question)) => {
-                let caller = Caller { client: client.into(), origin: Some(origin), judged: true };
+                let caller = Caller { client: client.into(), origin: Some(origin), judged: Some(claims.id()) };
                 let answered = self.platform.exchange(Some(caller), &question, deadline, |body| {
                     if success(body)?.is_about(&question) { Ok(()) } else { Err(Outcome::Fault(Fault::Forged).into()) }
                 });
@@ -180,7 +183,7 @@ impl Server {
                         if let (Some(_), Outcome::Rejected(rejection)) = (named, failed.outcome)
                             && !tenant.is_empty()
                         {
-                            self.platform.gate.refuse(ClientRef::of_name(tenant), rejection, origin);
+                            self.platform.gate.refuse(ClientRef::of_name(tenant), claims.id(), rejection, origin);
                         }
                         failed.outcome
                     }
@@ -265,9 +268,11 @@ impl Server {
     }
 
     /// Registers a route that the platform may not know. Only a confirmed request does this: a caller without a good
-    /// key, or with a refused one, must not be able to name routes.
+    /// key, or with a refused one, must not be able to name routes. A caller can also make up methods, so only the usual
+    /// ones are registered.
     fn register_soon_if_new(&self, about: &About<'_>, deadline: &Deadline) {
-        if !about.is_route {
+        let (method, _) = about.method_path.parts();
+        if !about.is_route || !METHODS.iter().any(|usual| usual.eq_ignore_ascii_case(method)) {
             return;
         }
         match self.routes.turn(&about.method_path, self.settings.auto_register, self.platform.gate.now()) {
@@ -295,10 +300,10 @@ impl Server {
         if let Some(resolver) = &self.settings.resolver {
             // A resolver that panics counts as one that returns `None`: see the test
             // `the_client_id_comes_from_meta_else_the_resolver_else_the_tenant_else_the_platform`.
-            if let Ok(Some(client)) = catch_unwind(AssertUnwindSafe(|| resolver(claims))) {
+            let resolved = deadline.suspended(|| catch_unwind(AssertUnwindSafe(|| resolver(claims))));
+            if let Ok(Some(client)) = resolved.ok_or(Fault::UnknownClient)? {
                 return Ok(Some(client));
             }
-            deadline.left().ok_or(Fault::UnknownClient)?;
         }
         Ok(if self.settings.tenant_is_client_id { ClientId::new(claims.tenant()).ok() } else { None })
     }
@@ -312,7 +317,7 @@ impl Server {
         origin: Origin<'_>,
     ) -> Result<ClientId, Outcome> {
         let [client, _] = self.keys_of(tenant);
-        let caller = Caller { client, origin: Some(origin), judged: false };
+        let caller = Caller { client, origin: Some(origin), judged: None };
         let asked = self.platform.gate.now();
         let request = FindClient::new(&self.platform.project_env, tenant);
         let id = match self.platform.exchange(Some(caller), &request, deadline, |body| found(body, tenant))? {

@@ -139,6 +139,9 @@ impl<'a> NewKey<'a> {
     }
 
     /// Sets `meta`: any other data, as an object.
+    ///
+    /// **Do not let customers choose its member names**: in server mode `clientId` names the platform's client whose
+    /// limits and refusals apply to the key.
     #[must_use]
     pub const fn meta(self, meta: JsonObject<'a>) -> Self {
         Self { meta, ..self }

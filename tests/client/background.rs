@@ -187,6 +187,23 @@ fn a_refused_request_registers_no_route() {
     assert_eq!(refusing.seen().len(), 1);
 }
 
+/// A caller chooses the method of its request. It must not be able to fill the list of routes with methods.
+#[test]
+fn a_method_that_a_caller_has_made_up_is_not_registered() {
+    let platform = Platform::willing();
+    let apikee = platform.builder().auto_register(true).build().unwrap();
+    let key = key(CLIENT, "{}");
+    let route = |method| AuthorizeRequest::new(Some(&key), MethodPath::new(method, "/users").unwrap()).as_route();
+    for method in ["A0", "GETS", "PROPFIND", "GE"] {
+        decide(&apikee, &route(method)).unwrap();
+    }
+    assert!(registrations(&platform).is_empty());
+    for method in ["GET", "patch", "DELETE"] {
+        decide(&apikee, &route(method)).unwrap();
+    }
+    assert_eq!(registrations(&platform), ["/users", "/users", "/users"]);
+}
+
 #[test]
 fn a_failing_registry_is_called_once_per_route_and_does_not_open_the_breaker() {
     let failing = Platform::new(|seen| if seen.sealed { willing(seen) } else { Answer::status(503) });

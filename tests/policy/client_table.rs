@@ -247,6 +247,43 @@ fn a_confirmation_deletes_remembered_refusals() {
 }
 
 #[test]
+fn a_confirmation_of_one_key_keeps_the_failure_of_another_and_forgets_the_rate_limit_of_all() {
+    let confirmed_with = |refused: &[&[u8]], rejection, confirmed: &[u8]| {
+        let mut table = with_slots(8);
+        for key in refused {
+            table.refuse_key(client(1), key, rejection, ADDRESS, secs(9));
+        }
+        table.confirm_key(client(1), confirmed, ADDRESS, secs(10));
+        table.remembered(client(1), ADDRESS, secs(11)).is_some()
+    };
+    for rejection in [LIMITED, Rejection::Forbidden] {
+        assert!(!confirmed_with(&[b"a"], rejection, b"b"), "{rejection:?}");
+    }
+    let unsuccessful = Rejection::UNSUCCESSFUL;
+    assert!(!confirmed_with(&[b"a"], unsuccessful, b"a"));
+    assert!(!confirmed_with(&[b"a", b"a"], unsuccessful, b"a"));
+    assert!(!confirmed_with(&[b""], unsuccessful, b""));
+    assert!(confirmed_with(&[b"a"], unsuccessful, b"b"));
+    assert!(confirmed_with(&[b"a"], unsuccessful, b""));
+    assert!(confirmed_with(&[b""], unsuccessful, b"a"));
+    // If several keys were refused, no confirmation of one of them shows anything about the others.
+    for confirmed in [&b"a"[..], b"b", b"c", b""] {
+        assert!(confirmed_with(&[b"a", b"b"], unsuccessful, confirmed));
+        assert!(confirmed_with(&[b"a", b"b", b"a"], unsuccessful, confirmed));
+    }
+    // This key has the hash that stands for several keys.
+    let zero = b"\xCC\x24\x31\xC4";
+    assert!(!confirmed_with(&[zero], unsuccessful, zero));
+    assert!(confirmed_with(&[zero, b"b"], unsuccessful, zero));
+    // A refusal that has ended does not count.
+    let mut table = with_slots(8);
+    table.refuse_key(client(1), b"a", unsuccessful, ADDRESS, secs(9));
+    table.refuse_key(client(1), b"b", unsuccessful, ADDRESS, secs(69));
+    table.confirm_key(client(1), b"b", ADDRESS, secs(70));
+    assert_eq!(table.remembered(client(1), ADDRESS, secs(71)), None);
+}
+
+#[test]
 fn a_confirmation_of_an_earlier_call_keeps_later_refusals() {
     for rejection in [Rejection::UNSUCCESSFUL, LIMITED, Rejection::Forbidden] {
         for before in [&[][..], &[Rejection::RateLimited { retry_after: Some(600) }]] {

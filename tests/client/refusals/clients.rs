@@ -201,6 +201,25 @@ fn refusal_holds_for_other_keys_of_the_tenant_that_do_not_name_the_client() {
     }
 }
 
+/// The platform may refuse one key of a client, and confirm another.
+#[test]
+fn refusal_of_a_key_is_not_forgotten_when_another_key_of_the_client_is_confirmed() {
+    let meta = format!(r#"{{"clientId":"{}"}}"#, id(1));
+    let (revoked, good) = (key("acme-corp", &meta), key("acme-corp", &meta));
+    let answers: Vec<fn() -> Answer> = vec![Answer::no, Answer::yes];
+    let apikee = scripted(&[], answers).builder().tenant_is_client_id(false).build().unwrap();
+    assert!(matches!(ask(&apikee, &revoked), Err(Denied::Rejected(_))));
+    assert_eq!(ask(&apikee, &good), Ok(Basis::Confirmed));
+    assert!(matches!(ask(&apikee, &revoked), Err(Denied::Remembered(_))), "the platform is away now");
+
+    // A confirmation of the same key is newer.
+    let answers: Vec<fn() -> Answer> = vec![Answer::no, Answer::yes];
+    let apikee = scripted(&[], answers).builder().tenant_is_client_id(false).build().unwrap();
+    assert!(matches!(ask(&apikee, &good), Err(Denied::Rejected(_))));
+    assert_eq!(ask(&apikee, &good), Ok(Basis::Confirmed));
+    assert_eq!(ask(&apikee, &good), Ok(Basis::FailedOpen(Outage::Connect)));
+}
+
 /// A client causes some faults itself. `OnFault::Admit` admits these, too, but not if the client was refused before.
 #[test]
 fn refused_client_is_not_admitted_by_a_fault_of_its_own() {

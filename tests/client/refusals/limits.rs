@@ -104,6 +104,36 @@ fn waiting_for_a_slot_until_too_little_time_is_left_is_not_an_outage() {
     });
 }
 
+/// The time of the caller's own code is not taken from the platform's. Otherwise slow code would look like an outage.
+#[test]
+fn a_slow_resolver_leaves_the_platform_all_of_its_time() {
+    const LIMIT: Duration = Duration::from_secs(20);
+    const SLOW: Duration = Duration::from_millis(500);
+    for resolved in [Some(id(1).parse().unwrap()), None] {
+        let platform = Platform::willing();
+        let (transport, shortest) = (platform.transport(), Arc::new(Mutex::new(LIMIT)));
+        let seen = Arc::clone(&shortest);
+        let apikee = platform
+            .builder()
+            .timeout(LIMIT)
+            .tenant_is_client_id(false)
+            .client_resolver(move |_| {
+                thread::sleep(SLOW);
+                resolved
+            })
+            .transport(move |call: &Call<'_>, answer: &mut [u8]| {
+                let mut shortest = seen.lock().unwrap();
+                *shortest = call.timeout.min(*shortest);
+                transport.call(call, answer)
+            })
+            .build()
+            .unwrap();
+        assert_eq!(ask(&apikee, &key("acme-corp", "{}")), Ok(Basis::Confirmed));
+        let shortest = *shortest.lock().unwrap();
+        assert!(LIMIT - shortest < SLOW, "{shortest:?}");
+    }
+}
+
 /// The time of a request that did not wait is the platform's own.
 #[test]
 fn a_platform_that_takes_too_long_is_an_outage_in_each_call() {
