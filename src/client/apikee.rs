@@ -8,6 +8,7 @@ use super::{
     event::{Event, Events},
     files::{FileError, News, Watch},
     gate::Deadline,
+    platform,
     request::{About, AuthorizeRequest, Facts},
     revocations::{Revocations, Revoked},
     secrets::{InUse, Keys, boxed_copy},
@@ -224,9 +225,9 @@ impl Apikee {
                         // platform.
                         let deadline = &Deadline::after(server.settings.timeout);
                         let outcome = match facts.about() {
-                            Some(about) => stack::wiped_deep(|| {
-                                server.ask(&key, &About { scopes, ..about }, now, deadline, *policy)
-                            }),
+                            Some(about) => {
+                                platform::wiped(|| server.ask(&key, &About { scopes, ..about }, now, deadline, *policy))
+                            }
                             None => server.unasked(&key, *policy),
                         };
                         policy.authorize(key, scopes, outcome)

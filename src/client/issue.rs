@@ -8,10 +8,10 @@ use getrandom::SysRng;
 use super::{
     apikee::Apikee,
     gate::{Caller, Deadline},
+    platform,
     server::Server,
 };
 use crate::{
-    crypto::stack,
     json::{JsonObject, scan::Members},
     key::{Fingerprint, IssueError, KeyId, NewKey, log_prefix},
     policy::{Fault, Outage, Outcome, Overload, Rejection},
@@ -258,20 +258,28 @@ impl Server {
         let [breaker_key, _] = self.keys_of(name);
         let caller = Caller { client: breaker_key, origin: None, judged: None };
         let deadline = &Deadline::after(self.settings.timeout);
-        match stack::wiped_deep(|| self.platform.upsert(caller, &request, deadline)) {
-            Ok(id) => {
+        let mut id = None;
+        let outcome = platform::wiped(|| match self.platform.upsert(caller, &request, deadline) {
+            Ok(upserted) => {
+                id = Some(upserted);
+                Outcome::Confirmed
+            }
+            Err(outcome) => outcome,
+        });
+        match (outcome, id) {
+            (Outcome::Confirmed, Some(id)) => {
                 if name == tenant {
                     self.remember(tenant, id);
                 }
                 Ok(Upsert::Done(id))
             }
-            Err(Outcome::Outage(outage)) => Ok(Upsert::Postponed(outage)),
-            Err(Outcome::Overload(overload)) => Err(ClientIssueError::Overload(overload)),
-            Err(Outcome::Rejected(rejection) | Outcome::Remembered(rejection)) => {
+            (Outcome::Outage(outage), _) => Ok(Upsert::Postponed(outage)),
+            (Outcome::Overload(overload), _) => Err(ClientIssueError::Overload(overload)),
+            (Outcome::Rejected(rejection) | Outcome::Remembered(rejection), _) => {
                 Err(ClientIssueError::Rejected(rejection))
             }
-            Err(Outcome::Fault(fault)) => Err(ClientIssueError::Fault(fault)),
-            Err(Outcome::Confirmed) => {
+            (Outcome::Fault(fault), _) => Err(ClientIssueError::Fault(fault)),
+            (Outcome::Confirmed, None) => {
                 debug_assert!(false, "a call that fails is not confirmed");
                 Err(ClientIssueError::Fault(Fault::Unreadable))
             }

@@ -17,7 +17,7 @@ use super::{
     transport::{Call, Received, Transport},
 };
 use crate::{
-    crypto::Zeroize,
+    crypto::{Zeroize, stack},
     envelope::{OpenError, Opened, Pending, SealError, ServerKey, Session, SessionPool, sealed_len},
     policy::{Fault, Outage, Outcome, Overload, Reason, Rejection},
     protocol::{
@@ -205,6 +205,81 @@ pub(super) fn found(body: Body<'_>, name: &str) -> Result<Option<ClientId>, Fail
         Ok(FoundClient::Several) => Err(Outcome::Fault(Fault::UnknownClient).into()),
         Err(FoundClientError::Refused) => Err(Outcome::Rejected(Rejection::Forbidden).into()),
         Err(_) => Err(Outcome::Fault(Fault::Unreadable).into()),
+    }
+}
+
+/// Runs a call, and then wipes the stack below. The result is copied out in parts. A copy of a whole [`Outcome`] also
+/// has the bytes that its variant does not use, and there the stack may have held the key of a session.
+pub(super) fn wiped(call: impl FnOnce() -> Outcome) -> Outcome {
+    let mut reason = Reason::NONE;
+    let brief = stack::wiped_deep(|| {
+        let outcome = call();
+        if let Outcome::Rejected(Rejection::Unsuccessful(given)) = outcome {
+            reason = given;
+        }
+        Brief::of(outcome)
+    });
+    brief.with(reason)
+}
+
+/// An [`Outcome`] without the platform's reason, which is most of its size.
+#[derive(Clone, Copy)]
+enum Brief {
+    Confirmed,
+    Rejected(BriefRejection),
+    Remembered(BriefRejection),
+    Outage(Outage),
+    Overload(Overload),
+    Fault(Fault),
+}
+
+#[derive(Clone, Copy)]
+enum BriefRejection {
+    Unsuccessful,
+    Forbidden,
+    RateLimited(Option<u32>),
+}
+
+impl Brief {
+    const fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Confirmed => Self::Confirmed,
+            Outcome::Rejected(rejection) => Self::Rejected(BriefRejection::of(rejection)),
+            Outcome::Remembered(rejection) => Self::Remembered(BriefRejection::of(rejection)),
+            Outcome::Outage(outage) => Self::Outage(outage),
+            Outcome::Overload(overload) => Self::Overload(overload),
+            Outcome::Fault(fault) => Self::Fault(fault),
+        }
+    }
+
+    /// Only a rejection has a reason. A remembered one has none.
+    const fn with(self, reason: Reason) -> Outcome {
+        match self {
+            Self::Confirmed => Outcome::Confirmed,
+            Self::Rejected(rejection) => Outcome::Rejected(rejection.with(reason)),
+            Self::Remembered(rejection) => Outcome::Remembered(rejection.with(Reason::NONE)),
+            Self::Outage(outage) => Outcome::Outage(outage),
+            Self::Overload(overload) => Outcome::Overload(overload),
+            Self::Fault(fault) => Outcome::Fault(fault),
+        }
+    }
+}
+
+impl BriefRejection {
+    const fn of(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::Unsuccessful(_) => Self::Unsuccessful,
+            Rejection::Forbidden => Self::Forbidden,
+            Rejection::RateLimited { retry_after } => Self::RateLimited(retry_after),
+        }
+    }
+
+    const fn with(self, reason: Reason) -> Rejection {
+        match self {
+            Self::Unsuccessful => Rejection::Unsuccessful(reason),
+            Self::Forbidden => Rejection::Forbidden,
+            Self::RateLimited(retry_after) => Rejection::RateLimited { retry_after },
+        }
     }
 }
 
