@@ -8,7 +8,7 @@
 
 use core::iter::once;
 
-use super::{high, low, mul_add, without_leading};
+use super::{high, low, product, without_leading};
 
 /// Bytes that one step takes: five units of seven bytes.
 const STEP: usize = 35;
@@ -138,7 +138,7 @@ fn units(step: &[u8; STEP]) -> [u64; UNITS] {
 #[inline(always)]
 fn slide_over(window: &mut [u128; UNITS], factor: u64, power: &[u64; UNITS]) {
     for (sum, digit) in window.iter_mut().zip(power) {
-        *sum = sum.wrapping_add(mul_add(factor, *digit, 0, 0));
+        *sum = sum.wrapping_add(product(factor, *digit));
     }
 }
 
@@ -150,7 +150,7 @@ fn slide_over(window: &mut [u128; UNITS], factor: u64, power: &[u64; UNITS]) {
 fn divide(dividend: u128) -> (u64, u64) {
     #[expect(clippy::as_conversions, reason = "runs at compile time; below 2^63")]
     const RECIPROCAL: u64 = ((1 << 122) / RADIX as u128) as u64;
-    let quotient = high(mul_add(low(dividend >> 58), RECIPROCAL, 0, 0));
+    let quotient = high(product(low(dividend >> 58), RECIPROCAL));
     (quotient, low(dividend).wrapping_sub(quotient.wrapping_mul(RADIX)))
 }
 
@@ -180,9 +180,9 @@ fn write_pairs(groups: &mut [[u8; GROUP]]) {
         let digit = load(group) + carry;
         carry = u64::from(digit >= RADIX);
         let digit = digit - carry * RADIX;
-        let mut fraction = high(mul_add(digit << 4, RECIPROCAL, 0, 0)) * 2 + 4;
+        let mut fraction = high(product(digit << 4, RECIPROCAL)) * 2 + 4;
         let mut next = || {
-            let wide = mul_add(fraction, 62_u64.pow(2), 0, 0);
+            let wide = product(fraction, 62_u64.pow(2));
             fraction = low(wide);
             high(wide)
         };

@@ -51,13 +51,6 @@ const fn high(wide: u128) -> u64 {
     (wide >> 64) as u64
 }
 
-/// `a * b + c + d`, which always fits: (2^64 - 1)^2 + 2 (2^64 - 1) = 2^128 - 1.
-#[expect(clippy::as_conversions, reason = "widening; `From` is not const")]
-#[expect(clippy::arithmetic_side_effects, reason = "the sum above is the largest u128")]
-const fn mul_add(a: u64, b: u64, c: u64, d: u64) -> u128 {
-    product(a, b) + c as u128 + d as u128
-}
-
 /// `a * b`. WebAssembly has no instruction for it: the compiler would call a function, which returns it through memory.
 #[inline(always)]
 #[expect(clippy::as_conversions, reason = "widening; `From` is not const")]
