@@ -101,8 +101,9 @@ sentences!(Unsorted, "the fingerprints are not sorted");
 /// The length of a key's start that is safe for logs.
 const LOG_PREFIX_LEN: usize = 12;
 
-/// The start of a key, safe for logs: the first 12 characters, that is `apikee_` and 5 more. It is shorter if byte 12
-/// is inside a character that is not ASCII.
+/// The start of a key, safe for logs: the first 12 characters, that is `apikee_` and 5 more. Keys with claims of the same
+/// length often begin alike, so it does not tell keys apart. It is shorter if byte 12 is inside a character that is not
+/// ASCII.
 #[must_use]
 pub fn log_prefix(key: &str) -> &str {
     let mut len = key.len().min(LOG_PREFIX_LEN);

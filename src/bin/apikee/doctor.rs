@@ -123,7 +123,8 @@ impl Doctor {
             });
         }
         let verdict = if remedy.is_none() { "good" } else { "BAD " };
-        writeln!(out, "{verdict}  {check:<14}{}", detail.escape_debug())?;
+        let detail = crate::terminal::printable(detail.as_bytes()).replace(['\n', '\t'], " ");
+        writeln!(out, "{verdict}  {check:<14}{detail}")?;
         remedy.map_or(Ok(()), |remedy| writeln!(out, "      {:<14}-> {remedy}", ""))
     }
 }
@@ -146,7 +147,7 @@ pub(crate) fn run(args: &Args) -> Ended {
     doctor.say(
         "secrets",
         &match keys.weak_secrets() {
-            0 => Ok(format!("each has at least {STRONG_SECRET_LEN} bytes")),
+            0 => Ok(format!("from {}; each has at least {STRONG_SECRET_LEN} bytes", args.secrets.source())),
             weak => Err((
                 format!("secrets with fewer than {STRONG_SECRET_LEN} bytes: {weak}"),
                 "replace them (apikee secret): anyone who has a key can guess such a secret by trial",

@@ -43,8 +43,8 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Print only the configuration for a client, as lines for a shell: `export NAME=value`; a project key from
-    /// APIKEE_SERVER_KEY is not printed
+    /// Print only the configuration for a client, as lines for a shell: `export NAME=value`; a project key of your own,
+    /// from APIKEE_SERVER_KEY, is not printed
     #[arg(long, conflicts_with = "json")]
     env: bool,
 
@@ -126,8 +126,9 @@ pub(crate) fn run(args: &Args) -> Ended {
         let when = args.fault_percent.map_or(Occasion::Always, |percent| Occasion::Randomly { percent, seed: 0 });
         emulator.misbehave(fault.clone(), when);
     }
-    // A key that the user has set is not shown.
-    let shown_key = own_key.is_none().then_some(Emulator::PROJECT_KEY);
+    // A key of the user's own is not shown.
+    let is_own = own_key.is_some_and(|key| key.trim() != Emulator::PROJECT_KEY);
+    let shown_key = (!is_own).then_some(Emulator::PROJECT_KEY);
     args.present(&emulator, shown_key, &clients)?;
     if args.until_eof {
         io::copy(&mut io::stdin().lock(), &mut io::sink())?;

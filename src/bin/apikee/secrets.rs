@@ -44,6 +44,17 @@ impl SecretArgs {
         Ok(keys)
     }
 
+    /// Where the secrets come from.
+    pub(crate) fn source(&self) -> &'static str {
+        let names = ["APIKEE_SECRET_FILE", "APIKEE_SECRETS", "APIKEE_LOCAL_SECRET", "APIKEE_SECRET"];
+        let is_set =
+            |name: &&str| std::env::var_os(name).is_some_and(|value| !value.to_string_lossy().trim().is_empty());
+        match self.secret_file {
+            Some(_) => "--secret-file",
+            None => names.into_iter().find(is_set).unwrap_or("nowhere"),
+        }
+    }
+
     /// Like [`keyring`](Self::keyring), without the warning. `None` if no secret is configured.
     pub(crate) fn load(&self) -> Result<Option<Keyring>, Box<dyn Error>> {
         match &self.secret_file {
