@@ -1,6 +1,10 @@
 //! Issue and verify [Apikee](https://apikee.dev) API keys: a synchronous, `no_std` kernel that allocates nothing, with
 //! a blocking client and a web guard around it.
 //!
+//! ```text
+//! cargo add apikee
+//! ```
+//!
 //! # Verify a key
 //!
 //! ```
@@ -18,7 +22,7 @@
 //!
 //! # Ask the platform
 //!
-//! With the feature `ureq`, and configured by the environment:
+//! With the feature `ureq`. `Apikee::from_env` makes the client:
 //!
 //! ```
 //! # #[cfg(feature = "ureq")]
@@ -55,13 +59,13 @@
 //! |---|---|
 //! | [`key`] | keys: issue, verify, scopes, fingerprints, deny-lists, and keys that were not verified |
 //! | [`meta`] | the issuer's own data in a key |
-//! | `client` | server mode: how the client is configured, what it reports, and its transports |
-//! | `web` | the guard in front of a service's routes |
+//! | [`client`][client] | server mode: how the client is configured, what it reports, and its transports |
+//! | [`web`][web] | the guard in front of a service's routes |
 //! | [`policy`] | what the platform's answer, or an outage, means for a request |
 //! | [`breaker`] | when to stop asking a platform that does not answer |
-//! | `protocol` | the platform's requests and answers, without a socket |
-//! | `envelope` | encryption of the platform's requests and answers |
-//! | `emulator` | the platform on loopback, for tests and demos |
+//! | [`protocol`][protocol] | the platform's requests and answers, without a socket |
+//! | [`envelope`][envelope] | encryption of the platform's requests and answers |
+//! | [`emulator`][emulator] | the platform on loopback, for tests and demos |
 //! | [`embedding`] | a guide for firmware |
 //! | [`guide`] | the other guides |
 //!
@@ -80,6 +84,18 @@
 //! [benchmarks](https://docs.rs/crate/apikee/latest/source/docs/BENCHMARKS.md),
 //! [wire format](https://docs.rs/crate/apikee/latest/source/docs/WIRE.md),
 //! [changes](https://docs.rs/crate/apikee/latest/source/CHANGELOG.md)
+//!
+// Without its feature a module does not exist.
+#![cfg_attr(feature = "client", doc = "[client]: crate::client")]
+#![cfg_attr(not(feature = "client"), doc = "[client]: #features")]
+#![cfg_attr(feature = "web", doc = "[web]: crate::web")]
+#![cfg_attr(not(feature = "web"), doc = "[web]: #features")]
+#![cfg_attr(feature = "envelope", doc = "[protocol]: crate::protocol")]
+#![cfg_attr(not(feature = "envelope"), doc = "[protocol]: #features")]
+#![cfg_attr(feature = "envelope", doc = "[envelope]: crate::envelope")]
+#![cfg_attr(not(feature = "envelope"), doc = "[envelope]: #features")]
+#![cfg_attr(feature = "emulator", doc = "[emulator]: crate::emulator")]
+#![cfg_attr(not(feature = "emulator"), doc = "[emulator]: #features")]
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
