@@ -250,7 +250,8 @@ mod tests {
 
     #[test]
     fn names_that_come_in_the_worst_order_are_all_compared() {
-        let mut names: Vec<String> = (0..3000).map(|n| format!("name {n}")).collect();
+        let many = 3000.min(CHOSEN * ROUNDS);
+        let mut names: Vec<String> = (0..many).map(|n| format!("name {n}")).collect();
         for descending in [false, true] {
             names.sort_by_key(|name| hash(Text::from(&**name)));
             if descending {
@@ -258,11 +259,11 @@ mod tests {
             }
             let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
             assert_eq!(check(&names), Ok(()));
-            for at in [0, 1, 255, 256, 257, 511, 512, 513, 1500, 2998] {
+            for at in [0, 1, 255, 256, 257, 511, 512, 513, 1500, many - 2] {
                 let repeated = names[at];
-                let replaced = core::mem::replace(&mut names[2999], repeated);
+                let replaced = core::mem::replace(&mut names[many - 1], repeated);
                 assert_eq!(check(&names), Err(Malformed), "{at}");
-                names[2999] = replaced;
+                names[many - 1] = replaced;
             }
         }
     }

@@ -88,9 +88,9 @@ impl Cursor<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::payload::read_json;
 
     #[test]
+    #[cfg(target_pointer_width = "64")]
     fn payloads_of_the_sdks_take_the_fast_path_with_the_same_result() {
         for payload in [
             r#"{"id":"","tid":"","scp":[],"env":""}"#,
@@ -99,7 +99,7 @@ mod tests {
         ] {
             let short = find(payload.as_bytes()).unwrap();
             let mut general = Found::default();
-            read_json(&mut payload.as_bytes().to_vec(), &mut general).unwrap();
+            crate::key::payload::read_json(&mut payload.as_bytes().to_vec(), &mut general).unwrap();
             for (short, general) in short.places.into_iter().zip(general.places) {
                 assert_eq!(short.is_some(), general.is_some(), "{payload}");
                 assert_eq!(short.of(payload.as_bytes()), general.of(payload.as_bytes()), "{payload}");
