@@ -11,10 +11,18 @@ pub const PART: usize = 8;
 const OVERLAP: usize = 256;
 const CHUNK: usize = 1 << 20;
 
+fn all_threads_sleep(process: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("the threads");
+    // A thread that has just ended has no state.
+    threads
+        .flatten()
+        .all(|thread| fs::read_to_string(thread.path().join("stat")).map_or(true, |stat| stat.contains(") S ")))
+}
+
 /// Returns the findings: the secret, the place, the largest number of consecutive bytes, and the number of findings.
 pub fn search(process: u32, needles: &Needles) -> Vec<(String, &'static str, usize, usize)> {
-    // The process has written its line, but may not be waiting for the answer yet.
-    while !fs::read_to_string(format!("/proc/{process}/stat")).expect("the process").contains(") S ") {
+    // The process has written its line, but its threads may not be waiting yet.
+    while !all_threads_sleep(process) {
         thread::sleep(Duration::from_millis(1));
     }
     let maps = fs::read_to_string(format!("/proc/{process}/maps")).expect("the mappings");

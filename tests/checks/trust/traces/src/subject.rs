@@ -9,13 +9,14 @@ use std::{
     hint::black_box,
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
+    sync::{Arc, Condvar, Mutex},
     thread,
     time::Duration,
 };
 
 use apikee::{
     Apikee, Keyring, UnixTime,
-    client::{ApikeeBuilder, AuthorizeRequest},
+    client::{ApikeeBuilder, AuthorizeRequest, Event},
     envelope::{Recipient, ServerKey, Session, SessionPool, sealed_len},
     meta::JsonObject,
     protocol::MethodPath,
@@ -313,10 +314,24 @@ impl Subject {
     }
 
     fn ask_platform(&self, builder: ApikeeBuilder, fault: &str, guarded: bool) {
-        let apikee = builder.build().expect("a client");
+        // Not a channel: memory that the thread allocates, and this thread frees, is used for the next client.
+        let registered = Arc::new((Mutex::new(false), Condvar::new()));
+        let noted = Arc::clone(&registered);
+        let observer = move |event: &Event<'_>| {
+            if let Event::EndpointRegistered { .. } = event {
+                *noted.0.lock().expect("no panic") = true;
+                noted.1.notify_all();
+            }
+        };
+        let apikee = builder.observer(observer).build().expect("a client");
         if guarded {
             let guard = Guard::new(apikee).disclose_header("x-secret").expect("a name");
             self.ask_guard(&guard, fault);
+            // The thread registers the route of a confirmed request. During that call it needs the project key.
+            if fault == "a confirmation" {
+                let is_registered = registered.0.lock().expect("no panic");
+                drop(registered.1.wait_while(is_registered, |is| !*is));
+            }
             search(&format!("in use, {fault}"));
             guard.apikee().close(Duration::from_secs(1));
         } else {
