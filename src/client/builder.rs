@@ -456,7 +456,8 @@ impl ApikeeBuilder {
     }
 
     /// Sets how long the platform's refusals are remembered. They apply while the platform cannot be asked: during an
-    /// outage, a client that was refused a moment ago stays refused. A confirmation forgets them.
+    /// outage, a client that was refused a moment ago stays refused. A confirmation forgets them; after
+    /// `success:false`, only one of the same key does.
     pub const fn refusal_memory(mut self, memory: RefusalMemory) -> Self {
         self.limits.memory = memory;
         self
