@@ -498,8 +498,8 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         self.refuse_key(client, b"", rejection, address, now);
     }
 
-    /// Like [`refuse`](Self::refuse), for a client with several keys. A `success:false` may be about `key` alone. So only
-    /// a confirmation of this key forgets it. `key` is anything that names the key, such as its id.
+    /// Like [`refuse`](Self::refuse), for a client with several keys. A `success:false` may be about `key` alone. So
+    /// only a confirmation of this key forgets it. `key` is anything that names the key, such as its id.
     pub fn refuse_key(&mut self, client: ClientRef, key: &[u8], rejection: Rejection, address: &[u8], now: Duration) {
         let RefusalMemory { unsuccessful, forbidden, rate_limited, longest } = self.memory;
         let (address, now) = (hash(address), nanos(now));

@@ -216,10 +216,10 @@ impl ApikeeBuilder {
     }
 
     /// Reads the secrets from a file. It replaces the secrets that were set before; a `secret` that is added after it
-    /// is an error of [`build`](Self::build). The file is UTF-8 with one secret per line. The first one signs. White space
-    /// around a secret and blank lines are ignored. [`build`](Self::build) reads the file, and it is read again when it
-    /// changes: if it is written in place, if another file is renamed over it, or if a link on its path changes, as
-    /// Kubernetes does with mounted secrets. A relative path is made absolute by [`build`](Self::build).
+    /// is an error of [`build`](Self::build). The file is UTF-8 with one secret per line. The first one signs. White
+    /// space around a secret and blank lines are ignored. [`build`](Self::build) reads the file, and it is read again
+    /// when it changes: if it is written in place, if another file is renamed over it, or if a link on its path changes,
+    /// as Kubernetes does with mounted secrets. A relative path is made absolute by [`build`](Self::build).
     ///
     /// After a change, its first secret signs new keys at once. Secrets that are not in the file any more are accepted
     /// for [`secret_grace`](Self::secret_grace). **Keys that such a secret signed are refused after that time**: leave
@@ -479,8 +479,8 @@ impl ApikeeBuilder {
     /// Sets a function that returns the platform's client id for a key without `meta.clientId`. It is called for each
     /// such request, before the platform is asked. `None` or a panic means that the id is not known; then the platform
     /// is asked for the client whose name is the tenant. If the function blocks, its request waits; no timeout ends it.
-    /// Its time is added to the [`timeout`](Self::timeout). If it takes longer than the timeout, the id is not known and
-    /// the request is denied by default: that is not an outage.
+    /// Its time is added to the [`timeout`](Self::timeout). If it takes longer than the timeout, the id is not known,
+    /// and the request is denied by default: that is not an outage.
     pub fn client_resolver(
         mut self,
         resolver: impl Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync + 'static,
