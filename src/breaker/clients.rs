@@ -167,16 +167,13 @@ const NONE: Index = Index::MAX;
 /// refused from every address while the memory lasts: changing the address does not help it.
 const MAX_ADDRESSES: usize = 4;
 
-/// Not the hash of any key.
-const SEVERAL_KEYS: u32 = 0;
-
 #[derive(Debug, Clone, Copy)]
 struct Refusals {
     /// The client is refused from every address: by a 429, and by `success:false`.
     limited: Refusal,
     unsuccessful: Refusal,
-    /// The key for which `success:false` came. [`SEVERAL_KEYS`] if it came for more than one.
-    key: u32,
+    /// The hash of the key for which `success:false` came. `None` if it came for more than one.
+    key: Option<u32>,
     /// The client is refused from these addresses. There may be more of them than are stored.
     forbidden: Refusal,
     addresses: [u32; MAX_ADDRESSES],
@@ -218,7 +215,7 @@ impl Refusals {
     const NONE: Self = Self {
         limited: Refusal::NONE,
         unsuccessful: Refusal::NONE,
-        key: SEVERAL_KEYS,
+        key: None,
         forbidden: Refusal::NONE,
         addresses: [0; MAX_ADDRESSES],
         len: 0,
@@ -244,9 +241,9 @@ impl Refusals {
 
     fn fail(&mut self, key: u32, now: u64, millis: u32) {
         if self.unsuccessful.left_from(now) == 0 {
-            self.key = key;
-        } else if self.key != key {
-            self.key = SEVERAL_KEYS;
+            self.key = Some(key);
+        } else if self.key != Some(key) {
+            self.key = None;
         }
         self.unsuccessful.extend(now, millis);
     }
@@ -265,7 +262,7 @@ impl Refusals {
         if self.limited.since < asked {
             self.limited = Refusal::NONE;
         }
-        if self.unsuccessful.since < asked && self.key == key {
+        if self.unsuccessful.since < asked && self.key == Some(key) {
             self.unsuccessful = Refusal::NONE;
         }
         if self.forbidden.since < asked
@@ -517,7 +514,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         match rejection {
             Rejection::Forbidden => slot.refusals.forbid(address, now, millis),
             Rejection::RateLimited { .. } => slot.refusals.limited.extend(now, millis),
-            Rejection::Unsuccessful(_) => slot.refusals.fail(hash_of_key(key), now, millis),
+            Rejection::Unsuccessful(_) => slot.refusals.fail(hash(key), now, millis),
         }
     }
 
@@ -533,7 +530,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         if let Some(at) = self.find(client)
             && let Some(slot) = self.slot(at)
         {
-            slot.refusals.confirm(hash(address), hash_of_key(key), nanos(asked));
+            slot.refusals.confirm(hash(address), hash(key), nanos(asked));
         }
     }
 
@@ -767,15 +764,7 @@ const fn halves(number: u128) -> [u64; 2] {
 }
 
 /// FNV-1a. Two addresses with the same hash share their 403. A client that searches for such a pair only gets itself
-/// refused from more addresses.
-fn hash(address: &[u8]) -> u32 {
-    address.iter().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
-}
-
-/// A client cannot choose its keys, so it cannot search for two with the same hash.
-fn hash_of_key(key: &[u8]) -> u32 {
-    match hash(key) {
-        SEVERAL_KEYS => 1,
-        hash => hash,
-    }
+/// refused from more addresses. It cannot choose its keys, so it cannot search for two of them with the same hash.
+fn hash(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }

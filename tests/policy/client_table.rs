@@ -271,7 +271,7 @@ fn a_confirmation_of_one_key_keeps_the_failure_of_another_and_forgets_the_rate_l
         assert!(confirmed_with(&[b"a", b"b"], unsuccessful, confirmed));
         assert!(confirmed_with(&[b"a", b"b", b"a"], unsuccessful, confirmed));
     }
-    // This key has the hash that stands for several keys.
+    // The hash of this key is 0.
     let zero = b"\xCC\x24\x31\xC4";
     assert!(!confirmed_with(&[zero], unsuccessful, zero));
     assert!(confirmed_with(&[zero, b"b"], unsuccessful, zero));
