@@ -22,7 +22,7 @@ use std::{
 use apikee::{ConfigError, Keyring, SysRng, key::STRONG_SECRET_LEN};
 use rand_core::TryRng as _;
 
-use crate::{Ended, Outcome, report, terminal::note};
+use crate::{Ended, Outcome, exchange, report, terminal::note};
 
 #[derive(clap::Args)]
 pub(crate) struct SecretArgs {
@@ -47,8 +47,7 @@ impl SecretArgs {
     /// Where the secrets come from.
     pub(crate) fn source(&self) -> &'static str {
         let names = ["APIKEE_SECRET_FILE", "APIKEE_SECRETS", "APIKEE_LOCAL_SECRET", "APIKEE_SECRET"];
-        let is_set =
-            |name: &&str| std::env::var_os(name).is_some_and(|value| !value.to_string_lossy().trim().is_empty());
+        let is_set = |name: &&str| exchange::set(name).is_ok_and(|value| value.is_some());
         match self.secret_file {
             Some(_) => "--secret-file",
             None => names.into_iter().find(is_set).unwrap_or("nowhere"),
