@@ -337,7 +337,7 @@ impl Drop for Slot<'_> {
         }
         if let Some(Caller { client, origin, judged }) = self.caller {
             match (self.outcome, origin, judged) {
-                (Some(Outcome::Rejected(rejection)), Some(origin), judged) => {
+                (Some(Outcome::Rejected(rejection)), Some(origin), _) => {
                     let key_id = judged.unwrap_or_default().as_bytes();
                     state.table.refuse_key(client, key_id, rejection, origin.as_bytes(), now);
                 }

@@ -214,7 +214,9 @@ pub(super) fn wiped(call: impl FnOnce() -> Outcome) -> Outcome {
     let mut reason = Reason::NONE;
     let brief = stack::wiped_deep(|| {
         let outcome = call();
-        if let Outcome::Rejected(Rejection::Unsuccessful(given)) = outcome {
+        if let Outcome::Rejected(Rejection::Unsuccessful(given)) | Outcome::Remembered(Rejection::Unsuccessful(given)) =
+            outcome
+        {
             reason = given;
         }
         Brief::of(outcome)
@@ -252,12 +254,11 @@ impl Brief {
         }
     }
 
-    /// Only a rejection has a reason. A remembered one has none.
     const fn with(self, reason: Reason) -> Outcome {
         match self {
             Self::Confirmed => Outcome::Confirmed,
             Self::Rejected(rejection) => Outcome::Rejected(rejection.with(reason)),
-            Self::Remembered(rejection) => Outcome::Remembered(rejection.with(Reason::NONE)),
+            Self::Remembered(rejection) => Outcome::Remembered(rejection.with(reason)),
             Self::Outage(outage) => Outcome::Outage(outage),
             Self::Overload(overload) => Outcome::Overload(overload),
             Self::Fault(fault) => Outcome::Fault(fault),
