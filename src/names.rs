@@ -39,9 +39,9 @@ const CHOSEN: usize = if ROOMY { 256 } else { 16 };
 /// The number of pairs of words in the filter.
 const FILTER: usize = if ROOMY { 1024 } else { 1 };
 
-/// The maximum number of rounds for one object. They are enough for 128 times [`CHOSEN`] members: 32,768, or 2,048
-/// where memory is small. The longest payload that is verified has fewer than 8192 / 6.
-const ROUNDS: usize = 128;
+/// The maximum number of rounds for one object. They are enough for 130 times [`CHOSEN`] members: 33,280, or 2,080
+/// where memory is small. The longest payload that is verified has at most 2,079, in MessagePack.
+const ROUNDS: usize = 130;
 
 /// The names of an object so far, as a Bloom filter with one bit for each name.
 #[derive(Clone, Copy)]

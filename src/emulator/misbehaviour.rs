@@ -14,6 +14,7 @@ use std::{
     vec::Vec,
 };
 
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde_json::{Value, json};
 
 use super::{
@@ -416,8 +417,9 @@ fn forge(mut envelope: Vec<u8>) -> Vec<u8> {
 fn with_key_of(recipient: &Recipient, envelope: &[u8]) -> Option<Vec<u8>> {
     let text = core::str::from_utf8(envelope).ok()?;
     let parsed: Value = serde_json::from_str(text).ok()?;
-    let key = ServerKey::from_bytes(*recipient.public_key()).ok()?;
-    Some(text.replacen(parsed.get("epk")?.as_str()?, &key.to_string(), 1).into_bytes())
+    let mut digits = [0; 43];
+    let key = Base64UrlUnpadded::encode(recipient.public_key(), &mut digits).ok()?;
+    Some(text.replacen(parsed.get("epk")?.as_str()?, key, 1).into_bytes())
 }
 
 /// Changes the client's id in a plain answer.

@@ -2,6 +2,8 @@
 
 use core::{fmt, str::FromStr};
 
+use base64ct::{Base64, Encoding as _};
+
 use super::base64url;
 use crate::{
     crypto::{POINT_LEN, PeerKey},
@@ -63,12 +65,13 @@ fn base64(text: &str) -> Option<[u8; POINT_LEN]> {
     base64url::decode_in_place(&mut digits)?.as_ref().try_into().ok()
 }
 
-/// Prints the key as base64url without padding, the form that envelopes use.
+/// Prints the key as padded base64 of the standard alphabet (44 characters), the only form that each SDK reads
+/// (docs/WIRE.md, "Configuration names"). Envelopes use another form.
 impl fmt::Display for ServerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; TEXT_LEN];
-        base64url::encode(self.as_bytes(), &mut text).ok_or(fmt::Error)?;
-        f.write_str(core::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        // One digit for the `=` at the end.
+        let mut text = [0; TEXT_LEN + 1];
+        f.write_str(Base64::encode(self.as_bytes(), &mut text).map_err(|_| fmt::Error)?)
     }
 }
 

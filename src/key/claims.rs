@@ -221,6 +221,10 @@ impl<'a> MissingScopes<'a> {
         (0_usize..).zip(0..u64::BITS).zip(required).filter_map(named)
     }
 
+    /// The start of the sentence for the response's body; the scopes follow. The same as in the SDKs' middlewares.
+    #[cfg(any(feature = "serde", feature = "web"))]
+    pub(crate) const SENTENCE: &'static str = "Key missing required scopes: ";
+
     /// The code that all Apikee SDKs use: `INSUFFICIENT_SCOPE`.
     #[must_use]
     pub const fn code(&self) -> &'static str {

@@ -53,6 +53,8 @@ pub use issue::{IssueError, KeyId, NewKey, issue_buffer_len};
 pub use keyring::{Keyring, KeyringError, MAX_SECRETS, STRONG_SECRET_LEN};
 pub use meta::{Array, ArrayIter, Meta, MetaIter, Number, Value};
 pub use payload::Encoding;
+#[cfg(feature = "serde")]
+pub(crate) use serialize::refusal;
 #[cfg(feature = "std")]
 pub use verify::OwnedKey;
 #[cfg(feature = "client")]

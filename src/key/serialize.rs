@@ -114,18 +114,36 @@ impl Serialize for Fingerprint {
 /// As the response body of the SDKs' middlewares: `error`, the code, and `message`.
 impl Serialize for KeyError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        refusal(serializer, self.code(), &format_args!("{self}"))
+        refusal(serializer, self.code(), self.sentence())
     }
 }
 
 /// As the response body of the SDKs' middlewares: `error`, the code, and `message`.
 impl Serialize for MissingScopes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        refusal(serializer, self.code(), &format_args!("{self}"))
+        refusal(serializer, self.code(), &format_args!("{}", Sentence(self)))
     }
 }
 
-fn refusal<S: Serializer>(serializer: S, code: &str, message: &core::fmt::Arguments<'_>) -> Result<S::Ok, S::Error> {
+/// Prints the missing scopes for the response's body.
+struct Sentence<'m>(&'m MissingScopes<'m>);
+
+impl core::fmt::Display for Sentence<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(MissingScopes::SENTENCE)?;
+        self.0.iter().enumerate().try_for_each(|(at, scope)| {
+            f.write_str(if at == 0 { "" } else { ", " })?;
+            f.write_str(scope)
+        })
+    }
+}
+
+/// The body of a refusal.
+pub(crate) fn refusal<S, M>(serializer: S, code: &str, message: &M) -> Result<S::Ok, S::Error>
+where
+    S: Serializer,
+    M: Serialize + ?Sized,
+{
     let mut object = serializer.serialize_struct("Refusal", 2)?;
     object.serialize_field("error", code)?;
     object.serialize_field("message", message)?;

@@ -103,6 +103,23 @@ impl KeyError {
             _ => 401,
         }
     }
+
+    /// The sentence for the response's body, the same as in the SDKs' middlewares (docs/WIRE.md, "Claims").
+    #[cfg(any(feature = "serde", feature = "web"))]
+    pub(crate) const fn sentence(self) -> &'static str {
+        match self {
+            Self::Missing => "'x-api-key' header is required",
+            Self::Multiple => "More than one key was sent",
+            Self::InvalidPrefix => "Key does not start with 'apikee_'",
+            Self::InvalidFormat => "Key missing signature separator",
+            // The SDKs also say whether the payload or the signature is wrong.
+            Self::Decode => "Key cannot be decoded",
+            Self::BufferTooSmall { .. } => "The service could not read the key",
+            Self::InvalidSignature => "Key signature is invalid",
+            Self::Expired => "Key has expired",
+            Self::NotYetValid => "Key is not yet valid",
+        }
+    }
 }
 
 impl core::fmt::Display for KeyError {
@@ -244,24 +261,23 @@ struct Segments<'k> {
 }
 
 impl<'k> Segments<'k> {
-    /// Splits a key into its parts. Fails if `room` bytes of buffer cannot hold the payload; that takes the same time
-    /// for a key of any length.
+    /// Splits a key into its parts. Fails if `room` bytes of buffer cannot hold the payload.
     fn of(key: &'k [u8], room: usize) -> Result<Self, KeyError> {
         let text = key.strip_prefix(PREFIX.as_bytes()).ok_or(KeyError::InvalidPrefix)?;
         // The payload of a well-formed key has at least this many digits.
         let shortest = text.len().saturating_sub(TAG_DIGITS).saturating_sub(1);
-        if shortest > MAX_PAYLOAD_DIGITS {
-            return Err(KeyError::Decode);
-        }
-        if base62::decoded_capacity(shortest) > room {
-            return Err(too_small(key));
-        }
         // A well-formed signature is short, so its separator is searched for near the end.
         let (front, tail) = text.split_at_checked(shortest).ok_or(KeyError::Decode)?;
         let Some(separator) = tail.iter().position(|byte| *byte == SEPARATOR) else {
             let malformed = if has(front, SEPARATOR) { KeyError::Decode } else { KeyError::InvalidFormat };
             return Err(malformed);
         };
+        if shortest > MAX_PAYLOAD_DIGITS {
+            return Err(KeyError::Decode);
+        }
+        if base62::decoded_capacity(shortest) > room {
+            return Err(too_small(key));
+        }
         let (payload, rest) = text.split_at_checked(shortest.saturating_add(separator)).ok_or(KeyError::Decode)?;
         let (_, signature) = rest.split_first().ok_or(KeyError::Decode)?;
         Ok(Self { payload, signature })

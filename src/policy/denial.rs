@@ -158,6 +158,22 @@ impl Error for Denial<'_> {
     }
 }
 
+impl Denial<'_> {
+    /// The sentence for the response's body, the same as in the SDKs' middlewares. It contains no more than the code,
+    /// because more could help an attacker. After that of [`MissingScopes`], the scopes follow.
+    #[cfg(any(feature = "serde", feature = "web"))]
+    pub(crate) const fn sentence(&self) -> &'static str {
+        match self {
+            Self::Key(error) => error.sentence(),
+            Self::Revoked => "Key is revoked",
+            Self::MissingScopes(_) => MissingScopes::SENTENCE,
+            Self::Rejected(_) | Self::Remembered(_) => "Server validation failed",
+            Self::Outage(_) | Self::Overload(_) => "Server validation is unavailable",
+            Self::Fault(_) => "Server validation gave no trustworthy answer",
+        }
+    }
+}
+
 /// Prints only the code.
 #[cfg(feature = "defmt")]
 impl defmt::Format for Denial<'_> {
@@ -170,22 +186,9 @@ impl defmt::Format for Denial<'_> {
 #[cfg(feature = "serde")]
 impl serde::Serialize for Denial<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeStruct as _;
-
         match self {
-            Self::Key(error) => error.serialize(serializer),
             Self::MissingScopes(missing) => missing.serialize(serializer),
-            Self::Revoked
-            | Self::Rejected(_)
-            | Self::Remembered(_)
-            | Self::Outage(_)
-            | Self::Overload(_)
-            | Self::Fault(_) => {
-                let mut object = serializer.serialize_struct("Refusal", 2)?;
-                object.serialize_field("error", self.code())?;
-                object.serialize_field("message", &format_args!("{self}"))?;
-                object.end()
-            }
+            denial => crate::key::refusal(serializer, denial.code(), denial.sentence()),
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub struct Endpoint<'a> {
     method_path: MethodPath<'a>,
-    name: Option<&'a str>,
+    name: &'a str,
     description: &'a str,
     request: JsonObject<'a>,
     response: JsonObject<'a>,
@@ -39,7 +39,7 @@ impl<'a> Endpoint<'a> {
     pub const fn new(method_path: MethodPath<'a>) -> Self {
         Self {
             method_path,
-            name: None,
+            name: "",
             description: "",
             request: JsonObject::EMPTY,
             response: JsonObject::EMPTY,
@@ -49,10 +49,10 @@ impl<'a> Endpoint<'a> {
         }
     }
 
-    /// Sets another name.
+    /// Sets another name. An empty one stands for the name that a route has otherwise: `METHOD path`.
     #[must_use]
     pub const fn name(self, name: &'a str) -> Self {
-        Self { name: Some(name), ..self }
+        Self { name, ..self }
     }
 
     /// Describes the route in words. An empty text is left out, and so is any other empty option.
@@ -104,12 +104,12 @@ impl<'a> Endpoint<'a> {
         self.method_path.write_json_path(out);
         out.bytes(br#"","name":""#);
         match self.name {
-            Some(name) => write::escaped(out, name),
-            None => {
+            "" => {
                 self.method_path.write_json_method(out);
                 out.byte(b' ');
                 self.method_path.write_json_path(out);
             }
+            name => write::escaped(out, name),
         }
         out.byte(b'"');
         if !self.description.is_empty() {
@@ -183,7 +183,7 @@ impl<'a> RegisterEndpoint<'a> {
         Self { project_env, endpoint }
     }
 
-    /// Sets another name.
+    /// Sets another name. An empty one stands for the name that a route has otherwise.
     #[must_use]
     pub const fn name(self, name: &'a str) -> Self {
         Self { endpoint: self.endpoint.name(name), ..self }

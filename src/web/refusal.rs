@@ -171,35 +171,22 @@ impl<'a> Refusal<'a> {
 
     /// Writes the SDKs' sentence, as the inside of a JSON string.
     fn write_message(&self, out: &mut Writer<'_>) {
-        let sentence: &[u8] = match self.0.denial {
+        match self.0.denial {
+            // With the name of this guard's header.
             Denial::Key(KeyError::Missing) => {
                 out.byte(b'\'');
                 out.bytes(self.0.challenge.header.as_bytes());
-                b"' header is required"
+                out.bytes(b"' header is required");
             }
-            Denial::Key(KeyError::InvalidPrefix) => b"Key does not start with 'apikee_'",
-            Denial::Key(KeyError::InvalidFormat) => b"Key missing signature separator",
-            Denial::Key(KeyError::Multiple) => b"More than one key was sent",
-            // The SDKs also say whether the payload or the signature is wrong.
-            Denial::Key(KeyError::Decode) => b"Key cannot be decoded",
-            Denial::Key(KeyError::BufferTooSmall { .. }) => b"The service could not read the key",
-            Denial::Key(KeyError::InvalidSignature) => b"Key signature is invalid",
-            Denial::Key(KeyError::Expired) => b"Key has expired",
-            Denial::Key(KeyError::NotYetValid) => b"Key is not yet valid",
-            Denial::Revoked => b"Key is revoked",
             Denial::MissingScopes(missing) => {
-                out.bytes(b"Key missing required scopes: ");
+                out.bytes(self.0.denial.sentence().as_bytes());
                 for (at, scope) in missing.iter().enumerate() {
                     out.bytes(if at == 0 { b"" } else { b", " });
                     write::escaped(out, scope);
                 }
-                b""
             }
-            Denial::Rejected(_) | Denial::Remembered(_) => b"Server validation failed",
-            Denial::Outage(_) | Denial::Overload(_) => b"Server validation is unavailable",
-            Denial::Fault(_) => b"Server validation gave no trustworthy answer",
-        };
-        out.bytes(sentence);
+            denial => out.bytes(denial.sentence().as_bytes()),
+        }
     }
 
     fn spares_token(&self) -> bool {

@@ -10,6 +10,7 @@ use apikee::{
     envelope::{OpenError, ServerKey},
     protocol::{CreateClient, MethodPath, RegisterEndpoint, Sealing},
 };
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::{
@@ -187,7 +188,7 @@ fn a_reflected_request_has_its_own_key_and_the_servers_key_alternately() {
         if with_servers_key {
             let mut request: Value = serde_json::from_slice(&body).unwrap();
             let key: ServerKey = emulator.public_key().parse().unwrap();
-            request["epk"] = key.to_string().into();
+            request["epk"] = BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes()).into();
             assert_eq!(answered.response.json(), request);
             assert_eq!(answered.opened().unwrap_err(), OpenError::Reflected);
         } else {

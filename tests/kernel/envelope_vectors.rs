@@ -4,6 +4,7 @@ use apikee::{
     envelope::{OpenError, Pending, Recipient, ServerKey, Session, sealed_len},
     protocol::Answer,
 };
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use rand_core::{TryCryptoRng, TryRng};
 use serde_json::Value;
 
@@ -83,7 +84,7 @@ fn request(vector: &Value) -> Result<(), String> {
     }
     let server: ServerKey = text(vector, "server_public")?.parse().map_err(|e| format!("{e}"))?;
     let parsed: Value = serde_json::from_str(envelope).map_err(|e| e.to_string())?;
-    let mut reflected = envelope.replace(text(&parsed, "epk")?, &server.to_string()).into_bytes();
+    let mut reflected = envelope.replace(text(&parsed, "epk")?, &BASE64.encode(server.as_bytes())).into_bytes();
     match pending.open(&mut reflected) {
         Err(OpenError::Reflected) => Ok(()),
         opened => Err(format!("sent back with the server's key: {opened:?}")),

@@ -3,7 +3,7 @@
 use crate::support::{NOW, SECRET, Xorshift, key, payload_of};
 use apikee::{
     Expiry, KeyError, Keyring, NewKey, UnixTime, issue_buffer_len,
-    key::{IssueError, KeyringError, MAX_PAYLOAD_LEN, MAX_SECRETS},
+    key::{IssueError, KeyringError, MAX_PAYLOAD_LEN, MAX_SECRETS, UntrustedKey},
     meta::{JsonObject, Text},
     verify_buffer_len,
 };
@@ -50,9 +50,29 @@ fn a_payload_past_the_limit_is_neither_issued_nor_verified() {
     for len in [MAX_PAYLOAD_LEN + 60, 2 * MAX_PAYLOAD_LEN] {
         assert_eq!(verify(&key(SECRET, &payload(len))), Err(KeyError::Decode), "{len} bytes");
     }
-    // A key of any length, with a buffer of any size, is refused without work.
-    let endless = format!("apikee_{}", "7".repeat(10_000_000));
+    // A key of any length, with a buffer of any size, is refused without decoding.
+    let endless = format!("apikee_{}.{}", "7".repeat(10_000_000), "7".repeat(43));
     assert_eq!(verify(&endless), Err(KeyError::Decode));
+}
+
+#[test]
+fn a_missing_separator_is_the_first_error_of_a_key_of_any_length() {
+    let keyring = Keyring::new(SECRET).unwrap();
+    for (digits, room) in
+        [(0, 0), (43, 0), (44, 0), (45, 0), (2_000, 1_024), (11_052, 9_000), (11_053, 9_000), (10_000_000, 9_000)]
+    {
+        let undotted = format!("apikee_{}", "7".repeat(digits));
+        let mut buf = vec![0; room];
+        assert_eq!(
+            keyring.verify(&undotted, NOW_TIME, &mut buf).err(),
+            Some(KeyError::InvalidFormat),
+            "{digits}, {room}"
+        );
+        assert_eq!(UntrustedKey::read(&undotted, &mut buf).err(), Some(KeyError::InvalidFormat), "{digits}, {room}");
+        // A separator that stands too early leaves a signature that is too long, whatever the size of the buffer.
+        let early = format!("apikee_7.{}", "7".repeat(digits + 44));
+        assert_eq!(keyring.verify(&early, NOW_TIME, &mut buf).err(), Some(KeyError::Decode), "{digits}, {room}");
+    }
 }
 
 #[test]

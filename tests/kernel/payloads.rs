@@ -381,6 +381,20 @@ fn an_object_may_have_as_many_members_as_fit() {
     assert!(apikee::meta::JsonObject::new(&object(&large)).is_ok());
 }
 
+/// A longest payload with as many members as there can be: one name without a byte, 128 names of one byte, and the
+/// others of two bytes, each with the value nil.
+#[test]
+fn a_message_pack_object_may_have_as_many_members_as_fit() {
+    let two = (0..1950_u16).map(|n| vec![0xa2, (n / 128) as u8, (n % 128) as u8, 0xc0]);
+    let members = [vec![0xa0, 0xc0]].into_iter().chain((0..128).map(|byte| vec![0xa1, byte, 0xc0])).chain(two);
+    let payload: Vec<u8> = [0xde, 0x08, 0x1f].into_iter().chain(members.flatten()).collect();
+    assert_eq!(payload.len(), apikee::key::MAX_PAYLOAD_LEN - 3);
+    verify(&payload).unwrap();
+    let mut again = payload;
+    *again.last_chunk_mut().unwrap() = [0xa2, 0, 0, 0xc0];
+    assert_eq!(verify(&again), Err(KeyError::Decode));
+}
+
 /// The claims of `make_msgpack.py`, and the bytes that Python's `msgpack` writes for them.
 #[cfg(feature = "msgpack")]
 #[test]

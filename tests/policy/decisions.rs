@@ -383,10 +383,14 @@ fn all_sentences_differ_and_are_lower_case_phrases() {
 #[test]
 fn denials_serialize_as_the_body_of_the_answer() {
     let body = |denial: Denial<'_>| serde_json::to_string(&denial).unwrap();
-    assert_eq!(body(Denial::Key(KeyError::Expired)), r#"{"error":"EXPIRED","message":"the key has expired"}"#);
+    assert_eq!(body(Denial::Key(KeyError::Expired)), r#"{"error":"EXPIRED","message":"Key has expired"}"#);
+    assert_eq!(
+        body(Denial::Key(KeyError::Missing)),
+        r#"{"error":"MISSING_KEY","message":"'x-api-key' header is required"}"#
+    );
     assert_eq!(
         body(Denial::Rejected(Rejection::Forbidden)),
-        r#"{"error":"SERVER_REJECTED","message":"the platform rejects the request"}"#
+        r#"{"error":"SERVER_REJECTED","message":"Server validation failed"}"#
     );
     for (denial, code) in [
         (Denial::Revoked, "REVOKED"),
@@ -395,15 +399,17 @@ fn denials_serialize_as_the_body_of_the_answer() {
         (Denial::Overload(Overload::TooManyInFlight), "SERVER_UNAVAILABLE"),
         (Denial::Key(KeyError::BufferTooSmall { needed: 1 }), "BUFFER_TOO_SMALL"),
     ] {
-        assert!(body(denial).starts_with(&format!("{{\"error\":\"{code}\",\"message\":\"the ")), "{}", body(denial));
+        assert!(body(denial).starts_with(&format!("{{\"error\":\"{code}\",\"message\":\"")), "{}", body(denial));
     }
+    let room = body(Denial::Key(KeyError::BufferTooSmall { needed: 7654 }));
+    assert!(!room.contains("7654"), "the client must not learn the size of a buffer: {room}");
     // The client must not learn what is wrong with this service's project key.
     assert_eq!(
         body(Denial::Fault(Fault::ProjectKeyRefused)),
-        r#"{"error":"SERVER_FAULT","message":"the platform gave no answer that can be trusted"}"#
+        r#"{"error":"SERVER_FAULT","message":"Server validation gave no trustworthy answer"}"#
     );
     with_key(|key| {
         let denial = Denial::from(Grant::local(key, &["admin"]).unwrap_err());
-        assert_eq!(body(denial), r#"{"error":"INSUFFICIENT_SCOPE","message":"the key lacks the scopes \"admin\""}"#);
+        assert_eq!(body(denial), r#"{"error":"INSUFFICIENT_SCOPE","message":"Key missing required scopes: admin"}"#);
     });
 }

@@ -243,7 +243,7 @@ proptest! {
             request = request.name(name);
         }
         let (method, path) = (method.to_ascii_uppercase(), path_only(&path));
-        let name = name.clone().unwrap_or_else(|| format!("{method} {path}"));
+        let name = name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| format!("{method} {path}"));
         let (target, body) = written(&request);
         prop_assert_eq!(parsed(&target), ("/endpoint", vec![("project_env", env.clone())]));
         prop_assert_eq!(body, json!({ "method": method, "path": path, "name": name }));

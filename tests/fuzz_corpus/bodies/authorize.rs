@@ -9,6 +9,7 @@ use apikee::{
     policy::{Basis, Fault, Outage, Overload},
     protocol::MethodPath,
 };
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 
 use super::{
     envelope::{Counting, RECIPIENT},
@@ -96,7 +97,7 @@ impl Wire {
                 let text = std::str::from_utf8(call.body).unwrap();
                 let tree = trees::json(call.body).unwrap();
                 let epk = tree.member("epk").unwrap();
-                let server = ServerKey::from_bytes(*RECIPIENT.public_key()).unwrap().to_string();
+                let server = BASE64.encode(RECIPIENT.public_key());
                 (Answered::Fault, 200, text.replace(epk, &server).into_bytes())
             }
             // An answer to an earlier request.

@@ -4,6 +4,7 @@
 use std::{collections::HashSet, sync::LazyLock};
 
 use apikee::envelope::{OpenError, Pending, Recipient, ServerKey, Session, sealed_len};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use rand_core::{TryCryptoRng, TryRng};
 
 use super::{model::Tree, splitter::Splitter, trees};
@@ -55,7 +56,7 @@ pub fn request(plaintext: &[u8]) -> (String, Pending) {
 pub fn reflected(plaintext: &[u8]) -> String {
     let request = request(plaintext).0;
     let tree = trees::json(request.as_bytes());
-    request.replace(string(tree.as_ref(), "epk").unwrap(), &SERVER.to_string())
+    request.replace(string(tree.as_ref(), "epk").unwrap(), &BASE64.encode(SERVER.as_bytes()))
 }
 
 /// The server's answer in this session.
