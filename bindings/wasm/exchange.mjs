@@ -211,7 +211,7 @@ function reasonOf(answer) {
 
 /**
  * Returns the platform's answer if it lets the request through. The module has already read the answer: the first byte
- * is the verdict. All other members only describe the verdict.
+ * is the verdict. The answer must be about this request, whatever the verdict is.
  */
 export function readVerdict(bytes, subject) {
   let answer;
@@ -221,7 +221,6 @@ export function readVerdict(bytes, subject) {
     // This does not happen: JavaScript can read every answer that the module accepts.
     throw new ApikeeError("MALFORMED_ANSWER", "the answer is not a well-formed JSON object", cause);
   }
-  if (bytes[0] !== 1) throw new PlatformError("SERVER_REJECTED", "the platform rejects the request", { reason: reasonOf(answer) });
   const [client, project, methodPath] = ["clientId", "project_env", "method_path"].map((name) => said(answer, name));
   const spellings = [":::", ":"].map((separator) => `${subject.method}${separator}${subject.path}`);
   const isAbout =
@@ -229,5 +228,6 @@ export function readVerdict(bytes, subject) {
     (project === undefined || project === subject.project) &&
     (methodPath === undefined || spellings.includes(methodPath));
   if (!isAbout) throw new ApikeeError("ANOTHER_REQUEST", "the answer is about another request");
+  if (bytes[0] !== 1) throw new PlatformError("SERVER_REJECTED", "the platform rejects the request", { reason: reasonOf(answer) });
   return answer;
 }

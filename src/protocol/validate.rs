@@ -332,7 +332,8 @@ impl fmt::Debug for ValidateRequest<'_> {
 ///
 /// It is a JSON object with a boolean `success`. Only `success` is the verdict; the other members describe it. If one
 /// of these is absent, null or of an unexpected type (`"code":403`), it is `None` here. Unknown members are ignored. So
-/// an addition to the platform's answers does not cause an outage.
+/// an addition to the platform's answers does not cause an outage. The members that say what the answer is about must
+/// be texts, if they are there and not null: `clientId`, `project_env` and `method_path`.
 ///
 /// There are two functions to read one. The first does not accept bytes that came without an envelope:
 ///
@@ -405,10 +406,19 @@ impl<'b> Answer<'b> {
             Some(number @ [b'-' | b'0'..=b'9', ..]) => whole(number),
             _ => None,
         };
-        let texts = [client_id, project_env, method_path, error, code, message].map(|at| find::string(body, at));
+        let subject = [client_id, project_env, method_path];
+        let named = subject.clone().map(|at| body.get(at).is_some_and(|value| !value.is_empty() && value != b"null"));
+        let subject = subject.map(|at| find::string(body, at));
+        let texts = [error, code, message].map(|at| find::string(body, at));
         // From here on the body does not change.
         let body: &'b [u8] = body;
-        let [client_id, project_env, method_path, error, code, message] = texts.map(|at| find::text(body, at));
+        let subject = subject.map(|at| find::text(body, at));
+        // Such an answer would be about any request.
+        if named != subject.map(|text| text.is_some()) {
+            return Err(AnswerError::Malformed);
+        }
+        let [client_id, project_env, method_path] = subject;
+        let [error, code, message] = texts.map(|at| find::text(body, at));
         Ok(Self { success, client_id, project_env, method_path, duration_ms, error, code, message, provenance })
     }
 
@@ -582,10 +592,10 @@ mod tests {
     }
 
     #[test]
-    fn a_member_of_an_unexpected_type_counts_as_absent() {
+    fn a_reason_of_an_unexpected_type_counts_as_absent() {
         for success in [true, false] {
             for value in ["7", "-1.5", "true", "false", "null", "[]", "[\"a\"]", "{}", "{\"success\":true}"] {
-                for name in ["clientId", "project_env", "method_path", "error", "code", "message"] {
+                for name in ["error", "code", "message"] {
                     let mut body = format!("{{\"{name}\":{value},\"success\":{success}}}").into_bytes();
                     let answer = Answer::read_unsealed(&mut body).unwrap();
                     assert_eq!(answer.success(), success, "{name}: {value}");
@@ -635,7 +645,7 @@ mod tests {
             (false, r#","clientId":"497f6eca62764993bfeb53cbbbba6f08""#),
             (false, r#","clientId":"acme-corp""#),
             (false, r#","clientId":"""#),
-            (true, r#","clientId":7,"project_env":{},"method_path":null"#),
+            (true, r#","clientId":null,"project_env":null,"method_path":null"#),
             (true, r#","project_env":"my-app""#),
             (false, r#","project_env":"my-app2""#),
             (false, r#","project_env":"My-App""#),
@@ -678,6 +688,19 @@ mod tests {
             ("/caf\u{e9}", "GET:::/caf%C3%A9", false),
         ] {
             assert_eq!(about("GET", path, &format!(",\"method_path\":\"{spelt}\"")), ours, "{path} {spelt}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_malformed_if_what_it_is_about_is_not_a_text() {
+        for member in ["clientId", "project_env", "method_path"] {
+            for value in ["7", "true", "{}", "[]", r#"["GET:::/users"]"#, r#""\ud800""#, r#"{"clientId":"x"}"#] {
+                for success in [true, false] {
+                    let mut body = format!("{{\"{member}\":{value},\"success\":{success}}}").into_bytes();
+                    let answer = Answer::read_unsealed(&mut body).map(|answer| answer.success());
+                    assert_eq!(answer, Err(AnswerError::Malformed), "{member} {value}");
+                }
+            }
         }
     }
 

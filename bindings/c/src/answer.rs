@@ -2,11 +2,12 @@
 
 use core::ffi::c_void;
 
-use apikee::protocol::Answer;
+use apikee::protocol::{Answer, ValidateRequest};
 
 use crate::{
     args::{self, ApikeeText, Span},
     error::{ApikeeError, report},
+    request::{self, ApikeeValidateRequest},
     session::ApikeePending,
     slot,
 };
@@ -24,11 +25,11 @@ pub struct ApikeeAnswer {
     pub has_duration: bool,
     /// The time that the platform took, in milliseconds.
     pub duration_ms: u64,
-    /// The client of the request.
+    /// The client, if the answer names it. It is the client of the request. So are the next two members.
     pub client_id: ApikeeText,
-    /// The project and environment of the request.
+    /// The project and environment.
     pub project_env: ApikeeText,
-    /// The method and path of the request.
+    /// The method and path.
     pub method_path: ApikeeText,
     /// The platform's reason for a refusal, as a code.
     pub code: ApikeeText,
@@ -59,7 +60,7 @@ impl ApikeeAnswer {
             client_id: text(answer.client_id()),
             project_env: text(answer.project_env()),
             method_path: text(answer.method_path()),
-            code: text(answer.code()),
+            code: text(answer.reason()),
             message: text(answer.message()),
         }
     }
@@ -78,7 +79,15 @@ unsafe fn forget(answer: *mut ApikeeAnswer) -> Result<(), ApikeeError> {
 /// # Safety
 ///
 /// The caller in C must keep the rules of the header, and nothing else may refer to `answer`.
-unsafe fn give(verdict: &Answer<'_>, sealed: bool, answer: *mut ApikeeAnswer) -> Result<(), ApikeeError> {
+unsafe fn give(
+    verdict: &Answer<'_>,
+    request: &ValidateRequest<'_>,
+    sealed: bool,
+    answer: *mut ApikeeAnswer,
+) -> Result<(), ApikeeError> {
+    if !verdict.is_about(request) {
+        return Err(ApikeeError::AnswerAnotherRequest);
+    }
     // SAFETY: the caller of this function guarantees it.
     unsafe { args::put(answer, ApikeeAnswer::of(verdict, sealed)) }?;
     if verdict.success() { Ok(()) } else { Err(ApikeeError::ServerRejected) }
@@ -87,16 +96,20 @@ unsafe fn give(verdict: &Answer<'_>, sealed: bool, answer: *mut ApikeeAnswer) ->
 /// Opens the answer to a validate call, `body_len` bytes at `body`, and checks that the platform lets the request
 /// through. Only `APIKEE_ERROR_OK` means that it does.
 ///
-/// The body is decrypted in place, and the texts of `answer` point into it. The pending is used up, except after an
-/// error about an argument.
+/// `request` is the request that was sent: the answer must be about its client, project and environment, method and
+/// path, if it names them. The body is decrypted in place, and the texts of `answer` point into it. The pending is used
+/// up, except after an error about an argument.
 ///
 /// Errors: `APIKEE_ERROR_SERVER_REJECTED` if the platform refuses the request; `answer` then contains the reason. Any
 /// other error means that there is no trustworthy answer: the errors of `apikee_pending_open`,
-/// `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
+/// `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`, `APIKEE_ERROR_ANSWER_ANOTHER_REQUEST`. Errors
+/// about `request`: `APIKEE_ERROR_INVALID_CLIENT_ID`, `APIKEE_ERROR_INVALID_METHOD`,
+/// `APIKEE_ERROR_TIME_OUT_OF_RANGE`.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_pending_require_success(
     pending: *mut ApikeePending,
+    request: *const ApikeeValidateRequest,
     body: *mut c_void,
     body_len: usize,
     answer: *mut ApikeeAnswer,
@@ -104,15 +117,17 @@ pub unsafe extern "C" fn apikee_pending_require_success(
     report(|| {
         // SAFETY: the caller keeps the rules.
         unsafe { forget(answer) }?;
-        args::apart([Span::one(pending), Span::bytes(body, body_len), Span::one(answer)], [])?;
+        let written = [Span::one(pending), Span::bytes(body, body_len), Span::one(answer)];
+        args::apart(written, [Span::one(request)])?;
         // SAFETY: the caller keeps the rules, and no two overlap.
-        let (pending, body) = unsafe {
+        let (request, pending, body) = unsafe {
+            let request = request::subject(args::one(request)?, written)?;
             let body = args::bytes_mut(body, body_len)?;
-            (slot::take(pending)?, body)
+            (request, slot::take(pending)?, body)
         };
         let verdict = Answer::read_opened(pending.open(body)?)?;
         // SAFETY: as above.
-        unsafe { give(&verdict, true, answer) }
+        unsafe { give(&verdict, &request, true, answer) }
     })
 }
 
@@ -121,10 +136,11 @@ pub unsafe extern "C" fn apikee_pending_require_success(
 /// Nothing except the connection proves who wrote such an answer, or for which request. An attacker at the end of the
 /// TLS connection can let all requests through. Call this only if the user has asked for it.
 ///
-/// Errors: `APIKEE_ERROR_SERVER_REJECTED`, `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
+/// Errors: those of `apikee_pending_require_success`, except for the errors of `apikee_pending_open`.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_unsealed_require_success(
+    request: *const ApikeeValidateRequest,
     body: *mut c_void,
     body_len: usize,
     answer: *mut ApikeeAnswer,
@@ -132,11 +148,14 @@ pub unsafe extern "C" fn apikee_unsealed_require_success(
     report(|| {
         // SAFETY: the caller keeps the rules.
         unsafe { forget(answer) }?;
-        args::apart([Span::bytes(body, body_len), Span::one(answer)], [])?;
-        // SAFETY: the caller keeps the rules, and the two do not overlap.
-        let body = unsafe { args::bytes_mut(body, body_len) }?;
+        let written = [Span::bytes(body, body_len), Span::one(answer)];
+        args::apart(written, [Span::one(request)])?;
+        // SAFETY: the caller keeps the rules, and no two overlap.
+        let (request, body) = unsafe {
+            (request::subject(args::one(request)?, written)?, args::bytes_mut(body, body_len)?)
+        };
         let verdict = Answer::read_unsealed(body)?;
         // SAFETY: as above.
-        unsafe { give(&verdict, false, answer) }
+        unsafe { give(&verdict, &request, false, answer) }
     })
 }

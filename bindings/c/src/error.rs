@@ -89,6 +89,8 @@ pub enum ApikeeError {
     AnswerMalformed = 105,
     /// The answer has no boolean `success`.
     AnswerNoVerdict = 106,
+    /// The answer is about another client, project and environment, method or path.
+    AnswerAnotherRequest = 107,
     /// The client's id is not a UUID of 36 characters.
     InvalidClientId = 108,
     /// The method is not an HTTP token.
@@ -151,6 +153,7 @@ static NAMES: &[(ApikeeError, &CStr)] = &[
     (ApikeeError::EnvelopeForged, c"ENVELOPE_FORGED"),
     (ApikeeError::AnswerMalformed, c"ANSWER_MALFORMED"),
     (ApikeeError::AnswerNoVerdict, c"ANSWER_NO_VERDICT"),
+    (ApikeeError::AnswerAnotherRequest, c"ANSWER_ANOTHER_REQUEST"),
     (ApikeeError::InvalidClientId, c"INVALID_CLIENT_ID"),
     (ApikeeError::InvalidMethod, c"INVALID_METHOD"),
 ];

@@ -49,6 +49,29 @@ pub struct ApikeeValidateRequest {
     pub keep_query: ApikeeBool,
 }
 
+/// Reads the members that an answer must be about. They must not overlap what is `written`.
+///
+/// # Safety
+///
+/// The caller in C must keep the rules of the header, and `request` must not overlap what is written.
+pub(crate) unsafe fn subject<'a, const N: usize>(
+    request: &'a ApikeeValidateRequest,
+    written: [Span; N],
+) -> Result<ValidateRequest<'a>, ApikeeError> {
+    let texts = [request.client_id, request.project_env, request.method, request.path];
+    args::apart(written, texts.map(ApikeeText::span))?;
+    let [client_id, project_env, method, path] = texts;
+    // SAFETY: the caller of this function guarantees it, and the output does not overlap.
+    let [client_id, project_env, method, path] =
+        unsafe { [client_id.read()?, project_env.read()?, method.read()?, path.read()?] };
+    let client_id = ClientId::new(client_id).map_err(|_| ApikeeError::InvalidClientId)?;
+    let route = if request.keep_query == 0 { MethodPath::new } else { MethodPath::with_query };
+    let route = route(method, path).map_err(|_| ApikeeError::InvalidMethod)?;
+    let now = UnixTime::from_millis(request.now_millis);
+    let timestamp = Timestamp::new(now).map_err(|_| ApikeeError::TimeOutOfRange)?;
+    Ok(ValidateRequest::new(client_id, project_env, route, timestamp))
+}
+
 type Written = Result<usize, BufferTooSmall>;
 
 /// # Safety
@@ -69,16 +92,14 @@ unsafe fn write(
             args::put(len, 0)?;
             args::one(request)?
         };
-        let texts = [request.client_id, request.project_env, request.method, request.path];
-        args::apart(written, texts.map(ApikeeText::span))?;
+        // SAFETY: as above.
+        let validate = unsafe { subject(request, written) }?;
         let headers = Span::array(request.headers, request.header_count);
         args::apart(written, [request.key_name.span(), request.payload.span(), headers])?;
         // SAFETY: as above.
-        let (listed, [client_id, project_env, method, path], key_name, payload) = unsafe {
-            let [client_id, project_env, method, path] = texts;
+        let (listed, key_name, payload) = unsafe {
             (
                 args::array(request.headers, request.header_count)?,
-                [client_id.read()?, project_env.read()?, method.read()?, path.read()?],
                 request.key_name.read_if_any()?,
                 request.payload.read_if_any()?,
             )
@@ -90,12 +111,7 @@ unsafe fn write(
             // SAFETY: as above.
             *place = unsafe { (header.name.read()?, header.value.read()?) };
         }
-        let client_id = ClientId::new(client_id).map_err(|_| ApikeeError::InvalidClientId)?;
-        let route = if request.keep_query == 0 { MethodPath::new } else { MethodPath::with_query };
-        let route = route(method, path).map_err(|_| ApikeeError::InvalidMethod)?;
-        let now = UnixTime::from_millis(request.now_millis);
-        let timestamp = Timestamp::new(now).map_err(|_| ApikeeError::TimeOutOfRange)?;
-        let mut validate = ValidateRequest::new(client_id, project_env, route, timestamp).headers(headers);
+        let mut validate = validate.headers(headers);
         if let Some(name) = key_name {
             validate = validate.key_name(name);
         }

@@ -6,6 +6,12 @@
 
 static uint8_t buf[16 * 1024];
 
+/* Four of the golden answers are about another request. */
+static const apikee_validate_request REQUEST = {APIKEE_TEXT("497f6eca-6276-4993-bfeb-53cbbbba6f08"),
+                                                APIKEE_TEXT("my-app-production"), APIKEE_TEXT("GET"),
+                                                APIKEE_TEXT("/users"), {NULL, 0}, NULL, 0, {NULL, 0}, 0, 0};
+static size_t about_others;
+
 static bool establish(const envelope_vector *v, apikee_session *session) {
   apikee_server_key server;
   pinned secret = {v->ephemeral_private, 0};
@@ -75,7 +81,7 @@ static void check_answer(const envelope_vector *v) {
   copy_answer(v);
   apikee_answer answer;
   answer.success = true;
-  apikee_error error = apikee_pending_require_success(&pending, buf, v->envelope.len, &answer);
+  apikee_error error = apikee_pending_require_success(&pending, &REQUEST, buf, v->envelope.len, &answer);
   CHECK_OF(v->name, answer.success == (error == APIKEE_ERROR_OK));
   if (v->ok) {
     CHECK_OF(v->name, error == APIKEE_ERROR_OK || error == APIKEE_ERROR_SERVER_REJECTED);
@@ -93,10 +99,14 @@ static void check_verdict(const envelope_vector *v) {
   static char body[4096];
   if (!await(v, &pending)) return;
   copy_answer(v);
-  apikee_error error = apikee_pending_require_success(&pending, buf, v->envelope.len, &sealed);
+  apikee_error error = apikee_pending_require_success(&pending, &REQUEST, buf, v->envelope.len, &sealed);
   CHECK_OF(v->name, v->plaintext.len <= sizeof body);
   for (size_t at = 0; at < v->plaintext.len; at++) body[at] = v->plaintext.ptr[at];
-  CHECK_OF(v->name, apikee_unsealed_require_success(body, v->plaintext.len, &unsealed) == error);
+  CHECK_OF(v->name, apikee_unsealed_require_success(&REQUEST, body, v->plaintext.len, &unsealed) == error);
+  if (error == APIKEE_ERROR_ANSWER_ANOTHER_REQUEST) {
+    about_others++;
+    CHECK_OF(v->name, !sealed.success && !sealed.sealed && sealed.client_id.ptr == NULL && sealed.code.ptr == NULL);
+  }
   if (error != APIKEE_ERROR_OK && error != APIKEE_ERROR_SERVER_REJECTED) return;
   CHECK_OF(v->name, sealed.sealed && !unsealed.sealed && sealed.success == unsealed.success);
   CHECK_OF(v->name, sealed.has_duration == unsealed.has_duration && sealed.duration_ms == unsealed.duration_ms);
@@ -112,18 +122,41 @@ static void check_server_key(const envelope_vector *v) {
   CHECK_OF(v->name, (error == APIKEE_ERROR_OK) == (v->ok != 0));
 }
 
+#define UNSEALED(body, answer) apikee_unsealed_require_success(&REQUEST, body, sizeof body - 1, answer)
+
 static void check_members(void) {
   char body[] =
-      "{\"success\":true,\"clientId\":\"c\",\"project_env\":\"p\",\"method_path\":\"GET:::/\",\"durationMs\":12.9,"
-      "\"code\":\"C\",\"message\":\"m\\u00e9\"}";
+      "{\"success\":true,\"clientId\":\"497F6ECA-6276-4993-BFEB-53CBBBBA6F08\",\"project_env\":\"my-app-production\","
+      "\"method_path\":\"GET:::/users\",\"durationMs\":12.9,\"code\":\"C\",\"message\":\"m\\u00e9\"}";
   apikee_answer answer;
-  CHECK(apikee_unsealed_require_success(body, sizeof body - 1, &answer) == APIKEE_ERROR_OK);
+  CHECK(UNSEALED(body, &answer) == APIKEE_ERROR_OK);
   CHECK(answer.success && !answer.sealed && answer.has_duration && answer.duration_ms == 12);
-  CHECK(is_text(answer.client_id, "c") && is_text(answer.project_env, "p") && is_text(answer.method_path, "GET:::/"));
+  CHECK(is_text(answer.client_id, "497F6ECA-6276-4993-BFEB-53CBBBBA6F08"));
+  CHECK(is_text(answer.project_env, "my-app-production") && is_text(answer.method_path, "GET:::/users"));
   CHECK(is_text(answer.code, "C") && is_text(answer.message, "m\303\251"));
   char refusal[] = "{\"success\":false,\"code\":\"REVOKED\"}";
-  CHECK(apikee_unsealed_require_success(refusal, sizeof refusal - 1, &answer) == APIKEE_ERROR_SERVER_REJECTED);
+  CHECK(UNSEALED(refusal, &answer) == APIKEE_ERROR_SERVER_REJECTED);
   CHECK(!answer.success && !answer.has_duration && is_text(answer.code, "REVOKED") && answer.client_id.ptr == NULL);
+  char reason[] = "{\"success\":false,\"code\":\"C\",\"error\":\"IP_NOT_ALLOWED\"}";
+  CHECK(UNSEALED(reason, &answer) == APIKEE_ERROR_SERVER_REJECTED && is_text(answer.code, "IP_NOT_ALLOWED"));
+}
+
+static void check_other_requests(void) {
+  char bodies[][128] = {"{\"success\":true,\"clientId\":\"00000000-0000-4000-8000-000000000000\"}",
+                        "{\"success\":false,\"clientId\":\"00000000-0000-4000-8000-000000000000\"}",
+                        "{\"success\":true,\"project_env\":\"another\"}",
+                        "{\"success\":true,\"method_path\":\"DELETE:::/users\"}"};
+  for (size_t at = 0; at < LENGTH(bodies); at++) {
+    size_t len = 0;
+    while (bodies[at][len] != '\0') len++;
+    apikee_answer answer;
+    answer.success = true;
+    CHECK(apikee_unsealed_require_success(&REQUEST, bodies[at], len, &answer) == APIKEE_ERROR_ANSWER_ANOTHER_REQUEST);
+    CHECK(!answer.success && answer.client_id.ptr == NULL && answer.method_path.ptr == NULL);
+  }
+  char number[] = "{\"success\":true,\"clientId\":7}";
+  apikee_answer answer;
+  CHECK(UNSEALED(number, &answer) == APIKEE_ERROR_ANSWER_MALFORMED && !answer.success);
 }
 
 void test_envelopes(void) {
@@ -141,5 +174,7 @@ void test_envelopes(void) {
       check_server_key(v);
     }
   }
+  CHECK(about_others == 4);
   check_members();
+  check_other_requests();
 }

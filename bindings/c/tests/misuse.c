@@ -243,24 +243,34 @@ static void server_mode(void) {
   IS_NULL(apikee_pending_open(NULL, sealed, len, &text));
   IS_NULL(apikee_pending_open(&pending, NULL, len, &text));
   IS_NULL(apikee_pending_open(&pending, sealed, len, NULL));
-  IS_NULL(apikee_pending_require_success(NULL, sealed, len, &answer));
-  IS_NULL(apikee_pending_require_success(&pending, NULL, len, &answer));
-  IS_NULL(apikee_pending_require_success(&pending, sealed, len, NULL));
-  OVERLAPS(apikee_pending_open(&pending, &pending, 8, &text));
-  CHECK(apikee_pending_open(&pending, NULL, 0, &text) == APIKEE_ERROR_ENVELOPE_MALFORMED);
-  IS_NULL(apikee_unsealed_require_success(NULL, 1, &answer));
-  IS_NULL(apikee_unsealed_require_success(sealed, 1, NULL));
-  CHECK(apikee_unsealed_require_success(NULL, 0, &answer) == APIKEE_ERROR_ANSWER_MALFORMED);
-  apikee_session_wipe(NULL);
-  apikee_pending_wipe(NULL);
-
   const apikee_validate_request request = {APIKEE_TEXT("497f6eca-6276-4993-bfeb-53cbbbba6f08"), APIKEE_TEXT("p"),
                                            APIKEE_TEXT("GET"), APIKEE_TEXT("/"), {NULL, 0}, NULL, 0, {NULL, 0}, 0, 0};
   apikee_validate_request wrong = request;
+  IS_NULL(apikee_pending_require_success(NULL, &request, sealed, len, &answer));
+  IS_NULL(apikee_pending_require_success(&pending, NULL, sealed, len, &answer));
+  IS_NULL(apikee_pending_require_success(&pending, &request, NULL, len, &answer));
+  IS_NULL(apikee_pending_require_success(&pending, &request, sealed, len, NULL));
+  wrong.client_id.ptr = (const char *)sealed;
+  OVERLAPS(apikee_pending_require_success(&pending, &wrong, sealed, len, &answer));
+  wrong.client_id.ptr = NULL;
+  IS_NULL(apikee_pending_require_success(&pending, &wrong, sealed, len, &answer));
+  wrong = request;
+  wrong.client_id.len--;
+  CHECK(apikee_pending_require_success(&pending, &wrong, sealed, len, &answer) == APIKEE_ERROR_INVALID_CLIENT_ID);
+  OVERLAPS(apikee_pending_open(&pending, &pending, 8, &text));
+  CHECK(apikee_pending_open(&pending, NULL, 0, &text) == APIKEE_ERROR_ENVELOPE_MALFORMED);
+  IS_NULL(apikee_unsealed_require_success(NULL, sealed, 1, &answer));
+  IS_NULL(apikee_unsealed_require_success(&request, NULL, 1, &answer));
+  IS_NULL(apikee_unsealed_require_success(&request, sealed, 1, NULL));
+  CHECK(apikee_unsealed_require_success(&request, NULL, 0, &answer) == APIKEE_ERROR_ANSWER_MALFORMED);
+  apikee_session_wipe(NULL);
+  apikee_pending_wipe(NULL);
+
   IS_NULL(apikee_write_validate_target(NULL, buf, sizeof buf, &len));
   IS_NULL(apikee_write_validate_target(&request, NULL, sizeof buf, &len));
   IS_NULL(apikee_write_validate_target(&request, buf, sizeof buf, NULL));
   IS_NULL(apikee_write_validate_body(NULL, buf, sizeof buf, &len));
+  wrong = request;
   wrong.header_count = 1;
   IS_NULL(apikee_write_validate_body(&wrong, buf, sizeof buf, &len));
   wrong = request;

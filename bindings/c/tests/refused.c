@@ -20,7 +20,7 @@ void misuse(const char *key, size_t len, int64_t now, uint8_t *buf) {
 #elif CASE == 5
   apikee_keyring_init(&keyring, key, len);
 #elif CASE == 6
-  apikee_pending_require_success(NULL, buf, len, NULL);
+  apikee_pending_require_success(NULL, NULL, buf, len, NULL);
 #elif CASE == 7
   error = apikee_keyring_wipe(&keyring);
 #elif CASE == 8

@@ -177,6 +177,17 @@ static bool measure_keys(void) {
 }
 
 #ifdef APIKEE_ENVELOPE
+/* The request that the golden answer is about. */
+static const apikee_validate_request ANSWERED = {APIKEE_TEXT("497f6eca-6276-4993-bfeb-53cbbbba6f08"),
+                                                 APIKEE_TEXT("my-app-production"),
+                                                 APIKEE_TEXT("GET"),
+                                                 APIKEE_TEXT("/users"),
+                                                 {NULL, 0},
+                                                 NULL,
+                                                 0,
+                                                 {NULL, 0},
+                                                 1760000000000,
+                                                 false};
 static const apikee_header HEADERS[] = {{APIKEE_TEXT("User-Agent"), APIKEE_TEXT("caf\303\251")}};
 static const apikee_validate_request REQUEST = {APIKEE_TEXT("497f6eca-6276-4993-bfeb-53cbbbba6f08"),
                                                 APIKEE_TEXT("my-app"),
@@ -219,13 +230,13 @@ static void load(void) {
   for (size_t at = 0; at < exchange->envelope.len; at++) buf[at] = (uint8_t)exchange->envelope.ptr[at];
 }
 static void require_success(void) {
-  error = apikee_pending_require_success(&pending, buf, exchange->envelope.len, &answer);
+  error = apikee_pending_require_success(&pending, &ANSWERED, buf, exchange->envelope.len, &answer);
   if (error == APIKEE_ERROR_SERVER_REJECTED) error = APIKEE_ERROR_OK;
 }
 static void open(void) { error = apikee_pending_open(&pending, buf, exchange->envelope.len, &text); }
 static void unsealed(void) {
   static char verdict[] = "{\"success\":true,\"message\":\"\\u00e9\"}";
-  error = apikee_unsealed_require_success(verdict, sizeof verdict - 1, &answer);
+  error = apikee_unsealed_require_success(&REQUEST, verdict, sizeof verdict - 1, &answer);
 }
 static void wipe_session(void) { apikee_session_wipe(&session); }
 static void wipe_pending(void) { apikee_pending_wipe(&pending); }

@@ -134,13 +134,14 @@ async function verdict(plaintext) {
 
 test("only success is the verdict, and the answer must be about the request", async () => {
   for (const text of ['{"success":true}', `{"success":true,"clientId":"${CLIENT.toUpperCase()}","project_env":"my-app","method_path":"GET:::/users","more":[1]}`,
-    '{"success":true,"method_path":"GET:\\/users","clientId":7,"project_env":null}', ' { "succ\\u0065ss" : true } ']) {
+    '{"success":true,"method_path":"GET:\\/users","clientId":null,"project_env":null}', ' { "succ\\u0065ss" : true } ']) {
     assert.equal((await verdict(text))?.code, undefined, text);
   }
   for (const [text, code] of [
     ["", "MALFORMED_ANSWER"], ["true", "MALFORMED_ANSWER"], ["null", "MALFORMED_ANSWER"], ["[]", "MALFORMED_ANSWER"], ["[true]", "MALFORMED_ANSWER"],
     ['"success"', "MALFORMED_ANSWER"], ['{"success":true', "MALFORMED_ANSWER"], ['\ufeff{"success":true}', "MALFORMED_ANSWER"],
     ['{"success":false,"success":true}', "MALFORMED_ANSWER"], ['{"success":true}{"success":true}', "MALFORMED_ANSWER"], [Buffer.from([0xff]), "MALFORMED_ANSWER"],
+    ['{"success":true,"clientId":7}', "MALFORMED_ANSWER"], ['{"success":false,"method_path":{}}', "MALFORMED_ANSWER"],
     ["{}", "NO_VERDICT"], ['{"success":1}', "NO_VERDICT"], ['{"success":"true"}', "NO_VERDICT"], ['{"success":null}', "NO_VERDICT"],
     ['{"Success":true}', "NO_VERDICT"], ['{"__proto__":{"success":true}}', "NO_VERDICT"], ['{"answer":{"success":true}}', "NO_VERDICT"],
   ]) {
@@ -148,7 +149,9 @@ test("only success is the verdict, and the answer must be about the request", as
   }
   for (const members of ['"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f09"', '"clientId":""', '"project_env":"my-app2"', '"project_env":""',
     '"method_path":"POST:::/users"', '"method_path":"GET:::/users/"', '"method_path":"get:::/users"', '"method_path":""']) {
-    assert.equal((await verdict(`{"success":true,${members}}`))?.code, "ANOTHER_REQUEST", members);
+    for (const success of [true, false]) {
+      assert.equal((await verdict(`{"success":${success},${members}}`))?.code, "ANOTHER_REQUEST", members);
+    }
     assert.equal((await verdict(`{"success":false,${members}}`))?.code, "SERVER_REJECTED", members);
   }
   Object.prototype.success = true;

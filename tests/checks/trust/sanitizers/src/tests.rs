@@ -266,9 +266,12 @@ fn a_request_and_an_answer_without_an_envelope() {
         gives(apikee_write_validate_body(&request, buf.as_mut_ptr().cast(), 600, &mut len), ApikeeError::Ok);
         assert!(!buf[..len].windows(6).any(|part| part == b"secret"));
         gives(apikee_write_validate_body(&request, buf.as_mut_ptr().cast(), 3, &mut len), ApikeeError::BufferTooSmall);
-        let told = apikee_unsealed_require_success(body.as_mut_ptr().cast(), body.len(), answer.as_mut_ptr());
+        let told = apikee_unsealed_require_success(&request, body.as_mut_ptr().cast(), body.len(), answer.as_mut_ptr());
         gives(told, ApikeeError::Ok);
         assert_eq!(read(answer.assume_init_ref().code), "FINE");
+        let mut body = *br#"{"success":true,"method_path":"PUT:::/users/7"}"#;
+        let told = apikee_unsealed_require_success(&request, body.as_mut_ptr().cast(), body.len(), answer.as_mut_ptr());
+        gives(told, ApikeeError::AnswerAnotherRequest);
     }
 }
 
