@@ -16,7 +16,7 @@
 //! - **Unreachable** counts for all clients: a request cannot cause it.
 //! - **Failed** counts for its client. A request may have caused it, for example a very long one. It counts for all
 //!   only if at least two clients have failed, within the same row of failures or within the same window. If a client's
-//!   own breaker is open, or has opened since, its failures do not count for others.
+//!   own breaker has opened since the call began, its failure does not count for others.
 //! - **A failed probe for all** leaves the breaker half-open and opens the breaker of the client that made it. Another
 //!   client makes the next probe. If that fails too, the breaker opens for all again, and for longer.
 //!
@@ -31,7 +31,8 @@
 //!
 //! # Guarantees
 //!
-//! - One client never changes the answer to another, except through [`Evidence::Unreachable`].
+//! - One client alone never changes the answer to another, except through [`Evidence::Unreachable`]. Together with one
+//!   failure of another client it can: the number of failures is that of both.
 //! - [`ClientTable::remembered`] returns every refusal within its time, unless another client needed the client's slot.
 //!   A client has a slot from its first failure or refusal on. When all slots are taken, the least recently used one is
 //!   reused first. [`ClientTable::displaced`] counts the clients that lost a slot while their refusal was still valid.

@@ -280,10 +280,11 @@ fn digits<'t>(text: &'t str, others: &str) -> Option<&'t str> {
 }
 
 /// Repairs a PEM that a tool has put into a variable: removes quotes around it, and replaces `\n` by line breaks.
-pub(super) fn pem(text: &str) -> String {
+pub(super) fn pem(text: &str) -> Value {
     let unquoted = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
     let text = unquoted('"').or_else(|| unquoted('\'')).unwrap_or(text);
-    text.replace("\\r", "").replace("\\n", "\n")
+    let text = Value(text.replace("\\r", ""));
+    Value(text.replace("\\n", "\n"))
 }
 
 /// The secrets in the variables, the newest first.
@@ -297,9 +298,10 @@ fn read_keyring() -> Result<Option<Keyring>, ConfigError> {
             continue;
         };
         let ring = if name == SECRETS { secrets::keyring(value.split(',')) } else { secrets::keyring([&*value]) };
-        if let Some(ring) = ring.map_err(|error| ConfigError::Unusable(Setting::Secret, error.into()))? {
-            return Ok(Some(ring));
-        }
+        let unusable = |error| ConfigError::Unusable(Setting::Secret, error);
+        // A list of nothing but commas may come from a template. A key must then not be signed with an older secret.
+        let ring = ring.map_err(|error| unusable(error.into()))?.ok_or_else(|| unusable("the list is empty".into()))?;
+        return Ok(Some(ring));
     }
     Ok(None)
 }
@@ -417,10 +419,10 @@ mod tests {
     #[test]
     fn a_pem_may_be_in_quotes_and_have_escaped_line_breaks() {
         for text in ["-\na\n-", "\"-\na\n-\"", "'-\na\n-'", r"-\na\n-", r#""-\r\na\r\n-""#, r"'-\na\n-'"] {
-            assert_eq!(pem(text), "-\na\n-", "{text:?}");
+            assert_eq!(&*pem(text), "-\na\n-", "{text:?}");
         }
         for text in ["\"-", "-\"", "\"", "'-\""] {
-            assert_eq!(pem(text), text, "quotes that are not a pair stay");
+            assert_eq!(&*pem(text), text, "quotes that are not a pair stay");
         }
     }
 }

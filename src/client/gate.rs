@@ -40,8 +40,20 @@ pub(super) struct Caller<'a> {
     pub(super) client: ClientRef,
     /// `None` if no request of the client waits. Then a refusal is not remembered for the client.
     pub(super) origin: Option<Origin<'a>>,
-    /// The id of the key that the call asks about: only then its success is a confirmation. `None` for other calls.
+    /// The key that the call asks about: only then its success is a confirmation. `None` for other calls.
     pub(super) judged: Option<&'a str>,
+    /// The name of the tenant if the key names its client. A refusal also counts for it, because a later key of the
+    /// tenant may not name the client, and its look-up may fail.
+    pub(super) also_refused: Option<ClientRef>,
+    /// The name of the tenant if the key does not name its client. A confirmation also counts for it.
+    pub(super) also_confirmed: Option<ClientRef>,
+}
+
+impl Caller<'_> {
+    /// For a call that does not ask about a key.
+    pub(super) const fn of(client: ClientRef) -> Self {
+        Self { client, origin: None, judged: None, also_refused: None, also_confirmed: None }
+    }
 }
 
 /// The time limit for all calls of one request together, including the time in the queue.
@@ -258,14 +270,8 @@ impl Gate {
         }
     }
 
-    /// Remembers a refusal of this client, for the key with this id.
-    pub(super) fn refuse(&self, client: ClientRef, key_id: &str, rejection: Rejection, origin: Origin<'_>) {
-        let mut state = self.lock();
-        let now = self.now();
-        state.table.refuse_key(client, key_id.as_bytes(), rejection, origin.as_bytes(), now);
-    }
-
-    /// A remembered refusal that still applies to one of these clients at this address.
+    /// A remembered refusal that still applies to one of these clients at this address. If there are several, it is one
+    /// that no policy admits.
     pub(super) fn remembered(
         &self,
         clients: impl IntoIterator<Item = ClientRef>,
@@ -275,7 +281,8 @@ impl Gate {
         // Read under the lock. Otherwise this time could be earlier than the refusal of another thread. That refusal
         // would then look older than it is, and the answer to an earlier request could undo it.
         let now = self.now();
-        clients.into_iter().find_map(|client| state.table.remembered(client, origin.as_bytes(), now))
+        let refusals = clients.into_iter().filter_map(|client| state.table.remembered(client, origin.as_bytes(), now));
+        refusals.min_by_key(|rejection| matches!(rejection, Rejection::Unsuccessful(_)))
     }
 
     /// Forgets the refusals of a client that came before the platform was asked, at the time `asked`.
@@ -335,14 +342,19 @@ impl Drop for Slot<'_> {
         if let Some(at) = state.in_flight.iter().position(|own| *own == client) {
             state.in_flight.swap_remove(at);
         }
-        if let Some(Caller { client, origin, judged }) = self.caller {
-            match (self.outcome, origin, judged) {
-                (Some(Outcome::Rejected(rejection)), Some(origin), _) => {
-                    let key_id = judged.unwrap_or_default().as_bytes();
-                    state.table.refuse_key(client, key_id, rejection, origin.as_bytes(), now);
+        if let Some(Caller { client, origin: Some(origin), judged, also_refused, also_confirmed }) = self.caller {
+            let (key, origin) = (judged.unwrap_or_default().as_bytes(), origin.as_bytes());
+            match self.outcome {
+                Some(Outcome::Rejected(rejection)) => {
+                    // The client comes last. So in a full table, the tenant's name cannot take its slot.
+                    for client in also_refused.into_iter().chain([client]) {
+                        state.table.refuse_key(client, key, rejection, origin, now);
+                    }
                 }
-                (Some(Outcome::Confirmed), Some(origin), Some(key_id)) => {
-                    state.table.confirm_key(client, key_id.as_bytes(), origin.as_bytes(), self.entered);
+                Some(Outcome::Confirmed) if judged.is_some() => {
+                    for client in also_confirmed.into_iter().chain([client]) {
+                        state.table.confirm_key(client, key, origin, self.entered);
+                    }
                 }
                 _ => {}
             }

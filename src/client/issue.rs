@@ -256,7 +256,7 @@ impl Server {
         let keys = [key];
         let request = client.request(&self.platform.project_env, name, &keys);
         let [breaker_key, _] = self.keys_of(name);
-        let caller = Caller { client: breaker_key, origin: None, judged: None };
+        let caller = Caller::of(breaker_key);
         let deadline = &Deadline::after(self.settings.timeout);
         let mut id = None;
         let outcome = platform::wiped(|| match self.platform.upsert(caller, &request, deadline) {

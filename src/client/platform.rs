@@ -17,12 +17,13 @@ use super::{
     transport::{Call, Received, Transport},
 };
 use crate::{
+    buf::BufferTooSmall,
     crypto::{Zeroize, stack},
     envelope::{OpenError, Opened, Pending, SealError, ServerKey, Session, SessionPool, sealed_len},
     policy::{Fault, Outage, Outcome, Overload, Reason, Rejection},
     protocol::{
         Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, FoundClient, FoundClientError,
-        ProjectKey, Request, Sealing, UserAgent,
+        ProjectKey, Request, Sealing, UserAgent, ValidateRequest,
     },
 };
 
@@ -164,15 +165,19 @@ impl From<Failed> for Outcome {
     }
 }
 
-/// Reads an answer whose `success` is the verdict. Any verdict except success is a rejection.
-pub(super) fn success(body: Body<'_>) -> Result<Answer<'_>, Failed> {
+/// Reads the answer to a validate call. The answer must be about this request, whatever the verdict is. Any verdict
+/// except success is a rejection.
+pub(super) fn success(body: Body<'_>, request: &ValidateRequest<'_>) -> Result<(), Failed> {
     let answer = match body {
         Body::Opened(body) => Answer::read_opened(body),
         Body::Unsealed(body) => Answer::read_unsealed(body),
     };
     let answer = answer.map_err(|_| Outcome::Fault(Fault::Unreadable))?;
+    if !answer.is_about(request) {
+        return Err(Outcome::Fault(Fault::Forged).into());
+    }
     if answer.success() {
-        return Ok(answer);
+        return Ok(());
     }
     let unknown_client = [answer.error(), answer.code()].into_iter().flatten().any(names_no_client);
     let reason = Reason::new(answer.reason(), answer.message());
@@ -193,16 +198,13 @@ fn created(body: Body<'_>) -> Result<ClientId, Failed> {
     }
 }
 
-/// Reads the answer to a [`FindClient`](crate::protocol::FindClient): the client with that name, if there is one.
-/// Several clients with that name are a fault.
-pub(super) fn found(body: Body<'_>, name: &str) -> Result<Option<ClientId>, Failed> {
+/// Reads the answer to a [`FindClient`](crate::protocol::FindClient).
+pub(super) fn found(body: Body<'_>, name: &str) -> Result<FoundClient, Failed> {
     let Body::Unsealed(body) = body else {
         return Err(Outcome::Fault(Fault::Unreadable).into());
     };
     match FoundClient::read_unsealed(body, name) {
-        Ok(FoundClient::One(id)) => Ok(Some(id)),
-        Ok(FoundClient::None) => Ok(None),
-        Ok(FoundClient::Several) => Err(Outcome::Fault(Fault::UnknownClient).into()),
+        Ok(found) => Ok(found),
         Err(FoundClientError::Refused) => Err(Outcome::Rejected(Rejection::Forbidden).into()),
         Err(_) => Err(Outcome::Fault(Fault::Unreadable).into()),
     }
@@ -330,6 +332,11 @@ impl Platform {
         deadline: &Deadline,
         read: impl FnOnce(Body<'_>) -> Result<A, Failed>,
     ) -> Result<A, Failed> {
+        // Checked in front of the gate. Behind it, such a request could be the breaker's probe and keep others from it.
+        let max_target_len = self.transport.max_target_len();
+        if !fits(max_target_len, request.write_target(&mut [])) || !fits(MAX_BODY_LEN, request.write_body(&mut [])) {
+            return Err(Outcome::Fault(Fault::NotSent).into());
+        }
         let mut slot = self.gate.enter(caller, deadline, &self.events)?;
         let entered = slot.entered();
         let Scratch { target, body, envelope, answer } = &mut slot.scratch;
@@ -384,10 +391,6 @@ impl Platform {
         let timeout = deadline.left().ok_or(Outcome::Overload(Overload::TooManyInFlight))?;
         let target = gate::write(target, |buf| request.write_target(buf).map(str::len));
         let body = body.write(|buf| request.write_body(buf).map(|text| text.len()));
-        if body.len() > MAX_BODY_LEN {
-            body.zeroize();
-            return Err(Outcome::Fault(Fault::NotSent));
-        }
         let Some(session) = session else {
             return Ok(Outgoing { target, form, signature, body, pending: None, timeout });
         };
@@ -431,6 +434,11 @@ impl Platform {
         };
         Err(Outcome::Fault(fault).into())
     }
+}
+
+/// Whether a text that was written into an empty buffer has at most this length.
+fn fits(len: usize, written: Result<&str, BufferTooSmall>) -> bool {
+    written.err().is_none_or(|error| error.needed <= len)
 }
 
 /// Whether an error code of the platform says that the client does not exist.

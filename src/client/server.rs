@@ -25,7 +25,7 @@ use crate::{
     key::{Claims, Keyring, VerifiedKey},
     policy::{Fault, Outcome, Policy, Rejection},
     protocol::{
-        ClientId, ClientKey, CreateClient, Endpoint, FindClient, KEY_HEADER, MethodPath, RegisterEndpoint,
+        ClientId, ClientKey, CreateClient, Endpoint, FindClient, FoundClient, KEY_HEADER, MethodPath, RegisterEndpoint,
         Request as _, Timestamp, ValidateRequest, WrittenEndpoint,
     },
     time::UnixTime,
@@ -160,10 +160,14 @@ impl Server {
         let outcome = match question {
             Err(outcome) => outcome,
             Ok((client, question)) => {
-                let caller = Caller { client: client.into(), origin: Some(origin), judged: Some(claims.id()) };
-                let answered = self.platform.exchange(Some(caller), &question, deadline, |body| {
-                    if success(body)?.is_about(&question) { Ok(()) } else { Err(Outcome::Fault(Fault::Forged).into()) }
-                });
+                let name = (!tenant.is_empty()).then(|| ClientRef::of_name(tenant));
+                let (also_refused, also_confirmed) = if named.is_some() { (name, None) } else { (None, name) };
+                // The whole key: an issuer may leave out the ids.
+                let judged = Some(key.raw());
+                let caller =
+                    Caller { client: client.into(), origin: Some(origin), judged, also_refused, also_confirmed };
+                let answered =
+                    self.platform.exchange(Some(caller), &question, deadline, |body| success(body, &question));
                 self.refill_soon();
                 match answered {
                     Ok(()) => {
@@ -178,15 +182,7 @@ impl Server {
                             outcome => outcome,
                         }
                     }
-                    Err(failed) => {
-                        // A later key of this tenant may not name the client, and its look-up may fail.
-                        if let (Some(_), Outcome::Rejected(rejection)) = (named, failed.outcome)
-                            && !tenant.is_empty()
-                        {
-                            self.platform.gate.refuse(ClientRef::of_name(tenant), claims.id(), rejection, origin);
-                        }
-                        failed.outcome
-                    }
+                    Err(failed) => failed.outcome,
                 }
             }
         };
@@ -200,8 +196,8 @@ impl Server {
         self.recall(outcome, named_in_meta(claims), claims.tenant(), Origin::of(&[]), policy)
     }
 
-    /// Replaces an outcome without an answer of the platform, which would grant the request, by a remembered refusal of
-    /// the client.
+    /// Replaces an outcome without an answer of the platform by a remembered refusal of the client, unless the policy
+    /// would admit the refusal but not the outcome.
     fn recall(
         &self,
         outcome: Outcome,
@@ -222,7 +218,8 @@ impl Server {
             Some(client) => self.platform.gate.remembered([client.into()], origin),
             None => self.platform.gate.remembered(self.keys_of(tenant), origin),
         };
-        refused.map_or(outcome, Outcome::Remembered)
+        let refused = refused.map(Outcome::Remembered);
+        refused.filter(|refused| policy.decide(outcome).is_ok() || policy.decide(*refused).is_err()).unwrap_or(outcome)
     }
 
     /// Returns the platform's client with the tenant's name.
@@ -317,19 +314,20 @@ impl Server {
         origin: Origin<'_>,
     ) -> Result<ClientId, Outcome> {
         let [client, _] = self.keys_of(tenant);
-        let caller = Caller { client, origin: Some(origin), judged: None };
+        let caller = Caller { origin: Some(origin), ..Caller::of(client) };
         let asked = self.platform.gate.now();
         let request = FindClient::new(&self.platform.project_env, tenant);
         let id = match self.platform.exchange(Some(caller), &request, deadline, |body| found(body, tenant))? {
-            Some(id) => id,
-            None if self.settings.create_unknown_clients => {
+            FoundClient::One(id) => id,
+            FoundClient::None if self.settings.create_unknown_clients => {
                 // The key is sent without an expiry: on the platform, all keys with that name share one expiry, and
                 // each key has its own in its claims.
                 let keys = [ClientKey::new(key_name)];
                 let request = CreateClient::new(&self.platform.project_env, tenant).keys(&keys);
                 self.platform.upsert(caller, &request, deadline)?
             }
-            None => return Err(Outcome::Fault(Fault::UnknownClient)),
+            // The platform has answered, which counts for the breaker. It does not say which client is meant.
+            FoundClient::None | FoundClient::Several => return Err(Outcome::Fault(Fault::UnknownClient)),
         };
         self.remember(tenant, id);
         // Forgets refusals of look-ups under the tenant's name. From now on refusals are stored under the client id.

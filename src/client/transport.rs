@@ -63,6 +63,12 @@ pub trait Transport: Send + Sync {
     /// [`TransportError`] if there is no complete answer. A body that is longer than `answer` is
     /// [`TransportError::OVERSIZED`].
     fn call(&self, call: &Call<'_>, answer: &mut [u8]) -> Result<Received, TransportError>;
+
+    /// The longest target in bytes that [`call`](Self::call) sends. A request with a longer one is refused before it
+    /// takes a slot: [`Fault::NotSent`]. A caller of the service can make a target long with a long path.
+    fn max_target_len(&self) -> usize {
+        usize::MAX
+    }
 }
 
 impl<F> Transport for F

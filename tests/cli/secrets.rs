@@ -30,8 +30,15 @@ fn the_first_variable_that_is_not_blank_is_used() {
     assert_eq!(signer(&key, &[("APIKEE_SECRET", "other"), ("APIKEE_LOCAL_SECRET", SECRET)]), Some(0));
     assert_eq!(signer(&key, &[("APIKEE_SECRET", SECRET), ("APIKEE_LOCAL_SECRET", "other")]), None);
     assert_eq!(signer(&key, &[("APIKEE_LOCAL_SECRET", "other"), ("APIKEE_SECRETS", SECRET)]), Some(0));
-    let blank = [("APIKEE_SECRETS", " , "), ("APIKEE_LOCAL_SECRET", " \t"), ("APIKEE_SECRET", SECRET)];
+    let blank = [("APIKEE_SECRETS", " "), ("APIKEE_LOCAL_SECRET", " \t"), ("APIKEE_SECRET", SECRET)];
     assert_eq!(signer(&key, &blank), Some(0));
+}
+
+#[test]
+fn a_list_of_commas_is_not_ignored_for_an_older_secret() {
+    let issue = apikee(["issue", "--tenant", "t"]).env("APIKEE_SECRETS", " , ").env("APIKEE_SECRET", SECRET);
+    let done = issue.done().code(2);
+    assert!(done.stderr.contains("APIKEE_SECRETS") && done.stderr.contains("the list is empty"), "{}", done.stderr);
 }
 
 #[test]

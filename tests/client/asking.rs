@@ -170,12 +170,30 @@ fn unsealed_answers_are_accepted_if_configured() {
         ),
         (
             r#"{"success":false,"clientId":"00000000-0000-4000-8000-000000000000"}"#,
-            Err("SERVER_REJECTED: the platform does not validate the key".to_owned()),
+            Err("SERVER_FAULT: the platform's answer is not authentic".to_owned()),
         ),
+        (r#"{"success":true,"clientId":7}"#, Err("SERVER_FAULT: the platform's answer is not well-formed".to_owned())),
         ("OK", Err("SERVER_FAULT: the platform's answer is not well-formed".to_owned())),
     ] {
         let apikee = answer(json).builder().sealing(Sealing::Requests).build().unwrap();
         assert_eq!(ask(&apikee, &key), expected, "{json}");
+    }
+}
+
+#[test]
+fn a_refusal_of_another_request_is_not_a_verdict_that_a_policy_could_overrule() {
+    let lax = Policy::DEFAULT.on_rejection(OnRejection::AdmitUnsuccessful);
+    for sealed in [true, false] {
+        let platform = Platform::new(move |_| {
+            let other = json!({ "success": false, "clientId": "00000000-0000-4000-8000-000000000000" });
+            if sealed { Answer::Sealed(other) } else { Answer::Plain(200, other.to_string().into_bytes()) }
+        });
+        let sealing = if sealed { Sealing::Required } else { Sealing::Requests };
+        let apikee = platform.builder().sealing(sealing).policy(lax).build().unwrap();
+        assert_eq!(
+            ask(&apikee, &key(CLIENT, "{}")),
+            Err("SERVER_FAULT: the platform's answer is not authentic".to_owned())
+        );
     }
 }
 
@@ -215,7 +233,7 @@ fn the_platforms_reason_is_shown_escaped_and_cut_and_only_to_operators() {
         #[cfg(feature = "serde")]
         assert_eq!(
             serde_json::to_value(denial).unwrap(),
-            json!({ "error": "SERVER_REJECTED", "message": "the platform rejects the request" })
+            json!({ "error": "SERVER_REJECTED", "message": "Server validation failed" })
         );
     }
 }

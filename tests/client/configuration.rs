@@ -202,6 +202,8 @@ fn variables_configure_the_client_and_blank_ones_are_unset() {
     assert_eq!(server_with("APIKEE_SECRET", "s"), "server");
     assert_eq!(with_environment(&[("APIKEE_LOCAL_SECRET", "s"), ("APIKEE_SERVER_KEY", " ")]), "local");
     assert_eq!(with_environment(&[("APIKEE_SECRETS", " , a, b"), ("APIKEE_SECRET", "")]), "local");
+    let commas = with_environment(&[("APIKEE_SECRETS", ",,"), ("APIKEE_SECRET", "old")]);
+    assert!(commas.contains("APIKEE_SECRETS") && commas.contains("the list is empty"), "{commas}");
     let secrets = ["secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)"];
     assert_eq!(missing(&with_environment(&[("APIKEE_SECRET", " ")])), secrets);
     assert_eq!(missing(&server_with("APIKEE_SERVER_PUBLIC_KEY", " ")), [PUBLIC], "it must not silently use local mode");

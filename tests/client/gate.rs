@@ -12,13 +12,15 @@ use std::{
 
 use apikee::{
     breaker::{BreakerConfig, BreakerState},
-    client::{Event, TransportError},
-    policy::{Basis, Outage},
+    client::{AuthorizeRequest, Call, Event, Received, Transport, TransportError},
+    meta::JsonObject,
+    policy::{Basis, Fault, Outage},
+    protocol::MethodPath,
 };
 
 use crate::{
-    LONG, ask,
-    platform::{Answer, CLIENT, Platform, key, willing},
+    LONG, ask, decide,
+    platform::{Answer, CLIENT, Platform, key, listed, willing},
     wait_until,
 };
 
@@ -80,6 +82,56 @@ fn a_recovered_platform_is_asked_again() {
     wait_until(|| ask(&apikee, &key) == Ok(Basis::Confirmed));
     assert_eq!(apikee.breaker_state(), Some(BreakerState::Closed));
     assert_eq!(*events.lock().unwrap(), ["opened", "closed"]);
+}
+
+/// A tenant that the platform lists twice must not keep the breaker half-open for the others.
+#[test]
+fn an_answer_that_names_two_clients_closes_the_breaker() {
+    let down = Arc::new(AtomicBool::new(true));
+    let is_down = Arc::clone(&down);
+    let platform = Platform::new(move |seen| match seen.looked_up() {
+        _ if is_down.load(Ordering::Relaxed) => Answer::Error(TransportError::Outage(Outage::Connect)),
+        Some(tenant) => listed(&[(CLIENT, tenant), (OTHER, tenant)]),
+        None => Answer::yes(),
+    });
+    let config = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap();
+    let config = config.cool_down(Duration::from_millis(1), Duration::from_millis(1)).unwrap();
+    let apikee = platform.builder().tenant_is_client_id(false).breaker(config).build().unwrap();
+    let key = key("acme-corp", "{}");
+    assert_eq!(ask(&apikee, &key), Ok(Basis::FailedOpen(Outage::Connect)));
+    assert_ne!(apikee.breaker_state(), Some(BreakerState::Closed));
+    down.store(false, Ordering::Relaxed);
+    wait_until(|| ask(&apikee, &key) == Err(format!("SERVER_FAULT: {}", Fault::UnknownClient)));
+    assert_eq!(apikee.breaker_state(), Some(BreakerState::Closed));
+}
+
+/// It never calls the platform. It sends targets of up to 1,000 bytes.
+struct Away;
+
+impl Transport for Away {
+    fn call(&self, _: &Call<'_>, _: &mut [u8]) -> Result<Received, TransportError> {
+        Err(TransportError::Outage(Outage::Connect))
+    }
+
+    fn max_target_len(&self) -> usize {
+        1_000
+    }
+}
+
+/// Behind the gate it would be the breaker's probe, and could keep the breaker half-open for the others.
+#[test]
+fn a_request_that_is_too_long_to_be_sent_is_denied_in_front_of_the_gate() {
+    let config = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap().cool_down(LONG, LONG).unwrap();
+    let apikee = Platform::willing().builder().transport(Away).breaker(config).build().unwrap();
+    let key = key(CLIENT, "{}");
+    assert_eq!(ask(&apikee, &key), Ok(Basis::FailedOpen(Outage::Connect)));
+    let (path, payload) = (format!("/{}", "p".repeat(1_000)), format!(r#"{{"a":"{}"}}"#, "v".repeat(66_000)));
+    let [short, long] = ["/", &path].map(|path| MethodPath::new("GET", path).unwrap());
+    let not_sent = Err(format!("SERVER_FAULT: {}", Fault::NotSent));
+    assert_eq!(decide(&apikee, &AuthorizeRequest::new(Some(&key), long)), not_sent);
+    let payload = JsonObject::new(&payload).unwrap();
+    assert_eq!(decide(&apikee, &AuthorizeRequest::new(Some(&key), short).payload(payload)), not_sent);
+    assert!(matches!(ask(&apikee, &key), Ok(Basis::FailedOpen(Outage::BreakerOpen { .. }))));
 }
 
 #[test]

@@ -23,6 +23,8 @@ mod reload;
 mod sealing;
 #[cfg(all(feature = "ureq", feature = "emulator"))]
 mod server_mode;
+#[path = "../support/mod.rs"]
+mod support;
 #[cfg(feature = "tracing")]
 mod tracing;
 #[cfg(feature = "ureq")]

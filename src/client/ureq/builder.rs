@@ -303,8 +303,12 @@ impl BaseUrl {
     /// The URL of a call. `None` if the target is not valid.
     pub(super) fn join(&self, target: &str) -> Option<Uri> {
         let url = [self.as_str(), target].concat();
-        let good = target.starts_with('/') && !target.contains('#') && url.len() <= MAX_URL_LEN;
+        let good = target.starts_with('/') && !target.contains('#') && target.len() <= self.max_target_len();
         if good { url.parse().ok() } else { None }
+    }
+
+    pub(super) const fn max_target_len(&self) -> usize {
+        MAX_URL_LEN.saturating_sub(self.text.len())
     }
 }
 

@@ -130,6 +130,10 @@ impl Transport for UreqTransport {
             error
         })
     }
+
+    fn max_target_len(&self) -> usize {
+        self.base_url.max_target_len()
+    }
 }
 
 impl UreqTransport {

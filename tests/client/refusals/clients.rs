@@ -11,10 +11,10 @@ use std::{
 
 use apikee::{
     Policy,
-    client::{AuthorizeRequest, TransportError},
+    client::{AuthorizeRequest, Event, TransportError},
     emulator::{EmulatedClient, Emulator, RequestKind},
     meta::JsonObject,
-    policy::{Basis, Fault, OnFault, OnRejection, Outage, Rejection},
+    policy::{Basis, FailOpen, Fault, OnFault, OnRejection, Outage, Rejection},
     protocol::{ClientId, MethodPath},
 };
 
@@ -22,6 +22,7 @@ use super::{
     Denied, ask, ask_for, builder, decide, emulator, id,
     platform::{self, Answer, Platform, key, listed},
 };
+use crate::support;
 
 const FROM_INSIDE: [(&str, &str); 1] = [("x-forwarded-for", "203.0.113.9")];
 
@@ -248,4 +249,87 @@ fn refused_client_is_not_admitted_by_a_fault_of_its_own() {
     let key = platform::key("acme-corp", "{}");
     assert!(matches!(ask(&apikee, &key), Err(Denied::Rejected(_))));
     assert!(matches!(ask(&apikee, &key), Err(Denied::Remembered(_))));
+}
+
+/// What `FailOpen::Closed` denies must not pass because the platform has refused the client before.
+#[test]
+fn outage_is_denied_as_configured_whatever_the_platform_said_before() {
+    let key = key(&id(1), "{}");
+    let policy = Policy::DEFAULT.fail_open(FailOpen::Closed).on_rejection(OnRejection::AdmitUnsuccessful);
+    let apikee = scripted(&[], vec![Answer::no]).builder().policy(policy).build().unwrap();
+    assert_eq!(ask(&apikee, &key), Ok(Basis::DespiteRejection));
+    assert_eq!(ask(&apikee, &key), Err(Denied::Outage(Outage::Connect)));
+}
+
+/// A refusal may be remembered under the client's id, and another one under the tenant's name.
+#[test]
+fn of_two_remembered_refusals_the_one_counts_that_no_policy_admits() {
+    const KNOWN: &[(&str, &str)] = &[("11111111-2222-4333-8444-555555555555", "acme-corp")];
+    let named = key("acme-corp", &format!(r#"{{"clientId":"{}"}}"#, id(2)));
+    let unnamed = key("acme-corp", "{}");
+    let lax = Policy::DEFAULT.on_rejection(OnRejection::AdmitUnsuccessful);
+    let platform = scripted(KNOWN, vec![Answer::no, || Answer::Limited(3600)]);
+    let apikee = platform.builder().tenant_is_client_id(false).policy(lax).build().unwrap();
+    assert_eq!(ask(&apikee, &unnamed), Ok(Basis::DespiteRejection));
+    assert!(matches!(ask(&apikee, &named), Err(Denied::Rejected(_))));
+    let answer = ask(&apikee, &unnamed);
+    assert!(matches!(answer, Err(Denied::Remembered(Rejection::RateLimited { .. }))), "{answer:?}");
+}
+
+#[test]
+fn confirmation_of_a_key_that_names_no_client_forgets_what_is_remembered_for_the_tenant() {
+    const KNOWN: &[(&str, &str)] = &[("11111111-2222-4333-8444-555555555555", "acme-corp")];
+    let named = key("acme-corp", r#"{"clientId":"11111111-2222-4333-8444-555555555555"}"#);
+    let unnamed = key("acme-corp", "{}");
+    let answers: Vec<fn() -> Answer> = vec![Answer::yes, || Answer::Limited(3600), Answer::yes, Answer::yes];
+    let apikee = scripted(KNOWN, answers).builder().tenant_is_client_id(false).build().unwrap();
+    assert_eq!(ask(&apikee, &unnamed), Ok(Basis::Confirmed));
+    assert!(matches!(ask(&apikee, &named), Err(Denied::Rejected(_))));
+    for key in [&named, &unnamed] {
+        assert_eq!(ask(&apikee, key), Ok(Basis::Confirmed));
+    }
+    for key in [&named, &unnamed] {
+        assert_eq!(ask(&apikee, key), Ok(Basis::FailedOpen(Outage::Connect)));
+    }
+}
+
+/// An issuer may leave out the ids of keys.
+#[test]
+fn refusal_of_a_key_without_an_id_is_not_forgotten_when_another_one_is_confirmed() {
+    let [revoked, good] = ["a", "b"].map(|environment| {
+        let payload = format!(r#"{{"tid":"acme-corp","env":"{environment}","meta":{{"clientId":"{}"}}}}"#, id(1));
+        support::key(platform::SECRET, payload.as_bytes())
+    });
+    let answers: Vec<fn() -> Answer> = vec![Answer::no, Answer::yes];
+    let apikee = scripted(&[], answers).builder().tenant_is_client_id(false).build().unwrap();
+    assert!(matches!(ask(&apikee, &revoked), Err(Denied::Rejected(_))));
+    assert_eq!(ask(&apikee, &good), Ok(Basis::Confirmed));
+    assert!(matches!(ask(&apikee, &revoked), Err(Denied::Remembered(_))), "the platform is away now");
+}
+
+/// A refusal of a named client takes two places: one for the client, and one for the tenant's name.
+#[test]
+fn refusal_that_displaces_another_one_is_told_and_does_not_displace_itself() {
+    let key_of = |number: usize| key(&format!("tenant-{number}"), &format!(r#"{{"clientId":"{}"}}"#, id(number)));
+    let build = |places, answers: Vec<fn() -> Answer>| {
+        let displaced = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&displaced);
+        let builder = scripted(&[], answers).builder().tenant_is_client_id(false).max_clients(places);
+        let builder = builder.observer(move |event: &Event<'_>| {
+            if let Event::RefusalDisplaced { total } = event {
+                count.store(usize::try_from(*total).unwrap(), Ordering::Relaxed);
+            }
+        });
+        (builder.build().unwrap(), displaced)
+    };
+    let (apikee, _) = build(1, vec![|| Answer::Limited(3600)]);
+    assert!(matches!(ask(&apikee, &key_of(1)), Err(Denied::Rejected(_))));
+    assert!(matches!(ask(&apikee, &key_of(1)), Err(Denied::Remembered(_))));
+
+    let (apikee, displaced) = build(2, vec![|| Answer::Limited(3600), || Answer::Limited(3600)]);
+    assert!(matches!(ask(&apikee, &key_of(1)), Err(Denied::Rejected(_))));
+    assert_eq!(displaced.load(Ordering::Relaxed), 0);
+    assert!(matches!(ask(&apikee, &key_of(2)), Err(Denied::Rejected(_))));
+    assert_eq!(displaced.load(Ordering::Relaxed), 2);
+    assert!(matches!(ask(&apikee, &key_of(2)), Err(Denied::Remembered(_))));
 }

@@ -107,12 +107,13 @@ fn base64url<'t>(bytes: &[u8; 32], text: &'t mut [u8; 43]) -> &'t str {
 }
 
 #[test]
-fn success_decides_whatever_the_other_members_are() {
+fn success_decides_if_the_answer_is_about_the_request() {
     let unsuccessful = Err(Denied::Rejected(Rejection::UNSUCCESSFUL));
     for (answer, expected) in [
         (json!({ "success": false, "code": 403 }), unsuccessful),
         (json!({ "success": false, "error": { "code": [] }, "message": 7, "durationMs": -1 }), unsuccessful),
-        (json!({ "success": false, "clientId": id(2), "method_path": "GET:::/other" }), unsuccessful),
+        (json!({ "success": false, "clientId": id(1), "method_path": "GET:::/users" }), unsuccessful),
+        (json!({ "success": false, "method_path": "GET:::/other" }), Err(Denied::Fault(Fault::Forged))),
         (json!({ "success": true, "durationMs": "3" }), Ok(Basis::Confirmed)),
         (json!({ "success": true, "code": 403, "error": null, "message": false, "new": {} }), Ok(Basis::Confirmed)),
         (json!({ "success": "true" }), Err(Denied::Fault(Fault::Unreadable))),

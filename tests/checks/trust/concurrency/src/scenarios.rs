@@ -168,7 +168,7 @@ fn closing_the_queue_respects_the_time_limit() {
 const HERE: Origin<'static> = Origin::Text("here");
 
 fn caller(client: u128) -> Option<Caller<'static>> {
-    Some(Caller { client: ClientRef::new(client), origin: Some(HERE), judged: Some("key") })
+    Some(Caller { origin: Some(HERE), judged: Some("key"), ..Caller::of(ClientRef::new(client)) })
 }
 
 fn gate(in_flight: usize, clients: usize) -> Gate {
