@@ -499,11 +499,13 @@ impl EmulatorBuilder {
         let mut public_key = [0; 44];
         let public_key = Base64::encode(recipient.public_key(), &mut public_key).map(str::to_owned);
         debug_assert!(public_key.is_ok(), "32 bytes are 44 characters");
+        // The port comes first. Opening the state writes a new generation of its files. If an emulator already runs on
+        // this port with these files, its later changes would be lost.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).map_err(EmulatorError::Listen)?;
+        let address = listener.local_addr().map_err(EmulatorError::Listen)?;
         let state = State::open(self.clock, self.ids, self.log_capacity, self.templates, self.state_file.as_deref())
             .map_err(EmulatorError::StateFile)?;
         let platform = Arc::new(Platform::new(self.settings, recipient, state));
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).map_err(EmulatorError::Listen)?;
-        let address = listener.local_addr().map_err(EmulatorError::Listen)?;
         Ok(Emulator {
             url: format!("http://{address}/api/v1"),
             public_key: public_key.unwrap_or_default(),

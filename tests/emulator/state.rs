@@ -133,6 +133,21 @@ fn the_state_survives_a_killed_process() {
 }
 
 #[test]
+fn a_start_on_a_port_in_use_does_not_change_the_files() {
+    let folder = Folder::new("port");
+    let emulator = folder.start();
+    let content = || [folder.state(), folder.journal()].map(|path| fs::read(path).unwrap());
+    let before = content();
+    let second = builder().port(emulator.port()).state_file(folder.state()).start();
+    assert!(matches!(second, Err(EmulatorError::Listen(_))));
+    assert_eq!(content(), before);
+    // The running emulator still writes to the files that the next start reads.
+    emulator.add_client(id(), EmulatedClient::new("acme-corp"));
+    let copy = left_behind(&folder, "port-copy");
+    assert_eq!(copy.start().client(id()).unwrap().name(), "acme-corp");
+}
+
+#[test]
 fn a_cut_last_line_is_dropped_and_any_other_damage_is_an_error() {
     let folder = Folder::new("damage");
     let emulator = folder.start();

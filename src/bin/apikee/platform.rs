@@ -66,7 +66,7 @@ pub(crate) struct Args {
     signing_key: Option<PathBuf>,
 
     /// Store clients, keys, usage of limits, templates and endpoints in this file and in PATH.journal, and start with
-    /// their content
+    /// their content; only one platform at a time may use a file
     #[arg(long, value_name = "PATH")]
     state: Option<PathBuf>,
 
