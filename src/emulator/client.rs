@@ -168,8 +168,12 @@ impl EmulatedClient {
 
     /// Parses the body of a call that creates a client. `None` if it is not valid.
     pub(super) fn read(body: &Value) -> Option<Self> {
-        let name = body.get("name")?.as_str().filter(|name| !name.is_empty())?;
-        let mut this = Self::new(name);
+        Self::read_record(body).filter(|client| !client.name.is_empty())
+    }
+
+    /// Like [`read`](Self::read). The name may be empty: [`new`](Self::new) accepts that, so a state file may have it.
+    fn read_record(body: &Value) -> Option<Self> {
+        let mut this = Self::new(body.get("name")?.as_str()?);
         this.client_type = read_type(body.get("type")?.as_str()?)?;
         for key in optional(body, "keys", Value::as_array)?.into_iter().flatten() {
             this.keys.push(Key::read(key)?);
@@ -228,7 +232,7 @@ impl EmulatedClient {
     /// Parses the output of [`saved`](Self::saved).
     pub(super) fn restore(saved: &Value) -> Option<(ClientId, Self)> {
         let id = ClientId::new(saved.get("id")?.as_str()?).ok()?;
-        let mut this = Self::read(saved)?;
+        let mut this = Self::read_record(saved)?;
         let fingerprints = saved.get("fingerprints")?.as_array()?.iter();
         this.fingerprints = fingerprints.map(|text| text.as_str()?.parse().ok()).collect::<Option<_>>()?;
         this.limits = Limits::read(saved.get("limits"))?;
@@ -306,12 +310,16 @@ impl EmulatedTemplate {
         self
     }
 
-    /// Parses the body of a call that creates a template, or a record. `None` if it is neither. Without an `id`, the
-    /// name is the id.
+    /// Parses the body of a call that creates a template. `None` if it is not valid. Without an `id`, the name is the
+    /// id.
     pub(super) fn read(body: &Value) -> Option<Self> {
-        let text = |member| body.get(member).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let name = text("name")?;
-        let id = if body.get("id").is_some() { text("id")? } else { name };
+        Self::restore(body).filter(|template| !template.id.is_empty() && !template.name.is_empty())
+    }
+
+    /// Parses a record. The id may be empty: [`new`](Self::new) accepts that, so a state file may have it.
+    pub(super) fn restore(body: &Value) -> Option<Self> {
+        let name = body.get("name")?.as_str()?;
+        let id = body.get("id").map_or(Some(name), Value::as_str)?;
         let (max_clients, limits) = (optional(body, "maxClients", number)?, Limits::read(body.get("limits"))?);
         Some(Self { id: id.to_owned(), name: name.to_owned(), limits, max_clients })
     }

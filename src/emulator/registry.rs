@@ -65,7 +65,7 @@ impl Change {
             "client" => EmulatedClient::restore(value).map(|(id, client)| Self::Client(id, client))?,
             "removed" => Self::Removed(id()?),
             "used" => Self::Used(id()?, UnixTime::from_secs(line.get("at")?.as_i64()?)),
-            "template" => Self::Template(EmulatedTemplate::read(value)?),
+            "template" => Self::Template(EmulatedTemplate::restore(value)?),
             "endpoint" => Self::Endpoint(EmulatedEndpoint::read(value)?),
             _ => return None,
         })

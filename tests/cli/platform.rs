@@ -383,7 +383,7 @@ fn every_kind_of_fault_has_a_name() {
 
 #[test]
 fn invalid_platform_options_are_exit_code_2() {
-    let cases: [&[&str]; 15] = [
+    let cases: [&[&str]; 17] = [
         &["--sealing", "none"],
         &["--env"],
         &["--template", ":hour=1"],
@@ -397,6 +397,8 @@ fn invalid_platform_options_are_exit_code_2() {
         &["--fault-percent", "3"],
         &["--hourly", "3"],
         &["--client", "a=b"],
+        &["--client", ""],
+        &["--client", "=497f6eca-6276-4993-bfeb-53cbbbba6f08"],
         &["--client", "a", "--ip", "everywhere"],
         &["--port", "65536"],
     ];
@@ -405,6 +407,8 @@ fn invalid_platform_options_are_exit_code_2() {
         assert_eq!(done.stdout, "", "{arguments:?}");
         assert!(!done.stderr.is_empty(), "{arguments:?}");
     }
+    let done = apikee(["platform", "--client", ""]).done().code(2);
+    assert!(done.stderr.contains("the client has no name"), "{}", done.stderr);
     let done = apikee(["platform"]).env("APIKEE_SERVER_KEY", "sk_live t0p").done().code(2);
     assert!(!done.stderr.contains("t0p"), "{}", done.stderr);
 }

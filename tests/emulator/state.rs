@@ -243,6 +243,19 @@ fn a_missing_snapshot_or_journal_is_an_error() {
 }
 
 #[test]
+fn a_client_and_a_template_without_a_name_survive_a_restart() {
+    let folder = Folder::new("nameless");
+    let start = || builder().state_file(folder.state()).template(EmulatedTemplate::new("").hourly(1)).start().unwrap();
+    let emulator = start();
+    emulator.add_client(id(), EmulatedClient::new("").template("").key("", None));
+    let before = known(&emulator);
+    let copy = left_behind(&folder, "nameless-copy");
+    assert_eq!(known(&copy.start()), before);
+    drop(emulator);
+    assert_eq!(known(&start()), before);
+}
+
+#[test]
 fn a_file_that_cannot_be_written_is_an_error() {
     let folder = Folder::new("unwritable");
     for path in [folder.0.clone(), folder.0.join("no-such-folder/state")] {

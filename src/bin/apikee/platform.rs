@@ -76,8 +76,8 @@ pub(crate) struct Args {
 
     /// Add a client with this name at the start, with this id or a random one; may be repeated. A client in the state
     /// file keeps its id, its keys and its usage
-    #[arg(long = "client", value_name = "NAME[=UUID]")]
-    clients: Vec<String>,
+    #[arg(long = "client", value_name = "NAME[=UUID]", value_parser = client)]
+    clients: Vec<(String, Option<ClientId>)>,
 
     /// Limit each --client to this number of requests in an hour
     #[arg(long, value_name = "N", requires = "clients")]
@@ -118,9 +118,8 @@ pub(crate) fn run(args: &Args) -> Ended {
     let own_key = exchange::set(PROJECT_KEY)?;
     let emulator = args.builder(own_key.as_deref())?.start()?;
     let mut clients = Vec::new();
-    for client in &args.clients {
-        let (name, id) = client.split_once('=').map_or((client.as_str(), None), |(name, id)| (name, Some(id)));
-        clients.push((name, args.add(&emulator, name, id)?));
+    for (name, id) in &args.clients {
+        clients.push((name.as_str(), args.add(&emulator, name, *id)?));
     }
     if let Some(fault) = &args.fault {
         let when = args.fault_percent.map_or(Occasion::Always, |percent| Occasion::Randomly { percent, seed: 0 });
@@ -176,8 +175,8 @@ impl Args {
         }))
     }
 
-    fn add(&self, emulator: &Emulator, name: &str, id: Option<&str>) -> Result<ClientId, Box<dyn Error>> {
-        let id = id.map(ClientId::new).transpose()?.or_else(|| emulator.client_named(name));
+    fn add(&self, emulator: &Emulator, name: &str, id: Option<ClientId>) -> Result<ClientId, Box<dyn Error>> {
+        let id = id.or_else(|| emulator.client_named(name));
         let known = id.and_then(|id| emulator.client(id)).filter(|client| client.name() == name);
         let mut client = known.unwrap_or_else(|| EmulatedClient::new(name));
         for network in &self.networks {
@@ -245,6 +244,16 @@ fn shell_word(value: &str) -> String {
         return value.to_owned();
     }
     format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+/// Reads `acme-corp=497f6eca-6276-4993-bfeb-53cbbbba6f08`, or only the name.
+fn client(text: &str) -> Result<(String, Option<ClientId>), &'static str> {
+    let (name, id) = text.split_once('=').map_or((text, None), |(name, id)| (name, Some(id)));
+    if name.is_empty() {
+        return Err("the client has no name");
+    }
+    let id = id.map(ClientId::new).transpose().map_err(|_| "the id is not a UUID")?;
+    Ok((name.to_owned(), id))
 }
 
 /// Reads `pro:hour=100,max-clients=5`.
