@@ -37,6 +37,10 @@ const BASE_PATH: &str = "/api/v1";
 const LOOKUP_LIMIT: usize = 20;
 const MAX_LOOKUP_LIMIT: usize = 100;
 
+/// The maximum levels of nested arrays and objects in a body that is stored. `serde_json` reads 127 of them. Lines of
+/// the state file and lists of clients wrap what a call has sent in a few more, and must be readable, too.
+const MAX_LEVELS: usize = 64;
+
 /// The whole emulator except its socket.
 pub(super) struct Platform {
     pub(super) settings: Settings,
@@ -182,6 +186,9 @@ impl Platform {
             Form::None => (Value::Null, None),
             _ => self.body(request, entry)?,
         };
+        if !matches!(call, Call::Validate(_)) && !has_at_most(MAX_LEVELS, &body) {
+            return Err(MALFORMED);
+        }
 
         let json = match call {
             Call::Validate(client) => {
@@ -421,6 +428,16 @@ fn optional(query: &str, name: &str) -> Result<Option<String>, Refused> {
         (None, _) => Ok(None),
         (Some((_, value)), None) => http::decode(value).map(Some).ok_or(MALFORMED),
         _ => Err(MALFORMED),
+    }
+}
+
+/// Whether arrays and objects are nested in at most this number of levels.
+fn has_at_most(levels: usize, value: &Value) -> bool {
+    let has_inside = |inner: &Value| has_at_most(levels.saturating_sub(1), inner);
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(has_inside),
+        Value::Object(members) => levels > 0 && members.values().all(has_inside),
+        _ => true,
     }
 }
 

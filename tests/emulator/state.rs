@@ -255,6 +255,43 @@ fn a_client_and_a_template_without_a_name_survive_a_restart() {
     assert_eq!(known(&start()), before);
 }
 
+/// An object with this number of levels.
+fn nested(levels: usize) -> String {
+    format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels))
+}
+
+#[test]
+fn json_that_is_stored_can_be_read_again_or_is_refused() {
+    let folder = Folder::new("nested");
+    let emulator = folder.start();
+    let client = |name: &str, levels: usize| {
+        let body = format!(r#"{{"name":"{name}","type":"service","metadata":{}}}"#, nested(levels));
+        let call = Call::of(&emulator, &CreateClient::new(Emulator::PROJECT_ENV, name));
+        call.sealing(&emulator, body.as_bytes()).to(&emulator)
+    };
+    let endpoint = |member: &str, levels: usize| {
+        let route = MethodPath::new("GET", "/users").unwrap();
+        let body = format!(r#"{{"method":"GET","path":"/{member}","name":"x","{member}":{}}}"#, nested(levels));
+        let call = Call::of(&emulator, &RegisterEndpoint::new(Emulator::PROJECT_ENV, route));
+        Call { body: body.into(), ..call }.to(&emulator)
+    };
+    client("acme-corp", 63).opened().unwrap();
+    for levels in [64, 126] {
+        client("globex", levels).failed(400, "MALFORMED_REQUEST");
+    }
+    for member in ["request", "response"] {
+        assert_eq!(endpoint(member, 63).response.status, 200);
+        for levels in [64, 126] {
+            endpoint(member, levels).failed(400, "MALFORMED_REQUEST");
+        }
+    }
+    let before = known(&emulator);
+    let copy = left_behind(&folder, "nested-copy");
+    assert_eq!(known(&copy.start()), before);
+    drop(emulator);
+    assert_eq!(known(&folder.start()), before);
+}
+
 #[test]
 fn a_file_that_cannot_be_written_is_an_error() {
     let folder = Folder::new("unwritable");
