@@ -57,6 +57,10 @@ struct Key {
     revoked: bool,
 }
 
+/// The range of times that a [`Timestamp`] can write.
+const FIRST_TIME: UnixTime = UnixTime::from_secs(-62_167_219_200);
+const LAST_TIME: UnixTime = UnixTime::from_secs(253_402_300_799);
+
 /// The maximum number of names of revoked keys that a client keeps. The oldest are dropped.
 const MAX_REVOKED: usize = 100;
 
@@ -115,8 +119,11 @@ impl EmulatedClient {
 
     /// Adds a key by its name. A request with this name is refused after the key has expired. A name that the client
     /// does not have is accepted, because the published SDKs validate with a name other than the one that they create.
+    /// An expiry before the year 0 or after the year 9999 becomes the first or the last second of these years.
     #[must_use]
     pub fn key(mut self, name: &str, expires_at: Option<UnixTime>) -> Self {
+        // Other times have no text, so a state file could not store them, and the key would not expire any more.
+        let expires_at = expires_at.map(|time| time.clamp(FIRST_TIME, LAST_TIME));
         self.keys.push(Key { id: None, name: name.into(), expires_at, revoked: false });
         self
     }
@@ -259,7 +266,7 @@ impl Key {
         Some(Self {
             id: key.get("id").and_then(Value::as_str).and_then(|id| ClientId::new(id).ok()),
             name: key.get("name")?.as_str()?.into(),
-            expires_at: optional(key, "expiresAt", |time| clock::read_rfc3339(time.as_str()?))?,
+            expires_at: optional(key, "expiresAt", read_time)?,
             revoked: key.get("revoked") == Some(&Value::Bool(true)),
         })
     }
@@ -271,6 +278,11 @@ impl Key {
             None => json!({ "id": id, "name": self.name }),
         }
     }
+}
+
+/// Parses a time that can be written again. An offset can move a text of the year 9999 to the year 10000.
+fn read_time(text: &Value) -> Option<UnixTime> {
+    clock::read_rfc3339(text.as_str()?).filter(|time| Timestamp::new(*time).is_ok())
 }
 
 fn read_type(text: &str) -> Option<ClientType> {

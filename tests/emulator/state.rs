@@ -8,7 +8,7 @@ use std::{
 };
 
 use apikee::{
-    Fingerprint,
+    Fingerprint, UnixTime,
     emulator::{EmulatedClient, EmulatedTemplate, Emulator, EmulatorError},
     protocol::{ClientKey, ClientType, CreateClient, MethodPath, RegisterEndpoint},
 };
@@ -253,6 +253,34 @@ fn a_client_and_a_template_without_a_name_survive_a_restart() {
     assert_eq!(known(&copy.start()), before);
     drop(emulator);
     assert_eq!(known(&start()), before);
+}
+
+#[test]
+fn a_key_with_an_expiry_still_expires_after_a_restart() {
+    let folder = Folder::new("expiry");
+    let emulator = folder.start();
+    let create = |end: &str| {
+        let body = json!({ "name": "acme-corp", "type": "service", "keys": [{ "name": "k", "expiresAt": end }] });
+        let call = Call::of(&emulator, &CreateClient::new(Emulator::PROJECT_ENV, "acme-corp"));
+        call.sealing(&emulator, body.to_string().as_bytes()).to(&emulator)
+    };
+    for end in ["9999-12-31T23:59:59-23:59", "9999-12-31T23:59:60Z", "0000-01-01T00:00:00+00:01"] {
+        create(end).failed(400, "MALFORMED_REQUEST");
+    }
+    create("9999-12-31T23:59:59Z").opened().unwrap();
+    let [first, last] = [i64::MIN, i64::MAX].map(|secs| Some(UnixTime::from_secs(secs)));
+    emulator.add_client(id(), EmulatedClient::new("globex").key("first", first).key("last", last));
+    let before = known(&emulator);
+    let copy = left_behind(&folder, "expiry-copy");
+    assert_eq!(known(&copy.start()), before);
+    drop(emulator);
+    let emulator = folder.start();
+    assert_eq!(known(&emulator), before);
+    let keys = &send(&emulator, "GET", &format!("/client/{}", id()), "", None)["keys"];
+    assert_eq!(
+        [&keys[0]["expiresAt"], &keys[1]["expiresAt"]],
+        ["0000-01-01T00:00:00.000Z", "9999-12-31T23:59:59.000Z"]
+    );
 }
 
 /// An object with this number of levels.
