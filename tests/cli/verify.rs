@@ -153,6 +153,24 @@ fn a_key_on_the_deny_list_is_revoked() {
 }
 
 #[test]
+fn the_deny_list_of_a_service_is_used_unless_an_option_names_another() {
+    let (revoked, other) = (issued([]), issued([]));
+    let list = |name, key: &str| file(name, apikee(["fingerprint", key]).done().code(0).stdout.as_bytes());
+    let (of_service, of_option) = (list("list-of-service", &revoked), list("list-of-option", &other));
+    let verify = |options: &[&str]| {
+        let arguments = [&["verify", "--json"], options, &[&revoked, &other]].concat();
+        let said = with_secret(arguments).env("APIKEE_DENY_LIST_FILE", of_service.to_str().unwrap()).done().code(1);
+        said.json_lines().iter().map(|said| said["code"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(verify(&[]), [json!("REVOKED"), Value::Null]);
+    assert_eq!(verify(&["--deny-list", of_option.to_str().unwrap()]), [Value::Null, json!("REVOKED")]);
+    let verify = || with_secret(["verify", &revoked]);
+    verify().env("APIKEE_DENY_LIST_FILE", " ").done().code(0);
+    let done = verify().env("APIKEE_DENY_LIST_FILE", "no-such-file").done().code(2);
+    assert!(done.stdout.is_empty(), "{}", done.stdout);
+}
+
+#[test]
 fn with_a_malformed_deny_list_no_key_is_verified() {
     let path = file("broken-deny-list", format!("\n{}\nabc\n", "0".repeat(64)).as_bytes());
     let done = with_secret(["verify", "--deny-list", path.to_str().unwrap(), &issued([])]).done().code(2);

@@ -11,6 +11,7 @@ use apikee::{Revocations, VerifiedKey};
 use crate::{
     Ended, Outcome,
     candidates::{Answers, BUFFER_LEN, Candidate, KeyArgs, Pace},
+    exchange::set,
     report::{self, Form, Refusal},
     secrets::SecretArgs,
     terminal::green,
@@ -31,7 +32,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = times::duration)]
     leeway: Duration,
 
-    /// Refuse keys whose fingerprints are in this file, one per line; blank lines and text after a # are ignored
+    /// Refuse keys whose fingerprints are in this file, one per line; blank lines and text after a # are ignored; by
+    /// default the file that APIKEE_DENY_LIST_FILE names
     #[arg(long, value_name = "PATH")]
     deny_list: Option<PathBuf>,
 
@@ -46,20 +48,25 @@ pub(crate) fn run(args: &Args) -> Ended {
     let mut keys = args.secrets.keyring()?;
     keys.set_leeway(args.leeway);
     let revoked = Revocations::new();
-    if let Some(path) = &args.deny_list {
+    // With the environment of a service, this is the list that the service reads.
+    let deny_list = match &args.deny_list {
+        Some(path) => Some(path.clone()),
+        None => set("APIKEE_DENY_LIST_FILE")?.map(|path| path.trim().into()),
+    };
+    if let Some(path) = &deny_list {
         revoked.replace_from_file(path)?;
     }
     let scopes: Vec<&str> = args.scopes.iter().map(String::as_str).collect();
 
     let tally = args.keys.each(&args.form, Pace::Together, || {
         let mut buf = vec![0; BUFFER_LEN];
-        let (keys, revoked, scopes) = (&keys, &revoked, &scopes);
+        let (keys, revoked, scopes, has_list) = (&keys, &revoked, &scopes, deny_list.is_some());
         move |candidate, answers: &mut Answers| {
             let verified = keys.verify_header(candidate.text, answers.now, &mut buf);
             let checked = match &verified {
                 Err(error) => Err(Refusal::from(*error)),
                 // A fingerprint takes half as long as all the rest.
-                Ok(key) if args.deny_list.is_some() && revoked.contains(&key.fingerprint()) => Err(Refusal::revoked()),
+                Ok(key) if has_list && revoked.contains(&key.fingerprint()) => Err(Refusal::revoked()),
                 Ok(key) => key.require(scopes).map(|()| key).map_err(Refusal::from),
             };
             match &checked {
