@@ -9,7 +9,7 @@ use std::{
 
 use apikee::{
     emulator::{EmulatedClient, Emulator, Misbehaviour, Occasion, RequestKind},
-    protocol::ClientId,
+    protocol::{ClientId, Sealing},
 };
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
@@ -111,6 +111,30 @@ fn each_problem_has_a_remedy_and_shows_no_secret() {
     platform.behave();
     platform.misbehave(Misbehaviour::Delay(Duration::from_secs(2)), Occasion::Always);
     says(good().env("APIKEE_SERVER_TIMEOUT", "50ms"), "platform", "raise APIKEE_SERVER_TIMEOUT");
+}
+
+#[test]
+fn only_sealed_answers_are_trusted() {
+    for sealing in [Sealing::Required, Sealing::Requests, Sealing::Off] {
+        let platform = Emulator::builder().sealing(sealing).start().unwrap();
+        let run = doctor(&platform, &[]).env("APIKEE_SEALING", sealing.as_str());
+        let lines = run.done().code(0).json_lines();
+        let detail = lines.iter().find(|line| line["check"] == "platform").unwrap()["detail"].as_str().unwrap();
+        assert_eq!(detail.contains("can be trusted"), sealing == Sealing::Required, "{detail}");
+        assert_eq!(detail.contains("can forge"), sealing != Sealing::Required, "{detail}");
+    }
+}
+
+#[test]
+fn a_platform_that_accepts_a_made_up_client_is_reported() {
+    let platform = Emulator::start().unwrap();
+    let nobody = ClientId::new("00000000-0000-0000-0000-000000000000").unwrap();
+    platform.add_client(nobody, EmulatedClient::new("everybody"));
+    let line = culprit(doctor(&platform, &[]));
+    assert_eq!(
+        (&line["check"], &line["detail"]),
+        (&"platform".into(), &"it accepts a client that does not exist".into())
+    );
 }
 
 #[test]

@@ -5,9 +5,9 @@
 //!                              └ local mode: the platform is not asked
 //! ```
 //!
-//! It asks the platform about a client that does not exist, with a key that it issues only for this. The refusal proves
-//! that the platform accepted the project key, and that the envelope of its answer can be opened. Nothing is created or
-//! registered on the platform.
+//! It asks the platform about a client that does not exist, with a key that it issues only for this. A sealed refusal
+//! proves that the platform accepted the project key, and that the envelope of its answer can be opened. A refusal that
+//! need not be sealed proves neither. Nothing is created or registered on the platform.
 
 use std::{
     env,
@@ -23,7 +23,7 @@ use apikee::{
     client::{ApikeeBuilder, AuthorizeRequest},
     key::STRONG_SECRET_LEN,
     policy::{FailOpen, Fault, Outage, Rejection},
-    protocol::{ClientId, MethodPath},
+    protocol::{ClientId, MethodPath, Sealing},
 };
 use ureq::{
     Agent,
@@ -279,19 +279,26 @@ fn of_platform(apikee: &Apikee) -> Finding {
         let probe = NewKey::new("apikee-doctor").expires(Expiry::After(Duration::from_secs(60)));
         let probe = apikee.issue(&probe, &mut buf)?;
         let request = AuthorizeRequest::new(Some(probe.key()), MethodPath::new("GET", "/")?);
+        let sealing = set("APIKEE_SEALING")?.map_or(Ok(Sealing::Required), |sealing| sealing.trim().parse())?;
         Ok(match apikee.authorize(&request.client(ClientId::new(NOBODY)?)) {
-            Ok(grant) => Ok(grant.basis().to_string()),
-            Err(denial) => of_denial(&denial, SAME_PROJECT),
+            Ok(_) => Err((
+                "it accepts a client that does not exist".into(),
+                "check APIKEE_BASE_URL: what answers there may accept every request, and then protects nothing",
+            )),
+            Err(denial) => of_denial(&denial, sealing, SAME_PROJECT),
         })
     };
     asked().unwrap_or_else(|error| Err((with_causes(&*error), "the platform could not be asked: report this as a bug")))
 }
 
 /// The platform must refuse a client that does not exist, so this refusal is a good result.
-fn of_denial(denial: &Denial<'_>, otherwise: &'static str) -> Finding {
+fn of_denial(denial: &Denial<'_>, sealing: Sealing, otherwise: &'static str) -> Finding {
     let remedy = match denial {
         Denial::Rejected(Rejection::Unsuccessful(_)) => {
-            return Ok("it accepts the project key, and its answers can be trusted".into());
+            return Ok(match sealing {
+                Sealing::Required => "it accepts the project key, and its answers can be trusted".into(),
+                _ => format!("it answers, but whoever terminates TLS can forge its answers: APIKEE_SEALING={sealing}"),
+            });
         }
         Denial::Rejected(_) => {
             "the platform refuses this machine: check its networks and limits, and APIKEE_PRIVATE_KEY"
