@@ -61,7 +61,7 @@ pub(crate) struct Args {
 /// The published base URL.
 const BASE_URL: &str = "https://apikee.dev/api/v1";
 
-/// All variables that this crate reads (docs/WIRE.md, "Configuration names").
+/// All variables that this crate and this command read (docs/WIRE.md, "Configuration names").
 const VARIABLES: [&str; 18] = [
     "APIKEE_ALLOW_PLAIN_HTTP",
     "APIKEE_BASE_URL",
@@ -342,4 +342,20 @@ fn of_key(apikee: &Apikee, key: &str) -> Finding {
 fn message(denial: &Denial<'_>) -> String {
     let parts = [Some(denial.to_string()), authorize::cause(denial), denial.reason().map(Into::into)];
     parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_known_variables_are_those_in_the_documentation() {
+        let page = include_str!("../../../docs/WIRE.md");
+        let (_, section) = page.split_once("\n## Configuration names\n").unwrap();
+        let names = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+        let mut names: Vec<_> =
+            names.flat_map(|cell| cell.split([',', ' ', '`'])).filter(|name| !name.is_empty()).collect();
+        names.sort_unstable();
+        assert_eq!(names, VARIABLES);
+    }
 }
