@@ -21,7 +21,11 @@ use apikee::{
 use axum::{
     Extension, Router,
     extract::{ConnectInfo, MatchedPath, Path, Request, State},
-    http::{StatusCode, header::CONTENT_TYPE, request::Parts},
+    http::{
+        StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+        request::Parts,
+    },
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -116,7 +120,8 @@ async fn not_found() -> impl IntoResponse {
 }
 
 fn json(status: StatusCode, body: String) -> impl IntoResponse + Clone {
-    (status, [(CONTENT_TYPE, "application/json")], body)
+    // A cache in front must not give one caller's answer to another: see docs/WEB_SERVERS.md.
+    (status, [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], body)
 }
 
 fn openapi(guard: &Guard) -> String {

@@ -20,8 +20,9 @@ use std::{
 };
 
 use apikee::{
-    Fingerprint, OwnedGrant, Revocations,
+    Fingerprint, OwnedGrant, Policy, Revocations,
     client::ApikeeBuilder,
+    policy::FailOpen,
     web::{Guard, RequestView},
 };
 use serde_json::json;
@@ -78,7 +79,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let body = match checked {
         Ok((status, body)) => {
             let kind = if body == "ok" { "text/plain" } else { "application/json" };
-            write!(out, "Status: {status} \nContent-Type: {kind}\n\n")?;
+            // A cache in front must not give one caller's answer to another: see docs/WEB_SERVERS.md.
+            write!(out, "Status: {status} \nContent-Type: {kind}\nCache-Control: no-store\n\n")?;
             body
         }
         Err(refusal) => {
@@ -113,8 +115,10 @@ fn encode(path: &OsString) -> String {
 
 fn guard() -> Result<Guard, Box<dyn Error>> {
     // The program handles one request. So it needs no background thread, and does not register its routes: it would do
-    // that for each request.
+    // that for each request. It cannot remember that the platform has refused a client, so an outage must not let
+    // requests through.
     let apikee = ApikeeBuilder::from_env()?.background_thread(false).auto_register(false);
+    let apikee = apikee.policy(Policy::DEFAULT.fail_open(FailOpen::Closed));
     let listed = env::var_os("REVOKED").unwrap_or_default().to_string_lossy().into_owned();
     let listed = listed.split(',').map(str::trim).filter(|fingerprint| !fingerprint.is_empty());
     let revoked = Revocations::new();

@@ -46,7 +46,7 @@ use oxhttp::{
     Server,
     model::{
         Body, HeaderValue, Method, Request, Response,
-        header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER},
+        header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
     },
 };
 use serde_json::json;
@@ -203,7 +203,9 @@ fn unavailable() -> Response<Body> {
 }
 
 fn response(status: u16, content_type: &str, body: String) -> Response<Body> {
-    Response::builder().status(status).header(CONTENT_TYPE, content_type).body(body.into()).expect("valid parts")
+    // A cache in front must not give one caller's answer to another: see docs/WEB_SERVERS.md.
+    let response = Response::builder().status(status).header(CACHE_CONTROL, "no-store");
+    response.header(CONTENT_TYPE, content_type).body(body.into()).expect("valid parts")
 }
 
 fn openapi(guard: &Guard) -> String {

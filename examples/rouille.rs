@@ -97,7 +97,10 @@ fn respond(guard: &Guard, request: &Request) -> Response {
         _ => Ok((501, r#"{"error":"NOT_IMPLEMENTED"}"#.into())),
     };
     match checked {
-        Ok((status, body)) => Response::from_data("application/json", body).with_status_code(status),
+        // A cache in front must not give one caller's answer to another: see docs/WEB_SERVERS.md.
+        Ok((status, body)) => Response::from_data("application/json", body)
+            .with_status_code(status)
+            .with_unique_header("Cache-Control", "no-store"),
         Err(refusal) => {
             let response = Response::from_data("application/json", refusal.body()).with_status_code(refusal.status());
             refusal

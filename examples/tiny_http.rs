@@ -109,7 +109,10 @@ fn serve(guard: &Guard, mut request: Request) -> io::Result<()> {
     match checked {
         Ok((status, body)) => {
             let json = Header::from_bytes("Content-Type", "application/json").expect("it is ASCII");
-            request.respond(Response::from_string(body).with_status_code(status).with_header(json))
+            // A cache in front must not give one caller's answer to another: see docs/WEB_SERVERS.md.
+            let no_store = Header::from_bytes("Cache-Control", "no-store").expect("it is ASCII");
+            let response = Response::from_string(body).with_status_code(status).with_header(json);
+            request.respond(response.with_header(no_store))
         }
         Err(refusal) => refusal.respond(request),
     }

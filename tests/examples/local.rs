@@ -125,6 +125,7 @@ fn good_keys_are_let_through() {
             let reply = ask(request);
             assert_eq!((reply.status, reply.json()), (*status, body.clone()), "{who}: {request:?}");
             assert_eq!(reply.header("content-type"), Some("application/json"), "{who}: {request:?}");
+            assert_eq!(reply.header("cache-control"), Some("no-store"), "{who}: {request:?}");
             assert_eq!(reply.header("www-authenticate"), None, "{who}: {request:?}");
         }
         let claims = ask(&Ask::get("/me").key(&read)).json();
