@@ -11,7 +11,7 @@ use std::boxed::Box;
 use crate::{
     json::JsonObject,
     key::{Claims, PREFIX, up_to_key},
-    protocol::{ClientId, MethodPath},
+    protocol::{ADDRESS_HEADERS, ClientId, MethodPath},
 };
 
 /// A request for [`Apikee::authorize`](super::Apikee::authorize) to decide on. It borrows the request (`'r`) and the
@@ -138,6 +138,12 @@ impl<'r, 's> AuthorizeRequest<'r, 's> {
     /// envelope, unless [`sealing`](super::ApikeeBuilder::sealing) is off. The key is added automatically as
     /// `x-api-key`; with sealing off it is not sent.
     ///
+    /// A client may send long header fields. Their values are cut, so that the body for the platform has at most 16 KiB
+    /// without the [`payload`](Self::payload). But `x-forwarded-for` and `x-real-ip` are never cut: the platform checks
+    /// the address, and a part of an address can be another address. If they do not fit, the request is not
+    /// sent ([`Fault::NotSent`](crate::policy::Fault::NotSent)). With sealing off, or in observe mode, it is also not
+    /// sent if they contain the key.
+    ///
     /// In both modes, [`Audit::address`](super::Audit::address) is the first address in `x-forwarded-for`, or else the
     /// one in `x-real-ip`.
     #[must_use]
@@ -181,7 +187,7 @@ impl<'a> Origin<'a> {
     pub(super) fn of(headers: &[(&'a str, &'a str)]) -> Self {
         let field =
             |name: &str| headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
-        let Some(addresses) = field("x-forwarded-for").or_else(|| field("x-real-ip")) else {
+        let Some(addresses) = ADDRESS_HEADERS.into_iter().find_map(field) else {
             return Self::Unknown;
         };
         let first = addresses.split_once(',').map_or(addresses, |(first, _)| first).trim();

@@ -26,7 +26,7 @@ use crate::{
     policy::{Fault, Outcome, Policy, Rejection},
     protocol::{
         ClientId, ClientKey, CreateClient, Endpoint, FindClient, FoundClient, KEY_HEADER, MethodPath, RegisterEndpoint,
-        Request as _, Timestamp, ValidateRequest, WrittenEndpoint,
+        Request as _, Timestamp, ValidateRequest, WrittenEndpoint, is_address,
     },
     time::UnixTime,
 };
@@ -258,6 +258,9 @@ impl Server {
             Channel::Sealed(_) => question.raw_key(key.raw()),
             Channel::Plain => question.withhold_key(key.raw()),
         };
+        if !question.is_whole() {
+            return Err(Outcome::Fault(Fault::NotSent));
+        }
         Ok(match about.payload {
             Some(payload) => question.payload(payload),
             None => question,
@@ -385,6 +388,9 @@ impl Server {
         if about.payload.is_some_and(|payload| payload.as_str().len() > MAX_BODY_LEN) {
             return false;
         }
+        let Some(headers) = worth_keeping(about.headers, key.raw()) else {
+            return false;
+        };
         self.queue(Job::Observe(Box::new(Observed {
             key: Plaintext::copy_of(key.raw().as_bytes()),
             at,
@@ -393,7 +399,7 @@ impl Server {
             scopes: if about.is_route { about.scopes.iter().copied().map(String::from).collect() } else { vec![] },
             client: about.client,
             key_name: about.key_name.into(),
-            headers: worth_keeping(about.headers, key.raw()),
+            headers,
             payload: about.payload.map(|payload| payload.as_str().into()),
         })));
         true
@@ -514,19 +520,29 @@ fn body_of(endpoint: &Endpoint<'_>) -> Arc<str> {
 }
 
 /// Copies the header fields, up to the size of a question. A field that contains the key is left out: the key is added
-/// separately, and this copy would not be wiped.
-fn worth_keeping(headers: &[(&str, &str)], raw_key: &str) -> Vec<(String, String)> {
+/// separately, and this copy would not be wiped. An address is neither cut nor left out: `None` if there is no room for
+/// it, or if it contains the key.
+fn worth_keeping(headers: &[(&str, &str)], raw_key: &str) -> Option<Vec<(String, String)>> {
     let mut room = MAX_QUESTION_LEN;
+    for (name, value) in headers.iter().filter(|(name, _)| is_address(name)) {
+        room = room.checked_sub(name.len())?.checked_sub(value.len())?;
+        if value.contains(raw_key) {
+            return None;
+        }
+    }
     let mut kept = Vec::new();
     let without_key =
         |(name, value): &&(&str, &str)| !name.eq_ignore_ascii_case(KEY_HEADER) && !value.contains(raw_key);
     for (name, value) in headers.iter().filter(without_key) {
-        let Some(left) = room.checked_sub(name.len()) else { break };
-        let value = cut(value, left);
+        let mut value = *value;
+        if !is_address(name) {
+            let Some(left) = room.checked_sub(name.len()) else { continue };
+            value = cut(value, left);
+            room = left.saturating_sub(value.len());
+        }
         kept.push((name.to_string(), value.to_string()));
-        room = left.saturating_sub(value.len());
     }
-    kept
+    Some(kept)
 }
 
 fn named_in_meta(claims: &Claims<'_>) -> Option<ClientId> {

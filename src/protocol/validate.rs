@@ -98,6 +98,19 @@ const KEY_FIELD: &[u8] = br#""x-api-key":""#;
 /// The name of the header with the raw key.
 pub(crate) const KEY_HEADER: &str = "x-api-key";
 
+/// The names of the headers with the client's address. If a request has both, the first counts.
+pub(crate) const ADDRESS_HEADERS: [&str; 2] = ["x-forwarded-for", "x-real-ip"];
+
+/// Whether a header field with this name is never cut: a part of an address can be another address.
+fn is_never_cut(name: &str) -> bool {
+    name.eq_ignore_ascii_case(KEY_HEADER) || is_address(name)
+}
+
+/// Whether a header field with this name has the client's address.
+pub(crate) fn is_address(name: &str) -> bool {
+    ADDRESS_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
 impl<'a> ValidateRequest<'a> {
     /// A request with the key name `default`, without headers and payload.
     #[must_use]
@@ -141,11 +154,12 @@ impl<'a> ValidateRequest<'a> {
     ///
     /// Untrusted callers write the header fields, so the fields are cut to fit. Each value is cut where the room ends.
     /// The escaped length counts, and a cut is always between characters. A field is left out if its name does not fit.
-    /// The first fields get room first, so put a field that must arrive whole, such as an address, at the start. The
-    /// raw key is never cut: room for it is reserved, whatever its position.
+    /// The first fields get room first.
     ///
-    /// The key name and the raw key are always sent whole. If these two alone exceed the limit, the body is longer, and
-    /// other header fields are left out.
+    /// The key name, the raw key and the addresses (`x-forwarded-for` and `x-real-ip`) are never cut: room for them is
+    /// reserved, whatever their position. Otherwise a long field could make the platform see another address. If these
+    /// alone exceed the limit, the body is longer, and other header fields are left out. Do not send such a body: a
+    /// server may refuse it, and an untrusted caller may have written the addresses. `Apikee` does not send it.
     #[must_use]
     pub const fn max_body_len(self, len: usize) -> Self {
         Self { max_body_len: len, ..self }
@@ -175,19 +189,18 @@ impl<'a> ValidateRequest<'a> {
         (self.client, self.project_env, self.method_path)
     }
 
-    /// Writes the members of `headers`. They end before `end`, except for the raw key, which is never cut.
+    /// Writes the members of `headers`. They end before `end`, unless the fields that are never cut are longer.
     fn write_headers(&self, out: &mut Writer<'_>, end: usize) {
         let start = out.len();
-        let mut kept = self.key_field_len();
+        let mut kept = self.reserved_len();
         for (at, (name, _)) in self.headers.iter().enumerate() {
-            let is_key = name.eq_ignore_ascii_case(KEY_HEADER);
             let mut before = self.headers.iter().take(at);
             if before.any(|(own, _)| own.eq_ignore_ascii_case(name)) || !self.may_send(name) {
                 continue;
             }
             let mut end = end.saturating_sub(kept);
-            if is_key {
-                (kept, end) = (0, usize::MAX);
+            if is_never_cut(name) {
+                (kept, end) = (kept.saturating_sub(self.field_len(name)), usize::MAX);
             }
             write_field(out, out.len() > start, name, self.values(name), end);
         }
@@ -221,16 +234,33 @@ impl<'a> ValidateRequest<'a> {
         named.map(|(_, value)| *value).filter(|value| !self.raw_key.forbids(value))
     }
 
-    /// The length in bytes of the raw key's field, with its last quote and a comma; 0 if there is none.
-    fn key_field_len(&self) -> usize {
-        if let Some(raw_key) = self.raw_key.added() {
-            return KEY_FIELD.len().saturating_add(raw_key.len()).saturating_add(2);
-        }
+    /// The length in bytes of the fields that are never cut, each with a comma.
+    fn reserved_len(&self) -> usize {
+        // The last quote and a comma.
+        let added =
+            self.raw_key.added().map_or(0, |raw_key| KEY_FIELD.len().saturating_add(raw_key.len()).saturating_add(2));
+        let [first, second] = ADDRESS_HEADERS;
+        [KEY_HEADER, first, second].iter().fold(added, |len, name| len.saturating_add(self.field_len(name)))
+    }
+
+    /// The length in bytes of the whole field with this name, with a comma; 0 if it is not sent.
+    fn field_len(&self, name: &str) -> usize {
         let mut counter = Writer::new(&mut []);
-        if self.may_send(KEY_HEADER) && self.values(KEY_HEADER).next().is_some() {
-            write_field(&mut counter, true, KEY_HEADER, self.values(KEY_HEADER), usize::MAX);
+        if self.may_send(name) && self.values(name).next().is_some() {
+            write_field(&mut counter, true, name, self.values(name), usize::MAX);
         }
         counter.len()
+    }
+
+    /// Whether everything that is never cut fits into the maximum length, and no address is left out because it
+    /// contains the key. Otherwise the platform would see another address, or a server could refuse the body.
+    #[cfg(feature = "client")]
+    pub(crate) fn is_whole(&self) -> bool {
+        let mut counter = Writer::new(&mut []);
+        self.write_front(&mut counter);
+        let mut addresses = self.headers.iter().filter(|(name, _)| is_address(name));
+        counter.len().saturating_add(self.reserved_len()) <= self.headers_end()
+            && addresses.all(|(_, value)| !self.raw_key.forbids(value))
     }
 }
 
@@ -291,13 +321,21 @@ impl<'a> ValidateRequest<'a> {
         }
     }
 
-    fn write(&self, out: &mut Writer<'_>, payload: Option<JsonObject<'_>>) {
-        // The name of the payload always counts, and so do both closing braces.
-        let end = self.max_body_len.saturating_sub(PAYLOAD.len()).saturating_sub(2);
+    /// Writes the part before the members of `headers`.
+    fn write_front(&self, out: &mut Writer<'_>) {
         string(out, br#"{"name":""#, self.key_name);
         string(out, br#","timestamp":""#, self.timestamp.as_str());
         out.bytes(br#","headers":{"#);
-        self.write_headers(out, end);
+    }
+
+    /// Where the members of `headers` must end. The name of the payload always counts, and so do both closing braces.
+    const fn headers_end(&self) -> usize {
+        self.max_body_len.saturating_sub(PAYLOAD.len()).saturating_sub(2)
+    }
+
+    fn write(&self, out: &mut Writer<'_>, payload: Option<JsonObject<'_>>) {
+        self.write_front(out);
+        self.write_headers(out, self.headers_end());
         out.byte(b'}');
         if let Some(payload) = payload {
             out.bytes(PAYLOAD);

@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::{address::Proxies, request::RequestView};
-use crate::key::{self, split_at_key};
+use crate::{
+    key::{self, split_at_key},
+    protocol::{ADDRESS_HEADERS, is_address},
+};
 
 /// The maximum number of fields of one name that are sent.
 const MAX_FIELDS: usize = 8;
@@ -22,24 +25,20 @@ const MAX_TOTAL_LEN: usize = 8 * 1024;
 /// The fields that are sent by default. The key and the address are added separately.
 pub(super) const DEFAULT: [&str; 1] = ["user-agent"];
 
-/// The fields with the client's address. The request's own fields with these names are not sent: anybody can write
-/// them, and the platform checks the address.
-const ADDRESS: [&str; 2] = ["x-forwarded-for", "x-real-ip"];
-
-/// The header fields for the platform. Bytes that are not UTF-8 become replacement characters.
+/// The header fields for the platform. Bytes that are not UTF-8 become replacement characters. The request's own fields
+/// with an address are not among them: anybody can write them, and the platform checks the address.
 pub(super) fn headers<'r: 'a, 'a>(
     request: &RequestView<'r>,
     allowed: impl Iterator<Item = &'a Box<str>>,
     proxies: &Proxies,
 ) -> Vec<(&'a str, Cow<'a, str>)> {
     let mut headers = Vec::new();
-    // If there is no room for all fields, the client sends the first ones complete.
     if let Some(address) = proxies.client(request) {
         let address = address.to_string();
-        headers.extend(ADDRESS.map(|name| (name, Cow::Owned(address.clone()))));
+        headers.extend(ADDRESS_HEADERS.map(|name| (name, Cow::Owned(address.clone()))));
     }
     let mut room = MAX_TOTAL_LEN;
-    for name in allowed.filter(|name| !ADDRESS.contains(&&***name)) {
+    for name in allowed.filter(|name| !is_address(name)) {
         for value in (0..MAX_FIELDS).map_while(|nth| request.headers.get(name, nth)) {
             let value = value.get(..MAX_VALUE_LEN.min(room)).unwrap_or(value);
             room = room.saturating_sub(value.len());

@@ -7,7 +7,7 @@ use std::{
 
 use apikee::{
     Fingerprint, Policy,
-    client::{AuthorizeRequest, Event, TransportError},
+    client::{AuthorizeRequest, Enforcement, Event, TransportError},
     meta::JsonObject,
     policy::{Basis, FailOpen, Fault, OnFault, OnRejection, Outage, Reason},
     protocol::{ClientId, MethodPath, Sealing},
@@ -15,8 +15,8 @@ use apikee::{
 use serde_json::json;
 
 use crate::{
-    ask, ask_for, code_and_cause,
-    platform::{Answer, CLIENT, PROJECT_KEY, Platform, key, listed, willing},
+    ask, ask_for, code_and_cause, decide,
+    platform::{Answer, CLIENT, PROJECT_KEY, Platform, Seen, key, listed, willing},
 };
 
 #[test]
@@ -452,6 +452,66 @@ fn header_values_are_cut_to_fit_into_the_body() {
         );
         let agent = body["headers"]["user-agent"].as_str().unwrap();
         assert!(agent.len() >= least && value.starts_with(agent), "{}", agent.len());
+    }
+}
+
+/// Otherwise a client could make the platform check another address, or none: `203.0.113.4` instead of `203.0.113.45`.
+#[test]
+fn an_address_is_sent_whole_whatever_the_length_of_the_fields_before_it() {
+    let key = key(CLIENT, "{}");
+    for enforcement in [Enforcement::Enforce, Enforcement::Observe] {
+        let platform = Platform::willing();
+        let builder = platform.builder().enforcement(enforcement);
+        let apikee = builder.background_thread(enforcement == Enforcement::Observe).build().unwrap();
+        // The user agent alone fills the body after about 16,050 bytes.
+        let agents: Vec<String> = (15_900..16_200).step_by(5).map(|len| "v".repeat(len)).collect();
+        let quotes = "\"".repeat(200_000);
+        for agent in agents.iter().chain([&quotes]) {
+            let headers =
+                [("user-agent", agent.as_str()), ("X-Real-IP", "203.0.113.4"), ("x-forwarded-for", "203.0.113.45")];
+            let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/").unwrap()).headers(&headers);
+            assert!(decide(&apikee, &request).is_ok());
+        }
+        apikee.close(Duration::from_secs(60));
+        let seen = platform.seen();
+        assert_eq!(seen.len(), agents.len() + 1);
+        for Seen { body, .. } in seen {
+            let headers = &body["headers"];
+            assert_eq!(headers["x-forwarded-for"], "203.0.113.45", "{enforcement:?}");
+            assert_eq!((&headers["X-Real-IP"], &headers["x-api-key"]), (&json!("203.0.113.4"), &json!(key)));
+            assert!(body.to_string().len() <= 16 * 1024);
+        }
+    }
+}
+
+#[test]
+fn a_request_whose_address_cannot_be_sent_whole_is_not_sent() {
+    let key = key(CLIENT, "{}");
+    let long = "203.0.113.45, ".repeat(1_200);
+    let quotes = "\"".repeat(8_190);
+    let with_key = format!("203.0.113.45, {key}");
+    for (sealing, address) in [(Sealing::Required, &long), (Sealing::Required, &quotes), (Sealing::Off, &with_key)] {
+        for name in ["x-forwarded-for", "X-Real-Ip"] {
+            for enforcement in [Enforcement::Enforce, Enforcement::Observe] {
+                let platform = Platform::willing();
+                let verdicts = Arc::new(Mutex::new(Vec::new()));
+                let notes = Arc::clone(&verdicts);
+                let observer = move |event: &Event<'_>| {
+                    if let Event::Denied { denial, .. } | Event::Observed { verdict: Err(denial), .. } = event {
+                        notes.lock().unwrap().push(code_and_cause(*denial));
+                    }
+                };
+                let builder = platform.builder().enforcement(enforcement).sealing(sealing).observer(observer);
+                let apikee = builder.background_thread(enforcement == Enforcement::Observe).build().unwrap();
+                let headers = [("user-agent", "curl/8.5.0"), (name, address.as_str())];
+                let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/").unwrap()).headers(&headers);
+                assert_eq!(decide(&apikee, &request).is_ok(), enforcement == Enforcement::Observe);
+                apikee.close(Duration::from_secs(60));
+                let expected = format!("SERVER_FAULT: {}", Fault::NotSent);
+                assert_eq!(*verdicts.lock().unwrap(), [expected], "{name}, {enforcement:?}, {sealing}");
+                assert!(platform.seen().is_empty());
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use apikee::{
         MethodPath, ProjectKey, RegisterEndpoint, Request, Sealing, Timestamp, UserAgent, ValidateRequest,
     },
 };
-use proptest::{collection::vec, prelude::*, string::string_regex, test_runner::RngSeed};
+use proptest::{collection::vec, prelude::*, sample::select, string::string_regex, test_runner::RngSeed};
 use serde_json::{Map, Value, json};
 
 use crate::support::exactly;
@@ -23,9 +23,8 @@ fn config(seed: u64) -> ProptestConfig {
 
 /// Random characters. Those with a special meaning are more frequent.
 fn text() -> impl Strategy<Value = String> {
-    let special = proptest::sample::select(
-        "\0\r\n\t \"\\/%+&=?#:;,{}[]'\u{7f}\u{80}\u{2028}\u{fffd}\u{10ffff}\u{e9}".chars().collect::<Vec<_>>(),
-    );
+    let special =
+        select("\0\r\n\t \"\\/%+&=?#:;,{}[]'\u{7f}\u{80}\u{2028}\u{fffd}\u{10ffff}\u{e9}".chars().collect::<Vec<_>>());
     vec(prop_oneof![special, any::<char>()], 0..24).prop_map(String::from_iter)
 }
 
@@ -107,6 +106,8 @@ fn slashed(path: &str) -> String {
     if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
 }
 
+const NEVER_CUT: [&str; 3] = ["X-Api-Key", "X-Forwarded-For", "x-real-ip"];
+
 proptest! {
     #![proptest_config(config(1))]
 
@@ -138,12 +139,12 @@ proptest! {
     }
 
     #[test]
-    fn a_limited_body_keeps_the_key_and_cuts_other_values(
-        headers in vec((prop_oneof![Just("X-Api-Key".to_owned()), Just("a".to_owned()), text()], text()), 0..8),
+    fn a_limited_body_keeps_key_and_addresses_and_cuts_other_values(
+        headers in vec((prop_oneof![select(&NEVER_CUT[..]).prop_map_into(), Just("a".into()), text()], text()), 0..8),
         payload in proptest::option::of(object()), limit in 0..700_usize,
     ) {
         let pairs: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let key_alone: Vec<_> = pairs.iter().copied().filter(|(name, _)| *name == "X-Api-Key").collect();
+        let never_cut: Vec<_> = pairs.iter().copied().filter(|(name, _)| NEVER_CUT.contains(name)).collect();
         let payload = payload.map(Value::Object);
         let payload_text = payload.as_ref().map_or(String::new(), Value::to_string);
         let request = |headers| {
@@ -154,14 +155,16 @@ proptest! {
             if payload.is_some() { request.payload(JsonObject::new(&payload_text).unwrap()) } else { request }
         };
         let (_, whole) = written(&request(&pairs));
-        let (_, least) = written(&request(&key_alone));
+        let (_, least) = written(&request(&never_cut));
         let (_, body) = written(&request(&pairs).max_body_len(limit));
         let len = |body: &Value| body.to_string().len() - payload_text.len();
 
         prop_assert!(len(&body) <= limit || body == least);
         prop_assert_eq!(&body["payload"], payload.as_ref().unwrap_or(&Value::Null));
         let (sent, all) = (body["headers"].as_object().unwrap(), whole["headers"].as_object().unwrap());
-        prop_assert_eq!(sent.get("X-Api-Key"), all.get("X-Api-Key"));
+        for name in NEVER_CUT {
+            prop_assert_eq!(sent.get(name), all.get(name));
+        }
         for (name, value) in sent {
             prop_assert!(all[name].as_str().unwrap().starts_with(value.as_str().unwrap()));
         }
@@ -310,6 +313,30 @@ fn header_values_are_cut_by_their_length_in_json() {
         let body = request.max_body_len(around + room).write_body(&mut buf).unwrap();
         assert!(body.ends_with(&format!(r#""headers":{{{expected}}}}}"#)), "{room}: {body}");
         assert!(room < key.len() || body.len() <= around - 11 + room);
+    }
+}
+
+/// A client writes the first value. It must not decide which address the platform checks.
+#[test]
+fn an_address_is_never_cut_whatever_is_before_it() {
+    let now = Timestamp::new(UnixTime::from_secs(0)).unwrap();
+    let method_path = MethodPath::new("GET", "/").unwrap();
+    let request = ValidateRequest::new(ClientId::new(CLIENT).unwrap(), "env", method_path, now).max_body_len(400);
+    for value in ["v", "\"", "\u{1F600}"] {
+        for len in 0..400 {
+            let agent = value.repeat(len);
+            let headers = [
+                ("user-agent", agent.as_str()),
+                ("X-Forwarded-For", "203.0.113.45"),
+                ("x-more", agent.as_str()),
+                ("x-forwarded-for", "198.51.100.7"),
+                ("X-Real-IP", "203.0.113.45"),
+            ];
+            let (_, body) = written(&request.headers(&headers));
+            assert_eq!(body["headers"]["X-Forwarded-For"], "203.0.113.45, 198.51.100.7", "{len} of {value}");
+            assert_eq!(body["headers"]["X-Real-IP"], "203.0.113.45", "{len} of {value}");
+            assert!(body.to_string().len() <= 400);
+        }
     }
 }
 
