@@ -393,7 +393,8 @@ impl<In: Transport> Connector<In> for Tcp {
     }
 }
 
-/// Tries one address after the other. Each except the last may use half of the remaining time.
+/// Tries one address after the other. Each except the last may use half of the remaining time. The error is the last one,
+/// but a later error does not replace a timeout.
 fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
     let limit = Limit::new(details.timeout)?;
     let mut failure = Error::HostNotFound;
@@ -415,6 +416,9 @@ fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
         match TcpStream::connect_timeout(addr, share) {
             Ok(stream) => return Ok(stream),
             Err(error) if refuses_connection(&error, addr) => exhausted = true,
+            // With more time, an earlier address might have answered. Load takes time, too, and must not look like a
+            // platform that refuses connections.
+            Err(_) if matches!(failure, Error::Timeout(_)) => {}
             Err(error) => failure = limit.check(error),
         }
     }

@@ -59,6 +59,21 @@ fn refusing() -> (Socket, SocketAddr) {
     (socket, addr)
 }
 
+/// A port that never answers: its queue of connections is full, and nobody takes one out.
+fn silent() -> (Vec<Socket>, SocketAddr) {
+    let (listener, addr) = refusing();
+    listener.listen(0).unwrap();
+    let mut sockets = vec![listener];
+    loop {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let connected = socket.connect_timeout(&addr.into(), Duration::from_millis(100));
+        sockets.push(socket);
+        if connected.is_err() {
+            return (sockets, addr);
+        }
+    }
+}
+
 /// A transport whose host is a name. `look_up` receives the number of the look-up, from 0.
 fn transport(
     ttl: Duration,
@@ -200,6 +215,23 @@ fn address_after_one_that_refuses_is_tried() {
     let good = server();
     let (transport, _) = transport(TTL, move |_| Ok(vec![refusing, good]));
     assert_eq!(post(&transport, AMPLE), OK);
+}
+
+/// A lack of a connection counts for all clients, and a timeout does not. Load can cause a timeout.
+#[test]
+fn refusal_by_another_address_does_not_hide_a_timeout() {
+    let (_held, refusing) = refusing();
+    let (_queue, silent) = silent();
+    let brief = Duration::from_millis(100);
+    for (addrs, timeout, expected) in [
+        ([refusing, refusing], AMPLE, Outage::Connect),
+        ([silent, refusing], brief, Outage::Timeout),
+        ([refusing, silent], brief, Outage::Timeout),
+        ([silent, silent], brief, Outage::Timeout),
+    ] {
+        let (transport, _) = transport(TTL, move |_| Ok(addrs.to_vec()));
+        assert_eq!(post(&transport, timeout), outage(expected), "{addrs:?}");
+    }
 }
 
 #[test]
