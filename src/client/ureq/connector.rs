@@ -393,14 +393,16 @@ impl<In: Transport> Connector<In> for Tcp {
     }
 }
 
-/// Tries one address after the other. Each except the last may use half of the remaining time. The error is the last one,
-/// but a later error does not replace a timeout.
+/// Tries one address after the other. Each except the last may use half of the remaining time. If none connects, the
+/// first that did not answer gets the rest of the time: perhaps one packet was lost. The error is the last one, but a
+/// later error does not replace a timeout.
 fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
     let limit = Limit::new(details.timeout)?;
     let mut failure = Error::HostNotFound;
     let mut exhausted = false;
+    let mut silent = None;
     let mut addrs = details.addrs.iter().peekable();
-    while let Some(addr) = addrs.next() {
+    while let Some(addr) = addrs.next().or_else(|| silent.take()) {
         let left = match limit.left() {
             Ok(left) => left,
             Err(error) => {
@@ -408,14 +410,15 @@ fn connect(details: &ConnectionDetails<'_>) -> Result<TcpStream, Error> {
                 break;
             }
         };
-        let share = if addrs.peek().is_some() {
-            left.checked_div(2).unwrap_or(left).max(Duration::from_millis(1))
-        } else {
-            left
-        };
+        let more = addrs.peek().is_some();
+        let share = if more { left.checked_div(2).unwrap_or(left).max(Duration::from_millis(1)) } else { left };
         match TcpStream::connect_timeout(addr, share) {
             Ok(stream) => return Ok(stream),
             Err(error) if refuses_connection(&error, addr) => exhausted = true,
+            Err(error) if is_timeout(&error) => {
+                failure = limit.check(error);
+                silent = silent.or(more.then_some(addr));
+            }
             // With more time, an earlier address might have answered. Load takes time, too, and must not look like a
             // platform that refuses connections.
             Err(_) if matches!(failure, Error::Timeout(_)) => {}

@@ -30,6 +30,11 @@ type Found = io::Result<Vec<SocketAddr>>;
 fn server() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let addr = listener.local_addr().unwrap();
+    serve(listener);
+    addr
+}
+
+fn serve(listener: TcpListener) {
     thread::spawn(move || {
         for stream in listener.incoming() {
             thread::spawn(|| {
@@ -48,7 +53,6 @@ fn server() -> SocketAddr {
             });
         }
     });
-    addr
 }
 
 /// A port that refuses connections and that nobody else can get: bound, but not listening.
@@ -232,6 +236,23 @@ fn refusal_by_another_address_does_not_hide_a_timeout() {
         let (transport, _) = transport(TTL, move |_| Ok(addrs.to_vec()));
         assert_eq!(post(&transport, timeout), outage(expected), "{addrs:?}");
     }
+}
+
+/// As after a lost packet. The system sends a lost packet again after 1 s, which is too late for the first try.
+#[test]
+fn address_that_did_not_answer_is_tried_again_after_the_others() {
+    let (_held, refusing) = refusing();
+    let (mut queue, silent) = silent();
+    let names = Names::with(TTL, move |_, _| Ok(vec![silent, refusing]));
+    let builder = UreqTransport::builder().base_url("http://platform.example").allow_plain_http().names(names);
+    let transport = builder.connect_timeout(Duration::from_millis(1900)).build().unwrap();
+    thread::scope(|scope| {
+        let call = scope.spawn(|| post(&transport, AMPLE));
+        // The test must wait for the time itself. If the call begins later, it connects at the first try.
+        thread::sleep(Duration::from_millis(300));
+        serve(queue.remove(0).into());
+        assert_eq!(call.join().unwrap(), OK);
+    });
 }
 
 #[test]
