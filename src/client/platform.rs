@@ -13,6 +13,7 @@ use getrandom::SysRng;
 use super::{
     event::{Event, Events},
     gate::{self, Caller, Deadline, Gate, Plaintext, Scratch},
+    request::cut,
     signing::{NotSigned, Sign, sign},
     transport::{Call, Received, Transport},
 };
@@ -20,6 +21,7 @@ use crate::{
     buf::BufferTooSmall,
     crypto::{Zeroize, stack},
     envelope::{OpenError, Opened, Pending, SealError, ServerKey, Session, SessionPool, sealed_len},
+    key::{PREFIX, VerifiedKey, without_keys},
     policy::{Fault, Outage, Outcome, Overload, Reason, Rejection},
     protocol::{
         Answer, BodyForm, ClientId, ClientRecord, ClientRecordError, CreateClient, FoundClient, FoundClientError,
@@ -166,8 +168,8 @@ impl From<Failed> for Outcome {
 }
 
 /// Reads the answer to a validate call. The answer must be about this request, whatever the verdict is. Any verdict
-/// except success is a rejection.
-pub(super) fn success(body: Body<'_>, request: &ValidateRequest<'_>) -> Result<(), Failed> {
+/// except success is a rejection. Its reason does not contain the `secrets`.
+pub(super) fn success(body: Body<'_>, request: &ValidateRequest<'_>, secrets: &[&str]) -> Result<(), Failed> {
     let answer = match body {
         Body::Opened(body) => Answer::read_opened(body),
         Body::Unsealed(body) => Answer::read_unsealed(body),
@@ -180,8 +182,24 @@ pub(super) fn success(body: Body<'_>, request: &ValidateRequest<'_>) -> Result<(
         return Ok(());
     }
     let unknown_client = [answer.error(), answer.code()].into_iter().flatten().any(names_no_client);
-    let reason = Reason::new(answer.reason(), answer.message());
+    let [code, message] = [answer.reason(), answer.message()].map(|text| loggable(text?, secrets));
+    let reason = Reason::new(code.as_deref(), message.as_deref());
     Err(Failed { outcome: Outcome::Rejected(Rejection::Unsuccessful(reason)), unknown_client })
+}
+
+/// The start of a text of the platform, for logs. The platform may repeat what it has received, so keys are cut, and a
+/// text with a part of a secret is left out.
+fn loggable(text: &str, secrets: &[&str]) -> Option<String> {
+    // Keys first: a key that is cut within its payload does not look like one.
+    let mut text = without_keys(text);
+    text.truncate(cut(&text, Reason::MAX_LEN).len());
+    (!secrets.iter().any(|secret| repeats(&text, secret))).then_some(text)
+}
+
+/// Whether a text contains more of a secret than `sk_live_` is long, or all of a shorter one.
+fn repeats(text: &str, secret: &str) -> bool {
+    let len = secret.len().min("sk_live_".len().saturating_add(1));
+    (0..text.len()).any(|at| text.get(at..at.saturating_add(len)).is_some_and(|part| secret.contains(part)))
 }
 
 /// Reads the answer to a [`CreateClient`].
@@ -311,6 +329,12 @@ pub(super) struct Platform {
 }
 
 impl Platform {
+    /// The texts of a request about this key that must not be in a log. All keys start with the same prefix.
+    pub(super) fn secrets<'s>(&'s self, key: &VerifiedKey<'s>) -> [&'s str; 2] {
+        let raw_key = key.raw();
+        [self.project_key.header_value(), raw_key.strip_prefix(PREFIX).unwrap_or(raw_key)]
+    }
+
     /// Creates or updates a client.
     pub(super) fn upsert(
         &self,

@@ -166,8 +166,10 @@ impl Server {
                 let judged = Some(key.raw());
                 let caller =
                     Caller { client: client.into(), origin: Some(origin), judged, also_refused, also_confirmed };
-                let answered =
-                    self.platform.exchange(Some(caller), &question, deadline, |body| success(body, &question));
+                let secrets = self.platform.secrets(key);
+                let answered = self
+                    .platform
+                    .exchange(Some(caller), &question, deadline, |body| success(body, &question, &secrets));
                 self.refill_soon();
                 match answered {
                     Ok(()) => {

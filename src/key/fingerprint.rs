@@ -146,7 +146,7 @@ pub(crate) fn up_to_key(text: &str) -> &str {
 }
 
 /// The text with all keys cut to their first 12 characters.
-#[cfg(any(feature = "web", feature = "emulator"))]
+#[cfg(feature = "client")]
 pub(crate) fn without_keys(text: &str) -> std::string::String {
     let (mut cut, mut rest) = (std::string::String::new(), text);
     while let Some((front, behind)) = split_at_key(rest) {
@@ -210,7 +210,7 @@ mod tests {
         }
     }
 
-    #[cfg(any(feature = "web", feature = "emulator"))]
+    #[cfg(feature = "client")]
     #[test]
     fn all_keys_of_a_text_are_cut_and_the_rest_stays() {
         let key = "apikee_1234567890abcdef.ABCDEF";

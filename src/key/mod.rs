@@ -45,7 +45,7 @@ pub use expiry::{Expiry, InvalidDuration};
 pub(crate) use fingerprint::split_at_key;
 #[cfg(feature = "envelope")]
 pub(crate) use fingerprint::up_to_key;
-#[cfg(any(feature = "web", feature = "emulator"))]
+#[cfg(feature = "client")]
 pub(crate) use fingerprint::without_keys;
 pub use fingerprint::{DenyList, Fingerprint, InvalidFingerprint, Unsorted, log_prefix};
 pub use inspect::{UntrustedClaims, UntrustedKey};

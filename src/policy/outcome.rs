@@ -160,6 +160,9 @@ impl core::error::Error for Rejection {}
 /// It is escaped as `Debug` escapes a string, so that it is safe on one line of a log. It has at most
 /// [`MAX_LEN`](Self::MAX_LEN) bytes: a longer reason is cut between two characters. It is never sent to a client.
 ///
+/// A platform may repeat a key in its texts. `Apikee` cuts API keys in them to 12 characters, and leaves out a text with
+/// a part of the project key.
+///
 /// ```
 /// use apikee::policy::Reason;
 ///

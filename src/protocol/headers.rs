@@ -38,7 +38,7 @@ impl ProjectKey {
         key.try_into().map(Self).map_err(|_| ProjectKeyError::TooLong)
     }
 
-    /// The key. Only for the header `x-api-key`.
+    /// The key. Only for the header `x-api-key`, and to keep it out of logs.
     pub(crate) fn header_value(&self) -> &str {
         self.0.as_str()
     }

@@ -238,6 +238,57 @@ fn the_platforms_reason_is_shown_escaped_and_cut_and_only_to_operators() {
     }
 }
 
+/// `reason` is what is left of the answer. The secrets in the answer are escaped, too, so the decoded text is compared.
+#[test]
+fn a_secret_that_the_platform_repeats_is_in_no_log_and_no_error() {
+    const LIVE_KEY: &str = "sk_live_8f3kQz7Lw2Vn5RtYb1Xc9MdP";
+    let key = key(CLIENT, "{}");
+    let (payload, signature) = key["apikee_".len()..].split_once('.').unwrap();
+    let shown = &key[..12];
+    let (x, key_and_more) = ("x".repeat(80), format!("{key} is not active"));
+    for (code, message, reason) in [
+        ("NO_ACCESS", format!("project key {LIVE_KEY} has no access"), Some("NO_ACCESS".to_owned())),
+        (LIVE_KEY, "no access".into(), Some("no access".into())),
+        (LIVE_KEY, key.clone(), Some(shown.into())),
+        ("A", format!("{}...", &LIVE_KEY[..9]), Some("A".into())),
+        ("A", format!("...{}", &LIVE_KEY[20..]), Some("A".into())),
+        ("A", format!("{x}{LIVE_KEY}"), Some("A".into())),
+        ("A", "use an sk_live_ key".into(), Some("A: use an sk_live_ key".into())),
+        ("A", format!("key {key_and_more}"), Some(format!("A: key {shown} is not active"))),
+        (
+            "A",
+            format!("{key_and_more}, {key_and_more}"),
+            Some(format!("A: {shown} is not active, {shown} is not active")),
+        ),
+        ("A", format!("{x}{key}"), Some(format!("A: {x}{shown}"))),
+        ("A", format!("{x}{payload}"), Some("A".into())),
+        ("A", format!("{}, and more", &key[..30]), Some("A".into())),
+        ("A", format!("signature {signature}"), Some("A".into())),
+        (&key_and_more, LIVE_KEY.into(), Some(format!("{shown} is not active"))),
+        (LIVE_KEY, LIVE_KEY.into(), None),
+    ] {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&lines);
+        let observer = move |event: &Event<'_>| notes.lock().unwrap().extend([event.to_string(), format!("{event:?}")]);
+        let answer = json!({ "success": false, "error": code, "message": message }).to_string();
+        let answer = answer.replace("_", r"\u005f").replace('7', r"\u0037");
+        let platform = Platform::new(move |_| Answer::Plain(200, answer.clone().into_bytes()));
+        let builder = platform.builder().sealing(Sealing::Requests).project_key(LIVE_KEY);
+        let apikee = builder.observer(observer).build().unwrap();
+        let request = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/users").unwrap());
+        let denial = apikee.authorize(&request).unwrap_err();
+        assert_eq!(denial.reason(), reason.as_deref(), "{code}: {message}");
+        let texts = [denial.to_string(), format!("{denial:?}"), code_and_cause(denial)];
+        let mut lines = lines.lock().unwrap();
+        assert!(lines.iter().any(|line| line.starts_with("event=denied")));
+        lines.extend(texts);
+        for secret in [LIVE_KEY, payload, signature] {
+            let mut parts = secret.as_bytes().windows(9).map(|part| std::str::from_utf8(part).unwrap());
+            assert!(!parts.any(|part| lines.iter().any(|line| line.contains(part))), "{lines:?}");
+        }
+    }
+}
+
 #[test]
 fn the_client_id_comes_from_meta_else_the_resolver_else_the_tenant_else_the_platform() {
     const OTHER: &str = "11111111-2222-4333-8444-555555555555";
