@@ -36,6 +36,10 @@ fn answer() -> impl Strategy<Value = Map<String, Value>> {
 fn expected_answer(answer: &Map<String, Value>) -> Option<Value> {
     let success = answer.get("success")?.as_bool()?;
     let strings = ["clientId", "project_env", "method_path", "error", "code", "message"];
+    let subject = strings[..3].iter().filter_map(|name| answer.get(*name));
+    if !subject.into_iter().all(|value| value.is_null() || value.is_string()) {
+        return None;
+    }
     let strings = strings.map(|name| answer.get(name).and_then(Value::as_str));
     Some(json!([success, answer.get("durationMs").and_then(Value::as_u64), strings]))
 }

@@ -54,6 +54,10 @@ fn expected(members: Option<&Members>) -> Result<Fields, AnswerError> {
         Some(Tree::Number(number)) => whole(number),
         _ => None,
     };
+    let subject = ["clientId", "project_env", "method_path"];
+    if subject.iter().any(|name| !matches!(member(members, name), None | Some(Tree::Null | Tree::String(_)))) {
+        return Err(AnswerError::Malformed);
+    }
     let texts = ["clientId", "project_env", "method_path", "error", "code", "message"];
     let texts = texts.map(|name| string(members, name));
     Ok(Fields { success: *success, duration_ms, texts })

@@ -119,7 +119,9 @@ pub fn body(input: &[u8]) {
             let mut shown = format!("{method} {path}");
             if has(32) {
                 request = request.name(&name);
-                shown = name.clone();
+                if !name.is_empty() {
+                    shown = name.clone();
+                }
             }
             let members = vec![("method", text(&method)), ("path", text(&path)), ("name", text(&shown))];
             fields.check(&request, "/endpoint", &[("project_env", env.clone())], members);
