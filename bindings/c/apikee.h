@@ -285,6 +285,10 @@ enum apikee_error
    */
   APIKEE_ERROR_ANSWER_NO_VERDICT = 106,
   /**
+   * The answer is about another client, project and environment, method or path.
+   */
+  APIKEE_ERROR_ANSWER_ANOTHER_REQUEST = 107,
+  /**
    * The client's id is not a UUID of 36 characters.
    */
   APIKEE_ERROR_INVALID_CLIENT_ID = 108,
@@ -561,15 +565,15 @@ typedef struct apikee_answer {
    */
   uint64_t duration_ms;
   /**
-   * The client of the request.
+   * The client, if the answer names it. It is the client of the request. So are the next two members.
    */
   struct apikee_text client_id;
   /**
-   * The project and environment of the request.
+   * The project and environment.
    */
   struct apikee_text project_env;
   /**
-   * The method and path of the request.
+   * The method and path.
    */
   struct apikee_text method_path;
   /**
@@ -962,15 +966,19 @@ apikee_error apikee_write_validate_body(const struct apikee_validate_request *re
  * Opens the answer to a validate call, `body_len` bytes at `body`, and checks that the platform lets the request
  * through. Only `APIKEE_ERROR_OK` means that it does.
  *
- * The body is decrypted in place, and the texts of `answer` point into it. The pending is used up, except after an
- * error about an argument.
+ * `request` is the request that was sent: the answer must be about its client, project and environment, method and
+ * path, if it names them. The body is decrypted in place, and the texts of `answer` point into it. The pending is used
+ * up, except after an error about an argument.
  *
  * Errors: `APIKEE_ERROR_SERVER_REJECTED` if the platform refuses the request; `answer` then contains the reason. Any
  * other error means that there is no trustworthy answer: the errors of `apikee_pending_open`,
- * `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
+ * `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`, `APIKEE_ERROR_ANSWER_ANOTHER_REQUEST`. Errors
+ * about `request`: `APIKEE_ERROR_INVALID_CLIENT_ID`, `APIKEE_ERROR_INVALID_METHOD`,
+ * `APIKEE_ERROR_TIME_OUT_OF_RANGE`.
  */
 APIKEE_MUST_USE
 apikee_error apikee_pending_require_success(struct apikee_pending *pending,
+                                            const struct apikee_validate_request *request,
                                             void *body,
                                             size_t body_len,
                                             struct apikee_answer *answer);
@@ -983,10 +991,11 @@ apikee_error apikee_pending_require_success(struct apikee_pending *pending,
  * Nothing except the connection proves who wrote such an answer, or for which request. An attacker at the end of the
  * TLS connection can let all requests through. Call this only if the user has asked for it.
  *
- * Errors: `APIKEE_ERROR_SERVER_REJECTED`, `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`.
+ * Errors: those of `apikee_pending_require_success`, except for the errors of `apikee_pending_open`.
  */
 APIKEE_MUST_USE
-apikee_error apikee_unsealed_require_success(void *body,
+apikee_error apikee_unsealed_require_success(const struct apikee_validate_request *request,
+                                             void *body,
                                              size_t body_len,
                                              struct apikee_answer *answer);
 #endif

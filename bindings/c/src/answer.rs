@@ -151,9 +151,8 @@ pub unsafe extern "C" fn apikee_unsealed_require_success(
         let written = [Span::bytes(body, body_len), Span::one(answer)];
         args::apart(written, [Span::one(request)])?;
         // SAFETY: the caller keeps the rules, and no two overlap.
-        let (request, body) = unsafe {
-            (request::subject(args::one(request)?, written)?, args::bytes_mut(body, body_len)?)
-        };
+        let (request, body) =
+            unsafe { (request::subject(args::one(request)?, written)?, args::bytes_mut(body, body_len)?) };
         let verdict = Answer::read_unsealed(body)?;
         // SAFETY: as above.
         unsafe { give(&verdict, &request, false, answer) }
