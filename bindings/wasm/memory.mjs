@@ -31,12 +31,20 @@ export class Memory {
     throw new ApikeeError("NOT_IN_THIS_BUILD", "this build of the module does not have this function");
   }
 
-  /** Writes a key. A key that is too long is cut, but not to a valid length, so it is still refused. */
+  /**
+   * Writes a key. A key that is too long is cut, but not to a valid length, so it is still refused. A missing separator
+   * is another error than a segment that is too long, so a key with a separator keeps one.
+   */
   putKey(key) {
-    if (typeof key === "string") return encoder.encodeInto(key, this.keyRoom).written;
+    const { read, written } = typeof key === "string" ? encoder.encodeInto(key, this.keyRoom) : this.putKeyBytes(key);
+    if (read < key.length && key.includes(typeof key === "string" ? "." : 46)) this.keyRoom[written - 1] = 46;
+    return written;
+  }
+
+  putKeyBytes(key) {
     const part = key.length > this.keyRoom.length ? key.subarray(0, this.keyRoom.length) : key;
-    this.bytes.set(part, this.input);
-    return part.length;
+    this.keyRoom.set(part);
+    return { read: part.length, written: part.length };
   }
 
   /** Writes a string or bytes; returns their end. */

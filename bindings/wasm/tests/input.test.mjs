@@ -42,7 +42,7 @@ test("keys of a megabyte are refused at once, whatever their content", () => {
   const start = performance.now();
   for (const [key, code] of [
     ["a".repeat(1 << 20), "INVALID_PREFIX"],
-    [`apikee_${"z".repeat(1 << 20)}`, "DECODE_ERROR"],
+    [`apikee_${"z".repeat(1 << 20)}`, "INVALID_FORMAT"],
     [`apikee_${"z".repeat(1 << 20)}.1`, "DECODE_ERROR"],
     [`apikee_1.${"z".repeat(1 << 20)}`, "DECODE_ERROR"],
     [`apikee_${"\u{1f600}".repeat(1 << 18)}.1`, "DECODE_ERROR"],
