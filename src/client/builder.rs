@@ -448,8 +448,8 @@ impl ApikeeBuilder {
     }
 
     /// Maximum number of clients whose failures and refusals are remembered; 4096 by default, at least one. Each takes
-    /// 128 bytes. Clients whose requests are all confirmed take no room. When the table is full, the client that was
-    /// used least recently is forgotten.
+    /// 128 bytes. Clients whose requests are all confirmed take no room. A refused client that its key names takes two
+    /// places: one for its tenant's name. When the table is full, the client that was used least recently is forgotten.
     pub const fn max_clients(mut self, clients: usize) -> Self {
         self.limits.clients = clients;
         self
