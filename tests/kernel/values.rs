@@ -11,7 +11,8 @@ use apikee::{
 };
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
-const META: &str = r#"{"s":"x","i":-3,"u":18446744073709551615,"f":0.5,"b":true,"o":{"p":1},"a":[1,"y"],"n":null}"#;
+const META: &str =
+    r#"{"s":"x","i":-3,"u":18446744073709551615,"f":0.5,"b":true,"o":{"p":1},"a":[1,"y"],"list":[],"n":null}"#;
 
 fn with_meta(encoding: Encoding, check: impl FnOnce(Meta<'_>)) {
     let keys = Keyring::new(b"the current secret: 32 random bytes").unwrap();
@@ -27,7 +28,7 @@ fn a_member_is_read_only_as_its_own_type() {
     for encoding in [Encoding::Json, Encoding::MessagePack] {
         with_meta(encoding, |meta| {
             let names: Vec<_> = meta.into_iter().map(|(name, _)| name.to_string()).collect();
-            assert_eq!(names, ["s", "i", "u", "f", "b", "o", "a", "n"]);
+            assert_eq!(names, ["s", "i", "u", "f", "b", "o", "a", "list", "n"]);
             // The getters that return a value.
             let read = |name: &str| {
                 [
@@ -117,4 +118,48 @@ fn times_are_printed_in_seconds_and_additions_are_checked() {
 fn a_payload_longer_than_the_limit_is_not_decoded() {
     let long = format!("apikee_{}.{}", "1".repeat(100_000), "1".repeat(40));
     assert_eq!(UntrustedKey::read(&long, &mut [0; 64]).err(), Some(KeyError::Decode));
+}
+
+#[test]
+fn an_empty_list_and_an_empty_object_are_empty_and_others_are_not() {
+    let keys = Keyring::new(b"the current secret: 32 random bytes").unwrap();
+    for encoding in [Encoding::Json, Encoding::MessagePack] {
+        for (scopes, meta) in [(&[][..], "{}"), (&["read"][..], META)] {
+            let (mut issued, mut verified) = ([0; 1024], [0; 1024]);
+            let new = NewKey::new("t").scopes(scopes).meta(JsonObject::new(meta).unwrap()).encoding(encoding);
+            let key = keys.issue(&new, NOW, &mut SysRng, &mut issued).unwrap();
+            let key = keys.verify(key, NOW, &mut verified).unwrap();
+            let claims = key.claims();
+            assert_eq!((claims.scopes().is_empty(), claims.meta().is_empty()), (meta == "{}", meta == "{}"));
+            let json = (encoding == Encoding::Json || meta == "{}").then_some(meta);
+            assert_eq!(claims.meta().as_json(), json, "{encoding:?}");
+        }
+    }
+}
+
+#[test]
+fn objects_and_lists_are_equal_if_their_members_are() {
+    for encoding in [Encoding::Json, Encoding::MessagePack] {
+        with_meta(encoding, |one| {
+            with_meta(encoding, |other| {
+                assert!(one == other && one.get_array("a") == other.get_array("a"));
+                assert_ne!(one.get_object("o").unwrap(), one);
+                assert_ne!(one.get_array("a").unwrap(), one.get_array("list").unwrap());
+            });
+        });
+    }
+}
+
+#[test]
+fn missing_scopes_are_named_with_their_code_and_status() {
+    let keys = Keyring::new(b"the current secret: 32 random bytes").unwrap();
+    let (mut issued, mut verified) = ([0; 1024], [0; 1024]);
+    let key = keys.issue(&NewKey::new("t").scopes(&["a", "b"]), NOW, &mut SysRng, &mut issued).unwrap();
+    let key = keys.verify(key, NOW, &mut verified).unwrap();
+    assert_eq!(format!("{:?}", key.claims().scopes()), r#"["a", "b"]"#);
+    let missing = key.require(&["a", "c", "b", "d\n"]).unwrap_err();
+    assert_eq!((missing.code(), missing.http_status()), ("INSUFFICIENT_SCOPE", 403));
+    assert_eq!(missing.to_string(), r#"the key lacks the scopes "c", "d\n""#);
+    assert_eq!(format!("{missing:?}"), r#"["c", "d\n"]"#);
+    assert!(format!("{:?}", key.claims()).contains(r#"["a", "b"]"#));
 }
