@@ -246,6 +246,18 @@ pub(crate) fn integer(number: &[u8]) -> Option<i64> {
 mod tests {
     use super::*;
 
+    /// Otherwise its bytes would be looked at one by one.
+    #[test]
+    fn a_word_is_plain_if_each_of_its_bytes_is() {
+        for byte in u8::MIN..=u8::MAX {
+            for at in 0..8 {
+                let mut word = *b"abcdefgh";
+                word[at] = byte;
+                assert_eq!(is_all_plain(u64::from_le_bytes(word)), is_plain(byte), "{byte:#x} at {at}");
+            }
+        }
+    }
+
     #[test]
     fn a_byte_that_is_not_plain_ends_plain_text_at_each_position() {
         for len in 0..40 {
