@@ -242,21 +242,26 @@ fn text_that_is_not_utf_8_is_an_error() {
     gives(required, ApikeeError::InvalidUtf8);
 }
 
-#[test]
-fn a_request_and_an_answer_without_an_envelope() {
-    let headers = [ApikeeHeader { name: text("user-agent"), value: text("test") }];
-    let request = ApikeeValidateRequest {
+/// A request with these header fields.
+fn request(headers: &[ApikeeHeader]) -> ApikeeValidateRequest {
+    ApikeeValidateRequest {
         client_id: text("497f6eca-6276-4993-bfeb-53cbbbba6f08"),
         project_env: text("my-app-production"),
         method: text("GET"),
         path: text("/users/7?secret=1"),
         key_name: NOTHING,
         headers: headers.as_ptr(),
-        header_count: 1,
+        header_count: headers.len(),
         payload: NOTHING,
         now_millis: NOW * 1000,
         keep_query: 0,
-    };
+    }
+}
+
+#[test]
+fn a_request_and_an_answer_without_an_envelope() {
+    let headers = [ApikeeHeader { name: text("user-agent"), value: text("test") }];
+    let request = request(&headers);
     let (mut buf, mut len) = ([0_u8; 600], 0);
     let mut body = *br#"{"success":true,"code":"FINE"}"#;
     let mut answer = room::<ApikeeAnswer>();
@@ -297,7 +302,8 @@ fn a_session_is_used_once() {
         seal(ApikeeError::NotInitialised);
         // The second call has wiped it.
         let (body, len) = (sealed.as_mut_ptr().cast(), len);
-        let opened = apikee_pending_require_success(pending.as_mut_ptr(), body, len, answer.as_mut_ptr());
+        let opened =
+            apikee_pending_require_success(pending.as_mut_ptr(), &request(&[]), body, len, answer.as_mut_ptr());
         gives(opened, ApikeeError::NotInitialised);
     }
 }
