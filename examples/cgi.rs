@@ -10,8 +10,9 @@
 //!
 //! The third line needs a web server that runs the program as `/cgi-bin/api`, with the same environment. `REVOKED`
 //! contains fingerprints of revoked keys, separated by commas. `ApikeeBuilder::from_env` documents the other variables.
-//! If the variables of server mode are set, the guard asks the platform about each request. With `APIKEE_SECRET_FILE`
-//! and `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
+//! If the variables of server mode are set, the guard asks the platform about each request. In an outage it denies all
+//! requests, also with `APIKEE_FAIL_OPEN=true`. With `APIKEE_SECRET_FILE` and `APIKEE_DENY_LIST_FILE`, secrets and
+//! revoked keys can change at run time.
 use std::{
     env,
     error::Error,
