@@ -122,7 +122,8 @@ impl Apikee {
     /// Reads the [secret file](super::ApikeeBuilder::secret_file) and the
     /// [deny-list](super::ApikeeBuilder::deny_list_file) now. The client's thread does this when they change. Use this
     /// function if your program knows when they change, or if the client has no
-    /// [thread](super::ApikeeBuilder::background_thread). Without such files it does nothing.
+    /// [thread](super::ApikeeBuilder::background_thread). New content is read again after 0.1 s, in case it is half
+    /// written. Without such files this function does nothing.
     ///
     /// # Errors
     ///

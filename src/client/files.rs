@@ -12,7 +12,7 @@
 //! every second: stat ── same ──> nothing
 //!                    └─ changed ──> read ── same content ──> nothing
 //!                                        └─ new: read once more after 0.1 s ── still the same ──> used
-//!                                                                           └─ changed: read again, then next time
+//!                                                                           └─ changed: read again, at most 5 times
 //! ```
 //!
 //! - A file is looked up by its path each time. So a changed link counts as a change: this is how Kubernetes updates a
@@ -21,6 +21,7 @@
 //! - For 2 s after a change is seen, the file is read at each check, because another change may give the same stamp.
 //!   No clock is compared with the times of a file: they may come from another machine, or from before the clock was
 //!   set back.
+//! - A file that cannot be read is tried at each check, because its stamp does not show that it can be read again.
 //! - A file system that hangs stops all checks, because one thread reads both files. No old secret is accepted for
 //!   longer because of that; see [`secrets`](super::secrets).
 //! - A file that cannot be used changes nothing: the last good content stays in use, and an event reports the problem.
@@ -33,6 +34,7 @@ use std::{
     path::{Path, PathBuf},
     string::{String, ToString as _},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
     time::{Instant, SystemTime},
     vec::Vec,
 };
@@ -88,6 +90,8 @@ pub enum FileProblem {
     Unreadable(io::Error),
     /// The file is a pipe or another object that can be read only once.
     NotAFile,
+    /// The file was different each time it was read. It is read again.
+    Changing,
     /// The file is too large.
     TooLarge {
         /// The largest allowed size, in bytes.
@@ -144,6 +148,7 @@ impl fmt::Display for FileError {
         match problem {
             FileProblem::Unreadable(error) => write!(f, "cannot be read: {error}"),
             FileProblem::NotAFile => f.write_str("is not a regular file, so it is not read again"),
+            FileProblem::Changing => f.write_str("changes while it is read: rename a new file over it"),
             FileProblem::TooLarge { limit } => write!(f, "has more than {limit} bytes"),
             FileProblem::Empty if *file == WatchedFile::DenyList => {
                 f.write_str("is empty: if no key is revoked any more, write a line with a # into it")
@@ -409,9 +414,12 @@ impl Watch {
         news
     }
 
-    /// Reads all files at once, without a wait before the second read.
+    /// Reads all files, and new content twice.
     pub(super) fn reload(&self, keys: &Keys) -> Vec<News> {
-        self.look(keys, true, || true)
+        self.look(keys, true, || {
+            thread::sleep(SETTLE);
+            true
+        })
     }
 
     /// Stops the thread after its current read.
@@ -480,7 +488,7 @@ impl Watched {
         if digest(&read) != Some(self.digest) {
             let mut looks = 0..MAX_LOOKS;
             loop {
-                if looks.next().is_none() || !settles() {
+                if !settles() {
                     return;
                 }
                 let first = digest(&read);
@@ -488,9 +496,15 @@ impl Watched {
                 if digest(&read) == first {
                     break;
                 }
+                if looks.next().is_none() {
+                    read = Err(FileError::new(self.file, &self.path, FileProblem::Changing));
+                    break;
+                }
             }
         }
-        self.is_known = is_old;
+        // A file that could not be read may have any content. Its stamp does not change when it can be read again.
+        let is_unread = |error: &FileError| matches!(error.problem, FileProblem::Unreadable(_) | FileProblem::Changing);
+        self.is_known = is_old && !read.as_ref().is_err_and(is_unread);
         let taken = read.and_then(|(content, digest)| {
             if digest != self.digest {
                 self.entries = take(&content, &self.path, news)?;
@@ -696,6 +710,32 @@ mod tests {
         }
         put("three");
         assert_eq!(read(&mut watched).as_deref(), Some("three"));
+        fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_never_settles_is_reported_and_read_again() {
+        let path = std::env::temp_dir().join(std::format!("apikee-changing-{}", std::process::id()));
+        let content = |line: u32| Fingerprint::of(&line.to_string()).to_string();
+        fs::write(&path, content(0)).unwrap();
+        let (mut watched, _) = Watched::open(WatchedFile::DenyList, path.clone()).unwrap();
+        watched.digest = Digest::default();
+        let (mut writes, mut news) = (0, Vec::new());
+        let mut changes = || {
+            writes += 1;
+            fs::write(&path, content(writes)).unwrap();
+            true
+        };
+        watched.look(true, &mut changes, &mut news, |_, _, _| panic!("it is never the same twice"));
+        let [News::Rejected { error, known: false }] = &news[..] else { panic!("it is reported") };
+        assert!(matches!(error.problem, FileProblem::Changing), "{error}");
+        assert!(!watched.is_known);
+        let mut read = None;
+        watched.look(false, &mut || true, &mut news, |content, _, _| {
+            read = Some(content.text().unwrap().to_string());
+            Ok(1)
+        });
+        assert_eq!(read, Some(content(writes)));
         fs::remove_file(&path).unwrap();
     }
 

@@ -234,6 +234,41 @@ fn a_malformed_deny_list_keeps_the_last_good_revocations() {
     assert_eq!(all(&heard), ["deny-list read 2", "deny-list read 0"]);
 }
 
+/// For longer than a change of the file counts as young.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "run by the test below, in a process that may open few files"]
+fn child_changes_a_file_without_descriptors() {
+    let folder = Folder::new("descriptors");
+    let key = issued(A);
+    let path = folder.put("revoked", "# none\n");
+    let (apikee, heard) = observed(Apikee::builder().secret(A.as_bytes()).deny_list_file(&path));
+    assert!(good(&apikee, &key));
+    fs::write(folder.path("next"), Fingerprint::of(&key).to_string()).unwrap();
+    let mut files = Vec::new();
+    while let Ok(file) = fs::File::open("/dev/null") {
+        files.push(file);
+    }
+    fs::rename(folder.path("next"), &path).unwrap();
+    assert!(heard.recv_timeout(LONG).unwrap().starts_with("deny-list rejected: Unreadable"));
+    std::thread::sleep(Duration::from_secs(4));
+    drop(files);
+    assert_eq!(heard.recv_timeout(LONG).unwrap(), "deny-list read 1");
+    assert!(!good(&apikee, &key));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_could_not_be_read_for_a_time_is_read_afterwards() {
+    let output = process::Command::new("sh")
+        .args(["-c", r#"ulimit -n 64 && exec "$0" "$@""#])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "reload::child_changes_a_file_without_descriptors", "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn a_key_on_any_list_is_refused() {
     let folder = Folder::new("several");
