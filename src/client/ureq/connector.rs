@@ -301,6 +301,14 @@ impl Watched {
     }
 }
 
+/// An alert of TLS after a request breaks the connection. A request can cause it, so it is not a refused connection.
+fn after_request(error: Error) -> Error {
+    match error {
+        Error::Io(error) if super::is_alert(&error) => Error::Io(ErrorKind::ConnectionReset.into()),
+        error => error,
+    }
+}
+
 /// Whether the input contains the status of an answer after all interim answers (100 to 199). After an interim answer,
 /// the server still wants the rest of the request.
 fn answer_has_begun(mut input: &[u8]) -> bool {
@@ -357,7 +365,7 @@ impl Transport for Watched {
         if found > 0 && found == self.inner.buffers().input().len() {
             return Ok(true);
         }
-        let came = self.inner.await_input(timeout).map_err(|error| self.check(error))?;
+        let came = self.inner.await_input(timeout).map_err(|error| self.check(after_request(error)))?;
         if came {
             self.state = State::Answered;
         } else if self.state == State::Reused {
@@ -389,7 +397,7 @@ impl<In: Transport> Connector<In> for Tcp {
         let socket = Socket { stream: connect(details)?, closed: false };
         socket.unless_closed(socket.stream.set_nodelay(true))?;
         let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
-        Ok(Some(Either::B(TcpTransport { socket, buffers, unsent: Vec::new() })))
+        Ok(Some(Either::B(TcpTransport { socket, buffers, unsent: Vec::new(), is_below_tls: details.needs_tls() })))
     }
 }
 
@@ -548,6 +556,8 @@ struct TcpTransport {
     buffers: LazyBuffers,
     /// Output that was not written: the peer had sent something first, or did not read in time.
     unsent: Vec<u8>,
+    /// TLS leaves records in the buffer that it has not decrypted. Without TLS, ureq sees the buffer itself.
+    is_below_tls: bool,
 }
 
 impl TcpTransport {
@@ -595,7 +605,8 @@ impl Transport for TcpTransport {
 
     /// Whether the peer has neither closed the connection nor sent unexpected data.
     fn is_open(&mut self) -> bool {
-        !self.socket.closed && self.unsent.is_empty() && self.socket.glance().is_none()
+        let has_records = self.is_below_tls && !self.buffers.input().is_empty();
+        !self.socket.closed && !has_records && self.unsent.is_empty() && self.socket.glance().is_none()
     }
 }
 

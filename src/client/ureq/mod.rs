@@ -68,8 +68,8 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// | the name is not known, or cannot be looked up | [`Outage::Dns`] |
 /// | this process or machine is out of file descriptors, memory, threads or local ports, in any step | [`Overload::OutOfResources`](crate::policy::Overload::OutOfResources) |
 /// | the operating system gives no randomness to TLS | [`Overload::NoRandomness`](crate::policy::Overload::NoRandomness) |
-/// | no connection within the connect timeout; the connection is refused, breaks before TLS is complete, or is ended by a TLS alert; the proxy refuses to connect | [`Outage::Connect`] |
-/// | the connection breaks, or the answer ends too early | [`Outage::Reset`] |
+/// | no connection within the connect timeout; the connection is refused, breaks or is ended by a TLS alert before the request; the proxy refuses to connect | [`Outage::Connect`] |
+/// | the connection breaks or is ended by a TLS alert after the request, or the answer ends too early | [`Outage::Reset`] |
 /// | the call's timeout is over | [`Outage::Timeout`] |
 /// | the certificate is of an authority that is not trusted, is for another name, has expired, or is not valid for another reason | [`Fault::UntrustedCertificate`] |
 /// | the peer does not speak TLS or HTTP/1 correctly; the answer has more than 128 header fields, or a status line and header fields of more than 8 KiB together | [`Fault::Unreadable`] |
@@ -257,9 +257,18 @@ fn transport_error(error: Error) -> TransportError {
     }
 }
 
+/// The error of TLS inside of an I/O error.
+fn inner_tls_error(error: &io::Error) -> Option<&TlsError> {
+    let inner: &(dyn StdError + 'static) = error.get_ref()?;
+    inner.downcast_ref()
+}
+
+fn is_alert(error: &io::Error) -> bool {
+    matches!(inner_tls_error(error), Some(TlsError::AlertReceived(_)))
+}
+
 fn io_error(error: &io::Error) -> TransportError {
-    let inner: Option<&(dyn StdError + 'static)> = error.get_ref().map(|inner| -> &(dyn StdError + 'static) { inner });
-    match inner.and_then(|inner| inner.downcast_ref()) {
+    match inner_tls_error(error) {
         Some(error) => tls_error(error),
         None if is_exhaustion(error) => TransportError::Overload(Overload::OutOfResources),
         None => TransportError::Outage(Outage::Reset),

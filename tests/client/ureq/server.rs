@@ -153,6 +153,10 @@ impl<S: Read + Write> Connection<S> {
         self.stream.get_ref()
     }
 
+    pub(crate) fn stream_mut(&mut self) -> &mut S {
+        self.stream.get_mut()
+    }
+
     fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         self.stream.read_line(&mut line).ok()?;

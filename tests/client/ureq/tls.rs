@@ -1,6 +1,6 @@
 //! Which servers the transport trusts.
 
-use std::{net::TcpStream, sync::Arc, time::Duration};
+use std::{io::Write as _, net::TcpStream, sync::Arc, time::Duration};
 
 use apikee::{
     client::{TransportError, UreqTransport, UreqTransportError},
@@ -167,7 +167,6 @@ fn certificate_outside_its_validity_is_not_trusted() {
 
 #[test]
 fn server_without_tls_is_unreadable() {
-    use std::io::Write as _;
     let ca = Authority::new();
     let server = Server::on_streams(|_, mut stream, _| {
         stream.write_all(b"HTTP/1.1 400 This Is Not TLS\r\n\r\n").unwrap();
@@ -208,6 +207,53 @@ fn kept_tls_connection_that_ends_without_a_byte_is_retried() {
         assert_eq!(post(&transport, AMPLE).unwrap().1, b"ok");
     }
     assert_eq!((server.connections(), server.requests().len()), (2, 3));
+}
+
+/// A request can cause it, so it must not count as a platform that refuses connections.
+#[test]
+fn alert_of_tls_after_a_request_is_a_reset() {
+    let ca = Authority::new();
+    let server = serve(ca.config("localhost"), |connection| {
+        connection.request();
+        let StreamOwned { conn, sock } = connection.stream_mut();
+        // A malformed record makes rustls send an alert.
+        conn.read_tls(&mut &b"\x17\x03\x03\x00\x02no"[..]).unwrap();
+        assert!(conn.process_new_packets().is_err());
+        while conn.wants_write() {
+            conn.write_tls(sock).unwrap();
+        }
+        connection.wait_for_end();
+    });
+    assert_eq!(post(&transport(&server, &ca), AMPLE), Err(TransportError::Outage(Outage::Reset)));
+    assert_eq!(server.requests().len(), 1);
+}
+
+/// A record of TLS may wait in a buffer in front of the decryption.
+#[test]
+fn tls_connection_with_an_answer_that_nobody_asked_for_is_not_used_again() {
+    for len in (3_500..4_200).step_by(50) {
+        let ca = Authority::new();
+        let server = serve(ca.config("localhost"), move |connection| {
+            while connection.request().is_some() {
+                let StreamOwned { conn, sock } = connection.stream_mut();
+                let body = "a".repeat(len);
+                write!(conn.writer(), "HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n{body}").unwrap();
+                conn.writer().write_all(OK).unwrap();
+                let mut records = Vec::new();
+                while conn.wants_write() {
+                    conn.write_tls(&mut records).unwrap();
+                }
+                if sock.write_all(&records).is_err() {
+                    break;
+                }
+            }
+        });
+        let transport = transport(&server, &ca);
+        for _ in 0..2 {
+            assert_eq!(post(&transport, AMPLE).unwrap().1.len(), len);
+        }
+        assert_eq!((server.connections(), server.requests().len()), (2, 2), "{len}");
+    }
 }
 
 #[test]
