@@ -79,7 +79,7 @@ impl Clients {
     }
 
     /// Returns the client of a tenant. If several threads ask for one tenant at the same time, one of them calls
-    /// `look_up`, and the others wait for its result.
+    /// `look_up`, and the others wait for its result. If it gets no slot in time, the next of them looks it up.
     pub(super) fn find(
         &self,
         tenant: &str,
@@ -88,17 +88,23 @@ impl Clients {
         look_up: impl FnOnce() -> Result<ClientId, Outcome>,
     ) -> Result<Found, Outcome> {
         let digest = sha256(tenant.as_bytes());
-        let mut state = self.lock();
-        if let Some(known) = state.known.get(&digest)
-            && known.since.is_some_and(|since| now.saturating_sub(since) < self.time_to_live)
-        {
-            return Ok(Found { id: known.id, asked: false });
-        }
         let asked = |id| Found { id, asked: true };
-        if let Some(pending) = state.pending.get(tenant) {
-            let pending = Arc::clone(pending);
+        let mut state = self.lock();
+        loop {
+            if let Some(known) = state.known.get(&digest)
+                && known.since.is_some_and(|since| now.saturating_sub(since) < self.time_to_live)
+            {
+                return Ok(Found { id: known.id, asked: false });
+            }
+            let Some(pending) = state.pending.get(tenant).map(Arc::clone) else {
+                break;
+            };
             drop(state);
-            return pending.wait(deadline).map(asked);
+            match pending.wait(deadline) {
+                // The other thread had less time left for a slot.
+                Err(Outcome::Overload(Overload::TooManyInFlight)) if deadline.left().is_some() => state = self.lock(),
+                result => return result.map(asked),
+            }
         }
         let pending = Arc::<LookUp>::default();
         state.pending.insert(tenant.into(), Arc::clone(&pending));
@@ -414,6 +420,30 @@ mod tests {
             assert_eq!(look_ups.load(SeqCst), 1);
             assert!(clients.lock().pending.is_empty());
         }
+    }
+
+    /// The thread that asks may have waited for a slot before, so its time ends sooner.
+    #[test]
+    fn a_thread_that_has_time_left_looks_up_again_after_another_had_none() {
+        let clients = Clients::new(2, MINUTE);
+        let (clients, entered) = (&clients, &Barrier::new(2));
+        let overload = Err(Outcome::Overload(Overload::TooManyInFlight));
+        thread::scope(|scope| {
+            let leader = scope.spawn(move || {
+                let look_up = || {
+                    entered.wait();
+                    while Arc::strong_count(&clients.lock().pending["a"]) < 3 {
+                        thread::yield_now();
+                    }
+                    overload
+                };
+                clients.find("a", MINUTE, &later(), look_up).map(|found| found.id)
+            });
+            entered.wait();
+            assert_eq!(clients.find("a", MINUTE, &later(), || Ok(id(1))).map(|found| found.id), Ok(id(1)));
+            assert_eq!(leader.join().unwrap(), overload);
+        });
+        assert!(clients.lock().pending.is_empty());
     }
 
     #[test]

@@ -42,17 +42,16 @@ pub(super) struct Caller<'a> {
     pub(super) origin: Option<Origin<'a>>,
     /// The key that the call asks about: only then its success is a confirmation. `None` for other calls.
     pub(super) judged: Option<&'a str>,
-    /// The name of the tenant if the key names its client. A refusal also counts for it, because a later key of the
-    /// tenant may not name the client, and its look-up may fail.
-    pub(super) also_refused: Option<ClientRef>,
-    /// The name of the tenant if the key does not name its client. A confirmation also counts for it.
-    pub(super) also_confirmed: Option<ClientRef>,
+    /// The name of the key's tenant. A refusal also counts for it: the look-up of a later key of the tenant may fail.
+    pub(super) tenant: Option<ClientRef>,
+    /// The client's id comes from a look-up of the tenant. Then a confirmation also counts for the name.
+    pub(super) is_looked_up: bool,
 }
 
 impl Caller<'_> {
     /// For a call that does not ask about a key.
     pub(super) const fn of(client: ClientRef) -> Self {
-        Self { client, origin: None, judged: None, also_refused: None, also_confirmed: None }
+        Self { client, origin: None, judged: None, tenant: None, is_looked_up: false }
     }
 }
 
@@ -94,11 +93,19 @@ impl Deadline {
         self.waited.get().saturating_mul(10) > self.limit
     }
 
+    /// Whether the request goes on long after its end. All waits end in time, so this process lacks processor time.
+    fn was_overslept(&self) -> bool {
+        self.start.get().elapsed() > self.limit.saturating_add(OVERSLEPT)
+    }
+
     /// The time that is left: more than zero, or `None`.
     pub(super) fn left(&self) -> Option<Duration> {
         self.limit.checked_sub(self.start.get().elapsed()).filter(|left| !left.is_zero())
     }
 }
+
+/// Ordinary delays of the scheduler are much shorter.
+const OVERSLEPT: Duration = Duration::from_secs(1);
 
 /// Limits on calls.
 pub(super) struct Limits {
@@ -259,14 +266,18 @@ impl Gate {
     }
 
     /// The outcome of a request that has run out of time. It is an outage if the platform had the time. If the request
-    /// waited long for a slot, it is an overload, unless the breaker is open now.
+    /// waited long for a slot or for a processor, it is an overload, unless the breaker is open now.
     pub(super) fn timed_out(&self, client: Option<ClientRef>, deadline: &Deadline) -> Outcome {
-        if !deadline.was_shortened() {
+        let overload = if deadline.was_shortened() {
+            Overload::TooManyInFlight
+        } else if deadline.was_overslept() {
+            Overload::OutOfResources
+        } else {
             return Outcome::Outage(Outage::Timeout);
-        }
+        };
         match self.lock().check(client, self.now()) {
             Err(open) => Outcome::Outage(open.into()),
-            Ok(()) => Outcome::Overload(Overload::TooManyInFlight),
+            Ok(()) => Outcome::Overload(overload),
         }
     }
 
@@ -342,17 +353,17 @@ impl Drop for Slot<'_> {
         if let Some(at) = state.in_flight.iter().position(|own| *own == client) {
             state.in_flight.swap_remove(at);
         }
-        if let Some(Caller { client, origin: Some(origin), judged, also_refused, also_confirmed }) = self.caller {
+        if let Some(Caller { client, origin: Some(origin), judged, tenant, is_looked_up }) = self.caller {
             let (key, origin) = (judged.unwrap_or_default().as_bytes(), origin.as_bytes());
             match self.outcome {
                 Some(Outcome::Rejected(rejection)) => {
                     // The client comes last. So in a full table, the tenant's name cannot take its slot.
-                    for client in also_refused.into_iter().chain([client]) {
+                    for client in tenant.into_iter().chain([client]) {
                         state.table.refuse_key(client, key, rejection, origin, now);
                     }
                 }
                 Some(Outcome::Confirmed) if judged.is_some() => {
-                    for client in also_confirmed.into_iter().chain([client]) {
+                    for client in tenant.filter(|_| is_looked_up).into_iter().chain([client]) {
                         state.table.confirm_key(client, key, origin, self.entered);
                     }
                 }

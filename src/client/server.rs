@@ -160,12 +160,14 @@ impl Server {
         let outcome = match question {
             Err(outcome) => outcome,
             Ok((client, question)) => {
-                let name = (!tenant.is_empty()).then(|| ClientRef::of_name(tenant));
-                let (also_refused, also_confirmed) = if named.is_some() { (name, None) } else { (None, name) };
-                // The whole key: an issuer may leave out the ids.
-                let judged = Some(key.raw());
-                let caller =
-                    Caller { client: client.into(), origin: Some(origin), judged, also_refused, also_confirmed };
+                let caller = Caller {
+                    client: client.into(),
+                    origin: Some(origin),
+                    // The whole key: an issuer may leave out the ids.
+                    judged: Some(key.raw()),
+                    tenant: (!tenant.is_empty()).then(|| ClientRef::of_name(tenant)),
+                    is_looked_up: named.is_none(),
+                };
                 let secrets = self.platform.secrets(key);
                 let answered = self
                     .platform
@@ -198,8 +200,7 @@ impl Server {
         self.recall(outcome, named_in_meta(claims), claims.tenant(), Origin::of(&[]), policy)
     }
 
-    /// Replaces an outcome without an answer of the platform by a remembered refusal of the client, unless the policy
-    /// would admit the refusal but not the outcome.
+    /// See [`Policy::recall`].
     fn recall(
         &self,
         outcome: Outcome,
@@ -208,20 +209,10 @@ impl Server {
         origin: Origin<'_>,
         policy: Policy,
     ) -> Outcome {
-        let unasked = match outcome {
-            Outcome::Outage(_) => true,
-            Outcome::Overload(_) | Outcome::Fault(_) => policy.decide(outcome).is_ok(),
-            Outcome::Confirmed | Outcome::Rejected(_) | Outcome::Remembered(_) => false,
-        };
-        if !unasked {
-            return outcome;
-        }
-        let refused = match named {
+        policy.recall(outcome, || match named {
             Some(client) => self.platform.gate.remembered([client.into()], origin),
             None => self.platform.gate.remembered(self.keys_of(tenant), origin),
-        };
-        let refused = refused.map(Outcome::Remembered);
-        refused.filter(|refused| policy.decide(outcome).is_ok() || policy.decide(*refused).is_err()).unwrap_or(outcome)
+        })
     }
 
     /// Returns the platform's client with the tenant's name.

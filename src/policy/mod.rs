@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`Confirmed`](Outcome::Confirmed) | the answer says `success: true` |
 //! | [`Outage`] | DNS, connect, reset, timeout, 5xx, breaker open |
-//! | [`Remembered`](Outcome::Remembered) | an outage, and the platform refused the client a short time ago |
+//! | [`Remembered`](Outcome::Remembered) | the platform could not be asked, and refused the client a short time ago; see [`Policy::recall`] |
 //! | [`Overload`] | no slot for a call within the deadline; no file descriptors, memory, threads or randomness |
 //! | [`Rejection`] | the answer says `success: false`, or the status is a refusal ([`Outcome::from_status`]) |
 //! | [`Fault`] | other statuses, redirects; an answer that is unreadable, unsealed, oversized or forged; an untrusted certificate; a refused project key |
@@ -192,6 +192,38 @@ impl Policy {
                 OnFault::Admit => Ok(Basis::DespiteFault(fault)),
                 OnFault::Deny => Err(Denial::Fault(fault)),
             },
+        }
+    }
+
+    /// The outcome that counts for a client whose earlier refusal may be remembered. `refusal` looks it up, for example
+    /// with [`ClientTable::remembered`](crate::breaker::ClientTable::remembered).
+    ///
+    /// A refusal replaces an outage, and an overload or a fault that this policy admits. It never loosens the decision:
+    /// an outage that is denied stays one if this policy would admit the refusal. The result goes to
+    /// [`decide`](Self::decide) or [`authorize`](Self::authorize).
+    ///
+    /// ```
+    /// use apikee::policy::{FailOpen, OnRejection, Outage, Outcome, Policy, Rejection};
+    ///
+    /// let (outage, refusal) = (Outcome::Outage(Outage::Dns), Rejection::UNSUCCESSFUL);
+    /// let policy = Policy::DEFAULT;
+    /// assert_eq!(policy.recall(outage, || None), outage);
+    /// assert_eq!(policy.recall(outage, || Some(refusal)), Outcome::Remembered(refusal));
+    ///
+    /// let policy = policy.fail_open(FailOpen::Closed).on_rejection(OnRejection::AdmitUnsuccessful);
+    /// assert_eq!(policy.recall(outage, || Some(refusal)), outage);
+    /// ```
+    #[must_use]
+    pub fn recall(self, outcome: Outcome, refusal: impl FnOnce() -> Option<Rejection>) -> Outcome {
+        let is_admitted = self.decide(outcome).is_ok();
+        let unasked = match outcome {
+            Outcome::Outage(_) => true,
+            Outcome::Overload(_) | Outcome::Fault(_) => is_admitted,
+            Outcome::Confirmed | Outcome::Rejected(_) | Outcome::Remembered(_) => false,
+        };
+        match unasked.then(refusal).flatten().map(Outcome::Remembered) {
+            Some(refused) if is_admitted || self.decide(refused).is_err() => refused,
+            _ => outcome,
         }
     }
 

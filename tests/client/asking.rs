@@ -9,7 +9,7 @@ use apikee::{
     Fingerprint, Policy,
     client::{AuthorizeRequest, Enforcement, Event, TransportError},
     meta::JsonObject,
-    policy::{Basis, FailOpen, Fault, OnFault, OnRejection, Outage, Reason},
+    policy::{Basis, FailOpen, Fault, OnFault, OnRejection, Outage, Overload, Reason},
     protocol::{ClientId, MethodPath, Sealing},
 };
 use serde_json::json;
@@ -590,6 +590,23 @@ fn a_slow_check_for_revoked_keys_is_not_a_platform_outage() {
     let decision = ask(&apikee, &key(CLIENT, "{}"));
     assert!(decision.unwrap_err().starts_with("SERVER_REJECTED"));
     assert_eq!(platform.seen().len(), 1);
+}
+
+/// The transport ends in time. If its thread goes on much later, the machine has no processor for it.
+#[test]
+fn a_timeout_that_is_noticed_late_is_an_overload() {
+    let limit = Duration::from_millis(300);
+    for (late, expected) in [
+        (Duration::ZERO, Ok(Basis::FailedOpen(Outage::Timeout))),
+        (Duration::from_millis(1_100), Err(format!("SERVER_UNAVAILABLE: {}", Overload::OutOfResources))),
+    ] {
+        let platform = Platform::new(move |_| {
+            std::thread::sleep(limit + late);
+            Answer::Error(TransportError::Outage(Outage::Timeout))
+        });
+        let apikee = platform.builder().timeout(limit).build().unwrap();
+        assert_eq!(ask(&apikee, &key(CLIENT, "{}")), expected);
+    }
 }
 
 #[test]

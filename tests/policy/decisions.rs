@@ -182,6 +182,30 @@ fn no_setting_and_no_outcome_admits_a_key_without_the_scopes() {
 }
 
 #[test]
+fn a_remembered_refusal_replaces_what_would_pass_and_never_loosens_the_decision() {
+    let refusals = [REFUSALS.as_slice(), &[Rejection::UNSUCCESSFUL]].concat();
+    for policy in policies() {
+        for (outcome, _) in columns().concat() {
+            assert_eq!(policy.recall(outcome, || None), outcome);
+            for &refusal in &refusals {
+                let recalled = policy.recall(outcome, || Some(refusal));
+                let [before, after] = [outcome, recalled].map(|outcome| policy.decide(outcome).is_ok());
+                assert!(before || !after, "{policy:?}, {outcome:?}, {refusal:?}");
+                let answered = matches!(outcome, Outcome::Confirmed | Outcome::Rejected(_) | Outcome::Remembered(_));
+                let expected = if before && !answered { Outcome::Remembered(refusal) } else { outcome };
+                if before || answered {
+                    assert_eq!(recalled, expected, "{policy:?}, {outcome:?}, {refusal:?}");
+                }
+            }
+        }
+    }
+    let closed = Policy::DEFAULT.fail_open(FailOpen::Closed);
+    let refusal = Outcome::Remembered(Rejection::Forbidden);
+    assert_eq!(closed.recall(Outcome::Outage(Outage::Dns), || Some(Rejection::Forbidden)), refusal, "it says why");
+    assert_eq!(closed.recall(Outcome::Fault(Fault::Forged), || panic!("nobody asks")), Outcome::Fault(Fault::Forged));
+}
+
+#[test]
 fn authorize_follows_the_truth_table() {
     with_key(|key| {
         for policy in policies() {

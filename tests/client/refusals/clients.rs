@@ -307,7 +307,21 @@ fn refusal_of_a_key_without_an_id_is_not_forgotten_when_another_one_is_confirmed
     assert!(matches!(ask(&apikee, &revoked), Err(Denied::Remembered(_))), "the platform is away now");
 }
 
-/// A refusal of a named client takes two places: one for the client, and one for the tenant's name.
+/// The memory of ids has one place.
+#[test]
+fn refusal_is_remembered_also_when_the_id_of_the_client_is_not() {
+    const KNOWN: &[(&str, &str)] =
+        &[("11111111-2222-4333-8444-555555555555", "acme-corp"), ("11111111-2222-4333-8444-666666666666", "another")];
+    let [refused, other] = ["acme-corp", "another"].map(|tenant| key(tenant, "{}"));
+    let answers: Vec<fn() -> Answer> = vec![|| Answer::Limited(3600), Answer::yes];
+    let apikee = scripted(KNOWN, answers).builder().tenant_is_client_id(false).max_client_ids(1).build().unwrap();
+    assert!(matches!(ask(&apikee, &refused), Err(Denied::Rejected(_))));
+    assert_eq!(ask(&apikee, &other), Ok(Basis::Confirmed));
+    assert!(matches!(ask(&apikee, &refused), Err(Denied::Remembered(_))), "the platform is away now");
+    assert_eq!(ask(&apikee, &other), Ok(Basis::FailedOpen(Outage::Connect)));
+}
+
+/// A refusal of a client takes two places: one for the client, and one for the tenant's name.
 #[test]
 fn refusal_that_displaces_another_one_is_told_and_does_not_displace_itself() {
     let key_of = |number: usize| key(&format!("tenant-{number}"), &format!(r#"{{"clientId":"{}"}}"#, id(number)));
