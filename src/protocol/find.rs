@@ -110,7 +110,8 @@ impl FoundClient {
     ///
     /// See [`FoundClientError`]. None of these errors means that the client does not exist.
     pub fn read_unsealed(body: &[u8], name: &str) -> Result<Self, FoundClientError> {
-        let [data, success] = find(body, ["data", "success"]).map_err(|Malformed| FoundClientError::Malformed)?;
+        let members = find(body, ["data", "success", "pagination"]);
+        let [data, success, pagination] = members.map_err(|Malformed| FoundClientError::Malformed)?;
         if body.get(success) == Some(b"false") {
             return Err(FoundClientError::Refused);
         }
@@ -119,7 +120,11 @@ impl FoundClient {
             (Named::One(client), _) => Ok(Self::One(client)),
             (Named::Several, _) => Ok(Self::Several),
             (Named::WithoutId, _) => Err(FoundClientError::NoId),
-            (Named::None, len) if len >= usize::from(LIMIT) => Err(FoundClientError::Incomplete),
+            (Named::None, len)
+                if len >= usize::from(LIMIT) || len < total(body.get(pagination).unwrap_or_default()) =>
+            {
+                Err(FoundClientError::Incomplete)
+            }
             (Named::None, _) => Ok(Self::None),
         }
     }
@@ -165,6 +170,14 @@ impl Named {
     }
 }
 
+/// The number of records on all pages, 0 if it is unknown. `docs/WIRE.md` does not name the members of `pagination`, so
+/// one more name can only make the client more careful.
+fn total(pagination: &[u8]) -> usize {
+    let digits = find(pagination, ["total"]).ok().and_then(|[at]| pagination.get(at));
+    let number = digits.and_then(|digits| core::str::from_utf8(digits).ok());
+    number.and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
 /// The text of the value at `at`, if it is a string.
 fn string(record: &[u8], at: Range<usize>) -> Option<Text<'_>> {
     let raw = record.get(at)?.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
@@ -189,7 +202,8 @@ pub enum FoundClientError {
     /// The only record with the name does not have an `id` that is a UUID. The client exists, so this must not be
     /// treated as [`FoundClient::None`]: creating the client would reset it.
     NoId,
-    /// The list has as many records as were asked for, but none with the name. There may be more records.
+    /// The list has no record with the name, and there may be more records: it has as many as were asked for, or fewer
+    /// than `pagination.total`.
     Incomplete,
 }
 
@@ -221,7 +235,7 @@ mod tests {
     fn list(records: &str) -> String {
         let records = records.replace('\'', "\"").replace("=name", r#":"acme \"\u00e9""#);
         let records = records.replace("=a", &format!(":\"{A}\"")).replace("=b", &format!(":\"{B}\""));
-        format!("{{\"data\":[{records}],\"pagination\":{{\"total\":7,\"next\":null}}}}")
+        format!("{{\"data\":[{records}],\"pagination\":{{\"total\":0,\"next\":null}}}}")
     }
 
     #[test]
@@ -259,6 +273,27 @@ mod tests {
             "{'client':{'id'=a,'name'=name}}",
         ] {
             assert_eq!(read(list(records)), Ok(FoundClient::None), "{records}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_a_longer_list_does_not_show_that_there_is_no_client() {
+        let body = |name: &str, pagination: &str| {
+            format!(r#"{{"data":[{{"name":"{name}","id":"{A}"}}],"pagination":{pagination}}}"#)
+        };
+        for (pagination, expected) in [
+            (r#"{"total":2,"limit":1}"#, Err(FoundClientError::Incomplete)),
+            (r#"{"total":18446744073709551615}"#, Err(FoundClientError::Incomplete)),
+            (r#"{"total":1}"#, Ok(FoundClient::None)),
+            (r#"{"total":0}"#, Ok(FoundClient::None)),
+            (r#"{"total":"2"}"#, Ok(FoundClient::None)),
+            (r#"{"total":-2}"#, Ok(FoundClient::None)),
+            ("{}", Ok(FoundClient::None)),
+            ("null", Ok(FoundClient::None)),
+            ("7", Ok(FoundClient::None)),
+        ] {
+            assert_eq!(read(body("acme-corp-staging", pagination)), expected, "{pagination}");
+            assert_eq!(FoundClient::read_unsealed(body("a", pagination).as_bytes(), "a"), one(A), "{pagination}");
         }
     }
 
