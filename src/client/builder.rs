@@ -27,6 +27,8 @@ use crate::{
 
 /// Longer than the time in which all machines receive a new file.
 const DEFAULT_SECRET_GRACE: Duration = Duration::from_secs(10 * 60);
+/// They take 2 GB.
+const MAX_CLIENTS: usize = 1 << 24;
 const DEFAULT_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Configures an [`Apikee`]. [`build`](Self::build) returns the first error in the settings.
@@ -447,7 +449,7 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Maximum number of clients whose failures and refusals are remembered; 4096 by default, at least one. Each takes
+    /// Maximum number of clients whose failures and refusals are remembered: 1 to 16,777,216; 4096 by default. Each takes
     /// 128 bytes. Clients whose requests are all confirmed take no room. A refused client that its key names takes two
     /// places: one for its tenant's name. When the table is full, the client that was used least recently is forgotten.
     pub const fn max_clients(mut self, clients: usize) -> Self {
@@ -637,7 +639,7 @@ impl ApikeeBuilder {
             (Setting::Timeout, !self.settings.timeout.is_zero()),
             (Setting::MaxInFlight, self.limits.in_flight > 0),
             (Setting::MaxInFlightPerClient, self.limits.in_flight_per_client != Some(0)),
-            (Setting::MaxClients, self.limits.clients > 0),
+            (Setting::MaxClients, (1..=MAX_CLIENTS).contains(&self.limits.clients)),
             (Setting::MaxClientIds, self.settings.max_client_ids > 0),
             (Setting::QueueLen, self.settings.queue_len > 0),
             (Setting::QueueBytes, self.settings.queue_bytes > 0),

@@ -122,7 +122,7 @@ impl Setting {
             Self::UserAgent => ("user_agent", ""),
             Self::MaxInFlight => ("max_in_flight", ""),
             Self::MaxInFlightPerClient => ("max_in_flight_per_client", ""),
-            Self::MaxClients => ("max_clients", ""),
+            Self::MaxClients => ("max_clients", "1 to 16777216"),
             Self::MaxClientIds => ("max_client_ids", ""),
             Self::QueueLen => ("queue_len", ""),
             Self::QueueBytes => ("queue_bytes", ""),
@@ -283,8 +283,13 @@ fn digits<'t>(text: &'t str, others: &str) -> Option<&'t str> {
 pub(super) fn pem(text: &str) -> Value {
     let unquoted = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
     let text = unquoted('"').or_else(|| unquoted('\'')).unwrap_or(text);
-    let text = Value(text.replace("\\r", ""));
-    Value(text.replace("\\n", "\n"))
+    // With all of the room from the start, no copy of the key is left behind.
+    let mut repaired = Value(String::with_capacity(text.len()));
+    for (at, line) in text.split("\\n").enumerate() {
+        repaired.0.push_str(if at == 0 { "" } else { "\n" });
+        line.split("\\r").for_each(|part| repaired.0.push_str(part));
+    }
+    repaired
 }
 
 /// The secrets in the variables, the newest first.

@@ -116,8 +116,8 @@ pub fn log_prefix(key: &str) -> &str {
 /// Splits a text at the first key in it: the text up to the fifth character after `apikee_`, and the text after the
 /// key. The rest of the key is left out. `None` if the text has no key.
 ///
-/// A key is `apikee_` with letters, digits, `.` and `_` after it, and has a `.`. So it also ends at the end of a
-/// sentence, and two keys without anything between them are one.
+/// A key is `apikee_` with letters, digits and `.` after it, and has a `.`. So it also ends at the end of a sentence.
+/// Two keys without anything between them are one: a `_` belongs to the key if it ends the prefix of another.
 #[cfg(feature = "envelope")]
 pub(crate) fn split_at_key(text: &str) -> Option<(&str, &str)> {
     /// Characters after `apikee_` that are shown.
@@ -129,8 +129,12 @@ pub(crate) fn split_at_key(text: &str) -> Option<(&str, &str)> {
         if !text.get(..start)?.ends_with(PREFIX) {
             continue;
         }
-        let is_of_key = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_');
-        let (key, behind) = after.split_at_checked(after.bytes().take_while(is_of_key).count())?;
+        let ends_prefix = |at: usize| after.get(..=at).is_some_and(|text| text.ends_with(PREFIX));
+        let is_of_key = |&(at, byte): &(usize, u8)| match byte {
+            b'_' => ends_prefix(at),
+            _ => byte.is_ascii_alphanumeric() || byte == SEPARATOR,
+        };
+        let (key, behind) = after.split_at_checked(after.bytes().enumerate().take_while(is_of_key).count())?;
         if let Some(payload) = key.bytes().position(|byte| byte == SEPARATOR) {
             return Some((text.get(..start.saturating_add(payload.min(SHOWN)))?, behind));
         }
@@ -148,7 +152,8 @@ pub(crate) fn up_to_key(text: &str) -> &str {
 /// The text with all keys cut to their first 12 characters.
 #[cfg(feature = "client")]
 pub(crate) fn without_keys(text: &str) -> std::string::String {
-    let (mut cut, mut rest) = (std::string::String::new(), text);
+    // With all of the room from the start, no copy of a secret is left behind.
+    let (mut cut, mut rest) = (std::string::String::with_capacity(text.len()), text);
     while let Some((front, behind)) = split_at_key(rest) {
         cut.push_str(front);
         rest = behind;
@@ -207,6 +212,9 @@ mod tests {
         }
         for text in ["", "_", "apikee_", "/apikee_guide/a.html", "/apikee/a.b", "/my_apikee/a_b.c", "APIKEE_1.1"] {
             assert_eq!((split_at_key(text), up_to_key(text)), (None, text));
+        }
+        for text in ["/downloads/apikee_client_1.2.tar.gz", "apikee_1_.1", "apikee_xapikee_", "apikee_1apike_e.1"] {
+            assert_eq!((split_at_key(text), up_to_key(text)), (None, text), "no digit is a `_`");
         }
     }
 
