@@ -321,6 +321,9 @@ impl<'g> RouteGuard<'g> {
     }
 }
 
+/// Twice the length of the longest registered method. The caller chooses it, and it is a part of the platform's URL.
+const MAX_METHOD_LEN: usize = 32;
+
 /// A request to a guarded route.
 struct Guarded<'t, 'a, 'r: 'a> {
     route: RouteGuard<'a>,
@@ -347,6 +350,9 @@ impl<'a, 'r: 'a> Facts for Guarded<'_, 'a, 'r> {
     fn about(&self) -> Option<About<'_>> {
         let Self { route: RouteGuard { guard, .. }, request, texts, headers } = self;
         // Without a valid method the platform cannot be asked. This matters only after the key was found good.
+        if request.method.len() > MAX_METHOD_LEN {
+            return None;
+        }
         let about = match self.template() {
             // In a template, `?` may have a meaning.
             Some(template) => About::new(MethodPath::with_query(request.method, template).ok()?).as_route(),

@@ -190,14 +190,15 @@ fn only_templates_are_registered_and_each_once_in_both_enforcement_modes() {
 }
 
 #[test]
-fn the_platform_is_not_asked_about_an_invalid_method() {
+fn the_platform_is_not_asked_about_an_invalid_or_a_long_method() {
     let key = key();
     let fields = [("x-api-key", key.as_bytes())];
     let lookup = lookup(&fields);
     let platform = Platform::willing();
     let server = Guard::new(platform.builder().build().unwrap());
     let nothing = crate::lookup(&[]);
-    for method in ["", "GET /x", "G\r\nT", "G@T"] {
+    let long = "A".repeat(33);
+    for method in ["", "GET /x", "G\r\nT", "G@T", &long] {
         let code = |guard: &Guard, request| guard.check(request).map(|_| ()).map_err(|refusal| refusal.code());
         let request = RequestView::new(method, "/users", &lookup);
         assert_eq!(code(&server, request), Err("SERVER_FAULT"), "{method:?}");
@@ -206,4 +207,6 @@ fn the_platform_is_not_asked_about_an_invalid_method() {
         assert_eq!(code(&server, keyless), Err("MISSING_KEY"), "{method:?}");
     }
     assert!(platform.seen().is_empty());
+    let known = "A".repeat(32);
+    assert!(server.check(RequestView::new(&known, "/users", &lookup)).is_ok());
 }
