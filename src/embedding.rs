@@ -191,6 +191,8 @@
 //!     }
 //!     let fault = match pending.open(answer) {
 //!         Ok(opened) => match Answer::read_opened(opened) {
+//!             // An answer about another request decides nothing, whatever it says.
+//!             Ok(answer) if !answer.is_about(request) => Fault::Forged,
 //!             Ok(answer) => return Outcome::from_success(answer.success()),
 //!             Err(_) => Fault::Unreadable,
 //!         },
@@ -245,7 +247,7 @@
 //! # #[cfg(feature = "envelope")]
 //! # fn main() {
 //! #     use apikee::{*, envelope::*, policy::*, protocol::*};
-//! #     struct Platform { recipient: Recipient, sent: Vec<u8>, answer: Vec<u8>, status: &'static str, forge: bool }
+//! #     struct Platform { recipient: Recipient, sent: Vec<u8>, answer: Vec<u8>, status: &'static str, said: &'static str, forge: bool }
 //! #     impl embedded_io::ErrorType for Platform { type Error = core::convert::Infallible; }
 //! #     impl embedded_io::Write for Platform {
 //! #         fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
@@ -264,7 +266,7 @@
 //! #             assert!(text.contains(&format!("Content-Length: {}\r\n", body.len())));
 //! #             let (_, reply) = self.recipient.open(&mut body).unwrap();
 //! #             let mut buf = [0; 256];
-//! #             let mut sealed = reply.seal(br#"{"success":true}"#, &mut Counter(9), &mut buf).unwrap().to_owned();
+//! #             let mut sealed = reply.seal(self.said.as_bytes(), &mut Counter(9), &mut buf).unwrap().to_owned();
 //! #             if self.forge { sealed = sealed.replace(r#""ct":"#, r#""ct" :"#).replace("\"}", "A\"}"); }
 //! #             self.answer = format!("HTTP/1.1 {}\r\nServer: x\r\n\r\n{sealed}", self.status).into_bytes();
 //! #             Ok(())
@@ -289,7 +291,7 @@
 //! #         }
 //! #     }
 //! #     impl rand_core::TryCryptoRng for Counter {}
-//! #     let ask = |status, forge| {
+//! #     let asked = |status, said, forge| {
 //! #         let recipient = Recipient::new([0x42; 32]);
 //! #         let server = ServerKey::from_bytes(*recipient.public_key()).unwrap();
 //! #         let mut rng = Counter(0);
@@ -298,10 +300,15 @@
 //! #         let now = Timestamp::new(UnixTime::from_secs(1_760_000_000)).unwrap();
 //! #         let request = ValidateRequest::new(client, "my-app", MethodPath::new("GET", "/").unwrap(), now);
 //! #         let key = ProjectKey::new("sk_test_example").unwrap();
-//! #         let mut platform = Platform { recipient, sent: Vec::new(), answer: Vec::new(), status, forge };
+//! #         let mut platform = Platform { recipient, sent: Vec::new(), answer: Vec::new(), status, said, forge };
 //! #         sketch::ask(&mut platform, "apikee.dev", &key, &request, session, &mut rng)
 //! #     };
+//! #     let ask = |status, forge| asked(status, r#"{"success":true}"#, forge);
 //! #     assert_eq!(ask("200 OK", false), Outcome::Confirmed);
+//! #     for said in [r#"{"success":true,"method_path":"GET:::/other"}"#, r#"{"success":false,"project_env":"other"}"#] {
+//! #         assert_eq!(asked("200 OK", said, false), Outcome::Fault(Fault::Forged));
+//! #     }
+//! #     assert_eq!(asked("200 OK", r#"{"success":false}"#, false), Outcome::Rejected(Rejection::UNSUCCESSFUL));
 //! #     assert_eq!(ask("200 OK", true), Outcome::Fault(Fault::Forged));
 //! #     assert_eq!(ask("503 Busy", false), Outcome::Outage(Outage::Status(503)));
 //! #     assert_eq!(ask("403 No", false), Outcome::Rejected(Rejection::Forbidden));
