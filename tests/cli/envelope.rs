@@ -49,7 +49,7 @@ fn arguments_mean_the_same_as_variables_and_precede_them() {
     let secret = file("ephemeral", format!("{}\n", text(vector, "ephemeral_private")).as_bytes());
     let arguments = [
         "seal",
-        "--server-key",
+        "--server-public-key",
         text(vector, "server_public"),
         "--ephemeral-secret-file",
         secret.to_str().unwrap(),
@@ -140,7 +140,7 @@ fn blank_variables_are_unset() {
         assert_ne!(sealed["epk"], golden["epk"]);
 
         let done = sealing(vector).env("APIKEE_SERVER_PUBLIC_KEY", blank).done().code(2);
-        assert!(done.stderr.contains("APIKEE_SERVER_PUBLIC_KEY") && done.stderr.contains("--server-key"));
+        assert!(done.stderr.contains("APIKEE_SERVER_PUBLIC_KEY") && done.stderr.contains("--server-public-key"));
 
         let open = || apikee(["open"]).env("APIKEE_EPHEMERAL_SECRET", blank).stdin(envelope);
         let opened = open().env("APIKEE_SERVER_SECRET", text(vector, "server_private")).done().code(0);
@@ -168,11 +168,17 @@ fn wrong_configuration_is_exit_code_2_and_repeats_no_secret() {
         sealing(vector).env("APIKEE_EPHEMERAL_SECRET", &format!("+{}", &secret[1..])),
         sealing(vector).env("APIKEE_SERVER_PUBLIC_KEY", short),
         sealing(vector).env("APIKEE_SERVER_PUBLIC_KEY", &low_order),
-        apikee(["seal", "--server-key", text(vector, "server_public"), "--iv", short]),
-        apikee(["seal", "--server-key", text(vector, "server_public"), "--iv", "zz"]),
-        apikee(["seal", "--server-key", short]),
-        apikee(["seal", "--server-key", text(vector, "server_public"), "--ephemeral-secret-file", wrong]),
-        apikee(["seal", "--server-key", text(vector, "server_public"), "--ephemeral-secret-file", "no-such-file"]),
+        apikee(["seal", "--server-public-key", text(vector, "server_public"), "--iv", short]),
+        apikee(["seal", "--server-public-key", text(vector, "server_public"), "--iv", "zz"]),
+        apikee(["seal", "--server-public-key", short]),
+        apikee(["seal", "--server-public-key", text(vector, "server_public"), "--ephemeral-secret-file", wrong]),
+        apikee([
+            "seal",
+            "--server-public-key",
+            text(vector, "server_public"),
+            "--ephemeral-secret-file",
+            "no-such-file",
+        ]),
         apikee(["open"]).env("APIKEE_SERVER_SECRET", short),
         apikee(["open"]).env("APIKEE_EPHEMERAL_SECRET", secret),
         opening(vector).env("APIKEE_SERVER_SECRET", server),
@@ -332,7 +338,7 @@ fn envelopes_cannot_send_control_characters_to_the_terminal() {
     // A good envelope with such a plaintext. Only a terminal gets it escaped.
     let vector = &vectors("request")[0];
     let plaintext = "{\"a\": \"it's \\ \u{e9}\"}\t\u{1b}[2J\u{9b}\u{202e}\u{7f}\r\n";
-    let sealed = apikee(["seal", "--server-key", text(vector, "server_public")]).stdin(plaintext).done().code(0);
+    let sealed = apikee(["seal", "--server-public-key", text(vector, "server_public")]).stdin(plaintext).done().code(0);
     let open = |options| apikee(["open"].into_iter().chain(options)).env("APIKEE_SERVER_SECRET", secret(vector));
     assert_eq!(open(None).stdin(&sealed.stdout).done().code(0).stdout, plaintext);
     let json = open(Some("--json")).stdin(&sealed.stdout).done().code(0);
@@ -383,7 +389,8 @@ fn a_secret_file_is_read_only_up_to_its_maximum_length() {
     let too_long = file("too-long-secret", format!("{}{}\n", secret(vector), " ".repeat(5000)).as_bytes());
     for (path, code) in [(&padded, 0), (&too_long, 2), (&Path::new("/dev/zero").into(), 2)] {
         for option in ["--server-secret-file", "--ephemeral-secret-file"] {
-            let command = ["open", option, path.to_str().unwrap(), "--server-key", text(vector, "server_public")];
+            let command =
+                ["open", option, path.to_str().unwrap(), "--server-public-key", text(vector, "server_public")];
             let done = apikee(command).stdin(text(vector, "envelope")).done();
             // The secret of the server does not open its own request as an answer.
             let expected = if code == 0 && option.starts_with("--eph") { 1 } else { code };
@@ -404,7 +411,8 @@ fn envelopes_and_plaintexts_are_printed_as_json_on_request() {
         (b"", "plaintext", ""),
         (b"\xff\xfe", "plaintext_base64", "//4="),
     ] {
-        let sealed = apikee(["seal", "--json", "--server-key", &public_key]).stdin(plaintext).done().code(0).json();
+        let sealed =
+            apikee(["seal", "--json", "--server-public-key", &public_key]).stdin(plaintext).done().code(0).json();
         let open = |options: &'static str, envelope: &str| {
             apikee(["open", options]).env("APIKEE_SERVER_SECRET", secret).stdin(envelope).done()
         };

@@ -62,7 +62,7 @@ fn a_command_that_reads_from_a_terminal_prints_what_it_reads_and_how_to_end() {
         ("apikee verify", key.as_str(), "reading keys from the terminal, one per line; end with Ctrl-D"),
         ("apikee inspect", &key, "reading keys from the terminal, one per line; end with Ctrl-D"),
         (
-            &format!("apikee seal --server-key {server_key}"),
+            &format!("apikee seal --server-public-key {server_key}"),
             "x",
             "reading the text to seal from the terminal; end with Ctrl-D",
         ),
@@ -170,7 +170,7 @@ fn printing() -> Vec<Run> {
         &["inspect", "--json"],
         &["fingerprint"],
         &["secret"],
-        &["seal", "--server-key", "1111111111111111111111111111111111111111111111111111111111111111"],
+        &["seal", "--server-public-key", "1111111111111111111111111111111111111111111111111111111111111111"],
         &["completions", "bash"],
         &["man"],
         &["demo"],

@@ -2,7 +2,7 @@
 //!
 //! | what | argument | variable |
 //! |---|---|---|
-//! | the server's public key | `--server-key` | `APIKEE_SERVER_PUBLIC_KEY` |
+//! | the server's public key | `--server-public-key` | `APIKEE_SERVER_PUBLIC_KEY` |
 //! | the client's ephemeral secret | `--ephemeral-secret-file` | `APIKEE_EPHEMERAL_SECRET` |
 //! | the server's secret | `--server-secret-file` | `APIKEE_SERVER_SECRET` |
 //!
@@ -43,16 +43,17 @@ pub(crate) const SERVER: Side = Side { argument: "--server-secret-file", variabl
 #[derive(clap::Args)]
 pub(crate) struct ServerKeyArgs {
     /// The server's public key, as base64 or 64 hexadecimal digits; by default the value of APIKEE_SERVER_PUBLIC_KEY
-    #[arg(long, value_name = "KEY")]
-    server_key: Option<String>,
+    #[arg(long, alias = "server-key", value_name = "KEY")]
+    server_public_key: Option<String>,
 }
 
 impl ServerKeyArgs {
     pub(crate) fn get(&self) -> Result<ServerKey, Box<dyn Error>> {
-        match &self.server_key {
-            Some(text) => parse("--server-key", text),
-            None => Ok(configured_server_key()?
-                .ok_or_else(|| format!("there is no server key: set {SERVER_KEY}, or use --server-key"))?),
+        match &self.server_public_key {
+            Some(text) => parse("--server-public-key", text),
+            None => Ok(configured_server_key()?.ok_or_else(|| {
+                format!("there is no server public key: set {SERVER_KEY}, or use --server-public-key")
+            })?),
         }
     }
 }

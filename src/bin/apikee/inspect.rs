@@ -261,10 +261,12 @@ fn of_epk(epk: [u8; 32]) -> Vec<String> {
     }
     match exchange::configured_server_key() {
         Ok(Some(server)) if *server.as_bytes() == epk => {
-            warnings.push("epk is the configured server key: this is an answer, not a request".into());
+            warnings.push("epk is the configured server public key: this is an answer, not a request".into());
         }
         Ok(_) => {}
-        Err(_) => warnings.push("the configured server key cannot be used, so epk is not compared with it".into()),
+        Err(_) => {
+            warnings.push("the configured server public key cannot be used, so epk is not compared with it".into())
+        }
     }
     warnings
 }
