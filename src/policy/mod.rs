@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`Confirmed`](Outcome::Confirmed) | the answer says `success: true` |
 //! | [`Outage`] | DNS, connect, reset, timeout, 5xx, breaker open |
-//! | [`Remembered`](Outcome::Remembered) | an outage, and the platform refused the client a short time ago |
+//! | [`Remembered`](Outcome::Remembered) | the platform refused the client a short time ago, and now there is an outage, or an overload or a fault that the policy admits |
 //! | [`Overload`] | no slot for a call within the deadline; no file descriptors, memory, threads or randomness |
 //! | [`Rejection`] | the answer says `success: false`, or the status is a refusal ([`Outcome::from_status`]) |
 //! | [`Fault`] | other statuses, redirects; an answer that is unreadable, unsealed, oversized or forged; an untrusted certificate; a refused project key |

@@ -161,7 +161,7 @@ impl core::error::Error for Rejection {}
 /// [`MAX_LEN`](Self::MAX_LEN) bytes: a longer reason is cut between two characters. It is never sent to a client.
 ///
 /// A platform may repeat a key in its texts. `Apikee` cuts API keys in them to 12 characters, and leaves out a text with
-/// a part of the project key.
+/// a part of the project key or of the raw key.
 ///
 /// ```
 /// use apikee::policy::Reason;
@@ -279,8 +279,8 @@ pub enum Fault {
     UntrustedCertificate,
     /// Nothing was asked: the client is unknown, and clients are not created on first use.
     UnknownClient,
-    /// Nothing was asked: the request is too long to send, HTTP cannot express it, or this machine's clock is out of
-    /// range.
+    /// Nothing was asked: the request is too long to send, HTTP cannot express it, the client's address does not fit or
+    /// contains the key, or this machine's clock is out of range.
     NotSent,
     /// Nothing was asked: the process has forked after the client was built.
     Forked,

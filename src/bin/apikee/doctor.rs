@@ -42,8 +42,8 @@ use crate::{
 /// Check a deployment: variables, secrets, the platform, the clock, and a key
 ///
 /// Run it on the service's machine, with the service's environment. Each line names a check and its result. After a bad
-/// result, the next line says what to do. No secret and no key is printed. The platform receives one request about a
-/// client that does not exist.
+/// result, the next line says what to do. No secret and no key is printed. The platform receives a GET of its base URL,
+/// which compares the clocks, and one request about a client that does not exist.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Also ask the platform about this key; - reads it from standard input

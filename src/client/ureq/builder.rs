@@ -55,7 +55,7 @@ impl UreqTransport {
     ///
     /// # Errors
     ///
-    /// [`UreqTransportError::BaseUrl`] and [`UreqTransportError::PlainHttp`].
+    /// The errors about `base_url` in [`UreqTransportError`].
     pub fn new(base_url: &str) -> Result<Self, UreqTransportError> {
         Self::builder().base_url(base_url).build()
     }
