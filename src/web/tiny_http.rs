@@ -77,14 +77,16 @@ impl Refusal<'_> {
     ///
     /// ```
     /// # use apikee::web::{Guard, read_chunked_body};
-    /// # use tiny_http::{Request, Response};
+    /// # use tiny_http::{Header, Request, Response};
     /// fn serve(guard: &Guard, mut request: Request) -> std::io::Result<()> {
     ///     read_chunked_body(&mut request);
     ///     let response = match guard.require(&["read"]).check(&request) {
     ///         Ok(grant) => Response::from_string(grant.key().claims().tenant()),
     ///         Err(refusal) => return refusal.respond(request),
     ///     };
-    ///     request.respond(response)
+    ///     // A cache in front must not give one caller's answer to another.
+    ///     let no_store = Header::from_bytes("Cache-Control", "no-store").expect("it is ASCII");
+    ///     request.respond(response.with_header(no_store))
     /// }
     /// ```
     ///
