@@ -331,7 +331,7 @@ impl fmt::Display for Event<'_> {
             Self::ClientIdDisplaced { total } => write!(f, r#" total={total} hint="raise max_client_ids""#),
             Self::EndpointRegistered { method_path } => text(f, "route", method_path),
             Self::ClientUpserted { client } => write!(f, " client={client}"),
-            Self::RoutesFull { limit } => write!(f, r#" limit={limit} hint="give templates as routes, not paths""#),
+            Self::RoutesFull { limit } => write!(f, r#" limit={limit} hint="pass route templates, not paths""#),
             Self::Dropped { total } => write!(f, " total={total}"),
             Self::KeyringReplaced { secrets, retiring, displaced } => {
                 write!(f, " secrets={secrets} retiring={retiring} displaced={displaced}")

@@ -143,9 +143,9 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unsuccessful(reason) if !reason.is_none() => {
-                return write!(f, "the platform does not validate the key: {reason}");
+                return write!(f, "the platform refuses the key: {reason}");
             }
-            Self::Unsuccessful(_) => "the platform does not validate the key",
+            Self::Unsuccessful(_) => "the platform refuses the key",
             Self::Forbidden => "the platform forbids the request",
             Self::RateLimited { .. } => "rate limit exceeded",
         })
@@ -300,9 +300,8 @@ impl fmt::Display for Fault {
             Self::Forged => "the platform's answer is not authentic",
             Self::UntrustedCertificate => "the platform's certificate is not trusted",
             Self::UnknownClient => {
-                "the platform's id of the key's client is not known: create the client on the platform under the \
-                 tenant's name, put its id into the key's meta as clientId, set client_resolver, or set \
-                 create_unknown_clients"
+                "the key's client on the platform is not known: create the client on the platform under the tenant's \
+                 name, put its id into the key's meta as clientId, set client_resolver, or set create_unknown_clients"
             }
             Self::NotSent => "the request cannot be sent to the platform",
             Self::Forked => "the process has forked since the client was built: build the client after the fork",
