@@ -198,8 +198,8 @@ impl ApikeeBuilder {
         Ok(self.check(setting, parse(&text)))
     }
 
-    /// Adds a signing secret: at least one byte, better 32 random bytes. The first secret signs new keys. Keys of all
-    /// secrets are good. There can be up to [`MAX_SECRETS`](crate::key::MAX_SECRETS).
+    /// Adds a signing secret: at least one byte, better 32 random bytes. The first secret signs new keys. All secrets
+    /// verify. There can be up to [`MAX_SECRETS`](crate::key::MAX_SECRETS).
     pub fn secret(mut self, secret: &[u8]) -> Self {
         let added = match &mut self.keys {
             Some(keys) => keys.accept(secret).map(|_| ()),
@@ -454,16 +454,17 @@ impl ApikeeBuilder {
     }
 
     /// Maximum number of clients whose failures and refusals are remembered; 4096 by default, at least one. Each takes
-    /// 128 bytes. Clients whose requests are all confirmed take no room. A refused client that its key names takes two
-    /// places: one for its tenant's name. When the table is full, the client that was used least recently is forgotten.
+    /// 128 bytes. Clients whose requests are all confirmed take no room. If its key names it, a refused client takes
+    /// two places: one for its id and one for its tenant's name. When the table is full, the client that was used least
+    /// recently is forgotten.
     pub const fn max_clients(mut self, clients: usize) -> Self {
         self.limits.clients = clients;
         self
     }
 
     /// Sets how long the platform's refusals are remembered. They apply while the platform cannot be asked: during an
-    /// outage, a client that was refused a moment ago stays refused. A confirmation forgets them; after
-    /// `success:false`, only one of the same key does.
+    /// outage, a client that was refused a moment ago stays refused. A confirmation clears them, but `success:false`
+    /// only if it confirms the same key.
     pub const fn refusal_memory(mut self, memory: RefusalMemory) -> Self {
         self.limits.memory = memory;
         self

@@ -30,8 +30,8 @@ const MAX_MALFORMED_LINES: usize = 2_000;
 /// further requests. Behind a proxy, a client could hide a request in a body in this way. [`Refusal::respond`] calls
 /// it.
 ///
-/// If the client asks for an upgrade (`Connection: Upgrade`), nothing is read. Then `tiny_http` would read from the
-/// connection without an end, and it closes the connection after the answer.
+/// If the client asks for an upgrade (`Connection: Upgrade`), nothing is read, because `tiny_http` would read without
+/// end. It closes the connection after the answer.
 ///
 /// The length is not limited, and a body that stalls holds the thread: a proxy in front must limit and buffer bodies.
 /// The proxy must also refuse malformed chunks. After one, `tiny_http` does not know where the body ends. The same
