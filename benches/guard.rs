@@ -47,7 +47,7 @@ fn guard(c: &mut Criterion) {
     let expired = NewKey::new("acme-corp").scopes(&["read", "write"]).expires(Expiry::At(UnixTime::from_secs(1)));
     let expired = issue(expired, now);
     let under_scoped = issue(NewKey::new("acme-corp").scopes(&["write"]), now);
-    let junk = format!("apikee_{}", "z".repeat(8_000));
+    let junk = format!("apikee_{}.{}", "z".repeat(8_000), "1".repeat(43));
 
     // Enough for the longest of these keys.
     let mut buf = vec![0; verify_buffer_len(junk.len())];

@@ -86,7 +86,7 @@ fn verify(c: &mut Criterion) {
     };
     let later = UnixTime::from_secs(NOW.as_secs() + 365 * 86_400);
     let wrong_prefix = format!("sk_live_{good}");
-    let junk = format!("apikee_{}", "7".repeat(64 * 1024));
+    let junk = format!("apikee_{}.{}", "7".repeat(64 * 1024), "7".repeat(43));
     let mut buf = [0; 1024];
 
     assert!(keys.verify(&good, NOW, &mut buf).is_ok());

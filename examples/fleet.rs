@@ -46,7 +46,7 @@ use apikee::{
 };
 use oxhttp::{
     Server,
-    model::{Body, Request, Response},
+    model::{Body, HeaderValue, Method, Request, Response, header::CACHE_CONTROL},
 };
 use redis::{Client, Commands as _, Connection, RedisError, RedisResult};
 
@@ -93,7 +93,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
     // `oxhttp` does not report the port for port 0, so it is chosen here.
     let address = TcpListener::bind(address)?.local_addr()?;
-    let server = Server::new(move |request: &mut Request<Body>| respond(&guard, &shared, &sender, request));
+    let server = Server::new(move |request: &mut Request<Body>| {
+        let mut response = respond(&guard, &shared, &sender, request);
+        if request.method() == Method::HEAD {
+            // The response to `HEAD` has the length of the body without the body. Reading a body keeps its length.
+            let _ = io::copy(response.body_mut(), &mut io::sink());
+        }
+        response
+    });
     let server = server.bind(address).with_global_timeout(Duration::from_secs(10)).with_max_concurrent_connections(256);
     let server = server.spawn()?;
     println!("listening on http://{address}");
@@ -119,18 +126,27 @@ fn respond(
     request: &mut Request<Body>,
 ) -> Response<Body> {
     let checked = match (request.method().as_str(), request.uri().path()) {
-        ("GET", "/health") => return response(200, state(shared)),
-        ("GET", "/me") => guard.route("/me").check(&*request).map(|_| ()),
+        ("GET" | "HEAD", "/health") => return response(200, state(shared)),
+        ("GET" | "HEAD", "/me") => guard.route("/me").check(&*request).map(|_| ()),
         ("POST", "/revocations") => guard.route("/revocations").require(&["revoke"]).check(&*request).map(|_| ()),
         _ => return response(404, r#"{"error":"NOT_FOUND"}"#.into()),
     };
     if let Err(refusal) = checked {
         return refusal.to_http();
     }
-    if request.method() == "GET" {
-        return response(200, r#"{"ok":true}"#.into());
-    }
-    match fingerprint(request.body_mut()) {
+    let mut answer = if request.method() == Method::POST {
+        revoke(shared, sender, request.body_mut())
+    } else {
+        response(200, r#"{"ok":true}"#.into())
+    };
+    // A cache in front must not give one caller's answer to another: see docs/WEB_SERVERS.md.
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// Revokes the key whose fingerprint is the body.
+fn revoke(shared: &Shared, sender: &Sender<Fingerprint>, body: &mut Body) -> Response<Body> {
+    match fingerprint(body) {
         Some(fingerprint) => {
             // This instance refuses the key at once. The others refuse it after they get the revocation from Redis.
             shared.revocations.insert(fingerprint);

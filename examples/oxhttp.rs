@@ -15,7 +15,9 @@
 //! With `LOG_EVENTS=1`, the server writes a line for each event to standard error: granted and denied requests with the
 //! reason, outages, and files that cannot be used.
 //!
-//! You can put this server on the internet without a proxy. `apikee::web` has a table of the attacks that it survives:
+//! `apikee::web` has a table of the attacks that this server survives. It needs no proxy, but **a limit of connections
+//! per address must stand in front of it**, in a firewall or a proxy. Otherwise one client can open `MAX_CONNECTIONS`
+//! connections, send a byte every few seconds on each, and keep new clients out for many hours.
 //!
 //! - It accepts at most 8,192 connections (`MAX_CONNECTIONS`), or as many as the limit on file descriptors allows. At
 //!   start, it raises this limit as far as possible.

@@ -149,8 +149,8 @@
 //!
 //! # A request over your own stack
 //!
-//! With the feature `envelope`, the kernel writes the request and reads the answer. You send the one and receive the
-//! other. The example does so over any `embedded-io` stream. Your TLS must have opened it and checked its certificate.
+//! With the feature `envelope`, the kernel writes the request and reads the answer. You send the one, and receive the
+//! answer. The example does so over any `embedded-io` stream. Your TLS must have opened it and checked its certificate.
 //!
 //! ```
 //! # #[cfg(feature = "envelope")] mod sketch {

@@ -2,7 +2,7 @@
 //! a blocking client and a web guard around it.
 //!
 //! ```text
-//! cargo add apikee
+//! cargo add --path PATH/TO/apikee
 //! ```
 //!
 //! # Verify a key

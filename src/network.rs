@@ -22,4 +22,4 @@ pub(crate) fn read(text: &str) -> Result<IpNet, InvalidNetwork> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidNetwork;
 
-sentences!(InvalidNetwork, "the network is neither an address nor CIDR");
+sentences!(InvalidNetwork, "not an IP address or a CIDR network");

@@ -31,8 +31,8 @@
 //!
 //! # Guarantees
 //!
-//! - One client alone never changes the answer to another, except through [`Evidence::Unreachable`]. Together with one
-//!   failure of another client it can: the number of failures is that of both.
+//! - One client alone never changes the answer to another, except through [`Evidence::Unreachable`]. After a failure of
+//!   another client it can, because the failures of both count.
 //! - [`ClientTable::remembered`] returns every refusal within its time, unless another client needed the client's slot.
 //!   A client has a slot from its first failure or refusal on. When all slots are taken, the least recently used one is
 //!   reused first. [`ClientTable::displaced`] counts the clients that lost a slot while their refusal was still valid.
@@ -399,8 +399,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         slot.map_or(Ok(()), |slot| slot.circuit.check(&config, now)).and(all)
     }
 
-    /// Whether a call may be made now that does not belong to a client and shows nothing about the platform's health.
-    /// It may be made only while the breaker is closed for all.
+    /// Whether a call without a client may be made now: only while the breaker is closed for all.
     ///
     /// # Errors
     ///
@@ -519,9 +518,9 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         }
     }
 
-    /// Records that the platform confirmed a request of the client, which it was asked about at the time `asked`.
-    /// Forgets the client's refusal, and a 403 for this address. Refusals since `asked` stay. Many requests run at
-    /// once, so the answer to the last allowed request may come after the first refusal of a rate limit.
+    /// Records that the platform confirmed a request of the client; `asked` is the time of the question. Forgets the
+    /// client's refusal, and a 403 for this address. Refusals since `asked` stay. Many requests run at once, so the
+    /// answer to the last allowed request may come after the first refusal of a rate limit.
     pub fn confirm(&mut self, client: ClientRef, address: &[u8], asked: Duration) {
         self.confirm_key(client, b"", address, asked);
     }
@@ -535,8 +534,8 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         }
     }
 
-    /// The refusal that is valid for a client at an address. If there are several, it is the one that no policy admits.
-    /// For a rate limit it holds the remaining time in seconds, rounded up.
+    /// The refusal that is valid for a client at an address. Of several, a 429 or 403 precedes `success:false`. For a
+    /// rate limit it holds the remaining time in seconds, rounded up.
     pub fn remembered(&mut self, client: ClientRef, address: &[u8], now: Duration) -> Option<Rejection> {
         let (at, now) = (self.find(client)?, nanos(now));
         self.touch(at);

@@ -148,7 +148,7 @@ sentences!(
     BreakerConfigError,
     Failures: "the number of failures is zero or exceeds the calls that count",
     Window: "the window is not 1 to 64 calls",
-    CoolDown: "the cool-downs are not from a millisecond to a day, the first at most the longest",
+    CoolDown: "a cool-down is not 1 ms to a day, or the first exceeds the longest",
     ProbeTimeout: "the probe's time limit is zero or above a day",
 );
 

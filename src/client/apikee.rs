@@ -26,8 +26,8 @@ use crate::{
 /// Issues and verifies keys. In server mode it also asks the platform about each request. A process has one, and shares
 /// it by reference.
 ///
-/// It is in local mode unless you configure something that only server mode uses; see
-/// [`ApikeeBuilder`](super::ApikeeBuilder).
+/// It is in local mode unless you configure the platform. [`ApikeeBuilder`](super::ApikeeBuilder) lists the settings
+/// that turn on server mode.
 ///
 /// ```
 /// use apikee::{Apikee, NewKey, client::AuthorizeRequest, policy::Basis, protocol::MethodPath};
@@ -70,8 +70,11 @@ use crate::{
 /// parent has these entries, too.
 ///
 /// In local mode a client still works after a fork, and an old secret still ends after its
-/// [grace](super::ApikeeBuilder::secret_grace). The thread that reads files again does not exist in the child: build a
-/// new client in the child if it must see changes.
+/// [grace](super::ApikeeBuilder::secret_grace). The thread that reads files again does not exist in the child. In the
+/// child, do not call [`reload_files`](Self::reload_files), [`set_keyring`](Self::set_keyring) or
+/// [`Revocations::insert`], nor the other functions that change [`Revocations`]: they may block for ever, because a
+/// thread of the parent may have held their lock during the fork. Build a new client in the child if it must see
+/// changes.
 pub struct Apikee {
     pub(super) inner: Arc<Inner>,
     /// The id of the process that built it.

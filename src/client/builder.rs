@@ -33,9 +33,10 @@ const DEFAULT_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Configures an [`Apikee`]. [`build`](Self::build) returns the first error in the settings.
 ///
-/// The client is in server mode as soon as you set anything that only server mode uses: a project key, a project-env,
-/// the platform's public key, a transport or its options, the sealing, a private key, a resolver or the enforcement, or
-/// any variable in [`from_env`](Self::from_env) that is not about secrets or the deny-list. Then the project key, the
+/// The client is in server mode as soon as you set one of these: the project key, the project-env, the platform's
+/// public key, the transport, the base URL, authorities, plain http, the sealing, a private key, a client resolver, the
+/// enforcement, or any variable in [`from_env`](Self::from_env) that is not about secrets or the deny-list. Other
+/// settings, such as the [`timeout`](Self::timeout), do not turn on server mode. In server mode the project key, the
 /// project-env and the platform's public key must all be set. [`Sealing::Off`] needs no public key.
 #[must_use]
 pub struct ApikeeBuilder {
@@ -126,8 +127,8 @@ impl ApikeeBuilder {
     /// | `APIKEE_CA_FILE` | `ca_file` | path of a PEM file with authorities to trust in addition to the built-in ones |
     /// | `APIKEE_ALLOW_PLAIN_HTTP` | `allow_plain_http` | `true` allows a base URL of `http://` on another machine; `false` by default |
     ///
-    /// The last three variables configure the transport of the feature `ureq`. They have no effect without that
-    /// feature, or if you set a [`transport`](Self::transport).
+    /// The last three variables configure the transport of the feature `ureq`. Without that feature, or if you set a
+    /// [`transport`](Self::transport), they only turn on server mode.
     ///
     /// A blank variable counts as unset. **Any variable except those of the first five rows means server mode**. Then
     /// [`build`](Self::build) names the missing settings (docs/WIRE.md, "Configuration names").
@@ -199,8 +200,8 @@ impl ApikeeBuilder {
         Ok(self.check(setting, parse(&text)))
     }
 
-    /// Adds a signing secret: at least one byte, better 32 random bytes. The first secret signs new keys. Keys of all
-    /// secrets are good. There can be up to [`MAX_SECRETS`](crate::key::MAX_SECRETS).
+    /// Adds a signing secret: at least one byte, better 32 random bytes. The first secret signs new keys. All secrets
+    /// verify. There can be up to [`MAX_SECRETS`](crate::key::MAX_SECRETS).
     pub fn secret(mut self, secret: &[u8]) -> Self {
         let added = match &mut self.keys {
             Some(keys) => keys.accept(secret).map(|_| ()),
@@ -226,6 +227,9 @@ impl ApikeeBuilder {
     /// After a change, its first secret signs new keys at once. Secrets that are not in the file any more are accepted
     /// for [`secret_grace`](Self::secret_grace). **Keys that such a secret signed are refused after that time**: leave
     /// the secret in the file, below the new one, until the last of its keys has expired.
+    ///
+    /// If the path is a named pipe (FIFO), [`build`](Self::build) waits until a writer has opened and closed it. A pipe
+    /// is not read again.
     ///
     /// A file that cannot be used changes nothing: it may be missing, half written, empty, not UTF-8, or have a
     /// byte-order mark. The client then emits [`Event::FileRejected`](super::Event::FileRejected). If a file is written
@@ -352,7 +356,7 @@ impl ApikeeBuilder {
     /// Sets the transport that carries calls to the platform. With the feature `ureq` the default is a `UreqTransport`
     /// to the published base URL. Without that feature, server mode needs a transport.
     ///
-    /// If you set a transport, `base_url`, `ca_file`, `add_ca_pem` and `allow_plain_http` have no effect.
+    /// If you set a transport, `base_url`, `ca_file`, `add_ca_pem` and `allow_plain_http` have no further effect.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.transport = Some(Box::new(transport));
         self.asks_for_server = true;
@@ -418,7 +422,9 @@ impl ApikeeBuilder {
     /// an attacker at the place where TLS ends can then answer every request.
     ///
     /// With [`Sealing::Off`] the caller's raw key is not sent at all. A header field with the name `x-api-key` or with
-    /// the key in its value is left out. So is a payload that contains the key.
+    /// the key in its value is left out. So is a payload that contains the key. But if `x-forwarded-for` or `x-real-ip`
+    /// contains the key, the request is not sent ([`Fault::NotSent`](crate::policy::Fault::NotSent)): without the
+    /// field, the platform would see another address.
     pub const fn sealing(mut self, sealing: Sealing) -> Self {
         self.sealing = sealing;
         self.asks_for_server = true;
@@ -450,16 +456,16 @@ impl ApikeeBuilder {
     }
 
     /// Maximum number of clients whose failures and refusals are remembered: 1 to 16,777,216; 4096 by default. Each takes
-    /// 128 bytes. Clients whose requests are all confirmed take no room. A refused client that its key names takes two
-    /// places: one for its tenant's name. When the table is full, the client that was used least recently is forgotten.
+    /// 128 bytes. Clients whose requests are all confirmed take no room. A refused client takes two places: one for its
+    /// id and one for its tenant's name. When the table is full, the client that was used least recently is forgotten.
     pub const fn max_clients(mut self, clients: usize) -> Self {
         self.limits.clients = clients;
         self
     }
 
     /// Sets how long the platform's refusals are remembered. They apply while the platform cannot be asked: during an
-    /// outage, a client that was refused a moment ago stays refused. A confirmation forgets them; after
-    /// `success:false`, only one of the same key does.
+    /// outage, a client that was refused a moment ago stays refused. A confirmation clears them, but `success:false`
+    /// only if it confirms the same key.
     pub const fn refusal_memory(mut self, memory: RefusalMemory) -> Self {
         self.limits.memory = memory;
         self

@@ -71,8 +71,8 @@ impl Setting {
         match self {
             Self::Secret => (
                 "secret (APIKEE_SECRETS, APIKEE_LOCAL_SECRET, APIKEE_SECRET)",
-                "at least one byte, better 32 random bytes (apikee secret prints a new secret), the same in all \
-                 services that issue and verify keys, or a file of secrets in APIKEE_SECRET_FILE",
+                "32 random bytes, the same in all services that issue or verify keys (apikee secret prints a new \
+                 secret), or set APIKEE_SECRET_FILE",
             ),
             Self::SecretFile => {
                 ("secret_file (APIKEE_SECRET_FILE)", "the path of a UTF-8 file with one secret a line, newest first")

@@ -1,7 +1,7 @@
 //! Events for logs and metrics, their observers, and the text of an event: one line of `key=value` pairs.
 //!
 //! ```text
-//! event=denied code=INSUFFICIENT_SCOPE class=scopes tenant="acme" key_id="0OlPYxTx2cSZAc2Qmd9Kzf" key_prefix="apikee_2VPfZ"
+//! event=denied code=INSUFFICIENT_SCOPE class=scopes tenant="acme" key_id="31GnD7aYo8j6oPBo56j0i" key_prefix="apikee_2VPfZ"
 //! method="GET" route="/admin" path="/admin" address=203.0.113.9 missing_scopes="admin" elapsed_us=9
 //! ```
 //!
@@ -65,9 +65,9 @@ pub enum Event<'e> {
         /// The decision that [`Enforcement::Enforce`](super::Enforcement::Enforce) would have made.
         verdict: Result<Basis, Denial<'e>>,
     },
-    /// A call to the platform, of any kind, failed.
+    /// A call to the platform, of any kind, ended in an outage.
     Outage {
-        /// The kind of failure.
+        /// The kind of outage.
         outage: Outage,
     },
     /// The platform failed too often. It is not asked for a while.
@@ -331,7 +331,7 @@ impl fmt::Display for Event<'_> {
             Self::ClientIdDisplaced { total } => write!(f, r#" total={total} hint="raise max_client_ids""#),
             Self::EndpointRegistered { method_path } => text(f, "route", method_path),
             Self::ClientUpserted { client } => write!(f, " client={client}"),
-            Self::RoutesFull { limit } => write!(f, r#" limit={limit} hint="give templates as routes, not paths""#),
+            Self::RoutesFull { limit } => write!(f, r#" limit={limit} hint="pass route templates, not paths""#),
             Self::Dropped { total } => write!(f, " total={total}"),
             Self::KeyringReplaced { secrets, retiring, displaced } => {
                 write!(f, " secrets={secrets} retiring={retiring} displaced={displaced}")

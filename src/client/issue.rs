@@ -129,8 +129,8 @@ pub enum Upsert {
     Skipped,
     /// The platform has a record of the client. Its id is in the key's `meta.clientId`.
     Done(ClientId),
-    /// The platform could not be reached. The key is good, but contains no client id. The client is looked up by its
-    /// name when the key is first used: create it on the platform before that.
+    /// The platform could not be reached. The key is good, but contains no client id. The client is looked up by the
+    /// tenant's name when the key is first used: create it on the platform before that.
     Postponed(Outage),
 }
 

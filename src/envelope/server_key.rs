@@ -104,5 +104,5 @@ pub enum ServerKeyError {
 sentences!(
     ServerKeyError,
     Malformed: "the server's public key is neither 64 hexadecimal digits nor base64 of 32 bytes",
-    LowOrder: "the server's public key is of low order, as a placeholder is",
+    LowOrder: "the server's public key has low order, like a placeholder",
 );

@@ -196,8 +196,8 @@ impl fmt::Debug for Opened<'_> {
 /// memory. A session that leaves the pool is overwritten there. But moving the pool itself leaves its bytes behind, so
 /// fill it where it stays.
 ///
-/// Times come from any clock that does not go back, and count from any start. If the clock does go back, sessions from
-/// its future count as new.
+/// Times come from any clock that does not go back, and count from any start. If the clock goes back, sessions with a
+/// later time count as new.
 pub struct SessionPool<const N: usize> {
     sessions: Deque<(Duration, Session), N>,
     max_age: Duration,

@@ -6,8 +6,8 @@
 //!        +------------ base62(claims: compact JSON, or MessagePack)
 //! ```
 //!
-//! [`Keyring`] holds the secrets, issues keys and verifies them. [`Keyring::verify`] is the only function that makes a
-//! [`VerifiedKey`]. [`Keyring::issue`] writes a key with the claims of a [`NewKey`].
+//! [`Keyring`] holds the secrets, issues keys and verifies them. Only verification makes a [`VerifiedKey`].
+//! [`Keyring::issue`] writes a key with the claims of a [`NewKey`].
 //!
 //! | module | content |
 //! |---|---|

@@ -1,7 +1,7 @@
 //! From the text of a key to its claims. The checks run in the order of docs/WIRE.md, "Claims".
 //!
 //! ```text
-//! prefix ── length ── '.' ── base62 ── signature ── claims ── expiry, not-before ── scopes
+//! prefix ── '.' ── length ── base62 ── signature ── claims ── expiry, not-before ── scopes
 //! └──────────────── untrusted text ────────────┘   └─ VerifiedKey ─────────────────────┘
 //! ```
 //!

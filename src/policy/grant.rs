@@ -190,7 +190,7 @@ impl fmt::Display for Basis {
             Self::Observed => f.write_str("verified locally; the platform is asked afterwards"),
             Self::Confirmed => f.write_str("confirmed by the platform"),
             Self::FailedOpen(outage) => write!(f, "let through in an outage: {outage}"),
-            Self::DespiteRejection => f.write_str("let through though the platform does not validate the key"),
+            Self::DespiteRejection => f.write_str("let through although the platform refuses the key"),
             Self::DespiteOverload(overload) => write!(f, "let through despite an overload: {overload}"),
             Self::DespiteFault(fault) => write!(f, "let through despite a fault: {fault}"),
         }

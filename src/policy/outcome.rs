@@ -143,9 +143,9 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unsuccessful(reason) if !reason.is_none() => {
-                return write!(f, "the platform does not validate the key: {reason}");
+                return write!(f, "the platform refuses the key: {reason}");
             }
-            Self::Unsuccessful(_) => "the platform does not validate the key",
+            Self::Unsuccessful(_) => "the platform refuses the key",
             Self::Forbidden => "the platform forbids the request",
             Self::RateLimited { .. } => "rate limit exceeded",
         })
@@ -161,7 +161,7 @@ impl core::error::Error for Rejection {}
 /// [`MAX_LEN`](Self::MAX_LEN) bytes: a longer reason is cut between two characters. It is never sent to a client.
 ///
 /// A platform may repeat a key in its texts. `Apikee` cuts API keys in them to 12 characters, and leaves out a text with
-/// a part of the project key.
+/// a part of the project key or of the raw key.
 ///
 /// ```
 /// use apikee::policy::Reason;
@@ -279,8 +279,8 @@ pub enum Fault {
     UntrustedCertificate,
     /// Nothing was asked: the client is unknown, and clients are not created on first use.
     UnknownClient,
-    /// Nothing was asked: the request is too long to send, HTTP cannot express it, or this machine's clock is out of
-    /// range.
+    /// Nothing was asked: the request is too long to send, HTTP cannot express it, the client's address does not fit or
+    /// contains the key, or this machine's clock is out of range.
     NotSent,
     /// Nothing was asked: the process has forked after the client was built.
     Forked,
@@ -300,9 +300,8 @@ impl fmt::Display for Fault {
             Self::Forged => "the platform's answer is not authentic",
             Self::UntrustedCertificate => "the platform's certificate is not trusted",
             Self::UnknownClient => {
-                "the platform's id of the key's client is not known: create the client on the platform under the \
-                 tenant's name, put its id into the key's meta as clientId, set client_resolver, or set \
-                 create_unknown_clients"
+                "the key's client on the platform is not known: create the client on the platform under the tenant's \
+                 name, put its id into the key's meta as clientId, set client_resolver, or set create_unknown_clients"
             }
             Self::NotSent => "the request cannot be sent to the platform",
             Self::Forked => "the process has forked since the client was built: build the client after the fork",

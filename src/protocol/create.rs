@@ -255,7 +255,7 @@ sentences!(
     ClientRecordError,
     Malformed: "the client record is not a well-formed JSON object",
     Refused: "the platform refused to create the client",
-    NoId: "the client record has no 'id' that is a UUID",
+    NoId: "the client record has no UUID in 'id'",
 );
 
 #[cfg(test)]

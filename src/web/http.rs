@@ -41,14 +41,23 @@ impl Refusal<'_> {
     /// use std::time::Duration;
     ///
     /// use apikee::{Apikee, web::Guard};
-    /// use oxhttp::{Server, model::Response};
+    /// use oxhttp::{
+    ///     Server,
+    ///     model::{Body, Request, Response},
+    /// };
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let guard = Guard::new(Apikee::from_env()?);
-    /// Server::new(move |request| match guard.check(&*request) {
-    ///     Ok(Some(grant)) => Response::new(format!("hello {}", grant.key().claims().tenant()).into()),
-    ///     Ok(None) => Response::new("ok".into()), // an excluded path: /health, for example
-    ///     Err(refusal) => refusal.to_http(),
+    /// Server::new(move |request: &mut Request<Body>| match (request.method().as_str(), request.uri().path()) {
+    ///     ("GET", "/users") => match guard.route("/users").require(&["read"]).check(&*request) {
+    ///         Ok(grant) => Response::builder()
+    ///             .header("cache-control", "no-store") // a cache must not give this answer to others
+    ///             .body(format!("hello {}", grant.key().claims().tenant()).into())
+    ///             .expect("the parts are valid"),
+    ///         Err(refusal) => refusal.to_http(),
+    ///     },
+    ///     // Without a body, so it is also an answer to `HEAD`.
+    ///     _ => Response::builder().status(404).body(Body::empty()).expect("the parts are valid"),
     /// })
     /// .bind(([127, 0, 0, 1], 8080))
     /// .with_global_timeout(Duration::from_secs(10))

@@ -57,7 +57,9 @@
 //! following to the example servers and writes this table. A cell shows what the client gets: statuses of answers,
 //! `closed`, or `nothing` within three seconds. Bold text is a fault:
 //!
-//! - **others wait**: a good request took longer than a second meanwhile, or failed;
+//! - **others wait**: a good request took longer than a second meanwhile, or failed. These requests use new
+//!   connections, but against "more connections than descriptors" they use one that was opened before: while the attack
+//!   lasts, the server accepts no new connection;
 //! - **memory grows** by more than 8 MB and 64 kB for each connection;
 //! - **never recovers, and goes on running**: it answers no further request, and no supervisor notices;
 //! - **ends**: the process ends. A supervisor starts it again if the exit code is not 0;
@@ -68,16 +70,20 @@
 //!
 //! Further properties of these servers:
 //!
-//! - `oxhttp` uses a thread for each connection, and limits their number. Its timeout applies to each read, so a client
-//!   that sends a byte from time to time keeps its connection. A client that opens as many connections as the limit
-//!   allows keeps others out until the timeout. The example allows 8,192 connections; limit the connections of one
-//!   address in the firewall or in a proxy.
+//! - `oxhttp` uses a thread for each connection, and limits their number. Its timeout applies to each read, and a head
+//!   may have 16,384 bytes. So a client that sends a byte every few seconds keeps its connection for many hours. With
+//!   as many such connections as the limit allows (8,192 in the example), it keeps new clients out for that time. **A
+//!   limit of connections per address must stand in front**, in a firewall or a proxy.
+//! - `oxhttp` accepts chunks that end with a line feed alone, and size lines without digits. A proxy in front of it
+//!   must refuse malformed requests.
 //! - `oxhttp` answers the first of several requests that a client sends at once (pipelining, which browsers and proxies
 //!   do not use), and drops the others. A connection without a request gets an answer with status 500 when the timeout
 //!   ends it. A request target that is not a path (`GET x`) makes the thread of its connection panic. The other threads
 //!   continue: do not build it with `panic = "abort"`. It sends no `Date`.
 //! - `axum::serve` has no timeouts: it waits for a stalled head without limit. Choose it for tens of thousands of
-//!   connections.
+//!   connections, with a limit of connections per address in front. The guard runs on `spawn_blocking`. In server mode
+//!   one client can hold all blocking threads for up to the timeout. Limit concurrent requests per client in front, or
+//!   raise `max_blocking_threads`.
 //! - `tiny_http`, and `rouille` on top of it, need a proxy in front that limits and buffers bodies, such as nginx with
 //!   `proxy_request_buffering on` and `client_max_body_size`. The proxy must also refuse malformed requests, and must
 //!   not forward trailers. A service on `tiny_http` must read chunked bodies before each answer: call

@@ -43,8 +43,8 @@ const REFUSALS: [(&str, &str, &str); 5] = [
     (
         "401",
         "ApikeeUnauthorized",
-        "The key is missing, malformed, forged, expired, not yet valid or revoked, or the Apikee platform refuses it: \
-         because its rate limit is exceeded, for example, and then with Retry-After",
+        "The key is missing, malformed, forged, expired, not yet valid or revoked, or the Apikee platform refuses it. \
+         If the rate limit is exceeded, Retry-After may be sent",
     ),
     ("403", "ApikeeForbidden", "The key lacks scopes that the route needs"),
     ("429", "ApikeeTooManyRequests", "Too many requests: come back later"),

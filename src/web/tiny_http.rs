@@ -30,8 +30,8 @@ const MAX_MALFORMED_LINES: usize = 2_000;
 /// further requests. Behind a proxy, a client could hide a request in a body in this way. [`Refusal::respond`] calls
 /// it.
 ///
-/// If the client asks for an upgrade (`Connection: Upgrade`), nothing is read. Then `tiny_http` would read from the
-/// connection without an end, and it closes the connection after the answer.
+/// If the client asks for an upgrade (`Connection: Upgrade`), nothing is read, because `tiny_http` would read without
+/// end. It closes the connection after the answer.
 ///
 /// The length is not limited, and a body that stalls holds the thread: a proxy in front must limit and buffer bodies.
 /// The proxy must also refuse malformed chunks. After one, `tiny_http` does not know where the body ends. The same
@@ -77,14 +77,16 @@ impl Refusal<'_> {
     ///
     /// ```
     /// # use apikee::web::{Guard, read_chunked_body};
-    /// # use tiny_http::{Request, Response};
+    /// # use tiny_http::{Header, Request, Response};
     /// fn serve(guard: &Guard, mut request: Request) -> std::io::Result<()> {
     ///     read_chunked_body(&mut request);
     ///     let response = match guard.require(&["read"]).check(&request) {
     ///         Ok(grant) => Response::from_string(grant.key().claims().tenant()),
     ///         Err(refusal) => return refusal.respond(request),
     ///     };
-    ///     request.respond(response)
+    ///     // A cache in front must not give one caller's answer to another.
+    ///     let no_store = Header::from_bytes("Cache-Control", "no-store").expect("it is ASCII");
+    ///     request.respond(response.with_header(no_store))
     /// }
     /// ```
     ///

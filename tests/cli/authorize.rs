@@ -95,7 +95,7 @@ fn the_platforms_own_reason_is_printed() {
     assert!(done.stdout.lines().any(is_reason), "{}", done.stdout);
     let said = configured(&platform, unknown.into_iter().chain(["--json", &key])).done().code(1).json();
     assert_eq!(said["reason"], "UNKNOWN_CLIENT");
-    assert_eq!(said["cause"], "the platform does not validate the key: UNKNOWN_CLIENT");
+    assert_eq!(said["cause"], "the platform refuses the key: UNKNOWN_CLIENT");
     assert_eq!(said["message"], "the platform rejects the request");
 }
 

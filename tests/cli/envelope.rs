@@ -297,7 +297,7 @@ fn an_epk_of_low_order_gets_a_warning() {
     let low_order = vectors.iter().filter(|vector| text(vector, "name").starts_with("low-order-epk"));
     for vector in low_order {
         let said = inspected(text(vector, "envelope"), 0);
-        assert!(warnings(&said).contains("epk is of low order"), "{said}");
+        assert!(warnings(&said).contains("epk has low order"), "{said}");
     }
 }
 

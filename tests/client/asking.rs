@@ -86,7 +86,7 @@ fn the_policy_decides_about_each_answer() {
     let lax = Policy::DEFAULT.on_rejection(OnRejection::AdmitUnsuccessful).on_fault(OnFault::Admit);
     let cases: [Case; 12] = [
         (Answer::yes, Ok(Basis::Confirmed), Ok(Basis::Confirmed)),
-        (Answer::no, Err("SERVER_REJECTED: the platform does not validate the key"), Ok(Basis::DespiteRejection)),
+        (Answer::no, Err("SERVER_REJECTED: the platform refuses the key"), Ok(Basis::DespiteRejection)),
         (
             || Answer::status(403),
             Err("SERVER_REJECTED: the platform forbids the request"),
@@ -158,7 +158,7 @@ fn unsealed_answers_are_accepted_if_configured() {
     for (json, expected) in [
         (r#"{"success":true}"#, Ok(Basis::Confirmed)),
         (r#"{"success":true,"clientId":"497f6eca-6276-4993-bfeb-53cbbbba6f08"}"#, Ok(Basis::Confirmed)),
-        (r#"{"success":false}"#, Err("SERVER_REJECTED: the platform does not validate the key".to_owned())),
+        (r#"{"success":false}"#, Err("SERVER_REJECTED: the platform refuses the key".to_owned())),
         (
             r#"{"success":true,"clientId":"00000000-0000-4000-8000-000000000000"}"#,
             Err("SERVER_FAULT: the platform's answer is not authentic".to_owned()),
@@ -226,9 +226,7 @@ fn the_platforms_reason_is_shown_escaped_and_cut_and_only_to_operators() {
         let denial = apikee.authorize(&request).unwrap_err();
         assert_eq!(denial.reason(), reason.as_deref(), "{members}");
         assert_eq!(*seen.lock().unwrap(), std::slice::from_ref(&reason));
-        assert!(
-            code_and_cause(denial).ends_with(reason.as_deref().unwrap_or("the platform does not validate the key"))
-        );
+        assert!(code_and_cause(denial).ends_with(reason.as_deref().unwrap_or("the platform refuses the key")));
         assert_eq!(denial.to_string(), "the platform rejects the request");
         #[cfg(feature = "serde")]
         assert_eq!(

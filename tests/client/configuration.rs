@@ -84,7 +84,7 @@ fn a_setting_that_cannot_be_used_is_named() {
         (whole().server_public_key(&"A".repeat(43)), ZEROS),
         (
             whole().server_public_key(&format!("01{}", "0".repeat(62))),
-            "server_public_key (APIKEE_SERVER_PUBLIC_KEY) cannot be used: the server's public key is of low order",
+            "server_public_key (APIKEE_SERVER_PUBLIC_KEY) cannot be used: the server's public key has low order",
         ),
         (whole().server_public_key("?"), "server_public_key (APIKEE_SERVER_PUBLIC_KEY) cannot be used: "),
         (whole().user_agent("a\nb"), "user_agent cannot be used: "),

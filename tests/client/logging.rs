@@ -103,7 +103,7 @@ fn each_event_is_logged_on_one_line_and_without_the_key() {
     );
     assert_eq!(
         logged(Event::RoutesFull { limit: 1024 }),
-        r#"WARN event=routes_full limit=1024 hint="give templates as routes, not paths""#
+        r#"WARN event=routes_full limit=1024 hint="pass route templates, not paths""#
     );
     assert_eq!(
         logged(Event::KeyringReplaced { secrets: 2, retiring: 1, displaced: 0 }),

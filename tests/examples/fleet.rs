@@ -138,7 +138,8 @@ impl Instance {
         wait(line, || self.stderr().contains(line));
     }
 
-    fn request(&self, method: &str, path: &str, key: &str, body: &str) -> (u16, String) {
+    /// The whole response: status line, header fields and body.
+    fn response(&self, method: &str, path: &str, key: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(LONG)).unwrap();
         let len = body.len();
@@ -150,6 +151,11 @@ impl Instance {
         .unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).unwrap();
+        response
+    }
+
+    fn request(&self, method: &str, path: &str, key: &str, body: &str) -> (u16, String) {
+        let response = self.response(method, path, key, body);
         let status = response.split(' ').nth(1).and_then(|status| status.parse().ok());
         let body = response.split_once("\r\n\r\n").map(|(_, body)| body.into());
         status.zip(body).unwrap_or_else(|| panic!("{response:?}"))
@@ -218,6 +224,20 @@ fn a_revocation_reaches_all_instances_and_those_that_start_later() {
         assert_eq!(one.request("POST", "/revocations", &issued(scopes), body).0, status);
     }
     assert_eq!(redis.members(), 1);
+}
+
+#[test]
+fn answers_behind_the_guard_are_not_stored_by_caches_and_head_gets_no_body() {
+    let Some(mut redis) = Redis::new("fleet-caches") else { return };
+    redis.start();
+    let instance = Instance::following(&redis);
+    let key = issued(&[]);
+    let [get, head] = ["GET", "HEAD"].map(|method| instance.response(method, "/me", &key, ""));
+    assert!(get.to_ascii_lowercase().contains("\r\ncache-control: no-store\r\n"), "{get}");
+    assert!(head.ends_with("\r\n\r\n"), "{head}");
+    assert_eq!(get.strip_prefix(head.as_str()), Some(r#"{"ok":true}"#), "{head}");
+    let revoked = instance.response("POST", "/revocations", &issued(&["revoke"]), &Fingerprint::of(&key).to_string());
+    assert!(revoked.to_ascii_lowercase().contains("\r\ncache-control: no-store\r\n"), "{revoked}");
 }
 
 #[test]

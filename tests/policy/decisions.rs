@@ -360,8 +360,8 @@ fn only_unsuccessful_answers_have_a_reason_and_only_if_it_was_given() {
     for denial in [Denial::Rejected(given), Denial::Remembered(given)] {
         assert_eq!(denial.reason(), Some("IP_NOT_ALLOWED: not from here"));
     }
-    assert_eq!(given.to_string(), "the platform does not validate the key: IP_NOT_ALLOWED: not from here");
-    assert_eq!(Rejection::UNSUCCESSFUL.to_string(), "the platform does not validate the key");
+    assert_eq!(given.to_string(), "the platform refuses the key: IP_NOT_ALLOWED: not from here");
+    assert_eq!(Rejection::UNSUCCESSFUL.to_string(), "the platform refuses the key");
     assert_eq!(format!("{:?}", Reason::new(None, Some("a\nb"))), "Reason(\"a\\nb\")");
     for denial in [Denial::Rejected(Rejection::UNSUCCESSFUL), Denial::Rejected(Rejection::Forbidden), Denial::Revoked] {
         assert_eq!(denial.reason(), None);

@@ -51,8 +51,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DEGREE")]
     sealing: Option<Sealing>,
 
-    /// The platform's id of the key's client; by default the id in the key, or else the id of the client that has the
-    /// tenant's name
+    /// The client's id on the platform; by default the id in the key, or else that of the client with the tenant's name
     #[arg(long, value_name = "UUID")]
     client: Option<ClientId>,
 

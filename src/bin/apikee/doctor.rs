@@ -42,8 +42,8 @@ use crate::{
 /// Check a deployment: variables, secrets, the platform, the clock, and a key
 ///
 /// Run it on the service's machine, with the service's environment. Each line names a check and its result. After a bad
-/// result, the next line says what to do. No secret and no key is printed. The platform receives one request about a
-/// client that does not exist.
+/// result, the next line says what to do. No secret and no key is printed. The platform receives a GET of its base URL,
+/// which compares the clocks, and one request about a client that does not exist.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Also ask the platform about this key; - reads it from standard input
@@ -150,7 +150,7 @@ pub(crate) fn run(args: &Args) -> Ended {
             0 => Ok(format!("from {}; each has at least {STRONG_SECRET_LEN} bytes", args.secrets.source())),
             weak => Err((
                 format!("secrets with fewer than {STRONG_SECRET_LEN} bytes: {weak}"),
-                "replace them (apikee secret): anyone who has a key can guess such a secret by trial",
+                "replace them (apikee secret): anyone with a key can guess such a secret",
             )),
         },
     )?;
@@ -283,7 +283,7 @@ fn of_platform(apikee: &Apikee) -> Finding {
         Ok(match apikee.authorize(&request.client(ClientId::new(NOBODY)?)) {
             Ok(_) => Err((
                 "it accepts a client that does not exist".into(),
-                "check APIKEE_BASE_URL: what answers there may accept every request, and then protects nothing",
+                "check APIKEE_BASE_URL: this server may accept every request and protect nothing",
             )),
             Err(denial) => of_denial(&denial, sealing, SAME_PROJECT),
         })
@@ -301,7 +301,7 @@ fn of_denial(denial: &Denial<'_>, sealing: Sealing, otherwise: &'static str) -> 
             });
         }
         Denial::Rejected(_) => {
-            "the platform refuses this machine: check its networks and limits, and APIKEE_PRIVATE_KEY"
+            "the platform refuses this machine: check limits and networks there, and APIKEE_PRIVATE_KEY"
         }
         Denial::Fault(Fault::ProjectKeyRefused) => "check APIKEE_SERVER_KEY: it must be the project's key",
         Denial::Fault(Fault::UntrustedCertificate) => {

@@ -257,7 +257,7 @@ impl UntrustedEnvelope {
 fn of_epk(epk: [u8; 32]) -> Vec<String> {
     let mut warnings = Vec::new();
     if matches!(ServerKey::from_bytes(epk), Err(ServerKeyError::LowOrder)) {
-        warnings.push("epk is of low order, as a placeholder is: both sides refuse it".into());
+        warnings.push("epk has low order, like a placeholder: both sides refuse it".into());
     }
     match exchange::configured_server_key() {
         Ok(Some(server)) if *server.as_bytes() == epk => {

@@ -43,8 +43,8 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Print only the configuration for a client, as lines for a shell: `export NAME=value`; a project key of your own,
-    /// from APIKEE_SERVER_KEY, is not printed
+    /// Print only the configuration for a client, as lines for a shell: `export NAME=value`; your own project key in
+    /// APIKEE_SERVER_KEY is not printed
     #[arg(long, conflicts_with = "json")]
     env: bool,
 

@@ -66,7 +66,7 @@ impl SecretArgs {
     }
 }
 
-const NEW: &str = "anyone who has a key can guess it by trial (apikee secret prints a new one)";
+const NEW: &str = "anyone with a key can guess such a secret (apikee secret prints a new one)";
 
 /// What to do if there is no secret.
 pub(crate) const REMEDY: &str = "set APIKEE_SECRET_FILE, APIKEE_SECRETS, APIKEE_LOCAL_SECRET or APIKEE_SECRET, or use \

@@ -55,7 +55,7 @@ impl UreqTransport {
     ///
     /// # Errors
     ///
-    /// [`UreqTransportError::BaseUrl`] and [`UreqTransportError::PlainHttp`].
+    /// The errors about `base_url` in [`UreqTransportError`].
     pub fn new(base_url: &str) -> Result<Self, UreqTransportError> {
         Self::builder().base_url(base_url).build()
     }
@@ -240,14 +240,14 @@ impl UreqTransportError {
 
 sentences!(
     UreqTransportError,
-    BaseUrl: "base_url is not a URL of http or https that has a host",
+    BaseUrl: "base_url is not an http or https URL with a host",
     NoScheme: "base_url does not start with https:// or http://",
     Credentials: "base_url has a user or a password",
     QueryOrFragment: "base_url has a query or a fragment",
-    PlainHttp: "base_url is plain http to another machine, which only allow_plain_http permits",
+    PlainHttp: "base_url is plain http to another machine: set allow_plain_http to permit it",
     CaPem: "ca_pem is not PEM with certificates",
     Proxy: "proxy is not the URL of an http or https proxy",
-    ProxyFromEnv: "proxy_from_env finds a variable that is not the URL of an http or https proxy",
+    ProxyFromEnv: "the environment's proxy is not the URL of an http or https proxy",
     ConnectTimeout: "connect_timeout must be more than zero",
 );
 

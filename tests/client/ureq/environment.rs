@@ -204,7 +204,7 @@ fn unusable_values_are_errors_that_name_the_variable() {
         ("APIKEE_BASE_URL", "https://user:hunter2@apikee.dev", "base_url has a user or a password"),
         ("APIKEE_BASE_URL", "https://apikee.dev/?hunter2", "base_url has a query or a fragment"),
         ("APIKEE_BASE_URL", "https://apikee.dev/#hunter2", "base_url has a query or a fragment"),
-        ("APIKEE_BASE_URL", "\"https://hunter2.example\"", "base_url is not a URL"),
+        ("APIKEE_BASE_URL", "\"https://hunter2.example\"", "base_url is not an http or https URL"),
         ("APIKEE_BASE_URL", "http://hunter2.example", "base_url is plain http to another machine"),
         ("APIKEE_CA_FILE", "no/such/hunter2.pem", ""),
     ] {

@@ -61,7 +61,7 @@ pub(super) fn rotate(stage: &mut Stage) -> Shown {
 }
 
 pub(super) fn refuse(stage: &mut Stage) -> Shown {
-    stage.heading("Keys that are refused, and with which code")?;
+    stage.heading("Refused keys and their codes")?;
     let keys = keyring()?;
     let key = issue(&keys, &NewKey::new("acme-corp").scopes(&["read"]).expires(Expiry::After(DAY)))?;
     let later = NOW.checked_add_secs(2 * DAY.as_secs()).ok_or("the demo's clock is off")?;
@@ -91,7 +91,7 @@ pub(super) fn refuse(stage: &mut Stage) -> Shown {
     let missing = verified.require(&["read", "admin"]).err().map(Refusal::from);
     let denied = DenyList::new(&[Fingerprint::of(verified.raw())])?.contains(&verified.fingerprint());
     for (tried, expected, refusal) in [
-        ("a reader's key where admin is needed", "INSUFFICIENT_SCOPE", missing),
+        ("a key without the scope admin", "INSUFFICIENT_SCOPE", missing),
         ("a key on the deny-list", Refusal::revoked().code, denied.then(Refusal::revoked)),
     ] {
         let Refusal { code, message } = refusal.unwrap_or(Refusal { code: "ok", message: String::new() });

@@ -91,7 +91,7 @@ pub(super) fn server_mode(stage: &mut Stage) -> Shown {
     let issued = open.issue(&NewKey::new("acme-corp").scopes(&["read"]), &mut buf)?;
     let key = issued.key();
     let registered = if matches!(issued.upsert(), Upsert::Done(_)) { "ok" } else { "postponed" };
-    stage.outcome("a key whose client the platform knows", "ok", registered, "its id is in meta.clientId")?;
+    stage.outcome("a key of a client on the platform", "ok", registered, "client id in meta.clientId")?;
 
     ask(stage, "a request with it", "confirmed", &open, key)?;
     ask(stage, "another, on the same connection", "confirmed", &open, key)?;
@@ -134,7 +134,7 @@ pub(super) fn server_mode(stage: &mut Stage) -> Shown {
     ask(stage, "one client's call fails", "failed_open", &open, key)?;
     ask(stage, "another client's call fails, too", "failed_open", &open, other)?;
     ask(stage, "the next: the platform is not asked", "failed_open", &open, other)?;
-    breaker(stage, "open", "for a minute at most, then one call is made", &open)
+    breaker(stage, "open", "at most a minute; then one call is made", &open)
 }
 
 fn client(platform: &Emulator, outages: FailOpen) -> Result<Apikee, Box<dyn Error>> {
