@@ -217,7 +217,10 @@ export class MissingScopesError extends ApikeeError {
 export class PlatformError extends ApikeeError {
   protected constructor();
   readonly code: "SERVER_REJECTED" | "SERVER_UNAVAILABLE" | "SERVER_FAULT";
-  /** The platform's own reason, for operators: one line of at most 256 characters. */
+  /**
+   * The platform's own reason, for operators: one escaped line of at most 100 bytes. Keys in it are cut to 12
+   * characters. A text with a part of the project key or of the request's raw key is left out.
+   */
   readonly reason: string | undefined;
   /** The number of seconds to wait, if the platform sent it. */
   readonly retryAfter: number | undefined;

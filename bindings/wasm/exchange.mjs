@@ -1,6 +1,7 @@
 // Writes the call to the platform about one request, and reads the answer: docs/WIRE.md, "The platform's API".
 import * as checks from "./checks.mjs";
 import { ApikeeError, PlatformError, invalid } from "./errors.mjs";
+import { keysIn, reasonOf } from "./reason.mjs";
 
 const BASE_URL = "https://apikee.dev/api/v1";
 const USER_AGENT = "apikee-wasm/0.1.0";
@@ -100,8 +101,9 @@ function payloadOf(given) {
 }
 
 /**
- * The call that asks whether a client may make a request: its URL, header fields, plaintext, and the subject, which is
- * compared with the answer. `timeOf` returns the time.
+ * The call that asks whether a client may make a request: its URL, header fields and plaintext, and what its answer is
+ * read with: the subject, which is compared with the answer, and the secrets, which the platform may repeat. `timeOf`
+ * returns the time.
  */
 export function question(given, timeOf) {
   if (given === undefined) throw invalid("a question must be a plain object");
@@ -124,6 +126,7 @@ export function question(given, timeOf) {
   const subject = { client: id, project, method: upToKey(method).toUpperCase(), path: `/${route}` };
   const methodPath = `${subject.method}:::${subject.path}`;
   const target = `/client/${id}?project_env=${encoded(project)}&method_path=${encoded(methodPath)}`;
+  const plaintext = JSON.stringify({ name, timestamp, headers, payload });
   return {
     url: `${base(baseUrl, allowPlainHttp)}${target}`,
     headers: {
@@ -132,9 +135,9 @@ export function question(given, timeOf) {
       "User-Agent": USER_AGENT,
       "X-Apikee-Encrypted": "1",
     },
-    plaintext: JSON.stringify({ name, timestamp, headers, payload }),
+    plaintext,
     signedText: `${id}|${methodPath}|${timestamp}`,
-    subject,
+    asked: { subject, secrets: [projectKey, ...keysIn(plaintext)] },
   };
 }
 
@@ -202,18 +205,12 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** A string member of the answer, or undefined. */
 const said = (answer, name) => (Object.hasOwn(answer, name) && typeof answer[name] === "string" ? answer[name] : undefined);
 
-/** The platform's reason, for operators: one line of limited length. */
-function reasonOf(answer) {
-  const parts = [said(answer, "error") ?? said(answer, "code"), said(answer, "message")];
-  const reason = parts.filter((part) => part !== undefined).join(": ").replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]/g, " ");
-  return reason === "" ? undefined : reason.slice(0, 256);
-}
-
 /**
  * Returns the platform's answer if it lets the request through. The module has already read the answer: the first byte
- * is the verdict. The answer must be about this request, whatever the verdict is.
+ * is the verdict. The answer must be about this request, whatever the verdict is. The reason for a refusal does not
+ * contain the secrets.
  */
-export function readVerdict(bytes, subject) {
+export function readVerdict(bytes, { subject, secrets }) {
   let answer;
   try {
     answer = JSON.parse(decoder.decode(bytes.subarray(1)));
@@ -228,6 +225,7 @@ export function readVerdict(bytes, subject) {
     (project === undefined || project === subject.project) &&
     (methodPath === undefined || spellings.includes(methodPath));
   if (!isAbout) throw new ApikeeError("ANOTHER_REQUEST", "the answer is about another request");
-  if (bytes[0] !== 1) throw new PlatformError("SERVER_REJECTED", "the platform rejects the request", { reason: reasonOf(answer) });
-  return answer;
+  if (bytes[0] === 1) return answer;
+  const reason = reasonOf([said(answer, "error") ?? said(answer, "code"), said(answer, "message")], secrets);
+  throw new PlatformError("SERVER_REJECTED", "the platform rejects the request", { reason });
 }
