@@ -163,7 +163,10 @@ export interface Question {
    * because they are sent in the envelope. Values that are `undefined` or `null` are left out.
    */
   headers?: Iterable<readonly [string, string]> | Record<string, string | readonly string[] | null | undefined>;
-  /** Further data for the platform: an object, or the JSON of an object. */
+  /**
+   * Further data for the platform: an object, or the JSON of an object, which is sent as it is. Two members with the
+   * same name and unpaired surrogates are refused.
+   */
   payload?: object | string;
   /** The time of the call; by default the clock's time. */
   now?: Time;

@@ -1,6 +1,6 @@
 // Writes the call to the platform about one request, and reads the answer: docs/WIRE.md, "The platform's API".
 import * as checks from "./checks.mjs";
-import { ApikeeError, PlatformError, invalid } from "./errors.mjs";
+import { ApikeeError, PlatformError, invalid, tooLong } from "./errors.mjs";
 import { keysIn, reasonOf } from "./reason.mjs";
 
 const BASE_URL = "https://apikee.dev/api/v1";
@@ -87,17 +87,40 @@ function stringified(value) {
   }
 }
 
-/** The payload of a question: an object, or the JSON of one. */
-function payloadOf(given) {
-  if (given === undefined) return undefined;
-  let read;
-  try {
-    read = JSON.parse(json(given, "payload"));
-  } catch (cause) {
-    throw cause instanceof ApikeeError ? cause : invalid("payload must be an object, or the JSON of one");
+/** The size of the longest body in bytes. */
+const MAX_BODY = 64 * 1024;
+
+/** A string of well-formed JSON, with the colon after a name, or a bracket. */
+const TOKENS = /("[^"\\]*(?:\\.[^"\\]*)*")\s*(:)?|[{}[\]]/g;
+
+/** Refuses what `JSON.parse` accepts and the platform does not: duplicate names, and escaped unpaired surrogates. */
+function checkStrings(text, what) {
+  // The names so far in each object that is open. An array has none.
+  const open = [];
+  for (const [token, string, colon] of text.matchAll(TOKENS)) {
+    if (token === "{" || token === "[") open.push(new Set());
+    else if (string === undefined) open.pop();
+    else {
+      const value = checks.text(JSON.parse(string), what);
+      const names = open[open.length - 1];
+      if (colon && names.size === names.add(value).size) throw invalid(`${what} has two members with the same name`);
+    }
   }
-  if (read === null || typeof read !== "object" || Array.isArray(read)) throw invalid("payload must be an object, or the JSON of one");
-  return read;
+}
+
+/** The JSON of a question's payload. Text stays as it is, because parsing rounds its numbers. */
+function payloadOf(given) {
+  const text = json(given, "payload");
+  if (text.length > MAX_BODY) throw tooLong();
+  let isObject = /^\s*\{/.test(text);
+  try {
+    JSON.parse(text);
+  } catch {
+    isObject = false;
+  }
+  if (!isObject) throw invalid("payload must be an object, or the JSON of one");
+  checkStrings(text, "payload");
+  return text;
 }
 
 /**
@@ -121,12 +144,12 @@ export function question(given, timeOf) {
   // A query may contain secrets, and would make each request a separate route.
   const route = upToKey(checks.text(path, "path").split(/[?#]/, 1)[0].replace(/^\//, ""));
   const headers = fields(read.headers);
-  const payload = payloadOf(read.payload);
+  const payload = read.payload === undefined ? "" : `,"payload":${payloadOf(read.payload)}`;
   const timestamp = new Date(timeOf(read.now)).toISOString();
   const subject = { client: id, project, method: upToKey(method).toUpperCase(), path: `/${route}` };
   const methodPath = `${subject.method}:::${subject.path}`;
   const target = `/client/${id}?project_env=${encoded(project)}&method_path=${encoded(methodPath)}`;
-  const plaintext = JSON.stringify({ name, timestamp, headers, payload });
+  const plaintext = `${JSON.stringify({ name, timestamp, headers }).slice(0, -1)}${payload}}`;
   return {
     url: `${base(baseUrl, allowPlainHttp)}${target}`,
     headers: {

@@ -10,7 +10,7 @@ import readline from "node:readline";
 import { after, test } from "node:test";
 import { inspect } from "node:util";
 import { question } from "../exchange.mjs";
-import { codeOf, load } from "./support.mjs";
+import { codeOf, errorOf, load } from "./support.mjs";
 
 const CLIENT = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 const NOW = 1_795_486_905.017;
@@ -79,6 +79,43 @@ test("header fields come from objects, lists and Headers, and fields with the sa
     // A field without a value is left out.
     assert.equal(code, "INVALID_ARGUMENT", JSON.stringify(headers));
   }
+});
+
+test("a payload is sent as it is written, and only if all readers agree on it", () => {
+  const front = '{"name":"default","timestamp":"2026-11-24T02:21:45.017Z","headers":{}';
+  assert.equal(ask({}).plaintext, `${front}}`);
+  for (const payload of [
+    "{}", '{"user":9007199254740993}', '{"x":1e999,"y":-0.0}', '{"2":1,"1":2,"__proto__":{}}',
+    ' {\n"b" : [ 1.50, {"b":"\\u00e9\\ud83d\\ude00 \\\\\\" {]:"} ] } ',
+    '{"a":{"a":{"a":["a","a",{"b":1},{"b":1}]}},"b":{"a":""}}',
+  ]) {
+    assert.equal(ask({ payload }).plaintext, `${front},"payload":${payload}}`);
+  }
+  for (const payload of [{}, { a: ["\u{1f600}", "\\ud800", { b: null }], c: { a: 1.5 } }]) {
+    assert.equal(ask({ payload }).plaintext, `${front},"payload":${JSON.stringify(payload)}}`);
+  }
+  const refused = {
+    "payload has two members with the same name": [
+      '{"a":1,"a":2}', '{"a":1,"\\u0061" :2}', '{"x":[{"b":{"a":1,"c":[{}],"a":2}}]}', '{"":1,"":1}',
+    ],
+    "payload has an unpaired surrogate": [
+      '{"a":"\ud800"}', '{"a":"\\uDFFF"}', '{"\\ud800":1}', '{"a":["\\ud800\\ud800\\udc00"]}', { a: "\ud800" },
+      { "\udc00x": 1 },
+    ],
+    "payload must be an object, or the JSON of one": [
+      "{}{}", '{}, "x":1', '"{"', "[{}]", "null", "7", '{"a":1,}', "\ufeff{}", "{'a':1}", [{}], null,
+    ],
+  };
+  for (const [message, payloads] of Object.entries(refused)) {
+    for (const payload of payloads) {
+      const error = errorOf(() => ask({ payload }));
+      assert.deepEqual([error?.code, error?.message], ["INVALID_ARGUMENT", message], JSON.stringify(payload));
+    }
+  }
+  // A longer body is not sent, so it need not be read.
+  const escapes = (count) => `{"a":"${"\\n".repeat(count)}"}`;
+  assert.ok(ask({ payload: escapes(32_000) }).plaintext.includes(escapes(32_000)));
+  assert.equal(codeOf(() => ask({ payload: escapes(1e7) })), "TOO_LONG");
 });
 
 test("an invalid call is refused", () => {
