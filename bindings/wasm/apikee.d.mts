@@ -213,6 +213,7 @@ export class ApikeeError extends Error {
 /** A key lacks required scopes. */
 export class MissingScopesError extends ApikeeError {
   protected constructor();
+  /** The missing scopes in the order of the requirement, each once. */
   readonly missing: string[];
 }
 

@@ -239,7 +239,7 @@ class Keyring extends Resident {
     const handle = handleOf(this);
     const claims = verify(context.memory, handle, key, millis);
     if (required !== undefined) {
-      const missing = required.filter((scope) => !claims.scopes.includes(scope));
+      const missing = [...new Set(required)].filter((scope) => !claims.scopes.includes(scope));
       if (missing.length > 0) throw new MissingScopesError(missing);
     }
     return claims;

@@ -119,6 +119,7 @@ test("scopes that a key lacks are named", () => {
     httpStatus: 403,
     missing: ["write", "*"],
   });
+  assert.deepEqual(errorOf(() => ring.verify(key, { scopes: ["b", "a", "read", "b", "a", "a"] })).missing, ["b", "a"]);
   assert.equal(codeOf(() => ring.verify(key, { scopes: "read" })), "INVALID_ARGUMENT");
 });
 
