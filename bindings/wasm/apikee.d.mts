@@ -65,15 +65,24 @@ export interface Keyring extends Resident {
    * @param options.scopes the scopes that the key must have; an empty list requires none
    * @throws {ApikeeError} with the code that all Apikee SDKs use
    * @throws {MissingScopesError} if the key lacks one of `scopes`
+   * @throws {ApikeeError} `INVALID_ARGUMENT` for `{ now: 0 }` and other times at or before 1970, and for unknown
+   * options; `CLOCK_FAILED` if the clock gives such a time
    */
   verify(key: string | Uint8Array | null | undefined, options?: VerifyOptions): Claims;
 
-  /** Issues a key, signed with the first secret. */
+  /**
+   * Issues a key, signed with the first secret.
+   *
+   * @throws {ApikeeError} `TOO_LONG` for more than 512 scopes, or claims of more than 8 KiB; `INVALID_DURATION`,
+   * `INVALID_META`, `TIME_OUT_OF_RANGE` and `UNUSABLE_ID` for members of the key; `INVALID_ARGUMENT` for wrong types,
+   * unknown names, empty strings, and a `now` at or before 1970; `CLOCK_FAILED` and `RNG_FAILED` without a clock or
+   * random numbers; `NOT_IN_THIS_BUILD` in the smaller module
+   */
   issue(key: NewKey, options?: { now?: Time }): string;
 }
 
 export interface VerifyOptions {
-  /** The time of the check; by default the clock's time. */
+  /** The time of the check, after 1970; by default the clock's time. */
   now?: Time;
   /** The scopes that the key must have. An empty list requires none. `undefined` is refused: it may be a mistake. */
   scopes?: Iterable<string>;

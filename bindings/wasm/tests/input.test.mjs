@@ -136,6 +136,7 @@ test("claims that a key cannot contain are not issued", () => {
     [{ tenant: "\ud800" }, "INVALID_ARGUMENT"],
     [{ tenant: "t", expiresIn: "1w" }, "INVALID_DURATION"],
     [{ tenant: "t", expiresIn: "106751991167301d" }, "TIME_OUT_OF_RANGE"],
+    [{ tenant: "t", meta: { text: "x".repeat(8192) } }, "TOO_LONG"],
     [{ tenant: "t", expiresIn: "1d", expiresAt: 1 }, "INVALID_ARGUMENT"],
     [{ tenant: "t", scopes: Array(513).fill("s") }, "TOO_LONG"],
     [{ tenant: "t".repeat(1 << 20) }, "TOO_LONG"],
