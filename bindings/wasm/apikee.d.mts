@@ -65,15 +65,24 @@ export interface Keyring extends Resident {
    * @param options.scopes the scopes that the key must have; an empty list requires none
    * @throws {ApikeeError} with the code that all Apikee SDKs use
    * @throws {MissingScopesError} if the key lacks one of `scopes`
+   * @throws {ApikeeError} `INVALID_ARGUMENT` for `{ now: 0 }` and other times at or before 1970, and for unknown
+   * options; `CLOCK_FAILED` if the clock gives such a time
    */
   verify(key: string | Uint8Array | null | undefined, options?: VerifyOptions): Claims;
 
-  /** Issues a key, signed with the first secret. */
+  /**
+   * Issues a key, signed with the first secret.
+   *
+   * @throws {ApikeeError} `TOO_LONG` for more than 512 scopes, or claims of more than 8 KiB; `INVALID_DURATION`,
+   * `INVALID_META`, `TIME_OUT_OF_RANGE` and `UNUSABLE_ID` for members of the key; `INVALID_ARGUMENT` for wrong types,
+   * unknown names, empty strings, and a `now` at or before 1970; `CLOCK_FAILED` and `RNG_FAILED` without a clock or
+   * random numbers; `NOT_IN_THIS_BUILD` in the smaller module
+   */
   issue(key: NewKey, options?: { now?: Time }): string;
 }
 
 export interface VerifyOptions {
-  /** The time of the check; by default the clock's time. */
+  /** The time of the check, after 1970; by default the clock's time. */
   now?: Time;
   /** The scopes that the key must have. An empty list requires none. `undefined` is refused: it may be a mistake. */
   scopes?: Iterable<string>;
@@ -163,7 +172,10 @@ export interface Question {
    * because they are sent in the envelope. Values that are `undefined` or `null` are left out.
    */
   headers?: Iterable<readonly [string, string]> | Record<string, string | readonly string[] | null | undefined>;
-  /** Further data for the platform: an object, or the JSON of an object. */
+  /**
+   * Further data for the platform: an object, or the JSON of an object, which is sent as it is. Two members with the
+   * same name and unpaired surrogates are refused.
+   */
   payload?: object | string;
   /** The time of the call; by default the clock's time. */
   now?: Time;
@@ -210,6 +222,7 @@ export class ApikeeError extends Error {
 /** A key lacks required scopes. */
 export class MissingScopesError extends ApikeeError {
   protected constructor();
+  /** The missing scopes in the order of the requirement, each once. */
   readonly missing: string[];
 }
 
@@ -217,7 +230,10 @@ export class MissingScopesError extends ApikeeError {
 export class PlatformError extends ApikeeError {
   protected constructor();
   readonly code: "SERVER_REJECTED" | "SERVER_UNAVAILABLE" | "SERVER_FAULT";
-  /** The platform's own reason, for operators: one line of at most 256 characters. */
+  /**
+   * The platform's own reason, for operators: one escaped line of at most 100 bytes. Keys in it are cut to 12
+   * characters. A text with a part of the project key or of the request's raw key is left out.
+   */
   readonly reason: string | undefined;
   /** The number of seconds to wait, if the platform sent it. */
   readonly retryAfter: number | undefined;

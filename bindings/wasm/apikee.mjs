@@ -239,7 +239,7 @@ class Keyring extends Resident {
     const handle = handleOf(this);
     const claims = verify(context.memory, handle, key, millis);
     if (required !== undefined) {
-      const missing = required.filter((scope) => !claims.scopes.includes(scope));
+      const missing = [...new Set(required)].filter((scope) => !claims.scopes.includes(scope));
       if (missing.length > 0) throw new MissingScopesError(missing);
     }
     return claims;
@@ -314,7 +314,8 @@ class ServerKey extends Resident {
 /** Seals one request, and then opens its answer. */
 class Session extends Resident {
   #isSealed = false;
-  #subject;
+  /** What was asked, with its secrets. No one else may see it. */
+  #asked;
 
   constructor(context, handle, free) {
     super(context, handle, free);
@@ -326,6 +327,7 @@ class Session extends Resident {
     const context = contextOf(this);
     context.forgotten?.unregister(this);
     context.release(stateOf(this), USED);
+    this.#asked = undefined;
   }
 
   /** Seals the request; returns the envelope. */
@@ -382,9 +384,9 @@ class Session extends Resident {
   validateRequest(given, ...more) {
     const context = contextOf(this);
     checks.noMore(more);
-    const { url, headers, plaintext, signedText, subject } = question(given, (now) => context.now(now));
+    const { url, headers, plaintext, signedText, asked } = question(given, (now) => context.now(now));
     const body = this.seal(plaintext);
-    this.#subject = subject;
+    this.#asked = asked;
     // A redirect would send the project key to another host.
     return { url, method: "POST", headers, body, redirect: "manual", signedText };
   }
@@ -392,17 +394,17 @@ class Session extends Resident {
   /** Reads the answer to that question; throws unless the platform lets the request through. */
   async readAnswer(response, ...more) {
     contextOf(this);
-    const subject = this.#subject;
+    const asked = this.#asked;
     let envelope;
     try {
       checks.noMore(more);
       handleOf(this);
-      if (subject === undefined) throw new ApikeeError("SESSION_USED", "readAnswer needs a request that validateRequest has sealed");
+      if (asked === undefined) throw new ApikeeError("SESSION_USED", "readAnswer needs a request that validateRequest has sealed");
       envelope = await envelopeOf(response);
     } catch (error) {
       if (this.#isSealed) this.#useUp();
       throw error;
     }
-    return readVerdict(this.#opened("verdict", envelope), subject);
+    return readVerdict(this.#opened("verdict", envelope), asked);
   }
 }

@@ -72,7 +72,7 @@ export function members(given, known, what) {
 
 /** Refuses additional arguments. */
 export function noMore(more) {
-  if (more.length > 0) throw invalid("there are too many arguments: options are one object");
+  if (more.length > 0) throw invalid("too many arguments: pass options as one object");
 }
 
 /** Checks for readable bytes. (A view of a transferred buffer looks like an empty view.) */

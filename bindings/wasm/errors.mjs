@@ -73,7 +73,7 @@ const FAILURES = [
   ["INVALID_SIGNATURE", "the key's signature is invalid"],
   ["EXPIRED", "the key has expired"],
   ["NOT_YET_VALID", "the key is not yet valid"],
-  ["INVALID_DURATION", "a duration is a number and d, h, m or s, or the word never"],
+  ["INVALID_DURATION", "a duration must be like 90d, 24h, 60m, 3600s or never"],
   ["INVALID_META", "meta is not a well-formed JSON object"],
   ["TIME_OUT_OF_RANGE", "the expiry is out of range"],
   ["UNUSABLE_ID", "the id leads to a signature that the published SDKs refuse"],

@@ -1,6 +1,7 @@
 // Writes the call to the platform about one request, and reads the answer: docs/WIRE.md, "The platform's API".
 import * as checks from "./checks.mjs";
-import { ApikeeError, PlatformError, invalid } from "./errors.mjs";
+import { ApikeeError, PlatformError, invalid, tooLong } from "./errors.mjs";
+import { keysIn, reasonOf } from "./reason.mjs";
 
 const BASE_URL = "https://apikee.dev/api/v1";
 const USER_AGENT = "apikee-wasm/0.1.0";
@@ -86,22 +87,46 @@ function stringified(value) {
   }
 }
 
-/** The payload of a question: an object, or the JSON of one. */
-function payloadOf(given) {
-  if (given === undefined) return undefined;
-  let read;
-  try {
-    read = JSON.parse(json(given, "payload"));
-  } catch (cause) {
-    throw cause instanceof ApikeeError ? cause : invalid("payload must be an object, or the JSON of one");
+/** The size of the longest body in bytes. */
+const MAX_BODY = 64 * 1024;
+
+/** A string of well-formed JSON, with the colon after a name, or a bracket. */
+const TOKENS = /("[^"\\]*(?:\\.[^"\\]*)*")\s*(:)?|[{}[\]]/g;
+
+/** Refuses what `JSON.parse` accepts and the platform does not: duplicate names, and escaped unpaired surrogates. */
+function checkStrings(text, what) {
+  // The names so far in each object that is open. An array has none.
+  const open = [];
+  for (const [token, string, colon] of text.matchAll(TOKENS)) {
+    if (token === "{" || token === "[") open.push(new Set());
+    else if (string === undefined) open.pop();
+    else {
+      const value = checks.text(JSON.parse(string), what);
+      const names = open[open.length - 1];
+      if (colon && names.size === names.add(value).size) throw invalid(`${what} has two members with the same name`);
+    }
   }
-  if (read === null || typeof read !== "object" || Array.isArray(read)) throw invalid("payload must be an object, or the JSON of one");
-  return read;
+}
+
+/** The JSON of a question's payload. Text stays as it is, because parsing rounds its numbers. */
+function payloadOf(given) {
+  const text = json(given, "payload");
+  if (text.length > MAX_BODY) throw tooLong();
+  let isObject = /^\s*\{/.test(text);
+  try {
+    JSON.parse(text);
+  } catch {
+    isObject = false;
+  }
+  if (!isObject) throw invalid("payload must be an object, or the JSON of one");
+  checkStrings(text, "payload");
+  return text;
 }
 
 /**
- * The call that asks whether a client may make a request: its URL, header fields, plaintext, and the subject, which is
- * compared with the answer. `timeOf` returns the time.
+ * The call that asks whether a client may make a request: its URL, header fields and plaintext, and what its answer is
+ * read with: the subject, which is compared with the answer, and the secrets, which the platform may repeat. `timeOf`
+ * returns the time.
  */
 export function question(given, timeOf) {
   if (given === undefined) throw invalid("a question must be a plain object");
@@ -114,16 +139,17 @@ export function question(given, timeOf) {
   const project = checks.someText(projectEnv, "projectEnv");
   const id = checks.text(client, "client").toLowerCase();
   if (!UUID.test(id)) throw invalid("client must be the UUID that the platform gave the client");
-  if (typeof method !== "string" || !TOKEN.test(method)) throw invalid("method must be an HTTP method");
+  if (typeof method !== "string" || !TOKEN.test(method) || method.length > 32) throw invalid("method must be an HTTP method");
   const name = checks.someText(keyName, "keyName");
   // A query may contain secrets, and would make each request a separate route.
   const route = upToKey(checks.text(path, "path").split(/[?#]/, 1)[0].replace(/^\//, ""));
   const headers = fields(read.headers);
-  const payload = payloadOf(read.payload);
+  const payload = read.payload === undefined ? "" : `,"payload":${payloadOf(read.payload)}`;
   const timestamp = new Date(timeOf(read.now)).toISOString();
   const subject = { client: id, project, method: upToKey(method).toUpperCase(), path: `/${route}` };
   const methodPath = `${subject.method}:::${subject.path}`;
   const target = `/client/${id}?project_env=${encoded(project)}&method_path=${encoded(methodPath)}`;
+  const plaintext = `${JSON.stringify({ name, timestamp, headers }).slice(0, -1)}${payload}}`;
   return {
     url: `${base(baseUrl, allowPlainHttp)}${target}`,
     headers: {
@@ -132,9 +158,9 @@ export function question(given, timeOf) {
       "User-Agent": USER_AGENT,
       "X-Apikee-Encrypted": "1",
     },
-    plaintext: JSON.stringify({ name, timestamp, headers, payload }),
+    plaintext,
     signedText: `${id}|${methodPath}|${timestamp}`,
-    subject,
+    asked: { subject, secrets: [projectKey, ...keysIn(plaintext)] },
   };
 }
 
@@ -202,18 +228,12 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** A string member of the answer, or undefined. */
 const said = (answer, name) => (Object.hasOwn(answer, name) && typeof answer[name] === "string" ? answer[name] : undefined);
 
-/** The platform's reason, for operators: one line of limited length. */
-function reasonOf(answer) {
-  const parts = [said(answer, "error") ?? said(answer, "code"), said(answer, "message")];
-  const reason = parts.filter((part) => part !== undefined).join(": ").replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]/g, " ");
-  return reason === "" ? undefined : reason.slice(0, 256);
-}
-
 /**
  * Returns the platform's answer if it lets the request through. The module has already read the answer: the first byte
- * is the verdict. The answer must be about this request, whatever the verdict is.
+ * is the verdict. The answer must be about this request, whatever the verdict is. The reason for a refusal does not
+ * contain the secrets.
  */
-export function readVerdict(bytes, subject) {
+export function readVerdict(bytes, { subject, secrets }) {
   let answer;
   try {
     answer = JSON.parse(decoder.decode(bytes.subarray(1)));
@@ -228,6 +248,7 @@ export function readVerdict(bytes, subject) {
     (project === undefined || project === subject.project) &&
     (methodPath === undefined || spellings.includes(methodPath));
   if (!isAbout) throw new ApikeeError("ANOTHER_REQUEST", "the answer is about another request");
-  if (bytes[0] !== 1) throw new PlatformError("SERVER_REJECTED", "the platform rejects the request", { reason: reasonOf(answer) });
-  return answer;
+  if (bytes[0] === 1) return answer;
+  const reason = reasonOf([said(answer, "error") ?? said(answer, "code"), said(answer, "message")], secrets);
+  throw new PlatformError("SERVER_REJECTED", "the platform rejects the request", { reason });
 }

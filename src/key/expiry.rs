@@ -55,7 +55,7 @@ pub(crate) struct TimeOutOfRange;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidDuration;
 
-sentences!(InvalidDuration, "a duration is a number and d, h, m or s, or the word never");
+sentences!(InvalidDuration, "a duration must be like 90d, 24h, 60m, 3600s or never");
 
 /// Reads a duration in the form that the SDKs use: `"90d"`, `"24h"`, `"60m"`, `"3600s"` or `"never"`.
 ///

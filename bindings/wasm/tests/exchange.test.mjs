@@ -8,8 +8,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import readline from "node:readline";
 import { after, test } from "node:test";
+import { inspect } from "node:util";
 import { question } from "../exchange.mjs";
-import { codeOf, load } from "./support.mjs";
+import { codeOf, errorOf, load } from "./support.mjs";
 
 const CLIENT = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 const NOW = 1_795_486_905.017;
@@ -80,6 +81,43 @@ test("header fields come from objects, lists and Headers, and fields with the sa
   }
 });
 
+test("a payload is sent as it is written, and only if all readers agree on it", () => {
+  const front = '{"name":"default","timestamp":"2026-11-24T02:21:45.017Z","headers":{}';
+  assert.equal(ask({}).plaintext, `${front}}`);
+  for (const payload of [
+    "{}", '{"user":9007199254740993}', '{"x":1e999,"y":-0.0}', '{"2":1,"1":2,"__proto__":{}}',
+    ' {\n"b" : [ 1.50, {"b":"\\u00e9\\ud83d\\ude00 \\\\\\" {]:"} ] } ',
+    '{"a":{"a":{"a":["a","a",{"b":1},{"b":1}]}},"b":{"a":""}}',
+  ]) {
+    assert.equal(ask({ payload }).plaintext, `${front},"payload":${payload}}`);
+  }
+  for (const payload of [{}, { a: ["\u{1f600}", "\\ud800", { b: null }], c: { a: 1.5 } }]) {
+    assert.equal(ask({ payload }).plaintext, `${front},"payload":${JSON.stringify(payload)}}`);
+  }
+  const refused = {
+    "payload has two members with the same name": [
+      '{"a":1,"a":2}', '{"a":1,"\\u0061" :2}', '{"x":[{"b":{"a":1,"c":[{}],"a":2}}]}', '{"":1,"":1}',
+    ],
+    "payload has an unpaired surrogate": [
+      '{"a":"\ud800"}', '{"a":"\\uDFFF"}', '{"\\ud800":1}', '{"a":["\\ud800\\ud800\\udc00"]}', { a: "\ud800" },
+      { "\udc00x": 1 },
+    ],
+    "payload must be an object, or the JSON of one": [
+      "{}{}", '{}, "x":1', '"{"', "[{}]", "null", "7", '{"a":1,}', "\ufeff{}", "{'a':1}", [{}], null,
+    ],
+  };
+  for (const [message, payloads] of Object.entries(refused)) {
+    for (const payload of payloads) {
+      const error = errorOf(() => ask({ payload }));
+      assert.deepEqual([error?.code, error?.message], ["INVALID_ARGUMENT", message], JSON.stringify(payload));
+    }
+  }
+  // A longer body is not sent, so it need not be read.
+  const escapes = (count) => `{"a":"${"\\n".repeat(count)}"}`;
+  assert.ok(ask({ payload: escapes(32_000) }).plaintext.includes(escapes(32_000)));
+  assert.equal(codeOf(() => ask({ payload: escapes(1e7) })), "TOO_LONG");
+});
+
 test("an invalid call is refused", () => {
   for (const change of [
     { projectKey: undefined }, { projectKey: "" }, { projectKey: "a b" }, { projectKey: "a\r\nx: y" }, { projectKey: "k".repeat(257) }, { projectKey: 7 },
@@ -119,9 +157,9 @@ function sealed(envelope, plaintext) {
   return JSON.stringify({ v: "1", epk: OWN.toString("base64url"), iv: iv.toString("base64url"), ct: ct.toString("base64url") });
 }
 
-async function verdict(plaintext) {
+async function verdict(plaintext, change) {
   const session = own.establish();
-  const { body } = session.validateRequest({ ...GIVEN, projectEnv: "my-app" });
+  const { body } = session.validateRequest({ ...GIVEN, projectEnv: "my-app", ...change });
   try {
     assert.equal((await session.readAnswer(new Response(sealed(body, plaintext)))).success, true);
     return undefined;
@@ -162,11 +200,79 @@ test("only success is the verdict, and the answer must be about the request", as
   }
 });
 
-test("the platform's reason is one line of limited length", async () => {
-  const rejected = await verdict(`{"success":false,"error":"IP_NOT_ALLOWED","message":"a\\nb${"x".repeat(999)}"}`);
-  assert.ok(rejected.reason.startsWith("IP_NOT_ALLOWED: a bx") && rejected.reason.length === 256 && rejected.httpStatus === 401);
-  assert.equal((await verdict('{"success":false,"code":"A","error":7}')).reason, "A");
-  assert.equal((await verdict('{"success":false,"error":""}')).reason, undefined);
+const reasonFor = async (answer, change) => (await verdict(JSON.stringify({ success: false, ...answer }), change)).reason;
+
+test("the platform's reason is its error, or else its code, and its message", async () => {
+  const error = await verdict('{"success":false,"error":"IP_NOT_ALLOWED","message":"a\\nb"}');
+  assert.deepEqual([error.reason, error.httpStatus], ["IP_NOT_ALLOWED: a\\nb", 401]);
+  for (const [answer, reason] of [
+    [{}, undefined], [{ error: "" }, undefined], [{ code: "A", error: null }, "A"], [{ error: "A", code: "B" }, "A"], [{ message: "b" }, "b"],
+  ]) {
+    assert.equal(await reasonFor(answer), reason);
+  }
+});
+
+test("a reason is escaped like the crate's", async () => {
+  for (const [text, spelt] of [
+    ["it's a", "it's a"], ["a\r\n\t\"b\"\\", "a\\r\\n\\t\\\"b\\\"\\\\"], ["\0", "\\0"], ["caf\u00e9 \u{1f600}", "caf\u00e9 \u{1f600}"],
+    ["\u001b[31m\u202e\u007f\u009b", "\\u{1b}[31m\\u{202e}\\u{7f}\\u{9b}"], ["\u2028\u00a0\u00ad\ufeff\u{e0001}", "\\u{2028}\\u{a0}\\u{ad}\\u{feff}\\u{e0001}"],
+    ["\ue000\u0378e\u0301", "\\u{e000}\\u{378}e\\u{301}"],
+  ]) {
+    assert.equal(await reasonFor({ error: text }), spelt);
+    assert.equal(await reasonFor({ message: text }), spelt);
+  }
+});
+
+test("a long reason is cut between characters and never within an escape", async () => {
+  for (const [c, spelt] of [["a", "a"], ["\u00e9", "\u00e9"], ["\u{1f600}", "\u{1f600}"], ["\n", "\\n"], ["\u007f", "\\u{7f}"]]) {
+    for (let before = 0; before < 8; before++) {
+      const fitting = Math.floor((100 - before) / Buffer.byteLength(spelt));
+      const reason = await reasonFor({ error: "x".repeat(before) + c.repeat(999) });
+      assert.equal(reason, "x".repeat(before) + spelt.repeat(fitting));
+    }
+  }
+});
+
+// The cases are those of the crate's test with this name.
+test("a secret that the platform repeats is in no error and no object", async () => {
+  const LIVE_KEY = "sk_live_8f3kQz7Lw2Vn5RtYb1Xc9MdP";
+  const key = load().keyring("secret").issue({ tenant: CLIENT });
+  const [payload, signature] = key.slice("apikee_".length).split(".");
+  const shown = key.slice(0, 12);
+  const [x, keyAndMore] = ["x".repeat(80), `${key} is not active`];
+  const secret = new RegExp([LIVE_KEY, payload, signature].flatMap((text) => Array.from({ length: text.length - 8 }, (_, at) => text.slice(at, at + 9))).join("|"));
+  for (const [code, message, reason] of [
+    ["NO_ACCESS", `project key ${LIVE_KEY} has no access`, "NO_ACCESS"],
+    [LIVE_KEY, "no access", "no access"],
+    [LIVE_KEY, key, shown],
+    ["A", `${LIVE_KEY.slice(0, 9)}...`, "A"],
+    ["A", `...${LIVE_KEY.slice(20)}`, "A"],
+    ["A", `${x}${LIVE_KEY}`, "A"],
+    ["A", "use an sk_live_ key", "A: use an sk_live_ key"],
+    ["A", `key ${keyAndMore}`, `A: key ${shown} is not active`],
+    ["A", `${keyAndMore}, ${keyAndMore}`, `A: ${shown} is not active, ${shown} is not active`],
+    ["A", `${x}${key}`, `A: ${x}${shown}`],
+    ["A", `${x}${payload}`, "A"],
+    ["A", `${key.slice(0, 30)}, and more`, "A"],
+    ["A", `signature ${signature}`, "A"],
+    [keyAndMore, LIVE_KEY, `${shown} is not active`],
+    [LIVE_KEY, LIVE_KEY, undefined],
+    ["A", "no key apikee_AAAA.BBBB, apikee_1.1 or apikee_docs", "A: no key apikee_AAAA, apikee_1 or apikee_docs"],
+  ]) {
+    for (const headers of [{ "x-api-key": key }, [["Authorization", `Bearer ${key}`]]]) {
+      const session = own.establish();
+      const { body } = session.validateRequest({ ...GIVEN, projectKey: LIVE_KEY, headers });
+      const answer = JSON.stringify({ success: false, error: code, message }).replace(/_/g, "\\u005f").replace(/7/g, "\\u0037");
+      assert.doesNotMatch(inspect(session, { showHidden: true, depth: 9 }), secret);
+      const error = await session.readAnswer(new Response(sealed(body, answer))).catch((error) => error);
+      assert.equal(error.reason, reason, `${code}: ${message}`);
+      for (const text of [inspect(error, { showHidden: true, depth: 9 }), inspect(session, { showHidden: true }), JSON.stringify(error)]) {
+        assert.doesNotMatch(text, secret);
+      }
+    }
+  }
+  // A shorter secret is searched for as a whole.
+  assert.equal(await reasonFor({ error: "A", message: "no sk_1 here" }, { projectKey: "sk_1" }), "A");
 });
 
 const running = [];

@@ -1,5 +1,6 @@
 // Every argument gives a result, or an error with a code.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { instantiate, instantiateSync } from "../apikee.mjs";
 import { codeOf, errorOf, full, load, pinned } from "./support.mjs";
@@ -119,6 +120,7 @@ test("scopes that a key lacks are named", () => {
     httpStatus: 403,
     missing: ["write", "*"],
   });
+  assert.deepEqual(errorOf(() => ring.verify(key, { scopes: ["b", "a", "read", "b", "a", "a"] })).missing, ["b", "a"]);
   assert.equal(codeOf(() => ring.verify(key, { scopes: "read" })), "INVALID_ARGUMENT");
 });
 
@@ -135,6 +137,7 @@ test("claims that a key cannot contain are not issued", () => {
     [{ tenant: "\ud800" }, "INVALID_ARGUMENT"],
     [{ tenant: "t", expiresIn: "1w" }, "INVALID_DURATION"],
     [{ tenant: "t", expiresIn: "106751991167301d" }, "TIME_OUT_OF_RANGE"],
+    [{ tenant: "t", meta: { text: "x".repeat(8192) } }, "TOO_LONG"],
     [{ tenant: "t", expiresIn: "1d", expiresAt: 1 }, "INVALID_ARGUMENT"],
     [{ tenant: "t", scopes: Array(513).fill("s") }, "TOO_LONG"],
     [{ tenant: "t".repeat(1 << 20) }, "TOO_LONG"],
@@ -340,6 +343,16 @@ test("an additional argument is refused", () => {
   ]) {
     assert.equal(codeOf(call), "INVALID_ARGUMENT");
   }
+});
+
+test("the errors for a duration and for an additional argument say what to write", () => {
+  const { message } = errorOf(() => ring.issue({ tenant: "t", expiresIn: "1w" }));
+  assert.equal(message, "a duration must be like 90d, 24h, 60m, 3600s or never");
+  // The crate says the same.
+  const source = readFileSync(new URL("../../../src/key/expiry.rs", import.meta.url), "utf8");
+  assert.ok(source.includes(`sentences!(InvalidDuration, "${message}");`));
+  const tooMany = errorOf(() => apikee.keyring("new", {}, "old"));
+  assert.equal(tooMany.message, "too many arguments: pass options as one object");
 });
 
 test("a method without its object is refused", () => {
