@@ -31,9 +31,11 @@ pub struct ApikeeAnswer {
     pub project_env: ApikeeText,
     /// The method and path.
     pub method_path: ApikeeText,
-    /// The platform's reason for a refusal, as a code.
+    /// The platform's reason for a refusal, as a code. See `message` before you log it.
     pub code: ApikeeText,
-    /// The platform's reason for a refusal, in words. It may contain line breaks: escape them in logs.
+    /// The platform's reason for a refusal, in words. Like `code`, it is the platform's text: it may contain line
+    /// breaks, and repeat what was sent to it, including the key of the request and the project key. Before you log
+    /// either of them, escape it and remove all keys.
     pub message: ApikeeText,
 }
 
