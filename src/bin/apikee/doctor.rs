@@ -14,7 +14,6 @@ use std::{
     error::Error,
     io::{self, Write as _},
     net::{SocketAddr, TcpStream, ToSocketAddrs as _},
-    path::Path,
     time::{Duration, SystemTime},
 };
 
@@ -259,8 +258,8 @@ fn clock(url: &str) -> Finding {
 fn agent() -> Result<Agent, Box<dyn Error>> {
     let mut roots: Vec<_> =
         webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| ureq::tls::Certificate::from_der(der)).collect();
-    if let Some(path) = set("APIKEE_CA_FILE")? {
-        for item in parse_pem(&exchange::read_file(Path::new(path.trim()), MAX_INPUT)?) {
+    if let Some(path) = exchange::path("APIKEE_CA_FILE") {
+        for item in parse_pem(&exchange::read_file(&path, MAX_INPUT)?) {
             if let PemItem::Certificate(certificate) = item? {
                 roots.push(certificate);
             }
