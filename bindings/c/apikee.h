@@ -8,7 +8,8 @@
  *
  * - apikee_..._has_... returns a bool. It is false after any error.
  * - apikee_verify, apikee_..._require_... and all other verbs return an apikee_error. This is not a boolean: 0 means
- *   success. Compare it with APIKEE_ERROR_OK. The compiler warns if you ignore it.
+ *   success. Compare it with APIKEE_ERROR_OK. The compiler warns if you ignore it (MSVC before C++17 and C23 only
+ *   with /analyze).
  *     if (apikee_verify(...) != APIKEE_ERROR_OK) { refuse the request }
  * - A noun, such as apikee_sealed_len, returns the value itself. apikee_..._wipe returns nothing and cannot fail.
  *
@@ -43,6 +44,10 @@
 #define APIKEE_MUST_USE [[nodiscard]]
 #elif defined(__GNUC__)
 #define APIKEE_MUST_USE __attribute__((warn_unused_result))
+#elif defined(_MSC_VER)
+/* For /analyze. */
+#include <sal.h>
+#define APIKEE_MUST_USE _Check_return_
 #else
 #define APIKEE_MUST_USE
 #endif
@@ -577,11 +582,13 @@ typedef struct apikee_answer {
    */
   struct apikee_text method_path;
   /**
-   * The platform's reason for a refusal, as a code.
+   * The platform's reason for a refusal, as a code. See `message` before you log it.
    */
   struct apikee_text code;
   /**
-   * The platform's reason for a refusal, in words. It may contain line breaks: escape them in logs.
+   * The platform's reason for a refusal, in words. Like `code`, it is the platform's text: it may contain line
+   * breaks, and repeat what was sent to it, including the key of the request and the project key. Before you log
+   * either of them, escape it and remove all keys.
    */
   struct apikee_text message;
 } apikee_answer;
@@ -799,6 +806,10 @@ apikee_error apikee_claims_get_meta_bool(const struct apikee_claims *claims,
 /**
  * The SHA-256 of a whole key, `APIKEE_FINGERPRINT_LEN` bytes. Use it for storage and deny-lists. The
  * SDKs print it as lower-case hexadecimal digits.
+ *
+ * A text that is not a key has a fingerprint, too. On a deny-list it revokes nothing.
+ *
+ * Errors: `APIKEE_ERROR_MISSING_KEY` if `key` is null and `key_len` is 0.
  */
 APIKEE_MUST_USE
 apikee_error apikee_get_fingerprint(const void *key,

@@ -39,6 +39,9 @@ const NONCE: &str = "{nonce}";
 
 const API: &str = "/api/console/";
 
+/// The maximum number of faults that the page may switch on.
+const MAX_FAULTS: usize = 64;
+
 /// The maximum number of rows of each table in one answer.
 const MAX_ROWS: usize = 200;
 
@@ -285,15 +288,22 @@ fn switch(platform: &Platform, request: &Request) -> Message {
     let is_json = request.header("content-type").is_some_and(|value| value.eq_ignore_ascii_case(JSON));
     let body: Option<Value> = serde_json::from_slice(&request.body).ok().filter(|_| is_json);
     let read = |body: Value| {
-        let fault: Misbehaviour = body.get("fault")?.as_str()?.parse().ok()?;
+        let fault = body.get("fault")?.as_str()?.parse::<Misbehaviour>();
         Some((fault, body.get("on")?.as_bool()?))
     };
-    let Some((fault, on)) = body.and_then(read) else {
-        return error(400, "MALFORMED_REQUEST");
+    let (fault, on) = match body.and_then(read) {
+        Some((Ok(fault), on)) => (fault, on),
+        Some((Err(why), _)) => {
+            return json(400, &json!({ "error": "MALFORMED_REQUEST", "message": why.to_string() }));
+        }
+        None => return error(400, "MALFORMED_REQUEST"),
     };
     let mut state = platform.state();
     state.arranged.remove(&fault);
     if on {
+        if state.arranged.len() >= MAX_FAULTS {
+            return error(422, "TOO_MANY");
+        }
         state.arranged.add(None, fault, Occasion::Always);
     }
     json(200, &json!({ "faults": faults(&state) }))

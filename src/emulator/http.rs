@@ -15,14 +15,16 @@ use std::{
 
 use socket2::SockRef;
 
+use crate::envelope::sealed_len;
+
 /// The media type of all bodies except the page's.
 pub(super) const JSON: &str = "application/json";
 
 /// The header field that carries the project key.
 pub(super) const PROJECT_KEY: &str = "x-api-key";
 
-/// The maximum number of bytes of a body.
-const MAX_BODY: usize = 64 * 1024;
+/// The maximum number of bytes of a body: the envelope of 64 KiB, the longest plaintext that the client sends.
+const MAX_BODY: usize = sealed_len(64 * 1024);
 
 /// The maximum number of bytes of a request line and header fields.
 const MAX_HEAD: usize = 16 * 1024;

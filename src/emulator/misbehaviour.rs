@@ -84,13 +84,16 @@ pub enum Misbehaviour {
     Reflected,
     /// The right answer without its envelope.
     Unsealed,
-    /// Status 200 with a JSON object of this many bytes, at least 10.
+    /// Status 200 with a JSON object of this many bytes, at least 10 and at most 16 MiB.
     Oversized(usize),
     /// Status 307 with this header `Location`. Control characters are removed.
     Redirect(String),
     /// The platform's own refusal, `{"success":false}`, sealed like the right answer.
     Refuse,
 }
+
+/// The maximum number of bytes of an oversized answer, which is built in memory.
+const MAX_OVERSIZED: usize = 16 * 1024 * 1024;
 
 impl Misbehaviour {
     /// The misbehaviours whose name is a single word.
@@ -168,7 +171,10 @@ impl FromStr for Misbehaviour {
             }
             "delay" => Self::Delay(duration(value).ok_or(bad("it needs a time, such as 500ms"))?),
             "drip" => Self::Drip { every: duration(value).ok_or(bad("it needs a time, such as 10ms"))? },
-            "oversized" => Self::Oversized(value.parse().map_err(|_| bad("it needs a number of bytes"))?),
+            "oversized" => {
+                let bytes = value.parse().ok().filter(|bytes| *bytes <= MAX_OVERSIZED);
+                Self::Oversized(bytes.ok_or(bad("it needs a number of bytes, at most 16777216 (16 MiB)"))?)
+            }
             "redirect" => Self::Redirect(value.into()),
             _ => return Err(bad(NAMES)),
         })
@@ -257,6 +263,10 @@ impl Arranged {
         self.0.push(Rule { kind, misbehaviour, when });
     }
 
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
@@ -336,7 +346,8 @@ impl Delivery {
             }
             Some(M::Garbage) => (200, b"<html>It works!</html>".to_vec()),
             Some(M::Oversized(len)) => {
-                (200, format!(r#"{{"pad":"{}"}}"#, "x".repeat(len.saturating_sub(10))).into_bytes())
+                let pad = "x".repeat((*len).min(MAX_OVERSIZED).saturating_sub(10));
+                (200, format!(r#"{{"pad":"{pad}"}}"#).into_bytes())
             }
             Some(M::Reflected) => (200, self.reflected(request)),
             _ => {
@@ -477,6 +488,12 @@ mod tests {
         }
         for text in ["", "status", "status:199", "status:x", "reset:1", "delay:1", "delay:s", "delay:-1s", "mischief"] {
             assert!(text.parse::<Misbehaviour>().is_err(), "{text}");
+        }
+        let longest = format!("oversized:{MAX_OVERSIZED}");
+        assert_eq!(longest.parse(), Ok(Misbehaviour::Oversized(MAX_OVERSIZED)));
+        for bytes in [MAX_OVERSIZED + 1, usize::MAX] {
+            let error = format!("oversized:{bytes}").parse::<Misbehaviour>().unwrap_err();
+            assert!(error.to_string().ends_with(&format!("at most {MAX_OVERSIZED} (16 MiB)")), "{error}");
         }
     }
 }

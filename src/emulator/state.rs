@@ -391,8 +391,13 @@ fn start_journal(path: &Path, generation: u64) -> io::Result<(File, u64)> {
 /// its name.
 fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<u64> {
     let temporary = beside(path, ".tmp");
+    // A file that an earlier process has left. A new file has the mode below, and a link is not followed.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut out = BufWriter::new(options.open(&temporary)?);

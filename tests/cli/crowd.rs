@@ -27,6 +27,15 @@ impl Run {
     }
 }
 
+/// No system has this much memory for the stack of a thread.
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[test]
+fn keys_are_answered_if_no_thread_can_be_started() {
+    let stack = (1_u64 << 60).to_string();
+    let done = with_secret(["verify"]).env("RUST_MIN_STACK", &stack).stdin(issued([])).done().code(0);
+    assert!(done.stdout.contains(": good\n"), "{}", done.stdout);
+}
+
 #[test]
 fn many_keys_are_answered_in_order_and_summed_up() {
     let keys = Keyring::new(SECRET.as_bytes()).unwrap();

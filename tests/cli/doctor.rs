@@ -113,6 +113,21 @@ fn each_problem_has_a_remedy_and_shows_no_secret() {
     says(good().env("APIKEE_SERVER_TIMEOUT", "50ms"), "platform", "raise APIKEE_SERVER_TIMEOUT");
 }
 
+/// Other systems may refuse such paths.
+#[cfg(target_os = "linux")]
+#[test]
+fn paths_in_variables_need_not_be_utf8() {
+    let platform = Emulator::start().unwrap();
+    let authority = rcgen::generate_simple_self_signed(["platform.example".into()]).unwrap().cert.pem();
+    let mut run = doctor(&platform, &[]);
+    run.command.env("APIKEE_SECRET_FILE", crate::not_utf8(&crate::file("secret-of-bytes", STRONG.as_bytes())));
+    run.command.env("APIKEE_CA_FILE", crate::not_utf8(&crate::file("authority-of-bytes", authority.as_bytes())));
+    let lines = run.done().code(0).json_lines();
+    let detail = |check| lines.iter().find(|line| line["check"] == check).unwrap()["detail"].as_str().unwrap();
+    assert!(detail("secrets").starts_with("from APIKEE_SECRET_FILE;"), "{lines:?}");
+    assert!(detail("clock").ends_with("no valid Date"), "{lines:?}");
+}
+
 #[test]
 fn only_sealed_answers_are_trusted() {
     for sealing in [Sealing::Required, Sealing::Requests, Sealing::Off] {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde_json::{Value, json};
 
 use crate::{Run, apikee, file};
@@ -109,6 +110,28 @@ fn the_client_opens_only_good_answers() {
             assert_eq!((done.code, done.stdout.as_str()), (1, ""), "{name}");
             assert!(done.stderr.starts_with("apikee: ") && done.stderr.lines().count() == 1, "{}", done.stderr);
         }
+    }
+}
+
+#[test]
+fn a_request_that_is_sent_back_is_refused_if_it_is_known() {
+    let request = &vectors("request")[0];
+    let sent = file("request", text(request, "envelope").as_bytes());
+    let digits = text(request, "server_public");
+    let server: Vec<_> = (0..32).map(|at| u8::from_str_radix(&digits[2 * at..][..2], 16).unwrap()).collect();
+    let mut reflected: Value = serde_json::from_str(text(request, "envelope")).unwrap();
+    reflected["epk"] = BASE64_URL_SAFE_NO_PAD.encode(server).into();
+    let open = |arguments: &[&str]| {
+        let mut run = opening(request).stdin(reflected.to_string());
+        run.command.args(arguments);
+        run.done()
+    };
+    assert_eq!(open(&[]).code(0).stdout, text(request, "plaintext"));
+    let done = open(&["--request", sent.to_str().unwrap()]).code(1);
+    assert!(done.stdout.is_empty() && done.stderr.contains("sent back"), "{}", done.stderr);
+    for wrong in ["no-such-file", file("no-request", b"{}").to_str().unwrap()] {
+        let done = open(&["--request", wrong]).code(2);
+        assert!(done.stderr.contains("cannot be used"), "{}", done.stderr);
     }
 }
 

@@ -123,6 +123,15 @@ fn file(name: &str, content: &[u8]) -> PathBuf {
     path
 }
 
+/// Renames the file so that its path is not UTF-8.
+#[cfg(target_os = "linux")]
+fn not_utf8(path: &Path) -> PathBuf {
+    let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"\xff");
+    let other = path.with_extension(name);
+    fs::rename(path, &other).unwrap();
+    other
+}
+
 #[test]
 fn asking_for_help_is_not_an_error() {
     for arguments in [&["--help"][..], &["verify", "--help"], &["help", "issue"], &["--version"]] {

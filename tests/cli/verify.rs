@@ -172,6 +172,17 @@ fn the_deny_list_of_a_service_is_used_unless_an_option_names_another() {
     assert!(done.stdout.is_empty(), "{}", done.stdout);
 }
 
+/// Other systems may refuse such a path.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_path_of_the_deny_list_of_a_service_need_not_be_utf8() {
+    let key = issued([]);
+    let list = file("list-of-bytes", apikee(["fingerprint", &key]).done().stdout.as_bytes());
+    let mut run = with_secret(["verify", "--json", &key]);
+    run.command.env("APIKEE_DENY_LIST_FILE", crate::not_utf8(&list));
+    assert_eq!(run.done().code(1).json()["code"], "REVOKED");
+}
+
 #[test]
 fn with_a_malformed_deny_list_no_key_is_verified() {
     let path = file("broken-deny-list", format!("\n{}\nabc\n", "0".repeat(64)).as_bytes());

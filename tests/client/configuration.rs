@@ -151,10 +151,10 @@ fn all_secrets_verify_and_the_first_signs() {
     assert_eq!(apikee.verify(key.key()).unwrap().secret_index(), 0);
 }
 
-/// Runs [`prints_its_mode_from_the_environment`] in this environment.
+/// Runs [`child_prints_its_mode`] in this environment.
 fn with_environment(variables: &[(&str, &str)]) -> String {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "configuration::prints_its_mode_from_the_environment", "--ignored", "--nocapture"])
+        .args(["--exact", "configuration::child_prints_its_mode", "--ignored", "--nocapture"])
         .env_clear()
         .envs(variables.iter().copied())
         .output()
@@ -167,7 +167,7 @@ fn with_environment(variables: &[(&str, &str)]) -> String {
 /// A process cannot change its environment safely, so this test runs in another process.
 #[test]
 #[ignore = "run by the tests below"]
-fn prints_its_mode_from_the_environment() {
+fn child_prints_its_mode() {
     let transport = |builder: ApikeeBuilder| match std::env::var_os("APIKEE_SERVER_KEY") {
         Some(key) if key != " " => builder.transport(Platform::willing().transport()).background_thread(false),
         _ => builder,

@@ -158,7 +158,7 @@ fn a_child_does_not_hang_on_a_lock_of_the_parent() {
 
 #[ignore = "forks, so no other test may run at the same time and hold locks of the harness"]
 #[test]
-fn forks() {
+fn child_forks() {
     for thread in [true, false] {
         a_child_is_denied_and_the_parent_continues(Enforcement::Enforce, thread);
     }
@@ -172,7 +172,7 @@ fn forks() {
 #[test]
 fn after_a_fork_a_client_in_server_mode_denies_and_does_not_use_the_parents_resources() {
     let output = process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "fork::forks", "--ignored", "--nocapture"])
+        .args(["--exact", "fork::child_forks", "--ignored", "--nocapture"])
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -140,6 +140,8 @@ fn garbage_and_oversized_answers_have_status_200() {
         assert_eq!((response.status, response.body.len()), (200, len));
         assert!(response.json().is_object());
     }
+    let response = asked(&emulator, Misbehaviour::Oversized(usize::MAX)).response;
+    assert_eq!((response.status, response.body.len()), (200, 16 * 1024 * 1024));
 }
 
 #[test]

@@ -172,6 +172,17 @@ fn the_page_shows_no_secrets() {
 }
 
 #[test]
+fn at_most_64_faults_can_be_on() {
+    let emulator = started();
+    let own = format!("Host: localhost:{}\r\nContent-Type: application/json\r\n", emulator.port());
+    for retry_after in 0..66 {
+        let body = json!({ "fault": format!("unavailable:{retry_after}"), "on": true }).to_string();
+        let status = ask(&emulator, "POST", "/api/console/fault", &own, &body).status;
+        assert_eq!(status, if retry_after < 64 { 200 } else { 422 });
+    }
+}
+
+#[test]
 fn each_fault_has_a_switch() {
     let emulator = started();
     let own = format!("Host: localhost:{}\r\n", emulator.port());
@@ -202,6 +213,10 @@ fn each_fault_has_a_switch() {
     ] {
         assert_eq!(switch(fields, body).status, 400, "{body}");
     }
+    let answer = switch(json, r#"{"fault":"oversized:18446744073709551615","on":true}"#);
+    assert_eq!(answer.status, 400);
+    assert!(answer.json()["message"].as_str().unwrap().contains("at most 16777216"));
+    Call::of(&emulator, &validation()).to(&emulator).accepted();
     assert_eq!(get(&emulator, "/api/console/fault").status, 405);
     assert_eq!(get(&emulator, "/api/console/nothing").status, 404);
 }

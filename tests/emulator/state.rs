@@ -372,6 +372,26 @@ fn a_long_journal_becomes_a_snapshot() {
 
 #[cfg(unix)]
 #[test]
+fn a_file_under_a_temporary_name_is_replaced_and_a_link_is_not_followed() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+    let folder = Folder::new("temporary");
+    let other = folder.0.join("other");
+    fs::write(&other, "kept").unwrap();
+    symlink(&other, folder.0.join("state.tmp")).unwrap();
+    let readable = folder.0.join("state.journal.tmp");
+    fs::write(&readable, "").unwrap();
+    fs::set_permissions(&readable, fs::Permissions::from_mode(0o644)).unwrap();
+    let _emulator = folder.start();
+    assert_eq!(fs::read_to_string(&other).unwrap(), "kept");
+    for path in [folder.state(), folder.journal()] {
+        let metadata = fs::symlink_metadata(path).unwrap();
+        assert!(metadata.is_file() && metadata.mode() & 0o777 == 0o600, "{metadata:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn if_no_snapshot_can_be_written_the_journal_continues() {
     let folder = Folder::new("gone");
     let emulator = folder.start();

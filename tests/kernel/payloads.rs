@@ -383,6 +383,7 @@ fn an_object_may_have_as_many_members_as_fit() {
 
 /// A longest payload with as many members as there can be: one name without a byte, 128 names of one byte, and the
 /// others of two bytes, each with the value nil.
+#[cfg(feature = "msgpack")]
 #[test]
 fn a_message_pack_object_may_have_as_many_members_as_fit() {
     let two = (0..1950_u16).map(|n| vec![0xa2, (n / 128) as u8, (n % 128) as u8, 0xc0]);

@@ -31,9 +31,11 @@ pub struct ApikeeAnswer {
     pub project_env: ApikeeText,
     /// The method and path.
     pub method_path: ApikeeText,
-    /// The platform's reason for a refusal, as a code.
+    /// The platform's reason for a refusal, as a code. See `message` before you log it.
     pub code: ApikeeText,
-    /// The platform's reason for a refusal, in words. It may contain line breaks: escape them in logs.
+    /// The platform's reason for a refusal, in words. Like `code`, it is the platform's text: it may contain line
+    /// breaks, and repeat what was sent to it, including the key of the request and the project key. Before you log
+    /// either of them, escape it and remove all keys.
     pub message: ApikeeText,
 }
 
@@ -66,12 +68,14 @@ impl ApikeeAnswer {
     }
 }
 
-/// Zeros `answer` first, so that it never contains the verdict of an earlier answer.
+/// Zeros `answer` before any other check, so that it never contains the verdict of an earlier answer. It must not
+/// overlap the `inputs`.
 ///
 /// # Safety
 ///
 /// The caller in C must keep the rules of the header.
-unsafe fn forget(answer: *mut ApikeeAnswer) -> Result<(), ApikeeError> {
+unsafe fn forget<const N: usize>(answer: *mut ApikeeAnswer, inputs: [Span; N]) -> Result<(), ApikeeError> {
+    args::apart([Span::one(answer)], inputs)?;
     // SAFETY: the caller of this function guarantees it.
     unsafe { args::put(answer, ApikeeAnswer::NONE) }
 }
@@ -116,7 +120,7 @@ pub unsafe extern "C" fn apikee_pending_require_success(
 ) -> ApikeeError {
     report(|| {
         // SAFETY: the caller keeps the rules.
-        unsafe { forget(answer) }?;
+        unsafe { forget(answer, [Span::one(pending), Span::bytes(body, body_len), Span::one(request)]) }?;
         let written = [Span::one(pending), Span::bytes(body, body_len), Span::one(answer)];
         args::apart(written, [Span::one(request)])?;
         // SAFETY: the caller keeps the rules, and no two overlap.
@@ -147,7 +151,7 @@ pub unsafe extern "C" fn apikee_unsealed_require_success(
 ) -> ApikeeError {
     report(|| {
         // SAFETY: the caller keeps the rules.
-        unsafe { forget(answer) }?;
+        unsafe { forget(answer, [Span::bytes(body, body_len), Span::one(request)]) }?;
         let written = [Span::bytes(body, body_len), Span::one(answer)];
         args::apart(written, [Span::one(request)])?;
         // SAFETY: the caller keeps the rules, and no two overlap.

@@ -17,6 +17,10 @@ const PREFIX_LEN: usize = 12;
 
 /// The SHA-256 of a whole key, `APIKEE_FINGERPRINT_LEN` bytes. Use it for storage and deny-lists. The
 /// SDKs print it as lower-case hexadecimal digits.
+///
+/// A text that is not a key has a fingerprint, too. On a deny-list it revokes nothing.
+///
+/// Errors: `APIKEE_ERROR_MISSING_KEY` if `key` is null and `key_len` is 0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_get_fingerprint(
@@ -27,12 +31,15 @@ pub unsafe extern "C" fn apikee_get_fingerprint(
     report(|| {
         args::apart([Span::one(fingerprint)], [Span::bytes(key, key_len)])?;
         // SAFETY: the caller keeps the rules, and the two do not overlap.
-        let key = unsafe {
+        let text = unsafe {
             args::put(fingerprint, [0; APIKEE_FINGERPRINT_LEN])?;
             args::text(key, key_len)?
         };
+        if key.is_null() {
+            return Err(ApikeeError::MissingKey);
+        }
         // SAFETY: as above.
-        unsafe { args::put(fingerprint, *Fingerprint::of(key).as_bytes()) }
+        unsafe { args::put(fingerprint, *Fingerprint::of(text).as_bytes()) }
     })
 }
 

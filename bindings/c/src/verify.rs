@@ -51,10 +51,12 @@ pub unsafe extern "C" fn apikee_verify(
     claims: *mut ApikeeClaims,
 ) -> ApikeeError {
     report(|| {
-        // First of all, so that a caller who ignores the code finds no claims of an earlier key.
-        // SAFETY: the caller keeps the rules.
+        let inputs = [Span::one(keyring), Span::bytes(key, key_len)];
+        args::apart([Span::one(claims)], inputs)?;
+        // Before any other check, so that a caller who ignores the code finds no claims of an earlier key.
+        // SAFETY: the caller keeps the rules, and no input is wiped.
         unsafe { slot::wipe(claims) }?;
-        args::apart([Span::one(claims), Span::bytes(buf, buf_len)], [Span::one(keyring), Span::bytes(key, key_len)])?;
+        args::apart([Span::one(claims), Span::bytes(buf, buf_len)], inputs)?;
         // SAFETY: the caller keeps the rules, and the output does not overlap.
         let (keyring, key_bytes) = unsafe { (slot::get(keyring)?, args::bytes(key, key_len)?) };
         if key.is_null() {

@@ -115,6 +115,9 @@ static void empty_arguments(void) {
   CHECK(verify(&keyring, "", 0, buf, sizeof buf, &claims) == APIKEE_ERROR_INVALID_PREFIX);
   CHECK(verify(&keyring, key, key_len, NULL, 0, &claims) == APIKEE_ERROR_KEY_TOO_LONG);
   CHECK(apikee_get_log_prefix(NULL, 0, &text) == APIKEE_ERROR_OK && text.len == 0);
+  uint8_t fingerprint[APIKEE_FINGERPRINT_LEN];
+  CHECK(apikee_get_fingerprint(NULL, 0, &fingerprint) == APIKEE_ERROR_MISSING_KEY && fingerprint[0] == 0);
+  CHECK(apikee_get_fingerprint("", 0, &fingerprint) == APIKEE_ERROR_OK && fingerprint[0] == 0xE3);
   ready();
   CHECK(!apikee_claims_has_scope(&claims, NULL, 0));
   CHECK(apikee_claims_require_scope(&claims, NULL, 0) == APIKEE_ERROR_INSUFFICIENT_SCOPE);
@@ -165,6 +168,12 @@ static void the_output_overlaps_an_input(void) {
   CHECK(verify(&keyring, both.bytes + 100, key_len, both.bytes + 100 + key_len, 400, &claims) == APIKEE_ERROR_OK);
   OVERLAPS(verify(&keyring, key, key_len, both.bytes, sizeof both.bytes, &both.claims));
   OVERLAPS(verify(&both.keyring, key, key_len, buf, sizeof buf, &both.claims));
+  /* An input is unchanged, but claims of an earlier key are wiped. */
+  CHECK(apikee_keyring_init(&both.keyring, "secret", 6) == APIKEE_ERROR_OK);
+  OVERLAPS(verify(&both.keyring, key, key_len, buf, sizeof buf, &both.claims));
+  CHECK(verify(&both.keyring, key, key_len, buf, sizeof buf, &claims) == APIKEE_ERROR_OK);
+  OVERLAPS(verify(&keyring, key, key_len, key, sizeof key, &claims));
+  CHECK(apikee_claims_get_tenant(&claims, &text) == APIKEE_ERROR_NOT_INITIALISED);
   OVERLAPS(apikee_keyring_init(&both.keyring, both.bytes + APIKEE_KEYRING_SIZE - 1, 6));
   CHECK(apikee_keyring_init(&both.keyring, both.bytes + APIKEE_KEYRING_SIZE, 6) == APIKEE_ERROR_OK);
   OVERLAPS(apikee_keyring_accept(&both.keyring, both.bytes + 10, 6));
@@ -258,6 +267,7 @@ static void server_mode(void) {
   wrong.client_id.len--;
   CHECK(apikee_pending_require_success(&pending, &wrong, sealed, len, &answer) == APIKEE_ERROR_INVALID_CLIENT_ID);
   OVERLAPS(apikee_pending_open(&pending, &pending, 8, &text));
+  OVERLAPS(apikee_pending_require_success(&pending, &request, sealed, len, (apikee_answer *)(void *)&pending));
   CHECK(apikee_pending_open(&pending, NULL, 0, &text) == APIKEE_ERROR_ENVELOPE_MALFORMED);
   IS_NULL(apikee_unsealed_require_success(NULL, sealed, 1, &answer));
   IS_NULL(apikee_unsealed_require_success(&request, NULL, 1, &answer));

@@ -219,7 +219,11 @@ fn check_input<C: Check>(
         }
     };
     thread::scope(|scope| {
-        (0..threads).for_each(|_| mem::drop(scope.spawn(work)));
+        // With few resources only some of the threads can be started, or none.
+        let start = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+        if (0..threads).map_while(start).count() == 0 {
+            work();
+        }
     });
     let input = input.into_inner().unwrap_or_else(PoisonError::into_inner);
     let printer = printer.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -14,7 +14,8 @@ use std::{
     error::Error,
     io::{self, Write as _},
     net::{SocketAddr, TcpStream, ToSocketAddrs as _},
-    path::Path,
+    sync::mpsc,
+    thread,
     time::{Duration, SystemTime},
 };
 
@@ -203,8 +204,9 @@ fn platform(doctor: &mut Doctor, apikee: &Apikee) -> Result<(), Box<dyn Error>> 
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
 
-    let addresses: Vec<SocketAddr> = match (host, port).to_socket_addrs() {
-        Ok(addresses) => addresses.collect(),
+    let name = (host.to_owned(), port);
+    let addresses = match within(PATIENCE, move || Ok(name.to_socket_addrs()?.collect::<Vec<_>>())) {
+        Ok(addresses) => addresses,
         Err(error) => {
             let remedy = "check the name in APIKEE_BASE_URL and this machine's resolver";
             doctor.say("name", &Err((format!("{host}: {error}"), remedy)))?;
@@ -228,6 +230,13 @@ fn platform(doctor: &mut Doctor, apikee: &Apikee) -> Result<(), Box<dyn Error>> 
     doctor.say("clock", &clock(url))?;
     doctor.say("platform", &of_platform(apikee))?;
     Ok(())
+}
+
+/// Runs something that has no time limit of its own. The thread stays behind if it takes longer.
+fn within<T: Send + 'static>(limit: Duration, run: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    thread::Builder::new().spawn(move || sender.send(run()))?;
+    receiver.recv_timeout(limit).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// Compares the platform's `Date` with this machine's clock.
@@ -259,8 +268,8 @@ fn clock(url: &str) -> Finding {
 fn agent() -> Result<Agent, Box<dyn Error>> {
     let mut roots: Vec<_> =
         webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| ureq::tls::Certificate::from_der(der)).collect();
-    if let Some(path) = set("APIKEE_CA_FILE")? {
-        for item in parse_pem(&exchange::read_file(Path::new(path.trim()), MAX_INPUT)?) {
+    if let Some(path) = exchange::path("APIKEE_CA_FILE") {
+        for item in parse_pem(&exchange::read_file(&path, MAX_INPUT)?) {
             if let PemItem::Certificate(certificate) = item? {
                 roots.push(certificate);
             }
@@ -321,6 +330,10 @@ fn of_denial(denial: &Denial<'_>, sealing: Sealing, otherwise: &'static str) -> 
             "raise APIKEE_SERVER_TIMEOUT if it is short: a timeout is an outage, and lets requests through by default"
         }
         Denial::Outage(_) => "the platform does not work: look at its log",
+        Denial::Overload(_) => "raise the limits of this process or machine: files, memory, threads",
+        Denial::Fault(Fault::NotSent) => {
+            "check this machine's clock, APIKEE_PRIVATE_KEY, and the lengths of APIKEE_BASE_URL and APIKEE_PROJECT_ENV"
+        }
         _ => otherwise,
     };
     Err((message(denial), remedy))
@@ -346,7 +359,25 @@ fn message(denial: &Denial<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use apikee::policy::Overload;
+
     use super::*;
+
+    #[test]
+    fn a_look_up_without_an_answer_ends_at_its_time_limit() {
+        let (_sender, receiver) = mpsc::channel::<()>();
+        let hangs = within(Duration::from_millis(10), move || Ok(receiver.recv().is_ok()));
+        assert_eq!(hangs.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(within(PATIENCE, || Ok(1)).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_request_that_was_not_sent_has_a_remedy_on_this_machine() {
+        let of = |denial: Denial<'_>| of_denial(&denial, Sealing::Required, "otherwise").unwrap_err().1;
+        assert!(of(Denial::Overload(Overload::OutOfResources)).contains("limits of this process"));
+        assert!(of(Denial::Fault(Fault::NotSent)).contains("this machine's clock"));
+        assert_eq!(of(Denial::Fault(Fault::Oversized)), "otherwise");
+    }
 
     #[test]
     fn the_known_variables_are_those_in_the_documentation() {

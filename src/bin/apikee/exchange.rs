@@ -15,7 +15,7 @@ use std::{
     fmt,
     fs::File,
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use apikee::envelope::ServerKey;
@@ -119,6 +119,16 @@ pub(crate) fn set(name: &str) -> Result<Option<String>, String> {
     let value = env::var_os(name).map(|value| value.into_string()).transpose();
     let value = value.map_err(|_| format!("the value of {name} is not UTF-8"))?;
     Ok(value.filter(|value| !value.trim().is_empty()))
+}
+
+/// The path in a variable. It need not be UTF-8, as in the client. `None` if it is unset or blank.
+pub(crate) fn path(name: &str) -> Option<PathBuf> {
+    let value = env::var_os(name)?;
+    match value.to_str().map(str::trim) {
+        Some("") => None,
+        Some(path) => Some(path.into()),
+        None => Some(value.into()),
+    }
 }
 
 fn parse(origin: &str, text: &str) -> Result<ServerKey, Box<dyn Error>> {

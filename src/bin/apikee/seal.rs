@@ -3,15 +3,17 @@
 
 use std::{
     error::Error,
+    fmt,
     io::{self, IsTerminal as _, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use apikee::{
     SysRng,
     envelope::{OpenError, Pending, Recipient, Session, sealed_len},
 };
-use base64ct::{Base64, Encoding as _};
+use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
+use serde_json::Value;
 
 use crate::{
     Ended, Outcome,
@@ -90,6 +92,8 @@ pub(crate) fn seal(args: &SealArgs) -> Ended {
 ///
 /// With the client's ephemeral secret and the server's public key, it is opened as an answer to the
 /// request that was sealed with that secret. With the server's secret, it is opened as a request.
+///
+/// Without --request, a request that an attacker sends back as its own answer can be opened as one.
 #[derive(clap::Args)]
 pub(crate) struct OpenArgs {
     #[command(flatten)]
@@ -104,6 +108,10 @@ pub(crate) struct OpenArgs {
     /// APIKEE_SERVER_SECRET
     #[arg(long, value_name = "PATH")]
     server_secret_file: Option<PathBuf>,
+
+    /// Open an answer: read the envelope of its request from this file, and refuse the request itself as an answer
+    #[arg(long, value_name = "PATH", conflicts_with = "server_secret_file")]
+    request: Option<PathBuf>,
 
     #[command(flatten)]
     form: Form,
@@ -155,7 +163,8 @@ impl OpenArgs {
         let server = self.server_secret_file.as_deref();
         // A file overrides the variables, also the one of the other side.
         let client = if server.is_none() { CLIENT.secret(client)? } else { None };
-        let server = if self.ephemeral_secret_file.is_none() { SERVER.secret(server)? } else { None };
+        let is_answer = self.ephemeral_secret_file.is_some() || self.request.is_some();
+        let server = if is_answer { None } else { SERVER.secret(server)? };
         match (client, server) {
             (Some(secret), None) => self.client(&secret),
             (None, Some(secret)) => Ok(Role::Server(Recipient::new(secret))),
@@ -174,9 +183,22 @@ impl OpenArgs {
 
     fn client(&self, secret: &[u8; 32]) -> Result<Role, Box<dyn Error>> {
         let session = Session::establish(&self.server_key.get()?, &mut Pinned(secret))?;
-        // A `Pending` comes only from sealing a request. This request is never sent, so its fixed nonce does no harm.
-        let (_, pending) = session.seal(b"", &mut Pinned(&[0; 12]), &mut vec![0; sealed_len(0)])?;
+        let iv = self.request.as_deref().map_or(Ok([0; 12]), nonce)?;
+        // A `Pending` comes only from sealing a request. This request is never sent, so its known nonce does no harm.
+        let (_, pending) = session.seal(b"", &mut Pinned(&iv), &mut vec![0; sealed_len(0)])?;
         Ok(Role::Client(pending))
+    }
+}
+
+/// The nonce of the request in this file.
+fn nonce(path: &Path) -> Result<[u8; 12], Box<dyn Error>> {
+    let unusable = |error: &dyn fmt::Display| format!("the request {path:?} cannot be used: {error}");
+    let text = exchange::read_file(path, MAX_INPUT).map_err(|error| unusable(&error))?;
+    let request: Value = serde_json::from_slice(&text).map_err(|error| unusable(&error))?;
+    let mut iv = [0; 12];
+    match Base64UrlUnpadded::decode(request["iv"].as_str().unwrap_or_default(), &mut iv) {
+        Ok(decoded) if decoded.len() == 12 => Ok(iv),
+        _ => Err(unusable(&"it is not an envelope").into()),
     }
 }
 

@@ -47,7 +47,8 @@ impl SecretArgs {
     /// Where the secrets come from.
     pub(crate) fn source(&self) -> &'static str {
         let names = ["APIKEE_SECRET_FILE", "APIKEE_SECRETS", "APIKEE_LOCAL_SECRET", "APIKEE_SECRET"];
-        let is_set = |name: &&str| exchange::set(name).is_ok_and(|value| value.is_some());
+        // The path need not be UTF-8. The others are: `load` has refused them otherwise.
+        let is_set = |name: &&str| exchange::path(name).is_some();
         match self.secret_file {
             Some(_) => "--secret-file",
             None => names.into_iter().find(is_set).unwrap_or("nowhere"),

@@ -11,7 +11,7 @@ use apikee::{Revocations, VerifiedKey};
 use crate::{
     Ended, Outcome,
     candidates::{Answers, BUFFER_LEN, Candidate, KeyArgs, Pace},
-    exchange::set,
+    exchange,
     report::{self, Form, Refusal},
     secrets::SecretArgs,
     terminal::green,
@@ -49,10 +49,7 @@ pub(crate) fn run(args: &Args) -> Ended {
     keys.set_leeway(args.leeway);
     let revoked = Revocations::new();
     // With the environment of a service, this is the list that the service reads.
-    let deny_list = match &args.deny_list {
-        Some(path) => Some(path.clone()),
-        None => set("APIKEE_DENY_LIST_FILE")?.map(|path| path.trim().into()),
-    };
+    let deny_list = args.deny_list.clone().or_else(|| exchange::path("APIKEE_DENY_LIST_FILE"));
     if let Some(path) = &deny_list {
         revoked.replace_from_file(path)?;
     }

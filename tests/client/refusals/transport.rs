@@ -90,7 +90,7 @@ const EMULATOR: [&str; 2] = ["TEST_EMULATOR_URL", "TEST_EMULATOR_PUBLIC_KEY"];
 /// The platform is in the parent process, so it keeps its descriptors.
 #[test]
 #[ignore = "run by the test below, in a process that may open few files"]
-fn asks_without_descriptors() {
+fn child_asks_without_descriptors() {
     let [url, public_key] = EMULATOR.map(|name| std::env::var(name).unwrap());
     let evidence = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&evidence);
@@ -131,7 +131,7 @@ fn process_without_descriptors_denies_as_an_overload() {
     let output = Command::new("sh")
         .args(["-c", r#"ulimit -n 64 && exec "$0" "$@""#])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "refusals::transport::asks_without_descriptors", "--ignored", "--nocapture"])
+        .args(["--exact", "refusals::transport::child_asks_without_descriptors", "--ignored", "--nocapture"])
         .envs(EMULATOR.into_iter().zip([emulator.url(), emulator.public_key()]))
         .output()
         .unwrap();

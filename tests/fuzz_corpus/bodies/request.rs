@@ -20,6 +20,17 @@ use crate::support::exactly;
 
 const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 
+/// The header fields whose values are never cut.
+const NEVER_CUT: [&str; 3] = ["x-api-key", "x-forwarded-for", "x-real-ip"];
+
+/// The name of a pair. One byte stands for the name of a field that is never cut, because a fuzzer hardly finds those.
+fn name_of(text: String) -> String {
+    match text.as_bytes() {
+        [byte] => NEVER_CUT[usize::from(*byte) % NEVER_CUT.len()].to_owned(),
+        _ => text,
+    }
+}
+
 /// The text up to the fifth character after the `apikee_` of its first key.
 fn up_to_key(text: &str) -> &str {
     let is_of_key = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '_');
@@ -40,7 +51,7 @@ pub fn body(input: &[u8]) {
     let [env, method, path, name, object, agent, key] = [(); 7].map(|()| input.text());
     let mut pairs = Vec::new();
     while !input.is_empty() && pairs.len() < 16 {
-        pairs.push((input.text(), input.text()));
+        pairs.push((name_of(input.text()), input.text()));
     }
     let has = |flag: u8| flags & flag != 0;
 
@@ -139,8 +150,7 @@ fn check_bounded(request: &ValidateRequest<'_>, whole: &[(String, Tree)], payloa
     let body = exactly(&|buf| request.max_body_len(limit).write_body(buf));
     let Some(Tree::Object(members)) = trees::json(body.as_bytes()) else { panic!("{body}") };
     let Some((_, Tree::Object(sent))) = members.iter().find(|(name, _)| name == "headers") else { panic!("{body}") };
-    let never_cut = ["x-api-key", "x-forwarded-for", "x-real-ip"];
-    let is_never_cut = |name: &str| never_cut.iter().any(|own| own.eq_ignore_ascii_case(name));
+    let is_never_cut = |name: &str| NEVER_CUT.iter().any(|own| own.eq_ignore_ascii_case(name));
     assert!(body.len() - payload <= limit || sent.iter().all(|(name, _)| is_never_cut(name)), "{body}");
 
     let mut rest = sent.iter().peekable();
