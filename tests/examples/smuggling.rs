@@ -4,7 +4,7 @@
 //! it is one value in one place. No bytes of a request are printed, and the service continues.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     net::{Shutdown, TcpStream},
 };
 
@@ -262,7 +262,12 @@ fn answers(service: &Service, head: &str, key: &str, body: &str) -> String {
     let mut answers = vec![];
     while !answers.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
         let mut piece = [0; 4096];
-        let len = stream.read(&mut piece).unwrap();
+        let len = loop {
+            match stream.read(&mut piece) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break read.unwrap(),
+            }
+        };
         assert!(len > 0, "{}: {:?}", service.name, String::from_utf8_lossy(&answers));
         answers.extend(&piece[..len]);
     }
