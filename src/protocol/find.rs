@@ -120,9 +120,7 @@ impl FoundClient {
             (Named::One(client), _) => Ok(Self::One(client)),
             (Named::Several, _) => Ok(Self::Several),
             (Named::WithoutId, _) => Err(FoundClientError::NoId),
-            (Named::None, len)
-                if len >= usize::from(LIMIT) || len < total(body.get(pagination).unwrap_or_default()) =>
-            {
+            (Named::None, len) if len >= LIMIT.into() || len < total(body, pagination) => {
                 Err(FoundClientError::Incomplete)
             }
             (Named::None, _) => Ok(Self::None),
@@ -142,8 +140,8 @@ enum Named {
 
 impl Named {
     /// Reads a checked list. Returns the records with this name, and the number of all records.
-    fn read(list: &[u8], name: &str) -> Result<(Self, usize), Malformed> {
-        let (mut named, mut len) = (Self::None, 0_usize);
+    fn read(list: &[u8], name: &str) -> Result<(Self, u64), Malformed> {
+        let (mut named, mut len) = (Self::None, 0_u64);
         let mut reader = Reader::new(Cursor::new(list));
         reader.open(b'[')?;
         while reader.next()? {
@@ -170,12 +168,12 @@ impl Named {
     }
 }
 
-/// The number of records on all pages, 0 if it is unknown. `docs/WIRE.md` does not name the members of `pagination`, so
-/// one more name can only make the client more careful.
-fn total(pagination: &[u8]) -> usize {
-    let digits = find(pagination, ["total"]).ok().and_then(|[at]| pagination.get(at));
-    let number = digits.and_then(|digits| core::str::from_utf8(digits).ok());
-    number.and_then(|number| number.parse().ok()).unwrap_or_default()
+/// The number of records on all pages, from the member `total` of the value at `at`. 0 if it is unknown: docs/WIRE.md does
+/// not say what `pagination` contains.
+fn total(body: &[u8], at: Range<usize>) -> u64 {
+    let pagination = body.get(at).unwrap_or_default();
+    let digits = find(pagination, ["total"]).ok().and_then(|[at]| core::str::from_utf8(pagination.get(at)?).ok());
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or_default()
 }
 
 /// The text of the value at `at`, if it is a string.

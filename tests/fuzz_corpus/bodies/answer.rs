@@ -150,8 +150,16 @@ fn expected_client(members: Option<&Members>, name: &str) -> Result<FoundClient,
     if ids.len() > 1 && ids[0].is_some() {
         ids.dedup();
     }
+    let total = match member(members, "pagination") {
+        Some(Tree::Object(pagination)) => match member(pagination, "total") {
+            Some(Tree::Number(number)) => number.integer.unwrap_or_default(),
+            _ => 0,
+        },
+        _ => 0,
+    };
+    let total = u64::try_from(total).unwrap_or_default();
     match &ids[..] {
-        [] if records.len() >= 100 => Err(FoundClientError::Incomplete),
+        [] if records.len() >= 100 || (records.len() as u64) < total => Err(FoundClientError::Incomplete),
         [] => Ok(FoundClient::None),
         [None] => Err(FoundClientError::NoId),
         [Some(id)] => Ok(FoundClient::One(ClientId::new(id).unwrap())),
