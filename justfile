@@ -10,7 +10,7 @@ quick:
 full:
     bash .ci/run
 
-# The checks behind the claims of SECURITY.md, in full: about three hours. Writes docs/TRUST.md.
+# The checks behind the claims of SECURITY.md, in full: about two hours. Writes docs/TRUST.md.
 trust:
     tests/checks/trust/run
 
