@@ -181,3 +181,41 @@ sentences!(
     EmptySecret: "a secret is empty",
     Full: "a keyring holds 8 secrets at most",
 );
+
+#[cfg(all(test, feature = "client"))]
+mod tests {
+    use super::*;
+
+    fn ring(secrets: &[&str]) -> Keyring {
+        let mut keys = Keyring::empty();
+        for secret in secrets {
+            keys.accept(secret.as_bytes()).unwrap();
+        }
+        keys
+    }
+
+    #[test]
+    fn a_duplicate_has_the_same_secrets_and_the_same_leeway() {
+        let mut keys = ring(&["weak", "a strong secret of 16 or more", "weak"]);
+        keys.set_leeway(Duration::from_secs(7));
+        let copy = keys.duplicate();
+        assert_eq!((copy.secrets(), copy.weak_secrets(), copy.leeway_secs()), (3, 2, 7));
+        for (own, copied) in keys.secrets.iter().zip(&copy.secrets) {
+            assert!(bool::from(own.tag(b"x").ct_eq(&copied.tag(b"x"))));
+        }
+    }
+
+    #[test]
+    fn secrets_of_an_older_ring_are_accepted_once_and_as_far_as_there_is_room() {
+        let strong = ["1", "2", "3", "4", "5", "6"].map(|number| number.repeat(20));
+        let strong = strong.each_ref().map(|secret| &**secret);
+        let mut keys = ring(&["new", strong[0]]);
+        assert_eq!(keys.accept_all_of(&ring(&[strong[0], "old", strong[1]])), 0);
+        assert_eq!((keys.secrets(), keys.weak_secrets()), (4, 2), "one is in both rings");
+        assert!(["new", "old", strong[1]].iter().all(|secret| keys.has(&MacKey::new(secret.as_bytes()).unwrap())));
+        assert!(!keys.has(&MacKey::new(b"another").unwrap()));
+        assert_eq!(keys.accept_all_of(&ring(&strong)), 0, "the last place");
+        assert_eq!(keys.accept_all_of(&ring(&["a", "old", "b"])), 2);
+        assert_eq!((keys.secrets(), keys.weak_secrets()), (8, 2));
+    }
+}

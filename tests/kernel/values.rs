@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use apikee::{
-    BufferTooSmall, Expiry, KeyError, Keyring, NewKey, SysRng, UnixTime,
+    BufferTooSmall, Expiry, Fingerprint, KeyError, Keyring, NewKey, SysRng, UnixTime,
     breaker::{Breaker, BreakerConfig, BreakerState, RefusalMemory},
     key::{Encoding, IssueError, UntrustedKey},
     meta::{JsonObject, Meta, Value},
@@ -162,4 +162,103 @@ fn missing_scopes_are_named_with_their_code_and_status() {
     assert_eq!(missing.to_string(), r#"the key lacks the scopes "c", "d\n""#);
     assert_eq!(format!("{missing:?}"), r#"["c", "d\n"]"#);
     assert!(format!("{:?}", key.claims()).contains(r#"["a", "b"]"#));
+}
+
+#[test]
+fn secrets_of_fewer_than_16_bytes_are_weak_at_each_place() {
+    for weak in 0..=u8::MAX {
+        let secret = |place: u8| "s".repeat(if weak & 1 << place == 0 { 16 } else { 15 });
+        let mut keys = Keyring::new(secret(0).as_bytes()).unwrap();
+        for place in 1..8 {
+            keys.accept(secret(place).as_bytes()).unwrap();
+        }
+        assert!(keys.accept(b"a ninth").is_err());
+        assert_eq!(u32::try_from(keys.weak_secrets()), Ok(weak.count_ones()), "{weak:b}");
+    }
+}
+
+#[test]
+fn an_owned_key_has_the_data_of_the_key_and_not_the_key() {
+    let mut keys = Keyring::new(b"the third secret").unwrap();
+    let (mut issued, mut verified) = ([0; 1024], [0; 1024]);
+    let new = NewKey::new("acme-corp").scopes(&["read"]).meta(JsonObject::new(META).unwrap());
+    let text = keys.issue(&new, NOW, &mut SysRng, &mut issued).unwrap();
+    keys = Keyring::new(b"the first secret").unwrap();
+    keys.accept(b"the second secret").unwrap().accept(b"the third secret").unwrap();
+    let key = keys.verify(text, NOW, &mut verified).unwrap();
+    let owned = key.to_owned();
+    assert_eq!((owned.claims().tenant(), owned.secret_index(), owned.prefix()), ("acme-corp", 2, &text[..12]));
+    assert_eq!((owned.fingerprint(), key.fingerprint()), (Fingerprint::of(text), Fingerprint::of(text)));
+    assert!(owned.require(&["read"]).is_ok());
+    assert!(owned.require(&["read", "write"]).unwrap_err().iter().eq(["write"]));
+    let (claims, meta) = (key.claims().to_owned(), key.claims().meta());
+    for (printed, shown) in [
+        (format!("{owned:?}"), &text[..12]),
+        (format!("{key:?}"), &text[..12]),
+        (format!("{claims:?}"), "acme-corp"),
+        (format!("{:?}", key.claims()), "acme-corp"),
+        (format!("{:?}", owned.fingerprint()), &owned.fingerprint().to_string()),
+        (format!("{meta:?}"), r#""s": String("x")"#),
+        (format!("{:?}", meta.get_array("a").unwrap()), r#"String("y")"#),
+    ] {
+        assert!(printed.contains(shown) && !printed.contains(&text[12..]), "{printed}");
+    }
+}
+
+#[test]
+fn each_error_of_a_key_has_its_code_and_status_and_the_sdks_sentence() {
+    for (error, code, status) in [
+        (KeyError::Missing, "MISSING_KEY", 401),
+        (KeyError::Multiple, "MULTIPLE_KEYS", 401),
+        (KeyError::InvalidPrefix, "INVALID_PREFIX", 401),
+        (KeyError::InvalidFormat, "INVALID_FORMAT", 401),
+        (KeyError::Decode, "DECODE_ERROR", 401),
+        (KeyError::InvalidSignature, "INVALID_SIGNATURE", 401),
+        (KeyError::Expired, "EXPIRED", 401),
+        (KeyError::NotYetValid, "NOT_YET_VALID", 401),
+        (KeyError::BufferTooSmall { needed: 1 }, "BUFFER_TOO_SMALL", 500),
+    ] {
+        assert_eq!((error.code(), error.http_status()), (code, status));
+    }
+    #[cfg(feature = "serde")]
+    for (error, body) in [
+        (KeyError::Missing, r#"{"error":"MISSING_KEY","message":"'x-api-key' header is required"}"#),
+        (KeyError::Expired, r#"{"error":"EXPIRED","message":"Key has expired"}"#),
+    ] {
+        assert_eq!(serde_json::to_string(&error).unwrap(), body);
+    }
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn missing_scopes_serialize_as_the_body_of_the_answer() {
+    let keys = Keyring::new(b"the current secret: 32 random bytes").unwrap();
+    let (mut issued, mut verified) = ([0; 1024], [0; 1024]);
+    let key = keys.issue(&NewKey::new("t"), NOW, &mut SysRng, &mut issued).unwrap();
+    let key = keys.verify(key, NOW, &mut verified).unwrap();
+    let body = serde_json::to_string(&key.require(&["a", "b\""]).unwrap_err()).unwrap();
+    assert_eq!(body, r#"{"error":"INSUFFICIENT_SCOPE","message":"Key missing required scopes: a, b\""}"#);
+}
+
+#[test]
+fn the_times_of_a_key_are_exact_to_the_second_and_so_is_the_leeway() {
+    let secs = UnixTime::from_secs;
+    let (mut issued, mut verified) = ([0; 1024], [0; 1024]);
+    let mut keys = Keyring::new(b"the current secret: 32 random bytes").unwrap();
+    let new = NewKey::new("t").expires(Expiry::At(secs(2_000))).not_before(secs(1_000));
+    let key = keys.issue(&new, secs(500), &mut SysRng, &mut issued).unwrap();
+    for leeway in [0, 7] {
+        keys.set_leeway(core::time::Duration::from_secs(leeway));
+        let leeway = i64::try_from(leeway).unwrap();
+        for (now, expected) in [
+            (999 - leeway, Some(KeyError::NotYetValid)),
+            (1_000 - leeway, None),
+            (1_000, None),
+            (2_000, None),
+            (2_000 + leeway, None),
+            (2_001 + leeway, Some(KeyError::Expired)),
+        ] {
+            assert_eq!(keys.verify(key, secs(now), &mut verified).err(), expected, "{now}, {leeway}");
+        }
+    }
 }
