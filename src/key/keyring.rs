@@ -182,7 +182,8 @@ sentences!(
     Full: "a keyring holds 8 secrets at most",
 );
 
-#[cfg(all(test, feature = "client"))]
+#[cfg(test)]
+#[cfg(feature = "client")]
 mod tests {
     use super::*;
 

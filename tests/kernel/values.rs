@@ -10,6 +10,8 @@ use apikee::{
     policy::{Basis, Fault, Outage, Overload, Reason},
 };
 
+use crate::support;
+
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 const META: &str =
     r#"{"s":"x","i":-3,"u":18446744073709551615,"f":0.5,"b":true,"o":{"p":1},"a":[1,"y"],"list":[],"n":null}"#;
@@ -260,5 +262,31 @@ fn the_times_of_a_key_are_exact_to_the_second_and_so_is_the_leeway() {
         ] {
             assert_eq!(keys.verify(key, secs(now), &mut verified).err(), expected, "{now}, {leeway}");
         }
+    }
+}
+
+#[test]
+fn of_a_secret_that_is_there_twice_the_first_place_counts() {
+    let mut keys = Keyring::new(b"another secret").unwrap();
+    keys.accept(b"the same secret").unwrap().accept(b"the same secret").unwrap();
+    let key = support::key(b"the same secret", br#"{"id":"1"}"#);
+    assert_eq!(keys.verify(&key, NOW, &mut [0; 64]).unwrap().secret_index(), 1);
+}
+
+#[test]
+fn an_expiry_of_0_is_a_time_in_each_spelling_of_message_pack() {
+    let keys = Keyring::new(b"the current secret: 32 random bytes").unwrap();
+    for spelt in [&b"\x00"[..], b"\xCC\x00", b"\xCF\0\0\0\0\0\0\0\0", b"\xD0\x00", b"\xD3\0\0\0\0\0\0\0\0"] {
+        let key = support::key(b"the current secret: 32 random bytes", &[b"\x81\xA3exp", spelt].concat());
+        let at = |secs| keys.verify(&key, UnixTime::from_secs(secs), &mut [0; 64]).map(|_| ());
+        assert_eq!((at(0), at(1)), (Ok(()), Err(KeyError::Expired)), "{spelt:?}");
+    }
+}
+
+#[test]
+fn a_signature_that_starts_with_a_zero_byte_is_told_without_a_secret() {
+    for (signature, starts) in [("1", true), ("z".repeat(41).as_str(), true), (&"A".repeat(43), false)] {
+        let key = format!("apikee_1.{signature}");
+        assert_eq!(UntrustedKey::read(&key, &mut [0; 64]).unwrap().signature_starts_with_zero, starts, "{key}");
     }
 }
