@@ -152,6 +152,16 @@ fn a_key_is_sent_only_once() {
 }
 
 #[test]
+fn authorization_is_sent_only_where_it_cannot_hold_the_key() {
+    let fields: &[(&str, &[u8])] = &[("authorization", b"Basic YTpi"), ("user-agent", b"curl/8.5.0")];
+    let disclosing = |guard: Guard| guard.disclose_header("Authorization").unwrap();
+    let plain = seen(|apikee| disclosing(Guard::new(apikee)), None, fields);
+    assert_eq!((&plain["authorization"], &plain["user-agent"]), (&json!("Basic YTpi"), &json!("curl/8.5.0")));
+    let bearer = seen(|apikee| disclosing(Guard::new(apikee).bearer()), None, fields);
+    assert_eq!((&bearer["authorization"], &bearer["user-agent"]), (&json!(null), &json!("curl/8.5.0")));
+}
+
+#[test]
 fn bytes_that_are_not_text_are_replaced() {
     assert_eq!(seen(Guard::new, None, &[("user-agent", b"caf\xe9/1")])["user-agent"], "caf\u{fffd}/1");
 }

@@ -106,6 +106,43 @@ fn scopes_are_documented_as_roles_or_for_openapi_3_0_in_x_apikee_scopes() {
 }
 
 #[test]
+fn the_header_fields_of_a_refusal_are_documented() {
+    let mut document = document();
+    guard().add_to_openapi(&mut document).unwrap();
+    guard().route("/users").require(&["read"]).add_to_openapi("get", &mut document).unwrap();
+    for (status, expected) in [
+        ("401", &["Retry-After", "WWW-Authenticate"][..]),
+        ("403", &[]),
+        ("429", &["Retry-After"]),
+        ("502", &[]),
+        ("503", &["Retry-After"]),
+    ] {
+        let response = resolved(&document, &document["paths"]["/users"]["get"]["responses"][status]);
+        let headers = response.get("headers").map(|headers| headers.as_object().unwrap());
+        let names: Vec<_> = headers.iter().flat_map(|headers| headers.keys()).collect();
+        assert_eq!(names, expected, "{status}");
+        assert_eq!(headers.is_some(), !expected.is_empty(), "{status}");
+    }
+}
+
+#[test]
+fn a_refusal_of_the_document_itself_stays_and_that_of_another_guard_is_replaced() {
+    let mut document = document();
+    let foreign = json!({ "$ref": "#/components/responses/Forbidden" });
+    document["paths"]["/users"]["get"]["responses"]["403"] = foreign.clone();
+    document["paths"]["/users"]["put"] = json!({});
+    for scopes in [&["read"][..], &["read", "admin"]] {
+        for method in ["get", "put"] {
+            guard().route("/users").require(scopes).add_to_openapi(method, &mut document).unwrap();
+        }
+        let paths = &document["paths"]["/users"];
+        assert_eq!(paths["get"]["responses"]["403"], foreign);
+        let described = paths["put"]["responses"]["403"]["description"].as_str().unwrap();
+        assert!(described.ends_with(&format!(": {}", scopes.join(", "))), "{described}");
+    }
+}
+
+#[test]
 fn a_route_on_an_excluded_path_is_documented_to_need_a_key() {
     let (mut document, guard) = (document(), guard());
     guard.add_to_openapi(&mut document).unwrap();

@@ -188,6 +188,7 @@ fn a_refusal_shows_its_cause_and_no_key() {
     let view = RequestView::new("GET", "/users?token=secret", &lookup);
     let refusal = guard.require(&[]).check(view).unwrap_err();
     let shown = format!("{refusal:?} {refusal} {} {view:?} {guard:?}", std::error::Error::source(&refusal).unwrap());
+    assert!(format!("{guard:?}").contains(r#"header: "x-api-key""#));
     assert!(shown.contains("InvalidSignature") && shown.contains("the key's signature is invalid"), "{shown}");
     for secret in [&forged[7..20], "token", "secret"] {
         assert!(!shown.contains(secret), "{shown}");
