@@ -680,4 +680,17 @@ mod tests {
         let late = NewKey::new("t").expires(Expiry::At(UnixTime::from_secs(i64::MAX)));
         assert_eq!(ring.issue_string(&late, now, &mut Counting(0)), Err(IssueError::TimeOutOfRange));
     }
+
+    #[cfg(feature = "client")]
+    #[test]
+    fn the_client_sees_what_a_new_key_will_contain() {
+        let now = UnixTime::from_secs(1_800_000_000);
+        let meta = JsonObject::new(r#"{"a":1}"#).unwrap();
+        let new = NewKey::new("acme-corp").expires(Expiry::At(UnixTime::from_secs(1_900_000_000))).meta(meta);
+        assert_eq!((new.get_tenant(), new.get_meta().as_str()), ("acme-corp", r#"{"a":1}"#));
+        assert_eq!(new.expires_at(now), Ok(Some(UnixTime::from_secs(1_900_000_000))));
+        assert_eq!(new.expires(Expiry::Never).expires_at(now), Ok(None));
+        let id = KeyId::new(now, [7; 10]);
+        assert_eq!(std::format!("{id}"), id.as_str());
+    }
 }

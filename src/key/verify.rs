@@ -431,3 +431,18 @@ impl core::fmt::Debug for VerifiedKey<'_> {
             .finish()
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "client")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_for_any_text_is_as_long_as_the_longest_key_needs() {
+        let text = std::vec![b'a'; 2 * MAX_KEY_LEN];
+        for len in [0, 1, 100, MAX_KEY_LEN, MAX_KEY_LEN + 1, 2 * MAX_KEY_LEN] {
+            let expected = verify_buffer_len(len.min(MAX_KEY_LEN));
+            assert_eq!(text.get(..len).map(bounded_buffer_len), Some(expected), "{len}");
+        }
+    }
+}

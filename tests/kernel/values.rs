@@ -266,14 +266,6 @@ fn the_times_of_a_key_are_exact_to_the_second_and_so_is_the_leeway() {
 }
 
 #[test]
-fn of_a_secret_that_is_there_twice_the_first_place_counts() {
-    let mut keys = Keyring::new(b"another secret").unwrap();
-    keys.accept(b"the same secret").unwrap().accept(b"the same secret").unwrap();
-    let key = support::key(b"the same secret", br#"{"id":"1"}"#);
-    assert_eq!(keys.verify(&key, NOW, &mut [0; 64]).unwrap().secret_index(), 1);
-}
-
-#[test]
 fn an_expiry_of_0_is_a_time_in_each_spelling_of_message_pack() {
     let keys = Keyring::new(b"the current secret: 32 random bytes").unwrap();
     for spelt in [&b"\x00"[..], b"\xCC\x00", b"\xCF\0\0\0\0\0\0\0\0", b"\xD0\x00", b"\xD3\0\0\0\0\0\0\0\0"] {
