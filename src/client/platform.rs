@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     buf::BufferTooSmall,
-    crypto::{Zeroize, Zeroizing, stack},
+    crypto::{Zeroize, stack},
     envelope::{OpenError, Opened, Pending, SealError, ServerKey, Session, SessionPool, sealed_len},
     key::{PREFIX, VerifiedKey, without_keys},
     policy::{Fault, Outage, Outcome, Overload, Reason, Rejection},
@@ -183,18 +183,20 @@ pub(super) fn success(body: Body<'_>, request: &ValidateRequest<'_>, secrets: &[
     }
     let unknown_client = [answer.error(), answer.code()].into_iter().flatten().any(names_no_client);
     let [code, message] = [answer.reason(), answer.message()].map(|text| loggable(text?, secrets));
-    let reason = Reason::new(code.as_deref().map(String::as_str), message.as_deref().map(String::as_str));
+    let reason = Reason::new(code.as_deref(), message.as_deref());
     Err(Failed { outcome: Outcome::Rejected(Rejection::Unsuccessful(reason)), unknown_client })
 }
 
 /// The start of a text of the platform, for logs. The platform may repeat what it has received, so keys are cut, and a
 /// text with a part of a secret is left out.
-fn loggable(text: &str, secrets: &[&str]) -> Option<Zeroizing<String>> {
+fn loggable(text: &str, secrets: &[&str]) -> Option<String> {
     // Keys first: a key that is cut within its payload does not look like one.
-    let mut text = Zeroizing::new(without_keys(text));
-    let len = cut(&text, Reason::MAX_LEN).len();
-    text.truncate(len);
-    (!secrets.iter().any(|secret| repeats(&text, secret))).then_some(text)
+    let mut text = without_keys(text);
+    let shown = cut(&text, Reason::MAX_LEN);
+    let shown = (!secrets.iter().any(|secret| repeats(shown, secret))).then(|| shown.into());
+    // The rest may contain a secret.
+    text.as_mut_str().zeroize();
+    shown
 }
 
 /// Whether a text contains more of a secret than `sk_live_` is long, or all of a shorter one.
