@@ -536,6 +536,8 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
 
     /// The refusal that is valid for a client at an address. Of several, a 429 or 403 precedes `success:false`. For a
     /// rate limit it holds the remaining time in seconds, rounded up.
+    ///
+    /// [`Policy::recall`](crate::Policy::recall) says what it means for a request.
     pub fn remembered(&mut self, client: ClientRef, address: &[u8], now: Duration) -> Option<Rejection> {
         let (at, now) = (self.find(client)?, nanos(now));
         self.touch(at);
