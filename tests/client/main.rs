@@ -51,6 +51,29 @@ fn wait_until(mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// Starts this program of tests again, in a process that may open few files.
+#[cfg(target_os = "linux")]
+fn with_few_descriptors() -> std::process::Command {
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", r#"ulimit -n 64 && exec "$0" "$@""#]).arg(std::env::current_exe().unwrap());
+    command
+}
+
+/// Opens files until no descriptor is left.
+#[cfg(target_os = "linux")]
+fn all_descriptors() -> Vec<std::fs::File> {
+    let mut files = Vec::new();
+    loop {
+        match std::fs::File::open("/dev/null") {
+            Ok(file) => files.push(file),
+            Err(error) => {
+                assert_eq!(error.raw_os_error(), Some(24), "{error}");
+                return files;
+            }
+        }
+    }
+}
+
 /// Sets the flag when it is dropped: the threads that wait for the flag must also end when an assertion fails.
 struct SetOnDrop<'f>(&'f AtomicBool);
 

@@ -19,6 +19,8 @@ use apikee::{
 };
 
 use crate::{LONG, SetOnDrop, ask};
+#[cfg(target_os = "linux")]
+use crate::{all_descriptors, with_few_descriptors};
 
 const A: &str = "secret a of 32 bytes, more or so";
 const B: &str = "secret b of 32 bytes, more or so";
@@ -245,10 +247,7 @@ fn child_changes_a_file_without_descriptors() {
     let (apikee, heard) = observed(Apikee::builder().secret(A.as_bytes()).deny_list_file(&path));
     assert!(good(&apikee, &key));
     fs::write(folder.path("next"), Fingerprint::of(&key).to_string()).unwrap();
-    let mut files = Vec::new();
-    while let Ok(file) = fs::File::open("/dev/null") {
-        files.push(file);
-    }
+    let files = all_descriptors();
     fs::rename(folder.path("next"), &path).unwrap();
     assert!(heard.recv_timeout(LONG).unwrap().starts_with("deny-list rejected: Unreadable"));
     std::thread::sleep(Duration::from_secs(4));
@@ -260,9 +259,7 @@ fn child_changes_a_file_without_descriptors() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_that_could_not_be_read_for_a_time_is_read_afterwards() {
-    let output = process::Command::new("sh")
-        .args(["-c", r#"ulimit -n 64 && exec "$0" "$@""#])
-        .arg(std::env::current_exe().unwrap())
+    let output = with_few_descriptors()
         .args(["--exact", "reload::child_changes_a_file_without_descriptors", "--ignored", "--nocapture"])
         .output()
         .unwrap();

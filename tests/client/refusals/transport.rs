@@ -1,8 +1,6 @@
 //! Answers that come early or never end, and a process without file descriptors.
 
 use std::{
-    fs::File,
-    process::Command,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -21,6 +19,8 @@ use apikee::{
 };
 
 use super::{Denied, LONG, ask, at_once, builder, builder_at, decide, emulator, id, platform::key, server::Server};
+#[cfg(target_os = "linux")]
+use crate::{all_descriptors, with_few_descriptors};
 
 /// A gateway with a limit answers after it has read the head, and closes the connection. It leaves the body unread, or
 /// reads and discards it.
@@ -85,9 +85,11 @@ fn rate_limit_is_decided_by_the_head_when_the_body_stalls() {
     }
 }
 
+#[cfg(target_os = "linux")]
 const EMULATOR: [&str; 2] = ["TEST_EMULATOR_URL", "TEST_EMULATOR_PUBLIC_KEY"];
 
 /// The platform is in the parent process, so it keeps its descriptors.
+#[cfg(target_os = "linux")]
 #[test]
 #[ignore = "run by the test below, in a process that may open few files"]
 fn child_asks_without_descriptors() {
@@ -110,10 +112,7 @@ fn child_asks_without_descriptors() {
         .build()
         .unwrap();
     let key = key(&id(1), "{}");
-    let mut files = Vec::new();
-    while let Ok(file) = File::open("/dev/null") {
-        files.push(file);
-    }
+    let files = all_descriptors();
     for answer in at_once(4, 16, |_| ask(&apikee, &key)) {
         assert_eq!(answer, Err(Denied::Overload(Overload::OutOfResources)));
     }
@@ -128,9 +127,7 @@ fn child_asks_without_descriptors() {
 fn process_without_descriptors_denies_as_an_overload() {
     let emulator = emulator().start().unwrap();
     emulator.add_client(id(1).parse().unwrap(), apikee::emulator::EmulatedClient::new("acme-corp"));
-    let output = Command::new("sh")
-        .args(["-c", r#"ulimit -n 64 && exec "$0" "$@""#])
-        .arg(std::env::current_exe().unwrap())
+    let output = with_few_descriptors()
         .args(["--exact", "refusals::transport::child_asks_without_descriptors", "--ignored", "--nocapture"])
         .envs(EMULATOR.into_iter().zip([emulator.url(), emulator.public_key()]))
         .output()

@@ -3,7 +3,6 @@
 
 use std::{
     env, fs,
-    fs::File,
     path::{Path, PathBuf},
     process::{self, Command},
     sync::OnceLock,
@@ -21,6 +20,7 @@ use super::{
     server::{OK, Server},
     tls::{Authority, serve},
 };
+use crate::{all_descriptors, with_few_descriptors};
 
 const OUT_OF_RESOURCES: TransportError = TransportError::Overload(Overload::OutOfResources);
 
@@ -165,25 +165,9 @@ fn other_errors_are_outages() {
     }
 }
 
-/// Opens files until no descriptor is left.
-fn all_descriptors() -> Vec<File> {
-    let mut files = Vec::new();
-    loop {
-        match File::open("/dev/null") {
-            Ok(file) => files.push(file),
-            Err(error) => {
-                assert_eq!(error.raw_os_error(), Some(24), "{error}");
-                return files;
-            }
-        }
-    }
-}
-
 /// Runs the test with this name again with few descriptors. Returns `true` in that process.
 fn runs_with_few_descriptors(name: &str) -> bool {
-    let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -n 64 && exec \"$@\"", "sh"]).arg(env::current_exe().unwrap());
-    run_by(command, name, &[]).is_none()
+    run_by(with_few_descriptors(), name, &[]).is_none()
 }
 
 #[test]
