@@ -271,6 +271,15 @@ impl Watched {
         }
     }
 
+    /// Like [`check`](Self::check), after a part of a request. Then an alert of TLS breaks the connection. A request can
+    /// cause it, so it is not a refused connection.
+    fn check_input(&self, error: Error) -> Error {
+        match error {
+            Error::Io(error) if super::is_alert(&error) => self.ended(),
+            error => self.check(error),
+        }
+    }
+
     /// The first `amount` bytes of the output, which are the start of a request, with these header fields in its head.
     fn request_with(&mut self, fields: &[u8], amount: usize) -> Result<Plaintext, Error> {
         let output = self.inner.buffers().output();
@@ -296,16 +305,8 @@ impl Watched {
             }
             Ok(false) => Err(self.ended()),
             Err(Error::Timeout(_)) => Ok(false),
-            Err(error) => Err(self.check(error)),
+            Err(error) => Err(self.check_input(error)),
         }
-    }
-}
-
-/// An alert of TLS after a request breaks the connection. A request can cause it, so it is not a refused connection.
-fn after_request(error: Error) -> Error {
-    match error {
-        Error::Io(error) if super::is_alert(&error) => Error::Io(ErrorKind::ConnectionReset.into()),
-        error => error,
     }
 }
 
@@ -365,7 +366,7 @@ impl Transport for Watched {
         if found > 0 && found == self.inner.buffers().input().len() {
             return Ok(true);
         }
-        let came = self.inner.await_input(timeout).map_err(|error| self.check(after_request(error)))?;
+        let came = self.inner.await_input(timeout).map_err(|error| self.check_input(error))?;
         if came {
             self.state = State::Answered;
         } else if self.state == State::Reused {
