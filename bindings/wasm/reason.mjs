@@ -3,8 +3,8 @@
 /** The maximum length of a reason in bytes. */
 const MAX_LEN = 100;
 
-/** What follows `apikee_`. It belongs to a key only if it has a dot. */
-const KEY = /apikee_([0-9A-Za-z._]*)/g;
+/** What follows `apikee_`. It belongs to a key only if it has a dot. Two keys without anything between them are one. */
+const KEY = /apikee_((?:apikee_|[0-9A-Za-z.])*)/g;
 const SEPARATOR = ".";
 
 /** A text must not contain as many characters of a secret, one after the other: one more than `sk_live_` has. */

@@ -258,6 +258,7 @@ test("a secret that the platform repeats is in no error and no object", async ()
     [keyAndMore, LIVE_KEY, `${shown} is not active`],
     [LIVE_KEY, LIVE_KEY, undefined],
     ["A", "no key apikee_AAAA.BBBB, apikee_1.1 or apikee_docs", "A: no key apikee_AAAA, apikee_1 or apikee_docs"],
+    ["A", `${key}${key} and apikee_client_1.2.tar.gz`, `A: ${shown} and apikee_client_1.2.tar.gz`],
   ]) {
     for (const headers of [{ "x-api-key": key }, [["Authorization", `Bearer ${key}`]]]) {
       const session = own.establish();
