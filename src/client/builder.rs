@@ -27,7 +27,7 @@ use crate::{
 
 /// Longer than the time in which all machines receive a new file.
 const DEFAULT_SECRET_GRACE: Duration = Duration::from_secs(10 * 60);
-/// They take 2 GB.
+/// The largest `max_clients`. The table takes 2 GB then.
 const MAX_CLIENTS: usize = 1 << 24;
 const DEFAULT_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 

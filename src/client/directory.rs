@@ -96,7 +96,7 @@ impl Clients {
             {
                 return Ok(Found { id: known.id, asked: false });
             }
-            let Some(pending) = state.pending.get(tenant).map(Arc::clone) else {
+            let Some(pending) = state.pending.get(tenant).cloned() else {
                 break;
             };
             drop(state);
