@@ -171,7 +171,7 @@ fn refused() {
     let [asked, let_through, others] = [asked, let_through, others].map(AtomicUsize::into_inner);
     println!(
         "{THREADS} threads, {TIME:?}, {} kinds of fault: {let_through} of {asked} requests of the refused client let \
-         through, {others} of another's",
+         through, {others} of another client",
         faults.len()
     );
     assert_eq!(let_through, 0);

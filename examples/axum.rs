@@ -1,10 +1,11 @@
 //! An API behind a guard, on the server `axum`.
 //!
-//! Run these lines. The second starts the server; it accepts another address as an argument:
+//! Run these lines. The second starts the server, which accepts another address as an argument. Run the last one when
+//! the server has started:
 //!
 //! ```text
-//! export APIKEE_SECRET=$(openssl rand -hex 32)    # for the server and for `apikee issue`
-//! cargo run --features http,openapi,serde,ureq --example axum
+//! export APIKEE_SECRET=$(apikee secret)    # for the server and for `apikee issue`
+//! cargo run --features http,openapi,serde,ureq --example axum &
 //! curl -i http://127.0.0.1:8080/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
 //! ```
 //!

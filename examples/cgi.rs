@@ -3,7 +3,7 @@
 //! Run these lines. The second calls the program like a web server:
 //!
 //! ```text
-//! export APIKEE_SECRET=$(openssl rand -hex 32)    # for the server and for `apikee issue`
+//! export APIKEE_SECRET=$(apikee secret)    # for the server and for `apikee issue`
 //! REQUEST_METHOD=GET PATH_INFO=/health cargo run --features web,openapi,serde,ureq --example cgi
 //! curl -i http://127.0.0.1:8080/cgi-bin/api/me -H "x-api-key: $(apikee issue --tenant acme-corp --scope read)"
 //! ```

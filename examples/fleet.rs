@@ -4,14 +4,14 @@
 //!   instance ── SADD, PUBLISH ──> Redis: a set and a channel ──> the other instances
 //! ```
 //!
-//! Run these lines. The fourth starts an instance; it accepts another address as an argument. Start any number of
-//! instances:
+//! Run these lines. The fourth starts an instance, which accepts another address as an argument. Start any number of
+//! instances. Run the last lines when they have started:
 //!
 //! ```text
 //! umask 077                                        # only you can read the secret
 //! apikee secret > secret                           # the same file for all instances and for `apikee issue`
 //! export APIKEE_SECRET_FILE=secret REDIS_URL=redis://127.0.0.1:6379
-//! cargo run --features http,serde --example fleet 127.0.0.1:8081
+//! cargo run --features http,serde --example fleet 127.0.0.1:8081 &
 //! curl -i http://127.0.0.1:8081/me -H "x-api-key: $(apikee issue --tenant acme-corp)"
 //! curl -i http://127.0.0.1:8081/revocations -H "x-api-key: $(apikee issue --tenant us --scope revoke)" \
 //!     -d "$(apikee fingerprint KEY)"

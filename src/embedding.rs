@@ -1,7 +1,7 @@
 //! A guide for firmware: from choosing the features to a request over your own network stack. This module has no code.
 //!
 //! The kernel is this crate with `default-features = false`. It does not have an allocator, a clock, a source of
-//! randomness or a socket. It does not block, and the length of one of your buffers limits every loop in it.
+//! randomness or a socket. It does not block. A constant or the length of one of your buffers limits every loop.
 //!
 //! | you bring | as |
 //! |---|---|
@@ -149,8 +149,9 @@
 //!
 //! # A request over your own stack
 //!
-//! With the feature `envelope`, the kernel writes the request and reads the answer. You send the one, and receive the
-//! answer. The example does so over any `embedded-io` stream. Your TLS must have opened it and checked its certificate.
+//! With the feature `envelope`, the kernel writes the request and reads the answer. You send the request and receive
+//! the answer. The example does this over any `embedded-io` stream. Your TLS must have opened it and checked its
+//! certificate.
 //!
 //! ```
 //! # #[cfg(feature = "envelope")] mod sketch {
@@ -319,8 +320,7 @@
 //! Then call [`Policy::authorize`](crate::Policy::authorize): it turns the outcome into a decision about the request.
 //! [`Breaker`](crate::breaker::Breaker) tells you when to stop asking. Its times come from any clock that does not go
 //! back, such as the uptime. Give the whole connection one deadline. If it is missed, the outcome is
-//! [`Outage::Timeout`](crate::policy::Outage::Timeout). If the headers of the request hold the raw key, `body` holds
-//! it, too: wipe it.
+//! [`Outage::Timeout`](crate::policy::Outage::Timeout). Wipe `body` after use if the headers contain the raw key.
 //!
 //! # Sessions ahead of time
 //!

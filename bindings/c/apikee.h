@@ -76,7 +76,7 @@
 
 
 /**
- * Most secrets that a keyring holds.
+ * The maximum number of secrets in a keyring.
  */
 #define APIKEE_MAX_SECRETS 8
 
@@ -86,7 +86,7 @@
 #define APIKEE_KEYRING_SIZE 672
 
 /**
- * Most seconds that `apikee_keyring_set_leeway` accepts: a day.
+ * The longest leeway in seconds that `apikee_keyring_set_leeway` accepts: a day.
  */
 #define APIKEE_MAX_LEEWAY 86400
 
@@ -101,7 +101,7 @@
 #define APIKEE_FINGERPRINT_LEN 32
 
 /**
- * Most scopes that `apikee_issue` accepts.
+ * The maximum number of scopes that `apikee_issue` accepts.
  */
 #define APIKEE_MAX_SCOPES 32
 
@@ -128,7 +128,7 @@
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Most headers that a request accepts.
+ * The maximum number of headers in a request.
  */
 #define APIKEE_MAX_HEADERS 16
 #endif

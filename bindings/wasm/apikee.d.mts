@@ -32,8 +32,8 @@ export function instantiateSync(source: Source, options?: Options): Apikee;
 /** One module, with its own memory. */
 export interface Apikee {
   /**
-   * Makes a keyring of at most eight secrets, newest first: the first signs, and all are accepted. Use one keyring for
-   * all requests: only 32 can exist at once.
+   * Makes a keyring of at most eight secrets: the first signs, and all are accepted. Use one keyring for all requests:
+   * only 32 can exist at once.
    *
    * @param options.leeway whole seconds by which keys are good longer and earlier; 0 by default
    */

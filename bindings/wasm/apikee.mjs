@@ -165,7 +165,7 @@ class Apikee {
     throw invalid("a method was called without its object: write apikee.method(...)");
   }
 
-  /** Makes a keyring of secrets, newest first: the first signs, and all are accepted. `leeway` is in seconds. */
+  /** Makes a keyring of secrets: the first signs, and all are accepted. `leeway` is in seconds. */
   keyring(secrets, options, ...more) {
     const context = Apikee.#contextOf(this);
     checks.noMore(more);

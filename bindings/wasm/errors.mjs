@@ -75,7 +75,7 @@ const FAILURES = [
   ["NOT_YET_VALID", "the key is not yet valid"],
   ["INVALID_DURATION", "a duration must be like 90d, 24h, 60m, 3600s or never"],
   ["INVALID_META", "meta is not a well-formed JSON object"],
-  ["TIME_OUT_OF_RANGE", "the expiry is out of range"],
+  ["TIME_OUT_OF_RANGE", "the expiry or the not-before time is not in the years 1 to 9999"],
   ["UNUSABLE_ID", "the id leads to a signature that the published SDKs refuse"],
   ["RNG_FAILED", "the random number generator failed, or repeats itself"],
   ["LOW_ORDER_SERVER_KEY", "the server's public key has low order, for example a placeholder of zeros"],

@@ -518,8 +518,8 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         }
     }
 
-    /// Records that the platform confirmed a request of the client; `asked` is the time of the question. Forgets the
-    /// client's refusal, and a 403 for this address. Refusals since `asked` stay. Many requests run at once, so the
+    /// Records that the platform confirmed a request of the client; `asked` is the time of the question. Forgets a 429,
+    /// a `success:false`, and a 403 for this address. Refusals since `asked` stay. Many requests run at once, so the
     /// answer to the last allowed request may come after the first refusal of a rate limit.
     pub fn confirm(&mut self, client: ClientRef, address: &[u8], asked: Duration) {
         self.confirm_key(client, b"", address, asked);

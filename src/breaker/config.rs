@@ -28,7 +28,7 @@ impl BreakerConfig {
     /// Opens after 5 failures in a row, or after 16 among the last 32 calls. It stays open for 1 s; each failed probe
     /// doubles this, up to 30 s. A probe is given up after 10 s, about three times the default time limit of a call.
     ///
-    /// The platform may be back and still not be asked for up to the longest cool-down. With
+    /// After the platform is back, it may take up to the longest cool-down until it is asked again. With
     /// [`FailOpen::Open`](crate::policy::FailOpen::Open), a key that it has revoked is let through during that time.
     pub const DEFAULT: Self = Self {
         consecutive: 5,

@@ -52,6 +52,7 @@ use crate::{
 /// In server mode the client owns one thread, unless
 /// [`background_thread(false)`](super::ApikeeBuilder::background_thread) is set. [`close`](Self::close) waits for the
 /// thread. If you drop the client instead, the thread finishes its current call and ends, and nothing waits for it.
+/// `UreqTransport` also starts a thread for each look-up of a name, which ends with the look-up.
 ///
 /// With a [secret file](super::ApikeeBuilder::secret_file) or a [deny-list](super::ApikeeBuilder::deny_list_file), in
 /// either mode, the client owns another thread, which reads the files again when they change. It ends when the client
@@ -112,8 +113,9 @@ impl Apikee {
     /// never with a mixture.
     ///
     /// To rotate, [`accept`](Keyring::accept) the old secret in the new keyring until the last key that it signed has
-    /// expired. The [leeway](super::ApikeeBuilder::leeway) stays as it was set in the builder. The old secrets are
-    /// wiped when no request uses them any more.
+    /// expired. Secrets that are not in `keys` are refused at once:
+    /// [`secret_grace`](super::ApikeeBuilder::secret_grace) does not apply. The old secrets are wiped when no request
+    /// uses them any more. The [leeway](super::ApikeeBuilder::leeway) stays as it was set in the builder.
     ///
     /// With a [secret file](super::ApikeeBuilder::secret_file), the keyring set here stays in use until the file
     /// changes.

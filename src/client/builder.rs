@@ -111,8 +111,8 @@ impl ApikeeBuilder {
     ///
     /// | variable | option | value |
     /// |---|---|---|
-    /// | `APIKEE_SECRET_FILE` | [`secret_file`](Self::secret_file) | path of a file with one signing secret a line, newest first; read again when it changes |
-    /// | `APIKEE_SECRETS` | [`secret`](Self::secret) | signing secrets, newest first, separated by commas; read if `APIKEE_SECRET_FILE` is not set |
+    /// | `APIKEE_SECRET_FILE` | [`secret_file`](Self::secret_file) | path of a file with one signing secret per line: the first signs, all verify; read again when it changes |
+    /// | `APIKEE_SECRETS` | [`secret`](Self::secret) | signing secrets, separated by commas: the first signs, all verify; read if `APIKEE_SECRET_FILE` is not set |
     /// | `APIKEE_LOCAL_SECRET`, else `APIKEE_SECRET` | [`secret`](Self::secret) | one signing secret; read if the variables above are not set |
     /// | `APIKEE_SECRET_GRACE` | [`secret_grace`](Self::secret_grace) | seconds (`600`) or milliseconds (`1500ms`); 10 minutes by default, at most a year |
     /// | `APIKEE_DENY_LIST_FILE` | [`deny_list_file`](Self::deny_list_file) | path of a file with one fingerprint of a revoked key a line; read again when it changes |
@@ -432,8 +432,8 @@ impl ApikeeBuilder {
     }
 
     /// Time limit for all calls of one request together, from the look-up of a name to the last byte of an answer; 3 s
-    /// by default, more than zero. Your own transport, resolver or observer must respect it: the client cannot
-    /// stop one that blocks.
+    /// by default, more than zero. A transport of your own must respect it: the client cannot stop one that blocks. The
+    /// time of a [resolver](Self::client_resolver) or an [observer](Self::observer) is not limited.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self
@@ -464,8 +464,8 @@ impl ApikeeBuilder {
     }
 
     /// Sets how long the platform's refusals are remembered. They apply while the platform cannot be asked: during an
-    /// outage, a client that was refused a moment ago stays refused. A confirmation clears them, but `success:false`
-    /// only if it confirms the same key.
+    /// outage, a client that was refused a moment ago stays refused. A confirmation clears older refusals: a 429, a 403
+    /// of the same address, and a `success:false` of the same key.
     pub const fn refusal_memory(mut self, memory: RefusalMemory) -> Self {
         self.limits.memory = memory;
         self
@@ -487,8 +487,8 @@ impl ApikeeBuilder {
     /// Sets a function that returns the platform's client id for a key without `meta.clientId`. It is called for each
     /// such request, before the platform is asked. `None` or a panic means that the id is not known; then the platform
     /// is asked for the client whose name is the tenant. If the function blocks, its request waits; no timeout ends it.
-    /// Its time is added to the [`timeout`](Self::timeout). If it takes longer than the timeout, the id is not known,
-    /// and the request is denied by default: that is not an outage.
+    /// Its time is added to the [`timeout`](Self::timeout). If it takes longer than the timeout, the outcome is
+    /// [`Fault::UnknownClient`](crate::policy::Fault::UnknownClient), which is denied by default.
     pub fn client_resolver(
         mut self,
         resolver: impl Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync + 'static,
@@ -548,9 +548,10 @@ impl ApikeeBuilder {
     }
 
     /// Sets whether the client owns threads: one in server mode, and one if it has [files](Self::secret_file); `true`
-    /// by default. Without threads, files are read again only by [`Apikee::reload_files`], sessions are established
-    /// when they are needed or by [`Apikee::prepare`], a route is registered while its first request waits, and
-    /// [`Enforcement::Observe`] is an error of [`build`](Self::build).
+    /// by default. A transport may start others: `UreqTransport` starts one for each look-up of a name. Without
+    /// threads, files are read again only by [`Apikee::reload_files`], sessions are established when they are needed or
+    /// by [`Apikee::prepare`], a route is registered while its first request waits, and [`Enforcement::Observe`] is an
+    /// error of [`build`](Self::build).
     pub const fn background_thread(mut self, background_thread: bool) -> Self {
         self.settings.background_thread = background_thread;
         self

@@ -74,9 +74,10 @@ impl Setting {
                 "32 random bytes, the same in all services that issue or verify keys (apikee secret prints a new \
                  secret), or set APIKEE_SECRET_FILE",
             ),
-            Self::SecretFile => {
-                ("secret_file (APIKEE_SECRET_FILE)", "the path of a UTF-8 file with one secret a line, newest first")
-            }
+            Self::SecretFile => (
+                "secret_file (APIKEE_SECRET_FILE)",
+                "the path of a UTF-8 file with one secret per line; the first signs",
+            ),
             Self::SecretGrace => {
                 ("secret_grace (APIKEE_SECRET_GRACE)", "seconds such as 600, or milliseconds such as 1500ms")
             }
@@ -292,7 +293,7 @@ pub(super) fn pem(text: &str) -> Value {
     repaired
 }
 
-/// The secrets in the variables, the newest first.
+/// The secrets in the variables. The first signs.
 pub(super) fn keyring() -> Result<Option<Box<Keyring>>, ConfigError> {
     stack::wiped_deep(|| Ok(read_keyring()?.map(Box::new)))
 }
@@ -313,8 +314,9 @@ fn read_keyring() -> Result<Option<Keyring>, ConfigError> {
 
 impl Keyring {
     /// Reads the secrets from the environment: from the file that `APIKEE_SECRET_FILE` names (see
-    /// [`from_file`](Self::from_file)), else from `APIKEE_SECRETS` (several, separated by commas, newest first), else
-    /// from `APIKEE_LOCAL_SECRET`, else from `APIKEE_SECRET`. A blank variable counts as unset.
+    /// [`from_file`](Self::from_file)), else from `APIKEE_SECRETS` (several, separated by commas), else from
+    /// `APIKEE_LOCAL_SECRET`, else from `APIKEE_SECRET`. The first secret signs, all verify. A blank variable counts as
+    /// unset.
     ///
     /// # Errors
     ///

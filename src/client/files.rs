@@ -2,7 +2,7 @@
 //!
 //! | file | content of a line | ignored |
 //! |---|---|---|
-//! | secrets | one secret, the newest first, white space around it removed | blank lines |
+//! | secrets | one secret, white space around it removed; the first signs, all verify | blank lines |
 //! | deny-list | one fingerprint, 64 hexadecimal digits | blank lines; text after a `#` |
 //!
 //! Both are UTF-8 without a byte-order mark. The rules for secrets are the same as in the environment; see
@@ -261,8 +261,8 @@ struct DenyListContent {
 }
 
 impl Keyring {
-    /// Reads the secrets of a file: UTF-8 with one secret a line, the newest first. White space around a secret and
-    /// blank lines are ignored, as in the environment.
+    /// Reads the secrets of a file: UTF-8 with one secret per line. The first signs, all verify. White space around a
+    /// secret and blank lines are ignored, as in the environment.
     ///
     /// # Errors
     ///

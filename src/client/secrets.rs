@@ -47,7 +47,7 @@ pub(super) fn boxed_copy(keys: &Keyring) -> Box<Keyring> {
     stack::wiped_deep(|| Box::new(keys.duplicate()))
 }
 
-/// A keyring of these secrets, the newest first. `None` if there are no secrets.
+/// A keyring of these secrets. The first signs. `None` if there are no secrets.
 pub(super) fn keyring<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Result<Option<Keyring>, SecretsError> {
     let mut ring: Option<Keyring> = None;
     for secret in secrets.into_iter().map(str::trim).filter(|secret| !secret.is_empty()) {

@@ -85,7 +85,8 @@ where
 pub enum TransportError {
     /// The platform could not be asked.
     Outage(Outage),
-    /// This process had no resources to ask it: no file descriptors, memory, threads or randomness.
+    /// This process had no resources to ask it: no file descriptors, memory, threads, local ports, processor
+    /// time or randomness.
     Overload(Overload),
     /// The peer or its answer cannot be trusted to be the platform's.
     Fault(Fault),

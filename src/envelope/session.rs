@@ -210,7 +210,7 @@ impl<const N: usize> SessionPool<N> {
         Self { sessions: Deque::new(), max_age }
     }
 
-    /// Puts a session in. If there are already `N` that can still be used, it is returned.
+    /// Puts a session in, after dropping those that are too old.
     ///
     /// # Errors
     ///

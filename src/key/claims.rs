@@ -247,7 +247,7 @@ impl core::fmt::Debug for MissingScopes<'_> {
 /// Names the missing scopes.
 impl core::fmt::Display for MissingScopes<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("the key lacks the scopes ")?;
+        f.write_str("the key lacks these scopes: ")?;
         for (at, scope) in self.iter().enumerate() {
             f.write_str(if at == 0 { "" } else { ", " })?;
             write!(f, "{scope:?}")?;

@@ -26,8 +26,8 @@ use crate::{
 /// a second draw, seldom a third, and a 17th with a probability of 2^-128.
 const MAX_DRAWS: usize = 16;
 
-/// Bytes of buffer that issuing a key needs, for a payload of this length: about 17/7 of it. The buffer holds the
-/// payload, and after it the text.
+/// Bytes of buffer that issuing a key needs, for a payload of this length: at most 17/7 of it, plus 68. The buffer holds
+/// the payload, and after it the text.
 #[must_use]
 pub const fn issue_buffer_len(payload_len: usize) -> usize {
     const AROUND: usize = PREFIX.len().saturating_add(1).saturating_add(base62::encoded_capacity(TAG_LEN));
@@ -37,7 +37,7 @@ pub const fn issue_buffer_len(payload_len: usize) -> usize {
 /// Random bytes in an id.
 pub(crate) const ID_RANDOM_LEN: usize = 10;
 
-/// The maximum number of characters in an id. Ids of the years 1973 to 3120 have one less.
+/// The maximum number of characters in an id. Ids of the years 1989 to 3114 have one less.
 const MAX_ID_LEN: usize = 22;
 
 /// The id of a key: base62 of the time of issue in milliseconds (8 bytes, big-endian) and 10 random bytes, cut to 22

@@ -59,7 +59,7 @@ pub enum KeyError {
     Multiple,
     /// The key does not start with `apikee_`.
     InvalidPrefix,
-    /// The key does not have a `.` behind the payload.
+    /// The key does not have a `.` after the payload.
     InvalidFormat,
     /// A segment is empty, too long, not base62, or spelt with leading zeros. Or the signature is valid, but the
     /// payload is not a well-formed claims object.

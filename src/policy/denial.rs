@@ -98,7 +98,8 @@ impl Denial<'_> {
         }
     }
 
-    /// The value for the header `Retry-After`, in whole seconds, rounded up.
+    /// The value for the header `Retry-After`, in whole seconds, rounded up: for a rate limit with a known time, an open
+    /// breaker, and an overload (1 s). `None` for all others.
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
         match *self {

@@ -5,9 +5,9 @@
 //! | [`Confirmed`](Outcome::Confirmed) | the answer says `success: true` |
 //! | [`Outage`] | DNS, connect, reset, timeout, 5xx, breaker open |
 //! | [`Remembered`](Outcome::Remembered) | the platform could not be asked, and refused the client a short time ago; see [`Policy::recall`] |
-//! | [`Overload`] | no slot for a call within the deadline; no file descriptors, memory, threads or randomness |
+//! | [`Overload`] | no slot for a call within the deadline; no file descriptors, memory, threads, local ports, processor time or randomness |
 //! | [`Rejection`] | the answer says `success: false`, or the status is a refusal ([`Outcome::from_status`]) |
-//! | [`Fault`] | other statuses, redirects; an answer that is unreadable, unsealed, oversized or forged; an untrusted certificate; a refused project key |
+//! | [`Fault`] | other statuses, redirects; an answer that is unreadable, unsealed, oversized or forged; an untrusted certificate; a refused project key; or nothing was asked: an unknown client, a request that cannot be sent, a fork |
 //!
 //! The truth table. A test reads it from here. `-` is a grant; a number is the HTTP status of the denial: 503
 //! `SERVER_UNAVAILABLE`, 401 `SERVER_REJECTED`, 502 `SERVER_FAULT`. A remembered refusal counts like the refusal
@@ -198,8 +198,8 @@ impl Policy {
     /// The outcome that counts for a client whose earlier refusal may be remembered. `refusal` looks it up, for example
     /// with [`ClientTable::remembered`](crate::breaker::ClientTable::remembered).
     ///
-    /// A refusal replaces an outage, and an overload or a fault that this policy admits. It never loosens the decision:
-    /// an outage that is denied stays one if this policy would admit the refusal. The result goes to
+    /// A refusal replaces an outage, and an overload or a fault that this policy admits. If this policy denies the
+    /// outage but would admit the refusal, the outage stays: a refusal never lets a request through. The result goes to
     /// [`decide`](Self::decide) or [`authorize`](Self::authorize).
     ///
     /// ```

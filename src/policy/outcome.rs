@@ -104,7 +104,7 @@ pub enum Overload {
     /// Too many calls were in flight. The request got no slot before its time limit, or too little time was left for its
     /// own calls.
     TooManyInFlight,
-    /// This process or machine is out of file descriptors, memory, threads or processor time.
+    /// This process or machine is out of file descriptors, memory, threads, local ports or processor time.
     OutOfResources,
     /// The operating system does not provide random bytes.
     NoRandomness,
@@ -113,7 +113,7 @@ pub enum Overload {
 sentences!(
     Overload,
     TooManyInFlight: "too many calls to the platform are in flight",
-    OutOfResources: "this process is out of file descriptors, memory, threads or processor time",
+    OutOfResources: "this process or machine is out of file descriptors, memory, threads, local ports or processor time",
     NoRandomness: "the operating system gives no randomness",
 );
 

@@ -49,7 +49,7 @@ impl<'a> Endpoint<'a> {
         }
     }
 
-    /// Sets another name. An empty one stands for the name that a route has otherwise: `METHOD path`.
+    /// Sets another name. An empty name means the default, `METHOD path`.
     #[must_use]
     pub const fn name(self, name: &'a str) -> Self {
         Self { name, ..self }
@@ -183,7 +183,7 @@ impl<'a> RegisterEndpoint<'a> {
         Self { project_env, endpoint }
     }
 
-    /// Sets another name. An empty one stands for the name that a route has otherwise.
+    /// Sets another name. An empty name means the default, `METHOD path`.
     #[must_use]
     pub const fn name(self, name: &'a str) -> Self {
         Self { endpoint: self.endpoint.name(name), ..self }

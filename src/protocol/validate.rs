@@ -172,8 +172,8 @@ impl<'a> ValidateRequest<'a> {
     }
 
     /// Sets the raw key for a plain body: it is not sent. A header field is left out if it has the key's header name,
-    /// or if its value contains the key. The payload is left out if it contains the key, but the buffer must still have
-    /// room for it, and `Apikee` still counts it in the maximum length of a body.
+    /// or if its value contains the key. A payload that contains the key is left out; the buffer still needs room for
+    /// it, and `Apikee` still counts its length.
     #[must_use]
     pub const fn withhold_key(self, raw_key: &'a str) -> Self {
         Self { raw_key: RawKey::Withheld(raw_key), ..self }

@@ -18,7 +18,7 @@ use crate::{
 const MAX_FIELDS: usize = 8;
 
 /// Each value is cut to the first length, and all values together to the second. So a long value leaves room for the
-/// others in the client's question to the platform (16 kB).
+/// others in the client's question to the platform (16 KiB).
 const MAX_VALUE_LEN: usize = 2048;
 const MAX_TOTAL_LEN: usize = 8 * 1024;
 

@@ -122,7 +122,8 @@ impl Guard {
 
     /// Sends one more header field to the platform, in server mode. By default the platform receives the key,
     /// `user-agent`, and the client's address as `x-forwarded-for` and `x-real-ip`. The request's own fields with these
-    /// two names are never sent.
+    /// two names are never sent. At most 8 fields of a name are sent. Each value is cut to 2,048 bytes, and all values
+    /// together to 8 KiB.
     ///
     /// # Errors
     ///

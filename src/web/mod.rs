@@ -57,9 +57,9 @@
 //! following to the example servers and writes this table. A cell shows what the client gets: statuses of answers,
 //! `closed`, or `nothing` within three seconds. Bold text is a fault:
 //!
-//! - **others wait**: a good request took longer than a second meanwhile, or failed. These requests use new
-//!   connections, but against "more connections than descriptors" they use one that was opened before: while the attack
-//!   lasts, the server accepts no new connection;
+//! - **others wait**: a good request took longer than a second meanwhile, or failed. Good requests use new connections.
+//!   During "more connections than descriptors" they use one that was opened before, because the server accepts no new
+//!   one;
 //! - **memory grows** by more than 8 MB and 64 kB for each connection;
 //! - **never recovers, and goes on running**: it answers no further request, and no supervisor notices;
 //! - **ends**: the process ends. A supervisor starts it again if the exit code is not 0;

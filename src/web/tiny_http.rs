@@ -34,9 +34,9 @@ const MAX_MALFORMED_LINES: usize = 2_000;
 /// end. It closes the connection after the answer.
 ///
 /// The length is not limited, and a body that stalls holds the thread: a proxy in front must limit and buffer bodies.
-/// The proxy must also refuse malformed chunks. After one, `tiny_http` does not know where the body ends. The same
-/// applies to trailers, which it does not understand. So this function reads on until the client closes the connection,
-/// or until the end of a body seems to follow.
+/// The proxy must also refuse malformed chunks. After one, `tiny_http` does not know where the body ends. After
+/// trailers it does not know either. This function then reads until the client closes the connection, or until the end
+/// of a body seems to follow.
 pub fn read_chunked_body(request: &mut Request) {
     // `tiny_http` decides by the first field, and by this word anywhere in it.
     let upgrade = HeaderLookup::get(&*request, "Connection", 0)

@@ -16,7 +16,7 @@ fn good_keys_are_shown_as_readable_claims() {
         r#"  environment  "production""#,
         "  not before   valid immediately",
         r#"  meta         {"plan":"pro"}"#,
-        "  secret       0 (the newest)",
+        "  secret       0 (signs new keys)",
     ] {
         assert!(done.stdout.lines().any(|own| own == line), "{line}: {}", done.stdout);
     }
@@ -57,7 +57,7 @@ fn missing_scopes_are_named() {
     let said = with_secret(["verify", "--json", "--scope", "read", "--scope", "write", "--scope", "admin", &key]);
     let said = said.done().code(1).json();
     assert_eq!(said["code"], "INSUFFICIENT_SCOPE");
-    assert_eq!(said["message"], r#"the key lacks the scopes "write", "admin""#);
+    assert_eq!(said["message"], r#"the key lacks these scopes: "write", "admin""#);
 }
 
 #[test]

@@ -161,7 +161,7 @@ fn missing_scopes_are_named_with_their_code_and_status() {
     assert_eq!(format!("{:?}", key.claims().scopes()), r#"["a", "b"]"#);
     let missing = key.require(&["a", "c", "b", "d\n"]).unwrap_err();
     assert_eq!((missing.code(), missing.http_status()), ("INSUFFICIENT_SCOPE", 403));
-    assert_eq!(missing.to_string(), r#"the key lacks the scopes "c", "d\n""#);
+    assert_eq!(missing.to_string(), r#"the key lacks these scopes: "c", "d\n""#);
     assert_eq!(format!("{missing:?}"), r#"["c", "d\n"]"#);
     assert!(format!("{:?}", key.claims()).contains(r#"["a", "b"]"#));
 }

@@ -238,7 +238,7 @@ fn local_mode_needs_the_scopes_too() {
     with_key(|key| {
         let denial = Denial::from(Grant::local(key, &["admin", "read"]).unwrap_err());
         assert_eq!((denial.code(), denial.http_status()), ("INSUFFICIENT_SCOPE", 403));
-        assert_eq!(denial.to_string(), "the key lacks the scopes \"admin\"");
+        assert_eq!(denial.to_string(), "the key lacks these scopes: \"admin\"");
     });
 }
 

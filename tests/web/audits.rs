@@ -71,7 +71,7 @@ fn the_event_and_the_refusal_for_a_missing_scope_name_the_key_and_the_request() 
     assert_eq!((audit.tenant(), audit.key_id(), audit.key_prefix()), (Some("acme"), Some(&*id), Some(prefix)));
     assert_eq!((audit.method(), audit.route(), audit.path()), (Some("GET"), None, Some("/admin")));
     assert_eq!(audit.address(), Some(IpAddr::from([203, 0, 113, 9])));
-    assert_eq!(refusal.to_string(), r#"the key lacks the scopes "admin", "audit""#);
+    assert_eq!(refusal.to_string(), r#"the key lacks these scopes: "admin", "audit""#);
     assert_eq!(
         lines.take(),
         [format!(

@@ -168,7 +168,7 @@ fn a_denial_can_be_returned_with_the_question_mark_operator() {
     let apikee = platform.builder().build().unwrap();
     assert_eq!(ask(&apikee, &["read"]).unwrap(), Basis::Confirmed);
     let denial = ask(&apikee, &["read", "write"]).unwrap_err();
-    assert_eq!(denial.to_string(), r#"the key lacks the scopes "write""#);
+    assert_eq!(denial.to_string(), r#"the key lacks these scopes: "write""#);
     assert!(matches!(denial.downcast_ref(), Some(Denial::MissingScopes(_))));
 }
 

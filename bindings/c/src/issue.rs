@@ -15,7 +15,7 @@ use crate::{
     slot,
 };
 
-/// Most scopes that `apikee_issue` accepts.
+/// The maximum number of scopes that `apikee_issue` accepts.
 pub const APIKEE_MAX_SCOPES: usize = 32;
 
 /// When a new key expires.

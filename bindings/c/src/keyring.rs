@@ -10,7 +10,7 @@ use crate::{
     slot::{self, Place, StartsAsZeros},
 };
 
-/// Most secrets that a keyring holds.
+/// The maximum number of secrets in a keyring.
 pub const APIKEE_MAX_SECRETS: usize = 8;
 const _: () = assert!(APIKEE_MAX_SECRETS == MAX_SECRETS);
 
@@ -84,7 +84,7 @@ pub unsafe extern "C" fn apikee_keyring_accept(
     })
 }
 
-/// Most seconds that `apikee_keyring_set_leeway` accepts: a day.
+/// The longest leeway in seconds that `apikee_keyring_set_leeway` accepts: a day.
 pub const APIKEE_MAX_LEEWAY: u64 = 86_400;
 
 /// Makes keys good for `seconds` longer, and `seconds` earlier, for a clock that drifts. The leeway is 0 until this is

@@ -12,7 +12,7 @@ use crate::{
     error::{ApikeeError, report},
 };
 
-/// Most headers that a request accepts.
+/// The maximum number of headers in a request.
 pub const APIKEE_MAX_HEADERS: usize = 16;
 
 /// A header field of the incoming request.

@@ -61,8 +61,8 @@ pub(crate) struct Args {
 /// Data about the key's client for the platform.
 #[derive(clap::Args)]
 struct ClientArgs {
-    /// Create or update the key's client on the platform, and put its id into the key; configure the platform as for
-    /// `apikee authorize`
+    /// Create or update the key's client on the platform, and put its id into the key; the platform comes from the
+    /// variables that `apikee help authorize` lists
     #[arg(long)]
     upsert: bool,
 

@@ -1,4 +1,4 @@
-//! `apikee platform`: runs the platform on loopback until it is killed.
+//! `apikee platform`: runs an emulated platform on loopback until it is killed.
 
 use std::{
     error::Error,
@@ -28,7 +28,7 @@ const PROJECT_ENV: &str = "APIKEE_PROJECT_ENV";
 const PUBLIC_KEY: &str = "APIKEE_SERVER_PUBLIC_KEY";
 const SEALING: &str = "APIKEE_SEALING";
 
-/// Run the platform on loopback until it is killed, for tests, demos and offline work
+/// Run an emulated platform on loopback until it is killed, for tests, demos and offline work
 ///
 /// It uses the project key in APIKEE_SERVER_KEY and the project env in APIKEE_PROJECT_ENV. If they are not set, it uses
 /// default values and prints them. Its own secret comes from APIKEE_SERVER_SECRET or a file, and is random by default.
@@ -294,7 +294,7 @@ fn tell(request: &LoggedRequest) {
         None => line.push_str(": no answer"),
     }
     for part in [request.refusal.map(str::to_owned), request.misbehaviour.as_ref().map(Misbehaviour::to_string)] {
-        line.extend(part.map(|part| format!(", {part}")));
+        line.extend(part.map(|part| format!(", {}", part.escape_debug())));
     }
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());

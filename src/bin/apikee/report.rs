@@ -99,7 +99,7 @@ pub(crate) fn claims(out: &mut impl Write, claims: &Claims<'_>, now: UnixTime) -
 pub(crate) fn verified(out: &mut impl Write, key: &VerifiedKey<'_>, now: UnixTime) -> io::Result<()> {
     claims(out, key.claims(), now)?;
     let index = key.secret_index();
-    field(out, "secret", format_args!("{index} ({})", if index == 0 { "the newest" } else { "an older one" }))?;
+    field(out, "secret", format_args!("{index} ({})", if index == 0 { "signs new keys" } else { "only verifies" }))?;
     field(out, "fingerprint", key.fingerprint())
 }
 

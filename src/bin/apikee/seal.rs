@@ -24,8 +24,8 @@ use crate::{
 
 /// Seal a request for the server and print the envelope
 ///
-/// The plaintext is all of standard input, or --text. The session's secret is random and not stored, unless you pin it:
-/// without a pinned secret the answer to the request can never be opened.
+/// The plaintext is all of standard input, or --text. The session's secret is random and not stored, so the answer to
+/// the request can never be opened. To open it, pin the secret.
 #[derive(clap::Args)]
 pub(crate) struct SealArgs {
     /// Seal this text instead of standard input
@@ -51,7 +51,7 @@ pub(crate) struct SealArgs {
     #[arg(long, value_name = "HEX24")]
     iv: Option<String>,
 
-    /// Print JSON: the envelope, as a string
+    /// Print JSON: an object with the envelope as a string
     #[arg(long)]
     json: bool,
 }

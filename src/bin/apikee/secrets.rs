@@ -3,15 +3,15 @@
 //!
 //! | the first that is set | content |
 //! |---|---|
-//! | `--secret-file` | one secret per line, newest first |
+//! | `--secret-file` | one secret per line |
 //! | `APIKEE_SECRET_FILE` | the path of such a file |
-//! | `APIKEE_SECRETS` | secrets separated by commas, newest first |
+//! | `APIKEE_SECRETS` | secrets separated by commas |
 //! | `APIKEE_LOCAL_SECRET` | one secret |
 //! | `APIKEE_SECRET` | one secret |
 //!
-//! The newest secret signs. White space around a secret is always removed. No argument takes a secret, because other
-//! users can see arguments in the process list. Secrets are held only until a [`Keyring`] is built, which wipes its own
-//! data.
+//! The first secret signs, all verify. White space around a secret is always removed. No argument takes a secret,
+//! because other users can see arguments in the process list. Secrets are held only until a [`Keyring`] is built, which
+//! wipes its own data.
 
 use std::{
     error::Error,
@@ -26,8 +26,8 @@ use crate::{Ended, Outcome, exchange, report, terminal::note};
 
 #[derive(clap::Args)]
 pub(crate) struct SecretArgs {
-    /// Read the secrets from this file, one per line, newest first; by default they come from the file that
-    /// APIKEE_SECRET_FILE names, from APIKEE_SECRETS (separated by commas), APIKEE_LOCAL_SECRET or APIKEE_SECRET
+    /// Read the secrets from this file, one per line: the first signs, all verify. By default they come from the file
+    /// that APIKEE_SECRET_FILE names, from APIKEE_SECRETS (separated by commas), APIKEE_LOCAL_SECRET or APIKEE_SECRET
     #[arg(long, value_name = "PATH")]
     secret_file: Option<PathBuf>,
 }

@@ -62,7 +62,7 @@ const _: () = {
     assert!(most < 1 << 122);
 };
 
-/// Bytes of buffer that [`encode`] needs for this number of bytes: about 10/7 of it, as a multiple of 10.
+/// Bytes of buffer that [`encode`] needs for this number of bytes: about 4/3 of it, as a multiple of 10.
 pub(crate) const fn encoded_capacity(bytes: usize) -> usize {
     groups_of(bytes).saturating_mul(GROUP)
 }

@@ -360,7 +360,8 @@ PRINTED = {
     "revocations": (
         "Revocations",
         "A million fingerprints, and threads that look up keys while the set is replaced each second. Each look-up is compared "
-        "with the SHA-256 of a key. Pauses are also counted with a set that nobody reads: the machine causes those.",
+        "with the SHA-256 of a key. For comparison, pauses are also counted with a set that nobody reads: the machine "
+        "causes these.",
     ),
     "loopback": (
         "Over loopback",

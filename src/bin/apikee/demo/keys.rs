@@ -109,7 +109,7 @@ const SHOWN: [(&str, &str); 6] = [
     ("json-tenant-1", "JSON, as all SDKs read it"),
     ("json-tenant-8", "JSON with escapes, as the Python SDK writes it"),
     ("msgpack-tenant-30", "MessagePack of the Python SDK, which the Node SDK cannot read"),
-    ("json-signature-leading-zero-2-860", "an SDK issued it, and both SDKs refuse it: 1 in 256 is such a key"),
+    ("json-signature-leading-zero-2-860", "an SDK issued it, and both SDKs refuse it, like 1 in 256 of their keys"),
     ("bad-noncanonical-zeros-both", "respelt with leading zeros: the deny-list of an SDK misses it"),
     ("bad-shape-exp-string", "signed by hand, with an expiry that is not a number: for Node it never expires"),
 ];
