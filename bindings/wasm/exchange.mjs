@@ -177,7 +177,7 @@ function refusal(status, headers) {
   if (status === 403) return new PlatformError("SERVER_REJECTED", "the platform rejects the request: forbidden");
   if (status === 429) {
     const after = headers?.get?.("retry-after");
-    const retryAfter = /^\d{1,9}$/.test(after ?? "") ? Number(after) : undefined;
+    const retryAfter = /^\d+$/.test(after ?? "") ? Math.min(Number(after), 0xffffffff) : undefined;
     return new PlatformError("SERVER_REJECTED", "the platform rejects the request: rate limit exceeded", { retryAfter });
   }
   if (status >= 500 && status < 600) return unavailable(`the platform answered with status ${status}`);
@@ -201,7 +201,11 @@ export async function envelopeOf(response) {
   const parts = [];
   let len = 0;
   try {
-    if (body === null || typeof body?.getReader !== "function") return new Uint8Array(await response.arrayBuffer());
+    if (body === null || typeof body?.getReader !== "function") {
+      const all = new Uint8Array(await response.arrayBuffer());
+      if (all.byteLength > MAX_ANSWER) throw fault("the platform's answer is too long");
+      return all;
+    }
     const reader = body.getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       parts.push(part.value);

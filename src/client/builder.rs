@@ -143,47 +143,62 @@ impl ApikeeBuilder {
         if this.secret_file.is_none() {
             this.keys = config::keyring()?;
         }
+        this.read_env()
+    }
+
+    /// Like [`from_env`](Self::from_env), with the secrets in `keys`. The variables of the first three rows are not
+    /// read.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_env`](Self::from_env).
+    pub fn from_env_with_keyring(keys: Keyring) -> Result<Self, ConfigError> {
+        Apikee::builder().keyring(keys).read_env()
+    }
+
+    /// Reads all variables except those of secrets.
+    fn read_env(mut self) -> Result<Self, ConfigError> {
         if let Some(text) = config::variable(config::SECRET_GRACE)?
-            && let Some(grace) = this.check(Setting::SecretGrace, config::duration(&text))
+            && let Some(grace) = self.check(Setting::SecretGrace, config::duration(&text))
         {
-            this.secret_grace = grace;
+            self.secret_grace = grace;
         }
-        this.deny_list_file = config::path(config::DENY_LIST_FILE);
+        self.deny_list_file = config::path(config::DENY_LIST_FILE);
         if let Some(key) = config::variable(config::PROJECT_KEY)? {
-            this = this.project_key(&key);
+            self = self.project_key(&key);
         }
         if let Some(slug) = config::variable(config::PROJECT_ENV)? {
-            this = this.project_env(&slug);
+            self = self.project_env(&slug);
         }
         if let Some(key) = config::variable(config::SERVER_PUBLIC_KEY)? {
-            this = this.server_public_key(&key);
+            self = self.server_public_key(&key);
         }
         if let Some(pem) = config::variable(config::PRIVATE_KEY)? {
-            this.sign_with(&config::pem(&pem));
+            self.sign_with(&config::pem(&pem));
         }
         if let Some(sealing) =
-            this.read(config::SEALING, Setting::Sealing, |text| text.parse().map_err(|_| config::NOT_UNDERSTOOD))?
+            self.read(config::SEALING, Setting::Sealing, |text| text.parse().map_err(|_| config::NOT_UNDERSTOOD))?
         {
-            this.sealing = sealing;
+            self.sealing = sealing;
         }
-        if let Some(fail_open) = this.read(config::FAIL_OPEN, Setting::FailOpen, config::boolean)? {
-            this.policy = this.policy.fail_open(if fail_open { FailOpen::Open } else { FailOpen::Closed });
+        if let Some(fail_open) = self.read(config::FAIL_OPEN, Setting::FailOpen, config::boolean)? {
+            self.policy = self.policy.fail_open(if fail_open { FailOpen::Open } else { FailOpen::Closed });
         }
-        if let Some(timeout) = this.read(config::TIMEOUT, Setting::Timeout, config::duration)? {
-            this.settings.timeout = timeout;
+        if let Some(timeout) = self.read(config::TIMEOUT, Setting::Timeout, config::duration)? {
+            self.settings.timeout = timeout;
         }
         if let Some(url) = config::variable(config::BASE_URL)? {
-            this.connection.base_url = Some((*url).into());
-            this.asks_for_server = true;
+            self.connection.base_url = Some((*url).into());
+            self.asks_for_server = true;
         }
         if let Some(path) = config::path(config::CA_FILE) {
-            this.connection.ca_file = Some(path);
-            this.asks_for_server = true;
+            self.connection.ca_file = Some(path);
+            self.asks_for_server = true;
         }
-        if let Some(allow) = this.read(config::ALLOW_PLAIN_HTTP, Setting::AllowPlainHttp, config::boolean)? {
-            this.connection.allow_plain_http = allow;
+        if let Some(allow) = self.read(config::ALLOW_PLAIN_HTTP, Setting::AllowPlainHttp, config::boolean)? {
+            self.connection.allow_plain_http = allow;
         }
-        this.error.take().map_or(Ok(this), Err)
+        self.error.take().map_or(Ok(self), Err)
     }
 
     /// The value of a variable that only server mode uses. `None` if it is unset or not understood.
@@ -591,6 +606,7 @@ impl ApikeeBuilder {
         if self.reload_interval.is_zero() {
             return Err(out_of_range(Setting::ReloadInterval));
         }
+        self.check_missing()?;
         let (keys, secret_file) = self.secrets()?;
         let deny_list = self.deny_list_file.take().map(DenyListFile::open).transpose();
         let deny_list = deny_list.map_err(|error| ConfigError::Unusable(Setting::DenyListFile, error.into()))?;
@@ -605,6 +621,24 @@ impl ApikeeBuilder {
         let apikee = Apikee::start(inner, watches).map_err(ConfigError::Thread)?;
         apikee.inner.events.warn_of_weak_secrets(weak);
         Ok(apikee)
+    }
+
+    /// Whether the settings ask for server mode.
+    fn is_server_mode(&self) -> bool {
+        self.asks_for_server || self.project_key.is_some() || self.project_env.is_some() || self.server_key.is_some()
+    }
+
+    /// An error that names all missing settings, if there are any.
+    fn check_missing(&self) -> Result<(), ConfigError> {
+        let server = self.is_server_mode();
+        let parts = [
+            (Setting::Secret, self.keys.is_some() || self.secret_file.is_some()),
+            (Setting::ProjectKey, !server || self.project_key.is_some()),
+            (Setting::ProjectEnv, !server || self.project_env.is_some()),
+            (Setting::ServerPublicKey, !server || self.server_key.is_some() || self.sealing == Sealing::Off),
+        ];
+        let missing: Vec<_> = parts.into_iter().filter(|(_, there)| !there).map(|(setting, _)| setting).collect();
+        if missing.is_empty() { Ok(()) } else { Err(ConfigError::Missing(missing)) }
     }
 
     /// The keyring, and the file that it was read from, if any.
@@ -622,21 +656,16 @@ impl ApikeeBuilder {
         }
     }
 
-    /// `None` in local mode.
+    /// `None` in local mode. No setting is [missing](Self::check_missing).
     fn server(self) -> Result<Option<Server>, ConfigError> {
-        let parts = [
-            (Setting::ProjectKey, self.project_key.is_some()),
-            (Setting::ProjectEnv, self.project_env.is_some()),
-            (Setting::ServerPublicKey, self.server_key.is_some() || self.sealing == Sealing::Off),
-        ];
-        if !self.asks_for_server && parts.iter().all(|(_, there)| !there) {
+        if !self.is_server_mode() {
             return Ok(None);
         }
         let channel = Channel::new(self.sealing, self.server_key);
         let (Some(project_key), Some(project_env), Some(channel)) = (self.project_key, self.project_env, channel)
         else {
-            let missing = parts.into_iter().filter(|(_, there)| !there).map(|(setting, _)| setting);
-            return Err(ConfigError::Missing(missing.collect()));
+            debug_assert!(false, "missing settings were found before");
+            return Err(ConfigError::Missing([Setting::ServerPublicKey].into()));
         };
         let transport = match self.transport {
             Some(transport) => transport,
@@ -700,6 +729,7 @@ fn out_of_range(setting: Setting) -> ConfigError {
     let text = match setting {
         Setting::BackgroundThread => "observing requests needs the background thread",
         Setting::ProjectEnv => "it is empty",
+        Setting::MaxClients => "it is out of range",
         _ => "it must be more than zero",
     };
     ConfigError::Unusable(setting, text.into())

@@ -353,7 +353,7 @@ impl Connection {
             builder = builder.base_url(url);
         }
         if let Some(path) = &self.ca_file {
-            let pem = std::fs::read(path).map_err(|error| ConfigError::Unusable(Setting::CaFile, error.into()))?;
+            let pem = read_ca_file(path).map_err(|error| ConfigError::Unusable(Setting::CaFile, error))?;
             builder = builder.add_ca_pem(&pem);
         }
         if !self.ca_pem.is_empty() {
@@ -379,6 +379,20 @@ impl Connection {
     pub(super) fn transport(self) -> Result<Box<dyn Transport>, ConfigError> {
         Err(ConfigError::Missing([Setting::Transport].into()))
     }
+}
+
+/// The maximum length in bytes of a file of authorities. A file of all authorities that browsers trust is much shorter.
+#[cfg(feature = "ureq")]
+const MAX_CA_BYTES: usize = 16 * 1024 * 1024;
+
+#[cfg(feature = "ureq")]
+fn read_ca_file(path: &std::path::Path) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+    use std::io::Read as _;
+
+    let mut pem = Vec::new();
+    let more_than_limit = u64::try_from(MAX_CA_BYTES)?.saturating_add(1);
+    std::fs::File::open(path)?.take(more_than_limit).read_to_end(&mut pem)?;
+    if pem.len() > MAX_CA_BYTES { Err("the file is too large".into()) } else { Ok(pem) }
 }
 
 #[cfg(test)]

@@ -224,6 +224,16 @@ impl Content {
         self.fingerprints().map_err(|problem| FileError::new(WatchedFile::DenyList, path, problem))
     }
 
+    /// Parses the fingerprints, and replaces the set by them. Returns their number. A blank file does not replace a set
+    /// that is not empty.
+    fn replace(&self, revocations: &Revocations, path: &Path) -> Result<usize, FileError> {
+        let list = self.deny_list(path)?;
+        if list.is_blank && !revocations.is_empty() {
+            return Err(FileError::new(WatchedFile::DenyList, path, FileProblem::Empty));
+        }
+        Ok(revocations.replace(list.fingerprints))
+    }
+
     fn fingerprints(&self) -> Result<DenyListContent, FileProblem> {
         let mut list = DenyListContent { fingerprints: Vec::new(), is_blank: true };
         for (line, text) in (1..).zip(self.text()?.lines()) {
@@ -278,13 +288,15 @@ impl Revocations {
     /// UTF-8 with one fingerprint a line, 64 hexadecimal digits, in any order. Blank lines and text after a `#` are
     /// ignored. Returns the number of keys in the new set.
     ///
+    /// A blank file may be half written. So it is an error if the set is not empty. Write a comment into a deny-list
+    /// that is empty on purpose.
+    ///
     /// # Errors
     ///
     /// See [`FileError`]. The set is unchanged then.
     pub fn replace_from_file(&self, path: impl AsRef<Path>) -> Result<usize, FileError> {
         let path = path.as_ref();
-        let list = Content::read(WatchedFile::DenyList, path)?.deny_list(path)?;
-        Ok(self.replace(list.fingerprints))
+        Content::read(WatchedFile::DenyList, path)?.replace(self, path)
     }
 }
 
@@ -403,13 +415,7 @@ impl Watch {
         }
         news.extend(keys.expire(Instant::now()).map(News::Keyring));
         if let Some((watched, revocations)) = deny_list {
-            watched.look(must, &mut settles, &mut news, |content, path, _| {
-                let list = content.deny_list(path)?;
-                if list.is_blank && !revocations.is_empty() {
-                    return Err(FileError::new(WatchedFile::DenyList, path, FileProblem::Empty));
-                }
-                Ok(revocations.replace(list.fingerprints))
-            });
+            watched.look(must, &mut settles, &mut news, |content, path, _| content.replace(revocations, path));
         }
         news
     }

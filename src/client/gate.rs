@@ -87,6 +87,12 @@ impl Deadline {
         self.waited.get()
     }
 
+    /// The time that the request may still wait in the queue, so that the platform has at least nine tenths of the
+    /// limit.
+    fn patience(&self) -> Duration {
+        self.limit.checked_div(10).unwrap_or_default().saturating_sub(self.waited.get())
+    }
+
     /// Whether the queue took more than a tenth of the time. A timeout then shows nothing about the platform: with all
     /// of the time, the platform might have answered. Load must not look like an outage.
     pub(super) fn was_shortened(&self) -> bool {
@@ -141,8 +147,10 @@ struct State {
     /// The client of each call in flight; `None` for a call without a client. A linear search is enough, because the
     /// list is no longer than `max_in_flight`.
     in_flight: Vec<Option<ClientRef>>,
-    /// The requests that wait for a slot, the oldest first.
+    /// The requests that wait for a slot, in the order of their arrival.
     waiting: VecDeque<Arc<Waiter>>,
+    /// Whether a call has run out of time since the last answer.
+    silent: bool,
     /// Buffers of calls that have ended. There are at most as many as there were calls in flight at once.
     scratches: Vec<Scratch>,
 }
@@ -150,6 +158,8 @@ struct State {
 /// A request that waits for a slot. Its thread sleeps until there is one, a breaker opens, or its time is over.
 struct Waiter {
     client: Option<ClientRef>,
+    /// Until then the platform would have almost all of the request's time.
+    prompt_until: Duration,
     thread: Thread,
 }
 
@@ -162,6 +172,11 @@ impl State {
             None => self.table.check_closed(now),
         }
     }
+
+    /// Whether a request that waits goes before those that arrive now. See [`Gate::next`].
+    fn prefers(&self, waiter: &Waiter, now: Duration) -> bool {
+        !self.silent || waiter.prompt_until >= now
+    }
 }
 
 impl Gate {
@@ -172,6 +187,7 @@ impl Gate {
             table: ClientTable::new(breaker, limits.memory, vec![ClientSlot::EMPTY; limits.clients]),
             in_flight: Vec::new(),
             waiting: VecDeque::new(),
+            silent: false,
             scratches: Vec::new(),
         };
         Self {
@@ -191,8 +207,7 @@ impl Gate {
         self.lock().table.state(self.now())
     }
 
-    /// Lets one call through as soon as there is a slot for it, or returns the reason why not. The oldest request goes
-    /// first, except requests of a client that already has its share of slots.
+    /// Lets one call through as soon as there is a slot for it, or returns the reason why not.
     pub(super) fn enter<'g>(
         &'g self,
         caller: Option<Caller<'g>>,
@@ -202,6 +217,7 @@ impl Gate {
         let client = caller.map(|caller| caller.client);
         // Before the lock: with many requests, waiting for it is a part of the queue.
         let arrived = self.now();
+        let prompt_until = arrived.saturating_add(deadline.patience());
         let mut state = self.lock();
         let mut place = None;
         loop {
@@ -211,7 +227,7 @@ impl Gate {
                 self.leave(state, place.as_ref());
                 return Err(Outcome::Outage(open.into()));
             }
-            if self.is_next(&state, place.as_ref(), client) {
+            if self.is_next(&state, place.as_ref(), client, now) {
                 deadline.has_waited(waited);
                 let permit = client.map(|client| state.table.acquire(client, now)).transpose();
                 if permit.is_ok() {
@@ -232,21 +248,43 @@ impl Gate {
                 return Err(Outcome::Overload(Overload::TooManyInFlight));
             };
             if place.is_none() {
-                let waiter = Arc::new(Waiter { client, thread: thread::current() });
+                let waiter = Arc::new(Waiter { client, prompt_until, thread: thread::current() });
                 state.waiting.push_back(Arc::clone(&waiter));
                 place = Some(waiter);
             }
+            // This request may have been woken for a slot, and then another one has become the next.
+            self.wake_next(&state, now);
             drop(state);
             thread::park_timeout(left);
             state = self.lock();
         }
     }
 
-    /// Whether a request may have a slot now. `place` is its place in the queue. A request without a place comes after
-    /// all others.
-    fn is_next(&self, state: &State, place: Option<&Arc<Waiter>>, client: Option<ClientRef>) -> bool {
-        let before = state.waiting.iter().take_while(|other| place.is_none_or(|place| !Arc::ptr_eq(place, other)));
-        self.has_room(state, client) && !before.into_iter().any(|other| self.has_room(state, other.client))
+    /// Whether a request may have a slot now. `place` is its place in the queue. A request without a place has just
+    /// arrived.
+    fn is_next(&self, state: &State, place: Option<&Arc<Waiter>>, client: Option<ClientRef>, now: Duration) -> bool {
+        let next = self.next(state, now);
+        match place {
+            Some(place) => next.is_some_and(|next| Arc::ptr_eq(next, place)),
+            None => self.has_room(state, client) && next.is_none_or(|next| !state.prefers(next, now)),
+        }
+    }
+
+    /// The waiting request that may have the next slot. Requests of a client that already has its share of slots have
+    /// to wait. The oldest request goes first.
+    ///
+    /// When calls run out of time, those that have waited for more than a tenth of their time come after the others.
+    /// Otherwise, with too many requests, each call would begin with too little time. Then no call could succeed, and
+    /// no timeout could show that the platform does not answer: its silence would never open a breaker.
+    fn next<'s>(&self, state: &'s State, now: Duration) -> Option<&'s Arc<Waiter>> {
+        let able = || state.waiting.iter().filter(|waiter| self.has_room(state, waiter.client));
+        able().find(|waiter| state.prefers(waiter, now)).or_else(|| able().next())
+    }
+
+    fn wake_next(&self, state: &State, now: Duration) {
+        if let Some(next) = self.next(state, now) {
+            next.thread.unpark();
+        }
     }
 
     fn has_room(&self, state: &State, client: Option<ClientRef>) -> bool {
@@ -260,20 +298,18 @@ impl Gate {
         if let Some(place) = place {
             state.waiting.retain(|other| !Arc::ptr_eq(place, other));
         }
-        if let Some(next) = state.waiting.iter().find(|waiter| self.has_room(&state, waiter.client)) {
-            next.thread.unpark();
-        }
+        self.wake_next(&state, self.now());
     }
 
-    /// The outcome of a request that has run out of time. It is an outage if the platform had the time. If the request
-    /// waited long for a slot or for a processor, it is an overload, unless the breaker is open now.
-    pub(super) fn timed_out(&self, client: Option<ClientRef>, deadline: &Deadline) -> Outcome {
-        let overload = if deadline.was_shortened() {
-            Overload::TooManyInFlight
-        } else if deadline.was_overslept() {
-            Overload::OutOfResources
-        } else {
-            return Outcome::Outage(Outage::Timeout);
+    /// The outcome of a request whose call ended with this outage. A timeout is an outage if the platform had the time.
+    /// If the request waited long for a slot, or if this process lacked processor time during the call, it is an
+    /// overload, unless the breaker is open now.
+    pub(super) fn judge(&self, client: Option<ClientRef>, deadline: &Deadline, outage: Outage) -> Outcome {
+        let overload = match outage {
+            Outage::Timeout if deadline.was_shortened() => Overload::TooManyInFlight,
+            // The handshake of TLS has a time limit, too, and then there is no connection.
+            Outage::Timeout | Outage::Connect if deadline.was_overslept() => Overload::OutOfResources,
+            _ => return Outcome::Outage(outage),
         };
         match self.lock().check(client, self.now()) {
             Err(open) => Outcome::Outage(open.into()),
@@ -348,6 +384,11 @@ impl Drop for Slot<'_> {
                 None
             }
             (None, _) => None,
+        };
+        state.silent = match (evidence, self.outcome) {
+            (Some(Evidence::Answered), _) => false,
+            (_, Some(Outcome::Overload(Overload::TooManyInFlight) | Outcome::Outage(Outage::Timeout))) => true,
+            _ => state.silent,
         };
         let client = self.caller.map(|caller| caller.client);
         if let Some(at) = state.in_flight.iter().position(|own| *own == client) {

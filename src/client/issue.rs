@@ -215,16 +215,14 @@ impl Apikee {
         let expires_at = new.expires_at(now).map_err(ClientIssueError::Key)?;
         let upsert = match &self.inner.server {
             Some(_) if self.has_forked() => return Err(ClientIssueError::Fault(Fault::Forked)),
-            Some(server) => server.upsert_for(client, new, expires_at)?,
+            Some(server) => server.upsert_for(client, new, expires_at, now, buf.len())?,
             None => Upsert::Local,
         };
         let merged;
         let mut new = *new;
         if let Upsert::Done(client) = upsert {
             merged = with_client(new.get_meta().as_str(), client);
-            // This fails only if the object without the id already reached the limits of the checks.
-            let meta = JsonObject::new(&merged).map_err(|_| ClientIssueError::Key(IssueError::TooLong))?;
-            new = new.meta(meta);
+            new = named(&new, &merged)?;
         }
         let issued = self.inner.keys_in_use().issue_and_tell_id(&new, now, &mut SysRng, buf);
         let (key, id) = issued.map_err(ClientIssueError::Key)?;
@@ -234,12 +232,14 @@ impl Apikee {
 
 impl Server {
     /// Creates or updates the platform's client for a tenant's new key. It remembers the client's id if the client has
-    /// the tenant's name.
+    /// the tenant's name. A key that cannot be made must not change the client, so this is checked before.
     fn upsert_for(
         &self,
         client: &NewClient<'_>,
         new: &NewKey<'_>,
         expires_at: Option<UnixTime>,
+        now: UnixTime,
+        buf_len: usize,
     ) -> Result<Upsert, ClientIssueError> {
         let tenant = new.get_tenant();
         let name = client.name.unwrap_or(tenant);
@@ -247,6 +247,12 @@ impl Server {
             is_named(new.get_meta().as_str()) || self.settings.tenant_is_client_id && ClientId::new(tenant).is_ok();
         if known || !self.settings.auto_create || name.is_empty() {
             return Ok(Upsert::Skipped);
+        }
+        // Each id has the same length.
+        let merged = with_client(new.get_meta().as_str(), ClientId::NIL);
+        let needed = named(new, &merged)?.needed(now).map_err(ClientIssueError::Key)?;
+        if buf_len < needed {
+            return Err(ClientIssueError::Key(IssueError::BufferTooSmall { needed }));
         }
         let key_name = client.key_name.map_or_else(|| format!("{tenant}-key").into(), Cow::from);
         let mut key = ClientKey::new(&key_name);
@@ -285,6 +291,13 @@ impl Server {
             }
         }
     }
+}
+
+/// The key with other metadata, which has the id of the client.
+fn named<'k>(new: &NewKey<'k>, merged: &'k str) -> Result<NewKey<'k>, ClientIssueError> {
+    // This fails only if the object without the id already reached the limits of the checks.
+    let meta = JsonObject::new(merged).map_err(|_| ClientIssueError::Key(IssueError::TooLong))?;
+    Ok(new.meta(meta))
 }
 
 /// Whether a checked object has a member `clientId`.

@@ -219,6 +219,15 @@ fn created(body: Body<'_>) -> Result<ClientId, Failed> {
     }
 }
 
+/// Reads the answer to a [`RegisterEndpoint`](crate::protocol::RegisterEndpoint). Its body is not documented, so only
+/// `success:false` is a failure.
+pub(super) fn registered(body: Body<'_>) -> Result<(), Failed> {
+    match created(body) {
+        Err(Failed { outcome: outcome @ Outcome::Rejected(_), .. }) => Err(outcome.into()),
+        _ => Ok(()),
+    }
+}
+
 /// Reads the answer to a [`FindClient`](crate::protocol::FindClient).
 pub(super) fn found(body: Body<'_>, name: &str) -> Result<FoundClient, Failed> {
     let Body::Unsealed(body) = body else {
@@ -376,7 +385,11 @@ impl Platform {
                 headers.extend(signature.as_deref().map(|signature| ("x-apikee-signature", signature)));
                 let call = Call { method: R::METHOD, target, headers: &headers, body, timeout };
                 match self.transport.call(&call, answer) {
-                    Err(error) => Err(Outcome::from(error).into()),
+                    Err(error) => {
+                        // A transport may have read a part of the answer.
+                        answer.zeroize();
+                        Err(Outcome::from(error).into())
+                    }
                     Ok(received) => {
                         let result = self.read(received, pending, answer, read);
                         answer.iter_mut().take(received.len).for_each(Zeroize::zeroize);
@@ -385,8 +398,8 @@ impl Platform {
                 }
             }
         };
-        if let Err(Failed { outcome: Outcome::Outage(Outage::Timeout), .. }) = result {
-            result = Err(self.gate.timed_out(caller.map(|caller| caller.client), deadline).into());
+        if let Err(Failed { outcome: Outcome::Outage(outage), .. }) = result {
+            result = Err(self.gate.judge(caller.map(|caller| caller.client), deadline, outage).into());
         }
         let outcome = result.as_ref().err().map_or(Outcome::Confirmed, |failed| failed.outcome);
         slot.settle(outcome);

@@ -1,17 +1,14 @@
 //! A request: the input of [`Apikee::authorize`](super::Apikee::authorize), the data for the platform, and the data for
 //! an audit log.
 
-use core::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-};
+use core::{fmt, net::IpAddr};
 #[cfg(feature = "web")]
 use std::boxed::Box;
 
 use crate::{
     json::JsonObject,
     key::{Claims, PREFIX, up_to_key},
-    protocol::{ADDRESS_HEADERS, ClientId, MethodPath},
+    protocol::{ADDRESS_HEADERS, ClientId, MethodPath, read_address},
 };
 
 /// A request for [`Apikee::authorize`](super::Apikee::authorize) to decide on. It borrows the request (`'r`) and the
@@ -191,13 +188,14 @@ impl<'a> Origin<'a> {
             return Self::Unknown;
         };
         let first = addresses.split_once(',').map_or(addresses, |(first, _)| first).trim();
-        let bare = first.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(first);
-        let address = bare.parse().ok().or_else(|| first.parse::<SocketAddr>().ok().map(|address| address.ip()));
-        match address.map(|address: IpAddr| address.to_canonical()) {
-            Some(IpAddr::V4(address)) => Self::Address(address.to_ipv6_mapped().octets()),
-            Some(IpAddr::V6(address)) => Self::Address(address.octets()),
-            None => Self::Text(first),
-        }
+        read_address(first).map_or(Self::Text(first), Self::at)
+    }
+
+    pub(super) fn at(address: IpAddr) -> Self {
+        Self::Address(match address.to_canonical() {
+            IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+            IpAddr::V6(address) => address.octets(),
+        })
     }
 
     /// The address, if the origin is one.

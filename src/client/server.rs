@@ -1,6 +1,6 @@
 //! Server mode: finds the client of a request, asks the platform, and does other work in the background.
 
-use core::{panic::AssertUnwindSafe, time::Duration};
+use core::{mem, net::IpAddr, panic::AssertUnwindSafe, time::Duration};
 use std::{
     boxed::Box,
     format,
@@ -16,14 +16,15 @@ use super::{
     directory::{Clients, MAX_ROUTES, Routes, Turn},
     event::Event,
     gate::{self, Caller, Deadline, Plaintext},
-    platform::{Channel, Failed, MAX_BODY_LEN, Platform, found, success},
+    platform::{Channel, Failed, MAX_BODY_LEN, Platform, found, registered, success},
     request::{About, Facts as _, Origin, cut},
 };
 use crate::{
     breaker::ClientRef,
+    crypto::Zeroize as _,
     json::JsonObject,
     key::{Claims, Keyring, VerifiedKey},
-    policy::{Fault, Outcome, Policy, Rejection},
+    policy::{Fault, Outage, Outcome, Policy, Rejection},
     protocol::{
         ClientId, ClientKey, CreateClient, Endpoint, FindClient, FoundClient, KEY_HEADER, MethodPath, RegisterEndpoint,
         Request as _, Timestamp, ValidateRequest, WrittenEndpoint, is_address,
@@ -46,8 +47,8 @@ pub enum Enforcement {
 /// a question so large that a server in front of the platform refuses it.
 const MAX_QUESTION_LEN: usize = 16 * 1024;
 
-/// The methods of RFC 9110, section 9.1, and `PATCH`.
-const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+/// The methods of RFC 9110, section 9.1, that an API may have, and `PATCH`.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
 
 /// Returns the platform's client id for the owner of a key.
 pub(super) type Resolver = dyn Fn(&Claims<'_>) -> Option<ClientId> + Send + Sync;
@@ -126,6 +127,15 @@ pub(super) struct Observed {
     payload: Option<String>,
 }
 
+/// Wipes what the caller sent.
+impl Drop for Observed {
+    fn drop(&mut self) {
+        for text in self.headers.iter_mut().map(|(_, value)| value).chain(&mut self.payload) {
+            mem::take(text).into_bytes().zeroize();
+        }
+    }
+}
+
 impl Server {
     pub(super) fn new(platform: Platform, settings: Settings) -> Self {
         Self {
@@ -194,10 +204,16 @@ impl Server {
     }
 
     /// The outcome of a request with a good key that the platform cannot be asked about.
-    pub(super) fn unasked(&self, key: &VerifiedKey<'_>, policy: Policy) -> Outcome {
+    pub(super) fn unasked(&self, key: &VerifiedKey<'_>, address: Option<IpAddr>, policy: Policy) -> Outcome {
         let claims = key.claims();
         let outcome = Outcome::Fault(Fault::NotSent);
-        self.recall(outcome, named_in_meta(claims), claims.tenant(), Origin::of(&[]), policy)
+        self.recall(
+            outcome,
+            named_in_meta(claims),
+            claims.tenant(),
+            address.map_or(Origin::Unknown, Origin::at),
+            policy,
+        )
     }
 
     /// See [`Policy::recall`].
@@ -230,7 +246,7 @@ impl Server {
         let found = self.clients.find(tenant, self.platform.gate.now(), deadline, look_up)?;
         if found.asked && deadline.left().is_none() {
             // The look-up took all of the time.
-            return Err(self.platform.gate.timed_out(Some(found.id.into()), deadline));
+            return Err(self.platform.gate.judge(Some(found.id.into()), deadline, Outage::Timeout));
         }
         Ok(found.id)
     }
@@ -367,7 +383,7 @@ impl Server {
         let request = WrittenEndpoint { project_env: &self.platform.project_env, body };
         // A transport that panics has failed, too. Without a thread the request continues: see the test
         // `a_failed_registration_is_retried_after_a_pause`.
-        match catch_unwind(AssertUnwindSafe(|| self.platform.exchange(None, &request, deadline, |_| Ok(())))) {
+        match catch_unwind(AssertUnwindSafe(|| self.platform.exchange(None, &request, deadline, registered))) {
             Ok(Ok(())) => self.platform.events.emit(&Event::EndpointRegistered { method_path: *method_path }),
             Ok(Err(_)) | Err(_) => self.routes.failed(method_path, self.platform.gate.now()),
         }

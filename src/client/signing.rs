@@ -73,12 +73,12 @@ mod rsa {
             let mut der = PrivateKeyDer::from_pem_slice(pem.as_bytes())
                 .map_err(|_| if pem.contains("ENCRYPTED") { SignerError::Encrypted } else { SignerError::NotPem })?;
             let key = match &der {
-                PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()),
-                PrivateKeyDer::Pkcs8(der) => RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()),
-                _ => return Err(SignerError::NotRsa),
+                PrivateKeyDer::Pkcs1(der) => Some(RsaKeyPair::from_der(der.secret_pkcs1_der())),
+                PrivateKeyDer::Pkcs8(der) => Some(RsaKeyPair::from_pkcs8(der.secret_pkcs8_der())),
+                _ => None,
             };
             der.zeroize();
-            let key = key.map_err(|rejected| match rejected.to_string().as_str() {
+            let key = key.ok_or(SignerError::NotRsa)?.map_err(|rejected| match rejected.to_string().as_str() {
                 "WrongAlgorithm" => SignerError::NotRsa,
                 "TooSmall" | "TooLarge" => SignerError::Size,
                 _ => SignerError::Malformed,

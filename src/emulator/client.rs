@@ -43,7 +43,7 @@ pub struct EmulatedClient {
     pub(super) limits: Limits,
     pub(super) usage: Usage,
     pub(super) template: Option<Box<str>>,
-    /// JSON. The platform stores and returns it unchanged.
+    /// JSON, as `serde_json` writes it: a number with many digits is rounded.
     metadata: Option<Box<str>>,
 }
 
@@ -197,9 +197,10 @@ impl EmulatedClient {
     /// fingerprints, which no call contains. A key that the call names again keeps its id. A revoked key stays revoked,
     /// unless the call names it again.
     pub(super) fn updated(&self, mut newer: Self) -> Self {
+        let mut good: Vec<&Key> = self.keys.iter().filter(|own| !own.revoked).collect();
         for key in &mut newer.keys {
-            let same = |own: &&Key| own.name == key.name && !own.revoked;
-            (key.id, key.revoked) = (self.keys.iter().find(same).and_then(|own| own.id), false);
+            let same = good.iter().position(|own| own.name == key.name);
+            (key.id, key.revoked) = (same.and_then(|at| good.remove(at).id), false);
         }
         let revoked = self.keys.iter().filter(|own| own.revoked && newer.keys.iter().all(|key| key.name != own.name));
         let revoked: Vec<_> = revoked.cloned().collect();
@@ -334,6 +335,11 @@ impl EmulatedTemplate {
         let id = body.get("id").map_or(Some(name), Value::as_str)?;
         let (max_clients, limits) = (optional(body, "maxClients", number)?, Limits::read(body.get("limits"))?);
         Some(Self { id: id.to_owned(), name: name.to_owned(), limits, max_clients })
+    }
+
+    /// The number of bytes of its texts.
+    pub(super) fn len(&self) -> usize {
+        self.id.len().saturating_add(self.name.len())
     }
 
     pub(super) fn record(&self) -> Value {

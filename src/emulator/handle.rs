@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     envelope::{Recipient, Reply},
-    protocol::{ClientId, ProjectKey, Sealing},
+    protocol::{ClientId, ProjectKey, Sealing, read_address},
 };
 
 /// The default project key.
@@ -421,12 +421,13 @@ fn parameter(query: &str, name: &str) -> Result<String, Refused> {
     optional(query, name)?.ok_or(MALFORMED)
 }
 
-/// Like [`parameter`], but `None` if the parameter does not occur.
+/// Like [`parameter`], but `None` if the parameter does not occur. Without a `=`, it is empty.
 fn optional(query: &str, name: &str) -> Result<Option<String>, Refused> {
-    let mut values = query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(own, _)| *own == name);
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut values = pairs.filter(|(own, _)| http::decode(own).as_deref() == Some(name)).map(|(_, value)| value);
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some((_, value)), None) => http::decode(value).map(Some).ok_or(MALFORMED),
+        (Some(value), None) => http::decode(value).map(Some).ok_or(MALFORMED),
         _ => Err(MALFORMED),
     }
 }
@@ -452,6 +453,5 @@ fn address(headers: &Map<String, Value>, peer: IpAddr) -> Option<IpAddr> {
         return Some(peer);
     };
     let first = said.split(',').next().unwrap_or_default().trim();
-    let with_port = || first.parse().map(|address: core::net::SocketAddr| address.ip());
-    first.parse().or_else(|_| with_port()).ok().map(|address: IpAddr| address.to_canonical())
+    read_address(first).map(|address| address.to_canonical())
 }

@@ -161,6 +161,15 @@ impl Message {
         Self { status: Some(status), bytes: [head.as_bytes(), body].concat(), manner: Manner::Whole }
     }
 
+    /// Removes the body: the answer to `HEAD` has the header fields of the answer to `GET`, and no body.
+    pub(super) fn without_body(mut self) -> Self {
+        const END: &[u8] = b"\r\n\r\n";
+        if let Some(at) = self.bytes.windows(END.len()).position(|bytes| bytes == END) {
+            self.bytes.truncate(at.saturating_add(END.len()));
+        }
+        self
+    }
+
     /// Sends the message. Returns whether the connection may be used again.
     pub(super) fn send(self, mut stream: &TcpStream, stop: &Stop) -> io::Result<bool> {
         match self.manner {

@@ -118,7 +118,7 @@ use crate::{
 /// | by id | 404 `NOT_FOUND` | there is a client, and a key, with this id |
 /// | client | 409 `NAME_TAKEN` | no other client has the name |
 /// | | 422 `TEMPLATE_FULL` | the template may have one more client |
-/// | client, endpoint, template | 422 `TOO_MANY` | there is room: for 100,000 clients (96 MiB), 10,000 endpoints (16 MiB), 1,000 templates |
+/// | client, endpoint, template | 422 `TOO_MANY` | there is room: for 100,000 clients (96 MiB), 10,000 endpoints (16 MiB), 1,000 templates (1 MiB) |
 ///
 /// A refusal without a status in the table is `{"success":false,"code":...}` with status 200, sealed like a good
 /// answer. All others are plain: `{"error":...}`. The address is the first entry of `x-forwarded-for`, or else

@@ -159,11 +159,12 @@ fn converse(stream: &TcpStream, number: u64, peer: SocketAddr, platform: &Platfo
                 return Ok(());
             }
         };
-        let last = request.last;
+        let (last, is_head) = (request.last, request.method == "HEAD");
         let message = match console::answer(platform, &request, stream.local_addr()?.port()) {
             Some(message) => message,
             None => platform.answer(request, number, peer.ip()),
         };
+        let message = if is_head { message.without_body() } else { message };
         if !message.send(stream, stop)? || last {
             return Ok(());
         }

@@ -55,6 +55,9 @@ const MAX_ENDPOINT_BYTES: usize = 16 * 1024 * 1024;
 /// The maximum number of templates that calls may create.
 const MAX_TEMPLATES: usize = 1_000;
 
+/// The maximum number of bytes of the texts of all templates.
+const MAX_TEMPLATE_BYTES: usize = 1024 * 1024;
+
 pub(super) struct State {
     pub(super) clock: Clock,
     pub(super) ids: Ids,
@@ -224,7 +227,11 @@ impl State {
     }
 
     pub(super) fn add_template(&mut self, template: EmulatedTemplate) -> Result<(), Refused> {
-        if self.registry.template(&template.id).is_none() && self.registry.templates().len() >= MAX_TEMPLATES {
+        let others = self.registry.templates().filter(|own| own.id != template.id);
+        let (number, bytes) = others.fold((0_usize, 0_usize), |(number, bytes), own| {
+            (number.saturating_add(1), bytes.saturating_add(own.len()))
+        });
+        if number >= MAX_TEMPLATES || bytes.saturating_add(template.len()) > MAX_TEMPLATE_BYTES {
             return Err(TOO_MANY);
         }
         Ok(self.change(Change::Template(template))?)
@@ -274,8 +281,9 @@ struct Journal {
 impl Journal {
     /// Reads the files into an empty registry, and starts a new generation.
     fn open(path: &Path, registry: &mut Registry) -> Result<Self, StateFileError> {
-        // If the path is a link, its target is replaced, not the link.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        // If the path is a link, its target is replaced, not the link. The target may not exist yet.
+        let target = || fs::read_link(path).map(|target| folder(path).join(target));
+        let path = fs::canonicalize(path).or_else(|_| target()).unwrap_or_else(|_| path.to_owned());
         let journal_path = beside(&path, ".journal");
         let snapshot = Lines::open(&path, "state")?;
         let journal = Lines::open(&journal_path, "journal")?;
@@ -364,17 +372,18 @@ impl Journal {
             "clean": clean,
             "records": registry.len(),
         });
-        let bytes = replace(&self.path, |out| {
+        let replaced = replace(&self.path, |out| {
             writeln!(out, "{header}")?;
             registry.lines().try_for_each(|line| out.write_all(line.as_bytes()))
         })?;
         // From here on the old journal has an earlier generation, so changes added to it would be ignored.
         (self.generation, self.behind) = (generation, true);
+        replaced.sync()?;
         if clean {
             return Ok(());
         }
         let (file, len) = start_journal(&beside(&self.path, ".journal"), generation)?;
-        (self.file, self.len, self.limit) = (Arc::new(file), len, bytes.max(MIN_JOURNAL));
+        (self.file, self.len, self.limit) = (Arc::new(file), len, replaced.len.max(MIN_JOURNAL));
         (self.behind, self.unsynced) = (false, false);
         Ok(())
     }
@@ -383,36 +392,63 @@ impl Journal {
 /// Makes an empty journal, open for appending.
 fn start_journal(path: &Path, generation: u64) -> io::Result<(File, u64)> {
     let header = json!({ "apikee": "journal", "version": VERSION, "generation": generation });
-    let len = replace(path, |out| writeln!(out, "{header}"))?;
-    Ok((OpenOptions::new().append(true).open(path)?, len))
+    let replaced = replace(path, |out| writeln!(out, "{header}"))?;
+    replaced.sync()?;
+    Ok((OpenOptions::new().append(true).open(path)?, replaced.len))
 }
 
-/// Writes a complete file, or leaves the old one. Returns its length. After the return, the file is on the disk under
-/// its name.
-fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<u64> {
+/// A file that has its new content.
+struct Replaced {
+    len: u64,
+    #[cfg(unix)]
+    folder: File,
+}
+
+impl Replaced {
+    /// After this, the file is on the disk under its name.
+    fn sync(&self) -> io::Result<()> {
+        // The folder contains the name. Other systems sync it automatically.
+        #[cfg(unix)]
+        self.folder.sync_all()?;
+        Ok(())
+    }
+}
+
+/// Writes a complete file. After an error, the old file is still there.
+fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<Replaced> {
     let temporary = beside(path, ".tmp");
     // A file that an earlier process has left. A new file has the mode below, and a link is not followed.
     match fs::remove_file(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+    let replaced = write_new(&temporary, write).and_then(|len| {
+        let replaced = Replaced {
+            len,
+            // Opened before the file is replaced: this can fail.
+            #[cfg(unix)]
+            folder: File::open(folder(path))?,
+        };
+        fs::rename(&temporary, path)?;
+        Ok(replaced)
+    });
+    // The journal may need the space.
+    replaced.inspect_err(|_| drop(fs::remove_file(&temporary)))
+}
+
+/// Writes a new file, and returns its length.
+fn write_new(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<u64> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut out = BufWriter::new(options.open(&temporary)?);
+    let mut out = BufWriter::new(options.open(path)?);
     write(&mut out)?;
     let file = out.into_inner()?;
     file.sync_all()?;
-    let len = file.metadata()?.len();
-    fs::rename(&temporary, path)?;
-    // The folder contains the name. Other systems sync it automatically.
-    #[cfg(unix)]
-    File::open(folder(path))?.sync_all()?;
-    Ok(len)
+    Ok(file.metadata()?.len())
 }
 
-#[cfg(unix)]
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }

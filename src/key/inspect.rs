@@ -5,7 +5,7 @@ use super::{
     base62::{self, DecodeError},
     claims::Claims,
     payload::Encoding,
-    verify::{KeyError, MAX_PAYLOAD_DIGITS},
+    verify::{KeyError, MAX_PAYLOAD_DIGITS, MAX_PAYLOAD_LEN},
 };
 
 /// The **unverified** content of a key. Anyone can write such a key.
@@ -60,6 +60,9 @@ impl<'b> UntrustedKey<'b> {
             DecodeError::Spelling => KeyError::Decode,
             DecodeError::Room(needed) => KeyError::BufferTooSmall { needed },
         })?;
+        if payload.len() > MAX_PAYLOAD_LEN {
+            return Err(KeyError::Decode);
+        }
         Ok(Self {
             encoding: Encoding::of(payload),
             claims: Claims::read(payload).ok().map(UntrustedClaims),

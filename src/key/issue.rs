@@ -181,6 +181,20 @@ impl<'a> NewKey<'a> {
         self.meta
     }
 
+    /// The length of the buffer that issuing the key `now` needs.
+    #[cfg(feature = "std")]
+    pub(crate) fn needed(&self, now: UnixTime) -> Result<usize, IssueError> {
+        // No id of this time is longer.
+        let id = KeyId::new(now, [u8::MAX; ID_RANDOM_LEN]);
+        // An empty buffer: this only counts the bytes of the claims.
+        let mut counted = Writer::new(&mut []);
+        (self.write)(self, id.as_str(), now, &mut counted)?;
+        if counted.len() > MAX_PAYLOAD_LEN {
+            return Err(IssueError::TooLong);
+        }
+        Ok(issue_buffer_len(counted.len()))
+    }
+
     /// The claims `exp` and `nbf` of a key that is issued `now`.
     pub(super) fn times(&self, now: UnixTime) -> Result<(Option<i64>, Option<i64>), TimeOutOfRange> {
         Ok((self.expires.claim(now)?, self.not_before.map(|time| in_range(time.as_secs())).transpose()?))
@@ -445,13 +459,7 @@ impl Keyring {
     where
         R: TryCryptoRng + ?Sized,
     {
-        const LONGEST_ID: &str = "0000000000000000000000";
-        const { assert!(LONGEST_ID.len() == MAX_ID_LEN) };
-
-        // An empty buffer: this only counts the bytes of the claims.
-        let mut counted = Writer::new(&mut []);
-        (new.write)(new, LONGEST_ID, now, &mut counted)?;
-        let mut buf = std::vec![0; issue_buffer_len(counted.len().min(MAX_PAYLOAD_LEN))];
+        let mut buf = std::vec![0; new.needed(now)?];
         let len = self.issue(new, now, rng, &mut buf)?.len();
         buf.truncate(len);
         String::from_utf8(buf).map_err(|_| IssueError::TooLong)

@@ -18,6 +18,10 @@ const BYTES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 3
 pub struct ClientId(u128);
 
 impl ClientId {
+    /// An id of zeros, for its length.
+    #[cfg(feature = "client")]
+    pub(crate) const NIL: Self = Self(0);
+
     /// The length of the text in bytes.
     pub(crate) const LEN: usize = LEN;
 

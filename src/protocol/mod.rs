@@ -38,5 +38,5 @@ pub use method_path::{InvalidMethod, MethodPath};
 pub use request::{BodyForm, HeaderFields, HttpMethod, InvalidSealing, Request, Sealing};
 pub use timestamp::{Timestamp, TimestampOutOfRange};
 #[cfg(feature = "client")]
-pub(crate) use validate::{ADDRESS_HEADERS, KEY_HEADER, is_address};
+pub(crate) use validate::{ADDRESS_HEADERS, KEY_HEADER, is_address, read_address};
 pub use validate::{Answer, AnswerError, Provenance, ValidateRequest};

@@ -2,6 +2,8 @@
 //! an [`Answer`].
 
 use core::fmt;
+#[cfg(feature = "client")]
+use core::net::{IpAddr, SocketAddr};
 
 use super::{
     client_id::ClientId,
@@ -100,6 +102,14 @@ pub(crate) const KEY_HEADER: &str = "x-api-key";
 
 /// The names of the headers with the client's address. If a request has both, the first counts.
 pub(crate) const ADDRESS_HEADERS: [&str; 2] = ["x-forwarded-for", "x-real-ip"];
+
+/// Parses an address in the formats of proxies: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or
+/// `[2001:db8::1]:80`.
+#[cfg(feature = "client")]
+pub(crate) fn read_address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
+}
 
 /// Whether a header field with this name is never cut: a part of an address can be another address.
 fn is_never_cut(name: &str) -> bool {

@@ -9,12 +9,13 @@
 //! Entries are read from the end, as long as they are addresses of trusted proxies. Anybody may have written the
 //! entries before these, so they are not read, whatever their length.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 use std::{string::String, vec::Vec};
 
 use ipnet::IpNet;
 
 use super::request::RequestView;
+use crate::protocol::read_address;
 
 /// More entries than any chain of proxies writes. Empty entries count.
 const MAX_ENTRIES: usize = 256;
@@ -110,7 +111,7 @@ impl Notation {
             return Named::Nothing;
         }
         let address = match self {
-            Self::XForwardedFor => core::str::from_utf8(entry).ok().and_then(read),
+            Self::XForwardedFor => core::str::from_utf8(entry).ok().and_then(read_address),
             Self::Forwarded => node(entry).as_deref().and_then(read_node),
         };
         address.map_or(Named::Other, |address| Named::Address(address.to_canonical()))
@@ -197,11 +198,4 @@ fn read_node(node: &str) -> Option<IpAddr> {
         None => (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit()),
     };
     (port.is_empty() || port.strip_prefix(':').is_some_and(is_port)).then_some(address)
-}
-
-/// Parses an address in the formats of proxies: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or
-/// `[2001:db8::1]:80`.
-fn read(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }

@@ -48,6 +48,26 @@ fn a_good_request_is_granted_and_the_platform_sees_it() {
     assert_eq!(seen[0].method_path.as_deref(), Some("GET:::/users"));
 }
 
+/// `--secret-file` overrides the variables of secrets, also if they are wrong.
+#[test]
+fn a_secret_file_overrides_wrong_variables() {
+    let platform = platform();
+    let path =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("authorize-secret-{}", std::process::id()));
+    std::fs::write(&path, SECRET).unwrap();
+    let file = ["--secret-file", path.to_str().unwrap()];
+    let key = issued([]);
+    let run = |arguments: &[&str]| configured(&platform, arguments.iter().copied()).env("APIKEE_SECRETS", ",");
+    let front = ["authorize", "--url", platform.url(), "--client", CLIENT];
+    run(&[&front[..], &[&key]].concat()).done().code(2);
+    run(&[&front[..], &file, &[&key]].concat()).done().code(0);
+    let url = |arguments: &[&str]| run(arguments).env("APIKEE_BASE_URL", platform.url());
+    url(&[&["issue", "--tenant", "acme-corp", "--upsert"][..], &file].concat()).done().code(0);
+    let done = url(&[&["doctor"][..], &file].concat()).done();
+    std::fs::remove_file(&path).unwrap();
+    assert!(done.stdout.contains("good  configuration"), "{}", done.stdout);
+}
+
 #[test]
 fn denials_print_code_and_cause_and_have_exit_code_1() {
     let platform = platform();

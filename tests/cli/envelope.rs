@@ -289,6 +289,11 @@ fn an_envelope_that_nobody_would_open_gets_a_warning_and_exit_code_1() {
     for twice in [r#"{"v":"1","\u0076":"1"}"#, r#"{"x":1,"x":1}"#] {
         assert!(warnings(&inspected(twice, 1)).contains("a member name occurs twice"), "{twice}");
     }
+    let good = vectors.iter().find(|vector| vector["name"] == "ct-shorter-than-tag").unwrap();
+    for inner in [r#"{"a":1,"a":2}"#.to_owned(), "[".repeat(40) + &"]".repeat(40)] {
+        let envelope = text(good, "envelope").replacen('{', &format!(r#"{{"x":{inner},"#), 1);
+        assert!(warnings(&inspected(&envelope, 1)).contains("nested too deep"), "{envelope}");
+    }
 }
 
 #[test]

@@ -592,18 +592,20 @@ fn a_slow_check_for_revoked_keys_is_not_a_platform_outage() {
 
 /// The transport ends in time. If its thread goes on much later, the machine has no processor for it.
 #[test]
-fn a_timeout_that_is_noticed_late_is_an_overload() {
+fn a_time_limit_that_is_noticed_late_is_an_overload() {
     let limit = Duration::from_millis(300);
-    for (late, expected) in [
-        (Duration::ZERO, Ok(Basis::FailedOpen(Outage::Timeout))),
-        (Duration::from_millis(1_100), Err(format!("SERVER_UNAVAILABLE: {}", Overload::OutOfResources))),
-    ] {
-        let platform = Platform::new(move |_| {
-            std::thread::sleep(limit + late);
-            Answer::Error(TransportError::Outage(Outage::Timeout))
-        });
-        let apikee = platform.builder().timeout(limit).build().unwrap();
-        assert_eq!(ask(&apikee, &key(CLIENT, "{}")), expected);
+    for outage in [Outage::Timeout, Outage::Connect] {
+        for (late, expected) in [
+            (Duration::ZERO, Ok(Basis::FailedOpen(outage))),
+            (Duration::from_millis(1_100), Err(format!("SERVER_UNAVAILABLE: {}", Overload::OutOfResources))),
+        ] {
+            let platform = Platform::new(move |_| {
+                std::thread::sleep(limit + late);
+                Answer::Error(TransportError::Outage(outage))
+            });
+            let apikee = platform.builder().timeout(limit).build().unwrap();
+            assert_eq!(ask(&apikee, &key(CLIENT, "{}")), expected);
+        }
     }
 }
 

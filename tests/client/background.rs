@@ -254,11 +254,12 @@ fn pause_before_the_second_try(
 #[test]
 fn a_failed_registration_is_retried_after_a_pause() {
     const PAUSE: Duration = Duration::from_secs(1);
-    let failures: [fn() -> Answer; 5] = [
+    let failures: [fn() -> Answer; 6] = [
         || Answer::Error(TransportError::Outage(Outage::Timeout)),
         || Answer::Error(TransportError::Fault(Fault::UntrustedCertificate)),
         || Answer::status(403),
         || Answer::status(400),
+        || Answer::no(),
         || panic!("a registry that panics"),
     ];
     std::thread::scope(|scope| {

@@ -63,6 +63,9 @@ fn missing_settings_are_explained() {
          X25519 public key, 32 bytes as base64 or as 64 hexadecimal digits, from the platform's settings, not needed \
          with APIKEE_SEALING=off"
     );
+    let nothing = refusal(Apikee::builder().project_key("sk_test_1"));
+    let places = ["secret (", "project_env (", "server_public_key ("].map(|name| nothing.find(name));
+    assert!(places.is_sorted() && places.iter().all(Option::is_some), "{nothing}");
     #[cfg(not(feature = "ureq"))]
     assert_eq!(
         refusal(half().project_env("app").sealing(Sealing::Off)),
@@ -90,6 +93,8 @@ fn a_setting_that_cannot_be_used_is_named() {
         (whole().user_agent("a\nb"), "user_agent cannot be used: "),
         (whole().timeout(Duration::ZERO), "timeout (APIKEE_SERVER_TIMEOUT) cannot be used: it must be more than zero"),
         (whole().max_in_flight(0), "max_in_flight cannot be used: it must be more than zero"),
+        (whole().max_clients(0), "max_clients cannot be used: it is out of range (expected: 1 to 16777216)"),
+        (whole().max_clients(20_000_000), "max_clients cannot be used: it is out of range"),
         (whole().queue_len(0), "queue_len cannot be used: it must be more than zero"),
         (whole().queue_bytes(0), "queue_bytes cannot be used: it must be more than zero"),
         (whole().enforcement(Enforcement::Observe), "background_thread cannot be used: "),

@@ -86,6 +86,36 @@ fn a_key_with_an_expiry_out_of_range_makes_no_call() {
     assert_eq!(platform.seen().iter().map(Seen::is_validation).count(), 0);
 }
 
+/// Without this, a call could reset the client's details, although no key comes of it.
+#[test]
+fn a_key_that_cannot_be_made_makes_no_call() {
+    let platform = Platform::willing();
+    let apikee = platform.builder().build().unwrap();
+    let long = format!(r#"{{"a":"{}"}}"#, "a".repeat(8_100));
+    let new = NewKey::new("acme-corp");
+    let mut buf = [0; 24_000];
+    for (new, error) in [
+        (new.meta(JsonObject::new(&long).unwrap()), IssueError::TooLong),
+        (new.not_before(UnixTime::from_secs(i64::MAX)), IssueError::TimeOutOfRange),
+        #[cfg(feature = "msgpack")]
+        (
+            new.meta(JsonObject::new(r#"{"n":18446744073709551616}"#).unwrap())
+                .encoding(apikee::key::Encoding::MessagePack),
+            IssueError::IntegerTooLarge,
+        ),
+    ] {
+        let issued = apikee.issue(&new, &mut buf).map(|issued| issued.upsert());
+        assert_eq!(issued, Err(ClientIssueError::Key(error)));
+    }
+    let Err(ClientIssueError::Key(IssueError::BufferTooSmall { needed })) = apikee.issue(&new, &mut []) else {
+        panic!("the buffer is too small");
+    };
+    assert!(apikee.issue(&new, &mut buf[1..needed]).is_err());
+    assert_eq!(platform.seen().len(), 0);
+    assert!(apikee.issue(&new, &mut buf[..needed]).is_ok());
+    assert_eq!(platform.seen().len(), 1);
+}
+
 #[test]
 fn in_local_mode_a_key_has_the_requested_claims() {
     let apikee = Apikee::builder().secret(SECRET).build().unwrap();

@@ -227,6 +227,14 @@ fn a_malformed_deny_list_keeps_the_last_good_revocations() {
         assert_eq!((good(&apikee, &one), good(&apikee, &two)), (false, true), "{content}");
         assert_eq!(all(&heard), [format!("deny-list rejected: {problem}")]);
     }
+    let revoked = apikee::Revocations::from_iter([Fingerprint::of(&one)]);
+    for blank in ["", " \n\n"] {
+        assert!(revoked.replace_from_file(folder.put("blank", blank)).is_err());
+        assert!(revoked.contains(&Fingerprint::of(&one)));
+    }
+    assert_eq!(revoked.replace_from_file(folder.put("blank", "# none\n")).unwrap(), 0);
+    assert_eq!(revoked.replace_from_file(folder.put("blank", "")).unwrap(), 0);
+
     folder.put("revoked", format!("{second}\n{first} # again\n{second}\n"));
     apikee.reload_files().unwrap();
     assert_eq!((good(&apikee, &one), good(&apikee, &two)), (false, false));
@@ -263,7 +271,8 @@ fn a_file_that_could_not_be_read_for_a_time_is_read_afterwards() {
         .args(["--exact", "reload::child_changes_a_file_without_descriptors", "--ignored", "--nocapture"])
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && printed.contains("1 passed"), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

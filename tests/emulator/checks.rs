@@ -225,6 +225,7 @@ fn addresses_outside_the_clients_networks_are_refused() {
         "203.0.113.9:4711",
         "::ffff:203.0.113.9",
         "2001:db8::1",
+        "[2001:db8::1]",
         "[2001:db8::1]:4711",
         "192.0.2.7",
     ] {

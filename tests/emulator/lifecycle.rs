@@ -221,3 +221,14 @@ fn many_callers_are_served_at_once() {
     });
     assert_eq!((emulator.connections(), emulator.requests()), (16, 80));
 }
+
+#[test]
+fn the_answer_to_head_has_no_body() {
+    let emulator = Emulator::start().unwrap();
+    for target in ["/", "/api/v1/client", "/unknown"] {
+        let mut wire = Wire::to(&emulator);
+        wire.write(format!("HEAD {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+        let answer = wire.read_to_end().unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 ") && answer.ends_with(b"\r\n\r\n"), "{target}");
+    }
+}

@@ -168,7 +168,9 @@ fn a_revoked_key_stays_revoked_until_it_is_created_again() {
     ask("spare").accepted();
     assert_eq!(send(&emulator, "GET", &path, "", None)["keys"], json!([created["keys"][1]]));
     refused(&sent(&emulator, "DELETE", &path, &key, None), 404, "NOT_FOUND");
-    refused(&sent(&emulator, "DELETE", &path, "&keyId=x", None), 400, "MALFORMED_REQUEST");
+    for spelling in ["&keyId=x", "&keyId", "&keyId=", "&key%49d=x", "&keyId&keyId"] {
+        refused(&sent(&emulator, "DELETE", &path, spelling, None), 400, "MALFORMED_REQUEST");
+    }
 
     // Another upsert restores the key only if it lists the key.
     create(&emulator, &request.keys(&keys[1..]));
@@ -177,6 +179,26 @@ fn a_revoked_key_stays_revoked_until_it_is_created_again() {
     ask("default").accepted();
     assert_ne!(again["keys"][0]["id"], created["keys"][0]["id"]);
     assert_eq!(again["keys"][1]["id"], created["keys"][1]["id"]);
+}
+
+#[test]
+fn keys_with_one_name_keep_their_own_ids() {
+    let emulator = builder().start().unwrap();
+    let keys = [ClientKey::new("same"), ClientKey::new("same")];
+    let request = CreateClient::new(ENV, "acme-corp");
+    let created = create(&emulator, &request.keys(&keys));
+    assert_ne!(created["keys"][0]["id"], created["keys"][1]["id"]);
+    assert_eq!(create(&emulator, &request.keys(&keys))["keys"], created["keys"]);
+}
+
+#[test]
+fn templates_have_a_limit_in_bytes() {
+    let emulator = builder().start().unwrap();
+    let template = |n: usize| json!({ "id": n.to_string(), "name": "x".repeat(80_000) });
+    let mut codes = (0..20).map(|n| sent(&emulator, "POST", "/template", "", Some(&template(n))).status);
+    assert_eq!(codes.by_ref().take_while(|status| *status == 200).count(), 13);
+    assert!(codes.all(|status| status == 422));
+    send(&emulator, "POST", "/template", "", Some(&template(0)));
 }
 
 #[test]

@@ -390,6 +390,33 @@ fn a_file_under_a_temporary_name_is_replaced_and_a_link_is_not_followed() {
     }
 }
 
+/// The first start makes the file, so a link to it names no file yet.
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_file_that_does_not_exist_yet_is_kept() {
+    let (folder, elsewhere) = (Folder::new("link"), Folder::new("link-target"));
+    std::os::unix::fs::symlink(elsewhere.state(), folder.state()).unwrap();
+    drop(folder.start());
+    assert!(fs::symlink_metadata(folder.state()).unwrap().is_symlink());
+    assert!(fs::metadata(elsewhere.state()).unwrap().is_file());
+    drop(folder.start());
+}
+
+/// A snapshot that cannot be completed must not take the space that the journal needs.
+#[cfg(unix)]
+#[test]
+fn a_snapshot_that_fails_leaves_nothing_behind() {
+    let folder = Folder::new("failed");
+    let emulator = folder.start();
+    emulator.add_client(id(), EmulatedClient::new("acme-corp"));
+    // A file cannot replace a folder.
+    fs::remove_file(folder.state()).unwrap();
+    fs::create_dir_all(folder.state().join("in the way")).unwrap();
+    describe_at_length(&emulator);
+    ask(&emulator).accepted();
+    assert!(!folder.0.join("state.tmp").exists());
+}
+
 #[cfg(unix)]
 #[test]
 fn if_no_snapshot_can_be_written_the_journal_continues() {

@@ -7,11 +7,14 @@ use std::{
 
 use apikee::{
     client::{Enforcement, Event},
-    policy::Basis,
+    policy::{Basis, OnFault, Policy},
     web::{Guard, RequestView},
 };
 
-use crate::{guard, key, lookup, platform::Platform};
+use crate::{
+    guard, key, lookup,
+    platform::{Answer, Platform, willing},
+};
 
 /// Whether a request without a key is granted.
 fn is_open(guard: &Guard, method: &str, path: &str) -> bool {
@@ -209,4 +212,22 @@ fn the_platform_is_not_asked_about_an_invalid_or_a_long_method() {
     assert!(platform.seen().is_empty());
     let known = "A".repeat(32);
     assert!(server.check(RequestView::new(&known, "/users", &lookup)).is_ok());
+}
+
+#[test]
+fn a_refused_address_stays_refused_with_a_long_method() {
+    let key = key();
+    let fields = [("x-api-key", key.as_bytes())];
+    let lookup = lookup(&fields);
+    let platform = Platform::new(|seen| if seen.is_validation() { Answer::status(403) } else { willing(seen) });
+    let policy = Policy::DEFAULT.on_fault(OnFault::Admit);
+    let server = Guard::new(platform.builder().policy(policy).build().unwrap());
+    let ask = |method: &str, peer: &str| {
+        let request = RequestView::new(method, "/users", &lookup).peer(peer.parse().unwrap());
+        server.check(request).map(|_| ()).map_err(|refusal| refusal.code())
+    };
+    let long = "A".repeat(33);
+    assert_eq!(ask("GET", "203.0.113.9"), Err("SERVER_REJECTED"));
+    assert_eq!(ask(&long, "203.0.113.9"), Err("SERVER_REJECTED"));
+    assert_eq!(ask(&long, "203.0.113.10"), Ok(()), "this address was not refused");
 }

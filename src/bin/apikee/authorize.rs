@@ -88,7 +88,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Ended {
     let method_path = MethodPath::new(&args.method, &args.path)?;
-    let mut builder = ApikeeBuilder::from_env()?.keyring(args.secrets.keyring()?).auto_create(false);
+    let mut builder = ApikeeBuilder::from_env_with_keyring(args.secrets.keyring()?)?.auto_create(false);
     if args.fail_closed {
         builder = builder.policy(Policy::DEFAULT.fail_open(FailOpen::Closed));
     }

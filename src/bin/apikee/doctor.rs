@@ -44,7 +44,7 @@ use crate::{
 ///
 /// Run it on the service's machine, with the service's environment. Each line names a check and its result. After a bad
 /// result, the next line says what to do. No secret and no key is printed. The platform receives a GET of its base URL,
-/// which compares the clocks, and one request about a client that does not exist.
+/// to compare the clocks, and one request about a client that does not exist.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Also ask the platform about this key; - reads it from standard input
@@ -155,9 +155,9 @@ pub(crate) fn run(args: &Args) -> Ended {
             )),
         },
     )?;
-    let apikee = ApikeeBuilder::from_env().map(|builder| {
+    let apikee = ApikeeBuilder::from_env_with_keyring(keys).map(|builder| {
         let builder = builder.policy(Policy::DEFAULT.fail_open(FailOpen::Closed));
-        builder.keyring(keys).auto_create(false).auto_register(false).background_thread(false)
+        builder.auto_create(false).auto_register(false).background_thread(false)
     });
     let apikee = match apikee.and_then(ApikeeBuilder::build) {
         Ok(apikee) => apikee,
@@ -217,10 +217,9 @@ fn platform(doctor: &mut Doctor, apikee: &Apikee) -> Result<(), Box<dyn Error>> 
     doctor.say("name", &Ok(format!("{host}: {}", shown.join(", "))))?;
 
     let mut failure = "the name has no address".to_owned();
+    let share = PATIENCE / u32::try_from(addresses.len().max(1))?;
     let connects = |address: &SocketAddr| {
-        TcpStream::connect_timeout(address, PATIENCE)
-            .inspect_err(|error| failure = format!("{address}: {error}"))
-            .is_ok()
+        TcpStream::connect_timeout(address, share).inspect_err(|error| failure = format!("{address}: {error}")).is_ok()
     };
     if !addresses.iter().any(connects) {
         doctor.say("connection", &Err((failure, "check the port, the firewall, and whether the platform runs")))?;
@@ -310,7 +309,7 @@ fn of_denial(denial: &Denial<'_>, sealing: Sealing, otherwise: &'static str) -> 
             });
         }
         Denial::Rejected(_) => {
-            "the platform refuses this machine: check limits and networks there, and APIKEE_PRIVATE_KEY"
+            "the platform refuses this machine: check APIKEE_PRIVATE_KEY, and on the platform the limits and networks"
         }
         Denial::Fault(Fault::ProjectKeyRefused) => "check APIKEE_SERVER_KEY: it must be the project's key",
         Denial::Fault(Fault::UntrustedCertificate) => {

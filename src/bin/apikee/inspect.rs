@@ -11,6 +11,7 @@ use apikee::{
     KeyError, UnixTime,
     envelope::{OpenError, ServerKey, ServerKeyError},
     key::{Encoding, UntrustedKey},
+    meta::JsonObject,
 };
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::de::{Deserializer as _, MapAccess, Visitor};
@@ -213,6 +214,8 @@ impl UntrustedEnvelope {
         let mut names = BTreeSet::new();
         if !members.iter().all(|(name, _)| names.insert(name)) {
             faults.push("a member name occurs twice".to_owned());
+        } else if core::str::from_utf8(text).map_or(true, |text| JsonObject::new(text).is_err()) {
+            faults.push("a name occurs twice in an inner object, or objects are nested too deep".to_owned());
         }
         let mut member = |name: &str| {
             let value = members.iter().find(|(own, _)| own == name).map(|(_, value)| value);

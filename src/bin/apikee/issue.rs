@@ -97,7 +97,7 @@ impl ClientArgs {
         if !self.upsert {
             return Apikee::builder().keyring(keys).build();
         }
-        authorize::in_server_mode(ApikeeBuilder::from_env()?.keyring(keys))
+        authorize::in_server_mode(ApikeeBuilder::from_env_with_keyring(keys)?)
     }
 }
 

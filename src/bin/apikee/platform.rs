@@ -28,7 +28,7 @@ const PROJECT_ENV: &str = "APIKEE_PROJECT_ENV";
 const PUBLIC_KEY: &str = "APIKEE_SERVER_PUBLIC_KEY";
 const SEALING: &str = "APIKEE_SEALING";
 
-/// Run an emulated platform on loopback until it is killed, for tests, demos and offline work
+/// Run an emulated platform until it is killed, for tests, demos and offline work
 ///
 /// It uses the project key in APIKEE_SERVER_KEY and the project env in APIKEE_PROJECT_ENV. If they are not set, it uses
 /// default values and prints them. Its own secret comes from APIKEE_SERVER_SECRET or a file, and is random by default.

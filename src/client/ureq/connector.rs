@@ -32,7 +32,7 @@
 
 use core::{
     cell::{Cell, RefCell},
-    fmt,
+    fmt, mem,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
@@ -565,8 +565,16 @@ impl TcpTransport {
     fn send_unsent(&mut self, limit: &Limit) -> Result<(), Error> {
         let mut sent = 0;
         let result = self.socket.send(&self.unsent, &mut sent, limit);
-        self.unsent.drain(..sent.min(self.unsent.len()));
+        let rest = self.unsent.split_off(sent.min(self.unsent.len()));
+        mem::replace(&mut self.unsent, rest).zeroize();
         result
+    }
+}
+
+/// Without TLS, the head of a request has the project key.
+impl Drop for TcpTransport {
+    fn drop(&mut self) {
+        self.unsent.zeroize();
     }
 }
 
@@ -590,7 +598,12 @@ impl Transport for TcpTransport {
             }
         }
         debug_assert!(sent <= output.len(), "no more is sent than there is");
-        self.unsent.extend_from_slice(output.get(sent..).unwrap_or_default());
+        let rest = output.get(sent..).unwrap_or_default();
+        if !rest.is_empty() {
+            // Growing a buffer may move it and leave a copy behind.
+            let unsent = [&*self.unsent, rest].concat();
+            mem::replace(&mut self.unsent, unsent).zeroize();
+        }
         Ok(())
     }
 

@@ -2,9 +2,10 @@
 
 use std::{
     net::TcpStream,
+    panic::catch_unwind,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
     thread,
@@ -101,6 +102,56 @@ fn waiting_for_a_slot_until_too_little_time_is_left_is_not_an_outage() {
                 assert_eq!(changes.load(Ordering::Relaxed), 0, "this must not count as evidence");
             });
         }
+    });
+}
+
+/// A request that has waited long for a slot shows nothing about the platform. So requests that have not must get slots,
+/// also when there are too many. Otherwise the silence of the platform would not be noticed.
+#[test]
+fn a_platform_that_stops_answering_while_requests_wait_opens_the_breaker() {
+    const LIMIT: Duration = Duration::from_secs(1);
+    let platform = Platform::willing();
+    let (transport, hangs) = (platform.transport(), Arc::new(AtomicBool::new(false)));
+    let (hanging, opened) = (Arc::clone(&hangs), Arc::new(AtomicBool::new(false)));
+    let open = Arc::clone(&opened);
+    let apikee = platform
+        .builder()
+        .max_in_flight(2)
+        .timeout(LIMIT)
+        .breaker(BreakerConfig::DEFAULT.consecutive_failures(2).unwrap())
+        .observer(move |event: &Event<'_>| {
+            open.fetch_or(matches!(event, Event::BreakerOpened), Ordering::Relaxed);
+        })
+        .transport(move |call: &Call<'_>, answer: &mut [u8]| {
+            if hanging.load(Ordering::Relaxed) {
+                thread::sleep(call.timeout);
+                return Err(TransportError::Outage(Outage::Timeout));
+            }
+            thread::sleep(Duration::from_millis(100).min(call.timeout));
+            transport.call(call, answer)
+        })
+        .build()
+        .unwrap();
+    let (refused, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for client in 0..24 {
+            let key = key("acme-corp", &format!(r#"{{"clientId":"{}"}}"#, id(1 + client % 4)));
+            let (apikee, refused, over) = (&apikee, &refused, &over);
+            scope.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    if ask(apikee, &key) == Err(Denied::Overload(Overload::TooManyInFlight)) {
+                        refused.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        // There are more requests than the slots can serve.
+        wait_until(|| refused.load(Ordering::Relaxed) > 10);
+        assert!(!opened.load(Ordering::Relaxed), "load must not open a breaker");
+        hangs.store(true, Ordering::Relaxed);
+        let opens = catch_unwind(|| wait_until(|| opened.load(Ordering::Relaxed)));
+        over.store(true, Ordering::Relaxed);
+        opens.expect("the breaker opens");
     });
 }
 

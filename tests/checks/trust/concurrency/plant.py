@@ -16,8 +16,8 @@ FAULTS = {
     ),
     "late-slot": (
         "src/client/gate.rs",
-        "            if self.is_next(&state, place.as_ref(), client) {\n",
-        "            if self.is_next(&state, place.as_ref(), client) {\n"
+        "            if self.is_next(&state, place.as_ref(), client, now) {\n",
+        "            if self.is_next(&state, place.as_ref(), client, now) {\n"
         '                if std::planted("late-slot") {\n                    drop(state);\n'
         "                    std::thread::yield_now();\n                    state = self.lock();\n                }\n",
     ),
