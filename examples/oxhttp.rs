@@ -24,13 +24,18 @@
 //!   start, it raises this limit as far as possible.
 //! - It closes the connection of a client that sends or reads nothing for 10 seconds (`TIMEOUT_SECONDS`).
 //! - It reads an unused body up to 64 kB. A longer body ends the connection.
+//! - `oxhttp` writes a line to standard error for each broken connection. If nobody reads them, or if the reader has
+//!   ended, the lines are dropped, and the server goes on.
 //! - `SIGTERM` and `SIGINT` stop it: requests in flight are finished, new requests get 503, and the exit code is 0. If
 //!   the server fails, the exit code is 1, so that a supervisor starts it again.
 use std::{
     env,
     error::Error,
-    io::{self, Read as _},
+    fs::File,
+    io::{self, Read as _, Write as _},
     net::{SocketAddr, TcpListener},
+    os::fd::AsFd as _,
+    process::ExitCode,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -52,6 +57,7 @@ use oxhttp::{
         header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
     },
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::json;
 use signal_hook::{consts::TERM_SIGNALS, iterator::Signals};
 
@@ -67,7 +73,35 @@ const TIMEOUT_SECONDS: u64 = 10;
 /// The most bytes of an unread body that are read. So an endless body does not keep a connection busy.
 const MAX_UNREAD: u64 = 64 * 1024;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    let ended = piped_stderr().map_err(Box::from).and_then(|stderr| {
+        // Written directly: this process ends before another thread could do it.
+        serve().inspect_err(|error| drop(writeln!(&*stderr, "{error}")))
+    });
+    if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Puts a pipe in the place of standard error, and returns the original. A thread reads the pipe, and writes what the
+/// original accepts at once. Without this, one client could end or stop the server: it makes `oxhttp` write lines in
+/// its only listening thread, and that thread waits if standard error is full, and panics if it is closed.
+fn piped_stderr() -> io::Result<Arc<File>> {
+    let original = Arc::new(File::from(io::stderr().as_fd().try_clone_to_owned()?));
+    let (mut pipe, end) = io::pipe()?;
+    rustix::stdio::dup2_stderr(end)?;
+    let stderr = Arc::clone(&original);
+    thread::spawn(move || {
+        // A pipe that is ready accepts this number of bytes (`PIPE_BUF`) without waiting.
+        let mut piece = [0; 4096];
+        while let Ok(len @ 1..) = pipe.read(&mut piece) {
+            if poll(&mut [PollFd::new(&*stderr, PollFlags::OUT)], Some(&Timespec::default())) == Ok(1) {
+                let _ = (&*stderr).write_all(&piece[..len]);
+            }
+        }
+    });
+    Ok(original)
+}
+
+fn serve() -> Result<(), Box<dyn Error>> {
     let guard = guard()?;
     let timeout = Duration::from_secs(number("TIMEOUT_SECONDS", TIMEOUT_SECONDS)?);
     let descriptors = rlimit::increase_nofile_limit(u64::MAX)?;

@@ -55,14 +55,20 @@ def issue(secret=SECRET, **claims):
 class Server:
     """A running example."""
 
-    def __init__(self, name, descriptors=None, **environment):
+    def __init__(self, name, descriptors=None, stderr="file", **environment):
         program = os.path.join(os.environ["EXAMPLES"], name)
         environment = {"APIKEE_SECRET": SECRET, "TIMEOUT_SECONDS": f"{TIMEOUT}", **environment}
         limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors,) * 2)) if descriptors else None
         self.log = open(os.path.join(os.environ["PLACE"], name), "w+")
         self.process = subprocess.Popen(
-            [program, "127.0.0.1:0"], env=environment, stdout=subprocess.PIPE, stderr=self.log, preexec_fn=limit
+            [program, "127.0.0.1:0"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=self.log if stderr == "file" else subprocess.PIPE,
+            preexec_fn=limit,
         )
+        if stderr == "closed":
+            self.process.stderr.close()
         listening = self.process.stdout.readline().decode().strip()
         host, _, port = listening.removeprefix("listening on http://").partition(":")
         if not port:
@@ -77,6 +83,8 @@ class Server:
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
+        if self.process.stderr:
+            self.process.stderr.close()
         self.log.close()
 
     def memory(self):
@@ -132,7 +140,7 @@ class Others(threading.Thread):
 
 def attempt(name, hostile):
     """Sends an input to a server. Returns what the client got, and all faults."""
-    with Server(name, hostile.descriptors) as server:
+    with Server(name, hostile.descriptors, hostile.stderr) as server:
         # Without descriptors the server cannot accept new connections. So in this case the others connect before.
         kept = connect(server) if hostile.descriptors else None
         others, memory = Others(server, kept), 0
@@ -192,6 +200,8 @@ def table(columns):
 
 def main(update, names, words):
     chosen = [hostile for hostile in INPUTS if not words or any(word in hostile.name for word in words)]
+    if not chosen:
+        sys.exit("no input has such a name")
     columns, lost = {}, {}
     for name in names:
         columns[name], lost[name] = drive(name, chosen)

@@ -17,10 +17,12 @@ QUIET = 0.2
 class Input:
     """A hostile input: `send(server)` sends it, and returns what the client got."""
 
-    def __init__(self, name, send, connections=1, descriptors=None):
+    def __init__(self, name, send, connections=1, descriptors=None, stderr="file"):
         self.name, self.send = name, send
         # The number of connections that it holds open, and the limit on the server's descriptors.
         self.connections, self.descriptors = connections, descriptors
+        # The server's standard error: a `file`, a pipe that is `unread`, or a pipe whose reader has `closed` it.
+        self.stderr = stderr
 
 
 def connect(server):
@@ -237,6 +239,8 @@ INPUTS = [
     Input("3,000 idle connections", idle(3000), connections=3000),
     Input("more connections than descriptors", idle(600), connections=600, descriptors=512),
     Input("2,000 connections, reset at once", aborted(2000, b"")),
+    Input("the same, and nobody reads standard error", aborted(2000, b""), stderr="unread"),
+    Input("the same, and standard error is closed", aborted(2000, b""), stderr="closed"),
     Input("500 requests, reset before the answer", aborted(500, get)),
     Input("16 clients that do not read answers", unread(16), connections=16),
     Input("three requests at once", once(get, get, get, requests=3)),
