@@ -37,8 +37,8 @@ pub(super) fn find(payload: &[u8]) -> Option<Found> {
 }
 
 impl Cursor<'_> {
-    #[inline(always)]
     /// Passes `text` if it comes next.
+    #[inline(always)]
     fn pass(&mut self, text: &[u8]) -> Option<&mut Self> {
         if !self.rest().starts_with(text) {
             return None;
@@ -47,8 +47,8 @@ impl Cursor<'_> {
         Some(self)
     }
 
-    #[inline(always)]
     /// Passes an ASCII string without escapes. Returns its place, without the quotes.
+    #[inline(always)]
     fn plain_string(&mut self) -> Option<Span> {
         let start = self.pass(b"\"")?.at;
         let end = start.wrapping_add(plain_len(self.rest()));

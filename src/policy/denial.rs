@@ -87,7 +87,8 @@ impl Denial<'_> {
 
     /// The platform's own reason for a refusal, if it gave one, for example `IP_NOT_ALLOWED: ...`. It is escaped and
     /// has at most [`Reason::MAX_LEN`](super::Reason::MAX_LEN) bytes. It is for the operators of the service. Do not
-    /// send it to clients.
+    /// send it to clients. Only `success:false` has a reason: the bodies of 403 and 429 are not sealed, and are not
+    /// read.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match self {

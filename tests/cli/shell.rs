@@ -1,6 +1,7 @@
 //! Completion scripts and manual pages.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::Path,
     process::{self, Command},
@@ -9,7 +10,7 @@ use std::{
 use crate::apikee;
 
 /// The commands that the help lists.
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "issue",
     "verify",
     "authorize",
@@ -20,8 +21,17 @@ const COMMANDS: [&str; 11] = [
     "open",
     "platform",
     "demo",
+    "doctor",
     "completions",
 ];
+
+#[test]
+fn the_list_above_is_that_of_the_help() {
+    let help = apikee(["--help"]).done().code(0).stdout;
+    let commands = help.split("Commands:\n").nth(1).unwrap().lines().take_while(|line| line.starts_with("  "));
+    let listed: BTreeSet<_> = commands.filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(listed, BTreeSet::from_iter(COMMANDS.into_iter().chain(["help"])));
+}
 
 #[test]
 fn each_shell_gets_a_script_that_knows_all_commands_and_options() {

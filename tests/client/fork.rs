@@ -22,6 +22,8 @@ use crate::{
     platform::{CLIENT, Platform, SECRET, key},
 };
 
+// SAFETY: the declarations are those of POSIX. The safe functions take no pointers. The child of `fork` calls only code
+// that needs no other thread.
 unsafe extern "C" {
     safe fn fork() -> i32;
     safe fn alarm(seconds: u32) -> u32;

@@ -82,7 +82,7 @@ def attempt(failed, name, command, **options):
 def installed():
     """The paths of the Python SDK's interpreter and of the Node SDK: from the interop check, or installed here."""
     cache = os.environ.get("APIKEE_INTEROP_CACHE")
-    if cache and (pathlib.Path(cache) / "complete").exists():
+    if cache and any(pathlib.Path(cache).glob("complete-*")):
         return pathlib.Path(cache) / f"{SDK_VERSION}-json/bin/python", pathlib.Path(cache) / "node_modules"
     return PLACE / "python-sdk/bin/python", PLACE / "node-sdk/node_modules"
 

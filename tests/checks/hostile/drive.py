@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 
 from inputs import HOLD, INPUTS, connect, get, read
 
@@ -212,7 +213,14 @@ def main(update, names, words):
         sys.exit(f"{LEADING} does not survive: {', '.join(lost[LEADING])}")
 
 
+def end(failure):
+    """A thread that fails would be missed: the others would go on, and find nothing."""
+    traceback.print_exception(failure.exc_type, failure.exc_value, failure.exc_traceback)
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.excepthook = end
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     if sys.argv[1] == "--update":
         main(sys.argv[2], SERVERS, [])

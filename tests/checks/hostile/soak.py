@@ -8,6 +8,7 @@ import re
 import sys
 import threading
 import time
+import traceback
 
 from drive import Server, issue
 from inputs import INPUTS
@@ -200,6 +201,8 @@ def main(seconds):
         f"after half of the time: {resident} kB, {descriptors} descriptors, {running} threads;"
         f" at the end: {resident_end} kB, {descriptors_end} descriptors, {running_end} threads"
     )
+    if not all(thread.asked for thread in traffic):
+        sys.exit("a thread has sent nothing")
     if wrong:
         sys.exit("\n".join(wrong[:20]))
     # The number of kept connections varies: each takes two descriptors and a thread.
@@ -207,5 +210,12 @@ def main(seconds):
         sys.exit("memory, descriptors or threads grow")
 
 
+def end(failure):
+    """A thread that fails would be missed: the others would go on, and find nothing."""
+    traceback.print_exception(failure.exc_type, failure.exc_value, failure.exc_traceback)
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.excepthook = end
     main(int(sys.argv[1]))

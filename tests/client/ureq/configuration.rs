@@ -129,6 +129,8 @@ fn server_mode() -> apikee::client::ApikeeBuilder {
 #[test]
 fn client_reaches_the_published_platform_by_default() {
     server_mode().build().unwrap();
+    let transport = format!("{:?}", apikee::client::UreqTransport::builder().build().unwrap());
+    assert!(transport.contains("https://apikee.dev/api/v1"), "{transport}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -24,11 +25,9 @@ def name(path):
 
 def test_lines(own):
     """The number of the first line of the tests in a file."""
-    lines = (ROOT / "src" / own).read_text().splitlines()
-    for at, line in enumerate(lines):
-        if line == "#[cfg(test)]" and at + 1 < len(lines) and lines[at + 1].startswith("mod ") and lines[at + 1].endswith("{"):
-            return at + 1
-    return len(lines) + 1
+    text = (ROOT / "src" / own).read_text()
+    tests = re.search(r"^ *#\[cfg\((?:all\()?test\b.*\]\n(?: *#.*\n)* *mod \w+ \{$", text, re.M)
+    return text.count("\n", 0, tests.start() if tests else len(text)) + 1
 
 
 class Reached:

@@ -16,7 +16,7 @@ use std::{
 
 use apikee::{
     Apikee, Keyring, UnixTime,
-    client::{ApikeeBuilder, AuthorizeRequest, Event},
+    client::{ApikeeBuilder, AuthorizeRequest, Enforcement, Event},
     envelope::{Recipient, ServerKey, Session, SessionPool, sealed_len},
     meta::JsonObject,
     protocol::MethodPath,
@@ -26,7 +26,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 pub const ALONE: &[&str] =
     &["planted", "nothing", "keyring", "envelope", "local client", "secret file", "environment", "guard"];
-pub const WITH_PLATFORM: &[&str] = &["client", "client over TLS", "guard and platform"];
+pub const WITH_PLATFORM: &[&str] = &["client", "client over TLS", "guard and platform", "observing client"];
 
 const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
 const LATER: UnixTime = UnixTime::from_secs(1_760_000_010);
@@ -46,9 +46,9 @@ pub fn run(scenario: &str, dir: &Path, platform: &[String]) {
         "secret file" => subject.local_client(|subject| Apikee::builder().secret_file(subject.0.join("signing"))),
         "environment" => subject.environment(),
         "guard" => subject.guard(),
-        "client" => subject.client(platform, false),
-        "client over TLS" => subject.client(platform, false),
-        "guard and platform" => subject.client(platform, true),
+        "client" | "client over TLS" => subject.client(platform, Manner::Asking),
+        "guard and platform" => subject.client(platform, Manner::Guarding),
+        "observing client" => subject.client(platform, Manner::Observing),
         _ => panic!("no scenario {scenario}"),
     }
 }
@@ -117,6 +117,15 @@ impl rand_core::TryRng for FromFile {
 }
 
 impl rand_core::TryCryptoRng for FromFile {}
+
+/// How a client is used.
+#[derive(Clone, Copy, PartialEq)]
+enum Manner {
+    Asking,
+    Guarding,
+    /// The thread of the client asks, with what it has kept of the request.
+    Observing,
+}
 
 struct Subject(PathBuf);
 
@@ -289,7 +298,7 @@ impl Subject {
     }
 
     /// Makes one client for each fault of the platform.
-    fn client(&self, platform: &[String], guarded: bool) {
+    fn client(&self, platform: &[String], manner: Manner) {
         let [url, public_key, project_env] = platform else { panic!("no platform") };
         let mut line = [0; 64];
         loop {
@@ -308,12 +317,15 @@ impl Subject {
             if url.starts_with("https") {
                 builder = builder.ca_file(self.0.join("ca.pem"));
             }
-            self.ask_platform(builder, fault, guarded);
+            if manner == Manner::Observing {
+                builder = builder.enforcement(Enforcement::Observe);
+            }
+            self.ask_platform(builder, fault, manner);
             search(&format!("after, {fault}"));
         }
     }
 
-    fn ask_platform(&self, builder: ApikeeBuilder, fault: &str, guarded: bool) {
+    fn ask_platform(&self, builder: ApikeeBuilder, fault: &str, manner: Manner) {
         // Not a channel: memory that the thread allocates, and this thread frees, is used for the next client.
         let registered = Arc::new((Mutex::new(false), Condvar::new()));
         let noted = Arc::clone(&registered);
@@ -324,7 +336,7 @@ impl Subject {
             }
         };
         let apikee = builder.observer(observer).build().expect("a client");
-        if guarded {
+        if manner == Manner::Guarding {
             let guard = Guard::new(apikee).disclose_header("x-secret").expect("a name");
             self.ask_guard(&guard, fault);
             // The thread registers the route of a confirmed request. During that call it needs the project key.
@@ -336,8 +348,11 @@ impl Subject {
             guard.apikee().close(Duration::from_secs(1));
         } else {
             self.ask(&apikee, fault);
-            search(&format!("in use, {fault}"));
-            apikee.close(Duration::from_secs(1));
+            // The thread of an observing client has not ended yet.
+            if manner == Manner::Asking {
+                search(&format!("in use, {fault}"));
+            }
+            apikee.close(Duration::from_secs(10));
         }
     }
 
@@ -348,7 +363,8 @@ impl Subject {
         let payload = Zeroizing::new([b"{\"note\":\"", plaintext.as_slice(), b"\"}"].concat());
         let payload = JsonObject::new(std::str::from_utf8(&payload).expect("text")).expect("an object");
         let route = MethodPath::new("GET", "/users").expect("a route");
-        let request = AuthorizeRequest::new(Some(&*key), route).payload(payload);
+        let fields = [("x-secret", std::str::from_utf8(&plaintext).expect("text"))];
+        let request = AuthorizeRequest::new(Some(&*key), route).headers(&fields).payload(payload);
         let verdict = apikee.authorize(&request);
         assert!(fault != "a confirmation" || verdict.is_ok(), "{:?}", verdict.err());
         let forged = self.secret("forged");
