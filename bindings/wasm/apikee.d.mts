@@ -36,10 +36,15 @@ export interface Apikee {
    * only 32 can exist at once.
    *
    * @param options.leeway whole seconds by which keys are good longer and earlier; 0 by default
+   * @throws {ApikeeError} `EMPTY_SECRET`, `TOO_MANY_SECRETS`, `TOO_MANY_OBJECTS` or `INVALID_ARGUMENT`
    */
   keyring(secrets: string | Uint8Array | Iterable<string | Uint8Array>, options?: { leeway?: number }): Keyring;
 
-  /** The platform's public key: 32 bytes, 64 hexadecimal digits, or base64 of either alphabet, padded or not. */
+  /**
+   * The platform's public key: 32 bytes, 64 hexadecimal digits, or base64 of either alphabet, padded or not.
+   *
+   * @throws {ApikeeError} `LOW_ORDER_SERVER_KEY`, `TOO_MANY_OBJECTS` or `INVALID_ARGUMENT`
+   */
   serverKey(key: string | Uint8Array): ServerKey;
 
   /**

@@ -400,6 +400,13 @@ test("an endless answer is cut off", async () => {
   assert.equal((await answered(200, (response) => response.write("x", () => response.destroy()))).code, "SERVER_UNAVAILABLE");
 });
 
+test("a long answer without a stream is refused as too long", async () => {
+  const session = server.establish();
+  session.validateRequest({ ...GIVEN, now: undefined });
+  const response = { status: 200, body: null, arrayBuffer: async () => new ArrayBuffer(96 * 1024 + 1) };
+  await assert.rejects(session.readAnswer(response), { code: "SERVER_FAULT", message: "the platform's answer is too long" });
+});
+
 test("a value that is not a response is refused, and the session is used up", async () => {
   for (const response of [undefined, null, "{}", {}, { status: 200 }, Promise.resolve(new Response("{}"))]) {
     const session = server.establish();
