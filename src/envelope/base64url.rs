@@ -6,9 +6,12 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 /// holds fewer bits.
 const CHUNK: usize = 96;
 
-/// The number of digits for this number of bytes.
+/// The number of digits for this number of bytes; `usize::MAX` if it is larger than that.
+///
+/// Divides first, because 4 times a large number does not fit into a `usize`.
 pub(super) const fn encoded_len(bytes: usize) -> usize {
-    bytes.saturating_mul(4).div_ceil(3)
+    let (whole, rest) = (bytes / 3, bytes % 3);
+    whole.saturating_mul(4).saturating_add(rest.saturating_mul(4).div_ceil(3))
 }
 
 /// Writes the digits of `bytes` to the start of `place`. Returns their number; `None` if they do not fit.
@@ -92,6 +95,21 @@ mod tests {
     #[test]
     fn bytes_of_each_length_are_encoded_as_base64_does_it() {
         LENGTHS.for_each(|len| assert_encoded(&bytes(len)));
+    }
+
+    /// The product in the formula does not fit into a `usize` for these lengths.
+    #[test]
+    fn lengths_for_huge_lengths_are_exact_or_as_large_as_possible() {
+        let wide = |len: usize| u128::try_from(len).unwrap();
+        for base in [0, usize::MAX / 4, usize::MAX / 4 * 3, usize::MAX - 1000] {
+            let mut before = 0;
+            for bytes in base.saturating_sub(500)..=base.saturating_add(1000) {
+                let exact = (wide(bytes) * 4).div_ceil(3);
+                assert_eq!(wide(encoded_len(bytes)), exact.min(wide(usize::MAX)), "{bytes}");
+                assert!(before <= encoded_len(bytes), "{bytes}");
+                before = encoded_len(bytes);
+            }
+        }
     }
 
     #[test]

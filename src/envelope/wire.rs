@@ -28,7 +28,8 @@ const EPK_AT: usize = br#"{"v":"1","epk":""#.len();
 const IV_AT: usize = EPK_AT + EPK_LEN + br#"","iv":""#.len();
 const CT_AT: usize = IV_AT + IV_LEN + br#"","ct":""#.len();
 
-/// The length in bytes of an envelope for a plaintext of n bytes: 93 + ⌈4 (n + 16) / 3⌉.
+/// The length in bytes of an envelope for a plaintext of n bytes: 93 + ⌈4 (n + 16) / 3⌉; `usize::MAX` if it is larger
+/// than that.
 #[must_use]
 pub const fn sealed_len(plaintext_len: usize) -> usize {
     CT_AT.saturating_add(base64url::encoded_len(plaintext_len.saturating_add(SEAL_LEN))).saturating_add(BACK.len())

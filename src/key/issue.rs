@@ -27,7 +27,7 @@ use crate::{
 const MAX_DRAWS: usize = 16;
 
 /// Bytes of buffer that issuing a key needs, for a payload of this length: at most 17/7 of it, plus 68. The buffer holds
-/// the payload, and after it the text.
+/// the payload, and after it the text. `usize::MAX` if it is larger than that.
 #[must_use]
 pub const fn issue_buffer_len(payload_len: usize) -> usize {
     const AROUND: usize = PREFIX.len().saturating_add(1).saturating_add(base62::encoded_capacity(TAG_LEN));

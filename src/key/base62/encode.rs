@@ -68,8 +68,11 @@ pub(crate) const fn encoded_capacity(bytes: usize) -> usize {
 }
 
 /// The groups that this number of bytes needs. As 62^10 > 2^59.5, a group holds at least 59.5 bits.
+///
+/// Divides first, because 16 times a large number does not fit into a `usize`.
 const fn groups_of(bytes: usize) -> usize {
-    bytes.saturating_mul(16).div_ceil(119)
+    let (whole, rest) = (bytes / 119, bytes % 119);
+    whole.saturating_mul(16).saturating_add(rest.saturating_mul(16).div_ceil(119))
 }
 
 /// Writes `bytes` as one big-endian integer. The text, without leading zeros, is at the end of the first

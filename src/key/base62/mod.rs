@@ -93,6 +93,22 @@ mod tests {
         }
     }
 
+    /// The product in the formula does not fit into a `usize` for these lengths.
+    #[test]
+    fn capacities_for_huge_lengths_are_exact_or_as_large_as_possible() {
+        let wide = |len: usize| u128::try_from(len).unwrap();
+        for base in [0, 119, usize::MAX / 160, usize::MAX / 16, usize::MAX / 10 * 7, usize::MAX - 1000] {
+            let mut before = 0;
+            for bytes in base.saturating_sub(500)..=base.saturating_add(1000) {
+                let exact = (wide(bytes) * 16).div_ceil(119) * 10;
+                let capacity = encoded_capacity(bytes);
+                assert_eq!(wide(capacity), exact.min(wide(usize::MAX)), "{bytes}");
+                assert!(before <= capacity, "{bytes}");
+                before = capacity;
+            }
+        }
+    }
+
     #[test]
     fn products_by_halves_are_the_products() {
         let edges = [0, 1, 61, u64::from(u32::MAX), 1 << 32, u64::MAX - 1, u64::MAX, 0x9E37_79B9_7F4A_7C15];
