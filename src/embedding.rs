@@ -156,8 +156,8 @@
 //! ```
 //! # #[cfg(feature = "envelope")] mod sketch {
 //! use apikee::{
-//!     envelope::{OpenError, Session},
-//!     policy::{Fault, Outage, Outcome},
+//!     envelope::{OpenError, SealError, Session},
+//!     policy::{Fault, Outage, Outcome, Overload},
 //!     protocol::{Answer, ProjectKey, Request, UserAgent, ValidateRequest},
 //! };
 //! use embedded_io::{Read, Write};
@@ -176,20 +176,19 @@
 //!     let (mut target, mut body, mut wire) = ([0; 256], [0; 512], [0; 1024]);
 //!     let Ok(target) = request.write_target(&mut target) else { return NOT_SENT };
 //!     let Ok(plaintext) = request.write_body(&mut body) else { return NOT_SENT };
-//!     let Ok((envelope, pending)) = session.seal(plaintext.as_bytes(), rng, &mut wire) else { return NOT_SENT };
+//!     let (envelope, pending) = match session.seal(plaintext.as_bytes(), rng, &mut wire) {
+//!         Ok(sealed) => sealed,
+//!         Err(SealError::Rng) => return Outcome::Overload(Overload::NoRandomness),
+//!         Err(_) => return NOT_SENT,
+//!     };
 //!
 //!     let fields = request.header_fields(key, UserAgent::DEFAULT);
-//!     if send(stream, host, target, &fields, envelope).is_none() {
-//!         return Outcome::Outage(Outage::Reset);
-//!     }
-//!     let (status, answer) = match receive(stream, &mut wire) {
-//!         Ok(received) => received,
+//!     // The platform may answer before it has read all of the request, and then writing fails. The answer counts.
+//!     let _ = send(stream, host, target, &fields, envelope);
+//!     let answer = match receive(stream, &mut wire) {
+//!         Ok(answer) => answer,
 //!         Err(outcome) => return outcome,
 //!     };
-//!     // 403 and 429 are refusals, 5xx is an outage. Redirects are not followed.
-//!     if let Some(outcome) = Outcome::from_status(status, None) {
-//!         return outcome;
-//!     }
 //!     let fault = match pending.open(answer) {
 //!         Ok(opened) => match Answer::read_opened(opened) {
 //!             // An answer about another request decides nothing, whatever it says.
@@ -220,38 +219,46 @@
 //!     stream.flush().ok()
 //! }
 //!
-//! /// Reads until the connection ends. Returns the status, and the body as a part of `buf`.
-//! fn receive<'b, S: Read>(stream: &mut S, buf: &'b mut [u8]) -> Result<(u16, &'b mut [u8]), Outcome> {
+//! /// Reads until the connection ends. Returns the body of an answer with a status from 200 to 299.
+//! fn receive<'b, S: Read>(stream: &mut S, buf: &'b mut [u8]) -> Result<&'b mut [u8], Outcome> {
 //!     let mut len = 0;
-//!     loop {
-//!         match stream.read(&mut buf[len..]) {
-//!             Ok(0) if len == buf.len() => return Err(Outcome::Fault(Fault::Oversized)),
-//!             Ok(0) => break,
-//!             Ok(more) => len += more,
-//!             Err(_) => return Err(Outcome::Outage(Outage::Reset)),
+//!     let missing = loop {
+//!         if len == buf.len() {
+//!             break Some(Outcome::Fault(Fault::Oversized));
 //!         }
-//!     }
-//!     if len == 0 {
-//!         return Err(Outcome::Outage(Outage::Reset));
-//!     }
+//!         match stream.read(&mut buf[len..]) {
+//!             Ok(0) if len == 0 => break Some(Outcome::Outage(Outage::Reset)),
+//!             Ok(0) => break None,
+//!             Ok(more) => len += more,
+//!             Err(_) => break Some(Outcome::Outage(Outage::Reset)),
+//!         }
+//!     };
 //!     let answer = &mut buf[..len];
 //!     let unreadable = Outcome::Fault(Fault::Unreadable);
-//!     let head = answer.windows(4).position(|end| end == b"\r\n\r\n").ok_or(unreadable)?;
-//!     let (head, body) = answer.split_at_mut(head + 4);
 //!     // `HTTP/1.1 200 OK`
-//!     let line = head.strip_prefix(b"HTTP/1.").ok_or(unreadable)?;
-//!     let status = line.get(2..5).and_then(|digits| core::str::from_utf8(digits).ok()?.parse().ok());
-//!     Ok((status.ok_or(unreadable)?, body))
+//!     let digits = answer.strip_prefix(b"HTTP/1.").and_then(|line| core::str::from_utf8(line.get(2..5)?).ok());
+//!     let status = digits.and_then(|digits| digits.parse().ok()).ok_or(missing.unwrap_or(unreadable))?;
+//!     // 403 and 429 are refusals, 5xx is an outage, whatever is missing. Redirects are not followed.
+//!     if let Some(outcome) = Outcome::from_status(status, None).or(missing) {
+//!         return Err(outcome);
+//!     }
+//!     let head = answer.windows(4).position(|end| end == b"\r\n\r\n").ok_or(unreadable)?;
+//!     Ok(&mut answer[head + 4..])
 //! }
 //! # }
 //! # #[cfg(not(feature = "envelope"))] fn main() {}
 //! # #[cfg(feature = "envelope")]
 //! # fn main() {
 //! #     use apikee::{*, envelope::*, policy::*, protocol::*};
-//! #     struct Platform { recipient: Recipient, sent: Vec<u8>, answer: Vec<u8>, status: &'static str, said: &'static str, forge: bool }
-//! #     impl embedded_io::ErrorType for Platform { type Error = core::convert::Infallible; }
+//! #     #[derive(Default)]
+//! #     struct Platform { recipient: Option<Recipient>, sent: Vec<u8>, answer: Vec<u8>, status: &'static str, said: &'static str, forge: bool, page: usize, early: Option<&'static str>, resets: bool }
+//! #     impl embedded_io::ErrorType for Platform { type Error = embedded_io::ErrorKind; }
 //! #     impl embedded_io::Write for Platform {
 //! #         fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
+//! #             if let Some(early) = self.early && self.sent.len() > 300 {
+//! #                 self.answer = early.as_bytes().to_vec();
+//! #                 return Err(embedded_io::ErrorKind::BrokenPipe);
+//! #             }
 //! #             let some = bytes.len().min(7);
 //! #             self.sent.extend_from_slice(&bytes[..some]);
 //! #             Ok(some)
@@ -265,16 +272,18 @@
 //! #             }
 //! #             let mut body = self.sent[head..].to_vec();
 //! #             assert!(text.contains(&format!("Content-Length: {}\r\n", body.len())));
-//! #             let (_, reply) = self.recipient.open(&mut body).unwrap();
+//! #             let (_, reply) = self.recipient.as_ref().unwrap().open(&mut body).unwrap();
 //! #             let mut buf = [0; 256];
 //! #             let mut sealed = reply.seal(self.said.as_bytes(), &mut Counter(9), &mut buf).unwrap().to_owned();
 //! #             if self.forge { sealed = sealed.replace(r#""ct":"#, r#""ct" :"#).replace("\"}", "A\"}"); }
-//! #             self.answer = format!("HTTP/1.1 {}\r\nServer: x\r\n\r\n{sealed}", self.status).into_bytes();
+//! #             self.answer = format!("HTTP/1.1 {}\r\nServer: x\r\n\r\n{sealed}{}", self.status, "x".repeat(self.page)).into_bytes();
 //! #             Ok(())
 //! #         }
 //! #     }
 //! #     impl embedded_io::Read for Platform {
 //! #         fn read(&mut self, out: &mut [u8]) -> Result<usize, Self::Error> {
+//! #             assert!(!out.is_empty(), "embedded-io leaves open what this returns");
+//! #             if self.resets && self.answer.is_empty() { return Err(embedded_io::ErrorKind::ConnectionReset); }
 //! #             let some = out.len().min(self.answer.len()).min(11);
 //! #             out[..some].copy_from_slice(&self.answer[..some]);
 //! #             self.answer.drain(..some);
@@ -292,18 +301,27 @@
 //! #         }
 //! #     }
 //! #     impl rand_core::TryCryptoRng for Counter {}
-//! #     let asked = |status, said, forge| {
+//! #     struct Dead;
+//! #     impl rand_core::TryRng for Dead {
+//! #         type Error = core::fmt::Error;
+//! #         fn try_next_u32(&mut self) -> Result<u32, Self::Error> { Err(core::fmt::Error) }
+//! #         fn try_next_u64(&mut self) -> Result<u64, Self::Error> { Err(core::fmt::Error) }
+//! #         fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> { Err(core::fmt::Error) }
+//! #     }
+//! #     impl rand_core::TryCryptoRng for Dead {}
+//! #     fn outcome(mut platform: Platform, rng: &mut impl rand_core::TryCryptoRng) -> Outcome {
 //! #         let recipient = Recipient::new([0x42; 32]);
 //! #         let server = ServerKey::from_bytes(*recipient.public_key()).unwrap();
-//! #         let mut rng = Counter(0);
-//! #         let session = Session::establish(&server, &mut rng).unwrap();
+//! #         platform.recipient = Some(recipient);
+//! #         let session = Session::establish(&server, &mut Counter(0)).unwrap();
 //! #         let client = ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08").unwrap();
 //! #         let now = Timestamp::new(UnixTime::from_secs(1_760_000_000)).unwrap();
 //! #         let request = ValidateRequest::new(client, "my-app", MethodPath::new("GET", "/").unwrap(), now);
 //! #         let key = ProjectKey::new("sk_test_example").unwrap();
-//! #         let mut platform = Platform { recipient, sent: Vec::new(), answer: Vec::new(), status, said, forge };
-//! #         sketch::ask(&mut platform, "apikee.dev", &key, &request, session, &mut rng)
-//! #     };
+//! #         sketch::ask(&mut platform, "apikee.dev", &key, &request, session, rng)
+//! #     }
+//! #     let told = |platform| outcome(platform, &mut Counter(32));
+//! #     let asked = |status, said, forge| told(Platform { status, said, forge, ..Platform::default() });
 //! #     let ask = |status, forge| asked(status, r#"{"success":true}"#, forge);
 //! #     assert_eq!(ask("200 OK", false), Outcome::Confirmed);
 //! #     for said in [r#"{"success":true,"method_path":"GET:::/other"}"#, r#"{"success":false,"project_env":"other"}"#] {
@@ -314,6 +332,21 @@
 //! #     assert_eq!(ask("503 Busy", false), Outcome::Outage(Outage::Status(503)));
 //! #     assert_eq!(ask("403 No", false), Outcome::Rejected(Rejection::Forbidden));
 //! #     assert_eq!(ask("2", false), Outcome::Fault(Fault::Unreadable));
+//! #     // A page that does not fit does not hide the status, and neither does a reset after it.
+//! #     let paged = |status, page, resets| told(Platform { status, page, resets, said: r#"{"success":true}"#, ..Platform::default() });
+//! #     for (page, resets) in [(2000, false), (2000, true), (0, true)] {
+//! #         assert_eq!(paged("503 Busy", page, resets), Outcome::Outage(Outage::Status(503)));
+//! #         assert_eq!(paged("403 No", page, resets), Outcome::Rejected(Rejection::Forbidden));
+//! #         assert_eq!(paged("429 No", page, resets), Outcome::Rejected(Rejection::RateLimited { retry_after: None }));
+//! #     }
+//! #     assert_eq!(paged("200 OK", 2000, false), Outcome::Fault(Fault::Oversized));
+//! #     assert_eq!(paged("200 OK", 0, true), Outcome::Outage(Outage::Reset));
+//! #     // An answer counts even if writing the request has failed. Without one, the connection broke.
+//! #     let early = |answer| told(Platform { early: Some(answer), ..Platform::default() });
+//! #     assert_eq!(early("HTTP/1.1 413 Too Large\r\n\r\n"), Outcome::Fault(Fault::Status(413)));
+//! #     assert_eq!(early("HTTP/1.1 403 No\r\n\r\n"), Outcome::Rejected(Rejection::Forbidden));
+//! #     assert_eq!(early(""), Outcome::Outage(Outage::Reset));
+//! #     assert_eq!(outcome(Platform::default(), &mut Dead), Outcome::Overload(Overload::NoRandomness));
 //! # }
 //! ```
 //!
