@@ -47,10 +47,15 @@ for vector in json.loads((vectors / "keys.json").read_text())["vectors"]:
         expect(20, "verify", room, now, 0, key, scope, "", denied, *vector["secrets"])
 expect(10, "verify", 8192, 0, 0, "-", "any", "", "", "secret")
 
-new = ["acme", "read", "production", 1770000000, 0, '{"plan":"pro"}']
-expect(0, "issue", 1024, 1760000000, *new, 7, "secret")
-expect(10, "issue", 100, 1760000000, *new, 7, "secret")
-expect(14, "issue", 1024, 1760000000, *new, 0, "secret")
+new = ["acme", "read", "production", 1770000000, 0]
+for program in ["issue", "issue_msgpack"]:
+    for meta in ['{"plan":"pro"}', '{"n":[9007199254740993.00000000000000000000000000001,-1e-400]}']:
+        expect(0, program, 1024, 1760000000, *new, meta, 7, "secret")
+        expect(10, program, 100, 1760000000, *new, meta, 7, "secret")
+        expect(14, program, 1024, 1760000000, *new, meta, 0, "secret")
+large = '{"n":18446744073709551616}'
+expect(0, "issue", 1024, 1760000000, *new, large, 7, "secret")
+expect(16, "issue_msgpack", 1024, 1760000000, *new, large, 7, "secret")
 
 requests = [v for v in json.loads((vectors / "envelopes.json").read_text())["vectors"] if v["kind"] == "request"]
 requests = [v for v in requests if len(v["plaintext"]) <= 2048]  # what fits in the programs' buffers

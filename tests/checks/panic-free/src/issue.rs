@@ -2,13 +2,19 @@
 
 use core::ffi::c_int;
 
-use apikee::{Expiry, NewKey, UnixTime, key::IssueError, meta::JsonObject};
+use apikee::{
+    Expiry, NewKey, UnixTime,
+    key::{Encoding, IssueError},
+    meta::JsonObject,
+};
 
 use crate::{Arguments, generator::Generator};
 
 /// Arguments: `ROOM NOW TENANT SCOPE ENVIRONMENT EXPIRES NOT-BEFORE META SEED SECRET...`. The exit code is 0 if a key
 /// was issued and the same secrets verify it.
-pub fn run(arguments: &mut Arguments) -> c_int {
+///
+/// JSON is the default. `encoding` is not set for it, so that the program does not contain the code of the other one.
+pub fn run(arguments: &mut Arguments, encoding: Option<Encoding>) -> c_int {
     let mut room = [0; 1024];
     let room = arguments.part_of(&mut room);
     let now = UnixTime::from_secs(arguments.number());
@@ -21,7 +27,10 @@ pub fn run(arguments: &mut Arguments) -> c_int {
         return 65;
     };
     let new = NewKey::new(tenant).scopes(&scopes).environment(environment).meta(meta);
-    let new = new.expires(expires).not_before(not_before);
+    let mut new = new.expires(expires).not_before(not_before);
+    if let Some(encoding) = encoding {
+        new = new.encoding(encoding);
+    }
     let mut rng = Generator(arguments.number().unsigned_abs());
     let Some(keys) = arguments.keyring() else {
         return 64;
@@ -33,6 +42,7 @@ pub fn run(arguments: &mut Arguments) -> c_int {
         Err(IssueError::TimeOutOfRange) => return 12,
         Err(IssueError::UnusableId) => return 13,
         Err(IssueError::Rng) => return 14,
+        Err(IssueError::IntegerTooLarge) => return 16,
         Err(_) => return 63,
     };
     let mut room = [0; 1024];

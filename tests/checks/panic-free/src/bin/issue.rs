@@ -2,4 +2,4 @@
 #![no_std]
 #![no_main]
 
-panic_free::program!(panic_free::issue::run);
+panic_free::program!(|arguments| panic_free::issue::run(arguments, None));

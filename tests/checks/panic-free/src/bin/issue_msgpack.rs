@@ -1,0 +1,5 @@
+//! See [`panic_free::issue::run`].
+#![no_std]
+#![no_main]
+
+panic_free::program!(|arguments| panic_free::issue::run(arguments, Some(apikee::key::Encoding::MessagePack)));
