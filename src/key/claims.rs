@@ -256,6 +256,17 @@ impl core::fmt::Display for MissingScopes<'_> {
     }
 }
 
+/// Names the missing scopes.
+#[cfg(feature = "defmt")]
+impl defmt::Format for MissingScopes<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "the key lacks these scopes: ");
+        for (at, scope) in self.iter().enumerate() {
+            defmt::write!(f, "{=str}{=str}", if at == 0 { "" } else { ", " }, scope);
+        }
+    }
+}
+
 impl core::error::Error for MissingScopes<'_> {}
 
 #[cfg(test)]

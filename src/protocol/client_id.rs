@@ -14,7 +14,6 @@ const BYTES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 3
 /// It is read in the 36-character form of RFC 9562, in upper or lower case. It is written in lower case, so that each
 /// client has one spelling. It cannot break out of the path that contains it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ClientId(u128);
 
 impl ClientId {
@@ -67,6 +66,14 @@ impl From<ClientId> for ClientRef {
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(core::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// Prints the text of 36 characters.
+#[cfg(feature = "defmt")]
+impl defmt::Format for ClientId {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=str}", core::str::from_utf8(&self.text()).unwrap_or_default());
     }
 }
 

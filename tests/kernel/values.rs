@@ -86,6 +86,18 @@ fn errors_say_what_is_wrong() {
     );
 }
 
+/// What it prints only a decoder can read, so this checks that the trait is there.
+#[cfg(feature = "defmt")]
+#[test]
+fn what_the_kernel_refuses_with_can_be_logged_with_defmt() {
+    fn has_format<T: defmt::Format>() {}
+    has_format::<KeyError>();
+    has_format::<apikee::MissingScopes<'_>>();
+    has_format::<apikee::Denial<'_>>();
+    has_format::<IssueError>();
+    has_format::<BufferTooSmall>();
+}
+
 #[test]
 fn each_basis_has_its_own_name() {
     let all = [
