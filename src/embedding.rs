@@ -11,7 +11,9 @@
 //! | TLS and a connection | yourself, only for server mode |
 //!
 //! `tests/checks/bare-metal/budget.toml` in the repository lists the flash, the stack and the instructions that it
-//! takes on a Cortex-M4, and a check enforces these limits. For firmware in C see `bindings/c`.
+//! takes on a Cortex-M4, and a check enforces these limits. Verifying takes at most 1,280 bytes of stack on a
+//! Cortex-M4, and 1,408 on a Cortex-M0, also for the keys that take the most. Issuing takes less, except in MessagePack:
+//! a long decimal in `meta` takes 2.1 or 2.3 kB. For firmware in C see `bindings/c`.
 //!
 //! # Features
 //!

@@ -417,6 +417,7 @@ def firmware(data):
         "verify": "verify a key",
         "refuse_forged": "refuse a forged key",
         "issue": "issue a key",
+        "issue_decimal_in_msgpack": "issue a key in MessagePack, with a long decimal in `meta`",
         "establish_and_seal": "establish a session and seal",
         "seal_prepared": "seal with a prepared session",
         "open_answer": "open the answer",
@@ -437,7 +438,9 @@ def firmware(data):
         "`tests/checks/bare-metal/budget.toml`. The figures here are from that file, not from this run, and do not depend on "
         f"the machine. `opt-level = \"s\"`, {compiler}. Limits on a Cortex-M4: at most "
         f"{promised['cortex-m4.verify.instructions']:,} instructions and {promised['cortex-m4.verify.stack']:,} bytes of stack "
-        f"to verify a key ({cell('cortex-m4-opt-level-3.verify.instructions')} instructions at `opt-level = 3`)."
+        f"to verify a key ({cell('cortex-m4-opt-level-3.verify.instructions')} instructions at `opt-level = 3`). The stack to "
+        "verify a key is the maximum over several keys. It is largest if names in `meta` must be compared with each other, "
+        "because they may be equal."
     )
     last = plain(
         "\"Own memory functions\": 150 bytes of Thumb code in `tests/checks/bare-metal` replace the toolchain's large `memcpy` "
