@@ -63,6 +63,9 @@
  * Only a literal compiles, because the size of a pointer is not the length of its text. */
 #define APIKEE_TEXT(literal) { "" literal, sizeof("" literal) - 1 }
 
+/* Two of the next macros wrap around for huge lengths: APIKEE_ISSUE_BUFFER_LEN from SIZE_MAX / 16 on, and
+ * APIKEE_SEALED_LEN from SIZE_MAX / 4 on. Their functions return SIZE_MAX if a size does not fit. */
+
 /* The size of a buffer that is enough to verify a key with this length. It is a little larger than the result of
  * apikee_verify_buffer_len. */
 #define APIKEE_VERIFY_BUFFER_LEN(key_len) (APIKEE_SIZE(key_len) / 4 * 3 + 16)
@@ -950,6 +953,9 @@ void apikee_pending_wipe(struct apikee_pending *pending);
  * Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the exact length in `target_len`;
  * `APIKEE_ERROR_INVALID_CLIENT_ID`, `APIKEE_ERROR_INVALID_METHOD`, `APIKEE_ERROR_TIME_OUT_OF_RANGE`,
  * `APIKEE_ERROR_INVALID_JSON`, `APIKEE_ERROR_TOO_MANY`.
+ *
+ * A caller can cause `APIKEE_ERROR_BUFFER_TOO_SMALL` with a long path. So it must never count as an outage: refuse the
+ * request.
  */
 APIKEE_MUST_USE
 apikee_error apikee_write_validate_target(const struct apikee_validate_request *request,
@@ -964,6 +970,9 @@ apikee_error apikee_write_validate_target(const struct apikee_validate_request *
  * raw key if the headers do. `body_len` receives its length. This function makes no call itself.
  *
  * Errors: those of `apikee_write_validate_target`, with the exact length in `body_len`.
+ *
+ * A caller can cause `APIKEE_ERROR_BUFFER_TOO_SMALL` with long header fields. So it must never count as an outage:
+ * refuse the request.
  */
 APIKEE_MUST_USE
 apikee_error apikee_write_validate_body(const struct apikee_validate_request *request,

@@ -136,6 +136,9 @@ unsafe fn write(
 /// Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the exact length in `target_len`;
 /// `APIKEE_ERROR_INVALID_CLIENT_ID`, `APIKEE_ERROR_INVALID_METHOD`, `APIKEE_ERROR_TIME_OUT_OF_RANGE`,
 /// `APIKEE_ERROR_INVALID_JSON`, `APIKEE_ERROR_TOO_MANY`.
+///
+/// A caller can cause `APIKEE_ERROR_BUFFER_TOO_SMALL` with a long path. So it must never count as an outage: refuse the
+/// request.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_write_validate_target(
@@ -152,6 +155,9 @@ pub unsafe extern "C" fn apikee_write_validate_target(
 /// raw key if the headers do. `body_len` receives its length. This function makes no call itself.
 ///
 /// Errors: those of `apikee_write_validate_target`, with the exact length in `body_len`.
+///
+/// A caller can cause `APIKEE_ERROR_BUFFER_TOO_SMALL` with long header fields. So it must never count as an outage:
+/// refuse the request.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_write_validate_body(
