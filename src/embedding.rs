@@ -6,7 +6,7 @@
 //! | you bring | as |
 //! |---|---|
 //! | the time | a [`UnixTime`] for each call |
-//! | random bytes | a `rand_core` [`TryCryptoRng`](rand_core::TryCryptoRng) |
+//! | random bytes | a [`rand_core::TryCryptoRng`] |
 //! | memory | your buffers, and values that you place |
 //! | TLS and a connection | yourself, only for server mode |
 //!
@@ -91,11 +91,15 @@
 //!
 //! Verifying needs none. A new key takes 10 random bytes, a session 32 and an envelope 12. They must come from a
 //! generator fit for keys: the one of the chip, or a ChaCha seeded from it. Sensor noise, the uptime or a serial number
-//! are not enough.
+//! are not enough. The kernel does not check the bytes. With a generator that returns only zeros, anyone can compute
+//! the session keys and the ids. (The C binding refuses bytes that are all zeros.) The example below notices a
+//! generator that repeats itself.
+//!
+//! A generator implements `apikee::rand_core::TryCryptoRng`. This is version 0.10 of the crate `rand_core`.
 //!
 //! ```
+//! use apikee::rand_core::{TryCryptoRng, TryRng};
 //! use core::fmt;
-//! use rand_core::{TryCryptoRng, TryRng};
 //!
 //! /// The chip's generator. `word` waits a limited time for the next 32 bits, and returns `None` if the peripheral
 //! /// reports an error.
@@ -161,6 +165,7 @@
 //!     envelope::{OpenError, SealError, Session},
 //!     policy::{Fault, Outage, Outcome, Overload},
 //!     protocol::{Answer, ProjectKey, Request, UserAgent, ValidateRequest},
+//!     rand_core::TryCryptoRng,
 //! };
 //! use embedded_io::{Read, Write};
 //!
@@ -171,7 +176,7 @@
 //!     key: &ProjectKey,
 //!     request: &ValidateRequest<'_>,
 //!     session: Session,
-//!     rng: &mut impl rand_core::TryCryptoRng,
+//!     rng: &mut impl TryCryptoRng,
 //! ) -> Outcome {
 //!     // A request that does not fit was not sent. That is not an outage, and must not fail open.
 //!     const NOT_SENT: Outcome = Outcome::Fault(Fault::NotSent);
@@ -366,11 +371,14 @@
 //!
 //! ```
 //! # #[cfg(feature = "envelope")] mod sketch {
-//! use apikee::envelope::{ServerKey, Session, SessionPool};
+//! use apikee::{
+//!     envelope::{ServerKey, Session, SessionPool},
+//!     rand_core::TryCryptoRng,
+//! };
 //! use core::time::Duration;
 //!
 //! /// One turn of the main loop. The caller feeds the watchdog after it.
-//! pub fn idle<R: rand_core::TryCryptoRng>(
+//! pub fn idle<R: TryCryptoRng>(
 //!     pool: &mut SessionPool<2>,
 //!     server: &ServerKey,
 //!     rng: &mut R,

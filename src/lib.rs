@@ -163,5 +163,8 @@ pub use policy::OwnedGrant;
 pub use policy::{Denial, Grant, Policy};
 pub use time::UnixTime;
 
+/// The crate whose traits a random number generator implements: `TryCryptoRng`, of version 0.10.
+pub use rand_core;
+
 #[cfg(feature = "getrandom")]
 pub use getrandom::SysRng;
