@@ -34,9 +34,6 @@ pub const fn issue_buffer_len(payload_len: usize) -> usize {
     payload_len.saturating_add(base62::encoded_capacity(payload_len)).saturating_add(AROUND)
 }
 
-/// Random bytes in an id.
-pub(crate) const ID_RANDOM_LEN: usize = 10;
-
 /// The maximum number of characters in an id. Ids of the years 1989 to 3114 have one less.
 const MAX_ID_LEN: usize = 22;
 
@@ -49,15 +46,18 @@ pub struct KeyId {
 }
 
 impl KeyId {
+    /// The number of random bytes in an id.
+    pub const RANDOM_LEN: usize = 10;
+
     /// The id for this time and these random bytes. Times before 1970 count as 1970.
     #[must_use]
-    pub fn new(now: UnixTime, random: [u8; ID_RANDOM_LEN]) -> Self {
-        let mut bytes = [0; 8 + ID_RANDOM_LEN];
+    pub fn new(now: UnixTime, random: [u8; Self::RANDOM_LEN]) -> Self {
+        let mut bytes = [0; 8 + Self::RANDOM_LEN];
         let whole = now.as_millis().to_be_bytes().into_iter().chain(random);
         for (place, byte) in bytes.iter_mut().zip(whole) {
             *place = byte;
         }
-        let mut digits = [0; base62::encoded_capacity(8 + ID_RANDOM_LEN)];
+        let mut digits = [0; base62::encoded_capacity(8 + Self::RANDOM_LEN)];
         let digits = base62::encode(&bytes, &mut digits).unwrap_or_default();
         let mut id = Self { text: [0; MAX_ID_LEN], len: digits.len().min(MAX_ID_LEN) };
         for (place, digit) in id.text.iter_mut().zip(digits) {
@@ -477,7 +477,7 @@ impl Keyring {
         R: TryCryptoRng + ?Sized,
     {
         for _ in 0..MAX_DRAWS {
-            let mut random = [0; ID_RANDOM_LEN];
+            let mut random = [0; KeyId::RANDOM_LEN];
             rng.try_fill_bytes(&mut random).map_err(|_| IssueError::Rng)?;
             let id = KeyId::new(now, random);
             match self.write_key(new, id.as_str(), now, buf) {
@@ -489,7 +489,34 @@ impl Keyring {
     }
 
     /// Issues a key with this id, signed with the first secret, into `buf`. Like [`issue`](Self::issue), but the caller
-    /// must make sure that ids differ.
+    /// must make sure that ids differ. This is for programs that store the id of each key:
+    ///
+    /// ```
+    /// # #[cfg(feature = "getrandom")] {
+    /// use apikee::{KeyId, Keyring, NewKey, SysRng, UnixTime, key::IssueError, rand_core::TryRng as _};
+    ///
+    /// let keys = Keyring::new(b"32 random bytes from your vault..")?;
+    /// let (new, now) = (NewKey::new("acme-corp"), UnixTime::from_secs(1_760_000_000));
+    /// let mut buf = [0; 1024];
+    /// let (id, key) = 'issued: {
+    ///     // One id in 256 is unusable. If 16 are, then the generator repeats itself.
+    ///     for _ in 0..16 {
+    ///         let mut random = [0; KeyId::RANDOM_LEN];
+    ///         SysRng.try_fill_bytes(&mut random)?;
+    ///         let id = KeyId::new(now, random);
+    ///         match keys.issue_with_id(&new, id.as_str(), now, &mut buf) {
+    ///             Err(IssueError::UnusableId) => {}
+    ///             issued => break 'issued (id, issued?),
+    ///         }
+    ///     }
+    ///     return Err(IssueError::Rng.into());
+    /// };
+    /// let stored = [id.to_string()];
+    /// # let mut buf = [0; 1024];
+    /// assert_eq!(keys.verify(key, now, &mut buf)?.claims().id(), stored[0]);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
