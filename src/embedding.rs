@@ -41,8 +41,15 @@
 //! before the signature check. A key that does not fit into the buffer is refused before that. If your keys have 300
 //! characters, 256 bytes of buffer are the right size; 8 KiB would only help an attacker.
 //!
+//! Such a key is [`KeyError::BufferTooSmall`](crate::KeyError::BufferTooSmall), which counts as a mistake of the
+//! service: [`http_status`](crate::KeyError::http_status) is 500. If your buffer is the limit for keys, then the sender
+//! has made the mistake. Answer as for [`KeyError::Decode`](crate::KeyError::Decode), with 401.
+//!
 //! A [`Keyring`] takes about 0.7 kB, however many secrets it holds. Make it once, in a `static` cell, and share it:
 //! verifying takes `&self`.
+//!
+//! Printing, comparing and serializing a [`Meta`](crate::meta::Meta) recurse, once for each level, up to 31 levels. So
+//! they need much stack. Look-ups do not recurse.
 //!
 //! # A clock without a battery
 //!

@@ -78,6 +78,9 @@ impl Keyring {
 
     /// Accepts keys this much earlier and later than their times say, in whole seconds: for devices whose clock drifts.
     /// No leeway by default.
+    ///
+    /// The leeway is not limited here: with a very long one, expired keys are valid. The C binding accepts at most a
+    /// day.
     pub fn set_leeway(&mut self, leeway: Duration) -> &mut Self {
         self.leeway = leeway.as_secs();
         self

@@ -162,7 +162,7 @@ impl<'b> Iterator for MetaIter<'b> {
     }
 }
 
-/// Compares member by member, in order.
+/// Compares member by member, in order. Numbers are compared as [`Number`] says. Recurses for each level.
 impl PartialEq for Meta<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
@@ -207,6 +207,10 @@ pub enum Value<'b> {
 }
 
 /// A number in a key. It is converted when you ask for a value.
+///
+/// Numbers are compared as they are written, not by their values: in JSON `1`, `1.0` and `1e0` differ, and in
+/// MessagePack an integer and a float. A number in JSON never equals one in MessagePack. To compare values, compare the
+/// results of [`as_i64`](Self::as_i64), [`as_u64`](Self::as_u64) or [`as_f64`](Self::as_f64).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Number<'b>(Repr<'b>);
 

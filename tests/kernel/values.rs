@@ -61,6 +61,28 @@ fn a_member_is_read_only_as_its_own_type() {
 }
 
 #[test]
+fn numbers_are_compared_as_they_are_written() {
+    let keys = Keyring::new(b"the current secret: 32 random bytes").unwrap();
+    let issue = |encoding, number: &str| {
+        let meta = format!(r#"{{"n":{number}}}"#);
+        let new = NewKey::new("acme-corp").meta(JsonObject::new(&meta).unwrap()).encoding(encoding);
+        keys.issue_string(&new, NOW, &mut SysRng).unwrap()
+    };
+    let are_equal = |(first, second), a, b| {
+        let (a, b) = (issue(first, a), issue(second, b));
+        let (mut first, mut second) = ([0; 512], [0; 512]);
+        let a = keys.verify(&a, NOW, &mut first).unwrap();
+        let b = keys.verify(&b, NOW, &mut second).unwrap();
+        a.claims().meta() == b.claims().meta()
+    };
+    let (json, pack) = (Encoding::Json, Encoding::MessagePack);
+    assert!(are_equal((json, json), "1", "1") && are_equal((pack, pack), "1", "1"));
+    assert!(!are_equal((json, json), "1", "1.0") && !are_equal((json, json), "1", "1e0"));
+    assert!(!are_equal((pack, pack), "1", "1.0") && are_equal((pack, pack), "1.0", "1e0"));
+    assert!(!are_equal((json, pack), "1", "1") && !are_equal((json, pack), "1.5", "1.5"));
+}
+
+#[test]
 fn debug_output_has_no_secret_and_no_meta() {
     let mut keys = Keyring::new(b"hunter2 hunter2 hunter2 hunter2").unwrap();
     keys.accept(b"hunter3 hunter3 hunter3 hunter3").unwrap();
