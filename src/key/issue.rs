@@ -185,7 +185,7 @@ impl<'a> NewKey<'a> {
     #[cfg(feature = "std")]
     pub(crate) fn needed(&self, now: UnixTime) -> Result<usize, IssueError> {
         // No id of this time is longer.
-        let id = KeyId::new(now, [u8::MAX; ID_RANDOM_LEN]);
+        let id = KeyId::new(now, [u8::MAX; KeyId::RANDOM_LEN]);
         // An empty buffer: this only counts the bytes of the claims.
         let mut counted = Writer::new(&mut []);
         (self.write)(self, id.as_str(), now, &mut counted)?;
