@@ -260,9 +260,10 @@ impl core::fmt::Display for MissingScopes<'_> {
 #[cfg(feature = "defmt")]
 impl defmt::Format for MissingScopes<'_> {
     fn format(&self, f: defmt::Formatter<'_>) {
-        defmt::write!(f, "the key lacks these scopes: ");
-        for (at, scope) in self.iter().enumerate() {
-            defmt::write!(f, "{=str}{=str}", if at == 0 { "" } else { ", " }, scope);
+        let mut before = "the key lacks these scopes: ";
+        for scope in self.iter() {
+            defmt::write!(f, "{=str}{=str}", before, scope);
+            before = ", ";
         }
     }
 }

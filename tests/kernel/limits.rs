@@ -47,8 +47,11 @@ fn the_longest_payload_that_can_be_issued_verifies() {
 fn a_payload_past_the_limit_is_neither_issued_nor_verified() {
     let tenant = "t".repeat(MAX_PAYLOAD_LEN);
     assert_eq!(issue(&NewKey::new(&tenant)), Err(IssueError::TooLong));
-    for len in [MAX_PAYLOAD_LEN + 60, 2 * MAX_PAYLOAD_LEN] {
-        assert_eq!(verify(&key(SECRET, &payload(len))), Err(KeyError::Decode), "{len} bytes");
+    for len in [MAX_PAYLOAD_LEN + 1, MAX_PAYLOAD_LEN + 60, 2 * MAX_PAYLOAD_LEN] {
+        let key = key(SECRET, &payload(len));
+        assert_eq!(verify(&key), Err(KeyError::Decode), "{len} bytes");
+        let mut buf = vec![0; 2 * len];
+        assert_eq!(UntrustedKey::read(&key, &mut buf).err(), Some(KeyError::Decode), "{len} bytes");
     }
     // A key of any length, with a buffer of any size, is refused without decoding.
     let endless = format!("apikee_{}.{}", "7".repeat(10_000_000), "7".repeat(43));
