@@ -20,7 +20,7 @@ use crate::{
     breaker::{BreakerConfig, RefusalMemory},
     crypto::stack,
     envelope::ServerKey,
-    key::{Claims, Keyring, VerifiedKey},
+    key::{Claims, Keyring, PREFIX, VerifiedKey},
     policy::{FailOpen, Policy},
     protocol::{ClientId, ProjectKey, Sealing, UserAgent},
 };
@@ -338,6 +338,11 @@ impl ApikeeBuilder {
 
     /// Sets the project key, `sk_live_...` or `sk_test_...`. One of the three settings of server mode.
     pub fn project_key(mut self, key: &str) -> Self {
+        // The variables may have been swapped. The project key is sent in a header, and a raw key never is.
+        if key.starts_with(PREFIX) {
+            self.fail(ConfigError::Unusable(Setting::ProjectKey, "it is a customer's key".into()));
+            return self;
+        }
         self.project_key = self.check(Setting::ProjectKey, stack::wiped_deep(|| ProjectKey::new(key).map(Box::new)));
         self
     }
