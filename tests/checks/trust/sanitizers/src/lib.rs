@@ -1,6 +1,5 @@
 //! Compiles the source files of the C interface, with tests in Rust that call it like a C program. Miri cannot run C.
 #![cfg_attr(not(test), expect(dead_code, reason = "only the tests call it"))]
-#![expect(clippy::missing_safety_doc, reason = "apikee.h says it")]
 
 #[path = "../../../../../bindings/c/src/answer.rs"]
 mod answer;
