@@ -106,6 +106,7 @@ mod tests {
     fn an_id_is_written_as_it_was_read_in_lower_case() {
         for id in ["497f6eca-6276-4993-bfeb-53cbbbba6f08", "00000000-0000-0000-0000-000000000000"] {
             assert_eq!(ClientId::new(id).unwrap().to_string(), id);
+            assert_eq!(std::format!("{:?}", ClientId::new(id).unwrap()), std::format!("ClientId({id})"));
             assert_eq!(ClientId::new(&id.to_uppercase()), ClientId::new(id));
         }
     }

@@ -121,6 +121,15 @@ mod tests {
     }
 
     #[test]
+    fn a_timestamp_is_printed_as_it_is_sent() {
+        let timestamp = Timestamp::new(UnixTime::from_millis(0)).unwrap();
+        assert_eq!(
+            std::format!("{timestamp} {timestamp:?}"),
+            "1970-01-01T00:00:00.000Z Timestamp(1970-01-01T00:00:00.000Z)"
+        );
+    }
+
+    #[test]
     fn times_are_written_to_the_millisecond() {
         for (millis, expected) in [
             (0, "1970-01-01T00:00:00.000Z"),
