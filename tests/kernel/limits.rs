@@ -37,9 +37,13 @@ fn the_longest_payload_that_can_be_issued_verifies() {
     let around = issue(&NewKey::new("").expires(Expiry::Never)).map(|key| payload_of(&key).len()).unwrap();
     for len in [8129, 8130, MAX_PAYLOAD_LEN] {
         let tenant = "t".repeat(len - around);
-        let key = issue(&NewKey::new(&tenant).expires(Expiry::Never)).unwrap();
+        let new = NewKey::new(&tenant).expires(Expiry::Never);
+        let key = issue(&new).unwrap();
         assert_eq!(payload_of(&key).len(), len);
         assert_eq!(verify(&key), Ok(()), "{len} bytes");
+        assert!(UntrustedKey::read(&key, &mut vec![0; 2 * len]).unwrap().claims.is_some(), "{len} bytes");
+        #[cfg(feature = "std")]
+        assert_eq!(Keyring::new(SECRET).unwrap().issue_string(&new, NOW_TIME, &mut Xorshift(9)), Ok(key));
     }
 }
 
