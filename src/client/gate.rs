@@ -277,6 +277,9 @@ impl Gate {
     /// Otherwise, with too many requests, each call would begin with too little time. Then no call could succeed, and
     /// no timeout could show that the platform does not answer: its silence would never open a breaker.
     fn next<'s>(&self, state: &'s State, now: Duration) -> Option<&'s Arc<Waiter>> {
+        if state.in_flight.len() >= self.max_in_flight {
+            return None;
+        }
         let able = || state.waiting.iter().filter(|waiter| self.has_room(state, waiter.client));
         able().find(|waiter| state.prefers(waiter, now)).or_else(|| able().next())
     }
