@@ -87,16 +87,20 @@ impl Deadline {
         self.waited.get()
     }
 
-    /// The time that the request may still wait in the queue, so that the platform has at least nine tenths of the
-    /// limit.
+    /// The longest time in the queue that leaves the platform almost all of the limit.
+    fn tenth(&self) -> Duration {
+        self.limit.checked_div(10).unwrap_or_default()
+    }
+
+    /// The rest of that time.
     fn patience(&self) -> Duration {
-        self.limit.checked_div(10).unwrap_or_default().saturating_sub(self.waited.get())
+        self.tenth().saturating_sub(self.waited.get())
     }
 
     /// Whether the queue took more than a tenth of the time. A timeout then shows nothing about the platform: with all
     /// of the time, the platform might have answered. Load must not look like an outage.
     pub(super) fn was_shortened(&self) -> bool {
-        self.waited.get().saturating_mul(10) > self.limit
+        self.waited.get() > self.tenth()
     }
 
     /// Whether the request goes on long after its end. All waits end in time, so this process lacks processor time.

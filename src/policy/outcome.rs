@@ -313,45 +313,8 @@ impl core::error::Error for Fault {}
 
 #[cfg(test)]
 mod tests {
-    use std::{string::ToString as _, vec::Vec};
-
     use super::*;
     use crate::policy::Denial;
-
-    /// An operator searches the guide for the text of an event.
-    #[test]
-    fn the_guide_has_the_text_of_each_cause() {
-        const GUIDE: &str = include_str!("../../docs/TROUBLESHOOTING.md");
-        let breaker = Outage::BreakerOpen { retry_after: Duration::ZERO };
-        let outages = [Outage::Dns, Outage::Connect, Outage::Reset, Outage::Timeout, Outage::Status(502), breaker];
-        let overloads = [Overload::TooManyInFlight, Overload::OutOfResources, Overload::NoRandomness];
-        let limited = Rejection::RateLimited { retry_after: None };
-        let rejections = [Rejection::UNSUCCESSFUL, Rejection::Forbidden, limited];
-        let faults = [
-            Fault::Status(400),
-            Fault::Status(404),
-            Fault::Redirect,
-            Fault::ProjectKeyRefused,
-            Fault::Unreadable,
-            Fault::Unsealed,
-            Fault::Oversized,
-            Fault::Forged,
-            Fault::UntrustedCertificate,
-            Fault::UnknownClient,
-            Fault::NotSent,
-            Fault::Forked,
-        ];
-        let mut texts = Vec::from(outages.map(|outage| outage.to_string()));
-        texts.extend(overloads.map(|overload| overload.to_string()));
-        texts.extend(rejections.map(|rejection| rejection.to_string()));
-        texts.extend(faults.map(|fault| fault.to_string()));
-        texts.push(Denial::Remembered(Rejection::Forbidden).to_string());
-        for text in texts {
-            // A colon begins the advice, which the guide has in the next column.
-            let cause = text.split(':').next().unwrap();
-            assert!(GUIDE.contains(cause), "{text}");
-        }
-    }
 
     #[test]
     fn a_reason_is_escaped_as_debug_escapes() {

@@ -108,6 +108,13 @@ fn issued<'a>(arguments: impl IntoIterator<Item = &'a str>) -> String {
     done.stdout.trim_end().to_owned()
 }
 
+/// The commands that the help lists.
+fn listed_commands() -> Vec<String> {
+    let help = apikee(["--help"]).done().code(0).stdout;
+    let commands = help.split("Commands:\n").nth(1).unwrap().lines().take_while(|line| line.starts_with("  "));
+    commands.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
 /// The golden case with this name.
 fn vector(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/keys.json");

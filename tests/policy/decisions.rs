@@ -11,6 +11,8 @@ use apikee::{
 
 const TABLE: &str = include_str!("../../src/policy/mod.rs");
 
+const GUIDE: &str = include_str!("../../docs/TROUBLESHOOTING.md");
+
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
 const OUTAGES: [Outage; 6] = [
@@ -436,4 +438,23 @@ fn denials_serialize_as_the_body_of_the_answer() {
         let denial = Denial::from(Grant::local(key, &["admin"]).unwrap_err());
         assert_eq!(body(denial), r#"{"error":"INSUFFICIENT_SCOPE","message":"Key missing required scopes: admin"}"#);
     });
+}
+
+/// An operator searches the guide for the text of an event.
+#[test]
+fn the_guide_has_the_text_of_each_cause() {
+    let mut texts = Vec::from(OUTAGES.map(|outage| outage.to_string()));
+    texts.extend(OVERLOADS.map(|overload| overload.to_string()));
+    texts.extend(REFUSALS.map(|refusal| refusal.to_string()));
+    texts.extend(FAULTS.map(|fault| fault.to_string()));
+    texts.extend([
+        Rejection::UNSUCCESSFUL.to_string(),
+        Fault::Status(400).to_string(),
+        Denial::Remembered(Rejection::Forbidden).to_string(),
+    ]);
+    for text in texts {
+        // A colon begins the advice, which the guide has in the next column.
+        let cause = text.split(':').next().unwrap();
+        assert!(GUIDE.contains(cause), "{text}");
+    }
 }

@@ -8,9 +8,8 @@ import re
 import sys
 import threading
 import time
-import traceback
 
-from drive import Server, issue
+from drive import Server, end, issue
 from inputs import INPUTS
 
 # The number of secrets in the file that are replaced. One more secret always stays.
@@ -208,12 +207,6 @@ def main(seconds):
     # The number of kept connections varies: each takes two descriptors and a thread.
     if resident_end > resident * 1.25 + 8192 or descriptors_end > descriptors + 2 * THREADS or running_end > running + THREADS:
         sys.exit("memory, descriptors or threads grow")
-
-
-def end(failure):
-    """A thread that fails would be missed: the others would go on, and find nothing."""
-    traceback.print_exception(failure.exc_type, failure.exc_value, failure.exc_traceback)
-    os._exit(1)
 
 
 if __name__ == "__main__":
