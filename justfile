@@ -1,4 +1,4 @@
-# Run `just quick` before a commit, and `just full` before a release.
+# Run `just quick` before a commit, and `just full` and `just trust` before a release.
 
 # Format, lints and the fast tests: under a minute if already built.
 quick:
@@ -10,7 +10,7 @@ quick:
 full:
     bash .ci/run
 
-# The checks behind the claims of SECURITY.md, in full: about two hours. Writes docs/TRUST.md.
+# The checks behind the claims of SECURITY.md, in full: two to three hours. Writes docs/TRUST.md.
 trust:
     tests/checks/trust/run
 

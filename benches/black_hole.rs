@@ -1,4 +1,4 @@
-//! The effect on requests of a platform that is a black hole: connecting to it hangs, and requests fail open.
+//! How a platform that does not answer affects requests: connecting hangs, and requests fail open.
 //!
 //! 200 requests a second are made for 30 s. Each starts at its scheduled time, even if earlier requests are late. Its
 //! time is measured from the scheduled start.

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A look-up is too short to be timed by itself. So a thread alternates: it times requests with a look-up, and requests
-//! with only the SHA-256 of the fingerprint. The difference of the medians is the cost of a look-up.
+//! with only the SHA-256 of the key. The difference of the medians is the cost of a look-up.
 //!
 //! One thread with its own core measures whether a replacement delays requests: with eight threads on fewer cores, a
 //! request also waits for a core. For comparison, the same thread also runs while a set is replaced that nothing reads.

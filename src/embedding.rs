@@ -1,4 +1,4 @@
-//! A guide for firmware: from choosing the features to a request over your own network stack. This module has no code.
+//! A guide for firmware: from choosing the features to a request over your own network stack. This module has no items.
 //!
 //! The kernel is this crate with `default-features = false`. It does not have an allocator, a clock, a source of
 //! randomness or a socket. It does not block. A constant or the length of one of your buffers limits every loop.
@@ -8,7 +8,7 @@
 //! | the time | a [`UnixTime`] for each call |
 //! | random bytes | a [`rand_core::TryCryptoRng`] |
 //! | memory | your buffers, and values that you place |
-//! | TLS and a connection | yourself, only for server mode |
+//! | TLS and a connection | your own code, only for server mode |
 //!
 //! `tests/checks/bare-metal/budget.toml` in the repository lists the flash, the stack and the instructions that it
 //! takes on a Cortex-M4, and a check enforces these limits. Verifying takes at most 1,280 bytes of stack on a

@@ -163,7 +163,7 @@ pub use policy::OwnedGrant;
 pub use policy::{Denial, Grant, Policy};
 pub use time::UnixTime;
 
-/// The crate whose traits a random number generator implements: `TryCryptoRng`, of version 0.10.
+/// The crate `rand_core`, version 0.10. A random number generator implements its trait `TryCryptoRng`.
 pub use rand_core;
 
 #[cfg(feature = "getrandom")]

@@ -5,7 +5,7 @@
 /** A time: seconds since 1970, or a `Date`. */
 export type Time = number | Date;
 
-/** An object with only these members: unknown names are refused, because they may be misspelt. */
+/** Options of `load` and `instantiate`. Unknown names are refused, because they may be misspelt. */
 export interface Options {
   /** Returns the time; by default `Date.now`. A time at or before 1970 is refused. */
   clock?: () => Time | undefined;

@@ -12,7 +12,7 @@ const lengthOfBuffer = getter(ArrayBuffer.prototype, "byteLength");
 const { getTime } = Date.prototype;
 const unboxed = String.prototype.valueOf;
 
-/** Whether a call succeeds that throws for all values except real ones. */
+/** Whether `call` accepts the value: it throws for imitations. */
 function survives(call, value) {
   try {
     call.call(value);

@@ -124,9 +124,9 @@ function payloadOf(given) {
 }
 
 /**
- * The call that asks whether a client may make a request: its URL, header fields and plaintext, and what its answer is
- * read with: the subject, which is compared with the answer, and the secrets, which the platform may repeat. `timeOf`
- * returns the time.
+ * The call that asks whether a client may make a request: its URL, header fields and plaintext. Also returns what is
+ * needed to read the answer: the subject, which is compared with the answer, and the secrets, which are removed from
+ * the platform's reason. `timeOf` returns the time.
  */
 export function question(given, timeOf) {
   if (given === undefined) throw invalid("a question must be a plain object");

@@ -32,8 +32,8 @@ export class Memory {
   }
 
   /**
-   * Writes a key. A key that is too long is cut, but not to a valid length, so it is still refused. A missing separator
-   * is another error than a segment that is too long, so a key with a separator keeps one.
+   * Writes a key. A key that is too long is cut, but not to a valid length, so it is still refused. If the key has a
+   * separator, the cut key ends with one, so that the error stays the same.
    */
   putKey(key) {
     const { read, written } = typeof key === "string" ? encoder.encodeInto(key, this.keyRoom) : this.putKeyBytes(key);

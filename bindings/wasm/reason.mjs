@@ -3,11 +3,14 @@
 /** The maximum length of a reason in bytes. */
 const MAX_LEN = 100;
 
-/** What follows `apikee_`. It belongs to a key only if it has a dot. Two keys without anything between them are one. */
+/**
+ * What follows `apikee_`. It belongs to a key only if it has a dot. Two keys that follow each other directly count as
+ * one.
+ */
 const KEY = /apikee_((?:apikee_|[0-9A-Za-z.])*)/g;
 const SEPARATOR = ".";
 
-/** A text must not contain as many characters of a secret, one after the other: one more than `sk_live_` has. */
+/** A text must not contain this number of characters of a secret in a row: one more than `sk_live_` has. */
 const PIECE = 9;
 
 const ESCAPES = new Map([

@@ -31,8 +31,8 @@
 //!
 //! # Guarantees
 //!
-//! - One client alone never changes the answer to another, except through [`Evidence::Unreachable`]. After a failure of
-//!   another client it can, because the failures of both count.
+//! - One client alone never changes the answer to another, except through [`Evidence::Unreachable`]. The failures of
+//!   two clients can open the breaker for all.
 //! - [`ClientTable::remembered`] returns every refusal within its time, unless another client needed the client's slot.
 //!   A client has a slot from its first failure or refusal on. When all slots are taken, the least recently used one is
 //!   reused first. [`ClientTable::displaced`] counts the clients that lost a slot while their refusal was still valid.

@@ -54,7 +54,7 @@ impl BreakerConfig {
     /// Opens after this number of failures among the last `window` calls. `window` is 1 to 64, and `failures` is 1 to
     /// `window`. If fewer calls were made since the breaker closed, the missing ones count as successes.
     ///
-    /// With 64 of 64, in effect only failures in a row count.
+    /// 64 of 64 turns this rule off in effect: then only failures in a row open the breaker.
     ///
     /// # Errors
     ///
@@ -146,10 +146,10 @@ pub enum BreakerConfigError {
 
 sentences!(
     BreakerConfigError,
-    Failures: "the number of failures is zero or exceeds the calls that count",
-    Window: "the window is not 1 to 64 calls",
-    CoolDown: "a cool-down is not 1 ms to a day, or the first exceeds the longest",
-    ProbeTimeout: "the probe's time limit is zero or above a day",
+    Failures: "failures must be 1 to the number of calls that count",
+    Window: "the window must be 1 to 64 calls",
+    CoolDown: "cool-downs must be 1 ms to a day, and the first must not exceed the longest",
+    ProbeTimeout: "the probe's time limit must be more than zero and at most a day",
 );
 
 /// The longest time that a refusal can be remembered: an hour, in milliseconds.

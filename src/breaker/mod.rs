@@ -19,12 +19,11 @@
 //! ```
 //!
 //! [`Breaker::acquire`] gives a [`Permit`] for a call or says how long to wait. [`Breaker::record`] takes the permit
-//! back with the result of the call. Only an outage is a failure
-//! ([`Outcome::health`](crate::policy::Outcome::health)): a rejection or a fault shows that the platform answers. The
-//! breaker opens after a number of failures in a row, or after a number of failures among the last calls
-//! ([`BreakerConfig`]). The first cool-down is short. Each failed probe doubles it up to a limit, since a probe costs a
-//! caller the whole time limit of a call. The caller's random bits shorten each cool-down by up to half, so that the
-//! machines of a fleet do not come back all at once.
+//! back with the result of the call. Only an outage is a failure ([`Outcome::health`](crate::policy::Outcome::health)):
+//! a rejection or a fault shows that the platform answers. The breaker opens after a number of failures in a row, or
+//! after a number of failures among the last calls ([`BreakerConfig`]). The first cool-down is short. Each failed probe
+//! doubles it up to a limit, since a probe costs a caller the whole time limit of a call. The caller's random bits
+//! shorten each cool-down by up to half, so that the machines of a fleet do not all ask again at the same time.
 //!
 //! The state machine has no side effects: time and randomness are arguments, and it has neither locks nor atomics. To
 //! share it, put it into a mutex. Hold the mutex for `acquire` and `record`, not during the call in between.

@@ -192,7 +192,7 @@ impl Apikee {
     ///
     /// `buf` receives the key's payload, as in [`Keyring::verify`]. 1024 bytes are enough for most keys;
     /// [`verify_buffer_len`](crate::verify_buffer_len) returns the length that a key needs. If `buf` is too small, the
-    /// request is denied as a fault of the service, with status 500.
+    /// request is denied with `BUFFER_TOO_SMALL`, status 500.
     ///
     /// # Errors
     ///

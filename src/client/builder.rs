@@ -324,7 +324,8 @@ impl ApikeeBuilder {
     }
 
     /// Decides what outages, overloads, rejections and faults mean. With the default, [`Policy::DEFAULT`], only outages
-    /// let requests through (fail open). It replaces `APIKEE_FAIL_OPEN`: set [`Policy::fail_open`] in it.
+    /// let requests through (fail open). The policy replaces `APIKEE_FAIL_OPEN`. To deny requests in outages, call
+    /// [`Policy::fail_open`] on it.
     pub const fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
@@ -340,7 +341,7 @@ impl ApikeeBuilder {
     pub fn project_key(mut self, key: &str) -> Self {
         // The variables may have been swapped. The project key is sent in a header, and a raw key never is.
         if key.starts_with(PREFIX) {
-            self.fail(ConfigError::Unusable(Setting::ProjectKey, "it is a customer's key".into()));
+            self.fail(ConfigError::Unusable(Setting::ProjectKey, "it is an API key, not a project key".into()));
             return self;
         }
         self.project_key = self.check(Setting::ProjectKey, stack::wiped_deep(|| ProjectKey::new(key).map(Box::new)));
@@ -459,10 +460,9 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Maximum number of calls in flight at once; 32 by default, at least one. A request that needs one more call
-    /// sleeps until there is room. If its time ends first, it is an
-    /// [overload](crate::policy::Overload::TooManyInFlight), which is denied by default. Each call takes about 70 kB of
-    /// memory, at most 260 kB. The memory is kept for the next call.
+    /// Maximum number of calls in flight at once; 32 by default, at least one. Further requests wait until a call ends.
+    /// If the time of a request ends first, it is an [overload](crate::policy::Overload::TooManyInFlight), which is
+    /// denied by default. Each call takes about 70 kB of memory, at most 260 kB. The memory is kept for the next call.
     pub const fn max_in_flight(mut self, calls: usize) -> Self {
         self.limits.in_flight = calls;
         self

@@ -18,10 +18,10 @@
 //! - A file is looked up by its path each time. So a changed link counts as a change: this is how Kubernetes updates a
 //!   mounted secret.
 //! - The second read detects most half-written files. Only a file that is renamed into place is never half written.
-//! - For 2 s after a change is seen, the file is read at each check, because another change may give the same stamp.
-//!   No clock is compared with the times of a file: they may come from another machine, or from before the clock was
-//!   set back.
-//! - A file that cannot be read is tried at each check, because its stamp does not show that it can be read again.
+//! - For 2 s after a change is seen, the file is read at each check, because another change may give the same metadata
+//!   (time, size, inode). No clock is compared with the times of a file: they may come from another machine, or from
+//!   before the clock was set back.
+//! - A file that cannot be read is tried at each check, because its metadata does not show that it can be read again.
 //! - A file system that hangs stops all checks, because one thread reads both files. No old secret is accepted for
 //!   longer because of that; see [`secrets`](super::secrets).
 //! - A file that cannot be used changes nothing: the last good content stays in use, and an event reports the problem.
@@ -303,8 +303,8 @@ impl Revocations {
 /// Time between two reads of a new content.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// Maximum number of reads while the content differs each time. A file that is replaced every second, just between two
-/// reads, must not wait for the next interval again and again.
+/// Maximum number of reads while the content differs each time. Without a second look at once, the content of a file
+/// that is replaced every second might never be used.
 const MAX_LOOKS: u32 = 5;
 
 /// A file system may give two changes within this time the same timestamp: FAT counts in steps of 2 s.

@@ -87,12 +87,12 @@ impl Deadline {
         self.waited.get()
     }
 
-    /// The longest time in the queue that leaves the platform almost all of the limit.
+    /// A tenth of the time limit. If a request waits longer for a slot, its timeout counts as load.
     fn tenth(&self) -> Duration {
         self.limit.checked_div(10).unwrap_or_default()
     }
 
-    /// The rest of that time.
+    /// What is left of this tenth.
     fn patience(&self) -> Duration {
         self.tenth().saturating_sub(self.waited.get())
     }
@@ -162,7 +162,7 @@ struct State {
 /// A request that waits for a slot. Its thread sleeps until there is one, a breaker opens, or its time is over.
 struct Waiter {
     client: Option<ClientRef>,
-    /// Until then the platform would have almost all of the request's time.
+    /// The time at which a tenth of its limit is used up.
     prompt_until: Duration,
     thread: Thread,
 }
@@ -256,7 +256,7 @@ impl Gate {
                 state.waiting.push_back(Arc::clone(&waiter));
                 place = Some(waiter);
             }
-            // This request may have been woken for a slot, and then another one has become the next.
+            // This request may have been woken for a slot while another one became the next: wake that one.
             self.wake_next(&state, now);
             drop(state);
             thread::park_timeout(left);

@@ -190,8 +190,8 @@ impl Apikee {
     /// In server mode it first creates or updates the tenant's client on the platform, and puts the client's id into
     /// the key as `meta.clientId`: about 60 more bytes of payload. An outage of the platform does not stop it;
     /// [`Issued::upsert`] then is [`Upsert::Postponed`]. The platform receives the client's name and type, and the name
-    /// and expiry of the key, but not the key. A key that cannot be made makes no call. If your clients have a
-    /// template, an address list or metadata, use [`issue_for`](Self::issue_for).
+    /// and expiry of the key, but not the key. If the key cannot be issued, the platform is not called. If your clients
+    /// have a template, an address list or metadata, use [`issue_for`](Self::issue_for).
     ///
     /// # Errors
     ///

@@ -199,7 +199,8 @@ fn loggable(text: &str, secrets: &[&str]) -> Option<String> {
     shown
 }
 
-/// Whether a text contains more of a secret than `sk_live_` is long, or all of a shorter one.
+/// Whether the text contains 9 characters of the secret in a row (one more than `sk_live_` has), or a whole shorter
+/// secret.
 fn repeats(text: &str, secret: &str) -> bool {
     let len = secret.len().min("sk_live_".len().saturating_add(1));
     (0..text.len()).any(|at| text.get(at..at.saturating_add(len)).is_some_and(|part| secret.contains(part)))
@@ -368,7 +369,7 @@ impl Platform {
         deadline: &Deadline,
         read: impl FnOnce(Body<'_>) -> Result<A, Failed>,
     ) -> Result<A, Failed> {
-        // Checked in front of the gate. Behind it, such a request could be the breaker's probe and keep others from it.
+        // Checked before the gate. Otherwise such a request could become the probe, and block other probes.
         let max_target_len = self.transport.max_target_len();
         if !fits(max_target_len, request.write_target(&mut [])) || !fits(MAX_BODY_LEN, request.write_body(&mut [])) {
             return Err(Outcome::Fault(Fault::NotSent).into());

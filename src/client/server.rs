@@ -147,8 +147,8 @@ impl Server {
         }
     }
 
-    /// Asks the platform about a request with a good key, and waits for the answer. If the platform could not be asked,
-    /// a remembered refusal of the client replaces an outcome that would grant the request.
+    /// Asks the platform about a request with a good key, and waits for the answer. A remembered refusal of the client
+    /// can replace an outage, or an overload or fault that the policy admits; see [`Policy::recall`].
     pub(super) fn ask(
         &self,
         key: &VerifiedKey<'_>,

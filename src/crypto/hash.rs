@@ -23,8 +23,8 @@ pub(crate) fn sha256(message: &[u8]) -> [u8; 32] {
 /// A key: the HMAC state after its two pads, computed once. This saves two blocks for each message. The state is wiped
 /// on drop, and so is each copy of it.
 ///
-/// Only the states are kept. `Hmac` also holds an empty buffer, which would make a [`Keyring`](crate::Keyring) half as
-/// large again.
+/// Only the states are kept. `Hmac` also holds an empty buffer, which would make a [`Keyring`](crate::Keyring) 1.5
+/// times as large.
 pub(crate) struct MacKey(Core);
 
 type Core = HmacCore<Sha256>;

@@ -127,8 +127,8 @@ use crate::{
 /// `GET /` is a page for people ([`page`](Self::page)). It needs no key and shows no secret. Requests for the page and
 /// from it get 403 if their `Host` or `Origin` is not the emulator's own, so that other web pages cannot use it.
 ///
-/// Bodies have at most the length of the envelope of 64 KiB, 87,496 bytes (413 above), and heads at most 16 KiB (431
-/// above). Bodies need a `Content-Length` (411 for chunks).
+/// A body has at most 87,496 bytes, the length of the envelope of 64 KiB; a longer one gets 413. A head has at most 16
+/// KiB; a longer one gets 431. Bodies need a `Content-Length` (411 for chunks).
 ///
 /// ```
 /// use apikee::{

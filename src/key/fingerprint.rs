@@ -116,8 +116,8 @@ pub fn log_prefix(key: &str) -> &str {
 /// Splits a text at the first key in it: the text up to the fifth character after `apikee_`, and the text after the
 /// key. The rest of the key is left out. `None` if the text has no key.
 ///
-/// A key is `apikee_` with letters, digits and `.` after it, and has a `.`. So it also ends at the end of a sentence.
-/// Two keys without anything between them are one: a `_` belongs to the key if it ends the prefix of another.
+/// A key is `apikee_` with letters, digits and `.` after it, and has a `.`. It ends at the first other character. Two
+/// keys that follow each other directly count as one.
 #[cfg(feature = "envelope")]
 pub(crate) fn split_at_key(text: &str) -> Option<(&str, &str)> {
     /// Characters after `apikee_` that are shown.

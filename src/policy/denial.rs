@@ -20,8 +20,8 @@ pub enum Denial<'a> {
     MissingScopes(MissingScopes<'a>),
     /// The platform refused the request.
     Rejected(Rejection),
-    /// The platform could not be asked, and it refused this client a short time ago. For a rate limit, the rejection
-    /// holds the remaining time.
+    /// There was no usable answer, and the platform refused this client a short time ago. For a rate limit, the
+    /// rejection holds the remaining time.
     Remembered(Rejection),
     /// The platform could not be asked, and [`FailOpen::Closed`](super::FailOpen::Closed) is set.
     Outage(Outage),
@@ -136,10 +136,10 @@ impl fmt::Display for Denial<'_> {
             Self::Key(KeyError::BufferTooSmall { .. }) => "the service could not read the key",
             Self::Key(_) => "the key is refused",
             Self::Revoked => "the key is revoked",
-            // The source must be `'static`, but this borrows. So its sentence is here.
+            // `source` must be `'static`, but `MissingScopes` borrows. So its text is printed here.
             Self::MissingScopes(missing) => return missing.fmt(f),
             Self::Rejected(_) => "the platform rejects the request",
-            Self::Remembered(_) => "the platform rejected an earlier request and is unavailable now",
+            Self::Remembered(_) => "the platform rejected an earlier request, and there is no usable answer now",
             Self::Outage(_) => "the platform is unavailable",
             Self::Overload(_) => "the service is overloaded",
             Self::Fault(_) => "the platform gave no answer that can be trusted",

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`Confirmed`](Outcome::Confirmed) | the answer says `success: true` |
 //! | [`Outage`] | DNS, connect, reset, timeout, 5xx, breaker open |
-//! | [`Remembered`](Outcome::Remembered) | the platform could not be asked, and refused the client a short time ago; see [`Policy::recall`] |
+//! | [`Remembered`](Outcome::Remembered) | there was no usable answer, and the platform refused the client a short time ago; see [`Policy::recall`] |
 //! | [`Overload`] | no slot for a call within the deadline; no file descriptors, memory, threads, local ports, processor time or randomness |
 //! | [`Rejection`] | the answer says `success: false`, or the status is a refusal ([`Outcome::from_status`]) |
 //! | [`Fault`] | other statuses, redirects; an answer that is unreadable, unsealed, oversized or forged; an untrusted certificate; a refused project key; or nothing was asked: an unknown client, a request that cannot be sent, a fork |

@@ -8,11 +8,11 @@ use crate::{buf::Writer, error::sentences};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Outcome {
-    /// An authentic answer says `"success":true`.
+    /// An accepted answer says `"success":true`.
     Confirmed,
     /// The platform refused the request.
     Rejected(Rejection),
-    /// The platform could not be asked, and it refused this client a short time ago.
+    /// There was no usable answer, and the platform refused this client a short time ago.
     Remembered(Rejection),
     /// The platform could not be asked.
     Outage(Outage),
@@ -37,8 +37,8 @@ impl Outcome {
     /// | 500 to 599 | [`Outage::Status`] |
     /// | any other | [`Fault::Status`] |
     ///
-    /// 408 is a fault, like the other statuses from 400 to 499: it blames our request. The documentation only lets
-    /// network errors, our own timeouts and 5xx fail open (docs/WIRE.md, "The platform's API").
+    /// 408 is a fault, like the other statuses from 400 to 499: it says that our request is wrong. The documentation
+    /// only lets network errors, our own timeouts and 5xx fail open (docs/WIRE.md, "The platform's API").
     #[must_use]
     pub const fn from_status(status: u16, retry_after: Option<u32>) -> Option<Self> {
         Some(match status {
@@ -122,9 +122,9 @@ sentences!(
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Rejection {
-    /// An authentic answer says `"success":false`, perhaps with a reason.
+    /// An accepted answer says `"success":false`, perhaps with a reason.
     Unsuccessful(Reason),
-    /// Status 403, for example for an address outside the client's list.
+    /// Status 403, for example for an address outside the client's list, or a refusal to create or look up a client.
     Forbidden,
     /// Status 429: the client's rate limit is exceeded.
     RateLimited {
@@ -255,8 +255,8 @@ impl defmt::Format for Reason {
     }
 }
 
-/// No trustworthy answer was received, and it was not an outage. Either the answer cannot be trusted, or nothing was
-/// asked.
+/// No trustworthy answer was received, and it was not an outage. Either the answer cannot be trusted, or the request
+/// could not be sent, or its client is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -277,7 +277,8 @@ pub enum Fault {
     Forged,
     /// The server's certificate is not trusted.
     UntrustedCertificate,
-    /// Nothing was asked: the client is unknown, and clients are not created on first use.
+    /// The key's client is not known: the platform has no such client or lists several, the resolver took too long, or
+    /// the key has no tenant.
     UnknownClient,
     /// Nothing was asked: the request is too long to send, HTTP cannot express it, the client's address does not fit or
     /// contains the key, or this machine's clock is out of range.
@@ -294,7 +295,7 @@ impl fmt::Display for Fault {
             Self::ProjectKeyRefused => "the platform refused the project key",
             Self::Unreadable => "the platform's answer is not well-formed",
             Self::Unsealed => {
-                "the platform's answer is not sealed: set sealing to requests (APIKEE_SEALING=requests) to accept it"
+                "the platform's answer is not sealed (APIKEE_SEALING=requests accepts plain answers, which can be forged)"
             }
             Self::Oversized => "the platform's answer is too long",
             Self::Forged => "the platform's answer is not authentic",

@@ -382,7 +382,7 @@ impl fmt::Debug for ValidateRequest<'_> {
 /// It is a JSON object with a boolean `success`. Only `success` is the verdict; the other members describe it. If one
 /// of these is absent, null or of an unexpected type (`"code":403`), it is `None` here. Unknown members are ignored. So
 /// an addition to the platform's answers does not cause an outage. The members that say what the answer is about must
-/// be texts, if they are there and not null: `clientId`, `project_env` and `method_path`.
+/// be strings if they are present and not null: `clientId`, `project_env` and `method_path`.
 ///
 /// There are two functions to read one. The first does not accept bytes that came without an envelope:
 ///

@@ -184,7 +184,7 @@ impl Guard {
     ///
     /// `buf` receives the key's payload. 1024 bytes are enough for most keys;
     /// [`verify_buffer_len`](crate::verify_buffer_len) returns the length that a key needs. If `buf` is too small, the
-    /// request is refused as a fault of the service, with status 500.
+    /// request is refused with `BUFFER_TOO_SMALL`, status 500.
     ///
     /// # Errors
     ///
@@ -322,7 +322,7 @@ impl<'g> RouteGuard<'g> {
     }
 }
 
-/// Twice the length of the longest registered method. The caller chooses it, and it is a part of the platform's URL.
+/// Longer than every registered method. The caller chooses the method, and it is a part of the platform's URL.
 const MAX_METHOD_LEN: usize = 32;
 
 /// A request to a guarded route.

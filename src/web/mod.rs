@@ -81,8 +81,8 @@
 //!   ends it. A request target that is not a path (`GET x`) makes the thread of its connection panic. The other threads
 //!   continue: do not build it with `panic = "abort"`. It sends no `Date`.
 //! - `oxhttp` writes a line to standard error for each broken connection, in its listening thread. If standard error is
-//!   a pipe whose reader stalls or has ended, one client can stop or end the server with reset connections. Let a file
-//!   or the journal receive it, or do it like the example `oxhttp`.
+//!   a pipe whose reader stalls or has ended, one client can stop or end the server with reset connections. Send
+//!   standard error to a file or the journal, or copy the solution of the example `oxhttp`.
 //! - `axum::serve` has no timeouts: it waits for a stalled head without limit. Choose it for tens of thousands of
 //!   connections, with a limit of connections per address in front. The guard runs on `spawn_blocking`. In server mode
 //!   one client can hold all blocking threads for up to the timeout. Limit concurrent requests per client in front, or

@@ -68,7 +68,8 @@ pub(super) struct Challenge {
     pub(super) header: Box<str>,
     /// Whether the key may also be a bearer token.
     pub(super) bearer: bool,
-    /// The value of `WWW-Authenticate` if it may not. The scheme is not registered: it names the header to use.
+    /// The value of `WWW-Authenticate` if bearer tokens are not accepted. The scheme is not registered: it names the
+    /// header to use.
     api_key: Box<str>,
 }
 

@@ -73,8 +73,8 @@ impl<'r> RequestView<'r> {
         let credentials = only(self.headers, "authorization")?.unwrap_or_default();
         match key {
             None => Ok(token(credentials)),
-            // In any spelling: a proxy that joins two fields, or that accepts more spellings than this crate, may have
-            // read a key there.
+            // A key counts in any spelling: a proxy that joins two fields, or that accepts more spellings than this
+            // crate, may have read a key there.
             Some(_) if credentials.windows(PREFIX.len()).any(|part| part == PREFIX.as_bytes()) => {
                 Err(KeyError::Multiple)
             }

@@ -120,8 +120,8 @@ fn the_policy_decides_about_each_answer() {
         (
             || Answer::Plain(200, br#"{"success":true}"#.to_vec()),
             Err(
-                "SERVER_FAULT: the platform's answer is not sealed: set sealing to requests (APIKEE_SEALING=requests) to \
-                 accept it",
+                "SERVER_FAULT: the platform's answer is not sealed (APIKEE_SEALING=requests accepts plain answers, which \
+                 can be forged)",
             ),
             Ok(Basis::DespiteFault(Fault::Unsealed)),
         ),

@@ -81,7 +81,10 @@ fn a_setting_that_cannot_be_used_is_named() {
     for (builder, start) in [
         (whole().secret(b""), "secret (APIKEE_SECRETS"),
         (whole().project_key("sk\r\nx: y"), "project_key (APIKEE_SERVER_KEY) cannot be used: "),
-        (whole().project_key("apikee_1.1"), "project_key (APIKEE_SERVER_KEY) cannot be used: it is a customer's key"),
+        (
+            whole().project_key("apikee_1.1"),
+            "project_key (APIKEE_SERVER_KEY) cannot be used: it is an API key, not a project key",
+        ),
         (whole().project_env(""), "project_env (APIKEE_PROJECT_ENV) cannot be used: it is empty"),
         (whole().server_public_key(&"0".repeat(64)), ZEROS),
         (whole().server_public_key(&format!("{}=", "A".repeat(43))), ZEROS),

@@ -25,7 +25,7 @@ pub struct ApikeeAnswer {
     pub has_duration: bool,
     /// The time that the platform took, in milliseconds.
     pub duration_ms: u64,
-    /// The client, if the answer names it. It is the client of the request. So are the next two members.
+    /// The client, if the answer names it. It is equal to that of the request, and so are the next two members.
     pub client_id: ApikeeText,
     /// The project and environment.
     pub project_env: ApikeeText,

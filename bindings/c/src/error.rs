@@ -14,7 +14,7 @@ pub enum ApikeeError {
     /// No error: the function succeeded.
     Ok = 0,
 
-    /// The key is refused: the request has none.
+    /// The request has no key.
     MissingKey = 1,
     /// The key is refused: it does not start with `apikee_`.
     InvalidPrefix = 2,

@@ -24,7 +24,7 @@ pub struct ApikeeHeader {
     pub value: ApikeeText,
 }
 
-/// Asks the platform whether a client may make a request with this method and path now.
+/// A question to the platform: may a client make a request with this method and path now?
 #[repr(C)]
 pub struct ApikeeValidateRequest {
     /// The client's id: a UUID of 36 characters.

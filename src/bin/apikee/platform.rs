@@ -104,8 +104,8 @@ pub(crate) struct Args {
     #[arg(long = "template", value_name = "ID[:NAME=N,...]", value_parser = template)]
     templates: Vec<EmulatedTemplate>,
 
-    /// The fault in every answer: status:503, unavailable:SECONDS, delay:500ms, drip:10ms, reset, hang-up, close-idle,
-    /// truncate, garbage, forged, impostor, replayed, reflected, unsealed, oversized:BYTES, redirect:URL or refuse
+    /// Answer every request with this fault: status:503, unavailable:SECONDS, delay:500ms, drip:10ms, reset, hang-up,
+    /// close-idle, truncate, garbage, forged, impostor, replayed, reflected, unsealed, oversized:BYTES, redirect:URL or refuse
     #[arg(long, value_name = "KIND")]
     fault: Option<Misbehaviour>,
 

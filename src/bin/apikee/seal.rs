@@ -25,7 +25,7 @@ use crate::{
 /// Seal a request for the server and print the envelope
 ///
 /// The plaintext is all of standard input, or --text. The session's secret is random and not stored, so the answer to
-/// the request can never be opened. To open it, pin the secret.
+/// the request can never be opened. To open it, give the secret with --ephemeral-secret-file.
 #[derive(clap::Args)]
 pub(crate) struct SealArgs {
     /// Seal this text instead of standard input
@@ -40,8 +40,8 @@ pub(crate) struct SealArgs {
     /// For debugging only: read the ephemeral secret, 64 hexadecimal digits, from this file; by default it is the value
     /// of APIKEE_EPHEMERAL_SECRET, or random
     ///
-    /// A pinned secret with a pinned nonce must never be used twice in production: two plaintexts with the same pair
-    /// reveal each other, and an attacker can then forge envelopes.
+    /// Never seal twice with the same secret and nonce in production: the two plaintexts reveal each other, and an
+    /// attacker can then forge envelopes.
     #[arg(long, value_name = "PATH")]
     ephemeral_secret_file: Option<PathBuf>,
 
@@ -93,7 +93,7 @@ pub(crate) fn seal(args: &SealArgs) -> Ended {
 /// With the client's ephemeral secret and the server's public key, it is opened as an answer to the
 /// request that was sealed with that secret. With the server's secret, it is opened as a request.
 ///
-/// Without --request, a request that an attacker sends back as its own answer can be opened as one.
+/// Without --request, a request that an attacker sends back is not recognised, and can be opened as an answer.
 #[derive(clap::Args)]
 pub(crate) struct OpenArgs {
     #[command(flatten)]

@@ -10,10 +10,11 @@
 //!                            └────── answer ────────┘
 //! ```
 //!
-//! - **Deadline.** A call runs on one thread from its look-up to its last byte. So the deadline is stored in the
-//!   thread. ureq alone would restart the time for some steps, such as a `CONNECT` to a proxy.
+//! - **Deadline.** A call runs on one thread from its look-up to its last byte. So the deadline is in a thread-local
+//!   variable. ureq alone would restart the time for some steps, such as a `CONNECT` to a proxy.
 //! - **Header fields.** `ureq-proto` logs everything that it sends, at level trace. So ureq does not receive the header
-//!   fields of a call: they are stored in the thread, too, and written into the head of the request when it is sent.
+//!   fields of a call: they are in a thread-local variable, too, and written into the head of the request when it is
+//!   sent.
 //! - **Another try.** A server may close an idle connection while a request is on its way. The error
 //!   [`ConnectionError::Stale`] means exactly this: the connection was idle before, and no byte of the answer has
 //!   arrived. Some servers also answer 408 before they close it: see [`was_reused`].
@@ -23,8 +24,8 @@
 //!   ureq believes that it was. The connection is not used again.
 //! - **Writing.** ureq's own connections restart the timeout for each part of a write, so a peer that reads a little
 //!   from time to time can hold a call longer than its timeout. [`Tcp`] does not restart it. If the peer does not read
-//!   but has sent something, the rest of the output is stored and written before the next read, so that the layers
-//!   above can read first. If the peer has closed the connection and there is input left, the output is thrown away.
+//!   but has sent something, the rest of the output is stored, and the layers above read first. It is written when
+//!   there is no more input. If the peer has closed the connection and there is input left, the output is thrown away.
 //!   The layers above read the input first, and then see that the connection is broken.
 //! - **Exhaustion.** Some errors mean that this process or machine is out of a resource. The platform does not cause
 //!   them, but a caller who sends many requests can. So they must not look like an outage, which may let a request

@@ -226,15 +226,15 @@ def growth(data):
         "Growth",
         None,
         "![Cost by payload, secrets, threads and clients](bench-growth.svg)",
-        plain(f"By payload (`{KEY}`). Base62 is decoded with long arithmetic, so a byte of a long payload takes more time:"),
+        plain(f"By payload (`{KEY}`). Base62 is decoded with multi-word arithmetic: its time grows with the square of the length:"),
         table(["bytes", "verify", "floor", "× floor", "verify, per byte"], rows),
         plain("By the number of secrets in the keyring (same command). The last one signed the key:"),
         table(["secrets", "fastest", "× one secret"], per) if per else data.why("key"),
         f"By threads that share a keyring (same command), on {at['cores']} cores:",
         table(["threads", "keys per second, fastest"], [[n, f"{million * 1e6:,.0f}"] for n, million in rate]) if rate else data.why("key"),
         plain(
-            f"By the number of clients that send requests in turn (`{CLIENT}`): a confirmed request in this process, with a "
-            "prepared session, without the platform:"
+            f"The time of a confirmed request, by the number of clients that take turns (`{CLIENT}`). Sessions are prepared, "
+            "and the platform's time is not counted:"
         ),
         table(["clients", "fastest", "× one client"], [[f"{n:,}", time(ns), times_as_much(ns / of_clients[0][1])] for n, ns in of_clients])
         if of_clients
@@ -360,8 +360,8 @@ PRINTED = {
     "revocations": (
         "Revocations",
         "A million fingerprints, and threads that look up keys while the set is replaced each second. Each look-up is compared "
-        "with the SHA-256 of a key. For comparison, pauses are also counted with a set that nobody reads: the machine "
-        "causes these.",
+        "with the SHA-256 of a key. For comparison, pauses are also counted while a set is replaced that nobody "
+        "reads: the machine itself causes those.",
     ),
     "loopback": (
         "Over loopback",

@@ -18,12 +18,14 @@ from inputs import HOLD, INPUTS, connect, get, read
 
 SECRET = "a secret of the hostile inputs"
 
-# In seconds: the timeout of the servers that have one, and the time in which all other clients must be answered.
+# Timeout of the servers that have one, in seconds.
 TIMEOUT = 2
+# Time in which all other clients must be answered, in seconds.
 PROMPT = 1
 
-# Memory that a server may use in addition to its idle memory, in kB: in all, and for each connection.
+# Memory that a server may use in addition to its idle memory, in kB.
 MEMORY = 8 * 1024
+# The same, for each connection.
 MEMORY_EACH = 64
 
 # Others may wait because the machine is busy. If they wait in each attempt, the server is the cause.
@@ -45,7 +47,7 @@ def base62(data):
 
 
 def issue(secret=SECRET, **claims):
-    """A key (docs/WIRE.md, section 1). Its signature does not begin with a zero byte."""
+    """A key (docs/WIRE.md, "Keys"). Its signature does not begin with a zero byte."""
     for number in range(1000):
         payload = json.dumps({"id": f"{number}", "tid": "acme-corp", **claims}, separators=(",", ":")).encode()
         signature = hmac.digest(secret.encode(), payload, hashlib.sha256)

@@ -38,7 +38,7 @@ const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
 
 const SECRET: &[u8] = b"a demo secret that everyone knows";
 
-/// Issue and verify keys, and show every refusal; needs no secret and no network
+/// Show keys, refusals, envelopes and server mode; needs no secret and no network
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
