@@ -43,7 +43,7 @@ export interface Apikee {
   /**
    * The platform's public key: 32 bytes, 64 hexadecimal digits, or base64 of either alphabet, padded or not.
    *
-   * @throws {ApikeeError} `LOW_ORDER_SERVER_KEY`, `TOO_MANY_OBJECTS` or `INVALID_ARGUMENT`
+   * @throws {ApikeeError} `INVALID_SERVER_KEY`, `LOW_ORDER_SERVER_KEY`, `TOO_MANY_OBJECTS` or `INVALID_ARGUMENT`
    */
   serverKey(key: string | Uint8Array): ServerKey;
 
@@ -80,7 +80,7 @@ export interface Keyring extends Resident {
    *
    * @throws {ApikeeError} `TOO_LONG` for more than 512 scopes, or claims of more than 8 KiB; `INVALID_DURATION`,
    * `INVALID_META`, `TIME_OUT_OF_RANGE` and `UNUSABLE_ID` for members of the key; `INVALID_ARGUMENT` for wrong types,
-   * unknown names, empty strings, and a `now` at or before 1970; `CLOCK_FAILED` and `RNG_FAILED` without a clock or
+   * unknown names, empty optional strings, times after the year 9999, and a `now` at or before 1970; `CLOCK_FAILED` and `RNG_FAILED` without a clock or
    * random numbers; `NOT_IN_THIS_BUILD` in the smaller module
    */
   issue(key: NewKey, options?: { now?: Time }): string;

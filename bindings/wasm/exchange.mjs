@@ -1,7 +1,7 @@
 // Writes the call to the platform about one request, and reads the answer: docs/WIRE.md, "The platform's API".
 import * as checks from "./checks.mjs";
 import { ApikeeError, PlatformError, invalid, tooLong } from "./errors.mjs";
-import { keysIn, reasonOf } from "./reason.mjs";
+import { keysIn, reasonOf, upToKey } from "./reason.mjs";
 
 const BASE_URL = "https://apikee.dev/api/v1";
 const USER_AGENT = "apikee-wasm/0.1.0";
@@ -21,9 +21,6 @@ const encoded = (text) =>
   encodeURIComponent(text)
     .replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
     .replace(/%20/g, "+");
-
-/** The text before a key, and the first 12 characters of the key: a raw key must not be sent in a URL. */
-const upToKey = (text) => text.replace(/(apikee_[0-9A-Za-z]{0,5})[0-9A-Za-z]*\.[^]*/, "$1");
 
 /** The base of the platform's URLs. The project key is sent there, so it must be HTTPS or this machine. */
 function base(given, allowPlainHttp) {
@@ -164,8 +161,8 @@ export function question(given, timeOf) {
   };
 }
 
-/** The size of the longest envelope in bytes, with room for white space. */
-const MAX_ANSWER = 96 * 1024;
+/** The module's maximum length of an envelope in bytes. */
+const MAX_ANSWER = 87_496;
 
 const fault = (why, cause) => new PlatformError("SERVER_FAULT", why, { cause });
 const unavailable = (why, cause) => new PlatformError("SERVER_UNAVAILABLE", why, { cause });

@@ -25,12 +25,23 @@ const encoder = new TextEncoder();
 export const keysIn = (text) =>
   Array.from(text.matchAll(KEY), ([, rest]) => rest).filter((rest) => rest.includes(SEPARATOR) && rest.length >= PIECE);
 
+/** The first 12 characters of a key, or fewer if it is cut at its dot. All of the text if it is not a key. */
+const shown = (all, rest) => {
+  const len = rest.indexOf(SEPARATOR);
+  return len < 0 ? all : `apikee_${rest.slice(0, Math.min(len, 5))}`;
+};
+
 /** The text with all keys cut to their first 12 characters. */
-const withoutKeys = (text) =>
-  text.replace(KEY, (all, rest) => {
-    const len = rest.indexOf(SEPARATOR);
-    return len < 0 ? all : `apikee_${rest.slice(0, Math.min(len, 5))}`;
-  });
+const withoutKeys = (text) => text.replace(KEY, shown);
+
+/** The text before the first key, and the first 12 characters of the key: a raw key must not be sent in a URL. */
+export const upToKey = (text) => {
+  for (const match of text.matchAll(KEY)) {
+    const [all, rest] = match;
+    if (rest.includes(SEPARATOR)) return text.slice(0, match.index) + shown(all, rest);
+  }
+  return text;
+};
 
 /** The start of a text: as many characters as fit, each as `spelt` writes it. */
 function start(text, spelt = (c) => c) {

@@ -490,7 +490,9 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
     }
 
     /// Remembers that the platform refused the client. `address` is the origin of the request as it was sent to the
-    /// platform, in any form; empty if it was not sent.
+    /// platform, in any form; empty if it was not sent. The table keeps a hash of 32 bits. So if a client can choose
+    /// among many addresses, pass a hash with a secret seed: otherwise it can find two addresses that the table takes
+    /// for one.
     pub fn refuse(&mut self, client: ClientRef, rejection: Rejection, address: &[u8], now: Duration) {
         self.refuse_key(client, b"", rejection, address, now);
     }
@@ -765,8 +767,8 @@ const fn halves(number: u128) -> [u64; 2] {
     [(number >> 64) as u64, number as u64]
 }
 
-/// FNV-1a. Two addresses with the same hash share their 403. A client that searches for such a pair only gets itself
-/// refused from more addresses. It cannot choose its keys, so it cannot search for two of them with the same hash.
+/// FNV-1a. Two addresses with the same hash share their 403: a confirmation of one also forgets the 403 of the other.
+/// The documentation of `refuse` says how to prevent such pairs. A client cannot choose its keys.
 fn hash(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }

@@ -138,13 +138,29 @@ impl FileError {
     }
 }
 
+/// A path for messages. Its name is left out if it may be a secret that was given instead of the file's path.
+struct Shown<'p>(&'p Path);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Secrets have at least this length, and names of files are usually shorter.
+        const SECRET_LEN: usize = 32;
+        match self.0.file_name() {
+            Some(name) if name.len() >= SECRET_LEN => {
+                f.write_str("(its name is as long as a secret, and is not shown; it must be a path)")
+            }
+            _ => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, path, problem } = self;
+        let (Self { file, problem, .. }, path) = (self, Shown(&self.path));
         if let FileProblem::NotAFingerprint { line } = problem {
-            return write!(f, "line {line} of the {file} {path:?} is not a fingerprint of 64 hexadecimal digits");
+            return write!(f, "line {line} of the {file} {path} is not a fingerprint of 64 hexadecimal digits");
         }
-        write!(f, "the {file} {path:?} ")?;
+        write!(f, "the {file} {path} ")?;
         match problem {
             FileProblem::Unreadable(error) => write!(f, "cannot be read: {error}"),
             FileProblem::NotAFile => f.write_str("is not a regular file, so it is not read again"),

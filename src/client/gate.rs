@@ -10,9 +10,10 @@
 //!            Slot ── call ── settle ──> breakers are updated, waiting requests woken
 //! ```
 
-use core::{cell::Cell, mem, time::Duration};
+use core::{cell::Cell, hash::BuildHasher as _, mem, time::Duration};
 use std::{
     collections::VecDeque,
+    hash::RandomState,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, Thread},
     time::Instant,
@@ -103,9 +104,10 @@ impl Deadline {
         self.waited.get() > self.tenth()
     }
 
-    /// Whether the request goes on long after its end. All waits end in time, so this process lacks processor time.
+    /// Whether the request goes on long after its end: more than a tenth of its limit, or 100 ms if that is more. All
+    /// waits end in time, so this process lacks processor time.
     fn was_overslept(&self) -> bool {
-        self.start.get().elapsed() > self.limit.saturating_add(OVERSLEPT)
+        self.start.get().elapsed() > self.limit.saturating_add(self.tenth().max(USUAL_DELAY))
     }
 
     /// The time that is left: more than zero, or `None`.
@@ -114,8 +116,8 @@ impl Deadline {
     }
 }
 
-/// Ordinary delays of the scheduler are much shorter.
-const OVERSLEPT: Duration = Duration::from_secs(1);
+/// Usual delays of the scheduler are shorter.
+const USUAL_DELAY: Duration = Duration::from_millis(100);
 
 /// Limits on calls.
 pub(super) struct Limits {
@@ -144,6 +146,8 @@ pub(super) struct Gate {
     max_in_flight: usize,
     max_per_client: usize,
     start: Instant,
+    /// The table hashes addresses and keys to 32 bits. With a random seed, nobody can search for two with one hash.
+    seed: RandomState,
 }
 
 struct State {
@@ -199,7 +203,12 @@ impl Gate {
             max_in_flight: limits.in_flight,
             max_per_client: limits.in_flight_per_client.unwrap_or((limits.in_flight / 2).max(1)),
             start: Instant::now(),
+            seed: RandomState::new(),
         }
+    }
+
+    fn seeded(&self, bytes: &[u8]) -> [u8; 8] {
+        self.seed.hash_one(bytes).to_ne_bytes()
     }
 
     /// The current time on the clock of breakers, memories and sessions.
@@ -335,13 +344,14 @@ impl Gate {
         // Read under the lock. Otherwise this time could be earlier than the refusal of another thread. That refusal
         // would then look older than it is, and the answer to an earlier request could undo it.
         let now = self.now();
-        let refusals = clients.into_iter().filter_map(|client| state.table.remembered(client, origin.as_bytes(), now));
+        let origin = self.seeded(origin.as_bytes());
+        let refusals = clients.into_iter().filter_map(|client| state.table.remembered(client, &origin, now));
         refusals.min_by_key(|rejection| matches!(rejection, Rejection::Unsuccessful(_)))
     }
 
     /// Forgets the refusals of a client that came before the platform was asked, at the time `asked`.
     pub(super) fn confirm(&self, client: ClientRef, origin: Origin<'_>, asked: Duration) {
-        self.lock().table.confirm(client, origin.as_bytes(), asked);
+        self.lock().table.confirm(client, &self.seeded(origin.as_bytes()), asked);
     }
 
     /// Poisoning is ignored: a panic cannot interrupt a change of the state.
@@ -402,17 +412,18 @@ impl Drop for Slot<'_> {
             state.in_flight.swap_remove(at);
         }
         if let Some(Caller { client, origin: Some(origin), judged, tenant, is_looked_up }) = self.caller {
-            let (key, origin) = (judged.unwrap_or_default().as_bytes(), origin.as_bytes());
+            let [key, origin] =
+                [judged.unwrap_or_default().as_bytes(), origin.as_bytes()].map(|of| self.gate.seeded(of));
             match self.outcome {
                 Some(Outcome::Rejected(rejection)) => {
                     // The client comes last. So in a full table, the tenant's name cannot take its slot.
                     for client in tenant.into_iter().chain([client]) {
-                        state.table.refuse_key(client, key, rejection, origin, now);
+                        state.table.refuse_key(client, &key, rejection, &origin, now);
                     }
                 }
                 Some(Outcome::Confirmed) if judged.is_some() => {
                     for client in tenant.filter(|_| is_looked_up).into_iter().chain([client]) {
-                        state.table.confirm_key(client, key, origin, self.entered);
+                        state.table.confirm_key(client, &key, &origin, self.entered);
                     }
                 }
                 _ => {}

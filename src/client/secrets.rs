@@ -231,8 +231,13 @@ impl Keys {
             (secrets, displaced) = (keys.secrets(), without_room);
             stage = Stage::of(&keys, Some((end, stage)));
         }
-        self.in_use.store(stage);
         let retiring = secrets.saturating_sub(parts.current.secrets());
+        if retiring == 0 {
+            // Nothing ends later, so there is nothing to report later.
+            parts.retired.clear();
+            stage = Stage::of(&parts.current, None);
+        }
+        self.in_use.store(stage);
         Replaced { secrets, retiring, displaced, weak: parts.current.weak_secrets() }
     }
 

@@ -161,9 +161,9 @@ impl Guard {
     /// [excluded](Self::excluded_paths).
     ///
     /// In server mode the platform counts requests by the [template](RequestView::route) of the route. Without a
-    /// template it counts by the path, and no route is registered. The path is normalized for the platform (RFC 3986,
-    /// section 6.2.2): `%7euser` and `~user` are the same path, and so are `%2f` and `%2F`. An escape that is not
-    /// well-formed stays unchanged.
+    /// template it counts by the path, and no route is registered. The escapes of the path are normalized for the
+    /// platform (RFC 3986, sections 6.2.2.1 and 6.2.2.2): `%7euser` and `~user` are the same path, and so are `%2f` and
+    /// `%2F`. An escape that is not well-formed and the segments `.` and `..` stay unchanged.
     ///
     /// The grant owns its data, and a refusal does not borrow from the request. [`check_in`](Self::check_in) is the
     /// form for a buffer of the caller.

@@ -76,10 +76,12 @@
 //!   limit of connections per address must stand in front**, in a firewall or a proxy.
 //! - `oxhttp` accepts chunks that end with a line feed alone, and size lines without digits. A proxy in front of it
 //!   must refuse malformed requests.
-//! - `oxhttp` answers the first of several requests that a client sends at once (pipelining, which browsers and proxies
-//!   do not use), and drops the others. A connection without a request gets an answer with status 500 when the timeout
-//!   ends it. A request target that is not a path (`GET x`) makes the thread of its connection panic. The other threads
-//!   continue: do not build it with `panic = "abort"`. It sends no `Date`.
+//! - `oxhttp` answers the first of several requests that a client sends at once (pipelining, which browsers and usual
+//!   proxies do not use). It loses up to 16 KiB of the others, and reads the rest as if it began with a request. So a
+//!   part of a body may be answered as a request: a proxy in front of it must not pipeline. A connection without a
+//!   request gets an answer with status 500 when the timeout ends it. A request target that is not a path (`GET x`)
+//!   makes the thread of its connection panic. The other threads continue: do not build it with `panic = "abort"`. It
+//!   sends no `Date`.
 //! - `oxhttp` writes a line to standard error for each broken connection, in its listening thread. If standard error is
 //!   a pipe whose reader stalls or has ended, one client can stop or end the server with reset connections. Send
 //!   standard error to a file or the journal, or copy the solution of the example `oxhttp`.

@@ -106,6 +106,19 @@ fn denials_print_code_and_cause_and_have_exit_code_1() {
 }
 
 #[test]
+fn each_of_several_answers_says_which_key_it_is_about() {
+    let platform = platform();
+    let key = issued([]);
+    let stdin = format!("{key}\n\nnonsense\n");
+    let said = authorize(&platform, &["--json"]).stdin(&stdin).done().code(1).json_lines();
+    assert_eq!(said.iter().map(|said| said["line"].as_u64()).collect::<Vec<_>>(), [Some(1), Some(3)]);
+    assert_eq!((&said[0]["prefix"], &said[0]["tenant"]), (&key[..12].into(), &"acme-corp".into()));
+    assert!(said[1]["prefix"].is_null());
+    let text = authorize(&platform, &[]).stdin(&stdin).done().code(1).stdout;
+    assert!(text.starts_with("line 1, granted: ") && text.contains("\nline 3, denied: INVALID_PREFIX\n"), "{text}");
+}
+
+#[test]
 fn the_platforms_own_reason_is_printed() {
     let platform = platform();
     let key = issued([]);

@@ -178,6 +178,23 @@ fn a_wrong_clock_is_reported() {
 }
 
 #[test]
+fn what_is_not_a_key_is_a_bad_key() {
+    let platform = Emulator::start().unwrap();
+    for (input, code) in [(&b""[..], "MISSING_KEY"), (b" \n", "MISSING_KEY"), (b"\xff", "INVALID_PREFIX")] {
+        let lines = doctor(&platform, &["--key", "-"]).stdin(input).done().code(1).json_lines();
+        let last = lines.last().unwrap();
+        assert_eq!(last["check"], "key");
+        assert!(last["detail"].as_str().unwrap().starts_with(code), "{last}");
+    }
+    let other = apikee::Keyring::new(b"another secret of 32 bytes, more").unwrap();
+    let mut buf = [0; 512];
+    let new = apikee::NewKey::new("t");
+    let forged = other.issue(&new, apikee::UnixTime::now(), &mut apikee::SysRng, &mut buf).unwrap();
+    let last = doctor(&platform, &["--key", forged]).done().code(1).json_lines().pop().unwrap();
+    assert!(last["remedy"].as_str().unwrap().contains("another secret"), "{last}");
+}
+
+#[test]
 fn a_key_is_read_from_standard_input_only_up_to_its_maximum_length() {
     let run = || apikee(["doctor", "--key", "-", "--json"]).env("APIKEE_LOCAL_SECRET", crate::SECRET);
     let key = issued([]);

@@ -136,6 +136,20 @@ fn a_request_that_is_sent_back_is_refused_if_it_is_known() {
 }
 
 #[test]
+fn an_answer_is_not_opened_with_the_servers_secret() {
+    let vector = &vectors("request")[0];
+    let request = file("request-of-no-client", text(vector, "envelope").as_bytes());
+    let done = apikee(["open", "--request", request.to_str().unwrap()])
+        .env("APIKEE_SERVER_PUBLIC_KEY", text(vector, "server_public"))
+        .env("APIKEE_SERVER_SECRET", secret(vector))
+        .stdin("{}")
+        .done()
+        .code(2);
+    assert!(done.stderr.contains("APIKEE_EPHEMERAL_SECRET"), "{}", done.stderr);
+    assert!(!done.stderr.contains("APIKEE_SERVER_SECRET"), "{}", done.stderr);
+}
+
+#[test]
 fn a_refusal_names_its_reason() {
     let vectors = vectors("response");
     for (name, why) in [
@@ -222,7 +236,7 @@ fn wrong_configuration_is_exit_code_2_and_repeats_no_secret() {
 #[test]
 fn the_help_explains_pinned_values() {
     let help = apikee(["seal", "--help"]).done().code(0).stdout;
-    for words in ["For debugging only", "never be used twice", "answer to the request can never be opened"] {
+    for words in ["For debugging only", "Never seal twice", "answer to the request can never be opened"] {
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(help.contains(words), "{words}: {help}");
     }

@@ -104,6 +104,58 @@ fn a_key_that_has_expired_already_is_issued_with_a_note() {
 }
 
 #[test]
+fn a_key_that_expires_before_it_becomes_valid_is_issued_with_a_note() {
+    let done = with_secret(["issue", "--tenant", "t", "--not-before", "2099-01-01", "--expires", "1d"]).done().code(0);
+    assert!(done.stderr.contains("is never valid"), "{}", done.stderr);
+}
+
+#[test]
+fn wrong_data_about_a_client_is_wrong_use_and_the_platform_is_not_called() {
+    let platform = Emulator::start().unwrap();
+    for option in
+        [&["--client-name", ""][..], &["--template", ""], &["--key-name", ""], &["--ip", ""], &["--ip", "10.0.0.0/33"]]
+    {
+        let issue = ["issue", "--tenant", "t", "--upsert"].into_iter().chain(option.iter().copied());
+        let run = with_secret(issue)
+            .env("APIKEE_SERVER_KEY", Emulator::PROJECT_KEY)
+            .env("APIKEE_BASE_URL", platform.url())
+            .env("APIKEE_PROJECT_ENV", platform.project_env())
+            .env("APIKEE_SERVER_PUBLIC_KEY", platform.public_key());
+        let done = run.done().code(2);
+        assert!(done.stdout.is_empty() && done.stderr.contains(option[0]), "{}", done.stderr);
+    }
+    assert!(platform.log().is_empty());
+}
+
+#[test]
+fn wrong_use_repeats_no_key_and_no_secret() {
+    let key = issued([]);
+    let long = "91f81462dd0bd1d8f1a58f23b2cf8b1fb9f2b8ef3c0d0b3f1dd1e36f8b7aef6c";
+    let header = format!("Authorization: Bearer {key}");
+    for arguments in [
+        &["doctor", &key][..],
+        &[&key],
+        &["secret", &key],
+        &["demo", &key],
+        &["authorize", "--header", &header],
+        &["authorize", "--client", &key],
+        &["issue", "--expires", &key],
+        &["seal", long],
+        &["open", long],
+        &["verify", "--secret-file", long, "x"],
+    ] {
+        let done = with_secret(arguments.iter().copied()).done().code(2);
+        let parts = key["apikee_".len()..].split('.').chain([long]);
+        for part in parts {
+            assert!(!done.stderr.contains(&part[5..]), "{arguments:?}: {}", done.stderr);
+        }
+        assert!(done.stderr.contains("...") || done.stderr.contains("not shown"), "{}", done.stderr);
+    }
+    let done = with_secret(["doctor", "--secret-file", long]).done().code(1);
+    assert!(!done.stdout.contains(long) && !done.stderr.contains(long), "{}", done.stdout);
+}
+
+#[test]
 fn a_secret_is_not_accepted_as_an_argument() {
     for arguments in [&["--secret", "hunter2"][..], &["--secret=hunter2"]] {
         for command in ["issue", "verify"] {

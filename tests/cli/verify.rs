@@ -92,7 +92,7 @@ fn without_a_key_the_result_is_missing_key() {
 #[test]
 fn an_over_long_line_is_refused_and_the_next_is_read() {
     let good = issued([]);
-    for long in ["z".repeat(1_000_000), " ".repeat(100_000), format!("{good}{}", "z".repeat(16_384))] {
+    for long in ["z".repeat(1_000_000), "z".repeat(2_000_000), format!("{good}{}", "z".repeat(16_384))] {
         let stdin = format!("apikee_{long}\n{long}\n{good}\n");
         let said = with_secret(["verify", "--json"]).stdin(stdin).done().code(1).json_lines();
         let codes: Vec<_> = said.iter().map(|said| said["code"].as_str().unwrap_or("ok")).collect();
@@ -100,6 +100,31 @@ fn an_over_long_line_is_refused_and_the_next_is_read() {
             if long.starts_with("apikee_") { ["DECODE_ERROR"; 2] } else { ["INVALID_FORMAT", "INVALID_PREFIX"] };
         assert_eq!(codes[..2], expected);
         assert_eq!(codes[2..], ["ok"]);
+    }
+}
+
+#[test]
+fn a_key_has_the_same_code_as_an_argument_and_in_standard_input() {
+    for digits in [16_376, 16_377, 20_000, 100_000] {
+        let key = format!("apikee_{}.1", "z".repeat(digits));
+        for command in ["verify", "inspect", "fingerprint"] {
+            let argument = with_secret([command, "--json", &key]).done().code(1).json();
+            let input = with_secret([command, "--json"]).stdin(&key).done().code(1).json();
+            assert_eq!([&argument["code"], &input["code"]], ["DECODE_ERROR"; 2], "{command}, {digits}");
+        }
+    }
+}
+
+#[test]
+fn meta_is_shown_as_it_is_in_the_key() {
+    let meta = r#"{"a":1e400,"b":18446744073709551616,"c":[1.10,{"d":-0.0}],"e":"\u001b"}"#;
+    let key = issued(["--meta", meta]);
+    for command in ["verify", "inspect"] {
+        for form in [&[][..], &["--json"]] {
+            let arguments = [command].into_iter().chain(form.iter().copied()).chain([key.as_str()]);
+            let shown = with_secret(arguments).done().code(0).stdout;
+            assert!(shown.contains(meta), "{shown}");
+        }
     }
 }
 

@@ -325,6 +325,19 @@ fn an_unusable_file_at_the_start_is_an_error_that_names_the_file() {
 }
 
 #[test]
+fn a_secret_that_was_given_as_a_path_is_not_repeated() {
+    // Of 32 characters, as the shortest one that is as long as a secret.
+    let secret = "0123456789abcdef0123456789abcdef";
+    for builder in
+        [Apikee::builder().secret_file(secret), Apikee::builder().secret(A.as_bytes()).deny_list_file(secret)]
+    {
+        let error = builder.build().unwrap_err();
+        let said = format!("{error}: {:?}", core::error::Error::source(&error).map(ToString::to_string));
+        assert!(said.contains("cannot be read") && !said.contains(secret), "{said}");
+    }
+}
+
+#[test]
 fn weak_secrets_are_reported_at_the_start() {
     let strong = "x".repeat(16);
     let builder = Apikee::builder().secret(&strong.as_bytes()[1..]).secret(strong.as_bytes()).secret(b"y");
@@ -388,6 +401,20 @@ fn the_thread_drops_an_old_secret_after_its_grace() {
     wait_for(&heard, "keyring 2 1 0");
     wait_for(&heard, "keyring 1 0 0");
     assert_eq!(accepted(&apikee), [false, true, false]);
+}
+
+#[test]
+fn a_secret_that_is_added_is_reported_once() {
+    let folder = Folder::new("added");
+    let path = folder.put("secrets", A);
+    let (apikee, heard) =
+        observed(Apikee::builder().secret_file(&path).secret_grace(Duration::from_millis(1)).background_thread(false));
+    folder.put("secrets", format!("{A}\n{B}"));
+    apikee.reload_files().unwrap();
+    // Nothing ends with the grace.
+    std::thread::sleep(Duration::from_millis(2));
+    assert_eq!(accepted(&apikee), [true, true, false]);
+    assert_eq!(all(&heard), ["keyring 2 0 0", "secret file read 2"]);
 }
 
 #[test]

@@ -112,8 +112,8 @@ pub(crate) fn run(args: &Args) -> Ended {
             let elapsed = start.elapsed();
             match args.form {
                 Form { quiet: true, .. } => {}
-                Form { json: true, .. } => as_json(&mut answers.out, &decision, elapsed)?,
-                _ => as_text(&mut answers.out, &decision, elapsed)?,
+                Form { json: true, .. } => as_json(&mut answers.out, candidate, &decision, elapsed)?,
+                _ => as_text(&mut answers.out, candidate, &decision, elapsed)?,
             }
             Ok(if decision.is_ok() { Outcome::Good } else { Outcome::Bad })
         }
@@ -130,11 +130,16 @@ pub(crate) fn in_server_mode(builder: ApikeeBuilder) -> Result<Apikee, ConfigErr
     Err(ConfigError::Missing([Setting::ProjectKey, Setting::ProjectEnv, Setting::ServerPublicKey].into()))
 }
 
-fn as_json(out: &mut Vec<u8>, decision: &Result<OwnedGrant, Denial<'_>>, elapsed: Duration) -> io::Result<()> {
+type Decision<'s> = Result<OwnedGrant, Denial<'s>>;
+
+fn as_json(out: &mut Vec<u8>, candidate: &Candidate<'_>, decision: &Decision<'_>, elapsed: Duration) -> io::Result<()> {
     report::json_line(out, |members| {
         members.member("ok", &decision.is_ok())?;
+        members.place(candidate)?;
+        members.member("prefix", &candidate.prefix())?;
         match decision {
             Ok(grant) => {
+                members.member("tenant", grant.key().claims().tenant())?;
                 members.member("basis", grant.basis().name())?;
                 members.member("message", &grant.basis().to_string())?;
             }
@@ -152,7 +157,10 @@ fn as_json(out: &mut Vec<u8>, decision: &Result<OwnedGrant, Denial<'_>>, elapsed
     })
 }
 
-fn as_text(out: &mut Vec<u8>, decision: &Result<OwnedGrant, Denial<'_>>, elapsed: Duration) -> io::Result<()> {
+fn as_text(out: &mut Vec<u8>, candidate: &Candidate<'_>, decision: &Decision<'_>, elapsed: Duration) -> io::Result<()> {
+    if let Some(line) = candidate.line {
+        write!(out, "line {line}, ")?;
+    }
     match decision {
         Ok(grant) => {
             writeln!(out, "{}: {}", green("granted"), grant.basis())?;

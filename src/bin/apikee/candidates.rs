@@ -8,8 +8,7 @@
 //! - Each thread takes a chunk of whole lines, checks them, waits for its turn and prints. At most one chunk per thread
 //!   is in memory.
 //! - A chunk contains the lines that have arrived. So a program that writes keys one by one gets each answer at once.
-//! - A line is cut after [`MAX_LINE`] bytes. No key is that long, so a line that was cut is refused for its length. An
-//!   envelope may be longer: it is cut after [`MAX_ENVELOPE`] bytes, and then refused.
+//! - A line is cut after [`MAX_LINE`] bytes, and then refused: no key and no envelope is that long.
 
 use std::{
     ffi::OsString,
@@ -33,10 +32,7 @@ use crate::{
 };
 
 /// The length in bytes after which a line is cut.
-const MAX_LINE: usize = 16 * 1024;
-
-/// The same for a line that starts like an envelope.
-const MAX_ENVELOPE: usize = 1024 * 1024;
+const MAX_LINE: usize = 1024 * 1024;
 
 /// Bytes of standard input that are read at once: hundreds of keys, which fit into the cache of a core.
 const CHUNK: usize = 128 * 1024;
@@ -45,7 +41,7 @@ const CHUNK: usize = 128 * 1024;
 const _: () = assert!(verify_buffer_len(MAX_LINE - 45) > MAX_PAYLOAD_LEN);
 
 /// Bytes of buffer that are enough for any key that is not refused for its length.
-pub(crate) const BUFFER_LEN: usize = verify_buffer_len(MAX_LINE);
+pub(crate) const BUFFER_LEN: usize = verify_buffer_len(16 * 1024);
 
 #[derive(clap::Args)]
 pub(crate) struct KeyArgs {
@@ -266,7 +262,7 @@ impl Input {
                 break;
             }
             // The chunk is a part of one line so far. A line is cut here.
-            chunk.truncate(MAX_ENVELOPE);
+            chunk.truncate(MAX_LINE);
             searched = chunk.len();
             if self.ended.is_some() {
                 break;
@@ -305,9 +301,8 @@ fn lines(chunk: &[u8], first: u64) -> impl Iterator<Item = Candidate<'_>> {
     let mut start = 0;
     (first..).zip(ends).filter_map(move |(number, end)| {
         let line = &chunk[mem::replace(&mut start, end + 1)..end];
-        let most = if is_envelope(line) { MAX_ENVELOPE } else { MAX_LINE };
         // A line with exactly this length may be the rest of a longer one: see `Input::chunk`.
-        let cut = line.get(..most);
+        let cut = line.get(..MAX_LINE);
         let text = match cut {
             Some(cut) => cut,
             None if line.trim_ascii().is_empty() => return None,

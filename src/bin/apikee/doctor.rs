@@ -20,7 +20,7 @@ use std::{
 };
 
 use apikee::{
-    Apikee, Denial, Expiry, NewKey, Policy,
+    Apikee, Denial, Expiry, KeyError, NewKey, Policy,
     client::{ApikeeBuilder, AuthorizeRequest},
     key::STRONG_SECRET_LEN,
     policy::{FailOpen, Fault, Outage, Rejection},
@@ -176,8 +176,8 @@ pub(crate) fn run(args: &Args) -> Ended {
         doctor.say("configuration", &Ok("local mode: the platform is not asked".into()))?;
     }
     if let Some(key) = &args.key {
-        let key = if key == "-" { String::from_utf8(exchange::input("a key", MAX_KEY)?)? } else { key.clone() };
-        doctor.say("key", &of_key(&apikee, key.trim()))?;
+        let input = if key == "-" { exchange::input("a key", MAX_KEY)? } else { key.clone().into_bytes() };
+        doctor.say("key", &of_key(&apikee, input.trim_ascii()))?;
     }
     Ok(doctor.worst)
 }
@@ -339,16 +339,25 @@ fn of_denial(denial: &Denial<'_>, sealing: Sealing, otherwise: &'static str) -> 
 }
 
 /// The verdict on the user's key.
-fn of_key(apikee: &Apikee, key: &str) -> Finding {
+fn of_key(apikee: &Apikee, key: &[u8]) -> Finding {
     let method_path = MethodPath::new("GET", "/").map_err(|error| (error.to_string(), ""))?;
-    match apikee.authorize(&AuthorizeRequest::new(Some(key), method_path)) {
+    let key = Some(key).filter(|key| !key.is_empty());
+    let denial = match apikee.authorize(&AuthorizeRequest::new(key, method_path)) {
         Ok(grant) => {
-            Ok(format!("{}..., of {}: {}", grant.key().prefix(), grant.key().claims().tenant(), grant.basis()))
+            let key = grant.key();
+            return Ok(format!("{}..., of {}: {}", key.prefix(), key.claims().tenant(), grant.basis()));
         }
-        Err(denial) => {
-            Err((format!("{}: {}", denial.code(), message(&denial)), "apikee inspect shows what is in the key"))
-        }
-    }
+        Err(denial) => denial,
+    };
+    let remedy = match denial {
+        Denial::Key(KeyError::InvalidSignature) => "the key was signed with another secret, or it was changed",
+        Denial::Key(_) => "apikee inspect shows what is in the key",
+        Denial::Revoked => "issue a new key",
+        Denial::Rejected(_) | Denial::Remembered(_) => "look at the key's client on the platform: limits and networks",
+        Denial::Fault(Fault::UnknownClient) => "create the key's client on the platform: apikee issue --upsert",
+        _ => "correct what is BAD above",
+    };
+    Err((format!("{}: {}", denial.code(), message(&denial)), remedy))
 }
 
 fn message(denial: &Denial<'_>) -> String {

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use apikee::{
     Apikee, ConfigError, Expiry, Keyring, NewKey, UnixTime,
     client::{ApikeeBuilder, ClientIssueError, Issued, NewClient, Upsert},
+    emulator::{EmulatedClient, InvalidNetwork},
     issue_buffer_len,
     key::{Encoding, MAX_PAYLOAD_LEN},
     meta::JsonObject,
@@ -67,7 +68,7 @@ struct ClientArgs {
     upsert: bool,
 
     /// The client's name, instead of the tenant
-    #[arg(long, value_name = "NAME", requires = "upsert")]
+    #[arg(long, value_name = "NAME", requires = "upsert", value_parser = NonEmptyStringValueParser::new())]
     client_name: Option<String>,
 
     /// The type of the client: person, company, service, device or internal
@@ -75,11 +76,11 @@ struct ClientArgs {
     client_type: ClientType,
 
     /// The template for the client
-    #[arg(long, value_name = "ID", requires = "upsert")]
+    #[arg(long, value_name = "ID", requires = "upsert", value_parser = NonEmptyStringValueParser::new())]
     template: Option<String>,
 
     /// A network that the client may call from; may be repeated
-    #[arg(long = "ip", value_name = "CIDR", requires = "upsert")]
+    #[arg(long = "ip", value_name = "CIDR", requires = "upsert", value_parser = network)]
     networks: Vec<String>,
 
     /// Other data about the client, as a JSON object
@@ -87,7 +88,7 @@ struct ClientArgs {
     client_metadata: Option<String>,
 
     /// The name of the key among the client's keys, instead of TENANT-key
-    #[arg(long, value_name = "NAME", requires = "upsert")]
+    #[arg(long, value_name = "NAME", requires = "upsert", value_parser = NonEmptyStringValueParser::new())]
     key_name: Option<String>,
 }
 
@@ -105,6 +106,11 @@ fn client_type(word: &str) -> Result<ClientType, &'static str> {
     use ClientType::{Company, Device, Internal, Person, Service};
     let known = [Person, Company, Service, Device, Internal].into_iter().find(|known| known.as_str() == word);
     known.ok_or("not person, company, service, device or internal")
+}
+
+/// The text of a network, as the platform gets it.
+fn network(text: &str) -> Result<String, InvalidNetwork> {
+    EmulatedClient::new("").network(text).map(|_| text.into())
 }
 
 pub(crate) fn run(args: &Args) -> Ended {
@@ -144,6 +150,9 @@ pub(crate) fn run(args: &Args) -> Ended {
     }
     if matches!(args.expires, Expiry::At(time) if time < now) {
         note("apikee: note: this key has expired already");
+    }
+    if matches!((args.not_before, issued.expires_at()), (Some(start), Some(end)) if start > end) {
+        note("apikee: note: this key is never valid: it expires before it becomes valid");
     }
     Ok(Outcome::Good)
 }

@@ -91,7 +91,7 @@ type Ended = Result<Outcome, Box<dyn Error>>;
 fn main() -> ExitCode {
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
-        Err(wrong_use) if wrong_use.use_stderr() => wrong_use.exit(),
+        Err(wrong_use) if wrong_use.use_stderr() => return misused(&wrong_use),
         Err(help) => {
             return match help.print() {
                 Ok(()) => ExitCode::SUCCESS,
@@ -119,6 +119,28 @@ fn main() -> ExitCode {
         Ok(Outcome::Bad) => ExitCode::from(1),
         Err(error) => failed(&*error),
     }
+}
+
+/// Prints why the arguments are wrong, as clap does, but without a key or a secret among them.
+fn misused(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    let safe = without_secrets(&text);
+    if safe == text {
+        error.exit();
+    }
+    note(safe.trim_end());
+    ExitCode::from(2)
+}
+
+/// The text without the words in it that are as long as a key or a secret.
+fn without_secrets(text: &str) -> String {
+    const SECRET_LEN: usize = 32;
+    let is_of_secret = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '+' | '/' | '=');
+    let words = text.split_inclusive(|c| !is_of_secret(c)).map(|part| {
+        let word = part.trim_end_matches(|c| !is_of_secret(c));
+        if word.len() < SECRET_LEN { part.into() } else { format!("...{}", &part[word.len()..]) }
+    });
+    words.collect()
 }
 
 fn failed(error: &(dyn Error + 'static)) -> ExitCode {

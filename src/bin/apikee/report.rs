@@ -10,9 +10,15 @@ use std::{
     io::{self, Write},
 };
 
-use apikee::{Claims, Denial, KeyError, MissingScopes, UnixTime, VerifiedKey};
-use serde::{Serialize, Serializer as _, ser::SerializeMap as _};
-use serde_json::ser::{Compound, Formatter, Serializer};
+use apikee::{Claims, Denial, KeyError, MissingScopes, UnixTime, VerifiedKey, key::Meta};
+use serde::{
+    Serialize, Serializer,
+    ser::{Error as _, SerializeMap as _},
+};
+use serde_json::{
+    ser::{self, Compound, Formatter},
+    value::RawValue,
+};
 
 use crate::{
     candidates::Candidate,
@@ -92,7 +98,7 @@ pub(crate) fn claims(out: &mut impl Write, claims: &Claims<'_>, now: UnixTime) -
     field(out, "environment", format_args!("{:?}", claims.environment()))?;
     field(out, "expires", time(claims.expires_at(), "never"))?;
     field(out, "not before", time(claims.not_before(), "valid immediately"))?;
-    field(out, "meta", json(&claims.meta())?)
+    field(out, "meta", json(&Exact(claims.meta()))?)
 }
 
 /// The fields of a key that is good.
@@ -101,6 +107,18 @@ pub(crate) fn verified(out: &mut impl Write, key: &VerifiedKey<'_>, now: UnixTim
     let index = key.secret_index();
     field(out, "secret", format_args!("{index} ({})", if index == 0 { "signs new keys" } else { "only verifies" }))?;
     field(out, "fingerprint", key.fingerprint())
+}
+
+/// The metadata of a key. Its JSON is written as it is in the key: a number may be longer than Rust's types.
+struct Exact<'b>(Meta<'b>);
+
+impl Serialize for Exact<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.as_json() {
+            Some(text) => RawValue::from_string(text.into()).map_err(S::Error::custom)?.serialize(serializer),
+            None => self.0.serialize(serializer),
+        }
+    }
 }
 
 /// The members of an object that is being written.
@@ -112,7 +130,7 @@ pub(crate) fn json_line(
     members: impl FnOnce(&mut Members<'_, '_>) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut line = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut line, Printable);
+    let mut serializer = ser::Serializer::with_formatter(&mut line, Printable);
     let mut object = Members(serializer.serialize_map(None)?);
     members(&mut object)?;
     object.0.end()?;
@@ -123,7 +141,7 @@ pub(crate) fn json_line(
 /// A value as it is written in a line.
 fn json(value: &(impl Serialize + ?Sized)) -> io::Result<String> {
     let mut text = Vec::new();
-    value.serialize(&mut Serializer::with_formatter(&mut text, Printable))?;
+    value.serialize(&mut ser::Serializer::with_formatter(&mut text, Printable))?;
     String::from_utf8(text).map_err(io::Error::other)
 }
 
@@ -145,7 +163,7 @@ impl Members<'_, '_> {
         self.member("environment", claims.environment())?;
         self.member("expires_at", &claims.expires_at())?;
         self.member("not_before", &claims.not_before())?;
-        self.member("meta", &claims.meta())
+        self.member("meta", &Exact(claims.meta()))
     }
 
     /// The start of the key, safe for logs, and why the key is refused.
@@ -161,18 +179,30 @@ struct Printable;
 
 impl Formatter for Printable {
     fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return out.write_all(fragment.as_bytes());
-        }
-        for part in fragment.split_inclusive(|c| !is_printable(c)) {
-            let plain = part.trim_end_matches(|c| !is_printable(c));
-            out.write_all(plain.as_bytes())?;
-            for unit in part[plain.len()..].encode_utf16() {
-                write!(out, "\\u{unit:04x}")?;
-            }
-        }
-        Ok(())
+        escape(out, fragment, is_printable)
     }
+
+    /// JSON that is written already. Control characters are white space there, and all other characters that are not
+    /// printable are in strings.
+    fn write_raw_fragment<W: Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut parts = fragment.split(|c: char| c.is_ascii_control());
+        parts.try_for_each(|part| escape(out, part, |c| matches!(c, '"' | '\\') || is_printable(c)))
+    }
+}
+
+/// Writes a text, and escapes each character that is not plain as JSON does it in strings.
+fn escape(out: &mut (impl Write + ?Sized), text: &str, is_plain: impl Fn(char) -> bool) -> io::Result<()> {
+    if text.bytes().all(|byte| byte.is_ascii() && is_plain(byte.into())) {
+        return out.write_all(text.as_bytes());
+    }
+    for part in text.split_inclusive(|c| !is_plain(c)) {
+        let plain = part.trim_end_matches(|c| !is_plain(c));
+        out.write_all(plain.as_bytes())?;
+        for unit in part[plain.len()..].encode_utf16() {
+            write!(out, "\\u{unit:04x}")?;
+        }
+    }
+    Ok(())
 }
 
 /// Characters that `escape_debug` does not escape, and the single quote, which JSON does not escape.

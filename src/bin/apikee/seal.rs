@@ -173,6 +173,11 @@ impl OpenArgs {
                 CLIENT.variable, SERVER.variable, CLIENT.argument, SERVER.argument
             )
             .into()),
+            (None, None) if is_answer => Err(format!(
+                "there is no secret to open an answer with: set {}, or use {}",
+                CLIENT.variable, CLIENT.argument
+            )
+            .into()),
             (None, None) => Err(format!(
                 "there is no secret to open with: set {} or {}, or use {} or {}",
                 CLIENT.variable, SERVER.variable, CLIENT.argument, SERVER.argument

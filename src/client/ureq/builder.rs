@@ -138,8 +138,8 @@ impl UreqTransportBuilder {
         self
     }
 
-    /// Allows plain http to another machine. (Plain http to `localhost`, `127.0.0.0/8` and `[::1]` is always allowed.)
-    /// **The project key then goes over the network in the clear.**
+    /// Allows plain http to another machine. (Plain http to `localhost`, `127.0.0.0/8` and `[::1]` is always allowed,
+    /// but not through a proxy on another machine.) **The project key then goes over the network in the clear.**
     pub const fn allow_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
@@ -177,6 +177,10 @@ impl UreqTransportBuilder {
         }
         let roots = roots(self.ca_pem.as_deref(), &self.added_ca_pem)?;
         let proxy = self.proxy.for_calls_to(&base_url)?;
+        // Without TLS the proxy reads the project key, and `localhost` is the proxy's own machine.
+        if !base_url.https && !self.plain_http && proxy.as_ref().is_some_and(|proxy| !is_loopback(bare(proxy.host()))) {
+            return Err(UreqTransportError::PlainHttp);
+        }
         let proxied = proxy.is_some();
         // ureq must send exactly the call and add nothing, especially no `Accept-Encoding`.
         let config = Config::builder()
@@ -220,7 +224,7 @@ pub enum UreqTransportError {
     Credentials,
     /// `base_url`: it contains a query or a fragment.
     QueryOrFragment,
-    /// `base_url`: plain `http` to another machine, without `allow_plain_http`.
+    /// `base_url`: plain `http` to another machine, or through a proxy on another machine, without `allow_plain_http`.
     PlainHttp,
     /// `ca_pem` or `add_ca_pem`: it is not PEM, or contains something that is not a certificate.
     CaPem,

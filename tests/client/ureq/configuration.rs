@@ -78,6 +78,15 @@ fn plain_http_to_other_machines_needs_permission() {
         assert_eq!(UreqTransport::new(url).map(|_| ()), Err(UreqTransportError::PlainHttp), "{url}");
         UreqTransport::builder().base_url(url).allow_plain_http().build().unwrap();
     }
+    // Such a proxy would connect to its own machine.
+    let local = |proxy| UreqTransport::builder().base_url("http://localhost:1").proxy(proxy);
+    for proxy in ["http://192.0.2.1:3128", "http://proxy", "http://[2001:db8::1]:3128", "https://192.0.2.1"] {
+        assert_eq!(local(proxy).build().map(|_| ()), Err(UreqTransportError::PlainHttp), "{proxy}");
+        local(proxy).allow_plain_http().build().unwrap();
+    }
+    for proxy in ["http://127.0.0.1:3128", "http://localhost:3128", "http://[::1]:3128"] {
+        local(proxy).build().unwrap();
+    }
 }
 
 #[test]
