@@ -17,9 +17,12 @@
 //!     -d "$(apikee fingerprint KEY)"
 //! ```
 //!
-//! - No request waits for Redis. Each instance has all revocations in its memory, and one thread follows Redis.
+//! - Only a request that revokes a key waits for Redis. Each instance has all revocations in its memory, and one thread
+//!   follows Redis.
+//! - The answer to a revocation is 202 when Redis has it. It is 503 if Redis cannot be reached: until Redis is back, only
+//!   this instance refuses the key, and only while it runs.
 //! - A revoked key stays revoked. An instance adds the entries of Redis to its own, and adds its own to Redis if they
-//!   are missing there. So no revocation is lost if Redis is down, or comes back empty.
+//!   are missing there. So no revocation is lost if Redis comes back empty.
 //! - Once a second, each instance checks whether the size of the set has changed, in case a message was lost.
 //!
 //! docs/FLEET.md explains what instances share, and what they do not share. This server is as simple as possible; the
@@ -71,6 +74,9 @@ const COMPARE: Duration = Duration::from_secs(1);
 /// Members in one command.
 const CHUNK: usize = 1000;
 
+/// A revoked key, and where to report that Redis has it.
+type Revoked = (Fingerprint, Sender<()>);
+
 /// The data that the thread for Redis shares with requests.
 #[derive(Default)]
 struct Shared {
@@ -119,12 +125,7 @@ fn note(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-fn respond(
-    guard: &Guard,
-    shared: &Shared,
-    sender: &Sender<Fingerprint>,
-    request: &mut Request<Body>,
-) -> Response<Body> {
+fn respond(guard: &Guard, shared: &Shared, sender: &Sender<Revoked>, request: &mut Request<Body>) -> Response<Body> {
     let checked = match (request.method().as_str(), request.uri().path()) {
         ("GET" | "HEAD", "/health") => return response(200, state(shared)),
         ("GET" | "HEAD", "/me") => guard.route("/me").check(&*request).map(|_| ()),
@@ -145,15 +146,19 @@ fn respond(
 }
 
 /// Revokes the key whose fingerprint is the body.
-fn revoke(shared: &Shared, sender: &Sender<Fingerprint>, body: &mut Body) -> Response<Body> {
-    match fingerprint(body) {
-        Some(fingerprint) => {
-            // This instance refuses the key at once. The others refuse it after they get the revocation from Redis.
-            shared.revocations.insert(fingerprint);
-            let _ = sender.send(fingerprint);
-            response(202, r#"{"ok":true}"#.into())
-        }
-        None => response(400, r#"{"error":"NOT_A_FINGERPRINT"}"#.into()),
+fn revoke(shared: &Shared, sender: &Sender<Revoked>, body: &mut Body) -> Response<Body> {
+    let Some(fingerprint) = fingerprint(body) else {
+        return response(400, r#"{"error":"NOT_A_FINGERPRINT"}"#.into());
+    };
+    // This instance refuses the key at once. The others refuse it after they get the revocation from Redis.
+    shared.revocations.insert(fingerprint);
+    let (stored, is_stored) = mpsc::channel();
+    let is_sent = shared.follows.load(Ordering::Relaxed) && sender.send((fingerprint, stored)).is_ok();
+    if is_sent && is_stored.recv_timeout(2 * TIMEOUT).is_ok() {
+        response(202, r#"{"ok":true}"#.into())
+    } else {
+        // Nothing is lost while this instance runs. The caller should try again, in case it does not.
+        response(503, r#"{"error":"NOT_STORED"}"#.into())
     }
 }
 
@@ -176,7 +181,7 @@ fn response(status: u16, json: String) -> Response<Body> {
 }
 
 /// Follows Redis and never returns. While Redis is down, the last known revocations apply.
-fn follow(redis: &Client, shared: &Shared, own: &Receiver<Fingerprint>) {
+fn follow(redis: &Client, shared: &Shared, own: &Receiver<Revoked>) {
     let mut last = String::new();
     loop {
         let error = follow_once(redis, shared, own, &mut last).unwrap_or_else(|error| error);
@@ -191,12 +196,7 @@ fn follow(redis: &Client, shared: &Shared, own: &Receiver<Fingerprint>) {
 }
 
 /// Follows Redis until an error, and returns the error.
-fn follow_once(
-    redis: &Client,
-    shared: &Shared,
-    own: &Receiver<Fingerprint>,
-    last: &mut String,
-) -> RedisResult<RedisError> {
+fn follow_once(redis: &Client, shared: &Shared, own: &Receiver<Revoked>, last: &mut String) -> RedisResult<RedisError> {
     let mut commands = redis.get_connection_with_timeout(TIMEOUT)?;
     commands.set_read_timeout(Some(TIMEOUT))?;
     commands.set_write_timeout(Some(TIMEOUT))?;
@@ -207,8 +207,9 @@ fn follow_once(
     messages.subscribe(CHANNEL)?;
     messages.set_read_timeout(Some(TICK))?;
     // This instance's own revocations are already in memory, so `reconcile` adds them to the set.
-    own.try_iter().for_each(drop);
+    let waiting: Vec<_> = own.try_iter().collect();
     reconcile(&mut commands, shared)?;
+    confirm(waiting);
     let (mut members, mut compared): (usize, _) = (commands.scard(SET)?, Instant::now());
     shared.follows.store(true, Ordering::Relaxed);
     *last = format!("redis: following, {} revocations", shared.revocations.len());
@@ -222,8 +223,10 @@ fn follow_once(
             Err(error) if error.is_timeout() => {}
             Err(error) => return Ok(error),
         }
-        let new: Vec<_> = own.try_iter().collect();
+        let waiting: Vec<_> = own.try_iter().collect();
+        let new: Vec<_> = waiting.iter().map(|(fingerprint, _)| *fingerprint).collect();
         publish(&mut commands, &new)?;
+        confirm(waiting);
         if compared.elapsed() >= COMPARE {
             let now: usize = commands.scard(SET)?;
             if now != members {
@@ -231,6 +234,13 @@ fn follow_once(
             }
             (members, compared) = (commands.scard(SET)?, Instant::now());
         }
+    }
+}
+
+/// Reports that Redis has these. A request that no longer waits is ignored.
+fn confirm(revoked: Vec<Revoked>) {
+    for (_, stored) in revoked {
+        let _ = stored.send(());
     }
 }
 

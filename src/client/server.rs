@@ -575,3 +575,17 @@ impl Route {
         MethodPath::with_query(&self.method, &self.path).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{breaker::ClientSlot, client::gate::Limits};
+
+    #[test]
+    fn the_default_limits_bound_the_memory() {
+        let Settings { max_client_ids, queue_len, queue_bytes, .. } = Settings::DEFAULT;
+        assert_eq!((max_client_ids, queue_len, queue_bytes), (65_536, 1024, 4 << 20));
+        assert_eq!(Limits::DEFAULT.in_flight, 32);
+        assert!(Limits::DEFAULT.clients * size_of::<ClientSlot>() <= 512 << 10);
+    }
+}

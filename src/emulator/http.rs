@@ -82,9 +82,14 @@ impl Request {
             }
             this.headers.push((name.to_owned(), value.trim_matches([' ', '\t']).to_owned()));
         }
-        let says = |name, word: &str| this.header(name).is_some_and(|value| value.eq_ignore_ascii_case(word));
-        let (closes, waits) = (says("connection", "close"), says("expect", "100-continue"));
-        this.last = closes || version == "HTTP/1.0";
+        // Each field is a list (RFC 9110, sections 7.6.1 and 10.1.1).
+        let says = |name: &str, word: &str| {
+            let fields = this.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
+            fields.flat_map(|(_, value)| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(word))
+        };
+        let is_old = version == "HTTP/1.0";
+        let (closes, waits) = (says("connection", "close"), says("expect", "100-continue") && !is_old);
+        this.last = closes || is_old;
         let len = this.body_len()?;
         if waits {
             writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;

@@ -270,7 +270,8 @@ impl Emulator {
         self.platform.state().clock.now()
     }
 
-    /// Sets the emulator's clock. From then on it stands still.
+    /// Sets the emulator's clock. From then on it stands still. A clock that is set back begins new periods: for each
+    /// limit, only the requests of the last period are counted.
     pub fn set_time(&self, time: UnixTime) {
         self.platform.state().clock = Clock::Stopped(time);
     }

@@ -555,6 +555,9 @@ impl StateFileError {
     }
 }
 
+/// What to do if one of the two files is wrong: neither can be read without the other.
+const BOTH: &str = "restore the state file and its journal, or move both away";
+
 impl fmt::Display for StateFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display().to_string();
@@ -566,9 +569,9 @@ impl fmt::Display for StateFileError {
             Problem::Newer { version } => {
                 write!(f, "the state file {path} has version {version}, and this program reads up to {VERSION}")
             }
-            Problem::Truncated => write!(f, "the state file {path} is truncated: restore it, or move it away"),
+            Problem::Truncated => write!(f, "the state file {path} is truncated: {BOTH}"),
             Problem::Damaged { line } => {
-                write!(f, "the state file {path} is damaged in line {line}: restore it, or move it away")
+                write!(f, "the state file {path} is damaged in line {line}: {BOTH}")
             }
             Problem::NoJournal => {
                 write!(f, "{path}.journal, with the latest changes, is missing: restore it, or move {path} away")

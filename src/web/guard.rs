@@ -280,12 +280,8 @@ impl<'g> RouteGuard<'g> {
     /// The [`Refusal`], which contains the response.
     pub fn check<'r>(self, request: impl Into<RequestView<'r>>) -> Result<OwnedGrant, Refusal<'g>> {
         let request = request.into();
-        let key = self.find_key(&request);
-        let texts = Texts::default();
-        let facts = Guarded { route: self, request, texts: &texts, headers: OnceCell::new() };
-        let mut buf = vec![0; key.ok().flatten().map_or(0, bounded_buffer_len)];
-        let (verdict, claims) = self.guard.apikee.decide(key, self.scopes, &facts, &mut buf);
-        verdict.map(Grant::into_owned).map_err(|denial| self.refusal(denial, &facts, key, claims))
+        let mut buf = vec![0; self.find_key(&request).ok().flatten().map_or(0, bounded_buffer_len)];
+        self.check_in(request, &mut buf).map(Grant::into_owned)
     }
 
     /// Checks a request with a buffer of the caller: see [`Guard::check_in`].

@@ -6,7 +6,7 @@ use std::{
 };
 
 use apikee::{
-    Fingerprint, Policy,
+    Expiry, Fingerprint, Keyring, NewKey, Policy, SysRng, UnixTime,
     client::{AuthorizeRequest, Enforcement, Event, TransportError},
     meta::JsonObject,
     policy::{Basis, FailOpen, Fault, OnFault, OnRejection, Outage, Overload, Reason},
@@ -69,6 +69,21 @@ fn a_revoked_key_is_refused_before_scopes_are_checked_and_the_platform_is_asked(
     assert!(platform.seen().is_empty());
     assert_eq!(ask(&apikee, &good), Ok(Basis::Confirmed));
     assert!(ask(&apikee, &revoked[..revoked.len() - 1]).unwrap_err().starts_with("INVALID_SIGNATURE"));
+}
+
+#[test]
+fn a_key_outside_of_its_time_is_refused_before_the_platform_is_asked() {
+    let platform = Platform::willing();
+    let apikee = platform.builder().policy(Policy::DEFAULT.on_fault(OnFault::Admit)).build().unwrap();
+    let now = UnixTime::now();
+    let [past, future] = [-10, 1_000].map(|secs| UnixTime::from_secs(now.as_secs() + secs));
+    let new = NewKey::new(CLIENT).scopes(&["read"]);
+    for (new, code) in [(new.expires(Expiry::At(past)), "EXPIRED"), (new.not_before(future), "NOT_YET_VALID")] {
+        let mut buf = [0; 512];
+        let key = Keyring::new(crate::platform::SECRET).unwrap().issue(&new, now, &mut SysRng, &mut buf).unwrap();
+        assert!(ask(&apikee, key).unwrap_err().starts_with(code));
+    }
+    assert!(platform.seen().is_empty());
 }
 
 #[test]

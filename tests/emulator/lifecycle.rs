@@ -67,10 +67,17 @@ fn a_connection_is_closed_when_the_caller_requests_it() {
     let mut wire = Wire::to(&emulator);
     Call::of(&emulator, &validation()).header("Connection", Some("Close")).over(&mut wire).accepted();
     wire.assert_ended();
-    let mut wire = Wire::to(&emulator);
-    wire.write("POST / HTTP/1.0\r\n\r\n");
-    assert_eq!(wire.read().unwrap().status, 404);
-    wire.assert_ended();
+    for request in [
+        "POST / HTTP/1.0\r\n\r\n",
+        "POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n",
+        "POST / HTTP/1.1\r\nConnection: te, close\r\n\r\n",
+        "POST / HTTP/1.1\r\nConnection: te\r\nConnection: close\r\n\r\n",
+    ] {
+        let mut wire = Wire::to(&emulator);
+        wire.write(request);
+        assert_eq!(wire.read().unwrap().status, 404, "{request}");
+        wire.assert_ended();
+    }
 }
 
 #[test]

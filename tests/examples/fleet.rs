@@ -166,9 +166,14 @@ impl Instance {
         self.request("GET", "/me", key, "").0
     }
 
-    fn revoke(&self, key: &str) {
+    /// The status of the request that revokes this key.
+    fn revoked(&self, key: &str) -> u16 {
         let fingerprint = Fingerprint::of(key).to_string();
-        assert_eq!(self.request("POST", "/revocations", &issued(&["revoke"]), &fingerprint).0, 202);
+        self.request("POST", "/revocations", &issued(&["revoke"]), &fingerprint).0
+    }
+
+    fn revoke(&self, key: &str) {
+        assert_eq!(self.revoked(key), 202);
     }
 
     fn health(&self) -> String {
@@ -241,6 +246,18 @@ fn answers_behind_the_guard_are_not_stored_by_caches_and_head_gets_no_body() {
 }
 
 #[test]
+fn a_revocation_that_was_confirmed_survives_its_instance() {
+    let Some(mut redis) = Redis::new("fleet-confirmed") else { return };
+    redis.start();
+    for _ in 0..5 {
+        let key = issued(&[]);
+        // Dropping an instance kills it.
+        Instance::following(&redis).revoke(&key);
+        assert_eq!(Instance::following(&redis).status(&key), 401);
+    }
+}
+
+#[test]
 fn instances_keep_serving_while_redis_is_down_and_synchronize_afterwards() {
     let Some(mut redis) = Redis::new("fleet-away") else { return };
     redis.start();
@@ -267,7 +284,7 @@ fn instances_keep_serving_while_redis_is_down_and_synchronize_afterwards() {
             assert!(instance.health().contains(r#""redis":false"#));
         }
         let before = asked.load(Ordering::Relaxed);
-        one.revoke(&late);
+        assert_eq!(one.revoked(&late), 503, "not in Redis yet");
         assert_eq!((one.status(&late), two.status(&late)), (401, 200), "only the first instance refuses the key");
         wait("requests", || asked.load(Ordering::Relaxed) >= before + 200);
         // Redis is empty now. The instances add their revocations to it.

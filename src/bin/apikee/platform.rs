@@ -4,9 +4,14 @@ use std::{
     error::Error,
     fmt::Display,
     fs::File,
-    io::{self, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, Sender, SyncSender},
+    },
     thread,
+    time::Duration,
 };
 
 use apikee::{
@@ -116,7 +121,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Ended {
     let own_key = exchange::set(PROJECT_KEY)?;
-    let emulator = args.builder(own_key.as_deref())?.start()?;
+    let (lines, printed) = print_lines()?;
+    let emulator = args.builder(own_key.as_deref(), lines)?.start()?;
     let mut clients = Vec::new();
     for (name, id) in &args.clients {
         clients.push((name.as_str(), args.add(&emulator, name, *id)?));
@@ -131,6 +137,9 @@ pub(crate) fn run(args: &Args) -> Ended {
     args.present(&emulator, shown_key, &clients)?;
     if args.until_eof {
         io::copy(&mut io::stdin().lock(), &mut io::sink())?;
+        drop(emulator);
+        // The lines that still wait, if somebody reads them.
+        let _ = printed.recv_timeout(Duration::from_secs(1));
         return Ok(Outcome::Good);
     }
     loop {
@@ -139,7 +148,7 @@ pub(crate) fn run(args: &Args) -> Ended {
 }
 
 impl Args {
-    fn builder(&self, project_key: Option<&str>) -> Result<EmulatorBuilder, Box<dyn Error>> {
+    fn builder(&self, project_key: Option<&str>, lines: SyncSender<String>) -> Result<EmulatorBuilder, Box<dyn Error>> {
         let mut builder = Emulator::builder().port(self.port).sealing(self.sealing);
         if let Some(key) = project_key {
             builder = builder.project_key(ProjectKey::new(key.trim())?);
@@ -159,18 +168,16 @@ impl Args {
             builder = builder.state_file(path);
         }
         builder = self.templates.iter().cloned().fold(builder, EmulatorBuilder::template);
-        let open = |path: &PathBuf| {
-            let log = File::options().create(true).append(true).open(path);
-            log.map_err(|error| unusable("log", path, error))
-        };
+        let open = |path: &PathBuf| Log::open(path).map_err(|error| unusable("log", path, error));
         let log = self.log.as_ref().map(open).transpose()?;
-        let spoken = !self.json && !self.env;
+        let lines = (!self.json && !self.env).then_some(lines);
         Ok(builder.on_request(move |request| {
-            if spoken {
-                tell(request);
+            if let Some(lines) = &lines {
+                // If nobody reads the lines, the next ones are dropped, and requests are still answered.
+                let _ = lines.try_send(line(request));
             }
             if let Some(log) = &log {
-                write(log, request);
+                log.write(request);
             }
         }))
     }
@@ -282,8 +289,26 @@ fn unusable(what: &str, path: &Path, error: impl Display) -> String {
     format!("the {what} file {path:?} cannot be used: {error}")
 }
 
-/// Prints a line for a request. Errors are ignored: the reader may have closed the pipe.
-fn tell(request: &LoggedRequest) {
+/// Starts a thread that prints lines. It may wait for a reader for ever. The receiver is disconnected when all senders
+/// are dropped and all lines are printed.
+fn print_lines() -> io::Result<(SyncSender<String>, Receiver<()>)> {
+    /// The maximum number of lines that wait.
+    const WAITING: usize = 1024;
+    let (sender, lines) = mpsc::sync_channel::<String>(WAITING);
+    let (end, printed) = mpsc::channel();
+    thread::Builder::new().spawn(move || {
+        let _end: Sender<()> = end;
+        for line in lines {
+            // Errors are ignored: the reader may have closed the pipe.
+            let mut out = io::stdout().lock();
+            let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+        }
+    })?;
+    Ok((sender, printed))
+}
+
+/// The line for a request.
+fn line(request: &LoggedRequest) -> String {
     let request = request.clone().without_keys();
     let mut line = format!("{:?}", request.kind).to_lowercase();
     for part in [request.client.map(|id| id.to_string()), request.method_path].into_iter().flatten() {
@@ -296,26 +321,53 @@ fn tell(request: &LoggedRequest) {
     for part in [request.refusal.map(str::to_owned), request.misbehaviour.as_ref().map(Misbehaviour::to_string)] {
         line.extend(part.map(|part| format!(", {}", part.escape_debug())));
     }
-    let mut out = io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    line
 }
 
-/// Writes a line of JSON for a request, in one piece.
-fn write(log: &File, request: &LoggedRequest) {
-    let request = request.clone().without_keys();
-    let written = report::json_line(log, |members| {
-        members.member("kind", &format!("{:?}", request.kind).to_lowercase())?;
-        members.member("client", &request.client.map(|id| id.to_string()))?;
-        members.member("method_path", &request.method_path)?;
-        members.member("headers", &request.headers)?;
-        let body: Option<Value> = request.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
-        members.member("body", &body)?;
-        members.member("status", &request.status)?;
-        members.member("refusal", &request.refusal)?;
-        members.member("fault", &request.misbehaviour.as_ref().map(Misbehaviour::to_string))
-    });
-    if let Err(error) = written {
-        note(&format!("apikee: the log cannot be written: {error}"));
+/// The file of `--log`.
+struct Log {
+    file: File,
+    /// Whether the file ends within a line: a write failed, or an earlier process was killed.
+    is_cut: AtomicBool,
+}
+
+impl Log {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::options().create(true).append(true).open(path)?;
+        let mut is_cut = false;
+        // Another kind of file, such as a pipe, has no end.
+        if file.metadata()?.is_file() && file.metadata()?.len() > 0 {
+            let mut last = [0];
+            let mut reader = File::open(path)?;
+            reader.seek(SeekFrom::End(-1))?;
+            reader.read_exact(&mut last)?;
+            is_cut = last != *b"\n";
+        }
+        Ok(Self { file, is_cut: is_cut.into() })
+    }
+
+    /// Writes a line of JSON for a request, in one piece.
+    fn write(&self, request: &LoggedRequest) {
+        let request = request.clone().without_keys();
+        let mut text = Vec::new();
+        if self.is_cut.swap(false, Ordering::Relaxed) {
+            text.push(b'\n');
+        }
+        let written = report::json_line(&mut text, |members| {
+            members.member("kind", &format!("{:?}", request.kind).to_lowercase())?;
+            members.member("client", &request.client.map(|id| id.to_string()))?;
+            members.member("method_path", &request.method_path)?;
+            members.member("headers", &request.headers)?;
+            let body: Option<Value> = request.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
+            members.member("body", &body)?;
+            members.member("status", &request.status)?;
+            members.member("refusal", &request.refusal)?;
+            members.member("fault", &request.misbehaviour.as_ref().map(Misbehaviour::to_string))
+        });
+        if let Err(error) = written.and_then(|()| (&self.file).write_all(&text)) {
+            self.is_cut.store(true, Ordering::Relaxed);
+            note(&format!("apikee: the log cannot be written: {error}"));
+        }
     }
 }
 

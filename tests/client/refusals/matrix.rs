@@ -93,7 +93,8 @@ fn introduce(apikee: &Apikee, clients: &[Client]) {
 /// Checks that refused clients are denied while the fault lasts, and that the others are confirmed after it.
 fn check_during(name: &str, apikee: &Apikee, clients: &[Client], threads: usize, fault: impl Fn(bool)) {
     fault(true);
-    let each = if threads == 1 { 16 } else { 1 };
+    // Each client at least once.
+    let each = clients.len().div_ceil(threads).max(if threads == 1 { 16 } else { 1 });
     let answers = at_once(threads, each, |number| {
         let client = &clients[number % clients.len()];
         (client.class, ask(apikee, &client.key))

@@ -120,6 +120,8 @@ fn watch(scenario: &str, dir: &Path, platform: Option<&Platform>, needles: &mut 
     }
     let status = child.wait().expect("the child");
     assert!(status.success(), "{scenario}: {status}");
+    let saw_sessions = platform.is_none_or(|Platform { relay, .. }| !relay.public_keys().is_empty());
+    assert!(saw_sessions, "{scenario}: the relay saw no public key, so no session key was looked for");
 }
 
 fn text(dir: &Path, name: &str) -> String {

@@ -191,7 +191,7 @@ impl Needles {
     }
 }
 
-fn tag(secret: &[u8], message: &[u8]) -> [u8; 32] {
+pub fn tag(secret: &[u8], message: &[u8]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("any length");
     mac.update(message);
     mac.finalize().into_bytes().into()

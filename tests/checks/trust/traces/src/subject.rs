@@ -22,10 +22,13 @@ use apikee::{
     protocol::MethodPath,
     web::{Guard, RequestView},
 };
+use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::needles::tag;
+
 pub const ALONE: &[&str] =
-    &["planted", "nothing", "keyring", "envelope", "local client", "secret file", "environment", "guard"];
+    &["planted", "copies", "nothing", "keyring", "envelope", "local client", "secret file", "environment", "guard"];
 pub const WITH_PLATFORM: &[&str] = &["client", "client over TLS", "guard and platform", "observing client"];
 
 const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
@@ -37,6 +40,7 @@ pub fn run(scenario: &str, dir: &Path, platform: &[String]) {
     let subject = Subject(dir.into());
     match scenario {
         "planted" => subject.planted(),
+        "copies" => subject.copies(),
         "nothing" => search("after"),
         "keyring" => subject.keyring(),
         "envelope" => subject.envelope(),
@@ -170,6 +174,22 @@ impl Subject {
         })
         .join()
         .expect("the thread");
+    }
+
+    /// Holds a copy of each secret, also of those that the crate always wipes. The search must find each of them.
+    fn copies(&self) {
+        let mut copies = Zeroizing::new(Vec::with_capacity(4096));
+        for name in ["signing", "older", "project", "good", "plaintext", "server", "ephemeral"] {
+            copies.extend_from_slice(&self.secret(name));
+        }
+        copies.extend_from_slice(br#"{"success":true}"#);
+        let ephemeral = StaticSecret::from(<[u8; 32]>::try_from(&**self.secret("ephemeral")).expect("32 bytes"));
+        let server = <[u8; 32]>::try_from(&**self.secret("server-public")).expect("32 bytes");
+        let shared = ephemeral.diffie_hellman(&PublicKey::from(server));
+        copies.extend_from_slice(shared.as_bytes());
+        copies.extend_from_slice(&tag(&[0; 32], shared.as_bytes()));
+        search("in use");
+        black_box(&copies);
     }
 
     fn keyring(&self) {
