@@ -124,7 +124,7 @@ impl ApikeeBuilder {
     /// | `APIKEE_FAIL_OPEN` | [`policy`](Self::policy) | `true` (default): an outage lets requests through; `false`: it denies them |
     /// | `APIKEE_SERVER_TIMEOUT` | [`timeout`](Self::timeout) | seconds (`1.5`) or milliseconds (`1500ms`); 3 s by default |
     /// | `APIKEE_BASE_URL` | `base_url` | `https://host/path`; slashes at its end are stripped |
-    /// | `APIKEE_CA_FILE` | `ca_file` | path of a PEM file with authorities to trust in addition to the built-in ones |
+    /// | `APIKEE_CA_FILE` | `ca_file` | path of a PEM file with certificate authorities (CAs) to trust in addition to the built-in ones |
     /// | `APIKEE_ALLOW_PLAIN_HTTP` | `allow_plain_http` | `true` allows a base URL of `http://` on another machine; `false` by default |
     ///
     /// The last three variables configure the transport of the feature `ureq`. Without that feature, or if you set a
@@ -393,8 +393,8 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Sets a file of PEM certificates: authorities that are trusted in addition to the built-in ones of Mozilla, such
-    /// as the authority of a private network. [`build`](Self::build) reads it.
+    /// Sets a file of PEM certificates: certificate authorities (CAs) that are trusted in addition to the built-in ones
+    /// of Mozilla, such as the authority of a private network. [`build`](Self::build) reads it.
     #[cfg(feature = "ureq")]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.connection.ca_file = Some(path.into());

@@ -116,7 +116,7 @@ impl Setting {
                 "https://host/path, or http:// if the host is this machine or APIKEE_ALLOW_PLAIN_HTTP is true",
             ),
             Self::CaFile => {
-                ("ca_file (APIKEE_CA_FILE)", "the path of a PEM file with the certificates of trusted authorities")
+                ("ca_file (APIKEE_CA_FILE)", "the path of a PEM file with certificate authorities (CAs) to trust")
             }
             Self::AllowPlainHttp => ("allow_plain_http (APIKEE_ALLOW_PLAIN_HTTP)", "true or false"),
             Self::Transport => ("transport", "enable the feature ureq or set a transport"),

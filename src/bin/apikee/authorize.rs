@@ -38,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 
-    /// Trust the authorities in this PEM file, in addition to the built-in ones
+    /// Trust the certificate authorities (CAs) in this PEM file, in addition to the built-in ones
     #[arg(long, value_name = "PATH")]
     ca_file: Option<PathBuf>,
 

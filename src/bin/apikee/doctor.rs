@@ -313,7 +313,7 @@ fn of_denial(denial: &Denial<'_>, sealing: Sealing, otherwise: &'static str) -> 
         }
         Denial::Fault(Fault::ProjectKeyRefused) => "check APIKEE_SERVER_KEY: it must be the project's key",
         Denial::Fault(Fault::UntrustedCertificate) => {
-            "set APIKEE_CA_FILE to the file of your own authority; check the certificate's name and dates"
+            "set APIKEE_CA_FILE to the file of your own certificate authority; check the certificate's name and dates"
         }
         Denial::Fault(Fault::Unsealed) => {
             "if the platform never seals answers: APIKEE_SEALING=requests; whoever terminates TLS can then forge them"

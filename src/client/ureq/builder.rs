@@ -84,8 +84,8 @@ impl UreqTransportBuilder {
         self
     }
 
-    /// Sets the certificates of the trusted authorities: PEM, one or more. They **replace** Mozilla's authorities,
-    /// which are trusted by default. Authorities of the operating system are never trusted.
+    /// Sets the certificates of the trusted certificate authorities (CAs): PEM, one or more. They **replace** Mozilla's
+    /// authorities, which are trusted by default. Authorities of the operating system are never trusted.
     pub fn ca_pem(mut self, pem: &[u8]) -> Self {
         self.ca_pem = Some(pem.into());
         self

@@ -48,8 +48,8 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Calls the platform over HTTPS.
 ///
 /// It connects only to its base URL: it follows no redirects, and it uses a proxy only if the builder sets one.
-/// Connections are kept and used again. The server's certificate must come from one of Mozilla's authorities, or from
-/// the caller's own.
+/// Connections are kept and used again. The server's certificate must come from one of Mozilla's certificate
+/// authorities (CAs), or from the caller's own.
 ///
 /// The whole call ends within its timeout: look-up, connection, TLS, request, answer, and another try if there is one.
 /// A request is sent again, on a new connection, only in two cases: a kept connection was closed before the first byte
