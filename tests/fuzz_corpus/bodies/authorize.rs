@@ -105,7 +105,8 @@ impl Wire {
             // From another platform, which cannot open the request.
             18 => {
                 let mut request = call.body.to_vec();
-                let other = Recipient::new([byte; 32]);
+                // Not the secret of `RECIPIENT`, which is 32 times 0x42.
+                let other = Recipient::new(std::array::from_fn(|at| if at == 1 { 0 } else { byte }));
                 assert!(other.open(&mut request).is_err());
                 (Answered::Fault, 200, request)
             }
