@@ -33,12 +33,16 @@ fn name_of(text: String) -> String {
 
 /// The text up to the fifth character after the `apikee_` of its first key.
 fn up_to_key(text: &str) -> &str {
-    let is_of_key = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '_');
-    for (at, prefix) in text.match_indices("apikee_") {
+    const PREFIX: &str = "apikee_";
+    for (at, prefix) in text.match_indices(PREFIX) {
         let start = at + prefix.len();
-        let key = text[start..].split(|char| !is_of_key(char)).next().unwrap();
-        if let Some(payload) = key.find('.') {
-            return &text[..start + payload.min(5)];
+        // A `_` belongs to the key only at the end of another prefix.
+        let mut end = start;
+        while let Some(byte) = text.as_bytes().get(end).filter(|byte| byte.is_ascii_alphanumeric() || **byte == b'.') {
+            if *byte == b'.' {
+                return &text[..start + (end - start).min(5)];
+            }
+            end += if text[end..].starts_with(PREFIX) { PREFIX.len() } else { 1 };
         }
     }
     text
