@@ -149,7 +149,7 @@ enum apikee_error
    */
   APIKEE_ERROR_OK = 0,
   /**
-   * The key is refused: the request has none.
+   * The request has no key.
    */
   APIKEE_ERROR_MISSING_KEY = 1,
   /**
@@ -504,7 +504,7 @@ typedef struct apikee_header {
 
 #if defined(APIKEE_ENVELOPE)
 /**
- * Asks the platform whether a client may make a request with this method and path now.
+ * A question to the platform: may a client make a request with this method and path now?
  */
 typedef struct apikee_validate_request {
   /**
@@ -573,7 +573,7 @@ typedef struct apikee_answer {
    */
   uint64_t duration_ms;
   /**
-   * The client, if the answer names it. It is the client of the request. So are the next two members.
+   * The client, if the answer names it. It is equal to that of the request, and so are the next two members.
    */
   struct apikee_text client_id;
   /**
