@@ -64,15 +64,6 @@ def doubled(value):
     return float(value) + 0.0 if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
-def printed(value):
-    """The value as our command prints it: an integer of more than 64 bits becomes the nearest double."""
-    if isinstance(value, dict):
-        return {name: printed(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [printed(member) for member in value]
-    return float(value) if isinstance(value, int) and not -(2**63) <= value < 2**64 else value
-
-
 def issue_ours(specs, encoding):
     """Our keys, all from one process."""
     lines = "".join(json.dumps(spec, ensure_ascii=False) + "\n" for spec in specs)
