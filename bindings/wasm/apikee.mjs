@@ -393,14 +393,14 @@ class Session extends Resident {
 
   /** Reads the answer to that question; throws unless the platform lets the request through. */
   async readAnswer(response, ...more) {
-    contextOf(this);
+    const { memory } = contextOf(this);
     const asked = this.#asked;
     let envelope;
     try {
       checks.noMore(more);
       handleOf(this);
       if (asked === undefined) throw new ApikeeError("SESSION_USED", "readAnswer needs a request that validateRequest has sealed");
-      envelope = await envelopeOf(response);
+      envelope = await envelopeOf(response, memory.inputLen);
     } catch (error) {
       if (this.#isSealed) this.#useUp();
       throw error;

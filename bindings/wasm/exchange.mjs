@@ -161,9 +161,6 @@ export function question(given, timeOf) {
   };
 }
 
-/** The module's maximum length of an envelope in bytes. */
-const MAX_ANSWER = 87_496;
-
 const fault = (why, cause) => new PlatformError("SERVER_FAULT", why, { cause });
 const unavailable = (why, cause) => new PlatformError("SERVER_UNAVAILABLE", why, { cause });
 
@@ -183,8 +180,8 @@ function refusal(status, headers) {
   return fault(`the platform answered with the unexpected status ${status}`);
 }
 
-/** Returns the envelope in a response, or throws a `PlatformError`. */
-export async function envelopeOf(response) {
+/** Returns the envelope in a response, of at most `maxLen` bytes, or throws a `PlatformError`. */
+export async function envelopeOf(response, maxLen) {
   const { status, headers, body } = response ?? {};
   if (typeof status !== "number" || typeof response.arrayBuffer !== "function") {
     throw invalid("an answer must be the Response that fetch gave");
@@ -200,14 +197,14 @@ export async function envelopeOf(response) {
   try {
     if (body === null || typeof body?.getReader !== "function") {
       const all = new Uint8Array(await response.arrayBuffer());
-      if (all.byteLength > MAX_ANSWER) throw fault("the platform's answer is too long");
+      if (all.byteLength > maxLen) throw fault("the platform's answer is too long");
       return all;
     }
     const reader = body.getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       parts.push(part.value);
       len += part.value.byteLength;
-      if (len > MAX_ANSWER) {
+      if (len > maxLen) {
         reader.cancel().catch(() => {});
         throw fault("the platform's answer is too long");
       }

@@ -14,7 +14,8 @@ export class Memory {
     this.exports = exports;
     this.bytes = new Uint8Array(exports.memory.buffer);
     this.input = exports.input();
-    this.inputEnd = this.input + exports.input_len();
+    this.inputLen = exports.input_len();
+    this.inputEnd = this.input + this.inputLen;
     this.keyRoom = this.bytes.subarray(this.input, this.input + exports.key_room());
     this.output = exports.output();
     this.numbers = new Float64Array(exports.memory.buffer, this.output, 2);

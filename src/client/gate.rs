@@ -340,18 +340,19 @@ impl Gate {
         clients: impl IntoIterator<Item = ClientRef>,
         origin: Origin<'_>,
     ) -> Option<Rejection> {
+        let origin = self.seeded(origin.as_bytes());
         let mut state = self.lock();
         // Read under the lock. Otherwise this time could be earlier than the refusal of another thread. That refusal
         // would then look older than it is, and the answer to an earlier request could undo it.
         let now = self.now();
-        let origin = self.seeded(origin.as_bytes());
         let refusals = clients.into_iter().filter_map(|client| state.table.remembered(client, &origin, now));
         refusals.min_by_key(|rejection| matches!(rejection, Rejection::Unsuccessful(_)))
     }
 
     /// Forgets the refusals of a client that came before the platform was asked, at the time `asked`.
     pub(super) fn confirm(&self, client: ClientRef, origin: Origin<'_>, asked: Duration) {
-        self.lock().table.confirm(client, &self.seeded(origin.as_bytes()), asked);
+        let origin = self.seeded(origin.as_bytes());
+        self.lock().table.confirm(client, &origin, asked);
     }
 
     /// Poisoning is ignored: a panic cannot interrupt a change of the state.
@@ -389,6 +390,10 @@ impl Drop for Slot<'_> {
         // Only cool-downs and refusals need the time, and only cool-downs need randomness.
         let fails = matches!(evidence, Some(Evidence::Failed | Evidence::Unreachable));
         let random = if fails { random() } else { 0 };
+        let seeded = self.caller.and_then(|caller| {
+            let (key, origin) = (caller.judged.unwrap_or_default(), caller.origin?);
+            Some([key.as_bytes(), origin.as_bytes()].map(|bytes| self.gate.seeded(bytes)))
+        });
         let mut state = self.gate.lock();
         // Read under the lock, so that the table never sees the time go back.
         let timed = fails || matches!(self.outcome, Some(Outcome::Rejected(_)));
@@ -411,9 +416,8 @@ impl Drop for Slot<'_> {
         if let Some(at) = state.in_flight.iter().position(|own| *own == client) {
             state.in_flight.swap_remove(at);
         }
-        if let Some(Caller { client, origin: Some(origin), judged, tenant, is_looked_up }) = self.caller {
-            let [key, origin] =
-                [judged.unwrap_or_default().as_bytes(), origin.as_bytes()].map(|of| self.gate.seeded(of));
+        if let (Some(Caller { client, judged, tenant, is_looked_up, .. }), Some([key, origin])) = (self.caller, seeded)
+        {
             match self.outcome {
                 Some(Outcome::Rejected(rejection)) => {
                     // The client comes last. So in a full table, the tenant's name cannot take its slot.

@@ -40,7 +40,8 @@ fn each_sealing_setting_accepts_its_answers() {
             assert_eq!(validation.sealed, sealing != Sealing::Off);
             let flag = if sealing == Sealing::Off { "0" } else { "1" };
             assert_eq!(validation.header("x-apikee-encrypted"), Some(flag));
-            let refused = decision.is_err_and(|denial| denial.contains("APIKEE_SEALING=requests"));
+            let refused =
+                decision.is_err_and(|denial| denial.contains("(APIKEE_SEALING=requests accepts plain answers"));
             assert_eq!(refused, !granted, "the denial says which setting accepts the answer");
         }
     }

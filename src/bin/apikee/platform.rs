@@ -110,7 +110,8 @@ pub(crate) struct Args {
     templates: Vec<EmulatedTemplate>,
 
     /// Answer every request with this fault: status:503, unavailable:SECONDS, delay:500ms, drip:10ms, reset, hang-up,
-    /// close-idle, truncate, garbage, forged, impostor, replayed, reflected, unsealed, oversized:BYTES, redirect:URL or refuse
+    /// close-idle, truncate, garbage, forged, impostor, replayed, reflected, unsealed, oversized:BYTES, redirect:URL or
+    /// refuse
     #[arg(long, value_name = "KIND")]
     fault: Option<Misbehaviour>,
 
@@ -121,7 +122,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Ended {
     let own_key = exchange::set(PROJECT_KEY)?;
-    let (lines, printed) = print_lines()?;
+    let (lines, printed) = (!args.json && !args.env).then(print_lines).transpose()?.unzip();
     let emulator = args.builder(own_key.as_deref(), lines)?.start()?;
     let mut clients = Vec::new();
     for (name, id) in &args.clients {
@@ -139,7 +140,7 @@ pub(crate) fn run(args: &Args) -> Ended {
         io::copy(&mut io::stdin().lock(), &mut io::sink())?;
         drop(emulator);
         // The lines that still wait, if somebody reads them.
-        let _ = printed.recv_timeout(Duration::from_secs(1));
+        let _ = printed.map(|printed| printed.recv_timeout(Duration::from_secs(1)));
         return Ok(Outcome::Good);
     }
     loop {
@@ -148,7 +149,11 @@ pub(crate) fn run(args: &Args) -> Ended {
 }
 
 impl Args {
-    fn builder(&self, project_key: Option<&str>, lines: SyncSender<String>) -> Result<EmulatorBuilder, Box<dyn Error>> {
+    fn builder(
+        &self,
+        project_key: Option<&str>,
+        lines: Option<SyncSender<String>>,
+    ) -> Result<EmulatorBuilder, Box<dyn Error>> {
         let mut builder = Emulator::builder().port(self.port).sealing(self.sealing);
         if let Some(key) = project_key {
             builder = builder.project_key(ProjectKey::new(key.trim())?);
@@ -170,7 +175,6 @@ impl Args {
         builder = self.templates.iter().cloned().fold(builder, EmulatorBuilder::template);
         let open = |path: &PathBuf| Log::open(path).map_err(|error| unusable("log", path, error));
         let log = self.log.as_ref().map(open).transpose()?;
-        let lines = (!self.json && !self.env).then_some(lines);
         Ok(builder.on_request(move |request| {
             if let Some(lines) = &lines {
                 // If nobody reads the lines, the next ones are dropped, and requests are still answered.
@@ -297,6 +301,7 @@ fn print_lines() -> io::Result<(SyncSender<String>, Receiver<()>)> {
     let (sender, lines) = mpsc::sync_channel::<String>(WAITING);
     let (end, printed) = mpsc::channel();
     thread::Builder::new().spawn(move || {
+        // Dropped after the last line.
         let _end: Sender<()> = end;
         for line in lines {
             // Errors are ignored: the reader may have closed the pipe.
@@ -334,9 +339,9 @@ struct Log {
 impl Log {
     fn open(path: &Path) -> io::Result<Self> {
         let file = File::options().create(true).append(true).open(path)?;
-        let mut is_cut = false;
+        let (metadata, mut is_cut) = (file.metadata()?, false);
         // Another kind of file, such as a pipe, has no end.
-        if file.metadata()?.is_file() && file.metadata()?.len() > 0 {
+        if metadata.is_file() && metadata.len() > 0 {
             let mut last = [0];
             let mut reader = File::open(path)?;
             reader.seek(SeekFrom::End(-1))?;
