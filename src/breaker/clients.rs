@@ -26,8 +26,8 @@
 //! |---|---|---|
 //! | 429 | the client | `Retry-After` is over; see [`RefusalMemory`] |
 //! | `success:false` | the client | 60 s |
-//! | 403 | the client and the address that was sent to the platform | 60 s |
-//! | `success:true` | | clears the client's 429, a 403 of this address, and a `success:false` of this key, if they came before the question |
+//! | 403 | the client and the address that was sent to the platform; after 403s for more than 4 addresses, the client | 60 s after its last 403 |
+//! | `success:true` | | clears the client's 429, a 403 of this address, and a `success:false` of this key, if they came before the question. A 403 for more than 4 addresses stays, and so does a `success:false` of several keys |
 //!
 //! # Guarantees
 //!
@@ -81,7 +81,7 @@ pub enum Evidence {
     Answered,
     /// The platform could not be reached: its name was not resolved, or no connection could be made.
     Unreachable,
-    /// The platform was reached but gave no answer: timeout, reset, 5xx. A request can cause this itself.
+    /// The call failed in another way: timeout, reset, 5xx. A request can cause this itself.
     Failed,
 }
 
@@ -273,6 +273,9 @@ impl Refusals {
         {
             *place = last;
             self.len = self.len.saturating_sub(1);
+            if self.len == 0 {
+                self.forbidden = Refusal::NONE;
+            }
         }
     }
 }

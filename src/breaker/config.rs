@@ -179,7 +179,9 @@ impl RefusalMemory {
         Self { unsuccessful: memory_millis(time), ..self }
     }
 
-    /// Sets how long a 403 is remembered, for the client together with the address that was sent to the platform.
+    /// Sets how long a 403 is remembered, for the client together with the address that was sent to the platform. The
+    /// time starts again with each 403 of the client. After 403s for more than 4 addresses, it is remembered for all
+    /// addresses.
     #[must_use]
     pub fn forbidden(self, time: Duration) -> Self {
         Self { forbidden: memory_millis(time), ..self }

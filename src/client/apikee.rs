@@ -293,7 +293,8 @@ impl Apikee {
     ///
     /// A description replaces an earlier one, and also the registration without a description. After a failure of any
     /// kind, the next confirmed request of the [route](AuthorizeRequest::as_route) tries again, as with
-    /// [`auto_register`](super::ApikeeBuilder::auto_register), even if that is off.
+    /// [`auto_register`](super::ApikeeBuilder::auto_register), even if that is off. This needs one of the methods that
+    /// are listed there. A route of more than 512 bytes is not described.
     ///
     /// ```
     /// use apikee::{Apikee, protocol::{Endpoint, MethodPath}};
@@ -310,8 +311,9 @@ impl Apikee {
     }
 
     /// Establishes sessions ahead of time until the pool is full, so that the next requests pay for AES only. The
-    /// client's thread does this; without a thread, call it in a quiet moment. Returns the number of sessions that were
-    /// added.
+    /// client's thread does this; without a thread, call it in a quiet moment. There is room for 32 sessions, and each
+    /// is thrown away after 5 minutes. Returns the number of sessions that were added: 0 in local mode, without sealing
+    /// and after a fork.
     pub fn prepare(&self) -> usize {
         self.usable_server().map_or(0, |server| stack::wiped_deep(|| server.prepare()))
     }

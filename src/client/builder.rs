@@ -244,7 +244,7 @@ impl ApikeeBuilder {
     /// the secret in the file, below the new one, until the last of its keys has expired.
     ///
     /// If the path is a named pipe (FIFO), [`build`](Self::build) waits until a writer has opened and closed it. A pipe
-    /// is not read again.
+    /// is not read again: the client emits [`Event::FileRejected`](super::Event::FileRejected) once.
     ///
     /// A file that cannot be used changes nothing: it may be missing, half written, empty, not UTF-8, or have a
     /// byte-order mark. The client then emits [`Event::FileRejected`](super::Event::FileRejected). If a file is written
@@ -485,7 +485,7 @@ impl ApikeeBuilder {
 
     /// Sets how long the platform's refusals are remembered. They apply while the platform cannot be asked: during an
     /// outage, a client that was refused a moment ago stays refused. A confirmation clears older refusals: a 429, a 403
-    /// of the same address, and a `success:false` of the same key.
+    /// of the same address, and a `success:false` of the same key; see [`RefusalMemory`].
     pub const fn refusal_memory(mut self, memory: RefusalMemory) -> Self {
         self.limits.memory = memory;
         self
@@ -526,8 +526,9 @@ impl ApikeeBuilder {
     }
 
     /// Maximum number of tenants whose looked-up client ids are remembered; 65,536 by default, at least one. Each takes
-    /// about 150 bytes. If more tenants are in use, each request may cost a call; the client emits
-    /// [`Event::ClientIdDisplaced`](super::Event::ClientIdDisplaced) then.
+    /// about 150 bytes. If more tenants are looked up, the one that was stored first is forgotten, even if it is in
+    /// use. Its next request costs a call. The client then emits
+    /// [`Event::ClientIdDisplaced`](super::Event::ClientIdDisplaced).
     pub const fn max_client_ids(mut self, tenants: usize) -> Self {
         self.settings.max_client_ids = tenants;
         self
@@ -556,8 +557,8 @@ impl ApikeeBuilder {
 
     /// Sets whether each [route](super::AuthorizeRequest::as_route) and the scopes that it needs are registered with
     /// the platform after the first confirmed request; `true` by default. A path that is not declared as a route is not
-    /// registered, and neither is a method that is not one of RFC 9110 or `PATCH`. To register more details, or another
-    /// method, use [`Apikee::describe`].
+    /// registered, and neither is a method other than `GET`, `HEAD`, `POST`, `PUT`, `DELETE`, `OPTIONS` and `PATCH`. To
+    /// register more details, or another method, use [`Apikee::describe`].
     ///
     /// A route is registered once, best effort. After a failure of any kind, the next confirmed request of the route
     /// tries again after a pause of 1 s. The pause doubles with each failure, up to 1 h. There is room for 1024 routes
@@ -585,10 +586,10 @@ impl ApikeeBuilder {
     }
 
     /// Maximum total size of the entries that wait for the thread, in bytes; 4 MiB by default, at least one. An entry
-    /// of [`Enforcement::Observe`] keeps the key, the method and the path, the name of the key, the header fields and
-    /// the payload. All of this counts, and so does the fixed size of the entry, about 250 bytes. If a new entry does
-    /// not fit, the oldest entries are dropped until it does. An entry that is larger than the queue is dropped itself;
-    /// see [`Event::Dropped`](super::Event::Dropped).
+    /// of [`Enforcement::Observe`] keeps the key, the method and the path, the scopes of the route, the name of the
+    /// key, the header fields and the payload. All of this counts, and so does the fixed size of the entry, about 250
+    /// bytes. If a new entry does not fit, the oldest entries are dropped until it does. An entry that is larger than
+    /// the queue is dropped itself; see [`Event::Dropped`](super::Event::Dropped).
     pub const fn queue_bytes(mut self, bytes: usize) -> Self {
         self.settings.queue_bytes = bytes;
         self

@@ -365,12 +365,12 @@ impl Connection {
         match builder.build() {
             Ok(transport) => Ok(Box::new(transport)),
             Err(error) => {
-                let setting = match error {
-                    UreqTransportError::CaPem => Setting::CaFile,
-                    _ if error.is_about_base_url() => Setting::BaseUrl,
-                    _ => Setting::Transport,
+                let (setting, error) = match error {
+                    UreqTransportError::CaPem => (Setting::CaFile, "it is not PEM with certificates".into()),
+                    _ if error.is_about_base_url() => (Setting::BaseUrl, error.into()),
+                    _ => (Setting::Transport, error.into()),
                 };
-                Err(ConfigError::Unusable(setting, error.into()))
+                Err(ConfigError::Unusable(setting, error))
             }
         }
     }

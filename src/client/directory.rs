@@ -170,7 +170,9 @@ impl LookUp {
             .wait_timeout_while(ended, deadline.left().unwrap_or_default(), |ended| ended.is_none())
             .unwrap_or_else(PoisonError::into_inner);
         let Ended { result, waited } = ended.ok_or(Outcome::Overload(Overload::TooManyInFlight))?;
-        deadline.has_waited(waited.min(start.elapsed()));
+        let (elapsed, waited) = (start.elapsed(), waited.min(start.elapsed()));
+        deadline.has_waited(waited);
+        deadline.has_asked(elapsed.saturating_sub(waited));
         result
     }
 }

@@ -5,9 +5,9 @@
 //! method="GET" route="/admin" path="/admin" address=203.0.113.9 missing_scopes="admin" elapsed_us=9
 //! ```
 //!
-//! (That is one line.) A value without quotes is a number, an address, or one of a fixed set of words. All other values
-//! are in quotes. They are escaped as `Debug` escapes a string, so that no value can forge a line or a pair. Each has
-//! at most [`MAX_VALUE_LEN`] bytes.
+//! (That is one line.) A value without quotes is a number, an address, a client's id, or one of a fixed set of words.
+//! All other values are in quotes. They are escaped as `Debug` escapes a string, so that no value can forge a line or a
+//! pair. Each is cut after [`MAX_VALUE_LEN`] bytes.
 
 use core::{
     error::Error,
@@ -78,14 +78,15 @@ pub enum Event<'e> {
     ClientBreakerOpened,
     /// The platform answers requests of such a client again.
     ClientBreakerClosed,
-    /// A client's refusal was forgotten although it still applies. More clients were refused at once than
-    /// [`max_clients`](super::ApikeeBuilder::max_clients) allows.
+    /// A client's refusal was forgotten although it still applies. More clients failed or were refused than
+    /// [`max_clients`](super::ApikeeBuilder::max_clients) has room for. A refused client may take two places: its id
+    /// and its tenant's name.
     RefusalDisplaced {
-        /// Number of forgotten refusals so far.
+        /// Number of places so far that were taken from refused clients.
         total: u64,
     },
-    /// A tenant's client id was forgotten and must be looked up again. More tenants are in use at once than
-    /// [`max_client_ids`](super::ApikeeBuilder::max_client_ids) allows.
+    /// A tenant's client id was forgotten and must be looked up again. More tenants were looked up than
+    /// [`max_client_ids`](super::ApikeeBuilder::max_client_ids) allows. The tenant that was stored first is forgotten.
     ClientIdDisplaced {
         /// Number of forgotten ids so far.
         total: u64,
@@ -225,7 +226,7 @@ impl Event<'_> {
 ///
 /// - If an observer panics, the panic is caught and the request continues.
 /// - If an observer blocks, its request waits, and no timeout of the client ends that. The client holds no lock
-///   meanwhile, so other requests continue.
+///   meanwhile, so other requests continue, except those that wait for the same look-up of a client.
 ///
 /// A closure is an observer, too:
 ///

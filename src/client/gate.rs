@@ -62,11 +62,13 @@ pub(super) struct Deadline {
     limit: Duration,
     /// The time that the request has spent in the queue, for all of its calls.
     waited: Cell<Duration>,
+    /// The time that the transport has had, for all of its calls.
+    asked: Cell<Duration>,
 }
 
 impl Deadline {
     pub(super) fn after(limit: Duration) -> Self {
-        Self { start: Cell::new(Instant::now()), limit, waited: Cell::default() }
+        Self { start: Cell::new(Instant::now()), limit, waited: Cell::default(), asked: Cell::default() }
     }
 
     /// Runs code of the caller. The time that it takes is added to the limit: otherwise the platform would have less,
@@ -82,6 +84,19 @@ impl Deadline {
     /// The request has spent this time in the queue.
     pub(super) fn has_waited(&self, time: Duration) {
         self.waited.set(self.waited.get().saturating_add(time));
+    }
+
+    /// Runs the transport, and counts its time.
+    pub(super) fn asking<T>(&self, ask: impl FnOnce() -> T) -> T {
+        let before = Instant::now();
+        let answer = ask();
+        self.has_asked(before.elapsed());
+        answer
+    }
+
+    /// The transport has had this time for the request.
+    pub(super) fn has_asked(&self, time: Duration) {
+        self.asked.set(self.asked.get().saturating_add(time));
     }
 
     pub(super) fn waited(&self) -> Duration {
@@ -104,10 +119,20 @@ impl Deadline {
         self.waited.get() > self.tenth()
     }
 
-    /// Whether the request goes on long after its end: more than a tenth of its limit, or 100 ms if that is more. All
-    /// waits end in time, so this process lacks processor time.
+    /// A delay that only a lack of processor time explains.
+    fn unusual_delay(&self) -> Duration {
+        self.tenth().max(USUAL_DELAY)
+    }
+
+    /// Whether the request goes on long after its end. All waits end in time, so this process lacks processor time.
     fn was_overslept(&self) -> bool {
-        self.start.get().elapsed() > self.limit.saturating_add(self.tenth().max(USUAL_DELAY))
+        self.start.get().elapsed() > self.limit.saturating_add(self.unusual_delay())
+    }
+
+    /// Whether this process took much of the time for its own work: the platform had less.
+    fn was_delayed(&self) -> bool {
+        let accounted = self.waited.get().saturating_add(self.asked.get());
+        self.start.get().elapsed().saturating_sub(accounted) > self.unusual_delay()
     }
 
     /// The time that is left: more than zero, or `None`.
@@ -117,7 +142,7 @@ impl Deadline {
 }
 
 /// Usual delays of the scheduler are shorter.
-const USUAL_DELAY: Duration = Duration::from_millis(100);
+pub(super) const USUAL_DELAY: Duration = Duration::from_millis(100);
 
 /// Limits on calls.
 pub(super) struct Limits {
@@ -155,6 +180,8 @@ struct State {
     /// The client of each call in flight; `None` for a call without a client. A linear search is enough, because the
     /// list is no longer than `max_in_flight`.
     in_flight: Vec<Option<ClientRef>>,
+    /// The clients that have their share of slots. Each waiting request is compared with these few only.
+    full: Vec<ClientRef>,
     /// The requests that wait for a slot, in the order of their arrival.
     waiting: VecDeque<Arc<Waiter>>,
     /// Whether a call has run out of time since the last answer.
@@ -194,6 +221,7 @@ impl Gate {
         let state = State {
             table: ClientTable::new(breaker, limits.memory, vec![ClientSlot::EMPTY; limits.clients]),
             in_flight: Vec::new(),
+            full: Vec::new(),
             waiting: VecDeque::new(),
             silent: false,
             scratches: Vec::new(),
@@ -245,6 +273,8 @@ impl Gate {
                 let permit = client.map(|client| state.table.acquire(client, now)).transpose();
                 if permit.is_ok() {
                     state.in_flight.push(client);
+                    let own = state.in_flight.iter().filter(|own| **own == client).count();
+                    state.full.extend(client.filter(|_| own >= self.max_per_client));
                 }
                 let scratch = state.scratches.pop().unwrap_or_default();
                 // Two slots may have been returned before this request woke up.
@@ -293,8 +323,13 @@ impl Gate {
         if state.in_flight.len() >= self.max_in_flight {
             return None;
         }
-        let able = || state.waiting.iter().filter(|waiter| self.has_room(state, waiter.client));
-        able().find(|waiter| state.prefers(waiter, now)).or_else(|| able().next())
+        let mut able = state.waiting.iter().filter(|waiter| self.has_room(state, waiter.client));
+        let first = able.next()?;
+        if state.prefers(first, now) {
+            Some(first)
+        } else {
+            able.find(|waiter| state.prefers(waiter, now)).or(Some(first))
+        }
     }
 
     fn wake_next(&self, state: &State, now: Duration) {
@@ -304,9 +339,7 @@ impl Gate {
     }
 
     fn has_room(&self, state: &State, client: Option<ClientRef>) -> bool {
-        let in_flight = &state.in_flight;
-        let own = || in_flight.iter().filter(|own| client.is_some() && **own == client).count();
-        in_flight.len() < self.max_in_flight && own() < self.max_per_client
+        state.in_flight.len() < self.max_in_flight && client.is_none_or(|client| !state.full.contains(&client))
     }
 
     /// Leaves the queue if the request is in it, and wakes the next request that may have a slot.
@@ -318,11 +351,12 @@ impl Gate {
     }
 
     /// The outcome of a request whose call ended with this outage. A timeout is an outage if the platform had the time.
-    /// If the request waited long for a slot, or if this process lacked processor time during the call, it is an
-    /// overload, unless the breaker is open now.
+    /// If the request waited long for a slot, or if this process lacked processor time, it is an overload, unless the
+    /// breaker is open now.
     pub(super) fn judge(&self, client: Option<ClientRef>, deadline: &Deadline, outage: Outage) -> Outcome {
         let overload = match outage {
             Outage::Timeout if deadline.was_shortened() => Overload::TooManyInFlight,
+            Outage::Timeout if deadline.was_delayed() => Overload::OutOfResources,
             // The handshake of TLS has a time limit, too, and then there is no connection.
             Outage::Timeout | Outage::Connect if deadline.was_overslept() => Overload::OutOfResources,
             _ => return Outcome::Outage(outage),
@@ -415,6 +449,7 @@ impl Drop for Slot<'_> {
         let client = self.caller.map(|caller| caller.client);
         if let Some(at) = state.in_flight.iter().position(|own| *own == client) {
             state.in_flight.swap_remove(at);
+            state.full.retain(|full| Some(*full) != client);
         }
         if let (Some(Caller { client, judged, tenant, is_looked_up, .. }), Some([key, origin])) = (self.caller, seeded)
         {

@@ -35,7 +35,7 @@
 //! A request goes through these functions. Each one calls the next:
 //!
 //! ```text
-//! Guard::check, RouteGuard::check, Apikee::decide, Server::ask, Platform::exchange, Transport::call
+//! Guard::check, RouteGuard::check_in, Apikee::decide, Server::ask, Platform::exchange, Transport::call
 //! ```
 //!
 //! | file | contents |

@@ -360,8 +360,8 @@ impl Platform {
         Ok(client)
     }
 
-    /// Makes one call through the gate, and returns the result of `read` on the answer's body. Without a caller, no
-    /// request waits for the call, and its result does not count for the breaker.
+    /// Makes one call through the gate, and returns the result of `read` on the answer's body. Without a caller, the
+    /// result of the call does not count for the breaker.
     pub(super) fn exchange<R: Request, A>(
         &self,
         caller: Option<Caller<'_>>,
@@ -385,7 +385,7 @@ impl Platform {
                 let mut headers: heapless::Vec<(&str, &str), 5> = fields.iter().copied().collect();
                 headers.extend(signature.as_deref().map(|signature| ("x-apikee-signature", signature)));
                 let call = Call { method: R::METHOD, target, headers: &headers, body, timeout };
-                match self.transport.call(&call, answer) {
+                match deadline.asking(|| self.transport.call(&call, answer)) {
                     Err(error) => {
                         // A transport may have read a part of the answer.
                         answer.zeroize();

@@ -216,8 +216,8 @@ impl<'a> Origin<'a> {
 }
 
 /// Who asked for what. An [`Event`](super::Event) about a request contains it, and so does a refusal of the guard. It
-/// contains no secret, no query and no header value. A method or a path with a key in it ends after the first 12
-/// characters of the key.
+/// contains no secret and no header value, and no query unless [`MethodPath::with_query`] kept it. A method or a path
+/// with a key in it ends after the first 12 characters of the key.
 ///
 /// Method and path come from an untrusted caller: escape them in logs, as the `Display` of [`Event`](super::Event)
 /// does. Each text has at most [`MAX_LEN`](Self::MAX_LEN) bytes. A longer text is cut between two characters.
@@ -270,7 +270,8 @@ impl<'a> Audit<'a> {
         given(self.route)
     }
 
-    /// The path of the request, without its query. `None` if only the route is known.
+    /// The path of the request, without its query unless [`MethodPath::with_query`] kept it. `None` if only the route
+    /// is known.
     #[must_use]
     pub fn path(&self) -> Option<&'a str> {
         given(self.path)

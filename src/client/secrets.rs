@@ -203,7 +203,7 @@ impl Keys {
             Some(until) => parts.retired.push_front(Retired { keys: old, until }),
             None => parts.retired.clear(),
         }
-        // Older rings cannot contribute a secret, because a keyring holds only this many.
+        // Bounds the list. A keyring holds only this many secrets.
         parts.retired.truncate(MAX_SECRETS);
         self.publish(&mut parts, now)
     }

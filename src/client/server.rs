@@ -38,8 +38,8 @@ pub enum Enforcement {
     /// Each request waits for the platform's answer, and the answer grants or denies it.
     #[default]
     Enforce,
-    /// No request waits. A key that is good locally is granted, and the platform is asked afterwards. Its verdict is
-    /// the event [`Event::Observed`].
+    /// No request waits. A key that is good locally and has the scopes is granted, and the platform is asked
+    /// afterwards. Its verdict is the event [`Event::Observed`].
     Observe,
 }
 
@@ -433,7 +433,8 @@ impl Server {
             headers: &headers,
             payload: observed.payload.as_deref().and_then(|text| JsonObject::new(text).ok()),
         };
-        let outcome = self.ask(&key, &about, observed.at, deadline, policy);
+        // Not the time of the request: an entry may have waited for so long that the platform refuses its timestamp.
+        let outcome = self.ask(&key, &about, UnixTime::now(), deadline, policy);
         let audit = about.audit().with_key(Some(observed.key.as_bytes()), Some(key.claims()));
         self.platform.events.emit(&Event::Observed { audit, verdict: policy.decide(outcome) });
         true
@@ -443,6 +444,8 @@ impl Server {
     #[must_use]
     pub(super) fn work(&self, keys: &Keyring, policy: Policy, job: &Job, limit: Duration) -> bool {
         let deadline = &Deadline::after(limit);
+        // After `close`, less than the usual time may be left.
+        deadline.has_waited(self.settings.timeout.saturating_sub(limit));
         match job {
             Job::Register { route, body } => {
                 if let Some(method_path) = route.method_path() {

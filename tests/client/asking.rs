@@ -6,8 +6,8 @@ use std::{
 };
 
 use apikee::{
-    Expiry, Fingerprint, Keyring, NewKey, Policy, SysRng, UnixTime,
-    client::{AuthorizeRequest, Enforcement, Event, TransportError},
+    Expiry, Fingerprint, Keyring, NewKey, Policy, Revocations, SysRng, UnixTime,
+    client::{AuthorizeRequest, Call, Enforcement, Event, Received, Transport, TransportError},
     meta::JsonObject,
     policy::{Basis, FailOpen, Fault, OnFault, OnRejection, Outage, Overload, Reason},
     protocol::{ClientId, MethodPath, Sealing},
@@ -626,6 +626,33 @@ fn a_time_limit_that_is_noticed_late_is_an_overload() {
     }
 }
 
+/// It is slow before its call, as a process without processor time is. Then it never answers in time.
+struct LateToAsk(Duration);
+
+impl Transport for LateToAsk {
+    fn max_target_len(&self) -> usize {
+        std::thread::sleep(self.0);
+        1024
+    }
+
+    fn call(&self, call: &Call<'_>, _: &mut [u8]) -> Result<Received, TransportError> {
+        std::thread::sleep(call.timeout);
+        Err(TransportError::Outage(Outage::Timeout))
+    }
+}
+
+#[test]
+fn a_time_limit_is_no_evidence_if_the_platform_had_little_of_it() {
+    for (late, expected) in [
+        (Duration::ZERO, Ok(Basis::FailedOpen(Outage::Timeout))),
+        (Duration::from_millis(200), Err(format!("SERVER_UNAVAILABLE: {}", Overload::OutOfResources))),
+    ] {
+        let builder = Platform::willing().builder().transport(LateToAsk(late));
+        let apikee = builder.timeout(Duration::from_millis(400)).build().unwrap();
+        assert_eq!(ask(&apikee, &key(CLIENT, "{}")), expected);
+    }
+}
+
 #[test]
 fn a_slow_resolver_is_not_a_platform_outage() {
     let platform = Platform::willing();
@@ -642,4 +669,13 @@ fn a_slow_resolver_is_not_a_platform_outage() {
     let unknown = format!("SERVER_FAULT: {}", Fault::UnknownClient);
     assert_eq!(ask(&apikee, &key("acme-corp", "{}")), Err(unknown));
     assert!(platform.seen().is_empty());
+}
+
+#[test]
+fn verify_does_not_check_revocations() {
+    let key = key(CLIENT, "{}");
+    let revocations = Revocations::from_iter([Fingerprint::of(&key)]);
+    let apikee = Platform::willing().builder().revocations(revocations).build().unwrap();
+    assert!(apikee.verify(&key).is_ok() && apikee.verify_in(&key, &mut [0; 1024]).is_ok());
+    assert_eq!(ask(&apikee, &key), Err("REVOKED".into()));
 }

@@ -6,11 +6,11 @@ use std::{
 };
 
 use apikee::{
-    Apikee,
+    Apikee, UnixTime,
     client::{AuthorizeRequest, Call, Enforcement, Event, Transport, TransportError},
     meta::JsonObject,
     policy::{Basis, Fault, Outage},
-    protocol::{Endpoint, MethodPath},
+    protocol::{Endpoint, MethodPath, Timestamp},
 };
 
 use serde_json::{Value, json};
@@ -457,6 +457,56 @@ fn close_keeps_its_timeout_and_reports_the_remaining_entries() {
     assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::Observed));
     drop(apikee);
     assert_eq!(dropped(&notes), ["dropped: 3"], "an entry after the end is dropped, too");
+}
+
+/// After `close`, a call has less than the usual time. That the platform does not answer in it shows nothing.
+#[test]
+fn a_call_that_close_cuts_short_is_not_an_outage() {
+    let (sender, closing) = mpsc::channel::<()>();
+    let closing = Mutex::new(closing);
+    let (entered, arrivals) = mpsc::channel();
+    let (observer, notes) = notes();
+    let builder = Platform::willing().builder().enforcement(Enforcement::Observe).background_thread(true);
+    let transport = move |call: &Call<'_>, _: &mut [u8]| {
+        let _ = entered.send(());
+        // The first call ends when the client is being closed.
+        if closing.lock().unwrap().recv().is_err() {
+            std::thread::sleep(call.timeout);
+        }
+        Err(TransportError::Outage(Outage::Timeout))
+    };
+    let apikee = builder.observer(observer).transport(transport).build().unwrap();
+    for _ in 0..2 {
+        assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Ok(Basis::Observed));
+    }
+    arrivals.recv().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| apikee.close(Duration::from_millis(500)));
+        // Requests are not queued any more when the client is being closed.
+        wait_until(|| {
+            ask(&apikee, &key(CLIENT, "{}")).is_ok() && notes.try_iter().any(|note| note.contains("dropped"))
+        });
+        sender.send(()).unwrap();
+        drop(sender);
+    });
+    let verdicts: Vec<_> = notes.iter().filter(|note| note.starts_with("observed")).take(2).collect();
+    assert_eq!(verdicts, ["observed: Ok(FailedOpen(Timeout))", "observed: Err(\"SERVER_UNAVAILABLE\")"]);
+}
+
+/// The platform refuses old timestamps.
+#[test]
+fn an_observed_request_has_the_time_when_it_is_sent() {
+    let (platform, apikee, _, release) = two_are_queued();
+    let before = Timestamp::new(UnixTime::now()).unwrap();
+    wait_until(|| Timestamp::new(UnixTime::now()).unwrap() != before);
+    drop(release);
+    assert_eq!(apikee.close(LONG), 0);
+    let times: Vec<_> =
+        platform.seen().iter().map(|seen| seen.body["timestamp"].as_str().unwrap().to_owned()).collect();
+    assert!(
+        times[0].as_str() <= before.as_str() && times[1..].iter().all(|time| time.as_str() > before.as_str()),
+        "{times:?}"
+    );
 }
 
 #[test]

@@ -97,6 +97,8 @@ fn a_setting_that_cannot_be_used_is_named() {
         (whole().user_agent("a\nb"), "user_agent cannot be used: "),
         (whole().timeout(Duration::ZERO), "timeout (APIKEE_SERVER_TIMEOUT) cannot be used: it must be more than zero"),
         (whole().max_in_flight(0), "max_in_flight cannot be used: it must be more than zero"),
+        (whole().max_in_flight_per_client(0), "max_in_flight_per_client cannot be used: it must be more than zero"),
+        (whole().max_client_ids(0), "max_client_ids cannot be used: it must be more than zero"),
         (whole().max_clients(0), "max_clients cannot be used: it is out of range (expected: 1 to 16777216)"),
         (whole().max_clients(20_000_000), "max_clients cannot be used: it is out of range"),
         (whole().queue_len(0), "queue_len cannot be used: it must be more than zero"),

@@ -115,7 +115,7 @@ fn local_mode_still_works_in_a_child() {
 
 /// The thread that removes old secrets does not exist in the child, and may have held a lock during the fork.
 fn in_a_child_an_old_secret_ends_after_its_grace() {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fork-secrets");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fork-secrets-{}", std::process::id()));
     let keep = |secret: &[u8]| fs::write(&path, secret).unwrap();
     keep(SECRET);
     let builder = Apikee::builder().secret_file(&path).secret_grace(Duration::from_millis(100));

@@ -337,3 +337,72 @@ fn threads_share_one_client_and_each_gets_its_own_answer() {
     });
     assert_eq!(platform.seen().len(), 800);
 }
+
+#[test]
+fn a_displaced_client_id_is_reported() {
+    let platform = Platform::willing();
+    let totals = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&totals);
+    let observer = move |event: &Event<'_>| {
+        if let Event::ClientIdDisplaced { total } = event {
+            noted.lock().unwrap().push(*total);
+        }
+    };
+    let builder = platform.builder().tenant_is_client_id(false).max_client_ids(1);
+    let apikee = builder.observer(observer).build().unwrap();
+    for tenant in ["one", "two", "one"] {
+        assert_eq!(ask(&apikee, &key(tenant, "{}")), Ok(Basis::Confirmed));
+    }
+    assert_eq!(*totals.lock().unwrap(), [1, 2]);
+    assert_eq!(platform.seen().iter().filter_map(|seen| seen.looked_up()).count(), 3);
+}
+
+#[test]
+fn a_clients_breaker_reports_that_it_opens_and_closes() {
+    let down = Arc::new(AtomicBool::new(true));
+    let is_down = Arc::clone(&down);
+    let platform = Platform::new(move |seen| match is_down.load(Ordering::Relaxed) {
+        true => Answer::Error(TransportError::Outage(Outage::Reset)),
+        false => willing(seen),
+    });
+    let changes = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&changes);
+    let observer = move |event: &Event<'_>| {
+        if event.name().contains("breaker") {
+            noted.lock().unwrap().push(event.name());
+        }
+    };
+    let cool_down = Duration::from_millis(1);
+    let config = BreakerConfig::DEFAULT.cool_down(cool_down, cool_down).unwrap();
+    let apikee = platform.builder().breaker(config).observer(observer).build().unwrap();
+    let key = key(CLIENT, "{}");
+    wait_until(|| ask(&apikee, &key).is_ok() && !changes.lock().unwrap().is_empty());
+    down.store(false, Ordering::Relaxed);
+    wait_until(|| ask(&apikee, &key) == Ok(Basis::Confirmed));
+    let changes = changes.lock().unwrap();
+    assert_eq!((changes.first(), changes.last()), (Some(&"client_breaker_opened"), Some(&"client_breaker_closed")));
+    assert!(changes.iter().all(|name| name.starts_with("client_")), "{changes:?}");
+}
+
+#[test]
+fn a_client_may_have_a_smaller_share() {
+    let (platform, arrivals, release) = holding();
+    let apikee = platform.builder().max_in_flight(4).max_in_flight_per_client(1).timeout(LONG).build().unwrap();
+    let (greedy, other) = (key(CLIENT, "{}"), key(OTHER, "{}"));
+    thread::scope(|scope| {
+        let release = release;
+        let calls = [&greedy, &greedy, &other].map(|key| scope.spawn(|| ask(&apikee, key)));
+        arrivals.recv().unwrap();
+        arrivals.recv().unwrap();
+        let third = arrivals.recv_timeout(SHORT);
+        for _ in 0..3 {
+            release.send(()).unwrap();
+        }
+        for call in calls {
+            assert_eq!(call.join().unwrap(), Ok(Basis::Confirmed));
+        }
+        assert!(third.is_err(), "the client has one call in flight already");
+    });
+    let asked: Vec<_> = platform.seen().iter().take(2).map(|seen| seen.target.contains(OTHER)).collect();
+    assert_ne!(asked[0], asked[1], "one call of each client");
+}

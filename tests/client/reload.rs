@@ -15,7 +15,7 @@ use std::{
 
 use apikee::{
     Apikee, Fingerprint, Keyring, NewKey, Revocations, SysRng, UnixTime,
-    client::{ApikeeBuilder, Event, Setting, WatchedFile},
+    client::{ApikeeBuilder, Event, FileProblem, Setting, WatchedFile},
 };
 
 use crate::{LONG, SetOnDrop, ask};
@@ -584,4 +584,33 @@ fn while_revocations_are_replaced_a_key_in_all_of_them_is_always_refused() {
         }
     });
     assert_eq!(revocations.len(), 201);
+}
+
+#[test]
+fn a_keyring_that_was_set_stays_until_the_file_changes() {
+    let folder = Folder::new("set");
+    let file = folder.put("secrets", A);
+    let builder = Apikee::builder().secret_file(&file).secret_grace(Duration::ZERO).background_thread(false);
+    let apikee = builder.build().unwrap();
+    apikee.set_keyring(ring(&[B]));
+    apikee.reload_files().unwrap();
+    assert_eq!(accepted(&apikee), [false, true, false]);
+    folder.put("secrets", C);
+    apikee.reload_files().unwrap();
+    assert_eq!(accepted(&apikee), [false, false, true]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_read_once() {
+    let folder = Folder::new("pipe");
+    let pipe = folder.path("secrets");
+    assert!(process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let apikee = std::thread::scope(|scope| {
+        scope.spawn(|| fs::write(&pipe, A).unwrap());
+        Apikee::builder().secret_file(&pipe).background_thread(false).build().unwrap()
+    });
+    assert_eq!(accepted(&apikee), [true, false, false]);
+    assert!(matches!(apikee.reload_files().unwrap_err().problem(), FileProblem::NotAFile));
+    assert_eq!(accepted(&apikee), [true, false, false]);
 }

@@ -353,6 +353,12 @@ fn the_least_recently_used_client_loses_its_slot_first() {
     // A client whose refusal is over can lose its slot, and is not counted.
     table.refuse(client(5), Rejection::UNSUCCESSFUL, ADDRESS, secs(100));
     assert_eq!(table.displaced(), 1);
+    // A refusal that a confirmation has removed is not counted.
+    let mut table = with_slots(1);
+    table.refuse(client(1), Rejection::Forbidden, ADDRESS, secs(9));
+    table.confirm(client(1), ADDRESS, secs(10));
+    table.refuse(client(2), Rejection::Forbidden, ADDRESS, secs(11));
+    assert_eq!(table.displaced(), 0);
     // Clients that were refused only for their address are counted.
     let mut table = with_slots(1);
     (1..=3).for_each(|number| table.refuse(client(number), Rejection::Forbidden, ADDRESS, secs(9)));

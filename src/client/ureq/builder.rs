@@ -248,7 +248,7 @@ sentences!(
     NoScheme: "base_url does not start with https:// or http://",
     Credentials: "base_url has a user or a password",
     QueryOrFragment: "base_url has a query or a fragment",
-    PlainHttp: "base_url is plain http to another machine: set allow_plain_http to permit it",
+    PlainHttp: "base_url is plain http to another machine, or through a proxy on one: set allow_plain_http to permit it",
     CaPem: "ca_pem is not PEM with certificates",
     Proxy: "proxy is not the URL of an http or https proxy",
     ProxyFromEnv: "the environment's proxy is not the URL of an http or https proxy",

@@ -48,7 +48,7 @@ use std::{
 };
 
 use ureq::{
-    Error,
+    Error, Timeout,
     http::{HeaderName, header},
     unversioned::transport::{
         Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout,
@@ -56,7 +56,11 @@ use ureq::{
     },
 };
 
-use crate::{client::gate::Plaintext, crypto::Zeroize as _, error::sentences};
+use crate::{
+    client::gate::{Plaintext, USUAL_DELAY},
+    crypto::Zeroize as _,
+    error::sentences,
+};
 
 /// Time limit for a look for an early answer. It matters if something arrived that is not part of an answer, such as a
 /// TLS message.
@@ -196,7 +200,14 @@ impl Connector for Connect {
             run_connector: details.run_connector.clone(),
             register_shutdown: details.register_shutdown.clone(),
         };
-        let transport = self.chain.connect(&details, chained).map_err(before_request)?;
+        let start = Instant::now();
+        let transport = self.chain.connect(&details, chained).map_err(|error| match error {
+            // Only a lack of processor time makes a time limit end so late.
+            Error::Timeout(Timeout::Connect) if start.elapsed() > details.timeout.after.saturating_add(USUAL_DELAY) => {
+                ConnectionError::Exhausted.into()
+            }
+            error => before_request(error),
+        })?;
         // The connection to the proxy is inside the one that is watched.
         if self.proxied && details.config.proxy().is_none() {
             return Ok(transport);

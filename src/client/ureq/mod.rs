@@ -53,8 +53,8 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// The whole call ends within its timeout: look-up, connection, TLS, request, answer, and another try if there is one.
 /// A request is sent again, on a new connection, only in two cases: a kept connection was closed before the first byte
-/// of the answer, or the answer on a kept connection is 408. In both cases the server closed the idle connection while
-/// the request was on its way, and has not acted on it.
+/// of the answer, or the answer on a kept connection is 408. Usually the server closed the idle connection while the
+/// request was on its way. If it has read the request before that, the request may count twice.
 ///
 /// An answer that arrives before the whole request was sent is used, such as an early 413. If the server then resets
 /// the connection, the answer survives only on an operating system that keeps data from before the reset. Linux keeps
@@ -162,7 +162,7 @@ impl UreqTransport {
     }
 }
 
-/// Whether the server closed a kept connection without acting on the request.
+/// Whether the server has probably closed a kept connection without acting on the request.
 fn may_be_sent_again(sent: &Result<Response<Body>, Error>) -> bool {
     match sent {
         Ok(response) => response.status() == StatusCode::REQUEST_TIMEOUT && connector::was_reused(),

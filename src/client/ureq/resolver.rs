@@ -76,7 +76,7 @@ struct Name {
 enum Failure {
     /// The name is not known, or the server for names did not answer.
     NotFound,
-    /// This process could not start the look-up.
+    /// This process had no resources for the look-up.
     Exhausted,
 }
 

@@ -126,7 +126,7 @@ fn errors_and_debug_output_contain_no_secrets() {
 }
 
 /// The settings of server mode, except those of the transport.
-fn server_mode() -> apikee::client::ApikeeBuilder {
+pub(crate) fn server_mode() -> apikee::client::ApikeeBuilder {
     Apikee::builder()
         .secret(b"secret")
         .project_key("sk_test_0123456789abcdef0123456789abcdef")
@@ -172,10 +172,13 @@ fn settings_of_the_connection_combine_in_any_order() {
 fn unreadable_authorities_are_an_error_that_names_the_setting() {
     let empty = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("empty-{}.pem", std::process::id()));
     std::fs::write(&empty, "").unwrap();
+    let huge = empty.with_file_name(format!("huge-{}.pem", std::process::id()));
+    std::fs::File::create(&huge).unwrap().set_len(16 * 1024 * 1024 + 1).unwrap();
     for (builder, reason) in [
         (server_mode().ca_file("no/such/file.pem"), "(os error 2)"),
-        (server_mode().ca_file(&empty), "ca_pem is not PEM with certificates"),
-        (server_mode().add_ca_pem(b"hunter2"), "ca_pem is not PEM with certificates"),
+        (server_mode().ca_file(&empty), "cannot be used: it is not PEM with certificates"),
+        (server_mode().ca_file(&huge), "the file is too large"),
+        (server_mode().add_ca_pem(b"hunter2"), "cannot be used: it is not PEM with certificates"),
     ] {
         let said = builder.build().unwrap_err().to_string();
         assert!(said.starts_with("ca_file (APIKEE_CA_FILE) cannot be used: "), "{said}");

@@ -74,7 +74,8 @@ impl Faults {
     }
 
     fn set(&self, fault: &str) {
-        let whole = self.0.with_extension("new");
+        // Tests that run at the same time have files of their own.
+        let whole = PathBuf::from(format!("{}.new", self.0.display()));
         fs::write(&whole, fault).unwrap();
         fs::rename(whole, &self.0).unwrap();
     }

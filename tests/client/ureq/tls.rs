@@ -1,9 +1,10 @@
 //! Which servers the transport trusts.
 
-use std::{io::Write as _, net::TcpStream, sync::Arc, time::Duration};
+use std::{fs, io::Write as _, net::TcpStream, path::Path, process, sync::Arc, time::Duration};
 
 use apikee::{
-    client::{TransportError, UreqTransport, UreqTransportError},
+    NewKey,
+    client::{ClientIssueError, TransportError, UreqTransport, UreqTransportError},
     policy::{Fault, Outage},
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
@@ -14,7 +15,9 @@ use rustls::{
 };
 
 use super::{
-    AMPLE, post,
+    AMPLE,
+    configuration::server_mode,
+    post,
     server::{Connection, OK, Server},
 };
 
@@ -134,6 +137,24 @@ fn several_authorities_may_be_trusted() {
     let pem = one.pem() + &other.pem();
     let transport = UreqTransport::builder().base_url(&url).ca_pem(pem.as_bytes()).build().unwrap();
     assert_eq!(post(&transport, AMPLE).unwrap().1, b"ok");
+}
+
+#[test]
+fn authorities_of_the_file_and_of_the_builder_are_all_trusted() {
+    let authorities = [(); 4].map(|()| Authority::new());
+    // Without a line break at the end.
+    let pems = authorities.each_ref().map(|authority| authority.pem().trim_end().to_owned());
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("authorities-{}.pem", process::id()));
+    fs::write(&file, &pems[0]).unwrap();
+    let issued = authorities.each_ref().map(|authority| {
+        let server = answering(authority.config("localhost"));
+        let apikee = server_mode().base_url(&format!("https://localhost:{}", server.port())).timeout(AMPLE);
+        let apikee = apikee.ca_file(&file).add_ca_pem(pems[1].as_bytes()).add_ca_pem(pems[2].as_bytes()).build();
+        apikee.unwrap().issue(&NewKey::new("acme-corp"), &mut [0; 1024]).map(|_| ())
+    });
+    fs::remove_file(file).unwrap();
+    let untrusted = issued.map(|issued| issued == Err(ClientIssueError::Fault(Fault::UntrustedCertificate)));
+    assert_eq!(untrusted, [false, false, false, true]);
 }
 
 #[test]
