@@ -133,6 +133,7 @@ export function question(given, timeOf) {
   if (typeof projectKey !== "string" || !PROJECT_KEY.test(projectKey)) {
     throw invalid("projectKey must be a string of visible ASCII, 256 characters at most: is its variable set?");
   }
+  if (projectKey.startsWith("apikee_")) throw invalid("projectKey is an API key, not a project key");
   const project = checks.someText(projectEnv, "projectEnv");
   const id = checks.text(client, "client").toLowerCase();
   if (!UUID.test(id)) throw invalid("client must be the UUID that the platform gave the client");

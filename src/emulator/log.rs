@@ -68,7 +68,11 @@ impl LoggedRequest {
     /// Replaces this secret, and any value of the header for the project key.
     pub(super) fn without(mut self, secret: &str) -> Self {
         let scrub = |text: String| if text.contains(secret) { text.replace(secret, REDACTED) } else { text };
-        self.body = self.body.map(scrub);
+        self.body = self.body.map(|body| match serde_json::from_str(&body).map(|value: Value| value.to_string()) {
+            // It was written with escapes.
+            Ok(text) if text.contains(secret) => scrub(text),
+            _ => scrub(body),
+        });
         self.method_path = self.method_path.map(scrub);
         for (name, value) in &mut self.headers {
             let kept = scrub(core::mem::take(value));
@@ -80,7 +84,7 @@ impl LoggedRequest {
     /// Cuts every raw key to its prefix, which is safe to show ([`log_prefix`](crate::key::log_prefix)).
     #[must_use]
     pub fn without_keys(mut self) -> Self {
-        let texts = self.headers.iter_mut().map(|(_, value)| value).chain(&mut self.method_path);
+        let texts = self.headers.iter_mut().flat_map(|(name, value)| [name, value]).chain(&mut self.method_path);
         texts.for_each(|text| *text = without_keys(text));
         self.body = self.body.map(|body| match serde_json::from_str(&body) {
             // A key in JSON may be written with escapes.

@@ -97,16 +97,17 @@ use crate::{
 /// | `POST /template` | | `{"name","id"?,"limits"?:{"hour","day","week","month"},"maxClients"?}` | the template |
 /// | `GET /template` | | | all templates, in the format of the clients' list |
 ///
-/// A client that is created again or replaced loses the parts that the call leaves out: template, networks, metadata
-/// and type. It keeps its id, its usage, its limits and its fingerprints, which no call contains. A description of an
-/// endpoint replaces an earlier one. A registration without a description keeps the earlier description.
+/// A client that is created again or replaced loses the parts that the call leaves out: keys, template, networks and
+/// metadata. A revoked key stays revoked. The client keeps its id, its usage, its limits and its fingerprints, which no
+/// call contains. A description of an endpoint replaces an earlier one. A registration without a description keeps the
+/// earlier description.
 ///
 /// | call | refused with | unless |
 /// |---|---|---|
 /// | all | 404, 405, 415 | method and path are known, and a body is `application/json` |
 /// | | 401 `INVALID_PROJECT_KEY` | `x-api-key` is the project key |
 /// | | 404 `UNKNOWN_PROJECT_ENV` | `project_env` is the configured one |
-/// | | 400 | body and query are well-formed, and a sealed body can be opened |
+/// | | 400 | body and query are well-formed, and a sealed body can be opened; with a body, `x-apikee-encrypted` is `1` (sealed) or `0` (plain) |
 /// | | 500 `NOT_SAVED` | the state file can be written |
 /// | validate | 403 `INVALID_SIGNATURE` | the request is signed, or no signing key is configured |
 /// | | `STALE_REQUEST` | its timestamp is within the tolerance |
@@ -470,7 +471,7 @@ impl EmulatorBuilder {
     }
 
     /// Requires a signature (`x-apikee-signature`) on every validation. The key is the public key: PEM of an RSA key of
-    /// 2048 to 8192 bits.
+    /// 2048 to 8192 bits. The length is not checked here: with another one, no signature is valid.
     ///
     /// # Errors
     ///
@@ -546,7 +547,9 @@ pub enum EmulatorError {
 impl fmt::Display for EmulatorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Listen(_) => f.write_str("the emulator cannot listen on its port"),
+            Self::Listen(_) => {
+                f.write_str("the emulator cannot listen on its port of 127.0.0.1: choose another one, or 0 for any")
+            }
             Self::Thread(_) => f.write_str("the emulator's thread cannot be started"),
             Self::Rng => f.write_str("the random number generator failed"),
             Self::StateFile(error) => error.fmt(f),

@@ -36,7 +36,8 @@ fn a_good_request_is_granted_and_the_platform_sees_it() {
     let platform = platform();
     let key = issued(["--scope", "read"]);
     let done = authorize(&platform, &["--scope", "read", "--header", "user-agent=curl/8.5.0", &key]).done().code(0);
-    assert!(done.stdout.starts_with("granted: confirmed by the platform\n"), "{}", done.stdout);
+    let headline = format!("{}...: granted, confirmed by the platform\n", &key[..12]);
+    assert!(done.stdout.starts_with(&headline), "{}", done.stdout);
     assert!(done.stdout.contains("acme-corp") && done.stdout.contains(" ms\n"), "{}", done.stdout);
     let said = authorize(&platform, &["--json"]).stdin(&key).done().code(0).json();
     assert_eq!((&said["ok"], &said["basis"]), (&true.into(), &"confirmed".into()));
@@ -101,7 +102,7 @@ fn denials_print_code_and_cause_and_have_exit_code_1() {
 
     platform.misbehave(Misbehaviour::Status(429), Occasion::Always);
     let text = authorize(&platform, &[&key]).done().code(1).stdout;
-    assert!(text.starts_with("denied: SERVER_REJECTED\n") && text.contains("rate limit exceeded"), "{text}");
+    assert!(text.contains(": denied, SERVER_REJECTED\n") && text.contains("rate limit exceeded"), "{text}");
     assert!(text.lines().any(|line| line.split_whitespace().eq(["class", "rejected"])), "{text}");
 }
 
@@ -115,7 +116,8 @@ fn each_of_several_answers_says_which_key_it_is_about() {
     assert_eq!((&said[0]["prefix"], &said[0]["tenant"]), (&key[..12].into(), &"acme-corp".into()));
     assert!(said[1]["prefix"].is_null());
     let text = authorize(&platform, &[]).stdin(&stdin).done().code(1).stdout;
-    assert!(text.starts_with("line 1, granted: ") && text.contains("\nline 3, denied: INVALID_PREFIX\n"), "{text}");
+    assert!(text.starts_with(&format!("line 1, {}...: granted, ", &key[..12])), "{text}");
+    assert!(text.contains("\nline 3: denied, INVALID_PREFIX\n"), "{text}");
 }
 
 #[test]
@@ -181,6 +183,7 @@ fn an_incomplete_or_invalid_configuration_is_exit_code_2() {
     for arguments in [
         &["--client", "x"][..],
         &["--timeout", "soon"],
+        &["--timeout", "0s"],
         &["--header", "x"],
         &["--sealing", "on"],
         &["--ca-file", "no such file"],
@@ -188,4 +191,36 @@ fn an_incomplete_or_invalid_configuration_is_exit_code_2() {
         authorize(&platform, arguments).stdin(&key).done().code(2);
     }
     assert!(platform.log().is_empty());
+}
+
+#[test]
+fn plain_http_to_another_machine_needs_the_option() {
+    let key = apikee(["issue", "--tenant", "497f6eca-6276-4993-bfeb-53cbbbba6f08"]).env("APIKEE_SECRET", SECRET).done();
+    let run = |arguments: &[&str]| {
+        // Nothing listens there. It is this machine, but not a loopback address.
+        let run = apikee(
+            ["authorize", "--url", "http://0.0.0.0:1", "--sealing", "off"].into_iter().chain(arguments.iter().copied()),
+        );
+        let run =
+            run.env("APIKEE_SECRET", SECRET).env("APIKEE_SERVER_KEY", "sk_test_1").env("APIKEE_PROJECT_ENV", "app");
+        run.stdin(&key.stdout).done()
+    };
+    let refused = run(&[]).code(2);
+    assert!(refused.stderr.contains("plain http to another machine"), "{}", refused.stderr);
+    let asked = run(&["--allow-plain-http"]).code(0);
+    assert!(asked.stdout.contains("let through in an outage"), "{}", asked.stdout);
+}
+
+#[test]
+fn a_wrong_header_is_refused_and_not_shown() {
+    let platform = platform();
+    let key = issued([]);
+    for header in ["x-note: hunter2", "a b=hunter2", "=hunter2"] {
+        let done = authorize(&platform, &["--header", header, &key]).done().code(2);
+        assert!(
+            done.stderr.contains("--header is not NAME=VALUE") && !done.stderr.contains("hunter2"),
+            "{}",
+            done.stderr
+        );
+    }
 }

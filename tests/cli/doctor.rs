@@ -75,6 +75,8 @@ fn a_key_of_the_user_is_checked_and_not_printed() {
     let forged = run(&key.replace("apikee_", "apikee_1")).done().code(1).json_lines();
     let detail = forged.last().unwrap()["detail"].as_str().unwrap();
     assert!(detail.starts_with("INVALID_SIGNATURE"), "{detail}");
+    let missing = run("-").stdin("").done().code(1).json_lines();
+    assert_eq!(missing.last().unwrap()["remedy"], "give a key, or pass one to --key - on standard input");
 }
 
 #[test]

@@ -352,7 +352,7 @@ fn with_the_server_key_an_answer_is_distinguished_from_a_request() {
         let run = run.env("APIKEE_SERVER_PUBLIC_KEY", key.unwrap_or(text(vector, "server_public")));
         warnings(&run.stdin(text(vector, "envelope")).done().code(0).json())
     };
-    assert!(inspect("response-1", None).contains("an answer, not a request"));
+    assert!(inspect("response-1", None).contains("this is an answer"));
     assert_eq!(inspect("reflected-request", None), "");
     assert_eq!(inspect("response-1", Some(" ")), "");
     let unusable = inspect("response-1", Some("5ec7e7"));
@@ -440,6 +440,9 @@ fn a_secret_file_is_read_only_up_to_its_maximum_length() {
             assert!(code != 2 || cfg!(windows) || done.stderr.contains("longer than 4096 bytes"), "{}", done.stderr);
         }
     }
+    // The secret instead of its file.
+    let done = apikee(["open", "--server-secret-file", secret(vector)]).stdin(text(vector, "envelope")).done().code(2);
+    assert!(done.stderr.contains("--server-secret-file") && !done.stderr.contains(secret(vector)), "{}", done.stderr);
 }
 
 #[test]

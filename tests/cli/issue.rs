@@ -232,6 +232,9 @@ fn with_upsert_the_client_is_created_on_the_platform() {
     let done = issue(&["--upsert"]).done().code(0);
     assert_eq!(done.json()["upsert"], "postponed");
     assert!(done.stderr.contains("the client could not be reported to the platform"), "{}", done.stderr);
+    let skipped = issue(&["--upsert", "--meta", r#"{"clientId":"mine"}"#]).done().code(0);
+    assert_eq!(skipped.json()["upsert"], "skipped");
+    assert!(skipped.stderr.contains("because --meta has a clientId"), "{}", skipped.stderr);
     let half = with_secret(["issue", "--tenant", "t", "--upsert"]).done().code(2);
     assert!(half.stdout.is_empty() && half.stderr.contains("missing: project_key"), "{}", half.stderr);
     let alone = with_secret(["issue", "--tenant", "t", "--template", "tmpl_pro"]).done().code(2);

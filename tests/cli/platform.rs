@@ -170,19 +170,20 @@ fn exported(lines: &str) -> Vec<String> {
 #[cfg(unix)]
 #[test]
 fn a_shell_can_evaluate_the_variables_of_a_client() {
-    for (sealing, degree) in [(&[][..], None), (&["--sealing", "off"], Some("off"))] {
+    for (sealing, degree) in [(&[][..], "required"), (&["--sealing", "off"], "off")] {
         let run = apikee(["platform", "--env"].into_iter().chain(sealing.iter().copied()));
         let mut platform = Platform::start(run.env("APIKEE_PROJECT_ENV", "it's $mine"));
         let mut lines = String::new();
-        while !lines.contains("PUBLIC_KEY") || degree.is_some() && !lines.contains("SEALING") {
+        while !lines.contains("SEALING") {
             lines.push_str(&platform.line());
         }
         let set = exported(&lines);
         let value = |name: &str| set.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap();
         let url = value("APIKEE_BASE_URL");
         assert_eq!(value("APIKEE_PROJECT_ENV"), "it's $mine");
-        assert_eq!(set.iter().find_map(|line| line.strip_prefix("APIKEE_SEALING=")), degree);
-        assert_eq!(set.len(), 4 + usize::from(degree.is_some()));
+        // It overrides an older value of the shell.
+        assert_eq!(value("APIKEE_SEALING"), degree);
+        assert_eq!(set.len(), 5);
         let public_key = value("APIKEE_SERVER_PUBLIC_KEY");
         assert!(public_key.len() == 44 && public_key.parse::<apikee::envelope::ServerKey>().is_ok(), "{public_key}");
         let answer = register(url, value("APIKEE_SERVER_KEY"), "it%27s+%24mine");
@@ -192,7 +193,7 @@ fn a_shell_can_evaluate_the_variables_of_a_client() {
 
     // A project key from the environment is not printed: the user has it, and it is a secret.
     let mut platform = Platform::start(apikee(["platform", "--env"]).env("APIKEE_SERVER_KEY", "sk_live_0wn"));
-    let lines = [(); 3].map(|()| platform.line()).concat();
+    let lines = [(); 4].map(|()| platform.line()).concat();
     assert!(lines.contains("PUBLIC_KEY") && !lines.contains("SERVER_KEY=") && !lines.contains("sk_live"), "{lines}");
     assert_eq!(platform.end(), "");
 }
@@ -454,4 +455,32 @@ fn without_until_eof_the_platform_outlives_its_standard_input() {
     let text = |member: &str| line[member].as_str().unwrap();
     assert!(register(text("url"), text("project_key"), text("project_env")).starts_with("HTTP/1.1 200 "));
     assert!(platform.child.try_wait().unwrap().is_none());
+}
+
+#[test]
+fn each_name_has_one_client() {
+    const OTHER: &str = "11111111-2222-4333-8444-555555555555";
+    let (one, again, other) = (format!("acme={ID}"), format!("acme={OTHER}"), format!("globex={ID}"));
+    for second in [&again, &other] {
+        let done = apikee(["platform", "--client", &one, "--client", second]).done().code(2);
+        assert!(done.stderr.contains("there is a client with this name or this id already"), "{}", done.stderr);
+    }
+    let state = folder("one-client").join("state");
+    let state = ["--state", state.to_str().unwrap()];
+    Platform::start(apikee(["platform", "--json", "--client", "acme"].into_iter().chain(state))).end();
+    apikee(["platform", "--client", &one].into_iter().chain(state)).done().code(2);
+    Platform::start(apikee(["platform", "--json", "--client", "acme"].into_iter().chain(state))).end();
+}
+
+#[test]
+fn each_limit_of_the_command_is_applied() {
+    let client = format!("acme-corp={ID}");
+    for limit in ["--hourly", "--daily", "--weekly", "--monthly"] {
+        let arguments = ["platform", "--json", "--sealing", "off", "--client", &client, limit, "1"];
+        let mut platform = Platform::start(apikee(arguments));
+        let line = platform.json();
+        let url = line["url"].as_str().unwrap();
+        let statuses = [(); 2].map(|()| validate(url).unwrap().0);
+        assert_eq!(statuses, [200, 429], "{limit}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    io::{self, Write as _},
+    io,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -13,6 +13,7 @@ use apikee::{
     policy::FailOpen,
     protocol::{ClientId, MethodPath, Sealing},
 };
+use ureq::http::HeaderName;
 
 use crate::{
     Ended, Outcome,
@@ -68,8 +69,8 @@ pub(crate) struct Args {
     scopes: Vec<String>,
 
     /// Header field of the request to send to the platform; may be repeated
-    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
-    headers: Vec<(String, String)>,
+    #[arg(long = "header", value_name = "NAME=VALUE")]
+    headers: Vec<String>,
 
     /// Deny the request if the platform cannot be asked
     #[arg(long)]
@@ -102,7 +103,7 @@ pub(crate) fn run(args: &Args) -> Ended {
     let apikee = in_server_mode(builder)?;
 
     let scopes: Vec<&str> = args.scopes.iter().map(String::as_str).collect();
-    let headers: Vec<_> = args.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let headers: Vec<_> = args.headers.iter().map(|text| header(text)).collect::<Result<_, _>>()?;
     let tally = args.keys.each(&args.form, Pace::OneByOne, || {
         |candidate: &Candidate<'_>, answers: &mut Answers| {
             let mut request = AuthorizeRequest::new(candidate.text, method_path).scopes(&scopes).headers(&headers);
@@ -158,16 +159,13 @@ fn as_json(out: &mut Vec<u8>, candidate: &Candidate<'_>, decision: &Decision<'_>
 }
 
 fn as_text(out: &mut Vec<u8>, candidate: &Candidate<'_>, decision: &Decision<'_>, elapsed: Duration) -> io::Result<()> {
-    if let Some(line) = candidate.line {
-        write!(out, "line {line}, ")?;
-    }
     match decision {
         Ok(grant) => {
-            writeln!(out, "{}: {}", green("granted"), grant.basis())?;
+            report::headline(out, candidate, format_args!("{}, {}", green("granted"), grant.basis()))?;
             report::field(out, "tenant", grant.key().claims().tenant().escape_debug())?;
         }
         Err(denial) => {
-            writeln!(out, "{}: {}", red("denied"), denial.code())?;
+            report::headline(out, candidate, format_args!("{}, {}", red("denied"), denial.code()))?;
             report::field(out, "class", denial.class())?;
             report::field(out, "message", denial.to_string().escape_debug())?;
             if let Some(cause) = cause(denial) {
@@ -190,10 +188,8 @@ fn millis(time: Duration) -> f64 {
     (time.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
-fn header(text: &str) -> Result<(String, String), &'static str> {
-    let (name, value) = text.split_once('=').ok_or("not NAME=VALUE")?;
-    if name.is_empty() {
-        return Err("the name is empty");
-    }
-    Ok((name.into(), value.into()))
+/// Reads a header field. The error does not contain it, because its value may be a secret.
+fn header(text: &str) -> Result<(&str, &str), &'static str> {
+    let field = text.split_once('=').filter(|(name, _)| HeaderName::from_bytes(name.as_bytes()).is_ok());
+    field.ok_or("--header is not NAME=VALUE with the name of a header field")
 }

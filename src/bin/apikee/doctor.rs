@@ -351,10 +351,13 @@ fn of_key(apikee: &Apikee, key: &[u8]) -> Finding {
     };
     let remedy = match denial {
         Denial::Key(KeyError::InvalidSignature) => "the key was signed with another secret, or it was changed",
+        Denial::Key(KeyError::Missing) => "give a key, or pass one to --key - on standard input",
         Denial::Key(_) => "apikee inspect shows what is in the key",
         Denial::Revoked => "issue a new key",
         Denial::Rejected(_) | Denial::Remembered(_) => "look at the key's client on the platform: limits and networks",
-        Denial::Fault(Fault::UnknownClient) => "create the key's client on the platform: apikee issue --upsert",
+        Denial::Fault(Fault::UnknownClient) => {
+            "the platform must have exactly one client with the key's tenant as its name: apikee issue --upsert creates it"
+        }
         _ => "correct what is BAD above",
     };
     Err((format!("{}: {}", denial.code(), message(&denial)), remedy))

@@ -68,7 +68,8 @@ impl Side {
     pub(crate) fn secret(&self, file: Option<&Path>) -> Result<Option<[u8; 32]>, Box<dyn Error>> {
         let (origin, text) = match file {
             Some(path) => {
-                let unreadable = |error| format!("the secret file {path:?} cannot be read: {error}");
+                // The path is not shown: the secret may have been given instead of it.
+                let unreadable = |error| format!("the file of {} cannot be read: {error}", self.argument);
                 (self.argument, read_file(path, MAX_SECRET_FILE).map_err(unreadable)?)
             }
             None => match set(self.variable)? {

@@ -264,7 +264,9 @@ fn of_epk(epk: [u8; 32]) -> Vec<String> {
     }
     match exchange::configured_server_key() {
         Ok(Some(server)) if *server.as_bytes() == epk => {
-            warnings.push("epk is the configured server public key: this is an answer, not a request".into());
+            warnings.push(
+                "epk is the configured server public key: this is an answer, or a request that was sent back".into(),
+            );
         }
         Ok(_) => {}
         Err(_) => {

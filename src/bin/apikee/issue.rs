@@ -62,7 +62,8 @@ pub(crate) struct Args {
 /// Data about the key's client for the platform.
 #[derive(clap::Args)]
 struct ClientArgs {
-    /// Create or update the key's client on the platform, and put its id into the key; the platform comes from the
+    /// Create the key's client on the platform, or replace its record, and put its id into the key. Give --template,
+    /// --ip and --client-metadata each time: the platform may reset what you leave out. The platform comes from the
     /// variables that `apikee help authorize` lists
     #[arg(long)]
     upsert: bool,
@@ -109,7 +110,7 @@ fn client_type(word: &str) -> Result<ClientType, &'static str> {
 }
 
 /// The text of a network, as the platform gets it.
-fn network(text: &str) -> Result<String, InvalidNetwork> {
+pub(crate) fn network(text: &str) -> Result<String, InvalidNetwork> {
     EmulatedClient::new("").network(text).map(|_| text.into())
 }
 
@@ -147,6 +148,9 @@ pub(crate) fn run(args: &Args) -> Ended {
     }
     if let Upsert::Postponed(outage) = issued.upsert() {
         note(&format!("apikee: note: the client could not be reported to the platform: {outage}"));
+    }
+    if args.client.upsert && matches!(issued.upsert(), Upsert::Skipped) {
+        note("apikee: note: the client was not reported to the platform, because --meta has a clientId");
     }
     if matches!(args.expires, Expiry::At(time) if time < now) {
         note("apikee: note: this key has expired already");

@@ -23,6 +23,7 @@ use serde_json::Value;
 use crate::{
     Ended, Outcome,
     exchange::{self, MAX_INPUT, SERVER},
+    issue::network,
     report,
     terminal::note,
 };
@@ -101,7 +102,7 @@ pub(crate) struct Args {
     monthly: Option<u32>,
 
     /// A network that each --client may call from; may be repeated
-    #[arg(long = "ip", value_name = "CIDR", requires = "clients")]
+    #[arg(long = "ip", value_name = "CIDR", requires = "clients", value_parser = network)]
     networks: Vec<String>,
 
     /// Add a template with these limits at the start: pro:hour=100,day=1000; the limits are hour, day, week, month and
@@ -156,7 +157,11 @@ impl Args {
     ) -> Result<EmulatorBuilder, Box<dyn Error>> {
         let mut builder = Emulator::builder().port(self.port).sealing(self.sealing);
         if let Some(key) = project_key {
-            builder = builder.project_key(ProjectKey::new(key.trim())?);
+            if key.trim().starts_with("apikee_") {
+                return Err(format!("{PROJECT_KEY}: it is an API key, not a project key").into());
+            }
+            let key = ProjectKey::new(key.trim()).map_err(|error| format!("{PROJECT_KEY}: {error}"))?;
+            builder = builder.project_key(key);
         }
         if let Some(project_env) = exchange::set(PROJECT_ENV)? {
             builder = builder.project_env(project_env.trim());
@@ -187,8 +192,13 @@ impl Args {
     }
 
     fn add(&self, emulator: &Emulator, name: &str, id: Option<ClientId>) -> Result<ClientId, Box<dyn Error>> {
-        let id = id.or_else(|| emulator.client_named(name));
-        let known = id.and_then(|id| emulator.client(id)).filter(|client| client.name() == name);
+        let named = emulator.client_named(name);
+        let id = id.or(named);
+        let known = id.and_then(|id| emulator.client(id));
+        // The platform looks clients up by name, so each name has one id.
+        if named.is_some_and(|named| Some(named) != id) || known.as_ref().is_some_and(|known| known.name() != name) {
+            return Err(format!("--client {name}: there is a client with this name or this id already").into());
+        }
         let mut client = known.unwrap_or_else(|| EmulatedClient::new(name));
         for network in &self.networks {
             client = client.network(network)?;
@@ -221,13 +231,12 @@ impl Args {
             })?;
         } else if self.env {
             note(&format!("apikee: the page is at {}", emulator.page()));
-            let sealing = (self.sealing != Sealing::Required).then_some(self.sealing.as_str());
             let variables = [
                 (BASE_URL, Some(emulator.url())),
                 (PROJECT_KEY, key),
                 (PROJECT_ENV, Some(emulator.project_env())),
                 (PUBLIC_KEY, Some(emulator.public_key())),
-                (SEALING, sealing),
+                (SEALING, Some(self.sealing.as_str())),
             ];
             for (name, value) in variables.into_iter().filter_map(|(name, value)| Some((name, value?))) {
                 writeln!(out, "export {name}={}", shell_word(value))?;

@@ -15,8 +15,8 @@ pub(crate) fn expiry(text: &str) -> Result<Expiry, &'static str> {
     let never_or_short = || text.parse().ok();
     let expiry = long(text).map(Expiry::After).or_else(never_or_short).or_else(|| time(text).map(Expiry::At));
     expiry.ok_or(
-        "neither a duration (1y, 12w, 90d, 24h, 60m or 3600s), nor a date (2027-01-31), nor a time \
-         (2027-01-31T18:00:00Z), nor never",
+        "neither a duration (1y, 12w, 90d, 24h, 60m or 3600s), nor a date (2027-01-31) or time \
+         (2027-01-31T18:00:00Z) since 1970, nor never",
     )
 }
 
@@ -80,7 +80,8 @@ pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
 
 /// Reads a duration, which may be shorter than a second.
 pub(crate) fn timeout(text: &str) -> Result<Duration, &'static str> {
-    humantime::parse_duration(text).map_err(|_| "not a duration (3s or 500ms)")
+    let timeout = humantime::parse_duration(text).ok().filter(|timeout| !timeout.is_zero());
+    timeout.ok_or("not a duration of more than zero (3s or 500ms)")
 }
 
 /// A time as text, and how far it is from now.

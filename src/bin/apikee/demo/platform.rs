@@ -94,7 +94,7 @@ pub(super) fn server_mode(stage: &mut Stage) -> Shown {
     stage.outcome("a key of a client on the platform", "ok", registered, "client id in meta.clientId")?;
 
     ask(stage, "a request with this key", "confirmed", &open, key)?;
-    ask(stage, "a second request, on the same connection", "confirmed", &open, key)?;
+    ask(stage, "a second, on the same connection", "confirmed", &open, key)?;
     ask(stage, "with a key that is changed", "INVALID_SIGNATURE", &open, &changed(key, 12))?;
 
     let Upsert::Done(id) = issued.upsert() else {
@@ -124,7 +124,7 @@ pub(super) fn server_mode(stage: &mut Stage) -> Shown {
     platform.misbehave(Misbehaviour::Reset, Occasion::Always);
     ask(stage, "one client's call fails, failing open", "failed_open", &open, key)?;
     ask(stage, "and again", "failed_open", &open, key)?;
-    ask(stage, "its third call: the platform is not asked", "failed_open", &open, key)?;
+    ask(stage, "its third: the platform is not asked", "failed_open", &open, key)?;
     platform.behave();
     ask(stage, "another client is asked about", "confirmed", &open, other)?;
     breaker(stage, "closed", "only the first client's breaker is open", &open)?;
@@ -133,7 +133,7 @@ pub(super) fn server_mode(stage: &mut Stage) -> Shown {
     let open = client(&platform, FailOpen::Open)?;
     ask(stage, "one client's call fails", "failed_open", &open, key)?;
     ask(stage, "another client's call fails, too", "failed_open", &open, other)?;
-    ask(stage, "the next call: the platform is not asked", "failed_open", &open, other)?;
+    ask(stage, "the next: the platform is not asked", "failed_open", &open, other)?;
     breaker(stage, "open", "at most a minute; then one call is made", &open)
 }
 
