@@ -103,7 +103,8 @@ fn piped_stderr() -> io::Result<Arc<File>> {
 
 fn serve() -> Result<(), Box<dyn Error>> {
     let guard = guard()?;
-    let timeout = Duration::from_secs(number("TIMEOUT_SECONDS", TIMEOUT_SECONDS)?);
+    // At most a day: the end of a longer time may be later than the last `Instant`.
+    let timeout = Duration::from_secs(number("TIMEOUT_SECONDS", TIMEOUT_SECONDS)?.min(24 * 60 * 60));
     let descriptors = rlimit::increase_nofile_limit(u64::MAX)?;
     let connections = number("MAX_CONNECTIONS", MAX_CONNECTIONS)?;
     let connections = connections.min(descriptors.saturating_sub(OTHER_DESCRIPTORS) / 2).max(1);

@@ -73,8 +73,8 @@ impl fmt::Display for WatchedFile {
     }
 }
 
-/// A file of secrets or of revoked keys cannot be used. The text names the file and says what is wrong and how to fix
-/// it. It contains nothing of the file's content.
+/// A file of secrets or of revoked keys cannot be used. The text names the file, unless its name is as long as a
+/// secret, and says what is wrong. It contains nothing of the file's content.
 #[derive(Debug)]
 pub struct FileError {
     file: WatchedFile,
@@ -143,11 +143,11 @@ struct Shown<'p>(&'p Path);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// Secrets have at least this length, and names of files are usually shorter.
+        /// Strong secrets have at least this length. Names of files are usually shorter.
         const SECRET_LEN: usize = 32;
         match self.0.file_name() {
             Some(name) if name.len() >= SECRET_LEN => {
-                f.write_str("(its name is as long as a secret, and is not shown; it must be a path)")
+                f.write_str("(not shown, because its name is as long as a secret)")
             }
             _ => write!(f, "{:?}", self.0),
         }

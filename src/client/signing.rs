@@ -131,7 +131,7 @@ mod rsa {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str(match self {
                 Self::NotPem => "the text contains no private key in PEM",
-                Self::Encrypted => "the private key is encrypted",
+                Self::Encrypted => "the private key is encrypted: remove its passphrase",
                 Self::NotRsa => "the private key is not an RSA key",
                 Self::Size => "the private key does not have 2048 to 4096 bits",
                 Self::Malformed => "the private key is not well-formed",

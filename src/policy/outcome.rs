@@ -301,8 +301,9 @@ impl fmt::Display for Fault {
             Self::Forged => "the platform's answer is not authentic",
             Self::UntrustedCertificate => "the platform's certificate is not trusted",
             Self::UnknownClient => {
-                "the key's client on the platform is not known: create the client on the platform under the tenant's \
-                 name, put its id into the key's meta as clientId, set client_resolver, or set create_unknown_clients"
+                "the key's client on the platform is not known: the platform must have exactly one client with the \
+                 tenant's name; or put its id into the key's meta as clientId, set client_resolver, or set \
+                 create_unknown_clients"
             }
             Self::NotSent => "the request cannot be sent to the platform",
             Self::Forked => "the process has forked since the client was built: build the client after the fork",

@@ -25,7 +25,7 @@ use crate::{
 /// |---|---|---|
 /// | `MISSING_KEY`, `MULTIPLE_KEYS`, `INVALID_PREFIX`, `INVALID_FORMAT`, `DECODE_ERROR`, `INVALID_SIGNATURE`, `EXPIRED`, `NOT_YET_VALID`, `REVOKED` | 401 | `WWW-Authenticate` |
 /// | `INSUFFICIENT_SCOPE` | 403 | |
-/// | `SERVER_REJECTED` ([`Rejected`](Denial::Rejected), [`Remembered`](Denial::Remembered)) | 401 | `WWW-Authenticate`, and `Retry-After` if the rate limit is exceeded and the platform sent a time |
+/// | `SERVER_REJECTED` ([`Rejected`](Denial::Rejected), [`Remembered`](Denial::Remembered)) | 401 | `WWW-Authenticate`, and `Retry-After` if the rate limit is exceeded and the time is known |
 /// | `SERVER_UNAVAILABLE` ([`Outage`](Denial::Outage)) | 503 | `Retry-After` while the circuit breaker is open |
 /// | `SERVER_UNAVAILABLE` ([`Overload`](Denial::Overload)) | 503 | `Retry-After: 1` |
 /// | `SERVER_FAULT` ([`Fault`](Denial::Fault)) | 502 | |
