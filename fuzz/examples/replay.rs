@@ -5,7 +5,9 @@ use std::{fs, path::Path};
 
 use apikee_fuzz::bodies;
 
-const TARGETS: [(&str, fn(&[u8])); 17] = [
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 17] = [
     ("answer", bodies::answer::body),
     ("authorize", bodies::authorize::body),
     ("base62", bodies::base62::body),

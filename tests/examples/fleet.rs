@@ -8,7 +8,7 @@ use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     os::unix::net::UnixListener,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
@@ -21,8 +21,7 @@ use std::{
 use apikee::{Fingerprint, Keyring, NewKey, SysRng, UnixTime};
 use redis::Commands as _;
 
-/// Far longer than any step of these tests takes.
-const LONG: Duration = Duration::from_secs(60);
+use crate::{LONG, service::program};
 
 const SECRET: &str = "the secret of all instances, of 32 bytes or more";
 const SET: &str = "apikee:revoked";
@@ -105,9 +104,7 @@ struct Instance {
 
 impl Instance {
     fn start(redis: &Redis) -> Self {
-        let path = env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/fleet");
-        assert!(Path::new(&path).exists(), "build it: cargo build --features http,serde --example fleet");
-        let mut command = Command::new(path);
+        let mut command = Command::new(program("fleet"));
         command.arg("127.0.0.1:0").env_clear().env("APIKEE_SECRET", SECRET).env("REDIS_URL", redis.url());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = Arc::new(Mutex::new(String::new()));

@@ -182,7 +182,7 @@ fn text(output: &Output) -> String {
 }
 
 /// The file of the example. Cargo puts it next to this test.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let test = env::current_exe().unwrap();
     let program = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples").join(name);
     assert!(program.exists(), "{} does not exist; build it: cargo build --all-features --examples", program.display());

@@ -108,7 +108,8 @@ class Traffic(threading.Thread):
     """Sends requests on kept and on new connections, and remembers each wrong answer."""
 
     def __init__(self, server, files, over):
-        super().__init__()
+        # A failure of the main thread ends the program.
+        super().__init__(daemon=True)
         self.server, self.files, self.over = server, files, over
         self.asked, self.wrong, self.slowest = 0, [], 0.0
 
@@ -166,7 +167,7 @@ def main(seconds):
     # The largest inputs first, so that both halves contain them.
     hostile = sorted((hostile for hostile in INPUTS if not hostile.descriptors), key=lambda one: -one.connections)
     with Server("oxhttp", **environment) as server:
-        threads = [threading.Thread(target=replace), *(Traffic(server, files, over) for _ in range(THREADS))]
+        threads = [threading.Thread(target=replace, daemon=True), *(Traffic(server, files, over) for _ in range(THREADS))]
         for thread in threads:
             thread.start()
         sent, measured = 0, []
