@@ -271,7 +271,10 @@ impl Input {
             match read_more(chunk) {
                 Ok(0) => self.ended = Some(Ok(())),
                 Ok(_) => {}
-                Err(error) => self.ended = Some(Err(error)),
+                Err(error) => {
+                    let kind = error.kind();
+                    self.ended = Some(Err(io::Error::new(kind, format!("standard input cannot be read: {error}"))));
+                }
             }
         }
         let (order, line) = (self.order, self.line);
