@@ -82,8 +82,16 @@ ssize_t send(int fd, const void *bytes, size_t len, int flags) {
 }
 
 ssize_t recv(int fd, void *bytes, size_t len, int flags) {
-    int code = is_made(fd) && !(flags & MSG_PEEK) ? fault("recv") : 0;
-    return code ? fail("recv", code) : NEXT(recv)(fd, bytes, len, flags);
+    int is_read = is_made(fd) && !(flags & MSG_PEEK), code = is_read ? fault("recv") : 0;
+    if (code)
+        return fail("recv", code);
+    ssize_t done = NEXT(recv)(fd, bytes, len, flags);
+    /* The number is a time in milliseconds. */
+    if (is_read && (code = fault("recv-late"))) {
+        fail("recv-late", errno);
+        poll(NULL, 0, code);
+    }
+    return done;
 }
 
 /* As on macOS: no option can be set after the peer has closed or reset the connection. poll, unlike recv or

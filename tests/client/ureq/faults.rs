@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::{self, Command},
     sync::OnceLock,
+    time::Duration,
 };
 
 use apikee::{
@@ -20,7 +21,7 @@ use super::{
     server::{OK, Server},
     tls::{Authority, serve},
 };
-use crate::{all_descriptors, with_few_descriptors};
+use crate::{all_descriptors, wait_until, with_few_descriptors};
 
 const OUT_OF_RESOURCES: TransportError = TransportError::Overload(Overload::OutOfResources);
 
@@ -164,6 +165,24 @@ fn other_errors_are_outages() {
         assert_eq!(post(&transport, AMPLE), Err(TransportError::Outage(outage)), "{fault}");
         faults.clear();
     }
+}
+
+/// The TLS handshake of a silent server takes as long as a connection may take. A process without processor time goes
+/// on much later.
+#[test]
+fn a_connect_timeout_that_is_noticed_late_is_an_overload() {
+    let Some(faults) = Faults::run("ureq::faults::a_connect_timeout_that_is_noticed_late_is_an_overload", None) else {
+        return;
+    };
+    let server = Server::run(|connection, _| connection.wait_for_end());
+    let url = format!("https://localhost:{}", server.port());
+    let builder = UreqTransport::builder().base_url(&url).connect_timeout(Duration::from_millis(200));
+    let transport = builder.build().unwrap();
+    // This process may really lack processor time.
+    wait_until(|| post(&transport, AMPLE) == Err(TransportError::Outage(Outage::Connect)));
+    faults.set("recv-late 400");
+    assert_eq!(post(&transport, AMPLE), Err(OUT_OF_RESOURCES));
+    faults.clear();
 }
 
 /// Runs the test with this name again with few descriptors. Returns `true` in that process.
