@@ -63,8 +63,8 @@
  * Only a literal compiles, because the size of a pointer is not the length of its text. */
 #define APIKEE_TEXT(literal) { "" literal, sizeof("" literal) - 1 }
 
-/* Two of the next macros wrap around for huge lengths: APIKEE_ISSUE_BUFFER_LEN from SIZE_MAX / 16 on, and
- * APIKEE_SEALED_LEN from SIZE_MAX / 4 on. Their functions return SIZE_MAX if a size does not fit. */
+/* Two of the next macros wrap around for huge lengths: APIKEE_ISSUE_BUFFER_LEN from about SIZE_MAX / 16 on, and
+ * APIKEE_SEALED_LEN from about SIZE_MAX / 4 on. Their functions return SIZE_MAX if a size does not fit. */
 
 /* The size of a buffer that is enough to verify a key with this length. It is a little larger than the result of
  * apikee_verify_buffer_len. */
@@ -393,7 +393,8 @@ typedef struct apikee_claims {
 /**
  * A text: its start, and its length in bytes. It does not end with a NUL.
  *
- * A text from a function points into the buffer or the key that it came from. It is null if there is none.
+ * A text from a function points into the buffer or the key that it came from, or to a constant. It is null if there is
+ * none.
  */
 typedef struct apikee_text {
   /**

@@ -35,7 +35,7 @@ export interface Apikee {
    * Makes a keyring of at most eight secrets: the first signs, and all are accepted. Use one keyring for all requests:
    * only 32 can exist at once.
    *
-   * @param options.leeway whole seconds by which keys are good longer and earlier; 0 by default
+   * @param options.leeway whole seconds by which keys are good longer and earlier, at most 86,400; 0 by default
    * @throws {ApikeeError} `EMPTY_SECRET`, `TOO_MANY_SECRETS`, `TOO_MANY_OBJECTS` or `INVALID_ARGUMENT`
    */
   keyring(secrets: string | Uint8Array | Iterable<string | Uint8Array>, options?: { leeway?: number }): Keyring;
@@ -43,13 +43,17 @@ export interface Apikee {
   /**
    * The platform's public key: 32 bytes, 64 hexadecimal digits, or base64 of either alphabet, padded or not.
    *
-   * @throws {ApikeeError} `INVALID_SERVER_KEY`, `LOW_ORDER_SERVER_KEY`, `TOO_MANY_OBJECTS` or `INVALID_ARGUMENT`
+   * @throws {ApikeeError} `INVALID_SERVER_KEY`, `LOW_ORDER_SERVER_KEY`, `TOO_MANY_OBJECTS`, `INVALID_ARGUMENT`, or
+   * `NOT_IN_THIS_BUILD` in `apikee-verify.wasm`
    */
   serverKey(key: string | Uint8Array): ServerKey;
 
   /**
    * The SHA-256 of a whole key as 64 hexadecimal digits, for storage and deny-lists. **This does not verify the key**:
    * it may be forged.
+   *
+   * @throws {ApikeeError} `MISSING_KEY`, `INVALID_ARGUMENT`, or `TOO_LONG` for more than 87,496 bytes (16,384 in
+   * `apikee-verify.wasm`)
    */
   fingerprint(key: string | Uint8Array): string;
 }
@@ -152,7 +156,10 @@ export interface Session extends Resident {
   /** Seals a request of at most 64 KiB; returns the envelope. */
   seal(plaintext: string | Uint8Array): string;
 
-  /** Opens the answer; returns its plaintext. The session is used up afterwards, also after an error. */
+  /**
+   * Opens the answer; returns its plaintext. If something was sealed, the session is used up afterwards, also after an
+   * error.
+   */
   open(answer: string | Uint8Array): Uint8Array<ArrayBuffer>;
 }
 

@@ -13,6 +13,9 @@ import { started, startedSync } from "./module.mjs";
 
 export { ApikeeError, MissingScopesError, PlatformError };
 
+/** The longest leeway in seconds: a day, as in C. */
+const MAX_LEEWAY = 86_400;
+
 /** Instantiates the module from a `WebAssembly.Module`, its bytes, a `Response` with them, or a promise of these. */
 export async function instantiate(source, options) {
   const settings = settingsOf(options);
@@ -171,7 +174,7 @@ class Apikee {
     checks.noMore(more);
     const { leeway = 0 } = checks.members(options, ["leeway"], "options");
     const values = secretsOf(secrets);
-    if (!Number.isInteger(leeway) || leeway < 0 || leeway > 0xffffffff) throw invalid("leeway must be a whole number of seconds");
+    if (!Number.isInteger(leeway) || leeway < 0 || leeway > MAX_LEEWAY) throw invalid("leeway must be a whole number of seconds, at most a day");
     const { memory } = context;
     const call = (len) => memory.exports.keyring(len, leeway);
     return new Keyring(context, memory.run({ put: () => memory.putAll(values), call }), "keyring_free");
@@ -234,10 +237,10 @@ class Keyring extends Resident {
     // An undefined list may come from a misspelt name of a route.
     const required = "scopes" in given ? scopesOf(given.scopes) : undefined;
     if (key === undefined || key === null) throw new ApikeeError("MISSING_KEY", "no key was given");
-    if (typeof key !== "string") checks.bytes(key, "a key");
+    const text = typeof key === "string" ? key : checks.bytes(key, "a key");
     const millis = context.now(given.now);
     const handle = handleOf(this);
-    const claims = verify(context.memory, handle, key, millis);
+    const claims = verify(context.memory, handle, text, millis);
     if (required !== undefined) {
       const missing = [...new Set(required)].filter((scope) => !claims.scopes.includes(scope));
       if (missing.length > 0) throw new MissingScopesError(missing);

@@ -7,7 +7,9 @@ import { ApikeeError, invalid, tooLong } from "./errors.mjs";
 const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/;
 
 const getter = (prototype, name) => Object.getOwnPropertyDescriptor(prototype, name).get;
-const kindOfView = getter(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag);
+const [kindOfView, bufferOfView, offsetOfView, lengthOfView] = [Symbol.toStringTag, "buffer", "byteOffset", "length"].map(
+  (name) => getter(Object.getPrototypeOf(Uint8Array.prototype), name),
+);
 const lengthOfBuffer = getter(ArrayBuffer.prototype, "byteLength");
 const { getTime } = Date.prototype;
 const unboxed = String.prototype.valueOf;
@@ -30,8 +32,14 @@ export const isModule = (value) => survives(() => WebAssembly.Module.exports(val
 /** Whether a module can be compiled from the value. */
 export const isBytes = (value) => ArrayBuffer.isView(value) || survives(lengthOfBuffer, value);
 
+/** Whether the value is an object without a class. Its prototype may be the `Object.prototype` of another realm. */
+export function isPlain(value) {
+  const prototype = typeof value === "object" && value !== null ? Object.getPrototypeOf(value) : undefined;
+  return prototype === null || (prototype !== undefined && Object.getPrototypeOf(prototype) === null);
+}
+
 /** Calls code that may belong to the caller: a getter, an iterator, a trap of a proxy. */
-function foreign(call, what) {
+export function foreign(call, what) {
   try {
     return call();
   } catch (cause) {
@@ -54,10 +62,7 @@ function quoted(name) {
 export function members(given, known, what) {
   if (given === undefined) return NOTHING;
   return foreign(() => {
-    const prototype = typeof given === "object" && given !== null ? Object.getPrototypeOf(given) : undefined;
-    // The `Object.prototype` of this or another realm, or no prototype.
-    const plain = prototype === null || (prototype !== undefined && Object.getPrototypeOf(prototype) === null);
-    if (!plain) throw invalid(`${what} must be a plain object`);
+    if (!isPlain(given)) throw invalid(`${what} must be a plain object`);
     const found = Object.create(null);
     const unknown = [];
     for (const name of Reflect.ownKeys(given)) {
@@ -75,19 +80,17 @@ export function noMore(more) {
   if (more.length > 0) throw invalid("too many arguments: pass options as one object");
 }
 
-/** Checks for readable bytes. (A view of a transferred buffer looks like an empty view.) */
+/** Checks for readable bytes, and returns a view of them. (A view of a transferred buffer looks like an empty view.) */
 export function bytes(value, what) {
   if (value === null || typeof value !== "object" || kindOfView.call(value) !== "Uint8Array") {
     throw invalid(`${what} must be a string or a Uint8Array`);
   }
-  if (value.byteLength === 0) {
-    try {
-      new Uint8Array(value.buffer);
-    } catch {
-      throw invalid(`the buffer of ${what} is detached`);
-    }
+  try {
+    // The getters of a subclass are code of the caller. They are not called.
+    return new Uint8Array(bufferOfView.call(value), offsetOfView.call(value), lengthOfView.call(value));
+  } catch {
+    throw invalid(`the buffer of ${what} is detached`);
   }
-  return value;
 }
 
 /** Checks for a string that UTF-8 can represent: half a surrogate pair would become U+FFFD. */

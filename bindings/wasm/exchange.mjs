@@ -74,15 +74,19 @@ export function json(value, what) {
   return checks.someText(written, what);
 }
 
-/** Undefined for a value with a cycle or a BigInt, and for a `Map` or a `Set`, which would become `{}`. */
+/** Undefined for a value with a cycle or a BigInt, and for a `Map`, a promise and others, which would become `{}`. */
 function stringified(value) {
   try {
     const isCollection = typeof value?.[Symbol.iterator] === "function" && !Array.isArray(value);
-    return isCollection ? undefined : JSON.stringify(value);
+    const text = isCollection ? undefined : JSON.stringify(value);
+    return text !== "{}" || checks.isPlain(value) ? text : undefined;
   } catch {
     return undefined;
   }
 }
+
+/** The length of the longest URL, as in the crate. */
+const MAX_URL = 7 * 1024;
 
 /** The size of the longest body in bytes. */
 const MAX_BODY = 64 * 1024;
@@ -141,15 +145,18 @@ export function question(given, timeOf) {
   const name = checks.someText(keyName, "keyName");
   // A query may contain secrets, and would make each request a separate route.
   const route = upToKey(checks.text(path, "path").split(/[?#]/, 1)[0].replace(/^\//, ""));
-  const headers = fields(read.headers);
+  const headers = checks.foreign(() => fields(read.headers), "headers");
   const payload = read.payload === undefined ? "" : `,"payload":${payloadOf(read.payload)}`;
   const timestamp = new Date(timeOf(read.now)).toISOString();
   const subject = { client: id, project, method: upToKey(method).toUpperCase(), path: `/${route}` };
   const methodPath = `${subject.method}:::${subject.path}`;
   const target = `/client/${id}?project_env=${encoded(project)}&method_path=${encoded(methodPath)}`;
   const plaintext = `${JSON.stringify({ name, timestamp, headers }).slice(0, -1)}${payload}}`;
+  const url = `${base(baseUrl, allowPlainHttp)}${target}`;
+  // A server may break the connection of a longer one, which would look like an outage.
+  if (url.length > MAX_URL) throw tooLong();
   return {
-    url: `${base(baseUrl, allowPlainHttp)}${target}`,
+    url,
     headers: {
       "Content-Type": "application/json",
       "x-api-key": projectKey,
@@ -183,16 +190,18 @@ function refusal(status, headers) {
 
 /** Returns the envelope in a response, of at most `maxLen` bytes, or throws a `PlatformError`. */
 export async function envelopeOf(response, maxLen) {
-  const { status, headers, body } = response ?? {};
+  const { status, headers, body } = checks.foreign(() => ({ status: response?.status, headers: response?.headers, body: response?.body }), "the answer");
   if (typeof status !== "number" || typeof response.arrayBuffer !== "function") {
     throw invalid("an answer must be the Response that fetch gave");
   }
-  const refused = refusal(status, headers);
+  const refused = checks.foreign(() => refusal(status, headers), "the answer");
   if (refused !== undefined) {
     // Frees the connection for the next call.
-    Promise.resolve(body?.cancel?.()).catch(() => {});
+    Promise.resolve().then(() => body?.cancel?.()).catch(() => {});
     throw refused;
   }
+  // Otherwise this would look like an answer that was cut off.
+  if (response.bodyUsed || body?.locked) throw invalid("the body of the answer was read already: readAnswer reads it");
   const parts = [];
   let len = 0;
   try {
@@ -203,8 +212,9 @@ export async function envelopeOf(response, maxLen) {
     }
     const reader = body.getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      parts.push(part.value);
-      len += part.value.byteLength;
+      const bytes = checks.bytes(part.value, "a part of the answer");
+      parts.push(bytes);
+      len += bytes.byteLength;
       if (len > maxLen) {
         reader.cancel().catch(() => {});
         throw fault("the platform's answer is too long");

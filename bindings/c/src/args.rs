@@ -17,7 +17,8 @@ pub type ApikeeBool = u8;
 
 /// A text: its start, and its length in bytes. It does not end with a NUL.
 ///
-/// A text from a function points into the buffer or the key that it came from. It is null if there is none.
+/// A text from a function points into the buffer or the key that it came from, or to a constant. It is null if there is
+/// none.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct ApikeeText {

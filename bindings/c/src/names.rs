@@ -58,6 +58,9 @@ pub unsafe extern "C" fn apikee_get_log_prefix(
             args::put(prefix, ApikeeText::NONE)?;
             args::bytes(key, key_len)?
         };
+        if key.is_empty() {
+            return Ok(());
+        }
         let front = key.get(..PREFIX_LEN).unwrap_or(key);
         let text = front.utf8_chunks().next().map_or("", |chunk| chunk.valid());
         // SAFETY: as above.

@@ -123,8 +123,8 @@ pub(crate) unsafe fn build<P: StartsAsZeros>(
 ///
 /// # Safety
 ///
-/// If it is not null, it must point to a `P` that is all zeros or was made by [`init`], and nobody may change it during
-/// `'a`.
+/// If it is not null, it must point to a `P` that is all zeros or was made by [`init`] or [`build`], and nobody may
+/// change it during `'a`.
 pub(crate) unsafe fn get<'a, P: Place>(place: *const P) -> Result<&'a P::Value, ApikeeError>
 where
     P::Value: 'a,
@@ -137,7 +137,7 @@ where
     if slot.mark != P::MARK {
         return Err(ApikeeError::NotInitialised);
     }
-    // SAFETY: only `init` writes the mark, and it writes the value with it.
+    // SAFETY: only `init` and `build` write the mark, and they write the value with it.
     Ok(unsafe { slot.value.assume_init_ref() })
 }
 

@@ -59,12 +59,14 @@ test("a key in the path or the method is cut", () => {
   for (const [given, route] of [
     [{ path: `/users/${key}` }, "GET:::/users/apikee_12345"], [{ path: `/users/${key}/orders` }, "GET:::/users/apikee_12345"],
     [{ path: `/apikee_${key}` }, "GET:::/apikee_apike"], [{ path: "/apikee_abcapikee_a.b/c" }, "GET:::/apikee_abcap"], [{ path: "/apikee_1.1" }, "GET:::/apikee_1"], [{ method: key }, "APIKEE_12345:::/users"],
-    [{ path: "/apikee_documents/a.html" }, "GET:::/apikee_documents/a.html"], [{ path: `/${"apikee_".repeat(1e5)}` }, `GET:::/${"apikee_".repeat(1e5)}`],
+    [{ path: "/apikee_documents/a.html" }, "GET:::/apikee_documents/a.html"], [{ path: `/${"apikee_".repeat(800)}` }, `GET:::/${"apikee_".repeat(800)}`],
   ]) {
     const { url, signedText } = ask(given);
     assert.equal(new URL(url).searchParams.get("method_path"), route);
     assert.equal(signedText.split("|")[1], route);
   }
+  // This takes linear time.
+  assert.equal(codeOf(() => ask({ path: `/${"apikee_".repeat(1e5)}` })), "TOO_LONG");
 });
 
 test("header fields come from objects, lists and Headers, and fields with the same name are joined", () => {
@@ -407,6 +409,31 @@ test("a long answer without a stream is refused as too long", async () => {
   await assert.rejects(session.readAnswer(response), { code: "SERVER_FAULT", message: "the platform's answer is too long" });
   assert.equal((await answered(200, "x".repeat(87_496))).code, "MALFORMED_ENVELOPE");
   assert.equal((await answered(200, "x".repeat(87_497))).code, "SERVER_FAULT");
+});
+
+test("a body that was read already is not an answer that was cut off", async () => {
+  const [read, locked] = [new Response("{}"), new Response("{}")];
+  await read.text();
+  locked.body.getReader();
+  const texts = new Response(new ReadableStream({ start(all) { all.enqueue("{}"); all.close(); } }));
+  for (const response of [read, locked, texts]) {
+    const session = server.establish();
+    session.validateRequest({ ...GIVEN, now: undefined });
+    await assert.rejects(session.readAnswer(response), { name: "ApikeeError", code: "INVALID_ARGUMENT" });
+  }
+});
+
+test("a URL that the platform's server may refuse is not sent", () => {
+  const room = 7 * 1024 - ask({ path: "/" }).url.length;
+  assert.equal(ask({ path: `/${"p".repeat(room)}` }).url.length, 7 * 1024);
+  assert.equal(codeOf(() => ask({ path: `/${"p".repeat(room + 1)}` })), "TOO_LONG");
+});
+
+test("code of the caller that throws is named by an error of this module", () => {
+  const thrower = () => { throw new TypeError("mine"); };
+  for (const headers of [{ get a() { return thrower(); } }, { [Symbol.iterator]: thrower }, new Proxy({}, { ownKeys: thrower })]) {
+    assert.equal(codeOf(() => ask({ headers })), "INVALID_ARGUMENT");
+  }
 });
 
 test("a value that is not a response is refused, and the session is used up", async () => {
