@@ -12,7 +12,13 @@
 //! `REVOKED` contains fingerprints of revoked keys, separated by commas. `ApikeeBuilder::from_env` documents the other
 //! variables. If the variables of server mode are set, the guard asks the platform about each request. With
 //! `APIKEE_SECRET_FILE` and `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
-use std::{env, error::Error, net::SocketAddr, sync::Arc};
+use std::{
+    env,
+    error::Error,
+    io::{self, Write as _},
+    net::SocketAddr,
+    sync::Arc,
+};
 
 use apikee::{
     Fingerprint, Revocations,
@@ -55,7 +61,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(middleware::from_fn_with_state(guard, authorize));
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
     let listener = TcpListener::bind(address).await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    // Not `println!`: it panics if standard output is a full disk.
+    let _ = writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }

@@ -109,7 +109,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     let server = server.bind(address).with_global_timeout(Duration::from_secs(10)).with_max_concurrent_connections(256);
     let server = server.spawn()?;
-    println!("listening on http://{address}");
+    // Not `println!`: it panics if standard output is a full disk.
+    let _ = writeln!(io::stdout(), "listening on http://{address}");
     Ok(server.join()?)
 }
 
@@ -267,14 +268,13 @@ fn reconcile(commands: &mut Connection, shared: &Shared) -> RedisResult<()> {
 fn publish(commands: &mut Connection, fingerprints: &[Fingerprint]) -> RedisResult<()> {
     for chunk in fingerprints.chunks(CHUNK) {
         let names: Vec<String> = chunk.iter().map(Fingerprint::to_string).collect();
-        let mut pipe = redis::pipe();
-        pipe.atomic().sadd(SET, &names).ignore();
+        // Not a pipeline: it would wait for each of its replies, also if Redis has stopped answering.
+        let _: () = commands.sadd(SET, &names)?;
         if fingerprints.len() <= CHUNK {
             for name in &names {
-                pipe.publish(CHANNEL, name).ignore();
+                let _: () = commands.publish(CHANNEL, name)?;
             }
         }
-        pipe.exec(commands)?;
     }
     Ok(())
 }

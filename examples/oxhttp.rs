@@ -135,7 +135,8 @@ fn serve() -> Result<(), Box<dyn Error>> {
     };
     let server = Server::new(on_request).bind(address).with_global_timeout(timeout);
     let server = server.with_max_concurrent_connections(connections.try_into()?).spawn()?;
-    println!("listening on http://{address}");
+    // Not `println!`: it panics if standard output is a full disk.
+    let _ = writeln!(io::stdout(), "listening on http://{address}");
 
     let (end, ended) = mpsc::channel();
     let fail = end.clone();

@@ -15,7 +15,14 @@
 //!
 //! `rouille` uses `tiny_http`: put a proxy in front that limits and buffers bodies. `apikee::web` has a table of what
 //! happens without a proxy. The dependencies `multipart` and `buf_redux` of `rouille` are not maintained.
-use std::{env, error::Error, io, net::TcpStream, process, thread, time::Duration};
+use std::{
+    env,
+    error::Error,
+    io::{self, Write as _},
+    net::TcpStream,
+    process, thread,
+    time::Duration,
+};
 
 use apikee::{
     Fingerprint, OwnedGrant, Revocations,
@@ -35,7 +42,8 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
     let server = Server::new(address, move |request| respond(&guard, request))?;
     let address = server.server_addr();
-    println!("listening on http://{address}");
+    // Not `println!`: it panics if standard output is a full disk.
+    let _ = writeln!(io::stdout(), "listening on http://{address}");
     thread::spawn(move || {
         server.run();
         eprintln!("{STOPPED}");

@@ -18,7 +18,7 @@
 use std::{
     env,
     error::Error,
-    io,
+    io::{self, Write as _},
     net::TcpStream,
     panic::{self, AssertUnwindSafe},
     process,
@@ -44,7 +44,8 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
     let server = Arc::new(Server::http(address)?);
     let address = server.server_addr().to_ip().ok_or("it listens on TCP")?;
-    println!("listening on http://{address}");
+    // Not `println!`: it panics if standard output is a full disk.
+    let _ = writeln!(io::stdout(), "listening on http://{address}");
     for _ in 0..THREADS {
         let (guard, server) = (Arc::clone(&guard), Arc::clone(&server));
         thread::spawn(move || {

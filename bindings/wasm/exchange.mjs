@@ -258,6 +258,6 @@ export function readVerdict(bytes, { subject, secrets }) {
     (methodPath === undefined || spellings.includes(methodPath));
   if (!isAbout) throw new ApikeeError("ANOTHER_REQUEST", "the answer is about another request");
   if (bytes[0] === 1) return answer;
-  const reason = reasonOf([said(answer, "error") ?? said(answer, "code"), said(answer, "message")], secrets);
+  const reason = reasonOf([said(answer, "error") || said(answer, "code") || undefined, said(answer, "message") || undefined], secrets);
   throw new PlatformError("SERVER_REJECTED", "the platform rejects the request", { reason });
 }

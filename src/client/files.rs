@@ -163,7 +163,9 @@ impl fmt::Display for FileError {
         write!(f, "the {file} {path} ")?;
         match problem {
             FileProblem::Unreadable(error) => write!(f, "cannot be read: {error}"),
-            FileProblem::NotAFile => f.write_str("is not a regular file, so it is not read again"),
+            FileProblem::NotAFile => {
+                f.write_str("is not a regular file: it is read again when a regular file is in its place")
+            }
             FileProblem::Changing => f.write_str("changes while it is read: rename a new file over it"),
             FileProblem::TooLarge { limit } => write!(f, "has more than {limit} bytes"),
             FileProblem::Empty if *file == WatchedFile::DenyList => {

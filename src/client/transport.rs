@@ -57,7 +57,8 @@ pub trait Transport: Send + Sync {
     ///
     /// It must never follow a redirect. It may try once more only in two cases: a kept connection breaks before the
     /// first byte of the answer, or the answer on a kept connection is 408. A call that is sent twice may count twice.
-    /// If it panics, the panic reaches the caller of `authorize`; the client's own thread catches it.
+    /// If it panics, the panic reaches the caller of `authorize` or `issue`. A panic during a registration or on the
+    /// client's own thread is caught.
     ///
     /// # Errors
     ///

@@ -98,9 +98,9 @@ use crate::{
 /// | `GET /template` | | | all templates, in the format of the clients' list |
 ///
 /// A client that is created again or replaced loses the parts that the call leaves out: keys, template, networks and
-/// metadata. A revoked key stays revoked. The client keeps its id, its usage, its limits and its fingerprints, which no
-/// call contains. A description of an endpoint replaces an earlier one. A registration without a description keeps the
-/// earlier description.
+/// metadata. A revoked key stays revoked, unless the call names it again. The client keeps its id, its usage, its
+/// limits and its fingerprints, which no call contains. A description of an endpoint replaces an earlier one. A
+/// registration without a description keeps the earlier description.
 ///
 /// | call | refused with | unless |
 /// |---|---|---|
@@ -419,7 +419,7 @@ impl EmulatorBuilder {
     /// The latest changes are in a second file, `PATH.journal`. Each change is written before its call is answered, so
     /// a killed process loses nothing that was confirmed. Clients, templates and endpoints are also synced to the disk
     /// before the answer. The usage of limits is synced within about a second, so a power failure may lose that much.
-    /// Only one emulator may use a file.
+    /// Only one emulator may use a file. This is not checked: with two, changes are lost.
     #[must_use]
     pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.state_file = Some(path.into());

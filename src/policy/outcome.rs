@@ -187,6 +187,7 @@ impl Reason {
     /// The reason in an answer: `Answer::reason` and `Answer::message`.
     #[must_use]
     pub fn new(code: Option<&str>, message: Option<&str>) -> Self {
+        let [code, message] = [code, message].map(|text| text.filter(|text| !text.is_empty()));
         let separator = if code.is_some() && message.is_some() { ": " } else { "" };
         let mut text = [0; Self::MAX_LEN];
         let mut out = Writer::new(&mut text);
@@ -327,6 +328,9 @@ mod tests {
         }
         assert_eq!(Reason::new(Some("A"), Some("b")).as_str(), "A: b");
         assert_eq!(Reason::new(None, None), Reason::NONE);
+        assert_eq!(Reason::new(Some(""), Some("")), Reason::NONE);
+        assert_eq!(Reason::new(Some(""), Some("b")).as_str(), "b");
+        assert_eq!(Reason::new(Some("A"), Some("")).as_str(), "A");
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Sealed for FindClient<'_> {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum FoundClient {
-    /// One client has the name.
+    /// One client has the name. (If the list has more pages, names are taken to be unique.)
     One(ClientId),
     /// No client has the name.
     None,

@@ -542,13 +542,13 @@ impl<'b> Answer<'b> {
         self.code
     }
 
-    /// The platform's reason: [`error`](Self::error), or else [`code`](Self::code). It may contain line breaks and be
+    /// The platform's reason: [`error`](Self::error), or else [`code`](Self::code), also if `error` is empty. It may contain line breaks and be
     /// as long as the answer: escape and cut it in logs.
     #[must_use]
     pub const fn reason(&self) -> Option<&'b str> {
         match self.error {
-            Some(error) => Some(error),
-            None => self.code,
+            Some(error) if !error.is_empty() => Some(error),
+            _ => self.code,
         }
     }
 
@@ -668,6 +668,7 @@ mod tests {
             (r#","code":"B""#, Some("B")),
             (r#","code":"B","error":"A""#, Some("A")),
             (r#","code":"B","error":7"#, Some("B")),
+            (r#","code":"B","error":"""#, Some("B")),
             (r#","code":403,"error":null,"message":"C""#, None),
         ] {
             let mut body = format!("{{\"success\":false{members}}}").into_bytes();

@@ -8,6 +8,7 @@ use std::{
 };
 
 use apikee::{
+    UnixTime,
     emulator::{EmulatedClient, Emulator, Misbehaviour, Occasion, RequestKind},
     protocol::{ClientId, Sealing},
 };
@@ -177,6 +178,16 @@ fn a_wrong_clock_is_reported() {
     let clock = lines.iter().find(|line| line["check"] == "clock").unwrap();
     assert_eq!(clock["good"], false);
     assert!(clock["detail"].as_str().unwrap().contains("ahead of the platform's"), "{clock}");
+}
+
+/// The platform sends no `Date`, but refuses requests of another time.
+#[test]
+fn a_platform_that_refuses_the_time_is_a_wrong_clock() {
+    let platform = Emulator::builder().time(UnixTime::from_secs(1_760_000_000)).start().unwrap();
+    let bad = culprit(doctor(&platform, &[]));
+    assert_eq!(bad["check"], "platform");
+    assert!(bad["detail"].as_str().unwrap().ends_with(": STALE_REQUEST"), "{bad}");
+    assert!(bad["remedy"].as_str().unwrap().starts_with("set this machine's clock"), "{bad}");
 }
 
 #[test]

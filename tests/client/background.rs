@@ -481,7 +481,7 @@ fn a_call_that_close_cuts_short_is_not_an_outage() {
     }
     arrivals.recv().unwrap();
     std::thread::scope(|scope| {
-        scope.spawn(|| apikee.close(Duration::from_millis(500)));
+        scope.spawn(|| apikee.close(Duration::from_secs(2)));
         // Requests are not queued any more when the client is being closed.
         wait_until(|| {
             ask(&apikee, &key(CLIENT, "{}")).is_ok() && notes.try_iter().any(|note| note.contains("dropped"))
@@ -489,6 +489,8 @@ fn a_call_that_close_cuts_short_is_not_an_outage() {
         sender.send(()).unwrap();
         drop(sender);
     });
+    // Ends the notes.
+    drop(apikee);
     let verdicts: Vec<_> = notes.iter().filter(|note| note.starts_with("observed")).take(2).collect();
     assert_eq!(verdicts, ["observed: Ok(FailedOpen(Timeout))", "observed: Err(\"SERVER_UNAVAILABLE\")"]);
 }

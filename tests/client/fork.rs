@@ -129,6 +129,7 @@ fn in_a_child_an_old_secret_ends_after_its_grace() {
             child => parent(child),
         }
     }
+    fs::remove_file(path).unwrap();
 }
 
 /// A lock that another thread holds during the fork is never released in the child.

@@ -208,7 +208,7 @@ test("the platform's reason is its error, or else its code, and its message", as
   const error = await verdict('{"success":false,"error":"IP_NOT_ALLOWED","message":"a\\nb"}');
   assert.deepEqual([error.reason, error.httpStatus], ["IP_NOT_ALLOWED: a\\nb", 401]);
   for (const [answer, reason] of [
-    [{}, undefined], [{ error: "" }, undefined], [{ code: "A", error: null }, "A"], [{ error: "A", code: "B" }, "A"], [{ message: "b" }, "b"],
+    [{}, undefined], [{ error: "" }, undefined], [{ code: "A", error: null }, "A"], [{ code: "A", error: "" }, "A"], [{ error: "", message: "b" }, "b"], [{ error: "A", message: "" }, "A"], [{ error: "A", code: "B" }, "A"], [{ message: "b" }, "b"],
   ]) {
     assert.equal(await reasonFor(answer), reason);
   }

@@ -60,7 +60,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "GET")]
     method: String,
 
-    /// The path of the request, or the template of its route; no route is registered
+    /// The path of the request, or the template of its route, up to the first ? or #; no route is registered
     #[arg(long, default_value = "/")]
     path: String,
 

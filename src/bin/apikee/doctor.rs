@@ -281,7 +281,7 @@ fn agent() -> Result<Agent, Box<dyn Error>> {
 
 /// The platform's answer about a client that does not exist.
 fn of_platform(apikee: &Apikee) -> Finding {
-    const SAME_PROJECT: &str = "check APIKEE_PROJECT_ENV and the path of APIKEE_BASE_URL";
+    const SAME_PROJECT: &str = "check APIKEE_PROJECT_ENV, and scheme, port and path of APIKEE_BASE_URL";
     let asked = || -> Result<_, Box<dyn Error>> {
         let mut buf = [0; 512];
         let probe = NewKey::new("apikee-doctor").expires(Expiry::After(Duration::from_secs(60)));
@@ -302,9 +302,13 @@ fn of_platform(apikee: &Apikee) -> Finding {
 /// The platform must refuse a client that does not exist, so this refusal is a good result.
 fn of_denial(denial: &Denial<'_>, sealing: Sealing, otherwise: &'static str) -> Finding {
     let remedy = match denial {
-        Denial::Rejected(Rejection::Unsuccessful(_)) => {
+        Denial::Rejected(Rejection::Unsuccessful(reason)) if reason.as_str().starts_with("STALE_REQUEST") => {
+            "set this machine's clock, for example by NTP: the platform refuses old requests"
+        }
+        Denial::Rejected(Rejection::Unsuccessful(reason)) => {
+            let reason = if reason.is_none() { String::new() } else { format!("; it refused the test: {reason}") };
             return Ok(match sealing {
-                Sealing::Required => "it accepts the project key, and its answers can be trusted".into(),
+                Sealing::Required => format!("it accepts the project key, and its answers can be trusted{reason}"),
                 _ => format!("it answers, but whoever terminates TLS can forge its answers: APIKEE_SEALING={sealing}"),
             });
         }
@@ -313,12 +317,18 @@ fn of_denial(denial: &Denial<'_>, sealing: Sealing, otherwise: &'static str) -> 
         }
         Denial::Fault(Fault::ProjectKeyRefused) => "check APIKEE_SERVER_KEY: it must be the project's key",
         Denial::Fault(Fault::UntrustedCertificate) => {
-            "set APIKEE_CA_FILE to the file of your own certificate authority; check the certificate's name and dates"
+            "check the certificate's name and dates, and this machine's clock; for your own authority, set APIKEE_CA_FILE"
         }
         Denial::Fault(Fault::Unsealed) => {
             "if the platform never seals answers: APIKEE_SEALING=requests; whoever terminates TLS can then forge them"
         }
-        Denial::Fault(Fault::Forged) => "check APIKEE_SERVER_PUBLIC_KEY: it is not this platform's",
+        Denial::Fault(Fault::Forged) => {
+            "compare APIKEE_SERVER_PUBLIC_KEY; if it is right, something else answers instead of the platform"
+        }
+        Denial::Fault(Fault::Status(404)) => {
+            "check APIKEE_PROJECT_ENV and the path of APIKEE_BASE_URL; if the platform answers 404 about unknown \
+             clients, only --key can tell"
+        }
         Denial::Fault(Fault::Status(400)) => {
             "check APIKEE_SERVER_PUBLIC_KEY and APIKEE_SEALING: the platform cannot read requests"
         }
@@ -354,7 +364,9 @@ fn of_key(apikee: &Apikee, key: &[u8]) -> Finding {
         Denial::Key(KeyError::Missing) => "give a key, or pass one to --key - on standard input",
         Denial::Key(_) => "apikee inspect shows what is in the key",
         Denial::Revoked => "issue a new key",
-        Denial::Rejected(_) | Denial::Remembered(_) => "look at the key's client on the platform: limits and networks",
+        Denial::Rejected(_) | Denial::Remembered(_) => {
+            "look at the reason, this machine's clock, and on the platform at the client's limits and networks"
+        }
         Denial::Fault(Fault::UnknownClient) => {
             "the platform must have exactly one client with the key's tenant as its name: apikee issue --upsert creates it"
         }
@@ -364,7 +376,7 @@ fn of_key(apikee: &Apikee, key: &[u8]) -> Finding {
 }
 
 fn message(denial: &Denial<'_>) -> String {
-    let parts = [Some(denial.to_string()), authorize::cause(denial), denial.reason().map(Into::into)];
+    let parts = [Some(denial.to_string()), authorize::cause(denial)];
     parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
 }
 

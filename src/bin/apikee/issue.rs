@@ -155,7 +155,7 @@ pub(crate) fn run(args: &Args) -> Ended {
     if matches!(args.expires, Expiry::At(time) if time < now) {
         note("apikee: note: this key has expired already");
     }
-    if matches!((args.not_before, issued.expires_at()), (Some(start), Some(end)) if start > end) {
+    if matches!((args.not_before, issued.expires_at()), (Some(start), Some(end)) if start.as_secs() > end.as_secs()) {
         note("apikee: note: this key is never valid: it expires before it becomes valid");
     }
     Ok(Outcome::Good)

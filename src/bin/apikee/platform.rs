@@ -72,7 +72,7 @@ pub(crate) struct Args {
     signing_key: Option<PathBuf>,
 
     /// Store clients, keys, usage of limits, templates and endpoints in this file and in PATH.journal, and start with
-    /// their content; only one platform at a time may use a file
+    /// their content; only one platform at a time may use a file: this is not checked, and with two, changes are lost
     #[arg(long, value_name = "PATH")]
     state: Option<PathBuf>,
 
@@ -379,8 +379,10 @@ impl Log {
             members.member("fault", &request.misbehaviour.as_ref().map(Misbehaviour::to_string))
         });
         if let Err(error) = written.and_then(|()| (&self.file).write_all(&text)) {
-            self.is_cut.store(true, Ordering::Relaxed);
-            note(&format!("apikee: the log cannot be written: {error}"));
+            // Said once until it can be written again.
+            if !self.is_cut.swap(true, Ordering::Relaxed) {
+                note(&format!("apikee: the log cannot be written: {error}"));
+            }
         }
     }
 }

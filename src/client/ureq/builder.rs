@@ -276,6 +276,10 @@ impl BaseUrl {
         if url.contains(['?', '#']) {
             return Err(UreqTransportError::QueryOrFragment);
         }
+        // `Uri` would send other characters unchanged.
+        if !url.is_ascii() {
+            return Err(UreqTransportError::BaseUrl);
+        }
         let uri: Uri = url.parse().map_err(|_| UreqTransportError::BaseUrl)?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(UreqTransportError::BaseUrl);

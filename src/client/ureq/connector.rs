@@ -151,7 +151,7 @@ pub(super) enum ConnectionError {
     Broken,
     /// The connection could not be made: an error before the first byte of a request.
     NotConnected,
-    /// This process or machine is out of file descriptors, memory, threads or local ports.
+    /// This process or machine is out of file descriptors, memory, threads, local ports or processor time.
     Exhausted,
 }
 
@@ -160,7 +160,7 @@ sentences!(
     Stale: "the idle connection was closed",
     Broken: "the connection broke",
     NotConnected: "could not connect",
-    Exhausted: "this process is out of file descriptors, memory, threads or local ports",
+    Exhausted: "this process is out of file descriptors, memory, threads, local ports or processor time",
 );
 
 impl From<ConnectionError> for Error {
@@ -202,8 +202,11 @@ impl Connector for Connect {
         };
         let start = Instant::now();
         let transport = self.chain.connect(&details, chained).map_err(|error| match error {
-            // Only a lack of processor time makes a time limit end so late.
-            Error::Timeout(Timeout::Connect) if start.elapsed() > details.timeout.after.saturating_add(USUAL_DELAY) => {
+            // Only a lack of processor time makes a time limit end so late. With a proxy, ureq restarts the time.
+            Error::Timeout(Timeout::Connect)
+                if details.config.proxy().is_none()
+                    && start.elapsed() > details.timeout.after.saturating_add(USUAL_DELAY) =>
+            {
                 ConnectionError::Exhausted.into()
             }
             error => before_request(error),

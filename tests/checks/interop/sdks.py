@@ -89,7 +89,7 @@ class Platform:
         self.process = subprocess.Popen(command, env=CLEAN, **pipes)
         self.environment = {}
         wanted = ["APIKEE_BASE_URL", "APIKEE_SERVER_KEY", "APIKEE_PROJECT_ENV", "APIKEE_SERVER_PUBLIC_KEY"]
-        wanted += ["APIKEE_SEALING"] if sealing != "required" else []
+        wanted += ["APIKEE_SEALING"]
         for _ in wanted:
             name, value = shlex.split(self.process.stdout.readline())[1].split("=", 1)
             self.environment[name] = value

@@ -52,6 +52,7 @@ fn unusable_base_urls_are_refused_with_the_reason() {
         "https://apikee.dev:port",
         "https://apikee.dev:99999",
         "https://a b",
+        "https://apikee.dev/\u{e9}",
         "https://apikee..dev",
         "https://[::1",
         "ftp://apikee.dev",
@@ -185,4 +186,5 @@ fn unreadable_authorities_are_an_error_that_names_the_setting() {
         assert!(said.contains(reason) && said.contains("(expected: the path of a PEM file"), "{said}");
         assert!(!said.contains("hunter2"), "{said}");
     }
+    [empty, huge].iter().for_each(|file| std::fs::remove_file(file).unwrap());
 }

@@ -64,6 +64,20 @@ fn tunnel_is_made_with_the_credentials_and_kept() {
     assert_eq!((server.connections(), server.requests().len()), (1, 3));
 }
 
+/// ureq restarts the time for the connection at each step of the proxy. That is not a lack of processor time.
+#[test]
+fn a_proxy_that_never_reaches_the_platform_is_an_outage() {
+    let proxy = Server::run(|connection, _| {
+        connection.request();
+        thread::sleep(Duration::from_millis(150));
+        connection.write(b"HTTP/1.1 ");
+        connection.wait_for_end();
+    });
+    let builder = UreqTransport::builder().base_url("https://localhost:9").proxy(&proxy_url(&proxy));
+    let transport = builder.connect_timeout(Duration::from_millis(200)).build().unwrap();
+    assert_eq!(post(&transport, AMPLE), Err(TransportError::Outage(Outage::Connect)));
+}
+
 #[test]
 fn new_tunnel_that_ends_is_not_retried() {
     let server = Server::run(|connection, _| {
