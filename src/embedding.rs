@@ -214,7 +214,8 @@
 //!         },
 //!         Err(OpenError::Unsealed) => Fault::Unsealed,
 //!         Err(OpenError::WrongKey | OpenError::Reflected | OpenError::Forged) => Fault::Forged,
-//!         Err(_) => return missing.unwrap_or(Outcome::Fault(Fault::Unreadable)),
+//!         Err(OpenError::Malformed) => return missing.unwrap_or(Outcome::Fault(Fault::Unreadable)),
+//!         Err(_) => Fault::Unreadable,
 //!     };
 //!     Outcome::Fault(fault)
 //! }
@@ -367,6 +368,9 @@
 //! #         let cut = |resets| told(Platform { early: Some(part), resets, ..Platform::default() });
 //! #         assert_eq!((cut(true), cut(false)), (Outcome::Outage(Outage::Reset), Outcome::Fault(Fault::Unreadable)), "{part}");
 //! #     }
+//! #     let other = "HTTP/1.1 200 OK\r\n\r\n{\"v\":\"2\",\"epk\":\"a\",\"iv\":\"b\",\"ct\":\"c\"}";
+//! #     let whole = |resets| told(Platform { early: Some(other), resets, ..Platform::default() });
+//! #     assert_eq!((whole(true), whole(false)), (Outcome::Fault(Fault::Unreadable), Outcome::Fault(Fault::Unreadable)));
 //! #     // An answer counts even if writing the request has failed. Without one, the connection broke.
 //! #     let early = |answer| told(Platform { early: Some(answer), ..Platform::default() });
 //! #     assert_eq!(early("HTTP/1.1 413 Too Large\r\n\r\n"), Outcome::Fault(Fault::Status(413)));

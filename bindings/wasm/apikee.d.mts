@@ -141,7 +141,11 @@ export interface ServerKey extends Resident {
 
 /** Seals one request, and then opens its answer. `open` and `readAnswer` use up the session, and free its place. */
 export interface Session extends Resident {
-  /** Seals the call that asks the platform whether a client may make a request. */
+  /**
+   * Seals the call that asks the platform whether a client may make a request.
+   *
+   * @throws {ApikeeError} `TOO_LONG` for a URL of more than 7 KiB or a body of more than 64 KiB, or `INVALID_ARGUMENT`
+   */
   validateRequest(question: Question): SealedRequest;
 
   /**
@@ -211,6 +215,7 @@ export interface SealedRequest {
 export interface FetchResponse {
   readonly status: number;
   readonly body: unknown;
+  readonly bodyUsed?: boolean;
   readonly headers: { get(name: string): string | null };
   arrayBuffer(): Promise<ArrayBuffer>;
 }

@@ -10,6 +10,7 @@ const getter = (prototype, name) => Object.getOwnPropertyDescriptor(prototype, n
 const [kindOfView, bufferOfView, offsetOfView, lengthOfView] = [Symbol.toStringTag, "buffer", "byteOffset", "length"].map(
   (name) => getter(Object.getPrototypeOf(Uint8Array.prototype), name),
 );
+const { keys: keysOfView } = Object.getPrototypeOf(Uint8Array.prototype);
 const lengthOfBuffer = getter(ArrayBuffer.prototype, "byteLength");
 const { getTime } = Date.prototype;
 const unboxed = String.prototype.valueOf;
@@ -33,7 +34,7 @@ export const isModule = (value) => survives(() => WebAssembly.Module.exports(val
 export const isBytes = (value) => ArrayBuffer.isView(value) || survives(lengthOfBuffer, value);
 
 /** Whether the value is an object without a class. Its prototype may be the `Object.prototype` of another realm. */
-export function isPlain(value) {
+function isPlain(value) {
   const prototype = typeof value === "object" && value !== null ? Object.getPrototypeOf(value) : undefined;
   return prototype === null || (prototype !== undefined && Object.getPrototypeOf(prototype) === null);
 }
@@ -86,10 +87,12 @@ export function bytes(value, what) {
     throw invalid(`${what} must be a string or a Uint8Array`);
   }
   try {
+    // It throws if the buffer is gone, or was made too short.
+    keysOfView.call(value);
     // The getters of a subclass are code of the caller. They are not called.
     return new Uint8Array(bufferOfView.call(value), offsetOfView.call(value), lengthOfView.call(value));
   } catch {
-    throw invalid(`the buffer of ${what} is detached`);
+    throw invalid(`the buffer of ${what} is detached or too short`);
   }
 }
 

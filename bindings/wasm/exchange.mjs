@@ -79,7 +79,9 @@ function stringified(value) {
   try {
     const isCollection = typeof value?.[Symbol.iterator] === "function" && !Array.isArray(value);
     const text = isCollection ? undefined : JSON.stringify(value);
-    return text !== "{}" || checks.isPlain(value) ? text : undefined;
+    // Only these objects can have no members. `toString` knows classes of another realm, too.
+    const isOwn = typeof value?.toJSON === "function" || Object.prototype.toString.call(value) === "[object Object]";
+    return text !== "{}" || isOwn ? text : undefined;
   } catch {
     return undefined;
   }
@@ -190,8 +192,11 @@ function refusal(status, headers) {
 
 /** Returns the envelope in a response, of at most `maxLen` bytes, or throws a `PlatformError`. */
 export async function envelopeOf(response, maxLen) {
-  const { status, headers, body } = checks.foreign(() => ({ status: response?.status, headers: response?.headers, body: response?.body }), "the answer");
-  if (typeof status !== "number" || typeof response.arrayBuffer !== "function") {
+  const { status, headers, body, isUsed, isResponse } = checks.foreign(() => {
+    const { status, headers, body, bodyUsed, arrayBuffer } = response ?? {};
+    return { status, headers, body, isUsed: bodyUsed || body?.locked, isResponse: typeof arrayBuffer === "function" };
+  }, "the answer");
+  if (typeof status !== "number" || !isResponse) {
     throw invalid("an answer must be the Response that fetch gave");
   }
   const refused = checks.foreign(() => refusal(status, headers), "the answer");
@@ -201,26 +206,25 @@ export async function envelopeOf(response, maxLen) {
     throw refused;
   }
   // Otherwise this would look like an answer that was cut off.
-  if (response.bodyUsed || body?.locked) throw invalid("the body of the answer was read already: readAnswer reads it");
+  if (isUsed) throw invalid("the body of the answer was read already: readAnswer reads it");
   const parts = [];
-  let len = 0;
+  let [len, reader] = [0];
   try {
     if (body === null || typeof body?.getReader !== "function") {
       const all = new Uint8Array(await response.arrayBuffer());
       if (all.byteLength > maxLen) throw fault("the platform's answer is too long");
       return all;
     }
-    const reader = body.getReader();
+    reader = body.getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      if (typeof part.value === "string") throw invalid("the answer's stream must have bytes, not strings");
       const bytes = checks.bytes(part.value, "a part of the answer");
       parts.push(bytes);
       len += bytes.byteLength;
-      if (len > maxLen) {
-        reader.cancel().catch(() => {});
-        throw fault("the platform's answer is too long");
-      }
+      if (len > maxLen) throw fault("the platform's answer is too long");
     }
   } catch (cause) {
+    Promise.resolve().then(() => reader?.cancel()).catch(() => {});
     throw cause instanceof ApikeeError ? cause : unavailable("the platform's answer was cut off", cause);
   }
   const all = new Uint8Array(len);

@@ -542,8 +542,8 @@ impl<'b> Answer<'b> {
         self.code
     }
 
-    /// The platform's reason: [`error`](Self::error), or else [`code`](Self::code), also if `error` is empty. It may contain line breaks and be
-    /// as long as the answer: escape and cut it in logs.
+    /// The platform's reason: [`error`](Self::error), or else [`code`](Self::code), also if `error` is empty. It may
+    /// contain line breaks and be as long as the answer: escape and cut it in logs.
     #[must_use]
     pub const fn reason(&self) -> Option<&'b str> {
         match self.error {

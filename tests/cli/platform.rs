@@ -103,6 +103,23 @@ fn the_log_goes_on_in_a_new_line_after_half_a_line() {
     assert_eq!(lines, [false, true, true], "{log}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_cannot_be_written_is_reported_once() {
+    let mut run = apikee(["platform", "--json", "--until-eof", "--sealing", "off", "--log", "/dev/full"]);
+    run.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = run.command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let line: Value = serde_json::from_str(&line).unwrap();
+    let text = |name: &str| line[name].as_str().unwrap().to_owned();
+    for _ in 0..3 {
+        register(&text("url"), &text("project_key"), &text("project_env"));
+    }
+    let stderr = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    assert_eq!(stderr.matches("the log cannot be written").count(), 1, "{stderr}");
+}
+
 #[test]
 fn one_line_of_json_has_everything_that_a_client_needs() {
     let id = "497f6eca-6276-4993-bfeb-53cbbbba6f08";

@@ -114,7 +114,7 @@ static void empty_arguments(void) {
   CHECK(verify(&keyring, NULL, 0, buf, sizeof buf, &claims) == APIKEE_ERROR_MISSING_KEY);
   CHECK(verify(&keyring, "", 0, buf, sizeof buf, &claims) == APIKEE_ERROR_INVALID_PREFIX);
   CHECK(verify(&keyring, key, key_len, NULL, 0, &claims) == APIKEE_ERROR_KEY_TOO_LONG);
-  CHECK(apikee_get_log_prefix(NULL, 0, &text) == APIKEE_ERROR_OK && text.len == 0);
+  CHECK(apikee_get_log_prefix(NULL, 0, &text) == APIKEE_ERROR_OK && text.ptr == NULL && text.len == 0);
   uint8_t fingerprint[APIKEE_FINGERPRINT_LEN];
   CHECK(apikee_get_fingerprint(NULL, 0, &fingerprint) == APIKEE_ERROR_MISSING_KEY && fingerprint[0] == 0);
   CHECK(apikee_get_fingerprint("", 0, &fingerprint) == APIKEE_ERROR_OK && fingerprint[0] == 0xE3);

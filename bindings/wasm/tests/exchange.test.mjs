@@ -415,8 +415,9 @@ test("a body that was read already is not an answer that was cut off", async () 
   const [read, locked] = [new Response("{}"), new Response("{}")];
   await read.text();
   locked.body.getReader();
+  const shady = { status: 200, body: null, arrayBuffer: async () => new ArrayBuffer(0), get bodyUsed() { throw new Error("mine"); } };
   const texts = new Response(new ReadableStream({ start(all) { all.enqueue("{}"); all.close(); } }));
-  for (const response of [read, locked, texts]) {
+  for (const response of [read, locked, texts, shady]) {
     const session = server.establish();
     session.validateRequest({ ...GIVEN, now: undefined });
     await assert.rejects(session.readAnswer(response), { name: "ApikeeError", code: "INVALID_ARGUMENT" });

@@ -17,7 +17,15 @@ const detached = () => {
 };
 
 /** Values that are neither strings nor bytes. */
-const WRONG = [0, 1n, true, {}, [], () => {}, Symbol("s"), new Date(), new ArrayBuffer(4), new Uint16Array(2), detached()];
+/** A view that ends after its buffer. Node 18 has none. */
+const tooShort = () => {
+  const buffer = new ArrayBuffer(8, { maxByteLength: 8 });
+  const view = new Uint8Array(buffer, 4, 4);
+  if (buffer.resize === undefined) return detached();
+  buffer.resize(2);
+  return view;
+};
+const WRONG = [0, 1n, true, {}, [], () => {}, Symbol("s"), new Date(), new ArrayBuffer(4), new Uint16Array(2), detached(), tooShort()];
 
 test("a missing key has its own code", () => {
   for (const key of [undefined, null]) assert.equal(codeOf(() => ring.verify(key)), "MISSING_KEY");
@@ -417,6 +425,10 @@ test("empty and null values do not mean a default", () => {
   }
   for (const name of ["environment", "expiresIn", "expiresAt", "notBefore", "id", "scopes"]) {
     assert.equal(codeOf(() => ring.issue({ tenant: "t", [name]: null })), "INVALID_ARGUMENT", name);
+  }
+  class Optional { plan = undefined; }
+  for (const meta of [new Optional(), Object.create({}), { toJSON: () => ({}) }]) {
+    assert.deepEqual(ring.verify(ring.issue({ tenant: "t", meta }), { scopes: [] }).meta, {});
   }
   for (const meta of [new Map([["plan", "pro"]]), new Set(["plan"]), Promise.resolve({ plan: "pro" }), new WeakMap(), new Error("x"), new ArrayBuffer(8), () => {}, undefined]) {
     const code = codeOf(() => ring.issue({ tenant: "t", meta }));

@@ -303,7 +303,7 @@ fn of_platform(apikee: &Apikee) -> Finding {
 fn of_denial(denial: &Denial<'_>, sealing: Sealing, otherwise: &'static str) -> Finding {
     let remedy = match denial {
         Denial::Rejected(Rejection::Unsuccessful(reason)) if reason.as_str().starts_with("STALE_REQUEST") => {
-            "set this machine's clock, for example by NTP: the platform refuses old requests"
+            "set this machine's clock, for example by NTP: the platform refuses requests of another time"
         }
         Denial::Rejected(Rejection::Unsuccessful(reason)) => {
             let reason = if reason.is_none() { String::new() } else { format!("; it refused the test: {reason}") };

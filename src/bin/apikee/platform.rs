@@ -343,6 +343,8 @@ struct Log {
     file: File,
     /// Whether the file ends within a line: a write failed, or an earlier process was killed.
     is_cut: AtomicBool,
+    /// Whether the user knows that the file cannot be written.
+    is_told: AtomicBool,
 }
 
 impl Log {
@@ -357,7 +359,7 @@ impl Log {
             reader.read_exact(&mut last)?;
             is_cut = last != *b"\n";
         }
-        Ok(Self { file, is_cut: is_cut.into() })
+        Ok(Self { file, is_cut: is_cut.into(), is_told: false.into() })
     }
 
     /// Writes a line of JSON for a request, in one piece.
@@ -378,10 +380,13 @@ impl Log {
             members.member("refusal", &request.refusal)?;
             members.member("fault", &request.misbehaviour.as_ref().map(Misbehaviour::to_string))
         });
-        if let Err(error) = written.and_then(|()| (&self.file).write_all(&text)) {
-            // Said once until it can be written again.
-            if !self.is_cut.swap(true, Ordering::Relaxed) {
-                note(&format!("apikee: the log cannot be written: {error}"));
+        match written.and_then(|()| (&self.file).write_all(&text)) {
+            Ok(()) => self.is_told.store(false, Ordering::Relaxed),
+            Err(error) => {
+                self.is_cut.store(true, Ordering::Relaxed);
+                if !self.is_told.swap(true, Ordering::Relaxed) {
+                    note(&format!("apikee: the log cannot be written: {error}"));
+                }
             }
         }
     }

@@ -202,7 +202,8 @@ impl Connector for Connect {
         };
         let start = Instant::now();
         let transport = self.chain.connect(&details, chained).map_err(|error| match error {
-            // Only a lack of processor time makes a time limit end so late. With a proxy, ureq restarts the time.
+            // Only a lack of processor time makes a time limit end so late. While a proxy connects, ureq
+            // restarts the time.
             Error::Timeout(Timeout::Connect)
                 if details.config.proxy().is_none()
                     && start.elapsed() > details.timeout.after.saturating_add(USUAL_DELAY) =>
