@@ -407,15 +407,13 @@ impl Drop for Ends<'_> {
 
 impl Drop for Apikee {
     fn drop(&mut self) {
-        if self.is_server_mode() && self.has_forked() {
-            // A transport may lock when it is dropped, or close its connections, which the parent still uses.
-            mem::forget(Arc::clone(&self.inner));
-            return;
-        }
         if !self.has_forked() {
             self.inner.stop_watching();
+            self.close(Duration::ZERO);
+        } else if self.is_server_mode() {
+            // A transport may lock when it is dropped, or close its connections, which the parent still uses.
+            mem::forget(Arc::clone(&self.inner));
         }
-        self.close(Duration::ZERO);
     }
 }
 

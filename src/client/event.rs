@@ -405,13 +405,12 @@ impl fmt::Write for Escaped<'_, '_> {
                 return Ok(());
             };
             // Like `Debug`: a single quote needs no escape inside double quotes.
-            let (plain, escape) = if c == '\'' { (Some(c), None) } else { (None, Some(c.escape_debug())) };
-            let escaped = plain.into_iter().chain(escape.into_iter().flatten());
+            let mut escaped = c.escape_debug().skip(usize::from(c == '\''));
             self.room = room.checked_sub(escaped.clone().map(char::len_utf8).sum());
             if self.room.is_none() {
                 return self.f.write_str("...");
             }
-            escaped.into_iter().try_for_each(|c| self.f.write_char(c))?;
+            escaped.try_for_each(|c| self.f.write_char(c))?;
         }
         Ok(())
     }

@@ -338,8 +338,8 @@ pub(super) struct Watch {
 }
 
 struct Files {
-    secrets: Option<Watched>,
-    deny_list: Option<(Watched, Revocations)>,
+    secrets: Option<SecretFile>,
+    deny_list: Option<DenyListFile>,
 }
 
 /// An event to emit after all locks are released.
@@ -405,8 +405,6 @@ impl Watch {
         if secrets.is_none() && deny_list.is_none() {
             return None;
         }
-        let secrets = secrets.map(|SecretFile(watched)| watched);
-        let deny_list = deny_list.map(|DenyListFile(watched, set)| (watched, set));
         let files = Mutex::new(Files { secrets, deny_list });
         Some(Self { files, grace, interval, stop: Mutex::new(false), stopped: Condvar::new() })
     }
@@ -423,7 +421,7 @@ impl Watch {
         let mut news = Vec::new();
         let mut files = lock(&self.files);
         let Files { secrets, deny_list } = &mut *files;
-        if let Some(watched) = secrets {
+        if let Some(SecretFile(watched)) = secrets {
             watched.look(must, &mut settles, &mut news, |content, path, news| {
                 let read = boxed(|| content.keyring(path))?;
                 let entries = read.secrets();
@@ -432,7 +430,7 @@ impl Watch {
             });
         }
         news.extend(keys.expire(Instant::now()).map(News::Keyring));
-        if let Some((watched, revocations)) = deny_list {
+        if let Some(DenyListFile(watched, revocations)) = deny_list {
             watched.look(must, &mut settles, &mut news, |content, path, _| content.replace(revocations, path));
         }
         news

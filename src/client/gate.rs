@@ -324,12 +324,8 @@ impl Gate {
             return None;
         }
         let mut able = state.waiting.iter().filter(|waiter| self.has_room(state, waiter.client));
-        let first = able.next()?;
-        if state.prefers(first, now) {
-            Some(first)
-        } else {
-            able.find(|waiter| state.prefers(waiter, now)).or(Some(first))
-        }
+        let preferred = able.clone().find(|waiter| state.prefers(waiter, now));
+        preferred.or_else(|| able.next())
     }
 
     fn wake_next(&self, state: &State, now: Duration) {
@@ -490,11 +486,7 @@ impl Drop for Slot<'_> {
 
 /// Randomness for the jitter of a cool-down. Without randomness there is no jitter.
 fn random() -> u32 {
-    let mut bytes = [0; 4];
-    match rand_core::TryRng::try_fill_bytes(&mut getrandom::SysRng, &mut bytes) {
-        Ok(()) => u32::from_ne_bytes(bytes),
-        Err(_) => 0,
-    }
+    getrandom::u32().unwrap_or(0)
 }
 
 /// The longest answer that is read, in bytes.

@@ -494,11 +494,7 @@ impl Server {
 
     /// Establishes sessions until the pool is full. Returns their number.
     pub(super) fn prepare(&self) -> usize {
-        let mut added = 0_usize;
-        while added < super::platform::POOLED && self.platform.channel.prepare(self.platform.gate.now()) {
-            added = added.saturating_add(1);
-        }
-        added
+        (0..super::platform::POOLED).take_while(|_| self.platform.channel.prepare(self.platform.gate.now())).count()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The client's interface to a network: make a call, and return the answer.
 
 use core::{error::Error, fmt, time::Duration};
+use std::vec::Vec;
 
 use crate::{
     policy::{Fault, Outage, Outcome, Overload},
@@ -128,16 +129,11 @@ impl Error for TransportError {
 /// Shows the target and the names of the header fields, because a value may be a secret.
 impl fmt::Debug for Call<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        struct Names<'c>(&'c [(&'c str, &'c str)]);
-        impl fmt::Debug for Names<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
-            }
-        }
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
         f.debug_struct("Call")
             .field("method", &self.method)
             .field("target", &self.target)
-            .field("headers", &Names(self.headers))
+            .field("headers", &names)
             .field("body", &self.body.len())
             .field("timeout", &self.timeout)
             .finish()

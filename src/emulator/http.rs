@@ -250,7 +250,7 @@ impl Stop {
     }
 }
 
-/// Decodes a path, or a query with `+` for a space. `None` if it is not well-formed.
+/// Decodes a name or a value of a query, with `+` for a space. `None` if it is not well-formed.
 pub(super) fn decode(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());

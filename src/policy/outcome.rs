@@ -214,14 +214,8 @@ impl Reason {
 
 /// Writes a character, escaped. Returns `false` if it does not fit.
 fn push(out: &mut Writer<'_>, c: char) -> bool {
-    // `Debug` does not escape this character in a string.
-    if c == '\'' {
-        return push_all(out, core::iter::once(c));
-    }
-    push_all(out, c.escape_debug())
-}
-
-fn push_all(out: &mut Writer<'_>, spelt: impl Iterator<Item = char> + Clone) -> bool {
+    // `Debug` does not escape a single quote in a string, so its backslash is left out.
+    let spelt = c.escape_debug().skip(usize::from(c == '\''));
     let len = spelt.clone().map(char::len_utf8).fold(out.len(), usize::saturating_add);
     let fits = len <= Reason::MAX_LEN;
     if fits {

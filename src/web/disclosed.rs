@@ -10,6 +10,7 @@ use std::{
 
 use super::{address::Proxies, request::RequestView};
 use crate::{
+    hex,
     key::{self, split_at_key},
     protocol::{ADDRESS_HEADERS, is_address},
 };
@@ -50,17 +51,14 @@ pub(super) fn headers<'r: 'a, 'a>(
 
 /// The path that the platform is asked about: normalized, and with all keys cut.
 pub(super) fn path(path: &str) -> Cow<'_, str> {
-    without_keys(normalized(path))
+    let normalized = normalized(path);
+    if split_at_key(&normalized).is_some() { key::without_keys(&normalized).into() } else { normalized }
 }
 
 /// The path for logs: unchanged, unless it has a key. The key may be percent-encoded.
 pub(super) fn logged(path: &str) -> Cow<'_, str> {
     let normalized = normalized(path);
-    if split_at_key(&normalized).is_some() { without_keys(normalized) } else { path.into() }
-}
-
-fn without_keys(path: Cow<'_, str>) -> Cow<'_, str> {
-    if split_at_key(&path).is_some() { key::without_keys(&path).into() } else { path }
+    if split_at_key(&normalized).is_some() { key::without_keys(&normalized).into() } else { path.into() }
 }
 
 /// Normalizes the escapes of a path (RFC 3986). Unreserved characters are decoded (section 6.2.2.2). All other escapes
@@ -96,9 +94,8 @@ fn normalized(path: &str) -> Cow<'_, str> {
 /// The value of the two digits after a `%`, and the text after them.
 fn escaped(after: &str) -> Option<(u8, &str)> {
     let (digits, behind) = after.split_at_checked(2)?;
-    // `from_str_radix` alone would also accept a sign.
-    let is_byte = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    is_byte.then(|| u8::from_str_radix(digits, 16).ok())?.map(|byte| (byte, behind))
+    let [byte] = hex::read::<1>(digits)?;
+    Some((byte, behind))
 }
 
 /// RFC 3986, section 2.3.

@@ -12,9 +12,9 @@ use super::{
 use crate::{
     client::{About, Apikee, Audit, Facts},
     error::sentences,
-    key::{Claims, KeyError, bounded_buffer_len},
+    key::{KeyError, bounded_buffer_len},
     network::{self, InvalidNetwork},
-    policy::{Denial, Grant, OwnedGrant},
+    policy::{Grant, OwnedGrant},
     protocol::{MethodPath, is_token},
 };
 
@@ -299,22 +299,14 @@ impl<'g> RouteGuard<'g> {
         let texts = Texts::default();
         let facts = Guarded { route: self, request, texts: &texts, headers: OnceCell::new() };
         let (verdict, claims) = self.guard.apikee.decide(key, self.scopes, &facts, buf);
-        verdict.map_err(|denial| self.refusal(denial, &facts, key, claims))
+        verdict.map_err(|denial| {
+            let audit = facts.audit().with_key(key.ok().flatten(), claims.as_ref());
+            Refusal::new(denial, &self.guard.challenge, &audit)
+        })
     }
 
     fn find_key<'r>(self, request: &RequestView<'r>) -> Result<Option<&'r [u8]>, KeyError> {
         request.key(&self.guard.challenge.header, self.guard.challenge.bearer)
-    }
-
-    fn refusal(
-        self,
-        denial: Denial<'g>,
-        facts: &Guarded<'_, '_, '_>,
-        key: Result<Option<&[u8]>, KeyError>,
-        claims: Option<Claims<'_>>,
-    ) -> Refusal<'g> {
-        let audit = facts.audit().with_key(key.ok().flatten(), claims.as_ref());
-        Refusal::new(denial, &self.guard.challenge, &audit)
     }
 }
 

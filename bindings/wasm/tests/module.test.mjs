@@ -111,10 +111,12 @@ test("no part of a secret, a key, a request or an answer stays in the memory", a
   };
   const ring = then(apikee.keyring(["first secret that signs", secret]));
   const new_ = { tenant: "tenant in memory", scopes: ["scope in memory"], meta: { note: "note in memory" } };
-  const key = then(ring.issue(new_));
+  // With a fixed time, too. Otherwise 1 of 256 keys needs another id, and these random bytes are always the same.
+  const now = 1_760_000_000;
+  const key = then(ring.issue(new_, { now }));
   traces.push(key.slice(7, 40), key.slice(-30));
-  then(ring.verify(key));
-  then(codeOf(() => ring.verify(`${key}1`)));
+  then(ring.verify(key, { now }));
+  then(codeOf(() => ring.verify(`${key}1`, { now })));
   then(codeOf(() => ring.verify(key, { now: 9e9 })));
   const session = then(apikee.serverKey(server_public).establish());
   then(session.seal("a request in memory"));

@@ -325,21 +325,19 @@ struct Printer {
     /// The number of the chunk that is printed next.
     turn: u64,
     progress: Progress,
-    ascii_only: bool,
     tally: Tally,
 }
 
 impl Printer {
     fn new(form: &Form) -> Self {
-        let progress = Progress::new(form.quiet);
-        Self { turn: 0, progress, ascii_only: terminal::shows_ascii_only(), tally: Tally::default() }
+        Self { turn: 0, progress: Progress::new(form.quiet), tally: Tally::default() }
     }
 
     fn print(&mut self, answers: &Answers) -> io::Result<()> {
         self.tally.good += answers.tally.good;
         self.tally.bad += answers.tally.bad;
         let mut out = io::stdout().lock();
-        if self.ascii_only {
+        if terminal::shows_ascii_only() {
             out.write_all(&terminal::in_ascii(&answers.out))?;
         } else {
             out.write_all(&answers.out)?;

@@ -33,7 +33,7 @@ use ureq::{
 };
 
 use crate::{
-    Ended, Outcome, authorize,
+    Ended, Outcome,
     exchange::{self, MAX_INPUT, set},
     report,
     secrets::{self, SecretArgs},
@@ -345,7 +345,7 @@ fn of_denial(denial: &Denial<'_>, sealing: Sealing, otherwise: &'static str) -> 
         }
         _ => otherwise,
     };
-    Err((message(denial), remedy))
+    Err((with_causes(denial), remedy))
 }
 
 /// The verdict on the user's key.
@@ -372,12 +372,7 @@ fn of_key(apikee: &Apikee, key: &[u8]) -> Finding {
         }
         _ => "correct what is BAD above",
     };
-    Err((format!("{}: {}", denial.code(), message(&denial)), remedy))
-}
-
-fn message(denial: &Denial<'_>) -> String {
-    let parts = [Some(denial.to_string()), authorize::cause(denial)];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
+    Err((format!("{}: {}", denial.code(), with_causes(&denial)), remedy))
 }
 
 #[cfg(test)]

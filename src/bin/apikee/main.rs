@@ -159,7 +159,7 @@ fn complain(error: &(dyn Error + 'static)) {
 }
 
 /// An error and its causes, on one line.
-fn with_causes(error: &(dyn Error + 'static)) -> String {
+fn with_causes(error: &dyn Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

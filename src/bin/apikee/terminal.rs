@@ -2,8 +2,7 @@
 //! types.
 
 use std::{
-    env,
-    fmt::{self, Write as _},
+    env, fmt,
     fs::File,
     io::{self, IsTerminal as _, Write as _},
     sync::LazyLock,
@@ -60,7 +59,7 @@ pub(crate) fn shows_ascii_only() -> bool {
 pub(crate) fn in_ascii(text: &[u8]) -> Vec<u8> {
     let mut ascii = String::with_capacity(text.len());
     for c in String::from_utf8_lossy(text).chars() {
-        let _ = if c.is_ascii() { ascii.write_char(c) } else { write!(ascii, "{}", c.escape_unicode()) };
+        if c.is_ascii() { ascii.push(c) } else { ascii.extend(c.escape_unicode()) }
     }
     ascii.into_bytes()
 }
@@ -71,7 +70,7 @@ pub(crate) fn printable(text: &[u8]) -> String {
     for c in String::from_utf8_lossy(text).chars() {
         let plain = matches!(c, '\n' | '\t' | '"' | '\'' | '\\') || c.escape_debug().eq([c]);
         let plain = plain && (c.is_ascii() || !shows_ascii_only());
-        let _ = if plain { shown.write_char(c) } else { write!(shown, "{}", c.escape_unicode()) };
+        if plain { shown.push(c) } else { shown.extend(c.escape_unicode()) }
     }
     shown
 }

@@ -321,12 +321,7 @@ impl BaseUrl {
 }
 
 fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || match host.parse() {
-            Ok(IpAddr::V4(addr)) => addr.is_loopback(),
-            Ok(IpAddr::V6(addr)) => addr.is_loopback(),
-            Err(_) => false,
-        }
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// The trusted authorities: those of `own` or else Mozilla's, and those of `added`.
@@ -369,15 +364,11 @@ impl ProxySetting {
             Self::Environment => {
                 // Under CGI, HTTP_PROXY is the header `Proxy` of a request. Windows does not distinguish case.
                 let names: &[&str] = match base.https {
-                    true => &["https_proxy", "HTTPS_PROXY"],
-                    false if cfg!(windows) => &[],
-                    false => &["http_proxy"],
+                    true => &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
+                    false if cfg!(windows) => &["all_proxy", "ALL_PROXY"],
+                    false => &["http_proxy", "all_proxy", "ALL_PROXY"],
                 };
-                let Some(url) =
-                    first(names)?.map_or_else(|| first(&["all_proxy", "ALL_PROXY"]), |url| Ok(Some(url)))?
-                else {
-                    return Ok(None);
-                };
+                let Some(url) = first(names)? else { return Ok(None) };
                 let proxy = parse_proxy(&url).ok_or(UreqTransportError::ProxyFromEnv)?;
                 let exempt =
                     first(&["no_proxy", "NO_PROXY"])?.is_some_and(|list| exempts(&list, &base.host, base.port));

@@ -18,7 +18,7 @@ mod resolver;
 #[cfg(test)]
 mod tests;
 
-use core::{error::Error as StdError, fmt, time::Duration};
+use core::{fmt, time::Duration};
 use std::{
     io::{self, Read as _},
     time::Instant,
@@ -259,8 +259,7 @@ fn transport_error(error: Error) -> TransportError {
 
 /// The error of TLS inside of an I/O error.
 fn inner_tls_error(error: &io::Error) -> Option<&TlsError> {
-    let inner: &(dyn StdError + 'static) = error.get_ref()?;
-    inner.downcast_ref()
+    error.get_ref()?.downcast_ref()
 }
 
 fn is_alert(error: &io::Error) -> bool {
