@@ -141,6 +141,7 @@ export function question(given, timeOf) {
   }
   if (projectKey.startsWith("apikee_")) throw invalid("projectKey is an API key, not a project key");
   const project = checks.someText(projectEnv, "projectEnv");
+  if (project.startsWith("sk_")) throw invalid("projectEnv is a project key, not a slug");
   const id = checks.text(client, "client").toLowerCase();
   if (!UUID.test(id)) throw invalid("client must be the UUID that the platform gave the client");
   if (typeof method !== "string" || !TOKEN.test(method) || method.length > 32) throw invalid("method must be an HTTP method");

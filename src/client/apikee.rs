@@ -389,7 +389,7 @@ impl Inner {
                     true
                 }
             };
-            if !catch_unwind(AssertUnwindSafe(|| stack::wiped_deep(work))).unwrap_or(false) {
+            if !stack::wiped_deep(|| catch_unwind(AssertUnwindSafe(work))).unwrap_or(false) {
                 self.events.emit(&Event::Dropped { total: background.give_up_one() });
             }
         }

@@ -350,6 +350,11 @@ impl ApikeeBuilder {
 
     /// Sets the slug of project and environment, such as `my-app-production`. One of the three settings of server mode.
     pub fn project_env(mut self, slug: &str) -> Self {
+        // The variables may have been swapped. The slug is sent in the URL, and the project key never is.
+        if slug.starts_with("sk_") {
+            self.fail(ConfigError::Unusable(Setting::ProjectEnv, "it is a project key, not a slug".into()));
+            return self;
+        }
         self.project_env = Some(slug.into());
         self
     }

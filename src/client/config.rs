@@ -223,7 +223,10 @@ pub(super) fn variable(name: &'static str) -> Result<Option<Value>, ConfigError>
     let Some(value) = env::var_os(name) else {
         return Ok(None);
     };
-    let value = Value(value.into_string().map_err(|_| ConfigError::NotUtf8(name))?);
+    let value = Value(value.into_string().map_err(|value| {
+        value.into_encoded_bytes().zeroize();
+        ConfigError::NotUtf8(name)
+    })?);
     Ok((!value.is_empty()).then_some(value))
 }
 

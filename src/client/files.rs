@@ -73,9 +73,8 @@ impl fmt::Display for WatchedFile {
     }
 }
 
-/// A file of secrets or of revoked keys cannot be used. The text names the file, unless its name is as long as a
-/// secret, and says what is wrong. It contains nothing of the file's content.
-#[derive(Debug)]
+/// A file of secrets or of revoked keys cannot be used. The text names the file, unless its path may be a secret, and
+/// says what is wrong. It contains nothing of the file's content.
 pub struct FileError {
     file: WatchedFile,
     path: PathBuf,
@@ -138,19 +137,27 @@ impl FileError {
     }
 }
 
-/// A path for messages. Its name is left out if it may be a secret that was given instead of the file's path.
+/// A path for messages. It is left out if it may be a secret that was given instead of the file's path.
 struct Shown<'p>(&'p Path);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// Strong secrets have at least this length. Names of files are usually shorter.
         const SECRET_LEN: usize = 32;
-        match self.0.file_name() {
-            Some(name) if name.len() >= SECRET_LEN => {
-                f.write_str("(not shown, because its name is as long as a secret)")
-            }
-            _ => write!(f, "{:?}", self.0),
+        // A secret may contain slashes. A folder that exists is not a part of one.
+        let folder = self.0.ancestors().skip(1).find(|folder| folder.is_dir());
+        let rest = folder.and_then(|folder| self.0.strip_prefix(folder).ok()).unwrap_or(self.0);
+        if rest.as_os_str().len() >= SECRET_LEN {
+            return f.write_str("(not shown, because it may be a secret)");
         }
+        write!(f, "{:?}", self.0)
+    }
+}
+
+/// The same text as `Display`: a program that ends with this error prints `Debug`.
+impl fmt::Debug for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -465,6 +465,11 @@ impl Drop for Slot<'_> {
             }
         }
         let total = state.table.displaced();
+        // A body that was not sealed, and an answer after a panic.
+        self.scratch.body.0.as_mut_slice().zeroize();
+        if self.outcome.is_none() {
+            self.scratch.answer.as_mut_slice().zeroize();
+        }
         state.scratches.extend(Some(mem::take(&mut self.scratch)).filter(Scratch::is_usual));
         if change == Some(BreakerChange::Opened) || change == Some(BreakerChange::OpenedForClient) {
             state.waiting.iter().for_each(|waiter| waiter.thread.unpark());

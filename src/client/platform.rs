@@ -1,8 +1,9 @@
 //! Calls to the platform: through the gate, sealed, over the transport, opened, and read.
 
-use core::time::Duration;
+use core::{panic::AssertUnwindSafe, time::Duration};
 use std::{
     boxed::Box,
+    panic::{catch_unwind, resume_unwind},
     string::String,
     sync::{Mutex, MutexGuard, PoisonError},
     vec::Vec,
@@ -245,7 +246,7 @@ pub(super) fn found(body: Body<'_>, name: &str) -> Result<FoundClient, Failed> {
 /// has the bytes that its variant does not use, and there the stack may have held the key of a session.
 pub(super) fn wiped(call: impl FnOnce() -> Outcome) -> Outcome {
     let mut reason = Reason::NONE;
-    let brief = stack::wiped_deep(|| {
+    let run = || {
         let outcome = call();
         if let Outcome::Rejected(Rejection::Unsuccessful(given)) | Outcome::Remembered(Rejection::Unsuccessful(given)) =
             outcome
@@ -253,8 +254,12 @@ pub(super) fn wiped(call: impl FnOnce() -> Outcome) -> Outcome {
             reason = given;
         }
         Brief::of(outcome)
-    });
-    brief.with(reason)
+    };
+    // Also after a panic of the transport.
+    match stack::wiped_deep(|| catch_unwind(AssertUnwindSafe(run))) {
+        Ok(brief) => brief.with(reason),
+        Err(panic) => resume_unwind(panic),
+    }
 }
 
 /// An [`Outcome`] without the platform's reason, which is most of its size.

@@ -121,7 +121,7 @@ impl fmt::Debug for LoggedRequest {
             .field("kind", &self.kind)
             .field("connection", &self.connection)
             .field("client", &self.client)
-            .field("method_path", &self.method_path)
+            .field("method_path", &self.method_path.as_deref().map(without_keys))
             .field("body", &self.body.as_ref().map(String::len))
             .field("headers", &headers)
             .field("status", &self.status)

@@ -22,7 +22,7 @@ use std::{
     borrow::ToOwned as _,
     ffi::OsString,
     fs::{self, File, OpenOptions},
-    io::{self, BufRead as _, BufReader, BufWriter, Write as _},
+    io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _},
     path::{Path, PathBuf},
     string::ToString as _,
     sync::Arc,
@@ -467,6 +467,9 @@ struct Lines {
     generation: u64,
 }
 
+/// The maximum length of the first line in bytes. Usual ones have about 100.
+const MAX_HEADER: u64 = 4096;
+
 impl Lines {
     /// Opens a file of this kind. `None` if it does not exist.
     fn open(path: &Path, kind: &str) -> Result<Option<Self>, StateFileError> {
@@ -478,7 +481,9 @@ impl Lines {
         };
         let mut reader = BufReader::new(file);
         let mut line = Vec::new();
-        reader.read_until(b'\n', &mut line).map_err(|error| wrong(Problem::Read(error)))?;
+        // Another file may be one endless line.
+        let read = (&mut reader).take(MAX_HEADER).read_until(b'\n', &mut line);
+        read.map_err(|error| wrong(Problem::Read(error)))?;
         if line.is_empty() {
             return Err(wrong(Problem::Truncated));
         }

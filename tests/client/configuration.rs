@@ -85,6 +85,10 @@ fn a_setting_that_cannot_be_used_is_named() {
             whole().project_key("apikee_1.1"),
             "project_key (APIKEE_SERVER_KEY) cannot be used: it is an API key, not a project key",
         ),
+        (
+            whole().project_env("sk_test_1"),
+            "project_env (APIKEE_PROJECT_ENV) cannot be used: it is a project key, not a slug",
+        ),
         (whole().project_env(""), "project_env (APIKEE_PROJECT_ENV) cannot be used: it is empty"),
         (whole().server_public_key(&"0".repeat(64)), ZEROS),
         (whole().server_public_key(&format!("{}=", "A".repeat(43))), ZEROS),

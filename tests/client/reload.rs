@@ -327,14 +327,21 @@ fn an_unusable_file_at_the_start_is_an_error_that_names_the_file() {
 #[test]
 fn a_secret_that_was_given_as_a_path_is_not_repeated() {
     // Of 32 characters, as the shortest one that is as long as a secret.
-    let secret = "0123456789abcdef0123456789abcdef";
-    for builder in
-        [Apikee::builder().secret_file(secret), Apikee::builder().secret(A.as_bytes()).deny_list_file(secret)]
-    {
-        let error = builder.build().unwrap_err();
-        let said = format!("{error}: {:?}", core::error::Error::source(&error).map(ToString::to_string));
-        assert!(said.contains("cannot be read") && !said.contains(secret), "{said}");
+    for secret in ["0123456789abcdef0123456789abcdef", "q7Zk3mPpVb2nXy8Lr4TsWcDe/FgHj1KiOuAa9BbCcQ="] {
+        for builder in
+            [Apikee::builder().secret_file(secret), Apikee::builder().secret(A.as_bytes()).deny_list_file(secret)]
+        {
+            let error = builder.build().unwrap_err();
+            let said = format!("{error}: {:?}", core::error::Error::source(&error).map(ToString::to_string));
+            assert!(said.contains("cannot be read") && !said.contains(secret), "{said}");
+        }
+        let error = Keyring::from_file(secret).unwrap_err();
+        let said = format!("{error} {error:?}");
+        assert!(said.contains("cannot be read") && !said.contains(&secret[..20]), "{said}");
     }
+    let folder = Folder::new("shown");
+    let said = Keyring::from_file(folder.path("secrets")).unwrap_err().to_string();
+    assert!(said.contains("secrets") && said.contains("reload-shown"), "{said}");
 }
 
 #[test]

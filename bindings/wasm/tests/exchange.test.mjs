@@ -122,7 +122,7 @@ test("a payload is sent as it is written, and only if all readers agree on it", 
 
 test("an invalid call is refused", () => {
   for (const change of [
-    { projectKey: undefined }, { projectKey: "" }, { projectKey: "a b" }, { projectKey: "a\r\nx: y" }, { projectKey: "k".repeat(257) }, { projectKey: 7 }, { projectKey: "apikee_1.1" },
+    { projectKey: undefined }, { projectKey: "" }, { projectKey: "a b" }, { projectKey: "a\r\nx: y" }, { projectKey: "k".repeat(257) }, { projectKey: 7 }, { projectKey: "apikee_1.1" }, { projectEnv: "sk_test_1" },
     { projectEnv: undefined }, { projectEnv: "" }, { projectEnv: 7 }, { client: undefined }, { client: "acme-corp" }, { client: `${CLIENT}/..` },
     { method: undefined }, { method: "" }, { method: "GET /" }, { method: "G\u00c9T" }, { path: undefined }, { path: 7 }, { path: "\ud800" },
     { keyName: "" }, { payload: [] }, { payload: "[]" }, { payload: "{" }, { payload: null }, { payload: 7 }, { payload: new Map() },

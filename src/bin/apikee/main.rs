@@ -135,7 +135,7 @@ fn misused(error: &clap::Error) -> ExitCode {
 /// The text without the words in it that are as long as a key or a secret.
 fn without_secrets(text: &str) -> String {
     const SECRET_LEN: usize = 32;
-    let is_of_secret = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '+' | '/' | '=');
+    let is_of_secret = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+' | '/' | '=');
     let words = text.split_inclusive(|c| !is_of_secret(c)).map(|part| {
         let word = part.trim_end_matches(|c| !is_of_secret(c));
         if word.len() < SECRET_LEN { part.into() } else { format!("...{}", &part[word.len()..]) }
