@@ -433,7 +433,7 @@ impl Server {
             headers: &headers,
             payload: observed.payload.as_deref().and_then(|text| JsonObject::new(text).ok()),
         };
-        // Not the time of the request: an entry may have waited for so long that the platform refuses its timestamp.
+        // Not the time of the request: the platform would refuse the timestamp of an entry that has waited long.
         let outcome = self.ask(&key, &about, UnixTime::now(), deadline, policy);
         let audit = about.audit().with_key(Some(observed.key.as_bytes()), Some(key.claims()));
         self.platform.events.emit(&Event::Observed { audit, verdict: policy.decide(outcome) });
