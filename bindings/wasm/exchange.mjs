@@ -209,7 +209,8 @@ export async function envelopeOf(response, maxLen) {
   // Otherwise this would look like an answer that was cut off.
   if (isUsed) throw invalid("the body of the answer was read already: readAnswer reads it");
   const parts = [];
-  let [len, reader] = [0];
+  let len = 0;
+  let reader;
   try {
     if (body === null || typeof body?.getReader !== "function") {
       const all = new Uint8Array(await response.arrayBuffer());

@@ -424,6 +424,11 @@ impl Drop for Slot<'_> {
             let (key, origin) = (caller.judged.unwrap_or_default(), caller.origin?);
             Some([key.as_bytes(), origin.as_bytes()].map(|bytes| self.gate.seeded(bytes)))
         });
+        // A body that was not sealed, and an answer after a panic.
+        self.scratch.body.0.as_mut_slice().zeroize();
+        if self.outcome.is_none() {
+            self.scratch.answer.as_mut_slice().zeroize();
+        }
         let mut state = self.gate.lock();
         // Read under the lock, so that the table never sees the time go back.
         let timed = fails || matches!(self.outcome, Some(Outcome::Rejected(_)));
@@ -465,11 +470,6 @@ impl Drop for Slot<'_> {
             }
         }
         let total = state.table.displaced();
-        // A body that was not sealed, and an answer after a panic.
-        self.scratch.body.0.as_mut_slice().zeroize();
-        if self.outcome.is_none() {
-            self.scratch.answer.as_mut_slice().zeroize();
-        }
         state.scratches.extend(Some(mem::take(&mut self.scratch)).filter(Scratch::is_usual));
         if change == Some(BreakerChange::Opened) || change == Some(BreakerChange::OpenedForClient) {
             state.waiting.iter().for_each(|waiter| waiter.thread.unpark());

@@ -88,8 +88,7 @@ class Platform:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         self.process = subprocess.Popen(command, env=CLEAN, **pipes)
         self.environment = {}
-        wanted = ["APIKEE_BASE_URL", "APIKEE_SERVER_KEY", "APIKEE_PROJECT_ENV", "APIKEE_SERVER_PUBLIC_KEY"]
-        wanted += ["APIKEE_SEALING"]
+        wanted = ["APIKEE_BASE_URL", "APIKEE_SERVER_KEY", "APIKEE_PROJECT_ENV", "APIKEE_SERVER_PUBLIC_KEY", "APIKEE_SEALING"]
         for _ in wanted:
             name, value = shlex.split(self.process.stdout.readline())[1].split("=", 1)
             self.environment[name] = value
