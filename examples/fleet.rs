@@ -209,9 +209,10 @@ fn follow_once(redis: &Client, shared: &Shared, own: &Receiver<Revoked>, last: &
     messages.set_read_timeout(Some(TICK))?;
     // This instance's own revocations are already in memory, so `reconcile` adds them to the set.
     let waiting: Vec<_> = own.try_iter().collect();
+    // Counted before the set is read: a member that is added meanwhile then makes the next comparison read it again.
+    let (mut members, mut compared): (usize, _) = (commands.scard(SET)?, Instant::now());
     reconcile(&mut commands, shared)?;
     confirm(waiting);
-    let (mut members, mut compared): (usize, _) = (commands.scard(SET)?, Instant::now());
     shared.follows.store(true, Ordering::Relaxed);
     *last = format!("redis: following, {} revocations", shared.revocations.len());
     note(last);
@@ -233,7 +234,7 @@ fn follow_once(redis: &Client, shared: &Shared, own: &Receiver<Revoked>, last: &
             if now != members {
                 reconcile(&mut commands, shared)?;
             }
-            (members, compared) = (commands.scard(SET)?, Instant::now());
+            (members, compared) = (now, Instant::now());
         }
     }
 }

@@ -102,7 +102,7 @@ fn piped_stderr() -> io::Result<Arc<File>> {
 }
 
 fn serve() -> Result<(), Box<dyn Error>> {
-    let guard = guard()?;
+    let guard = Arc::new(guard()?);
     // At most a day: the end of a longer time may be later than the last `Instant`.
     let timeout = Duration::from_secs(number("TIMEOUT_SECONDS", TIMEOUT_SECONDS)?.min(24 * 60 * 60));
     let descriptors = rlimit::increase_nofile_limit(u64::MAX)?;
@@ -116,11 +116,11 @@ fn serve() -> Result<(), Box<dyn Error>> {
     let stopping = Arc::new(AtomicBool::new(false));
     // Each request in flight has a clone.
     let in_flight = Arc::new(());
-    let (stop, in_each) = (Arc::clone(&stopping), Arc::clone(&in_flight));
+    let (asked, stop, in_each) = (Arc::clone(&guard), Arc::clone(&stopping), Arc::clone(&in_flight));
     let on_request = move |request: &mut Request<Body>| {
         let in_flight = Arc::clone(&in_each);
         let stopping = stop.load(Ordering::SeqCst);
-        let mut response = if stopping { unavailable() } else { respond(&guard, request) };
+        let mut response = if stopping { unavailable() } else { respond(&asked, request) };
         if request.method() == Method::HEAD {
             // The response to `HEAD` has the length of the body without the body. Reading a body keeps its length.
             let _ = io::copy(response.body_mut(), &mut io::sink());
@@ -150,6 +150,8 @@ fn serve() -> Result<(), Box<dyn Error>> {
     while Arc::strong_count(&in_flight) > 2 && Instant::now() < latest {
         thread::sleep(Duration::from_millis(10));
     }
+    // Sends what is queued for the platform.
+    guard.apikee().close(latest.saturating_duration_since(Instant::now()));
     Ok(())
 }
 

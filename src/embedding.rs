@@ -13,19 +13,19 @@
 //! `tests/checks/bare-metal/budget.toml` in the repository lists the flash, the stack and the instructions that it
 //! takes on a Cortex-M4, and a check enforces these limits. With `opt-level = "s"`, verifying takes at most 1,280 bytes
 //! of stack on a Cortex-M4, and 1,408 on a Cortex-M0, also for the keys that take the most. Issuing takes less, except
-//! in MessagePack: a long decimal in `meta` takes 2.1 or 2.3 kB. For firmware in C see `bindings/c`.
+//! in MessagePack: a long decimal in `meta` takes 2.1 or 2.3 kB. For firmware in C see `bindings/c` there.
 //!
 //! # Features
 //!
 //! ```toml
 //! [dependencies]
-//! apikee = { version = "0.1", default-features = false }                            # local mode
-//! apikee = { version = "0.1", default-features = false, features = ["envelope"] }   # and server mode
+//! # Local mode. For server mode, add `features = ["envelope"]`.
+//! apikee = { path = "PATH/TO/apikee", default-features = false }
 //! ```
 //!
 //! Leave `msgpack` out unless keys come from a Python SDK that has `msgpack` installed. Without the feature, such a key
-//! is a [`Decode`](crate::KeyError::Decode) error. `tables` needs an allocator, and 30 kB for a server key. `defmt`
-//! gives the errors a `Format`.
+//! is a [`Decode`](crate::KeyError::Decode) error. `tables` needs `std`, and 30 kB for a server key. `defmt` gives the
+//! errors a `Format`.
 //!
 //! # Sizes
 //!
@@ -381,7 +381,9 @@
 //! ```
 //!
 //! Then call [`Policy::authorize`](crate::Policy::authorize): it turns the outcome into a decision about the request.
-//! [`Breaker`](crate::breaker::Breaker) tells you when to stop asking. Its times come from any clock that does not go
+//! Before it, call [`Policy::recall`](crate::Policy::recall): a client that was refused lately must not pass in an
+//! outage. A [`ClientTable`](crate::breaker::ClientTable) remembers refusals, and tells you when to stop asking. A
+//! [`Breaker`](crate::breaker::Breaker) is enough for a single client. Their times come from any clock that does not go
 //! back, such as the uptime. Give the whole connection one deadline: after it, let `read` and `write` fail. Do not
 //! abandon `ask`: a refusal that has arrived must count. Wipe `body` after use if the headers contain the raw key.
 //!

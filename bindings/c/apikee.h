@@ -24,7 +24,8 @@
  * - An object must be all zeros, or be made by its function. Do not copy a keyring, a session or a pending: you would
  *   have to wipe the copy, too, and a session is for one request only.
  * - After an error, results behind pointers are zeros, unless the documentation says otherwise. After
- *   APIKEE_ERROR_OVERLAP they may be unchanged.
+ *   APIKEE_ERROR_NULL_POINTER, APIKEE_ERROR_MISALIGNED and APIKEE_ERROR_OVERLAP, they and the old contents of an object
+ *   may be unchanged.
  * - An apikee_text from a function points into a buffer that you passed before: keep the buffer unchanged.
  * - An object that a function takes without const may be used by one thread at a time. An object that functions take as
  *   const may be used by any number of threads.
@@ -574,7 +575,7 @@ typedef struct apikee_answer {
    */
   uint64_t duration_ms;
   /**
-   * The client, if the answer names it. It is equal to that of the request, and so are the next two members.
+   * The client, if the answer names it: that of the request, perhaps with capital letters.
    */
   struct apikee_text client_id;
   /**
@@ -582,7 +583,7 @@ typedef struct apikee_answer {
    */
   struct apikee_text project_env;
   /**
-   * The method and path.
+   * The method and path, perhaps with one colon between them.
    */
   struct apikee_text method_path;
   /**
@@ -956,7 +957,7 @@ void apikee_pending_wipe(struct apikee_pending *pending);
  * `APIKEE_ERROR_INVALID_JSON`, `APIKEE_ERROR_TOO_MANY`.
  *
  * A caller can cause `APIKEE_ERROR_BUFFER_TOO_SMALL` with a long path. So it must never count as an outage: refuse the
- * request.
+ * request. `buf` then contains a part of the target.
  */
 APIKEE_MUST_USE
 apikee_error apikee_write_validate_target(const struct apikee_validate_request *request,
@@ -973,7 +974,7 @@ apikee_error apikee_write_validate_target(const struct apikee_validate_request *
  * Errors: those of `apikee_write_validate_target`, with the exact length in `body_len`.
  *
  * A caller can cause `APIKEE_ERROR_BUFFER_TOO_SMALL` with long header fields. So it must never count as an outage:
- * refuse the request.
+ * refuse the request. `buf` then contains a part of the body, perhaps of the raw key: wipe it.
  */
 APIKEE_MUST_USE
 apikee_error apikee_write_validate_body(const struct apikee_validate_request *request,
@@ -996,6 +997,8 @@ apikee_error apikee_write_validate_body(const struct apikee_validate_request *re
  * `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`, `APIKEE_ERROR_ANSWER_ANOTHER_REQUEST`. Errors
  * about `request`: `APIKEE_ERROR_INVALID_CLIENT_ID`, `APIKEE_ERROR_INVALID_METHOD`,
  * `APIKEE_ERROR_TIME_OUT_OF_RANGE`.
+ *
+ * Call this only for an answer with a status from 200 to 299.
  */
 APIKEE_MUST_USE
 apikee_error apikee_pending_require_success(struct apikee_pending *pending,
@@ -1013,6 +1016,8 @@ apikee_error apikee_pending_require_success(struct apikee_pending *pending,
  * TLS connection can let all requests through. Call this only if the user has asked for it.
  *
  * Errors: those of `apikee_pending_require_success`, except for the errors of `apikee_pending_open`.
+ *
+ * Call this only for an answer with a status from 200 to 299.
  */
 APIKEE_MUST_USE
 apikee_error apikee_unsealed_require_success(const struct apikee_validate_request *request,

@@ -7,7 +7,7 @@ export type Time = number | Date;
 
 /** Options of `load` and `instantiate`. Unknown names are refused, because they may be misspelt. */
 export interface Options {
-  /** Returns the time; by default `Date.now`. A time at or before 1970 is refused. */
+  /** Returns the time. Without it, and if it returns `undefined`, `Date.now` counts. A time at or before 1970 is refused. */
   clock?: () => Time | undefined;
   /** Fills the array with random bytes before it returns; by default `crypto.getRandomValues`. */
   random?: (bytes: Uint8Array<ArrayBuffer>) => unknown;
@@ -36,7 +36,7 @@ export interface Apikee {
    * only 32 can exist at once.
    *
    * @param options.leeway whole seconds by which keys are good longer and earlier, at most 86,400; 0 by default
-   * @throws {ApikeeError} `EMPTY_SECRET`, `TOO_MANY_SECRETS`, `TOO_MANY_OBJECTS` or `INVALID_ARGUMENT`
+   * @throws {ApikeeError} `EMPTY_SECRET`, `TOO_MANY_SECRETS`, `TOO_LONG`, `TOO_MANY_OBJECTS` or `INVALID_ARGUMENT`
    */
   keyring(secrets: string | Uint8Array | Iterable<string | Uint8Array>, options?: { leeway?: number }): Keyring;
 
@@ -94,7 +94,7 @@ export interface VerifyOptions {
   /** The time of the check, after 1970; by default the clock's time. */
   now?: Time;
   /** The scopes that the key must have. An empty list requires none. `undefined` is refused: it may be a mistake. */
-  scopes?: Iterable<string>;
+  scopes?: Iterable<string> & object;
 }
 
 /** The claims of a key. */
@@ -116,7 +116,7 @@ export interface Claims {
 
 export interface NewKey {
   tenant: string;
-  scopes?: Iterable<string>;
+  scopes?: Iterable<string> & object;
   /** `"production"` by default. */
   environment?: string;
   /** For example `"90d"` (the default), `"24h"`, `"60m"`, `"3600s"` or `"never"`. */
@@ -177,9 +177,12 @@ export interface Question {
   projectEnv: string;
   /** The UUID that the platform gave the client. */
   client: string;
-  /** The method of the client's request, such as `"GET"`. */
+  /** The method of the client's request, such as `"GET"`; at most 32 characters. */
   method: string;
-  /** The path of the client's request, or better the template of its route: `"/users/{id}"`. A query is left out. */
+  /**
+   * The path of the client's request, or better the template of its route: `"/users/{id}"`. All from the first `?` or
+   * `#` on is left out, also in a template.
+   */
   path: string;
   /** The name of the key among the client's keys; `"default"` by default. */
   keyName?: string;
@@ -190,7 +193,7 @@ export interface Question {
   headers?: Iterable<readonly [string, string]> | Record<string, string | readonly string[] | null | undefined>;
   /**
    * Further data for the platform: an object, or the JSON of an object, which is sent as it is. Two members with the
-   * same name and unpaired surrogates are refused.
+   * same name, unpaired surrogates and more than 31 levels are refused.
    */
   payload?: object | string;
   /** The time of the call; by default the clock's time. */

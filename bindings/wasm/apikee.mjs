@@ -7,7 +7,7 @@
 import * as checks from "./checks.mjs";
 import { readClaims } from "./claims.mjs";
 import { ApikeeError, MissingScopesError, PlatformError, invalid } from "./errors.mjs";
-import { envelopeOf, json, question, readVerdict } from "./exchange.mjs";
+import { MAX_BODY, envelopeOf, json, question, readVerdict } from "./exchange.mjs";
 import { Memory, VERIFY_DEPTH } from "./memory.mjs";
 import { started, startedSync } from "./module.mjs";
 
@@ -18,8 +18,11 @@ const MAX_LEEWAY = 86_400;
 
 /** Instantiates the module from a `WebAssembly.Module`, its bytes, a `Response` with them, or a promise of these. */
 export async function instantiate(source, options) {
+  const loading = started(source);
+  // Wrong options are the error then.
+  loading.catch(() => {});
   const settings = settingsOf(options);
-  return new Apikee(await started(source), settings);
+  return new Apikee(await loading, settings);
 }
 
 /** Like `instantiate`, but synchronous: from a `WebAssembly.Module` or its bytes. */
@@ -34,6 +37,13 @@ function settingsOf(options) {
     if (given !== undefined && typeof given !== "function") throw invalid("a clock and a generator must be functions");
   }
   return { clock, random };
+}
+
+/** Whether the result is a promise. Its failure is ignored: an unhandled one would end the process. */
+function isLate(result) {
+  if (typeof result?.then !== "function") return false;
+  Promise.resolve(result).catch(() => {});
+  return true;
 }
 
 /** Calls a clock or a generator. */
@@ -54,6 +64,7 @@ function timeOf(given, clock) {
     return millis;
   }
   const told = clock === undefined ? undefined : ask(clock, "CLOCK_FAILED", "the clock");
+  if (isLate(told)) throw invalid("the clock must return the time, not a promise");
   const millis = told === undefined ? Date.now() : checks.millis(told, "what the clock says");
   if (millis > 0) return millis;
   throw new ApikeeError("CLOCK_FAILED", "the clock says 1970 or earlier: a Worker has a clock only while it handles a request");
@@ -64,13 +75,13 @@ function draw(count, random) {
   if (random === undefined && typeof globalThis.crypto?.getRandomValues !== "function") {
     throw new ApikeeError("RNG_FAILED", "this runtime has no crypto.getRandomValues: pass the option random");
   }
-  const isLate = ask(
-    () => typeof (random === undefined ? globalThis.crypto.getRandomValues(bytes) : random(bytes))?.then === "function",
+  // A generator that returns a promise has not filled the array yet.
+  const isEmpty = ask(
+    () => isLate(random === undefined ? globalThis.crypto.getRandomValues(bytes) : random(bytes)) || bytes.every((byte) => byte === 0),
     "RNG_FAILED",
     "the random number generator",
   );
-  // A generator that returns a promise has not filled the array yet.
-  if (isLate || bytes.every((byte) => byte === 0)) {
+  if (isEmpty) {
     throw new ApikeeError("RNG_FAILED", "the random number generator has not filled the array: it must do this before it returns");
   }
   return bytes;
@@ -123,12 +134,14 @@ class Resident {
   #state;
 
   static {
-    const checked = (resident) => {
-      if (typeof resident === "object" && resident !== null && #state in resident) return resident;
+    const checked = (resident, kind) => {
+      const has = typeof resident === "object" && resident !== null && #state in resident;
+      if (has && resident instanceof kind) return resident;
       throw invalid("a method was called without its object: write object.method(...)");
     };
-    contextOf = (resident) => checked(resident).#context;
-    stateOf = (resident) => checked(resident).#state;
+    // All methods call this first. The handles of two kinds may be the same number.
+    contextOf = (resident, kind) => checked(resident, kind).#context;
+    stateOf = (resident) => checked(resident, Resident).#state;
   }
 
   constructor(context, handle, free) {
@@ -139,7 +152,7 @@ class Resident {
 
   /** Wipes the object in the module's memory. Further calls do nothing. */
   free() {
-    const context = contextOf(this);
+    const context = contextOf(this, Resident);
     context.forgotten?.unregister(this);
     context.release(stateOf(this), FREED);
   }
@@ -231,7 +244,7 @@ const scopesOf = (scopes) => checks.list(scopes, "scopes").map((scope) => checks
 class Keyring extends Resident {
   /** Verifies a key, and returns its claims. `undefined` and `null` mean that there is no key. */
   verify(key, options, ...more) {
-    const context = contextOf(this);
+    const context = contextOf(this, Keyring);
     checks.noMore(more);
     const given = checks.members(options, ["now", "scopes"], "options");
     // An undefined list may come from a misspelt name of a route.
@@ -250,7 +263,7 @@ class Keyring extends Resident {
 
   /** Issues a key. */
   issue(key, options, ...more) {
-    const context = contextOf(this);
+    const context = contextOf(this, Keyring);
     checks.noMore(more);
     const { tenant, scopes = [], environment, expiresIn, expiresAt, notBefore, meta, id } = checks.members(key, NEW_KEY, "a new key");
     const { now } = checks.members(options, ["now"], "options");
@@ -296,7 +309,7 @@ function verify(memory, handle, key, millis) {
 class ServerKey extends Resident {
   /** Establishes a session for one request. This takes most of the time, so you can do it ahead of time. */
   establish(...more) {
-    const context = contextOf(this);
+    const context = contextOf(this, ServerKey);
     checks.noMore(more);
     const call = () => context.memory.exports.establish(handleOf(this));
     const establish = () => context.memory.run({ random: context.draw(32), call });
@@ -327,7 +340,7 @@ class Session extends Resident {
 
   /** Frees the session's place, because it is used up. */
   #useUp() {
-    const context = contextOf(this);
+    const context = contextOf(this, Session);
     context.forgotten?.unregister(this);
     context.release(stateOf(this), USED);
     this.#asked = undefined;
@@ -335,7 +348,7 @@ class Session extends Resident {
 
   /** Seals the request; returns the envelope. */
   seal(plaintext, ...more) {
-    const context = contextOf(this);
+    const context = contextOf(this, Session);
     checks.noMore(more);
     const value = checks.textOrBytes(plaintext, "a request");
     if (this.#isSealed) throw new ApikeeError(...(stateOf(this).handle === 0 ? stateOf(this).why : USED));
@@ -360,13 +373,13 @@ class Session extends Resident {
 
   /** Opens the answer; returns its plaintext. The session is used up afterwards, also after an error. */
   open(answer, ...more) {
-    contextOf(this);
+    contextOf(this, Session);
     return this.#opened("open", answer, more);
   }
 
   /** Passes the answer to a function of the module, and returns its output. */
   #opened(name, answer, more = []) {
-    const { memory } = contextOf(this);
+    const { memory } = contextOf(this, Session);
     const isSealed = this.#isSealed;
     try {
       checks.noMore(more);
@@ -385,7 +398,7 @@ class Session extends Resident {
 
   /** Seals the question whether a client may make a request; returns the arguments for `fetch`. */
   validateRequest(given, ...more) {
-    const context = contextOf(this);
+    const context = contextOf(this, Session);
     checks.noMore(more);
     const { url, headers, plaintext, signedText, asked } = question(given, (now) => context.now(now));
     const body = this.seal(plaintext);
@@ -396,18 +409,24 @@ class Session extends Resident {
 
   /** Reads the answer to that question; throws unless the platform lets the request through. */
   async readAnswer(response, ...more) {
-    const { memory } = contextOf(this);
+    contextOf(this, Session);
     const asked = this.#asked;
-    let envelope;
+    let received;
     try {
       checks.noMore(more);
       handleOf(this);
       if (asked === undefined) throw new ApikeeError("SESSION_USED", "readAnswer needs a request that validateRequest has sealed");
-      envelope = await envelopeOf(response, memory.inputLen);
+      received = await envelopeOf(response, MAX_BODY);
     } catch (error) {
       if (this.#isSealed) this.#useUp();
       throw error;
     }
-    return readVerdict(this.#opened("verdict", envelope), asked);
+    let opened;
+    try {
+      opened = this.#opened("verdict", received.envelope);
+    } catch (error) {
+      throw received.broken ?? error;
+    }
+    return readVerdict(opened, asked);
   }
 }

@@ -42,7 +42,7 @@ Object.defineProperty(ApikeeError.prototype, "name", { value: "ApikeeError", wri
 /** A key lacks required scopes: `missing` contains them. */
 export class MissingScopesError extends ApikeeError {
   constructor(missing) {
-    super("INSUFFICIENT_SCOPE", "the key lacks scopes");
+    super("INSUFFICIENT_SCOPE", `the key lacks these scopes: ${missing.join(", ")}`);
     this.missing = missing;
   }
 }

@@ -22,6 +22,13 @@ const encoded = (text) =>
     .replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
     .replace(/%20/g, "+");
 
+/** Decodes the characters that need no encoding (RFC 3986, section 6.2.2.2). Otherwise a key could be hidden. */
+const normalized = (path) =>
+  path.replace(/%[0-9a-f]{2}/gi, (escape) => {
+    const character = String.fromCharCode(parseInt(escape.slice(1), 16));
+    return /[\w.~-]/.test(character) ? character : escape;
+  });
+
 /** The base of the platform's URLs. The project key is sent there, so it must be HTTPS or this machine. */
 function base(given, allowPlainHttp) {
   let url;
@@ -30,9 +37,9 @@ function base(given, allowPlainHttp) {
   } catch (cause) {
     throw cause instanceof ApikeeError ? cause : invalid("baseUrl must be a URL");
   }
-  const { protocol, hostname, username, password, search, hash } = url;
-  if (protocol !== "https:" && protocol !== "http:") throw invalid("baseUrl must start with https://");
-  if (`${username}${password}${search}${hash}` !== "") throw invalid("baseUrl must have no user, password, query or fragment");
+  const { protocol, hostname, username, password } = url;
+  if (!/^https?:\/\//i.test(given)) throw invalid("baseUrl must start with https://");
+  if (`${username}${password}` !== "" || /[?#]/.test(given)) throw invalid("baseUrl must have no user, password, query or fragment");
   if (protocol === "http:" && !LOOPBACK.test(hostname) && !allowPlainHttp) {
     throw invalid("baseUrl is http: the project key would be sent in the clear; allowPlainHttp permits it");
   }
@@ -90,19 +97,26 @@ function stringified(value) {
 /** The length of the longest URL, as in the crate. */
 const MAX_URL = 7 * 1024;
 
-/** The size of the longest body in bytes. */
-const MAX_BODY = 64 * 1024;
+/** The size of the longest body in bytes: of a request before it is sealed, and of an answer. */
+export const MAX_BODY = 64 * 1024;
+
+/** The size of the longest request without the payload. A server may refuse one with long header fields of a caller. */
+const MAX_HEAD = 16 * 1024;
+
+/** The largest number of objects and arrays in each other, as in the crate. */
+const MAX_DEPTH = 31;
 
 /** A string of well-formed JSON, with the colon after a name, or a bracket. */
 const TOKENS = /("[^"\\]*(?:\\.[^"\\]*)*")\s*(:)?|[{}[\]]/g;
 
-/** Refuses what `JSON.parse` accepts and the platform does not: duplicate names, and escaped unpaired surrogates. */
+/** Refuses what `JSON.parse` accepts and the platform does not: duplicate names, unpaired surrogates, many levels. */
 function checkStrings(text, what) {
   // The names so far in each object that is open. An array has none.
   const open = [];
   for (const [token, string, colon] of text.matchAll(TOKENS)) {
-    if (token === "{" || token === "[") open.push(new Set());
-    else if (string === undefined) open.pop();
+    if (token === "{" || token === "[") {
+      if (open.push(new Set()) > MAX_DEPTH) throw invalid(`${what} has more than ${MAX_DEPTH} levels`);
+    } else if (string === undefined) open.pop();
     else {
       const value = checks.text(JSON.parse(string), what);
       const names = open[open.length - 1];
@@ -147,14 +161,16 @@ export function question(given, timeOf) {
   if (typeof method !== "string" || !TOKEN.test(method) || method.length > 32) throw invalid("method must be an HTTP method");
   const name = checks.someText(keyName, "keyName");
   // A query may contain secrets, and would make each request a separate route.
-  const route = upToKey(checks.text(path, "path").split(/[?#]/, 1)[0].replace(/^\//, ""));
+  const route = upToKey(normalized(checks.text(path, "path").split(/[?#]/, 1)[0].replace(/^\//, "")));
   const headers = checks.foreign(() => fields(read.headers), "headers");
   const payload = read.payload === undefined ? "" : `,"payload":${payloadOf(read.payload)}`;
   const timestamp = new Date(timeOf(read.now)).toISOString();
   const subject = { client: id, project, method: upToKey(method).toUpperCase(), path: `/${route}` };
   const methodPath = `${subject.method}:::${subject.path}`;
   const target = `/client/${id}?project_env=${encoded(project)}&method_path=${encoded(methodPath)}`;
-  const plaintext = `${JSON.stringify({ name, timestamp, headers }).slice(0, -1)}${payload}}`;
+  const head = JSON.stringify({ name, timestamp, headers });
+  if (new TextEncoder().encode(head).length > MAX_HEAD) throw tooLong();
+  const plaintext = `${head.slice(0, -1)}${payload}}`;
   const url = `${base(baseUrl, allowPlainHttp)}${target}`;
   // A server may break the connection of a longer one, which would look like an outage.
   if (url.length > MAX_URL) throw tooLong();
@@ -191,7 +207,10 @@ function refusal(status, headers) {
   return fault(`the platform answered with the unexpected status ${status}`);
 }
 
-/** Returns the envelope in a response, of at most `maxLen` bytes, or throws a `PlatformError`. */
+/**
+ * Returns the envelope in a response, of at most `maxLen` bytes, or throws a `PlatformError`. `broken` is the error of a
+ * connection that broke after these bytes: a whole envelope counts nevertheless.
+ */
 export async function envelopeOf(response, maxLen) {
   const { status, headers, body, isUsed, isResponse } = checks.foreign(() => {
     const { status, headers, body, bodyUsed, arrayBuffer } = response ?? {};
@@ -210,12 +229,12 @@ export async function envelopeOf(response, maxLen) {
   if (isUsed) throw invalid("the body of the answer was read already: readAnswer reads it");
   const parts = [];
   let len = 0;
-  let reader;
+  let [reader, broken] = [];
   try {
     if (body === null || typeof body?.getReader !== "function") {
       const all = new Uint8Array(await response.arrayBuffer());
       if (all.byteLength > maxLen) throw fault("the platform's answer is too long");
-      return all;
+      return { envelope: all };
     }
     reader = body.getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
@@ -227,7 +246,8 @@ export async function envelopeOf(response, maxLen) {
     }
   } catch (cause) {
     Promise.resolve().then(() => reader?.cancel()).catch(() => {});
-    throw cause instanceof ApikeeError ? cause : unavailable("the platform's answer was cut off", cause);
+    if (cause instanceof ApikeeError) throw cause;
+    broken = unavailable("the platform's answer was cut off", cause);
   }
   const all = new Uint8Array(len);
   let at = 0;
@@ -235,7 +255,7 @@ export async function envelopeOf(response, maxLen) {
     all.set(part, at);
     at += part.byteLength;
   }
-  return all;
+  return { envelope: all, broken };
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

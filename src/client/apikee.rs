@@ -234,7 +234,7 @@ impl Apikee {
                             Some(about) => {
                                 platform::wiped(|| server.ask(&key, &About { scopes, ..about }, now, deadline, *policy))
                             }
-                            None => server.unasked(&key, facts.audit().address(), *policy),
+                            None => server.unasked(&key, facts.audit().address(), deadline, *policy),
                         };
                         policy.authorize(key, scopes, outcome)
                     }

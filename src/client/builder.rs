@@ -20,15 +20,15 @@ use crate::{
     breaker::{BreakerConfig, RefusalMemory},
     crypto::stack,
     envelope::ServerKey,
-    key::{Claims, Keyring, PREFIX, VerifiedKey},
+    key::{Claims, Keyring, VerifiedKey},
     policy::{FailOpen, Policy},
     protocol::{ClientId, ProjectKey, Sealing, UserAgent},
 };
 
 /// Longer than the time in which all machines receive a new file.
-const DEFAULT_SECRET_GRACE: Duration = Duration::from_secs(10 * 60);
-/// The largest `max_clients`. The table takes 2 GB then.
-const MAX_CLIENTS: usize = 1 << 24;
+pub(super) const DEFAULT_SECRET_GRACE: Duration = Duration::from_secs(10 * 60);
+/// The largest `max_clients`. The table takes 2 GB then, or 1 GB with 32-bit addresses, where 2 GB is too much.
+const MAX_CLIENTS: usize = if usize::BITS < 64 { 1 << 23 } else { 1 << 24 };
 const DEFAULT_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Configures an [`Apikee`]. [`build`](Self::build) returns the first error in the settings.
@@ -339,11 +339,6 @@ impl ApikeeBuilder {
 
     /// Sets the project key, `sk_live_...` or `sk_test_...`. One of the three settings of server mode.
     pub fn project_key(mut self, key: &str) -> Self {
-        // The variables may have been swapped. The project key is sent in a header, and a raw key never is.
-        if key.starts_with(PREFIX) {
-            self.fail(ConfigError::Unusable(Setting::ProjectKey, "it is an API key, not a project key".into()));
-            return self;
-        }
         self.project_key = self.check(Setting::ProjectKey, stack::wiped_deep(|| ProjectKey::new(key).map(Box::new)));
         self
     }
@@ -510,9 +505,10 @@ impl ApikeeBuilder {
     }
 
     /// Sets a function that returns the platform's client id for a key without `meta.clientId`. It is called for each
-    /// such request, before the platform is asked. `None` or a panic means that the id is not known; then the platform
-    /// is asked for the client whose name is the tenant. If the function blocks, its request waits; no timeout ends it.
-    /// Its time is added to the [`timeout`](Self::timeout). If it takes longer than the timeout, the outcome is
+    /// such request that does not name its [client](super::AuthorizeRequest::client), before the platform is asked.
+    /// `None` or a panic means that the id is not known; then the platform is asked for the client whose name is the
+    /// tenant. If the function blocks, its request waits; no timeout ends it. Its time is added to the
+    /// [`timeout`](Self::timeout). If it takes longer than the timeout, the outcome is
     /// [`Fault::UnknownClient`](crate::policy::Fault::UnknownClient), which is denied by default.
     pub fn client_resolver(
         mut self,

@@ -39,11 +39,13 @@ use crate::{
 #[derive(Clone, Copy)]
 pub(super) struct Caller<'a> {
     pub(super) client: ClientRef,
-    /// `None` if no request of the client waits. Then a refusal is not remembered for the client.
+    /// `None` if no request of the client waits. Then a refusal is not remembered. [`Origin::Everywhere`] for a call
+    /// that sends no address.
     pub(super) origin: Option<Origin<'a>>,
     /// The key that the call asks about: only then its success is a confirmation. `None` for other calls.
     pub(super) judged: Option<&'a str>,
-    /// The name of the key's tenant. A refusal also counts for it: the look-up of a later key of the tenant may fail.
+    /// The name of the key's tenant. A refusal also counts for it: the look-up of a later key of the tenant may fail. If
+    /// no key is judged, the call is about the name, and a refusal counts only for it.
     pub(super) tenant: Option<ClientRef>,
     /// The client's id comes from a look-up of the tenant. Then a confirmation also counts for the name.
     pub(super) is_looked_up: bool,
@@ -208,6 +210,12 @@ impl State {
         }
     }
 
+    /// Whether a cool-down of all or of the client is under way.
+    fn is_open(&self, client: Option<ClientRef>, now: Duration) -> bool {
+        let own = client.map(|client| self.table.client_state(client, now));
+        self.table.state(now) == BreakerState::Open || own == Some(BreakerState::Open)
+    }
+
     /// Whether a request that waits goes before those that arrive now. See [`Gate::next`].
     fn prefers(&self, waiter: &Waiter, now: Duration) -> bool {
         !self.silent || waiter.prompt_until >= now
@@ -357,9 +365,11 @@ impl Gate {
             Outage::Timeout | Outage::Connect if deadline.was_overslept() => Overload::OutOfResources,
             _ => return Outcome::Outage(outage),
         };
-        match self.lock().check(client, self.now()) {
-            Err(open) => Outcome::Outage(open.into()),
-            Ok(()) => Outcome::Overload(overload),
+        let (mut state, now) = (self.lock(), self.now());
+        match state.check(client, now) {
+            Err(open) if state.is_open(client, now) => Outcome::Outage(open.into()),
+            // This call may itself be the probe of a half-open breaker.
+            _ => Outcome::Overload(overload),
         }
     }
 
@@ -370,12 +380,13 @@ impl Gate {
         clients: impl IntoIterator<Item = ClientRef>,
         origin: Origin<'_>,
     ) -> Option<Rejection> {
-        let origin = self.seeded(origin.as_bytes());
+        let origins = [origin, Origin::Everywhere].map(|origin| self.seeded(origin.as_bytes()));
+        let pairs = clients.into_iter().flat_map(|client| origins.map(|origin| (client, origin)));
         let mut state = self.lock();
         // Read under the lock. Otherwise this time could be earlier than the refusal of another thread. That refusal
         // would then look older than it is, and the answer to an earlier request could undo it.
         let now = self.now();
-        let refusals = clients.into_iter().filter_map(|client| state.table.remembered(client, &origin, now));
+        let refusals = pairs.filter_map(|(client, origin)| state.table.remembered(client, &origin, now));
         refusals.min_by_key(|rejection| matches!(rejection, Rejection::Unsuccessful(_)))
     }
 
@@ -457,7 +468,8 @@ impl Drop for Slot<'_> {
             match self.outcome {
                 Some(Outcome::Rejected(rejection)) => {
                     // The client comes last. So in a full table, the tenant's name cannot take its slot.
-                    for client in tenant.into_iter().chain([client]) {
+                    let client = Some(client).filter(|_| judged.is_some() || tenant.is_none());
+                    for client in tenant.into_iter().chain(client) {
                         state.table.refuse_key(client, &key, rejection, &origin, now);
                     }
                 }

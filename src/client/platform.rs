@@ -16,7 +16,7 @@ use super::{
     gate::{self, Caller, Deadline, Gate, Plaintext, Scratch},
     request::cut,
     signing::{NotSigned, Sign, sign},
-    transport::{Call, Received, Transport},
+    transport::{Call, Received, Transport, TransportError},
 };
 use crate::{
     buf::BufferTooSmall,
@@ -392,9 +392,12 @@ impl Platform {
                 let call = Call { method: R::METHOD, target, headers: &headers, body, timeout };
                 match deadline.asking(|| self.transport.call(&call, answer)) {
                     Err(error) => {
-                        // A transport may have read a part of the answer.
+                        let result = match pending.filter(|_| matches!(error, TransportError::Outage(_))) {
+                            Some(pending) => late(pending, answer, read),
+                            None => None,
+                        };
                         answer.zeroize();
-                        Err(Outcome::from(error).into())
+                        result.unwrap_or_else(|| Err(Outcome::from(error).into()))
                     }
                     Ok(received) => {
                         let result = self.read(received, pending, answer, read);
@@ -480,6 +483,18 @@ impl Platform {
         };
         Err(Outcome::Fault(fault).into())
     }
+}
+
+/// The result of an answer although its call failed, for example because the connection broke after it. An envelope
+/// that opens is whole, and only the platform can have sealed it. The unused rest of the buffer is zeros.
+fn late<A>(
+    pending: Pending,
+    answer: &mut [u8],
+    read: impl FnOnce(Body<'_>) -> Result<A, Failed>,
+) -> Option<Result<A, Failed>> {
+    let end = answer.iter().rposition(|byte| *byte != 0)?;
+    let opened = pending.open(answer.get_mut(..=end)?).ok()?;
+    Some(read(Body::Opened(opened)))
 }
 
 /// Whether a text that was written into an empty buffer has at most this length.

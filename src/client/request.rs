@@ -176,6 +176,8 @@ pub(super) enum Origin<'a> {
     Address([u8; 16]),
     /// A text that is not an address.
     Text(&'a str),
+    /// All origins: a refusal of a call that sends no address.
+    Everywhere,
 }
 
 impl<'a> Origin<'a> {
@@ -202,7 +204,7 @@ impl<'a> Origin<'a> {
     pub(super) fn address(self) -> Option<IpAddr> {
         match self {
             Self::Address(octets) => Some(IpAddr::from(octets).to_canonical()),
-            Self::Unknown | Self::Text(_) => None,
+            Self::Unknown | Self::Text(_) | Self::Everywhere => None,
         }
     }
 
@@ -211,13 +213,15 @@ impl<'a> Origin<'a> {
             Self::Unknown => &[],
             Self::Address(address) => address,
             Self::Text(text) => text.as_bytes(),
+            // No text has this byte.
+            Self::Everywhere => &[0xff],
         }
     }
 }
 
 /// Who asked for what. An [`Event`](super::Event) about a request contains it, and so does a refusal of the guard. It
-/// contains no secret and no header value, and no query unless [`MethodPath::with_query`] kept it. A method or a path
-/// with a key in it ends after the first 12 characters of the key.
+/// contains no secret and no header value, and no query unless [`MethodPath::with_query`] kept it. A key in a method or
+/// a path is cut to its first 12 characters.
 ///
 /// Method and path come from an untrusted caller: escape them in logs, as the `Display` of [`Event`](super::Event)
 /// does. Each text has at most [`MAX_LEN`](Self::MAX_LEN) bytes. A longer text is cut between two characters.

@@ -159,10 +159,10 @@ impl Server {
     ) -> Outcome {
         let (claims, origin) = (key.claims(), Origin::of(about.headers));
         let tenant = claims.tenant();
-        let named = self.named(claims, about, deadline);
+        let named = self.named(claims, about.client, deadline);
         let client = match named {
             Ok(Some(client)) => Ok(client),
-            Ok(None) => self.client_of(tenant, about.key_name, deadline, origin),
+            Ok(None) => self.client_of(tenant, about.key_name, deadline),
             Err(fault) => Err(Outcome::Fault(fault)),
         };
         let named = named.ok().flatten();
@@ -200,49 +200,38 @@ impl Server {
                 }
             }
         };
-        self.recall(outcome, named, tenant, origin, policy)
+        policy.recall(outcome, || self.remembered(named, tenant, origin))
     }
 
     /// The outcome of a request with a good key that the platform cannot be asked about.
-    pub(super) fn unasked(&self, key: &VerifiedKey<'_>, address: Option<IpAddr>, policy: Policy) -> Outcome {
-        let claims = key.claims();
-        let outcome = Outcome::Fault(Fault::NotSent);
-        self.recall(
-            outcome,
-            named_in_meta(claims),
-            claims.tenant(),
-            address.map_or(Origin::Unknown, Origin::at),
-            policy,
-        )
-    }
-
-    /// See [`Policy::recall`].
-    fn recall(
+    pub(super) fn unasked(
         &self,
-        outcome: Outcome,
-        named: Option<ClientId>,
-        tenant: &str,
-        origin: Origin<'_>,
+        key: &VerifiedKey<'_>,
+        address: Option<IpAddr>,
+        deadline: &Deadline,
         policy: Policy,
     ) -> Outcome {
-        policy.recall(outcome, || match named {
-            Some(client) => self.platform.gate.remembered([client.into()], origin),
-            None => self.platform.gate.remembered(self.keys_of(tenant), origin),
+        let claims = key.claims();
+        policy.recall(Outcome::Fault(Fault::NotSent), || {
+            let named = self.named(claims, None, deadline).ok().flatten();
+            self.remembered(named, claims.tenant(), address.map_or(Origin::Unknown, Origin::at))
         })
     }
 
+    /// A refusal that applies to a key of this tenant. `named` is the client that the request names.
+    fn remembered(&self, named: Option<ClientId>, tenant: &str, origin: Origin<'_>) -> Option<Rejection> {
+        match named {
+            Some(client) => self.platform.gate.remembered([client.into()], origin),
+            None => self.platform.gate.remembered(self.keys_of(tenant), origin),
+        }
+    }
+
     /// Returns the platform's client with the tenant's name.
-    fn client_of(
-        &self,
-        tenant: &str,
-        key_name: &str,
-        deadline: &Deadline,
-        origin: Origin<'_>,
-    ) -> Result<ClientId, Outcome> {
+    fn client_of(&self, tenant: &str, key_name: &str, deadline: &Deadline) -> Result<ClientId, Outcome> {
         if tenant.is_empty() {
             return Err(Outcome::Fault(Fault::UnknownClient));
         }
-        let look_up = || self.look_up(tenant, key_name, deadline, origin);
+        let look_up = || self.look_up(tenant, key_name, deadline);
         let found = self.clients.find(tenant, self.platform.gate.now(), deadline, look_up)?;
         if found.asked && deadline.left().is_none() {
             // The look-up took all of the time.
@@ -302,8 +291,13 @@ impl Server {
     /// # Errors
     ///
     /// [`Fault::UnknownClient`] if the resolver took all of the time: that is not an outage of the platform.
-    fn named(&self, claims: &Claims<'_>, about: &About<'_>, deadline: &Deadline) -> Result<Option<ClientId>, Fault> {
-        if let Some(client) = about.client.or_else(|| named_in_meta(claims)) {
+    fn named(
+        &self,
+        claims: &Claims<'_>,
+        client: Option<ClientId>,
+        deadline: &Deadline,
+    ) -> Result<Option<ClientId>, Fault> {
+        if let Some(client) = client.or_else(|| named_in_meta(claims)) {
             return Ok(Some(client));
         }
         if let Some(resolver) = &self.settings.resolver {
@@ -318,15 +312,9 @@ impl Server {
     }
 
     /// Asks the platform for the tenant's client. If the platform does not know it, creates it if configured.
-    fn look_up(
-        &self,
-        tenant: &str,
-        key_name: &str,
-        deadline: &Deadline,
-        origin: Origin<'_>,
-    ) -> Result<ClientId, Outcome> {
-        let [client, _] = self.keys_of(tenant);
-        let caller = Caller { origin: Some(origin), ..Caller::of(client) };
+    fn look_up(&self, tenant: &str, key_name: &str, deadline: &Deadline) -> Result<ClientId, Outcome> {
+        let [client, by_name] = self.keys_of(tenant);
+        let caller = Caller { origin: Some(Origin::Everywhere), tenant: Some(by_name), ..Caller::of(client) };
         let asked = self.platform.gate.now();
         let request = FindClient::new(&self.platform.project_env, tenant);
         let id = match self.platform.exchange(Some(caller), &request, deadline, |body| found(body, tenant))? {
@@ -342,8 +330,8 @@ impl Server {
             FoundClient::None | FoundClient::Several => return Err(Outcome::Fault(Fault::UnknownClient)),
         };
         self.remember(tenant, id);
-        // Forgets refusals of look-ups under the tenant's name. From now on refusals are stored under the client id.
-        self.platform.gate.confirm(ClientRef::of_name(tenant), origin, asked);
+        // Forgets refusals of earlier look-ups.
+        self.platform.gate.confirm(by_name, Origin::Everywhere, asked);
         Ok(id)
     }
 
@@ -582,7 +570,9 @@ mod tests {
 
     #[test]
     fn the_default_limits_bound_the_memory() {
-        let Settings { max_client_ids, queue_len, queue_bytes, .. } = Settings::DEFAULT;
+        let Settings { timeout, max_client_ids, queue_len, queue_bytes, .. } = Settings::DEFAULT;
+        assert_eq!(timeout, Duration::from_secs(3));
+        assert_eq!(crate::client::builder::DEFAULT_SECRET_GRACE, Duration::from_secs(600));
         assert_eq!((max_client_ids, queue_len, queue_bytes), (65_536, 1024, 4 << 20));
         assert_eq!(Limits::DEFAULT.in_flight, 32);
         assert!(Limits::DEFAULT.clients * size_of::<ClientSlot>() <= 512 << 10);

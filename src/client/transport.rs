@@ -64,7 +64,8 @@ pub trait Transport: Send + Sync {
     /// # Errors
     ///
     /// [`TransportError`] if there is no complete answer. A body that is longer than `answer` is
-    /// [`TransportError::OVERSIZED`].
+    /// [`TransportError::OVERSIZED`]. If the connection breaks, leave the bytes that have come at the front of
+    /// `answer`: a whole envelope counts nevertheless. All bytes of `answer` are zeros before the call.
     fn call(&self, call: &Call<'_>, answer: &mut [u8]) -> Result<Received, TransportError>;
 
     /// The longest target in bytes that [`call`](Self::call) sends. A request with a longer one is refused before it

@@ -181,7 +181,7 @@ impl EmulatedClient {
     /// Like [`read`](Self::read). The name may be empty: [`new`](Self::new) accepts that, so a state file may have it.
     fn read_record(body: &Value) -> Option<Self> {
         let mut this = Self::new(body.get("name")?.as_str()?);
-        this.client_type = read_type(body.get("type")?.as_str()?)?;
+        this.client_type = body.get("type")?.as_str()?.parse().ok()?;
         for key in optional(body, "keys", Value::as_array)?.into_iter().flatten() {
             this.keys.push(Key::read(key)?);
         }
@@ -284,11 +284,6 @@ impl Key {
 /// Parses a time that can be written again. An offset can move a text of the year 9999 to the year 10000.
 fn read_time(text: &Value) -> Option<UnixTime> {
     clock::read_rfc3339(text.as_str()?).filter(|time| Timestamp::new(*time).is_ok())
-}
-
-fn read_type(text: &str) -> Option<ClientType> {
-    use ClientType::{Company, Device, Internal, Person, Service};
-    [Person, Company, Service, Device, Internal].into_iter().find(|client_type| client_type.as_str() == text)
 }
 
 /// A template for an [`Emulator`](super::Emulator). Its limits apply to each client that names it, in addition to the

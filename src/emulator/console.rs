@@ -180,7 +180,7 @@ impl Filter {
             let texts = [
                 entry.status.map(|status| status.to_string()),
                 entry.refusal.map(str::to_lowercase),
-                entry.misbehaviour.as_ref().map(ToString::to_string),
+                entry.misbehaviour.as_ref().map(|fault| fault.to_string().to_lowercase()),
             ];
             texts.iter().flatten().any(|text| text.starts_with(&self.status))
                 || entry.status.is_none() && "no answer".starts_with(&self.status)
@@ -256,7 +256,6 @@ fn state(platform: &Platform, filter: &Filter) -> Value {
     cut_keys(json!({
         "projectEnv": platform.settings.project_env,
         "sealing": platform.settings.sealing.as_str(),
-        "now": time(now),
         "last": state.requests,
         "clients": clients.collect::<Vec<_>>(),
         "clientCount": registry.clients().len(),

@@ -29,7 +29,8 @@ use crate::{
 /// A fault in an answer.
 ///
 /// The request is handled in any case: it is in the log, a client is created, and the request counts for the limits.
-/// Faults that change a right answer leave refusals with a status other than 200 unchanged.
+/// Faults that change a right answer leave refusals with a status other than 200 unchanged. `Forged` and `Replayed`
+/// also leave plain answers without an id unchanged: lists and endpoints.
 ///
 /// Each has a name. `Display` writes it, `FromStr` parses it, and the command `apikee platform` accepts it:
 ///

@@ -98,9 +98,10 @@ use crate::{
 /// | `GET /template` | | | all templates, in the format of the clients' list |
 ///
 /// A client that is created again or replaced loses the parts that the call leaves out: keys, template, networks and
-/// metadata. A revoked key stays revoked, unless the call names it again. The client keeps its id, its usage, its
-/// limits and its fingerprints, which no call contains. A description of an endpoint replaces an earlier one. A
-/// registration without a description keeps the earlier description.
+/// metadata. A revoked key stays revoked, unless the call names it again, or 100 other keys of the client are revoked
+/// after it. The client keeps its id, its usage, its limits and its fingerprints, which no call contains. A description
+/// of an endpoint replaces an earlier one. A registration that has only a name keeps the earlier description. One with
+/// scopes replaces it.
 ///
 /// | call | refused with | unless |
 /// |---|---|---|
@@ -112,7 +113,7 @@ use crate::{
 /// | validate | 403 `INVALID_SIGNATURE` | the request is signed, or no signing key is configured |
 /// | | `STALE_REQUEST` | its timestamp is within the tolerance |
 /// | | `UNKNOWN_CLIENT` | the client was added or created |
-/// | | `UNKNOWN_KEY` | the raw key in the request's headers belongs to the client, or there is none |
+/// | | `UNKNOWN_KEY` | the request has no raw key, or the key is one of the client's [fingerprints](EmulatedClient::fingerprint), or the client has none |
 /// | | `EXPIRED_KEY`, `REVOKED_KEY` | the client's key with that name is still good |
 /// | | 403 `IP_NOT_ALLOWED` | the address is in the client's networks |
 /// | | 429 `RATE_LIMITED`, `Retry-After` | the limits of the client and of its template are not reached |
@@ -416,8 +417,9 @@ impl EmulatorBuilder {
     /// Stores clients with their keys and usage, templates and endpoints in this file, and starts with its content. The
     /// emulator's key, its clock and its log are not stored.
     ///
-    /// The latest changes are in a second file, `PATH.journal`. Each change is written before its call is answered, so
-    /// a killed process loses nothing that was confirmed. Clients, templates and endpoints are also synced to the disk
+    /// The latest changes are in a second file, `PATH.journal`. If the path is a link, it is beside the target.
+    /// `PATH.tmp` and `PATH.journal.tmp` are overwritten. Each change is written before its call is answered, so a
+    /// killed process loses nothing that was confirmed. Clients, templates and endpoints are also synced to the disk
     /// before the answer. The usage of limits is synced within about a second, so a power failure may lose that much.
     /// Only one emulator may use a file. This is not checked: with two, changes are lost.
     #[must_use]

@@ -186,8 +186,10 @@ impl Registry {
         &self.endpoints
     }
 
-    pub(super) fn has_endpoint(&self, endpoint: &EmulatedEndpoint) -> bool {
-        self.routes.contains_key(&(endpoint.method.clone(), endpoint.path.clone()))
+    /// The registered endpoint with the same method and path.
+    pub(super) fn same_route(&self, endpoint: &EmulatedEndpoint) -> Option<&EmulatedEndpoint> {
+        let at = self.routes.get(&(endpoint.method.clone(), endpoint.path.clone()))?;
+        self.endpoints.get(*at)
     }
 
     /// The approximate sizes of all clients and of all endpoints, in bytes.
@@ -253,8 +255,8 @@ impl EmulatedEndpoint {
         })
     }
 
-    /// Applies a later call. A call without a description keeps an earlier description. It also keeps the name, unless
-    /// the call has one.
+    /// Applies a later call. A call that has only a name keeps an earlier description. It also keeps the name, unless
+    /// the call has another one than the default.
     pub(super) fn update(&mut self, newer: Self) {
         if !newer.is_bare() || self.is_bare() {
             *self = newer;

@@ -205,7 +205,8 @@ impl State {
             return Err(refused(422, "TEMPLATE_FULL"));
         }
         let (bytes, _) = self.registry.bytes();
-        if bytes.saturating_add(client.len()) > MAX_CLIENT_BYTES {
+        let others = bytes.saturating_sub(older.map_or(0, EmulatedClient::len));
+        if others.saturating_add(client.len()) > MAX_CLIENT_BYTES {
             return Err(TOO_MANY);
         }
         client.name_keys(&mut self.ids).ok_or(NOT_SAVED)?;
@@ -238,10 +239,11 @@ impl State {
     }
 
     pub(super) fn register(&mut self, endpoint: EmulatedEndpoint) -> Result<(), Refused> {
-        let new = !self.registry.has_endpoint(&endpoint);
+        let older = self.registry.same_route(&endpoint);
         let (_, bytes) = self.registry.bytes();
-        if new && self.registry.endpoints().len() >= MAX_ENDPOINTS
-            || bytes.saturating_add(endpoint.len()) > MAX_ENDPOINT_BYTES
+        let others = bytes.saturating_sub(older.map_or(0, EmulatedEndpoint::len));
+        if older.is_none() && self.registry.endpoints().len() >= MAX_ENDPOINTS
+            || others.saturating_add(endpoint.len()) > MAX_ENDPOINT_BYTES
         {
             return Err(TOO_MANY);
         }

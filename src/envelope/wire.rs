@@ -151,8 +151,8 @@ impl core::error::Error for SealError {}
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum OpenError {
-    /// Not a well-formed JSON object, a duplicate name, too many levels, or an object with more than 32,768 members
-    /// (2,048 on 32-bit processors and in WebAssembly; see [`JsonObject`](crate::meta::JsonObject)).
+    /// Not a well-formed JSON object, a duplicate name, too many levels, or perhaps an object with more than 32,768
+    /// members (2,048 on 32-bit processors and in WebAssembly; see [`JsonObject`](crate::meta::JsonObject)).
     Malformed,
     /// The object has no ciphertext. It may be a plain answer.
     Unsealed,

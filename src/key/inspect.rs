@@ -41,7 +41,8 @@ impl<'b> UntrustedKey<'b> {
     ///
     /// # Errors
     ///
-    /// The same as [`Keyring::verify`](super::Keyring::verify) for a text that is not spelt like a key.
+    /// The same as [`Keyring::verify`](super::Keyring::verify) for a text that is not spelt like a key, and
+    /// [`KeyError::BufferTooSmall`].
     pub fn read<K>(key: &K, buf: &'b mut [u8]) -> Result<Self, KeyError>
     where
         K: AsRef<[u8]> + ?Sized,

@@ -154,8 +154,8 @@ impl<'a> NewKey<'a> {
     ///
     /// In MessagePack, `meta` holds the values that Python's `json.loads` reads from its text. An integer of more than
     /// 64 bits is an [error](IssueError::IntegerTooLarge). A number with a fraction or an exponent is rounded to the
-    /// nearest `f64`. If it is too large, it becomes infinity, which JSON cannot represent: the claims then have
-    /// `null`.
+    /// nearest `f64`. If it is too large, it becomes infinity. JSON cannot represent that: `serde_json` writes `null`
+    /// for it.
     #[cfg(feature = "msgpack")]
     #[must_use]
     pub fn encoding(self, encoding: Encoding) -> Self {

@@ -1,5 +1,7 @@
 //! Creating a client: [`CreateClient`], and its answer, a [`ClientRecord`].
 
+use core::str::FromStr;
+
 use super::{
     client_id::ClientId,
     request::{Request, sealed::Sealed, string, strings, written, written_target},
@@ -147,6 +149,25 @@ impl ClientType {
         }
     }
 }
+
+/// Reads the platform's word.
+impl FromStr for ClientType {
+    type Err = InvalidClientType;
+
+    fn from_str(text: &str) -> Result<Self, InvalidClientType> {
+        [Self::Person, Self::Company, Self::Service, Self::Device, Self::Internal]
+            .into_iter()
+            .find(|client_type| client_type.as_str() == text)
+            .ok_or(InvalidClientType)
+    }
+}
+
+/// The text is not the platform's word for a type of client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct InvalidClientType;
+
+sentences!(InvalidClientType, "not person, company, service, device or internal");
 
 impl Request for CreateClient<'_> {
     fn write_target<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {

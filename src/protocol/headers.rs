@@ -4,7 +4,7 @@ use core::fmt;
 
 use heapless::String;
 
-use crate::{crypto::Zeroize as _, error::sentences};
+use crate::{crypto::Zeroize as _, error::sentences, key::PREFIX};
 
 /// The maximum number of bytes in a [`ProjectKey`].
 pub const MAX_PROJECT_KEY_LEN: usize = 256;
@@ -34,6 +34,10 @@ impl ProjectKey {
         }
         if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ProjectKeyError::NotVisibleAscii);
+        }
+        // Two variables may have been swapped. The project key is sent in a header, and a raw key never is.
+        if key.starts_with(PREFIX) {
+            return Err(ProjectKeyError::ApiKey);
         }
         key.try_into().map(Self).map_err(|_| ProjectKeyError::TooLong)
     }
@@ -68,6 +72,8 @@ pub enum ProjectKeyError {
     TooLong,
     /// The text has a control character, a space or a non-ASCII character. A header cannot hold them.
     NotVisibleAscii,
+    /// The text starts like an API key.
+    ApiKey,
 }
 
 sentences!(
@@ -75,6 +81,7 @@ sentences!(
     Empty: "the project key is empty",
     TooLong: "the project key is longer than 256 bytes",
     NotVisibleAscii: "the project key has characters other than visible ASCII",
+    ApiKey: "it is an API key, not a project key",
 );
 
 /// The name and version of a client program: visible ASCII and single spaces.
@@ -146,6 +153,7 @@ mod tests {
             assert_eq!(ProjectKey::new(key).unwrap_err(), ProjectKeyError::NotVisibleAscii, "{key:?}");
         }
         assert_eq!(ProjectKey::new("").unwrap_err(), ProjectKeyError::Empty);
+        assert_eq!(ProjectKey::new("apikee_1.1").unwrap_err(), ProjectKeyError::ApiKey);
     }
 
     #[test]

@@ -589,7 +589,7 @@ pub enum Provenance {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum AnswerError {
-    /// Not one well-formed JSON object.
+    /// Not one well-formed JSON object, or `clientId`, `project_env` or `method_path` is neither a string nor null.
     Malformed,
     /// `success` is missing or not a boolean.
     NoVerdict,

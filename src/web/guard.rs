@@ -151,7 +151,8 @@ impl Guard {
 
     /// The client's address. Without trusted proxies it is the address of the peer. Behind trusted proxies it is the
     /// address that they name in `X-Forwarded-For`, or in [`Forwarded`](Self::forwarded). `None` if the peer's address
-    /// is not known, or if the proxies hide the client's.
+    /// is not known, if the proxies hide the client's, if an element of `Forwarded` is malformed, or if there are more
+    /// than 256 entries.
     #[must_use]
     pub fn client_address<'r>(&self, request: impl Into<RequestView<'r>>) -> Option<IpAddr> {
         self.proxies.client(&request.into())

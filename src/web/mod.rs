@@ -53,9 +53,10 @@
 //!
 //! # In front of the internet
 //!
-//! A guard protects a service only as well as the server under it does. `tests/checks/hostile/run --update` sends the
-//! following to the example servers and writes this table. A cell shows what the client gets: statuses of answers,
-//! `closed`, or `nothing` within three seconds. Bold text is a fault:
+//! A guard protects a service only as well as the server under it does. `tests/checks/hostile/run --update` in the
+//! repository sends the following to the example servers and writes this table. A cell shows what the client gets:
+//! statuses of answers, `closed`, or `nothing` within three seconds. Clients that only connect, reset or do not read
+//! always get `nothing`. Bold text is a fault:
 //!
 //! - **others wait**: a good request took longer than a second meanwhile, or failed. Good requests use new connections.
 //!   During "more connections than descriptors" they use one that was opened before, because the server accepts no new
@@ -89,10 +90,12 @@
 //!   connections, with a limit of connections per address in front. The guard runs on `spawn_blocking`. In server mode
 //!   one client can hold all blocking threads for up to the timeout. Limit concurrent requests per client in front, or
 //!   raise `max_blocking_threads`.
-//! - `tiny_http`, and `rouille` on top of it, need a proxy in front that limits and buffers bodies, such as nginx with
-//!   `proxy_request_buffering on` and `client_max_body_size`. The proxy must also refuse malformed requests, and must
-//!   not forward trailers. A service on `tiny_http` must read chunked bodies before each answer: call
-//!   `read_chunked_body`, as the examples do.
+//! - In `tiny_http`, and in `rouille` on top of it, each request of the version `HTTP/2.0` or `HTTP/3.0` holds a thread
+//!   and two descriptors until the process ends. Of several connections that arrive together, one may stay unread until
+//!   another one ends. Both need a proxy in front that limits and buffers bodies and does not keep its connections to
+//!   them open, such as nginx with `proxy_request_buffering on` and `client_max_body_size`. The proxy must also refuse
+//!   malformed requests, and must not forward trailers. A service on `tiny_http` must read chunked bodies before each
+//!   answer: call `read_chunked_body`, as the examples do.
 //! - For a CGI program, the web server in front of it decides all of this.
 
 mod address;

@@ -36,7 +36,7 @@ const BODY: &str = "ApikeeRefusal";
 const SCOPES: &str = "x-apikee-scopes";
 
 /// The members of a path item that are operations (OpenAPI 3, "Path Item Object").
-const OPERATIONS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+const OPERATIONS: [&str; 9] = ["get", "put", "post", "delete", "options", "head", "patch", "trace", "query"];
 
 /// The refusals: status, name of the component, and description.
 const REFUSALS: [(&str, &str, &str); 5] = [
@@ -76,11 +76,12 @@ impl Guard {
         let ours = self.requirements(&[]);
         let root = object(document)?;
         let security = root.entry("security").or_insert_with(|| json!([])).as_array_mut().ok_or(NotOpenApi)?;
-        for requirement in &ours {
-            if !security.contains(requirement) {
-                security.push(requirement.clone());
+        for requirement in ours {
+            if !security.contains(&requirement) {
+                security.push(requirement);
             }
         }
+        let inherited = Value::from(security.clone());
         let Some(paths) = root.get_mut("paths") else {
             return Ok(());
         };
@@ -88,7 +89,7 @@ impl Guard {
             let open = self.excluded.iter().any(|excluded| **excluded == **path);
             for operation in OPERATIONS {
                 let Some(Value::Object(operation)) = item.get_mut(operation) else { continue };
-                let default = if open { json!([]) } else { Value::from(ours.clone()) };
+                let default = if open { json!([]) } else { inherited.clone() };
                 let security = operation.entry("security").or_insert(default);
                 if security.as_array().is_some_and(|security| security.iter().any(is_ours)) {
                     add_responses(operation)?;
@@ -118,7 +119,7 @@ impl Guard {
         schemas.insert(BODY.into(), body);
         let responses = object(components.entry("responses").or_insert_with(|| json!({})))?;
         for (status, name, description) in REFUSALS {
-            responses.insert(name.into(), refusal(status, description));
+            responses.insert(name.into(), refusal(status, description, self.challenge.bearer));
         }
         Ok(())
     }
@@ -168,10 +169,11 @@ impl RouteGuard<'_> {
         let method =
             OPERATIONS.iter().find(|operation| operation.eq_ignore_ascii_case(method)).ok_or(NoSuchOperation)?;
         let template = self.template.ok_or(NoSuchOperation)?;
+        let inherited = document.get("security").cloned().unwrap_or_else(|| json!([]));
         let item = document.get_mut("paths").and_then(|paths| paths.get_mut(template));
         let operation = object(item.and_then(|item| item.get_mut(method)).ok_or(NoSuchOperation)?)?;
 
-        let security = operation.entry("security").or_insert_with(|| json!([])).as_array_mut().ok_or(NotOpenApi)?;
+        let security = operation.entry("security").or_insert(inherited).as_array_mut().ok_or(NotOpenApi)?;
         security.retain(|requirement| !is_ours(requirement));
         security.extend(ours);
         let responses = add_responses(operation)?;
@@ -179,7 +181,7 @@ impl RouteGuard<'_> {
             if responses.get("403").is_some_and(is_refusal) {
                 let scopes = self.scopes.join(", ");
                 let description = format!("The key lacks scopes. The route needs all of these: {scopes}");
-                responses.insert("403".into(), refusal("403", &description));
+                responses.insert("403".into(), refusal("403", &description, self.guard.challenge.bearer));
             }
             if !has_roles {
                 operation.insert(SCOPES.into(), json!(self.scopes));
@@ -203,10 +205,10 @@ fn is_refusal(response: &Value) -> bool {
     })
 }
 
-fn refusal(status: &str, description: &str) -> Value {
+fn refusal(status: &str, description: &str, bearer: bool) -> Value {
     let header = |text: &str| json!({"description": text, "schema": {"type": "string"}});
     let mut headers = Map::new();
-    if status == "401" {
+    if status == "401" || status == "403" && bearer {
         headers.insert("WWW-Authenticate".into(), header("The authentication scheme (RFC 9110, section 11.6.1)"));
     }
     if !matches!(status, "403" | "502") {

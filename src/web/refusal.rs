@@ -24,7 +24,7 @@ use crate::{
 /// | code | status | header fields |
 /// |---|---|---|
 /// | `MISSING_KEY`, `MULTIPLE_KEYS`, `INVALID_PREFIX`, `INVALID_FORMAT`, `DECODE_ERROR`, `INVALID_SIGNATURE`, `EXPIRED`, `NOT_YET_VALID`, `REVOKED` | 401 | `WWW-Authenticate` |
-/// | `INSUFFICIENT_SCOPE` | 403 | |
+/// | `INSUFFICIENT_SCOPE` | 403 | `WWW-Authenticate` if `Bearer` is accepted |
 /// | `SERVER_REJECTED` ([`Rejected`](Denial::Rejected), [`Remembered`](Denial::Remembered)) | 401 | `WWW-Authenticate`, and `Retry-After` if the rate limit is exceeded and the time is known |
 /// | `SERVER_UNAVAILABLE` ([`Outage`](Denial::Outage)) | 503 | `Retry-After` while the circuit breaker is open |
 /// | `SERVER_UNAVAILABLE` ([`Overload`](Denial::Overload)) | 503 | `Retry-After: 1` |
@@ -193,7 +193,9 @@ impl<'a> Refusal<'a> {
     fn spares_token(&self) -> bool {
         matches!(
             self.0.denial,
-            Denial::Key(KeyError::Missing | KeyError::Multiple) | Denial::Rejected(_) | Denial::Remembered(_)
+            Denial::Key(KeyError::Missing | KeyError::Multiple | KeyError::NotYetValid)
+                | Denial::Rejected(_)
+                | Denial::Remembered(_)
         )
     }
 }

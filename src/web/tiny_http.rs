@@ -1,8 +1,9 @@
 //! **Put a proxy that limits and buffers bodies in front of `tiny_http`.** Without one, a single request can end the
 //! service. `tiny_http` 0.12 allocates the declared length of a body that is not read: `Content-Length: 100000000000`
 //! aborts the process, and 2^64-1 panics the thread that answers. A body that stalls holds that thread for ever,
-//! because there are no timeouts. After the process runs out of file descriptors, it answers no further request. The
-//! full list is in `tests/checks/hostile`.
+//! because there are no timeouts. A request of the version `HTTP/2.0` holds a thread and two descriptors until the
+//! process ends. After the process runs out of file descriptors, it answers no further request. The full list is in
+//! `tests/checks/hostile`.
 //!
 //! A chunked body is read to its end before its request is answered: `tiny_http` would take the rest of it for further
 //! requests, and cannot be told to close a connection. So there is no limit to its length. Any other body is left to
@@ -35,8 +36,8 @@ const MAX_MALFORMED_LINES: usize = 2_000;
 ///
 /// The length is not limited, and a body that stalls holds the thread: a proxy in front must limit and buffer bodies.
 /// The proxy must also refuse malformed chunks. After one, `tiny_http` does not know where the body ends. After
-/// trailers it does not know either. This function then reads until the client closes the connection, or until the end
-/// of a body seems to follow.
+/// trailers it does not know either. This function then reads until the client closes the connection, until the end of
+/// a body seems to follow, or for 2,000 malformed lines. `tiny_http` takes the rest for further requests.
 pub fn read_chunked_body(request: &mut Request) {
     // `tiny_http` decides by the first field, and by this word anywhere in it.
     let upgrade = HeaderLookup::get(&*request, "Connection", 0)

@@ -137,7 +137,7 @@ fn bytes_that_are_not_utf_8_are_refused() {
 
 #[test]
 fn claims_cannot_send_control_characters_to_the_terminal() {
-    let hostile = "\u{1b}[2J\u{9b}31m\u{7}\u{202e}\r\n";
+    let hostile = "\u{1b}[2J\u{9b}31m\u{7}\u{7f}\u{202e}\r\n";
     let meta = json!({ hostile: [hostile] }).to_string();
     let issue = ["issue", "--tenant", hostile, "--scope", hostile, "--env", hostile, "--meta", &meta];
     let key = with_secret(issue).done().code(0).stdout;

@@ -610,11 +610,11 @@ fn a_slow_check_for_revoked_keys_is_not_a_platform_outage() {
 /// The transport ends in time. If its thread goes on much later, the machine has no processor for it.
 #[test]
 fn a_time_limit_that_is_noticed_late_is_an_overload() {
-    let limit = Duration::from_millis(300);
+    let limit = Duration::from_secs(2);
     for outage in [Outage::Timeout, Outage::Connect] {
         for (late, expected) in [
             (Duration::ZERO, Ok(Basis::FailedOpen(outage))),
-            (Duration::from_millis(150), Err(format!("SERVER_UNAVAILABLE: {}", Overload::OutOfResources))),
+            (Duration::from_millis(500), Err(format!("SERVER_UNAVAILABLE: {}", Overload::OutOfResources))),
         ] {
             let platform = Platform::new(move |_| {
                 std::thread::sleep(limit + late);
@@ -650,6 +650,34 @@ fn a_time_limit_is_no_evidence_if_the_platform_had_little_of_it() {
         let builder = Platform::willing().builder().transport(LateToAsk(late));
         let apikee = builder.timeout(Duration::from_secs(4)).build().unwrap();
         assert_eq!(ask(&apikee, &key(CLIENT, "{}")), expected);
+    }
+}
+
+/// The connection may break after the last byte of the envelope.
+#[test]
+fn a_whole_envelope_counts_even_if_its_call_fails() {
+    let failed = |outage| Ok(Basis::FailedOpen(outage));
+    let refused = Err("SERVER_REJECTED: the platform refuses the key".into());
+    for outage in [Outage::Reset, Outage::Timeout] {
+        for (answer, missing, sealing, expected) in [
+            (Answer::no as fn() -> Answer, 0, Sealing::Required, refused.clone()),
+            (Answer::yes, 0, Sealing::Required, Ok(Basis::Confirmed)),
+            (Answer::no, 0, Sealing::Requests, refused.clone()),
+            (Answer::no, 1, Sealing::Required, failed(outage)),
+            (Answer::no, 100_000, Sealing::Required, failed(outage)),
+            (Answer::no, 0, Sealing::Off, failed(outage)),
+            (|| Answer::Plain(200, b"{\"success\":false}".into()), 0, Sealing::Requests, failed(outage)),
+        ] {
+            let platform = Platform::new(move |_| answer());
+            let inner = platform.transport();
+            let transport = move |call: &Call<'_>, answer: &mut [u8]| -> Result<Received, TransportError> {
+                let received = inner.call(call, answer)?;
+                answer[received.len.saturating_sub(missing)..].fill(0);
+                Err(TransportError::Outage(outage))
+            };
+            let apikee = platform.builder().sealing(sealing).transport(transport).build().unwrap();
+            assert_eq!(ask(&apikee, &key(CLIENT, "{}")), expected, "{sealing}, without {missing}");
+        }
     }
 }
 

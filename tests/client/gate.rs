@@ -84,6 +84,47 @@ fn a_recovered_platform_is_asked_again() {
     assert_eq!(*events.lock().unwrap(), ["opened", "closed"]);
 }
 
+/// A request that waited for its client's share of the slots may become the probe of a half-open breaker. Its timeout
+/// then shows nothing, and it must not pass because of its own probe.
+#[test]
+fn a_probe_that_waited_long_for_a_slot_is_an_overload() {
+    const OTHER: &str = "11111111-2222-4333-8444-555555555555";
+    let (release, released) = mpsc::channel();
+    let (released, calls) = (Mutex::new(released), AtomicUsize::new(0));
+    let (asked, has_asked) = mpsc::channel();
+    let inner = Platform::willing();
+    let answers = inner.transport();
+    let transport = move |call: &Call<'_>, answer: &mut [u8]| match calls.fetch_add(1, Ordering::Relaxed) {
+        0 => {
+            asked.send(()).unwrap();
+            released.lock().unwrap().recv().unwrap();
+            answers.call(call, answer)
+        }
+        1 => Err(TransportError::Outage(Outage::Connect)),
+        _ => {
+            thread::sleep(call.timeout);
+            Err(TransportError::Outage(Outage::Timeout))
+        }
+    };
+    let config = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap();
+    let config = config.cool_down(Duration::from_millis(1), Duration::from_millis(1)).unwrap();
+    let builder = inner.builder().transport(transport).timeout(Duration::from_secs(2));
+    let apikee = builder.breaker(config).max_in_flight(2).max_in_flight_per_client(1).build().unwrap();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| ask(&apikee, &key(CLIENT, "{}")));
+        has_asked.recv().unwrap();
+        assert_eq!(ask(&apikee, &key(OTHER, "{}")), Ok(Basis::FailedOpen(Outage::Connect)));
+        wait_until(|| apikee.breaker_state() == Some(BreakerState::HalfOpen));
+        let probe = scope.spawn(|| ask(&apikee, &key(CLIENT, "{}")));
+        // More than a tenth of its time.
+        thread::sleep(Duration::from_millis(600));
+        release.send(()).unwrap();
+        assert!(first.join().unwrap().is_ok());
+        let answer = probe.join().unwrap();
+        assert!(answer.as_ref().is_err_and(|denial| denial.starts_with("SERVER_UNAVAILABLE")), "{answer:?}");
+    });
+}
+
 /// A tenant that the platform lists twice must not keep the breaker half-open for the others.
 #[test]
 fn an_answer_that_names_two_clients_closes_the_breaker() {

@@ -12,20 +12,12 @@ use apikee::{
     meta::JsonObject,
 };
 
-use crate::{builder, calls::Call, started, validation, wire::Wire};
+use crate::{builder, calls::Call, started, until, validation, wire::Wire};
 
 /// Far less than the delays that are cut short, and far longer than anything else takes.
 const PROMPTLY: Duration = Duration::from_secs(10);
 
 const FOR_EVER: Misbehaviour = Misbehaviour::Delay(Duration::from_secs(3_600));
-
-fn until(met: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !met() {
-        assert!(started.elapsed() < PROMPTLY);
-        thread::yield_now();
-    }
-}
 
 #[test]
 fn the_url_is_on_loopback_and_each_emulator_has_its_own() {

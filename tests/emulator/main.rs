@@ -15,6 +15,11 @@ mod state;
 mod threads;
 mod wire;
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use apikee::{
     UnixTime,
     emulator::{EmulatedClient, Emulator, EmulatorBuilder},
@@ -23,6 +28,16 @@ use apikee::{
 
 /// 2026-11-24T02:21:45.017Z
 const NOW: UnixTime = UnixTime::from_millis(1_795_486_905_017);
+
+/// Threads and connections appear and disappear a little later than they are started and ended.
+#[track_caller]
+fn until(met: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !met() {
+        assert!(started.elapsed() < Duration::from_secs(10));
+        thread::yield_now();
+    }
+}
 
 fn id() -> ClientId {
     ClientId::new("497f6eca-6276-4993-bfeb-53cbbbba6f08").unwrap()

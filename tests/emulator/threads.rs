@@ -1,30 +1,15 @@
 //! No thread outlives an emulator.
 
-use std::{
-    env, fs,
-    io::Write as _,
-    net::TcpStream,
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{env, fs, io::Write as _, net::TcpStream, process::Command};
 
 use apikee::emulator::Emulator;
+
+use crate::until;
 
 fn threads() -> usize {
     let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
     let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
     names.filter(|name| name.starts_with("apikee-emulator")).count()
-}
-
-/// Threads appear and disappear a little later than they are started and ended.
-#[track_caller]
-fn until(count: usize) {
-    let started = Instant::now();
-    while threads() != count {
-        assert!(started.elapsed() < Duration::from_secs(10), "{} threads", threads());
-        thread::yield_now();
-    }
 }
 
 #[test]
@@ -45,10 +30,10 @@ fn counts_the_threads_of_its_process() {
         let mut connections: Vec<_> =
             (0..10).map(|_| TcpStream::connect(("127.0.0.1", emulator.port())).unwrap()).collect();
         connections[0].write_all(b"POST /api/v1/client HTTP/1.1\r\nContent-Length: 10\r\n\r\n").unwrap();
-        until(11);
+        until(|| threads() == 11);
         connections.truncate(4);
-        until(5);
+        until(|| threads() == 5);
         drop(emulator);
-        until(0);
+        until(|| threads() == 0);
     }
 }

@@ -107,21 +107,26 @@ fn scopes_are_documented_as_roles_or_for_openapi_3_0_in_x_apikee_scopes() {
 
 #[test]
 fn the_header_fields_of_a_refusal_are_documented() {
-    let mut document = document();
-    guard().add_to_openapi(&mut document).unwrap();
-    guard().route("/users").require(&["read"]).add_to_openapi("get", &mut document).unwrap();
-    for (status, expected) in [
-        ("401", &["Retry-After", "WWW-Authenticate"][..]),
-        ("403", &[]),
-        ("429", &["Retry-After"]),
-        ("502", &[]),
-        ("503", &["Retry-After"]),
-    ] {
-        let response = resolved(&document, &document["paths"]["/users"]["get"]["responses"][status]);
-        let headers = response.get("headers").map(|headers| headers.as_object().unwrap());
-        let names: Vec<_> = headers.iter().flat_map(|headers| headers.keys()).collect();
-        assert_eq!(names, expected, "{status}");
-        assert_eq!(headers.is_some(), !expected.is_empty(), "{status}");
+    for (guard, forbidden) in [(guard(), &[][..]), (guard().bearer(), &["WWW-Authenticate"])] {
+        let mut document = document();
+        document["paths"]["/users"]["put"] = json!({});
+        guard.add_to_openapi(&mut document).unwrap();
+        guard.route("/users").require(&["read"]).add_to_openapi("get", &mut document).unwrap();
+        for (status, expected) in [
+            ("401", &["Retry-After", "WWW-Authenticate"][..]),
+            ("403", forbidden),
+            ("429", &["Retry-After"]),
+            ("502", &[]),
+            ("503", &["Retry-After"]),
+        ] {
+            for operation in ["get", "put"] {
+                let response = resolved(&document, &document["paths"]["/users"][operation]["responses"][status]);
+                let headers = response.get("headers").map(|headers| headers.as_object().unwrap());
+                let names: Vec<_> = headers.iter().flat_map(|headers| headers.keys()).collect();
+                assert_eq!(names, expected, "{operation} {status}");
+                assert_eq!(headers.is_some(), !expected.is_empty(), "{operation} {status}");
+            }
+        }
     }
 }
 
@@ -184,6 +189,29 @@ fn adding_the_scheme_twice_changes_nothing() {
     guard().bearer().add_to_openapi(&mut document).unwrap();
     guard().bearer().route("/users").require(&["read"]).add_to_openapi("get", &mut document).unwrap();
     assert_eq!(document, once);
+}
+
+/// An operation without a `security` member uses the document's schemes, and any one of them is enough.
+#[test]
+fn an_operation_keeps_the_schemes_that_it_inherits() {
+    for route_first in [false, true] {
+        let mut document = json!({
+            "openapi": "3.2.0",
+            "security": [{ "other": [] }],
+            "paths": { "/users": { "get": {}, "query": {} } },
+        });
+        let route = |document: &mut Value| {
+            guard().route("/users").require(&["read"]).add_to_openapi("query", document).unwrap();
+        };
+        if route_first {
+            route(&mut document);
+        }
+        guard().add_to_openapi(&mut document).unwrap();
+        route(&mut document);
+        let operations = &document["paths"]["/users"];
+        assert_eq!(operations["get"]["security"], json!([{ "other": [] }, { "ApikeeAuth": [] }]));
+        assert_eq!(operations["query"]["security"], json!([{ "other": [] }, { "ApikeeAuth": ["read"] }]));
+    }
 }
 
 #[test]

@@ -6,14 +6,16 @@ use std::{
 };
 
 use apikee::{
+    Keyring, NewKey, SysRng, UnixTime,
     client::{Enforcement, Event},
     policy::{Basis, OnFault, Policy},
+    protocol::ClientId,
     web::{Guard, RequestView},
 };
 
 use crate::{
     guard, key, lookup,
-    platform::{Answer, Platform, willing},
+    platform::{Answer, CLIENT, Platform, SECRET, willing},
 };
 
 /// Whether a request without a key is granted.
@@ -230,4 +232,22 @@ fn a_refused_address_stays_refused_with_a_long_method() {
     assert_eq!(ask("GET", "203.0.113.9"), Err("SERVER_REJECTED"));
     assert_eq!(ask(&long, "203.0.113.9"), Err("SERVER_REJECTED"));
     assert_eq!(ask(&long, "203.0.113.10"), Ok(()), "this address was not refused");
+}
+
+/// The platform's refusal is stored under the client that the resolver named.
+#[test]
+fn a_client_that_the_resolver_names_stays_refused_with_a_long_method() {
+    let keys = Keyring::new(SECRET).unwrap();
+    let key = keys.issue(&NewKey::new(""), UnixTime::now(), &mut SysRng, &mut [0; 1024]).unwrap().to_owned();
+    let fields = [("x-api-key", key.as_bytes())];
+    let lookup = lookup(&fields);
+    let platform = Platform::new(|_| Answer::Limited(3600));
+    let policy = Policy::DEFAULT.on_fault(OnFault::Admit);
+    let client = ClientId::new(CLIENT).unwrap();
+    let builder = platform.builder().policy(policy).client_resolver(move |_| Some(client));
+    let server = Guard::new(builder.build().unwrap());
+    let ask = |method: &str| server.check(RequestView::new(method, "/users", &lookup)).map(|_| ()).map_err(|_| ());
+    let long = "A".repeat(33);
+    assert_eq!(ask(&long), Ok(()), "it was not refused yet");
+    assert_eq!((ask("GET"), ask(&long)), (Err(()), Err(())));
 }

@@ -139,6 +139,9 @@ fn with_bearer_tokens_the_challenge_has_the_bearer_scheme() {
     let limited = Platform::new(|_| Answer::Limited(17));
     let limited = Guard::new(limited.builder().build().unwrap()).bearer();
     assert_eq!(refused(&limited, Some(&key()), &[]).2.unwrap(), r#"Bearer realm="apikee""#);
+    let early = NewKey::new("a").expires(Expiry::Never).not_before(UnixTime::from_secs(99_999_999_999));
+    let early = issued(UnixTime::now(), early);
+    assert_eq!(challenge(Some(&early), &[]), r#"Bearer realm="apikee""#, "it will be good");
     assert_eq!(challenge(Some("apikee_x"), &[]), r#"Bearer realm="apikee", error="invalid_token""#);
     assert_eq!(challenge(Some(&key()), &["admin"]), r#"Bearer realm="apikee", error="insufficient_scope""#);
 }

@@ -25,11 +25,11 @@ pub struct ApikeeAnswer {
     pub has_duration: bool,
     /// The time that the platform took, in milliseconds.
     pub duration_ms: u64,
-    /// The client, if the answer names it. It is equal to that of the request, and so are the next two members.
+    /// The client, if the answer names it: that of the request, perhaps with capital letters.
     pub client_id: ApikeeText,
     /// The project and environment.
     pub project_env: ApikeeText,
-    /// The method and path.
+    /// The method and path, perhaps with one colon between them.
     pub method_path: ApikeeText,
     /// The platform's reason for a refusal, as a code. See `message` before you log it.
     pub code: ApikeeText,
@@ -109,6 +109,8 @@ unsafe fn give(
 /// `APIKEE_ERROR_ANSWER_MALFORMED`, `APIKEE_ERROR_ANSWER_NO_VERDICT`, `APIKEE_ERROR_ANSWER_ANOTHER_REQUEST`. Errors
 /// about `request`: `APIKEE_ERROR_INVALID_CLIENT_ID`, `APIKEE_ERROR_INVALID_METHOD`,
 /// `APIKEE_ERROR_TIME_OUT_OF_RANGE`.
+///
+/// Call this only for an answer with a status from 200 to 299.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_pending_require_success(
@@ -141,6 +143,8 @@ pub unsafe extern "C" fn apikee_pending_require_success(
 /// TLS connection can let all requests through. Call this only if the user has asked for it.
 ///
 /// Errors: those of `apikee_pending_require_success`, except for the errors of `apikee_pending_open`.
+///
+/// Call this only for an answer with a status from 200 to 299.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_unsealed_require_success(

@@ -138,7 +138,7 @@ unsafe fn write(
 /// `APIKEE_ERROR_INVALID_JSON`, `APIKEE_ERROR_TOO_MANY`.
 ///
 /// A caller can cause `APIKEE_ERROR_BUFFER_TOO_SMALL` with a long path. So it must never count as an outage: refuse the
-/// request.
+/// request. `buf` then contains a part of the target.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_write_validate_target(
@@ -157,7 +157,7 @@ pub unsafe extern "C" fn apikee_write_validate_target(
 /// Errors: those of `apikee_write_validate_target`, with the exact length in `body_len`.
 ///
 /// A caller can cause `APIKEE_ERROR_BUFFER_TOO_SMALL` with long header fields. So it must never count as an outage:
-/// refuse the request.
+/// refuse the request. `buf` then contains a part of the body, perhaps of the raw key: wipe it.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_write_validate_body(

@@ -11,7 +11,7 @@ const KEYRINGS: usize = 32;
 /// is refused just like the whole key. A valid payload has at most 11,008 digits, and a signature 43.
 pub(crate) const KEY_ROOM: usize = 11_264;
 
-/// The size of the longest plaintext that the platform accepts.
+/// The size of the longest plaintext that is sealed, as in the crate.
 #[cfg(feature = "envelope")]
 pub(crate) const MAX_BODY: usize = 64 * 1024;
 

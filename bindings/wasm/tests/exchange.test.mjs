@@ -36,6 +36,7 @@ test("a validate call is the same as the published SDK's", () => {
     assert.ok(Number.isFinite(Date.parse(theirs)));
     for (const name of ["Content-Type", "X-Apikee-Encrypted"]) assert.equal(fields[name], headers[name]);
     assert.equal(fields["x-api-key"], headers["X-Api-Key"]);
+    assert.match(fields["User-Agent"], /^apikee-wasm\/\d/);
     compared += 1;
   }
   assert.ok(compared >= 4);
@@ -128,7 +129,7 @@ test("an invalid call is refused", () => {
     { keyName: "" }, { payload: [] }, { payload: "[]" }, { payload: "{" }, { payload: null }, { payload: 7 }, { payload: new Map() },
     { allowPlainHttp: "true" }, { allowPlainHttp: 1 },
     ...["", "apikee.dev", "ftp://apikee.dev", "http://apikee.dev", "http://127.0.0.1.example", "http://localhost.example", "https://user@apikee.dev",
-      "https://:pw@apikee.dev", "https://apikee.dev?x", "https://apikee.dev#x", "javascript:1", "file:///x", 7, null].map((baseUrl) => ({ baseUrl })),
+      "https://:pw@apikee.dev", "https://apikee.dev?x", "https://apikee.dev#x", "https://apikee.dev?", "https://apikee.dev#", "https:apikee.dev", "javascript:1", "file:///x", 7, null].map((baseUrl) => ({ baseUrl })),
     { project: "x" }, { base_url: "x" },
   ]) {
     assert.equal(codeOf(() => ask(change)), "INVALID_ARGUMENT", JSON.stringify(change));
@@ -405,10 +406,31 @@ test("an endless answer is cut off", async () => {
 test("a long answer without a stream is refused as too long", async () => {
   const session = server.establish();
   session.validateRequest({ ...GIVEN, now: undefined });
-  const response = { status: 200, body: null, arrayBuffer: async () => new ArrayBuffer(87_497) };
+  const response = { status: 200, body: null, arrayBuffer: async () => new ArrayBuffer(65_537) };
   await assert.rejects(session.readAnswer(response), { code: "SERVER_FAULT", message: "the platform's answer is too long" });
-  assert.equal((await answered(200, "x".repeat(87_496))).code, "MALFORMED_ENVELOPE");
-  assert.equal((await answered(200, "x".repeat(87_497))).code, "SERVER_FAULT");
+  assert.equal((await answered(200, "x".repeat(65_536))).code, "MALFORMED_ENVELOPE");
+  assert.equal((await answered(200, "x".repeat(65_537))).code, "SERVER_FAULT");
+});
+
+test("a whole envelope counts even if the connection breaks after it", async () => {
+  for (const [text, cut, code] of [
+    ['{"success":true}', 0, undefined], ['{"success":false}', 0, "SERVER_REJECTED"],
+    ['{"success":false}', 1, "SERVER_UNAVAILABLE"], ['{"success":false}', 1000, "SERVER_UNAVAILABLE"],
+  ]) {
+    const session = own.establish();
+    const { body } = session.validateRequest({ ...GIVEN, now: undefined });
+    const envelope = Buffer.from(sealed(body, text));
+    const parts = [envelope.subarray(0, Math.max(0, envelope.length - cut))];
+    const stream = new ReadableStream({
+      pull(all) {
+        const part = parts.pop();
+        if (part?.length > 0) all.enqueue(new Uint8Array(part));
+        else all.error(new Error("reset"));
+      },
+    });
+    const error = await session.readAnswer(new Response(stream)).then(() => undefined, (error) => error);
+    assert.equal(error?.code, code, `${text}, without ${cut}`);
+  }
 });
 
 test("a body that was read already is not an answer that was cut off", async () => {
@@ -422,6 +444,32 @@ test("a body that was read already is not an answer that was cut off", async () 
     session.validateRequest({ ...GIVEN, now: undefined });
     await assert.rejects(session.readAnswer(response), { name: "ApikeeError", code: "INVALID_ARGUMENT" });
   }
+});
+
+test("a key in the path is cut, also if it is percent-encoded", () => {
+  for (const [path, shown] of [
+    ["/users/apikee_1234567890abcdef.ABCDEF/orders", "GET:::/users/apikee_12345"],
+    ["/users/apikee%5F1234567890abcdef.ABCDEF", "GET:::/users/apikee_12345"],
+    ["/users/%61pikee_1234567890abcdef%2eABCDEF", "GET:::/users/apikee_12345"],
+    ["/a%2Fb%20c%7e", "GET:::/a%2Fb%20c~"],
+  ]) {
+    assert.equal(new URL(ask({ path }).url).searchParams.get("method_path"), shown);
+  }
+});
+
+test("long header fields of a caller are not sent", () => {
+  const room = 16 * 1024 - Buffer.byteLength(JSON.stringify({ name: "default", timestamp: "2026-11-24T02:21:45.017Z", headers: { a: "" } }));
+  assert.ok(ask({ headers: { a: "v".repeat(room) } }));
+  for (const value of ["v".repeat(room + 1), '"'.repeat(room / 2 + 1), "\u00e9".repeat(room / 2 + 1)]) {
+    assert.equal(codeOf(() => ask({ headers: { a: value } })), "TOO_LONG");
+  }
+  assert.ok(ask({ payload: { a: "v".repeat(20_000) } }));
+});
+
+test("a payload has at most 31 levels", () => {
+  const nested = (levels) => `{"a":${"[".repeat(levels - 1)}${"]".repeat(levels - 1)}}`;
+  assert.ok(ask({ payload: nested(31) }));
+  for (const levels of [32, 20_000]) assert.equal(codeOf(() => ask({ payload: nested(levels) })), "INVALID_ARGUMENT");
 });
 
 test("a URL that the platform's server may refuse is not sent", () => {

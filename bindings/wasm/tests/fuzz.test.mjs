@@ -60,20 +60,26 @@ test("20,000 random calls of the raw exports never trap", () => {
     if (typeof answer === "number" && answer >= 65536) handles[draw(handles.length)] = answer;
     outcomes.add(`${call} ${answer > 0}`);
   }
-  // Good and bad results of nearly every call.
-  assert.ok(outcomes.size > 12, `${[...outcomes]}`);
+  // Each call fails at times. A keyring, a server key, establishing, sealing and a fingerprint also succeed.
+  assert.ok(outcomes.size >= 18, `${[...outcomes]}`);
 });
 
-test("5,000 damaged keys and 2,000 damaged envelopes are refused with a code", () => {
+test("5,000 damaged keys are refused with a code", () => {
   const draw = xorshift(42);
-  const keys = vectors("keys").map(({ key }) => key);
+  const keys = Array.from({ length: 100 }, (_, n) => ring.issue({ tenant: `t${n}` }));
   for (let n = 0; n < 5000; n++) {
-    const bytes = Buffer.from(keys[draw(keys.length)]);
+    const good = keys[draw(keys.length)];
+    const bytes = Buffer.from(good);
     for (let spoilt = 1 + draw(3); spoilt > 0; spoilt--) bytes[draw(bytes.length)] = draw(256);
     const text = bytes.toString("latin1");
+    if (text === good) continue;
     assert.equal(codeOf(() => ring.verify(bytes)), codeOf(() => ring.verify(text)));
     assert.notEqual(codeOf(() => ring.verify(text)), undefined);
   }
+});
+
+test("2,000 damaged envelopes of other sessions are refused with a code", () => {
+  const draw = xorshift(43);
   const envelopes = vectors("envelopes").flatMap(({ envelope }) => envelope ?? []);
   for (let n = 0; n < 2000; n++) {
     const bytes = Buffer.from(envelopes[draw(envelopes.length)]);

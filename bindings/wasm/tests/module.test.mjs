@@ -44,7 +44,7 @@ test("the smaller module only verifies", () => {
   assert.equal(codeOf(() => apikee.serverKey(new Uint8Array(32).fill(9))), "NOT_IN_THIS_BUILD");
 });
 
-test("100,000 calls leave the memory as it was", { skip: globalThis.gc === undefined }, () => {
+test("100,000 calls leave the memory as it was", () => {
   const apikee = load();
   const server = apikee.serverKey(new Uint8Array(32).fill(9));
   const round = (count) => {
@@ -68,10 +68,11 @@ test("100,000 calls leave the memory as it was", { skip: globalThis.gc === undef
   assert.ok(after - before < 1024 * 1024, `${after - before}`);
 });
 
-test("forgotten objects are freed at some time", { skip: globalThis.gc === undefined }, async () => {
-  const server = load().serverKey(new Uint8Array(32).fill(9));
-  for (let batch = 0; batch < 4; batch++) {
-    for (let n = 0; n < 500; n++) server.establish();
+test("forgotten objects are freed at some time", async () => {
+  const apikee = load();
+  // There is room for 32 keyrings.
+  for (let batch = 0; batch < 8; batch++) {
+    for (let n = 0; n < 8; n++) apikee.keyring("secret");
     gc();
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
@@ -126,7 +127,8 @@ test("no part of a secret, a key, a request or an answer stays in the memory", a
   const before = memory.slice();
   ring.free();
   session.free();
-  assert.ok(before.some((byte, at) => byte !== 0 && memory[at] === 0));
+  const wiped = before.filter((byte, at) => byte !== 0 && memory[at] === 0).length;
+  assert.ok(wiped > 100, `${wiped}`);
 });
 
 test("a finished stage leaves nothing of its key", () => {

@@ -30,7 +30,7 @@ test("the Worker trims its secret, and answers with the SDKs' members, which cac
     const keys = load().keyring("a secret");
     for (const [key, status, body] of [
       [keys.issue({ tenant: "acme-corp", scopes: ["read"] }), 200, { tenant: "acme-corp" }],
-      [keys.issue({ tenant: "acme-corp" }), 403, { error: "INSUFFICIENT_SCOPE", message: "the key lacks scopes" }],
+      [keys.issue({ tenant: "acme-corp" }), 403, { error: "INSUFFICIENT_SCOPE", message: "the key lacks these scopes: read" }],
       [keys.issue({ tenant: "t" }, { now: 1_700_000_000 }), 401, { error: "EXPIRED", message: "the key has expired" }],
       [undefined, 401, { error: "MISSING_KEY", message: "no key was given" }],
     ]) {

@@ -89,7 +89,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Ended {
     let method_path = MethodPath::new(&args.method, &args.path)?;
-    let mut builder = ApikeeBuilder::from_env_with_keyring(args.secrets.keyring()?)?.auto_create(false);
+    let mut builder = ApikeeBuilder::from_env_with_keyring(args.secrets.keyring()?)?;
     if args.fail_closed {
         builder = builder.policy(Policy::DEFAULT.fail_open(FailOpen::Closed));
     }
@@ -119,7 +119,7 @@ pub(crate) fn run(args: &Args) -> Ended {
             Ok(if decision.is_ok() { Outcome::Good } else { Outcome::Bad })
         }
     })?;
-    Ok(tally.summarize(&args.form, "granted", "denied").outcome())
+    Ok(tally.summarize(&args.form, "keys", "granted", "denied").outcome())
 }
 
 /// A client in server mode, without background work.
@@ -162,12 +162,12 @@ fn as_text(out: &mut Vec<u8>, candidate: &Candidate<'_>, decision: &Decision<'_>
     match decision {
         Ok(grant) => {
             report::headline(out, candidate, format_args!("{}, {}", green("granted"), grant.basis()))?;
-            report::field(out, "tenant", grant.key().claims().tenant().escape_debug())?;
+            report::field(out, "tenant", format_args!("{:?}", grant.key().claims().tenant()))?;
         }
         Err(denial) => {
             report::headline(out, candidate, format_args!("{}, {}", red("denied"), denial.code()))?;
             report::field(out, "class", denial.class())?;
-            report::field(out, "message", denial.to_string().escape_debug())?;
+            report::field(out, "message", denial)?;
             if let Some(cause) = cause(denial) {
                 report::field(out, "cause", cause)?;
             }

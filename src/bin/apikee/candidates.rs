@@ -8,7 +8,7 @@
 //! - Each thread takes a chunk of whole lines, checks them, waits for its turn and prints. At most one chunk per thread
 //!   is in memory.
 //! - A chunk contains the lines that have arrived. So a program that writes keys one by one gets each answer at once.
-//! - A line is cut after [`MAX_LINE`] bytes, and then refused: no key and no envelope is that long.
+//! - A line is cut after [`MAX_LINE`] bytes, and then refused: no key is that long, and no envelope of the platform.
 
 use std::{
     ffi::OsString,
@@ -122,11 +122,11 @@ impl Tally {
         self.good + self.bad
     }
 
-    /// Prints a summary to standard error if there is more than one key. `good` and `bad` are the words for the
-    /// results.
-    pub(crate) fn summarize(self, form: &Form, good: &str, bad: &str) -> Self {
+    /// Prints a summary to standard error if there is more than one key. `what`, `good` and `bad` are the words for
+    /// the candidates and the results.
+    pub(crate) fn summarize(self, form: &Form, what: &str, good: &str, bad: &str) -> Self {
         if self.all() > 1 && !form.quiet {
-            note(&format!("{} keys: {} {good}, {} {bad}", self.all(), self.good, self.bad));
+            note(&format!("{} {what}: {} {good}, {} {bad}", self.all(), self.good, self.bad));
         }
         self
     }

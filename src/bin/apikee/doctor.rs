@@ -23,7 +23,7 @@ use apikee::{
     Apikee, Denial, Expiry, KeyError, NewKey, Policy,
     client::{ApikeeBuilder, AuthorizeRequest},
     key::STRONG_SECRET_LEN,
-    policy::{FailOpen, Fault, Outage, Rejection},
+    policy::{FailOpen, Fault, Outage, Overload, Rejection},
     protocol::{ClientId, MethodPath, Sealing},
 };
 use ureq::{
@@ -296,7 +296,9 @@ fn of_platform(apikee: &Apikee) -> Finding {
             Err(denial) => of_denial(&denial, sealing, SAME_PROJECT),
         })
     };
-    asked().unwrap_or_else(|error| Err((with_causes(&*error), "the platform could not be asked: report this as a bug")))
+    asked().unwrap_or_else(|error| {
+        Err((with_causes(&*error), "allow the system call getrandom; if it is allowed, report this as a bug"))
+    })
 }
 
 /// The platform must refuse a client that does not exist, so this refusal is a good result.
@@ -339,6 +341,7 @@ fn of_denial(denial: &Denial<'_>, sealing: Sealing, otherwise: &'static str) -> 
             "raise APIKEE_SERVER_TIMEOUT if it is short: a timeout is an outage, and lets requests through by default"
         }
         Denial::Outage(_) => "the platform does not work: look at its log",
+        Denial::Overload(Overload::NoRandomness) => "allow the system call getrandom, or provide /dev/urandom",
         Denial::Overload(_) => "raise the limits of this process or machine: files, memory, threads",
         Denial::Fault(Fault::NotSent) => {
             "check this machine's clock, APIKEE_PRIVATE_KEY, and the lengths of APIKEE_BASE_URL and APIKEE_PROJECT_ENV"
@@ -370,6 +373,9 @@ fn of_key(apikee: &Apikee, key: &[u8]) -> Finding {
         Denial::Fault(Fault::UnknownClient) => {
             "the platform must have exactly one client with the key's tenant as its name: apikee issue --upsert creates it"
         }
+        Denial::Fault(Fault::Status(404)) => {
+            "the key may name a client that was deleted: issue a new key with apikee issue --upsert"
+        }
         _ => "correct what is BAD above",
     };
     Err((format!("{}: {}", denial.code(), with_causes(&denial)), remedy))
@@ -377,8 +383,6 @@ fn of_key(apikee: &Apikee, key: &[u8]) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use apikee::policy::Overload;
-
     use super::*;
 
     #[test]

@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Ended {
             Ok(if read.is_ok_and(|key| key.claims.is_some()) { Outcome::Good } else { Outcome::Bad })
         }
     })?;
-    Ok(tally.summarize(form, "readable", "refused").outcome())
+    Ok(tally.summarize(form, "lines", "readable", "refused").outcome())
 }
 
 type Read<'b> = Result<UntrustedKey<'b>, KeyError>;
@@ -113,7 +113,7 @@ fn envelope_as_text(
         Some(line) => write!(out, "line {line}, envelope: ")?,
         None => write!(out, "envelope: ")?,
     }
-    let Some(envelope) = read else { return writeln!(out, "refused: {}", OpenError::Malformed) };
+    let Some(envelope) = read else { return writeln!(out, "refused: {}", unreadable(candidate)) };
     writeln!(out, "not verified")?;
     let len = |len: Option<usize>| len.map_or("unknown".into(), |len| format!("{len} bytes"));
     let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "unreadable".into());
@@ -131,6 +131,10 @@ fn envelope_as_text(
     Ok(())
 }
 
+fn unreadable(candidate: &Candidate<'_>) -> String {
+    if candidate.is_cut { "the line is longer than 1 MiB".into() } else { OpenError::Malformed.to_string() }
+}
+
 fn envelope_as_json(
     out: &mut impl Write,
     candidate: &Candidate<'_>,
@@ -140,7 +144,7 @@ fn envelope_as_json(
         members.member("verified", &false)?;
         members.place(candidate)?;
         members.member("kind", "envelope")?;
-        let Some(envelope) = read else { return members.member("message", &OpenError::Malformed.to_string()) };
+        let Some(envelope) = read else { return members.member("message", &unreadable(candidate)) };
         members.member("version", &envelope.version)?;
         members.member("epk", &envelope.epk)?;
         members.member("iv", &envelope.iv)?;
@@ -159,9 +163,11 @@ fn encoding(key: &UntrustedKey<'_>) -> &'static str {
 
 /// The programs that can read such payloads (docs/WIRE.md, "Claims"). Other problems of the key are warnings.
 const fn readers(key: &UntrustedKey<'_>) -> &'static [&'static str] {
-    match key.encoding {
-        Encoding::Json => &["Node", "Python without msgpack", "this crate"],
-        Encoding::MessagePack => &["Python with msgpack", "this crate"],
+    match (key.encoding, &key.claims) {
+        (Encoding::Json, Some(_)) => &["Node", "Python without msgpack", "this crate"],
+        (Encoding::Json, None) => &["Node", "Python without msgpack"],
+        (Encoding::MessagePack, Some(_)) => &["Python with msgpack", "this crate"],
+        (Encoding::MessagePack, None) => &["Python with msgpack"],
     }
 }
 
@@ -201,7 +207,7 @@ struct UntrustedEnvelope {
     ciphertext_len: Option<usize>,
     /// The length in bytes.
     plaintext_len: Option<usize>,
-    /// Whether no key can open the envelope.
+    /// Whether the envelope is malformed. An `epk` of low order is only a warning.
     unusable: bool,
     warnings: Vec<String>,
 }

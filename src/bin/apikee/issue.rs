@@ -73,7 +73,7 @@ struct ClientArgs {
     client_name: Option<String>,
 
     /// The type of the client: person, company, service, device or internal
-    #[arg(long, value_name = "TYPE", requires = "upsert", default_value = "service", value_parser = client_type)]
+    #[arg(long, value_name = "TYPE", requires = "upsert", default_value = "service")]
     client_type: ClientType,
 
     /// The template for the client
@@ -101,12 +101,6 @@ impl ClientArgs {
         }
         authorize::in_server_mode(ApikeeBuilder::from_env_with_keyring(keys)?)
     }
-}
-
-fn client_type(word: &str) -> Result<ClientType, &'static str> {
-    use ClientType::{Company, Device, Internal, Person, Service};
-    let known = [Person, Company, Service, Device, Internal].into_iter().find(|known| known.as_str() == word);
-    known.ok_or("not person, company, service, device or internal")
 }
 
 /// The text of a network, as the platform gets it.

@@ -72,7 +72,7 @@ pub(crate) struct Args {
     signing_key: Option<PathBuf>,
 
     /// Store clients, keys, usage of limits, templates and endpoints in this file and in PATH.journal, and start with
-    /// their content; only one platform at a time may use a file: this is not checked, and with two, changes are lost
+    /// their content; PATH.tmp and PATH.journal.tmp are overwritten; only one platform at a time may use a file: this is not checked, and with two, changes are lost
     #[arg(long, value_name = "PATH")]
     state: Option<PathBuf>,
 
@@ -157,9 +157,6 @@ impl Args {
     ) -> Result<EmulatorBuilder, Box<dyn Error>> {
         let mut builder = Emulator::builder().port(self.port).sealing(self.sealing);
         if let Some(key) = project_key {
-            if key.trim().starts_with("apikee_") {
-                return Err(format!("{PROJECT_KEY}: it is an API key, not a project key").into());
-            }
             let key = ProjectKey::new(key.trim()).map_err(|error| format!("{PROJECT_KEY}: {error}"))?;
             builder = builder.project_key(key);
         }
@@ -349,7 +346,12 @@ struct Log {
 
 impl Log {
     fn open(path: &Path) -> io::Result<Self> {
-        let file = File::options().create(true).append(true).open(path)?;
+        let mut options = File::options();
+        options.create(true).append(true);
+        // It has what clients send about their callers.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path)?;
         let (metadata, mut is_cut) = (file.metadata()?, false);
         // Another kind of file, such as a pipe, has no end.
         if metadata.is_file() && metadata.len() > 0 {

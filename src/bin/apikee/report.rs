@@ -182,10 +182,10 @@ impl Formatter for Printable {
         escape(out, fragment, is_printable)
     }
 
-    /// JSON that is written already. Control characters are white space there, and all other characters that are not
-    /// printable are in strings.
+    /// JSON that is written already. The control characters of ASCII are white space there, except U+007F. All other
+    /// characters that are not printable are in strings.
     fn write_raw_fragment<W: Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        let mut parts = fragment.split(|c: char| c.is_ascii_control());
+        let mut parts = fragment.split(|c| c < ' ');
         parts.try_for_each(|part| escape(out, part, |c| matches!(c, '"' | '\\') || is_printable(c)))
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args) -> Ended {
             Ok(if checked.is_ok() { Outcome::Good } else { Outcome::Bad })
         }
     })?;
-    Ok(tally.summarize(&args.form, "good", "refused").outcome())
+    Ok(tally.summarize(&args.form, "keys", "good", "refused").outcome())
 }
 
 /// Reads a scope of a list.

@@ -13,7 +13,7 @@ import tomllib
 
 # Two runs with the same compiler give the same figures. A change of the code moves some figures a little.
 TOLERANCE = 0.02
-MARK = "# Measured figures, by compiler. `run --update` writes them.\n"
+MARK = "# Measured figures, by compiler. `--update` writes them.\n"
 
 
 def size(name, elf):
@@ -62,12 +62,12 @@ def check(compiler, figures, budget, update=None):
     elif compiler in table["seen"]:
         known = table["seen"][compiler]
         for name in sorted(known.keys() ^ seen.keys()):
-            wrong.append(f"{name} is only in the budget or only in the figures: `run --update` fixes this")
+            wrong.append(f"{name} is only in the budget or only in the figures: `--update` fixes this")
         for name in known.keys() & seen.keys():
             if abs(seen[name] - known[name]) > TOLERANCE * known[name]:
                 wrong.append(f"{name} is {seen[name]:,}, but was {known[name]:,}")
     else:
-        print(f"the budget has no figures of {compiler} to compare with: `run --update` writes them")
+        print(f"the budget has no figures of {compiler} to compare with: `--update` writes them")
 
     for line in sorted(wrong):
         print("BUDGET", line)

@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 
-from inputs import HOLD, INPUTS, connect, get, read
+from inputs import INPUTS, connect, get
 
 SECRET = "a secret of the hostile inputs"
 
@@ -77,7 +77,7 @@ class Server:
         if not port:
             sys.exit(f"{name} does not start: {listening}")
         self.address, self.key = (host, int(port)), issue(scp=["read"])
-        self.before = self.memory()
+        self.before, self.descriptors = self.memory(), self.open()
 
     def __enter__(self):
         return self
@@ -96,6 +96,10 @@ class Server:
             resident = re.search(r"VmHWM:\s+(\d+)", status.read())
         # A process that has just ended has no such line.
         return int(resident[1]) if resident else 0
+
+    def open(self):
+        """The number of descriptors."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def ended(self):
         """The exit code in the form of a shell. `None` if it still runs."""
@@ -172,6 +176,12 @@ def attempt(name, hostile):
                 if time.monotonic() > end:
                     faults.append("never recovers, and goes on running")
                     break
+            # The clients have closed all connections.
+            while server.ended() is None and server.open() > server.descriptors:
+                if time.monotonic() > end:
+                    faults.append("keeps a connection for ever")
+                    break
+                time.sleep(0.05)
         if server.ended() is not None:
             code = server.ended()
             faults.append(f"ends with code {code}" + ("" if code else ", unnoticed"))

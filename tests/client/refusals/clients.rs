@@ -169,8 +169,41 @@ fn refusal_to_create_a_client_is_remembered() {
         let apikee = builder.build().unwrap();
         let key = key("acme-corp", "{}");
         assert_eq!(ask(&apikee, &key), Err(Denied::Rejected(rejection)));
-        let answer = ask(&apikee, &key);
-        assert!(matches!(answer, Err(Denied::Remembered(_))), "{answer:?}");
+        // No address is sent for a creation, so another one does not help.
+        for headers in [&[][..], &FROM_INSIDE] {
+            let answer = ask_for(&apikee, &key, "/users", headers);
+            assert!(matches!(answer, Err(Denied::Remembered(_))), "{answer:?}");
+        }
+    }
+}
+
+/// The last known id of a client that is looked up again may be forgotten meanwhile, and its address may change.
+#[test]
+fn refusal_of_a_look_up_is_remembered_for_the_name_and_for_all_addresses() {
+    let refusals: [fn() -> Answer; 2] = [|| Answer::Limited(3600), || Answer::status(403)];
+    for refusal in refusals {
+        let step = Arc::new(AtomicUsize::new(0));
+        let at = Arc::clone(&step);
+        let platform = Platform::new(move |seen| match (at.load(Ordering::Relaxed), seen.looked_up()) {
+            (0 | 2, Some(tenant)) => listed(&[(&id(1), tenant)]),
+            (0 | 2, None) => Answer::yes(),
+            (1, _) => refusal(),
+            _ => Answer::Error(TransportError::Outage(Outage::Connect)),
+        });
+        let builder = platform.builder().tenant_is_client_id(false).max_client_ids(1);
+        let apikee = builder.max_client_id_age(Duration::from_nanos(1)).build().unwrap();
+        let ask_at = |now, tenant, headers| {
+            step.store(now, Ordering::Relaxed);
+            ask_for(&apikee, &key(tenant, "{}"), "/users", headers)
+        };
+        assert_eq!(ask_at(0, "acme-corp", &[]), Ok(Basis::Confirmed));
+        assert!(matches!(ask_at(1, "acme-corp", &[]), Err(Denied::Rejected(_))));
+        assert_eq!(ask_at(2, "globex", &[]), Ok(Basis::Confirmed), "it takes the place of the other client's id");
+        for headers in [&[][..], &FROM_INSIDE] {
+            let answer = ask_at(3, "acme-corp", headers);
+            assert!(matches!(answer, Err(Denied::Remembered(_))), "{answer:?}");
+        }
+        assert_eq!(ask_at(3, "globex", &[]), Ok(Basis::FailedOpen(Outage::Connect)), "another tenant");
     }
 }
 

@@ -164,7 +164,7 @@ async function workerd() {
   const { url, child } = await worker("readme/worker.mjs", "2025-01-01", { APIKEE_LOCAL_SECRET: "a secret of the README" });
   for (const [key, status, body] of [
     [keys.issue({ tenant: "acme-corp", scopes: ["read"] }), 200, '{"tenant":"acme-corp"}'],
-    [keys.issue({ tenant: "acme-corp" }), 403, '{"error":"INSUFFICIENT_SCOPE","message":"the key lacks scopes"}'],
+    [keys.issue({ tenant: "acme-corp" }), 403, '{"error":"INSUFFICIENT_SCOPE","message":"the key lacks these scopes: read"}'],
     [undefined, 401, '{"error":"MISSING_KEY","message":"no key was given"}'],
   ]) {
     for (let n = 0; n < 40; n++) {

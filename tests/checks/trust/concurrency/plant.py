@@ -26,7 +26,7 @@ FAULTS = {
         "        let mut state = self.lock();\n        // Read under the lock.",
         "        let stale = self.now();\n        let mut state = self.lock();\n"
         '        if std::planted("stale-clock") {\n'
-        "            return clients.into_iter().find_map(|one| state.table.remembered(one, &origin, stale));\n"
+        "            return { pairs }.find_map(|(one, origin)| state.table.remembered(one, &origin, stale));\n"
         "        }\n        // Read under the lock.",
     ),
     "keyring-gap": (

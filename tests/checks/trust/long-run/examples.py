@@ -23,7 +23,8 @@ CALLERS = [
 ]
 
 # Allowed growth: kB that an allocator may keep; descriptors of connections that are closing; threads that a server
-# keeps after its largest number of connections (tiny_http never ends some of them). Each burst has 8 new connections.
+# keeps for a while after its largest number of connections (tiny_http ends one after 5 s without work, and each new
+# connection wakes one). Each burst has 8 new connections.
 SLACK = (4096, 2, 16)
 
 

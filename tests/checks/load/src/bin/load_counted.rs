@@ -3,7 +3,10 @@
 
 use std::{env, io, mem};
 
-use apikee::web::Guard;
+use apikee::{
+    OwnedGrant,
+    web::{Guard, Refusal},
+};
 use apikee_load::{USERS, start};
 use tiny_http::{Header, Request, Response, TestRequest};
 
@@ -25,6 +28,10 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         },
         _ => return Err("give answer or ignore".into()),
     };
+    let passes = check(&guard, &request(key)).is_ok();
+    if passes != (wanted == "accepted") {
+        return Err(format!("{wanted}: the guard's answer is wrong").into());
+    }
     for _ in 0..number {
         act(&guard, request(key))?;
     }
@@ -38,8 +45,12 @@ fn request(key: &str) -> Request {
     fields.map(header).into_iter().fold(TestRequest::new().with_path("/users"), TestRequest::with_header).into()
 }
 
+fn check<'g>(guard: &'g Guard, request: &Request) -> Result<OwnedGrant, Refusal<'g>> {
+    guard.route("/users").require(&["read"]).check(request)
+}
+
 fn serve(guard: &Guard, request: Request) -> io::Result<()> {
-    match guard.route("/users").require(&["read"]).check(&request) {
+    match check(guard, &request) {
         Ok(_) => request.respond(users()),
         Err(refusal) => refusal.respond(request),
     }

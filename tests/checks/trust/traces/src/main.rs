@@ -55,6 +55,7 @@ fn misbehaviours() -> Vec<(&'static str, Option<Misbehaviour>)> {
         ("status 503", Some(Misbehaviour::Unavailable { retry_after: 1 })),
         ("a redirect", Some(Misbehaviour::Redirect("http://127.0.0.1:9/".into()))),
         ("a timeout", Some(Misbehaviour::Delay(Duration::from_secs(2)))),
+        ("a dripping answer", Some(Misbehaviour::Drip { every: Duration::from_millis(50) })),
         ("a reset", Some(Misbehaviour::Reset)),
         ("a hang-up", Some(Misbehaviour::HangUp)),
         ("a truncated answer", Some(Misbehaviour::Truncate)),
@@ -82,7 +83,7 @@ fn watch(scenario: &str, dir: &Path, platform: Option<&Platform>, needles: &mut 
         command.env("APIKEE_SECRET", text(dir, "signing")).env("APIKEE_SERVER_KEY", text(dir, "project"));
     }
     let faults = misbehaviours();
-    let mut fault = faults.iter();
+    let (mut fault, mut arranged) = (faults.iter(), None);
     if let Some(Platform { emulator, relay }) = platform {
         emulator.behave();
         command.args([relay.url(), emulator.public_key(), emulator.project_env()]);
@@ -92,6 +93,11 @@ fn watch(scenario: &str, dir: &Path, platform: Option<&Platform>, needles: &mut 
     for line in BufReader::new(output).lines() {
         let line = line.expect("a line");
         if line == "next" {
+            if let (Some(Platform { emulator, .. }), Some(arranged)) = (platform, arranged.take()) {
+                let happened = emulator.log().iter().any(|entry| entry.misbehaviour.as_ref() == Some(arranged));
+                assert!(happened, "{scenario}: {arranged:?} did not happen");
+                emulator.clear_log();
+            }
             // Another request, with the next fault.
             let Some((name, misbehaviour)) = fault.next() else {
                 drop(input);
@@ -99,6 +105,7 @@ fn watch(scenario: &str, dir: &Path, platform: Option<&Platform>, needles: &mut 
             };
             let Platform { emulator, .. } = platform.expect("a platform");
             emulator.behave();
+            arranged = misbehaviour.as_ref();
             if let Some(misbehaviour) = misbehaviour {
                 emulator.misbehave_at(RequestKind::Validate, misbehaviour.clone(), Occasion::Always);
             }

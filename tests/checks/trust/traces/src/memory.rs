@@ -46,20 +46,19 @@ pub fn search(process: u32, needles: &Needles) -> Vec<(String, &'static str, usi
         let mut at = start;
         while at < end {
             let mut bytes = vec![0; (end - at).min(CHUNK + OVERLAP)];
-            if memory.read_exact_at(&mut bytes, at as u64).is_ok() {
-                for (secret, offset, len) in needles.find_in(&bytes) {
-                    // A finding that begins in the overlap belongs to the next chunk.
-                    if offset < CHUNK {
-                        let (longest, copies) = found.entry((secret.into(), place)).or_default();
-                        (*longest, *copies) = ((*longest).max(len), *copies + 1);
-                        if env::var_os("TRACES_SHOW").is_some() {
-                            let (before, rest) = bytes.split_at(offset);
-                            let (own, after) = rest.split_at(len);
-                            let (before, after) =
-                                (&before[before.len().saturating_sub(96)..], &after[..after.len().min(64)]);
-                            let [before, own, after] = [before, own, after].map(|part| part.escape_ascii());
-                            eprintln!("{secret} {place} {:x} {len}: {before} >>{own}<< {after}", at + offset);
-                        }
+            memory.read_exact_at(&mut bytes, at as u64).unwrap_or_else(|error| panic!("{line}: {error}"));
+            for (secret, offset, len) in needles.find_in(&bytes) {
+                // A finding that begins in the overlap belongs to the next chunk.
+                if offset < CHUNK {
+                    let (longest, copies) = found.entry((secret.into(), place)).or_default();
+                    (*longest, *copies) = ((*longest).max(len), *copies + 1);
+                    if env::var_os("TRACES_SHOW").is_some() {
+                        let (before, rest) = bytes.split_at(offset);
+                        let (own, after) = rest.split_at(len);
+                        let (before, after) =
+                            (&before[before.len().saturating_sub(96)..], &after[..after.len().min(64)]);
+                        let [before, own, after] = [before, own, after].map(|part| part.escape_ascii());
+                        eprintln!("{secret} {place} {:x} {len}: {before} >>{own}<< {after}", at + offset);
                     }
                 }
             }

@@ -87,7 +87,8 @@ impl Needles {
         let plaintext = rng.text(100);
         write("plaintext", plaintext.as_bytes());
         this.add("plaintext", plaintext.as_bytes());
-        this.add("opened answer", b"{\"success\":");
+        // The end of a confirmation.
+        this.add("opened answer", b"\",\"success\":true}");
         write("server", this.server.clone().as_bytes());
         this.add("server's own secret", this.server.clone().as_bytes());
         for file in ["ephemeral", "ephemeral-2", "ephemeral-3"] {
