@@ -144,7 +144,8 @@ export interface Session extends Resident {
   /**
    * Seals the call that asks the platform whether a client may make a request.
    *
-   * @throws {ApikeeError} `TOO_LONG` for a URL of more than 7 KiB or a body of more than 64 KiB, or `INVALID_ARGUMENT`
+   * @throws {ApikeeError} `TOO_LONG` for a URL of more than 7 KiB, a body of more than 64 KiB or, without the
+   * payload, of more than 16 KiB, or `INVALID_ARGUMENT`
    */
   validateRequest(question: Question): SealedRequest;
 

@@ -63,6 +63,7 @@
 //!   one;
 //! - **memory grows** by more than 8 MB and 64 kB for each connection;
 //! - **never recovers, and goes on running**: it answers no further request, and no supervisor notices;
+//! - **keeps a connection for ever**: seconds after all clients have closed their connections, it still has one open;
 //! - **ends**: the process ends. A supervisor starts it again if the exit code is not 0;
 //! - **the hidden request is answered**: the server read a part of a body as a request. Behind a proxy that reuses its
 //!   connections, an attacker can send requests in the name of another client.

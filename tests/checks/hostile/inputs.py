@@ -135,7 +135,8 @@ def flood(first, piece, length=200_000_000, seconds=HOLD):
 
 
 def idle(number):
-    """Opens connections and sends nothing."""
+    """Opens connections and sends nothing. It gives the server a moment to accept each batch: if the queue of the
+    operating system is full, a new connection waits for a second, whatever the server is."""
 
     def send(server):
         clients = []
@@ -144,6 +145,9 @@ def idle(number):
                 clients.append(connect(server))
             except OSError:
                 break
+            end = time.monotonic() + 0.1
+            while len(clients) % 64 == 0 and server.open() < len(clients) and time.monotonic() < end:
+                time.sleep(0.001)
         time.sleep(HOLD / 2)
         for client in clients:
             client.close()

@@ -18,6 +18,8 @@ await instantiate(Promise.resolve(new Uint8Array(8)), {});
   keys.verify(expiry);
   // @ts-expect-error A misspelt option.
   keys.verify(key, { scope: ["admin"] });
+  // @ts-expect-error A string is not a list of scopes.
+  keys.verify(key, { scopes: "read" });
   // @ts-expect-error A key must have a tenant.
   keys.issue({ scopes: [] });
   // @ts-expect-error A clock must return the time.

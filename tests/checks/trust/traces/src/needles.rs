@@ -17,6 +17,9 @@ pub const CLIENT: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
 const YEAR_2100: UnixTime = UnixTime::from_secs(4_102_444_800);
 
+/// A part of the answer to a question about a request, and of nothing else.
+pub const ANSWER: &[u8] = b"GET:::/users\",\"project_env\":\"";
+
 /// The first characters of a raw key may stay in memory: see `log_prefix`.
 const LOG_PREFIX_LEN: usize = 12;
 
@@ -87,8 +90,7 @@ impl Needles {
         let plaintext = rng.text(100);
         write("plaintext", plaintext.as_bytes());
         this.add("plaintext", plaintext.as_bytes());
-        // The end of a confirmation.
-        this.add("opened answer", b"\",\"success\":true}");
+        this.add("opened answer", ANSWER);
         write("server", this.server.clone().as_bytes());
         this.add("server's own secret", this.server.clone().as_bytes());
         for file in ["ephemeral", "ephemeral-2", "ephemeral-3"] {

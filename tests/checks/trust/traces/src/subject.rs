@@ -25,7 +25,7 @@ use apikee::{
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::needles::tag;
+use crate::needles::{ANSWER, tag};
 
 pub const ALONE: &[&str] =
     &["planted", "copies", "nothing", "keyring", "envelope", "local client", "secret file", "environment", "guard"];
@@ -182,7 +182,7 @@ impl Subject {
         for name in ["signing", "older", "project", "good", "plaintext", "server", "ephemeral"] {
             copies.extend_from_slice(&self.secret(name));
         }
-        copies.extend_from_slice(br#"{"a":"b","success":true}"#);
+        copies.extend_from_slice(ANSWER);
         let ephemeral = StaticSecret::from(<[u8; 32]>::try_from(&**self.secret("ephemeral")).expect("32 bytes"));
         let server = <[u8; 32]>::try_from(&**self.secret("server-public")).expect("32 bytes");
         let shared = ephemeral.diffie_hellman(&PublicKey::from(server));
