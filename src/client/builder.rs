@@ -475,9 +475,10 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Maximum number of clients whose failures and refusals are remembered: 1 to 16,777,216; 4096 by default. Each takes
-    /// 128 bytes. Clients whose requests are all confirmed take no room. A refused client takes two places: one for its
-    /// id and one for its tenant's name. When the table is full, the client that was used least recently is forgotten.
+    /// Maximum number of clients whose failures and refusals are remembered: 1 to 16,777,216, or half of that with
+    /// 32-bit addresses; 4096 by default. Each takes 128 bytes. Clients whose requests are all confirmed take no room.
+    /// A refused client takes two places: one for its id and one for its tenant's name. When the table is full, the
+    /// client that was used least recently is forgotten.
     pub const fn max_clients(mut self, clients: usize) -> Self {
         self.limits.clients = clients;
         self
