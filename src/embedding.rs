@@ -10,10 +10,10 @@
 //! | memory | your buffers, and values that you place |
 //! | TLS and a connection | your own code, only for server mode |
 //!
-//! `tests/checks/bare-metal/budget.toml` in the repository lists the flash, the stack and the instructions that it
-//! takes on a Cortex-M4, and a check enforces these limits. With `opt-level = "s"`, verifying takes at most 1,280 bytes
-//! of stack on a Cortex-M4, and 1,408 on a Cortex-M0, also for the keys that take the most. Issuing takes less, except
-//! in MessagePack: a long decimal in `meta` takes 2.1 or 2.3 kB. For firmware in C see `bindings/c` there.
+//! `tests/checks/bare-metal/budget.toml` in the repository lists the kernel's flash, stack and instructions on small
+//! cores, and a check enforces these limits. With `opt-level = "s"`, verifying takes at most 1,280 bytes of stack on a
+//! Cortex-M4, and 1,408 on a Cortex-M0, also for the keys that take the most. Issuing takes less, except in
+//! MessagePack: a long decimal in `meta` takes 2.2 or 2.5 kB. For firmware in C see `bindings/c` there.
 //!
 //! # Features
 //!
@@ -382,10 +382,11 @@
 //!
 //! Then call [`Policy::authorize`](crate::Policy::authorize): it turns the outcome into a decision about the request.
 //! Before it, call [`Policy::recall`](crate::Policy::recall): a client that was refused lately must not pass in an
-//! outage. A [`ClientTable`](crate::breaker::ClientTable) remembers refusals, and tells you when to stop asking. A
-//! [`Breaker`](crate::breaker::Breaker) is enough for a single client. Their times come from any clock that does not go
-//! back, such as the uptime. Give the whole connection one deadline: after it, let `read` and `write` fail. Do not
-//! abandon `ask`: a refusal that has arrived must count. Wipe `body` after use if the headers contain the raw key.
+//! outage. A [`ClientTable`](crate::breaker::ClientTable) remembers refusals, and tells you when to stop asking. For a
+//! single client, a [`Breaker`](crate::breaker::Breaker) and its last refusal are enough. Their times come from any
+//! clock that does not go back, such as the uptime. Give the whole connection one deadline: after it, let `read` and
+//! `write` fail. Do not abandon `ask`: a refusal that has arrived must count. Wipe `body` after use if the headers
+//! contain the raw key.
 //!
 //! # Sessions ahead of time
 //!

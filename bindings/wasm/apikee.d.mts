@@ -135,6 +135,8 @@ export interface ServerKey extends Resident {
   /**
    * Establishes a session for one request. You can do this ahead of time. At most 1,024 sessions can exist at once: a
    * further one replaces the oldest.
+   *
+   * @throws {ApikeeError} `RNG_FAILED` or `FREED`
    */
   establish(): Session;
 }
@@ -145,7 +147,7 @@ export interface Session extends Resident {
    * Seals the call that asks the platform whether a client may make a request.
    *
    * @throws {ApikeeError} `TOO_LONG` for a URL of more than 7 KiB, a body of more than 64 KiB or, without the
-   * payload, of more than 16 KiB, or `INVALID_ARGUMENT`
+   * payload, of more than 16 KiB; `INVALID_ARGUMENT`, `CLOCK_FAILED`, `RNG_FAILED`, `SESSION_USED` or `FREED`
    */
   validateRequest(question: Question): SealedRequest;
 
@@ -181,8 +183,9 @@ export interface Question {
   /** The method of the client's request, such as `"GET"`; at most 32 characters. */
   method: string;
   /**
-   * The path of the client's request, or better the template of its route: `"/users/{id}"`. All from the first `?` or
-   * `#` on is left out, also in a template.
+   * The path of the client's request, or better the template of its route: `"/users/{id}"`. The part from the first
+   * `?` or `#` on is left out, also in a template. Escapes of letters, digits, `-`, `.`, `_` and `~` are decoded. A path
+   * with a key in it ends after the first 12 characters of the key.
    */
   path: string;
   /** The name of the key among the client's keys; `"default"` by default. */

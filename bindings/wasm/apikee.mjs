@@ -64,7 +64,7 @@ function timeOf(given, clock) {
     return millis;
   }
   const told = clock === undefined ? undefined : ask(clock, "CLOCK_FAILED", "the clock");
-  if (isLate(told)) throw invalid("the clock must return the time, not a promise");
+  if (ask(() => isLate(told), "CLOCK_FAILED", "the clock")) throw invalid("the clock must return the time, not a promise");
   const millis = told === undefined ? Date.now() : checks.millis(told, "what the clock says");
   if (millis > 0) return millis;
   throw new ApikeeError("CLOCK_FAILED", "the clock says 1970 or earlier: a Worker has a clock only while it handles a request");
@@ -327,6 +327,9 @@ class ServerKey extends Resident {
   }
 }
 
+/** Errors of an answer that do not depend on whether the connection broke after it. */
+const CERTAIN = ["MALFORMED_ANSWER", "NO_VERDICT", "FREED", "SESSION_USED"];
+
 /** Seals one request, and then opens its answer. */
 class Session extends Resident {
   #isSealed = false;
@@ -413,6 +416,7 @@ class Session extends Resident {
     const asked = this.#asked;
     let received;
     try {
+      if (checks.foreign(() => isLate(response), "the answer")) throw invalid("an answer must be the Response that fetch gave: await it");
       checks.noMore(more);
       handleOf(this);
       if (asked === undefined) throw new ApikeeError("SESSION_USED", "readAnswer needs a request that validateRequest has sealed");
@@ -425,7 +429,8 @@ class Session extends Resident {
     try {
       opened = this.#opened("verdict", received.envelope);
     } catch (error) {
-      throw received.broken ?? error;
+      // Otherwise the envelope may be a part of one.
+      throw CERTAIN.includes(error.code) ? error : received.broken ?? error;
     }
     return readVerdict(opened, asked);
   }

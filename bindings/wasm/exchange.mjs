@@ -22,11 +22,14 @@ const encoded = (text) =>
     .replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
     .replace(/%20/g, "+");
 
-/** Decodes the characters that need no encoding (RFC 3986, section 6.2.2.2). Otherwise a key could be hidden. */
+/**
+ * Normalizes escapes like the guard (RFC 3986, sections 6.2.2.1 and 6.2.2.2). Otherwise a key could be hidden. An escape
+ * within an incomplete one stays: its character would complete an escape that nobody wrote.
+ */
 const normalized = (path) =>
-  path.replace(/%[0-9a-f]{2}/gi, (escape) => {
+  path.replace(/(?<!%[^]?)%[0-9a-f]{2}/gi, (escape) => {
     const character = String.fromCharCode(parseInt(escape.slice(1), 16));
-    return /[\w.~-]/.test(character) ? character : escape;
+    return /[\w.~-]/.test(character) ? character : escape.toUpperCase();
   });
 
 /** The base of the platform's URLs. The project key is sent there, so it must be HTTPS or this machine. */

@@ -19,6 +19,8 @@ function refused(cause) {
 function checked(given) {
   if (typeof WebAssembly !== "object") throw failed("this runtime has no WebAssembly");
   if (isModule(given) || isBytes(given)) return given;
+  // The failure of a promise would end the process.
+  Promise.resolve(given).catch(() => {});
   throw invalid("a module must be a WebAssembly.Module, its bytes, or a response with them");
 }
 

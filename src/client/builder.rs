@@ -31,7 +31,7 @@ pub(super) const DEFAULT_SECRET_GRACE: Duration = Duration::from_secs(10 * 60);
 const MAX_CLIENTS: usize = if usize::BITS < 64 { 1 << 23 } else { 1 << 24 };
 const DEFAULT_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Configures an [`Apikee`]. [`build`](Self::build) returns the first error in the settings.
+/// Configures an [`Apikee`]. [`build`](Self::build) reports wrong and missing settings.
 ///
 /// The client is in server mode as soon as you set one of these: the project key, the project-env, the platform's
 /// public key, the transport, the base URL, authorities, plain http, the sealing, a private key, a client resolver, the
@@ -239,9 +239,9 @@ impl ApikeeBuilder {
     /// when it changes: if it is written in place, if another file is renamed over it, or if a link on its path changes,
     /// as Kubernetes does with mounted secrets. A relative path is made absolute by [`build`](Self::build).
     ///
-    /// After a change, its first secret signs new keys at once. Secrets that are not in the file any more are accepted
-    /// for [`secret_grace`](Self::secret_grace). **Keys that such a secret signed are refused after that time**: leave
-    /// the secret in the file, below the new one, until the last of its keys has expired.
+    /// After a change, the file's first secret signs new keys at once. Secrets that are not in the file any more are
+    /// accepted for [`secret_grace`](Self::secret_grace). **Keys that such a secret signed are refused after that
+    /// time**: leave the secret in the file, below the new one, until the last of its keys has expired.
     ///
     /// If the path is a named pipe (FIFO), [`build`](Self::build) waits until a writer has opened and closed it. A pipe
     /// is not read again: the client emits [`Event::FileRejected`](super::Event::FileRejected) once.
@@ -337,7 +337,7 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Sets the project key, `sk_live_...` or `sk_test_...`. One of the three settings of server mode.
+    /// Sets the project key, such as `sk_live_...`. One of the three settings of server mode.
     pub fn project_key(mut self, key: &str) -> Self {
         self.project_key = self.check(Setting::ProjectKey, stack::wiped_deep(|| ProjectKey::new(key).map(Box::new)));
         self
@@ -507,6 +507,7 @@ impl ApikeeBuilder {
 
     /// Sets a function that returns the platform's client id for a key without `meta.clientId`. It is called for each
     /// such request that does not name its [client](super::AuthorizeRequest::client), before the platform is asked.
+    /// With [`OnFault::Admit`](crate::policy::OnFault::Admit) it may also be called for a request that cannot be sent.
     /// `None` or a panic means that the id is not known; then the platform is asked for the client whose name is the
     /// tenant. If the function blocks, its request waits; no timeout ends it. Its time is added to the
     /// [`timeout`](Self::timeout). If it takes longer than the timeout, the outcome is
@@ -543,7 +544,7 @@ impl ApikeeBuilder {
         self
     }
 
-    /// Sets whether [`Apikee::issue`] creates or updates the key's client on the platform; `true` by default.
+    /// Sets whether [`Apikee::issue`] creates or replaces the key's client on the platform; `true` by default.
     pub const fn auto_create(mut self, auto_create: bool) -> Self {
         self.settings.auto_create = auto_create;
         self

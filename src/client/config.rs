@@ -123,7 +123,7 @@ impl Setting {
             Self::UserAgent => ("user_agent", ""),
             Self::MaxInFlight => ("max_in_flight", ""),
             Self::MaxInFlightPerClient => ("max_in_flight_per_client", ""),
-            Self::MaxClients => ("max_clients", "1 to 16777216"),
+            Self::MaxClients => ("max_clients", if usize::BITS < 64 { "1 to 8388608" } else { "1 to 16777216" }),
             Self::MaxClientIds => ("max_client_ids", ""),
             Self::QueueLen => ("queue_len", ""),
             Self::QueueBytes => ("queue_bytes", ""),

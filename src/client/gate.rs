@@ -44,8 +44,8 @@ pub(super) struct Caller<'a> {
     pub(super) origin: Option<Origin<'a>>,
     /// The key that the call asks about: only then its success is a confirmation. `None` for other calls.
     pub(super) judged: Option<&'a str>,
-    /// The name of the key's tenant. A refusal also counts for it: the look-up of a later key of the tenant may fail. If
-    /// no key is judged, the call is about the name, and a refusal counts only for it.
+    /// The name of the key's tenant. A refusal also counts for it: the look-up of a later key of the tenant may fail.
+    /// If no key is judged, a refusal counts only for the name.
     pub(super) tenant: Option<ClientRef>,
     /// The client's id comes from a look-up of the tenant. Then a confirmation also counts for the name.
     pub(super) is_looked_up: bool,
@@ -468,8 +468,7 @@ impl Drop for Slot<'_> {
             match self.outcome {
                 Some(Outcome::Rejected(rejection)) => {
                     // The client comes last. So in a full table, the tenant's name cannot take its slot.
-                    let client = Some(client).filter(|_| judged.is_some() || tenant.is_none());
-                    for client in tenant.into_iter().chain(client) {
+                    for client in tenant.into_iter().chain(judged.map(|_| client)) {
                         state.table.refuse_key(client, &key, rejection, &origin, now);
                     }
                 }

@@ -187,7 +187,7 @@ impl Apikee {
     /// Issues a key into `buf`, valid from the current time; see [`Keyring::issue`](crate::Keyring::issue) for the
     /// length of `buf`.
     ///
-    /// In server mode it first creates or updates the tenant's client on the platform, and puts the client's id into
+    /// In server mode it first creates or replaces the tenant's client on the platform, and puts the client's id into
     /// the key as `meta.clientId`: about 60 more bytes of payload. An outage of the platform does not stop it;
     /// [`Issued::upsert`] then is [`Upsert::Postponed`]. The platform receives the client's name and type, and the name
     /// and expiry of the key, but not the key. If the key cannot be issued, the platform is not called. If your clients
@@ -231,7 +231,7 @@ impl Apikee {
 }
 
 impl Server {
-    /// Creates or updates the platform's client for a tenant's new key. It remembers the client's id if the client has
+    /// Creates or replaces the platform's client for a tenant's new key. It remembers the client's id if the client has
     /// the tenant's name. A key that cannot be made must not change the client, so this is checked before.
     fn upsert_for(
         &self,

@@ -35,7 +35,7 @@
 //! A request goes through these functions. Each one calls the next:
 //!
 //! ```text
-//! Guard::check, RouteGuard::check_in, Apikee::decide, Server::ask, Platform::exchange, Transport::call
+//! RouteGuard::check_in, Apikee::decide, Server::ask, Platform::exchange, Transport::call
 //! ```
 //!
 //! | file | contents |
@@ -43,7 +43,7 @@
 //! | `builder`, `config` | configuration of a client, by calls and by the environment |
 //! | `apikee`, `issue`, `request` | the functions that a service calls, and their arguments |
 //! | `revocations` | revoked keys |
-//! | `secrets`, `files` | secrets, the keyring in use, and the files that it is read from |
+//! | `secrets`, `files` | the keyring in use, and the files of secrets and revoked keys |
 //! | `server` | the decision in server mode, and other work in the background |
 //! | `directory` | a cache of the platform's clients and routes |
 //! | `background` | the queue to the thread |

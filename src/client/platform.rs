@@ -16,7 +16,7 @@ use super::{
     gate::{self, Caller, Deadline, Gate, Plaintext, Scratch},
     request::cut,
     signing::{NotSigned, Sign, sign},
-    transport::{Call, Received, Transport, TransportError},
+    transport::{Call, Received, Transport},
 };
 use crate::{
     buf::BufferTooSmall,
@@ -353,7 +353,7 @@ impl Platform {
         [self.project_key.header_value(), raw_key.strip_prefix(PREFIX).unwrap_or(raw_key)]
     }
 
-    /// Creates or updates a client.
+    /// Creates or replaces a client.
     pub(super) fn upsert(
         &self,
         caller: Caller<'_>,
@@ -392,10 +392,7 @@ impl Platform {
                 let call = Call { method: R::METHOD, target, headers: &headers, body, timeout };
                 match deadline.asking(|| self.transport.call(&call, answer)) {
                     Err(error) => {
-                        let result = match pending.filter(|_| matches!(error, TransportError::Outage(_))) {
-                            Some(pending) => late(pending, answer, read),
-                            None => None,
-                        };
+                        let result = self.read_late(pending, answer, read);
                         answer.zeroize();
                         result.unwrap_or_else(|| Err(Outcome::from(error).into()))
                     }
@@ -483,18 +480,30 @@ impl Platform {
         };
         Err(Outcome::Fault(fault).into())
     }
-}
 
-/// The result of an answer although its call failed, for example because the connection broke after it. An envelope
-/// that opens is whole, and only the platform can have sealed it. The unused rest of the buffer is zeros.
-fn late<A>(
-    pending: Pending,
-    answer: &mut [u8],
-    read: impl FnOnce(Body<'_>) -> Result<A, Failed>,
-) -> Option<Result<A, Failed>> {
-    let end = answer.iter().rposition(|byte| *byte != 0)?;
-    let opened = pending.open(answer.get_mut(..=end)?).ok()?;
-    Some(read(Body::Opened(opened)))
+    /// Reads an answer although its call failed: the connection may have broken after its end. `None` if it is not
+    /// whole. The unused rest of the buffer is zeros.
+    fn read_late<A>(
+        &self,
+        pending: Option<Pending>,
+        answer: &mut [u8],
+        read: impl FnOnce(Body<'_>) -> Result<A, Failed>,
+    ) -> Option<Result<A, Failed>> {
+        let end = answer.iter().rposition(|byte| *byte != 0)?;
+        let answer = answer.get_mut(..=end)?;
+        if let Some(pending) = pending {
+            match pending.open(answer) {
+                Ok(opened) => return Some(read(Body::Opened(opened))),
+                Err(OpenError::Unsealed) if self.channel.sealing() != Sealing::Required => {}
+                Err(_) => return None,
+            }
+        }
+        // A part of a plain answer is not well-formed.
+        match read(Body::Unsealed(answer)) {
+            Err(Failed { outcome: Outcome::Fault(_), .. }) => None,
+            result => Some(result),
+        }
+    }
 }
 
 /// Whether a text that was written into an empty buffer has at most this length.

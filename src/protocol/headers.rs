@@ -9,7 +9,7 @@ use crate::{crypto::Zeroize as _, error::sentences, key::PREFIX};
 /// The maximum number of bytes in a [`ProjectKey`].
 pub const MAX_PROJECT_KEY_LEN: usize = 256;
 
-/// The project key, `sk_live_...` or `sk_test_...`: the secret that every call carries in the header `x-api-key`.
+/// The project key, such as `sk_live_...`: the secret that every call carries in the header `x-api-key`.
 ///
 /// It is visible ASCII, so it cannot split a header. It is wiped on drop, and `Debug` shows nothing of it.
 ///
@@ -81,7 +81,7 @@ sentences!(
     Empty: "the project key is empty",
     TooLong: "the project key is longer than 256 bytes",
     NotVisibleAscii: "the project key has characters other than visible ASCII",
-    ApiKey: "it is an API key, not a project key",
+    ApiKey: "the project key is an API key",
 );
 
 /// The name and version of a client program: visible ASCII and single spaces.

@@ -26,7 +26,7 @@ mod timestamp;
 mod validate;
 
 pub use client_id::{ClientId, InvalidClientId};
-pub use create::{ClientKey, ClientRecord, ClientRecordError, ClientType, CreateClient};
+pub use create::{ClientKey, ClientRecord, ClientRecordError, ClientType, CreateClient, InvalidClientType};
 #[cfg(feature = "client")]
 pub(crate) use endpoint::WrittenEndpoint;
 pub use endpoint::{Endpoint, RegisterEndpoint};

@@ -58,8 +58,7 @@ impl Guard {
     /// It adds the security scheme `ApikeeAuth`, like the SDKs, and `ApikeeBearerAuth` if [`bearer`](Self::bearer) is
     /// set. One of them is enough. This applies to the document as a whole, and to each operation without a `security`
     /// member. These operations also get the responses 401, 403, 429, 502 and 503, unless they have them. Operations
-    /// under [excluded](Self::excluded_paths) paths are marked as open, and get no responses. A second call changes
-    /// nothing.
+    /// under [excluded](Self::excluded_paths) paths need no key, and get no responses. A second call changes nothing.
     ///
     /// The document is the same in local and in server mode, although the guard answers 502 and 503 only in server
     /// mode. The guard itself never answers 429: if the platform's rate limit is exceeded, it answers 401, like the
@@ -76,6 +75,7 @@ impl Guard {
         let ours = self.requirements(&[]);
         let root = object(document)?;
         let security = root.entry("security").or_insert_with(|| json!([])).as_array_mut().ok_or(NotOpenApi)?;
+        let others = Value::from_iter(security.iter().filter(|requirement| !is_ours(requirement)).cloned());
         for requirement in ours {
             if !security.contains(&requirement) {
                 security.push(requirement);
@@ -89,7 +89,7 @@ impl Guard {
             let open = self.excluded.iter().any(|excluded| **excluded == **path);
             for operation in OPERATIONS {
                 let Some(Value::Object(operation)) = item.get_mut(operation) else { continue };
-                let default = if open { json!([]) } else { inherited.clone() };
+                let default = if open { others.clone() } else { inherited.clone() };
                 let security = operation.entry("security").or_insert(default);
                 if security.as_array().is_some_and(|security| security.iter().any(is_ours)) {
                     add_responses(operation)?;

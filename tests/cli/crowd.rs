@@ -105,7 +105,7 @@ fn a_summary_is_printed_for_several_keys_and_not_for_one() {
     let key = issued([]);
     let keys = format!("{key}\nabc\n{key}\n");
     assert_eq!(with_secret(["verify"]).stdin(&keys).done().code(1).stderr, "3 keys: 2 good, 1 refused\n");
-    assert_eq!(apikee(["inspect"]).stdin(&keys).done().code(1).stderr, "3 lines: 2 readable, 1 refused\n");
+    assert_eq!(apikee(["inspect"]).stdin(&keys).done().code(1).stderr, "3 texts: 2 readable, 1 refused\n");
     assert_eq!(with_secret(["verify", &key, &key]).done().code(0).stderr, "2 keys: 2 good, 0 refused\n");
     for one in [with_secret(["verify", &key]), with_secret(["verify"]).stdin(&key), with_secret(["verify", "abc"])] {
         assert_eq!(one.done().stderr, "");

@@ -86,6 +86,16 @@ fn requests_are_answered_if_nobody_reads_the_lines_about_them() {
     assert_eq!(platform.child.wait().unwrap().code(), Some(0));
 }
 
+#[cfg(unix)]
+#[test]
+fn only_the_owner_can_read_the_log() {
+    let path = folder("private").join("log");
+    let platform = Platform::start(apikee(["platform", "--json", "--log", path.to_str().unwrap()]));
+    platform.end();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+}
+
 #[test]
 fn the_log_goes_on_in_a_new_line_after_half_a_line() {
     let path = folder("half").join("log");

@@ -653,9 +653,10 @@ fn a_time_limit_is_no_evidence_if_the_platform_had_little_of_it() {
     }
 }
 
-/// The connection may break after the last byte of the envelope.
+/// The connection may break after the last byte of the answer.
 #[test]
-fn a_whole_envelope_counts_even_if_its_call_fails() {
+fn a_whole_answer_counts_even_if_its_call_fails() {
+    const PLAIN: fn() -> Answer = || Answer::Plain(200, b"{\"success\":false}".into());
     let failed = |outage| Ok(Basis::FailedOpen(outage));
     let refused = Err("SERVER_REJECTED: the platform refuses the key".into());
     for outage in [Outage::Reset, Outage::Timeout] {
@@ -665,8 +666,11 @@ fn a_whole_envelope_counts_even_if_its_call_fails() {
             (Answer::no, 0, Sealing::Requests, refused.clone()),
             (Answer::no, 1, Sealing::Required, failed(outage)),
             (Answer::no, 100_000, Sealing::Required, failed(outage)),
-            (Answer::no, 0, Sealing::Off, failed(outage)),
-            (|| Answer::Plain(200, b"{\"success\":false}".into()), 0, Sealing::Requests, failed(outage)),
+            (Answer::no, 0, Sealing::Off, refused.clone()),
+            (Answer::no, 1, Sealing::Off, failed(outage)),
+            (PLAIN, 0, Sealing::Requests, refused.clone()),
+            (PLAIN, 1, Sealing::Requests, failed(outage)),
+            (PLAIN, 0, Sealing::Required, failed(outage)),
         ] {
             let platform = Platform::new(move |_| answer());
             let inner = platform.transport();

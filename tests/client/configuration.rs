@@ -83,7 +83,7 @@ fn a_setting_that_cannot_be_used_is_named() {
         (whole().project_key("sk\r\nx: y"), "project_key (APIKEE_SERVER_KEY) cannot be used: "),
         (
             whole().project_key("apikee_1.1"),
-            "project_key (APIKEE_SERVER_KEY) cannot be used: it is an API key, not a project key",
+            "project_key (APIKEE_SERVER_KEY) cannot be used: the project key is an API key",
         ),
         (
             whole().project_env("sk_test_1"),
@@ -103,7 +103,7 @@ fn a_setting_that_cannot_be_used_is_named() {
         (whole().max_in_flight(0), "max_in_flight cannot be used: it must be more than zero"),
         (whole().max_in_flight_per_client(0), "max_in_flight_per_client cannot be used: it must be more than zero"),
         (whole().max_client_ids(0), "max_client_ids cannot be used: it must be more than zero"),
-        (whole().max_clients(0), "max_clients cannot be used: it is out of range (expected: 1 to 16777216)"),
+        (whole().max_clients(0), "max_clients cannot be used: it is out of range (expected: 1 to "),
         (whole().max_clients(20_000_000), "max_clients cannot be used: it is out of range"),
         (whole().queue_len(0), "queue_len cannot be used: it must be more than zero"),
         (whole().queue_bytes(0), "queue_bytes cannot be used: it must be more than zero"),

@@ -90,7 +90,8 @@ fn a_recovered_platform_is_asked_again() {
 fn a_probe_that_waited_long_for_a_slot_is_an_overload() {
     const OTHER: &str = "11111111-2222-4333-8444-555555555555";
     let (release, released) = mpsc::channel();
-    let (released, calls) = (Mutex::new(released), AtomicUsize::new(0));
+    let (released, calls) = (Mutex::new(released), Arc::new(AtomicUsize::new(0)));
+    let made = Arc::clone(&calls);
     let (asked, has_asked) = mpsc::channel();
     let inner = Platform::willing();
     let answers = inner.transport();
@@ -108,7 +109,7 @@ fn a_probe_that_waited_long_for_a_slot_is_an_overload() {
     };
     let config = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap();
     let config = config.cool_down(Duration::from_millis(1), Duration::from_millis(1)).unwrap();
-    let builder = inner.builder().transport(transport).timeout(Duration::from_secs(2));
+    let builder = inner.builder().transport(transport).timeout(Duration::from_secs(4));
     let apikee = builder.breaker(config).max_in_flight(2).max_in_flight_per_client(1).build().unwrap();
     thread::scope(|scope| {
         let first = scope.spawn(|| ask(&apikee, &key(CLIENT, "{}")));
@@ -117,12 +118,13 @@ fn a_probe_that_waited_long_for_a_slot_is_an_overload() {
         wait_until(|| apikee.breaker_state() == Some(BreakerState::HalfOpen));
         let probe = scope.spawn(|| ask(&apikee, &key(CLIENT, "{}")));
         // More than a tenth of its time.
-        thread::sleep(Duration::from_millis(600));
+        thread::sleep(Duration::from_millis(1500));
         release.send(()).unwrap();
         assert!(first.join().unwrap().is_ok());
         let answer = probe.join().unwrap();
         assert!(answer.as_ref().is_err_and(|denial| denial.starts_with("SERVER_UNAVAILABLE")), "{answer:?}");
     });
+    assert_eq!(made.load(Ordering::Relaxed), 3, "the probe was sent");
 }
 
 /// A tenant that the platform lists twice must not keep the breaker half-open for the others.

@@ -198,7 +198,7 @@ fn an_operation_keeps_the_schemes_that_it_inherits() {
         let mut document = json!({
             "openapi": "3.2.0",
             "security": [{ "other": [] }],
-            "paths": { "/users": { "get": {}, "query": {} } },
+            "paths": { "/users": { "get": {}, "query": {} }, "/health": { "get": {} } },
         });
         let route = |document: &mut Value| {
             guard().route("/users").require(&["read"]).add_to_openapi("query", document).unwrap();
@@ -211,6 +211,8 @@ fn an_operation_keeps_the_schemes_that_it_inherits() {
         let operations = &document["paths"]["/users"];
         assert_eq!(operations["get"]["security"], json!([{ "other": [] }, { "ApikeeAuth": [] }]));
         assert_eq!(operations["query"]["security"], json!([{ "other": [] }, { "ApikeeAuth": ["read"] }]));
+        // The path is excluded from this guard only.
+        assert_eq!(document["paths"]["/health"]["get"]["security"], json!([{ "other": [] }]));
     }
 }
 

@@ -416,6 +416,7 @@ test("a whole envelope counts even if the connection breaks after it", async () 
   for (const [text, cut, code] of [
     ['{"success":true}', 0, undefined], ['{"success":false}', 0, "SERVER_REJECTED"],
     ['{"success":false}', 1, "SERVER_UNAVAILABLE"], ['{"success":false}', 1000, "SERVER_UNAVAILABLE"],
+    ['{"success":false,"clientId":7}', 0, "MALFORMED_ANSWER"], ["{}", 0, "NO_VERDICT"], ["{}", 0, "FREED"],
   ]) {
     const session = own.establish();
     const { body } = session.validateRequest({ ...GIVEN, now: undefined });
@@ -424,6 +425,7 @@ test("a whole envelope counts even if the connection breaks after it", async () 
     const stream = new ReadableStream({
       pull(all) {
         const part = parts.pop();
+        if (code === "FREED") session.free();
         if (part?.length > 0) all.enqueue(new Uint8Array(part));
         else all.error(new Error("reset"));
       },
@@ -451,7 +453,7 @@ test("a key in the path is cut, also if it is percent-encoded", () => {
     ["/users/apikee_1234567890abcdef.ABCDEF/orders", "GET:::/users/apikee_12345"],
     ["/users/apikee%5F1234567890abcdef.ABCDEF", "GET:::/users/apikee_12345"],
     ["/users/%61pikee_1234567890abcdef%2eABCDEF", "GET:::/users/apikee_12345"],
-    ["/a%2Fb%20c%7e", "GET:::/a%2Fb%20c~"],
+    ["/a%2fb%20c%7e", "GET:::/a%2Fb%20c~"], ["/%4%31", "GET:::/%4%31"], ["/%%41", "GET:::/%%41"], ["/%c3%a9", "GET:::/%C3%A9"],
   ]) {
     assert.equal(new URL(ask({ path }).url).searchParams.get("method_path"), shown);
   }

@@ -400,6 +400,12 @@ test("a generator, a clock or a module that fails later has one error", async ()
     assert.equal(codeOf(() => load({ random: late }).keyring("secret").issue({ tenant: "t" })), "RNG_FAILED");
     assert.equal(codeOf(() => load({ random: (bytes) => structuredClone(bytes.buffer, { transfer: [bytes.buffer] }) }).keyring("secret").issue({ tenant: "t" })), "RNG_FAILED");
     assert.equal(codeOf(() => load({ clock: late }).keyring("secret").verify("apikee_1.1")), "INVALID_ARGUMENT");
+    const thrower = new Proxy({}, { get() { throw new Error("mine"); } });
+    assert.equal(codeOf(() => load({ clock: () => thrower }).keyring("secret").verify("apikee_1.1")), "CLOCK_FAILED");
+    assert.equal(codeOf(() => instantiateSync(late())), "INVALID_ARGUMENT");
+    const session = server.establish();
+    session.seal("{}");
+    await assert.rejects(session.readAnswer(late()), { name: "ApikeeError" });
     await assert.rejects(instantiate(late(), { clok: 1 }), { code: "INVALID_ARGUMENT" });
     await assert.rejects(instantiate(late()), { code: "LOAD_FAILED" });
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Ended {
             Ok(if read.is_ok_and(|key| key.claims.is_some()) { Outcome::Good } else { Outcome::Bad })
         }
     })?;
-    Ok(tally.summarize(form, "lines", "readable", "refused").outcome())
+    Ok(tally.summarize(form, "texts", "readable", "refused").outcome())
 }
 
 type Read<'b> = Result<UntrustedKey<'b>, KeyError>;

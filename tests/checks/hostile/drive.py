@@ -177,6 +177,7 @@ def attempt(name, hostile):
                     faults.append("never recovers, and goes on running")
                     break
             # The clients have closed all connections.
+            end = time.monotonic() + TIMEOUT + PROMPT
             while server.ended() is None and server.open() > server.descriptors:
                 if time.monotonic() > end:
                     faults.append("keeps a connection for ever")

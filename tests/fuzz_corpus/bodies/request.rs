@@ -209,7 +209,8 @@ fn is_token(text: &str) -> bool {
 }
 
 fn project_key_is_valid(text: &str) -> bool {
-    (1..=MAX_PROJECT_KEY_LEN).contains(&text.len()) && text.bytes().all(|byte| (0x21..0x7F).contains(&byte))
+    let is_visible = text.bytes().all(|byte| (0x21..0x7F).contains(&byte));
+    is_visible && (1..=MAX_PROJECT_KEY_LEN).contains(&text.len()) && !text.starts_with("apikee_")
 }
 
 fn agent_of(text: &str) -> Option<(UserAgent<'_>, &str)> {
