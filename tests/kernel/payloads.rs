@@ -460,6 +460,7 @@ fn a_time_that_the_sdks_cannot_read_is_not_issued() {
         assert_eq!(issue(&new.not_before(time), NOW), expected, "nbf {at}");
     }
     let after = |secs| Expiry::After(std::time::Duration::from_secs(secs));
+    assert_eq!(Expiry::default(), after(90 * 24 * 60 * 60));
     let left = (last - NOW).cast_unsigned();
     assert_eq!(issue(&new.expires(after(left)), NOW), Ok(()));
     assert_eq!(issue(&new.expires(after(left + 1)), NOW), Err(IssueError::TimeOutOfRange));
