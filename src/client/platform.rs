@@ -22,6 +22,7 @@ use crate::{
     buf::BufferTooSmall,
     crypto::{Zeroize, stack},
     envelope::{OpenError, Opened, Pending, SealError, ServerKey, Session, SessionPool, sealed_len},
+    json::JsonObject,
     key::{PREFIX, VerifiedKey, without_keys},
     policy::{Fault, Outage, Outcome, Overload, Reason, Rejection},
     protocol::{
@@ -499,10 +500,8 @@ impl Platform {
             }
         }
         // A part of a plain answer is not well-formed.
-        match read(Body::Unsealed(answer)) {
-            Err(Failed { outcome: Outcome::Fault(_), .. }) => None,
-            result => Some(result),
-        }
+        JsonObject::new(core::str::from_utf8(answer).ok()?).ok()?;
+        Some(read(Body::Unsealed(answer)))
     }
 }
 
