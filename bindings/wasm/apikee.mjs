@@ -39,13 +39,6 @@ function settingsOf(options) {
   return { clock, random };
 }
 
-/** Whether the result is a promise. Its failure is ignored: an unhandled one would end the process. */
-function isLate(result) {
-  if (typeof result?.then !== "function") return false;
-  Promise.resolve(result).catch(() => {});
-  return true;
-}
-
 /** Calls a clock or a generator. */
 function ask(call, code, what) {
   try {
@@ -64,7 +57,7 @@ function timeOf(given, clock) {
     return millis;
   }
   const told = clock === undefined ? undefined : ask(clock, "CLOCK_FAILED", "the clock");
-  if (ask(() => isLate(told), "CLOCK_FAILED", "the clock")) throw invalid("the clock must return the time, not a promise");
+  if (ask(() => checks.isLate(told), "CLOCK_FAILED", "the clock")) throw invalid("the clock must return the time, not a promise");
   const millis = told === undefined ? Date.now() : checks.millis(told, "what the clock says");
   if (millis > 0) return millis;
   throw new ApikeeError("CLOCK_FAILED", "the clock says 1970 or earlier: a Worker has a clock only while it handles a request");
@@ -77,7 +70,7 @@ function draw(count, random) {
   }
   // A generator that returns a promise has not filled the array yet.
   const isEmpty = ask(
-    () => isLate(random === undefined ? globalThis.crypto.getRandomValues(bytes) : random(bytes)) || bytes.every((byte) => byte === 0),
+    () => checks.isLate(random === undefined ? globalThis.crypto.getRandomValues(bytes) : random(bytes)) || bytes.every((byte) => byte === 0),
     "RNG_FAILED",
     "the random number generator",
   );
@@ -416,7 +409,7 @@ class Session extends Resident {
     const asked = this.#asked;
     let received;
     try {
-      if (checks.foreign(() => isLate(response), "the answer")) throw invalid("an answer must be the Response that fetch gave: await it");
+      if (checks.foreign(() => checks.isLate(response), "the answer")) throw invalid("an answer must be the Response that fetch gave: await it");
       checks.noMore(more);
       handleOf(this);
       if (asked === undefined) throw new ApikeeError("SESSION_USED", "readAnswer needs a request that validateRequest has sealed");

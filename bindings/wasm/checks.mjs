@@ -48,6 +48,13 @@ export function foreign(call, what) {
   }
 }
 
+/** Whether the value is a promise. Its failure is ignored: an unhandled one would end the process. */
+export function isLate(value) {
+  if (typeof value?.then !== "function") return false;
+  Promise.resolve(value).catch(() => {});
+  return true;
+}
+
 const NOTHING = Object.freeze(Object.create(null));
 
 /** At most 40 characters of a name, without control characters. */

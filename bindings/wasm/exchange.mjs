@@ -103,6 +103,8 @@ const MAX_URL = 7 * 1024;
 /** The size of the longest body in bytes: of a request before it is sealed, and of an answer. */
 export const MAX_BODY = 64 * 1024;
 
+const encoder = new TextEncoder();
+
 /** The size of the longest request without the payload. A server may refuse one with long header fields of a caller. */
 const MAX_HEAD = 16 * 1024;
 
@@ -172,7 +174,7 @@ export function question(given, timeOf) {
   const methodPath = `${subject.method}:::${subject.path}`;
   const target = `/client/${id}?project_env=${encoded(project)}&method_path=${encoded(methodPath)}`;
   const head = JSON.stringify({ name, timestamp, headers });
-  if (new TextEncoder().encode(head).length > MAX_HEAD) throw tooLong();
+  if (encoder.encode(head).length > MAX_HEAD) throw tooLong();
   const plaintext = `${head.slice(0, -1)}${payload}}`;
   const url = `${base(baseUrl, allowPlainHttp)}${target}`;
   // A server may break the connection of a longer one, which would look like an outage.

@@ -1,5 +1,5 @@
 // Loads the module, and explains why it cannot be loaded.
-import { isBytes, isModule } from "./checks.mjs";
+import { foreign, isBytes, isLate, isModule } from "./checks.mjs";
 import { ApikeeError, invalid } from "./errors.mjs";
 
 const failed = (why, cause) => new ApikeeError("LOAD_FAILED", why, cause);
@@ -19,8 +19,7 @@ function refused(cause) {
 function checked(given) {
   if (typeof WebAssembly !== "object") throw failed("this runtime has no WebAssembly");
   if (isModule(given) || isBytes(given)) return given;
-  // The failure of a promise would end the process.
-  Promise.resolve(given).catch(() => {});
+  foreign(() => isLate(given), "a module");
   throw invalid("a module must be a WebAssembly.Module, its bytes, or a response with them");
 }
 

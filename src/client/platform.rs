@@ -454,7 +454,7 @@ impl Platform {
         Ok(Outgoing { target, form, signature, body: sealed.as_bytes(), pending: Some(pending), timeout })
     }
 
-    /// Opens the answer if it is sealed, and reads it.
+    /// Reads the answer if its status is a success.
     fn read<A>(
         &self,
         received: Received,
@@ -466,6 +466,37 @@ impl Platform {
             return Err(outcome.into());
         }
         let answer = answer.get_mut(..received.len).ok_or(Outcome::Fault(Fault::Oversized))?;
+        self.read_body(pending, answer, read)
+    }
+
+    /// Reads an answer although its call failed: the connection may have broken after its end. `None` if it is not
+    /// whole. The unused rest of the buffer is zeros.
+    fn read_late<A>(
+        &self,
+        pending: Option<Pending>,
+        answer: &mut [u8],
+        read: impl FnOnce(Body<'_>) -> Result<A, Failed>,
+    ) -> Option<Result<A, Failed>> {
+        let end = answer.iter().rposition(|byte| *byte != 0)?;
+        let mut whole = false;
+        let result = self.read_body(pending, answer.get_mut(..=end)?, |body| {
+            whole = match &body {
+                // A part of an envelope cannot be opened.
+                Body::Opened(_) => true,
+                Body::Unsealed(text) => core::str::from_utf8(text).is_ok_and(|text| JsonObject::new(text).is_ok()),
+            };
+            read(body)
+        });
+        whole.then_some(result)
+    }
+
+    /// Opens the body of an answer if it is sealed, and reads it.
+    fn read_body<A>(
+        &self,
+        pending: Option<Pending>,
+        answer: &mut [u8],
+        read: impl FnOnce(Body<'_>) -> Result<A, Failed>,
+    ) -> Result<A, Failed> {
         let Some(pending) = pending else {
             return read(Body::Unsealed(answer));
         };
@@ -480,28 +511,6 @@ impl Platform {
             Err(OpenError::Malformed | OpenError::Version | OpenError::Encoding) => Fault::Unreadable,
         };
         Err(Outcome::Fault(fault).into())
-    }
-
-    /// Reads an answer although its call failed: the connection may have broken after its end. `None` if it is not
-    /// whole. The unused rest of the buffer is zeros.
-    fn read_late<A>(
-        &self,
-        pending: Option<Pending>,
-        answer: &mut [u8],
-        read: impl FnOnce(Body<'_>) -> Result<A, Failed>,
-    ) -> Option<Result<A, Failed>> {
-        let end = answer.iter().rposition(|byte| *byte != 0)?;
-        let answer = answer.get_mut(..=end)?;
-        if let Some(pending) = pending {
-            match pending.open(answer) {
-                Ok(opened) => return Some(read(Body::Opened(opened))),
-                Err(OpenError::Unsealed) if self.channel.sealing() != Sealing::Required => {}
-                Err(_) => return None,
-            }
-        }
-        // A part of a plain answer is not well-formed.
-        JsonObject::new(core::str::from_utf8(answer).ok()?).ok()?;
-        Some(read(Body::Unsealed(answer)))
     }
 }
 

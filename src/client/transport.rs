@@ -66,8 +66,8 @@ pub trait Transport: Send + Sync {
     /// [`TransportError`] if there is no complete answer. A status that is not from 200 to 299 is a complete answer:
     /// return it even if the connection breaks after it. A body that is longer than `answer` is
     /// [`TransportError::OVERSIZED`]. If the connection breaks within the body of another answer, leave the part that
-    /// has come at the front of `answer`: if it is the whole body, it counts nevertheless. Write nothing behind the body
-    /// in any call: the end of the body is the last byte that is not zero.
+    /// has come at the front of `answer`: if it is the whole body, it counts nevertheless. Write nothing behind the
+    /// body in any call: the end of the body is the last byte that is not zero.
     fn call(&self, call: &Call<'_>, answer: &mut [u8]) -> Result<Received, TransportError>;
 
     /// The longest target in bytes that [`call`](Self::call) sends. A request with a longer one is refused before it

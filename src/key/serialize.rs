@@ -75,8 +75,8 @@ impl Serialize for Value<'_> {
     }
 }
 
-/// As an integer if it is one of 64 bits, otherwise as a float of 64 bits. A number that is too large for it is infinite;
-/// `serde_json` writes `null` for it.
+/// As an integer if it is one of 64 bits, otherwise as a float of 64 bits. A number that is too large for it is
+/// infinite; `serde_json` writes `null` for it.
 impl Serialize for Number<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match (self.as_i64(), self.as_u64(), self.as_f64()) {

@@ -72,7 +72,8 @@ pub(crate) struct Args {
     signing_key: Option<PathBuf>,
 
     /// Store clients, keys, usage of limits, templates and endpoints in this file and in PATH.journal, and start with
-    /// their content; PATH.tmp and PATH.journal.tmp are overwritten; only one platform at a time may use a file: this is not checked, and with two, changes are lost
+    /// their content; PATH.tmp and PATH.journal.tmp are overwritten; only one platform at a time may use a file: this
+    /// is not checked, and with two, changes are lost
     #[arg(long, value_name = "PATH")]
     state: Option<PathBuf>,
 
