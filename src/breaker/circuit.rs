@@ -159,8 +159,8 @@ impl From<BreakerOpen> for Outage {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Circuit {
     phase: Phase,
-    /// The number of the phase. A permit is only valid in its own phase. The number wraps after 2^32 phases of at least
-    /// a millisecond each, which is longer than any call.
+    /// The number of the phase. A permit is only valid in its own phase. The number wraps after 2^32 phases, which take
+    /// longer than any call.
     generation: u32,
     /// The upper limit of the next cool-down in milliseconds; 0 for the first one from the settings.
     cool_down: u32,

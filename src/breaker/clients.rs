@@ -27,7 +27,7 @@
 //! | 429 | the client | `Retry-After` is over; see [`RefusalMemory`] |
 //! | `success:false` | the client | 60 s |
 //! | 403 | the client and the address that was sent to the platform; after 403s for more than 4 addresses, the client | 60 s after its last 403 |
-//! | `success:true` | | clears the client's 429, a 403 of this address, and a `success:false` of this key, if they came before the question. A 403 for more than 4 addresses stays, and so does a `success:false` of several keys |
+//! | `success:true` | | clears the client's 429, a 403 of this address, and a `success:false` of this key, if the client's last refusal of that kind came before the question. A 403 for more than 4 addresses stays, and so does a `success:false` of several keys |
 //!
 //! # Guarantees
 //!
@@ -431,7 +431,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
     }
 
     /// Records the result of a permitted call. `random` is 32 random bits for the length of a cool-down. They need not
-    /// be secret. Returns the change, if there is one.
+    /// be secret. Returns the change, if there is one; if both breakers change, the one for all.
     pub fn record(
         &mut self,
         permit: ClientPermit,
@@ -524,8 +524,9 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
     }
 
     /// Records that the platform confirmed a request of the client; `asked` is the time of the question. Forgets a 429,
-    /// a `success:false`, and a 403 for this address. Refusals since `asked` stay. Many requests run at once, so the
-    /// answer to the last allowed request may come after the first refusal of a rate limit.
+    /// a `success:false`, and a 403 for this address. If a refusal of one of these kinds came since `asked`, all of
+    /// that kind stay, also for another address. Many requests run at once, so the answer to the last allowed request
+    /// may come after the first refusal of a rate limit.
     pub fn confirm(&mut self, client: ClientRef, address: &[u8], asked: Duration) {
         self.confirm_key(client, b"", address, asked);
     }

@@ -245,7 +245,9 @@ impl Apikee {
                         || facts.about().is_some_and(|about| server.observe(&key, &About { scopes, ..about }, now));
                     if grant.is_ok() && !observed() {
                         let audit = facts.audit().with_key(header.ok().flatten(), claims.as_ref());
-                        let verdict = policy.decide(Outcome::Fault(Fault::NotSent));
+                        let deadline = &Deadline::after(server.settings.timeout);
+                        let outcome = server.unasked(&key, facts.audit().address(), deadline, *policy);
+                        let verdict = policy.decide(outcome);
                         events.emit(&Event::Observed { audit, verdict });
                     }
                     grant.map_err(Denial::from)
@@ -293,8 +295,8 @@ impl Apikee {
     ///
     /// A description replaces an earlier one, and also the registration without a description. After a failure of any
     /// kind, the next confirmed request of the [route](AuthorizeRequest::as_route) tries again, as with
-    /// [`auto_register`](super::ApikeeBuilder::auto_register), even if that is off. This needs one of the methods that
-    /// are listed there. A route of more than 512 bytes is not described.
+    /// [`auto_register`](super::ApikeeBuilder::auto_register), even if that is off. Only the methods listed there are
+    /// tried again. A route of more than 512 bytes is not described.
     ///
     /// ```
     /// use apikee::{Apikee, protocol::{Endpoint, MethodPath}};

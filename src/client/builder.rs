@@ -477,7 +477,7 @@ impl ApikeeBuilder {
 
     /// Maximum number of clients whose failures and refusals are remembered: 1 to 16,777,216, or half of that with
     /// 32-bit addresses; 4096 by default. Each takes 128 bytes. Clients whose requests are all confirmed take no room.
-    /// A refused client takes two places: one for its id and one for its tenant's name. When the table is full, the
+    /// A refused client may take two places: one for its id and one for its tenant's name. When the table is full, the
     /// client that was used least recently is forgotten.
     pub const fn max_clients(mut self, clients: usize) -> Self {
         self.limits.clients = clients;
@@ -658,8 +658,8 @@ impl ApikeeBuilder {
                 .map(|(file, keys)| (keys, Some(file)))
                 .map_err(|error| ConfigError::Unusable(Setting::SecretFile, error.into())),
             (Some(_), Some(_)) => Err(ConfigError::Unusable(
-                Setting::Secret,
-                "there is a secret file, too: put all secrets into it".into(),
+                Setting::SecretFile,
+                "there is a secret, too: put all secrets into the file".into(),
             )),
             (None, None) => Err(ConfigError::Missing([Setting::Secret].into())),
         }
@@ -736,7 +736,7 @@ impl fmt::Debug for ApikeeBuilder {
 
 fn out_of_range(setting: Setting) -> ConfigError {
     let text = match setting {
-        Setting::BackgroundThread => "observing requests needs the background thread",
+        Setting::BackgroundThread => "it is off, but Enforcement::Observe needs it",
         Setting::ProjectEnv => "it is empty",
         Setting::MaxClients => "it is out of range",
         _ => "it must be more than zero",

@@ -144,8 +144,8 @@ impl fmt::Display for Setting {
 /// prints the same text, because a `main` that returns the error prints `Debug`.
 #[non_exhaustive]
 pub enum ConfigError {
-    /// Required settings are not set. Server mode needs all of its settings: if one of them is set, the others must be
-    /// set, too.
+    /// Required settings are not set. Server mode needs the project key, the project-env and, unless sealing is off,
+    /// the public key: if one of them is set, the others must be set, too.
     Missing(Vec<Setting>),
     /// A setting cannot be used.
     Unusable(Setting, Box<dyn Error + Send + Sync>),

@@ -65,6 +65,8 @@ struct Ended {
     result: Result<ClientId, Outcome>,
     /// The time that its thread has spent in the queue. All threads that wait for the look-up have spent it there, too.
     waited: Duration,
+    /// The time that the transport has had.
+    asked: Duration,
 }
 
 /// An id, and whether the platform had to be asked for it.
@@ -169,10 +171,11 @@ impl LookUp {
             .changed
             .wait_timeout_while(ended, deadline.left().unwrap_or_default(), |ended| ended.is_none())
             .unwrap_or_else(PoisonError::into_inner);
-        let Ended { result, waited } = ended.ok_or(Outcome::Overload(Overload::TooManyInFlight))?;
-        let (elapsed, waited) = (start.elapsed(), waited.min(start.elapsed()));
+        let Ended { result, waited, asked } = ended.ok_or(Outcome::Overload(Overload::TooManyInFlight))?;
+        let elapsed = start.elapsed();
+        let waited = waited.min(elapsed);
         deadline.has_waited(waited);
-        deadline.has_asked(elapsed.saturating_sub(waited));
+        deadline.has_asked(asked.min(elapsed.saturating_sub(waited)));
         result
     }
 }
@@ -196,7 +199,7 @@ impl Ending<'_> {
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.clients.lock().pending.remove(self.tenant);
-        let ended = Ended { result: self.result, waited: self.deadline.waited() };
+        let ended = Ended { result: self.result, waited: self.deadline.waited(), asked: self.deadline.asked() };
         *self.pending.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
         self.pending.changed.notify_all();
     }
@@ -446,6 +449,34 @@ mod tests {
             assert_eq!(leader.join().unwrap(), overload);
         });
         assert!(clients.lock().pending.is_empty());
+    }
+
+    /// The rest of the time was this process's own, and must not look like a slow platform.
+    #[test]
+    fn a_shared_look_up_counts_only_the_time_that_the_transport_had() {
+        for asked in [Duration::ZERO, Duration::from_nanos(1), MINUTE] {
+            let clients = Clients::new(2, MINUTE);
+            let (clients, entered) = (&clients, &Barrier::new(2));
+            thread::scope(|scope| {
+                scope.spawn(move || {
+                    let deadline = later();
+                    let look_up = || {
+                        deadline.has_asked(asked);
+                        entered.wait();
+                        while Arc::strong_count(&clients.lock().pending["a"]) < 3 {
+                            thread::yield_now();
+                        }
+                        Ok(id(1))
+                    };
+                    clients.find("a", MINUTE, &deadline, look_up).map(|found| found.id)
+                });
+                entered.wait();
+                let (deadline, start) = (later(), Instant::now());
+                assert!(clients.find("a", MINUTE, &deadline, || unreachable!()).is_ok());
+                assert!(deadline.asked() <= asked.min(start.elapsed()));
+                assert_eq!(deadline.asked() > Duration::ZERO, asked > Duration::ZERO);
+            });
+        }
     }
 
     #[test]

@@ -74,9 +74,11 @@ pub enum Event<'e> {
     BreakerOpened,
     /// The platform answers again.
     BreakerClosed,
-    /// The platform failed too often at requests of one client. It is not asked about them for a while.
+    /// The platform failed too often at requests of one client. It is not asked about them for a while. Not emitted if
+    /// the same call changes the breaker for all, too.
     ClientBreakerOpened,
-    /// The platform answers requests of such a client again.
+    /// The platform answers requests of such a client again. Not emitted if the same call changes the breaker for all,
+    /// too.
     ClientBreakerClosed,
     /// A client's refusal was forgotten although it still applies. More clients failed or were refused than
     /// [`max_clients`](super::ApikeeBuilder::max_clients) has room for. A refused client may take two places: its id
@@ -96,7 +98,7 @@ pub enum Event<'e> {
         /// The route.
         method_path: MethodPath<'e>,
     },
-    /// A client was created or updated on the platform.
+    /// A client was created or replaced on the platform.
     ClientUpserted {
         /// The client's id.
         client: ClientId,
@@ -120,16 +122,16 @@ pub enum Event<'e> {
         total: u64,
     },
     /// The secrets were replaced, for one of three reasons: [`set_keyring`](super::Apikee::set_keyring) was called, the
-    /// secret file changed, or the grace time of an old secret ended. The last is reported by the client's thread or by
-    /// the next request, whichever comes first.
+    /// secret file changed, or the grace period of an old secret ended. The last is reported by the client's thread or
+    /// by the next request, whichever comes first.
     KeyringReplaced {
         /// Number of secrets that are accepted now.
         secrets: usize,
         /// Number of old secrets among them. They are accepted only for
         /// [`secret_grace`](super::ApikeeBuilder::secret_grace).
         retiring: usize,
-        /// Number of old secrets that were removed before the end of their grace time, because a keyring holds at most
-        /// [`MAX_SECRETS`](crate::key::MAX_SECRETS).
+        /// Number of old secrets that were removed before the end of their grace period, because a keyring holds at
+        /// most [`MAX_SECRETS`](crate::key::MAX_SECRETS).
         displaced: usize,
     },
     /// Some secrets have fewer than [`STRONG_SECRET_LEN`](crate::key::STRONG_SECRET_LEN) bytes: an attacker who has a

@@ -206,15 +206,11 @@ struct Content(Vec<u8>);
 impl Content {
     fn read(file: WatchedFile, path: &Path) -> Result<Self, FileError> {
         let fail = |problem| FileError::new(file, path, problem);
-        let limit = match file {
-            WatchedFile::Secrets => MAX_SECRETS_BYTES,
-            WatchedFile::DenyList => MAX_DENY_LIST_BYTES,
-        };
         // Room for one byte more than a secret file may have. So the buffer never moves, and leaves no copy of a
         // secret.
-        let room = match file {
-            WatchedFile::Secrets => limit.saturating_add(1),
-            WatchedFile::DenyList => 0,
+        let (limit, room) = match file {
+            WatchedFile::Secrets => (MAX_SECRETS_BYTES, MAX_SECRETS_BYTES.saturating_add(1)),
+            WatchedFile::DenyList => (MAX_DENY_LIST_BYTES, 0),
         };
         let mut content = Self(Vec::with_capacity(room));
         let more_than_limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);

@@ -105,6 +105,10 @@ impl Deadline {
         self.waited.get()
     }
 
+    pub(super) fn asked(&self) -> Duration {
+        self.asked.get()
+    }
+
     /// A tenth of the time limit. If a request waits longer for a slot, its timeout counts as load.
     fn tenth(&self) -> Duration {
         self.limit.checked_div(10).unwrap_or_default()
@@ -117,7 +121,7 @@ impl Deadline {
 
     /// Whether the queue took more than a tenth of the time. A timeout then shows nothing about the platform: with all
     /// of the time, the platform might have answered. Load must not look like an outage.
-    pub(super) fn was_shortened(&self) -> bool {
+    fn was_shortened(&self) -> bool {
         self.waited.get() > self.tenth()
     }
 
@@ -295,6 +299,7 @@ impl Gate {
                 return Ok(slot);
             }
             let Some(left) = deadline.left() else {
+                deadline.has_waited(waited);
                 self.leave(state, place.as_ref());
                 return Err(Outcome::Overload(Overload::TooManyInFlight));
             };
@@ -390,12 +395,6 @@ impl Gate {
         refusals.min_by_key(|rejection| matches!(rejection, Rejection::Unsuccessful(_)))
     }
 
-    /// Forgets the refusals of a client that came before the platform was asked, at the time `asked`.
-    pub(super) fn confirm(&self, client: ClientRef, origin: Origin<'_>, asked: Duration) {
-        let origin = self.seeded(origin.as_bytes());
-        self.lock().table.confirm(client, &origin, asked);
-    }
-
     /// Poisoning is ignored: a panic cannot interrupt a change of the state.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -473,8 +472,13 @@ impl Drop for Slot<'_> {
                     }
                 }
                 Some(Outcome::Confirmed) if judged.is_some() => {
-                    for client in tenant.filter(|_| is_looked_up).into_iter().chain([client]) {
-                        state.table.confirm_key(client, &key, &origin, self.entered);
+                    state.table.confirm_key(client, &key, &origin, self.entered);
+                    if let Some(tenant) = tenant.filter(|_| is_looked_up) {
+                        // Also refusals of look-ups.
+                        let everywhere = self.gate.seeded(Origin::Everywhere.as_bytes());
+                        for origin in [origin, everywhere] {
+                            state.table.confirm_key(tenant, &key, &origin, self.entered);
+                        }
                     }
                 }
                 _ => {}
@@ -506,7 +510,7 @@ fn random() -> u32 {
 }
 
 /// The longest answer that is read, in bytes.
-pub(super) const MAX_ANSWER_LEN: usize = 64 * 1024;
+const MAX_ANSWER_LEN: usize = 64 * 1024;
 
 /// Enough for a usual target and a usual body.
 const USUAL_LEN: usize = 1024;
@@ -534,7 +538,7 @@ impl Scratch {
 
     /// Whether to keep the buffers. They are not kept if they have no memory, or if a very long request made them
     /// large.
-    pub(super) fn is_usual(&self) -> bool {
+    fn is_usual(&self) -> bool {
         let lens = [self.target.len(), self.body.0.len(), self.envelope.len()];
         !self.answer.is_empty() && lens.into_iter().all(|len| len <= MAX_ANSWER_LEN)
     }
@@ -611,4 +615,22 @@ fn fill(buf: &mut Vec<u8>, write: impl Fn(&mut [u8]) -> Result<usize, BufferTooS
     let written = written.ok().and_then(|len| buf.get_mut(..len));
     debug_assert!(written.is_some(), "the error named this length");
     written.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The calls that share a look-up with this one have waited for its slot, too.
+    #[test]
+    fn the_time_in_the_queue_counts_also_if_it_ends_without_a_slot() {
+        let gate = Gate::new(&Limits { in_flight: 1, ..Limits::DEFAULT }, Duration::from_secs(60));
+        let events = Events::default();
+        let _slot = gate.enter(None, &Deadline::after(Duration::from_secs(60)), &events);
+        let limit = Duration::from_millis(5);
+        let deadline = Deadline::after(limit);
+        let result = gate.enter(None, &deadline, &events).map(|_| ());
+        assert_eq!(result, Err(Outcome::Overload(Overload::TooManyInFlight)));
+        assert!(deadline.was_shortened(), "{:?}", deadline.waited());
+    }
 }

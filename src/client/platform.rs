@@ -16,7 +16,7 @@ use super::{
     gate::{self, Caller, Deadline, Gate, Plaintext, Scratch},
     request::cut,
     signing::{NotSigned, Sign, sign},
-    transport::{Call, Received, Transport},
+    transport::{Call, Received, Transport, TransportError},
 };
 use crate::{
     buf::BufferTooSmall,
@@ -393,7 +393,9 @@ impl Platform {
                 let call = Call { method: R::METHOD, target, headers: &headers, body, timeout };
                 match deadline.asking(|| self.transport.call(&call, answer)) {
                     Err(error) => {
-                        let result = self.read_late(pending, answer, read);
+                        // The front of an answer that is too long may look like a whole one.
+                        let may_be_whole = error != TransportError::OVERSIZED;
+                        let result = may_be_whole.then(|| self.read_late(pending, answer, read)).flatten();
                         answer.zeroize();
                         result.unwrap_or_else(|| Err(Outcome::from(error).into()))
                     }
@@ -469,8 +471,8 @@ impl Platform {
         self.read_body(pending, answer, read)
     }
 
-    /// Reads an answer although its call failed: the connection may have broken after its end. `None` if it is not
-    /// whole. The unused rest of the buffer is zeros.
+    /// Reads an answer although its call failed: the connection may have broken after its end. `None` if it is not a
+    /// whole JSON object, because a part of one never is. The unused rest of the buffer is zeros.
     fn read_late<A>(
         &self,
         pending: Option<Pending>,
@@ -478,16 +480,9 @@ impl Platform {
         read: impl FnOnce(Body<'_>) -> Result<A, Failed>,
     ) -> Option<Result<A, Failed>> {
         let end = answer.iter().rposition(|byte| *byte != 0)?;
-        let mut whole = false;
-        let result = self.read_body(pending, answer.get_mut(..=end)?, |body| {
-            whole = match &body {
-                // A part of an envelope cannot be opened.
-                Body::Opened(_) => true,
-                Body::Unsealed(text) => core::str::from_utf8(text).is_ok_and(|text| JsonObject::new(text).is_ok()),
-            };
-            read(body)
-        });
-        whole.then_some(result)
+        let answer = answer.get_mut(..=end)?;
+        JsonObject::new(core::str::from_utf8(answer).ok()?).ok()?;
+        Some(self.read_body(pending, answer, read))
     }
 
     /// Opens the body of an answer if it is sealed, and reads it.

@@ -119,7 +119,8 @@ impl<'r, 's> AuthorizeRequest<'r, 's> {
         AuthorizeRequest { key: self.key, scopes, about: self.about }
     }
 
-    /// Sets the client that the key belongs to, if you know it. Otherwise the client is looked up.
+    /// Sets the client that the key belongs to, if you know it. It takes precedence over `meta.clientId`, the resolver
+    /// and the look-up.
     #[must_use]
     pub const fn client(self, client: ClientId) -> Self {
         Self { about: About { client: Some(client), ..self.about }, ..self }

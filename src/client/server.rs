@@ -315,7 +315,6 @@ impl Server {
     fn look_up(&self, tenant: &str, key_name: &str, deadline: &Deadline) -> Result<ClientId, Outcome> {
         let [client, by_name] = self.keys_of(tenant);
         let caller = Caller { origin: Some(Origin::Everywhere), tenant: Some(by_name), ..Caller::of(client) };
-        let asked = self.platform.gate.now();
         let request = FindClient::new(&self.platform.project_env, tenant);
         let id = match self.platform.exchange(Some(caller), &request, deadline, |body| found(body, tenant))? {
             FoundClient::One(id) => id,
@@ -330,8 +329,6 @@ impl Server {
             FoundClient::None | FoundClient::Several => return Err(Outcome::Fault(Fault::UnknownClient)),
         };
         self.remember(tenant, id);
-        // Forgets refusals of earlier look-ups.
-        self.platform.gate.confirm(by_name, Origin::Everywhere, asked);
         Ok(id)
     }
 
@@ -404,7 +401,7 @@ impl Server {
 
     /// Returns `false` if the key is not good any more, because its secret was removed meanwhile.
     fn ask_observed(&self, keys: &Keyring, policy: Policy, observed: &Observed, deadline: &Deadline) -> bool {
-        let mut buf = std::vec![0; crate::key::verify_buffer_len(observed.key.as_bytes().len())];
+        let mut buf = vec![0; crate::key::verify_buffer_len(observed.key.as_bytes().len())];
         let (Ok(key), Some(method_path)) =
             (keys.verify(observed.key.as_bytes(), observed.at, &mut buf), observed.route.method_path())
         else {

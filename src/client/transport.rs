@@ -30,7 +30,7 @@ pub struct Received {
     /// The HTTP status.
     pub status: u16,
     /// Length of the body in bytes. The body is at the front of the buffer. It may be 0 if the status is not from 200
-    /// to 299, because the body of such an answer is not used.
+    /// to 299, because the body of such an answer is not used. Then write nothing into the buffer.
     pub len: usize,
     /// The answer's header `Retry-After` in seconds, at most [`u32::MAX`]. `None` if the answer has no such header or
     /// more than one, or if its value is not only digits (a date, for example).

@@ -15,7 +15,7 @@ use crate::{
     names::Malformed,
 };
 
-/// Creates a client with its keys, or updates the client with this name. The answer is a [`ClientRecord`].
+/// Creates the client with this name and its keys, or replaces its record. The answer is a [`ClientRecord`].
 ///
 /// ```
 /// use apikee::protocol::{ClientKey, CreateClient, Request as _};

@@ -195,11 +195,6 @@ impl<'a> ValidateRequest<'a> {
         Self { payload: Some(payload), ..self }
     }
 
-    /// The client, the project and environment, and the route that it asks about.
-    pub(crate) const fn subject(&self) -> (ClientId, &'a str, MethodPath<'a>) {
-        (self.client, self.project_env, self.method_path)
-    }
-
     /// Writes the members of `headers`. They end before `end`, unless the fields that are never cut are longer.
     fn write_headers(&self, out: &mut Writer<'_>, end: usize) {
         let start = out.len();
@@ -381,8 +376,8 @@ impl fmt::Debug for ValidateRequest<'_> {
 ///
 /// It is a JSON object with a boolean `success`. Only `success` is the verdict; the other members describe it. If one
 /// of these is absent, null or of an unexpected type (`"code":403`), it is `None` here. Unknown members are ignored. So
-/// an addition to the platform's answers does not cause an outage. The members that say what the answer is about must
-/// be strings if they are present and not null: `clientId`, `project_env` and `method_path`.
+/// an addition to the platform's answers does not make them unreadable. The members that say what the answer is about
+/// must be strings if they are present and not null: `clientId`, `project_env` and `method_path`.
 ///
 /// There are two functions to read one. The first does not accept bytes that came without an envelope:
 ///
@@ -499,10 +494,9 @@ impl<'b> Answer<'b> {
     /// ```
     #[must_use]
     pub fn is_about(&self, request: &ValidateRequest<'_>) -> bool {
-        let (client, project_env, method_path) = request.subject();
-        self.client_id.is_none_or(|id| ClientId::new(id) == Ok(client))
-            && self.project_env.is_none_or(|slug| slug == project_env)
-            && self.method_path.is_none_or(|text| method_path.is_spelt(text))
+        self.client_id.is_none_or(|id| ClientId::new(id) == Ok(request.client))
+            && self.project_env.is_none_or(|slug| slug == request.project_env)
+            && self.method_path.is_none_or(|text| request.method_path.is_spelt(text))
     }
 
     /// The client that the answer is about.

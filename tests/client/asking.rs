@@ -670,7 +670,8 @@ fn a_whole_answer_counts_even_if_its_call_fails() {
             (Answer::no, 1, Sealing::Off, failed(outage)),
             (PLAIN, 0, Sealing::Requests, refused.clone()),
             (PLAIN, 1, Sealing::Requests, failed(outage)),
-            (PLAIN, 0, Sealing::Required, failed(outage)),
+            (PLAIN, 0, Sealing::Required, Err(format!("SERVER_FAULT: {}", Fault::Unsealed))),
+            (PLAIN, 1, Sealing::Required, failed(outage)),
         ] {
             let platform = Platform::new(move |_| answer());
             let inner = platform.transport();
@@ -682,6 +683,22 @@ fn a_whole_answer_counts_even_if_its_call_fails() {
             let apikee = platform.builder().sealing(sealing).transport(transport).build().unwrap();
             assert_eq!(ask(&apikee, &key(CLIENT, "{}")), expected, "{sealing}, without {missing}");
         }
+    }
+}
+
+/// The front of an answer that is too long may look like a whole answer: white space may follow it.
+#[test]
+fn an_answer_that_is_too_long_does_not_count() {
+    for (answer, sealing) in [(Answer::yes as fn() -> Answer, Sealing::Required), (Answer::no, Sealing::Off)] {
+        let platform = Platform::new(move |_| answer());
+        let inner = platform.transport();
+        let transport = move |call: &Call<'_>, answer: &mut [u8]| -> Result<Received, TransportError> {
+            let received = inner.call(call, answer)?;
+            answer[received.len..].fill(b' ');
+            Err(TransportError::OVERSIZED)
+        };
+        let apikee = platform.builder().sealing(sealing).transport(transport).build().unwrap();
+        assert_eq!(ask(&apikee, &key(CLIENT, "{}")), Err(format!("SERVER_FAULT: {}", Fault::Oversized)));
     }
 }
 

@@ -6,10 +6,10 @@ use std::{
 };
 
 use apikee::{
-    Apikee, UnixTime,
+    Apikee, Policy, UnixTime,
     client::{AuthorizeRequest, Call, Enforcement, Event, Transport, TransportError},
     meta::JsonObject,
-    policy::{Basis, Fault, Outage},
+    policy::{Basis, Fault, OnFault, Outage},
     protocol::{Endpoint, MethodPath, Timestamp},
 };
 
@@ -419,6 +419,27 @@ fn the_size_of_a_queue_includes_every_part_of_an_entry() {
         assert_eq!(platform.seen().len(), usize::from(!dropped), "case {at}");
         let notes: Vec<_> = notes.try_iter().filter(|note| note.starts_with("dropped")).collect();
         assert_eq!(notes, if dropped { &["dropped: 1"][..] } else { &[] }, "case {at}");
+    }
+}
+
+/// The same as with `Enforce`: see `refused_client_is_not_admitted_by_a_fault_of_its_own`.
+#[test]
+fn an_observed_request_that_cannot_be_sent_gets_the_remembered_refusal() {
+    let platform = Platform::new(|_| Answer::Limited(3600));
+    let (observer, notes) = notes();
+    let builder = platform.builder().enforcement(Enforcement::Observe).background_thread(true);
+    let policy = Policy::DEFAULT.on_fault(OnFault::Admit);
+    let apikee = builder.policy(policy).observer(observer).build().unwrap();
+    let (key, payload) = (key(CLIENT, "{}"), format!(r#"{{"a":"{}"}}"#, "v".repeat(66_000)));
+    let long = AuthorizeRequest::new(Some(&key), MethodPath::new("GET", "/users").unwrap());
+    let long = long.payload(JsonObject::new(&payload).unwrap());
+    let observed = || notes.iter().find(|note| note.starts_with("observed")).unwrap();
+    assert_eq!(decide(&apikee, &long), Ok(Basis::Observed));
+    assert!(observed().starts_with("observed: Ok(DespiteFault("));
+    assert_eq!(ask(&apikee, &key), Ok(Basis::Observed));
+    for _ in 0..2 {
+        assert_eq!(observed(), r#"observed: Err("SERVER_REJECTED")"#);
+        assert_eq!(decide(&apikee, &long), Ok(Basis::Observed));
     }
 }
 

@@ -5,6 +5,9 @@
 mod asking;
 mod audits;
 mod background;
+#[cfg(all(feature = "ureq", feature = "emulator"))]
+#[path = "../support/closed.rs"]
+mod closed;
 mod configuration;
 #[cfg(all(feature = "ureq", feature = "emulator"))]
 #[path = "../support/faults.rs"]

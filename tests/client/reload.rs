@@ -316,7 +316,10 @@ fn an_unusable_file_at_the_start_is_an_error_that_names_the_file() {
     Apikee::builder().secret(A.as_bytes()).deny_list_file(&empty).build().unwrap();
     let secrets = folder.put("secrets", A);
     let both = Apikee::builder().secret_file(&secrets).secret(B.as_bytes()).build().unwrap_err();
-    assert!(both.to_string().starts_with("secret (APIKEE_SECRETS"), "{both}");
+    assert!(
+        both.to_string().starts_with("secret_file (APIKEE_SECRET_FILE) cannot be used: there is a secret, too"),
+        "{both}"
+    );
     // The last setting wins.
     let ring = Apikee::builder().secret_file(&marked).keyring(ring(&[A])).build().unwrap();
     assert!(good(&ring, &issued(A)));

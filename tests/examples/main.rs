@@ -4,6 +4,8 @@
 //! `cargo build --all-features --examples && cargo test --all-features --test examples`.
 
 mod caller;
+#[path = "../support/closed.rs"]
+mod closed;
 #[cfg(unix)]
 mod fleet;
 mod gateway;

@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::{
     LONG,
     caller::{Ask, CALLERS, Reply, curl},
+    closed::closed,
     keys::{CLIENT, borrowed, environment, good},
     service::{ALL, Service},
 };
@@ -270,7 +271,9 @@ fn a_stopped_platform_is_an_outage() {
     for name in ALL {
         let platform = started(acme());
         let service = asking(name, &platform);
+        let url = platform.url().to_owned();
         drop(platform);
+        let _closed = closed(&url);
         assert_eq!(curl(&service, &Ask::get("/me").key(&good(&[]))).status, in_an_outage(name), "{name}");
         assert_eq!(curl(&service, &Ask::get("/me")).status, 401, "{name}");
     }

@@ -44,7 +44,7 @@ pub(super) const SLOW: Duration = Duration::from_millis(200);
 const MAX_ADDRS: usize = 16;
 
 /// `getaddrinfo`, or a replacement in tests.
-pub(super) type LookUp = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
+type LookUp = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
 /// A cache of look-ups.
 #[derive(Clone)]

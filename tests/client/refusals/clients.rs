@@ -10,7 +10,7 @@ use std::{
 };
 
 use apikee::{
-    Policy,
+    NewKey, Policy,
     client::{AuthorizeRequest, Event, TransportError},
     emulator::{EmulatedClient, Emulator, RequestKind},
     meta::JsonObject,
@@ -67,9 +67,9 @@ fn deleted_client_gets_the_same_answer_in_every_process_and_is_not_created_again
     }
 }
 
-/// A refusal of the look-up is remembered for the tenant until another look-up succeeds.
+/// A refusal of the look-up is remembered for the tenant until the platform confirms a request.
 #[test]
-fn refusal_of_a_look_up_is_remembered_until_a_look_up_succeeds() {
+fn refusal_of_a_look_up_is_remembered_until_a_confirmation() {
     let step = Arc::new(AtomicUsize::new(0));
     let at = Arc::clone(&step);
     let platform = Platform::new(move |seen| match (at.load(Ordering::Relaxed), seen.looked_up()) {
@@ -88,6 +88,49 @@ fn refusal_of_a_look_up_is_remembered_until_a_look_up_succeeds() {
     assert!(matches!(ask_at(1), Err(Denied::Remembered(Rejection::RateLimited { .. }))));
     assert_eq!(ask_at(2), Ok(Basis::Confirmed));
     assert_eq!(ask_at(3), Ok(Basis::FailedOpen(Outage::Connect)), "a confirmation forgets the refusal");
+}
+
+/// A client that was created does not need a look-up any more.
+#[test]
+fn refusal_of_a_look_up_is_forgotten_when_a_request_of_the_created_client_is_confirmed() {
+    let step = Arc::new(AtomicUsize::new(0));
+    let at = Arc::clone(&step);
+    let platform = Platform::new(move |seen| match (at.load(Ordering::Relaxed), seen.looked_up()) {
+        (_, Some(_)) => Answer::status(403),
+        (1, None) => platform::willing(seen),
+        _ => Answer::Error(TransportError::Outage(Outage::Connect)),
+    });
+    let apikee = platform.builder().tenant_is_client_id(false).build().unwrap();
+    let key = key("acme-corp", "{}");
+    assert_eq!(ask(&apikee, &key), Err(Denied::Rejected(Rejection::Forbidden)));
+    step.store(1, Ordering::Relaxed);
+    apikee.issue(&NewKey::new("acme-corp"), &mut [0; 1024]).unwrap();
+    assert_eq!(ask(&apikee, &key), Ok(Basis::Confirmed));
+    step.store(2, Ordering::Relaxed);
+    assert_eq!(ask(&apikee, &key), Ok(Basis::FailedOpen(Outage::Connect)));
+}
+
+/// Another client's look-ups displace the client's id, and the client is looked up again.
+#[test]
+fn refusal_outlasts_a_look_up_that_succeeds() {
+    let step = Arc::new(AtomicUsize::new(0));
+    let at = Arc::clone(&step);
+    let platform = Platform::new(move |seen| match (at.load(Ordering::Relaxed), seen.looked_up()) {
+        (0..3, Some(tenant)) => listed(&[(&id(tenant.len()), tenant)]),
+        (0, None) => Answer::Limited(3600),
+        (1, None) => Answer::yes(),
+        _ => Answer::Error(TransportError::Outage(Outage::Connect)),
+    });
+    let apikee = platform.builder().tenant_is_client_id(false).max_client_ids(1).build().unwrap();
+    let ask_at = |now, tenant| {
+        step.store(now, Ordering::Relaxed);
+        ask(&apikee, &key(tenant, "{}"))
+    };
+    assert!(matches!(ask_at(0, "acme-corp"), Err(Denied::Rejected(_))));
+    for now in [2, 3] {
+        assert_eq!(ask_at(1, "globex"), Ok(Basis::Confirmed));
+        assert!(matches!(ask_at(now, "acme-corp"), Err(Denied::Remembered(_))), "{now}");
+    }
 }
 
 /// A tenant's name may be as long as a key allows.

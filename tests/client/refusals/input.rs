@@ -51,7 +51,7 @@ fn resolver_that_blocks_delays_only_its_own_request_which_is_denied() {
     let platform = Platform::willing();
     let entered = Arc::new(Barrier::new(2));
     let leaves = Arc::clone(&entered);
-    let limit = Duration::from_millis(300);
+    let limit = Duration::from_secs(3);
     let apikee = platform
         .builder()
         .tenant_is_client_id(false)

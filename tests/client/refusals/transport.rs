@@ -146,7 +146,9 @@ fn platform_that_refuses_connections_is_an_outage_and_refused_clients_stay_denie
     let keys = [1, 2].map(|number| key(&id(number), "{}"));
     assert_eq!(ask(&apikee, &keys[0]), Ok(Basis::Confirmed));
     assert!(ask(&apikee, &keys[1]).is_err());
+    let url = emulator.url().to_owned();
     drop(emulator);
+    let _closed = crate::closed::closed(&url);
     for (number, answer) in at_once(64, 4, |number| (number, ask(&apikee, &keys[number % 2]))) {
         match answer {
             Ok(Basis::FailedOpen(Outage::Connect | Outage::Reset | Outage::BreakerOpen { .. })) if number % 2 == 0 => {}

@@ -137,8 +137,7 @@ pub(crate) fn server_mode() -> apikee::client::ApikeeBuilder {
 }
 
 #[test]
-fn client_reaches_the_published_platform_by_default() {
-    server_mode().build().unwrap();
+fn default_url_of_a_transport_is_the_published_platform() {
     let transport = format!("{:?}", apikee::client::UreqTransport::builder().build().unwrap());
     assert!(transport.contains("https://apikee.dev/api/v1"), "{transport}");
 }

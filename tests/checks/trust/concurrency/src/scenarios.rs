@@ -275,14 +275,15 @@ fn an_open_breaker_wakes_waiting_calls() {
 
 fn no_refusal_is_lost() {
     const REFUSED: Outcome = Outcome::Rejected(Rejection::RateLimited { retry_after: Some(600) });
-    let gate = gate(8, 2);
+    let gate = Gate::new(&Limits { clients: 2, in_flight_per_client: Some(2), ..Limits::DEFAULT }, LONG);
     let (events, displaced) = counted("refusal_displaced");
     let remembers = |client| gate.remembered([ClientRef::new(client)], HERE).is_some();
     let refuse = |client| {
-        let asked = gate.now();
-        gate.enter(caller(client), &Deadline::after(LONG), &events).unwrap().settle(REFUSED);
+        let enter = || gate.enter(caller(client), &Deadline::after(LONG), &events).unwrap();
+        let earlier = enter();
+        enter().settle(REFUSED);
         // A confirmation of an earlier call does not count.
-        gate.confirm(ClientRef::new(client), HERE, asked);
+        earlier.settle(Outcome::Confirmed);
         client
     };
     // The table has two slots, for two clients.
