@@ -12,6 +12,10 @@
 //! `REVOKED` contains fingerprints of revoked keys, separated by commas. `ApikeeBuilder::from_env` documents the other
 //! variables. If the variables of server mode are set, the guard asks the platform about each request. With
 //! `APIKEE_SECRET_FILE` and `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
+//!
+//! `axum::serve` has no timeouts: **a limit of connections per address must stand in front of it**. This example cuts
+//! requests off when it is stopped; the example `oxhttp` finishes them. Behind a proxy, name it with
+//! `Guard::trusted_proxy`: otherwise the platform gets its address instead of the client's.
 use std::{
     env,
     error::Error,
@@ -105,8 +109,8 @@ fn check(guard: &Guard, parts: &Parts, peer: SocketAddr) -> Result<Caller, Box<R
         ("GET" | "HEAD", Some("/me")) => ("/me", &[]),
         ("GET" | "HEAD", Some("/users/{id}")) => ("/users/{id}", &["read"]),
         ("POST", Some("/users")) => ("/users", &["write"]),
-        // One template for all unknown paths, and only known methods. Otherwise each scan would fill the platform's
-        // list of endpoints.
+        // One template for all unknown paths, and only known methods. Otherwise the platform would count each path and
+        // each method of a scan separately.
         ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS", _) => ("/{unknown}", &[]),
         _ => {
             let response = json(StatusCode::NOT_IMPLEMENTED, r#"{"error":"NOT_IMPLEMENTED"}"#.into());

@@ -68,8 +68,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             let user = |grant: OwnedGrant| json!({ "tenant": grant.key().claims().tenant() }).to_string();
             guard.check(request).map(|grant| (201, user(grant)))
         }
-        // One template for all unknown paths, and only known methods. Otherwise each scan would fill the platform's
-        // list of endpoints.
+        // One template for all unknown paths, and only known methods. Otherwise the platform would count each path and
+        // each method of a scan separately.
         ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS", _) => {
             let view = request.route("/{unknown}");
             guard.check(view).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into()))

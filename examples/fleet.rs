@@ -11,7 +11,7 @@
 //! umask 077                                        # only you can read the secret
 //! apikee secret > secret                           # the same file for all instances and for `apikee issue`
 //! export APIKEE_SECRET_FILE=secret REDIS_URL=redis://127.0.0.1:6379
-//! cargo run --features http,serde --example fleet 127.0.0.1:8081 &
+//! cargo run --features http --example fleet 127.0.0.1:8081 &
 //! curl -i http://127.0.0.1:8081/me -H "x-api-key: $(apikee issue --tenant acme-corp)"
 //! curl -i http://127.0.0.1:8081/revocations -H "x-api-key: $(apikee issue --tenant us --scope revoke)" \
 //!     -d "$(apikee fingerprint KEY)"
@@ -23,7 +23,7 @@
 //!   this instance refuses the key, and only while it runs.
 //! - A revoked key stays revoked. An instance adds the entries of Redis to its own, and adds its own to Redis if they
 //!   are missing there. So no revocation is lost if Redis comes back empty.
-//! - Once a second, each instance checks whether the size of the set has changed, in case a message was lost.
+//! - Once a second, each instance checks whether the set has as many entries as it knows, in case a message was lost.
 //!
 //! docs/FLEET.md explains what instances share, and what they do not share. This server is as simple as possible; the
 //! example `oxhttp` is a server with all limits.
@@ -82,7 +82,7 @@ type Revoked = (Fingerprint, Sender<()>);
 struct Shared {
     revocations: Revocations,
     follows: AtomicBool,
-    /// Number of entries and messages that were not fingerprints.
+    /// How often entries and messages were ignored, because they are not fingerprints.
     ignored: AtomicU64,
 }
 
@@ -231,7 +231,7 @@ fn follow_once(redis: &Client, shared: &Shared, own: &Receiver<Revoked>, last: &
         confirm(waiting);
         if compared.elapsed() >= COMPARE {
             let now: usize = commands.scard(SET)?;
-            if now != members {
+            if now != members && now != shared.revocations.len() {
                 reconcile(&mut commands, shared)?;
             }
             (members, compared) = (now, Instant::now());

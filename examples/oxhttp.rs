@@ -18,7 +18,8 @@
 //!
 //! `apikee::web` has a table of the attacks that this server survives. It needs no proxy, but **a limit of connections
 //! per address must stand in front of it**, in a firewall or a proxy. Otherwise one client can open `MAX_CONNECTIONS`
-//! connections, send a byte every few seconds on each, and keep new clients out for many hours.
+//! connections, send a byte every few seconds on each, and keep new clients out for many hours. Name a proxy with
+//! `Guard::trusted_proxy`: otherwise the platform gets its address instead of the client's.
 //!
 //! - It accepts at most 8,192 connections (`MAX_CONNECTIONS`), or as many as the limit on file descriptors allows. At
 //!   start, it raises this limit as far as possible.
@@ -200,8 +201,8 @@ fn respond(guard: &Guard, request: &Request<Body>) -> Response<Body> {
             let user = |grant: OwnedGrant| json!({ "tenant": grant.key().claims().tenant() }).to_string();
             guard.check(view).map(|grant| (201, user(grant)))
         }
-        // One template for all unknown paths, and only known methods. Otherwise each scan would fill the platform's
-        // list of endpoints.
+        // One template for all unknown paths, and only known methods. Otherwise the platform would count each path and
+        // each method of a scan separately.
         ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS", _) => {
             let view = view.route("/{unknown}");
             guard.check(view).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into()))

@@ -14,7 +14,8 @@
 //! `APIKEE_SECRET_FILE` and `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
 //!
 //! `rouille` uses `tiny_http`: put a proxy in front that limits and buffers bodies. `apikee::web` has a table of what
-//! happens without a proxy. The dependencies `multipart` and `buf_redux` of `rouille` are not maintained.
+//! happens without a proxy. Name the proxy with `Guard::trusted_proxy`: otherwise the platform gets its address instead
+//! of the client's. The dependencies `multipart` and `buf_redux` of `rouille` are not maintained.
 use std::{
     env,
     error::Error,
@@ -97,8 +98,8 @@ fn respond(guard: &Guard, request: &Request) -> Response {
             let user = |grant: OwnedGrant| json!({ "tenant": grant.key().claims().tenant() }).to_string();
             guard.check(view).map(|grant| (201, user(grant)))
         }
-        // One template for all unknown paths, and only known methods. Otherwise each scan would fill the platform's
-        // list of endpoints.
+        // One template for all unknown paths, and only known methods. Otherwise the platform would count each path and
+        // each method of a scan separately.
         ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS", _) => {
             let view = view.route("/{unknown}");
             guard.check(view).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into()))

@@ -14,7 +14,8 @@
 //! `APIKEE_SECRET_FILE` and `APIKEE_DENY_LIST_FILE`, secrets and revoked keys can change at run time.
 //!
 //! **Put a proxy in front that limits and buffers bodies.** `apikee::web` has a table of what happens without a proxy.
-//! If the server fails, the exit code is not 0, so that a supervisor starts it again.
+//! Name the proxy with `Guard::trusted_proxy`: otherwise the platform gets its address instead of the client's. If the
+//! server fails, the exit code is not 0, so that a supervisor starts it again.
 use std::{
     env,
     error::Error,
@@ -50,8 +51,8 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         let (guard, server) = (Arc::clone(&guard), Arc::clone(&server));
         thread::spawn(move || {
             for request in server.incoming_requests() {
-                // Errors are ignored: the client has closed the connection. A `Content-Length` that is too large to be
-                // allocated panics.
+                // Errors of the connection are ignored. A `Content-Length` of 2^64 - 1 panics. One of 100 GB ends the
+                // process: only the proxy prevents this.
                 let _ = panic::catch_unwind(AssertUnwindSafe(|| serve(&guard, request)));
             }
             eprintln!("{STOPPED}");
@@ -100,8 +101,8 @@ fn serve(guard: &Guard, mut request: Request) -> io::Result<()> {
             let user = |grant: OwnedGrant| json!({ "tenant": grant.key().claims().tenant() }).to_string();
             guard.check(&request).map(|grant| (201, user(grant)))
         }
-        // One template for all unknown paths, and only known methods. Otherwise each scan would fill the platform's
-        // list of endpoints.
+        // One template for all unknown paths, and only known methods. Otherwise the platform would count each path and
+        // each method of a scan separately.
         ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS", _) => {
             let view = RequestView::from(&request).route("/{unknown}");
             guard.check(view).map(|_| (404, r#"{"error":"NOT_FOUND"}"#.into()))

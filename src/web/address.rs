@@ -53,7 +53,7 @@ impl Proxies {
     ///
     /// An entry of `X-Forwarded-For` that is not an address ends the search: the result is the address of the last
     /// proxy read. An entry of `Forwarded` may hide the address (`unknown`, `_hidden`): then there is none. There is
-    /// none either if there are more entries than [`MAX_ENTRIES`].
+    /// none either if more than [`MAX_ENTRIES`] entries must be read.
     pub(super) fn client(&self, request: &RequestView<'_>) -> Option<IpAddr> {
         let mut address = request.peer?.to_canonical();
         if !self.trusts(address) {

@@ -18,9 +18,9 @@ use crate::{
 /// The maximum number of fields of one name that are sent.
 const MAX_FIELDS: usize = 8;
 
-/// Each value is cut to the first length, and all values together to the second. So a long value leaves room for the
-/// others in the client's question to the platform (16 KiB).
-const MAX_VALUE_LEN: usize = 2048;
+/// The values of one name are cut to the first length, and all values together to the second. Then long values of one
+/// name leave room for the others in the client's question to the platform (16 KiB).
+const MAX_NAME_LEN: usize = 2048;
 const MAX_TOTAL_LEN: usize = 8 * 1024;
 
 /// The fields that are sent by default. The key and the address are added separately.
@@ -40,9 +40,10 @@ pub(super) fn headers<'r: 'a, 'a>(
     }
     let mut room = MAX_TOTAL_LEN;
     for name in allowed.filter(|name| !is_address(name)) {
+        let mut own = MAX_NAME_LEN.min(room);
         for value in (0..MAX_FIELDS).map_while(|nth| request.headers.get(name, nth)) {
-            let value = value.get(..MAX_VALUE_LEN.min(room)).unwrap_or(value);
-            room = room.saturating_sub(value.len());
+            let value = value.get(..own).unwrap_or(value);
+            (own, room) = (own.saturating_sub(value.len()), room.saturating_sub(value.len()));
             headers.push((&**name, String::from_utf8_lossy(value)));
         }
     }

@@ -83,8 +83,9 @@ impl Guard {
         Ok(self)
     }
 
-    /// Also accepts the key as `Authorization: Bearer apikee_...` (RFC 6750). A request with a key in both places is
-    /// refused. An unrelated bearer token beside the key is ignored.
+    /// Also accepts the key as `Authorization: Bearer apikee_...` (RFC 6750). If the key's own header has a value, a
+    /// key in `Authorization` is refused, and so is a second `Authorization` field. One unrelated token beside the key
+    /// is ignored.
     pub fn bearer(mut self) -> Self {
         self.challenge = Challenge::new(&self.challenge.header, true).into();
         self
@@ -122,8 +123,9 @@ impl Guard {
 
     /// Sends one more header field to the platform, in server mode. By default the platform receives the key,
     /// `user-agent`, and the client's address as `x-forwarded-for` and `x-real-ip`. The request's own fields with these
-    /// two names are never sent. At most 8 fields of a name are sent. Each value is cut to 2,048 bytes, and all values
-    /// together to 8 KiB.
+    /// two names, the header of the key and, with [`bearer`](Self::bearer), `Authorization` are never sent. At most 8
+    /// fields of a name are sent. All values of a name together are cut to 2,048 bytes, and those of all names to 8
+    /// KiB.
     ///
     /// # Errors
     ///
@@ -151,8 +153,8 @@ impl Guard {
 
     /// The client's address. Without trusted proxies it is the address of the peer. Behind trusted proxies it is the
     /// address that they name in `X-Forwarded-For`, or in [`Forwarded`](Self::forwarded). `None` if the peer's address
-    /// is not known, if the proxies hide the client's, if an element of `Forwarded` is malformed, or if there are more
-    /// than 256 entries.
+    /// is not known, if the proxies hide the client's, if an element of `Forwarded` that must be read is malformed, or
+    /// if more than 256 entries must be read.
     #[must_use]
     pub fn client_address<'r>(&self, request: impl Into<RequestView<'r>>) -> Option<IpAddr> {
         self.proxies.client(&request.into())

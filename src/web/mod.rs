@@ -61,9 +61,9 @@
 //! - **others wait**: a good request took longer than a second meanwhile, or failed. Good requests use new connections.
 //!   During "more connections than descriptors" they use one that was opened before, because the server accepts no new
 //!   one;
-//! - **memory grows** by more than 8 MB and 64 kB for each connection;
+//! - **memory grows** by more than 8 MB plus 64 kB for each connection;
 //! - **never recovers, and goes on running**: it answers no further request, and no supervisor notices;
-//! - **keeps a connection for ever**: seconds after all clients have closed their connections, it still has one open;
+//! - **keeps a connection for ever**: 3 s after all clients have closed their connections, it still has one open;
 //! - **ends**: the process ends. A supervisor starts it again if the exit code is not 0;
 //! - **the hidden request is answered**: the server read a part of a body as a request. Behind a proxy that reuses its
 //!   connections, an attacker can send requests in the name of another client.
@@ -72,10 +72,11 @@
 //!
 //! Further properties of these servers:
 //!
-//! - `oxhttp` uses a thread for each connection, and limits their number. Its timeout applies to each read, and a head
-//!   may have 16,384 bytes. So a client that sends a byte every few seconds keeps its connection for many hours. With
-//!   as many such connections as the limit allows (8,192 in the example), it keeps new clients out for that time. **A
-//!   limit of connections per address must stand in front**, in a firewall or a proxy.
+//! - `oxhttp` uses a thread for each connection, and limits their number. Its timeout applies to each read, and a head,
+//!   the line with a chunk's size, or trailers may have 16,384 bytes. So a client that sends a byte every few seconds
+//!   keeps its connection for many hours. With as many such connections as the limit allows (8,192 in the example), it
+//!   keeps new clients out for that time. **A limit of connections per address must stand in front**, in a firewall or
+//!   a proxy.
 //! - `oxhttp` accepts chunks that end with a line feed alone, and size lines without digits. A proxy in front of it
 //!   must refuse malformed requests.
 //! - `oxhttp` answers the first of several requests that a client sends at once (pipelining, which browsers and usual

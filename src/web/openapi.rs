@@ -58,7 +58,8 @@ impl Guard {
     /// It adds the security scheme `ApikeeAuth`, like the SDKs, and `ApikeeBearerAuth` if [`bearer`](Self::bearer) is
     /// set. One of them is enough. This applies to the document as a whole, and to each operation without a `security`
     /// member. These operations also get the responses 401, 403, 429, 502 and 503, unless they have them. Operations
-    /// under [excluded](Self::excluded_paths) paths need no key, and get no responses. A second call changes nothing.
+    /// under [excluded](Self::excluded_paths) paths, in `webhooks` and in `callbacks` need no key, and get no
+    /// responses. Operations in `additionalOperations` (OpenAPI 3.2) are not changed. A second call changes nothing.
     ///
     /// The document is the same in local and in server mode, although the guard answers 502 and 503 only in server
     /// mode. The guard itself never answers 429: if the platform's rate limit is exceeded, it answers 401, like the
@@ -75,13 +76,18 @@ impl Guard {
         let ours = self.requirements(&[]);
         let root = object(document)?;
         let security = root.entry("security").or_insert_with(|| json!([])).as_array_mut().ok_or(NotOpenApi)?;
-        let others = Value::from_iter(security.iter().filter(|requirement| !is_ours(requirement)).cloned());
-        for requirement in ours {
-            if !security.contains(&requirement) {
-                security.push(requirement);
+        let others = Value::from_iter(security.iter().filter(|requirement| !names_ours(requirement)).cloned());
+        if !security.iter().any(is_combined) {
+            for requirement in ours {
+                if !security.contains(&requirement) {
+                    security.push(requirement);
+                }
             }
         }
         let inherited = Value::from(security.clone());
+        if let Some(webhooks) = root.get_mut("webhooks") {
+            need_no_key(webhooks, &others);
+        }
         let Some(paths) = root.get_mut("paths") else {
             return Ok(());
         };
@@ -89,9 +95,11 @@ impl Guard {
             let open = self.excluded.iter().any(|excluded| **excluded == **path);
             for operation in OPERATIONS {
                 let Some(Value::Object(operation)) = item.get_mut(operation) else { continue };
+                let callbacks = operation.get_mut("callbacks").and_then(Value::as_object_mut);
+                callbacks.into_iter().flat_map(Map::values_mut).for_each(|items| need_no_key(items, &others));
                 let default = if open { others.clone() } else { inherited.clone() };
                 let security = operation.entry("security").or_insert(default);
-                if security.as_array().is_some_and(|security| security.iter().any(is_ours)) {
+                if security.as_array().is_some_and(|security| security.iter().any(names_ours)) {
                     add_responses(operation)?;
                 }
             }
@@ -137,7 +145,8 @@ impl RouteGuard<'_> {
     /// functions in any order, and repeatedly.
     ///
     /// From OpenAPI 3.1 on, the scopes are in the security requirement. In 3.0, where that list must be empty, they are
-    /// in `x-apikee-scopes`. In both versions the response 403 names them. Requirements of other schemes stay.
+    /// in `x-apikee-scopes`. In both versions the response 403 names them. Requirements of other schemes stay, and so
+    /// does a requirement that combines the key with another scheme.
     ///
     /// ```
     /// # use apikee::{Apikee, web::Guard};
@@ -165,7 +174,7 @@ impl RouteGuard<'_> {
     pub fn add_to_openapi(self, method: &str, document: &mut Value) -> Result<(), NoSuchOperation> {
         self.guard.add_components(document)?;
         let has_roles = !document.get("openapi").and_then(Value::as_str).unwrap_or_default().starts_with("3.0");
-        let ours = self.guard.requirements(if has_roles { self.scopes } else { &[] });
+        let roles = if has_roles { self.scopes } else { &[] };
         let method =
             OPERATIONS.iter().find(|operation| operation.eq_ignore_ascii_case(method)).ok_or(NoSuchOperation)?;
         let template = self.template.ok_or(NoSuchOperation)?;
@@ -174,26 +183,54 @@ impl RouteGuard<'_> {
         let operation = object(item.and_then(|item| item.get_mut(method)).ok_or(NoSuchOperation)?)?;
 
         let security = operation.entry("security").or_insert(inherited).as_array_mut().ok_or(NotOpenApi)?;
-        security.retain(|requirement| !is_ours(requirement));
-        security.extend(ours);
+        // An empty requirement would make the key optional.
+        security
+            .retain(|requirement| is_combined(requirement) || !names_ours(requirement) && *requirement != json!({}));
+        if security.iter().any(is_combined) {
+            let combined = security.iter_mut().filter_map(Value::as_object_mut).flatten();
+            let keys = combined.filter(|(scheme, _)| [SCHEME, BEARER_SCHEME].contains(&scheme.as_str()));
+            keys.for_each(|(_, of)| *of = json!(roles));
+        } else {
+            security.extend(self.guard.requirements(roles));
+        }
         let responses = add_responses(operation)?;
-        if !self.scopes.is_empty() {
-            if responses.get("403").is_some_and(is_refusal) {
-                let scopes = self.scopes.join(", ");
-                let description = format!("The key lacks scopes. The route needs all of these: {scopes}");
-                responses.insert("403".into(), refusal("403", &description, self.guard.challenge.bearer));
-            }
-            if !has_roles {
-                operation.insert(SCOPES.into(), json!(self.scopes));
-            }
+        if responses.get("403").is_some_and(is_refusal) {
+            let scopes = self.scopes.join(", ");
+            let description = format!("The key lacks scopes. The route needs all of these: {scopes}");
+            let response = if self.scopes.is_empty() {
+                reference("ApikeeForbidden")
+            } else {
+                refusal("403", &description, self.guard.challenge.bearer)
+            };
+            responses.insert("403".into(), response);
+        }
+        operation.remove(SCOPES);
+        if !has_roles && !self.scopes.is_empty() {
+            operation.insert(SCOPES.into(), json!(self.scopes));
         }
         Ok(())
     }
 }
 
 /// Whether a security requirement names one of the schemes of this module.
-fn is_ours(requirement: &Value) -> bool {
+fn names_ours(requirement: &Value) -> bool {
     [SCHEME, BEARER_SCHEME].iter().any(|scheme| requirement.get(scheme).is_some())
+}
+
+/// Whether a requirement needs a key and something else, too.
+fn is_combined(requirement: &Value) -> bool {
+    names_ours(requirement) && requirement.as_object().is_some_and(|schemes| schemes.len() > 1)
+}
+
+/// Adds the other requirements to operations that the service calls (webhooks, callbacks): they need no key of its own.
+fn need_no_key(items: &mut Value, others: &Value) {
+    for item in items.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        for operation in OPERATIONS {
+            if let Some(Value::Object(operation)) = item.get_mut(operation) {
+                operation.entry("security").or_insert_with(|| others.clone());
+            }
+        }
+    }
 }
 
 /// Whether a response was added by this module.
@@ -222,12 +259,16 @@ fn refusal(status: &str, description: &str, bearer: bool) -> Value {
     response
 }
 
+/// A reference to one of the added responses.
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/responses/{name}") })
+}
+
 /// Adds the refusals that an operation does not have yet, and returns its responses.
 fn add_responses(operation: &mut Map<String, Value>) -> Result<&mut Map<String, Value>, NotOpenApi> {
     let responses = object(operation.entry("responses").or_insert_with(|| json!({})))?;
     for (status, name, _) in REFUSALS {
-        let reference = || json!({ "$ref": format!("#/components/responses/{name}") });
-        responses.entry(status.to_string()).or_insert_with(reference);
+        responses.entry(status.to_string()).or_insert_with(|| reference(name));
     }
     Ok(responses)
 }

@@ -18,8 +18,8 @@ use crate::{
     policy::Denial,
 };
 
-/// Why a request is refused, and the response to it. The response is the same as in the SDKs' middlewares
-/// (docs/WIRE.md, "Claims").
+/// Why a request is refused, and the response to it. The body has the form of the SDKs' middlewares (docs/WIRE.md,
+/// "Claims").
 ///
 /// | code | status | header fields |
 /// |---|---|---|

@@ -9,9 +9,9 @@ use crate::key::{KeyError, PREFIX, up_to_key};
 ///
 /// A closure implements it if the types of its arguments are written: `|name: &str, nth: usize| ..`.
 pub trait HeaderLookup<'r> {
-    /// Returns the value of the header field number `nth` (counted from 0) with this name, in any case. `None` if there
-    /// are fewer fields. It must not hide a further field: the guard asks for the second one to detect a request with
-    /// two keys.
+    /// Returns the value of the header field number `nth` (counted from 0) with this name, ignoring case. `None` if
+    /// there are fewer fields. It must not hide a further field: the guard asks for the second one to detect a request
+    /// with two keys.
     fn get(&'r self, name: &str, nth: usize) -> Option<&'r [u8]>;
 }
 
@@ -121,7 +121,7 @@ fn is_joined(value: &[u8]) -> bool {
     keys > 1 || keys == 1 && has_comma
 }
 
-/// The token of credentials with the scheme `Bearer` (RFC 6750, section 2.1), in any case (RFC 9110, section 11.1).
+/// The token of credentials with the scheme `Bearer` (RFC 6750, section 2.1), ignoring case (RFC 9110, section 11.1).
 /// `None` for another scheme, and if there is no token.
 fn token(credentials: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = credentials.split_at_checked("Bearer ".len())?;

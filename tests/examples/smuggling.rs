@@ -319,8 +319,9 @@ fn trailers_hide_no_request() {
             stream.shutdown(Shutdown::Write).unwrap();
             let mut answers = String::new();
             stream.read_to_string(&mut answers).unwrap();
+            let count = answers.matches("HTTP/1.1 ").count();
             // axum may give no answer to a client that has closed its side.
-            assert!(answers.matches("HTTP/1.1 ").count() <= 1, "{name}: {answers}");
+            assert!(count == 1 || count == 0 && name == "axum", "{name}: {answers}");
         }
     }
 }

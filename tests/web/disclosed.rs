@@ -100,11 +100,22 @@ fn many_long_values_are_cut_to_fit_even_after_escaping() {
         seen(|apikee| Guard::new(apikee).disclose_header("User-Agent").unwrap(), Some("203.0.113.9"), &fields)
     };
     let quoted = sent("\"");
-    assert!((6_000..=8_192).contains(&quoted["user-agent"].as_str().unwrap().len()));
+    assert_eq!(quoted["user-agent"].as_str().unwrap().matches('"').count(), 2048);
     let controls = sent("\u{1}");
     assert!(controls["user-agent"].as_str().unwrap().chars().all(|c| c != '\u{1}'));
     // The address is always complete.
     assert_eq!((&quoted["x-real-ip"], &controls["x-forwarded-for"]), (&json!("203.0.113.9"), &json!("203.0.113.9")));
+}
+
+/// A proxy adds `cf-ipcountry`. A client must not be able to hide it from the platform.
+#[test]
+fn long_values_of_a_client_leave_room_for_other_names() {
+    let long = "v".repeat(2048);
+    let mut fields = vec![("user-agent", long.as_bytes()); 8];
+    fields.push(("cf-ipcountry", b"DE"));
+    let sent = seen(|apikee| Guard::new(apikee).disclose_header("cf-ipcountry").unwrap(), None, &fields);
+    assert_eq!(sent["cf-ipcountry"], "DE");
+    assert_eq!(sent["user-agent"].as_str().unwrap().matches('v').count(), 2048);
 }
 
 #[test]

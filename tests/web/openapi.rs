@@ -216,6 +216,71 @@ fn an_operation_keeps_the_schemes_that_it_inherits() {
     }
 }
 
+/// The service sends these requests itself.
+#[test]
+fn webhooks_and_callbacks_need_no_key() {
+    let item = json!({ "post": {}, "put": { "security": [{ "signed": [] }] } });
+    let mut document = json!({
+        "openapi": "3.1.0",
+        "security": [{ "other": [] }],
+        "webhooks": { "revoked": item },
+        "paths": { "/users": { "post": { "callbacks": { "created": { "{$request.body#/url}": item } } } } },
+    });
+    guard().add_to_openapi(&mut document).unwrap();
+    let operation = &document["paths"]["/users"]["post"];
+    assert_eq!(operation["security"], json!([{ "other": [] }, { "ApikeeAuth": [] }]));
+    for item in [&document["webhooks"]["revoked"], &operation["callbacks"]["created"]["{$request.body#/url}"]] {
+        assert_eq!(item["post"], json!({ "security": [{ "other": [] }] }));
+        assert_eq!(item["put"], json!({ "security": [{ "signed": [] }] }));
+    }
+}
+
+#[test]
+fn a_requirement_of_the_key_and_another_scheme_stays() {
+    for route_first in [false, true] {
+        let mut document = json!({
+            "openapi": "3.1.0",
+            "security": [{ "ApikeeAuth": [], "mtls": [] }],
+            "paths": { "/users": { "get": {}, "post": {} } },
+        });
+        let route = |document: &mut Value| {
+            guard().route("/users").require(&["read"]).add_to_openapi("get", document).unwrap();
+        };
+        if route_first {
+            route(&mut document);
+        }
+        guard().add_to_openapi(&mut document).unwrap();
+        route(&mut document);
+        assert_eq!(document["security"], json!([{ "ApikeeAuth": [], "mtls": [] }]));
+        let operations = &document["paths"]["/users"];
+        assert_eq!(operations["get"]["security"], json!([{ "ApikeeAuth": ["read"], "mtls": [] }]));
+        assert_eq!(operations["post"]["security"], json!([{ "ApikeeAuth": [], "mtls": [] }]));
+        assert!(REFUSALS.iter().all(|status| operations["post"]["responses"].get(status).is_some()));
+    }
+}
+
+#[test]
+fn a_route_needs_a_key_even_if_the_operation_says_that_it_is_optional() {
+    let mut document = document();
+    document["paths"]["/users"]["get"]["security"] = json!([{}, { "other": [] }]);
+    guard().route("/users").add_to_openapi("get", &mut document).unwrap();
+    assert_eq!(document["paths"]["/users"]["get"]["security"], json!([{ "other": [] }, { "ApikeeAuth": [] }]));
+}
+
+#[test]
+fn scopes_that_a_route_no_longer_needs_are_removed() {
+    let mut document = document();
+    document["openapi"] = "3.0.3".into();
+    let guard = guard();
+    guard.route("/users").require(&["read"]).add_to_openapi("get", &mut document).unwrap();
+    let operation = |document: &Value| document["paths"]["/users"]["get"].clone();
+    assert_eq!(operation(&document)["x-apikee-scopes"], json!(["read"]));
+    guard.route("/users").add_to_openapi("get", &mut document).unwrap();
+    assert_eq!(operation(&document).get("x-apikee-scopes"), None);
+    let forbidden = &operation(&document)["responses"]["403"];
+    assert_eq!(resolved(&document, forbidden)["description"], "The key lacks scopes that the route needs");
+}
+
 #[test]
 fn the_document_has_the_bearer_scheme_and_the_configured_header() {
     let guard = guard().bearer().header("X-Acme-Key").unwrap();

@@ -117,15 +117,15 @@ def many(number, first, then=b""):
     return send
 
 
-def flood(first, piece, length=200_000_000, seconds=HOLD):
+def flood(first, piece):
     """Sends the beginning, and then the piece repeatedly, as fast as the server accepts it."""
 
     def send(server):
         with connect(server) as client:
-            client.settimeout(seconds)
-            taken, end = write(client, first), time.monotonic() + seconds
+            client.settimeout(HOLD)
+            taken, end = write(client, first), time.monotonic() + HOLD
             block = piece * (1 + 100_000 // len(piece))
-            for _ in range(length // len(block)):
+            for _ in range(200_000_000 // len(block)):
                 if not taken or time.monotonic() > end:
                     break
                 taken = write(client, block)
@@ -156,14 +156,13 @@ def idle(number):
     return send
 
 
-def aborted(number, data, wait=0):
+def aborted(number, data):
     """Opens connections, sends a text, and resets them."""
 
     def send(server):
         for _ in range(number):
             client = connect(server)
             write(client, data(server) if callable(data) else data)
-            time.sleep(wait)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.close()
         return "nothing"
