@@ -22,7 +22,7 @@ export type Source = object;
 /**
  * Instantiates the module.
  *
- * @throws {ApikeeError} `LOAD_FAILED`, or `WASM_BLOCKED` if a content security policy forbids it
+ * @throws {ApikeeError} `LOAD_FAILED`, `INVALID_ARGUMENT`, or `WASM_BLOCKED` if a content security policy forbids it
  */
 export function instantiate(source: Source | Promise<Source>, options?: Options): Promise<Apikee>;
 
@@ -221,6 +221,7 @@ export interface SealedRequest {
 /** The members of a `Response` that are used. */
 export interface FetchResponse {
   readonly status: number;
+  /** If this is not a web stream, the whole answer is read before its length is checked. */
   readonly body: unknown;
   readonly bodyUsed?: boolean;
   readonly headers: { get(name: string): string | null };
@@ -237,7 +238,7 @@ export interface Answer {
 export class ApikeeError extends Error {
   protected constructor();
   readonly code: string;
-  /** The HTTP status for the refusal: 401 or 403, or 5xx if the request is not the cause. */
+  /** The HTTP status for the refusal: 401 or 403 if the key or the platform refuses the request, otherwise 5xx. */
   get httpStatus(): number;
   /** The error that a clock, a generator, a stream or the runtime threw. */
   readonly cause?: unknown;

@@ -243,8 +243,9 @@ class Keyring extends Resident {
     // An undefined list may come from a misspelt name of a route.
     const required = "scopes" in given ? scopesOf(given.scopes) : undefined;
     if (key === undefined || key === null) throw new ApikeeError("MISSING_KEY", "no key was given");
-    const text = typeof key === "string" ? key : checks.bytes(key, "a key");
+    // The clock may detach the buffer of a key, so its view is made afterwards.
     const millis = context.now(given.now);
+    const text = typeof key === "string" ? key : checks.bytes(key, "a key");
     const handle = handleOf(this);
     const claims = verify(context.memory, handle, text, millis);
     if (required !== undefined) {
@@ -292,7 +293,7 @@ function verify(memory, handle, key, millis) {
     return readClaims(memory, memory.check(answer));
   } finally {
     memory.wipe(memory.input, len);
-    memory.wipe(memory.payload, len);
+    memory.wipe(memory.payload, Math.min(len, memory.payloadLen));
     memory.wipe(memory.output, Math.max(answer, 0));
     memory.wipeStack(VERIFY_DEPTH);
   }
@@ -320,9 +321,6 @@ class ServerKey extends Resident {
   }
 }
 
-/** Errors of an answer that do not depend on whether the connection broke after it. */
-const CERTAIN = ["MALFORMED_ANSWER", "NO_VERDICT", "FREED", "SESSION_USED"];
-
 /** Seals one request, and then opens its answer. */
 class Session extends Resident {
   #isSealed = false;
@@ -346,10 +344,11 @@ class Session extends Resident {
   seal(plaintext, ...more) {
     const context = contextOf(this, Session);
     checks.noMore(more);
-    const value = checks.textOrBytes(plaintext, "a request");
     if (this.#isSealed) throw new ApikeeError(...(stateOf(this).handle === 0 ? stateOf(this).why : USED));
     const { memory } = context;
+    // The generator may detach the buffer of a plaintext, so its view is made afterwards.
     const random = context.draw(12);
+    const value = checks.textOrBytes(plaintext, "a request");
     const handle = handleOf(this);
     try {
       const envelope = memory.run({
@@ -422,8 +421,8 @@ class Session extends Resident {
     try {
       opened = this.#opened("verdict", received.envelope);
     } catch (error) {
-      // Otherwise the envelope may be a part of one.
-      throw CERTAIN.includes(error.code) ? error : received.broken ?? error;
+      // A part of an envelope is malformed.
+      throw error.code === "MALFORMED_ENVELOPE" ? received.broken ?? error : error;
     }
     return readVerdict(opened, asked);
   }

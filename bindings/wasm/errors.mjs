@@ -32,7 +32,7 @@ export class ApikeeError extends Error {
     this.code = code;
   }
 
-  /** The HTTP status for the refusal: 401 or 403, or 5xx if the request is not the cause. */
+  /** The HTTP status for the refusal: 401 or 403 if the key or the platform refuses the request, otherwise 5xx. */
   get httpStatus() {
     return Object.hasOwn(STATUS, this.code) ? STATUS[this.code] : 500;
   }

@@ -24,12 +24,13 @@ const encoded = (text) =>
 
 /**
  * Normalizes escapes like the guard (RFC 3986, sections 6.2.2.1 and 6.2.2.2). Otherwise a key could be hidden. An escape
- * within an incomplete one stays: its character would complete an escape that nobody wrote.
+ * within an incomplete one is not decoded: its character would complete an escape that nobody wrote.
  */
 const normalized = (path) =>
-  path.replace(/(?<!%[^]?)%[0-9a-f]{2}/gi, (escape) => {
+  path.replace(/%[0-9a-f]{2}/gi, (escape, at) => {
     const character = String.fromCharCode(parseInt(escape.slice(1), 16));
-    return /[\w.~-]/.test(character) ? character : escape.toUpperCase();
+    const isWithin = /%[\0-\x7f]?$/.test(path.slice(Math.max(0, at - 2), at));
+    return !isWithin && /[\w.~-]/.test(character) ? character : escape.toUpperCase();
   });
 
 /** The base of the platform's URLs. The project key is sent there, so it must be HTTPS or this machine. */
@@ -237,11 +238,13 @@ export async function envelopeOf(response, maxLen) {
   let [reader, broken] = [];
   try {
     if (body === null || typeof body?.getReader !== "function") {
-      const all = new Uint8Array(await response.arrayBuffer());
+      const given = await response.arrayBuffer();
+      if (!checks.isBytes(given)) throw invalid("arrayBuffer must give an ArrayBuffer");
+      const all = new Uint8Array(given);
       if (all.byteLength > maxLen) throw fault("the platform's answer is too long");
       return { envelope: all };
     }
-    reader = body.getReader();
+    reader = checks.foreign(() => body.getReader(), "the answer");
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       if (typeof part.value === "string") throw invalid("the answer's stream must have bytes, not strings");
       const bytes = checks.bytes(part.value, "a part of the answer");
@@ -252,6 +255,8 @@ export async function envelopeOf(response, maxLen) {
   } catch (cause) {
     Promise.resolve().then(() => reader?.cancel()).catch(() => {});
     if (cause instanceof ApikeeError) throw cause;
+    // The program has ended the call: perhaps its caller has gone.
+    if (cause?.name === "AbortError") throw fault("the call was aborted", cause);
     broken = unavailable("the platform's answer was cut off", cause);
   }
   const all = new Uint8Array(len);

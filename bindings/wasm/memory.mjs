@@ -21,6 +21,7 @@ export class Memory {
     this.numbers = new Float64Array(exports.memory.buffer, this.output, 2);
     this.lengths = new Uint32Array(exports.memory.buffer, this.output);
     this.payload = exports.payload();
+    this.payloadLen = (this.keyRoom.length >> 2) * 3;
     this.random = exports.random?.();
     // The stack is at the bottom of the memory, and is empty between calls.
     this.stack = exports.__stack_pointer.value;

@@ -58,7 +58,7 @@ extern "C" fn output() -> *mut u8 {
     module().output.0.as_mut_ptr()
 }
 
-/// The address of the buffer for a decoded payload. It uses at most as many bytes as the key has.
+/// The address of the buffer for a decoded payload. Its length is 3/4 of `KEY_ROOM`.
 #[unsafe(no_mangle)]
 extern "C" fn payload() -> *mut u8 {
     module().payload.as_mut_ptr()

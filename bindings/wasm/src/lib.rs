@@ -8,6 +8,7 @@
 //! | `arguments` | strings and bytes, one after the other, in the input |
 //! | `output` | claims in the form that JavaScript reads |
 //! | `failure` | the numbers of failures |
+//! | `random` | the random bytes that JavaScript has written |
 //! | `slots` | handles |
 //!
 //! # The boundary

@@ -20,6 +20,10 @@ const INPUT_LEN: usize = apikee::envelope::sealed_len(MAX_BODY);
 #[cfg(not(feature = "envelope"))]
 const INPUT_LEN: usize = 16 * 1024;
 
+/// JavaScript wipes 3/4 of the length of a key, at most of `KEY_ROOM`.
+const PAYLOAD_LEN: usize = verify_buffer_len(KEY_ROOM);
+const _: () = assert!(PAYLOAD_LEN == KEY_ROOM / 4 * 3);
+
 /// In the claims, a scope takes at least one byte of the payload, and four bytes for its length. An envelope is a third
 /// longer than its body.
 #[cfg(feature = "envelope")]
@@ -40,7 +44,7 @@ pub(crate) struct Aligned<const N: usize>(pub(crate) [u8; N]);
 pub(crate) struct Module {
     pub(crate) input: [u8; INPUT_LEN],
     pub(crate) output: Aligned<OUTPUT_LEN>,
-    pub(crate) payload: [u8; verify_buffer_len(KEY_ROOM)],
+    pub(crate) payload: [u8; PAYLOAD_LEN],
     #[cfg(any(feature = "issue", feature = "envelope"))]
     pub(crate) random: [u8; RANDOM_LEN],
     pub(crate) keyrings: Slots<Option<Keyring>, KEYRINGS>,
@@ -55,7 +59,7 @@ impl Module {
         Self {
             input: [0; INPUT_LEN],
             output: Aligned([0; OUTPUT_LEN]),
-            payload: [0; verify_buffer_len(KEY_ROOM)],
+            payload: [0; PAYLOAD_LEN],
             #[cfg(any(feature = "issue", feature = "envelope"))]
             random: [0; RANDOM_LEN],
             keyrings: Slots::new(),

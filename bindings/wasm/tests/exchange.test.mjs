@@ -79,7 +79,6 @@ test("header fields come from objects, lists and Headers, and fields with the sa
   assert.deepEqual(headersOf(new Map([["__proto__", "a\r\nb\tc"]])), Object.fromEntries([["__proto__", "abc"]]));
   for (const headers of [7, "a", null, { a: 7 }, { "a b": "c" }, { "": "c" }, [["a"], "bc"], [["a", "b", "c"]], [[1, "b"]], { a: "\ud800" }, { a: [1] }]) {
     const code = codeOf(() => ask({ headers }));
-    // A field without a value is left out.
     assert.equal(code, "INVALID_ARGUMENT", JSON.stringify(headers));
   }
 });
@@ -319,7 +318,7 @@ for (const [fault, ...codes] of [
   ["garbage", "MALFORMED_ENVELOPE"], ["oversized:300000", "SERVER_FAULT"], ["unsealed", "UNSEALED"],
   ["forged", "FORGED"], ["impostor", "WRONG_KEY"], ["reflected", "WRONG_KEY", "REFLECTED"], ["delay:50ms"], ["drip:1ms"], ["close-idle"],
 ]) {
-  test(`a platform with the fault ${fault}: ${codes.join(" or ") || "the call waits"}`, async () => {
+  test(`a platform with the fault ${fault}: ${codes.join(" or ") || "no error"}`, async () => {
     const ask = await platform("--fault", fault);
     // Each request has a new key, so a replayed answer is found from the second request on.
     const error = await ask();
@@ -417,10 +416,11 @@ test("a whole envelope counts even if the connection breaks after it", async () 
     ['{"success":true}', 0, undefined], ['{"success":false}', 0, "SERVER_REJECTED"],
     ['{"success":false}', 1, "SERVER_UNAVAILABLE"], ['{"success":false}', 1000, "SERVER_UNAVAILABLE"],
     ['{"success":false,"clientId":7}', 0, "MALFORMED_ANSWER"], ["{}", 0, "NO_VERDICT"], ["{}", 0, "FREED"],
+    ["plain", 0, "UNSEALED"], ["plain", 1, "SERVER_UNAVAILABLE"],
   ]) {
     const session = own.establish();
     const { body } = session.validateRequest({ ...GIVEN, now: undefined });
-    const envelope = Buffer.from(sealed(body, text));
+    const envelope = Buffer.from(text === "plain" ? '{"success":false}' : sealed(body, text));
     const parts = [envelope.subarray(0, Math.max(0, envelope.length - cut))];
     const stream = new ReadableStream({
       pull(all) {
@@ -435,13 +435,25 @@ test("a whole envelope counts even if the connection breaks after it", async () 
   }
 });
 
+test("a call that the program ends is not an outage, but a timeout is", async () => {
+  for (const [reason, code] of [[undefined, "SERVER_FAULT"], [new DOMException("late", "TimeoutError"), "SERVER_UNAVAILABLE"]]) {
+    const session = server.establish();
+    session.validateRequest({ ...GIVEN, now: undefined });
+    const { signal } = ((controller) => (controller.abort(reason), controller))(new AbortController());
+    const stream = new ReadableStream({ pull: (all) => all.error(signal.reason) });
+    await assert.rejects(session.readAnswer(new Response(stream)), { name: "ApikeeError", code, cause: signal.reason });
+  }
+});
+
 test("a body that was read already is not an answer that was cut off", async () => {
   const [read, locked] = [new Response("{}"), new Response("{}")];
   await read.text();
   locked.body.getReader();
   const shady = { status: 200, body: null, arrayBuffer: async () => new ArrayBuffer(0), get bodyUsed() { throw new Error("mine"); } };
   const texts = new Response(new ReadableStream({ start(all) { all.enqueue("{}"); all.close(); } }));
-  for (const response of [read, locked, texts, shady]) {
+  const broken = { status: 200, body: { getReader() { throw new Error("mine"); } }, arrayBuffer() {} };
+  const strange = { status: 200, body: null, arrayBuffer: async () => 1e12 };
+  for (const response of [read, locked, texts, shady, broken, strange]) {
     const session = server.establish();
     session.validateRequest({ ...GIVEN, now: undefined });
     await assert.rejects(session.readAnswer(response), { name: "ApikeeError", code: "INVALID_ARGUMENT" });
@@ -453,7 +465,7 @@ test("a key in the path is cut, also if it is percent-encoded", () => {
     ["/users/apikee_1234567890abcdef.ABCDEF/orders", "GET:::/users/apikee_12345"],
     ["/users/apikee%5F1234567890abcdef.ABCDEF", "GET:::/users/apikee_12345"],
     ["/users/%61pikee_1234567890abcdef%2eABCDEF", "GET:::/users/apikee_12345"],
-    ["/a%2fb%20c%7e", "GET:::/a%2Fb%20c~"], ["/%4%31", "GET:::/%4%31"], ["/%%41", "GET:::/%%41"], ["/%c3%a9", "GET:::/%C3%A9"],
+    ["/a%2fb%20c%7e", "GET:::/a%2Fb%20c~"], ["/%4%31", "GET:::/%4%31"], ["/%4%7e", "GET:::/%4%7E"], ["/%\u00e9%61", "GET:::/%\u00e9a"], ["/%%41", "GET:::/%%41"], ["/%c3%a9", "GET:::/%C3%A9"],
   ]) {
     assert.equal(new URL(ask({ path }).url).searchParams.get("method_path"), shown);
   }

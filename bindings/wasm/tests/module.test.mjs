@@ -80,15 +80,16 @@ test("forgotten objects are freed at some time", async () => {
 
 /** A module with access to its memory. */
 function open() {
-  let memory;
+  let [memory, exports] = [];
   const instance = WebAssembly.Instance;
   WebAssembly.Instance = function (...given) {
     const made = new instance(...given);
-    memory = new Uint8Array(made.exports.memory.buffer);
+    ({ exports } = made);
+    memory = new Uint8Array(exports.memory.buffer);
     return made;
   };
   try {
-    return { load: (options) => [load(options), memory] };
+    return { load: (options) => [load(options), memory, exports] };
   } finally {
     queueMicrotask(() => (WebAssembly.Instance = instance));
   }
@@ -129,6 +130,16 @@ test("no part of a secret, a key, a request or an answer stays in the memory", a
   session.free();
   const wiped = before.filter((byte, at) => byte !== 0 && memory[at] === 0).length;
   assert.ok(wiped > 100, `${wiped}`);
+});
+
+test("a long key is wiped, and nothing behind it", () => {
+  const { load } = open();
+  const [apikee, memory, exports] = load();
+  const ring = apikee.keyring("secret");
+  const end = exports.payload() + (exports.key_room() / 4) * 3;
+  memory.fill(7, end - 1, end + 8);
+  assert.equal(codeOf(() => ring.verify(`apikee_${"z".repeat(20_000)}.1`)), "DECODE_ERROR");
+  assert.deepEqual([...memory.subarray(end - 1, end + 8)], [0, ...Array(8).fill(7)]);
 });
 
 test("a finished stage leaves nothing of its key", () => {
