@@ -76,7 +76,10 @@
 //!
 //!     fn now(&self, uptime: u64) -> Option<UnixTime> {
 //!         let (unix, at) = self.learnt?;
-//!         Some(UnixTime::from_secs(unix.saturating_add_unsigned(uptime.saturating_sub(at))))
+//!         let elapsed = uptime.saturating_sub(at);
+//!         // Slower by 100 ppm, more than the error of the timer: `learn` corrects only a slow clock.
+//!         let elapsed = elapsed - elapsed / 10_000;
+//!         Some(UnixTime::from_secs(unix.saturating_add_unsigned(elapsed)))
 //!     }
 //! }
 //!
@@ -89,11 +92,12 @@
 //!
 //! Save the time in flash or in a register that survives a reset, for example once an hour, and start from it. That
 //! time is too early, but it never goes back, so it limits how long an expired key is accepted. The build time also
-//! works as such a limit.
+//! works as such a limit. A time that is too late is never corrected, so trust its source.
 //!
-//! A crystal of 50 ppm is off by 4 seconds a day. [`Keyring::set_leeway`] makes keys valid a little longer, and also a
-//! little earlier: a device with a slow clock would refuse a new key because of its `nbf`. Twice the drift between two
-//! synchronisations of the clock is enough. An hour is too much: it works like a later expiry.
+//! With a crystal of 50 ppm, this clock is late by 4 to 13 seconds a day. [`Keyring::set_leeway`] makes keys valid a
+//! little longer, and also a little earlier: a device with a slow clock would refuse a new key because of its `nbf`.
+//! Twice the drift between two synchronisations of the clock is enough. An hour is too much: it works like a later
+//! expiry.
 //!
 //! # Randomness
 //!
@@ -101,7 +105,7 @@
 //! generator fit for keys: the one of the chip, or a ChaCha seeded from it. Sensor noise, the uptime or a serial number
 //! are not enough. The kernel does not check the bytes. With a generator that returns only zeros, anyone can compute
 //! the session keys and the ids. (The C binding refuses bytes that are all zeros.) The example below notices a
-//! generator that repeats itself.
+//! generator that repeats its last word.
 //!
 //! A generator implements `apikee::rand_core::TryCryptoRng`. This is version 0.10 of the crate `rand_core`.
 //!

@@ -8,8 +8,8 @@
  *
  * - apikee_..._has_... returns a bool. It is false after any error.
  * - apikee_verify, apikee_..._require_... and all other verbs return an apikee_error. This is not a boolean: 0 means
- *   success. Compare it with APIKEE_ERROR_OK. The compiler warns if you ignore it (MSVC before C++17 and C23 only
- *   with /analyze).
+ *   success. Compare it with APIKEE_ERROR_OK. GCC, Clang and compilers for C++17 or C23 warn if you ignore it, MSVC for
+ *   older standards only with /analyze.
  *     if (apikee_verify(...) != APIKEE_ERROR_OK) { refuse the request }
  * - A noun, such as apikee_sealed_len, returns the value itself. apikee_..._wipe returns nothing and cannot fail.
  *
@@ -17,9 +17,10 @@
  *
  * - The time is an argument. A clock at 0, or one that is too early for another reason, makes expired keys good: verify
  *   nothing until the time is known.
- * - A pointer with a length must point to this number of bytes. It may be null if the length is 0. Any other pointer
- *   must be aligned for its type, and must not be null unless its documentation allows null. The library checks for
- *   null, alignment, lengths that wrap around, and overlaps, and returns an error. It cannot check the rest.
+ * - A pointer with a length must point to this number of bytes, and one with a count to this number of elements. It may
+ *   be null if the number is 0. Any other pointer must not be null unless its documentation allows null. All pointers
+ *   must be aligned for their type, and an apikee_text must be UTF-8. The library checks for null, alignment, lengths
+ *   that wrap around, overlaps and UTF-8, and returns an error. It cannot check the rest.
  * - Memory that a function writes must not overlap another argument. A function never writes past a buffer.
  * - An object must be all zeros, or be made by its function. Do not copy a keyring, a session or a pending: you would
  *   have to wipe the copy, too, and a session is for one request only.
@@ -226,7 +227,7 @@ enum apikee_error
    */
   APIKEE_ERROR_ABSENT = 40,
   /**
-   * The random number generator failed, repeats itself, or returns zeros.
+   * The random number generator failed or returned zeros, or no usable id was drawn in 16 attempts.
    */
   APIKEE_ERROR_RANDOM_FAILED = 41,
   /**
@@ -454,8 +455,11 @@ typedef struct apikee_new_key {
  * Fills `len` bytes at `out` with random bytes that are fit for keys, and returns 0. Any other number means failure.
  * This is the convention of mbedTLS: `mbedtls_ctr_drbg_random` is such a function.
  *
- * It is called while a function of this library runs, on the same stack. It must not touch that function's arguments.
- * Bytes that are all zeros count as a failure, because a generator that is switched off returns them.
+ * `context` is the `random_context` of the call; it may be null. The function is called on the caller's stack while a
+ * function of this library runs. It must not touch any other argument of that function. It must return: an exception
+ * or `longjmp` is not allowed. Bytes that are all zeros count as a failure, because a generator that is switched off
+ * returns them. A generator that repeats itself is not noticed, and then envelopes can be read and forged: notice it
+ * in your function.
  */
 typedef int (*apikee_random)(void *context, uint8_t *out, size_t len);
 
@@ -627,7 +631,7 @@ apikee_error apikee_keyring_init(struct apikee_keyring *keyring,
 /**
  * Adds a secret that is accepted but does not sign.
  *
- * Errors: `APIKEE_ERROR_EMPTY_SECRET`, `APIKEE_ERROR_KEYRING_FULL`.
+ * Errors: `APIKEE_ERROR_EMPTY_SECRET`, `APIKEE_ERROR_KEYRING_FULL`. The keyring is unchanged then.
  */
 APIKEE_MUST_USE
 apikee_error apikee_keyring_accept(struct apikee_keyring *keyring,
@@ -822,7 +826,8 @@ apikee_error apikee_get_fingerprint(const void *key,
                                     uint8_t (*fingerprint)[APIKEE_FINGERPRINT_LEN]);
 
 /**
- * The first characters of a key, which are safe in logs: at most 12 bytes, up to the first byte that is not UTF-8.
+ * The first characters of a key, which do not reveal it: at most 12 bytes, up to the first byte that is not UTF-8. If
+ * the key is not verified, they may be control characters: escape them before you log them.
  */
 APIKEE_MUST_USE
 apikee_error apikee_get_log_prefix(const void *key,
@@ -954,10 +959,10 @@ void apikee_pending_wipe(struct apikee_pending *pending);
  *
  * Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the exact length in `target_len`;
  * `APIKEE_ERROR_INVALID_CLIENT_ID`, `APIKEE_ERROR_INVALID_METHOD`, `APIKEE_ERROR_TIME_OUT_OF_RANGE`,
- * `APIKEE_ERROR_INVALID_JSON`, `APIKEE_ERROR_TOO_MANY`.
+ * `APIKEE_ERROR_INVALID_JSON`, `APIKEE_ERROR_TOO_MANY`, `APIKEE_ERROR_INVALID_UTF8`.
  *
- * A caller can cause `APIKEE_ERROR_BUFFER_TOO_SMALL` with a long path. So it must never count as an outage: refuse the
- * request. `buf` then contains a part of the target.
+ * A client of your service can cause these errors: with a long path, one that is not UTF-8, or a strange method. So
+ * none of them may count as an outage: refuse the request. If `buf` is too small, it contains a part of the target.
  */
 APIKEE_MUST_USE
 apikee_error apikee_write_validate_target(const struct apikee_validate_request *request,
@@ -969,12 +974,14 @@ apikee_error apikee_write_validate_target(const struct apikee_validate_request *
 #if defined(APIKEE_ENVELOPE)
 /**
  * Writes the body of a validate call to the start of `buf`: the plaintext for `apikee_session_seal`. It contains the
- * raw key if the headers do. `body_len` receives its length. This function makes no call itself.
+ * raw key if the headers do: then wipe `buf` after sealing. `body_len` receives its length. This function makes no
+ * call itself.
  *
  * Errors: those of `apikee_write_validate_target`, with the exact length in `body_len`.
  *
- * A caller can cause `APIKEE_ERROR_BUFFER_TOO_SMALL` with long header fields. So it must never count as an outage:
- * refuse the request. `buf` then contains a part of the body, perhaps of the raw key: wipe it.
+ * A client of your service can cause these errors, also with long or many header fields, or with ones that are not
+ * UTF-8. So none of them may count as an outage: refuse the request. If `buf` is too small, it contains a part of the
+ * body, perhaps of the raw key: wipe it.
  */
 APIKEE_MUST_USE
 apikee_error apikee_write_validate_body(const struct apikee_validate_request *request,
@@ -1037,14 +1044,16 @@ apikee_error apikee_unsealed_require_success(const struct apikee_validate_reques
 #ifdef APIKEE_ENVELOPE
 #define APIKEE_SIZES \
   (sizeof(apikee_server_key) == APIKEE_SERVER_KEY_SIZE && sizeof(apikee_session) == APIKEE_SESSION_SIZE && \
-   sizeof(apikee_pending) == APIKEE_PENDING_SIZE)
+   sizeof(apikee_pending) == APIKEE_PENDING_SIZE && sizeof(apikee_answer) % sizeof(size_t) == 0 && \
+   sizeof(apikee_validate_request) % sizeof(size_t) == 0)
 #else
 #define APIKEE_SIZES 1
 #endif
-/* Does not compile if a type has another size than in the library. */
+/* Does not compile if an object has another size than in the library, or if structures are packed. */
 typedef char apikee_sizes[APIKEE_SIZES && sizeof(apikee_error) == 4 && sizeof(bool) == 1 &&
                                   sizeof(apikee_keyring) == APIKEE_KEYRING_SIZE &&
-                                  sizeof(apikee_claims) == APIKEE_CLAIMS_SIZE
+                                  sizeof(apikee_claims) == APIKEE_CLAIMS_SIZE &&
+                                  sizeof(apikee_new_key) % sizeof(size_t) == 0
                               ? 1
                               : -1];
 #endif

@@ -53,7 +53,7 @@ pub enum ApikeeError {
     BufferTooSmall = 39,
     /// The claim, scope or member does not exist, or has another type.
     Absent = 40,
-    /// The random number generator failed, repeats itself, or returns zeros.
+    /// The random number generator failed or returned zeros, or no usable id was drawn in 16 attempts.
     RandomFailed = 41,
 
     /// The secret is empty.

@@ -67,7 +67,7 @@ pub unsafe extern "C" fn apikee_keyring_init(
 
 /// Adds a secret that is accepted but does not sign.
 ///
-/// Errors: `APIKEE_ERROR_EMPTY_SECRET`, `APIKEE_ERROR_KEYRING_FULL`.
+/// Errors: `APIKEE_ERROR_EMPTY_SECRET`, `APIKEE_ERROR_KEYRING_FULL`. The keyring is unchanged then.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_keyring_accept(

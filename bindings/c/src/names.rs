@@ -43,7 +43,8 @@ pub unsafe extern "C" fn apikee_get_fingerprint(
     })
 }
 
-/// The first characters of a key, which are safe in logs: at most 12 bytes, up to the first byte that is not UTF-8.
+/// The first characters of a key, which do not reveal it: at most 12 bytes, up to the first byte that is not UTF-8. If
+/// the key is not verified, they may be control characters: escape them before you log them.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_get_log_prefix(

@@ -12,8 +12,11 @@ use crate::error::ApikeeError;
 /// Fills `len` bytes at `out` with random bytes that are fit for keys, and returns 0. Any other number means failure.
 /// This is the convention of mbedTLS: `mbedtls_ctr_drbg_random` is such a function.
 ///
-/// It is called while a function of this library runs, on the same stack. It must not touch that function's arguments.
-/// Bytes that are all zeros count as a failure, because a generator that is switched off returns them.
+/// `context` is the `random_context` of the call; it may be null. The function is called on the caller's stack while a
+/// function of this library runs. It must not touch any other argument of that function. It must return: an exception
+/// or `longjmp` is not allowed. Bytes that are all zeros count as a failure, because a generator that is switched off
+/// returns them. A generator that repeats itself is not noticed, and then envelopes can be read and forged: notice it
+/// in your function.
 pub type ApikeeRandom = Option<unsafe extern "C" fn(context: *mut c_void, out: *mut u8, len: usize) -> c_int>;
 
 /// A generator and its context.

@@ -135,10 +135,10 @@ unsafe fn write(
 ///
 /// Errors: `APIKEE_ERROR_BUFFER_TOO_SMALL`, with the exact length in `target_len`;
 /// `APIKEE_ERROR_INVALID_CLIENT_ID`, `APIKEE_ERROR_INVALID_METHOD`, `APIKEE_ERROR_TIME_OUT_OF_RANGE`,
-/// `APIKEE_ERROR_INVALID_JSON`, `APIKEE_ERROR_TOO_MANY`.
+/// `APIKEE_ERROR_INVALID_JSON`, `APIKEE_ERROR_TOO_MANY`, `APIKEE_ERROR_INVALID_UTF8`.
 ///
-/// A caller can cause `APIKEE_ERROR_BUFFER_TOO_SMALL` with a long path. So it must never count as an outage: refuse the
-/// request. `buf` then contains a part of the target.
+/// A client of your service can cause these errors: with a long path, one that is not UTF-8, or a strange method. So
+/// none of them may count as an outage: refuse the request. If `buf` is too small, it contains a part of the target.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_write_validate_target(
@@ -152,12 +152,14 @@ pub unsafe extern "C" fn apikee_write_validate_target(
 }
 
 /// Writes the body of a validate call to the start of `buf`: the plaintext for `apikee_session_seal`. It contains the
-/// raw key if the headers do. `body_len` receives its length. This function makes no call itself.
+/// raw key if the headers do: then wipe `buf` after sealing. `body_len` receives its length. This function makes no
+/// call itself.
 ///
 /// Errors: those of `apikee_write_validate_target`, with the exact length in `body_len`.
 ///
-/// A caller can cause `APIKEE_ERROR_BUFFER_TOO_SMALL` with long header fields. So it must never count as an outage:
-/// refuse the request. `buf` then contains a part of the body, perhaps of the raw key: wipe it.
+/// A client of your service can cause these errors, also with long or many header fields, or with ones that are not
+/// UTF-8. So none of them may count as an outage: refuse the request. If `buf` is too small, it contains a part of the
+/// body, perhaps of the raw key: wipe it.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apikee_write_validate_body(

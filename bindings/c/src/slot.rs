@@ -67,7 +67,8 @@ pub(crate) unsafe fn wipe<P: Place>(place: *mut P) -> Result<(), ApikeeError> {
     Ok(())
 }
 
-/// Puts a value into an object that was wiped, so unused bytes stay zeros. For values without gaps.
+/// Puts a value into an object that was wiped, so unused bytes stay zeros. A gap within the value may have other bytes:
+/// `VerifiedKey` has one on 64-bit machines.
 ///
 /// # Safety
 ///

@@ -1,4 +1,4 @@
-/* Uses everything in the header once, for compilers with all warnings. It is not linked. */
+/* Includes the header, and uses its macros and some functions, for compilers with all warnings. It is not linked. */
 #include "apikee.h"
 /* Including it again must change nothing. */
 #include "apikee.h"

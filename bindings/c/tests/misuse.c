@@ -199,6 +199,24 @@ static void the_output_overlaps_an_input(void) {
   OVERLAPS(apikee_claims_get_tenant(&both.claims, &both.text));
   OVERLAPS(apikee_claims_get_meta_str(&claims, "n", 1, both.bytes, 500, &both.len));
   OVERLAPS(apikee_get_log_prefix(both.bytes, 20, &both.text));
+  OVERLAPS(apikee_get_fingerprint(both.bytes, 20, (uint8_t (*)[APIKEE_FINGERPRINT_LEN])(void *)both.bytes));
+  OVERLAPS(apikee_claims_require_scopes(&claims, &both.text, 1, &both.len));
+  apikee_text inside = {(const char *)&len, 1};
+  OVERLAPS(apikee_claims_require_scopes(&claims, &inside, 1, &len));
+
+  int64_t number = 0;
+  uint32_t encoding;
+  memset(&both, 'x', sizeof both);
+  new_key = NEW_KEY;
+  new_key.meta.ptr = "{\"n\":\"v\",\"i\":7}";
+  new_key.meta.len = 15;
+  CHECK(issue(&keyring, &new_key, key, sizeof key, &key_len) == APIKEE_ERROR_OK);
+  CHECK(verify(&keyring, key, key_len, buf, sizeof buf, &claims) == APIKEE_ERROR_OK);
+  OVERLAPS(apikee_claims_get_meta_str(&claims, "n", 1, buf, sizeof buf, &len));
+  OVERLAPS(apikee_claims_get_meta_int(&claims, (const char *)&number, 1, &number));
+  OVERLAPS(apikee_claims_get_meta_bool(&claims, (const char *)&number, 1, (bool *)(void *)&number));
+  memcpy(&both.claims, &claims, sizeof claims);
+  OVERLAPS(apikee_claims_get_meta(&both.claims, &both.text, &encoding));
 }
 
 static void impossible_lengths(void) {
@@ -286,6 +304,25 @@ static void server_mode(void) {
   wrong = request;
   wrong.path.ptr = (const char *)buf;
   OVERLAPS(apikee_write_validate_body(&wrong, buf, sizeof buf, &len));
+  const apikee_text in_buf = {(const char *)buf, 1};
+  wrong = request;
+  wrong.key_name = in_buf;
+  OVERLAPS(apikee_write_validate_body(&wrong, buf, sizeof buf, &len));
+  wrong = request;
+  wrong.payload = in_buf;
+  OVERLAPS(apikee_write_validate_body(&wrong, buf, sizeof buf, &len));
+  apikee_header header = {in_buf, {NULL, 0}};
+  wrong = request;
+  wrong.headers = &header;
+  wrong.header_count = 1;
+  OVERLAPS(apikee_write_validate_body(&wrong, buf, sizeof buf, &len));
+  header.name = request.method;
+  header.value = in_buf;
+  OVERLAPS(apikee_write_validate_body(&wrong, buf, sizeof buf, &len));
+  OVERLAPS(apikee_write_validate_body(&wrong, &header, sizeof header, &len));
+  OVERLAPS(apikee_unsealed_require_success(&request, &answer, sizeof answer, &answer));
+  OVERLAPS(apikee_server_key_init(&server, &server, 64));
+  OVERLAPS(apikee_session_establish((apikee_session *)(void *)room, (const apikee_server_key *)(void *)room, fill, NULL));
 }
 #endif
 
