@@ -155,9 +155,11 @@ impl EmulatedClient {
 
     /// Revokes the key with this id. Returns whether it existed.
     pub(super) fn revoke(&mut self, id: ClientId) -> bool {
-        let key = self.keys.iter_mut().find(|key| key.id == Some(id) && !key.revoked);
-        let Some(key) = key else { return false };
-        key.revoked = true;
+        let at = self.keys.iter().position(|key| key.id == Some(id) && !key.revoked);
+        let Some(at) = at else { return false };
+        // To the end: revoked keys stay in the order in which they were revoked.
+        let key = self.keys.remove(at);
+        self.keys.push(Key { revoked: true, ..key });
         let revoked = self.keys.iter().filter(|key| key.revoked).count();
         if let (true, Some(oldest)) = (revoked > MAX_REVOKED, self.keys.iter().position(|key| key.revoked)) {
             self.keys.remove(oldest);

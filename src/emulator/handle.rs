@@ -44,7 +44,7 @@ const MAX_LEVELS: usize = 64;
 /// The whole emulator except its socket.
 pub(super) struct Platform {
     pub(super) settings: Settings,
-    pub(super) delivery: Delivery,
+    delivery: Delivery,
     state: Mutex<State>,
 }
 

@@ -166,7 +166,7 @@ impl Message {
         Self { status: Some(status), bytes: [head.as_bytes(), body].concat(), manner: Manner::Whole }
     }
 
-    /// Removes the body: the answer to `HEAD` has the header fields of the answer to `GET`, and no body.
+    /// Removes the body: the answer to `HEAD` has none. The emulator has no call with this method, so it is a refusal.
     pub(super) fn without_body(mut self) -> Self {
         const END: &[u8] = b"\r\n\r\n";
         if let Some(at) = self.bytes.windows(END.len()).position(|bytes| bytes == END) {

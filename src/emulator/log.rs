@@ -96,8 +96,14 @@ impl LoggedRequest {
 
     fn len(&self) -> usize {
         let headers = self.headers.iter().flat_map(|(name, value)| [name, value]);
-        let texts = headers.chain(&self.body).chain(&self.method_path);
-        texts.map(String::len).fold(size_of::<Self>(), usize::saturating_add)
+        let location = match &self.misbehaviour {
+            Some(Misbehaviour::Redirect(location)) => Some(location),
+            _ => None,
+        };
+        let texts = headers.chain(&self.body).chain(&self.method_path).chain(location);
+        // Besides its content, a text takes a place in its list, which may have twice the room, and a block of memory.
+        let sizes = texts.map(|text| text.len().saturating_add(64));
+        sizes.fold(size_of::<Self>(), usize::saturating_add)
     }
 }
 

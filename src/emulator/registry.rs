@@ -257,7 +257,7 @@ impl EmulatedEndpoint {
 
     /// Applies a later call. A call that has only a name keeps an earlier description. It also keeps the name, unless
     /// the call has another one than the default.
-    pub(super) fn update(&mut self, newer: Self) {
+    fn update(&mut self, newer: Self) {
         if !newer.is_bare() || self.is_bare() {
             *self = newer;
         } else if newer.name != format!("{} {}", newer.method, newer.path) {

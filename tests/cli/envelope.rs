@@ -316,6 +316,8 @@ fn an_envelope_that_the_client_opens_gets_no_warning() {
         // `inspect` reads one envelope per line.
         let said = inspected(&text(vector, "envelope").replace('\n', " "), 0);
         assert_eq!(warnings(&said), "", "{}", vector["name"]);
+        let huge = text(vector, "envelope").replace('\n', " ").replacen('{', r#"{"x":1e999,"#, 1);
+        assert_eq!(warnings(&inspected(&huge, 0)), "", "{}", vector["name"]);
     }
 }
 

@@ -80,7 +80,8 @@ fn requests_are_answered_if_nobody_reads_the_lines_about_them() {
     let url = url.trim_start_matches("  url").trim();
     // A pipe holds 64 kB, and each line has more than 40 bytes.
     for _ in 0..4000 {
-        register(url, apikee::emulator::Emulator::PROJECT_KEY, "my-app-development");
+        let answer = register(url, apikee::emulator::Emulator::PROJECT_KEY, "my-app-development");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     }
     drop(platform.child.stdin.take());
     assert_eq!(platform.child.wait().unwrap().code(), Some(0));
@@ -417,6 +418,7 @@ fn templates_can_be_given() {
 #[test]
 fn every_kind_of_fault_has_a_name() {
     for fault in [
+        "status:503",
         "unavailable:7",
         "delay:1ms",
         "drip",

@@ -79,7 +79,21 @@ fn a_command_that_reads_from_a_terminal_prints_what_it_reads_and_how_to_end() {
 
 #[test]
 fn help_fits_into_forty_columns() {
-    for command in ["", "issue", "verify", "inspect", "authorize", "platform", "completions", "demo"] {
+    for command in [
+        "",
+        "issue",
+        "verify",
+        "inspect",
+        "fingerprint",
+        "secret",
+        "seal",
+        "open",
+        "authorize",
+        "doctor",
+        "platform",
+        "completions",
+        "demo",
+    ] {
         let Some(done) = at_a_terminal(&format!("stty rows 24 cols 40; apikee {command} --help"), &[], "") else {
             return;
         };

@@ -181,6 +181,33 @@ fn a_revoked_key_stays_revoked_until_it_is_created_again() {
     assert_eq!(again["keys"][1]["id"], created["keys"][1]["id"]);
 }
 
+/// A client keeps the names of 100 revoked keys.
+#[test]
+fn the_key_that_was_revoked_first_is_the_first_to_be_forgotten() {
+    let emulator = builder().start().unwrap();
+    let names: Vec<String> = (0..102).map(|number| format!("v{number}")).collect();
+    let request = CreateClient::new(ENV, "acme-corp");
+    let mut id = None;
+    for name in &names {
+        let created = create(&emulator, &request.keys(&[ClientKey::new(name)]));
+        let key = format!("&keyId={}", created["keys"][0]["id"].as_str().unwrap());
+        send(&emulator, "DELETE", &target(&created["id"]), &key, None);
+        id = ClientId::new(created["id"].as_str().unwrap()).ok();
+    }
+    let ask = |name: &str| {
+        let route = apikee::protocol::MethodPath::new("GET", "/users").unwrap();
+        let now = apikee::protocol::Timestamp::new(NOW).unwrap();
+        let request = ValidateRequest::new(id.unwrap(), ENV, route, now).key_name(name);
+        Call::of(&emulator, &request).to(&emulator)
+    };
+    for name in &names[2..] {
+        ask(name).refused("REVOKED_KEY");
+    }
+    for name in &names[..2] {
+        ask(name).accepted();
+    }
+}
+
 #[test]
 fn keys_with_one_name_keep_their_own_ids() {
     let emulator = builder().start().unwrap();

@@ -47,7 +47,8 @@ use crate::{
 /// to compare the clocks, and one request about a client that does not exist.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Also ask the platform about this key; - reads it from standard input
+    /// Also ask the platform about this key; - reads it from standard input. Other users of this machine can see
+    /// arguments in the process list
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
 
@@ -376,7 +377,7 @@ fn of_key(apikee: &Apikee, key: &[u8]) -> Finding {
         Denial::Fault(Fault::Status(404)) => {
             "the key may name a client that was deleted: issue a new key with apikee issue --upsert"
         }
-        _ => "correct what is BAD above",
+        _ => "correct what failed above; if nothing did, look up this message in docs/TROUBLESHOOTING.md",
     };
     Err((format!("{}: {}", denial.code(), with_causes(&denial)), remedy))
 }

@@ -15,7 +15,7 @@ use apikee::{
 };
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::de::{Deserializer as _, MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use crate::{
     Ended, Outcome,
@@ -316,7 +316,11 @@ fn all_members(text: &[u8]) -> Option<Vec<(String, Value)>> {
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            iter::from_fn(|| map.next_entry().transpose()).collect()
+            // A number may be too large for a `Value`. Only strings matter.
+            let value = |text: Box<RawValue>| serde_json::from_str(text.get()).unwrap_or_default();
+            iter::from_fn(|| map.next_entry().transpose())
+                .map(|entry| entry.map(|(name, text)| (name, value(text))))
+                .collect()
         }
     }
 

@@ -146,7 +146,7 @@ pub(crate) fn run(args: &Args) -> Ended {
     if args.client.upsert && matches!(issued.upsert(), Upsert::Skipped) {
         note("apikee: note: the client was not reported to the platform, because --meta has a clientId");
     }
-    if matches!(args.expires, Expiry::At(time) if time < now) {
+    if matches!(args.expires, Expiry::At(time) if time.as_secs() < now.as_secs()) {
         note("apikee: note: this key has expired already");
     }
     if matches!((args.not_before, issued.expires_at()), (Some(start), Some(end)) if start.as_secs() > end.as_secs()) {

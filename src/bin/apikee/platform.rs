@@ -77,12 +77,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH")]
     state: Option<PathBuf>,
 
-    /// Append each request to this file, as one line of JSON, without keys
+    /// Append each request to the API to this file, as one line of JSON, without keys. Requests with a Host that is not
+    /// on loopback are refused and not logged
     #[arg(long, value_name = "PATH")]
     log: Option<PathBuf>,
 
     /// Add a client with this name at the start, with this id or a random one; may be repeated. A client in the state
-    /// file keeps its id, its keys and its usage
+    /// file keeps all of its data: --ip adds networks, and a limit replaces only the limit of the same period
     #[arg(long = "client", value_name = "NAME[=UUID]", value_parser = client)]
     clients: Vec<(String, Option<ClientId>)>,
 

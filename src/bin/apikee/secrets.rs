@@ -26,8 +26,8 @@ use crate::{Ended, Outcome, exchange, report, terminal::note};
 
 #[derive(clap::Args)]
 pub(crate) struct SecretArgs {
-    /// Read the secrets from this file, one per line: the first signs, all verify. By default they come from the file
-    /// that APIKEE_SECRET_FILE names, from APIKEE_SECRETS (separated by commas), APIKEE_LOCAL_SECRET or APIKEE_SECRET
+    /// Read the secrets from this file, one per line: the first signs, all verify. By default the first that is set:
+    /// the file of APIKEE_SECRET_FILE, APIKEE_SECRETS (separated by commas), APIKEE_LOCAL_SECRET, APIKEE_SECRET
     #[arg(long, value_name = "PATH")]
     secret_file: Option<PathBuf>,
 }

@@ -15,8 +15,8 @@ pub(crate) fn expiry(text: &str) -> Result<Expiry, &'static str> {
     let never_or_short = || text.parse().ok();
     let expiry = long(text).map(Expiry::After).or_else(never_or_short).or_else(|| time(text).map(Expiry::At));
     expiry.ok_or(
-        "neither a duration (1y, 12w, 90d, 24h, 60m or 3600s), nor a date (2027-01-31) or time \
-         (2027-01-31T18:00:00Z) since 1970, nor never",
+        "expected a duration (1y, 12w, 90d, 24h, 60m or 3600s), a date (2027-01-31) or a time \
+         (2027-01-31T18:00:00Z) since 1970",
     )
 }
 
