@@ -252,7 +252,7 @@ def growth(data):
 def envelopes(data):
     text = plain(
         "A request of 450 bytes. Randomness comes from the operating system. The floor is the minimum work of each operation. "
-        "The feature `tables` is on, as on this whole page: a session uses a table of the server's key."
+        "The feature `tables` is on, except for firmware: a session uses a table of the server's key."
     )
     lines = []
     for label, id, floor, said in [
@@ -370,8 +370,8 @@ PRINTED = {
     "platform": ("The emulated platform", "Sealed validations over connections that stay open."),
     "black_hole": (
         "A platform that does not answer",
-        "Connecting hangs. 200 clients in turn make 200 requests per second for 30 s, and requests fail open. Only a few "
-        "requests, the breaker's probes, wait for the timeout.",
+        "Connecting hangs. 200 clients in turn make 200 requests per second for 30 s, and requests fail open. Once the "
+        "breaker is open, only its probes wait for the timeout.",
     ),
     "crowd": (
         "Many requests at once",
@@ -486,8 +486,8 @@ def main():
         plain(
             "The cost of the crate's operations. `tests/checks/benchmarks/run` measures everything, and writes this page and its "
             "charts from the data: criterion's data, the output of the other benches, and the budgets of small cores. No "
-            "figure is written by hand. `cargo bench --all-features` runs the same benches and writes criterion's report to "
-            "`target/criterion/report/index.html`. `cargo bench` runs only the benches for keys."
+            "figure is written by hand. `cargo bench --all-features` runs this crate's benches and writes criterion's report "
+            "to `target/criterion/report/index.html`. `cargo bench` runs only the benches for keys."
         ),
         machine(data),
         plain(

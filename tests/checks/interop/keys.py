@@ -5,7 +5,6 @@ An SDK may differ only where docs/WIRE.md says so ("Keys"), and each such key is
 
 import json
 import random
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from sdks import ALL, SECRET, Sdk, Wrong, ours

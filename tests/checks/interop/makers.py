@@ -1,9 +1,6 @@
 """Issues keys with the Python SDK and with the Node SDK, for `web.py`."""
 
-import importlib
-import sys
-
-from sdks import SECRET, Sdk
+from sdks import Sdk
 from specs import EXPIRY
 
 TENANTS = ["acme-corp", 'ten"ant\\', "caf\u00e9", "\u65e5\u672c", "\U0001f600", "line\nbreak\t\u0001", "a" * 300]
@@ -22,21 +19,7 @@ def specification(draw):
     }
 
 
-def of_node(specs):
-    """Changes a specification for Node, which cannot issue a key that never expires: no expiry means 90 days."""
-    return [{**spec, "expires_at": EXPIRY} for spec in specs]
-
-
 def issue(published, specs):
     """Keys of a published SDK."""
     with Sdk(published) as sdk:
         return sdk.issue(specs)
-
-
-def python_sdk(encoding):
-    """Imports `apikee.key` with msgpack, or as if msgpack were not installed (then it writes `json`)."""
-    for name in [name for name in sys.modules if name.split(".")[0] in ("apikee", "msgpack")]:
-        del sys.modules[name]
-    if encoding == "json":
-        sys.modules["msgpack"] = None
-    return importlib.import_module("apikee.key")

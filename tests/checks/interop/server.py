@@ -13,7 +13,6 @@ from sdks import ALL, PYTHON, Platform, Sdk, Wrong, ours
 from web_keys import has_short_tag
 
 LIMITED = "11111111-2222-4333-8444-555555555555"
-LISTED = "22222222-2222-4333-8444-555555555555"
 UNKNOWN = "33333333-2222-4333-8444-555555555555"
 FIELDS = {"user-agent": "curl/8.5.0", "x-forwarded-for": "203.0.113.9"}
 PAYLOAD = {"n": 1}

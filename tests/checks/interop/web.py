@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 
 import makers
 from sdks import NODE, SECRET, Published
-from specs import issue_ours
+from specs import for_node, issue_ours
 from web_cases import GRANTED, OPEN, ROUTES, Case, crafted, issued, timed, with_key
 from web_differences import DIFFERENCES
 from web_keys import PREVIOUS, has_short_tag, of_claims
@@ -45,7 +45,7 @@ def by_makers():
     ours = issue_ours(specs, "json")
     assert not any(map(has_short_tag, ours)), "ours issues a key that the SDKs refuse"
     yield from issued("ours", ours, specs)
-    yield from issued("the Node SDK", *until_short(NODE, makers.of_node(specs)))
+    yield from issued("the Node SDK", *until_short(NODE, [for_node(spec) for spec in specs]))
     for encoding, whose, beside in [
         ("json", "the Python SDK", ("express", "flask")),
         ("msgpack", "the Python SDK with msgpack", ("express", "flask", "flask+msgpack")),

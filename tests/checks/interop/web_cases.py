@@ -3,8 +3,9 @@
 import json
 from typing import NamedTuple
 
-from makers import EXPIRY, SECRET
-from web_keys import ALPHABET, PREVIOUS, altered, base62, has_short_tag, of_claims, of_payload, spell, tag
+from sdks import SECRET
+from specs import EXPIRY
+from web_keys import ALPHABET, PREVIOUS, altered, base62, has_short_tag, of_claims, of_payload, tag
 from web_servers import NO_ANSWER, Answer
 
 ROUTES = {

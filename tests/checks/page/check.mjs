@@ -187,11 +187,9 @@ try {
 
   // The page works in dark mode and on a phone: nothing is wider than the window, and every control has a label.
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
-  if (process.env.PICTURES) await page.screenshot({ path: path.join(process.env.PICTURES, "dark.png") });
   await page.setViewport({ width: 360, height: 740, deviceScaleFactor: 1 });
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
   assert.ok(wide <= 360, `${wide} pixels wide`);
-  if (process.env.PICTURES) await page.screenshot({ path: path.join(process.env.PICTURES, "small.png"), fullPage: true });
   const nameless = await page.$$eval("input, button", all =>
     all.filter(input => !(input.labels?.[0]?.textContent || input.textContent).trim()).length);
   assert.equal(nameless, 0);

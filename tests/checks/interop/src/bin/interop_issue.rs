@@ -11,7 +11,7 @@ use std::{
 };
 
 use apikee::{
-    Expiry, Keyring, NewKey, UnixTime, issue_buffer_len,
+    Expiry, Keyring, NewKey, SysRng, UnixTime, issue_buffer_len,
     key::{Encoding, MAX_PAYLOAD_LEN},
     meta::JsonObject,
 };
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         if let Some(time) = not_before {
             new = new.not_before(UnixTime::from_secs(time));
         }
-        writeln!(out, "{}", keys.issue(&new, UnixTime::now(), &mut getrandom::SysRng, &mut buf)?)?;
+        writeln!(out, "{}", keys.issue(&new, UnixTime::now(), &mut SysRng, &mut buf)?)?;
     }
     Ok(out.flush()?)
 }

@@ -6,7 +6,7 @@
 //! | good | success | confirmed |
 //! | good | a refusal | a denial with this refusal |
 //! | good | not trustworthy | a denial as a fault |
-//! | good | an outage | passes, unless a refusal of the client is remembered: then a denial with this refusal |
+//! | good | an outage | passes, unless a refusal of the client is remembered: then a denial as remembered |
 //! | good | not asked, or a timeout after waiting for a slot | like an outage if a breaker is open; otherwise a denial as an overload |
 
 use std::{
@@ -70,6 +70,10 @@ impl Seen {
     pub fn add(&mut self, other: Self) {
         other.counts.into_iter().for_each(|(name, count)| *self.counts.entry(name).or_default() += count);
         self.wrong.extend(other.wrong);
+    }
+
+    pub fn confirmed(&self) -> u64 {
+        self.counts.get("confirmed").copied().unwrap_or(0)
     }
 }
 

@@ -74,14 +74,13 @@ impl Needles {
         let keys = Keyring::new(&fs::read(dir.join("signing")).expect("a secret")).expect("a secret");
         let other = Keyring::new(b"another secret").expect("a secret");
         let new = |expires| NewKey::new(CLIENT).scopes(&["read"]).expires(expires);
-        let now = NOW;
         for (file, keys, new) in [
             ("good", &keys, new(Expiry::Never)),
             ("expired", &keys, new(Expiry::At(UnixTime::from_secs(1_760_000_001)))),
             ("early", &keys, new(Expiry::Never).not_before(YEAR_2100)),
             ("forged", &other, new(Expiry::Never)),
         ] {
-            let key = keys.issue_string(&new, now, &mut Counting(rng.byte())).expect("a key");
+            let key = keys.issue_string(&new, NOW, &mut Counting(rng.byte())).expect("a key");
             write(file, key.as_bytes());
             this.add("raw key", &key.as_bytes()[LOG_PREFIX_LEN..]);
         }
