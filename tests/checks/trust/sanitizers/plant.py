@@ -15,6 +15,11 @@ CHECKS = {
         'if !crate::planted("length")\n'
         "        && (isize::try_from(bytes).is_err() || start.addr().checked_add(bytes).is_none())\n    {",
     ),
+    "count": (
+        "args.rs",
+        "len.checked_mul(size_of::<T>()).ok_or(ApikeeError::InvalidLength)?",
+        'if crate::planted("count") { len.wrapping_mul(size_of::<T>()) } else { len.checked_mul(size_of::<T>()).ok_or(ApikeeError::InvalidLength)? }',
+    ),
     "overlap": ("args.rs", "if others.into_iter()", 'if !crate::planted("overlap") && others.into_iter()'),
     "utf-8": (
         "args.rs",
@@ -24,6 +29,7 @@ CHECKS = {
         "        return Ok(unsafe { core::str::from_utf8_unchecked(bytes) });\n    }\n"
         "    core::str::from_utf8(bytes)",
     ),
+    "wipe": ("slot.rs", "    if !place.is_null() {", '    if !place.is_null() || crate::planted("wipe") {'),
     "mark": ("slot.rs", "if slot.mark != P::MARK {", 'if slot.mark != P::MARK && !crate::planted("mark") {'),
     "use once": (
         "slot.rs",
