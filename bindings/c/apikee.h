@@ -42,9 +42,10 @@
 
 /* The compiler warns if the result is not used. */
 #ifndef APIKEE_MUST_USE
-#if (defined(__cplusplus) && __cplusplus >= 201703L) || (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 202311L)
+#if (defined(__cplusplus) && __cplusplus >= 201703L) || (defined(_MSVC_LANG) && _MSVC_LANG >= 201703L) || \
+    (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 202311L)
 #define APIKEE_MUST_USE [[nodiscard]]
-#elif defined(__GNUC__)
+#elif defined(__GNUC__) || defined(__clang__)
 #define APIKEE_MUST_USE __attribute__((warn_unused_result))
 #elif defined(_MSC_VER)
 /* For /analyze. */
@@ -1040,12 +1041,19 @@ apikee_error apikee_unsealed_require_success(const struct apikee_validate_reques
 #endif  /* APIKEE_H */
 
 
+/* The alignment of a uint64_t in a structure. */
+#if defined(__i386__) && !defined(_WIN32)
+#define APIKEE_ALIGN 4
+#else
+#define APIKEE_ALIGN 8
+#endif
+
 #ifndef APIKEE_SIZES
 #ifdef APIKEE_ENVELOPE
 #define APIKEE_SIZES \
   (sizeof(apikee_server_key) == APIKEE_SERVER_KEY_SIZE && sizeof(apikee_session) == APIKEE_SESSION_SIZE && \
-   sizeof(apikee_pending) == APIKEE_PENDING_SIZE && sizeof(apikee_answer) % sizeof(size_t) == 0 && \
-   sizeof(apikee_validate_request) % sizeof(size_t) == 0)
+   sizeof(apikee_pending) == APIKEE_PENDING_SIZE && sizeof(apikee_answer) % APIKEE_ALIGN == 0 && \
+   sizeof(apikee_validate_request) % APIKEE_ALIGN == 0)
 #else
 #define APIKEE_SIZES 1
 #endif
@@ -1053,7 +1061,7 @@ apikee_error apikee_unsealed_require_success(const struct apikee_validate_reques
 typedef char apikee_sizes[APIKEE_SIZES && sizeof(apikee_error) == 4 && sizeof(bool) == 1 &&
                                   sizeof(apikee_keyring) == APIKEE_KEYRING_SIZE &&
                                   sizeof(apikee_claims) == APIKEE_CLAIMS_SIZE &&
-                                  sizeof(apikee_new_key) % sizeof(size_t) == 0
+                                  sizeof(apikee_new_key) % APIKEE_ALIGN == 0
                               ? 1
                               : -1];
 #endif

@@ -214,8 +214,8 @@ function refusal(status, headers) {
 }
 
 /**
- * Returns the envelope in a response, of at most `maxLen` bytes, or throws a `PlatformError`. `broken` is the error of a
- * connection that broke after these bytes: a whole envelope counts nevertheless.
+ * Returns the envelope in a response, of at most `maxLen` bytes, or throws a `PlatformError`. `broken` is the error of
+ * a connection that broke after these bytes: a whole answer counts nevertheless.
  */
 export async function envelopeOf(response, maxLen) {
   const { status, headers, body, isUsed, isResponse } = checks.foreign(() => {
@@ -245,10 +245,15 @@ export async function envelopeOf(response, maxLen) {
       return { envelope: all };
     }
     reader = checks.foreign(() => body.getReader(), "the answer");
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    if (typeof reader?.read !== "function") throw invalid("the answer's stream has no reader");
+    for (;;) {
+      const part = await reader.read();
+      if (part === null || typeof part !== "object") throw invalid("the answer's stream must give parts");
+      if (part.done) break;
       if (typeof part.value === "string") throw invalid("the answer's stream must have bytes, not strings");
       const bytes = checks.bytes(part.value, "a part of the answer");
-      parts.push(bytes);
+      // A copy: the stream may use its buffer again.
+      parts.push(bytes.slice());
       len += bytes.byteLength;
       if (len > maxLen) throw fault("the platform's answer is too long");
     }

@@ -157,11 +157,18 @@ fn wrong_use_repeats_no_key_and_no_secret() {
 
 #[test]
 fn a_secret_is_not_accepted_as_an_argument() {
-    for arguments in [&["--secret", "hunter2"][..], &["--secret=hunter2"]] {
-        for command in ["issue", "verify"] {
-            let done = with_secret([command].into_iter().chain(arguments.iter().copied())).done().code(2);
-            assert!(done.stdout.is_empty());
-            assert!(!done.stderr.contains("hunter2") && !done.stderr.contains(SECRET), "{}", done.stderr);
+    for (option, commands) in [
+        ("--secret", ["issue", "verify", "inspect"]),
+        ("--project-key", ["issue", "authorize", "doctor"]),
+        ("--server-secret", ["open", "seal", "platform"]),
+    ] {
+        let joined = format!("{option}=hunter2");
+        for command in commands {
+            for done in [with_secret([command, option, "hunter2"]), with_secret([command, &joined])] {
+                let done = done.done().code(2);
+                assert!(done.stdout.is_empty());
+                assert!(!done.stderr.contains("hunter2") && !done.stderr.contains(SECRET), "{}", done.stderr);
+            }
         }
     }
 }

@@ -7,6 +7,9 @@ use crate::{failure::Failure, module::Module};
 
 struct Place(UnsafeCell<Module>);
 
+#[cfg(target_feature = "atomics")]
+compile_error!("the module must have only one thread");
+
 // SAFETY: the module has only one thread, because it is built without the target feature `atomics` and its memory is
 // not shared.
 unsafe impl Sync for Place {}

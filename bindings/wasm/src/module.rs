@@ -20,7 +20,7 @@ const INPUT_LEN: usize = apikee::envelope::sealed_len(MAX_BODY);
 #[cfg(not(feature = "envelope"))]
 const INPUT_LEN: usize = 16 * 1024;
 
-/// JavaScript wipes 3/4 of the length of a key, at most of `KEY_ROOM`.
+/// JavaScript wipes as many bytes as the key has, at most 3/4 of `KEY_ROOM`.
 const PAYLOAD_LEN: usize = verify_buffer_len(KEY_ROOM);
 const _: () = assert!(PAYLOAD_LEN == KEY_ROOM / 4 * 3);
 

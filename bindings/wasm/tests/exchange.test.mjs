@@ -435,6 +435,24 @@ test("a whole envelope counts even if the connection breaks after it", async () 
   }
 });
 
+test("an answer is read rightly from a stream that uses its buffer again", async () => {
+  const session = own.establish();
+  const { body } = session.validateRequest({ ...GIVEN, now: undefined });
+  const envelope = Buffer.from(sealed(body, '{"success":true}'));
+  const buffer = new Uint8Array(7);
+  const reader = {
+    at: 0,
+    async read() {
+      const part = envelope.subarray(this.at, this.at + 7);
+      this.at += 7;
+      buffer.set(part);
+      return part.length > 0 ? { done: false, value: buffer.subarray(0, part.length) } : { done: true };
+    },
+  };
+  const response = { status: 200, body: { getReader: () => reader }, arrayBuffer() {} };
+  assert.equal((await session.readAnswer(response)).success, true);
+});
+
 test("a call that the program ends is not an outage, but a timeout is", async () => {
   for (const [reason, code] of [[undefined, "SERVER_FAULT"], [new DOMException("late", "TimeoutError"), "SERVER_UNAVAILABLE"]]) {
     const session = server.establish();
@@ -452,8 +470,9 @@ test("a body that was read already is not an answer that was cut off", async () 
   const shady = { status: 200, body: null, arrayBuffer: async () => new ArrayBuffer(0), get bodyUsed() { throw new Error("mine"); } };
   const texts = new Response(new ReadableStream({ start(all) { all.enqueue("{}"); all.close(); } }));
   const broken = { status: 200, body: { getReader() { throw new Error("mine"); } }, arrayBuffer() {} };
+  const [noReader, noParts] = [{}, { read: async () => undefined }].map((reader) => ({ status: 200, body: { getReader: () => reader }, arrayBuffer() {} }));
   const strange = { status: 200, body: null, arrayBuffer: async () => 1e12 };
-  for (const response of [read, locked, texts, shady, broken, strange]) {
+  for (const response of [read, locked, texts, shady, broken, noReader, noParts, strange]) {
     const session = server.establish();
     session.validateRequest({ ...GIVEN, now: undefined });
     await assert.rejects(session.readAnswer(response), { name: "ApikeeError", code: "INVALID_ARGUMENT" });

@@ -350,6 +350,17 @@ test("members of a polluted prototype are not options", () => {
   }
 });
 
+test("a clock or a generator that detaches the argument is an error with a code", () => {
+  let taken;
+  const take = () => taken && structuredClone(taken.buffer, { transfer: [taken.buffer] });
+  const own = load({ clock: () => (take(), 1.8e9), random: (bytes) => (take(), bytes.fill(5)) });
+  const [ring, session] = [own.keyring("s"), own.serverKey(new Uint8Array(32).fill(9)).establish()];
+  for (const call of [(bytes) => ring.verify(bytes), (bytes) => session.seal(bytes)]) {
+    taken = new Uint8Array(9);
+    assert.equal(codeOf(() => call(taken)), "INVALID_ARGUMENT");
+  }
+});
+
 test("an additional argument is refused", () => {
   const key = ring.issue({ tenant: "t" });
   const session = server.establish();

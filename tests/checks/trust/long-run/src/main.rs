@@ -5,8 +5,9 @@
 //! ```
 //!
 //! With `process`, the platform is in this process and records its answers. With `sockets`, `UreqTransport` sends the
-//! calls to the emulator, whose answers are recorded, too. The program ends with an error if one result is wrong, or if
-//! memory, descriptors or threads grow. The variable PLANTED plants a fault: `verdict`, `memory` or `descriptor`.
+//! calls to the emulator, whose answers are recorded, too. The program ends with an error if one result is wrong, if
+//! too few requests are confirmed, or if memory, descriptors or threads grow. The variable PLANTED plants a fault:
+//! `verdict`, `memory` or `descriptor`.
 
 #[path = "../../../../support/faults.rs"]
 mod every_fault;
