@@ -154,7 +154,8 @@ fn revoke(shared: &Shared, sender: &Sender<Revoked>, body: &mut Body) -> Respons
     // This instance refuses the key at once. The others refuse it after they get the revocation from Redis.
     shared.revocations.insert(fingerprint);
     let (stored, is_stored) = mpsc::channel();
-    let is_sent = shared.follows.load(Ordering::Relaxed) && sender.send((fingerprint, stored)).is_ok();
+    // Always sent: if Redis is away now, the thread stores it later.
+    let is_sent = sender.send((fingerprint, stored)).is_ok() && shared.follows.load(Ordering::Relaxed);
     if is_sent && is_stored.recv_timeout(2 * TIMEOUT).is_ok() {
         response(202, r#"{"ok":true}"#.into())
     } else {

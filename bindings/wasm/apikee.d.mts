@@ -50,7 +50,7 @@ export interface Apikee {
 
   /**
    * The SHA-256 of a whole key as 64 hexadecimal digits, for storage and deny-lists. **This does not verify the key**:
-   * it may be forged.
+   * it may be forged. With blanks or a line break around the key, the fingerprint is another one, and revokes nothing.
    *
    * @throws {ApikeeError} `MISSING_KEY`, `INVALID_ARGUMENT`, or `TOO_LONG` for more than 87,496 bytes (16,384 in
    * `apikee-verify.wasm`)

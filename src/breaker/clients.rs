@@ -129,6 +129,12 @@ impl ClientPermit {
     pub const fn client(&self) -> ClientRef {
         self.client
     }
+
+    /// Its generation of the client's own circuit. A permit without a slot can only belong to a circuit that has not
+    /// changed since.
+    fn own_in(&self, slot: &ClientSlot) -> Option<u32> {
+        self.own.or_else(|| slot.circuit.is_closed().then(|| slot.circuit.generation()))
+    }
 }
 
 /// The data that a [`ClientTable`] holds about one client, in at most 128 bytes.
@@ -454,8 +460,9 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
             }
         }
         let config = self.config;
-        if let (Some(own), Some(at)) = (permit.own, self.find(permit.client))
+        if let Some(at) = self.find(permit.client)
             && let Some(slot) = self.slot(at)
+            && let Some(own) = permit.own_in(slot)
         {
             match evidence {
                 Evidence::Answered => slot.circuit.record(&config, own, Health::Up, now, 0, |_| false),
@@ -582,12 +589,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         let config = self.config;
         let Some(at) = self.find_or_add(permit.client, nanos(now)) else { return };
         let Some(slot) = self.slot(at) else { return };
-        // A permit without a slot can only belong to a circuit that has not changed since.
-        let own = match permit.own {
-            Some(own) => own,
-            None if slot.circuit.is_closed() => slot.circuit.generation(),
-            None => return,
-        };
+        let Some(own) = permit.own_in(slot) else { return };
         slot.circuit.record(&config, own, Health::Down, now, random, |failures| config.trips(failures));
     }
 

@@ -234,7 +234,7 @@ impl Apikee {
                             Some(about) => {
                                 platform::wiped(|| server.ask(&key, &About { scopes, ..about }, now, deadline, *policy))
                             }
-                            None => server.unasked(&key, facts.audit().address(), deadline, *policy),
+                            None => server.unasked(&key, None, facts.origin(), *policy),
                         };
                         policy.authorize(key, scopes, outcome)
                     }
@@ -245,9 +245,8 @@ impl Apikee {
                         || facts.about().is_some_and(|about| server.observe(&key, &About { scopes, ..about }, now));
                     if grant.is_ok() && !observed() {
                         let audit = facts.audit().with_key(header.ok().flatten(), claims.as_ref());
-                        let deadline = &Deadline::after(server.settings.timeout);
-                        let outcome = server.unasked(&key, facts.audit().address(), deadline, *policy);
-                        let verdict = policy.decide(outcome);
+                        let client = facts.about().and_then(|about| about.client);
+                        let verdict = policy.decide(server.unasked(&key, client, facts.origin(), *policy));
                         events.emit(&Event::Observed { audit, verdict });
                     }
                     grant.map_err(Denial::from)

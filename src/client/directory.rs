@@ -21,10 +21,10 @@ use std::{
     time::Instant,
 };
 
-use super::gate::Deadline;
+use super::gate::{Deadline, Spent};
 use crate::{
     crypto::sha256,
-    policy::{Outcome, Overload},
+    policy::{Outage, Outcome, Overload},
     protocol::{ClientId, MethodPath},
 };
 
@@ -63,10 +63,10 @@ struct LookUp {
 #[derive(Clone, Copy)]
 struct Ended {
     result: Result<ClientId, Outcome>,
-    /// The time that its thread has spent in the queue. All threads that wait for the look-up have spent it there, too.
-    waited: Duration,
+    /// The time that its thread has spent in the queue. For a thread that joined later, only the part since then counts.
+    waited: Spent,
     /// The time that the transport has had.
-    asked: Duration,
+    asked: Spent,
 }
 
 /// An id, and whether the platform had to be asked for it.
@@ -81,12 +81,14 @@ impl Clients {
     }
 
     /// Returns the client of a tenant. If several threads ask for one tenant at the same time, one of them calls
-    /// `look_up`, and the others wait for its result. If it gets no slot in time, the next of them looks it up.
+    /// `look_up`, and the others wait for its result, unless a breaker is `open`. If it gets no slot in time, the next of
+    /// them looks it up.
     pub(super) fn find(
         &self,
         tenant: &str,
         now: Duration,
         deadline: &Deadline,
+        open: impl Fn() -> Option<Outage>,
         look_up: impl FnOnce() -> Result<ClientId, Outcome>,
     ) -> Result<Found, Outcome> {
         let digest = sha256(tenant.as_bytes());
@@ -102,6 +104,9 @@ impl Clients {
                 break;
             };
             drop(state);
+            if let Some(outage) = open() {
+                return Err(Outcome::Outage(outage));
+            }
             match pending.wait(deadline) {
                 // The other thread had less time left for a slot.
                 Err(Outcome::Overload(Overload::TooManyInFlight)) if deadline.left().is_some() => state = self.lock(),
@@ -162,20 +167,20 @@ impl Clients {
 const NOT_MADE: Outcome = Outcome::Overload(Overload::OutOfResources);
 
 impl LookUp {
-    /// Waits for the result. The look-up ends before the deadline of the waiting thread. A missing result at the
-    /// deadline means that this process was too slow.
+    /// Waits for the result. The look-up ends at about the deadline of the waiting thread, and a little later if its own
+    /// time limit is noticed late. A result that is missing even then means that this process was too slow.
     fn wait(&self, deadline: &Deadline) -> Result<ClientId, Outcome> {
         let start = Instant::now();
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let (ended, _) = self
             .changed
-            .wait_timeout_while(ended, deadline.left().unwrap_or_default(), |ended| ended.is_none())
+            .wait_timeout_while(ended, deadline.patient_left(), |ended| ended.is_none())
             .unwrap_or_else(PoisonError::into_inner);
         let Ended { result, waited, asked } = ended.ok_or(Outcome::Overload(Overload::TooManyInFlight))?;
-        let elapsed = start.elapsed();
-        let waited = waited.min(elapsed);
+        let waited = waited.since(start);
         deadline.has_waited(waited);
-        deadline.has_asked(asked.min(elapsed.saturating_sub(waited)));
+        let asked = asked.since(start).min(start.elapsed().saturating_sub(waited));
+        deadline.has_asked(asked);
         result
     }
 }
@@ -338,7 +343,12 @@ mod tests {
     };
 
     use super::*;
-    use crate::policy::{Fault, Outage};
+    use crate::policy::Fault;
+
+    /// No breaker is open.
+    fn closed() -> Option<Outage> {
+        None
+    }
 
     const START: Duration = Duration::from_secs(1_000);
     const MINUTE: Duration = Duration::from_secs(60);
@@ -357,7 +367,7 @@ mod tests {
             clients.remember(tenant, answer, now);
             Ok(answer)
         };
-        let found = clients.find(tenant, now, &later(), look_up).unwrap();
+        let found = clients.find(tenant, now, &later(), closed, look_up).unwrap();
         (found.id, found.asked)
     }
 
@@ -414,7 +424,7 @@ mod tests {
                     }
                     result
                 };
-                clients.find("a", MINUTE, &later(), look_up).map(|found| found.id)
+                clients.find("a", MINUTE, &later(), closed, look_up).map(|found| found.id)
             };
             thread::scope(|scope| {
                 let asked = [(); 8].map(|()| scope.spawn(ask));
@@ -442,10 +452,10 @@ mod tests {
                     }
                     overload
                 };
-                clients.find("a", MINUTE, &later(), look_up).map(|found| found.id)
+                clients.find("a", MINUTE, &later(), closed, look_up).map(|found| found.id)
             });
             entered.wait();
-            assert_eq!(clients.find("a", MINUTE, &later(), || Ok(id(1))).map(|found| found.id), Ok(id(1)));
+            assert_eq!(clients.find("a", MINUTE, &later(), closed, || Ok(id(1))).map(|found| found.id), Ok(id(1)));
             assert_eq!(leader.join().unwrap(), overload);
         });
         assert!(clients.lock().pending.is_empty());
@@ -461,22 +471,59 @@ mod tests {
                 scope.spawn(move || {
                     let deadline = later();
                     let look_up = || {
-                        deadline.has_asked(asked);
                         entered.wait();
                         while Arc::strong_count(&clients.lock().pending["a"]) < 3 {
                             thread::yield_now();
                         }
+                        deadline.has_asked(asked);
                         Ok(id(1))
                     };
-                    clients.find("a", MINUTE, &deadline, look_up).map(|found| found.id)
+                    clients.find("a", MINUTE, &deadline, closed, look_up).map(|found| found.id)
                 });
                 entered.wait();
                 let (deadline, start) = (later(), Instant::now());
-                assert!(clients.find("a", MINUTE, &deadline, || unreachable!()).is_ok());
-                assert!(deadline.asked() <= asked.min(start.elapsed()));
-                assert_eq!(deadline.asked() > Duration::ZERO, asked > Duration::ZERO);
+                assert!(clients.find("a", MINUTE, &deadline, closed, || unreachable!()).is_ok());
+                assert!(deadline.asked().total <= asked.min(start.elapsed()));
+                assert_eq!(deadline.asked().total > Duration::ZERO, asked > Duration::ZERO);
             });
         }
+    }
+
+    /// Runs a look-up with this result while another thread, with this time limit, waits for it for so long.
+    fn shared(limit: Duration, late: Duration, open: Option<Outage>) -> Result<ClientId, Outcome> {
+        let (clients, entered, left) = (&Clients::new(2, MINUTE), &Barrier::new(2), &Barrier::new(2));
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let look_up = || {
+                    entered.wait();
+                    if open.is_some() {
+                        left.wait();
+                    }
+                    thread::sleep(late);
+                    Err(Outcome::Outage(Outage::Timeout))
+                };
+                clients.find("a", MINUTE, &later(), closed, look_up).map(|found| found.id)
+            });
+            entered.wait();
+            let result = clients.find("a", MINUTE, &Deadline::after(limit), || open, || unreachable!());
+            if open.is_some() {
+                left.wait();
+            }
+            result.map(|found| found.id)
+        })
+    }
+
+    /// Both have the same time limit, and its end is noticed late.
+    #[test]
+    fn a_look_up_that_ends_a_little_late_is_shared() {
+        let late = Duration::from_millis(60);
+        assert_eq!(shared(Duration::from_millis(20), late, None), Err(Outcome::Outage(Outage::Timeout)));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_look_up_while_a_breaker_is_open() {
+        let open = Outage::BreakerOpen { retry_after: Duration::from_secs(1) };
+        assert_eq!(shared(MINUTE, Duration::ZERO, Some(open)), Err(Outcome::Outage(open)));
     }
 
     #[test]
@@ -490,7 +537,7 @@ mod tests {
                         both.wait();
                         Ok(id(tenant))
                     };
-                    let found = clients.find(&tenant.to_string(), MINUTE, &later(), look_up).unwrap();
+                    let found = clients.find(&tenant.to_string(), MINUTE, &later(), closed, look_up).unwrap();
                     assert_eq!(found.id, id(tenant));
                 });
             }
@@ -511,10 +558,10 @@ mod tests {
                     }
                     panic!("a transport that panics")
                 };
-                clients.find("a", MINUTE, &later(), look_up).map(|found| found.id)
+                clients.find("a", MINUTE, &later(), closed, look_up).map(|found| found.id)
             });
             entered.wait();
-            let follower = clients.find("a", MINUTE, &later(), || unreachable!()).map(|found| found.id);
+            let follower = clients.find("a", MINUTE, &later(), closed, || unreachable!()).map(|found| found.id);
             assert_eq!(follower, Err(NOT_MADE));
             assert!(leader.join().is_err());
         });

@@ -63,9 +63,27 @@ pub(super) struct Deadline {
     start: Cell<Instant>,
     limit: Duration,
     /// The time that the request has spent in the queue, for all of its calls.
-    waited: Cell<Duration>,
+    waited: Cell<Spent>,
     /// The time that the transport has had, for all of its calls.
-    asked: Cell<Duration>,
+    asked: Cell<Spent>,
+}
+
+/// A sum of times, and when the last of them ended.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Spent {
+    pub(super) total: Duration,
+    until: Option<Instant>,
+}
+
+impl Spent {
+    fn and(self, time: Duration) -> Self {
+        Self { total: self.total.saturating_add(time), until: Some(Instant::now()) }
+    }
+
+    /// At most this much of it was after `start`.
+    pub(super) fn since(self, start: Instant) -> Duration {
+        self.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(start)).min(self.total)
+    }
 }
 
 impl Deadline {
@@ -85,7 +103,7 @@ impl Deadline {
 
     /// The request has spent this time in the queue.
     pub(super) fn has_waited(&self, time: Duration) {
-        self.waited.set(self.waited.get().saturating_add(time));
+        self.waited.set(self.waited.get().and(time));
     }
 
     /// Runs the transport, and counts its time.
@@ -98,14 +116,14 @@ impl Deadline {
 
     /// The transport has had this time for the request.
     pub(super) fn has_asked(&self, time: Duration) {
-        self.asked.set(self.asked.get().saturating_add(time));
+        self.asked.set(self.asked.get().and(time));
     }
 
-    pub(super) fn waited(&self) -> Duration {
+    pub(super) fn waited(&self) -> Spent {
         self.waited.get()
     }
 
-    pub(super) fn asked(&self) -> Duration {
+    pub(super) fn asked(&self) -> Spent {
         self.asked.get()
     }
 
@@ -116,29 +134,30 @@ impl Deadline {
 
     /// What is left of this tenth.
     fn patience(&self) -> Duration {
-        self.tenth().saturating_sub(self.waited.get())
+        self.tenth().saturating_sub(self.waited.get().total)
     }
 
     /// Whether the queue took more than a tenth of the time. A timeout then shows nothing about the platform: with all
     /// of the time, the platform might have answered. Load must not look like an outage.
     fn was_shortened(&self) -> bool {
-        self.waited.get() > self.tenth()
+        self.waited.get().total > self.tenth()
     }
 
-    /// A delay that only a lack of processor time explains.
-    fn unusual_delay(&self) -> Duration {
-        self.tenth().max(USUAL_DELAY)
-    }
-
-    /// Whether the request goes on long after its end. All waits end in time, so this process lacks processor time.
+    /// Whether the request goes on long after its end: this process lacks processor time.
     fn was_overslept(&self) -> bool {
-        self.start.get().elapsed() > self.limit.saturating_add(self.unusual_delay())
+        self.start.get().elapsed() > self.limit.saturating_add(usual_lateness(self.limit))
     }
 
     /// Whether this process took much of the time for its own work: the platform had less.
     fn was_delayed(&self) -> bool {
-        let accounted = self.waited.get().saturating_add(self.asked.get());
-        self.start.get().elapsed().saturating_sub(accounted) > self.unusual_delay()
+        let unusual = self.tenth().max(USUAL_DELAY.min(self.limit.checked_div(2).unwrap_or_default()));
+        let accounted = self.waited.get().total.saturating_add(self.asked.get().total);
+        self.start.get().elapsed().saturating_sub(accounted) > unusual
+    }
+
+    /// How long to wait for another thread with about the same time limit. It may notice the end of its time late.
+    pub(super) fn patient_left(&self) -> Duration {
+        self.left().unwrap_or_default().saturating_add(usual_lateness(self.limit))
     }
 
     /// The time that is left: more than zero, or `None`.
@@ -148,7 +167,13 @@ impl Deadline {
 }
 
 /// Usual delays of the scheduler are shorter.
-pub(super) const USUAL_DELAY: Duration = Duration::from_millis(100);
+const USUAL_DELAY: Duration = Duration::from_millis(100);
+
+/// How late the end of a time limit may be noticed. Linux's timers round it up by an eighth at most (the table in
+/// `kernel/time/timer.c`). Only a lack of processor time makes it later.
+pub(super) fn usual_lateness(limit: Duration) -> Duration {
+    limit.checked_div(8).unwrap_or_default().saturating_add(USUAL_DELAY)
+}
 
 /// Limits on calls.
 pub(super) struct Limits {
@@ -376,6 +401,14 @@ impl Gate {
             // This call may itself be the probe of a half-open breaker.
             _ => Outcome::Overload(overload),
         }
+    }
+
+    /// The outage of a call about this client, if a breaker is open now.
+    pub(super) fn open(&self, client: ClientRef) -> Option<Outage> {
+        let mut state = self.lock();
+        // Read under the lock, so that the table never sees the time go back.
+        let now = self.now();
+        state.check(Some(client), now).err().map(Outage::from)
     }
 
     /// A remembered refusal that still applies to one of these clients at this address. If there are several, it is one
@@ -627,10 +660,10 @@ mod tests {
         let gate = Gate::new(&Limits { in_flight: 1, ..Limits::DEFAULT }, Duration::from_secs(60));
         let events = Events::default();
         let _slot = gate.enter(None, &Deadline::after(Duration::from_secs(60)), &events);
-        let limit = Duration::from_millis(5);
+        let limit = Duration::from_millis(200);
         let deadline = Deadline::after(limit);
         let result = gate.enter(None, &deadline, &events).map(|_| ());
         assert_eq!(result, Err(Outcome::Overload(Overload::TooManyInFlight)));
-        assert!(deadline.was_shortened(), "{:?}", deadline.waited());
+        assert!(deadline.was_shortened(), "{:?}", deadline.waited().total);
     }
 }

@@ -362,7 +362,8 @@ impl Platform {
         deadline: &Deadline,
     ) -> Result<ClientId, Outcome> {
         let client = self.exchange(Some(caller), request, deadline, created)?;
-        self.events.emit(&Event::ClientUpserted { client });
+        // The observer's time is not the platform's.
+        let _ = deadline.suspended(|| self.events.emit(&Event::ClientUpserted { client }));
         Ok(client)
     }
 

@@ -76,6 +76,14 @@ pub(crate) trait Facts {
 
     /// The data for an audit log, without the key.
     fn audit(&self) -> Audit<'_>;
+
+    /// The origin for which a refusal is remembered.
+    fn origin(&self) -> Origin<'_> {
+        match self.about() {
+            Some(about) => Origin::of(about.headers),
+            None => self.audit().address().map_or(Origin::Unknown, Origin::at),
+        }
+    }
 }
 
 impl Facts for About<'_> {
@@ -172,7 +180,7 @@ impl fmt::Debug for AuthorizeRequest<'_, '_> {
 
 /// The origin of a request, as it is sent to the platform.
 #[derive(Clone, Copy)]
-pub(super) enum Origin<'a> {
+pub(crate) enum Origin<'a> {
     Unknown,
     Address([u8; 16]),
     /// A text that is not an address.

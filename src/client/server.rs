@@ -1,6 +1,6 @@
 //! Server mode: finds the client of a request, asks the platform, and does other work in the background.
 
-use core::{mem, net::IpAddr, panic::AssertUnwindSafe, time::Duration};
+use core::{mem, panic::AssertUnwindSafe, time::Duration};
 use std::{
     boxed::Box,
     format,
@@ -207,14 +207,15 @@ impl Server {
     pub(super) fn unasked(
         &self,
         key: &VerifiedKey<'_>,
-        address: Option<IpAddr>,
-        deadline: &Deadline,
+        client: Option<ClientId>,
+        origin: Origin<'_>,
         policy: Policy,
     ) -> Outcome {
         let claims = key.claims();
         policy.recall(Outcome::Fault(Fault::NotSent), || {
-            let named = self.named(claims, None, deadline).ok().flatten();
-            self.remembered(named, claims.tenant(), address.map_or(Origin::Unknown, Origin::at))
+            let deadline = &Deadline::after(self.settings.timeout);
+            let named = self.named(claims, client, deadline).ok().flatten();
+            self.remembered(named, claims.tenant(), origin)
         })
     }
 
@@ -232,7 +233,8 @@ impl Server {
             return Err(Outcome::Fault(Fault::UnknownClient));
         }
         let look_up = || self.look_up(tenant, key_name, deadline);
-        let found = self.clients.find(tenant, self.platform.gate.now(), deadline, look_up)?;
+        let open = || self.platform.gate.open(self.keys_of(tenant)[0]);
+        let found = self.clients.find(tenant, self.platform.gate.now(), deadline, open, look_up)?;
         if found.asked && deadline.left().is_none() {
             // The look-up took all of the time.
             return Err(self.platform.gate.judge(Some(found.id.into()), deadline, Outage::Timeout));
@@ -328,7 +330,8 @@ impl Server {
             // The platform has answered, which counts for the breaker. It does not say which client is meant.
             FoundClient::None | FoundClient::Several => return Err(Outcome::Fault(Fault::UnknownClient)),
         };
-        self.remember(tenant, id);
+        // The observer's time is not the platform's.
+        let _ = deadline.suspended(|| self.remember(tenant, id));
         Ok(id)
     }
 

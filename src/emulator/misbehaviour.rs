@@ -217,7 +217,7 @@ impl core::error::Error for InvalidMisbehaviour {}
 pub enum RequestKind {
     /// `POST /client/{uuid}`: validates a request of a client.
     Validate,
-    /// `POST /client`: creates or updates a client.
+    /// `POST /client`: creates or replaces a client.
     Client,
     /// `GET /client` or `GET /client/{uuid}`: looks up clients.
     Lookup,

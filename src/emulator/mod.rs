@@ -108,8 +108,7 @@ use crate::{
 /// | all | 404, 405, 415 | method and path are known, and a body is `application/json` |
 /// | | 401 `INVALID_PROJECT_KEY` | `x-api-key` is the project key |
 /// | | 404 `UNKNOWN_PROJECT_ENV` | `project_env` is the configured one |
-/// | | 400 | body and query are well-formed, numbers fit into an `f64`, and a sealed body can be opened; with a body,
-/// `x-apikee-encrypted` is `1` (sealed) or `0` (plain) |
+/// | | 400 | body and query are well-formed, numbers fit into an `f64`, and a sealed body can be opened; with a body, `x-apikee-encrypted` is `1` (sealed) or `0` (plain) |
 /// | | 500 `NOT_SAVED` | the state file can be written |
 /// | validate | 403 `INVALID_SIGNATURE` | the request is signed, or no signing key is configured |
 /// | | `STALE_REQUEST` | its timestamp is within the tolerance |

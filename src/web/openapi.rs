@@ -59,7 +59,9 @@ impl Guard {
     /// set. One of them is enough. This applies to the document as a whole, and to each operation without a `security`
     /// member. These operations also get the responses 401, 403, 429, 502 and 503, unless they have them. Operations
     /// under [excluded](Self::excluded_paths) paths, in `webhooks` and in `callbacks` need no key, and get no
-    /// responses. Operations in `additionalOperations` (OpenAPI 3.2) are not changed. A second call changes nothing.
+    /// responses. Operations in `additionalOperations` (OpenAPI 3.2) are not changed, and references (`$ref`) are not
+    /// followed. If the document's `security` combines the key with another scheme, no requirement is added to it. A
+    /// second call changes nothing.
     ///
     /// The document is the same in local and in server mode, although the guard answers 502 and 503 only in server
     /// mode. The guard itself never answers 429: if the platform's rate limit is exceeded, it answers 401, like the
@@ -77,6 +79,8 @@ impl Guard {
         let root = object(document)?;
         let security = root.entry("security").or_insert_with(|| json!([])).as_array_mut().ok_or(NotOpenApi)?;
         let others = Value::from_iter(security.iter().filter(|requirement| !names_ours(requirement)).cloned());
+        // An empty requirement would make the key optional.
+        security.retain(|requirement| *requirement != json!({}));
         if !security.iter().any(is_combined) {
             for requirement in ours {
                 if !security.contains(&requirement) {
@@ -183,14 +187,14 @@ impl RouteGuard<'_> {
         let operation = object(item.and_then(|item| item.get_mut(method)).ok_or(NoSuchOperation)?)?;
 
         let security = operation.entry("security").or_insert(inherited).as_array_mut().ok_or(NotOpenApi)?;
+        let is_alone = |requirement: &Value| names_ours(requirement) && !is_combined(requirement);
+        let needs_own = security.iter().any(is_alone) || !security.iter().any(is_combined);
         // An empty requirement would make the key optional.
-        security
-            .retain(|requirement| is_combined(requirement) || !names_ours(requirement) && *requirement != json!({}));
-        if security.iter().any(is_combined) {
-            let combined = security.iter_mut().filter_map(Value::as_object_mut).flatten();
-            let keys = combined.filter(|(scheme, _)| [SCHEME, BEARER_SCHEME].contains(&scheme.as_str()));
-            keys.for_each(|(_, of)| *of = json!(roles));
-        } else {
+        security.retain(|requirement| !is_alone(requirement) && *requirement != json!({}));
+        let schemes = security.iter_mut().filter_map(Value::as_object_mut).flatten();
+        let keys = schemes.filter(|(scheme, _)| [SCHEME, BEARER_SCHEME].contains(&scheme.as_str()));
+        keys.for_each(|(_, of)| *of = json!(roles));
+        if needs_own {
             security.extend(self.guard.requirements(roles));
         }
         let responses = add_responses(operation)?;

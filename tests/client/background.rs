@@ -10,7 +10,7 @@ use apikee::{
     client::{AuthorizeRequest, Call, Enforcement, Event, Transport, TransportError},
     meta::JsonObject,
     policy::{Basis, Fault, OnFault, Outage},
-    protocol::{Endpoint, MethodPath, Timestamp},
+    protocol::{ClientId, Endpoint, MethodPath, Timestamp},
 };
 
 use serde_json::{Value, json};
@@ -440,6 +440,17 @@ fn an_observed_request_that_cannot_be_sent_gets_the_remembered_refusal() {
     for _ in 0..2 {
         assert_eq!(observed(), r#"observed: Err("SERVER_REJECTED")"#);
         assert_eq!(decide(&apikee, &long), Ok(Basis::Observed));
+    }
+    // The refusal is that of the client that the request names.
+    observed();
+    let client = |id: &str| ClientId::new(id).unwrap();
+    for (request, expected) in [
+        (long.client(client(CLIENT)), "Err(\"SERVER_REJECTED\")"),
+        (long.client(client("11111111-2222-4333-8444-555555555555")), "Ok(DespiteFault("),
+    ] {
+        assert_eq!(decide(&apikee, &request), Ok(Basis::Observed));
+        let observed = observed();
+        assert!(observed.starts_with(&format!("observed: {expected}")), "{observed}");
     }
 }
 

@@ -66,6 +66,23 @@ fn calls_in_flight_when_a_clients_breaker_opens_do_not_count() {
     assert_eq!(table.state(secs(9)), BreakerState::Closed);
 }
 
+/// The first failure gives the client a slot. The calls that are in flight then have none.
+#[test]
+fn failures_between_answers_are_not_in_a_row_also_if_the_client_had_no_slot() {
+    let mut table = with_slots(8);
+    let permits: Vec<_> = (0..16).map(|_| table.acquire(client(1), secs(9)).unwrap()).collect();
+    for (at, permit) in permits.into_iter().enumerate() {
+        let evidence = if at % 2 == 0 { Evidence::Failed } else { Evidence::Answered };
+        assert_eq!(table.record(permit, evidence, secs(9), u32::MAX), None);
+    }
+    assert_eq!(table.client_state(client(1), secs(9)), BreakerState::Closed);
+    // The last result was an answer.
+    for round in 0..5 {
+        let change = call(&mut table, 1, Evidence::Failed, secs(9));
+        assert_eq!(change, (round == 4).then_some(BreakerChange::OpenedForClient));
+    }
+}
+
 #[test]
 fn a_call_from_before_the_clients_breaker_opened_does_not_end_the_probe() {
     let mut table = with_slots(8);

@@ -255,6 +255,14 @@ fn a_requirement_of_the_key_and_another_scheme_stays() {
         let operations = &document["paths"]["/users"];
         assert_eq!(operations["get"]["security"], json!([{ "ApikeeAuth": ["read"], "mtls": [] }]));
         assert_eq!(operations["post"]["security"], json!([{ "ApikeeAuth": [], "mtls": [] }]));
+
+        // A requirement of the key alone stays beside it.
+        let either = json!([{ "ApikeeAuth": [], "mtls": [] }, { "ApikeeAuth": [] }]);
+        document["paths"]["/users"]["get"]["security"] = either;
+        route(&mut document);
+        let either = json!([{ "ApikeeAuth": ["read"], "mtls": [] }, { "ApikeeAuth": ["read"] }]);
+        assert_eq!(document["paths"]["/users"]["get"]["security"], either);
+        let operations = &document["paths"]["/users"];
         assert!(REFUSALS.iter().all(|status| operations["post"]["responses"].get(status).is_some()));
     }
 }
@@ -265,6 +273,16 @@ fn a_route_needs_a_key_even_if_the_operation_says_that_it_is_optional() {
     document["paths"]["/users"]["get"]["security"] = json!([{}, { "other": [] }]);
     guard().route("/users").add_to_openapi("get", &mut document).unwrap();
     assert_eq!(document["paths"]["/users"]["get"]["security"], json!([{ "other": [] }, { "ApikeeAuth": [] }]));
+}
+
+#[test]
+fn a_key_is_needed_even_if_the_document_says_that_it_is_optional() {
+    let mut document = document();
+    document["security"] = json!([{}]);
+    guard().add_to_openapi(&mut document).unwrap();
+    assert_eq!(document["security"], json!([{ "ApikeeAuth": [] }]));
+    assert_eq!(document["paths"]["/users"]["get"]["security"], json!([{ "ApikeeAuth": [] }]));
+    assert_eq!(document["paths"]["/health"]["get"]["security"], json!([{}]));
 }
 
 #[test]

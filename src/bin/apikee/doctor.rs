@@ -369,7 +369,8 @@ fn of_key(apikee: &Apikee, key: &[u8]) -> Finding {
         Denial::Key(_) => "apikee inspect shows what is in the key",
         Denial::Revoked => "issue a new key",
         Denial::Rejected(_) | Denial::Remembered(_) => {
-            "look at the reason, this machine's clock, and on the platform at the client's limits and networks"
+            "look at the reason, this machine's clock, and on the platform at the client's limits and networks; if the \
+             client is unknown there, issue a new key with apikee issue --upsert"
         }
         Denial::Fault(Fault::UnknownClient) => {
             "the platform must have exactly one client with the key's tenant as its name: apikee issue --upsert creates it"

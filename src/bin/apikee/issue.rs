@@ -146,8 +146,8 @@ pub(crate) fn run(args: &Args) -> Ended {
     if args.client.upsert && matches!(issued.upsert(), Upsert::Skipped) {
         note("apikee: note: the client was not reported to the platform, because --meta has a clientId");
     }
-    if matches!(args.expires, Expiry::At(time) if time.as_secs() < now.as_secs()) {
-        note("apikee: note: this key has expired already");
+    if issued.expires_at().is_some_and(|end| end.as_secs() <= now.as_secs()) {
+        note("apikee: note: this key has expired, or expires in this second");
     }
     if matches!((args.not_before, issued.expires_at()), (Some(start), Some(end)) if start.as_secs() > end.as_secs()) {
         note("apikee: note: this key is never valid: it expires before it becomes valid");

@@ -112,9 +112,9 @@ pub(crate) struct Args {
     #[arg(long = "template", value_name = "ID[:NAME=N,...]", value_parser = template)]
     templates: Vec<EmulatedTemplate>,
 
-    /// Answer every request with this fault: status:503, unavailable:SECONDS, delay:500ms, drip:10ms, reset, hang-up,
-    /// close-idle, truncate, garbage, forged, impostor, replayed, reflected, unsealed, oversized:BYTES, redirect:URL or
-    /// refuse
+    /// Answer every request with this fault: status:503, unavailable:SECONDS, delay:500ms, drip, drip:10ms, reset,
+    /// hang-up, close-idle, truncate, garbage, forged, impostor, replayed, reflected, unsealed, oversized:BYTES,
+    /// redirect:URL or refuse
     #[arg(long, value_name = "KIND")]
     fault: Option<Misbehaviour>,
 
@@ -245,7 +245,7 @@ impl Args {
             report::field(&mut out, "page", emulator.page())?;
             report::field(&mut out, "url", emulator.url())?;
             report::field(&mut out, "public key", emulator.public_key())?;
-            report::field(&mut out, "project key", key.unwrap_or(PROJECT_KEY))?;
+            report::field(&mut out, "project key", key.unwrap_or("the value of APIKEE_SERVER_KEY"))?;
             report::field(&mut out, "project env", emulator.project_env().escape_debug())?;
             report::field(&mut out, "sealing", self.sealing)?;
             for (name, id) in clients {

@@ -16,7 +16,7 @@ pub(crate) fn expiry(text: &str) -> Result<Expiry, &'static str> {
     let expiry = long(text).map(Expiry::After).or_else(never_or_short).or_else(|| time(text).map(Expiry::At));
     expiry.ok_or(
         "expected a duration (1y, 12w, 90d, 24h, 60m or 3600s), a date (2027-01-31) or a time \
-         (2027-01-31T18:00:00Z) since 1970",
+         (2027-01-31T18:00:00Z) since 1970, or never",
     )
 }
 
@@ -63,7 +63,8 @@ fn seconds_ahead(offset: &str) -> Option<i64> {
 
 /// Reads a time, or a duration from now.
 pub(crate) fn moment(text: &str) -> Result<UnixTime, &'static str> {
-    match expiry(text)? {
+    let expected = "expected a duration (90d), a date (2027-01-31) or a time (2027-01-31T18:00:00Z) since 1970";
+    match expiry(text).map_err(|_| expected)? {
         Expiry::At(time) => Ok(time),
         Expiry::After(duration) => UnixTime::now().checked_add_secs(duration.as_secs()).ok_or("the time is too late"),
         Expiry::Never => Err("never is not a time"),

@@ -57,7 +57,7 @@ use ureq::{
 };
 
 use crate::{
-    client::gate::{Plaintext, USUAL_DELAY},
+    client::gate::{Plaintext, usual_lateness},
     crypto::Zeroize as _,
     error::sentences,
 };
@@ -202,11 +202,12 @@ impl Connector for Connect {
         };
         let start = Instant::now();
         let transport = self.chain.connect(&details, chained).map_err(|error| match error {
-            // Only a lack of processor time makes a time limit end so late. While a proxy connects, ureq
-            // restarts the time.
+            // Only a lack of processor time makes a time limit end so late. While a proxy connects, ureq restarts the
+            // time.
             Error::Timeout(Timeout::Connect)
                 if details.config.proxy().is_none()
-                    && start.elapsed() > details.timeout.after.saturating_add(USUAL_DELAY) =>
+                    && start.elapsed()
+                        > details.timeout.after.saturating_add(usual_lateness(*details.timeout.after)) =>
             {
                 ConnectionError::Exhausted.into()
             }

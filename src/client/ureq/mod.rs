@@ -60,13 +60,13 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// the connection, the answer survives only on an operating system that keeps data from before the reset. Linux keeps
 /// it.
 ///
-/// The addresses of a good look-up are used for 30 s, or until they do not answer. A name is never looked up twice at
-/// the same time. If a look-up fails or is slow, the addresses of the last good look-up are used.
+/// The addresses of a good look-up are used for 30 s, or until connecting to them fails. A name is never looked up
+/// twice at the same time. If a look-up fails or is slow, the addresses of the last good look-up are used.
 ///
 /// | cause | error |
 /// |---|---|
 /// | the name is not known, or cannot be looked up | [`Outage::Dns`] |
-/// | this process or machine is out of file descriptors, memory, threads or local ports, in any step; a connect timeout is noticed more than 100 ms late (not while a proxy connects) | [`Overload::OutOfResources`](crate::policy::Overload::OutOfResources) |
+/// | this process or machine is out of file descriptors, memory, threads or local ports, in any step; a connect timeout is noticed late by more than an eighth of it and 100 ms (not while a proxy connects) | [`Overload::OutOfResources`](crate::policy::Overload::OutOfResources) |
 /// | the operating system gives no randomness to TLS | [`Overload::NoRandomness`](crate::policy::Overload::NoRandomness) |
 /// | no connection within the connect timeout; the connection is refused, breaks or is ended by a TLS alert before the request; the proxy refuses to connect | [`Outage::Connect`] |
 /// | the connection breaks or is ended by a TLS alert after the request, or the answer ends too early | [`Outage::Reset`] |

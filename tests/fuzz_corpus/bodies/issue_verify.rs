@@ -176,7 +176,8 @@ fn check_packed(ring: &Keyring, wanted: &Wanted<'_>, new: &NewKey<'_>) {
             return;
         }
         Err(IssueError::TooLong) => {
-            // No value in MessagePack is three times as long as in JSON.
+            // No value in MessagePack is more than three times as long as in JSON, and JSON also needs a comma or a
+            // bracket.
             if let Ok(claims) = wanted.claims("123456789012345678901") {
                 assert!(3 * payload(&claims).len() > MAX_PAYLOAD_LEN);
             }

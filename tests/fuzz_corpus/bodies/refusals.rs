@@ -404,12 +404,11 @@ impl Model {
         let Settings { row, rate, window } = self.settings;
         let client = &mut self.clients[tried.client];
         let mut counts = true;
-        match (evidence, tried.own) {
+        // A call without a slot belongs to a circuit that is closed.
+        let own = tried.own.or(client.circuit.is_closed().then_some(client.circuit.epoch));
+        match (evidence, own) {
             (Evidence::Failed, own) => {
-                counts = match own {
-                    Some(epoch) => epoch == client.circuit.epoch,
-                    None => client.circuit.is_closed(),
-                };
+                counts = own == Some(client.circuit.epoch);
                 client.has_slot = true;
                 if counts {
                     match &mut client.circuit.phase {
@@ -427,11 +426,13 @@ impl Model {
                     }
                 }
             }
-            (Evidence::Answered, Some(epoch)) if epoch == client.circuit.epoch => match &mut client.circuit.phase {
-                Phase::Closed(results) => results.push((evidence, tried.client)),
-                Phase::Probing(_) => client.circuit.close(),
-                Phase::Open(_) | Phase::Released => {}
-            },
+            (Evidence::Answered, Some(epoch)) if client.has_slot && epoch == client.circuit.epoch => {
+                match &mut client.circuit.phase {
+                    Phase::Closed(results) => results.push((evidence, tried.client)),
+                    Phase::Probing(_) => client.circuit.close(),
+                    Phase::Open(_) | Phase::Released => {}
+                }
+            }
             (Evidence::Unreachable, Some(epoch)) => client.circuit.release(epoch),
             _ => {}
         }
