@@ -489,7 +489,7 @@ mod tests {
         }
     }
 
-    /// Runs a look-up with this result while another thread, with this time limit, waits for it for so long.
+    /// The result for a thread with this time limit that waits for the look-up of another one, which ends `late`.
     fn shared(limit: Duration, late: Duration, open: Option<Outage>) -> Result<ClientId, Outcome> {
         let (clients, entered, left) = (&Clients::new(2, MINUTE), &Barrier::new(2), &Barrier::new(2));
         thread::scope(|scope| {
