@@ -248,7 +248,8 @@ impl ApikeeBuilder {
     ///
     /// A file that cannot be used changes nothing: it may be missing, half written, empty, not UTF-8, or have a
     /// byte-order mark. The client then emits [`Event::FileRejected`](super::Event::FileRejected). If a file is written
-    /// in place, most half-written states are noticed, but not all. To be sure, rename a new file over the old one.
+    /// in place, most half-written states are noticed, but not all; `build` reads it once and notices none. To be sure,
+    /// rename a new file over the old one.
     pub fn secret_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.secret_file = Some(path.into());
         self.keys = None;

@@ -203,6 +203,12 @@ impl Keys {
             Some(until) => parts.retired.push_front(Retired { keys: old, until }),
             None => parts.retired.clear(),
         }
+        // A ring without a secret that the newer ones lack, which end later, must not push out an older one.
+        let mut newer = boxed_copy(&parts.current);
+        parts.retired.retain(|retired| {
+            let before = newer.secrets();
+            newer.accept_all_of(&retired.keys) > 0 || newer.secrets() > before
+        });
         // Bounds the list. A keyring holds only this many secrets.
         parts.retired.truncate(MAX_SECRETS);
         self.publish(&mut parts, now)
@@ -365,6 +371,21 @@ mod tests {
         for round in 0..=20 {
             assert_eq!(good(&keys, &std::format!("{round}")), round >= 13, "{round}");
         }
+    }
+
+    /// A file of secrets changes also if only its order or its white space changes.
+    #[test]
+    fn an_old_secret_stays_until_its_end_however_often_the_others_are_replaced() {
+        let start = Instant::now();
+        let keys = Keys::new(ring(&["a"]), Duration::ZERO);
+        for round in 0..20 {
+            let both = if round % 2 == 0 { ring(&["b", "c"]) } else { ring(&["c", "b"]) };
+            let replaced = keys.replace(both, MINUTE, start + Duration::from_secs(round));
+            assert_eq!((replaced.secrets, replaced.retiring, replaced.displaced), (3, 1, 0));
+            assert!(good(&keys, "a"), "{round}");
+        }
+        keys.expire(start + MINUTE);
+        assert!(!good(&keys, "a") && good(&keys, "b"));
     }
 
     /// Linux offers the process's own memory as a file. So this test can read freed memory.

@@ -37,6 +37,8 @@ pub(super) struct Server {
     _listener: Arc<TcpListener>,
     stop: Arc<Stop>,
     thread: Option<JoinHandle<()>>,
+    /// A descriptor for the connection that wakes the thread, in case the process has no other.
+    spare: Option<TcpListener>,
 }
 
 impl Server {
@@ -47,11 +49,12 @@ impl Server {
         platform: Arc<Platform>,
     ) -> io::Result<Self> {
         let stop = Arc::new(Stop::default());
+        let spare = Some(listener.try_clone()?);
         let listener = Arc::new(listener);
         let (told, listening) = (Arc::clone(&stop), Arc::clone(&listener));
         let listen = move || accept(&listening, max_connections, &platform, &told);
         let thread = builder().spawn(listen)?;
-        Ok(Self { address, _listener: listener, stop, thread: Some(thread) })
+        Ok(Self { address, _listener: listener, stop, thread: Some(thread), spare })
     }
 
     pub(super) const fn port(&self) -> u16 {
@@ -63,6 +66,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop.set();
         let Some(thread) = self.thread.take() else { return };
+        drop(self.spare.take());
         // The thread waits for a connection, so this makes one.
         while !thread.is_finished() && TcpStream::connect_timeout(&self.address, AGAIN).is_err() {
             thread::sleep(AGAIN);

@@ -135,6 +135,20 @@ fn a_request_that_is_sent_back_is_refused_if_it_is_known() {
     }
 }
 
+/// A test server may answer with a pinned nonce.
+#[test]
+fn an_answer_with_any_nonce_is_opened_if_the_request_is_not_given() {
+    let request = &vectors("request")[0];
+    let run = apikee(["seal", "--iv", &"0".repeat(24), "--text", "{}"])
+        .env("APIKEE_SERVER_PUBLIC_KEY", text(request, "server_public"))
+        .env("APIKEE_EPHEMERAL_SECRET", text(request, "ephemeral_private"));
+    let mut answer: Value = serde_json::from_str(&run.done().code(0).stdout).unwrap();
+    let server = text(request, "server_public");
+    let server: Vec<_> = (0..32).map(|at| u8::from_str_radix(&server[2 * at..][..2], 16).unwrap()).collect();
+    answer["epk"] = BASE64_URL_SAFE_NO_PAD.encode(server).into();
+    assert_eq!(opening(request).stdin(answer.to_string()).done().code(0).stdout, "{}");
+}
+
 #[test]
 fn an_answer_is_not_opened_with_the_servers_secret() {
     let vector = &vectors("request")[0];

@@ -188,9 +188,12 @@ impl OpenArgs {
 
     fn client(&self, secret: &[u8; 32]) -> Result<Role, Box<dyn Error>> {
         let session = Session::establish(&self.server_key.get()?, &mut Pinned(secret))?;
-        let iv = self.request.as_deref().map_or(Ok([0; 12]), nonce)?;
         // A `Pending` comes only from sealing a request. This request is never sent, so its known nonce does no harm.
-        let (_, pending) = session.seal(b"", &mut Pinned(&iv), &mut vec![0; sealed_len(0)])?;
+        let mut buf = vec![0; sealed_len(0)];
+        let (_, pending) = match self.request.as_deref() {
+            Some(path) => session.seal(b"", &mut Pinned(&nonce(path)?), &mut buf)?,
+            None => session.seal(b"", &mut SysRng, &mut buf)?,
+        };
         Ok(Role::Client(pending))
     }
 }
