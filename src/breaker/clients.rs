@@ -119,8 +119,8 @@ pub enum BreakerChange {
 pub struct ClientPermit {
     client: ClientRef,
     all: u32,
-    /// `None` if the client had no slot.
-    own: Option<u32>,
+    /// The generation of the client's own circuit: that of a new one if the client had no slot.
+    own: u32,
 }
 
 impl ClientPermit {
@@ -128,12 +128,6 @@ impl ClientPermit {
     #[must_use]
     pub const fn client(&self) -> ClientRef {
         self.client
-    }
-
-    /// Its generation of the client's own circuit. A permit without a slot can only belong to a circuit that has not
-    /// changed since.
-    fn own_in(&self, slot: &ClientSlot) -> Option<u32> {
-        self.own.or_else(|| slot.circuit.is_closed().then(|| slot.circuit.generation()))
     }
 }
 
@@ -432,7 +426,7 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
             self.touch(at);
             self.slot(at)
         });
-        let own = slot.map(|slot| slot.circuit.acquire(&config, now)).transpose()?;
+        let own = slot.map_or(Ok(Circuit::CLOSED.generation()), |slot| slot.circuit.acquire(&config, now))?;
         Ok(ClientPermit { client, all, own })
     }
 
@@ -462,12 +456,11 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         let config = self.config;
         if let Some(at) = self.find(permit.client)
             && let Some(slot) = self.slot(at)
-            && let Some(own) = permit.own_in(slot)
         {
             match evidence {
-                Evidence::Answered => slot.circuit.record(&config, own, Health::Up, now, 0, |_| false),
+                Evidence::Answered => slot.circuit.record(&config, permit.own, Health::Up, now, 0, |_| false),
                 // This shows nothing about the client.
-                Evidence::Unreachable => slot.circuit.release(own),
+                Evidence::Unreachable => slot.circuit.release(permit.own),
                 Evidence::Failed => {}
             }
         }
@@ -479,10 +472,10 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
     /// Takes back a permit without a call. If it was for the probe, the next caller can be the probe.
     pub fn release(&mut self, permit: ClientPermit) {
         self.all.release(permit.all);
-        if let (Some(own), Some(at)) = (permit.own, self.find(permit.client))
+        if let Some(at) = self.find(permit.client)
             && let Some(slot) = self.slot(at)
         {
-            slot.circuit.release(own);
+            slot.circuit.release(permit.own);
         }
     }
 
@@ -577,20 +570,14 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
     /// Whether the state that gave the client's permit has not ended.
     fn counts(&self, permit: &ClientPermit) -> bool {
         let slot = self.find(permit.client).and_then(|at| self.slots.as_ref().get(index(at)));
-        match (slot, permit.own) {
-            (Some(slot), Some(own)) => slot.circuit.generation() == own,
-            // The client got its slot after the permit.
-            (Some(slot), None) => slot.circuit.is_closed(),
-            (None, _) => true,
-        }
+        slot.is_none_or(|slot| slot.circuit.generation() == permit.own)
     }
 
     fn fail_client(&mut self, permit: &ClientPermit, now: Duration, random: u32) {
         let config = self.config;
         let Some(at) = self.find_or_add(permit.client, nanos(now)) else { return };
         let Some(slot) = self.slot(at) else { return };
-        let Some(own) = permit.own_in(slot) else { return };
-        slot.circuit.record(&config, own, Health::Down, now, random, |failures| config.trips(failures));
+        slot.circuit.record(&config, permit.own, Health::Down, now, random, |failures| config.trips(failures));
     }
 
     fn record_all(&mut self, permit: &ClientPermit, evidence: Evidence, now: Duration, random: u32) {

@@ -229,6 +229,7 @@ impl Event<'_> {
 /// - If an observer panics, the panic is caught and the request continues.
 /// - If an observer blocks, its request waits, and no timeout of the client ends that. The client holds no lock
 ///   meanwhile, so other requests continue, except those that wait for the same look-up of a client.
+///   So an observer must not call `authorize` for the same tenant.
 ///
 /// A closure is an observer, too:
 ///

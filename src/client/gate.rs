@@ -77,10 +77,13 @@ pub(super) struct Spent {
 
 impl Spent {
     fn and(self, time: Duration) -> Self {
+        if time.is_zero() {
+            return self;
+        }
         Self { total: self.total.saturating_add(time), until: Some(Instant::now()) }
     }
 
-    /// At most this much of it was after `start`.
+    /// At most this much of it was after `start`. If there were several times, it may have been less.
     pub(super) fn since(self, start: Instant) -> Duration {
         self.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(start)).min(self.total)
     }
@@ -92,13 +95,13 @@ impl Deadline {
     }
 
     /// Runs code of the caller. The time that it takes is added to the limit: otherwise the platform would have less,
-    /// and slow code would look like an outage. `None` if the code took all of the time.
+    /// and slow code would look like an outage. `None` if the code took as much as the whole limit.
     pub(super) fn suspended<T>(&self, run: impl FnOnce() -> T) -> Option<T> {
         let before = Instant::now();
         let result = run();
-        self.left()?;
-        self.start.set(self.start.get().checked_add(before.elapsed())?);
-        Some(result)
+        let time = before.elapsed();
+        self.start.set(self.start.get().checked_add(time)?);
+        (time < self.limit).then_some(result)
     }
 
     /// The request has spent this time in the queue.

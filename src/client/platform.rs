@@ -412,10 +412,13 @@ impl Platform {
             result = Err(self.gate.judge(caller.map(|caller| caller.client), deadline, outage).into());
         }
         let outcome = result.as_ref().err().map_or(Outcome::Confirmed, |failed| failed.outcome);
-        slot.settle(outcome);
-        if let Outcome::Outage(outage) = outcome {
-            self.events.emit(&Event::Outage { outage });
-        }
+        // The observer's time is not the platform's.
+        let _ = deadline.suspended(|| {
+            slot.settle(outcome);
+            if let Outcome::Outage(outage) = outcome {
+                self.events.emit(&Event::Outage { outage });
+            }
+        });
         result
     }
 

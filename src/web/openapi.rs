@@ -60,8 +60,9 @@ impl Guard {
     /// member. These operations also get the responses 401, 403, 429, 502 and 503, unless they have them. Operations
     /// under [excluded](Self::excluded_paths) paths, in `webhooks` and in `callbacks` need no key, and get no
     /// responses. Operations in `additionalOperations` (OpenAPI 3.2) are not changed, and references (`$ref`) are not
-    /// followed. If the document's `security` combines the key with another scheme, no requirement is added to it. A
-    /// second call changes nothing.
+    /// followed. If the document's `security` combines the key with another scheme, no requirement is added to it. An
+    /// empty requirement (`{}`) of the document is removed: it would make the key optional. A second call changes
+    /// nothing.
     ///
     /// The document is the same in local and in server mode, although the guard answers 502 and 503 only in server
     /// mode. The guard itself never answers 429: if the platform's rate limit is exceeded, it answers 401, like the
@@ -78,7 +79,7 @@ impl Guard {
         let ours = self.requirements(&[]);
         let root = object(document)?;
         let security = root.entry("security").or_insert_with(|| json!([])).as_array_mut().ok_or(NotOpenApi)?;
-        let others = Value::from_iter(security.iter().filter(|requirement| !names_ours(requirement)).cloned());
+        let others = Value::from_iter(security.iter().filter_map(without_ours));
         // An empty requirement would make the key optional.
         security.retain(|requirement| *requirement != json!({}));
         if !security.iter().any(is_combined) {
@@ -149,8 +150,8 @@ impl RouteGuard<'_> {
     /// functions in any order, and repeatedly.
     ///
     /// From OpenAPI 3.1 on, the scopes are in the security requirement. In 3.0, where that list must be empty, they are
-    /// in `x-apikee-scopes`. In both versions the response 403 names them. Requirements of other schemes stay, and so
-    /// does a requirement that combines the key with another scheme.
+    /// in `x-apikee-scopes`. In both versions the response 403 names them. Requirements of other schemes stay, except
+    /// an empty one, and so does a requirement that combines the key with another scheme.
     ///
     /// ```
     /// # use apikee::{Apikee, web::Guard};
@@ -224,6 +225,13 @@ fn names_ours(requirement: &Value) -> bool {
 /// Whether a requirement needs a key and something else, too.
 fn is_combined(requirement: &Value) -> bool {
     names_ours(requirement) && requirement.as_object().is_some_and(|schemes| schemes.len() > 1)
+}
+
+/// A requirement without the schemes of this module. `None` if it has no others.
+fn without_ours(requirement: &Value) -> Option<Value> {
+    let mut others = requirement.clone();
+    others.as_object_mut()?.retain(|scheme, _| ![SCHEME, BEARER_SCHEME].contains(&scheme.as_str()));
+    (!names_ours(requirement) || others != json!({})).then_some(others)
 }
 
 /// Adds the other requirements to operations that the service calls (webhooks, callbacks): they need no key of its own.

@@ -127,6 +127,72 @@ fn a_probe_that_waited_long_for_a_slot_is_an_overload() {
     assert_eq!(made.load(Ordering::Relaxed), 3, "the probe was sent");
 }
 
+/// Otherwise each probe by a look-up would hold all requests of its tenant until it times out.
+#[test]
+fn nobody_waits_for_a_look_up_that_is_the_probe_of_a_breaker() {
+    let (asked, has_asked) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let (released, calls) = (Mutex::new(released), AtomicUsize::new(0));
+    let transport = move |_: &Call<'_>, _: &mut [u8]| -> Result<Received, TransportError> {
+        if calls.fetch_add(1, Ordering::Relaxed) > 0 {
+            asked.send(()).unwrap();
+            let _ = released.lock().unwrap().recv();
+        }
+        Err(TransportError::Outage(Outage::Connect))
+    };
+    let config = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap();
+    let config = config.cool_down(Duration::from_millis(1), Duration::from_millis(1)).unwrap();
+    let builder = Platform::willing().builder().transport(transport).breaker(config).timeout(LONG);
+    let apikee = builder.tenant_is_client_id(false).build().unwrap();
+    let key = key("acme-corp", "{}");
+    assert_eq!(ask(&apikee, &key), Ok(Basis::FailedOpen(Outage::Connect)));
+    wait_until(|| apikee.breaker_state() == Some(BreakerState::HalfOpen));
+    thread::scope(|scope| {
+        let probe = scope.spawn(|| ask(&apikee, &key));
+        has_asked.recv().unwrap();
+        let answer = ask(&apikee, &key);
+        assert!(matches!(answer, Ok(Basis::FailedOpen(Outage::BreakerOpen { .. }))), "{answer:?}");
+        drop(release);
+        assert_eq!(probe.join().unwrap(), Ok(Basis::FailedOpen(Outage::Connect)));
+    });
+}
+
+/// These events occur between the calls of one request: a look-up that closes the breaker, displaces an id, or creates
+/// the client.
+#[test]
+fn an_observer_that_blocks_leaves_the_platform_all_of_its_time() {
+    const LIMIT: Duration = Duration::from_secs(1);
+    for name in ["breaker_closed", "client_id_displaced", "client_upserted"] {
+        let down = Arc::new(AtomicBool::new(true));
+        let is_down = Arc::clone(&down);
+        let platform = Platform::new(move |seen| match seen.looked_up() {
+            _ if is_down.load(Ordering::Relaxed) => Answer::Error(TransportError::Outage(Outage::Connect)),
+            Some(_) if name == "client_upserted" => listed(&[]),
+            Some(tenant) => listed(&[(CLIENT, tenant)]),
+            None => willing(seen),
+        });
+        let blocked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&blocked);
+        let config = BreakerConfig::DEFAULT.consecutive_failures(1).unwrap();
+        let config = config.cool_down(Duration::from_millis(1), Duration::from_millis(1)).unwrap();
+        let builder = platform.builder().breaker(config).timeout(LIMIT).tenant_is_client_id(false).max_client_ids(1);
+        let builder = builder.create_unknown_clients(true).observer(move |event: &Event<'_>| {
+            if event.name() == name {
+                count.fetch_add(1, Ordering::Relaxed);
+                thread::sleep(LIMIT);
+            }
+        });
+        let apikee = builder.build().unwrap();
+        assert!(ask(&apikee, &key("acme-corp", "{}")).is_ok());
+        down.store(false, Ordering::Relaxed);
+        wait_until(|| apikee.breaker_state() == Some(BreakerState::HalfOpen));
+        for tenant in ["acme-corp", "globex"] {
+            assert_eq!(ask(&apikee, &key(tenant, "{}")), Ok(Basis::Confirmed), "{name}");
+        }
+        assert!(blocked.load(Ordering::Relaxed) > 0, "{name}");
+    }
+}
+
 /// A tenant that the platform lists twice must not keep the breaker half-open for the others.
 #[test]
 fn an_answer_that_names_two_clients_closes_the_breaker() {

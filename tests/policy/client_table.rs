@@ -84,6 +84,21 @@ fn failures_between_answers_are_not_in_a_row_also_if_the_client_had_no_slot() {
 }
 
 #[test]
+fn calls_from_before_the_clients_breaker_opened_do_not_count_after_it_has_closed() {
+    let mut table = with_slots(8);
+    let mut permits: Vec<_> = (0..16).map(|_| table.acquire(client(1), secs(9)).unwrap()).collect();
+    let late = permits.split_off(5);
+    for permit in permits {
+        table.record(permit, Evidence::Failed, secs(9), u32::MAX);
+    }
+    assert_eq!(call(&mut table, 1, Evidence::Answered, secs(10)), Some(BreakerChange::ClosedForClient));
+    for permit in late {
+        assert_eq!(table.record(permit, Evidence::Failed, secs(12), u32::MAX), None);
+    }
+    assert_eq!(table.client_state(client(1), secs(12)), BreakerState::Closed);
+}
+
+#[test]
 fn a_call_from_before_the_clients_breaker_opened_does_not_end_the_probe() {
     let mut table = with_slots(8);
     let early = table.acquire(client(1), secs(9)).unwrap();

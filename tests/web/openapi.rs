@@ -241,7 +241,7 @@ fn a_requirement_of_the_key_and_another_scheme_stays() {
         let mut document = json!({
             "openapi": "3.1.0",
             "security": [{ "ApikeeAuth": [], "mtls": [] }],
-            "paths": { "/users": { "get": {}, "post": {} } },
+            "paths": { "/users": { "get": {}, "post": {} }, "/health": { "get": {} } },
         });
         let route = |document: &mut Value| {
             guard().route("/users").require(&["read"]).add_to_openapi("get", document).unwrap();
@@ -251,6 +251,7 @@ fn a_requirement_of_the_key_and_another_scheme_stays() {
         }
         guard().add_to_openapi(&mut document).unwrap();
         route(&mut document);
+        assert_eq!(document["paths"]["/health"]["get"]["security"], json!([{ "mtls": [] }]));
         assert_eq!(document["security"], json!([{ "ApikeeAuth": [], "mtls": [] }]));
         let operations = &document["paths"]["/users"];
         assert_eq!(operations["get"]["security"], json!([{ "ApikeeAuth": ["read"], "mtls": [] }]));

@@ -66,7 +66,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// | cause | error |
 /// |---|---|
 /// | the name is not known, or cannot be looked up | [`Outage::Dns`] |
-/// | this process or machine is out of file descriptors, memory, threads or local ports, in any step; a connect timeout is noticed late by more than an eighth of it and 100 ms (not while a proxy connects) | [`Overload::OutOfResources`](crate::policy::Overload::OutOfResources) |
+/// | this process or machine is out of file descriptors, memory, threads or local ports, in any step; a connect timeout is noticed late by more than an eighth of it plus 100 ms (not while a proxy connects) | [`Overload::OutOfResources`](crate::policy::Overload::OutOfResources) |
 /// | the operating system gives no randomness to TLS | [`Overload::NoRandomness`](crate::policy::Overload::NoRandomness) |
 /// | no connection within the connect timeout; the connection is refused, breaks or is ended by a TLS alert before the request; the proxy refuses to connect | [`Outage::Connect`] |
 /// | the connection breaks or is ended by a TLS alert after the request, or the answer ends too early | [`Outage::Reset`] |

@@ -371,7 +371,8 @@ struct Client {
 struct Tried {
     client: usize,
     all: usize,
-    own: Option<usize>,
+    /// 0, as in a new circuit, if the client had no slot.
+    own: usize,
 }
 
 struct Model {
@@ -396,7 +397,7 @@ impl Model {
             }
         }
         let all = self.all.acquire(now);
-        let own = own.has_slot.then(|| own.circuit.acquire(now));
+        let own = if own.has_slot { own.circuit.acquire(now) } else { 0 };
         Ok(Tried { client, all, own })
     }
 
@@ -404,11 +405,10 @@ impl Model {
         let Settings { row, rate, window } = self.settings;
         let client = &mut self.clients[tried.client];
         let mut counts = true;
-        // A call without a slot belongs to a circuit that is closed.
-        let own = tried.own.or(client.circuit.is_closed().then_some(client.circuit.epoch));
-        match (evidence, own) {
-            (Evidence::Failed, own) => {
-                counts = own == Some(client.circuit.epoch);
+        let is_current = tried.own == client.circuit.epoch;
+        match evidence {
+            Evidence::Failed => {
+                counts = is_current;
                 client.has_slot = true;
                 if counts {
                     match &mut client.circuit.phase {
@@ -426,15 +426,13 @@ impl Model {
                     }
                 }
             }
-            (Evidence::Answered, Some(epoch)) if client.has_slot && epoch == client.circuit.epoch => {
-                match &mut client.circuit.phase {
-                    Phase::Closed(results) => results.push((evidence, tried.client)),
-                    Phase::Probing(_) => client.circuit.close(),
-                    Phase::Open(_) | Phase::Released => {}
-                }
-            }
-            (Evidence::Unreachable, Some(epoch)) => client.circuit.release(epoch),
-            _ => {}
+            Evidence::Answered if client.has_slot && is_current => match &mut client.circuit.phase {
+                Phase::Closed(results) => results.push((evidence, tried.client)),
+                Phase::Probing(_) => client.circuit.close(),
+                Phase::Open(_) | Phase::Released => {}
+            },
+            Evidence::Unreachable => client.circuit.release(tried.own),
+            Evidence::Answered => {}
         }
         if !counts {
             return self.all.release(tried.all);
