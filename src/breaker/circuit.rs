@@ -160,7 +160,7 @@ impl From<BreakerOpen> for Outage {
 pub(super) struct Circuit {
     phase: Phase,
     /// The number of the phase. A permit is only valid in its own phase. The number wraps after 2^32 phases, which take
-    /// longer than any call.
+    /// longer than any call. In a [`ClientTable`](super::ClientTable) it starts again if the client loses its slot.
     generation: u32,
     /// The upper limit of the next cool-down in milliseconds; 0 for the first one from the settings.
     cool_down: u32,

@@ -35,7 +35,8 @@
 //!   two clients can open the breaker for all.
 //! - [`ClientTable::remembered`] returns every refusal within its time, unless another client needed the client's slot.
 //!   A client has a slot from its first failure or refusal on. When all slots are taken, the least recently used one is
-//!   reused first. [`ClientTable::displaced`] counts the clients that lost a slot while their refusal was still valid.
+//!   reused first. The client that loses it also loses its breaker, and a call from before may count in the next one.
+//!   [`ClientTable::displaced`] counts the clients that lost a slot while their refusal was still valid.
 //! - If the clock goes back, a wait or a memory starts again. No state lasts longer than that.
 //! - No loop has more steps than there are slots.
 //!
@@ -442,16 +443,12 @@ impl<S: AsRef<[ClientSlot]> + AsMut<[ClientSlot]>> ClientTable<S> {
         let before = (self.state(now), self.client_state(permit.client, now));
         match evidence {
             Evidence::Answered | Evidence::Unreachable => self.record_all(&permit, evidence, now, random),
-            Evidence::Failed => {
-                // This must come before the failure can open this client's own breaker.
-                let counts = self.counts(&permit);
+            Evidence::Failed if self.counts(&permit) => {
                 self.fail_client(&permit, now, random);
-                if counts {
-                    self.record_all(&permit, evidence, now, random);
-                } else {
-                    self.all.release(permit.all);
-                }
+                self.record_all(&permit, evidence, now, random);
             }
+            // The state that gave the client's permit has ended.
+            Evidence::Failed => self.all.release(permit.all),
         }
         let config = self.config;
         if let Some(at) = self.find(permit.client)

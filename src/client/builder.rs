@@ -456,7 +456,7 @@ impl ApikeeBuilder {
     /// Time limit for all calls of one request together, from the look-up of a name to the last byte of an answer; 3 s
     /// by default, more than zero. A transport of your own must respect it: the client cannot stop one that blocks. The
     /// time of a [resolver](Self::client_resolver) or an [observer](Self::observer) is not limited. A request that
-    /// shares the look-up of another one may wait longer, by an eighth of the limit and 100 ms.
+    /// shares the look-up of another one may wait longer, by up to an eighth of the limit plus 100 ms.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self

@@ -170,7 +170,8 @@ const NOT_MADE: Outcome = Outcome::Overload(Overload::OutOfResources);
 impl LookUp {
     /// Waits for the result, since `start`. The look-up usually ends before the deadline of the waiting thread, or a
     /// little after it if its own time limit is noticed late. A result that is missing even then is an overload: this
-    /// process was too slow, or the thread has waited for another look-up before.
+    /// process was too slow, an observer of the other thread blocked, or this thread has waited for another look-up
+    /// before.
     fn wait(&self, start: Instant, deadline: &Deadline) -> Result<ClientId, Outcome> {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let (ended, _) = self

@@ -68,10 +68,11 @@ pub(super) struct Deadline {
     asked: Cell<Spent>,
 }
 
-/// A sum of times, and when the last of them ended.
+/// A sum of times, the last of them, and when it ended.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Spent {
     pub(super) total: Duration,
+    last: Duration,
     until: Option<Instant>,
 }
 
@@ -80,12 +81,12 @@ impl Spent {
         if time.is_zero() {
             return self;
         }
-        Self { total: self.total.saturating_add(time), until: Some(Instant::now()) }
+        Self { total: self.total.saturating_add(time), last: time, until: Some(Instant::now()) }
     }
 
-    /// At most this much of it was after `start`. If there were several times, it may have been less.
+    /// How much of the last time was after `start`. Earlier ones are left out: they then look like this process's own.
     pub(super) fn since(self, start: Instant) -> Duration {
-        self.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(start)).min(self.total)
+        self.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(start)).min(self.last)
     }
 }
 

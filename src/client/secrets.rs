@@ -31,7 +31,7 @@ use arc_swap::{ArcSwap, Guard};
 use crate::{
     crypto::stack,
     error::sentences,
-    key::{Keyring, KeyringError, MAX_SECRETS},
+    key::{Keyring, KeyringError},
 };
 
 /// U+FEFF. `trim` does not remove it.
@@ -135,12 +135,27 @@ struct Retired {
 }
 
 impl Parts {
-    /// The secrets that are accepted just before this time, and the number of those without room.
-    fn accepted_before(&self, end: Instant) -> (Box<Keyring>, usize) {
+    /// The secrets that are accepted just before this time.
+    fn accepted_before(&self, end: Instant) -> Box<Keyring> {
         let mut keys = boxed_copy(&self.current);
-        let retired = self.retired.iter().filter(|retired| retired.until >= end);
-        let displaced = retired.map(|retired| keys.accept_all_of(&retired.keys)).sum();
-        (keys, displaced)
+        for retired in self.retired.iter().filter(|retired| retired.until >= end) {
+            keys.accept_all_of(&retired.keys);
+        }
+        keys
+    }
+
+    /// Removes rings whose time is over, and rings of which no secret is new and fits: newer ones end later. Returns
+    /// the number of secrets without room.
+    fn tidy(&mut self, now: Instant) -> usize {
+        let (mut newer, mut displaced) = (boxed_copy(&self.current), 0_usize);
+        self.retired.retain(|retired| {
+            let before = newer.secrets();
+            if retired.until > now {
+                displaced = displaced.saturating_add(newer.accept_all_of(&retired.keys));
+            }
+            newer.secrets() > before
+        });
+        displaced
     }
 }
 
@@ -203,15 +218,8 @@ impl Keys {
             Some(until) => parts.retired.push_front(Retired { keys: old, until }),
             None => parts.retired.clear(),
         }
-        // A ring without a secret that the newer ones lack, which end later, must not push out an older one.
-        let mut newer = boxed_copy(&parts.current);
-        parts.retired.retain(|retired| {
-            let before = newer.secrets();
-            newer.accept_all_of(&retired.keys) > 0 || newer.secrets() > before
-        });
-        // Bounds the list. A keyring holds only this many secrets.
-        parts.retired.truncate(MAX_SECRETS);
-        self.publish(&mut parts, now)
+        let displaced = parts.tidy(now);
+        Replaced { displaced, ..self.publish(&mut parts) }
     }
 
     /// Removes old secrets whose time is over. `None` if there are none.
@@ -221,30 +229,27 @@ impl Keys {
 
     fn expire_in(&self, parts: &mut Parts, now: Instant) -> Option<Replaced> {
         let over = parts.retired.iter().any(|retired| retired.until <= now);
-        over.then(|| self.publish(parts, now))
+        over.then(|| {
+            parts.tidy(now);
+            self.publish(parts)
+        })
     }
 
-    fn publish(&self, parts: &mut Parts, now: Instant) -> Replaced {
-        parts.retired.retain(|retired| retired.until > now);
+    fn publish(&self, parts: &mut Parts) -> Replaced {
         let mut ends: Vec<_> = parts.retired.iter().map(|retired| retired.until).collect();
         ends.sort_unstable();
         ends.dedup();
         // From the last stage to the first, because each one holds the next.
-        let (mut secrets, mut displaced) = (parts.current.secrets(), 0);
+        let mut secrets = parts.current.secrets();
         let mut stage = Stage::of(&parts.current, None);
         for end in ends.into_iter().rev() {
-            let (keys, without_room) = parts.accepted_before(end);
-            (secrets, displaced) = (keys.secrets(), without_room);
+            let keys = parts.accepted_before(end);
+            secrets = keys.secrets();
             stage = Stage::of(&keys, Some((end, stage)));
         }
-        let retiring = secrets.saturating_sub(parts.current.secrets());
-        if retiring == 0 {
-            // Nothing ends later, so there is nothing to report later.
-            parts.retired.clear();
-            stage = Stage::of(&parts.current, None);
-        }
         self.in_use.store(stage);
-        Replaced { secrets, retiring, displaced, weak: parts.current.weak_secrets() }
+        let retiring = secrets.saturating_sub(parts.current.secrets());
+        Replaced { secrets, retiring, displaced: 0, weak: parts.current.weak_secrets() }
     }
 
     fn parts(&self) -> MutexGuard<'_, Parts> {
@@ -257,7 +262,7 @@ mod tests {
     use std::string::String;
 
     use super::*;
-    use crate::{NewKey, SysRng, UnixTime};
+    use crate::{NewKey, SysRng, UnixTime, key::MAX_SECRETS};
 
     const MINUTE: Duration = Duration::from_secs(60);
 

@@ -90,8 +90,8 @@
 //!   standard error to a file or the journal, or copy the solution of the example `oxhttp`.
 //! - `axum::serve` has no timeouts: it waits for a stalled head without limit. Choose it for tens of thousands of
 //!   connections, with a limit of connections per address in front. The guard runs on `spawn_blocking`. In server mode
-//!   one client can hold all blocking threads for up to the timeout. Limit concurrent requests per client in front, or
-//!   raise `max_blocking_threads`.
+//!   one client can hold all blocking threads for up to about the timeout. Limit concurrent requests per client in
+//!   front, or raise `max_blocking_threads`.
 //! - In `tiny_http`, and in `rouille` on top of it, each request of the version `HTTP/2.0` or `HTTP/3.0` holds a thread
 //!   and two descriptors until the process ends. Of several connections that arrive together, one may stay unread until
 //!   another one ends. Both need a proxy in front that limits and buffers bodies and does not keep its connections to

@@ -59,10 +59,10 @@ impl Guard {
     /// set. One of them is enough. This applies to the document as a whole, and to each operation without a `security`
     /// member. These operations also get the responses 401, 403, 429, 502 and 503, unless they have them. Operations
     /// under [excluded](Self::excluded_paths) paths, in `webhooks` and in `callbacks` need no key, and get no
-    /// responses. Operations in `additionalOperations` (OpenAPI 3.2) are not changed, and references (`$ref`) are not
-    /// followed. If the document's `security` combines the key with another scheme, no requirement is added to it. An
-    /// empty requirement (`{}`) of the document is removed: it would make the key optional. A second call changes
-    /// nothing.
+    /// responses. They keep the document's other schemes, also those that it combines with the key. Operations in
+    /// `additionalOperations` (OpenAPI 3.2) are not changed, and references (`$ref`) are not followed. If the
+    /// document's `security` combines the key with another scheme, no requirement is added to it. An empty requirement
+    /// (`{}`) of the document is removed: it would make the key optional. A second call changes nothing.
     ///
     /// The document is the same in local and in server mode, although the guard answers 502 and 503 only in server
     /// mode. The guard itself never answers 429: if the platform's rate limit is exceeded, it answers 401, like the
@@ -79,7 +79,14 @@ impl Guard {
         let ours = self.requirements(&[]);
         let root = object(document)?;
         let security = root.entry("security").or_insert_with(|| json!([])).as_array_mut().ok_or(NotOpenApi)?;
-        let others = Value::from_iter(security.iter().filter_map(without_ours));
+        let is_enough = security.iter().any(|own| names_ours(own) && !is_combined(own));
+        let mut others = Vec::new();
+        for other in security.iter().filter(|own| !is_enough || !names_ours(own)).filter_map(without_ours) {
+            if !others.contains(&other) {
+                others.push(other);
+            }
+        }
+        let others = Value::from(others);
         // An empty requirement would make the key optional.
         security.retain(|requirement| *requirement != json!({}));
         if !security.iter().any(is_combined) {

@@ -257,6 +257,21 @@ fn a_requirement_of_the_key_and_another_scheme_stays() {
         assert_eq!(operations["get"]["security"], json!([{ "ApikeeAuth": ["read"], "mtls": [] }]));
         assert_eq!(operations["post"]["security"], json!([{ "ApikeeAuth": [], "mtls": [] }]));
 
+        // If the key alone is enough, other paths need nothing else. With two schemes for the key, each is combined.
+        for (security, open) in [
+            (json!([{ "ApikeeAuth": [] }, { "ApikeeAuth": [], "mtls": [] }]), json!([])),
+            (
+                json!([{ "ApikeeAuth": [], "mtls": [] }, { "ApikeeBearerAuth": [], "mtls": [] }]),
+                json!([{ "mtls": [] }]),
+            ),
+        ] {
+            let mut document =
+                json!({ "openapi": "3.1.0", "security": security, "paths": { "/health": { "get": {} } } });
+            guard().bearer().add_to_openapi(&mut document).unwrap();
+            assert_eq!(document["paths"]["/health"]["get"]["security"], open);
+            assert_eq!(document["security"], security);
+        }
+
         // A requirement of the key alone stays beside it.
         let either = json!([{ "ApikeeAuth": [], "mtls": [] }, { "ApikeeAuth": [] }]);
         document["paths"]["/users"]["get"]["security"] = either;
