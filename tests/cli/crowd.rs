@@ -5,6 +5,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
     process::Stdio,
+    thread,
 };
 
 use apikee::{Keyring, NewKey, SysRng, UnixTime};
@@ -201,4 +202,49 @@ fn at_most_ten_hints_are_printed() {
     let done = with_secret(["verify", "--json"]).stdin(input).done().code(1);
     assert_eq!(done.stderr.lines().filter(|line| line.contains("hint")).count(), 10, "{}", done.stderr);
     assert_eq!(done.stdout.lines().count(), 100);
+}
+
+/// Number of keys in the measurement.
+const MANY: usize = 1_000_000;
+
+/// `cargo test --release --features cli --test cli -- --ignored --nocapture a_million_keys`
+#[test]
+#[ignore = "a measurement: it needs a release build and a quiet machine"]
+fn a_million_keys_take_at_most_a_quarter_longer_than_the_kernel_alone() {
+    let keys = Keyring::new(SECRET.as_bytes()).unwrap();
+    let mut input = String::new();
+    for at in 0..MANY {
+        let (tenant, mut buf) = (format!("tenant-{at}"), [0; 1024]);
+        let new = NewKey::new(&tenant).scopes(&["read", "write"]);
+        writeln!(input, "{}", keys.issue(&new, UnixTime::now(), &mut SysRng, &mut buf).unwrap()).unwrap();
+    }
+    let path = file("million-keys", input.as_bytes());
+    let lines: Vec<&str> = input.lines().collect();
+    let threads = thread::available_parallelism().unwrap().get();
+    let kernel = || {
+        let start = std::time::Instant::now();
+        thread::scope(|scope| {
+            for part in lines.chunks(MANY.div_ceil(threads)) {
+                let keys = &keys;
+                scope.spawn(move || {
+                    let (now, mut buf) = (UnixTime::now(), [0; 1024]);
+                    assert!(part.iter().all(|key| keys.verify(key, now, &mut buf).is_ok()));
+                });
+            }
+        });
+        start.elapsed()
+    };
+    let command = |option| {
+        let mut run = with_secret(["verify", option]);
+        run.command.stdin(fs::File::open(&path).unwrap()).stdout(Stdio::null());
+        let start = std::time::Instant::now();
+        assert!(run.command.status().unwrap().success());
+        start.elapsed()
+    };
+    // The best of several alternating rounds, because other programs disturb both.
+    let rounds: Vec<_> = (0..7).map(|_| [kernel(), command("--quiet"), command("--json")]).collect();
+    let [alone, quiet, json] = [0, 1, 2].map(|at| rounds.iter().map(|times| times[at]).min().unwrap());
+    fs::remove_file(path).unwrap();
+    println!("{threads} threads: kernel {alone:?}, verify --quiet {quiet:?}, verify --json {json:?}");
+    assert!(quiet.as_secs_f64() * 0.8 <= alone.as_secs_f64());
 }
