@@ -352,6 +352,13 @@ mod tests {
         None
     }
 
+    /// Returns when a second thread waits for the look-up of the tenant `a`, or is about to wait.
+    fn until_another_waits(clients: &Clients) {
+        while Arc::strong_count(&clients.lock().pending["a"]) < 3 {
+            thread::yield_now();
+        }
+    }
+
     const START: Duration = Duration::from_secs(1_000);
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -449,9 +456,7 @@ mod tests {
             let leader = scope.spawn(move || {
                 let look_up = || {
                     entered.wait();
-                    while Arc::strong_count(&clients.lock().pending["a"]) < 3 {
-                        thread::yield_now();
-                    }
+                    until_another_waits(clients);
                     overload
                 };
                 clients.find("a", MINUTE, &later(), closed, look_up).map(|found| found.id)
@@ -474,9 +479,7 @@ mod tests {
                     let deadline = later();
                     let look_up = || {
                         entered.wait();
-                        while Arc::strong_count(&clients.lock().pending["a"]) < 3 {
-                            thread::yield_now();
-                        }
+                        until_another_waits(clients);
                         deadline.has_asked(asked);
                         Ok(id(1))
                     };
@@ -502,9 +505,7 @@ mod tests {
                     deadline.has_waited(MINUTE);
                     deadline.has_asked(MINUTE);
                     entered.wait();
-                    while Arc::strong_count(&clients.lock().pending["a"]) < 3 {
-                        thread::yield_now();
-                    }
+                    until_another_waits(clients);
                     Ok(id(1))
                 };
                 clients.find("a", MINUTE, &deadline, closed, look_up).map(|found| found.id)
@@ -516,44 +517,48 @@ mod tests {
         });
     }
 
-    /// The result for a thread with this time limit that waits for the look-up of another one, which ends `late`.
-    fn shared(limit: Duration, late: Duration, open: Option<Outage>) -> Result<ClientId, Outcome> {
-        let (clients, entered, left) = (&Clients::new(2, MINUTE), &Barrier::new(2), &Barrier::new(2));
-        thread::scope(|scope| {
-            scope.spawn(move || {
-                let look_up = || {
-                    entered.wait();
-                    if open.is_some() {
-                        left.wait();
-                    }
-                    while open.is_none() && Arc::strong_count(&clients.lock().pending["a"]) < 3 {
-                        thread::yield_now();
-                    }
-                    thread::sleep(late);
-                    Err(Outcome::Outage(Outage::Timeout))
-                };
-                clients.find("a", MINUTE, &later(), closed, look_up).map(|found| found.id)
-            });
-            entered.wait();
-            let result = clients.find("a", MINUTE, &Deadline::after(limit), || open, || unreachable!());
-            if open.is_some() {
-                left.wait();
-            }
-            result.map(|found| found.id)
-        })
-    }
-
     /// The look-up ends after the time of the thread that waits.
     #[test]
     fn a_look_up_that_ends_a_little_late_is_shared() {
         let (limit, late) = (Duration::from_secs(4), Duration::from_millis(4250));
-        assert_eq!(shared(limit, late, None), Err(Outcome::Outage(Outage::Timeout)));
+        let clients = Clients::new(2, MINUTE);
+        let (clients, entered) = (&clients, &Barrier::new(2));
+        let outage = Err(Outcome::Outage(Outage::Timeout));
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let look_up = || {
+                    entered.wait();
+                    until_another_waits(clients);
+                    thread::sleep(late);
+                    outage
+                };
+                clients.find("a", MINUTE, &later(), closed, look_up).map(|found| found.id)
+            });
+            entered.wait();
+            let result = clients.find("a", MINUTE, &Deadline::after(limit), closed, || unreachable!());
+            assert_eq!(result.map(|found| found.id), outage);
+        });
     }
 
     #[test]
     fn nobody_waits_for_a_look_up_while_a_breaker_is_open() {
+        let clients = Clients::new(2, MINUTE);
+        let (clients, entered, answered) = (&clients, &Barrier::new(2), &Barrier::new(2));
         let open = Outage::BreakerOpen { retry_after: Duration::from_secs(1) };
-        assert_eq!(shared(MINUTE, Duration::ZERO, Some(open)), Err(Outcome::Outage(open)));
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let look_up = || {
+                    entered.wait();
+                    answered.wait();
+                    Ok(id(1))
+                };
+                clients.find("a", MINUTE, &later(), closed, look_up).map(|found| found.id)
+            });
+            entered.wait();
+            let result = clients.find("a", MINUTE, &later(), || Some(open), || unreachable!());
+            answered.wait();
+            assert_eq!(result.map(|found| found.id), Err(Outcome::Outage(open)));
+        });
     }
 
     #[test]
@@ -583,9 +588,7 @@ mod tests {
             let leader = scope.spawn(move || {
                 let look_up = || {
                     entered.wait();
-                    while Arc::strong_count(&clients.lock().pending["a"]) < 3 {
-                        thread::yield_now();
-                    }
+                    until_another_waits(clients);
                     panic!("a transport that panics")
                 };
                 clients.find("a", MINUTE, &later(), closed, look_up).map(|found| found.id)

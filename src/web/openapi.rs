@@ -29,6 +29,8 @@ const SCHEME: &str = "ApikeeAuth";
 /// The second scheme, if `Authorization: Bearer` is accepted.
 const BEARER_SCHEME: &str = "ApikeeBearerAuth";
 
+const SCHEMES: [&str; 2] = [SCHEME, BEARER_SCHEME];
+
 /// The body of a refusal.
 const BODY: &str = "ApikeeRefusal";
 
@@ -79,7 +81,7 @@ impl Guard {
         let ours = self.requirements(&[]);
         let root = object(document)?;
         let security = root.entry("security").or_insert_with(|| json!([])).as_array_mut().ok_or(NotOpenApi)?;
-        let is_enough = security.iter().any(|own| names_ours(own) && !is_combined(own));
+        let is_enough = security.iter().any(is_alone);
         let mut others = Vec::new();
         for other in security.iter().filter(|own| !is_enough || !names_ours(own)).filter_map(without_ours) {
             if !others.contains(&other) {
@@ -195,12 +197,11 @@ impl RouteGuard<'_> {
         let operation = object(item.and_then(|item| item.get_mut(method)).ok_or(NoSuchOperation)?)?;
 
         let security = operation.entry("security").or_insert(inherited).as_array_mut().ok_or(NotOpenApi)?;
-        let is_alone = |requirement: &Value| names_ours(requirement) && !is_combined(requirement);
         let needs_own = security.iter().any(is_alone) || !security.iter().any(is_combined);
         // An empty requirement would make the key optional.
         security.retain(|requirement| !is_alone(requirement) && *requirement != json!({}));
         let schemes = security.iter_mut().filter_map(Value::as_object_mut).flatten();
-        let keys = schemes.filter(|(scheme, _)| [SCHEME, BEARER_SCHEME].contains(&scheme.as_str()));
+        let keys = schemes.filter(|(scheme, _)| SCHEMES.contains(&scheme.as_str()));
         keys.for_each(|(_, of)| *of = json!(roles));
         if needs_own {
             security.extend(self.guard.requirements(roles));
@@ -226,7 +227,7 @@ impl RouteGuard<'_> {
 
 /// Whether a security requirement names one of the schemes of this module.
 fn names_ours(requirement: &Value) -> bool {
-    [SCHEME, BEARER_SCHEME].iter().any(|scheme| requirement.get(scheme).is_some())
+    SCHEMES.iter().any(|scheme| requirement.get(scheme).is_some())
 }
 
 /// Whether a requirement needs a key and something else, too.
@@ -234,10 +235,15 @@ fn is_combined(requirement: &Value) -> bool {
     names_ours(requirement) && requirement.as_object().is_some_and(|schemes| schemes.len() > 1)
 }
 
+/// Whether a requirement needs only a key.
+fn is_alone(requirement: &Value) -> bool {
+    names_ours(requirement) && !is_combined(requirement)
+}
+
 /// A requirement without the schemes of this module. `None` if it has no others.
 fn without_ours(requirement: &Value) -> Option<Value> {
     let mut others = requirement.clone();
-    others.as_object_mut()?.retain(|scheme, _| ![SCHEME, BEARER_SCHEME].contains(&scheme.as_str()));
+    others.as_object_mut()?.retain(|scheme, _| !SCHEMES.contains(&scheme.as_str()));
     (!names_ours(requirement) || others != json!({})).then_some(others)
 }
 

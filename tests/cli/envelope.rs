@@ -35,6 +35,15 @@ fn opening(vector: &Value) -> Run {
         .env("APIKEE_EPHEMERAL_SECRET", text(vector, "ephemeral_private"))
 }
 
+/// The envelope of a request as if it came from the server.
+fn as_answer(envelope: &str, vector: &Value) -> String {
+    let digits = text(vector, "server_public");
+    let server: Vec<_> = (0..32).map(|at| u8::from_str_radix(&digits[2 * at..][..2], 16).unwrap()).collect();
+    let mut answer: Value = serde_json::from_str(envelope).unwrap();
+    answer["epk"] = BASE64_URL_SAFE_NO_PAD.encode(server).into();
+    answer.to_string()
+}
+
 #[test]
 fn pinned_requests_are_sealed_as_the_sdk_seals_them() {
     for vector in vectors("request") {
@@ -117,12 +126,9 @@ fn the_client_opens_only_good_answers() {
 fn a_request_that_is_sent_back_is_refused_if_it_is_known() {
     let request = &vectors("request")[0];
     let sent = file("request", text(request, "envelope").as_bytes());
-    let digits = text(request, "server_public");
-    let server: Vec<_> = (0..32).map(|at| u8::from_str_radix(&digits[2 * at..][..2], 16).unwrap()).collect();
-    let mut reflected: Value = serde_json::from_str(text(request, "envelope")).unwrap();
-    reflected["epk"] = BASE64_URL_SAFE_NO_PAD.encode(server).into();
+    let reflected = as_answer(text(request, "envelope"), request);
     let open = |arguments: &[&str]| {
-        let mut run = opening(request).stdin(reflected.to_string());
+        let mut run = opening(request).stdin(&reflected);
         run.command.args(arguments);
         run.done()
     };
@@ -142,11 +148,8 @@ fn an_answer_with_any_nonce_is_opened_if_the_request_is_not_given() {
     let run = apikee(["seal", "--iv", &"0".repeat(24), "--text", "{}"])
         .env("APIKEE_SERVER_PUBLIC_KEY", text(request, "server_public"))
         .env("APIKEE_EPHEMERAL_SECRET", text(request, "ephemeral_private"));
-    let mut answer: Value = serde_json::from_str(&run.done().code(0).stdout).unwrap();
-    let server = text(request, "server_public");
-    let server: Vec<_> = (0..32).map(|at| u8::from_str_radix(&server[2 * at..][..2], 16).unwrap()).collect();
-    answer["epk"] = BASE64_URL_SAFE_NO_PAD.encode(server).into();
-    assert_eq!(opening(request).stdin(answer.to_string()).done().code(0).stdout, "{}");
+    let answer = as_answer(&run.done().code(0).stdout, request);
+    assert_eq!(opening(request).stdin(answer).done().code(0).stdout, "{}");
 }
 
 #[test]

@@ -147,6 +147,13 @@ fn a_client_cannot_take_the_name_of_another() {
     refused(&sent(&emulator, "PUT", unknown, "", Some(&body)), 404, "NOT_FOUND");
 }
 
+/// Asks about a request with the client's key of this name.
+fn ask_with(emulator: &Emulator, client: ClientId, name: &str) -> crate::calls::Answered {
+    let route = apikee::protocol::MethodPath::new("GET", "/users").unwrap();
+    let now = apikee::protocol::Timestamp::new(NOW).unwrap();
+    Call::of(emulator, &ValidateRequest::new(client, ENV, route, now).key_name(name)).to(emulator)
+}
+
 #[test]
 fn a_revoked_key_stays_revoked_until_it_is_created_again() {
     let emulator = builder().start().unwrap();
@@ -155,12 +162,7 @@ fn a_revoked_key_stays_revoked_until_it_is_created_again() {
     let created = create(&emulator, &request.keys(&keys));
     let path = target(&created["id"]);
     let id = ClientId::new(created["id"].as_str().unwrap()).unwrap();
-    let ask = |name: &str| {
-        let route = apikee::protocol::MethodPath::new("GET", "/users").unwrap();
-        let request =
-            ValidateRequest::new(id, ENV, route, apikee::protocol::Timestamp::new(NOW).unwrap()).key_name(name);
-        Call::of(&emulator, &request).to(&emulator)
-    };
+    let ask = |name: &str| ask_with(&emulator, id, name);
     ask("default").accepted();
     let key = format!("&keyId={}", created["keys"][0]["id"].as_str().unwrap());
     send(&emulator, "DELETE", &path, &key, None);
@@ -194,17 +196,11 @@ fn the_key_that_was_revoked_first_is_the_first_to_be_forgotten() {
         send(&emulator, "DELETE", &target(&created["id"]), &key, None);
         id = ClientId::new(created["id"].as_str().unwrap()).ok();
     }
-    let ask = |name: &str| {
-        let route = apikee::protocol::MethodPath::new("GET", "/users").unwrap();
-        let now = apikee::protocol::Timestamp::new(NOW).unwrap();
-        let request = ValidateRequest::new(id.unwrap(), ENV, route, now).key_name(name);
-        Call::of(&emulator, &request).to(&emulator)
-    };
     for name in &names[2..] {
-        ask(name).refused("REVOKED_KEY");
+        ask_with(&emulator, id.unwrap(), name).refused("REVOKED_KEY");
     }
     for name in &names[..2] {
-        ask(name).accepted();
+        ask_with(&emulator, id.unwrap(), name).accepted();
     }
 }
 

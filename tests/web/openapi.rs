@@ -191,6 +191,19 @@ fn adding_the_scheme_twice_changes_nothing() {
     assert_eq!(document, once);
 }
 
+/// Adds what the guard adds, and the scope of one route, in one of the two orders.
+fn add_all(document: &mut Value, method: &str, route_first: bool) {
+    let guard = guard();
+    let route = |document: &mut Value| {
+        guard.route("/users").require(&["read"]).add_to_openapi(method, document).unwrap();
+    };
+    if route_first {
+        route(document);
+    }
+    guard.add_to_openapi(document).unwrap();
+    route(document);
+}
+
 /// An operation without a `security` member uses the document's schemes, and any one of them is enough.
 #[test]
 fn an_operation_keeps_the_schemes_that_it_inherits() {
@@ -200,14 +213,7 @@ fn an_operation_keeps_the_schemes_that_it_inherits() {
             "security": [{ "other": [] }],
             "paths": { "/users": { "get": {}, "query": {} }, "/health": { "get": {} } },
         });
-        let route = |document: &mut Value| {
-            guard().route("/users").require(&["read"]).add_to_openapi("query", document).unwrap();
-        };
-        if route_first {
-            route(&mut document);
-        }
-        guard().add_to_openapi(&mut document).unwrap();
-        route(&mut document);
+        add_all(&mut document, "query", route_first);
         let operations = &document["paths"]["/users"];
         assert_eq!(operations["get"]["security"], json!([{ "other": [] }, { "ApikeeAuth": [] }]));
         assert_eq!(operations["query"]["security"], json!([{ "other": [] }, { "ApikeeAuth": ["read"] }]));
@@ -243,14 +249,7 @@ fn a_requirement_of_the_key_and_another_scheme_stays() {
             "security": [{ "ApikeeAuth": [], "mtls": [] }],
             "paths": { "/users": { "get": {}, "post": {} }, "/health": { "get": {} } },
         });
-        let route = |document: &mut Value| {
-            guard().route("/users").require(&["read"]).add_to_openapi("get", document).unwrap();
-        };
-        if route_first {
-            route(&mut document);
-        }
-        guard().add_to_openapi(&mut document).unwrap();
-        route(&mut document);
+        add_all(&mut document, "get", route_first);
         assert_eq!(document["paths"]["/health"]["get"]["security"], json!([{ "mtls": [] }]));
         assert_eq!(document["security"], json!([{ "ApikeeAuth": [], "mtls": [] }]));
         let operations = &document["paths"]["/users"];
@@ -275,7 +274,7 @@ fn a_requirement_of_the_key_and_another_scheme_stays() {
         // A requirement of the key alone stays beside it.
         let either = json!([{ "ApikeeAuth": [], "mtls": [] }, { "ApikeeAuth": [] }]);
         document["paths"]["/users"]["get"]["security"] = either;
-        route(&mut document);
+        guard().route("/users").require(&["read"]).add_to_openapi("get", &mut document).unwrap();
         let either = json!([{ "ApikeeAuth": ["read"], "mtls": [] }, { "ApikeeAuth": ["read"] }]);
         assert_eq!(document["paths"]["/users"]["get"]["security"], either);
         let operations = &document["paths"]["/users"];
