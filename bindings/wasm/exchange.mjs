@@ -214,8 +214,14 @@ function refusal(status, headers) {
 }
 
 /**
- * Returns the envelope in a response, of at most `maxLen` bytes, or throws a `PlatformError`. `broken` is the error of
- * a connection that broke after these bytes: a whole answer counts nevertheless.
+ * The names of the errors of runtimes when a connection breaks, or a time limit ends. Every other reason of a signal,
+ * such as a string or `ResponseAborted`, means that the program has ended the call: perhaps its caller has gone.
+ */
+const CONNECTION_ERRORS = ["Error", "NetworkError", "TimeoutError", "TypeError"];
+
+/**
+ * Returns the envelope in a response, of at most `maxLen` bytes, or throws a `PlatformError`. `broken` is the error if
+ * the connection broke or the program ended the call after these bytes: a whole answer counts nevertheless.
  */
 export async function envelopeOf(response, maxLen) {
   const { status, headers, body, isUsed, isResponse } = checks.foreign(() => {
@@ -240,7 +246,7 @@ export async function envelopeOf(response, maxLen) {
     if (body === null || typeof body?.getReader !== "function") {
       const given = await response.arrayBuffer();
       if (!checks.isBytes(given)) throw invalid("arrayBuffer must give an ArrayBuffer");
-      const all = new Uint8Array(given);
+      const all = checks.foreign(() => new Uint8Array(given), "the answer");
       if (all.byteLength > maxLen) throw fault("the platform's answer is too long");
       return { envelope: all };
     }
@@ -260,9 +266,9 @@ export async function envelopeOf(response, maxLen) {
   } catch (cause) {
     Promise.resolve().then(() => reader?.cancel()).catch(() => {});
     if (cause instanceof ApikeeError) throw cause;
-    // The program has ended the call: perhaps its caller has gone.
-    if (cause?.name === "AbortError") throw fault("the call was aborted", cause);
-    broken = unavailable("the platform's answer was cut off", cause);
+    broken = CONNECTION_ERRORS.includes(cause?.name)
+      ? unavailable("the platform's answer was cut off", cause)
+      : fault("the call was aborted", cause);
   }
   const all = new Uint8Array(len);
   let at = 0;

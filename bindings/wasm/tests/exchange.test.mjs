@@ -435,6 +435,17 @@ test("a whole envelope counts even if the connection breaks after it", async () 
   }
 });
 
+test("a whole envelope counts even if the program ends the call after it", async () => {
+  for (const [cut, code] of [[0, "SERVER_REJECTED"], [1, "SERVER_FAULT"]]) {
+    const session = own.establish();
+    const envelope = Buffer.from(sealed(session.validateRequest({ ...GIVEN, now: undefined }).body, '{"success":false}'));
+    const parts = [envelope.subarray(0, envelope.length - cut)];
+    const reason = new DOMException("gone", "AbortError");
+    const stream = new ReadableStream({ pull: (all) => (parts.length > 0 ? all.enqueue(new Uint8Array(parts.pop())) : all.error(reason)) });
+    await assert.rejects(session.readAnswer(new Response(stream)), { code });
+  }
+});
+
 test("an answer is read rightly from a stream that uses its buffer again", async () => {
   const session = own.establish();
   const { body } = session.validateRequest({ ...GIVEN, now: undefined });
@@ -454,7 +465,13 @@ test("an answer is read rightly from a stream that uses its buffer again", async
 });
 
 test("a call that the program ends is not an outage, but a timeout is", async () => {
-  for (const [reason, code] of [[undefined, "SERVER_FAULT"], [new DOMException("late", "TimeoutError"), "SERVER_UNAVAILABLE"]]) {
+  class ResponseAborted extends Error {
+    name = "ResponseAborted";
+  }
+  for (const [reason, code] of [
+    [undefined, "SERVER_FAULT"], [null, "SERVER_FAULT"], ["the client has gone", "SERVER_FAULT"],
+    [new ResponseAborted(), "SERVER_FAULT"], [new DOMException("late", "TimeoutError"), "SERVER_UNAVAILABLE"],
+  ]) {
     const session = server.establish();
     session.validateRequest({ ...GIVEN, now: undefined });
     const { signal } = ((controller) => (controller.abort(reason), controller))(new AbortController());
@@ -472,7 +489,10 @@ test("a body that was read already is not an answer that was cut off", async () 
   const broken = { status: 200, body: { getReader() { throw new Error("mine"); } }, arrayBuffer() {} };
   const [noReader, noParts] = [{}, { read: async () => undefined }].map((reader) => ({ status: 200, body: { getReader: () => reader }, arrayBuffer() {} }));
   const strange = { status: 200, body: null, arrayBuffer: async () => 1e12 };
-  for (const response of [read, locked, texts, shady, broken, noReader, noParts, strange]) {
+  const moved = new ArrayBuffer(2);
+  structuredClone(moved, { transfer: [moved] });
+  const detached = { status: 200, body: null, arrayBuffer: async () => moved };
+  for (const response of [read, locked, texts, shady, broken, noReader, noParts, strange, detached]) {
     const session = server.establish();
     session.validateRequest({ ...GIVEN, now: undefined });
     await assert.rejects(session.readAnswer(response), { name: "ApikeeError", code: "INVALID_ARGUMENT" });
