@@ -68,15 +68,21 @@ impl LoggedRequest {
     /// Replaces this secret, and any value of the header for the project key.
     pub(super) fn without(mut self, secret: &str) -> Self {
         let scrub = |text: String| if text.contains(secret) { text.replace(secret, REDACTED) } else { text };
+        let quoted = Value::from(secret).to_string();
+        let in_json = quoted.trim_matches('"');
         self.body = self.body.map(|body| match serde_json::from_str(&body).map(|value: Value| value.to_string()) {
-            // It was written with escapes.
-            Ok(text) if text.contains(secret) => scrub(text),
+            // It may have been written with escapes.
+            Ok(text) if text.contains(in_json) => text.replace(in_json, REDACTED),
             _ => scrub(body),
         });
         self.method_path = self.method_path.map(scrub);
         for (name, value) in &mut self.headers {
-            let kept = scrub(core::mem::take(value));
-            *value = if name.eq_ignore_ascii_case(http::PROJECT_KEY) { REDACTED.to_owned() } else { kept };
+            if name.eq_ignore_ascii_case(http::PROJECT_KEY) {
+                REDACTED.clone_into(value);
+            }
+            for text in [name, value] {
+                *text = scrub(core::mem::take(text));
+            }
         }
         self
     }
@@ -178,6 +184,23 @@ mod tests {
     use std::format;
 
     use super::*;
+
+    #[test]
+    fn the_project_key_is_removed_at_any_position() {
+        for secret in ["sk_test_1234", r#"sk_"testS4"#] {
+            let mut entry = LoggedRequest::new(1);
+            for (name, value) in [("x-api-key", "another"), ("x-copy", secret), (secret, "x")] {
+                entry.headers.push((name.to_owned(), value.to_owned()));
+            }
+            entry.method_path = Some(format!("GET:::/{secret}"));
+            let quoted = Value::from(secret).to_string();
+            entry.body = Some(format!(r#"{{"a":{quoted},"b":{}}}"#, quoted.replace('k', r"\u006b")));
+            let entry = entry.without(secret);
+            let all = format!("{:?} {:?} {:?}", entry.headers, entry.method_path, entry.body);
+            assert!(!all.contains("1234") && !all.contains("another"), "{all}");
+            assert_eq!(entry.body.as_deref(), Some(r#"{"a":"[redacted]","b":"[redacted]"}"#));
+        }
+    }
 
     #[test]
     fn keys_are_cut_at_any_position() {

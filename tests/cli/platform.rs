@@ -471,6 +471,10 @@ fn invalid_platform_options_are_exit_code_2() {
     assert!(done.stderr.contains("the client has no name"), "{}", done.stderr);
     let done = apikee(["platform"]).env("APIKEE_SERVER_KEY", "sk_live t0p").done().code(2);
     assert!(!done.stderr.contains("t0p"), "{}", done.stderr);
+    // The two variables were swapped.
+    let done = apikee(["platform"]).env("APIKEE_PROJECT_ENV", " sk_live_t0p").done().code(2);
+    assert!(done.stderr.contains("it is a project key") && !done.stderr.contains("t0p"), "{}", done.stderr);
+    assert_eq!(done.stdout, "");
 }
 
 #[test]

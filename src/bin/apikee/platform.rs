@@ -163,7 +163,12 @@ impl Args {
             builder = builder.project_key(key);
         }
         if let Some(project_env) = exchange::set(PROJECT_ENV)? {
-            builder = builder.project_env(project_env.trim());
+            let slug = project_env.trim();
+            // The variables may have been swapped, and the slug is printed.
+            if slug.starts_with("sk_") {
+                return Err(format!("{PROJECT_ENV}: it is a project key, not a slug").into());
+            }
+            builder = builder.project_env(slug);
         }
         if let Some(secret) = SERVER.secret(self.server_secret_file.as_deref())? {
             builder = builder.secret(secret);
