@@ -83,7 +83,7 @@ pub use event::{Event, Observer};
 pub use files::{FileError, FileProblem, WatchedFile};
 pub use issue::{ClientIssueError, Issued, NewClient, Upsert};
 #[cfg(feature = "web")]
-pub(crate) use request::{About, Facts, OwnedAudit};
+pub(crate) use request::{About, Facts, OwnedAudit, cut};
 pub use request::{Audit, AuthorizeRequest};
 pub use revocations::Revocations;
 pub use server::Enforcement;

@@ -22,7 +22,7 @@ use crate::{
     buf::BufferTooSmall,
     crypto::{Zeroize, stack},
     envelope::{OpenError, Opened, Pending, SealError, ServerKey, Session, SessionPool, sealed_len},
-    json::JsonObject,
+    json::find::find,
     key::{PREFIX, VerifiedKey, without_keys},
     policy::{Fault, Outage, Outcome, Overload, Reason, Rejection},
     protocol::{
@@ -485,7 +485,7 @@ impl Platform {
     ) -> Option<Result<A, Failed>> {
         let end = answer.iter().rposition(|byte| *byte != 0)?;
         let answer = answer.get_mut(..=end)?;
-        JsonObject::new(core::str::from_utf8(answer).ok()?).ok()?;
+        find(answer, []).ok()?;
         Some(self.read_body(pending, answer, read))
     }
 

@@ -319,7 +319,7 @@ fn given(text: &str) -> Option<&str> {
 }
 
 /// At most `max` bytes of the text, cut between two characters.
-pub(super) fn cut(text: &str, max: usize) -> &str {
+pub(crate) fn cut(text: &str, max: usize) -> &str {
     if text.len() <= max {
         return text;
     }

@@ -132,6 +132,8 @@ struct Parts {
 struct Retired {
     keys: Box<Keyring>,
     until: Instant,
+    /// Number of its secrets that had no room the last time.
+    without_room: usize,
 }
 
 impl Parts {
@@ -145,13 +147,15 @@ impl Parts {
     }
 
     /// Removes rings whose time is over, and rings of which no secret is new and fits: newer ones end later. Returns
-    /// the number of secrets without room.
+    /// the number of secrets that have no room any more.
     fn tidy(&mut self, now: Instant) -> usize {
         let (mut newer, mut displaced) = (boxed_copy(&self.current), 0_usize);
-        self.retired.retain(|retired| {
+        self.retired.retain_mut(|retired| {
             let before = newer.secrets();
             if retired.until > now {
-                displaced = displaced.saturating_add(newer.accept_all_of(&retired.keys));
+                let without_room = newer.accept_all_of(&retired.keys);
+                displaced = displaced.saturating_add(without_room.saturating_sub(retired.without_room));
+                retired.without_room = without_room;
             }
             newer.secrets() > before
         });
@@ -215,7 +219,7 @@ impl Keys {
         let mut parts = self.parts();
         let old = core::mem::replace(&mut parts.current, keys);
         match until.filter(|_| !grace.is_zero()) {
-            Some(until) => parts.retired.push_front(Retired { keys: old, until }),
+            Some(until) => parts.retired.push_front(Retired { keys: old, until, without_room: 0 }),
             None => parts.retired.clear(),
         }
         let displaced = parts.tidy(now);
@@ -376,6 +380,22 @@ mod tests {
         for round in 0..=20 {
             assert_eq!(good(&keys, &std::format!("{round}")), round >= 13, "{round}");
         }
+    }
+
+    #[test]
+    fn an_old_secret_without_room_is_reported_once() {
+        let start = Instant::now();
+        let keys = Keys::new(ring(&["a", "b"]), Duration::ZERO);
+        let seven = ["1", "2", "3", "4", "5", "6", "7"];
+        let displaced = [0, 1, 2].map(|first| {
+            let mut order = seven;
+            order.rotate_left(first);
+            let replaced = keys.replace(ring(&order), MINUTE, start);
+            assert_eq!((replaced.secrets, replaced.retiring), (MAX_SECRETS, 1));
+            replaced.displaced
+        });
+        assert_eq!(displaced, [1, 0, 0]);
+        assert!(good(&keys, "a") && !good(&keys, "b"));
     }
 
     /// A file of secrets changes also if only its order or its white space changes.

@@ -10,6 +10,7 @@ use std::{
 
 use super::{address::Proxies, request::RequestView};
 use crate::{
+    client::cut,
     hex,
     key::{self, split_at_key},
     protocol::{ADDRESS_HEADERS, is_address},
@@ -42,9 +43,14 @@ pub(super) fn headers<'r: 'a, 'a>(
     for name in allowed.filter(|name| !is_address(name)) {
         let mut own = MAX_NAME_LEN.min(room);
         for value in (0..MAX_FIELDS).map_while(|nth| request.headers.get(name, nth)) {
-            let value = value.get(..own).unwrap_or(value);
-            (own, room) = (own.saturating_sub(value.len()), room.saturating_sub(value.len()));
-            headers.push((&**name, String::from_utf8_lossy(value)));
+            let mut text = String::from_utf8_lossy(value.get(..own).unwrap_or(value));
+            // A replacement character is longer than the bytes that it replaces.
+            if text.len() > own {
+                let len = cut(&text, own).len();
+                text.to_mut().truncate(len);
+            }
+            (own, room) = (own.saturating_sub(text.len()), room.saturating_sub(text.len()));
+            headers.push((&**name, text));
         }
     }
     headers

@@ -152,9 +152,10 @@ impl Guard {
     }
 
     /// The client's address. Without trusted proxies it is the address of the peer. Behind trusted proxies it is the
-    /// address that they name in `X-Forwarded-For`, or in [`Forwarded`](Self::forwarded). `None` if the peer's address
-    /// is not known, if the proxies hide the client's, if an element of `Forwarded` that must be read is malformed, or
-    /// if more than 256 entries must be read.
+    /// address that they name in `X-Forwarded-For`, or in [`Forwarded`](Self::forwarded). If an entry of
+    /// `X-Forwarded-For` is not an address, it is the address of the proxy that wrote the entry. `None` if the peer's
+    /// address is not known, if the proxies hide the client's in `Forwarded`, if an element of `Forwarded` that must be
+    /// read is malformed, or if more than 256 entries must be read.
     #[must_use]
     pub fn client_address<'r>(&self, request: impl Into<RequestView<'r>>) -> Option<IpAddr> {
         self.proxies.client(&request.into())

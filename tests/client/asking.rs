@@ -657,6 +657,11 @@ fn a_time_limit_is_no_evidence_if_the_platform_had_little_of_it() {
 #[test]
 fn a_whole_answer_counts_even_if_its_call_fails() {
     const PLAIN: fn() -> Answer = || Answer::Plain(200, b"{\"success\":false}".into());
+    // 32 levels, as deep as an answer may be.
+    const DEEP: fn() -> Answer = || {
+        let text = format!(r#"{{"success":false,"details":{}{}}}"#, "[".repeat(31), "]".repeat(31));
+        Answer::Plain(200, text.into_bytes())
+    };
     let failed = |outage| Ok(Basis::FailedOpen(outage));
     let refused = Err("SERVER_REJECTED: the platform refuses the key".into());
     for outage in [Outage::Reset, Outage::Timeout] {
@@ -670,6 +675,8 @@ fn a_whole_answer_counts_even_if_its_call_fails() {
             (Answer::no, 1, Sealing::Off, failed(outage)),
             (PLAIN, 0, Sealing::Requests, refused.clone()),
             (PLAIN, 1, Sealing::Requests, failed(outage)),
+            (DEEP, 0, Sealing::Off, refused.clone()),
+            (DEEP, 1, Sealing::Off, failed(outage)),
             (PLAIN, 0, Sealing::Required, Err(format!("SERVER_FAULT: {}", Fault::Unsealed))),
             (PLAIN, 1, Sealing::Required, failed(outage)),
         ] {
