@@ -9,7 +9,7 @@
 //!
 //! ```text
 //! umask 077                                        # only you can read the secret
-//! apikee secret > secret                           # the same file for all instances and for `apikee issue`
+//! [ -s secret ] || apikee secret > secret          # the same file for all instances and for `apikee issue`
 //! export APIKEE_SECRET_FILE=secret REDIS_URL=redis://127.0.0.1:6379
 //! cargo run --features http --example fleet 127.0.0.1:8081 &
 //! curl -i http://127.0.0.1:8081/me -H "x-api-key: $(apikee issue --tenant acme-corp)"

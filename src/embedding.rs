@@ -179,7 +179,7 @@
 //!     protocol::{Answer, ProjectKey, Request, UserAgent, ValidateRequest},
 //!     rand_core::TryCryptoRng,
 //! };
-//! use embedded_io::{Read, Write};
+//! use embedded_io::{Error as _, ErrorKind, Read, Write};
 //!
 //! /// Asks the platform. The connection is used once.
 //! pub fn ask<S: Read + Write>(
@@ -253,6 +253,10 @@
 //!             Ok(0) if len == 0 => break Some(Outcome::Outage(Outage::Reset)),
 //!             Ok(0) => break None,
 //!             Ok(more) => len += more,
+//!             // The fault of this device, not of the platform.
+//!             Err(error) if error.kind() == ErrorKind::OutOfMemory => {
+//!                 break Some(Outcome::Overload(Overload::OutOfResources));
+//!             }
 //!             Err(_) => break Some(Outcome::Outage(Outage::Reset)),
 //!         }
 //!     };
@@ -261,7 +265,8 @@
 //!     // `HTTP/1.1 200 OK`
 //!     let digits = answer.strip_prefix(b"HTTP/1.").and_then(|line| core::str::from_utf8(line.get(2..5)?).ok());
 //!     let status = digits.and_then(|digits| digits.parse().ok()).ok_or(missing.unwrap_or(unreadable))?;
-//!     // 403 and 429 are refusals, 5xx is an outage, whatever is missing. Redirects are not followed.
+//!     // 403 and 429 are refusals, 5xx is an outage, whatever is missing. Redirects are not followed. `None`: this
+//!     // sketch does not read `Retry-After`, so a 429 is remembered for 60 s only.
 //!     if let Some(outcome) = Outcome::from_status(status, None) {
 //!         return Err(outcome);
 //!     }
@@ -389,8 +394,8 @@
 //! outage. A [`ClientTable`](crate::breaker::ClientTable) remembers refusals, and tells you when to stop asking. For a
 //! single client, a [`Breaker`](crate::breaker::Breaker) and its last refusal are enough. Their times come from any
 //! clock that does not go back, such as the uptime. Give the whole connection one deadline: after it, let `read` and
-//! `write` fail. Do not abandon `ask`: a refusal that has arrived must count. Wipe `body` after use if the headers
-//! contain the raw key.
+//! `write` fail, with `OutOfMemory` if the device was too busy to notice in time. Do not abandon `ask`: a refusal that
+//! has arrived must count. Wipe `body` after use if the headers contain the raw key.
 //!
 //! # Sessions ahead of time
 //!
