@@ -179,7 +179,10 @@
 //!     protocol::{Answer, ProjectKey, Request, UserAgent, ValidateRequest},
 //!     rand_core::TryCryptoRng,
 //! };
-//! use embedded_io::{Error as _, ErrorKind, Read, Write};
+//! use embedded_io::{Error as _, ErrorKind, Read, Write, WriteFmtError};
+//!
+//! /// The fault of this device, not of the platform.
+//! const NO_MEMORY: Outcome = Outcome::Overload(Overload::OutOfResources);
 //!
 //! /// Asks the platform. The connection is used once.
 //! pub fn ask<S: Read + Write>(
@@ -203,9 +206,13 @@
 //!     };
 //!
 //!     let fields = request.header_fields(key, UserAgent::DEFAULT);
-//!     // The platform may answer before it has read all of the request, and then writing fails. The answer counts.
-//!     let _ = send(stream, host, target, &fields, envelope);
-//!     let (answer, missing) = match receive(stream, &mut wire) {
+//!     // The platform may answer before it has read all of the request, and then writing fails. The answer counts. This
+//!     // is the outcome if there is none.
+//!     let lost = match send(stream, host, target, &fields, envelope) {
+//!         Err(WriteFmtError::Other(error)) if error.kind() == ErrorKind::OutOfMemory => NO_MEMORY,
+//!         _ => Outcome::Outage(Outage::Reset),
+//!     };
+//!     let (answer, missing) = match receive(stream, lost, &mut wire) {
 //!         Ok(answer) => answer,
 //!         Err(outcome) => return outcome,
 //!     };
@@ -231,33 +238,34 @@
 //!     target: &str,
 //!     fields: &[(&str, &str)],
 //!     body: &str,
-//! ) -> Option<()> {
-//!     write!(stream, "POST /api/v1{target} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {}\r\n", body.len()).ok()?;
+//! ) -> Result<(), WriteFmtError<S::Error>> {
+//!     write!(stream, "POST /api/v1{target} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {}\r\n", body.len())?;
 //!     for (name, value) in fields {
-//!         write!(stream, "{name}: {value}\r\n").ok()?;
+//!         write!(stream, "{name}: {value}\r\n")?;
 //!     }
-//!     write!(stream, "\r\n{body}").ok()?;
-//!     stream.flush().ok()
+//!     write!(stream, "\r\n{body}")?;
+//!     Ok(stream.flush()?)
 //! }
 //!
 //! /// Reads until the connection ends. Returns the body of an answer with a status from 200 to 299, and the reason if
 //! /// a part of it may be missing. (If the connection ends normally, nothing tells that a part is missing. A part of an
 //! /// envelope is unreadable then, not an outage.)
-//! fn receive<'b, S: Read>(stream: &mut S, buf: &'b mut [u8]) -> Result<(&'b mut [u8], Option<Outcome>), Outcome> {
+//! fn receive<'b, S: Read>(
+//!     stream: &mut S,
+//!     lost: Outcome,
+//!     buf: &'b mut [u8],
+//! ) -> Result<(&'b mut [u8], Option<Outcome>), Outcome> {
 //!     let mut len = 0;
 //!     let missing = loop {
 //!         if len == buf.len() {
 //!             break Some(Outcome::Fault(Fault::Oversized));
 //!         }
 //!         match stream.read(&mut buf[len..]) {
-//!             Ok(0) if len == 0 => break Some(Outcome::Outage(Outage::Reset)),
+//!             Ok(0) if len == 0 => break Some(lost),
 //!             Ok(0) => break None,
 //!             Ok(more) => len += more,
-//!             // The fault of this device, not of the platform.
-//!             Err(error) if error.kind() == ErrorKind::OutOfMemory => {
-//!                 break Some(Outcome::Overload(Overload::OutOfResources));
-//!             }
-//!             Err(_) => break Some(Outcome::Outage(Outage::Reset)),
+//!             Err(error) if error.kind() == ErrorKind::OutOfMemory => break Some(NO_MEMORY),
+//!             Err(_) => break Some(lost),
 //!         }
 //!     };
 //!     let answer = &mut buf[..len];
@@ -280,13 +288,14 @@
 //! # fn main() {
 //! #     use apikee::{*, envelope::*, policy::*, protocol::*};
 //! #     #[derive(Default)]
-//! #     struct Platform { recipient: Option<Recipient>, sent: Vec<u8>, answer: Vec<u8>, status: &'static str, said: &'static str, forge: bool, page: usize, early: Option<&'static str>, resets: bool }
+//! #     struct Platform { recipient: Option<Recipient>, sent: Vec<u8>, answer: Vec<u8>, status: &'static str, said: &'static str, forge: bool, page: usize, early: Option<&'static str>, resets: bool, starves: bool }
 //! #     impl embedded_io::ErrorType for Platform { type Error = embedded_io::ErrorKind; }
 //! #     impl embedded_io::Write for Platform {
 //! #         fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
 //! #             if let Some(early) = self.early && self.sent.len() > 300 {
 //! #                 self.answer = early.as_bytes().to_vec();
-//! #                 return Err(embedded_io::ErrorKind::BrokenPipe);
+//! #                 let starved = self.starves && early.is_empty();
+//! #                 return Err(if starved { embedded_io::ErrorKind::OutOfMemory } else { embedded_io::ErrorKind::BrokenPipe });
 //! #             }
 //! #             let some = bytes.len().min(7);
 //! #             self.sent.extend_from_slice(&bytes[..some]);
@@ -312,6 +321,7 @@
 //! #     impl embedded_io::Read for Platform {
 //! #         fn read(&mut self, out: &mut [u8]) -> Result<usize, Self::Error> {
 //! #             assert!(!out.is_empty(), "embedded-io leaves open what this returns");
+//! #             if self.starves && self.answer.is_empty() && self.early != Some("") { return Err(embedded_io::ErrorKind::OutOfMemory); }
 //! #             if self.resets && self.answer.is_empty() { return Err(embedded_io::ErrorKind::ConnectionReset); }
 //! #             let some = out.len().min(self.answer.len()).min(11);
 //! #             out[..some].copy_from_slice(&self.answer[..some]);
@@ -385,17 +395,25 @@
 //! #     assert_eq!(early("HTTP/1.1 413 Too Large\r\n\r\n"), Outcome::Fault(Fault::Status(413)));
 //! #     assert_eq!(early("HTTP/1.1 403 No\r\n\r\n"), Outcome::Rejected(Rejection::Forbidden));
 //! #     assert_eq!(early(""), Outcome::Outage(Outage::Reset));
+//! #     // Without memory, this device cannot write all of the request, or cannot read the answer. A whole answer counts.
+//! #     let starved = |early, status, resets| told(Platform { early, status, resets, said: r#"{"success":true}"#, starves: true, ..Platform::default() });
+//! #     for outcome in [starved(Some(""), "", true), starved(Some(""), "", false), starved(Some("HTTP/1.1 2"), "", false)] {
+//! #         assert_eq!(outcome, Outcome::Overload(Overload::OutOfResources));
+//! #     }
+//! #     assert_eq!(starved(None, "200 OK", false), Outcome::Confirmed);
 //! #     assert_eq!(outcome(Platform::default(), &mut Dead), Outcome::Overload(Overload::NoRandomness));
 //! # }
 //! ```
 //!
-//! Then call [`Policy::authorize`](crate::Policy::authorize): it turns the outcome into a decision about the request.
-//! Before it, call [`Policy::recall`](crate::Policy::recall): a client that was refused lately must not pass in an
-//! outage. A [`ClientTable`](crate::breaker::ClientTable) remembers refusals, and tells you when to stop asking. For a
-//! single client, a [`Breaker`](crate::breaker::Breaker) and its last refusal are enough. Their times come from any
-//! clock that does not go back, such as the uptime. Give the whole connection one deadline: after it, let `read` and
-//! `write` fail, with `OutOfMemory` if the device was too busy to notice in time. Do not abandon `ask`: a refusal that
-//! has arrived must count. Wipe `body` after use if the headers contain the raw key.
+//! Then call [`Policy::recall`](crate::Policy::recall) with the outcome: a client that was refused lately must not pass
+//! in an outage. Pass its result to [`Policy::authorize`](crate::Policy::authorize), which decides about the request. A
+//! [`ClientTable`](crate::breaker::ClientTable) remembers refusals, and tells you when to stop asking. For a single
+//! client, a [`Breaker`](crate::breaker::Breaker) and its last refusal are enough. Their times come from any clock that
+//! does not go back, such as the uptime.
+//!
+//! Give the whole connection one deadline: after it, let `read` and `write` fail, with `OutOfMemory` if the device was
+//! too busy to notice in time. Do not abandon `ask`: a refusal that has arrived must count. Wipe `body` after use if the
+//! headers contain the raw key.
 //!
 //! # Sessions ahead of time
 //!

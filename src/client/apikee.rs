@@ -173,8 +173,8 @@ impl Apikee {
     }
 
     /// Decides on a request. Its key must be good, must not be [revoked](super::ApikeeBuilder::revocations), and must
-    /// have the scopes. Then, in server mode, the platform is asked. All calls for one request together take at most
-    /// [`timeout`](super::ApikeeBuilder::timeout).
+    /// have the scopes. Then, in server mode, the platform is asked. The time for all calls of a request is limited
+    /// by [`timeout`](super::ApikeeBuilder::timeout).
     ///
     /// The grant owns its data. [`authorize_in`](Self::authorize_in) is the form for a buffer of the caller.
     ///

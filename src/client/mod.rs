@@ -28,7 +28,8 @@
 //! - No lock is held while the caller's code runs: transport, observer, resolver, revocation check.
 //! - Each entry point to a call runs in `stack::wiped_deep`: values that move leave copies on the stack, and some are
 //!   keys.
-//! - Everything that grows has a bound: buffers, queue, clients, routes, calls in flight.
+//! - Everything that grows has a bound: buffers, queue, clients, routes, calls in flight. Only the number of waiting
+//!   requests has none besides the service's own threads.
 //!
 //! # Files
 //!
