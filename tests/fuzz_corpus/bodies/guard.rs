@@ -50,7 +50,7 @@ pub fn body(input: &[u8]) {
         named.map(|field| String::from_utf8(field.1.clone()).unwrap()).collect()
     };
     let lists = named("x-forwarded-for").join(",");
-    assert_eq!(guard.client_address(request), Some(address(&lists)), "{lists:?}");
+    assert_eq!(guard.client_address(request), address(&lists), "{lists:?}");
 
     let has_key = || has_key(&named("x-api-key"), &named("authorization"), bearer);
     let excluded = ["/health", "/ready", "/metrics"].contains(&path.split('?').next().unwrap());
@@ -98,26 +98,30 @@ fn has_key(header: &[String], authorization: &[String], bearer: bool) -> bool {
     }
 }
 
-/// The client address of a request that a proxy at 10.0.0.1 has passed on.
-fn address(lists: &str) -> IpAddr {
-    let mut hops: Vec<IpAddr> = vec![[10, 0, 0, 1].into()];
-    for entry in lists
-        .rsplit(',')
-        .map(|entry| entry.trim_matches([' ', '\t', '\r', '\n', '\x0C']))
-        .filter(|entry| !entry.is_empty())
-    {
-        let hop = *hops.last().unwrap();
-        let is_proxy = match hop {
+/// The client address of a request that a proxy at 10.0.0.1 has passed on. `None` if more than 256 entries, also empty
+/// ones, must be read.
+fn address(lists: &str) -> Option<IpAddr> {
+    let mut address: IpAddr = [10, 0, 0, 1].into();
+    for (read, entry) in lists.rsplit(',').enumerate() {
+        let is_proxy = match address {
             IpAddr::V4(hop) => hop.octets()[0] == 10,
             IpAddr::V6(hop) => hop.segments()[..2] == [0x2001, 0xdb8],
         };
+        if !is_proxy {
+            break;
+        }
+        if read == 256 {
+            return None;
+        }
+        let entry = entry.trim_matches([' ', '\t', '\r', '\n', '\x0C']);
+        if entry.is_empty() {
+            continue;
+        }
         let inner = entry.strip_prefix('[').and_then(|entry| entry.strip_suffix(']'));
         let named = inner.unwrap_or(entry).parse().ok();
         let named = named.or_else(|| entry.parse().ok().map(|address: std::net::SocketAddr| address.ip()));
-        match named {
-            Some(named) if is_proxy => hops.push(named.to_canonical()),
-            _ => break,
-        }
+        let Some(named) = named else { break };
+        address = named.to_canonical();
     }
-    *hops.last().unwrap()
+    Some(address)
 }
