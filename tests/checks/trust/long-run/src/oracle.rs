@@ -71,6 +71,10 @@ impl Seen {
         other.counts.into_iter().for_each(|(name, count)| *self.counts.entry(name).or_default() += count);
         self.wrong.extend(other.wrong);
     }
+
+    pub fn confirmed(&self) -> u64 {
+        self.counts.get("confirmed").copied().unwrap_or(0)
+    }
 }
 
 impl fmt::Display for Seen {
