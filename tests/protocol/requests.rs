@@ -389,6 +389,16 @@ fn members_have_the_order_of_the_sdk() {
 }
 
 #[test]
+fn a_type_of_client_is_read_only_from_the_word_of_the_platform() {
+    use ClientType::{Company, Device, Internal, Person, Service};
+    let words = ["person", "company", "service", "device", "internal"];
+    assert_eq!(words.map(str::parse), [Person, Company, Service, Device, Internal].map(Ok));
+    for text in ["", "Person", "device ", "robot"] {
+        assert!(text.parse::<ClientType>().is_err(), "{text:?}");
+    }
+}
+
+#[test]
 fn header_fields_show_their_names_and_no_project_key() {
     let key = ProjectKey::new("sk_live_hunter2").unwrap();
     let find = FindClient::new("acme-corp", "my-app-production");
