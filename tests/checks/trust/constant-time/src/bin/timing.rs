@@ -194,7 +194,7 @@ fn open(report: &mut Report, samples: usize) {
 }
 
 fn main() -> ExitCode {
-    let samples = 1_000_000;
+    let samples = std::env::args().nth(1).and_then(|samples| samples.parse().ok()).expect("the number of samples");
     let mut report = Report(true);
     keys(&mut report, samples);
     server_keys(&mut report, samples);
