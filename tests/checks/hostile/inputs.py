@@ -135,19 +135,20 @@ def flood(first, piece):
 
 
 def idle(number):
-    """Opens connections and sends nothing. It gives the server a moment to accept each batch: if the queue of the
-    operating system is full, a new connection waits for a second, whatever the server is."""
+    """Opens connections and sends nothing. It waits until the server has accepted each batch, or does not accept more:
+    if the queue of the operating system is full, a new connection waits for a second, whatever the server is."""
 
     def send(server):
-        clients = []
+        clients, accepts = [], True
         for _ in range(number):
             try:
                 clients.append(connect(server))
             except OSError:
                 break
-            end = time.monotonic() + 0.1
-            while len(clients) % 64 == 0 and server.open() < len(clients) and time.monotonic() < end:
-                time.sleep(0.001)
+            if accepts and len(clients) % 64 == 0:
+                end = time.monotonic() + 1
+                while not (accepts := server.open() >= len(clients)) and time.monotonic() < end:
+                    time.sleep(0.001)
         time.sleep(HOLD / 2)
         for client in clients:
             client.close()
